@@ -1,0 +1,72 @@
+# `make` alone lists what there is. Everything runs in .venv, made on first use; needs only Python >= 3.11 and make.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint types docs check check-all clean
+
+help:
+	@echo 'make run        train a digit classifier in seven steps (about a minute the first time, to install)'
+	@echo 'make test       run the tests'
+	@echo 'make lint       ruff'
+	@echo 'make types      mypy, strict'
+	@echo 'make docs       build the documentation into docs/_build/html'
+	@echo 'make check      lint, types and docs'
+	@echo 'make check-all  all that and every test, the slow ones too'
+	@echo 'make clean      remove .venv, caches and built files; runs/ stays'
+	@echo 'PYTHON=python3.12 chooses the Python that .venv is made with.'
+
+run: .venv/.run
+	@$(BIN)/sevensteps train digits
+
+test: .venv/.dev
+	@$(BIN)/pytest -n 2 -m 'not slow'
+
+lint: .venv/.dev
+	@$(BIN)/ruff check .
+
+types: .venv/.dev
+	@$(BIN)/mypy
+
+docs: .venv/.docs
+	@$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	@echo 'docs: docs/_build/html/index.html'
+
+check: lint types docs
+
+check-all: check
+	@$(BIN)/pytest -n 2
+
+clean:
+	rm -rf .venv build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find sevensteps tests docs benchmarks examples -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# A stamp per set of packages: rebuilt when the packaging files change, so that a second call starts at once.
+# hatchling is installed first, under the constraints, because a build of its own would take any version.
+.venv/.run: $(PACKAGING) | .venv/pyvenv.cfg
+	@echo 'make: installing sevensteps into .venv; the first time this fetches PyTorch and takes a while'
+	@$(PIP) hatchling
+	@$(PIP) --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.run
+	@echo 'make: installing the test tools into .venv'
+	@$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@
+
+.venv/.docs: .venv/.dev
+	@echo 'make: installing the documentation tools into .venv'
+	@$(PIP) --no-build-isolation -e '.[dev,docs]'
+	@touch $@
+
+.venv/pyvenv.cfg:
+	@command -v $(PYTHON) >/dev/null || { \
+	    echo 'make: there is no $(PYTHON) here; install Python 3.11 or newer, or name one: make PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "make: sevensteps needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1 | cut -d' ' -f2); name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "make: creating .venv with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv .venv || { \
+	    rm -rf .venv; echo 'make: $(PYTHON) cannot make a virtual environment; on Debian or Ubuntu: apt install python3-venv' >&2; exit 1; }

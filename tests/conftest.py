@@ -1,0 +1,48 @@
+"""What every test shares: shapes checked, two threads, real data where it is, PyTorch's global generator left alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+import tests.shapes  # noqa: F401 - the hook finds it by name
+
+# Before anything imports them: from here on a tensor of another shape than a signature promises is an error.
+install_import_hook(["sevensteps.engine", "sevensteps.steps", "sevensteps.task"], "tests.shapes.check")
+
+import torch  # noqa: E402
+
+torch.set_num_threads(2)
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("ci")
+
+ROOT = Path(__file__).resolve().parent.parent
+MNIST_FILES = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """The folder with the four MNIST files; the test is skipped, saying so, where they are not."""
+    named = os.environ.get("SEVENSTEPS_DATA")
+    folders = [ROOT.parent / "shared" / "data" / "mnist"] + ([Path(named), Path(named) / "mnist"] if named else [])
+    for folder in folders:
+        if all((folder / name).is_file() for name in MNIST_FILES):
+            return folder
+    pytest.skip("MNIST is neither in ../shared/data/mnist nor in $SEVENSTEPS_DATA")
+
+
+@pytest.fixture(autouse=True)
+def global_generator_untouched(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test during which PyTorch's global generator moved; `@pytest.mark.draws` allows it. Put back either way."""
+    before = torch.random.get_rng_state()
+    yield
+    moved = not torch.equal(before, torch.random.get_rng_state())
+    torch.random.set_rng_state(before)
+    if moved and request.node.get_closest_marker("draws") is None:
+        pytest.fail("PyTorch's global generator moved: the package must draw from seeds.generator(seed, purpose); if it was "
+                    "the test that drew (nn.Linear(…) does), mark it @pytest.mark.draws", pytrace=False)

@@ -1,0 +1,278 @@
+"""One spelling for a step's value: `sgd(lr=0.1)` is a call in Python and safely parsed text everywhere else.
+
+`repr(value)` gives the text; `parse` gives an equal value back. Nothing is ever evaluated: the text is read as a syntax
+tree in which only names of the step at hand, plain literals and `|` between stop rules are allowed.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import json
+import math
+import operator
+import pkgutil
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, TypeVar, dataclass_transform
+
+from sevensteps.errors import Error, NotationError, nearest
+
+MAX_LENGTH = 2000  # characters; a recipe's longest honest value is far shorter
+MAX_DEPTH = 40  # nested brackets or joined stop rules
+
+T = TypeVar("T")
+
+
+# -- values: written, printed, compared ---------------------------------------------------------------------------------
+
+
+@dataclass_transform(frozen_default=True)
+def value(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen dataclass that prints as its notation and equals what holds the same arguments.
+
+    An argument is printed where it differs from its default or has none; `always_shown` names those printed anyway.
+    Positional arguments print bare, keyword-only ones as `name=value`.
+    """
+    made = dataclass(frozen=True, repr=False, eq=False, init="__init__" not in vars(cls))(cls)
+    made.__repr__ = _spell  # type: ignore[method-assign]
+    made.__eq__ = _same  # type: ignore[method-assign]
+    made.__hash__ = _hash  # type: ignore[method-assign]
+    return made
+
+
+def _spell(self: Any) -> str:
+    shown = getattr(self, "always_shown", ())
+    arguments: list[str] = []
+    bare = True  # positional arguments can be printed bare until one has been left out
+    for name, parameter in inspect.signature(type(self)).parameters.items():
+        held = getattr(self, name)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            arguments += [literal(item) for item in held]
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            arguments += [f"{key}={literal(item)}" for key, item in held.items()]
+        elif parameter.default is not parameter.empty and held == parameter.default and name not in shown:
+            bare = False
+        elif parameter.kind is parameter.KEYWORD_ONLY or not bare:
+            arguments.append(f"{name}={literal(held)}")
+        else:
+            arguments.append(literal(held))
+    return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+def _held(self: Any) -> tuple[Any, ...]:
+    held = (getattr(self, name) for name in inspect.signature(type(self)).parameters)
+    return tuple(tuple(sorted(item.items())) if isinstance(item, dict) else item for item in held)
+
+
+def _same(self: object, other: object) -> bool:
+    return type(self) is type(other) and _held(self) == _held(other)
+
+
+def _hash(self: object) -> int:
+    return hash((type(self), _held(self)))
+
+
+def literal(item: object) -> str:
+    """One argument as text that `parse` reads back: strings in double quotes, numbers at full precision."""
+    if isinstance(item, str):
+        return json.dumps(item, ensure_ascii=False)
+    if isinstance(item, list | tuple):
+        return "(" + ", ".join(map(literal, item)) + ("," if len(item) == 1 else "") + ")"
+    if isinstance(item, Real) and not isinstance(item, bool):  # NumPy's numbers print their type around themselves
+        return repr(int(item) if isinstance(item, Integral) else float(item))
+    return repr(item)
+
+
+@value
+class auto:
+    """chosen for you from the data and the other steps; the choice and its reason are shown
+
+    `auto(lr=0.05)` leaves the choice open and hands the arguments on to whatever is chosen.
+    """
+
+    options: dict[str, Any]
+
+    def __init__(self, **options: Any) -> None:
+        vars(self).update(options=options)
+
+
+# -- what can be written ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One value that a file offers: its name, its arguments as written, and what its docstring says."""
+
+    name: str
+    arguments: str
+    doc: str
+
+    @property
+    def summary(self) -> str:
+        """The first paragraph on one line."""
+        return " ".join(self.doc.split("\n\n")[0].split())
+
+
+@functools.cache
+def offered(package: str, file: str) -> tuple[Entry, ...]:
+    """What `file` of `package` lists in its `__all__`, read from the source: listing must not wait for an import of PyTorch."""
+    tree = ast.parse(pkgutil.get_data(package, file) or b"")
+    names: list[str] = []
+    classes: dict[str, ast.ClassDef] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            classes[node.name] = node
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
+            names = ast.literal_eval(node.value)
+    automatic = Entry("auto", "**options", inspect.cleandoc(auto.__doc__ or ""))
+    return tuple(automatic if name == "auto" else _entry(classes[name]) for name in names)
+
+
+def _entry(node: ast.ClassDef) -> Entry:
+    doc = ast.get_docstring(node) or ""
+    shown: list[str] = []
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            return Entry(node.name, _plain(item.args), doc)
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            kind = ast.unparse(item.annotation)
+            if kind == "KW_ONLY":
+                shown.append("*")
+            elif not kind.startswith("ClassVar"):
+                shown.append(item.target.id + (f"={ast.unparse(item.value)}" if item.value else ""))
+    return Entry(node.name, ", ".join(shown), doc)
+
+
+def _plain(arguments: ast.arguments) -> str:
+    for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]:
+        if argument is not None:
+            argument.annotation = None
+    return ast.unparse(arguments).removeprefix("self").removeprefix(", ")
+
+
+# -- text -> value ------------------------------------------------------------------------------------------------------
+
+
+def parse(text: str, names: Mapping[str, Callable[..., Any]] | Callable[[str], Callable[..., Any]], *, what: str,
+          known: Iterable[str] | None = None) -> Any:
+    """The value that `text` spells, made with the callables in `names`.
+
+    `names` maps a name to what makes its value, or is a function doing so for the names in `known`. `what` says in
+    messages what is being read ("predict"). Raises `NotationError` with the text, the place and the fix.
+    """
+    reader = _Reader(str(text).strip(), names, sorted(known if known is not None else names), what)  # type: ignore[arg-type]
+    return reader.read()
+
+
+class _Reader:
+    def __init__(self, text: str, names: Any, known: list[str], what: str) -> None:
+        self.text, self.known, self.what = text, known, what
+        self.make = names if callable(names) else names.__getitem__
+
+    def read(self) -> Any:
+        if not self.text:
+            raise self.error("is empty", f"write one of: {', '.join(self.known)}")
+        if len(self.text) > MAX_LENGTH:
+            raise self.error(f"has {len(self.text)} characters", f"the limit is {MAX_LENGTH}")
+        if _depth(self.text) > MAX_DEPTH:
+            raise self.error("nests too many brackets", f"the limit is {MAX_DEPTH}")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(self.text, mode="eval")
+        except SyntaxError as failure:
+            place = f" at character {failure.offset}" if failure.offset else ""
+            raise self.error(f"cannot be read{place}", f"write it as {self.example()}") from None
+        except (ValueError, MemoryError, RecursionError):
+            raise self.error("cannot be read", f"write it as {self.example()}") from None
+        return self.step_value(tree.body, 0)
+
+    def step_value(self, node: ast.expr, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise self.error("is nested too deeply", f"the limit is {MAX_DEPTH}")
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            left, right = self.step_value(node.left, depth + 1), self.step_value(node.right, depth + 1)
+            try:
+                return operator.or_(left, right)
+            except TypeError:
+                raise self.error("joins values with |", "only stop rules can be joined") from None
+        if isinstance(node, ast.Name):  # `linear` is short for `linear()`
+            return self.call(node, node.id, [], {})
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            positional = [self.argument(item, depth + 1) for item in node.args]
+            named = {}
+            for keyword in node.keywords:
+                if keyword.arg is None:
+                    raise self.foreign(keyword.value)
+                named[keyword.arg] = self.argument(keyword.value, depth + 1)
+            return self.call(node, node.func.id, positional, named)
+        raise self.foreign(node)
+
+    def argument(self, node: ast.expr, depth: int) -> Any:
+        if isinstance(node, ast.Call | ast.BinOp):
+            return self.step_value(node, depth)
+        if isinstance(node, ast.List | ast.Tuple) and depth <= MAX_DEPTH:
+            return tuple(self.argument(item, depth + 1) for item in node.elts)
+        sign, operand = 1, node
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+            sign, operand = (-1 if isinstance(node.op, ast.USub) else 1), node.operand
+        if isinstance(operand, ast.Constant):
+            held = operand.value
+            if isinstance(held, float) and not math.isfinite(held):
+                raise self.error("has a number too large to hold", "write a finite number")
+            if operand is node and (held is None or isinstance(held, bool | int | float | str)):
+                return held
+            if isinstance(held, int | float) and not isinstance(held, bool):
+                return sign * held
+        raise self.foreign(node)
+
+    def call(self, node: ast.expr, name: str, positional: list[Any], named: dict[str, Any]) -> Any:
+        if name not in self.known:
+            raise NotationError(f"{self.what} has no '{_cut(name)}'; {nearest(name, self.known)}")
+        factory = self.make(name)
+        try:
+            inspect.signature(factory).bind(*positional, **named)
+        except TypeError as failure:
+            raise NotationError(f"{self.what}: {name}: {failure}; it takes {name}{_arguments(factory)}") from None
+        try:
+            return factory(*positional, **named)
+        except Error as failure:
+            raise NotationError(f"{self.what}: {_cut(self.source(node))}: {failure}") from failure
+        except (TypeError, ValueError, OverflowError) as failure:
+            raise NotationError(
+                f"{self.what}: {_cut(self.source(node))}: {failure}; it takes {name}{_arguments(factory)}") from failure
+
+    def foreign(self, node: ast.expr) -> NotationError:
+        return self.error(f"has '{_cut(self.source(node))}', which is not a plain value",
+                          f"write names of {self.what} with numbers, texts, True, False or None: {self.example()}")
+
+    def source(self, node: ast.expr) -> str:
+        return ast.get_source_segment(self.text, node) or self.text
+
+    def example(self) -> str:
+        return f"{self.known[0]}(…)"
+
+    def error(self, seen: str, fix: str) -> NotationError:
+        return NotationError(f"{self.what}: '{_cut(self.text)}' {seen}; {fix}")
+
+
+def _arguments(factory: Callable[..., Any]) -> str:
+    parameters = [p.replace(annotation=p.empty) for p in inspect.signature(factory).parameters.values()]
+    return str(inspect.Signature(parameters))
+
+
+def _depth(text: str) -> int:
+    level = deepest = 0
+    for character in text:
+        level += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, level)
+    return deepest
+
+
+def _cut(text: str, limit: int = 80) -> str:
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

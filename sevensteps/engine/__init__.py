@@ -1,0 +1,10 @@
+"""How gradients are computed: flat parameters, the chain rule by layer, autograd, finite differences, the perceptron's rule."""
+
+from sevensteps.engine.autograd import Autograd
+from sevensteps.engine.chain_rule import ChainRule, missing
+from sevensteps.engine.engine import Engine, LossFunction
+from sevensteps.engine.finite_differences import FiniteDifferences
+from sevensteps.engine.flat import flatten
+from sevensteps.engine.perceptron import PerceptronRule
+
+__all__ = ["Autograd", "ChainRule", "Engine", "FiniteDifferences", "LossFunction", "PerceptronRule", "flatten", "missing"]

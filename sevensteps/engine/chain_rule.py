@@ -1,0 +1,80 @@
+"""The gradient by the chain rule, layer by layer, with the derivatives written in layers.py."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from sevensteps.engine import layers as written
+from sevensteps.engine.engine import Engine, LossFunction, refuse_step
+from sevensteps.engine.layer import Layer
+from sevensteps.engine.modules import Dropout, Neuron, Powers
+from sevensteps.engine.sequence import hooked, layers
+from sevensteps.errors import ArgumentError
+
+WRITTEN: dict[type[nn.Module], type[Layer]] = {
+    nn.Linear: written.Linear, Neuron: written.Linear, nn.Conv2d: written.Conv2d, Powers: written.PowersOf,
+    nn.Flatten: written.Flatten, nn.Identity: written.Identity, Dropout: written.DropoutMask,
+    nn.ReLU: written.ReLU, nn.LeakyReLU: written.LeakyReLU, nn.Sigmoid: written.Sigmoid, nn.Tanh: written.Tanh,
+    nn.ELU: written.ELU, nn.SELU: written.SELU, nn.GELU: written.GELU, nn.Softplus: written.Softplus,
+    nn.Softmax: written.Softmax, nn.LogSoftmax: written.LogSoftmax,
+    nn.MaxPool2d: written.MaxPool2d, nn.AvgPool2d: written.AvgPool2d, nn.AdaptiveAvgPool2d: written.AdaptiveAvgPool2d,
+    nn.BatchNorm1d: written.BatchNorm, nn.BatchNorm2d: written.BatchNorm,
+}
+"""The modules whose derivative is written, exactly these: a subclass may compute something else."""
+
+
+def missing(network: nn.Module) -> str | None:
+    """Why the chain rule cannot be written down for `network`, naming the layer; None where it can.
+
+    >>> missing(nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Mish()))
+    '2 (Mish) has no written derivative'
+    """
+    owners: dict[int, str] = {}  # whose parameter each is, by identity
+    for name, module in layers(network):
+        layer = f"{name} ({type(module).__name__})"
+        if type(module) not in WRITTEN:
+            fix = ": it draws from PyTorch's global generator" if isinstance(module, nn.Dropout) else ""
+            return f"{layer} has no written derivative{fix}"
+        if hooked(module):
+            return f"{layer} has hooks or a forward of its own, which the chain rule would pass by"
+        refusal = WRITTEN[type(module)].refusal(module)
+        if refusal:
+            return f"{layer} has no written derivative: {refusal}"
+        for part, parameter in module.named_parameters(recurse=False):
+            if owner := owners.get(id(parameter)):
+                return f"{layer} shares its {part} with {owner}: their gradients would have to be added up"
+            if parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None):
+                return f"{layer} has a hook on its {part}, which the chain rule would pass by"
+            owners[id(parameter)] = name
+    return None
+
+
+class ChainRule(Engine):
+    """dL/d(parameters) of every layer from the last to the first, each handing dL/d(its input) to the layer before it.
+
+    Source: Leibniz 1676; Rumelhart, Hinton, Williams 1986, Learning representations by back-propagating errors.
+    """
+
+    method = "chain_rule"
+
+    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "") -> None:
+        refuse_step(network, self.method)
+        lacking = missing(network)
+        if lacking:
+            raise ArgumentError(f"chain_rule: {lacking}; use autograd()")
+        super().__init__(network, loss, reason)
+        self.layers = [WRITTEN[type(module)](module) for _, module in layers(network)]
+        # Nothing before the first layer that is trained needs a gradient, nor does that layer's own input.
+        self.first = next((i for i, layer in enumerate(self.layers) if layer.grads), len(self.layers))
+
+    def _forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def _backward(self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool) -> None:
+        g = self.loss_function.derivative(output, target) * (share / len(losses))  # of the mean: each sample counts 1/B
+        for index in range(len(self.layers) - 1, self.first - 1, -1):
+            self.layers[index].descend(g, add)
+            if index > self.first:
+                g = self.layers[index].backward(g)

@@ -1,0 +1,105 @@
+"""What every gradient method is: predict, measure the loss, give its gradient, over one flat vector of parameters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Protocol
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from sevensteps.engine.flat import flatten
+from sevensteps.engine.modules import Step
+from sevensteps.engine.sequence import Entrance
+from sevensteps.errors import ArgumentError, Error, ShapeError
+
+
+class LossFunction(Protocol):
+    """What an engine needs of a loss: one number per sample, and its derivative with respect to the output."""
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor: ...
+
+    def derivative(self, output: Tensor, target: Tensor) -> Tensor: ...
+
+
+class Engine(ABC):
+    """Steps 2, 3 and 4 of one network and one loss: `predict(x)`, then `loss(target)`, then `gradient()`.
+
+    `parameters` and `gradients` are the flat vectors [P] that the network's own tensors are views of; `slices` says where each
+    is. Layers follow the network's mode as in PyTorch: in `network.train()` dropout leaves out, and batch norm takes the
+    statistics of the batch and updates the running ones. `reason` says why this method was taken. Making an engine flattens the
+    network: it belongs to the engine made last.
+    """
+
+    method: ClassVar[str]
+    taped: ClassVar[bool] = False  # whether PyTorch has to record what is computed
+
+    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "") -> None:
+        self.network = network
+        self.loss_function = loss
+        self.reason = reason
+        self.parameters, self.gradients, self.slices = flatten(network)
+        self._entrance = Entrance(network)
+        self._output: Tensor | None = None
+        self._target: Tensor | None = None
+        self._losses: Tensor | None = None
+
+    def predict(self, x: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B O"]:
+        """The output for a batch, remembered for `loss`. Raises `ShapeError` for inputs that the network cannot take."""
+        self._output = self._target = self._losses = None
+        self._entrance.check(x, self.parameters)
+        try:
+            with torch.set_grad_enabled(self.taped):
+                output = self._forward(x)
+        except (Error, torch.OutOfMemoryError):
+            raise
+        except (RuntimeError, ValueError) as failure:
+            raise ShapeError(f"the network fails on inputs {list(x.shape)}: {failure}") from failure
+        if output.ndim != 2 or len(output) != len(x):
+            raise ShapeError(f"the network gives {list(output.shape)} for inputs {list(x.shape)}; "
+                             "it must give [samples, outputs]")
+        self._output = output
+        return output.detach()
+
+    def loss(self, target: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B"]:
+        """The loss of each sample of the last `predict`, remembered for `gradient`."""
+        if self._output is None:
+            raise Error("loss(target) needs an output to judge; call predict(x) first")
+        with torch.set_grad_enabled(self.taped):
+            losses = self.loss_function(self._output, target)
+        if losses.shape != (len(target),):
+            raise ShapeError(f"the loss gives {list(losses.shape)} for {len(target)} samples; it must give one number per "
+                             "sample, [B], and leave the mean to the engine")
+        self._target, self._losses = target, losses
+        return losses.detach()
+
+    def gradient(self, share: float = 1.0, add: bool = False) -> Float[Tensor, "P"]:
+        """`share` times the gradient of the mean of the last losses, written into `gradients`, or added to what is there.
+
+        Batches accumulate as `gradient(share=n / N)` for the first and `gradient(share=n / N, add=True)` for each other one.
+        A loss has one gradient: each call needs its own `predict` and `loss`.
+        """
+        if self._output is None or self._target is None or self._losses is None:
+            raise Error("gradient() needs a loss; call predict(x) and loss(target) before each gradient()")
+        output, target, losses = self._output, self._target, self._losses
+        self._output = self._target = self._losses = None
+        with torch.no_grad():
+            self._backward(output, target, losses, share, add)
+        return self.gradients
+
+    @abstractmethod
+    def _forward(self, x: Tensor) -> Tensor:
+        """The output, [B, O]."""
+
+    @abstractmethod
+    def _backward(self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool) -> None:
+        """Write or add the gradient into `gradients`."""
+
+
+def refuse_step(network: nn.Module, method: str) -> None:
+    """Raise `ArgumentError` if `network` holds a `Step`, through which no gradient passes."""
+    for name, module in network.named_modules():
+        if isinstance(module, Step):
+            raise ArgumentError(f"{method}: {name or 'the network'} is a step activation, whose derivative is 0 everywhere "
+                                "(at 0 it has none), so nothing would be learned; use perceptron_rule()")

@@ -1,0 +1,46 @@
+"""What one link of the chain rule is: a layer that can hand a gradient back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+
+class Layer(ABC):
+    """A module with its derivative; `forward` remembers what `backward` and `descend` need.
+
+    Every g has the shape of the layer's output and the unit "loss per unit of output". It belongs to whoever gets it, who may
+    overwrite it. `grads` holds the trainable parameters' places in the flat gradient vector, by name.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.grads = {name: p.grad for name, p in module.named_parameters(recurse=False) if p.requires_grad}
+
+    @staticmethod
+    def refusal(module: Any) -> str | None:
+        """Why the derivative of this module, as it is set up, is not written; None where it is."""
+        return None
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """y, the same as the module itself gives."""
+
+    @abstractmethod
+    def backward(self, g: Tensor) -> Tensor:
+        """dL/dx, of the shape of x."""
+
+    def descend(self, g: Tensor, add: bool) -> None:
+        """Write dL/d(parameter) into its place in `grads`, or add it there. Most layers have nothing to train."""
+        if self.grads:
+            raise NotImplementedError(f"{type(self).__name__} has parameters {list(self.grads)} without a derivative")
+
+    def put(self, name: str, gradient: Tensor, add: bool) -> None:
+        """Write or add one parameter's gradient."""
+        grad = self.grads[name]
+        if add:
+            grad.add_(gradient)
+        else:
+            grad.copy_(gradient)

@@ -1,0 +1,290 @@
+"""The chain rule, layer by layer: each layer's derivative stands beside its forward line.
+
+L is the loss, x a layer's input, y its output, and g = dL/dy what the layer behind hands back. `backward(g)` is
+dL/dx = Σ g · dy/dx, the g of the layer before; `descend(g, add)` is the same for the layer's own parameters. See `Layer`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.grad import conv2d_weight
+
+from sevensteps.engine.layer import Layer
+from sevensteps.engine.modules import Neuron
+from sevensteps.engine.windows import adaptive_average, average, padding
+from sevensteps.errors import ShapeError
+
+
+class Linear(Layer):
+    """Of a `Neuron` spelled with w0, the weights begin with w0, and x with x0 = 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        m = self.module
+        self.before = 1 if isinstance(m, Neuron) and m.bias is None else 0
+        self.x = F.pad(x, (1, 0), value=1.0) if self.before else x
+        return F.linear(self.x, m.weight, m.bias)  # y = x Wᵀ + b
+
+    def backward(self, g: Tensor) -> Tensor:
+        weight: Tensor = self.module.weight
+        return g @ weight[:, self.before:]  # dy/dx = W
+
+    def descend(self, g: Tensor, add: bool) -> None:
+        g, x = g.flatten(0, -2), self.x.flatten(0, -2)
+        if "weight" in self.grads:
+            self.grads["weight"].addmm_(g.T, x, beta=int(add))  # dL/dW = gᵀ x
+        if "bias" in self.grads:
+            self.put("bias", g.sum(0), add)  # dL/db = Σ g over the samples: b is added to each
+
+
+class Conv2d(Layer):
+    @staticmethod
+    def refusal(module: nn.Conv2d) -> str | None:
+        if module.padding_mode != "zeros":
+            return f"it pads with padding_mode='{module.padding_mode}', not zeros"
+        return "padding='same' here pads one side more than the other" if padding(module) is None else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        m, self.x, self.padding = self.module, x, padding(self.module) or (0, 0)  # y[h] = Σᵢ W[i] x[h·stride + i·dilation] + b
+        return F.conv2d(x, m.weight, m.bias, m.stride, self.padding, m.dilation, m.groups)
+
+    def backward(self, g: Tensor) -> Tensor:
+        m = self.module  # dL/dx[h·stride + i·dilation] = Σᵢ g[h] W[i]: every output hands back along the weights it came by
+        rest = [n - ((o - 1) * s - 2 * p + d * (k - 1) + 1) for n, o, s, p, d, k in zip(  # inputs that no window reached
+            self.x.shape[2:], g.shape[2:], m.stride, self.padding, m.dilation, m.kernel_size, strict=True)]
+        return F.conv_transpose2d(g, m.weight, None, m.stride, self.padding, rest, m.groups, m.dilation)
+
+    def descend(self, g: Tensor, add: bool) -> None:
+        m = self.module
+        if "weight" in self.grads:  # dL/dW[i] = Σ g[h] x[h·stride + i·dilation] over samples and places h
+            gradient = conv2d_weight(
+                self.x, m.weight.shape, g, m.stride, self.padding, m.dilation, m.groups)
+            self.put("weight", gradient, add)
+        if "bias" in self.grads:
+            self.put("bias", g.sum((0, 2, 3)), add)  # dL/db = Σ g over samples and places
+
+
+class PowersOf(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        n: Tensor = self.module.exponents
+        self.x, self.n = x[:, :, None], n
+        return (self.x**n).flatten(1)  # y = (xⁿ, …, x², x)
+
+    def backward(self, g: Tensor) -> Tensor:
+        slope = self.n * self.x ** (self.n - 1)  # dy/dx = n xⁿ⁻¹
+        return (g.reshape(slope.shape) * slope).sum(-1)
+
+
+class Flatten(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.shape = x.shape
+        return x.flatten(self.module.start_dim, self.module.end_dim)  # y = the same numbers in a row
+
+    def backward(self, g: Tensor) -> Tensor:
+        return g.reshape(self.shape)
+
+
+class Identity(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        return x  # y = x
+
+    def backward(self, g: Tensor) -> Tensor:
+        return g  # dy/dx = 1
+
+
+class DropoutMask(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.mask = self.module.mask(x)
+        return x if self.mask is None else x * self.mask  # y = x·m, m = 0 or 1/(1-p)
+
+    def backward(self, g: Tensor) -> Tensor:
+        return g if self.mask is None else g.mul_(self.mask)  # dy/dx = m
+
+
+class ReLU(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.y = x.clamp_min(0)  # y = max(x, 0)
+        return self.y
+
+    def backward(self, g: Tensor) -> Tensor:
+        # dy/dx = 1 where x > 0, else 0: torch.where(self.y > 0, g, 0), in PyTorch's own much faster kernel
+        dx: Tensor = torch.ops.aten.threshold_backward(g, self.y, 0)
+        return dx
+
+
+class LeakyReLU(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return F.leaky_relu(x, self.module.negative_slope)  # y = x where x > 0, else a x
+
+    def backward(self, g: Tensor) -> Tensor:
+        return torch.where(self.x > 0, g, g * self.module.negative_slope)  # dy/dx = 1 where x > 0, else a
+
+
+class Sigmoid(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.y = x.sigmoid()  # y = 1 / (1 + e⁻ˣ)
+        return self.y
+
+    def backward(self, g: Tensor) -> Tensor:
+        return g.mul_(self.y).mul_(1 - self.y)  # dy/dx = y (1 - y)
+
+
+class Tanh(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.y = x.tanh()  # y = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)
+        return self.y
+
+    def backward(self, g: Tensor) -> Tensor:
+        return g.mul_(1 - self.y * self.y)  # dy/dx = 1 - y²
+
+
+class ELU(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return F.elu(x, self.module.alpha)  # y = x where x > 0, else a (eˣ - 1)
+
+    def backward(self, g: Tensor) -> Tensor:
+        return torch.where(self.x > 0, g, g * self.module.alpha * self.x.exp())  # dy/dx = 1 where x > 0, else a eˣ
+
+
+class SELU(Layer):
+    alpha, scale = 1.6732632423543772, 1.0507009873554805  # with them, mean 0 and variance 1 stay so (Klambauer et al. 2017)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return F.selu(x)  # y = s x where x > 0, else s a (eˣ - 1)
+
+    def backward(self, g: Tensor) -> Tensor:
+        g = g.mul_(self.scale)
+        return torch.where(self.x > 0, g, g * self.alpha * self.x.exp())  # dy/dx = s where x > 0, else s a eˣ
+
+
+class GELU(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x  # y = x Φ(x), or y = ½ x (1 + t) with t = tanh(√(2/π) (x + .044715 x³))
+        return F.gelu(x, approximate=self.module.approximate)
+
+    def backward(self, g: Tensor) -> Tensor:
+        x = self.x
+        slope: Tensor
+        if self.module.approximate == "tanh":
+            inner = math.sqrt(2 / math.pi)
+            t = (inner * (x + 0.044715 * x**3)).tanh()
+            slope = 1 + t + x * (1 - t * t) * inner * (1 + 3 * 0.044715 * x * x)
+            return g * slope * 0.5  # dy/dx = ½ (1 + t + x t')
+        normal = (-0.5 * x * x).exp() / math.sqrt(2 * math.pi)
+        slope = torch.special.ndtr(x) + x * normal  # dy/dx = Φ(x) + x φ(x): the normal distribution and its density
+        return g * slope
+
+
+class Softplus(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return F.softplus(x, self.module.beta, self.module.threshold)  # y = log(1 + e^(bx)) / b; y = x where bx > threshold
+
+    def backward(self, g: Tensor) -> Tensor:
+        z = self.x * self.module.beta
+        return torch.where(z > self.module.threshold, g, g * z.sigmoid())  # dy/dx = sigmoid(bx), or 1
+
+
+class Softmax(Layer):
+    @staticmethod
+    def refusal(module: Any) -> str | None:
+        return "it leaves open along which dimension (dim=None)" if module.dim is None else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.y = x.softmax(self.module.dim)  # yᵢ = eˣⁱ / Σⱼ eˣʲ
+        return self.y
+
+    def backward(self, g: Tensor) -> Tensor:
+        return self.y * (g - (g * self.y).sum(self.module.dim, keepdim=True))  # dyᵢ/dxⱼ = yᵢ ([i = j] - yⱼ)
+
+
+class LogSoftmax(Layer):
+    refusal = Softmax.refusal
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.y = x.log_softmax(self.module.dim)  # yᵢ = xᵢ - log Σⱼ eˣʲ
+        return self.y
+
+    def backward(self, g: Tensor) -> Tensor:
+        return g - self.y.exp() * g.sum(self.module.dim, keepdim=True)  # dyᵢ/dxⱼ = [i = j] - e^yⱼ
+
+
+class MaxPool2d(Layer):
+    @staticmethod
+    def refusal(module: nn.MaxPool2d) -> str | None:
+        return "it returns its indices as a second output" if module.return_indices else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        m, self.shape = self.module, x.shape  # y = max of the window; `at` is where in the image it was found
+        y, self.at = F.max_pool2d(x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, return_indices=True)
+        return y
+
+    def backward(self, g: Tensor) -> Tensor:
+        dx = g.new_zeros(self.shape)  # dy/dx = 1 at the maximum, else 0; windows that overlap add up
+        dx.flatten(2).scatter_add_(2, self.at.flatten(2), g.flatten(2))
+        return dx
+
+
+class AvgPool2d(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        m, self.shape = self.module, x.shape  # y = mean of the window = A x Bᵀ, with the windows down and across in A and B
+        return F.avg_pool2d(x, m.kernel_size, m.stride, m.padding, m.ceil_mode, m.count_include_pad, m.divisor_override)
+
+    def backward(self, g: Tensor) -> Tensor:
+        down, across = (average(self.module, axis, self.shape[2 + axis], g.shape[2 + axis]).to(g) for axis in (0, 1))
+        return down.T @ g @ across  # dL/dx = Aᵀ g B: every output hands an equal share back to each of its inputs
+
+
+class AdaptiveAvgPool2d(Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.shape = x.shape
+        return F.adaptive_avg_pool2d(x, self.module.output_size)  # y = A x Bᵀ, windows as even as they go
+
+    def backward(self, g: Tensor) -> Tensor:
+        down, across = (adaptive_average(self.shape[axis], g.shape[axis]).to(g) for axis in (2, 3))
+        return down.T @ g @ across  # dL/dx = Aᵀ g B
+
+
+class BatchNorm(Layer):
+    """y = γ x̂ + β with x̂ = (x - μ) / s, s = √(σ² + ε), per feature; μ and σ² of the batch, or in eval the running ones."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        m, self.x = self.module, x
+        m._check_input_dim(x)
+        self.over = [axis for axis in range(x.ndim) if axis != 1]  # what the statistics are taken over
+        self.shape = [1, -1] + [1] * (x.ndim - 2)
+        self.of_batch = m.training or m.running_mean is None
+        if self.of_batch and x.numel() == x.shape[1]:
+            raise ShapeError(f"batch norm over {list(x.shape)}: one number has no variance; use batches of at least 2")
+        if m.training and m.track_running_stats:
+            m.num_batches_tracked.add_(1)
+            share = 1 / int(m.num_batches_tracked) if m.momentum is None else m.momentum  # of the new in the running statistics
+            running = m.running_mean, m.running_var
+        else:
+            share, running = 0.0, (None, None) if self.of_batch else (m.running_mean, m.running_var)
+        y, mean, inverse = torch.native_batch_norm(x, m.weight, m.bias, *running, self.of_batch, share, m.eps)
+        if not self.of_batch:
+            mean, inverse = m.running_mean, (m.running_var + m.eps).rsqrt()
+        self.mean, self.inverse = mean.view(self.shape), inverse.view(self.shape)  # μ, 1/s
+        return y
+
+    def backward(self, g: Tensor) -> Tensor:
+        if self.module.weight is not None:
+            g = g * self.module.weight.view(self.shape)  # dL/dx̂ = γ g
+        if not self.of_batch:
+            return g * self.inverse  # dx̂/dx = 1/s: μ and s do not depend on x
+        x_hat = (self.x - self.mean) * self.inverse  # dL/dx = (g - mean g - x̂ mean(g x̂)) / s: μ and s move with x too
+        return (g - g.mean(self.over, keepdim=True) - x_hat * (g * x_hat).mean(self.over, keepdim=True)) * self.inverse
+
+    def descend(self, g: Tensor, add: bool) -> None:
+        if "weight" in self.grads:
+            self.put("weight", (g * (self.x - self.mean)).mul_(self.inverse).sum(self.over), add)  # dL/dγ = Σ g x̂
+        if "bias" in self.grads:
+            self.put("bias", g.sum(self.over), add)  # dL/dβ = Σ g

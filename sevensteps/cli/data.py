@@ -1,0 +1,211 @@
+"""`sevensteps data`: the sources there are; `sevensteps data NAME`: what is in one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+    from torch import Tensor
+
+    from sevensteps.data import Data
+
+PIXELS = 14  # of an image as drawn, each way at most: five drawings then fit side by side in 80 columns
+SHOWN = 20  # classes or columns listed before the rest is only counted
+WIDTH = 100  # columns; longer lines are hard to read
+
+
+@click.command("data")
+@click.argument("name", metavar="[DATA]", required=False)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(name: str | None, data_dir: Path | None, as_json: bool) -> None:
+    """List the data there are, or say what is in DATA: shapes, ranges, classes, balance, always-zero inputs.
+
+    DATA is a name or its notation: digits, "speed(noise=1.0)".
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    console.width = min(console.width, WIDTH)
+    if name is None:
+        _list(console, as_json)
+        return
+    from sevensteps.data import load
+
+    data = load(name, data_dir)
+    facts = data.facts()
+    if as_json:
+        click.echo(json.dumps(facts, allow_nan=False))
+        return
+    for item in [_heading(facts), _facts(facts), *_classes(facts), *_columns(data, facts), *_drawings(console, data)]:
+        console.print(item)
+
+
+def _list(console: Console, as_json: bool) -> None:
+    from rich.text import Text
+
+    from sevensteps.data import catalog
+
+    entries = catalog().values()
+    if as_json:
+        click.echo(json.dumps([{"name": e.name, "arguments": e.arguments, "about": e.summary} for e in entries]))
+        return
+    table = _grid()
+    for entry in entries:
+        table.add_row(Text(entry.name, "bold"), Text(entry.summary))
+    console.print(table)
+    console.print('\nsevensteps data NAME says what is in one; sevensteps train NAME trains on it. Each takes arguments, as in '
+                  '"speed(noise=1.0, seed=3)".', style="dim")
+
+
+def _grid(**options: Any) -> Any:
+    from rich.table import Table
+
+    return Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), **options)
+
+
+def _heading(facts: dict[str, Any]) -> RenderableType:
+    from rich.text import Text
+
+    return Text.assemble((facts["source"], "bold"), ": ", facts["about"], "\n")
+
+
+def _facts(facts: dict[str, Any]) -> RenderableType:
+    shape, task = facts["shape"], facts["task"]
+    size = " x ".join(map(str, shape)) + (" (channels x height x width)" if facts["kind"] == "image" else
+                                          f" column{'s' if shape[0] > 1 else ''}")
+    rows = [
+        ("samples", f"{facts['train']['count']:,} to train on, {facts['valid']['count']:,} to judge by"),
+        ("input", f"{size}, {facts['inputs']} number{'s' if facts['inputs'] > 1 else ''}, {facts['dtype']}"),
+        ("task", f"{task['kind']}: {task['reason']}"),
+        ("scaling", _scaling(facts["scaling"])),
+    ]
+    if facts["target_scaling"]["name"] != "none":
+        rows.append(("targets", _scaling(facts["target_scaling"])))
+    rows += [(f"{part} inputs", _range(facts[part]["inputs"])) for part in ("train", "valid")]
+    rows += [(f"{part} targets", _range(facts[part]["targets"])) for part in ("train", "valid") if "targets" in facts[part]]
+    zero, constant = facts["always_zero_inputs"], facts["constant_inputs"] - facts["always_zero_inputs"]
+    rows.append(("always 0", f"{zero} of {facts['inputs']} inputs" +
+                 (", in all of the training part: they teach nothing and do no harm" if zero else "")))
+    if constant:
+        rows.append(("constant", f"{constant} more inputs, in all of the training part"))
+    rows.append(("seen twice", f"{facts['duplicates']} of the samples to judge by have inputs that are also trained on"))
+    table = _grid()
+    for label, text in rows:
+        table.add_row(label, text)
+    return table  # type: ignore[no-any-return]
+
+
+def _scaling(scaling: dict[str, Any]) -> str:
+    def shown(values: Any) -> str:
+        while isinstance(values, list) and len(values) == 1:
+            values = values[0]
+        if not isinstance(values, list):
+            return f"{values:g}"
+        return "their own for each"
+
+    if scaling["name"] == "none":
+        return "none: raw values"
+    if scaling["name"] == "unit":
+        return f"unit: value / {shown(scaling['scale'])}"
+    mean, std = shown(scaling["offset"]), shown(scaling["scale"])
+    return f"standardize: (value - mean) / std, {f'mean {mean}, std {std}' if mean[0] != 't' else mean + ' column'}"
+
+
+def _range(found: dict[str, float]) -> str:
+    mean = found["mean"] if abs(found["mean"]) > 1e-6 * found["std"] else 0.0  # float32 leaves a trace of what was taken off
+    return f"{found['min']:.4g} to {found['max']:.4g}, mean {mean:.4g}, std {found['std']:.4g}"
+
+
+def _classes(facts: dict[str, Any]) -> list[RenderableType]:
+    """How many samples of each class, with a bar for its share of the training part."""
+    from rich.text import Text
+
+    key = next((key for key in ("classes", "labels") if key in facts["train"]), None)
+    if key is None:
+        return []
+    found = facts["train"][key]
+    most = max((entry["share"] for entry in found.values()), default=0) or 1
+    table = _grid()
+    for name in list(found)[:SHOWN]:
+        share = found[name]["share"]
+        table.add_row(Text(name, "bold"), f"{found[name]['count']:,}", f"{facts['valid'][key][name]['count']:,}",
+                      f"{100 * share:.1f} %", Text("=" * round(24 * share / most), "cyan"))
+    table.columns[1].justify = table.columns[2].justify = table.columns[3].justify = "right"
+    title = f"\n{'class' if key == 'classes' else 'label'}: samples to train on, to judge by, share of the training part"
+    rest = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return [Text(title, "dim"), table, *rest]
+
+
+def _columns(data: Data, facts: dict[str, Any]) -> list[RenderableType]:
+    """The range of each column of a table, raw, as the user knows it."""
+    from rich.text import Text
+
+    if facts["kind"] == "image" or len(facts["features"]) < 2:
+        return []
+    raw = data.scaling.undo(data.train.x)
+    table = _grid()
+    for place, name in enumerate(facts["features"][:SHOWN]):
+        values = raw[:, place].double()
+        table.add_row(Text(name, "bold"), _range({"min": _clean(values.min(), values), "max": _clean(values.max(), values),
+                                                  "mean": float(values.mean()), "std": float(values.std(correction=0))}))
+    rest = len(facts["features"]) - SHOWN
+    return [Text("\ncolumn: range and mean before scaling, of the training part", "dim"), table,
+            *([f"and {rest} more"] if rest > 0 else [])]
+
+
+def _clean(value: Tensor, values: Tensor) -> float:
+    """`value` without the trace that scaling to float32 and back leaves of a 0."""
+    return float(value) if abs(value) > 1e-6 * values.abs().max() else 0.0
+
+
+def _drawings(console: Console, data: Data) -> list[RenderableType]:
+    """The first image of each class: gray where the terminal has colours, else in block characters."""
+    from rich.columns import Columns
+    from rich.text import Text
+
+    if data.kind != "image" or data.task.kind not in ("binary", "multiclass"):
+        return []
+    labels = data.train.y.reshape(-1).long()
+    colours = console.is_terminal and console.color_system in ("256", "truecolor") and not console.options.ascii_only
+    shown = []
+    for index, name in enumerate(data.task.classes[:SHOWN // 2]):
+        image = data.train.x[int((labels == index).nonzero()[0])]
+        drawing = shaded(image) if colours else Text(blocks(image, ascii_only=console.options.ascii_only))
+        shown.append(Text.assemble((f"{name}:\n", "bold"), drawing))
+    return [Text("\nthe first of each class", "dim"), Columns(shown, padding=(0, 2))]
+
+
+def _small(image: Tensor) -> Tensor:
+    """A `[C, H, W]` image as gray `[h, w]` from 0 to 1, at most `PIXELS` each way, h even."""
+    import torch.nn.functional as F
+
+    gray = image.mean(0, keepdim=True)
+    gray = F.adaptive_avg_pool2d(gray, (min(gray.shape[1], PIXELS), min(gray.shape[2], PIXELS)))[0]
+    gray = (gray - gray.min()) / (gray.max() - gray.min()).clamp_min(1e-12)
+    return F.pad(gray, (0, 0, 0, len(gray) % 2))
+
+
+def blocks(image: Tensor, *, ascii_only: bool = False) -> str:
+    """An image as lines of block characters, two pixels high each: ink where it is bright."""
+    ink, characters = (_small(image) > 0.4).tolist(), " _\"#" if ascii_only else " ▄▀█"
+    return "\n".join("".join(characters[2 * upper + lower] for upper, lower in zip(*pair, strict=True))
+                     for pair in zip(ink[::2], ink[1::2], strict=True))
+
+
+def shaded(image: Tensor) -> Text:
+    """An image in gray, two pixels to a character: the upper in the colour of the half block, the lower behind it."""
+    from rich.text import Text
+
+    levels, text = (255 * _small(image)).round().int().tolist(), Text()
+    for upper, lower in zip(levels[::2], levels[1::2], strict=True):
+        for above, below in zip(upper, lower, strict=True):
+            text.append("▀", f"rgb({above},{above},{above}) on rgb({below},{below},{below})")
+        text.append("\n")
+    return text[:-1]

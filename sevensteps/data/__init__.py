@@ -1,0 +1,96 @@
+"""Data for the seven steps: sources by name, arrays of your own, and what is in them.
+
+`load("digits")`, `load("speed(noise=1.0, seed=3)")`, `from_arrays(x, y)`. Listing the sources reads their files instead of
+importing them, so that `sevensteps data` answers before PyTorch could be loaded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sevensteps.errors import NotationError, nearest
+from sevensteps.notation import Entry, offered, parse
+
+if TYPE_CHECKING:
+    from sevensteps.data.arrays import from_arrays as from_arrays
+    from sevensteps.data.core import Data as Data
+    from sevensteps.data.core import Part as Part
+    from sevensteps.data.core import Source as Source
+    from sevensteps.data.scaling import Scaling as Scaling
+
+__all__ = ["Data", "Part", "Scaling", "Source", "catalog", "from_arrays", "load", "source"]
+
+FILES = ("images", "toys", "tables")  # each lists its sources in __all__
+HOMES = {"Data": "core", "Part": "core", "Source": "core", "Scaling": "scaling", "from_arrays": "arrays"}
+PATHS = (".csv", ".parquet", ".npz", ".npy", ".gz", ".png", ".jpg", ".txt", "ubyte")
+
+
+@functools.cache
+def catalog() -> dict[str, Entry]:
+    """Every source by name, in the order of the files.
+
+    >>> list(catalog())[:4]
+    ['digits', 'digits37', 'mnist', 'mnist37']
+    """
+    return {entry.name: entry for file in FILES for entry in offered(__name__, f"{file}.py")}
+
+
+@functools.cache
+def _homes() -> dict[str, str]:
+    """The file that each source stands in."""
+    return {entry.name: file for file in FILES for entry in offered(__name__, f"{file}.py")}
+
+
+def __getattr__(name: str) -> Any:
+    if name in HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{HOMES[name]}"), name)
+    if not name.startswith("_") and name in _homes():
+        return getattr(importlib.import_module(f"{__name__}.{_homes()[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def source(text: str) -> Source:
+    """The source that `text` spells, such as `source("circles(n=1000)")`; nothing is loaded yet."""
+    written = text.strip()
+    if "(" not in written and ("/" in written or "\\" in written or written.lower().endswith(PATHS)):
+        raise NotationError(f"data: '{written}' is a path; read the file yourself and use sevensteps.data.from_arrays(x, y), "
+                            f"or name one of: {', '.join(catalog())}")
+    found: Source = parse(written, lambda name: globals()["__getattr__"](name), what="data", known=catalog())
+    return found
+
+
+def load(what: str | Source | Data, data_dir: str | os.PathLike[str] | None = None, **overrides: Any) -> Data:
+    """The data that `what` names, with `overrides` in place of its arguments: `load("speed", noise=1.0)`.
+
+    `data_dir` is the folder where a source that reads files (mnist) looks for them. Raises `NotationError` for an unknown
+    name or argument, `DataError` for data that cannot be found or trained on.
+    """
+    from sevensteps.data.core import Data, Source
+
+    if isinstance(what, Data):
+        if overrides:
+            raise NotationError(f"data: {what.source} is already loaded; give {', '.join(overrides)} where it is loaded")
+        return what
+    made = source(what) if isinstance(what, str) else what
+    if not isinstance(made, Source):
+        raise NotationError(f"data: {type(what).__name__} is no source; give a name such as 'digits', or use "
+                            "sevensteps.data.from_arrays(x, y)")
+    if overrides:
+        made = _replace(made, overrides)
+    return made.load(None if data_dir is None else Path(data_dir))
+
+
+def _replace(made: Source, overrides: dict[str, Any]) -> Source:
+    name = type(made).__name__
+    known = list(inspect.signature(type(made)).parameters)
+    for argument in overrides:
+        if argument not in known:
+            raise NotationError(f"data: {name} has no argument '{argument}'; {nearest(argument, known)}")
+    changed: Source = dataclasses.replace(made, **overrides)  # type: ignore[type-var]
+    return changed

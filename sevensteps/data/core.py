@@ -1,0 +1,90 @@
+"""Data: two parts of samples, what is asked of them, and how they came to be what they are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from sevensteps.data.inputs import Inputs
+from sevensteps.data.scaling import Scaling, identity
+from sevensteps.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The samples of one part: inputs `x`, already scaled, and targets `y` as `Task` stores them.
+
+    `x` is float32, `[N, F]` for tables or `[N, 1 or 3, H, W]` for images.
+    """
+
+    x: Float[Tensor, "..."]
+    y: Shaped[Tensor, "..."]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What a network is trained and judged on.
+
+    `source` is the notation that makes it again ("digits", "speed(noise=1.0)"); `scaling` turns raw inputs into `x`;
+    `target_scaling` turns raw targets into `y` and its `undo` turns a prediction back; `features` names the columns of a
+    table; `highest` is the raw value of a fully lit pixel of images. Checked as it is made: raises `DataError` where nothing
+    could be learned from it.
+    """
+
+    source: str
+    train: Part
+    valid: Part
+    task: Task
+    scaling: Scaling
+    features: tuple[str, ...] = ()
+    kind: Literal["image", "table"] = "table"
+    about: str = ""
+    target_scaling: Scaling = field(default_factory=identity)
+    highest: float | None = None
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise `DataError` where a part is empty, a number is not finite, a label unknown or a class missing."""
+        from sevensteps.data.checks import check  # it reads Data, so it stands above this file
+
+        check(self)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What a network trained on these data takes in, and the preprocessing of it."""
+        return Inputs(tuple(self.train.x.shape[1:]), self.kind, self.features, self.highest, self.scaling, self.target_scaling)
+
+    def facts(self) -> dict[str, Any]:
+        """What is in the data, as JSON can hold it: shapes, ranges, classes and balance, inputs that never vary."""
+        from sevensteps.data.facts import facts
+
+        return facts(self)
+
+
+class Source(ABC):
+    """Where data come from, as a value: `digits(seed=1)`. What it draws depends on its own seed, never on the training's.
+
+    `scale` is "none", "standardize" or "unit" (see `sevensteps.data.scaling.learn`), or "default" for what suits the source.
+    """
+
+    scale: str
+    seed: int
+
+    @property
+    def text(self) -> str:
+        """Its notation; the bare name where every argument has its default."""
+        return repr(self).removesuffix("()")
+
+    @abstractmethod
+    def load(self, data_dir: Path | None = None) -> Data:
+        """The data. `data_dir` is where files are looked for, by the sources that read files."""

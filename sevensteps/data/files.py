@@ -1,0 +1,127 @@
+"""New inputs from files, as `predict` takes them: pictures, rows of a CSV, arrays of NumPy; raw, before any scaling."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sevensteps.data.inputs import Inputs
+from sevensteps.errors import DataError
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+MAX_PIXELS = 50_000_000  # of one picture; more is refused before it is unpacked
+MAX_CELL = 1000  # characters; a number has far fewer
+
+
+def read_inputs(path: Path, inputs: Inputs, *, resize: bool = False, invert: bool = False) -> tuple[list[str], Float[Tensor, "N ..."]]:
+    """The samples in one file, with a name for each, as raw inputs `[N, *inputs.shape]`.
+
+    A picture is one sample: made gray or RGB as trained on, its brightness 0 to 255 brought to the range of the training's own
+    pixels; `resize` allows another size than trained on, `invert` turns dark on light into light on dark. A CSV has a row
+    a sample, with or without a header; a header is matched with the names of the columns. Raises `DataError` with the file and the fix.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; give a picture, a .csv or a .npy")
+    kind = path.suffix.lower()
+    if kind in PICTURES:
+        return [path.name], _picture(path, inputs, resize, invert)[None]
+    if kind == ".csv":
+        return _rows(path, inputs)
+    if kind == ".npy":
+        return _array(path, inputs)
+    raise DataError(f"{path}: files of kind '{kind}' cannot be read; give a picture ({', '.join(PICTURES[:3])}), a .csv or a .npy")
+
+
+def _picture(path: Path, inputs: Inputs, resize: bool, invert: bool) -> Float[Tensor, "C H W"]:
+    from PIL import Image, UnidentifiedImageError
+
+    if inputs.kind != "image":
+        raise DataError(f"{path}: a picture, but the network was trained on {len(inputs.features) or math.prod(inputs.shape)} columns of a "
+                        "table; give a .csv or a .npy")
+    channels, height, width = inputs.shape
+    try:
+        with Image.open(path) as found:
+            if found.width * found.height > MAX_PIXELS:
+                raise DataError(f"{path}: {found.width} × {found.height} pixels; at most {MAX_PIXELS:,} are read")
+            picture = found.convert("L" if channels == 1 else "RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as failure:
+        raise DataError(f"{path}: cannot be read as a picture: {failure}") from None
+    if picture.size != (width, height):
+        if not resize:
+            raise DataError(f"{path}: {picture.width} × {picture.height} pixels, but the network was trained on {width} × {height}; "
+                            "allow --resize, or crop the picture first")
+        picture = picture.resize((width, height), Image.Resampling.BOX if picture.width >= width else Image.Resampling.BILINEAR)
+    pixels = torch.from_numpy(numpy.asarray(picture, dtype=numpy.float32).copy())
+    pixels = (255 - pixels if invert else pixels) / 255 * (inputs.highest or 255)
+    return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
+
+
+def _rows(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
+    wanted = math.prod(inputs.shape)
+    names: list[str] = []
+    samples: list[list[float]] = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            for cells in csv.reader(file):
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) > 10 * wanted + 100 or any(len(cell) > MAX_CELL for cell in cells):
+                    raise DataError(f"{path}: row {len(samples) + 1} has {len(cells)} cells, or one of over {MAX_CELL} characters; "
+                                    f"give {wanted} numbers a row")
+                numbers = [_number(cell) for cell in cells]
+                if not names and not samples and any(value is None for value in numbers):
+                    names = [cell.strip() for cell in cells]
+                    continue
+                samples.append(_row(path, len(samples) + 1, cells, numbers, names, inputs, wanted))
+    except (OSError, UnicodeDecodeError, csv.Error) as failure:
+        raise DataError(f"{path}: cannot be read as a CSV: {failure}") from None
+    if not samples:
+        raise DataError(f"{path}: has no row of numbers; give {wanted} numbers a row")
+    return [f"{path.name}:{row}" for row in range(1, len(samples) + 1)], torch.tensor(samples).reshape(len(samples), *inputs.shape)
+
+
+def _row(path: Path, row: int, cells: list[str], numbers: list[float | None], names: list[str], inputs: Inputs, wanted: int) -> list[float]:
+    if names and inputs.features:
+        missing = [name for name in inputs.features if name not in names]
+        if missing:
+            raise DataError(f"{path}: the column '{missing[0]}' is missing; the network was trained on {', '.join(inputs.features)}")
+        if len(numbers) != len(names):
+            raise DataError(f"{path}: row {row} has {len(numbers)} cells under a header of {len(names)}; give one for each")
+        places = [names.index(name) for name in inputs.features]
+        cells, numbers = [cells[place] for place in places], [numbers[place] for place in places]
+    if len(numbers) != wanted:
+        raise DataError(f"{path}: row {row} has {len(numbers)} cells, but the network takes {wanted} numbers")
+    for cell, value in zip(cells, numbers, strict=True):
+        if value is None or not math.isfinite(value):
+            raise DataError(f"{path}: row {row} has '{cell[:40]}' where a finite number belongs")
+    return [value for value in numbers if value is not None]
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _array(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
+    try:
+        found = numpy.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as failure:
+        raise DataError(f"{path}: cannot be read as a .npy: {failure}") from None
+    if found.dtype.kind not in "biuf":
+        raise DataError(f"{path}: holds {found.dtype}; give numbers")
+    shape = found.shape
+    whole = shape[1:] if math.prod(shape) != math.prod(inputs.shape) or len(shape) == len(inputs.shape) + 1 else shape
+    if math.prod(whole) != math.prod(inputs.shape) or not math.prod(shape):
+        raise DataError(f"{path}: has shape {list(shape)}, but the network takes {['N', *inputs.shape]}")
+    samples = torch.from_numpy(found.astype(numpy.float64)).reshape(-1, *inputs.shape)
+    if not bool(samples.isfinite().all()):
+        raise DataError(f"{path}: has numbers that are not finite; remove or fill them")
+    return [f"{path.name}[{row}]" for row in range(len(samples))], samples

@@ -1,0 +1,101 @@
+"""Scaling: how raw inputs become what a network is fed, learned on the training part and stored with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from sevensteps.errors import DataError, ShapeError, one_of
+
+SCALINGS = ("none", "standardize", "unit")
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """x = (raw - offset) / scale.
+
+    `offset` and `scale` are float64: one number per column `[F]` of a table, one per channel `[C, 1, 1]` of images, or one
+    for all `[]`. `name` says how they were found: "none", "standardize" or "unit".
+    """
+
+    name: str
+    offset: Float[Tensor, "..."]
+    scale: Float[Tensor, "..."]
+
+    def __call__(self, raw: Shaped[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
+        """Raw inputs as the network takes them, float32. Raises `ShapeError` where the columns are not those learned on."""
+        self._check(raw)
+        # Tables may hold years or prices, whose differences float32 would round away before the offset is taken off;
+        # pixels lose nothing in float32, and MNIST in float64 would take 380 MB.
+        work = raw.to(torch.float64 if raw.ndim <= 2 else torch.float32, copy=True)
+        return work.sub_(self.offset.to(work)).div_(self.scale.to(work)).to(torch.float32)
+
+    def undo(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
+        """raw = x scale + offset, float32."""
+        self._check(x)
+        return (x.double() * self.scale.to(x.device) + self.offset.to(x.device)).to(torch.float32)
+
+    def _check(self, raw: Tensor) -> None:
+        if self.offset.ndim == 0:
+            return
+        place = 1 if raw.ndim > 1 else 0  # columns of a table, channels of images
+        if raw.ndim != self.offset.ndim + 1 or raw.shape[place] != len(self.offset):
+            what = "columns" if self.offset.ndim == 1 else "channels"
+            raise ShapeError(f"inputs of shape {list(raw.shape)} against a scaling learned on {len(self.offset)} {what}; "
+                             f"give the {what} that the training had, in its order")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it, to the bit: Python prints every float64 so that it reads back the same."""
+        return {"name": self.name, "offset": self.offset.tolist(), "scale": self.scale.tolist()}
+
+    @staticmethod
+    def from_dict(held: Mapping[str, Any]) -> Scaling:
+        """What `to_dict` gave. Raises `DataError` where that is not what `held` is."""
+        try:
+            name = one_of("scaling", held["name"], SCALINGS)
+            offset, scale = (torch.tensor(held[key], dtype=torch.float64) for key in ("offset", "scale"))
+        except (KeyError, TypeError, ValueError) as failure:
+            raise DataError(f"the stored scaling cannot be read ({failure}); it needs name, offset and scale") from None
+        if offset.shape != scale.shape or not bool(offset.isfinite().all() and scale.isfinite().all() and (scale != 0).all()):
+            raise DataError("the stored scaling is damaged: offset and scale must be finite, of one shape, and scale not 0")
+        return Scaling(name, offset, scale)
+
+
+def identity() -> Scaling:
+    """The scaling that changes nothing: x = raw."""
+    return Scaling("none", torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64))
+
+
+def learn(name: str, raw: Shaped[Tensor, "N ..."], highest: float | None = None) -> Scaling:
+    """The scaling called `name` from the raw training part.
+
+    - none: x = raw
+    - standardize: x = (raw - mean) / std (std as `Tensor.std` has it), for each column of a table, for each
+      channel of images over all pixels
+    - unit: x = raw / `highest`, the value known to be the largest possible; where none is known, the largest |raw| of
+      each column of the training part
+
+    What does not vary is left with scale 1, not divided by 0.
+    """
+    one_of("scale", name, SCALINGS)
+    if name == "none" or len(raw) == 0:
+        return identity()
+    over = (0,) if raw.ndim <= 2 else (0, 2, 3)
+    if name == "unit" and highest is not None:
+        offset, scale = torch.zeros(()), torch.tensor(float(highest))
+    elif name == "unit":
+        scale = raw.double().abs().amax(over, keepdim=True)[0]
+        offset = torch.zeros_like(scale)
+    else:
+        values = raw.double()
+        low, high = values.amin(over, keepdim=True)[0], values.amax(over, keepdim=True)[0]
+        # The mean of equal numbers can round to a neighbour of theirs, and their std to a little more than 0.
+        offset = torch.where(low == high, low, values.mean(over, keepdim=True)[0])
+        less = int(values.numel() > values.shape[1])  # PyTorch's std divides by n - 1; a single number has none
+        scale = torch.where(low == high, 0.0, values.std(over, correction=less, keepdim=True)[0])
+    return Scaling(name, offset.double(), torch.where(scale == 0, torch.ones_like(scale), scale).double())

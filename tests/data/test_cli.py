@@ -1,0 +1,131 @@
+"""`sevensteps data`: the list and the screen of one source, as people and as programs read it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from rich.console import Console
+
+from sevensteps import data
+from sevensteps.cli.data import blocks, command, shaded
+from sevensteps.errors import Error
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments, env={"COLUMNS": "80", "NO_COLOR": "1"}, catch_exceptions=False)
+
+
+def test_the_list_has_a_line_for_each_source() -> None:
+    found = run()
+    assert found.exit_code == 0
+    lines = found.output.splitlines()
+    assert [line.split()[0] for line in lines[:14]] == list(data.catalog())
+    assert lines[4].rstrip() == "speed          a roller coaster's speed, 0.75 (t - 9.5)^2 + 1, and noise"
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_list_as_json() -> None:
+    found = json.loads(run("--json").output)
+    assert [entry["name"] for entry in found] == list(data.catalog())
+    assert found[4]["arguments"] == "*, noise=3.0, scale='default', target_scale='none', seed=0"
+
+
+def test_the_list_needs_nothing_heavy() -> None:
+    code = ("import sys; from sevensteps.cli.data import command; command([], standalone_mode=False); "
+            "print(sorted({'torch', 'numpy', 'sklearn', 'pooch', 'jaxtyping'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", [name for name in data.catalog() if not name.startswith("mnist")])
+def test_every_screen_fits_80_columns(name: str) -> None:
+    found = run(name)
+    assert found.exit_code == 0
+    assert found.output.startswith(f"{name}: ")
+    assert max(len(line.rstrip()) for line in found.output.splitlines()) <= 80
+
+
+def test_the_screen_of_digits37() -> None:
+    lines = [line.rstrip() for line in run("digits37").output.splitlines()]
+    for expected in [
+        "samples       289 to train on, 73 to judge by",
+        "input         1 x 8 x 8 (channels x height x width), 64 numbers, float32",
+        "task          binary: the targets are two classes, 7 and 3",
+        "scaling       unit: value / 16",
+        "always 0      9 of 64 inputs, in all of the training part: they teach nothing",
+        "seen twice    0 of the samples to judge by have inputs that are also trained on",
+        "7  143  36  49.5 %  ========================",
+        "3  146  37  50.5 %  ========================",
+    ]:
+        assert expected in lines
+    place = lines.index("the first of each class")
+    assert lines[place + 1].split() == ["7:", "3:"]
+    assert set("".join(lines[place + 2:place + 6])) <= set(" ▄▀█")
+
+
+def test_the_screen_of_diabetes_and_speed() -> None:
+    lines = [" ".join(line.split()) for line in run("diabetes").output.splitlines()]
+    assert "scaling standardize: (value - mean) / std, their own for each column" in lines
+    assert any(line.startswith("targets standardize: (value - mean) / std, mean 15") for line in lines)
+    assert any(line.startswith("bmi 18") for line in lines)
+    assert "train inputs -2.656 to 4.205, mean 0, std 0.9986" in lines
+    text = run("speed(noise=0)").output
+    assert "train targets  1.188 to 68.69" in text
+    assert "raw values" in text
+
+
+def test_the_screen_of_mnist37(mnist_dir: Path) -> None:
+    text = run("mnist37", "--data-dir", str(mnist_dir)).output
+    assert "12,396 to train on, 2,038 to judge by" in text
+    assert "always 0      144 of 784 inputs" in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+def test_json_is_the_facts() -> None:
+    assert json.loads(run("speed(seed=2)", "--json").output) == data.load("speed(seed=2)").facts()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["digit"], "data has no 'digit'; did you mean 'digits'?"),
+    (["mnist", "--data-dir", "/nowhere/at/all"], "the data folder /nowhere/at/all is not there; give a folder that holds "),
+])
+def test_what_fails_is_an_error_for_the_caller_to_print(arguments: list[str], message: str) -> None:
+    with pytest.raises(Error) as caught:
+        run(*arguments)
+    assert str(caught.value).startswith(message)
+
+
+def test_help_says_what_it_does() -> None:
+    assert isinstance(command, click.Command)
+    assert command.name == "data"
+    text = run("--help").output
+    assert "List the data there are, or say what is in DATA" in text
+    assert "[DATA]" in text
+
+
+IMAGE = torch.tensor([[[0.0, 9.0, 9.0], [9.0, 0.0, 9.0], [9.0, 0.0, 0.0]]])
+
+
+def test_an_image_is_drawn_two_pixels_to_a_character() -> None:
+    assert blocks(IMAGE) == "▄▀█\n▀  "
+    assert blocks(IMAGE, ascii_only=True) == "_\"#\n\"  "
+    assert blocks(torch.ones(3, 2, 2)) == "  "  # no contrast, no ink
+    lines = blocks(torch.eye(28)[None]).splitlines()
+    assert (len(lines), {len(line) for line in lines}) == (7, {14})
+
+
+def test_an_image_is_shaded_where_there_are_colours() -> None:
+    drawn = shaded(IMAGE)
+    assert drawn.plain == "▀▀▀\n▀▀▀"
+    assert str(drawn.spans[0].style) == "rgb(0,0,0) on rgb(255,255,255)"
+    console = Console(force_terminal=True, color_system="truecolor", width=20)
+    with console.capture() as captured:
+        console.print(drawn)
+    assert "\x1b[38;2;255;255;255;48;2;0;0;0m▀" in captured.get()

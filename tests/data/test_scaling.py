@@ -1,0 +1,138 @@
+"""Scaling and splitting, by their definitions."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+
+from sevensteps.data.scaling import SCALINGS, Scaling, identity, learn
+from sevensteps.data.split import split
+from sevensteps.errors import ArgumentError, DataError, ShapeError
+from sevensteps.seeds import generator
+
+TABLE = torch.tensor([[1.0, 5.0, 0.0], [2.0, 5.0, -4.0], [6.0, 5.0, 1.0]])
+
+
+def test_tables_are_scaled_by_column_as_scikit_learn_does() -> None:
+    n = len(TABLE)
+    by_n = torch.from_numpy(StandardScaler().fit_transform(TABLE.double())).float()
+    expected = by_n * math.sqrt((n - 1) / n)
+    torch.testing.assert_close(learn("standardize", TABLE)(TABLE), expected)
+    expected = torch.from_numpy(MaxAbsScaler().fit_transform(TABLE.double())).float()
+    torch.testing.assert_close(learn("unit", TABLE)(TABLE), expected)
+
+
+def test_what_does_not_vary_is_not_divided_by_zero() -> None:
+    odd = torch.full((7, 1), 0.1)  # whose mean and std, summed in floating point, are not exactly 0.1 and 0
+    assert learn("standardize", odd)(odd).tolist() == [[0.0]] * 7
+    assert learn("standardize", torch.tensor([[3.0]]))(torch.tensor([[4.0]])).tolist() == [[1.0]]
+    assert learn("unit", torch.zeros(3, 1))(torch.ones(1, 1)).tolist() == [[1.0]]
+
+
+def test_images_are_standardised_by_channel() -> None:
+    images = torch.rand(5, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    images *= torch.tensor([1.0, 10.0, 100.0])[:, None, None]
+    scaled = learn("standardize", images)(images)
+    torch.testing.assert_close(scaled.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(scaled.std((0, 2, 3)), torch.ones(3))
+
+
+def test_bytes_become_shares_of_the_highest_value() -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    scaled = learn("unit", pixels, highest=255)(pixels)
+    assert torch.equal(scaled, pixels.float() / 255)  # the same bits as the book's
+
+
+def test_large_numbers_keep_their_differences() -> None:
+    dates = torch.tensor([[1_700_000_000.0], [1_700_000_001.0], [1_700_000_002.0]], dtype=torch.float64)
+    assert learn("standardize", dates)(dates)[:, 0].tolist() == [-1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("name", SCALINGS)
+@pytest.mark.parametrize("shape", [(6, 3), (6, 1, 4, 4), (6, 3, 2, 5)])
+def test_it_survives_json_to_the_bit(name: str, shape: tuple[int, ...]) -> None:
+    raw = torch.randn(shape, generator=torch.Generator().manual_seed(1)) * 3 + 1
+    scaling = learn(name, raw)
+    again = Scaling.from_dict(json.loads(json.dumps(scaling.to_dict())))
+    assert again.name == name
+    assert torch.equal(again(raw), scaling(raw))
+    torch.testing.assert_close(again.undo(again(raw)), raw)
+
+
+def test_identity_changes_no_bit() -> None:
+    raw = torch.randn(4, 3, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(identity()(raw), raw)
+    assert torch.equal(identity().undo(raw), raw)
+
+
+@pytest.mark.parametrize(("raw", "message"), [
+    (torch.zeros(2, 4), "inputs of shape [2, 4] against a scaling learned on 3 columns; give the columns that the training "
+                        "had, in its order"),
+    (torch.zeros(3), "inputs of shape [3] against a scaling learned on 3 columns; give the columns that the training had, in "
+                     "its order"),
+    (torch.zeros(2, 3, 4, 4), "inputs of shape [2, 3, 4, 4] against a scaling learned on 3 columns; give the columns that the "
+                              "training had, in its order"),
+])
+def test_other_columns_are_refused(raw: torch.Tensor, message: str) -> None:
+    for use in (learn("unit", TABLE), learn("standardize", TABLE).undo):
+        with pytest.raises(ShapeError) as caught:
+            use(raw)
+        assert str(caught.value) == message
+
+
+def test_other_channels_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"inputs of shape \[1, 1, 2, 2\] against a scaling learned on 3 channels"):
+        learn("standardize", torch.rand(2, 3, 2, 2, generator=torch.Generator().manual_seed(0)))(torch.zeros(1, 1, 2, 2))
+
+
+@pytest.mark.parametrize("held", [
+    {}, {"name": "units", "offset": 0, "scale": 1}, {"name": "unit", "offset": "x", "scale": 1},
+    {"name": "unit", "offset": [0.0], "scale": [1.0, 2.0]}, {"name": "unit", "offset": 0.0, "scale": 0.0},
+    {"name": "unit", "offset": float("nan"), "scale": 1.0}, {"name": "unit", "offset": [[1.0], []], "scale": 1.0},
+])
+def test_a_damaged_scaling_is_refused(held: dict[str, object]) -> None:
+    with pytest.raises(DataError, match=r"^the stored scaling "):
+        Scaling.from_dict(held)
+
+
+def test_an_unknown_scaling_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="scale has no option 'unite'; did you mean 'unit'"):
+        learn("unite", TABLE)
+
+
+# -- splitting ---------------------------------------------------------------------------------------------------------
+
+
+@given(labels=st.lists(st.integers(0, 4), max_size=60), share=st.floats(0.05, 0.95), seed=st.integers(0, 100))
+def test_a_split_is_a_partition_that_keeps_the_balance(labels: list[int], share: float, seed: int) -> None:
+    strata = torch.tensor(labels, dtype=torch.int64)
+    train, valid = split(len(labels), share, generator(seed, "split"), strata)
+    assert sorted([*train.tolist(), *valid.tolist()]) == list(range(len(labels)))
+    for group in range(5):
+        size, held_out = labels.count(group), int((strata[valid] == group).sum())
+        if size >= 2:
+            assert 1 <= held_out <= size - 1
+            assert abs(held_out - share * size) <= max(0.5, share, 1 - share)
+        else:
+            assert held_out == 0
+
+
+def test_a_split_is_drawn_and_shuffled() -> None:
+    drawn = [split(1000, 0.2, generator(seed, "split")) for seed in (0, 0, 1)]
+    assert [len(part) for part in drawn[0]] == [800, 200]
+    assert torch.equal(drawn[0][0], drawn[1][0])
+    assert not torch.equal(drawn[0][0], drawn[2][0])
+    for part in drawn[0]:
+        assert not torch.equal(part, part.sort().values)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
+def test_a_share_that_leaves_a_part_empty_is_refused(share: float) -> None:
+    with pytest.raises(ArgumentError, match="share must be"):
+        split(10, share, generator(0, "split"))

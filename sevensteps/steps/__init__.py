@@ -1,0 +1,63 @@
+"""The seven steps of a training, one file each; here is how their values are listed and read from text.
+
+Listing reads the source, so `sevensteps steps` answers before PyTorch could even be imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+from sevensteps.errors import NotationError, nearest
+from sevensteps.notation import Entry, offered
+from sevensteps.notation import parse as parse_notation
+
+QUESTIONS = {
+    "initialize": "where do the parameters start?",
+    "predict": "what function turns inputs into outputs?",
+    "loss": "how wrong is an output?",
+    "gradient": "how does the loss change with each parameter?",
+    "step": "how are the parameters changed?",
+    "repeat": "on which samples, in which order?",
+    "stop": "when is it enough?",
+}
+STEPS = tuple(QUESTIONS)
+
+
+def catalog(step: str) -> tuple[Entry, ...]:
+    """What `step` offers, in the order of its file.
+
+    >>> [entry.name for entry in catalog("gradient")]
+    ['auto', 'chain_rule', 'autograd', 'finite_differences', 'perceptron_rule']
+    """
+    return offered(__name__, f"{known(step)}.py")
+
+
+def known(step: str) -> str:
+    """`step` if it is one of the seven, else a `NotationError` with the nearest."""
+    if step not in QUESTIONS:
+        raise NotationError(f"there is no step '{step}'; {nearest(step, STEPS)}")
+    return step
+
+
+def module_of(step: str) -> ModuleType:
+    """The module that holds the values of `step`."""
+    return importlib.import_module(f"{__name__}.{known(step)}")
+
+
+def parse(step: str, text: str) -> Any:
+    """The value of `step` that `text` spells, such as `parse("step", "sgd(lr=0.1)")`."""
+    names = [entry.name for entry in catalog(step)]
+    return parse_notation(text, lambda name: getattr(module_of(step), name), what=step, known=names)
+
+
+class _Callable(ModuleType):
+    """This package is also the stop rule of its name: `ss.steps(100)` next to `ss.steps.parse(…)`."""
+
+    def __call__(self, count: int) -> Any:
+        return module_of("stop").steps(count)
+
+
+sys.modules[__name__].__class__ = _Callable

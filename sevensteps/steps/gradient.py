@@ -1,0 +1,138 @@
+"""Step 4, the gradient: how does the loss change with each parameter?
+
+A value here prepares the engine that computes it for one network and one loss. All methods but the perceptron's rule give the
+same numbers; they differ in which networks they take, in time, and in what can be read along the way.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import KW_ONLY
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sevensteps.engine.autograd import Autograd
+from sevensteps.engine.chain_rule import ChainRule, missing
+from sevensteps.engine.engine import Engine, LossFunction
+from sevensteps.engine.finite_differences import FiniteDifferences
+from sevensteps.engine.modules import Step
+from sevensteps.engine.perceptron import PerceptronRule
+from sevensteps.errors import ArgumentError, number, whole
+from sevensteps.notation import auto, value
+
+__all__ = ["auto", "chain_rule", "autograd", "finite_differences", "perceptron_rule"]
+
+OPTIONS = ("clip", "accumulate")
+
+
+class Gradient(ABC):
+    """How the gradient is computed, and what is done with it before the step.
+
+    `clip`: the greatest length (L2 norm) of the whole gradient, in loss per unit of parameter; a longer one is shortened to it.
+    `accumulate`: how many batches' mean gradient makes one step.
+    """
+
+    clip: float | None
+    accumulate: int
+
+    def __post_init__(self) -> None:
+        if self.clip is not None:
+            number("clip", self.clip, above=0)
+        whole("accumulate", self.accumulate, at_least=1)
+
+    @abstractmethod
+    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
+        """The engine for `network` and `loss`; refused, with the reason and another method, where this one cannot take them."""
+
+    def finish(self, gradients: Float[Tensor, "P"]) -> None:
+        """Clip in place: g · min(1, clip / (|g| + 1e-6)), as `torch.nn.utils.clip_grad_norm_` does (Pascanu et al. 2013)."""
+        if self.clip is not None:
+            gradients.mul_((self.clip / (gradients.norm() + 1e-6)).clamp_max(1.0))
+
+
+@value
+class chain_rule(Gradient):
+    """dL/dx = dL/dy · dy/dx, layer by layer from the last to the first, each derivative written out
+
+    Takes chains of linear, convolution, pooling, batch norm, dropout and the usual activations.
+    Source: Leibniz 1676; Rumelhart, Hinton, Williams 1986, Learning representations by back-propagating errors.
+    """
+
+    _: KW_ONLY
+    clip: float | None = None
+    accumulate: int = 1
+
+    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
+        return ChainRule(network, loss, "asked for")
+
+
+@value
+class autograd(Gradient):
+    """PyTorch's automatic differentiation: the chain rule over whatever was computed; takes any network
+
+    dL/dx = Σ dL/dy · dy/dx over every operation that PyTorch recorded.
+    Source: Paszke et al. 2017, Automatic differentiation in PyTorch.
+    """
+
+    _: KW_ONLY
+    clip: float | None = None
+    accumulate: int = 1
+
+    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
+        return Autograd(network, loss, "asked for")
+
+
+@value
+class finite_differences(Gradient):
+    """(L(p + h) - L(p - h)) / 2h for each parameter p: no derivative at all, but two losses per parameter
+
+    h = epsilon · max(1, |p|), in float64; at most 20 000 parameters. A check of the other methods, and of your own derivatives.
+    Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 11.5.
+    """
+
+    epsilon: float = 1e-6
+    _: KW_ONLY
+    clip: float | None = None
+    accumulate: int = 1
+
+    def __post_init__(self) -> None:
+        number("epsilon", self.epsilon, above=0, at_most=0.1)
+        super().__post_init__()
+
+    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
+        return FiniteDifferences(network, loss, self.epsilon, "asked for")
+
+
+@value
+class perceptron_rule(Gradient):
+    """(answer - target) · x: wrong answers move the weights by the input; for a neuron with the step activation
+
+    For the bias x is 1. It stands in for a gradient, which the step activation does not have.
+    Source: Rosenblatt 1958, The Perceptron; convergence: Novikoff 1962.
+    """
+
+    _: KW_ONLY
+    clip: float | None = None
+    accumulate: int = 1
+
+    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
+        return PerceptronRule(network, loss, "asked for")
+
+
+def choose(network: nn.Module, loss: LossFunction, **options: object) -> tuple[Gradient, str]:
+    """What `auto(**options)` takes for `network`, and why. Raises `ArgumentError` for options that not every method has."""
+    for name in options:
+        if name not in OPTIONS:
+            raise ArgumentError(f"gradient=auto() hands on {' and '.join(OPTIONS)}, not {name}; name a method")
+    method, reason = _method(network)
+    return method(**options), reason
+
+
+def _method(network: nn.Module) -> tuple[type[Gradient], str]:
+    if any(isinstance(module, Step) for module in network.modules()):
+        return perceptron_rule, "the derivative of the step activation is 0 everywhere; only the perceptron's rule teaches it"
+    if not any(p.requires_grad for p in network.parameters()):
+        return autograd, "the network has no parameter to train"
+    lacking = missing(network)
+    return (autograd, lacking) if lacking else (chain_rule, "every layer has a written derivative")

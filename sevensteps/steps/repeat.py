@@ -1,0 +1,152 @@
+"""Step 6, the repetition: on which samples, in which order?
+
+All samples lie in memory and a batch is taken by index: no worker processes, no copies of single samples.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from sevensteps.errors import ArgumentError, DataError, flag, whole
+from sevensteps.notation import auto, value
+from sevensteps.seeds import Isolation
+
+__all__ = ["auto", "batches", "full_batch", "loader"]
+
+Batch = tuple[Shaped[Tensor, "B ..."], Shaped[Tensor, "B ..."]]
+
+
+END = object()  # what no loader can give as a batch
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What there is to train on: inputs, targets as the loss takes them, and how raw batches become such pairs."""
+
+    x: Shaped[Tensor, "N ..."]
+    y: Shaped[Tensor, "N ..."]
+    encode: Callable[[Any, Any], Batch]
+
+
+class Repeat(ABC):
+    """Goes over the samples once per epoch, in batches."""
+
+    @abstractmethod
+    def count(self, samples: int) -> int:
+        """Batches in one epoch over `samples`; refused where there would be none."""
+
+    @abstractmethod
+    def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
+        """The batches of one epoch, as (x, y)."""
+
+
+@value
+class batches(Repeat):
+    """mini-batches of `size` samples, shuffled anew each epoch; the last one is smaller unless drop_last
+
+    `shuffle=False` keeps the order of the data, as the book's own loader does. Source: fastbook ch. 4; torch.utils.data.DataLoader.
+    """
+
+    size: int
+    _: KW_ONLY
+    shuffle: bool = True
+    drop_last: bool = False
+
+    def __post_init__(self) -> None:
+        whole("size", self.size, at_least=1)
+        flag("shuffle", self.shuffle)
+        flag("drop_last", self.drop_last)
+
+    def count(self, samples: int) -> int:
+        if self.size > samples:
+            raise ArgumentError(f"a batch of {self.size} is larger than the {samples} training samples; "
+                                f"use batches({min(64, samples)}) or full_batch()")
+        return samples // self.size if self.drop_last else -(-samples // self.size)
+
+    def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
+        total = len(samples.x)
+        end = self.count(total) * self.size if self.drop_last else total
+        if not self.shuffle:
+            for start in range(0, end, self.size):
+                yield samples.x[start:min(start + self.size, end)], samples.y[start:min(start + self.size, end)]
+            return
+        indices = torch.randperm(total, generator=order)[:end].to(samples.x.device)
+        for index in indices.split(self.size):
+            yield samples.x.index_select(0, index), samples.y.index_select(0, index)
+
+
+@value
+class full_batch(Repeat):
+    """all samples at once: the exact gradient of the training loss, one step an epoch
+
+    Source: gradient descent, Cauchy 1847; fastbook ch. 4 (the speed example).
+    """
+
+    def count(self, samples: int) -> int:
+        return 1
+
+    def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
+        yield samples.x, samples.y
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class loader(Repeat):
+    """the batches of a DataLoader, or of any iterable of (x, y) pairs that can be gone over again; from Python only
+
+    What it draws from PyTorch's global generator is made repeatable, and put back. Source: torch.utils.data.DataLoader.
+    """
+
+    batches: Iterable[Any]
+
+    def __post_init__(self) -> None:
+        try:
+            sized = len(self.batches) >= 0  # type: ignore[arg-type]
+        except TypeError:  # also of a DataLoader over an iterable dataset
+            sized = False
+        if not sized or not isinstance(self.batches, Iterable) or isinstance(self.batches, str | Iterator):
+            raise ArgumentError(f"loader takes a DataLoader, or a list of (x, y) batches, not a {type(self.batches).__name__}; "
+                                "it must have a length and allow going over it again")
+
+    def __repr__(self) -> str:
+        return f"loader(<{type(self.batches).__name__} of {len(self.batches)} batches>)"  # type: ignore[arg-type]
+
+    def __eq__(self, other: object) -> bool:  # the same object: batches of tensors cannot be compared by ==
+        return type(other) is loader and other.batches is self.batches
+
+    def __hash__(self) -> int:
+        return hash((loader, id(self.batches)))
+
+    def count(self, samples: int) -> int:
+        count = len(self.batches)  # type: ignore[arg-type]
+        if count == 0:
+            raise DataError("the loader has no batches; check its dataset and drop_last")
+        return count
+
+    def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
+        isolation = Isolation(order)
+        with isolation:
+            iterator = iter(self.batches)
+        while True:
+            with isolation:
+                batch = next(iterator, END)
+            if batch is END:
+                return
+            if not isinstance(batch, list | tuple) or len(batch) != 2:
+                raise DataError(f"the loader gave a {type(batch).__name__}; a batch must be a pair (x, y)")
+            yield samples.encode(*batch)
+
+
+def choose(samples: int, **options: Any) -> tuple[Repeat, str]:
+    """What `auto()` takes for this many samples, and why."""
+    if samples <= 64 and not options:
+        return full_batch(), f"{samples} samples fit into one batch, which gives the exact gradient"
+    size = options.pop("size", 64 if samples < 20_000 else 256)
+    why = f"{size} of {samples} samples give a good enough gradient for many cheap steps; shuffled, so that no batch is one-sided"
+    return batches(size, **options), why

@@ -1,0 +1,372 @@
+"""Step 5, the step: how are the parameters changed?
+
+The optimizers are `torch.optim`'s own, applied to the one flat vector of all parameters, so a step is one operation however
+many tensors the network has. The learning rate is a number, or a schedule: a plain function of (step, total).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sevensteps.errors import ArgumentError, flag, number
+from sevensteps.notation import auto, value
+
+__all__ = ["auto", "sgd", "adam", "adamw", "rmsprop", "adagrad",
+           "constant", "linear_warmup", "cosine", "one_cycle", "step_decay", "exponential"]
+
+
+# -- schedules: (step, total) -> lr -------------------------------------------------------------------------------------
+
+
+class Schedule(ABC):
+    """The learning rate of each step: `schedule(step, total)`, step from 0 to total - 1."""
+
+    needs_total: ClassVar[bool] = True
+
+    @abstractmethod
+    def __call__(self, step: int, total: int) -> float:
+        """The learning rate at `step` of `total`."""
+
+
+@value
+class constant(Schedule):
+    """lr: the same at every step, as a plain number is
+
+    Source: Robbins, Monro 1951.
+    """
+
+    needs_total: ClassVar[bool] = False
+
+    lr: float
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, above=0)
+
+    def __call__(self, step: int, total: int) -> float:
+        return self.lr
+
+
+@value
+class linear_warmup(Schedule):
+    """lr·(step + 1)/w over the first w steps, w a share of all, then lr: lets the first, wild gradients do little harm
+
+    Source: Goyal et al. 2017, Accurate, Large Minibatch SGD, section 2.2.
+    """
+
+    lr: float
+    _: KW_ONLY
+    share: float = 0.1
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, above=0)
+        number("share", self.share, above=0, at_most=1)
+
+    def __call__(self, step: int, total: int) -> float:
+        return self.lr * min(1.0, (step + 1) / max(1, round(self.share * total)))
+
+
+@value
+class cosine(Schedule):
+    """final + (lr - final)·(1 + cos(pi·step/total))/2: falls slowly, then fast, then slowly
+
+    Source: Loshchilov, Hutter 2017, SGDR, equation 5 (one period); torch.optim.lr_scheduler.CosineAnnealingLR.
+    """
+
+    lr: float
+    _: KW_ONLY
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, above=0)
+        number("final", self.final, at_least=0, at_most=self.lr)
+
+    def __call__(self, step: int, total: int) -> float:
+        return self.final + (self.lr - self.final) * (1 + math.cos(math.pi * step / total)) / 2
+
+
+@value
+class one_cycle(Schedule):
+    """from lr/div up to lr over the first share `rise` of the steps, then down to lr/(div·final_div); both as half a cosine
+
+    Source: Smith, Topin 2018, Super-Convergence; torch.optim.lr_scheduler.OneCycleLR (its lr, not its momentum).
+    """
+
+    lr: float
+    _: KW_ONLY
+    rise: float = 0.3
+    div: float = 25.0
+    final_div: float = 1e4
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, above=0)
+        number("rise", self.rise, above=0, below=1)
+        number("div", self.div, at_least=1)
+        number("final_div", self.final_div, at_least=1)
+
+    def __call__(self, step: int, total: int) -> float:
+        top = self.rise * total - 1  # the step of the highest rate; may lie before the first one in a very short training
+        last = total - 1
+        if step <= top:
+            start, end, share = self.lr / self.div, self.lr, step / top if top > 0 else 1.0
+        else:
+            start, end, share = self.lr, self.lr / (self.div * self.final_div), (step - top) / (last - top)
+        return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+@value
+class step_decay(Schedule):
+    """lr·gamma^k after k of the given shares of all steps have passed: falls in stairs
+
+    Source: He et al. 2016, Deep Residual Learning, section 3.4; torch.optim.lr_scheduler.MultiStepLR.
+    """
+
+    lr: float
+    _: KW_ONLY
+    gamma: float = 0.1
+    at: tuple[float, ...] = (0.5, 0.75)
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, above=0)
+        number("gamma", self.gamma, above=0, at_most=1)
+        shares = (self.at,) if isinstance(self.at, int | float) else tuple(self.at)
+        for share in shares:
+            number("at", share, above=0, below=1)
+        vars(self).update(at=shares)
+
+    def __call__(self, step: int, total: int) -> float:
+        return float(self.lr * self.gamma ** sum(step >= max(1, round(share * total)) for share in self.at))
+
+
+@value
+class exponential(Schedule):
+    """lr·final^(step/total): falls by the same factor at every step, to lr·final at the end
+
+    Source: torch.optim.lr_scheduler.ExponentialLR with gamma = final^(1/total).
+    """
+
+    lr: float
+    _: KW_ONLY
+    final: float = 0.01
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, above=0)
+        number("final", self.final, above=0, at_most=1)
+
+    def __call__(self, step: int, total: int) -> float:
+        return float(self.lr * self.final ** (step / total))
+
+
+# -- optimizers ---------------------------------------------------------------------------------------------------------
+
+
+class Stepper:
+    """One optimizer at work on the flat vector. Calling it changes `parameters` in place and returns the lr used."""
+
+    def __init__(self, lr: float | Schedule, make: Callable[..., torch.optim.Optimizer],
+                 parameters: Float[Tensor, "P"], gradients: Float[Tensor, "P"]) -> None:
+        self.lr = lr
+        flat = nn.Parameter(parameters)  # shares the memory of `parameters`
+        flat.grad = gradients
+        self.optimizer = make([flat], lr=self.rate(0, 1))
+        self.group = self.optimizer.param_groups[0]
+
+    def rate(self, step: int, total: int) -> float:
+        """The learning rate at `step` (from 0) of `total`."""
+        return self.lr(step, total) if isinstance(self.lr, Schedule) else self.lr
+
+    def __call__(self, step: int, total: int) -> float:
+        rate = self.rate(step, total)
+        self.group["lr"] = rate
+        self.optimizer.step()
+        return rate
+
+
+class Optimizer(ABC):
+    """Changes the parameters by the gradient. `lr` is a number or a schedule."""
+
+    always_shown: ClassVar[tuple[str, ...]] = ("lr",)
+    lr: float | Schedule
+
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """The arguments of the torch optimizer besides lr."""
+
+    @property
+    @abstractmethod
+    def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
+        """The optimizer of `torch.optim` that does the work."""
+
+    def prepare(self, parameters: Float[Tensor, "P"], gradients: Float[Tensor, "P"]) -> Stepper:
+        """The optimizer with its memory, bound to the flat vectors."""
+        return Stepper(self.lr, lambda flat, lr: self.torch_class(flat, lr=lr, **self.options()), parameters, gradients)
+
+
+def _check_lr(lr: object) -> None:
+    if not isinstance(lr, Schedule):
+        try:
+            number("lr", lr, above=0)
+        except ArgumentError as failure:
+            raise ArgumentError(f"{failure}; try lr=0.1, or a schedule such as one_cycle(0.1)") from None
+
+
+def _check_betas(betas: object) -> tuple[float, float]:
+    if not isinstance(betas, list | tuple) or len(betas) != 2:
+        raise ArgumentError(f"betas must be two numbers, as in (0.9, 0.999), not {betas!r}")
+    return number("betas", betas[0], at_least=0, below=1), number("betas", betas[1], at_least=0, below=1)
+
+
+@value
+class sgd(Optimizer):
+    """w ← w - lr·g: a step against the gradient; with momentum, v ← momentum·v + g takes the place of g
+
+    nesterov looks ahead along v; weight_decay adds weight_decay·w to g.
+    Source: Robbins, Monro 1951; Sutskever et al. 2013; torch.optim.SGD.
+    """
+
+    _: KW_ONLY
+    lr: float | Schedule = 0.1
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_lr(self.lr)
+        number("momentum", self.momentum, at_least=0, below=1)
+        number("weight_decay", self.weight_decay, at_least=0)
+        if flag("nesterov", self.nesterov) and not self.momentum:
+            raise ArgumentError("nesterov needs momentum, as in sgd(lr=0.1, momentum=0.9, nesterov=True)")
+
+    def options(self) -> dict[str, Any]:
+        return {"momentum": self.momentum, "nesterov": self.nesterov, "weight_decay": self.weight_decay}
+
+    @property
+    def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
+        return torch.optim.SGD
+
+
+@value
+class adam(Optimizer):
+    """w ← w - lr·m/(√v + eps): m and v are running means of g and g², corrected for their start at 0
+
+    weight_decay adds weight_decay·w to g. Source: Kingma, Ba 2015, Adam, algorithm 1; torch.optim.Adam.
+    """
+
+    _: KW_ONLY
+    lr: float | Schedule = 0.001
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_lr(self.lr)
+        vars(self).update(betas=_check_betas(self.betas))
+        number("eps", self.eps, above=0)
+        number("weight_decay", self.weight_decay, at_least=0)
+
+    def options(self) -> dict[str, Any]:
+        return {"betas": self.betas, "eps": self.eps, "weight_decay": self.weight_decay}
+
+    @property
+    def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
+        return torch.optim.Adam
+
+
+@value
+class adamw(Optimizer):
+    """adam, with the decay taken from the weights themselves: w ← w - lr·weight_decay·w before each step
+
+    Source: Loshchilov, Hutter 2019, Decoupled Weight Decay Regularization; torch.optim.AdamW.
+    """
+
+    _: KW_ONLY
+    lr: float | Schedule = 0.001
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check_lr(self.lr)
+        vars(self).update(betas=_check_betas(self.betas))
+        number("eps", self.eps, above=0)
+        number("weight_decay", self.weight_decay, at_least=0)
+
+    def options(self) -> dict[str, Any]:
+        return {"betas": self.betas, "eps": self.eps, "weight_decay": self.weight_decay}
+
+    @property
+    def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
+        return torch.optim.AdamW
+
+
+@value
+class rmsprop(Optimizer):
+    """w ← w - lr·g/(√v + eps): v is the running mean of g²; with momentum on the quotient
+
+    Source: Tieleman, Hinton 2012, Coursera lecture 6.5; torch.optim.RMSprop.
+    """
+
+    _: KW_ONLY
+    lr: float | Schedule = 0.01
+    alpha: float = 0.99
+    eps: float = 1e-8
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_lr(self.lr)
+        number("alpha", self.alpha, at_least=0, below=1)
+        number("eps", self.eps, above=0)
+        number("momentum", self.momentum, at_least=0, below=1)
+        number("weight_decay", self.weight_decay, at_least=0)
+
+    def options(self) -> dict[str, Any]:
+        return {"alpha": self.alpha, "eps": self.eps, "momentum": self.momentum, "weight_decay": self.weight_decay}
+
+    @property
+    def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
+        return torch.optim.RMSprop
+
+
+@value
+class adagrad(Optimizer):
+    """w ← w - lr·g/(√s + eps): s is the sum of all g² so far, so often-moved weights move less and less
+
+    Source: Duchi, Hazan, Singer 2011, Adaptive Subgradient Methods; torch.optim.Adagrad.
+    """
+
+    _: KW_ONLY
+    lr: float | Schedule = 0.01
+    eps: float = 1e-10
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_lr(self.lr)
+        number("eps", self.eps, above=0)
+        number("weight_decay", self.weight_decay, at_least=0)
+
+    def options(self) -> dict[str, Any]:
+        return {"eps": self.eps, "weight_decay": self.weight_decay}
+
+    @property
+    def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
+        return torch.optim.Adagrad
+
+
+def choose(answers_0_or_1: bool, fixed: bool, **options: Any) -> tuple[Optimizer, str]:
+    """What `auto()` takes for a perceptron or another network, with or without a fixed number of steps, and why."""
+    if answers_0_or_1:
+        return sgd(**{"lr": 1.0, **options}), "the perceptron rule adds or takes away whole inputs"
+    why = "adam sizes the step of each parameter by itself"
+    if "lr" in options:
+        return adam(**options), why
+    if fixed:
+        return adam(lr=one_cycle(0.01), **options), f"{why}; one_cycle starts and ends gently"
+    return adam(lr=0.003, **options), f"{why}; a constant lr, as the end is not known"

@@ -1,0 +1,5 @@
+"""`python -m sevensteps` is `sevensteps`."""
+
+from sevensteps.cli import main
+
+main()

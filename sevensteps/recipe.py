@@ -1,0 +1,264 @@
+"""A recipe: seven values, data and a seed. It is all that a training is, it can be written as TOML, and it repeats to the same bits."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sevensteps.data import Data
+from sevensteps.data import load as load_data
+from sevensteps.errors import ArgumentError, Error, NotationError, nearest, one_of, whole
+from sevensteps.notation import auto
+from sevensteps.steps import STEPS, catalog, parse
+from sevensteps.steps import gradient as gradients
+from sevensteps.steps import initialize as initializers
+from sevensteps.steps import loss as losses
+from sevensteps.steps import predict as predictors
+from sevensteps.steps import repeat as repeats
+from sevensteps.steps import step as optimizers
+from sevensteps.steps import stop as stops
+from sevensteps.task import Output
+
+KINDS: dict[str, type] = {
+    "initialize": initializers.Initializer, "predict": predictors.Predictor, "loss": losses.Loss, "gradient": gradients.Gradient,
+    "step": optimizers.Optimizer, "repeat": repeats.Repeat, "stop": stops.Stop,
+}
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+MAX_TOML = 100_000  # characters; a recipe has ten lines
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The seven values of a training, its data and its seed.
+
+    A step is a value (`mlp(30)`), its text (`"mlp(30)"`), or None or `auto()` to have it chosen. `predict` may be any
+    `torch.nn.Module`, and `repeat` any DataLoader. `data` is `Data` or the text that loads it. `threads` and `device` are kept
+    because the bits of a result depend on them. `reasons` says of each step, once chosen, why.
+    """
+
+    data: str | Data
+    initialize: Any = None
+    predict: Any = None
+    loss: Any = None
+    gradient: Any = None
+    step: Any = None
+    repeat: Any = None
+    stop: Any = None
+    seed: int = 0
+    device: str = "cpu"
+    threads: int | None = None
+    precision: str = "float32"
+    reasons: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        for step in STEPS:
+            object.__setattr__(self, step, as_value(step, getattr(self, step)))
+        if not isinstance(self.data, str | Data):
+            raise ArgumentError(f"data must be a name such as 'digits', or made by sevensteps.data, not a {type(self.data).__name__}; "
+                                "for arrays use sevensteps.data.from_arrays(x, y)")
+        whole("seed", self.seed)
+        one_of("precision", self.precision, PRECISIONS)
+        if self.threads is not None:
+            whole("threads", self.threads, at_least=1)
+        try:
+            torch.empty(0, device=resolve_device(self.device))
+        except (RuntimeError, AssertionError) as failure:
+            raise ArgumentError(f"device {self.device!r} cannot be used here: {str(failure).splitlines()[0]}; use device='cpu'") from None
+
+    @property
+    def source(self) -> str:
+        """The data as text."""
+        return self.data if isinstance(self.data, str) else self.data.source
+
+    @property
+    def steps(self) -> dict[str, Any]:
+        """The seven values by the name of their step, in order."""
+        return {step: getattr(self, step) for step in STEPS}
+
+    def to_toml(self) -> str:
+        """The recipe as TOML, each step with its reason as a comment. `from_toml` gives an equal recipe back."""
+        import tomlkit
+
+        document = tomlkit.document()
+        document.add(tomlkit.comment("a sevensteps recipe; run it again with: sevensteps train --recipe FILE"))
+        document.add("data", tomlkit.item(self.source))
+        for step, held in self.steps.items():
+            item = tomlkit.item(repr(held))
+            if step in self.reasons:
+                item.comment(" ".join(self.reasons[step].split()))
+            document.add(step, item)
+        for name in ("seed", "device", "threads", "precision"):
+            if getattr(self, name) is not None:
+                document.add(name, tomlkit.item(getattr(self, name)))
+        return tomlkit.dumps(document)
+
+    @classmethod
+    def from_toml(cls, source: str | Path, *, allow_code: bool = False) -> Recipe:
+        """The recipe in a TOML file, or in TOML text that has a line break.
+
+        Raises `NotationError` for what cannot be read, with the key. A `module("package:factory")` would run code: it is refused
+        unless `allow_code` says otherwise.
+        """
+        where = "recipe"
+        text = str(source)
+        if isinstance(source, Path) or "\n" not in text:
+            where = str(source)
+            try:
+                text = Path(source).read_text(encoding="utf-8")
+            except FileNotFoundError:
+                raise NotationError(f"there is no recipe {where}; write one with Recipe.to_toml(), or take a run's recipe.toml") from None
+            except (OSError, UnicodeDecodeError) as failure:
+                raise NotationError(f"{where} cannot be read: {failure}; a recipe is a TOML text file") from None
+        if len(text) > MAX_TOML:
+            raise NotationError(f"{where} has {len(text)} characters; a recipe has at most {MAX_TOML}")
+        try:
+            held = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as failure:
+            raise NotationError(f"{where} is not valid TOML: {failure}") from None
+        return cls._from_table(held, where, allow_code)
+
+    @classmethod
+    def _from_table(cls, held: Mapping[str, Any], where: str, allow_code: bool) -> Recipe:
+        keys = [f.name for f in fields(cls) if f.name != "reasons"]
+        for key, item in held.items():
+            if key not in keys:
+                raise NotationError(f"{where}: unknown key '{key}'; {nearest(key, keys)}")
+            wanted = int if key in ("seed", "threads") else str
+            if not isinstance(item, wanted) or isinstance(item, bool):
+                kind = "a whole number" if wanted is int else "a text in quotes"
+                example = f', as in {key} = "{catalog(key)[1].name}()"' if key in STEPS else ""
+                raise NotationError(f"{where}: {key} must be {kind}{example}, not {item!r}")
+        if "data" not in held:
+            raise NotationError(f'{where}: the key data is missing; name the data, as in data = "digits"')
+        recipe = cls(**held)
+        if isinstance(recipe.predict, predictors.module) and not allow_code:
+            raise NotationError(f"{where}: predict = {recipe.predict!r} would run code from this machine; allow it with --allow-code "
+                                "(allow_code=True) if you trust the recipe")
+        return recipe
+
+
+def as_value(step: str, held: Any) -> Any:
+    """`held` as a value of `step`: text is parsed, a network or DataLoader wrapped, None becomes `auto()`; else refused."""
+    if held is None:
+        return auto()
+    if isinstance(held, str):
+        held = parse(step, held)
+    elif isinstance(held, nn.Module) and step == "predict":
+        held = predictors.given(held)
+    elif isinstance(held, torch.utils.data.DataLoader) and step == "repeat":
+        held = repeats.loader(held)
+    if isinstance(held, auto | KINDS[step]):
+        return held
+    if isinstance(held, optimizers.Schedule) and step == "step":
+        raise ArgumentError(f"{held!r} is a schedule of the learning rate, not a step; write sgd(lr={held!r})")
+    raise ArgumentError(f"{held!r} is no value of the step {step}; {_offered(step, held)}")
+
+
+def _offered(step: str, held: Any) -> str:
+    for other in STEPS:
+        if isinstance(held, KINDS[other]):
+            return f"it belongs to {other}"
+    return "it offers " + ", ".join(entry.name for entry in catalog(step))
+
+
+def resolve_device(device: str) -> torch.device:
+    """`auto` is the fastest device there is: cuda, mps or cpu."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+# -- from what was asked to what is run ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """A recipe with nothing left open, and what its values make of the data: the network and its output layer."""
+
+    recipe: Recipe
+    data: Data
+    network: nn.Module
+    output: Output
+
+
+def settle(recipe: Recipe, data_dir: Path | str | None = None) -> Settled:
+    """Load the data, choose what was left open, and fit the seven values to the data and to each other.
+
+    Everything that does not fit is refused here, before the first step, with one line that says the fix.
+    """
+    data = recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir)
+    task, shape = data.task, tuple(data.train.x.shape[1:])
+    chosen: dict[str, Any] = recipe.steps
+    reasons = dict.fromkeys(STEPS, "as asked")
+
+    def pick(step: str, *facts: Any) -> None:
+        held = chosen[step]
+        if isinstance(held, auto):
+            try:
+                chosen[step], reasons[step] = CHOOSERS[step](*facts, **held.options)
+            except Error:
+                raise
+            except TypeError as failure:
+                raise ArgumentError(f"{step}: {held!r}: {failure}") from None
+
+    pick("predict", shape)
+    predict = chosen["predict"]
+    hard = isinstance(predict, predictors.neuron) and predict.activation == "step"
+    pick("loss", task, hard)
+    output = chosen["loss"].output(task)
+    network = predict.build(shape, output).to(PRECISIONS[recipe.precision])
+    trainable = [p for p in network.parameters() if p.requires_grad]
+    reasons["predict"] += f"; {output.reason}"
+
+    pick("initialize", predict, sum(p.ndim > 1 for p in trainable) <= 1)
+    if isinstance(chosen["initialize"], initializers.as_given) and not predict.foreign:
+        raise ArgumentError(f"as_given keeps the parameters of a network from outside, but {predict!r} comes without any; "
+                            "use kaiming_normal()")
+    pick("gradient", network, chosen["loss"])
+    pick("repeat", len(data.train))
+    batches = chosen["repeat"].count(len(data.train))
+    per_epoch = -(-batches // chosen["gradient"].accumulate)
+    if not trainable:
+        asked = chosen["stop"]
+        if not isinstance(asked, auto) and asked.limit(per_epoch) != 0:
+            raise ArgumentError(f"{predict!r} has no trainable parameter, so there is nothing to repeat; leave stop out, or use epochs(0)")
+        chosen["stop"], reasons["stop"] = stops.epochs(0), "there is no parameter to train; the answer is computed at once"
+    pick("stop", task, per_epoch)
+    chosen["stop"].check(task)
+    limit = chosen["stop"].limit(per_epoch)
+    pick("step", hard, limit is not None and len(chosen["stop"].rules()) == 1)
+    lr = chosen["step"].lr
+    if limit is None and isinstance(lr, optimizers.Schedule) and lr.needs_total:
+        raise ArgumentError(f"{lr!r} needs to know how many steps there will be, but {chosen['stop']!r} does not say; "
+                            "join it with epochs(…) or steps(…), as in epochs(100) | patience(5)")
+    return Settled(replace(recipe, **chosen, reasons=reasons), data, network, output)
+
+
+def _choose_initialize(predict: Any, single: bool, **options: Any) -> tuple[Any, str]:
+    if isinstance(predict, predictors.pixel_similarity):
+        return initializers.class_means(**options), "its images to compare with are the means of each class"
+    if predict.foreign:
+        return initializers.as_given(**options), "the network comes with parameters of its own"
+    return initializers.choose(getattr(predict, "activation", "identity"), single, **options)
+
+
+CHOOSERS: dict[str, Callable[..., tuple[Any, str]]] = {
+    "initialize": _choose_initialize, "predict": predictors.choose, "loss": losses.choose, "gradient": gradients.choose,
+    "step": optimizers.choose, "repeat": repeats.choose, "stop": stops.choose,
+}
+
+
+def differences(one: Recipe, other: Recipe) -> Iterable[tuple[str, str, str]]:
+    """What differs between two recipes, as (key, value in one, value in the other)."""
+    for name in ("data", *STEPS, "seed", "device", "threads", "precision"):
+        mine, theirs = (r.source if name == "data" else getattr(r, name) for r in (one, other))
+        if mine != theirs:
+            yield name, str(mine), str(theirs)

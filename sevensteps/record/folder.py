@@ -1,0 +1,112 @@
+"""Run folders: made, found, and filled file by file so that no reader ever meets half a file."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sevensteps.errors import RunError, nearest
+
+RUNS = Path("runs")  # under the current folder
+MAX_JSON = 50_000_000  # bytes; a run.json has a few thousand, a table of many columns some more
+
+
+def create(out: Path | str | None, name: str) -> Path:
+    """A new, empty run folder: `out` itself, or `runs/<date>-<name>`. Refuses a folder that already holds something."""
+    if out is not None:
+        folder = Path(out)
+        if folder.is_dir() and any(folder.iterdir()):
+            raise RunError(f"{folder} is not empty, and a run is never written over another; give another --out, or remove it first")
+        return _make(folder, exist_ok=True)
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name).strip('-.') or 'run'}"
+    for number in range(1, 1000):
+        try:
+            return _make(RUNS / (stem if number == 1 else f"{stem}-{number}"), exist_ok=False)
+        except FileExistsError:
+            continue
+    raise RunError(f"a thousand runs are named {stem} already; name this one with --out")
+
+
+def _make(folder: Path, exist_ok: bool) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+        probe = folder / ".probe"
+        probe.touch()
+        probe.unlink()
+    except FileExistsError:
+        if not exist_ok:
+            raise
+        raise RunError(f"the run folder {folder} cannot be made: a file of that name is in the way; give another --out") from None
+    except OSError as failure:
+        raise RunError(f"the run folder {folder} cannot be written: {failure.strerror or failure}; give another --out") from None
+    return folder
+
+
+def find(run: Path | str) -> Path:
+    """The folder of a run: a path, a name under `runs/`, or `last` for the newest there."""
+    if str(run) == "last":
+        folders = listing()
+        if not folders:
+            raise RunError(f"there is no run in {RUNS}/ yet; make one with: sevensteps train digits")
+        return folders[-1]
+    for folder in (Path(run), RUNS / str(run)):
+        if (folder / "run.json").is_file():
+            return folder
+    if Path(run).is_dir():
+        raise RunError(f"{run} holds no finished run: it has no run.json")
+    names = [folder.name for folder in listing()]
+    raise RunError(f"there is no run {run}; " + (nearest(str(run), names) if names else "make one with: sevensteps train digits"))
+
+
+def listing(runs: Path = RUNS) -> list[Path]:
+    """The folders of all finished runs under `runs`, oldest first."""
+    found = [folder.parent for folder in runs.glob("*/run.json")] if runs.is_dir() else []
+    return sorted(found, key=lambda folder: ((folder / "run.json").stat().st_mtime_ns, folder.name))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a temporary one beside it, flushed to the disk, then renamed over it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as failure:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise RunError(f"{path} cannot be written: {failure.strerror or failure}") from None
+
+
+def write_json(path: Path, held: dict[str, Any]) -> None:
+    """Write `held` as JSON; numbers that are not finite, which JSON has no word for, become null."""
+    write(path, (json.dumps(finite(held), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, else a `RunError` that names the file."""
+    try:
+        if path.stat().st_size > MAX_JSON:
+            raise RunError(f"{path} has {path.stat().st_size} bytes, more than any run.json; it is damaged or something else")
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as failure:
+        raise RunError(f"{path} cannot be read: {failure}") from None
+    if not isinstance(held, dict):
+        raise RunError(f"{path} holds a {type(held).__name__} where a JSON object belongs; it is damaged or something else")
+    return held
+
+
+def finite(held: Any) -> Any:
+    """`held` with every number that is not finite as None."""
+    if isinstance(held, dict):
+        return {key: finite(item) for key, item in held.items()}
+    if isinstance(held, list | tuple):
+        return [finite(item) for item in held]
+    return None if isinstance(held, float) and not math.isfinite(held) else held

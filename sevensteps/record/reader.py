@@ -1,0 +1,69 @@
+"""Reads a run folder back, on this machine or another; whatever is wrong with it is said in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor, nn
+
+from sevensteps.data.inputs import Inputs
+from sevensteps.errors import RunError
+from sevensteps.recipe import PRECISIONS, Recipe
+from sevensteps.record.folder import read_json
+from sevensteps.record.writer import SCHEMA
+from sevensteps.task import Output, Task
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What a run folder says of a training: recipe and result, the inputs' shape and scaling, and how to read an output."""
+
+    folder: Path
+    summary: dict[str, Any]
+    recipe: Recipe
+    task: Task
+    inputs: Inputs
+
+    @property
+    def output(self) -> Output:
+        """The output layer that the recipe's loss asks for."""
+        output: Output = self.recipe.loss.output(self.task)
+        return output
+
+    def network(self, file: str) -> nn.Module:
+        """The recipe's network with the weights in `file`."""
+        network: nn.Module = self.recipe.predict.build(self.inputs.shape, self.output).to(PRECISIONS[self.recipe.precision])
+        weights = read_weights(self.folder / file)
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as failure:
+            raise RunError(f"{self.folder / file} does not fit {self.recipe.predict!r}: {str(failure).splitlines()[-1].strip()}") from None
+        return network.eval()
+
+
+def read_run(folder: Path, *, allow_code: bool = False) -> Stored:
+    """Read `run.json` and `recipe.toml` of a run folder. Raises `RunError` (or `NotationError` for the recipe)."""
+    summary = read_json(folder / "run.json")
+    if not isinstance(version := summary.get("schema"), int) or version > SCHEMA:
+        raise RunError(f"{folder / 'run.json'} has schema {version!r}; this sevensteps reads up to {SCHEMA}")
+    recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code)
+    try:
+        held, task = summary["data"], summary["data"]["task"]
+        return Stored(
+            folder, summary, recipe,
+            Task(task["kind"], int(task["targets"]), tuple(map(str, task["classes"])), str(task["reason"])),
+            Inputs.from_dict(held["inputs"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as failure:
+        raise RunError(f"{folder / 'run.json'} is damaged: {type(failure).__name__}: {failure}") from None
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by name."""
+    try:
+        return safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError, ValueError) as failure:
+        raise RunError(f"{path} cannot be read: {failure}") from None

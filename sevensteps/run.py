@@ -1,0 +1,159 @@
+"""The face: `train()` runs a recipe, `load()` reads a run back, and both give a `Run`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sevensteps import loop, state
+from sevensteps.data import Data
+from sevensteps.data.inputs import Inputs
+from sevensteps.errors import ArgumentError, ShapeError
+from sevensteps.loop import Observer
+from sevensteps.recipe import Recipe, settle
+from sevensteps.record.folder import find
+from sevensteps.record.history import read as read_history
+from sevensteps.record.reader import Stored, read_run
+from sevensteps.record.writer import Writer, summarize
+from sevensteps.state import Training, outputs_of
+from sevensteps.task import Output
+from sevensteps.view.terminal import progress_view
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A network as it was at the end of an epoch, with the metrics of both parts there."""
+
+    epoch: int
+    metrics: dict[str, Any]
+    network: nn.Module
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network says of some inputs: `outputs [N, O]`, `predictions [N, O]` through the output link, and the `answers`.
+
+    An answer is a class name, for multilabel a tuple of label names, for a regression the number in the units of the raw target.
+    """
+
+    answers: list[Any]
+    predictions: Tensor
+    outputs: Tensor
+
+
+class Run:
+    """A finished training: its recipe, what came of it, and the networks.
+
+    `metrics` are those of the last epoch, `best` those of the best validation metric; `network` has the last weights and is never
+    swapped for the best. `history` has one row an evaluation.
+    """
+
+    def __init__(self, recipe: Recipe, summary: dict[str, Any], history: list[dict[str, Any]], folder: Path | None,
+                 last: nn.Module, best: nn.Module, output: Output, inputs: Inputs) -> None:
+        self.recipe, self.summary, self.history, self.folder = recipe, summary, history, folder
+        self.network = last
+        self.last = Snapshot(summary["epochs"], summary["metrics"], last)
+        self.best = Snapshot(summary["best"]["epoch"], summary["best"]["metrics"], best)
+        self.output, self.inputs = output, inputs
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """`metrics["valid"]["accuracy"]` and the like, of the last epoch."""
+        metrics: dict[str, Any] = self.summary["metrics"]
+        return metrics
+
+    @property
+    def findings(self) -> list[Any]:
+        """What has been found wrong with the training."""
+        findings: list[Any] = self.summary["findings"]
+        return findings
+
+    def predict(self, raw: Any, which: Literal["last", "best"] = "last") -> Answers:
+        """What the network answers to raw inputs `[N, …]`, as they were before the training's own scaling.
+
+        Raises `ShapeError` where an input is not of the shape that was trained on.
+        """
+        x = torch.as_tensor(np.asarray(raw) if not isinstance(raw, Tensor) else raw)
+        if tuple(x.shape[1:]) != self.inputs.shape:
+            raise ShapeError(f"inputs of shape {list(x.shape)} do not fit a network trained on {['N', *self.inputs.shape]}; "
+                             f"give one row per sample, each of shape {list(self.inputs.shape)}")
+        network = (self.last if which == "last" else self.best).network
+        like = next(network.parameters(), torch.empty(0))
+        outputs = outputs_of(network, self.inputs.scaling(x).to(like.device, like.dtype)).cpu()
+        predictions, classes = self.output.predict(outputs), self.output.task.classes
+        if self.output.task.kind == "regression":
+            values = self.inputs.target_scaling.undo(predictions)
+            return Answers([row[0] if len(row) == 1 else tuple(row) for row in values.tolist()], predictions, outputs)
+        decided = self.output.decide(outputs)
+        if self.output.task.kind == "multilabel":
+            return Answers([tuple(c for c, on in zip(classes, row, strict=True) if on) for row in decided.tolist()], predictions, outputs)
+        return Answers([classes[index] for index in decided.tolist()], predictions, outputs)
+
+    def __repr__(self) -> str:
+        valid = self.metrics["valid"]
+        name = "accuracy" if "accuracy" in valid else "r2" if "r2" in valid else "loss"
+        where = f", folder={str(self.folder)!r}" if self.folder else ""
+        value = "not a number" if valid[name] is None else f"{valid[name]:.4f}"
+        return f"<Run of {self.recipe.source}: {name} {value} after {self.summary['epochs']} epochs{where}>"
+
+
+def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | None = None, threads: int | None = None,
+          precision: str | None = None, data_dir: Path | str | None = None, out: Path | str | Literal[False] | None = None,
+          progress: bool | None = None, observers: Sequence[Observer] = (), **steps: Any) -> Run:
+    """Train in seven steps and keep what happened.
+
+    `data` is a name (`"digits"`), `Data`, or a whole `Recipe`; the steps are keywords (`predict=mlp(30)`), and whatever is left
+    out is chosen, with the reason in `run.recipe.reasons`. `out` is the run folder (default `runs/<date>-<name>`, False for none);
+    `progress` shows a live line (default: on a terminal). The global state of PyTorch is as it was afterwards, generators included.
+    Raises `sevensteps.Error`, one line with the fix, for anything that does not fit, before the first step and before a folder is made.
+
+    >>> run = train("digits", stop="epochs(2)", out=False)
+    >>> run.summary["stop"]["rule"], len(run.history)
+    ('epochs', 2)
+    """
+    recipe = as_recipe(data, {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision})
+    with state.threads(recipe.threads) as used:
+        training = state.start(settle(replace(recipe, threads=used), data_dir))
+        return run_training(training, out, [*observers, *progress_view(progress)])
+
+
+def run_training(training: Training, out: Path | str | Literal[False] | None, observers: Sequence[Observer]) -> Run:
+    """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is False."""
+    settled = training.settled
+    writer = None if out is False else Writer(out, settled.data.source)
+    with state.interruptible(training.progress):
+        ended = loop.train(training, [*([writer] if writer else []), *observers])
+    summary = writer.summary if writer else summarize(training, *ended, "")
+    best = copy.deepcopy(training.network)
+    if training.best:
+        best.load_state_dict(training.best.weights)
+    return Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None, training.network.eval(), best.eval(),
+               settled.output, settled.data.inputs)
+
+
+def as_recipe(data: str | Data | Recipe, given: dict[str, Any]) -> Recipe:
+    """One recipe from a name, `Data` or a recipe, and from keywords that replace what it says. None means not given."""
+    given = {key: item for key, item in given.items() if item is not None}
+    try:
+        return replace(data, **given) if isinstance(data, Recipe) else Recipe(data, **given)
+    except TypeError as failure:
+        raise ArgumentError(f"train: {str(failure).removeprefix('Recipe.__init__() ')}; the steps are initialize, predict, loss, gradient, "
+                            "step, repeat, stop") from None
+
+
+def load(run: Path | str, *, allow_code: bool = False) -> Run:
+    """Read a finished run back from its folder, from its name under `runs/`, or as `"last"`.
+
+    A run whose network comes from `module("package:factory")` is refused unless `allow_code`; one whose network was given as a
+    Python object cannot be rebuilt. Raises `RunError` where the folder is missing or damaged.
+    """
+    stored: Stored = read_run(find(run), allow_code=allow_code)
+    return Run(stored.recipe, stored.summary, read_history(stored.folder)["history"], stored.folder,
+               stored.network("weights.safetensors"), stored.network("best.safetensors"), stored.output, stored.inputs)

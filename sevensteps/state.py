@@ -1,0 +1,210 @@
+"""Everything a training needs to go on: the recipe's values at work on the data, the generators, and how far it has come."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from sevensteps.engine.engine import Engine
+from sevensteps.engine.modules import Dropout
+from sevensteps.errors import ArgumentError, DataError, Error
+from sevensteps.recipe import PRECISIONS, Recipe, Settled, resolve_device
+from sevensteps.seeds import Isolation, generator
+from sevensteps.steps.loss import Loss
+from sevensteps.steps.repeat import Samples
+from sevensteps.steps.step import Stepper
+from sevensteps.steps.stop import Progress
+from sevensteps.task import Output, accuracy_by_class, metrics
+
+CHUNK = 4096  # samples evaluated at once: large enough to be fast, small enough for any memory
+
+
+@dataclass
+class Checkpoint:
+    """A network as it was at the end of an epoch: its tensors by name, and its metrics by part."""
+
+    epoch: int
+    metrics: dict[str, dict[str, Any]]
+    weights: dict[str, Tensor] = field(repr=False)
+
+
+@dataclass
+class Training:
+    """A training under way. The loop moves it on; observers read it.
+
+    `samples` are the training samples with targets as the loss takes them, `parts` both parts with targets as stored.
+    `total` is the largest number of steps there can be, where the stop rule says so. `best` is the checkpoint of the best
+    validation metric so far.
+    """
+
+    recipe: Recipe
+    settled: Settled
+    network: nn.Module
+    engine: Engine
+    stepper: Stepper
+    samples: Samples
+    parts: dict[str, tuple[Tensor, Tensor]]
+    generators: dict[str, torch.Generator]
+    foreign: Any  # an Isolation around code that is not ours, or a context that does nothing
+    per_epoch: int
+    total: int | None
+    progress: Progress = field(default_factory=Progress)
+    best: Checkpoint | None = None
+
+    @property
+    def output(self) -> Output:
+        """The output layer, its link and how targets are coded."""
+        return self.settled.output
+
+    @property
+    def loss(self) -> Loss:
+        """The loss."""
+        loss: Loss = self.recipe.loss
+        return loss
+
+    def checkpoint(self, row: dict[str, Any]) -> Checkpoint:
+        """The network as it is now, with the metrics of `row`."""
+        weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+        return Checkpoint(self.progress.epoch, {part: row[part] for part in ("train", "valid")}, weights)
+
+
+def start(settled: Settled) -> Training:
+    """A training at its beginning: data and network in place, parameters flat, nothing initialised or trained yet."""
+    recipe, data, output = settled.recipe, settled.data, settled.output
+    device, dtype = resolve_device(recipe.device), PRECISIONS[recipe.precision]
+    generators = {name: generator(recipe.seed, name) for name in ("initialize", "order")}
+    generators["dropout"] = generator(recipe.seed, "dropout", device)
+    network = settled.network.to(device)
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.generator = generators["dropout"]
+
+    def place(x: Tensor) -> Tensor:
+        return x.to(device, dtype) if x.is_floating_point() else x.to(device)
+
+    def encode(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+        return place(_as_inputs(x, data.train.x)), place(output.encode(_as_targets(y, data.train.y)))
+
+    parts = {name: (place(part.x), place(part.y)) for name, part in (("train", data.train), ("valid", data.valid))}
+    foreign: Any = nullcontext()
+    if recipe.predict.foreign:
+        foreign = Isolation(generators["dropout"])
+        with foreign:
+            check_output(network, parts["train"][0][:2], output)
+    engine = recipe.gradient.prepare(network, recipe.loss)
+    per_epoch = -(-recipe.repeat.count(len(data.train)) // recipe.gradient.accumulate)
+    return Training(
+        recipe=recipe, settled=settled, network=network, engine=engine,
+        stepper=recipe.step.prepare(engine.parameters, engine.gradients),
+        samples=Samples(parts["train"][0], place(output.encode(parts["train"][1])), encode), parts=parts,
+        generators=generators, foreign=foreign, per_epoch=per_epoch, total=recipe.stop.limit(per_epoch))
+
+
+def _as_inputs(x: Any, like: Tensor) -> Tensor:
+    inputs: Tensor = torch.as_tensor(x)
+    if inputs.shape[1:] != like.shape[1:]:
+        raise DataError(f"the loader gives inputs {list(inputs.shape)}, but the data have {['B', *like.shape[1:]]}; "
+                        "give both the same shape")
+    return inputs.to(like.dtype)
+
+
+def _as_targets(y: Any, like: Tensor) -> Tensor:
+    targets: Tensor = torch.as_tensor(y)
+    if like.ndim == 2 and targets.ndim == 1 and like.shape[1] == 1:
+        targets = targets[:, None]
+    if targets.shape[1:] != like.shape[1:]:
+        raise DataError(f"the loader gives targets {list(targets.shape)}, but the data have {['B', *like.shape[1:]]}; "
+                        "give both the same shape")
+    return targets.to(like.dtype)
+
+
+def check_output(network: nn.Module, x: Float[Tensor, "B ..."], output: Output) -> None:
+    """Run a few inputs through `network`; refuse outputs other than `[B, output.size]`, with what was seen and wanted."""
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            seen = network(x)
+    except Error:
+        raise
+    except Exception as failure:
+        raise ArgumentError(f"the network fails on inputs {list(x.shape)}: {type(failure).__name__}: {failure}") from failure
+    finally:
+        network.train(training)
+    if not isinstance(seen, Tensor) or list(seen.shape) != [len(x), output.size]:
+        got = list(seen.shape) if isinstance(seen, Tensor) else f"a {type(seen).__name__}"
+        raise ArgumentError(f"the network gives {got} for {len(x)} inputs, but {output.reason}; "
+                            f"its last layer must give [{len(x)}, {output.size}]")
+
+
+def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N O"]:
+    """What the network gives for all of `x`, in evaluation mode, in chunks; its mode is put back."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        with torch.inference_mode():
+            return torch.cat([network(chunk) for chunk in x.split(CHUNK)])
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def evaluate(training: Training, part: str) -> dict[str, Any]:
+    """Loss and metric over all samples of `part` ("train" or "valid"), each sample with the same weight; no state is touched."""
+    x, y = training.parts[part]
+    with training.foreign:
+        outputs = outputs_of(training.network, x)
+    return measure(outputs, y, training.loss, training.output)
+
+
+def measure(outputs: Float[Tensor, "N O"], y: Shaped[Tensor, "N ..."], loss: Loss, output: Output) -> dict[str, Any]:
+    """Loss, metric, and accuracy by class where there are classes, of `outputs` against targets as stored."""
+    coded = output.encode(y)
+    coded = coded.to(outputs.dtype) if coded.is_floating_point() else coded
+    found: dict[str, Any] = {"loss": float(loss(outputs, coded).double().mean()), **metrics(output, outputs, y)}
+    if by_class := accuracy_by_class(output, outputs, y):
+        found["by_class"] = by_class
+    return found
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[int]:
+    """Let PyTorch compute with `count` threads, and put its setting back.
+
+    None takes half of what it has, at most 4: small networks gain nothing from more, and threads that must wait for a busy
+    processor make each other wait, which was measured to cost a hundred times.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or max(1, min(4, before // 2)))
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def interruptible(progress: Progress) -> Iterator[None]:
+    """Ctrl-C once lets the step under way finish and ends the training; twice stops at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if progress.interrupted:
+            raise KeyboardInterrupt
+        progress.interrupted = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

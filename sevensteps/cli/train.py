@@ -1,0 +1,142 @@
+"""`sevensteps train`: the seven steps, from data to a run folder."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sevensteps.cli.screen import console, print_json, table
+from sevensteps.steps import QUESTIONS, STEPS
+
+if TYPE_CHECKING:
+    from sevensteps.run import Run
+    from sevensteps.state import Training
+
+EXAMPLES = """\b
+sevensteps train digits
+sevensteps train mnist37 --predict "mlp(30)" --step "sgd(lr=0.1)" --stop "epochs(40) | patience(5)"
+sevensteps train digits --predict "mlp(30, activation='tanh')" --loss mean_squared_error --seed 1
+sevensteps train --recipe runs/NAME/recipe.toml
+"""
+
+
+def _steps(function: Any) -> Any:
+    for step in reversed(STEPS):
+        function = click.option(f"--{step}", metavar="VALUE", help=f"{QUESTIONS[step]} See: sevensteps steps {step}")(function)
+    return function
+
+
+@click.command("train", epilog=EXAMPLES)
+@click.argument("data", required=False)
+@_steps
+@click.option("--recipe", type=click.Path(path_type=Path), help="Start from the recipe in this TOML file; options replace what it says.")
+@click.option("--seed", type=int, help="One number from which everything random follows. [default: 0]")
+@click.option("--device", help="cpu, cuda, mps or auto. [default: cpu]")
+@click.option("--threads", type=int, help="Processor threads to use. [default: half of them, at most 4]")
+@click.option("--precision", help="float32 or float64. [default: float32]")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder itself. [default: runs/<date>-<name>]")
+@click.option("--allow-code", is_flag=True, help="Let the recipe file import the Python code that it names.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a line per epoch, the whole result in the last line.")
+def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: Path | None, allow_code: bool, as_json: bool,
+            **given: Any) -> None:
+    """Train a network on DATA in seven steps. What is not given is chosen, and the choice explained.
+
+    DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)".
+    """
+    from sevensteps.recipe import Recipe
+    from sevensteps.run import as_recipe, train
+
+    if data is None and recipe is None:
+        raise click.UsageError("name the data to train on, as in: sevensteps train digits")
+    if recipe is None:
+        asked = as_recipe(str(data), given)
+    else:
+        asked = as_recipe(Recipe.from_toml(recipe, allow_code=allow_code), given)
+        if data is not None:
+            asked = replace(asked, data=data)
+    run = train(asked, data_dir=data_dir, out=out, progress=not as_json, observers=[Lines()] if as_json else [Plan()])
+    if as_json:
+        print_json(run.summary)
+    else:
+        result(run)
+    if run.summary["stop"]["rule"] == "interrupt":
+        sys.exit(130)
+
+
+class Lines:
+    """One JSON line per evaluation."""
+
+    def started(self, training: Training) -> None:
+        return None
+
+    def stepped(self, training: Training) -> None:
+        return None
+
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        print_json(row)
+
+    def stopped(self, training: Training, rule: str, reason: str) -> None:
+        return None
+
+
+class Plan:
+    """The seven steps as they will be run, before the first."""
+
+    def started(self, training: Training) -> None:
+        from rich.text import Text
+
+        recipe, data = training.recipe, training.settled.data
+        screen = console()
+        inputs, parameters = " × ".join(map(str, data.train.x.shape[1:])), training.engine.parameters.numel()
+        screen.print(Text.assemble((recipe.source, "bold"), f": {len(data.train):,} samples to train on, {len(data.valid):,} to judge by; "
+                                   f"inputs {inputs}; {parameters:,} parameters; seed {recipe.seed}\n"))
+        screen.print(table((Text(f"{number} {step}", "bold"), Text.assemble((repr(held), "cyan"), "\n", (recipe.reasons[step], "dim")))
+                           for number, (step, held) in enumerate(recipe.steps.items(), 1)))
+        screen.print()
+
+    def stepped(self, training: Training) -> None:
+        return None
+
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        return None
+
+    def stopped(self, training: Training, rule: str, reason: str) -> None:
+        return None
+
+
+def result(run: Run) -> None:
+    """What came of it, where it is kept, and what to try next."""
+    from rich.text import Text
+
+    screen, summary = console(), run.summary
+    names = [name for name in ("loss", "accuracy", "r2") if name in run.metrics["valid"]]
+    rows = [("last", summary["epochs"], run.metrics), (("best", run.best.epoch, run.best.metrics))]
+    columns = [(part, name) for part in ("train", "valid") for name in names]
+    screen.print(table(
+        ([Text(f"{label}, epoch {epoch}", "bold"), *(_figure(name, metrics[part].get(name)) for part, name in columns)]
+         for label, epoch, metrics in rows),
+        header=["", *(f"{part} {name}" for part, name in columns)], right=range(1, 9)))
+    rate = f", {summary['samples_per_second']:,.0f} samples/s" if summary["samples_per_second"] else ""
+    screen.print(f"\nStopped by {summary['stop']['rule']}: {summary['stop']['reason']}. "
+                 f"{summary['steps']:,} steps in {summary['seconds']:.2f} s{rate}, {summary['threads']} threads.")
+    screen.print(Text.assemble("Kept in ", (str(run.folder), "bold")))
+    screen.print("\nTry next:", style="dim")
+    for line in hints(run):
+        screen.print(f"  {line}", style="dim")
+
+
+def _figure(name: str, value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}" if name == "loss" else f"{value:.4f}"
+
+
+def hints(run: Run) -> list[str]:
+    """Commands that make sense after this run."""
+    data = run.recipe.source if run.recipe.source.isalnum() else f'"{run.recipe.source}"'
+    other = "linear()" if repr(run.recipe.predict) != "linear()" else "mlp(30)"
+    again = [f'sevensteps train {data} --predict "{other}"', f"sevensteps compare {run.folder} last"] if run.folder else []
+    return [*again, "sevensteps steps predict", f"sevensteps data {data}"]

@@ -95,7 +95,7 @@ def look(training: Training, observers: Sequence[Observer], train_loss: float) -
     if math.isnan(train_loss) and not progress.step:
         row["train"] = evaluate(training, "train")
     progress.history.append(row)
-    if training.best is None or score(row["valid"]) > score(training.best.metrics["valid"]):
+    if training.best is None or score(row["valid"]) > score(training.best.valid):
         training.best = training.checkpoint(row)
     for observer in observers:
         observer.evaluated(training, row)

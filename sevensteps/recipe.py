@@ -15,6 +15,7 @@ from sevensteps.data import Data
 from sevensteps.data import load as load_data
 from sevensteps.errors import ArgumentError, Error, NotationError, nearest, one_of, whole
 from sevensteps.notation import auto
+from sevensteps.seeds import Isolation, generator
 from sevensteps.steps import STEPS, catalog, parse
 from sevensteps.steps import gradient as gradients
 from sevensteps.steps import initialize as initializers
@@ -91,7 +92,7 @@ class Recipe:
         for step, held in self.steps.items():
             item = tomlkit.item(repr(held))
             if step in self.reasons:
-                item.comment(" ".join(self.reasons[step].split()))
+                item.comment(" ".join("".join(c if c.isprintable() else " " for c in self.reasons[step]).split()))
             document.add(step, item)
         for name in ("seed", "device", "threads", "precision"):
             if getattr(self, name) is not None:
@@ -214,7 +215,8 @@ def settle(recipe: Recipe, data_dir: Path | str | None = None) -> Settled:
     hard = isinstance(predict, predictors.neuron) and predict.activation == "step"
     pick("loss", task, hard)
     output = chosen["loss"].output(task)
-    network = predict.build(shape, output).to(PRECISIONS[recipe.precision])
+    with Isolation(generator(recipe.seed, "initialize")):  # a factory of yours draws its first parameters from the global generator
+        network = predict.build(shape, output).to(PRECISIONS[recipe.precision])
     trainable = [p for p in network.parameters() if p.requires_grad]
     reasons["predict"] += f"; {output.reason}"
 
@@ -226,6 +228,10 @@ def settle(recipe: Recipe, data_dir: Path | str | None = None) -> Settled:
     pick("repeat", len(data.train))
     batches = chosen["repeat"].count(len(data.train))
     per_epoch = -(-batches // chosen["gradient"].accumulate)
+    over_batch = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    if over_batch and chosen["repeat"].smallest(len(data.train)) == 1:
+        raise ArgumentError(f"{chosen['repeat']!r} of {len(data.train)} samples makes a batch of one, over which batch norm has no "
+                            "variance; use another size, or drop_last=True")
     if not trainable:
         asked = chosen["stop"]
         if not isinstance(asked, auto) and asked.limit(per_epoch) != 0:

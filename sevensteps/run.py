@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -131,10 +130,8 @@ def run_training(training: Training, out: Path | str | Literal[False] | None, ob
     with state.interruptible(training.progress):
         ended = loop.train(training, [*([writer] if writer else []), *observers])
     summary = writer.summary if writer else summarize(training, *ended, "")
-    best = copy.deepcopy(training.network)
-    if training.best:
-        best.load_state_dict(training.best.weights)
-    return Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None, training.network.eval(), best.eval(),
+    return Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None,
+               training.network.eval(), training.best_network().eval(),
                settled.output, settled.data.inputs)
 
 

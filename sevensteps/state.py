@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 import torch
@@ -30,10 +31,10 @@ CHUNK = 4096  # samples evaluated at once: large enough to be fast, small enough
 
 @dataclass
 class Checkpoint:
-    """A network as it was at the end of an epoch: its tensors by name, and its metrics by part."""
+    """A network as it was at the end of an epoch: its tensors by name, and its validation metrics."""
 
     epoch: int
-    metrics: dict[str, dict[str, Any]]
+    valid: dict[str, Any]
     weights: dict[str, Tensor] = field(repr=False)
 
 
@@ -54,7 +55,7 @@ class Training:
     samples: Samples
     parts: dict[str, tuple[Tensor, Tensor]]
     generators: dict[str, torch.Generator]
-    foreign: Any  # an Isolation around code that is not ours, or a context that does nothing
+    foreign: Any  # a Foreign around a network that is not ours, else a context that does nothing
     per_epoch: int
     total: int | None
     progress: Progress = field(default_factory=Progress)
@@ -71,10 +72,17 @@ class Training:
         loss: Loss = self.recipe.loss
         return loss
 
+    def best_network(self) -> nn.Module:
+        """A copy of the network with the best weights."""
+        network = copy.deepcopy(self.network)
+        if self.best is not None:
+            network.load_state_dict(self.best.weights)
+        return network
+
     def checkpoint(self, row: dict[str, Any]) -> Checkpoint:
         """The network as it is now, with the metrics of `row`."""
         weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
-        return Checkpoint(self.progress.epoch, {part: row[part] for part in ("train", "valid")}, weights)
+        return Checkpoint(self.progress.epoch, row["valid"], weights)
 
 
 def start(settled: Settled) -> Training:
@@ -97,7 +105,7 @@ def start(settled: Settled) -> Training:
     parts = {name: (place(part.x), place(part.y)) for name, part in (("train", data.train), ("valid", data.valid))}
     foreign: Any = nullcontext()
     if recipe.predict.foreign:
-        foreign = Isolation(generators["dropout"])
+        foreign = Foreign(generators["dropout"])
         with foreign:
             check_output(network, parts["train"][0][:2], output)
     engine = recipe.gradient.prepare(network, recipe.loss)
@@ -107,6 +115,15 @@ def start(settled: Settled) -> Training:
         stepper=recipe.step.prepare(engine.parameters, engine.gradients),
         samples=Samples(parts["train"][0], place(output.encode(parts["train"][1])), encode), parts=parts,
         generators=generators, foreign=foreign, per_epoch=per_epoch, total=recipe.stop.limit(per_epoch))
+
+
+class Foreign(Isolation):
+    """Around a network that is not ours: its random numbers are isolated, and its failures said in one line."""
+
+    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None) -> None:
+        super().__exit__(kind, raised, trace)
+        if isinstance(raised, Exception) and not isinstance(raised, Error):
+            raise ArgumentError(f"the network fails: {type(raised).__name__}: {raised}") from raised
 
 
 def _as_inputs(x: Any, like: Tensor) -> Tensor:
@@ -134,10 +151,6 @@ def check_output(network: nn.Module, x: Float[Tensor, "B ..."], output: Output) 
     try:
         with torch.no_grad():
             seen = network(x)
-    except Error:
-        raise
-    except Exception as failure:
-        raise ArgumentError(f"the network fails on inputs {list(x.shape)}: {type(failure).__name__}: {failure}") from failure
     finally:
         network.train(training)
     if not isinstance(seen, Tensor) or list(seen.shape) != [len(x), output.size]:
@@ -158,11 +171,14 @@ def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."]) -> Float[Tensor, "
             module.training = mode
 
 
-def evaluate(training: Training, part: str) -> dict[str, Any]:
-    """Loss and metric over all samples of `part` ("train" or "valid"), each sample with the same weight; no state is touched."""
+def evaluate(training: Training, part: str, network: nn.Module | None = None) -> dict[str, Any]:
+    """Loss and metric over all samples of `part` ("train" or "valid"), each sample with the same weight; no state is touched.
+
+    Of the network as it is now, or of another `network`, such as a copy with the best weights.
+    """
     x, y = training.parts[part]
     with training.foreign:
-        outputs = outputs_of(training.network, x)
+        outputs = outputs_of(network or training.network, x)
     return measure(outputs, y, training.loss, training.output)
 
 

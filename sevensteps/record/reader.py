@@ -15,7 +15,10 @@ from sevensteps.errors import RunError
 from sevensteps.recipe import PRECISIONS, Recipe
 from sevensteps.record.folder import read_json
 from sevensteps.record.writer import SCHEMA
+from sevensteps.seeds import Isolation, generator
 from sevensteps.task import Output, Task
+
+UNWRITTEN = (("predict", "given(", "network was"), ("repeat", "loader(", "batches were"))  # what only Python can give, as it prints
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,8 @@ class Stored:
 
     def network(self, file: str) -> nn.Module:
         """The recipe's network with the weights in `file`."""
-        network: nn.Module = self.recipe.predict.build(self.inputs.shape, self.output).to(PRECISIONS[self.recipe.precision])
+        with Isolation(generator(self.recipe.seed, "initialize")):  # what a factory of yours draws leaves no trace
+            network: nn.Module = self.recipe.predict.build(self.inputs.shape, self.output).to(PRECISIONS[self.recipe.precision])
         weights = read_weights(self.folder / file)
         try:
             network.load_state_dict(weights)
@@ -50,6 +54,11 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Stored:
     summary = read_json(folder / "run.json")
     if not isinstance(version := summary.get("schema"), int) or version > SCHEMA:
         raise RunError(f"{folder / 'run.json'} has schema {version!r}; this sevensteps reads up to {SCHEMA}")
+    texts = summary.get("recipe")
+    for step, start, what in UNWRITTEN:
+        if isinstance(texts, dict) and str(texts.get(step)).startswith(start):
+            raise RunError(f"{folder} cannot be rebuilt: its {what} given as a Python object, which no recipe can hold; make the network "
+                           f"yourself and load {folder / 'weights.safetensors'} with safetensors.torch.load_file")
     recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code)
     try:
         held, task = summary["data"], summary["data"]["task"]

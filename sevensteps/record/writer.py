@@ -59,6 +59,7 @@ def pack(weights: dict[str, Tensor]) -> bytes:
 def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str, Any]:
     """What `run.json` says of a finished training."""
     recipe, progress, data, best = training.recipe, training.progress, training.settled.data, training.best
+    assert best is not None  # every training is evaluated at least once
     return {
         "schema": SCHEMA,
         "run": name,
@@ -73,7 +74,7 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str
         "threads": torch.get_num_threads(),
         "precision": recipe.precision,
         "metrics": {"train": evaluate(training, "train"), "valid": progress.history[-1]["valid"]},
-        "best": {"epoch": best.epoch, "metrics": best.metrics} if best else None,
+        "best": {"epoch": best.epoch, "metrics": {"train": evaluate(training, "train", training.best_network()), "valid": best.valid}},
         "findings": [],
         "recipe": {"data": recipe.source, **{step: repr(held) for step, held in recipe.steps.items()}},
         "reasons": recipe.reasons,

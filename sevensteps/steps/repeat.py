@@ -42,6 +42,10 @@ class Repeat(ABC):
     def count(self, samples: int) -> int:
         """Batches in one epoch over `samples`; refused where there would be none."""
 
+    def smallest(self, samples: int) -> int | None:
+        """The size of the smallest batch of an epoch over `samples`, if it is known."""
+        return None
+
     @abstractmethod
     def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
         """The batches of one epoch, as (x, y)."""
@@ -70,6 +74,9 @@ class batches(Repeat):
                                 f"use batches({min(64, samples)}) or full_batch()")
         return samples // self.size if self.drop_last else -(-samples // self.size)
 
+    def smallest(self, samples: int) -> int | None:
+        return self.size if self.drop_last else samples % self.size or self.size
+
     def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
         total = len(samples.x)
         end = self.count(total) * self.size if self.drop_last else total
@@ -91,6 +98,9 @@ class full_batch(Repeat):
 
     def count(self, samples: int) -> int:
         return 1
+
+    def smallest(self, samples: int) -> int | None:
+        return samples
 
     def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
         yield samples.x, samples.y

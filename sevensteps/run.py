@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sevensteps import loop, state
 from sevensteps.data import Data
 from sevensteps.data.inputs import Inputs
-from sevensteps.errors import ArgumentError, ShapeError
+from sevensteps.errors import ArgumentError, DataError, ShapeError
 from sevensteps.loop import Observer
 from sevensteps.recipe import Recipe, settle
 from sevensteps.record.folder import find
@@ -77,12 +77,18 @@ class Run:
     def predict(self, raw: Any, which: Literal["last", "best"] = "last") -> Answers:
         """What the network answers to raw inputs `[N, …]`, as they were before the training's own scaling.
 
-        Raises `ShapeError` where an input is not of the shape that was trained on.
+        Raises `ShapeError` where an input is not of the shape that was trained on, `DataError` where it is no finite number.
         """
-        x = torch.as_tensor(np.asarray(raw) if not isinstance(raw, Tensor) else raw)
+        try:
+            x = torch.as_tensor(np.asarray(raw) if not isinstance(raw, Tensor) else raw)
+        except (TypeError, ValueError) as failure:
+            raise DataError(f"inputs must be numbers, one row per sample: {failure}") from None
         if tuple(x.shape[1:]) != self.inputs.shape:
             raise ShapeError(f"inputs of shape {list(x.shape)} do not fit a network trained on {['N', *self.inputs.shape]}; "
                              f"give one row per sample, each of shape {list(self.inputs.shape)}")
+        if not bool((finite := x.isfinite()).all()):
+            row = int(torch.nonzero(~finite)[0, 0])
+            raise DataError(f"the inputs hold a number that is not finite, the first in row {row}; fill it in or leave the row out")
         network = (self.last if which == "last" else self.best).network
         like = next(network.parameters(), torch.empty(0))
         outputs = outputs_of(network, self.inputs.scaling(x).to(like.device, like.dtype)).cpu()
@@ -118,9 +124,9 @@ def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | N
     ('epochs', 2)
     """
     recipe = as_recipe(data, {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision})
-    with state.threads(recipe.threads) as used:
+    with state.threads(recipe.threads) as used, progress_view(progress) as views:
         training = state.start(settle(replace(recipe, threads=used), data_dir))
-        return run_training(training, out, [*observers, *progress_view(progress)])
+        return run_training(training, out, [*observers, *views])
 
 
 def run_training(training: Training, out: Path | str | Literal[False] | None, observers: Sequence[Observer]) -> Run:

@@ -20,7 +20,7 @@ SHOWN = 20  # classes or columns listed before the rest is only counted
 WIDTH = 100  # columns; longer lines are hard to read
 
 
-@click.command("data")
+@click.command("data", epilog='\b\nsevensteps data\nsevensteps data digits\nsevensteps data "speed(noise=1.0)"')
 @click.argument("name", metavar="[DATA]", required=False)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -28,9 +28,13 @@ class Record:
         self.path = folder / FILE
         with _explained(self.path):
             self.database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-            self.database.execute("pragma journal_mode = wal")
-            self.database.execute("pragma synchronous = normal")  # with WAL: a crash loses the last rows at most, never the file
-            self.database.executescript(f"begin; {TABLES} pragma user_version = {SCHEMA}; commit;")
+            try:
+                self.database.execute("pragma journal_mode = wal")
+                self.database.execute("pragma synchronous = normal")  # with WAL: a crash loses the last rows at most, never the file
+                self.database.executescript(f"begin; {TABLES} pragma user_version = {SCHEMA}; commit;")
+            except sqlite3.Error:
+                self.database.close()
+                raise
 
     def row(self, row: dict[str, Any]) -> None:
         """Add one evaluation: epoch, step, seconds of training, lr, and the metrics of both parts."""

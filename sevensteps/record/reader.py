@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from sevensteps.seeds import Isolation, generator
 from sevensteps.task import Output, Task
 
 UNWRITTEN = (("predict", "given(", "network was"), ("repeat", "loader(", "batches were"))  # what only Python can give, as it prints
+RESULT = ("epochs", "steps", "seconds", "findings", "stop.rule", "stop.reason", "metrics.train.loss", "metrics.valid.loss",
+          "best.epoch", "best.metrics.train.loss", "best.metrics.valid.loss")  # what every reader of a run counts on
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,8 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Stored:
                            f"yourself and load {folder / 'weights.safetensors'} with safetensors.torch.load_file")
     recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code)
     try:
+        for path in RESULT:
+            functools.reduce(operator.getitem, path.split("."), summary)
         held, task = summary["data"], summary["data"]["task"]
         return Stored(
             folder, summary, recipe,

@@ -286,7 +286,7 @@ class hinge(Loss):
         return (1 - (2 * target - 1) * output).clamp_min(0).mean(-1)
 
     def derivative(self, output: Tensor, target: Tensor) -> Tensor:
-        sign = 2 * target - 1
+        sign = (2 * target - 1).to(output.dtype)
         return torch.where(sign * output < 1, -sign, torch.zeros_like(sign)) / output.shape[-1]
 
     def ignorant(self, target: Tensor, size: int) -> float:

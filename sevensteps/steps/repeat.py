@@ -157,6 +157,7 @@ def choose(samples: int, **options: Any) -> tuple[Repeat, str]:
     """What `auto()` takes for this many samples, and why."""
     if samples <= 64 and not options:
         return full_batch(), f"{samples} samples fit into one batch, which gives the exact gradient"
-    size = options.pop("size", 64 if samples < 20_000 else 256)
-    why = f"{size} of {samples} samples give a good enough gradient for many cheap steps; shuffled, so that no batch is one-sided"
-    return batches(size, **options), why
+    size = options.pop("size", min(samples, 64 if samples < 20_000 else 256))
+    why = f"{size} of {samples} samples give a good enough gradient for many cheap steps"
+    shuffled = "; shuffled, so that no batch is one-sided" if options.get("shuffle", True) else ""
+    return batches(size, **options), why + shuffled

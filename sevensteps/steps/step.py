@@ -56,7 +56,7 @@ class constant(Schedule):
 
 @value
 class linear_warmup(Schedule):
-    """lr·(step + 1)/w over the first w steps, w a share of all, then lr: lets the first, wild gradients do little harm
+    """lr·(step + 1)/w over the first w steps, a share of all, then lr: wild first gradients do little harm
 
     Source: Goyal et al. 2017, Accurate, Large Minibatch SGD, section 2.2.
     """

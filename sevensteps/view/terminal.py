@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from sevensteps.loop import Observer
 from sevensteps.state import Training
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 REDRAW = 0.1  # seconds
 
 
-def progress_view(wanted: bool | None) -> list[Observer]:
-    """A live line where there is a terminal, one line an epoch where there is none and it is asked for, else nothing."""
+@contextmanager
+def progress_view(wanted: bool | None) -> Iterator[list[Observer]]:
+    """A live line where there is a terminal, one line an epoch where there is none and it is asked for, else nothing.
+
+    However the training ends, the terminal is as it was afterwards.
+    """
     if sys.stderr.isatty() and wanted is not False:
-        return [LiveLine()]
-    return [LogLines()] if wanted else []
+        live = LiveLine()
+        try:
+            yield [live]
+        finally:
+            live.close()
+    else:
+        yield [LogLines()] if wanted else []
 
 
 def metric_text(metrics: dict[str, Any]) -> str:
@@ -27,6 +41,9 @@ def metric_text(metrics: dict[str, Any]) -> str:
 
 class LiveLine:
     """One line that is drawn over: loss, metric, samples a second, time left."""
+
+    def __init__(self) -> None:
+        self.bar: Progress | None = None
 
     def started(self, training: Training) -> None:
         from rich.console import Console
@@ -52,6 +69,7 @@ class LiveLine:
         progress = training.progress
         epochs = f"/{-(-training.total // training.per_epoch)}" if training.total else ""
         rate = f"{progress.samples / progress.seconds:,.0f}/s" if progress.seconds else ""
+        assert self.bar is not None  # started
         self.bar.update(self.task, completed=progress.step, epoch=f"epoch {-(-progress.step // training.per_epoch)}{epochs}",
                         loss=progress.loss, metric=self.metric, rate=rate, refresh=True)
 
@@ -60,7 +78,12 @@ class LiveLine:
         self.metric = f"{name} {row['valid'][name]:.4f}" if name else ""
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
-        self.bar.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Take the line away and show the cursor again."""
+        if self.bar is not None:
+            self.bar.stop()
 
 
 class LogLines:

@@ -1,0 +1,79 @@
+"""What every verb shares: help, errors in one line, exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sevensteps import __version__
+from sevensteps.cli import VERBS, main
+from sevensteps.errors import NotationError
+
+Command = Callable[..., Any]
+
+
+def test_help_names_every_verb(sevensteps: Command) -> None:
+    for flag in ("--help", "-h"):
+        said = sevensteps(flag)
+        assert (said.code, said.err) == (0, "")
+        assert [line.split()[0] for line in said.lines if line.startswith("  ") and line.split()[0] in VERBS] == list(VERBS)
+        assert max(len(line) for line in said.lines if not line.startswith("  sevensteps ")) <= 80  # an example is one line
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str, sevensteps: Command) -> None:
+    said = sevensteps(verb, "--help")
+    assert said.code == 0
+    assert said.out.startswith(f"Usage: sevensteps {verb} ")
+    assert f"  sevensteps {verb}" in said.out
+    assert "--json" in said.out
+
+
+def test_the_version(sevensteps: Command) -> None:
+    said = sevensteps("--version")
+    assert said.code == 0
+    assert said.out.rstrip().endswith(__version__)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("trian",), "there is no verb 'trian'; did you mean 'train'?"),
+    (("train",), "name the data to train on, as in: sevensteps train digits (see: sevensteps train --help)"),
+    (("train", "digits", "--seed", "x"), "Invalid value for '--seed': 'x' is not a valid integer. (see: sevensteps train --help)"),
+    (("compare", "a"), "Missing argument 'RUN'. (see: sevensteps compare --help)"),
+    (("runs", "extra"), "Got unexpected extra argument (extra) (see: sevensteps runs --help)"),
+    (("steps", "los"), "there is no step 'los'; did you mean 'loss'?"),
+])
+def test_a_wrong_command_line_is_one_line_and_2(arguments: tuple[str, ...], message: str, sevensteps: Command) -> None:
+    said = sevensteps(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == f"sevensteps: {message}\n"
+
+
+def test_debug_shows_where_it_went_wrong(monkeypatch: pytest.MonkeyPatch, sevensteps: Command) -> None:
+    assert sevensteps("train", "dgits").code == 2
+    for arguments in (["--debug", "train", "dgits"], ["train", "dgits", "--debug"]):
+        with pytest.raises(NotationError, match="data has no 'dgits'"):
+            main(arguments)
+    monkeypatch.setenv("SEVENSTEPS_DEBUG", "1")
+    with pytest.raises(NotationError, match="data has no 'dgits'"):
+        main(["train", "dgits"])
+
+
+def test_an_interrupt_anywhere_is_130(monkeypatch: pytest.MonkeyPatch, sevensteps: Command) -> None:
+    def interrupted(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sevensteps.recipe.load_data", interrupted)
+    said = sevensteps("train", "digits")
+    assert (said.code, said.out, said.err) == (130, "", "\nsevensteps: interrupted\n")  # on a line of its own, after ^C
+
+
+def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: Any) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("sevensteps.recipe.load_data", broken)
+    with pytest.raises(ZeroDivisionError, match="a defect"):
+        main(["train", "digits"])

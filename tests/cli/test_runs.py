@@ -1,0 +1,70 @@
+"""`sevensteps runs`: the list, also when a run in it is damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sevensteps as ss
+
+Command = Callable[..., Any]
+
+
+def keep(name: str, order: int, **given: Any) -> None:
+    folder = Path("runs") / name
+    ss.train("xor", **{"predict": "linear()", "stop": "epochs(1)", **given}, out=folder)
+    os.utime(folder / "run.json", (order, order))
+
+
+def test_no_run_yet(sevensteps: Command) -> None:
+    said = sevensteps("runs")
+    assert (said.code, said.out, said.err) == (0, "no run in runs yet; make one with: sevensteps train digits\n", "")
+    assert sevensteps("runs", "--json").out == "[]\n"
+    assert sevensteps("runs", "--in", "nowhere").out == "no run in nowhere yet; make one with: sevensteps train digits\n"
+
+
+def test_runs_oldest_first(sevensteps: Command) -> None:
+    keep("second", 20, predict="mlp(3)", stop="epochs(2)")
+    keep("first", 10)
+    said = sevensteps("runs")
+    assert (said.code, said.err) == (0, "")
+    rows = [line.split() for line in said.lines]
+    assert rows[0] == ["run", "data", "predict", "epochs", "validation", "stopped", "by"]
+    valid = [ss.load(name).metrics["valid"]["accuracy"] for name in ("first", "second")]
+    assert rows[1:] == [["first", "xor", "linear()", "1", "accuracy", f"{valid[0]:.4f}", "epochs"],
+                        ["second", "xor", "mlp(3)", "2", "accuracy", f"{valid[1]:.4f}", "epochs"]]
+    assert max(map(len, said.lines)) <= 80
+    found = json.loads(sevensteps("runs", "--json").out)
+    assert [(row["run"], row["data"], row["predict"], row["epochs"], row["stop"]) for row in found] == [
+        ("first", "xor", "linear()", 1, "epochs"), ("second", "xor", "mlp(3)", 2, "epochs")]
+    assert [row["valid"]["accuracy"] for row in found] == valid
+
+
+def test_runs_somewhere_else(sevensteps: Command) -> None:
+    keep("../elsewhere/mine", 10)
+    assert [row["run"] for row in json.loads(sevensteps("runs", "--in", "elsewhere", "--json").out)] == ["mine"]
+
+
+def test_a_damaged_run_is_left_out_and_said_to_be(sevensteps: Command) -> None:
+    keep("good", 10)
+    keep("bad", 20)
+    keep("odd", 30)
+    Path("runs/bad/run.json").write_text("{")
+    Path("runs/odd/run.json").write_text('{"recipe": 3}')
+    said = sevensteps("runs")
+    assert said.code == 0
+    assert [line.split()[0] for line in said.lines] == ["run", "good"]
+    messages = sorted(said.err.splitlines())
+    assert len(messages) == 2
+    assert messages[0].startswith("sevensteps: runs/bad: left out, its run.json cannot be read: ")
+    assert messages[1].startswith("sevensteps: runs/odd: left out, its run.json cannot be read: ")
+
+
+def test_a_run_that_ended_in_infinity(sevensteps: Command) -> None:
+    ss.train("speed", predict="mlp(3)", step="sgd(lr=1e30)", stop="epochs(9)", out="runs/lost")
+    said = sevensteps("runs")
+    assert said.code == 0
+    assert said.lines[1].split()[-1] == "not_finite"

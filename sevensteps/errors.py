@@ -56,7 +56,11 @@ def number(
     below: float | None = None,
 ) -> float:
     """`value` as a finite float within the limits, else an `ArgumentError` naming the argument and both values."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(held := float(value)):
+    try:
+        held = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # a whole number of hundreds of digits
+        held = math.inf
+    if not math.isfinite(held):
         raise ArgumentError(f"{name} must be a finite number, not {value!r}")
     if above is not None and not held > above:
         raise ArgumentError(f"{name} must be above {above:g}, not {value!r}")

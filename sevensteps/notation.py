@@ -158,19 +158,19 @@ def _plain(arguments: ast.arguments) -> str:
 
 
 def parse(text: str, names: Mapping[str, Callable[..., Any]] | Callable[[str], Callable[..., Any]], *, what: str,
-          known: Iterable[str] | None = None) -> Any:
+          known: Iterable[str] | None = None, example: str | None = None) -> Any:
     """The value that `text` spells, made with the callables in `names`.
 
     `names` maps a name to what makes its value, or is a function doing so for the names in `known`. `what` says in
-    messages what is being read ("predict"). Raises `NotationError` with the text, the place and the fix.
+    messages what is being read ("predict"), `example` how it is written. Raises `NotationError` with the text, the place and the fix.
     """
-    reader = _Reader(str(text).strip(), names, sorted(known if known is not None else names), what)  # type: ignore[arg-type]
-    return reader.read()
+    offers = sorted(known if known is not None else names)  # type: ignore[arg-type]
+    return _Reader(str(text).strip(), names, offers, what, example or f"{offers[0]}()").read()
 
 
 class _Reader:
-    def __init__(self, text: str, names: Any, known: list[str], what: str) -> None:
-        self.text, self.known, self.what = text, known, what
+    def __init__(self, text: str, names: Any, known: list[str], what: str, example: str) -> None:
+        self.text, self.known, self.what, self.example = text, known, what, example
         self.make = names if callable(names) else names.__getitem__
 
     def read(self) -> Any:
@@ -186,9 +186,9 @@ class _Reader:
                 tree = ast.parse(self.text, mode="eval")
         except SyntaxError as failure:
             place = f" at character {failure.offset}" if failure.offset else ""
-            raise self.error(f"cannot be read{place}", f"write it as {self.example()}") from None
+            raise self.error(f"cannot be read{place}", f"write it as {self.example}") from None
         except (ValueError, MemoryError, RecursionError):
-            raise self.error("cannot be read", f"write it as {self.example()}") from None
+            raise self.error("cannot be read", f"write it as {self.example}") from None
         return self.step_value(tree.body, 0)
 
     def step_value(self, node: ast.expr, depth: int) -> Any:
@@ -232,7 +232,7 @@ class _Reader:
 
     def call(self, node: ast.expr, name: str, positional: list[Any], named: dict[str, Any]) -> Any:
         if name not in self.known:
-            raise NotationError(f"{self.what} has no '{_cut(name)}'; {nearest(name, self.known)}")
+            raise NotationError(f"{self.what} has no '{cut(name)}'; {nearest(name, self.known)}")
         factory = self.make(name)
         try:
             inspect.signature(factory).bind(*positional, **named)
@@ -241,23 +241,20 @@ class _Reader:
         try:
             return factory(*positional, **named)
         except Error as failure:
-            raise NotationError(f"{self.what}: {_cut(self.source(node))}: {failure}") from failure
+            raise NotationError(f"{self.what}: {cut(self.source(node))}: {failure}") from failure
         except (TypeError, ValueError, OverflowError) as failure:
             raise NotationError(
-                f"{self.what}: {_cut(self.source(node))}: {failure}; it takes {name}{_arguments(factory)}") from failure
+                f"{self.what}: {cut(self.source(node))}: {failure}; it takes {name}{_arguments(factory)}") from failure
 
     def foreign(self, node: ast.expr) -> NotationError:
-        return self.error(f"has '{_cut(self.source(node))}', which is not a plain value",
-                          f"write names of {self.what} with numbers, texts, True, False or None: {self.example()}")
+        return self.error(f"has '{cut(self.source(node))}', which is not a plain value",
+                          f"write names of {self.what} with numbers, texts, True, False or None: {self.example}")
 
     def source(self, node: ast.expr) -> str:
         return ast.get_source_segment(self.text, node) or self.text
 
-    def example(self) -> str:
-        return f"{self.known[0]}(…)"
-
     def error(self, seen: str, fix: str) -> NotationError:
-        return NotationError(f"{self.what}: '{_cut(self.text)}' {seen}; {fix}")
+        return NotationError(f"{self.what}: '{cut(self.text)}' {seen}; {fix}")
 
 
 def _arguments(factory: Callable[..., Any]) -> str:
@@ -273,6 +270,7 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _cut(text: str, limit: int = 80) -> str:
+def cut(text: str, limit: int = 80) -> str:
+    """`text` on one line of at most `limit` characters, without any that a terminal would obey."""
     text = "".join(c if c.isprintable() else "?" for c in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

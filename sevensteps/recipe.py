@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch import nn
 from sevensteps.data import Data
 from sevensteps.data import load as load_data
 from sevensteps.errors import ArgumentError, Error, NotationError, nearest, one_of, whole
-from sevensteps.notation import auto
+from sevensteps.notation import auto, cut
 from sevensteps.seeds import Isolation, generator
 from sevensteps.steps import STEPS, catalog, parse
 from sevensteps.steps import gradient as gradients
@@ -31,6 +31,7 @@ KINDS: dict[str, type] = {
     "step": optimizers.Optimizer, "repeat": repeats.Repeat, "stop": stops.Stop,
 }
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+OBJECTS = {"predict": "given(", "repeat": "loader("}  # what only Python can give, as it prints
 MAX_TOML = 100_000  # characters; a recipe has ten lines
 
 
@@ -100,8 +101,8 @@ class Recipe:
         return tomlkit.dumps(document)
 
     @classmethod
-    def from_toml(cls, source: str | Path, *, allow_code: bool = False) -> Recipe:
-        """The recipe in a TOML file, or in TOML text that has a line break.
+    def from_toml(cls, source: str | Path, *, allow_code: bool = False, **given: Any) -> Recipe:
+        """The recipe in a TOML file, or in TOML text that has a line break; `given` takes the place of what it says.
 
         Raises `NotationError` for what cannot be read, with the key. A `module("package:factory")` would run code: it is refused
         unless `allow_code` says otherwise.
@@ -122,10 +123,10 @@ class Recipe:
             held = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError, ValueError) as failure:
             raise NotationError(f"{where} is not valid TOML: {failure}") from None
-        return cls._from_table(held, where, allow_code)
+        return cls._from_table(held, where, allow_code, given)
 
     @classmethod
-    def _from_table(cls, held: Mapping[str, Any], where: str, allow_code: bool) -> Recipe:
+    def _from_table(cls, held: Mapping[str, Any], where: str, allow_code: bool, given: Mapping[str, Any]) -> Recipe:
         keys = [f.name for f in fields(cls) if f.name != "reasons"]
         for key, item in held.items():
             if key not in keys:
@@ -137,7 +138,11 @@ class Recipe:
                 raise NotationError(f"{where}: {key} must be {kind}{example}, not {item!r}")
         if "data" not in held:
             raise NotationError(f'{where}: the key data is missing; name the data, as in data = "digits"')
-        recipe = cls(**held)
+        for key, start in OBJECTS.items():
+            if key not in given and held.get(key, "").startswith(start):
+                raise NotationError(f"{where}: {key} = {held[key]!r} was a Python object, which no file can hold; give it again in "
+                                    f"Python, as {key}=…")
+        recipe = cls(**{**held, **given})
         if isinstance(recipe.predict, predictors.module) and not allow_code:
             raise NotationError(f"{where}: predict = {recipe.predict!r} would run code from this machine; allow it with --allow-code "
                                 "(allow_code=True) if you trust the recipe")
@@ -158,7 +163,7 @@ def as_value(step: str, held: Any) -> Any:
         return held
     if isinstance(held, optimizers.Schedule) and step == "step":
         raise ArgumentError(f"{held!r} is a schedule of the learning rate, not a step; write sgd(lr={held!r})")
-    raise ArgumentError(f"{held!r} is no value of the step {step}; {_offered(step, held)}")
+    raise ArgumentError(f"{cut(repr(held))} is no value of the step {step}; {_offered(step, held)}")
 
 
 def _offered(step: str, held: Any) -> str:
@@ -260,11 +265,3 @@ CHOOSERS: dict[str, Callable[..., tuple[Any, str]]] = {
     "initialize": _choose_initialize, "predict": predictors.choose, "loss": losses.choose, "gradient": gradients.choose,
     "step": optimizers.choose, "repeat": repeats.choose, "stop": stops.choose,
 }
-
-
-def differences(one: Recipe, other: Recipe) -> Iterable[tuple[str, str, str]]:
-    """What differs between two recipes, as (key, value in one, value in the other)."""
-    for name in ("data", *STEPS, "seed", "device", "threads", "precision"):
-        mine, theirs = (r.source if name == "data" else getattr(r, name) for r in (one, other))
-        if mine != theirs:
-            yield name, str(mine), str(theirs)

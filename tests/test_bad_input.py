@@ -92,7 +92,7 @@ def nothing() -> None:
 # -- the table ---------------------------------------------------------------------------------------------------------
 
 MNIST = ("mnist", "--data-dir", "mnist")
-KNOWN_PREDICT = "write names of predict with numbers, texts, True, False or None: auto(…)"
+KNOWN_PREDICT = "write names of predict with numbers, texts, True, False or None: mlp(30)"
 BAD: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {
     # unknown names, with the nearest
     "data": (nothing, ("dgits",), "data has no 'dgits'; did you mean 'digits'?"),
@@ -118,7 +118,7 @@ BAD: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {
     "negative lr of a schedule": (nothing, ("digits", "--step", "sgd(lr=cosine(-1))"), "step: cosine(-1): lr must be above 0, not -1"),
     "negative seed": (nothing, ("digits", "--seed", "-1"), "seed must be at least 0, not -1"),
     # malformed notation
-    "open bracket": (nothing, ("digits", "--predict", "mlp(30"), "predict: 'mlp(30' cannot be read at character 4; write it as auto(…)"),
+    "open bracket": (nothing, ("digits", "--predict", "mlp(30"), "predict: 'mlp(30' cannot be read at character 4; write it as mlp(30)"),
     "empty": (nothing, ("digits", "--stop", " "), "stop: '' is empty; write one of: "
               "accuracy, auto, epochs, loss_below, patience, seconds, steps"),
     "two values": (nothing, ("digits", "--loss", "huber() | hinge()"),

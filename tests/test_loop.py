@@ -469,11 +469,11 @@ def test_the_first_rule_that_answers_ends_it() -> None:
 
 
 def test_a_loss_that_is_not_finite_ends_it_before_its_step() -> None:
-    training, ended = diverging(step="sgd(lr=1e70)", stop="epochs(50)")
-    assert ended == ("not_finite", "the loss is inf at step 4; the parameters are those before it")
-    assert training.progress.step == 3
+    training, ended = diverging(step="sgd(lr=1e38)", stop="epochs(50)")
+    assert ended == ("not_finite", "the loss is inf at step 6; the parameters are those before it")
+    assert training.progress.step == 5
     assert training.network.state_dict()["output.weight"].isfinite().all()
-    before, _ = diverging(step="sgd(lr=1e70)", stop="steps(3)")
+    before, _ = diverging(step="sgd(lr=1e38)", stop="steps(5)")
     assert same_bits(training.network, before.network), "the step of the infinite loss is not taken"
     assert math.isinf(training.progress.history[-1]["valid"]["loss"])
     assert training.best is not None

@@ -15,7 +15,7 @@ from torch import nn
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError, Error, NotationError
-from sevensteps.recipe import KINDS, Recipe, as_value, differences, resolve_device, settle
+from sevensteps.recipe import KINDS, Recipe, as_value, resolve_device, settle
 from sevensteps.steps import STEPS
 from sevensteps.steps.predict import given as given_network
 from sevensteps.steps.repeat import loader
@@ -159,7 +159,6 @@ def test_toml_gives_the_recipe_back(recipe: Recipe) -> None:
     again = Recipe.from_toml(recipe.to_toml(), allow_code=True)
     assert again == recipe
     assert again.steps == recipe.steps
-    assert list(differences(recipe, again)) == []
     assert again.to_toml() == Recipe(**{**vars(recipe), "reasons": {}}).to_toml()
 
 
@@ -324,14 +323,6 @@ def test_what_does_not_fit_is_refused_before_anything_is_trained(source: str, as
     with pytest.raises(Error) as caught:
         ss.train(source, **asked, out=False)
     assert str(caught.value) == message
-
-
-def test_differences() -> None:
-    one = Recipe("digits", predict="mlp(30)", step="sgd(lr=0.1)", seed=1)
-    other = Recipe("xor", predict="mlp(30)", step="sgd(lr=0.2)", seed=1, threads=2)
-    assert list(differences(one, one)) == []
-    assert list(differences(one, other)) == [("data", "digits", "xor"), ("step", "sgd(lr=0.1)", "sgd(lr=0.2)"), ("threads", "None", "2")]
-    assert list(differences(other, one)) == [(key, theirs, mine) for key, mine, theirs in differences(one, other)]
 
 
 def test_every_message_is_one_line() -> None:

@@ -265,19 +265,23 @@ def test_its_own_recipe_repeats_it_to_the_same_bits(source: str, given: dict[str
 
 
 @pytest.mark.draws
-def test_a_network_given_as_an_object_is_kept_but_not_rebuilt() -> None:
+def test_a_network_given_as_an_object_is_kept_and_wanted_again() -> None:
     network = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
     run = ss.train("xor", predict=network, stop="epochs(1)", out="given")
     assert run.predict([[0.0, 1.0]]).answers[0] in ("no", "yes")
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(ss.Error) as caught:
         ss.load("given")
-    assert str(caught.value) == ("given cannot be rebuilt: its network was given as a Python object, which no recipe can hold; make the "
-                                 "network yourself and load given/weights.safetensors with safetensors.torch.load_file")
-    from safetensors.torch import load_file
-
-    network.load_state_dict(load_file("given/weights.safetensors"))
+    assert str(caught.value) == ("given/recipe.toml: predict = 'given(<Sequential>)' was a Python object, which no file can hold; "
+                                 "give it again in Python, as predict=…")
     raw = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
-    assert torch.equal(network(raw), run.predict(raw).outputs)
+    assert torch.equal(ss.load("given", predict=network).predict(raw).outputs, run.predict(raw).outputs)
+
+
+def test_a_run_trained_with_a_loader_is_read_back() -> None:
+    data = ss.data.load("xor")
+    run = ss.train(data, repeat=ss.loader([(data.train.x, data.train.y)]), predict="mlp(3)", stop="epochs(2)", out="loaded")
+    raw = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
+    assert torch.equal(ss.load("loaded").predict(raw).outputs, run.predict(raw).outputs)
 
 
 def test_a_network_named_as_code_needs_leave(tmp_path: Path) -> None:

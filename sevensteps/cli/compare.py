@@ -8,25 +8,25 @@ import click
 
 from sevensteps.cli.screen import console, print_json, table
 
+MACHINE = ("seed", "device", "threads", "precision")  # besides the steps, what the bits of a result depend on
+
 
 @click.command("compare", epilog="\b\nsevensteps compare last 20260101-120000-digits")
 @click.argument("one", metavar="RUN")
 @click.argument("other", metavar="RUN")
-@click.option("--allow-code", is_flag=True, help="Let the recipes name Python code; it is not run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(one: str, other: str, allow_code: bool, as_json: bool) -> None:
+def command(one: str, other: str, as_json: bool) -> None:
     """What differs between two runs. A RUN is a folder, a name under runs/, or: last."""
-    from sevensteps.recipe import differences
     from sevensteps.record.folder import find
-    from sevensteps.record.reader import read_run
+    from sevensteps.record.reader import read_summary
 
-    runs = [read_run(find(name), allow_code=allow_code) for name in (one, other)]
-    names = [run.folder.name for run in runs]
-    changed = [{"step": key, names[0]: mine, names[1]: theirs} if names[0] != names[1] else {"step": key, "one": mine, "other": theirs}
-               for key, mine, theirs in differences(runs[0].recipe, runs[1].recipe)]
-    measured = [_measures(run.summary) for run in runs]
+    folders = [find(name) for name in (one, other)]
+    summaries, names = [read_summary(folder) for folder in folders], [folder.name for folder in folders]
+    texts = [{**summary["recipe"], **{key: str(summary[key]) for key in MACHINE}} for summary in summaries]
+    changed = [{"step": key, "one": mine, "other": texts[1].get(key)} for key, mine in texts[0].items() if mine != texts[1].get(key)]
+    measured = [_measures(summary) for summary in summaries]
     if as_json:
-        print_json({"runs": [str(run.folder) for run in runs], "recipe": changed,
+        print_json({"runs": list(map(str, folders)), "recipe": changed,
                     "metrics": {key: [m.get(key) for m in measured] for key in measured[0] | measured[1]}})
         return
     screen = console()

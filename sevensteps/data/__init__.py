@@ -61,7 +61,7 @@ def source(text: str) -> Source:
     if "(" not in written and ("/" in written or "\\" in written or written.lower().endswith(PATHS)):
         raise NotationError(f"data: '{written}' is a path; read the file yourself and use sevensteps.data.from_arrays(x, y), "
                             f"or name one of: {', '.join(catalog())}")
-    found: Source = parse(written, lambda name: globals()["__getattr__"](name), what="data", known=catalog())
+    found: Source = parse(written, lambda name: globals()["__getattr__"](name), what="data", known=catalog(), example="digits")
     return found
 
 

@@ -14,14 +14,15 @@ from torch import Tensor, nn
 
 from sevensteps.data.inputs import Inputs
 from sevensteps.errors import RunError
+from sevensteps.notation import auto
 from sevensteps.recipe import PRECISIONS, Recipe
 from sevensteps.record.folder import read_json
 from sevensteps.record.writer import SCHEMA
 from sevensteps.seeds import Isolation, generator
 from sevensteps.task import Output, Task
 
-UNWRITTEN = (("predict", "given(", "network was"), ("repeat", "loader(", "batches were"))  # what only Python can give, as it prints
-RESULT = ("epochs", "steps", "seconds", "findings", "stop.rule", "stop.reason", "metrics.train.loss", "metrics.valid.loss",
+RESULT = ("epochs", "steps", "seconds", "findings", "stop.rule", "stop.reason", "seed", "device", "threads", "precision",
+          "recipe.data", "recipe.predict", "recipe.repeat", "metrics.train.loss", "metrics.valid.loss",
           "best.epoch", "best.metrics.train.loss", "best.metrics.valid.loss")  # what every reader of a run counts on
 
 
@@ -53,20 +54,30 @@ class Stored:
         return network.eval()
 
 
-def read_run(folder: Path, *, allow_code: bool = False) -> Stored:
-    """Read `run.json` and `recipe.toml` of a run folder. Raises `RunError` (or `NotationError` for the recipe)."""
+def read_summary(folder: Path) -> dict[str, Any]:
+    """`run.json` of a run folder, with every key that a result has. Raises `RunError`."""
     summary = read_json(folder / "run.json")
     if not isinstance(version := summary.get("schema"), int) or version > SCHEMA:
         raise RunError(f"{folder / 'run.json'} has schema {version!r}; this sevensteps reads up to {SCHEMA}")
-    texts = summary.get("recipe")
-    for step, start, what in UNWRITTEN:
-        if isinstance(texts, dict) and str(texts.get(step)).startswith(start):
-            raise RunError(f"{folder} cannot be rebuilt: its {what} given as a Python object, which no recipe can hold; make the network "
-                           f"yourself and load {folder / 'weights.safetensors'} with safetensors.torch.load_file")
-    recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code)
     try:
         for path in RESULT:
             functools.reduce(operator.getitem, path.split("."), summary)
+    except (KeyError, TypeError) as failure:
+        raise RunError(f"{folder / 'run.json'} is damaged: {type(failure).__name__}: {failure}") from None
+    return summary
+
+
+def read_run(folder: Path, *, allow_code: bool = False, predict: nn.Module | None = None) -> Stored:
+    """Read `run.json` and `recipe.toml` of a run folder. Raises `RunError` (or `NotationError` for the recipe).
+
+    `predict` is the network of a run that was given one as a Python object.
+    """
+    summary = read_summary(folder)
+    given: dict[str, Any] = {} if predict is None else {"predict": predict}
+    if str(summary["recipe"]["repeat"]).startswith("loader("):
+        given["repeat"] = auto()  # the batches were a Python object; what has been trained does not need them
+    recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **given)
+    try:
         held, task = summary["data"], summary["data"]["task"]
         return Stored(
             folder, summary, recipe,

@@ -24,6 +24,8 @@ QUESTIONS = {
     "stop": "when is it enough?",
 }
 STEPS = tuple(QUESTIONS)
+EXAMPLES = {"initialize": "kaiming_normal()", "predict": "mlp(30)", "loss": "cross_entropy()", "gradient": "chain_rule()",
+            "step": "sgd(lr=0.1)", "repeat": "batches(64)", "stop": "epochs(20)"}
 
 
 def catalog(step: str) -> tuple[Entry, ...]:
@@ -50,7 +52,7 @@ def module_of(step: str) -> ModuleType:
 def parse(step: str, text: str) -> Any:
     """The value of `step` that `text` spells, such as `parse("step", "sgd(lr=0.1)")`."""
     names = [entry.name for entry in catalog(step)]
-    return parse_notation(text, lambda name: getattr(module_of(step), name), what=step, known=names)
+    return parse_notation(text, lambda name: getattr(module_of(step), name), what=step, known=names, example=EXAMPLES[step])
 
 
 class _Callable(ModuleType):

@@ -13,7 +13,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from torch import nn
@@ -87,6 +87,8 @@ class neuron(Predictor):
                 raise ArgumentError("a neuron with the step activation answers 0 or 1, which this loss would read as a score; "
                                     "use loss=mean_absolute_error(), the share of wrong answers")
             layers.append(("activation", Step()))
+        elif self.activation == "sigmoid" and output.threshold == 0 and output.link == "identity":
+            raise ArgumentError("a sigmoid is never below 0, but this loss takes scores of both signs; leave the activation out")
         elif self.activation != output.link and self.activation != "identity":
             layers.append(("activation", ACTIVATIONS[self.activation]()))
         return _sequential(layers, output)
@@ -273,13 +275,22 @@ class module(Predictor):
         return made
 
 
-@value
+@dataclass(frozen=True, repr=False, eq=False)
 class given(Predictor):
     """a network given as a Python object; trained as a copy, so that the recipe can be run again from the same start"""
 
     foreign: ClassVar[bool] = True
 
     network: nn.Module
+
+    def __repr__(self) -> str:
+        return f"given(<{type(self.network).__name__}>)"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is given and other.network is self.network
+
+    def __hash__(self) -> int:
+        return hash((given, id(self.network)))
 
     def __post_init__(self) -> None:
         if any(isinstance(p, nn.parameter.UninitializedParameter) for p in self.network.parameters()):

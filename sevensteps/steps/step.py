@@ -22,6 +22,8 @@ from sevensteps.notation import auto, value
 __all__ = ["auto", "sgd", "adam", "adamw", "rmsprop", "adagrad",
            "constant", "linear_warmup", "cosine", "one_cycle", "step_decay", "exponential"]
 
+LARGEST = 3e38  # what float32 can hold
+
 
 # -- schedules: (step, total) -> lr -------------------------------------------------------------------------------------
 
@@ -48,7 +50,7 @@ class constant(Schedule):
     lr: float
 
     def __post_init__(self) -> None:
-        number("lr", self.lr, above=0)
+        number("lr", self.lr, above=0, at_most=LARGEST)
 
     def __call__(self, step: int, total: int) -> float:
         return self.lr
@@ -66,7 +68,7 @@ class linear_warmup(Schedule):
     share: float = 0.1
 
     def __post_init__(self) -> None:
-        number("lr", self.lr, above=0)
+        number("lr", self.lr, above=0, at_most=LARGEST)
         number("share", self.share, above=0, at_most=1)
 
     def __call__(self, step: int, total: int) -> float:
@@ -85,7 +87,7 @@ class cosine(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        number("lr", self.lr, above=0)
+        number("lr", self.lr, above=0, at_most=LARGEST)
         number("final", self.final, at_least=0, at_most=self.lr)
 
     def __call__(self, step: int, total: int) -> float:
@@ -94,7 +96,7 @@ class cosine(Schedule):
 
 @value
 class one_cycle(Schedule):
-    """from lr/div up to lr over the first share `rise` of the steps, then down to lr/(div·final_div); both as half a cosine
+    """half a cosine up from lr/div to lr over the first share `rise` of the steps, and down to lr/(div·final_div)
 
     Source: Smith, Topin 2018, Super-Convergence; torch.optim.lr_scheduler.OneCycleLR (its lr, not its momentum).
     """
@@ -106,7 +108,7 @@ class one_cycle(Schedule):
     final_div: float = 1e4
 
     def __post_init__(self) -> None:
-        number("lr", self.lr, above=0)
+        number("lr", self.lr, above=0, at_most=LARGEST)
         number("rise", self.rise, above=0, below=1)
         number("div", self.div, at_least=1)
         number("final_div", self.final_div, at_least=1)
@@ -134,7 +136,7 @@ class step_decay(Schedule):
     at: tuple[float, ...] = (0.5, 0.75)
 
     def __post_init__(self) -> None:
-        number("lr", self.lr, above=0)
+        number("lr", self.lr, above=0, at_most=LARGEST)
         number("gamma", self.gamma, above=0, at_most=1)
         shares = (self.at,) if isinstance(self.at, int | float) else tuple(self.at)
         for share in shares:
@@ -157,7 +159,7 @@ class exponential(Schedule):
     final: float = 0.01
 
     def __post_init__(self) -> None:
-        number("lr", self.lr, above=0)
+        number("lr", self.lr, above=0, at_most=LARGEST)
         number("final", self.final, above=0, at_most=1)
 
     def __call__(self, step: int, total: int) -> float:
@@ -212,7 +214,7 @@ class Optimizer(ABC):
 def _check_lr(lr: object) -> None:
     if not isinstance(lr, Schedule):
         try:
-            number("lr", lr, above=0)
+            number("lr", lr, above=0, at_most=LARGEST)
         except ArgumentError as failure:
             raise ArgumentError(f"{failure}; try lr=0.1, or a schedule such as one_cycle(0.1)") from None
 

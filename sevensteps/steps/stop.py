@@ -114,7 +114,7 @@ class epochs(Stop):
     def reason(self, progress: Progress) -> tuple[str, str] | None:
         if progress.epoch < self.count:
             return None
-        return "epochs", f"all {self.count} epochs are done" if self.count else "nothing was to be trained"
+        return "epochs", _done("epoch", self.count) if self.count else "nothing was to be trained"
 
     def limit(self, per_epoch: int) -> int | None:
         return self.count * per_epoch
@@ -133,7 +133,7 @@ class steps(Stop):
         whole("count", self.count)
 
     def reason(self, progress: Progress) -> tuple[str, str] | None:
-        return ("steps", f"all {self.count} steps are done") if progress.step >= self.count else None
+        return ("steps", _done("step", self.count)) if progress.step >= self.count else None
 
     def limit(self, per_epoch: int) -> int | None:
         return self.count
@@ -225,6 +225,10 @@ class loss_below(Stop):
         if not progress.epoch_ended or not progress.history or not progress.values("loss", self.on)[-1] < self.level:
             return None
         return "loss_below", f"{self.on} loss {progress.values('loss', self.on)[-1]:.4g} is below {self.level:g}"
+
+
+def _done(what: str, count: int) -> str:
+    return f"all {count} {what}s are done" if count != 1 else f"the one {what} is done"
 
 
 def _has_metric(rule: Stop, metric: str, task: Task) -> None:

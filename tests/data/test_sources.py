@@ -265,7 +265,7 @@ def test_mnist37_is_in_the_books_order(mnist_dir: Path) -> None:
                        f"or name one of: {', '.join(SOURCES)}"),
     ("digits(__import__('os'))", "data has no '__import__'; known: " + ", ".join(sorted(SOURCES))),
     ("(lambda: 1)()", "data: '(lambda: 1)()' has '(lambda: 1)()', which is not a plain value; write names of data with "
-                      "numbers, texts, True, False or None: blobs(…)"),
+                      "numbers, texts, True, False or None: digits"),
 ])
 def test_what_cannot_be_read_says_the_fix(text: str, message: str) -> None:
     with pytest.raises(NotationError) as caught:

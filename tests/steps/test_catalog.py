@@ -111,7 +111,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("stop", "accuracy(99)", "stop: accuracy(99): share must be at most 1, not 99"),
     ("stop", 'loss_below(0.1, on="test")', """stop: loss_below(0.1, on="test"): on has no option 'test'; known: train, valid"""),
     ("stop", "epochs(3) | 5", "stop: 'epochs(3) | 5' has '5', which is not a plain value; "
-                              "write names of stop with numbers, texts, True, False or None: accuracy(…)"),
+                              "write names of stop with numbers, texts, True, False or None: epochs(20)"),
     ("loss", "hinge() | hinge()", "loss: 'hinge() | hinge()' joins values with |; only stop rules can be joined"),
 ]
 

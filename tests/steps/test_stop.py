@@ -51,7 +51,7 @@ def fires(rule: Stop, facts: Facts) -> tuple[int | None, tuple[str, str] | None]
 
 @pytest.mark.parametrize(("rule", "before", "then", "reason"), [
     (epochs(3), Progress(epoch=2, step=29), Progress(epoch=3, step=30), ("epochs", "all 3 epochs are done")),
-    (epochs(1), Progress(epoch=0, step=9, epoch_ended=False), Progress(epoch=1, step=10), ("epochs", "all 1 epochs are done")),
+    (epochs(1), Progress(epoch=0, step=9, epoch_ended=False), Progress(epoch=1, step=10), ("epochs", "the one epoch is done")),
     (stop.steps(25), Progress(epoch=2, step=24), Progress(epoch=2, step=25), ("steps", "all 25 steps are done")),
     (seconds(2), Progress(seconds=1.99), Progress(seconds=2.04), ("seconds", "2.0 s of training, 2 s were allowed")),
     (seconds(0.5), Progress(seconds=0.49), Progress(seconds=0.5), ("seconds", "0.5 s of training, 0.5 s were allowed")),

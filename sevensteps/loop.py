@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+import torch
+
 from sevensteps.state import Training, evaluate
 from sevensteps.steps.repeat import Batch
 from sevensteps.steps.stop import LOWER_IS_BETTER, Always
@@ -31,6 +33,12 @@ class Observer(Protocol):
 
 def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, str]:
     """Run `training` until a rule says stop; returns (rule, reason)."""
+    with torch.set_grad_enabled(training.engine.taped):  # set once here, not three times a step
+        return steps(training, observers)
+
+
+def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
+    """The seven, in order."""
     recipe, engine, generators, progress = training.recipe, training.engine, training.generators, training.progress
     stop = Always() | recipe.stop
     network, output, (x, y) = training.network, training.output, training.parts["train"]
@@ -44,13 +52,13 @@ def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, 
         seen, weighed, began = 0, 0.0, time.perf_counter()
         order = recipe.repeat.epoch(training.samples, generators["order"])                      # 6 repeat
         for taken, batches in enumerate(grouped(order, recipe.gradient.accumulate), 1):
-            count, summed = sum(len(x) for x, _ in batches), 0.0
+            count, summed = sum(x.shape[0] for x, _ in batches), 0.0
             for index, (x, y) in enumerate(batches):
                 with training.foreign:
                     engine.predict(x)                                                           # 2 predict
                     losses = engine.loss(y)                                                     # 3 loss
-                    engine.gradient(share=len(x) / count, add=index > 0)                        # 4 gradient
-                summed += float(losses.detach().sum())
+                    engine.gradient(share=x.shape[0] / count, add=index > 0)                    # 4 gradient
+                summed += float(losses.sum())
             progress.loss = summed / count
             if not math.isfinite(progress.loss):
                 break

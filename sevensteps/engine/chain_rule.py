@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from torch import Tensor, nn
 
 from sevensteps.engine import layers as written
@@ -64,8 +66,15 @@ class ChainRule(Engine):
             raise ArgumentError(f"chain_rule: {lacking}; use autograd()")
         super().__init__(network, loss, reason)
         self.layers = [WRITTEN[type(module)](module) for _, module in layers(network)]
+        for layer, after in itertools.pairwise(self.layers):
+            if isinstance(layer, written.Linear) and isinstance(after, written.ReLU):
+                layer.relu = after.done = True
         # Nothing before the first layer that is trained needs a gradient, nor does that layer's own input.
         self.first = next((i for i, layer in enumerate(self.layers) if layer.grads), len(self.layers))
+
+    def _judge(self, output: Tensor, target: Tensor) -> Tensor:
+        losses, self._slope = self.loss_function.both(output, target)
+        return losses
 
     def _forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
@@ -73,7 +82,7 @@ class ChainRule(Engine):
         return x
 
     def _backward(self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool) -> None:
-        g = self.loss_function.derivative(output, target) * (share / len(losses))  # of the mean: each sample counts 1/B
+        g = self._slope.mul_(share / losses.shape[0])  # of the mean: each sample counts 1/B
         for index in range(len(self.layers) - 1, self.first - 1, -1):
             self.layers[index].descend(g, add)
             if index > self.first:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 import torch
@@ -16,11 +17,13 @@ from sevensteps.errors import ArgumentError, Error, ShapeError
 
 
 class LossFunction(Protocol):
-    """What an engine needs of a loss: one number per sample, and its derivative with respect to the output."""
+    """What an engine needs of a loss: one number per sample, its derivative with respect to the output, and both at once."""
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor: ...
 
     def derivative(self, output: Tensor, target: Tensor) -> Tensor: ...
+
+    def both(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 class Engine(ABC):
@@ -50,29 +53,27 @@ class Engine(ABC):
         self._output = self._target = self._losses = None
         self._entrance.check(x, self.parameters)
         try:
-            with torch.set_grad_enabled(self.taped):
-                output = self._forward(x)
+            output = self._taping(self._forward, x)
         except (Error, torch.OutOfMemoryError):
             raise
         except (RuntimeError, ValueError) as failure:
             raise ShapeError(f"the network fails on inputs {list(x.shape)}: {failure}") from failure
-        if output.ndim != 2 or len(output) != len(x):
+        if output.ndim != 2 or output.shape[0] != x.shape[0]:
             raise ShapeError(f"the network gives {list(output.shape)} for inputs {list(x.shape)}; "
                              "it must give [samples, outputs]")
         self._output = output
-        return output.detach()
+        return output.detach() if self.taped else output
 
     def loss(self, target: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B"]:
         """The loss of each sample of the last `predict`, remembered for `gradient`."""
         if self._output is None:
             raise Error("loss(target) needs an output to judge; call predict(x) first")
-        with torch.set_grad_enabled(self.taped):
-            losses = self.loss_function(self._output, target)
-        if losses.shape != (len(target),):
+        losses = self._taping(self._judge, self._output, target)
+        if losses.shape != target.shape[:1]:
             raise ShapeError(f"the loss gives {list(losses.shape)} for {len(target)} samples; it must give one number per "
                              "sample, [B], and leave the mean to the engine")
         self._target, self._losses = target, losses
-        return losses.detach()
+        return losses.detach() if self.taped else losses
 
     def gradient(self, share: float = 1.0, add: bool = False) -> Float[Tensor, "P"]:
         """`share` times the gradient of the mean of the last losses, written into `gradients`, or added to what is there.
@@ -84,9 +85,23 @@ class Engine(ABC):
             raise Error("gradient() needs a loss; call predict(x) and loss(target) before each gradient()")
         output, target, losses = self._output, self._target, self._losses
         self._output = self._target = self._losses = None
-        with torch.no_grad():
+        if torch.is_grad_enabled():
+            with torch.no_grad():
+                self._backward(output, target, losses, share, add)
+        else:
             self._backward(output, target, losses, share, add)
         return self.gradients
+
+    def _taping(self, compute: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """`compute(*inputs)` with PyTorch recording what it does, or not; changing that costs more than asking first."""
+        if torch.is_grad_enabled() == self.taped:
+            return compute(*inputs)
+        with torch.set_grad_enabled(self.taped):
+            return compute(*inputs)
+
+    def _judge(self, output: Tensor, target: Tensor) -> Tensor:
+        """The loss of each sample."""
+        return self.loss_function(output, target)
 
     @abstractmethod
     def _forward(self, x: Tensor) -> Tensor:

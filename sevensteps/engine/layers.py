@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 
+from sevensteps.engine import kernels
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Neuron
 from sevensteps.engine.windows import adaptive_average, average, padding
@@ -21,22 +22,29 @@ from sevensteps.errors import ShapeError
 
 
 class Linear(Layer):
-    """Of a `Neuron` spelled with w0, the weights begin with w0, and x with x0 = 1."""
+    """Of a `Neuron` spelled with w0, the weights begin with w0, and x with x0 = 1.
+
+    Followed by a ReLU, its product is cut off at 0 by the same kernel that makes it.
+    """
+
+    def __init__(self, module: nn.Linear | Neuron) -> None:
+        super().__init__(module)
+        self.before = 1 if isinstance(module, Neuron) and module.bias is None else 0
+        self.relu = False
 
     def forward(self, x: Tensor) -> Tensor:
         m = self.module
-        self.before = 1 if isinstance(m, Neuron) and m.bias is None else 0
         self.x = F.pad(x, (1, 0), value=1.0) if self.before else x
-        return F.linear(self.x, m.weight, m.bias)  # y = x Wᵀ + b
+        return kernels.linear(self.x, m.weight, m.bias, self.relu)  # y = x Wᵀ + b
 
     def backward(self, g: Tensor) -> Tensor:
         weight: Tensor = self.module.weight
-        return g @ weight[:, self.before:]  # dy/dx = W
+        return kernels.input_gradient(g, weight[:, self.before:] if self.before else weight)  # dy/dx = W
 
     def descend(self, g: Tensor, add: bool) -> None:
-        g, x = g.flatten(0, -2), self.x.flatten(0, -2)
+        g, x = (g, self.x) if g.ndim == 2 else (g.flatten(0, -2), self.x.flatten(0, -2))
         if "weight" in self.grads:
-            self.grads["weight"].addmm_(g.T, x, beta=int(add))  # dL/dW = gᵀ x
+            kernels.weight_gradient(g, x, self.grads["weight"], add)  # dL/dW = gᵀ x
         if "bias" in self.grads:
             self.put("bias", g.sum(0), add)  # dL/db = Σ g over the samples: b is added to each
 
@@ -106,8 +114,10 @@ class DropoutMask(Layer):
 
 
 class ReLU(Layer):
+    done = False  # whether the layer before has cut its product off at 0 already
+
     def forward(self, x: Tensor) -> Tensor:
-        self.y = x.clamp_min(0)  # y = max(x, 0)
+        self.y = x if self.done else x.clamp_min(0)  # y = max(x, 0)
         return self.y
 
     def backward(self, g: Tensor) -> Tensor:

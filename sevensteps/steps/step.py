@@ -6,6 +6,7 @@ many tensors the network has. The learning rate is a number, or a schedule: a pl
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim.sgd import sgd as sgd_step
 
 from sevensteps.errors import ArgumentError, flag, number
 from sevensteps.notation import auto, value
@@ -170,24 +172,14 @@ class exponential(Schedule):
 
 
 class Stepper:
-    """One optimizer at work on the flat vector. Calling it changes `parameters` in place and returns the lr used."""
+    """One optimizer at work on the flat vector. Calling it changes the parameters in place and returns the lr used."""
 
-    def __init__(self, lr: float | Schedule, make: Callable[..., torch.optim.Optimizer],
-                 parameters: Float[Tensor, "P"], gradients: Float[Tensor, "P"]) -> None:
-        self.lr = lr
-        flat = nn.Parameter(parameters)  # shares the memory of `parameters`
-        flat.grad = gradients
-        self.optimizer = make([flat], lr=self.rate(0, 1))
-        self.group = self.optimizer.param_groups[0]
-
-    def rate(self, step: int, total: int) -> float:
-        """The learning rate at `step` (from 0) of `total`."""
-        return self.lr(step, total) if isinstance(self.lr, Schedule) else self.lr
+    def __init__(self, lr: float | Schedule, update: Callable[[float], object]) -> None:
+        self.lr, self.update = lr, update
 
     def __call__(self, step: int, total: int) -> float:
-        rate = self.rate(step, total)
-        self.group["lr"] = rate
-        self.optimizer.step()
+        rate = self.lr(step, total) if isinstance(self.lr, Schedule) else self.lr
+        self.update(rate)
         return rate
 
 
@@ -208,7 +200,15 @@ class Optimizer(ABC):
 
     def prepare(self, parameters: Float[Tensor, "P"], gradients: Float[Tensor, "P"]) -> Stepper:
         """The optimizer with its memory, bound to the flat vectors."""
-        return Stepper(self.lr, lambda flat, lr: self.torch_class(flat, lr=lr, **self.options()), parameters, gradients)
+        flat = parameters.detach()  # shares the memory of `parameters`
+        flat.grad = gradients
+        optimizer = self.torch_class([flat], lr=1.0, **self.options())
+
+        def update(rate: float) -> None:
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.step()
+
+        return Stepper(self.lr, update)
 
 
 def _check_lr(lr: object) -> None:
@@ -253,6 +253,14 @@ class sgd(Optimizer):
     def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
         return torch.optim.SGD
 
+    def prepare(self, parameters: Float[Tensor, "P"], gradients: Float[Tensor, "P"]) -> Stepper:
+        memory: list[Tensor | None] = [None]  # v, made by the first step
+
+        def update(rate: float) -> None:  # the functional form of torch.optim.SGD, which a small network's step does not wait for
+            sgd_step([parameters], [gradients], memory, lr=rate, dampening=0.0, maximize=False, foreach=False, **self.options())
+
+        return Stepper(self.lr, update)
+
 
 @value
 class adam(Optimizer):
@@ -278,7 +286,7 @@ class adam(Optimizer):
 
     @property
     def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
-        return torch.optim.Adam
+        return functools.partial(torch.optim.Adam, fused=True)  # one kernel for all of it
 
 
 @value
@@ -305,7 +313,7 @@ class adamw(Optimizer):
 
     @property
     def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
-        return torch.optim.AdamW
+        return functools.partial(torch.optim.AdamW, fused=True)  # one kernel for all of it
 
 
 @value

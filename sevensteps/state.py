@@ -15,8 +15,10 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.modules import Dropout
+from sevensteps.engine.windows import channels_last
 from sevensteps.errors import ArgumentError, DataError, Error
 from sevensteps.recipe import PRECISIONS, Recipe, Settled, resolve_device
 from sevensteps.seeds import Isolation, generator
@@ -162,10 +164,12 @@ def check_output(network: nn.Module, x: Float[Tensor, "B ..."], output: Output) 
 def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N O"]:
     """What the network gives for all of `x`, in evaluation mode, in chunks; its mode is put back."""
     modes = {module: module.training for module in network.modules()}
+    # Only of known layers it is known that they do not mind how their input is stored.
+    store = channels_last if any(isinstance(m, nn.Conv2d) for m in modes) and missing(network) is None else nn.Identity()
     network.eval()
     try:
         with torch.inference_mode():
-            return torch.cat([network(chunk) for chunk in x.split(CHUNK)])
+            return torch.cat([network(store(chunk)) for chunk in x.split(CHUNK)])
     finally:
         for module, mode in modes.items():
             module.training = mode

@@ -12,12 +12,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.grad import conv2d_weight
 
 from sevensteps.engine import kernels
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Neuron
-from sevensteps.engine.windows import adaptive_average, average, padding
+from sevensteps.engine.windows import adaptive_average, average, channels_last, padding, two
 from sevensteps.errors import ShapeError
 
 
@@ -57,23 +56,23 @@ class Conv2d(Layer):
         return "padding='same' here pads one side more than the other" if padding(module) is None else None
 
     def forward(self, x: Tensor) -> Tensor:
-        m, self.x, self.padding = self.module, x, padding(self.module) or (0, 0)  # y[h] = Σᵢ W[i] x[h·stride + i·dilation] + b
-        return F.conv2d(x, m.weight, m.bias, m.stride, self.padding, m.dilation, m.groups)
+        m, self.x, self.padding = self.module, channels_last(x), padding(self.module) or (0, 0)
+        return F.conv2d(self.x, m.weight, m.bias, m.stride, self.padding, m.dilation, m.groups)  # y[h] = Σᵢ W[i] x[h·stride + i] + b
 
     def backward(self, g: Tensor) -> Tensor:
-        m = self.module  # dL/dx[h·stride + i·dilation] = Σᵢ g[h] W[i]: every output hands back along the weights it came by
-        rest = [n - ((o - 1) * s - 2 * p + d * (k - 1) + 1) for n, o, s, p, d, k in zip(  # inputs that no window reached
-            self.x.shape[2:], g.shape[2:], m.stride, self.padding, m.dilation, m.kernel_size, strict=True)]
-        return F.conv_transpose2d(g, m.weight, None, m.stride, self.padding, rest, m.groups, m.dilation)
+        return self._back(g, [True, False, False])[0]  # dL/dx[h·stride + i] = Σ g[h] W[i]: back along the weights it came by
 
     def descend(self, g: Tensor, add: bool) -> None:
-        m = self.module
-        if "weight" in self.grads:  # dL/dW[i] = Σ g[h] x[h·stride + i·dilation] over samples and places h
-            gradient = conv2d_weight(
-                self.x, m.weight.shape, g, m.stride, self.padding, m.dilation, m.groups)
-            self.put("weight", gradient, add)
+        if "weight" in self.grads:
+            self.put("weight", self._back(g, [False, True, False])[1], add)  # dL/dW[i] = Σ g[h] x[h·stride + i], samples and places h
         if "bias" in self.grads:
             self.put("bias", g.sum((0, 2, 3)), add)  # dL/db = Σ g over samples and places
+
+    def _back(self, g: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
+        m = self.module  # PyTorch's kernel for these sums: dL/dx, dL/dW, dL/db, as `wanted`; i runs in steps of `dilation`
+        found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+            g, self.x, m.weight, None, m.stride, self.padding, m.dilation, False, [0, 0], m.groups, wanted)
+        return found
 
 
 class PowersOf(Layer):
@@ -232,13 +231,14 @@ class MaxPool2d(Layer):
         return "it returns its indices as a second output" if module.return_indices else None
 
     def forward(self, x: Tensor) -> Tensor:
-        m, self.shape = self.module, x.shape  # y = max of the window; `at` is where in the image it was found
+        m, self.x = self.module, x  # y = max of the window; `at` is where in the image it was found
         y, self.at = F.max_pool2d(x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, return_indices=True)
         return y
 
     def backward(self, g: Tensor) -> Tensor:
-        dx = g.new_zeros(self.shape)  # dy/dx = 1 at the maximum, else 0; windows that overlap add up
-        dx.flatten(2).scatter_add_(2, self.at.flatten(2), g.flatten(2))
+        m = self.module  # dy/dx = 1 at the maximum, else 0; windows that overlap add up
+        dx: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
+            g, self.x, two(m.kernel_size), two(m.stride), two(m.padding), two(m.dilation), m.ceil_mode, self.at)
         return dx
 
 

@@ -124,8 +124,9 @@ def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | N
     ('epochs', 2)
     """
     recipe = as_recipe(data, {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision})
-    with state.threads(recipe.threads) as used, progress_view(progress) as views:
-        training = state.start(settle(replace(recipe, threads=used), data_dir))
+    settled = settle(recipe, data_dir)
+    with state.threads(recipe.threads or state.usual_threads(settled)) as used, progress_view(progress) as views:
+        training = state.start(replace(settled, recipe=replace(settled.recipe, threads=used)))
         return run_training(training, out, [*observers, *views])
 
 

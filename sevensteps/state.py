@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.modules import Dropout
+from sevensteps.engine.parameters import multiplications
 from sevensteps.engine.windows import channels_last
 from sevensteps.errors import ArgumentError, DataError, Error
 from sevensteps.recipe import PRECISIONS, Recipe, Settled, resolve_device
@@ -28,6 +29,7 @@ from sevensteps.steps.step import Stepper
 from sevensteps.steps.stop import Progress
 from sevensteps.task import Output, accuracy_by_class, metrics
 
+LITTLE = 1e7  # multiplications of a step; below it one thread was as fast as two or faster, from 784-30-10 to small CNNs
 CHUNK = 4096  # samples evaluated at once: large enough to be fast, small enough for any memory
 
 
@@ -196,15 +198,22 @@ def measure(outputs: Float[Tensor, "N O"], y: Shaped[Tensor, "N ..."], loss: Los
     return found
 
 
-@contextmanager
-def threads(count: int | None) -> Iterator[int]:
-    """Let PyTorch compute with `count` threads, and put its setting back.
+def usual_threads(settled: Settled) -> int:
+    """The threads that a training takes unless told: one where a step is little work, else half of what PyTorch has, at most 4.
 
-    None takes half of what it has, at most 4: small networks gain nothing from more, and threads that must wait for a busy
-    processor make each other wait, which was measured to cost a hundred times.
+    Threads wait for each other many times a step, which costs a small network more than they save; and where the processor is
+    busy with something else too, it was measured to cost a hundred times.
     """
+    samples, repeat = len(settled.data.train), settled.recipe.repeat
+    work = multiplications(settled.network, tuple(settled.data.train.x.shape[1:])) * samples / repeat.count(samples)
+    return 1 if work < LITTLE else max(1, min(4, torch.get_num_threads() // 2))
+
+
+@contextmanager
+def threads(count: int) -> Iterator[int]:
+    """Let PyTorch compute with `count` threads, and put its setting back."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count or max(1, min(4, before // 2)))
+    torch.set_num_threads(count)
     try:
         yield torch.get_num_threads()
     finally:

@@ -36,7 +36,7 @@ def _steps(function: Any) -> Any:
 @click.option("--recipe", type=click.Path(path_type=Path), help="Start from the recipe in this TOML file; options replace what it says.")
 @click.option("--seed", type=int, help="One number from which everything random follows. [default: 0]")
 @click.option("--device", help="cpu, cuda, mps or auto. [default: cpu]")
-@click.option("--threads", type=int, help="Processor threads to use. [default: half of them, at most 4]")
+@click.option("--threads", type=int, help="Processor threads to use. [default: 1 for a small network, else half of them, at most 4]")
 @click.option("--precision", help="float32 or float64. [default: float32]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder itself. [default: runs/<date>-<name>]")

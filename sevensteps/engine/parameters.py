@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor, nn
 
+from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.modules import Neuron
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
@@ -58,3 +61,24 @@ def output_of(layer: nn.Module, network: nn.Module, x: Tensor) -> Tensor:
     finally:
         handle.remove()
     return seen[0]
+
+
+def multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
+    """How many multiplications by weights one sample `[*shape]` takes forward: in a convolution each weight is used at every place.
+
+    Of a network that cannot be followed without running it (one from outside), each weight is counted once.
+    """
+    once = sum(weight.numel() for weight in weights(network))
+    if not any(isinstance(module, nn.Conv2d) for module in network.modules()) or missing(network) is not None:
+        return once
+    seen: list[int] = []
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            seen.append(layer.weight.numel() * output[0, 0].numel())
+
+    copied = copy.deepcopy(network).to("meta").eval()
+    for layer in copied.modules():
+        layer.register_forward_hook(count)
+    copied(torch.empty(1, *shape, device="meta", dtype=next(copied.parameters()).dtype))
+    return sum(seen)

@@ -6,7 +6,7 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint types docs check check-all clean
+.PHONY: help run test lint types docs check check-all bench clean
 
 help:
 	@echo 'make run        train a digit classifier in seven steps (about a minute the first time, to install)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make docs       build the documentation into docs/_build/html'
 	@echo 'make check      lint, types and docs'
 	@echo 'make check-all  all that and every test, the slow ones too'
+	@echo 'make bench      time an epoch beside other libraries, in an environment of its own (about 15 minutes)'
 	@echo 'make clean      remove .venv, caches and built files; runs/ stays'
 	@echo 'PYTHON=python3.12 chooses the Python that .venv is made with.'
 
@@ -40,8 +41,11 @@ check: lint types docs
 check-all: check
 	@$(BIN)/pytest -n 2
 
+bench: .venv-bench/.done
+	@.venv-bench/bin/python -m benchmarks.speed
+
 clean:
-	rm -rf .venv build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find sevensteps tests docs benchmarks examples -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A stamp per set of packages: rebuilt when the packaging files change, so that a second call starts at once.
@@ -60,6 +64,13 @@ clean:
 .venv/.docs: .venv/.dev
 	@echo 'make: installing the documentation tools into .venv'
 	@$(PIP) --no-build-isolation -e '.[dev,docs]'
+	@touch $@
+
+.venv-bench/.done: benchmarks/requirements.txt | .venv/pyvenv.cfg
+	@echo 'make: installing the other libraries into .venv-bench'
+	@$(BIN)/python -m venv --clear .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/pyvenv.cfg:

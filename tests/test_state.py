@@ -166,8 +166,9 @@ def two_threads() -> Iterator[None]:
 def test_the_work_of_a_step_decides_the_threads(predict: str, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
     settled = settle(Recipe("digits", predict=predict, repeat="batches(719)"))  # half of the samples
     assert multiplications(settled.network, (1, 8, 8)) == work
-    for had, most in ((1, 1), (2, 1), (6, 3), (64, 4)):
+    for had, processors, most in ((1, 1, 1), (2, 2, 1), (6, 6, 3), (64, 64, 4), (2, 4, 2), (12, 64, 12)):
         monkeypatch.setattr(torch, "get_num_threads", lambda had=had: had)
+        monkeypatch.setattr("os.cpu_count", lambda processors=processors: processors)
         monkeypatch.setattr(state, "LITTLE", 719 * work + 1)
         assert state.usual_threads(settled) == 1
         monkeypatch.setattr(state, "LITTLE", 719 * work)

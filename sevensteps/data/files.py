@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import math
+import textwrap
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy
 import torch
@@ -14,9 +17,14 @@ from torch import Tensor
 from sevensteps.data.inputs import Inputs
 from sevensteps.errors import DataError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # whatever the name says, Pillow tries no other; EPS would start Ghostscript
 MAX_PIXELS = 50_000_000  # of one picture; more is refused before it is unpacked
 MAX_CELL = 1000  # characters; a number has far fewer
+MAX_NUMBER = torch.finfo(torch.float32).max  # what the network computes in
 
 
 def read_inputs(path: Path, inputs: Inputs, *, resize: bool = False, invert: bool = False) -> tuple[list[str], Float[Tensor, "N ..."]]:
@@ -24,9 +32,14 @@ def read_inputs(path: Path, inputs: Inputs, *, resize: bool = False, invert: boo
 
     A picture is one sample: made gray or RGB as trained on, its brightness 0 to 255 brought to the range of the training's own
     pixels; `resize` allows another size than trained on, `invert` turns dark on light into light on dark. A CSV has a row
-    a sample, with or without a header; a header is matched with the names of the columns. Raises `DataError` with the file and the fix.
+    a sample, with or without a header; a header is matched with the names of the columns. An array holds samples, or is one;
+    each has the shape trained on, is flat, or is a gray picture without its channel. Raises `DataError` with the file and the fix.
     """
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as failure:  # a name that is too long, a folder that may not be looked into
+        raise DataError(f"{path}: cannot be read: {failure.strerror}") from None
+    if not found:
         raise DataError(f"{path}: there is no such file; give a picture, a .csv or a .npy")
     kind = path.suffix.lower()
     if kind in PICTURES:
@@ -39,19 +52,23 @@ def read_inputs(path: Path, inputs: Inputs, *, resize: bool = False, invert: boo
 
 
 def _picture(path: Path, inputs: Inputs, resize: bool, invert: bool) -> Float[Tensor, "C H W"]:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     if inputs.kind != "image":
         raise DataError(f"{path}: a picture, but the network was trained on {len(inputs.features) or math.prod(inputs.shape)} columns of a "
                         "table; give a .csv or a .npy")
     channels, height, width = inputs.shape
     try:
-        with Image.open(path) as found:
-            if found.width * found.height > MAX_PIXELS:
-                raise DataError(f"{path}: {found.width} × {found.height} pixels; at most {MAX_PIXELS:,} are read")
-            picture = found.convert("L" if channels == 1 else "RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as failure:
-        raise DataError(f"{path}: cannot be read as a picture: {failure}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, and of many pixels, which are counted here
+            with Image.open(path, formats=FORMATS) as found:
+                if found.width * found.height > MAX_PIXELS:
+                    raise DataError(f"{path}: {found.width} × {found.height} pixels; at most {MAX_PIXELS:,} are read")
+                picture = _opaque(path, ImageOps.exif_transpose(found)).convert("L" if channels == 1 else "RGB")
+    except DataError:
+        raise
+    except Exception as failure:  # Pillow's decoders let out whatever error the bytes lead them to
+        raise DataError(f"{path}: cannot be read as a picture: {_why(failure)}") from None
     if picture.size != (width, height):
         if not resize:
             raise DataError(f"{path}: {picture.width} × {picture.height} pixels, but the network was trained on {width} × {height}; "
@@ -60,6 +77,19 @@ def _picture(path: Path, inputs: Inputs, resize: bool, invert: bool) -> Float[Te
     pixels = torch.from_numpy(numpy.asarray(picture, dtype=numpy.float32).copy())
     pixels = (255 - pixels if invert else pixels) / 255 * (inputs.highest or 255)
     return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
+
+
+def _opaque(path: Path, picture: Image) -> Image:
+    """The picture with 8 bits a channel; one that shows what is behind it has no brightness of its own and is refused."""
+    from PIL import Image
+
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):  # 16 bits, as Pillow has them, new and old
+        return Image.fromarray(numpy.rint(numpy.asarray(picture) / 257).astype(numpy.uint8))  # its own conversion cuts off at 255
+    if picture.mode in ("I", "F"):
+        raise DataError(f"{path}: has 32 bits a pixel, whose range is not known; save it with 8 or 16 bits")
+    if ("A" in picture.getbands() or "transparency" in picture.info) and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise DataError(f"{path}: has transparent pixels; put it on a background first")
+    return picture
 
 
 def _rows(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
@@ -75,15 +105,22 @@ def _rows(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
                     raise DataError(f"{path}: row {len(samples) + 1} has {len(cells)} cells, or one of over {MAX_CELL} characters; "
                                     f"give {wanted} numbers a row")
                 numbers = [_number(cell) for cell in cells]
-                if not names and not samples and any(value is None for value in numbers):
+                if not names and not samples and _is_header(cells, numbers, inputs):
                     names = [cell.strip() for cell in cells]
                     continue
                 samples.append(_row(path, len(samples) + 1, cells, numbers, names, inputs, wanted))
     except (OSError, UnicodeDecodeError, csv.Error) as failure:
-        raise DataError(f"{path}: cannot be read as a CSV: {failure}") from None
+        raise DataError(f"{path}: cannot be read as a CSV: {_why(failure)}") from None
     if not samples:
         raise DataError(f"{path}: has no row of numbers; give {wanted} numbers a row")
-    return [f"{path.name}:{row}" for row in range(1, len(samples) + 1)], torch.tensor(samples).reshape(len(samples), *inputs.shape)
+    held = torch.tensor(samples, dtype=torch.float64)  # float32 would round before the scaling takes its offset off
+    return [f"{path.name}:{row}" for row in range(1, len(samples) + 1)], held.reshape(len(samples), *inputs.shape)
+
+
+def _is_header(cells: list[str], numbers: list[float | None], inputs: Inputs) -> bool:
+    """Names only, or a column's name among them; else a word is a mistake in a first row of numbers."""
+    words = [cell.strip() for cell, value in zip(cells, numbers, strict=True) if value is None]
+    return bool(words) and (len(words) == len(cells) or not set(words).isdisjoint(inputs.features))
 
 
 def _row(path: Path, row: int, cells: list[str], numbers: list[float | None], names: list[str], inputs: Inputs, wanted: int) -> list[float]:
@@ -91,6 +128,9 @@ def _row(path: Path, row: int, cells: list[str], numbers: list[float | None], na
         missing = [name for name in inputs.features if name not in names]
         if missing:
             raise DataError(f"{path}: the column '{missing[0]}' is missing; the network was trained on {', '.join(inputs.features)}")
+        twice = [name for name in inputs.features if names.count(name) > 1]
+        if twice:
+            raise DataError(f"{path}: the column '{twice[0]}' is there twice; keep one")
         if len(numbers) != len(names):
             raise DataError(f"{path}: row {row} has {len(numbers)} cells under a header of {len(names)}; give one for each")
         places = [names.index(name) for name in inputs.features]
@@ -98,8 +138,8 @@ def _row(path: Path, row: int, cells: list[str], numbers: list[float | None], na
     if len(numbers) != wanted:
         raise DataError(f"{path}: row {row} has {len(numbers)} cells, but the network takes {wanted} numbers")
     for cell, value in zip(cells, numbers, strict=True):
-        if value is None or not math.isfinite(value):
-            raise DataError(f"{path}: row {row} has '{cell[:40]}' where a finite number belongs")
+        if value is None or not abs(value) <= MAX_NUMBER:  # nan too
+            raise DataError(f"{path}: row {row} has '{textwrap.shorten(cell, 40)}' where a finite number belongs")
     return [value for value in numbers if value is not None]
 
 
@@ -112,16 +152,29 @@ def _number(cell: str) -> float | None:
 
 def _array(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
     try:
-        found = numpy.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as failure:
-        raise DataError(f"{path}: cannot be read as a .npy: {failure}") from None
+        with path.open("rb") as file:
+            if file.read(6) != b"\x93NUMPY":  # numpy.load would also open archives
+                raise DataError(f"{path}: is no .npy; write one with numpy.save")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            found = numpy.load(path, mmap_mode="r", allow_pickle=False)
+    except DataError:
+        raise
+    except Exception as failure:  # the header is read as Python, and lets out whatever error that leads to
+        raise DataError(f"{path}: cannot be read as a .npy: {_why(failure)}") from None
     if found.dtype.kind not in "biuf":
         raise DataError(f"{path}: holds {found.dtype}; give numbers")
-    shape = found.shape
-    whole = shape[1:] if math.prod(shape) != math.prod(inputs.shape) or len(shape) == len(inputs.shape) + 1 else shape
-    if math.prod(whole) != math.prod(inputs.shape) or not math.prod(shape):
-        raise DataError(f"{path}: has shape {list(shape)}, but the network takes {['N', *inputs.shape]}")
+    size = math.prod(inputs.shape)
+    forms = [inputs.shape, (size,), *([inputs.shape[1:]] if inputs.shape[0] == 1 else [])]  # no other: it would mix up the pixels
+    if not len(found) if found.ndim else size > 1:
+        forms = []
+    if found.shape not in forms and found.shape[1:] not in forms:
+        raise DataError(f"{path}: has shape {list(found.shape)}, but the network takes {['N', *inputs.shape]}")
     samples = torch.from_numpy(found.astype(numpy.float64)).reshape(-1, *inputs.shape)
-    if not bool(samples.isfinite().all()):
+    if not bool((samples.abs() <= MAX_NUMBER).all()):  # nan too
         raise DataError(f"{path}: has numbers that are not finite; remove or fill them")
     return [f"{path.name}[{row}]" for row in range(len(samples))], samples
+
+
+def _why(failure: Exception) -> str:
+    return textwrap.shorten(str(failure), 160, placeholder=" …") or type(failure).__name__

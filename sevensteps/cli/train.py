@@ -122,8 +122,9 @@ def result(run: Run) -> None:
          for label, epoch, metrics in rows),
         header=["", *(f"{part} {name}" for part, name in columns)], right=range(1, 9)))
     rate = f", {summary['samples_per_second']:,.0f} samples/s" if summary["samples_per_second"] else ""
+    threads = "1 thread" if summary["threads"] == 1 else f"{summary['threads']} threads"
     screen.print(f"\nStopped by {summary['stop']['rule']}: {summary['stop']['reason']}. "
-                 f"{summary['steps']:,} steps in {summary['seconds']:.2f} s{rate}, {summary['threads']} threads.")
+                 f"{summary['steps']:,} steps in {summary['seconds']:.2f} s{rate}, {threads}.")
     screen.print(Text.assemble("Kept in ", (str(run.folder), "bold")))
     screen.print("\nTry next:", style="dim")
     for line in hints(run):

@@ -6,8 +6,9 @@ import itertools
 
 from torch import Tensor, nn
 
+from sevensteps.engine import activations
 from sevensteps.engine import layers as written
-from sevensteps.engine.engine import Engine, LossFunction, refuse_step
+from sevensteps.engine.engine import Engine, LossFunction, Seen, refuse_step
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Dropout, Neuron, Powers
 from sevensteps.engine.sequence import hooked, layers
@@ -16,9 +17,9 @@ from sevensteps.errors import ArgumentError
 WRITTEN: dict[type[nn.Module], type[Layer]] = {
     nn.Linear: written.Linear, Neuron: written.Linear, nn.Conv2d: written.Conv2d, Powers: written.PowersOf,
     nn.Flatten: written.Flatten, nn.Identity: written.Identity, Dropout: written.DropoutMask,
-    nn.ReLU: written.ReLU, nn.LeakyReLU: written.LeakyReLU, nn.Sigmoid: written.Sigmoid, nn.Tanh: written.Tanh,
-    nn.ELU: written.ELU, nn.SELU: written.SELU, nn.GELU: written.GELU, nn.Softplus: written.Softplus,
-    nn.Softmax: written.Softmax, nn.LogSoftmax: written.LogSoftmax,
+    nn.ReLU: activations.ReLU, nn.LeakyReLU: activations.LeakyReLU, nn.Sigmoid: activations.Sigmoid, nn.Tanh: activations.Tanh,
+    nn.ELU: activations.ELU, nn.SELU: activations.SELU, nn.GELU: activations.GELU, nn.Softplus: activations.Softplus,
+    nn.Softmax: activations.Softmax, nn.LogSoftmax: activations.LogSoftmax,
     nn.MaxPool2d: written.MaxPool2d, nn.AvgPool2d: written.AvgPool2d, nn.AdaptiveAvgPool2d: written.AdaptiveAvgPool2d,
     nn.BatchNorm1d: written.BatchNorm, nn.BatchNorm2d: written.BatchNorm,
 }
@@ -65,9 +66,10 @@ class ChainRule(Engine):
         if lacking:
             raise ArgumentError(f"chain_rule: {lacking}; use autograd()")
         super().__init__(network, loss, reason)
+        self.names = [name for name, _ in layers(network)]
         self.layers = [WRITTEN[type(module)](module) for _, module in layers(network)]
         for layer, after in itertools.pairwise(self.layers):
-            if isinstance(layer, written.Linear) and isinstance(after, written.ReLU):
+            if isinstance(layer, written.Linear) and isinstance(after, activations.ReLU):
                 layer.relu = after.done = True
         # Nothing before the first layer that is trained needs a gradient, nor does that layer's own input.
         self.first = next((i for i, layer in enumerate(self.layers) if layer.grads), len(self.layers))
@@ -77,13 +79,27 @@ class ChainRule(Engine):
         return losses
 
     def _forward(self, x: Tensor) -> Tensor:
+        if self.seen is not None:
+            return self._forward_seen(x, self.seen)
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
     def _backward(self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool) -> None:
-        g = self._slope.mul_(share / losses.shape[0])  # of the mean: each sample counts 1/B
+        g = self._slope if share == 1 else self._slope.mul_(share)
+        if self.seen is not None:
+            self.seen.slope = g.clone()
         for index in range(len(self.layers) - 1, self.first - 1, -1):
+            if self.seen is not None:
+                self.seen.slopes[self.names[index]] = g.clone()  # the layer may overwrite it
             self.layers[index].descend(g, add)
             if index > self.first:
                 g = self.layers[index].backward(g)
+
+    def _forward_seen(self, x: Tensor, seen: Seen) -> Tensor:
+        """The same as `_forward`, with every layer's output remembered; that of a layer whose ReLU is done by it is the ReLU's."""
+        for name, layer in zip(self.names, self.layers, strict=True):
+            x = layer.forward(x)
+            if not (isinstance(layer, written.Linear) and layer.relu):
+                seen.outputs[name] = x
+        return x

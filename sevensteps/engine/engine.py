@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 import torch
@@ -26,6 +27,18 @@ class LossFunction(Protocol):
     def both(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
+@dataclass
+class Seen:
+    """What one step of an engine computed, by layer: `outputs`, and `slopes` = dL/d(output). Set `engine.seen` to have it filled."""
+
+    input: Tensor | None = None
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    slopes: dict[str, Tensor] = field(default_factory=dict)
+    output: Tensor | None = None
+    slope: Tensor | None = None
+    target: Tensor | None = None
+
+
 class Engine(ABC):
     """Steps 2, 3 and 4 of one network and one loss: `predict(x)`, then `loss(target)`, then `gradient()`.
 
@@ -37,6 +50,7 @@ class Engine(ABC):
 
     method: ClassVar[str]
     taped: ClassVar[bool] = False  # whether PyTorch has to record what is computed
+    seen: Seen | None = None  # where somebody looks
 
     def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "") -> None:
         self.network = network
@@ -62,6 +76,8 @@ class Engine(ABC):
             raise ShapeError(f"the network gives {list(output.shape)} for inputs {list(x.shape)}; "
                              "it must give [samples, outputs]")
         self._output = output
+        if self.seen is not None:
+            self.seen.input, self.seen.output = x, output.detach()
         return output.detach() if self.taped else output
 
     def loss(self, target: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B"]:
@@ -73,6 +89,8 @@ class Engine(ABC):
             raise ShapeError(f"the loss gives {list(losses.shape)} for {len(target)} samples; it must give one number per "
                              "sample, [B], and leave the mean to the engine")
         self._target, self._losses = target, losses
+        if self.seen is not None:
+            self.seen.target = target
         return losses.detach() if self.taped else losses
 
     def gradient(self, share: float = 1.0, add: bool = False) -> Float[Tensor, "P"]:

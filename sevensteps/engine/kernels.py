@@ -29,24 +29,22 @@ Way = Callable[..., Tensor]
 onednn: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool = False) -> Tensor:
-    """y = x Wᵀ + b, and max(y, 0) where `relu`."""
-    return _way(LINEAR, x, weight)(x, weight, bias, relu)
+def way(kind: str, a: Tensor, b: Tensor) -> Way:
+    """The fastest way to multiply tensors of these shapes; a layer asks once for each shape, as asking takes a microsecond.
 
-
-def weight_gradient(g: Tensor, x: Tensor, grad: Tensor, add: bool) -> None:
-    """Write gᵀ x into `grad`, or add it there."""
-    _way(WEIGHT, g, x)(g, x, grad, add)
-
-
-def input_gradient(g: Tensor, weight: Tensor) -> Tensor:
-    """g W."""
-    return _way(INPUT, g, weight)(g, weight)
+    `way(LINEAR, x, weight)(x, weight, bias, relu)` is y = x Wᵀ + b, and max(y, 0) where `relu`.
+    `way(WEIGHT, g, x)(g, x, grad, add)` writes gᵀ x into `grad`, or adds it there. `way(INPUT, g, weight)(g, weight)` is g W.
+    """
+    key = (kind, a.shape, b.shape, a.dtype, a.device.type, torch.get_num_threads())
+    found = _chosen.get(key)
+    if found is None:
+        found = _chosen[key] = WAYS[kind][_choose(kind, a, b)]
+    return found
 
 
 def _linear_mm(x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
     y = F.linear(x, weight, bias)
-    return y.clamp_min_(0) if relu else y
+    return y.relu_() if relu else y
 
 
 def _linear_onednn(x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
@@ -55,7 +53,7 @@ def _linear_onednn(x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool) -
 
 
 def _weight_mm(g: Tensor, x: Tensor, grad: Tensor, add: bool) -> Tensor:
-    return grad.addmm_(g.T, x, beta=int(add))
+    return grad.addmm_(g.T, x) if add else torch.mm(g.T, x, out=grad)
 
 
 def _weight_onednn(g: Tensor, x: Tensor, grad: Tensor, add: bool) -> Tensor:
@@ -64,7 +62,7 @@ def _weight_onednn(g: Tensor, x: Tensor, grad: Tensor, add: bool) -> Tensor:
 
 
 def _input_mm(g: Tensor, weight: Tensor) -> Tensor:
-    return g @ weight
+    return torch.matmul(g, weight)
 
 
 def _input_onednn(g: Tensor, weight: Tensor) -> Tensor:
@@ -80,14 +78,6 @@ WAYS: dict[str, dict[str, Way]] = {
 }
 _chosen: dict[tuple[Any, ...], Way] = {}
 _forced: list[str] = []
-
-
-def _way(kind: str, a: Tensor, b: Tensor) -> Way:
-    key = (kind, a.shape, b.shape, a.dtype, a.device.type, torch.get_num_threads())
-    way = _chosen.get(key)
-    if way is None:
-        way = _chosen[key] = WAYS[kind][_choose(kind, a, b)]
-    return way
 
 
 def _choose(kind: str, a: Tensor, b: Tensor) -> str:
@@ -111,9 +101,9 @@ def _measure(kind: str, a: Tensor, b: Tensor) -> str:
         LINEAR: (torch.zeros(b.shape[0]), True), WEIGHT: (torch.zeros(a.shape[1], b.shape[1]), False), INPUT: ()}
     taken: dict[str, list[float]] = {name: [] for name in WAYS[kind]}
     for _ in range(REPEATS):  # in turn, so that a slow moment of the machine meets both
-        for name, way in WAYS[kind].items():
+        for name, multiply in WAYS[kind].items():
             start = time.perf_counter()
-            way(a, b, *rest[kind])
+            multiply(a, b, *rest[kind])
             taken[name].append(time.perf_counter() - start)
     median = {name: statistics.median(times[1:]) for name, times in taken.items()}  # the first call sets the kernel up
     return "onednn" if median["onednn"] < MARGIN * median["mm"] else "mm"

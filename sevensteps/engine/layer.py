@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -44,3 +45,10 @@ class Layer(ABC):
             grad.add_(gradient)
         else:
             grad.copy_(gradient)
+
+    def put_sum(self, name: str, g: Tensor, over: tuple[int, ...], add: bool) -> None:
+        """Write or add one parameter's gradient that is the sum of `g` over some axes, without a copy between."""
+        if add:
+            self.grads[name].add_(g.sum(over))
+        else:
+            torch.sum(g, over, out=self.grads[name])

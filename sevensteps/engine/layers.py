@@ -1,13 +1,10 @@
-"""The chain rule, layer by layer: each layer's derivative stands beside its forward line.
+"""The chain rule, layer by layer (activations are in activations.py): each layer's derivative stands beside its forward line.
 
 L is the loss, x a layer's input, y its output, and g = dL/dy what the layer behind hands back. `backward(g)` is
 dL/dx = Σ g · dy/dx, the g of the layer before; `descend(g, add)` is the same for the layer's own parameters. See `Layer`.
 """
 
 from __future__ import annotations
-
-import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -28,24 +25,31 @@ class Linear(Layer):
 
     def __init__(self, module: nn.Linear | Neuron) -> None:
         super().__init__(module)
+        self.weight, self.bias = module.weight, module.bias  # a module finds its parameters slowly
         self.before = 1 if isinstance(module, Neuron) and module.bias is None else 0
         self.relu = False
+        self.shape: torch.Size | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        m = self.module
-        self.x = F.pad(x, (1, 0), value=1.0) if self.before else x
-        return kernels.linear(self.x, m.weight, m.bias, self.relu)  # y = x Wᵀ + b
+        self.x = x = F.pad(x, (1, 0), value=1.0) if self.before else x
+        if x.shape != self.shape:  # each product by the way that is the fastest for this shape
+            self.shape, self.to_output = x.shape, kernels.way(kernels.LINEAR, x, self.weight)
+            self.to_input: kernels.Way | None = None
+            self.to_weight: kernels.Way | None = None
+        return self.to_output(x, self.weight, self.bias, self.relu)  # y = x Wᵀ + b
 
     def backward(self, g: Tensor) -> Tensor:
-        weight: Tensor = self.module.weight
-        return kernels.input_gradient(g, weight[:, self.before:] if self.before else weight)  # dy/dx = W
+        weight = self.weight[:, self.before:] if self.before else self.weight
+        self.to_input = self.to_input or kernels.way(kernels.INPUT, g, weight)
+        return self.to_input(g, weight)  # dy/dx = W
 
     def descend(self, g: Tensor, add: bool) -> None:
         g, x = (g, self.x) if g.ndim == 2 else (g.flatten(0, -2), self.x.flatten(0, -2))
         if "weight" in self.grads:
-            kernels.weight_gradient(g, x, self.grads["weight"], add)  # dL/dW = gᵀ x
+            self.to_weight = self.to_weight or kernels.way(kernels.WEIGHT, g, x)
+            self.to_weight(g, x, self.grads["weight"], add)  # dL/dW = gᵀ x
         if "bias" in self.grads:
-            self.put("bias", g.sum(0), add)  # dL/db = Σ g over the samples: b is added to each
+            self.put_sum("bias", g, (0,), add)  # dL/db = Σ g over the samples: b is added to each
 
 
 class Conv2d(Layer):
@@ -66,7 +70,7 @@ class Conv2d(Layer):
         if "weight" in self.grads:
             self.put("weight", self._back(g, [False, True, False])[1], add)  # dL/dW[i] = Σ g[h] x[h·stride + i], samples and places h
         if "bias" in self.grads:
-            self.put("bias", g.sum((0, 2, 3)), add)  # dL/db = Σ g over samples and places
+            self.put_sum("bias", g, (0, 2, 3), add)  # dL/db = Σ g over samples and places
 
     def _back(self, g: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
         m = self.module  # PyTorch's kernel for these sums: dL/dx, dL/dW, dL/db, as `wanted`; i runs in steps of `dilation`
@@ -112,119 +116,6 @@ class DropoutMask(Layer):
         return g if self.mask is None else g.mul_(self.mask)  # dy/dx = m
 
 
-class ReLU(Layer):
-    done = False  # whether the layer before has cut its product off at 0 already
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.y = x if self.done else x.clamp_min(0)  # y = max(x, 0)
-        return self.y
-
-    def backward(self, g: Tensor) -> Tensor:
-        # dy/dx = 1 where x > 0, else 0: torch.where(self.y > 0, g, 0), in PyTorch's own much faster kernel
-        dx: Tensor = torch.ops.aten.threshold_backward(g, self.y, 0)
-        return dx
-
-
-class LeakyReLU(Layer):
-    def forward(self, x: Tensor) -> Tensor:
-        self.x = x
-        return F.leaky_relu(x, self.module.negative_slope)  # y = x where x > 0, else a x
-
-    def backward(self, g: Tensor) -> Tensor:
-        return torch.where(self.x > 0, g, g * self.module.negative_slope)  # dy/dx = 1 where x > 0, else a
-
-
-class Sigmoid(Layer):
-    def forward(self, x: Tensor) -> Tensor:
-        self.y = x.sigmoid()  # y = 1 / (1 + e⁻ˣ)
-        return self.y
-
-    def backward(self, g: Tensor) -> Tensor:
-        return g.mul_(self.y).mul_(1 - self.y)  # dy/dx = y (1 - y)
-
-
-class Tanh(Layer):
-    def forward(self, x: Tensor) -> Tensor:
-        self.y = x.tanh()  # y = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)
-        return self.y
-
-    def backward(self, g: Tensor) -> Tensor:
-        return g.mul_(1 - self.y * self.y)  # dy/dx = 1 - y²
-
-
-class ELU(Layer):
-    def forward(self, x: Tensor) -> Tensor:
-        self.x = x
-        return F.elu(x, self.module.alpha)  # y = x where x > 0, else a (eˣ - 1)
-
-    def backward(self, g: Tensor) -> Tensor:
-        return torch.where(self.x > 0, g, g * self.module.alpha * self.x.exp())  # dy/dx = 1 where x > 0, else a eˣ
-
-
-class SELU(Layer):
-    alpha, scale = 1.6732632423543772, 1.0507009873554805  # with them, mean 0 and variance 1 stay so (Klambauer et al. 2017)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.x = x
-        return F.selu(x)  # y = s x where x > 0, else s a (eˣ - 1)
-
-    def backward(self, g: Tensor) -> Tensor:
-        g = g.mul_(self.scale)
-        return torch.where(self.x > 0, g, g * self.alpha * self.x.exp())  # dy/dx = s where x > 0, else s a eˣ
-
-
-class GELU(Layer):
-    def forward(self, x: Tensor) -> Tensor:
-        self.x = x  # y = x Φ(x), or y = ½ x (1 + t) with t = tanh(√(2/π) (x + .044715 x³))
-        return F.gelu(x, approximate=self.module.approximate)
-
-    def backward(self, g: Tensor) -> Tensor:
-        x = self.x
-        slope: Tensor
-        if self.module.approximate == "tanh":
-            inner = math.sqrt(2 / math.pi)
-            t = (inner * (x + 0.044715 * x**3)).tanh()
-            slope = 1 + t + x * (1 - t * t) * inner * (1 + 3 * 0.044715 * x * x)
-            return g * slope * 0.5  # dy/dx = ½ (1 + t + x t')
-        normal = (-0.5 * x * x).exp() / math.sqrt(2 * math.pi)
-        slope = torch.special.ndtr(x) + x * normal  # dy/dx = Φ(x) + x φ(x): the normal distribution and its density
-        return g * slope
-
-
-class Softplus(Layer):
-    def forward(self, x: Tensor) -> Tensor:
-        self.x = x
-        return F.softplus(x, self.module.beta, self.module.threshold)  # y = log(1 + e^(bx)) / b; y = x where bx > threshold
-
-    def backward(self, g: Tensor) -> Tensor:
-        z = self.x * self.module.beta
-        return torch.where(z > self.module.threshold, g, g * z.sigmoid())  # dy/dx = sigmoid(bx), or 1
-
-
-class Softmax(Layer):
-    @staticmethod
-    def refusal(module: Any) -> str | None:
-        return "it leaves open along which dimension (dim=None)" if module.dim is None else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.y = x.softmax(self.module.dim)  # yᵢ = eˣⁱ / Σⱼ eˣʲ
-        return self.y
-
-    def backward(self, g: Tensor) -> Tensor:
-        return self.y * (g - (g * self.y).sum(self.module.dim, keepdim=True))  # dyᵢ/dxⱼ = yᵢ ([i = j] - yⱼ)
-
-
-class LogSoftmax(Layer):
-    refusal = Softmax.refusal
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.y = x.log_softmax(self.module.dim)  # yᵢ = xᵢ - log Σⱼ eˣʲ
-        return self.y
-
-    def backward(self, g: Tensor) -> Tensor:
-        return g - self.y.exp() * g.sum(self.module.dim, keepdim=True)  # dyᵢ/dxⱼ = [i = j] - e^yⱼ
-
-
 class MaxPool2d(Layer):
     @staticmethod
     def refusal(module: nn.MaxPool2d) -> str | None:
@@ -268,7 +159,7 @@ class BatchNorm(Layer):
     def forward(self, x: Tensor) -> Tensor:
         m, self.x = self.module, x
         m._check_input_dim(x)
-        self.over = [axis for axis in range(x.ndim) if axis != 1]  # what the statistics are taken over
+        self.over = tuple(axis for axis in range(x.ndim) if axis != 1)  # what the statistics are taken over
         self.shape = [1, -1] + [1] * (x.ndim - 2)
         self.of_batch = m.training or m.running_mean is None
         if self.of_batch and x.numel() == x.shape[1]:
@@ -297,4 +188,4 @@ class BatchNorm(Layer):
         if "weight" in self.grads:
             self.put("weight", (g * (self.x - self.mean)).mul_(self.inverse).sum(self.over), add)  # dL/dγ = Σ g x̂
         if "bias" in self.grads:
-            self.put("bias", g.sum(self.over), add)  # dL/dβ = Σ g
+            self.put_sum("bias", g, self.over, add)  # dL/dβ = Σ g

@@ -33,16 +33,16 @@ class Entrance:
         chain = layers(network)
         flatten = bool(chain) and type(chain[0][1]) is nn.Flatten and chain[0][1].start_dim == 1 and chain[0][1].end_dim == -1
         self.flattened = flatten and len(chain) > 1
-        self.checked: object = None
+        self.checked: tuple[object, ...] = (None, None, None)
         self.name, self.layer = chain[1 if self.flattened else 0] if chain else ("", network)
 
     def check(self, x: Tensor, parameters: Tensor) -> None:
         """Raise `ShapeError` unless the network can take `x`."""
-        kind = (x.shape[1:], x.dtype, x.device)
-        if kind == self.checked and x.shape[0]:  # the last one was all right
+        shape, dtype, device = self.checked
+        if x.shape == shape and x.dtype is dtype and x.device == device:  # the last one was all right
             return
         self._check(x, parameters)
-        self.checked = kind
+        self.checked = x.shape, x.dtype, x.device
 
     def _check(self, x: Tensor, parameters: Tensor) -> None:
         if x.ndim < 2 or len(x) == 0:

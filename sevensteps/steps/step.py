@@ -175,10 +175,11 @@ class Stepper:
     """One optimizer at work on the flat vector. Calling it changes the parameters in place and returns the lr used."""
 
     def __init__(self, lr: float | Schedule, update: Callable[[float], object]) -> None:
-        self.lr, self.update = lr, update
+        self.update = update
+        self.rate: Callable[[int, int], float] = lr if isinstance(lr, Schedule) else lambda step, total: lr
 
     def __call__(self, step: int, total: int) -> float:
-        rate = self.lr(step, total) if isinstance(self.lr, Schedule) else self.lr
+        rate = self.rate(step, total)
         self.update(rate)
         return rate
 
@@ -256,10 +257,13 @@ class sgd(Optimizer):
     def prepare(self, parameters: Float[Tensor, "P"], gradients: Float[Tensor, "P"]) -> Stepper:
         memory: list[Tensor | None] = [None]  # v, made by the first step
 
+        def descend(rate: float) -> None:
+            parameters.add_(gradients, alpha=-rate)
+
         def update(rate: float) -> None:  # the functional form of torch.optim.SGD, which a small network's step does not wait for
             sgd_step([parameters], [gradients], memory, lr=rate, dampening=0.0, maximize=False, foreach=False, **self.options())
 
-        return Stepper(self.lr, update)
+        return Stepper(self.lr, update if self.momentum or self.weight_decay else descend)
 
 
 @value

@@ -34,6 +34,18 @@ def drawn(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=generator(sum(shape), "split"))
 
 
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool = False) -> Tensor:
+    return kernels.way(kernels.LINEAR, x, weight)(x, weight, bias, relu)
+
+
+def weight_gradient(g: Tensor, x: Tensor, grad: Tensor, add: bool) -> None:
+    kernels.way(kernels.WEIGHT, g, x)(g, x, grad, add)
+
+
+def input_gradient(g: Tensor, weight: Tensor) -> Tensor:
+    return kernels.way(kernels.INPUT, g, weight)(g, weight)
+
+
 def near(found: Tensor, exact: Tensor) -> bool:
     """Within the rounding of float32: the sums have up to a thousand terms of size one."""
     return bool(torch.allclose(found.double(), exact, rtol=1e-5, atol=1e-4))
@@ -48,7 +60,7 @@ def test_a_linear_layer(way: str, shape: tuple[int, int, int], relu: bool, biase
     x, weight, bias = drawn(samples, inputs), drawn(outputs, inputs), drawn(outputs) if biased else None
     exact = x.double() @ weight.double().T + (bias.double() if bias is not None else 0)
     with kernels.forced(way):
-        assert near(kernels.linear(x, weight, bias, relu), exact.clamp_min(0) if relu else exact)
+        assert near(linear(x, weight, bias, relu), exact.clamp_min(0) if relu else exact)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -59,16 +71,16 @@ def test_its_gradients(way: str, shape: tuple[int, int, int]) -> None:
     flat = torch.full((3 + outputs * inputs,), 2.0)
     grad = flat[3:].view(outputs, inputs)  # a view at an odd place, as in the flat vector
     with kernels.forced(way):
-        assert near(kernels.input_gradient(g, weight), g.double() @ weight.double())
-        kernels.weight_gradient(g, x, grad, add=False)
+        assert near(input_gradient(g, weight), g.double() @ weight.double())
+        weight_gradient(g, x, grad, add=False)
         assert near(grad, g.double().T @ x.double())
-        kernels.weight_gradient(g, x, grad, add=True)
+        weight_gradient(g, x, grad, add=True)
         assert near(grad, 2 * g.double().T @ x.double())
         assert flat[:3].tolist() == [2.0] * 3
         turned = g.T.contiguous().T  # as cross_entropy hands its derivative on
-        kernels.weight_gradient(turned, x, grad, add=False)
+        weight_gradient(turned, x, grad, add=False)
         assert near(grad, g.double().T @ x.double())
-        assert near(kernels.input_gradient(turned, weight), g.double() @ weight.double())
+        assert near(input_gradient(turned, weight), g.double() @ weight.double())
 
 
 def large() -> tuple[Tensor, Tensor, Tensor]:
@@ -91,14 +103,14 @@ def test_the_faster_way_is_taken_and_kept(slow: str, taken: str, cache: Path, mo
 
     monkeypatch.setattr(kernels.time, "perf_counter", lambda: now[0])
     monkeypatch.setitem(kernels.WAYS, kernels.LINEAR, {name: timed(name) for name in ways})
-    kernels.linear(*large())
+    linear(*large())
     assert calls[-1] == taken
     assert calls.count(slow) == kernels.REPEATS
     (found,) = json.loads(cache.read_text()).values()
     assert found == {f"linear 256x200 64x200 threads {torch.get_num_threads()}": taken}
     kernels._chosen.clear()  # as a new process
     calls.clear()
-    kernels.linear(*large())
+    linear(*large())
     assert calls == [taken], "what was found before is not measured again"
 
 
@@ -124,21 +136,21 @@ def test_a_damaged_cache_is_replaced(content: str, cache: Path) -> None:
     cache.parent.mkdir()
     cache.write_text(content)
     x, weight, bias = large()
-    assert near(kernels.linear(x, weight, bias), (x.double() @ weight.double().T + bias))
+    assert near(linear(x, weight, bias), (x.double() @ weight.double().T + bias))
     if kernels.onednn is not None:
         assert isinstance(json.loads(cache.read_text()), dict)
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(cache: Path) -> None:
     cache.parent.write_text("a file where the folder should be")
-    assert kernels.linear(*large()).shape == (256, 64)
+    assert linear(*large()).shape == (256, 64)
 
 
 def test_what_only_mm_can_do_is_not_measured(cache: Path) -> None:
     x, weight, bias = (t.double() for t in large())
-    assert torch.equal(kernels.linear(x, weight, bias), torch.nn.functional.linear(x, weight, bias))
-    assert kernels.linear(drawn(3, 256, 200), drawn(64, 200), None).shape == (3, 256, 64)
-    assert kernels.linear(drawn(2, 3), drawn(4, 3), None).shape == (2, 4)
+    assert torch.equal(linear(x, weight, bias), torch.nn.functional.linear(x, weight, bias))
+    assert linear(drawn(3, 256, 200), drawn(64, 200), None).shape == (3, 256, 64)
+    assert linear(drawn(2, 3), drawn(4, 3), None).shape == (2, 4)
     assert not cache.exists()
 
 

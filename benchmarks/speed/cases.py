@@ -1,0 +1,64 @@
+"""The cases: what is trained, by whom, and how many times faster than each of them ours should be.
+
+All on MNIST in memory, plain SGD, cross-entropy, shuffled every epoch, float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+OURS = "sevensteps"
+WATCHED = "sevensteps_watched"  # the same, looking inside within the default budget
+GENERAL = ("lightning", "fastai", "skorch", "keras")  # frameworks that train any network
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network trained in one way.
+
+    `widths` of hidden dense layers, or `channels` of 3×3 convolutions, each with ReLU and 2×2 max pooling; `module`: the network is
+    a user's nn.Module with a forward of its own. `samples`: only the first so many, None for all. `epochs` are timed, after one that
+    warms up. `targets`: contestant -> at least so many times our time per epoch. `ours`: more keywords of `ss.train`.
+    """
+
+    name: str
+    title: str
+    batch: int
+    lr: float
+    epochs: int
+    targets: Mapping[str, float]
+    others: tuple[str, ...] = ()  # timed beside them, without a target
+    widths: tuple[int, ...] = ()
+    channels: tuple[int, ...] = ()
+    module: bool = False
+    samples: int | None = None
+    ours: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def contestants(self) -> tuple[str, ...]:
+        """Who takes part, ours first, without watching and with it."""
+        return (OURS, WATCHED, *self.targets, *self.others)
+
+    @property
+    def image(self) -> bool:
+        """Whether an input is a picture [1, 28, 28] rather than a row [784]."""
+        return bool(self.channels)
+
+
+CASES = {case.name: case for case in (
+    Case("mlp30_b256", "784-30-10, batch 256", 256, 0.1, 10, widths=(30,),
+         targets={"pytorch_loop": 2.2, "jax_scan": 1.2, "sklearn": 1.7, **dict.fromkeys(GENERAL, 4.5)},
+         others=("pytorch_dataloader", "torch_compile", "lightning_index", "fastai_index", "skorch_index")),
+    Case("mlp256_b256", "784-256-10, batch 256", 256, 0.1, 6, widths=(256,),
+         targets={"pytorch_loop": 2.0, "jax_scan": 1.1}, others=("torch_compile",)),
+    Case("wide_b256", "784-1024-1024-10, batch 256", 256, 0.1, 3, widths=(1024, 1024),
+         targets={"pytorch_loop": 1.5}, others=("jax_scan",)),
+    Case("mlp30_b16", "784-30-10, batch 16", 16, 0.1, 3, widths=(30,), targets={"pytorch_loop": 2.5}, others=("jax_scan",)),
+    Case("mlp30_b1", "784-30-10, batch 1, the first 3000 samples", 1, 0.01, 5, widths=(30,), samples=3000,
+         targets={"pytorch_loop": 2.5}, others=("jax_scan",)),
+    Case("cnn_b256", "CNN 8-16-32, batch 256", 256, 0.1, 3, channels=(8, 16, 32), targets={"pytorch_loop": 1.2},
+         others=("torch_compile",)),
+    Case("module_b256", "a user's nn.Module by autograd(), 784-256-10, batch 256", 256, 0.1, 6, widths=(256,), module=True,
+         targets={"pytorch_loop": 1.0}, ours={"gradient": "autograd()"}),
+)}

@@ -1,0 +1,13 @@
+"""Lightning with batches by index in place of its DataLoader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.speed.contestants import lightning
+from benchmarks.speed.networks import IndexBatches
+from benchmarks.speed.trial import Trial
+
+
+def train(trial: Trial) -> dict[str, Any]:
+    return lightning.train(trial, IndexBatches)

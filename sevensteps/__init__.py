@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sevensteps import data as data
     from sevensteps import steps as steps
+    from sevensteps import watch as watch
     from sevensteps.errors import Error as Error
     from sevensteps.notation import auto as auto
     from sevensteps.recipe import Recipe as Recipe
     from sevensteps.run import Run as Run
+    from sevensteps.run import diagnose as diagnose
     from sevensteps.run import load as load
     from sevensteps.run import train as train
 
 __version__ = "0.1.0"
 
-_HOMES = {"Error": "errors", "auto": "notation", "Recipe": "recipe", "Run": "run", "load": "run", "train": "run"}
-_PACKAGES = ("data", "steps")
+_HOMES = {"Error": "errors", "auto": "notation", "Recipe": "recipe", "Run": "run", "diagnose": "run", "load": "run", "train": "run"}
+_PACKAGES = ("data", "steps", "watch")
 
-__all__ = ["Error", "Recipe", "Run", "auto", "data", "load", "steps", "train"]
+__all__ = ["Error", "Recipe", "Run", "auto", "data", "diagnose", "load", "steps", "train", "watch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,12 +14,17 @@ from torch import Tensor, nn
 from sevensteps import loop, state
 from sevensteps.data import Data
 from sevensteps.data.inputs import Inputs
-from sevensteps.errors import ArgumentError, DataError, ShapeError
+from sevensteps.doctor import Diagnosis, examine
+from sevensteps.doctor.attending import Attending
+from sevensteps.doctor.finding import Finding
+from sevensteps.doctor.stored import load as load_case
+from sevensteps.errors import ArgumentError, DataError, RunError, ShapeError, number
 from sevensteps.loop import Observer
-from sevensteps.recipe import Recipe, settle
+from sevensteps.notation import auto
+from sevensteps.recipe import OBJECTS, Recipe, settle
 from sevensteps.record.folder import find
 from sevensteps.record.history import read as read_history
-from sevensteps.record.reader import Stored, read_run
+from sevensteps.record.reader import Stored, read_run, read_summary
 from sevensteps.record.writer import Writer, summarize
 from sevensteps.state import Training, outputs_of
 from sevensteps.task import Output
@@ -69,10 +74,12 @@ class Run:
         return metrics
 
     @property
-    def findings(self) -> list[Any]:
-        """What has been found wrong with the training."""
-        findings: list[Any] = self.summary["findings"]
-        return findings
+    def findings(self) -> list[Finding]:
+        """What was found wrong with the training, most likely cause first. Raises `RunError` where the run's file is damaged."""
+        try:
+            return [Finding.from_dict(held) for held in self.summary["findings"]]
+        except (KeyError, TypeError) as failure:
+            raise RunError(f"the findings of {self.folder} are damaged: {type(failure).__name__}: {failure}") from None
 
     def predict(self, raw: Any, which: Literal["last", "best"] = "last") -> Answers:
         """What the network answers to raw inputs `[N, …]`, as they were before the training's own scaling.
@@ -111,12 +118,13 @@ class Run:
 
 def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | None = None, threads: int | None = None,
           precision: str | None = None, data_dir: Path | str | None = None, out: Path | str | Literal[False] | None = None,
-          progress: bool | None = None, observers: Sequence[Observer] = (), **steps: Any) -> Run:
+          progress: bool | None = None, watch: float = 0.02, observers: Sequence[Observer] = (), **steps: Any) -> Run:
     """Train in seven steps and keep what happened.
 
     `data` is a name (`"digits"`), `Data`, or a whole `Recipe`; the steps are keywords (`predict=mlp(30)`), and whatever is left
     out is chosen, with the reason in `run.recipe.reasons`. `out` is the run folder (default `runs/<date>-<name>`, False for none);
-    `progress` shows a live line (default: on a terminal). The global state of PyTorch is as it was afterwards, generators included.
+    `progress` shows a live line (default: on a terminal). `watch` is the share of time that looking inside may cost; what is found wrong
+    stands in `run.findings`. With 0 nobody looks. The global state of PyTorch is as it was afterwards, generators included.
     Raises `sevensteps.Error`, one line with the fix, for anything that does not fit, before the first step and before a folder is made.
 
     >>> run = train("digits", stop="epochs(2)", out=False)
@@ -127,19 +135,42 @@ def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | N
     settled = settle(recipe, data_dir)
     with state.threads(recipe.threads or state.usual_threads(settled)) as used, progress_view(progress) as views:
         training = state.start(replace(settled, recipe=replace(settled.recipe, threads=used)))
-        return run_training(training, out, [*observers, *views])
+        return run_training(training, out, [*observers, *views], watch)
 
 
-def run_training(training: Training, out: Path | str | Literal[False] | None, observers: Sequence[Observer]) -> Run:
+def run_training(training: Training, out: Path | str | Literal[False] | None, observers: Sequence[Observer], watch: float = 0.02) -> Run:
     """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is False."""
     settled = training.settled
-    writer = None if out is False else Writer(out, settled.data.source)
+    attending = Attending(watch) if number("watch", watch, at_least=0, at_most=1) else None
+    writer = None if out is False else Writer(out, settled.data.source, attending.report if attending else None)
     with state.interruptible(training.progress):
-        ended = loop.train(training, [*([writer] if writer else []), *observers])
-    summary = writer.summary if writer else summarize(training, *ended, "")
+        ended = loop.train(training, [*([attending] if attending else []), *([writer] if writer else []), *observers])
+    summary = writer.summary if writer else {**summarize(training, *ended, ""), **(attending.report(None) if attending else {})}
     return Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None,
                training.network.eval(), training.best_network().eval(),
                settled.output, settled.data.inputs)
+
+
+def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
+    """What is wrong with a training that was kept: a run folder, its name under `runs/`, `"last"`, or a folder of `watch.save`.
+
+    Raises `RunError` where there is none, where it was not watched, or where it is damaged.
+    """
+    place = run.folder if isinstance(run, Run) else run
+    if place is None:
+        raise RunError("this run has no folder; its findings are in run.findings")
+    folder = Path(place) if (Path(place) / "watch.json").is_file() else find(place)
+    case = load_case(folder)
+    if (folder / "recipe.toml").is_file():
+        case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **_objects(folder))
+        case.history = read_history(folder)["history"]
+    return examine(case)
+
+
+def _objects(folder: Path) -> dict[str, Any]:
+    """Stand-ins for what a recipe cannot hold: a network or batches that were Python objects."""
+    steps = read_summary(folder)["recipe"]
+    return {step: auto() for step, text in OBJECTS.items() if str(steps[step]).startswith(text)}
 
 
 def as_recipe(data: str | Data | Recipe, given: dict[str, Any]) -> Recipe:

@@ -14,6 +14,7 @@ from sevensteps.errors import Error, nearest
 VERBS = {
     "train": "Train a network in seven steps.",
     "predict": "What a run's network answers to new inputs.",
+    "diagnose": "What is wrong with a training, and what to change.",
     "steps": "What each of the seven steps offers.",
     "data": "The data there are, and what is in them.",
     "runs": "The runs that were kept.",
@@ -56,7 +57,7 @@ def cli(debug: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code: 0 done, 2 bad input, 130 interrupted."""
+    """Run the command line and leave with its exit code: 0 done, 1 `diagnose --check` found an error, 2 bad input, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given or bool(os.environ.get("SEVENSTEPS_DEBUG"))
     try:

@@ -1,9 +1,11 @@
-"""`record.sqlite`: the history of a training, one row an evaluation, and its events; written as it goes, readable meanwhile."""
+"""`record.sqlite`: the history of a training, one row an evaluation, its events, and what watching saw; readable while it is written."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +15,16 @@ from sevensteps.errors import RunError
 from sevensteps.record.folder import finite
 
 FILE = "record.sqlite"
-SCHEMA = 1
+SCHEMA = 2
 TABLES = """
 create table history (step integer not null, epoch integer not null, seconds real not null, lr real,
                       train text not null, valid text not null);
 create table events (time text not null, step integer not null, kind text not null, detail text not null);
 """
+WATCHED = """
+create table looks (step integer not null, kind text not null, numbers text not null, tensors blob not null);
+create table watched (name text primary key, held text not null, tensors blob not null);
+"""  # since schema 2
 
 
 class Record:
@@ -31,7 +37,7 @@ class Record:
             try:
                 self.database.execute("pragma journal_mode = wal")
                 self.database.execute("pragma synchronous = normal")  # with WAL: a crash loses the last rows at most, never the file
-                self.database.executescript(f"begin; {TABLES} pragma user_version = {SCHEMA}; commit;")
+                self.database.executescript(f"begin; {TABLES} {WATCHED} pragma user_version = {SCHEMA}; commit;")
             except sqlite3.Error:
                 self.database.close()
                 raise
@@ -49,6 +55,16 @@ class Record:
             self.database.execute("insert into events values (?, ?, ?, ?)",
                                   (datetime.now(UTC).isoformat(timespec="milliseconds"), step, kind, detail))
 
+    def look(self, step: int, kind: str, numbers: str, tensors: bytes) -> None:
+        """Add one look of watching: JSON, and safetensors."""
+        with _explained(self.path):
+            self.database.execute("insert into looks values (?, ?, ?, ?)", (step, kind, numbers, tensors))
+
+    def watched(self, name: str, held: str, tensors: bytes = b"") -> None:
+        """Keep something else that watching saw, under its name: JSON, and safetensors."""
+        with _explained(self.path):
+            self.database.execute("insert or replace into watched values (?, ?, ?)", (name, held, tensors))
+
     def close(self) -> None:
         """Fold the journal into the one file."""
         with _explained(self.path):
@@ -56,7 +72,27 @@ class Record:
 
 
 def read(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """All that `record.sqlite` of a run holds: `history` and `events`, oldest first. The folder may be read-only."""
+    """History and events of a run, oldest first. The folder may be read-only."""
+    with _opened(folder) as (database, _), _explained(folder / FILE):
+        history = [dict(row) for row in database.execute("select * from history order by rowid")]
+        events = [dict(row) for row in database.execute("select * from events order by rowid")]
+        for row in history:
+            row["train"], row["valid"] = json.loads(row["train"]), json.loads(row["valid"])
+    return {"history": history, "events": events}
+
+
+def read_watched(folder: Path) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """What watching saw: its looks, oldest first, and the rest by name; both empty in records older than schema 2."""
+    with _opened(folder) as (database, version), _explained(folder / FILE):
+        if version < 2:
+            return [], {}
+        looks = [dict(row) for row in database.execute("select * from looks order by rowid")]
+        return looks, {row["name"]: dict(row) for row in database.execute("select * from watched")}
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[tuple[sqlite3.Connection, int]]:
+    """The record of a folder, to read, and its schema."""
     path = folder / FILE
     if not path.is_file():
         raise RunError(f"{path} is missing, so the run has no history")
@@ -68,13 +104,9 @@ def read(folder: Path) -> dict[str, list[dict[str, Any]]]:
         try:
             if (version := database.execute("pragma user_version").fetchone()[0]) > SCHEMA:
                 raise RunError(f"{path} has schema {version}, written by a newer sevensteps; this one reads up to {SCHEMA}")
-            history = [dict(row) for row in database.execute("select * from history order by rowid")]
-            events = [dict(row) for row in database.execute("select * from events order by rowid")]
+            yield database, version
         finally:
             database.close()
-        for row in history:
-            row["train"], row["valid"] = json.loads(row["train"]), json.loads(row["valid"])
-    return {"history": history, "events": events}
 
 
 class _explained:

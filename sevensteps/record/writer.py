@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,11 +23,12 @@ SCHEMA = 1
 class Writer:
     """Keeps the run folder: the recipe before the first step, the history as it grows, result and weights at the end.
 
-    The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts.
+    The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts. `report` is asked at the end: it may add to the
+    record, and says more for `run.json`.
     """
 
-    def __init__(self, out: Path | str | None, name: str) -> None:
-        self.out, self.name = out, name
+    def __init__(self, out: Path | str | None, name: str, report: Callable[[Record], dict[str, Any]] | None = None) -> None:
+        self.out, self.name, self.report = out, name, report
         self.summary: dict[str, Any] = {}
 
     def started(self, training: Training) -> None:
@@ -43,11 +45,12 @@ class Writer:
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         self.record.event(training.progress.step, "stop", f"{rule}: {reason}")
+        more = self.report(self.record) if self.report else {}
         self.record.close()
         write(self.folder / "weights.safetensors", pack(training.network.state_dict()))
         if training.best is not None:
             write(self.folder / "best.safetensors", pack(training.best.weights))
-        self.summary = summarize(training, rule, reason, self.folder.name)
+        self.summary = {**summarize(training, rule, reason, self.folder.name), **more}
         write_json(self.folder / "run.json", self.summary)  # last: a folder with a run.json is a whole run
 
 

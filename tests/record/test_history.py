@@ -131,7 +131,7 @@ def test_a_record_of_a_newer_sevensteps(damaged: Path) -> None:
     database.close()
     with pytest.raises(RunError) as caught:
         read(damaged)
-    assert str(caught.value) == f"{file} has schema 9, written by a newer sevensteps; this one reads up to 1"
+    assert str(caught.value) == f"{file} has schema 9, written by a newer sevensteps; this one reads up to 2"
 
 
 def test_a_second_record_in_the_same_place_is_refused(damaged: Path) -> None:

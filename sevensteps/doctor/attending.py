@@ -1,0 +1,83 @@
+"""The doctor attends a training of `ss.train`: one examination before the first step, watching, one at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sevensteps.doctor import examine
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.doctor.stored import keep
+from sevensteps.record.history import Record
+from sevensteps.state import Training
+from sevensteps.task import metrics
+from sevensteps.watch.facts import facts_of
+from sevensteps.watch.observed import Observed
+from sevensteps.watch.training import Watching
+
+FIRST = 256  # samples of the examination before the first step
+
+
+class Attending:
+    """An observer of the loop. `before` and `after` are its two diagnoses; `budget` is the share of time that looking may cost."""
+
+    def __init__(self, budget: float) -> None:
+        self.watching = Watching(budget)
+        self.stepped = self.watching.stepped
+        self.before: Diagnosis | None = None
+        self.after: Diagnosis | None = None
+
+    def started(self, training: Training) -> None:
+        self.before = first_look(training)
+        self.watching.started(training)
+
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        return None
+
+    def stopped(self, training: Training, rule: str, reason: str) -> None:
+        self.watching.stopped(training, rule, reason)
+        assert self.watching.observed is not None
+        with training.foreign:
+            self.after = examine(case_of(training, self.watching.observed))
+
+    def report(self, record: Record | None) -> dict[str, Any]:
+        """What `run.json` says of it; what was seen goes into `record`."""
+        assert self.before is not None
+        assert self.after is not None
+        if record is not None:
+            keep(self.after.case, record)
+        return {**self.after.to_dict(), "before": self.before.to_dict()["findings"],
+                "watched": {"looks": len(self.after.case.looks), "seconds": self.after.case.observed.spent}}
+
+
+def first_look(training: Training) -> Diagnosis:
+    """The conditions that show before the first step, on one batch."""
+    case = case_of(training, Observed(facts_of(training.network)), early=True)
+    x, y = training.samples.x, training.samples.y
+    some = torch.linspace(0, len(x) - 1, min(FIRST, len(x))).long().to(x.device)
+    case.train = x[some], y[some]
+    with training.foreign:
+        if (look := case.look_now(case.train, training=True)) is not None:
+            look.step = 0
+            case.observed.looks.append(look)
+        return examine(case)
+
+
+def case_of(training: Training, observed: Observed, early: bool = False) -> Case:
+    """The case of a training under way, or at its end."""
+    output, loss = training.output, training.loss
+
+    def judge(outputs: Tensor, coded: Tensor) -> float:
+        stored = coded.argmax(1) if output.coding == "one_hot" and output.size > 1 else coded
+        found = metrics(output, outputs, stored)
+        return next(iter(found.values()))
+
+    x, y = training.parts["valid"]
+    coded = output.encode(y)
+    return Case(
+        observed, training.network, train=(training.samples.x, training.samples.y),
+        valid=(x, coded.to(x.dtype) if coded.is_floating_point() else coded), loss_fn=lambda o, t: loss(o, t).mean(), early=early,
+        recipe=training.recipe, history=training.progress.history, judge=judge)

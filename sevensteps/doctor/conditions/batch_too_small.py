@@ -1,0 +1,37 @@
+"""batch_too_small: with one or a few samples a step, the gradient is mostly chance, and at this learning rate the weights wander.
+
+Read from the losses of single steps in the last half: they swing by more than their mean, without a trend, and a simple model does better.
+Small batches with small steps are healthy. Source: Smith et al. 2018, Don't Decay the Learning Rate, Increase the Batch Size.
+"""
+
+from __future__ import annotations
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.conditions.learning_rate_too_high import _swings
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import behind, digits, median, well
+
+STEP = "repeat"
+EXPLAINS = ("underfitting", "learning_rate_too_high", "optimizer_setting", "stopped_early", "dead_units", "too_small")
+SMALL = 4  # samples a step
+SWING = 0.6  # mean distance of single losses from their mean, in means
+
+
+def examine(case: Case) -> Finding | None:
+    size = median(float(look.batch) for look in case.looks if look.batch)
+    if case.early or not 0 < size <= SMALL or case.steps < 50 or case.diverged is not None:
+        return None
+    if case.train is not None and len(case.train[0]) <= 4 * size:
+        return None
+    swings = _swings(case)
+    if swings < SWING or well(case, 0.9) or not behind(case, 0.05):
+        return None
+    batch = 32
+    return Finding(
+        "batch_too_small", STEP, "warning", 0.75,
+        f"Each step follows {size:.0f} sample{'s' if size > 1 else ''}. The losses of single steps lie {swings:.2g} times their mean apart from it, without "
+        "settling: the weights wander with the chance of the last samples, and a simple model does better on the same data.",
+        [Measure("samples in a step", int(size), "16 or more", "batches seen"),
+         Measure("swing of single losses, in means", digits(swings), f"below {SWING:g}", "second half of the training")],
+        [Remedy({"repeat": f"batches({batch})"}, "the mean of more samples is steadier", f"batches of {batch}"),
+         Remedy({}, "shorter steps average over more samples", "a tenth of the learning rate")], {}, None)

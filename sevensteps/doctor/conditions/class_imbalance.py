@@ -1,0 +1,51 @@
+"""class_imbalance: some classes are so rare that never answering them costs hardly any loss, and the network never does.
+
+Judged by the recall of each class: a rare class that is not recognised although the others are. Rare classes that are recognised are no fault.
+Source: Japkowicz, Stephen 2002, The class imbalance problem.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import digits
+
+STEP = "repeat"
+EXPLAINS = ("underfitting", "stopped_early", "too_small")
+RARE = 0.35  # of an equal share
+MISSED = 0.1  # recall
+
+
+def examine(case: Case) -> Finding | None:
+    pair = case.valid or case.sample
+    output = case.valid_outputs if case.valid is not None else case.train_outputs
+    labels = case.labels
+    if case.early or labels is None or pair is None or output is None or case.task not in ("binary", "multiclass") or case.diverged is not None:
+        return None
+    shares = torch.bincount(labels.clamp_min(0)).double() / len(labels)
+    classes = len(shares)
+    truth = pair[1].cpu()
+    truth = truth.argmax(1) if truth.ndim == 2 and truth.shape[1] > 1 else truth.reshape(-1).long()
+    if output.ndim == 2 and output.shape[1] > 1:
+        answers = output.argmax(1)
+    else:
+        link = case.found_loss.loss.link if case.found_loss else "sigmoid"
+        answers = (output.reshape(-1) > (0.0 if link == "sigmoid" else 0.5)).long()
+    if len(answers) != len(truth):
+        return None
+    recall = {c: float((answers[truth == c] == c).double().mean()) for c in range(classes) if bool((truth == c).any())}
+    rare = [c for c in recall if shares[c] < RARE / classes * (2 if classes == 2 else 1) / (2 if classes == 2 else 1)]
+    missed = [c for c in rare if recall[c] <= MISSED and int((truth == c).sum()) >= 3]
+    common = [c for c in recall if c not in rare]
+    if not missed or not common or min(recall[c] for c in common) < 0.6:
+        return None
+    return Finding(
+        "class_imbalance", STEP, "warning", 0.85,
+        f"Class {', '.join(map(str, missed))} makes up {min(float(shares[c]) for c in missed):.1%} of the training samples and is hardly ever recognised (recall "
+        f"{min(recall[c] for c in missed):.2g}), while the common ones are: answering without it costs almost no loss, and the accuracy hides it.",
+        [Measure(f"recall of class {c}", digits(recall[c]), "like the others'", f"{int((truth == c).sum())} samples") for c in missed[:4]]
+        + [Measure("share of the rarest class", digits(float(shares.min())), digits(1 / classes), "training targets")],
+        [Remedy({}, "every class then counts alike", "weight the loss by 1 / share of the class, or draw rare samples more often (WeightedRandomSampler)")],
+        {"classes": missed}, None)

@@ -1,0 +1,79 @@
+"""dead_units: a rectifier that is off for every sample has slope 0 for every sample: it gets no gradient and does not come back.
+
+A unit counts only if it was off for all samples in every look from some step to the end, and for all samples of the training data where
+those are at hand. Inputs that are always 0 are harmless; a sparse layer is healthy. Source: Lu et al. 2019, Dying ReLU and Initialization.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import RECTIFIERS, digits, last_activation, rate_text, well
+from sevensteps.watch.look import Look
+
+STEP = "predict"
+EXPLAINS = ("vanishing_gradient", "underfitting", "too_small", "learning_rate_too_low", "parameters_not_updated", "stopped_early",
+            "ill_conditioned", "schedule_collapsed", "batch_too_small", "labels_unrelated")
+LARGE = 0.5  # share of a layer; fewer do no harm that a wider layer would not have
+
+
+def examine(case: Case) -> Finding | None:
+    dead = {layer.name: off for layer in case.layers("activation") if layer.activation in RECTIFIERS
+            if (off := _off(case, layer.name)) is not None and bool(off.any())}
+    if not dead:
+        return None
+    shares = {name: float(off.double().mean()) for name, off in dead.items()}
+    name, share = max(shares.items(), key=lambda item: item[1])
+    closing = last_activation(case)
+    at_output = closing is not None and closing.name == name
+    if share < (0.05 if at_output else LARGE) or well(case, 0.7):
+        worst = f"{share:.0%} of {name} is off for all samples seen"
+        if share > 0.05:
+            case.ruled_out.append(("dead_units", worst + ", and the network learns all the same"))
+        return None
+    onset = _onset(case, name, dead[name])
+    count, units = int(dead[name].sum()), len(dead[name])
+    whole = count == units
+    when = "from the start" if onset == 0 else f"since step {onset}"
+    remedies = [Remedy({"initialize": "kaiming_normal()"}, "weights of the right size leave about half of the samples on the active side",
+                       "initialise with torch.nn.init.kaiming_normal_ and biases at 0"),
+                Remedy({}, "a leaky rectifier has a slope on both sides, so that a unit can come back", "use LeakyReLU in place of ReLU")]
+    if onset and case.rate:
+        remedies.insert(0, Remedy({"step": rate_text(case, case.rate / 10)}, "smaller steps do not throw units over the edge",
+                                  f"a learning rate of {case.rate / 10:g}"))
+    if at_output:
+        remedies.insert(0, Remedy({}, "the output has to reach every value that a target can have", "take the ReLU off the output layer"))
+    return Finding(
+        "dead_units", STEP, "error" if whole or at_output else "warning", 0.9 if whole else 0.75,
+        f"{count} of the {units} units of {name} give 0 for every sample, {when}. Their slope is 0 there too, so no gradient reaches them and "
+        f"they will not come back{'; behind this layer nothing depends on the input any more' if whole else ''}.",
+        [Measure(f"units of {layer} that are off for all samples", f"{int(off.sum())} of {len(off)}", "few", "all looks since the onset")
+         for layer, off in dead.items() if shares[layer] >= 0.05]
+        + [Measure(f"share of {name}", digits(share), f"below {LARGE:g}", "measured")],
+        remedies, {"layers": [layer for layer in dead if shares[layer] >= 0.05],
+                   "units": {layer: torch.nonzero(off).flatten().tolist()[:64] for layer, off in dead.items()}}, onset)
+
+
+def _off(case: Case, name: str) -> Tensor | None:
+    """Which units were off for every sample of the last looks, and of the training sample where the network can be asked."""
+    looks: list[Look] = [look for look in case.looks[-3:] if name in look.signals]
+    if case.probe is not None and name in case.probe.signals:
+        looks = [*looks[-2:], case.probe]
+    parts = [look.signals[name].firing for look in looks]
+    if not parts or any(part.shape != parts[0].shape for part in parts):
+        return None
+    return torch.stack([part == 0 for part in parts]).all(0)
+
+
+def _onset(case: Case, name: str, off: Tensor) -> int | None:
+    """The step from which on at least half of these units were off in every look."""
+    onset: int | None = None
+    for look in reversed(case.looks):
+        signal = look.signals.get(name)
+        if signal is None or signal.firing.shape != off.shape or float((signal.firing[off] == 0).double().mean()) < 0.5:
+            break
+        onset = look.step
+    return onset

@@ -1,0 +1,50 @@
+"""exploding_gradient: the gradient grows by orders of magnitude, through the layers or from step to step, and throws the weights off.
+
+Read from the length of the whole gradient over the looks, and from first layer against last. Source: Pascanu, Mikolov, Bengio 2013.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.conditions.vanishing_gradient import LAYERS, ratios
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import digits, end_loss, first_loss, length, median, well
+from sevensteps.watch.look import Look
+
+STEP = "gradient"
+EXPLAINS = ("not_finite", "dead_units", "saturated_units", "stopped_early", "underfitting")
+GROWN = 100.0  # times the gradient of the first looks
+DEEP = 1000.0  # first layer against last
+
+
+def whole(look: Look) -> float:
+    """The length of the whole gradient at one look; nan where it is not known."""
+    parts = [length(change.gradient) for change in look.changes.values() if change.gradient is not None]
+    return math.sqrt(sum(p * p for p in parts)) if parts else math.nan
+
+
+def examine(case: Case) -> Finding | None:
+    if not case.looks or well(case, 0.5):
+        return None
+    sizes = ratios(case)
+    if len(sizes) >= LAYERS and sizes[-1][1] > 0 and sizes[0][1] / sizes[-1][1] > DEEP:
+        grown = sizes[0][1] / sizes[-1][1]
+        return _finding(f"On its way back through {len(sizes) - 1} layers the gradient grows {grown:.2g} times: {sizes[0][0]} is pushed that much harder "
+                        f"than {sizes[-1][0]}.", [Measure("|gradient| / |weights|, first layer against last", digits(grown), "about 1", "")], 0)
+    lengths = [(look.step, whole(look)) for look in case.looks]
+    start = median(value for _, value in lengths[:3])
+    peak_step, peak = max(((s, v) for s, v in lengths if not math.isnan(v)), key=lambda item: item[1], default=(0, math.nan))
+    worse = case.diverged is not None or not end_loss(case) < first_loss(case)
+    if not (start > 0 and peak > GROWN * start and worse and peak_step > 0):
+        return None
+    return _finding(f"The gradient grew from {start:.2g} in the first steps to {peak:.2g} at step {peak_step}, and the loss with it: each step makes the next "
+                    "one longer.", [Measure("length of the gradient, peak against start", digits(peak / start), f"below {GROWN:g}", "looks")],
+                    next(step for step, value in lengths if value > GROWN / 10 * start))
+
+
+def _finding(explanation: str, evidence: list[Measure], onset: int) -> Finding:
+    return Finding("exploding_gradient", STEP, "error", 0.75, explanation, evidence,
+                   [Remedy({"gradient": "auto(clip=1.0)"}, "a gradient no longer than 1 cannot throw the weights off",
+                           "torch.nn.utils.clip_grad_norm_(parameters, 1.0) before each step")], {}, onset)

@@ -1,0 +1,63 @@
+"""inputs_unscaled: inputs so large, or of so different sizes, that no learning rate suits all weights of the first layer.
+
+The curvature along a weight grows with the square of its input: pixels of 0 to 255 make the first layer 65,025 times as steep as pixels of
+0 to 1. Judged only where it hurts: a simple model on standardised inputs does better. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import baseline, digits, well
+
+STEP = "repeat"
+EXPLAINS = ("dead_units", "learning_rate_too_high", "output_overconfident", "ill_conditioned", "exploding_gradient", "not_finite",
+            "signal_explodes", "saturated_units", "underfitting", "learning_rate_too_low", "stopped_early", "vanishing_gradient", "too_small",
+            "batch_too_small", "targets_unscaled", "overfitting", "optimizer_setting")
+LARGE = 6.0  # root mean square; standardised inputs have 1, pixels of 0 to 1 about .3
+APART = 100.0  # largest column's spread against the smallest
+MARGIN = 0.05  # of the score that a simple model on standardised inputs does better
+
+
+def examine(case: Case) -> Finding | None:
+    if case.sample is None or not case.sample[0].is_floating_point() or case.sample[0].ndim < 2:
+        return None
+    x = case.sample[0].detach().cpu().flatten(1).double()
+    if not bool(x.isfinite().all()):
+        return None
+    size = float(x.square().mean().sqrt())
+    spreads = x.std(0, correction=0)
+    varied = spreads[spreads > 1e-9]
+    table = case.sample[0].ndim == 2 and x.shape[1] <= 200 and len(varied) > 1
+    apart = float(varied.max() / varied.min()) if table else 1.0
+    if size < LARGE and not (apart > APART and size > 1):
+        return None
+    if case.early:
+        return None  # Adam takes raw pixels well: only the training can tell
+    if well(case, 0.97):
+        return None
+    simple, score = baseline(case), case.scores.get("train")
+    if simple is not None and score is not None:
+        if simple - score < MARGIN:
+            case.ruled_out.append(("inputs_unscaled", f"the inputs are large (root mean square {size:.3g}), and the network learns all the same"))
+            return None
+    elif well(case, 0.5):
+        return None
+    evidence = [Measure("root mean square of the inputs", digits(size), "about 1", "samples seen")]
+    if table:
+        evidence.append(Measure("largest column's spread against the smallest", digits(apart), f"below {APART:g}", "standard deviations"))
+    if simple is not None and score is not None:
+        evidence.append(Measure("score, against a simple model on standardised inputs", f"{score:.3g}", f"{simple:.3g}", "cross-validated"))
+    first_dead = any(float((s.firing == 0).double().mean()) == 1 for look in case.looks[1:3] for name, s in look.signals.items()
+                     if case.facts.layers.get(name) and case.facts.layers[name].activation == "relu")
+    return Finding(
+        "inputs_unscaled", STEP, "error" if score is None or not well(case, 0.5) else "warning", 0.88,
+        f"The inputs have a root mean square of {size:.3g}" + (f", and one column varies {apart:.3g} times as much as another" if apart > APART else "")
+        + ": the loss is steep along the weights of large inputs and flat along those of small ones, so that one learning rate is too large for the "
+        "first and too small for the others." + (" The first step already threw units over the edge." if first_dead else ""),
+        evidence,
+        [Remedy({}, "all weights of the first layer then see inputs of size 1", "subtract each input's mean and divide by its standard deviation, "
+                                                                                "learned on the training part")],
+        {"columns": torch.nonzero(spreads > 10 * varied.median()).flatten().tolist()[:16] if table else []}, 0)

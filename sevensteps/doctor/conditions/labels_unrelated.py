@@ -1,0 +1,64 @@
+"""labels_unrelated: the targets have nothing to do with the inputs, as when one was shuffled against the other.
+
+Neighbours say it without any network: where targets follow from inputs, samples that lie near each other agree more often than chance. Judged
+against the spread of that agreement for shuffled targets, and only where the network does not generalise either.
+Source: Zhang et al. 2017, Understanding deep learning requires rethinking generalization.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import baseline, digits, standardised
+
+STEP = "repeat"
+EXPLAINS = ("underfitting", "overfitting", "stopped_early", "too_small", "learning_rate_too_low", "label_noise", "train_valid_mismatch",
+            "batch_too_small", "class_imbalance", "inputs_unscaled", "targets_unscaled", "ill_conditioned", "dead_units")
+SAMPLES = 100  # fewer say nothing
+SIGMAS = 3.0  # above chance that related targets show
+SHUFFLES = 50
+
+
+def examine(case: Case) -> Finding | None:
+    if case.early or case.task not in ("binary", "multiclass", "regression"):
+        return None
+    reached = case.scores.get("valid", case.scores.get("train"))
+    chance = case.chance
+    if reached is None or chance is None or reached - chance > 0.1 * (1 - chance):
+        return None
+    table = standardised(case, 600)
+    if table is None or len(table[0]) < SAMPLES:
+        return None
+    x, y = table
+    agreement, spread = _agreement(x, y)
+    simple = baseline(case)
+    if agreement > SIGMAS or (simple is not None and simple - chance > 0.1 * (1 - chance)):
+        return None
+    return Finding(
+        "labels_unrelated", STEP, "error", 0.85,
+        f"Samples that lie next to each other agree in their targets no more than shuffled targets would ({agreement:.1f} standard deviations from "
+        f"chance), and what the network has learned does not carry over ({reached:.3g}, where guessing reaches {chance:.3g}). Inputs and targets have "
+        "probably been put out of step.",
+        [Measure("agreement of nearest neighbours, in standard deviations from chance", digits(agreement), f"above {SIGMAS:g}", f"{SHUFFLES} shuffles"),
+         Measure("score", digits(reached), f"above {chance:.3g}", "validation, else training")],
+        [Remedy({}, "a pattern can only be learned where there is one", "check that inputs and targets are read, sorted and split together")], {}, 0)
+
+
+def _agreement(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """How much more the nearest neighbours agree than shuffled targets do, in standard deviations of the latter."""
+    from sklearn.neighbors import NearestNeighbors
+
+    nearest = NearestNeighbors(n_neighbors=4).fit(x).kneighbors(return_distance=False)
+    generator = np.random.default_rng(0)
+
+    def agree(t: np.ndarray) -> float:
+        if t.dtype.kind in "iu":
+            return float((t[nearest] == t[:, None]).mean())
+        centred = (t - t.mean(0)).reshape(len(t), -1)
+        return float((centred[nearest] * centred[:, None]).mean())
+
+    shuffled = np.array([agree(y[generator.permutation(len(y))]) for _ in range(SHUFFLES)])
+    spread = float(shuffled.std()) or 1e-12
+    return (agree(y) - float(shuffled.mean())) / spread, spread

@@ -1,0 +1,79 @@
+"""learning_rate_too_high: the steps are so long that they jump over the goal: the loss rises, and units or numbers are lost on the way.
+
+Judged by what happened, not by the number: whole weight matrices moved by a large part of their own length in one step, or the loss grew,
+and the training did not recover. Gradient descent on a quadratic is unstable beyond lr = 2/λ_max; training often settles just there
+("edge of stability"), which is healthy. Source: Cauchy 1847; Cohen et al. 2021, Gradient Descent Typically Occurs at the Edge of Stability.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import ADAPTIVE, baseline, digits, end_loss, first_loss, largest_move, optimizer, rate_text, well
+
+STEP = "step"
+EXPLAINS = ("dead_units", "saturated_units", "not_finite", "exploding_gradient", "underfitting", "vanishing_gradient", "stopped_early",
+            "batch_too_small", "optimizer_setting", "ill_conditioned", "class_imbalance", "too_small", "signal_explodes", "weight_decay_too_strong",
+            "overfitting", "schedule_collapsed")
+JUMP = 0.5  # |Δw| / |w| of a whole matrix in one step
+ROSE = 1.5  # times the first loss
+
+
+def examine(case: Case) -> Finding | None:
+    if case.early or not case.rate or not case.looks or case.steps < 2 or well(case, 0.85):
+        return None
+    first, end = first_loss(case), end_loss(case)
+    moves = [(look.step, *largest_move(case, look)) for look in case.looks[:6]]
+    step, jump, layer = max((m for m in moves if not math.isnan(m[1])), key=lambda m: m[1], default=(0, math.nan, ""))
+    early = [value for s, value in case.losses if s <= max(20, case.steps // 10) and math.isfinite(value)]
+    peak = max(early, default=math.nan)
+    rose = peak > ROSE * first and abs(first) > 0
+    worse = case.diverged is not None or not end < first * 0.98
+    swings = _swings(case)
+    stalled = worse or (case.learned is not None and case.learned < 0.3)
+    sure = 0.0
+    if jump > JUMP and stalled and (rose or worse or case.diverged is not None):
+        sure = 0.9
+    elif case.diverged is not None and (rose or jump > 0.05):
+        sure = 0.85
+    elif rose and worse:
+        sure = 0.8
+    elif jump > JUMP and swings > 0.5 and not well(case, 0.6):
+        sure = 0.7
+    elif _beyond_edge(case) and swings > 0.3 and not well(case, 0.6) and (baseline(case) or 0) > case.scores.get("train", 1) + 0.1:
+        sure = 0.6
+    if not sure:
+        return None
+    lr = case.rate
+    edge = 2 / case.curvature if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE else None
+    proposed = min(lr / 10, edge / 2) if edge and math.isfinite(edge) and edge > lr / 1000 else lr / 10
+    evidence = [Measure(f"|Δw| / |w| of {layer} in step {step}", digits(jump), "below 0.1", "true update, first looks")] if layer else []
+    evidence.append(Measure("largest early loss against the first", digits(peak / first) if first else None, f"below {ROSE:g}", "losses of every step"))
+    evidence.append(Measure("loss at the end", digits(end) if case.diverged is None else "not a number", f"below {first:.3g}, the first", ""))
+    onset = next((s for s, value in case.losses if s and (not math.isfinite(value) or value > 1.2 * first)), step)
+    return Finding(
+        "learning_rate_too_high", STEP, "error" if stalled else "warning", sure,
+        f"With a learning rate of {lr:g} the steps are too long. "
+        + (f"Step {step} changed {layer} by {jump:.2g} times its own length. " if jump > 0.1 else "")
+        + (f"The loss went from {first:.3g} up to {peak:.3g}" + (" and on to no number." if case.diverged is not None else f", and ended at {end:.3g}.")
+           if rose or worse else f"The loss swings about {end:.3g} without settling."),
+        evidence,
+        [Remedy({"step": rate_text(case, proposed)}, "shorter steps follow the slope instead of jumping across the valley",
+                f"a learning rate of about {proposed:.1g}")],
+        {"layers": [layer] if layer else []}, min(step, onset))
+
+
+def _swings(case: Case) -> float:
+    """How far the loss of single steps lies from its mean in the last half, as a share of that mean."""
+    tail = [value for _, value in case.losses[len(case.losses) // 2:] if math.isfinite(value)]
+    mean = sum(tail) / len(tail) if tail else 0.0
+    return sum(abs(value - mean) for value in tail) / len(tail) / abs(mean) if mean else 0.0
+
+
+def _beyond_edge(case: Case) -> bool:
+    if optimizer(case) in ADAPTIVE or case.curvature is None or not case.looks[-1].lr:
+        return False
+    momentum = float(case.facts.groups[0].get("momentum", 0.0) or 0.0) if case.facts.groups else 0.0
+    return case.looks[-1].lr[0] * case.curvature > 2 * (2 + 2 * momentum)

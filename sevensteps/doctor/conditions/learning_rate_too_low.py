@@ -1,0 +1,69 @@
+"""learning_rate_too_low: the steps are so short that the training has hardly left its start; the slope still points the same way at the end.
+
+Judged by the path, not by the number: all steps together moved the weights by little of their own length, or the loss still falls in a
+nearly straight line far from its goal, while the curvature λ_max would allow a rate many times as large (stable below 2/λ_max).
+"""
+
+from __future__ import annotations
+
+import math
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import (
+    ADAPTIVE,
+    behind,
+    digits,
+    end_loss,
+    first_loss,
+    largest_move,
+    median,
+    optimizer,
+    rate_text,
+    still_falling,
+    well,
+)
+
+STEP = "step"
+EXPLAINS = ("underfitting", "stopped_early", "too_small", "ill_conditioned", "class_imbalance")
+PATH = 0.1  # all steps together, in lengths of the weights
+ROOM = 10.0  # times larger rates would still be stable
+
+
+def examine(case: Case) -> Finding | None:
+    if case.early or not case.rate or case.steps < 10 or case.diverged is not None or len(case.smooth) < 5:
+        return None
+    if median(look.lr[0] for look in case.looks if look.lr) < 0.1 * case.rate:
+        return None  # that is its schedule's doing
+    first, end = first_loss(case), end_loss(case)
+    move = median(largest_move(case, look)[0] for look in case.looks)
+    path = move * case.steps
+    edge = 2 / case.curvature if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE else None
+    room = edge / case.rate if edge else math.nan
+    short = path < PATH and not (room < 3) and not well(case, 0.3)
+    straight = still_falling(case) and end > 0.25 * first and (room > ROOM or math.isnan(room)) and _straight(case)
+    slow = straight and (not well(case, 0.3) or (behind(case, 0.05) and room > ROOM))
+    if not (short or slow) or not move > 0:
+        return None
+    factor = min(room / 4, 1000.0) if room > ROOM else 100.0 if short and path < PATH / 10 else 10.0
+    proposed = case.rate * max(factor, 3.0)
+    evidence = [Measure("all steps together, in lengths of the weights", digits(path), f"above {PATH:g}", "median |Δw| / |w| times steps"),
+                Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", "")]
+    if edge:
+        evidence.append(Measure("largest stable learning rate, 2/λ_max", digits(edge), f"about {case.rate:g}", "Lanczos, at the end"))
+    return Finding(
+        "learning_rate_too_low", STEP, "error" if not well(case, 0.3) else "warning", 0.85 if short and room > ROOM else 0.75,
+        f"With a learning rate of {case.rate:g} the {case.steps:,} steps together moved the weights by {path:.2g} times their own length: the loss only went "
+        f"from {first:.3g} to {end:.3g}" + (" and was still falling" if still_falling(case) else "")
+        + (f". The curvature here would allow a rate {room:.2g} times as large." if room > ROOM else "."),
+        evidence,
+        [Remedy({"step": rate_text(case, proposed)}, "longer steps reach in the same time what these would need many more for",
+                f"a learning rate of about {proposed:.1g}")], {}, None)
+
+
+def _straight(case: Case) -> bool:
+    """Whether the loss of the second half fell at no less than a third of the pace of the first: no sign of a bend."""
+    means = [value for _, value in case.smooth]
+    half = len(means) // 2
+    before, after = means[0] - means[half], means[half] - means[-1]
+    return before > 0 and after > before / 3

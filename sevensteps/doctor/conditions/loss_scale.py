@@ -1,0 +1,40 @@
+"""loss_scale: the loss is summed where it is usually averaged, so that every step is as many times too long as the batch has samples.
+
+Read from the slope: divided by that of the recognised loss it gives the factor, 1 for a mean, B for a sum over the batch. Optimizers that
+divide by the gradient's own size (Adam) do not mind. Source: PyTorch, `reduction`.
+"""
+
+from __future__ import annotations
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import ADAPTIVE, digits, optimizer, well
+
+STEP = "loss"
+EXPLAINS = ("learning_rate_too_high", "exploding_gradient", "not_finite", "dead_units", "saturated_units", "output_overconfident", "underfitting",
+            "batch_too_small", "optimizer_setting", "learning_rate_too_low", "ill_conditioned")
+FACTOR = 6.0
+ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy")
+
+
+def examine(case: Case) -> Finding | None:
+    found = case.found_loss
+    if found is None or found.loss.faulty or not case.looks or case.recipe is not None:
+        return None
+    look = next((look for look in case.looks if look.output is not None), None)
+    if look is None or look.output is None or look.batch < 2:
+        return None
+    each = look.output[0].numel() if found.name.startswith(ELEMENTWISE) else 1
+    factor = abs(found.scale) * each
+    if 1 / FACTOR / 10 < factor < FACTOR or optimizer(case) in ADAPTIVE or well(case, 0.8):
+        return None
+    if factor < 1:
+        return None
+    summed = abs(factor / (look.batch * each) - 1) < 0.1 or abs(factor / look.batch - 1) < 0.1
+    lr = f", so that the learning rate {case.rate:g} works like {case.rate * factor:.3g}" if case.rate else ""
+    return Finding(
+        "loss_scale", STEP, "error" if not case.early else "warning", 0.85,
+        f"The loss is {factor:.3g} times the mean over the samples{': it is summed over the batch' if summed else ''}. The gradient is as many times "
+        f"larger{lr}.",
+        [Measure("loss and gradient, times those of a mean", digits(factor), 1, f"slope of {found.name}, batch of {look.batch}")],
+        [Remedy({"loss": "auto()"}, "with the mean, the learning rate does not depend on the batch size", 'reduction="mean"')], {}, 0)

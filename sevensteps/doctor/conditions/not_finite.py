@@ -1,0 +1,40 @@
+"""not_finite: a number became infinite or not a number, and from there everything behind it is.
+
+Every step's loss is checked; the look after the first bad one shows which layers and parameters are affected. It is the end of a story:
+a learning rate, an exponent or bad inputs usually began it, and explain it.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import digits
+
+STEP = "gradient"
+EXPLAINS = ("dead_units", "underfitting", "saturated_units", "parameters_not_updated", "symmetric_units", "too_small", "mode_mismatch",
+            "train_valid_mismatch", "overfitting")
+
+
+def examine(case: Case) -> Finding | None:
+    step = case.diverged
+    broken = [name for look in case.looks for name, change in look.changes.items() if not bool(change.weight.isfinite().all())]
+    if step is None and not broken:
+        return None
+    first_layer = next((name for look in case.looks if step is None or look.step >= step for name, signal in look.signals.items()
+                        if not bool(torch.isfinite(signal.mean).all())), "")
+    before = [look for look in case.looks if step is None or look.step < step]
+    high = max((float(signal.high.abs()) for look in before[-1:] for signal in look.signals.values()), default=float("nan"))
+    evidence = [Measure("first step whose loss is no number", step if step is not None else "unknown", "none", "every step is checked")]
+    if before:
+        evidence.append(Measure("largest signal in the last look before", digits(high), "below 1e4", f"step {before[-1].step}"))
+    where = f"; the first layer to show it is {first_layer}" if first_layer else ""
+    return Finding(
+        "not_finite", STEP, "error", 0.9,
+        f"At step {step} the loss is no longer a number{where}. Nothing that is computed from it can be used, and the weights that it "
+        "touched are lost." if step is not None else f"The weights of {broken[0]} are no longer numbers.",
+        evidence,
+        [Remedy({"gradient": "auto(clip=1.0)"}, "a bounded gradient cannot throw the weights to infinity",
+                "look for log(0), division by 0, exp of large numbers; clip the gradient; lower the learning rate")],
+        {"layers": [first_layer] if first_layer else [], "parameters": sorted(set(broken))[:8]}, step)

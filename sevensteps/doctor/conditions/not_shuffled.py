@@ -1,0 +1,61 @@
+"""not_shuffled: batches that hold one kind of sample after the other pull the network to and fro, and it forgets what it saw first.
+
+Read from the targets of each batch against all targets seen: the entropy of the classes within a batch, or the variance of batch means, which
+is 1/B of the whole for batches drawn at random. Data in order that are mixed anyway do no harm.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import digits, well
+
+STEP = "repeat"
+EXPLAINS = ("overfitting", "learning_rate_too_high", "train_valid_mismatch", "class_imbalance", "underfitting", "batch_too_small", "stopped_early",
+            "labels_unrelated", "dead_units", "mode_mismatch", "exploding_gradient", "optimizer_setting", "ill_conditioned", "too_small",
+            "learning_rate_too_low", "schedule_collapsed", "saturated_units")
+MIXED = 0.6  # entropy within a batch against that of all; random batches of 16 have above .9
+TIMES = 8.0  # variance of batch means against that of random batches
+
+
+def examine(case: Case) -> Finding | None:
+    targets = [look.target for look in case.looks if look.target is not None and len(look.target) >= 8]
+    if case.early or len(targets) < 3 or any(t.shape[1:] != targets[0].shape[1:] for t in targets):
+        return None
+    if case.train is not None and len(case.train[1]) <= 1.5 * len(targets[0]):
+        return None  # nearly all samples at once
+    pool = case.target if case.target is not None else torch.cat(targets)
+    if case.task in ("binary", "multiclass") and case.labels is not None:
+        whole = _entropy(case.labels)
+        within = sum(_entropy(_classes(t)) for t in targets) / len(targets)
+        if whole < 0.2 or within > MIXED * whole:
+            return None
+        measure = Measure("entropy of the classes within a batch", digits(within), digits(whole), "of all targets")
+    elif case.task == "regression":
+        whole = float(pool.double().var(0).mean())
+        size = sum(map(len, targets)) / len(targets)
+        between = float(torch.stack([t.double().mean(0) for t in targets]).var(0).mean())
+        if whole <= 0 or between * size / whole < TIMES or len(targets) < 5:
+            return None
+        measure = Measure("variance of batch means against random batches", digits(between * size / whole), 1, "var / B")
+    else:
+        return None
+    hurts = not well(case, 0.9) or ("valid" in case.scores and case.scores.get("train", 0) - case.scores["valid"] > 0.05)
+    return Finding(
+        "not_shuffled", STEP, "error" if not well(case, 0.6) else "warning", 0.93,
+        "The batches are not mixed: each holds samples of one kind, so that the network learns one kind at a time and forgets the others"
+        + (", as its score shows." if hurts else "."),
+        [measure], [Remedy({"repeat": f"batches({case.looks[0].batch or 64})"}, "mixed batches each point to what suits all", "DataLoader(…, shuffle=True)")],
+        {}, 0)
+
+
+def _classes(t: Tensor) -> Tensor:
+    return t.argmax(1) if t.ndim == 2 and t.shape[1] > 1 else t.reshape(-1).long()
+
+
+def _entropy(labels: Tensor) -> float:
+    shares = torch.bincount(labels.clamp_min(0)).double() / len(labels)
+    return float(torch.special.entr(shares).sum())

@@ -1,0 +1,71 @@
+"""parameters_not_updated: parameters that are to be trained, and that no step changes.
+
+No optimizer holds them (it may hold another network's), the loss does not depend on them, or every step leaves them where they are.
+Freezing on purpose (`requires_grad=False`) is respected. Read from the optimizers' groups, PyTorch's graph, and true update sizes.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import digits, length, median
+
+STEP = "gradient"
+EXPLAINS = ("underfitting", "learning_rate_too_low", "stopped_early", "too_small", "vanishing_gradient", "labels_unrelated", "symmetric_units",
+            "dead_units", "signal_vanishes", "schedule_collapsed", "ill_conditioned")
+
+
+def examine(case: Case) -> Finding | None:
+    trained = {name: p for name, p in case.facts.parameters.items() if p.trained}
+    total = sum(math.prod(p.shape) for p in trained.values())
+    if not total or not case.looks:
+        return None
+
+    def share(names: list[str]) -> float:
+        return sum(math.prod(trained[name].shape) for name in names) / total
+
+    if case.facts.groups and (orphans := [name for name, p in trained.items() if p.group is None]):
+        stranger = len(orphans) == len(trained) and case.facts.strangers
+        return _finding(orphans, share(orphans), 0.97,
+                        "The optimizer holds the parameters of another network, not of the one that is trained: gradients are computed, and nothing moves."
+                        if stranger else
+                        f"No optimizer holds {_list(orphans)}: {share(orphans):.0%} of the parameters get gradients and are never moved.",
+                        "no optimizer group", "build the optimizer from model.parameters() after the model is complete; freeze on purpose with "
+                                              "requires_grad_(False)")
+    graph = case.observed.graph
+    if graph is not None and graph.whole:
+        lost = [name for name in trained if name not in graph.reached]
+        if lost and share(lost) > 0.02:
+            return _finding(lost, share(lost), 0.85 if share(lost) > 0.2 else 0.6,
+                            f"The loss does not depend on {_list(lost)}: no gradient reaches {share(lost):.0%} of the parameters.", "not in the loss's graph",
+                            "look for detach(), .data, no_grad() or a layer that forward() does not call")
+    still = [name for name in trained if _still(case, name)]
+    if still and share(still) > 0.2:
+        return _finding(still, share(still), 0.9, f"{_list(still)} get a gradient, and yet not one step that was looked at changed them: {share(still):.0%} of the "
+                        "parameters stand still.", "no change in any look", "call optimizer.step(), and check the learning rate of every group")
+    return None
+
+
+def _still(case: Case, name: str) -> bool:
+    changes = [look.changes[name] for look in case.looks if name in look.changes]
+    updates = [length(c.update) for c in changes if c.update is not None]
+    gradients = [length(c.gradient) for c in changes if c.gradient is not None]
+    if not gradients or not median(gradients) > 0:
+        return False
+    return (bool(updates) and max(updates) == 0) or (not updates and len(changes) >= 3 and _same([length(c.weight) for c in changes]))
+
+
+def _same(lengths: list[float]) -> bool:
+    return max(lengths) == min(lengths)
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _finding(names: list[str], share: float, confidence: float, explanation: str, observed: str, advice: str) -> Finding:
+    return Finding("parameters_not_updated", STEP, "error" if share > 0.2 else "warning", confidence, explanation,
+                   [Measure("share of the parameters", digits(share), 0, observed)],
+                   [Remedy({}, "every parameter that is to learn needs a gradient and an optimizer", advice)], {"parameters": names[:32]}, 0)

@@ -1,0 +1,48 @@
+"""signal_explodes: from layer to layer the signal grows, until outputs, loss and gradients are too large for any learning rate.
+
+Read from how much each layer's output varies over the samples at the start; healthy initialisation keeps it within a small factor.
+Source: Glorot, Bengio 2010; He et al. 2015.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.conditions.signal_vanishes import depth
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import digits, hidden_activations, well
+
+STEP = "initialize"
+EXPLAINS = ("exploding_gradient", "not_finite", "output_overconfident", "learning_rate_too_high", "dead_units", "saturated_units",
+            "underfitting")
+GROWN = 100.0  # times the first layer's spread
+PER_LAYER = 1.6
+
+
+def examine(case: Case) -> Finding | None:
+    spreads = depth(case)
+    if len(spreads) < 3:
+        return None
+    names, values = zip(*spreads, strict=True)
+    first, last = values[0], values[-1]
+    if not first > 0 or well(case):
+        return None
+    grown = last / first if math.isfinite(last) else math.inf
+    each = grown ** (1 / (len(values) - 1))
+    if grown < GROWN or each < PER_LAYER:
+        return None
+    unbounded = sorted({str(layer.activation or layer.kind) for layer in hidden_activations(case)})
+    exponential = "exp" in unbounded
+    remedies = [Remedy({"initialize": "kaiming_normal()"}, "weights as small as the number of inputs asks for keep the signal's size",
+                       "initialise every hidden layer with torch.nn.init.kaiming_normal_")]
+    if exponential:
+        remedies.insert(0, Remedy({}, "an exponential of an exponential grows beyond every number; a ReLU does not",
+                                  "use relu, tanh or selu as the activation instead of exp"))
+    return Finding(
+        "signal_explodes", STEP, "error", 0.9,
+        f"At the start, each layer makes the signal {each:.3g} times as large: what {names[-1]} gives varies {grown:.2g} times as much as "
+        f"what {names[0]} gives. Loss and gradients are then so large that a step throws the weights far off.",
+        [Measure(f"spread over samples, {names[-1]} / {names[0]}", digits(grown), "about 1", "He et al. 2015"),
+         Measure("factor per layer", digits(each), "about 1", "geometric mean")],
+        remedies, {"layers": list(names)}, 0)

@@ -1,0 +1,59 @@
+"""signal_vanishes: from layer to layer the signal shrinks, until the output hardly depends on the input and no gradient says how it should.
+
+Read from how much each layer's output varies over the samples at the start. A weight matrix with std σ and n inputs multiplies the
+variance by nσ²/2 under a ReLU; PyTorch's default σ² = 1/(3n) makes that 1/6. Source: He et al. 2015, Delving Deep into Rectifiers.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import digits, hidden_activations, well
+from sevensteps.watch.look import Look
+
+STEP = "initialize"
+EXPLAINS = ("vanishing_gradient", "learning_rate_too_low", "underfitting", "too_small", "dead_units", "stopped_early", "saturated_units",
+            "ill_conditioned", "symmetric_units")
+LAYERS = 4  # hidden layers; in fewer the shrinking does no harm
+SHRUNK = 0.05  # of the first layer's spread is left in the last
+PER_LAYER = 0.85  # and each layer does its part: a single narrow place is something else
+
+
+def examine(case: Case) -> Finding | None:
+    spreads = depth(case)
+    if len(spreads) < LAYERS:
+        return None
+    names, values = zip(*spreads, strict=True)
+    if values[0] <= 0 or not all(map(math.isfinite, values)):
+        return None
+    left = values[-1] / values[0]
+    each = left ** (1 / (len(values) - 1)) if left > 0 else 0.0
+    if left > SHRUNK or each > PER_LAYER or well(case, 0.3):
+        return None
+    kinds = {layer.activation for layer in hidden_activations(case)}
+    if kinds & {"sigmoid", "hardsigmoid"}:
+        case.ruled_out.append(("signal_vanishes", "the activations are sigmoids, whose slope of at most 1/4 does it under any initialisation"))
+        return None
+    start = "xavier_normal()" if "tanh" in kinds else "kaiming_normal()"
+    return Finding(
+        "signal_vanishes", STEP, "error" if not case.early or left < 0.01 else "warning", 0.9,
+        f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the spread over the samples that {names[0]} gives, "
+        f"{left:.1g} is left in {names[-1]}. The output hardly depends on the input, so no gradient tells the early layers what to change.",
+        [Measure(f"spread over samples, {names[-1]} / {names[0]}", digits(left), "about 1", "He et al. 2015"),
+         Measure("kept per layer", digits(each), "about 1", "geometric mean")],
+        [Remedy({"initialize": start}, "weights as large as the number of inputs asks for keep the signal's size through all layers",
+                f"initialise every hidden layer with torch.nn.init.{start[:-2]}_"),
+         Remedy({}, "batch norm after each layer sets the signal's size anew",
+                "put a batch norm or layer norm after each hidden layer")],
+        {"layers": list(names)}, 0)
+
+
+def depth(case: Case) -> list[tuple[str, float]]:
+    """The root mean square, over units, of the spread over samples, of each hidden activation at the first look."""
+    if not case.looks:
+        return []
+    look: Look = case.looks[0]
+    return [(layer.name, float(look.signals[layer.name].std.double().square().mean().sqrt()))
+            for layer in hidden_activations(case) if layer.name in look.signals]

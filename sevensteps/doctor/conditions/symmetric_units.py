@@ -1,0 +1,55 @@
+"""symmetric_units: units of a layer that start with the same weights get the same gradient, and stay copies of each other for ever.
+
+Found by counting the different rows of a hidden layer's weights; rows that are equal but get different gradients part at the first
+step and are no fault. Closed form; see Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 8.4.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import hidden_activations, hidden_layers, length
+
+STEP = "initialize"
+EXPLAINS = ("too_small", "underfitting", "signal_vanishes", "vanishing_gradient", "parameters_not_updated", "dead_units",
+            "learning_rate_too_low", "learning_rate_too_high", "stopped_early", "output_overconfident", "signal_explodes", "no_nonlinearity")
+
+
+def examine(case: Case) -> Finding | None:
+    full = [look for look in case.looks if any(c.distinct is not None for c in look.changes.values())]
+    if not full:
+        return None
+    look = full[-1]
+    found: dict[str, tuple[int, int]] = {}
+    zero = False
+    for layer, name in hidden_layers(case):
+        change = look.changes.get(name)
+        if change is None or change.distinct is None or len(change.weight) < 2:
+            continue
+        gradients = _different(change.gradient) if change.gradient is not None else change.distinct
+        units = len(change.weight)
+        if change.distinct <= units / 2 and gradients <= max(change.distinct, 1):
+            found[layer.name] = (change.distinct, units)
+            zero = zero or length(change.weight) == 0
+    if not found:
+        return None
+    layer, (distinct, units) = next(iter(found.items()))
+    start = ("xavier_normal()" if any(a.activation in ("sigmoid", "tanh") for a in hidden_activations(case)) else "kaiming_normal()")
+    why = "all weights are 0, so no signal passes and no weight gets a gradient" if zero else \
+        "equal units compute the same, get the same gradient, and move together"
+    return Finding(
+        "symmetric_units", STEP, "error", 0.97,
+        f"Of the {units} units of {layer} only {distinct} {'is' if distinct == 1 else 'are'} different: {why}. The layer does the work of "
+        f"{distinct} unit{'s' if distinct > 1 else ''}, however long the training.",
+        [Measure(f"different units in {name}", f"{d} of {u}", f"{u} of {u}", "rows of the weight matrix") for name, (d, u) in found.items()],
+        [Remedy({"initialize": start}, "random weights make the units differ from the start",
+                "initialise the weights of the hidden layers at random, as torch.nn.init.kaiming_normal_ does")],
+        {"layers": list(found)}, 0)
+
+
+def _different(rows: torch.Tensor) -> int:
+    """How many lengths differ by more than rounding."""
+    ordered = rows.double().sort().values
+    return 1 + int(((ordered[1:] - ordered[:-1]) > 1e-4 * ordered[1:].abs().clamp_min(1e-30)).sum()) if len(ordered) else 0

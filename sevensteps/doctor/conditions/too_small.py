@@ -1,0 +1,36 @@
+"""too_small: the network cannot bend enough for the data: its training has come to rest, and a simple nonlinear model fits the same samples.
+
+Judged by the neighbours: where the 5 nearest samples predict far better than the network does on its own training data, the pattern is
+there and the network lacks the units for it. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
+"""
+
+from __future__ import annotations
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import baseline, digits, hidden_layers, still_falling, well
+
+STEP = "predict"
+EXPLAINS = ("underfitting",)
+MARGIN = 0.15  # of the score
+NARROW = 8  # units; wider layers have been enough for everything this was measured on
+
+
+def examine(case: Case) -> Finding | None:
+    if case.early or case.diverged is not None or case.steps < 50 or well(case, 0.9) or "train" not in case.scores:
+        return None
+    widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
+    if (widths and max(widths) > NARROW) or still_falling(case) or not case.facts.groups:
+        return None
+    simple, score = baseline(case), case.scores["train"]
+    if simple is None or simple - score < MARGIN:
+        return None
+    shape = f"hidden layers of {', '.join(map(str, widths))}" if widths else "no hidden layer"
+    return Finding(
+        "too_small", STEP, "warning", 0.7,
+        f"The loss no longer falls, and the network scores {score:.3g} on its own training data, where the nearest neighbours of each sample "
+        f"reach {simple:.3g}. With {shape} it cannot draw the boundary that the data ask for.",
+        [Measure("score on training data", digits(score), f"at least {digits(simple)}", "simple models, cross-validated")],
+        [Remedy({"predict": "mlp(32)" if not widths else f"mlp({', '.join(str(4 * w) for w in widths)})"},
+                "more hidden units can combine more features", "add a hidden layer, or make those that are there wider")],
+        {"widths": widths})

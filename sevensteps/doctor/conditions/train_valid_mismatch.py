@@ -1,0 +1,73 @@
+"""train_valid_mismatch: training and validation data were not prepared alike, so that the score says nothing about the network.
+
+Read from both parts: the inputs' scale and mean, the classes that occur, rows in both, and a validation score far below chance, which only
+another coding of the labels can give.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import digits, well
+
+STEP = "repeat"
+EXPLAINS = ("overfitting", "mode_mismatch", "class_imbalance", "label_noise", "labels_unrelated")
+SCALE = 3.0  # standard deviations of the parts against each other
+SHIFT = 1.0  # difference of the means in standard deviations
+SHARED = 0.1  # share of validation rows that are training rows too
+
+
+def examine(case: Case) -> Finding | None:
+    if case.train is None or case.valid is None or len(case.valid[0]) < 10 or not case.train[0].is_floating_point() \
+            or not case.valid[0].is_floating_point() or case.train[0].shape[1:] != case.valid[0].shape[1:]:
+        return None
+    a, b = (pair[0].detach().cpu().double().flatten(1) for pair in (case.train, case.valid))
+    a, b = a[:5000], b[:5000]
+    if not bool(a.isfinite().all()) or not bool(b.isfinite().all()):
+        return None
+    spread_a, spread_b = float(a.std()), float(b.std())
+    if spread_a > 0 and spread_b >= 0:
+        ratio, shift = spread_b / spread_a, abs(float(b.mean() - a.mean())) / spread_a
+        if ratio > SCALE or ratio < 1 / SCALE or shift > SHIFT:
+            return _finding("error", 0.93, f"The validation inputs have a spread of {spread_b:.3g} and a mean of {float(b.mean()):.3g}, the training inputs of "
+                            f"{spread_a:.3g} and {float(a.mean()):.3g}: they were not scaled alike, and the network meets inputs that it has never seen.",
+                            [Measure("spread of validation against training inputs", digits(ratio), "about 1", ""),
+                             Measure("difference of the means, in standard deviations", digits(shift), f"below {SHIFT:g}", "")],
+                            "apply the training part's scaling to both parts")
+    train, valid, chance = case.scores.get("train"), case.scores.get("valid"), case.chance
+    classes = case.task in ("binary", "multiclass")
+    if classes and well(case, 0.6) and train is not None and valid is not None and chance is not None and len(case.valid[0]) >= 50 \
+            and valid < 0.5 * min(chance, 1 - chance) and train > 0.7:
+        return _finding("error", 0.93, f"The network scores {train:.3g} on the training data and {valid:.3g} on the validation data, far less than guessing would: it knows "
+                        "the samples, and the labels mean something else there.",
+                        [Measure("validation score", digits(valid), f"above {chance:.3g}, by guessing", "")],
+                        "check how the labels of the two parts are coded: shifted by one, or in another order", )
+    if classes and case.labels is not None:
+        other = case.valid[1].cpu()
+        other = other.argmax(1) if other.ndim == 2 and other.shape[1] > 1 else other.reshape(-1).long()
+        unseen = sorted(set(other.tolist()) - set(case.labels.tolist()))
+        if unseen:
+            return _finding("warning", 0.9, f"Class {', '.join(map(str, unseen[:5]))} occurs in the validation data only: the network has never seen it.",
+                            [Measure("classes without a training sample", len(unseen), 0, "")], "split by class (stratified)")
+    shared = _shared(a, b)
+    if shared > SHARED:
+        return _finding("warning", 0.85, f"{shared:.0%} of the validation samples are in the training data too: the validation score measures memory.",
+                        [Measure("validation rows that are training rows", digits(shared), f"below {SHARED:g}", "exact copies")],
+                        "drop duplicates before the split")
+    return None
+
+
+def _shared(a: Tensor, b: Tensor) -> float:
+    """The share of rows of `b` that are rows of `a`; constant rows, and tables of few values, are left out."""
+    if a.shape[1] < 3 or len(torch.unique(a, dim=0)) < 0.5 * len(a):
+        return 0.0
+    rows = {row.numpy().tobytes() for row in a}
+    return sum(row.numpy().tobytes() in rows for row in b) / len(b)
+
+
+def _finding(severity: str, confidence: float, explanation: str, evidence: list[Measure], advice: str) -> Finding:
+    return Finding("train_valid_mismatch", STEP, "error" if severity == "error" else "warning", confidence, explanation, evidence,
+                   [Remedy({}, "both parts then ask the same question", advice)], {}, None)

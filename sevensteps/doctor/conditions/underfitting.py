@@ -1,0 +1,28 @@
+"""underfitting: the network does not even fit its training data, where simple models do, and no cause was found that says why.
+
+A remark of last resort: every condition that explains it folds it under itself.
+"""
+
+from __future__ import annotations
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import baseline, digits, well
+
+STEP = "stop"
+EXPLAINS: tuple[str, ...] = ()
+MARGIN = 0.2  # of the score
+
+
+def examine(case: Case) -> Finding | None:
+    if case.early or case.steps < 20 or well(case, 0.6) or "train" not in case.scores:
+        return None
+    simple, score = baseline(case), case.scores["train"]
+    if simple is None or simple - score < MARGIN:
+        return None
+    return Finding(
+        "underfitting", STEP, "warning", 0.6,
+        f"After {case.steps:,} steps the network scores {score:.3g} on its own training data, where a simple model reaches {simple:.3g} on samples it has not "
+        "seen: the pattern is there, and the training does not find it.",
+        [Measure("score on the training data", digits(score), f"at least {digits(simple)}", "simple models, cross-validated")],
+        [Remedy({"step": "adam(lr=0.001)"}, "a robust start", "try Adam at 1e-3"), Remedy({"stop": "epochs(50)"}, "more time", "train for longer")], {}, None)

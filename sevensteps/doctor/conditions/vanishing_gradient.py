@@ -1,0 +1,53 @@
+"""vanishing_gradient: on its way back through the layers the gradient shrinks geometrically, and the first layers stand still.
+
+Read from each weight matrix's gradient, relative to its size: first layer against last. A sigmoid's slope is at most 1/4, so that eight of
+them leave 4⁻⁸. Gradients of exactly 0 are another matter. Source: Hochreiter 1991; Nielsen, ch. 5.
+"""
+
+from __future__ import annotations
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.reading import SATURATING, digits, hidden_activations, length, median, weight_layers, well
+
+STEP = "gradient"
+EXPLAINS = ("learning_rate_too_low", "underfitting", "too_small", "stopped_early", "ill_conditioned", "saturated_units", "batch_too_small",
+            "labels_unrelated", "class_imbalance", "schedule_collapsed")
+LAYERS = 4  # weight matrices
+LEFT = 3e-3  # of the last layer's relative gradient in the first
+
+
+def ratios(case: Case) -> list[tuple[str, float]]:
+    """Of every weight matrix, |gradient| / |weights|: the median over the looks."""
+    found = []
+    for layer, name in weight_layers(case):
+        values = [length(c.gradient) / w for look in case.looks if (c := look.changes.get(name)) is not None and (w := length(c.weight)) > 0]
+        found.append((layer.name, median(values)))
+    return found
+
+
+def examine(case: Case) -> Finding | None:
+    sizes = ratios(case)
+    if len(sizes) < LAYERS or well(case, 0.4):
+        return None
+    (first, a), (last, b) = sizes[0], sizes[-1]
+    if not (a > 0 and b > 0):
+        return None
+    left = a / b
+    if left > LEFT:
+        return None
+    each = left ** (1 / (len(sizes) - 1))
+    kinds = {layer.activation for layer in hidden_activations(case)} & set(SATURATING)
+    through = f"{', '.join(sorted(map(str, kinds)))} layers" if kinds else "layers"
+    hidden = [case.facts.parameters[name].shape[0] for _, name in weight_layers(case)][:-1]
+    plain = all(layer.kind == "Linear" for layer, _ in weight_layers(case))
+    return Finding(
+        "vanishing_gradient", STEP, "error", 0.9,
+        f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about {each:.2g} in each: of the push that {last} gets, "
+        f"relative to its weights, {first} gets {left:.1g}. The first layers stay as they were initialised.",
+        [Measure(f"|gradient| / |weights|, {first} against {last}", digits(left), f"above {LEFT:g}", "median over the looks"),
+         Measure("kept per layer", digits(each), "about 1", "geometric mean")],
+        [Remedy({"predict": f"mlp({', '.join(map(str, hidden))})", "initialize": "kaiming_normal()"} if plain else {},
+                "the slope of a ReLU is 1 where it is on, so gradients pass through any depth",
+                "use ReLU with kaiming_normal_, or SELU with lecun normal, or batch norm after each layer")],
+        {"layers": [name for name, size in sizes if size < b * 0.1]}, 0)

@@ -1,0 +1,72 @@
+"""What the doctor says: a finding blames one of the seven steps, shows its evidence, and proposes remedies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["info", "warning", "error"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One piece of evidence: what was measured, the number seen, what a healthy training shows, and where that comes from."""
+
+    measure: str
+    observed: Any
+    expected: Any
+    source: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"measure": self.measure, "observed": self.observed, "expected": self.expected, "source": self.source}
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change of one or more of the seven steps, as notation (`{"step": "sgd(lr=0.01)"}`), and why it should help.
+
+    `advice` says the same for a loop that is not ours. A change under "data" is one of the data.
+    """
+
+    change: dict[str, str]
+    why: str
+    advice: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"change": self.change, "why": self.why, "advice": self.advice}
+
+
+@dataclass
+class Finding:
+    """One condition of a training. `where` names layers, units or parameters; `onset` is the step where it began, if that is known.
+
+    `symptoms` are other findings that this one explains.
+    """
+
+    condition: str
+    step: str
+    severity: Severity
+    confidence: float
+    explanation: str
+    evidence: list[Measure]
+    remedies: list[Remedy] = field(default_factory=list)
+    where: dict[str, Any] = field(default_factory=dict)
+    onset: int | None = None
+    trials: list[Any] = field(default_factory=list)
+    symptoms: list[Finding] = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, held: dict[str, Any]) -> Finding:
+        """What `to_dict` gave. Raises `KeyError` or `TypeError` for anything else."""
+        return cls(**{**held, "evidence": [Measure(**m) for m in held["evidence"]], "remedies": [Remedy(**r) for r in held["remedies"]],
+                      "symptoms": [cls.from_dict(s) for s in held["symptoms"]]})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form of `run.json` and `--json`."""
+        return {
+            "condition": self.condition, "step": self.step, "severity": self.severity, "confidence": round(self.confidence, 3),
+            "where": self.where, "onset": self.onset, "evidence": [m.to_dict() for m in self.evidence], "explanation": self.explanation,
+            "remedies": [r.to_dict() for r in self.remedies], "trials": [t if isinstance(t, dict) else t.to_dict() for t in self.trials],
+            "symptoms": [s.to_dict() for s in self.symptoms],
+        }

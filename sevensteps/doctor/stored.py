@@ -1,0 +1,94 @@
+"""A case in a folder: what was seen, and what the network answered while it was there, so that it can be diagnosed later and elsewhere."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor
+
+from sevensteps.doctor.case import Case
+from sevensteps.errors import RunError
+from sevensteps.record.folder import create, finite, write_json
+from sevensteps.record.history import Record, read_watched
+from sevensteps.watch.observed import Observed, from_dict, pack, to_dict, unpack
+
+SCHEMA = 1
+NUMBERS = ("scores", "curvature", "learned", "chance")  # answers that are JSON; kept under these names of `Case`
+ROWS = 2048  # of outputs and validation data that are kept
+MOST = 4_000_000  # numbers of the validation inputs that are kept
+
+
+def save(case: Case, folder: Path | str) -> Path:
+    """Write `case` into a new folder, with the findings of today. Returns the folder."""
+    from sevensteps.doctor import examine
+
+    made = create(folder, "watch")
+    findings = examine(case).to_dict()
+    record = Record(made)
+    try:
+        keep(case, record)
+    finally:
+        record.close()
+    write_json(made / "watch.json", {"schema": SCHEMA, "steps": case.steps, "network": case.facts.network, **findings})
+    return made
+
+
+def keep(case: Case, record: Record) -> None:
+    """Write looks, facts, samples and answers of `case` into the record of a run."""
+    for look in case.looks:
+        record.look(look.step, "look", *pack(look))
+    if case.probe is not None:
+        record.look(case.probe.step, "probe", *pack(case.probe))
+    record.watched("observed", json.dumps(finite(to_dict(case.observed))))
+    record.watched("answers", json.dumps(finite({name: getattr(case, name) for name in NUMBERS})))
+    tensors: dict[str, Tensor | None] = {"train.outputs": case.train_outputs}
+    for name, pair in (("train", case.sample), ("valid", case.valid)):
+        if pair is not None and len(pair[0]):
+            rows = min(ROWS, max(1, MOST // max(pair[0][0].numel(), 1)))
+            tensors |= {f"{name}.x": pair[0][:rows], f"{name}.y": pair[1][:rows]}
+            if name == "valid" and case.valid_outputs is not None:
+                tensors["valid.outputs"] = case.valid_outputs[:rows]
+    whole = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None}
+    record.watched("samples", "{}", safetensors.torch.save(whole))
+
+
+def has_looks(folder: Path) -> bool:
+    """Whether watching left something in `folder`."""
+    return (folder / "record.sqlite").is_file() and "observed" in read_watched(folder)[1]
+
+
+def load(folder: Path) -> Case:
+    """The case in a folder. Raises `RunError` where there is none, or it is damaged."""
+    looks, held = read_watched(folder)
+    if "observed" not in held:
+        raise RunError(f"{folder} was not watched, so there is nothing to diagnose; train again, or use ss.watch and watch.save(folder)")
+    return _told(folder, lambda: _load(looks, held))
+
+
+def _load(looks: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> Case:
+    observed: Observed = from_dict(json.loads(held["observed"]["held"]))
+    seen = [(row["kind"], unpack(row["numbers"], row["tensors"])) for row in looks]
+    observed.looks = [look for kind, look in seen if kind == "look"]
+    tensors = safetensors.torch.load(held["samples"]["tensors"]) if "samples" in held else {}
+    pairs = {name: (tensors[f"{name}.x"], tensors[f"{name}.y"]) for name in ("train", "valid") if f"{name}.x" in tensors}
+    case = Case(observed, None, train=pairs.get("train"), valid=pairs.get("valid"))
+    answers = json.loads(held["answers"]["held"]) if "answers" in held else {}
+    # The answers stand where the case would keep them if it had asked itself.
+    case.__dict__.update({name: answers[name] for name in NUMBERS if name in answers})
+    case.__dict__.update(sample=pairs.get("train"), probe=next((look for kind, look in seen if kind == "probe"), None),
+                         train_outputs=tensors.get("train.outputs"), valid_outputs=tensors.get("valid.outputs"))
+    if case.__dict__.get("scores") and any(not isinstance(v, float) or math.isnan(v) for v in case.scores.values()):
+        raise ValueError("scores are not numbers")
+    return case
+
+
+def _told(folder: Path, read: Callable[[], Case]) -> Case:
+    try:
+        return read()
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, safetensors.SafetensorError, RecursionError) as failure:
+        raise RunError(f"what watching saw in {folder} is damaged: {type(failure).__name__}: {str(failure)[:200]}") from None

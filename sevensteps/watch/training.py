@@ -1,0 +1,119 @@
+"""Watching a training of `ss.train`: the same looks, from what the engine has computed anyway."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sevensteps.engine.engine import Seen
+from sevensteps.state import Training
+from sevensteps.watch.capture import Capture
+from sevensteps.watch.facts import facts_of
+from sevensteps.watch.look import Look, changes, signals, some_rows
+from sevensteps.watch.observed import Observed, keep_samples, thin
+from sevensteps.watch.schedule import Schedule
+
+CLASSES = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "adagrad": "Adagrad"}  # PyTorch's names
+
+
+class Watching:
+    """An observer of the loop that looks into the network; it changes nothing in the training, to the last bit.
+
+    `budget` is the share of time that it may cost.
+    """
+
+    def __init__(self, budget: float) -> None:
+        self.schedule = Schedule(budget)
+        self.observed: Observed | None = None
+
+    def started(self, training: Training) -> None:
+        step, network = training.recipe.step, training.network
+        settings = {f.name: v for f in dataclasses.fields(step) if isinstance(v := getattr(step, f.name), int | float | bool | str | tuple)}
+        facts = facts_of(network)
+        name = type(step).__name__
+        group = {"optimizer": CLASSES.get(name, name), "lr": training.progress.lr, **settings}
+        parameters = {key: dataclasses.replace(p, group=0 if p.trained else None) for key, p in facts.parameters.items()}
+        self.observed = Observed(dataclasses.replace(facts, groups=(group,), parameters=parameters))
+        self.observed.notes["loss"] = repr(training.recipe.loss)
+        self.network_parameters = {key: p for key, p in network.named_parameters() if p.requires_grad}
+        self._capture = Capture(network, [], self.observed.facts.layers) if training.engine.taped else None
+        self._began = time.perf_counter()
+        self._before: Tensor | None = None
+        if self.schedule.due(0, 0.0):
+            self._prepare(training)
+
+    def stepped(self, training: Training) -> None:
+        observed, schedule = self.observed, self.schedule
+        assert observed is not None
+        progress = training.progress
+        step = progress.step - 1
+        observed.loss(step, progress.loss)
+        if self._before is None and not schedule.due(step + 1, progress.seconds):
+            return
+        began = time.perf_counter()
+        if self._before is not None:
+            self._look(training, step, began)
+            schedule.looked(step, time.perf_counter() - began + self._preparing)
+            self._leave(training)
+        observed.steps, observed.seconds, observed.spent = step + 1, progress.seconds, schedule.spent
+        if schedule.due(step + 1, progress.seconds):
+            self._prepare(training)
+        schedule.spent += time.perf_counter() - began
+
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        return None
+
+    def stopped(self, training: Training, rule: str, reason: str) -> None:
+        assert self.observed is not None
+        self._leave(training)
+        progress = training.progress
+        self.observed.steps, self.observed.seconds, self.observed.spent = progress.step, progress.seconds, self.schedule.spent
+        if progress.step and not math.isfinite(progress.loss):
+            self.observed.loss(progress.step, progress.loss)
+            self.observed.notes["first_not_finite"] = progress.step
+
+    def _prepare(self, training: Training) -> None:
+        """Have the next step seen."""
+        began = time.perf_counter()
+        self._before = training.engine.parameters.detach().clone()
+        training.engine.seen = Seen()
+        if self._capture is not None:
+            self._capture.arm()
+        self._preparing = time.perf_counter() - began
+
+    def _leave(self, training: Training) -> None:
+        self._before = training.engine.seen = None
+        if self._capture is not None:
+            self._capture.disarm()
+
+    def _look(self, training: Training, step: int, began: float) -> None:
+        observed, engine, before = self.observed, training.engine, self._before
+        assert observed is not None
+        assert before is not None
+        full = math.log2(step + 1).is_integer() or len(observed.looks) % 8 == 0
+        seen = engine.seen or Seen()
+        if self._capture is not None:
+            look = self._capture.look(step, training.progress.loss, None, full)
+        else:
+            look = Look(step, training.progress.loss)
+            look.signals = signals({name: ([y], [seen.slopes[name]] if name in seen.slopes else []) for name, y in seen.outputs.items()
+                                    if name in observed.facts.layers}, observed.facts.layers, full)
+            look.output, look.slope = some_rows(seen.output), some_rows(seen.slope)
+        places = {name: (place, shape) for name, (place, shape) in engine.slices.items()}
+        parts = {kind: {name: vector[place].view(shape) for name, (place, shape) in places.items()}
+                 for kind, vector in (("now", engine.parameters.detach()), ("gradient", engine.gradients), ("before", before))}
+        look.changes = changes(parts["now"], parts["gradient"], parts["before"], full)
+        look.lr, look.left, look.seconds = (training.progress.lr,), 0.0, training.progress.seconds
+        look.training, look.batch = training.network.training, 0 if seen.input is None else len(seen.input)
+        for name, tensor in (("input", seen.input), ("output", seen.output), ("target", seen.target)):
+            if isinstance(tensor, torch.Tensor):
+                look.shapes[name] = tuple(tensor.shape)
+        look.target = some_rows(seen.target)
+        keep_samples(observed, seen.input, seen.target)
+        observed.looks.append(look)
+        thin(observed.looks)

@@ -30,7 +30,7 @@ KINDS: dict[str, type] = {
     "initialize": initializers.Initializer, "predict": predictors.Predictor, "loss": losses.Loss, "gradient": gradients.Gradient,
     "step": optimizers.Optimizer, "repeat": repeats.Repeat, "stop": stops.Stop,
 }
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}  # of parameters; bf16 is what it multiplies in
 OBJECTS = {"predict": "given(", "repeat": "loader("}  # what only Python can give, as it prints
 MAX_TOML = 100_000  # characters; a recipe has ten lines
 

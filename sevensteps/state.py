@@ -114,6 +114,8 @@ def start(settled: Settled) -> Training:
         with foreign:
             check_output(network, parts["train"][0][:2], output)
     engine = recipe.gradient.prepare(network, recipe.loss)
+    if recipe.precision == "bf16":
+        engine.multiply_in(torch.bfloat16)
     per_epoch = -(-recipe.repeat.count(len(data.train)) // recipe.gradient.accumulate)
     return Training(
         recipe=recipe, settled=settled, network=network, engine=engine,

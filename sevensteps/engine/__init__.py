@@ -6,5 +6,6 @@ from sevensteps.engine.engine import Engine, LossFunction
 from sevensteps.engine.finite_differences import FiniteDifferences
 from sevensteps.engine.flat import flatten
 from sevensteps.engine.perceptron import PerceptronRule
+from sevensteps.engine.stack import Stack
 
-__all__ = ["Autograd", "ChainRule", "Engine", "FiniteDifferences", "LossFunction", "PerceptronRule", "flatten", "missing"]
+__all__ = ["Autograd", "ChainRule", "Engine", "FiniteDifferences", "LossFunction", "PerceptronRule", "Stack", "flatten", "missing"]

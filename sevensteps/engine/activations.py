@@ -104,6 +104,8 @@ class Softplus(Layer):
 
 
 class Softmax(Layer):
+    exact = True
+
     @staticmethod
     def refusal(module: Any) -> str | None:
         return "it leaves open along which dimension (dim=None)" if module.dim is None else None
@@ -117,6 +119,7 @@ class Softmax(Layer):
 
 
 class LogSoftmax(Layer):
+    exact = True
     refusal = Softmax.refusal
 
     def forward(self, x: Tensor) -> Tensor:

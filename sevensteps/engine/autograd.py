@@ -16,6 +16,7 @@ class Autograd(Engine):
 
     method = "autograd"
     taped = True
+    low: torch.dtype | None = None  # what products are computed in, where not in the parameters' type
 
     def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "") -> None:
         refuse_step(network, self.method)
@@ -23,9 +24,17 @@ class Autograd(Engine):
         named = dict(network.named_parameters())
         self._views = [(named[name], self.gradients[place].view(shape)) for name, (place, shape) in self.slices.items()]
 
+    def multiply_in(self, dtype: torch.dtype) -> None:
+        self.low = dtype
+
     def _forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.network(x)
-        return output
+        output: Tensor
+        if self.low is None:
+            output = self.network(x)
+            return output
+        with torch.autocast(x.device.type, self.low):
+            output = self.network(x)
+        return output.to(x.dtype)
 
     def _backward(self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool) -> None:
         if not add:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import torch
 from torch import Tensor, nn
 
 from sevensteps.engine import activations
@@ -11,6 +12,7 @@ from sevensteps.engine import layers as written
 from sevensteps.engine.engine import Engine, LossFunction, Seen, refuse_step
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Dropout, Neuron, Powers
+from sevensteps.engine.precision import with_casts
 from sevensteps.engine.sequence import hooked, layers
 from sevensteps.errors import ArgumentError
 
@@ -71,14 +73,37 @@ class ChainRule(Engine):
         for layer, after in itertools.pairwise(self.layers):
             if isinstance(layer, written.Linear) and isinstance(after, activations.ReLU):
                 layer.relu = after.done = True
-        # Nothing before the first layer that is trained needs a gradient, nor does that layer's own input.
-        self.first = next((i for i, layer in enumerate(self.layers) if layer.grads), len(self.layers))
+        self.first = self._first_trained()
+        self.low: Tensor | None = None  # the parameters as the layers multiply by them, where that is not as they are kept
+        self.frozen: list[tuple[Tensor, Tensor]] = []  # the same for what is not trained: (copy, parameter)
+
+    def _first_trained(self) -> int:
+        """Nothing before the first layer that is trained needs a gradient, nor does that layer's own input."""
+        return next((i for i, layer in enumerate(self.layers) if layer.grads), len(self.layers))
+
+    def multiply_in(self, dtype: torch.dtype) -> None:
+        self.low = torch.empty_like(self.parameters, dtype=dtype)
+        trained = dict(self.network.named_parameters())
+        views = {id(trained[name]): self.low[place].view(shape) for name, (place, shape) in self.slices.items()}
+        for layer in self.layers:
+            for name, parameter in layer.module.named_parameters(recurse=False) if layer.multiplies else ():
+                if id(parameter) not in views:
+                    views[id(parameter)] = torch.empty_like(parameter, dtype=dtype, requires_grad=False)
+                    self.frozen.append((views[id(parameter)], parameter))
+                setattr(layer, name, views[id(parameter)])
+        chain = list(with_casts(list(zip(self.names, self.layers, strict=True)), dtype, self.parameters.dtype))
+        self.names, self.layers = [name for name, _ in chain], [layer for _, layer in chain]
+        self.first = self._first_trained()
 
     def _judge(self, output: Tensor, target: Tensor) -> Tensor:
         losses, self._slope = self.loss_function.both(output, target)
         return losses
 
     def _forward(self, x: Tensor) -> Tensor:
+        if self.low is not None:
+            self.low.copy_(self.parameters)
+            for copy, parameter in self.frozen:
+                copy.copy_(parameter)
         if self.seen is not None:
             return self._forward_seen(x, self.seen)
         for layer in self.layers:
@@ -90,8 +115,8 @@ class ChainRule(Engine):
         if self.seen is not None:
             self.seen.slope = g.clone()
         for index in range(len(self.layers) - 1, self.first - 1, -1):
-            if self.seen is not None:
-                self.seen.slopes[self.names[index]] = g.clone()  # the layer may overwrite it
+            if self.seen is not None and self.names[index]:
+                self.seen.slopes[self.names[index]] = g.to(self.parameters.dtype, copy=True)  # the layer may overwrite it
             self.layers[index].descend(g, add)
             if index > self.first:
                 g = self.layers[index].backward(g)
@@ -100,6 +125,6 @@ class ChainRule(Engine):
         """The same as `_forward`, with every layer's output remembered; that of a layer whose ReLU is done by it is the ReLU's."""
         for name, layer in zip(self.names, self.layers, strict=True):
             x = layer.forward(x)
-            if not (isinstance(layer, written.Linear) and layer.relu):
-                seen.outputs[name] = x
+            if name and not (isinstance(layer, written.Linear) and layer.relu):
+                seen.outputs[name] = x.to(self.parameters.dtype)
         return x

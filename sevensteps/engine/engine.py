@@ -110,6 +110,10 @@ class Engine(ABC):
             self._backward(output, target, losses, share, add)
         return self.gradients
 
+    def multiply_in(self, dtype: torch.dtype) -> None:
+        """Let layers multiply in `dtype`, a smaller number type than that of the parameters. Raises where the method cannot."""
+        raise ArgumentError(f"{self.method} cannot compute in {str(dtype).removeprefix('torch.')}; use precision='float32'")
+
     def _taping(self, compute: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """`compute(*inputs)` with PyTorch recording what it does, or not; changing that costs more than asking first."""
         if torch.is_grad_enabled() == self.taped:

@@ -53,6 +53,8 @@ def _linear_onednn(x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool) -
 
 
 def _weight_mm(g: Tensor, x: Tensor, grad: Tensor, add: bool) -> Tensor:
+    if grad.dtype != g.dtype:  # a product in bfloat16 lands in float32
+        return grad.add_(torch.mm(g.T, x)) if add else grad.copy_(torch.mm(g.T, x))
     return grad.addmm_(g.T, x) if add else torch.mm(g.T, x, out=grad)
 
 
@@ -82,7 +84,10 @@ _forced: list[str] = []
 
 def _choose(kind: str, a: Tensor, b: Tensor) -> str:
     """The name of the way for this product: as forced, as remembered, or as measured now."""
-    able = onednn is not None and a.ndim == b.ndim == 2 and a.dtype == b.dtype == torch.float32 and a.device.type == "cpu"
+    able = onednn is not None and a.ndim == b.ndim == 2 and a.dtype == b.dtype and a.device.type == "cpu"
+    if able and a.dtype == torch.bfloat16:  # `mm` is oneDNN here too, but does not cut off at 0 in the same kernel
+        return "onednn" if kind == LINEAR and torch.ops.mkldnn._is_mkldnn_bf16_supported() else "mm"
+    able = able and a.dtype == torch.float32
     if not able or _forced:
         return _forced[-1] if able else "mm"
     # a [M, K] by b: the rows and columns of the product, and what is summed over

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -13,8 +13,13 @@ class Layer(ABC):
     """A module with its derivative; `forward` remembers what `backward` and `descend` need.
 
     Every g has the shape of the layer's output and the unit "loss per unit of output". It belongs to whoever gets it, who may
-    overwrite it. `grads` holds the trainable parameters' places in the flat gradient vector, by name.
+    overwrite it. `grads` holds the trainable parameters' places in the flat gradient vector, by name. Where the network multiplies
+    in a smaller number type, a layer that `multiplies` by its `weight` and `bias` gets them in that type, and one that has to be
+    `exact` gets its input in the full one.
     """
+
+    multiplies: ClassVar[bool] = False
+    exact: ClassVar[bool] = False
 
     def __init__(self, module: Any) -> None:
         self.module = module

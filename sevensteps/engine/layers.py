@@ -23,6 +23,8 @@ class Linear(Layer):
     Followed by a ReLU, its product is cut off at 0 by the same kernel that makes it.
     """
 
+    multiplies = True
+
     def __init__(self, module: nn.Linear | Neuron) -> None:
         super().__init__(module)
         self.weight, self.bias = module.weight, module.bias  # a module finds its parameters slowly
@@ -53,6 +55,12 @@ class Linear(Layer):
 
 
 class Conv2d(Layer):
+    multiplies = True
+
+    def __init__(self, module: nn.Conv2d) -> None:
+        super().__init__(module)
+        self.weight, self.bias = module.weight, module.bias
+
     @staticmethod
     def refusal(module: nn.Conv2d) -> str | None:
         if module.padding_mode != "zeros":
@@ -61,7 +69,7 @@ class Conv2d(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         m, self.x, self.padding = self.module, channels_last(x), padding(self.module) or (0, 0)
-        return F.conv2d(self.x, m.weight, m.bias, m.stride, self.padding, m.dilation, m.groups)  # y[h] = Σᵢ W[i] x[h·stride + i] + b
+        return F.conv2d(self.x, self.weight, self.bias, m.stride, self.padding, m.dilation, m.groups)  # y[h] = Σᵢ W[i] x[h·stride + i] + b
 
     def backward(self, g: Tensor) -> Tensor:
         return self._back(g, [True, False, False])[0]  # dL/dx[h·stride + i] = Σ g[h] W[i]: back along the weights it came by
@@ -75,11 +83,13 @@ class Conv2d(Layer):
     def _back(self, g: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
         m = self.module  # PyTorch's kernel for these sums: dL/dx, dL/dW, dL/db, as `wanted`; i runs in steps of `dilation`
         found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-            g, self.x, m.weight, None, m.stride, self.padding, m.dilation, False, [0, 0], m.groups, wanted)
+            g, self.x, self.weight, None, m.stride, self.padding, m.dilation, False, [0, 0], m.groups, wanted)
         return found
 
 
 class PowersOf(Layer):
+    exact = True
+
     def forward(self, x: Tensor) -> Tensor:
         n: Tensor = self.module.exponents
         self.x, self.n = x[:, :, None], n
@@ -155,6 +165,8 @@ class AdaptiveAvgPool2d(Layer):
 
 class BatchNorm(Layer):
     """y = γ x̂ + β with x̂ = (x - μ) / s, s = √(σ² + ε), per feature; μ and σ² of the batch, or in eval the running ones."""
+
+    exact = True
 
     def forward(self, x: Tensor) -> Tensor:
         m, self.x = self.module, x

@@ -26,7 +26,7 @@ def channels_last(x: Tensor) -> Tensor:
     """The same images [B, C, H, W], stored with the channels of a pixel side by side: pooling and small convolutions are then up to
     ten times as fast on a processor. Others are handed back as they are: PyTorch has no such kernels for float64.
     """
-    if x.dtype != torch.float32 or x.device.type != "cpu" or x.ndim != 4:
+    if x.dtype not in (torch.float32, torch.bfloat16) or x.device.type != "cpu" or x.ndim != 4:
         return x
     if x.shape[1] == 1 and x.is_contiguous():  # both orders are the same here; only the strides say which it is
         return x.as_strided(x.shape, (x.stride(0), 1, x.stride(2), 1))

@@ -23,6 +23,7 @@ __all__ = ["auto", "batches", "full_batch", "loader"]
 Batch = tuple[Shaped[Tensor, "B ..."], Shaped[Tensor, "B ..."]]
 
 
+TOGETHER = 2**20  # numbers gathered at once (4 MiB of float32): the batches are then views, which cost a tenth of a gather each
 END = object()  # what no loader can give as a batch
 
 
@@ -85,8 +86,10 @@ class batches(Repeat):
                 yield samples.x[start:min(start + self.size, end)], samples.y[start:min(start + self.size, end)]
             return
         indices = torch.randperm(total, generator=order)[:end].to(samples.x.device)
-        for index in indices.split(self.size):
-            yield samples.x.index_select(0, index), samples.y.index_select(0, index)
+        many = max(1, TOGETHER // (self.size * samples.x[0].numel()))  # batches
+        for index in indices.split(self.size * many):
+            x, y = samples.x.index_select(0, index), samples.y.index_select(0, index)
+            yield from zip(x.split(self.size), y.split(self.size), strict=True)
 
 
 @value

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,40 +19,47 @@ Pair = tuple[Tensor, Tensor]
 
 @dataclass
 class Setup:
-    """A training. `clear`: zero the gradient before each backward pass; `accumulate`: backward passes a step; `clip`: longest gradient;
-    `decide(output)`: the answers as class indices, where they are not plain; `each_batch`: the scheduler steps with every batch.
-    """
+    """A training. Whatever differs from the loop that a textbook prints is said here."""
 
     model: nn.Module
-    optimizer: Any
+    optimizer: Any  # one, or a list of them
     loss_fn: Callable[[Tensor, Tensor], Tensor]
     train: Pair
     valid: Pair
     batch: int = 128
     epochs: int = 3
     shuffle: bool = True
-    clear: bool = True
-    clear_after: bool = False
-    accumulate: int = 1
+    clear: bool = True  # zero the gradients before each backward pass
+    clear_after: bool = False  # or after each step instead
+    accumulate: int = 1  # backward passes for each step
     scheduler: Any = None
-    each_batch: bool = False
-    clip: float | None = None
-    train_mode: bool = True
-    eval_mode: bool = True
-    evaluate_each: bool = False
-    step: bool = True
-    decide: Callable[[Tensor], Tensor] | None = None
+    each_batch: bool = False  # the scheduler steps with every batch, not with every epoch
+    clip: float | None = None  # longest gradient
+    train_mode: bool = True  # the mode in which it is trained
+    eval_mode: bool = True  # whether the validation data is judged in evaluation mode
+    evaluate_each: bool = False  # judge after each epoch as well
+    step: bool = True  # whether optimizer.step() is called
+    decide: Callable[[Tensor], Tensor] | None = None  # output -> classes [B], where that is not the largest column
+    read: Callable[[Tensor], Tensor] = lambda output: output  # the part of the output that predicts
+    on_step: Callable[[Setup, int], None] | None = None  # called after each step with its number
 
 
 @dataclass
 class Outcome:
-    """What came of it: accuracy or r2 on the validation data, the first loss, what the doctor found, and how long it all took."""
+    """What came of it. `score`: accuracy or r2 on the validation data; `seconds`: training alone, `diagnosing`: the diagnosis."""
 
+    diagnosis: Any
     score: float
     first_loss: float
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
+    seconds: float
+    watch: Any
     diagnosing: float = 0.0
+    steps: int = 0
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """The findings as plain values; none where nothing watched."""
+        return [f.to_dict() for f in self.diagnosis.findings] if self.diagnosis is not None else []
 
 
 @dataclass(frozen=True)
@@ -63,32 +71,46 @@ class Case:
 
     name: str
     kind: str
-    build: Callable[[int], Setup]
-    conditions: tuple[str, ...] = ()
+    conditions: tuple[str, ...]
+    build: Callable[[int], Setup]  # of a seed
     twin: str = ""
     structural: bool = False
 
 
-def run(setup: Setup, seed: int, budget: float = 0.02) -> Outcome:
-    """Train, watched, and diagnose."""
+class Nothing(contextlib.AbstractContextManager["Nothing"]):
+    """Watches nothing."""
+
+    def __exit__(self, *raised: object) -> None:
+        return None
+
+    def step(self, loss: Tensor, target: Tensor) -> None:
+        """Nothing."""
+
+    def diagnose(self, **given: Any) -> None:
+        """Nothing."""
+
+
+def run(setup: Setup, seed: int, budget: float = 0.02, watch: bool | Callable[..., Any] = True) -> Outcome:
+    """Train, watched by `ss.watch` (or by nothing, or by another tool that is used as it is), and diagnose."""
     torch.manual_seed(seed)
-    began = time.perf_counter()
     optimizers = setup.optimizer if isinstance(setup.optimizer, list) else [setup.optimizer]
-    x, y = setup.train
-    first = math.nan
-    with ss.watch(setup.model, optimizers, budget=budget) as watch:
+    watching = watch(setup) if callable(watch) else ss.watch(setup.model, optimizers, budget=budget) if watch else Nothing()
+    model, loss_fn, (x, y) = setup.model, setup.loss_fn, setup.train
+    first, step = math.nan, 0
+    began = time.perf_counter()
+    with watching as watcher:
         for _ in range(setup.epochs):
-            setup.model.train(setup.train_mode)
+            model.train(setup.train_mode)
             order = torch.randperm(len(x)) if setup.shuffle else torch.arange(len(x))
             for index, chosen in enumerate(order.split(setup.batch), 1):
                 xb, yb = x[chosen], y[chosen]
-                loss = setup.loss_fn(setup.model(xb), yb)
+                loss = loss_fn(model(xb), yb)
                 if setup.clear and setup.accumulate == 1 and not setup.clear_after:
                     for optimizer in optimizers:
                         optimizer.zero_grad()
                 (loss / setup.accumulate).backward()
                 if setup.clip:
-                    nn.utils.clip_grad_norm_(setup.model.parameters(), setup.clip)
+                    nn.utils.clip_grad_norm_(model.parameters(), setup.clip)
                 if setup.step and index % setup.accumulate == 0:
                     for optimizer in optimizers:
                         optimizer.step()
@@ -97,25 +119,28 @@ def run(setup: Setup, seed: int, budget: float = 0.02) -> Outcome:
                             optimizer.zero_grad()
                 if setup.scheduler and setup.each_batch:
                     setup.scheduler.step()
-                watch.step(loss, target=yb)
-                first = float(loss.detach()) if math.isnan(first) else first
+                watcher.step(loss, target=yb)
+                if setup.on_step:
+                    setup.on_step(setup, step)
+                first = float(loss.detach()) if step == 0 else first
+                step += 1
             if setup.evaluate_each:
-                setup.model.train(not setup.eval_mode)
+                model.train(not setup.eval_mode)
                 with torch.no_grad():
-                    setup.model(setup.valid[0])
+                    model(setup.valid[0])
             if setup.scheduler and not setup.each_batch:
                 setup.scheduler.step()
     seconds = time.perf_counter() - began
     began = time.perf_counter()
-    diagnosis = watch.diagnose(train=setup.train, valid=setup.valid, loss_fn=setup.loss_fn)
-    return Outcome(score(setup), first, [finding.to_dict() for finding in diagnosis.findings], seconds, time.perf_counter() - began)
+    diagnosis = watcher.diagnose(train=setup.train, valid=setup.valid, loss_fn=loss_fn)
+    return Outcome(diagnosis, score(setup), first, seconds, watcher, time.perf_counter() - began, step)
 
 
 @torch.no_grad()
 def score(setup: Setup) -> float:
     """Accuracy for classes, r2 for numbers, -1 for anything that is not finite, at worst -1."""
     setup.model.train(not setup.eval_mode)
-    output, target = setup.model(setup.valid[0]), setup.valid[1]
+    output, target = setup.read(setup.model(setup.valid[0])), setup.valid[1]
     if not bool(output.isfinite().all()):
         return -1.0
     if setup.decide is not None:

@@ -1,17 +1,43 @@
-"""The machine: what it is, and the surroundings in which every contestant computes."""
+"""The machine: what it is, and the fresh process, alike for everyone, in which each measurement is made."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
-THREADS = 2
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+AVAILABLE = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+THREADS = min(2, len(AVAILABLE))  # two threads on one processor would wait for each other
+LIMIT = 900  # seconds for one process, far above the slowest
+
+
+def mnist_folder(asked: Path | None) -> Path | None:
+    """Where MNIST lies: as asked, else as sevensteps looks for it; beside the repository where nothing was said."""
+    return SHARED if asked is None and not os.environ.get("SEVENSTEPS_DATA") and SHARED.is_dir() else asked
+
+
+def fresh(module: str, *arguments: str, limit: float = LIMIT) -> dict[str, Any]:
+    """What `python -m module arguments` prints as its last line, which is JSON; or {"failure": why}."""
+    command = [*processors(), sys.executable, "-m", module, *arguments]
+    try:
+        ended = subprocess.run(command, cwd=ROOT, env=os.environ | environment(), capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return {"failure": f"still at work after {limit:g} s"}
+    if ended.returncode:
+        return {"failure": (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[-1]}
+    answer: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])  # libraries may print before it
+    return answer
 
 
 def environment(threads: int = THREADS) -> dict[str, str]:
-    """Variables for a contestant's process: as many threads for every library, and the CPU for all.
+    """Variables for such a process: as many threads for every library, and the CPU for all.
 
     OpenMP, MKL and OpenBLAS carry PyTorch, NumPy and scikit-learn; XLA takes the size of JAX's thread pools from NPROC.
     """
@@ -23,7 +49,7 @@ def processors(threads: int = THREADS) -> list[str]:
     """What to put before a command to give it `threads` processors: XLA makes a thread for each that it may use."""
     if not hasattr(os, "sched_getaffinity") or shutil.which("taskset") is None:
         return []
-    return ["taskset", "-c", ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))]
+    return ["taskset", "-c", ",".join(map(str, AVAILABLE[:threads]))]
 
 
 def describe(threads: int = THREADS) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.speed.cases import OURS, Case
+from benchmarks.speed.cases import OURS, WATCHED, Case
 
 SAME = 0.015  # accuracies that differ by more are not of the same work
 
@@ -87,9 +87,11 @@ def markdown(case: Case, epochs: int, rows: Sequence[Row], rounds: Sequence[Mapp
     if apart := differing(rows):
         lines += ["", f"**The accuracies differ by {100 * apart:.1f} points, more than {100 * SAME:.1f} and more than rounds do: "
                       "not the same work.**"]
-    if walls := [turn[OURS]["wall_seconds"] for turn in rounds if "wall_seconds" in turn[OURS]]:
-        lines += ["", f"The whole call of `ss.train`, {epochs + 1} epochs with set-up and an evaluation after each: "
-                      f"{median(walls):.2f} s (median), without watching."]
+    walls = {name: median(turn[name]["wall_seconds"] for turn in rounds) for name in (OURS, WATCHED)
+             if all("wall_seconds" in turn[name] for turn in rounds)}
+    if walls:
+        lines += ["", f"The whole call of `ss.train`, {epochs + 1} epochs with set-up and an evaluation after each (median): "
+                      f"{', '.join(f'{name} {wall:.2f} s' for name, wall in walls.items())}."]
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.doctor.losses import FoundLoss, LossFn, identify
+from sevensteps.doctor.scores import score
 from sevensteps.seeds import Isolation
 from sevensteps.watch.capture import Capture
 from sevensteps.watch.facts import Facts, LayerFacts
@@ -173,7 +175,8 @@ class Case:
             module._forward_hooks.clear()
             module._forward_pre_hooks.clear()
             module._backward_hooks.clear()
-        with Isolation(torch.Generator().manual_seed(0)):
+        with Isolation(torch.Generator().manual_seed(0)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what PyTorch has to say of the loop, it has said there
             yield network.train(training)
 
     def outputs(self, pair: Pair | None, training: bool = False) -> Tensor | None:
@@ -207,16 +210,8 @@ class Case:
         target = target.cpu()
         if self.judge is not None:
             return self.judge(output, target)
-        if self.task in ("binary", "multiclass"):
-            truth = target.argmax(1) if target.ndim == 2 and target.shape[1] > 1 else target.reshape(-1).long()
-            if output.ndim == 2 and output.shape[1] > 1:
-                return float((output.argmax(1) == truth).double().mean())
-            threshold = 0.0 if self.found_loss and self.found_loss.loss.link == "sigmoid" else 0.5
-            return float(((output.reshape(-1) > threshold).long() == truth).double().mean())
-        if self.task == "regression" and output.numel() == target.numel():
-            spread = (target - target.mean(0)).double().square().sum()
-            return float(1 - (output.reshape(target.shape) - target).double().square().sum() / spread) if spread > 0 else None
-        return None
+        link = self.found_loss.loss.link if self.found_loss else "identity"
+        return score(self.task, link, output, target)
 
     @cached_property
     def scores(self) -> dict[str, float]:

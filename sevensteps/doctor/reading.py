@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ def still_falling(case: Case) -> bool:
         return False
     tail = means[-len(means) // 4:]
     middle = means[len(means) // 2:][: len(tail)]
-    noise = sum(abs(b - a) for a, b in zip(tail, tail[1:], strict=False)) / max(len(tail) - 1, 1)
+    noise = sum(abs(b - a) for a, b in pairwise(tail)) / max(len(tail) - 1, 1)
     before, after = sum(middle) / len(middle), sum(tail) / len(tail)
     return before > 0 and after < 0.95 * before and before - after > noise
 
@@ -122,7 +123,7 @@ def baseline(case: Case) -> float | None:
 
 def _baseline(case: Case) -> float | None:
     from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.model_selection import cross_val_score
+    from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     table = standardised(case)
@@ -131,17 +132,18 @@ def _baseline(case: Case) -> float | None:
     x, y = table
     if case.task == "regression":
         y = (y - y.mean(0)) / np.where(y.std(0) > 0, y.std(0), 1)
-        models, scoring = (Ridge(1.0), KNeighborsRegressor(5)), "r2"
+        models, scoring, parts = (Ridge(0.1), KNeighborsRegressor(5)), "r2", KFold(3, shuffle=True, random_state=0)
     else:
         counts = np.bincount(y)
         if (counts > 0).sum() < 2 or counts[counts > 0].min() < 3:
             return None
         models, scoring = (LogisticRegression(C=0.1, max_iter=50), KNeighborsClassifier(5)), "accuracy"
+        parts = StratifiedKFold(3, shuffle=True, random_state=0)
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scores = [float(np.mean(cross_val_score(model, x, y, cv=3, scoring=scoring))) for model in models]
+        scores = [float(np.mean(cross_val_score(model, x, y, cv=parts, scoring=scoring))) for model in models]
     return max(scores)
 
 
@@ -152,7 +154,7 @@ def standardised(case: Case, rows: int = ROWS) -> tuple[np.ndarray, np.ndarray] 
     x, y = (t.detach().cpu() for t in case.sample)
     every = torch.linspace(0, len(x) - 1, min(rows, len(x))).long()
     flat = x[every].flatten(1).double().numpy()
-    if len(flat) < 30 or flat.shape[1] > 5000 or not np.isfinite(flat).all():
+    if len(flat) < 15 or flat.shape[1] > 5000 or not np.isfinite(flat).all():
         return None
     spread = flat.std(0)
     flat = (flat - flat.mean(0))[:, spread > 1e-12] / spread[spread > 1e-12]

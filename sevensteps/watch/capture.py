@@ -29,6 +29,8 @@ class Capture:
         self.network, self.optimizers, self.layers = network, optimizers, layers
         self.modules = [] if opaque(network) else watched(network)
         self.parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
+        held = {id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
+        self.moved = [p for p in self.parameters.values() if id(p) in held]  # what clearing through the optimizer clears
         self.cost = 0.0
         self.armed = False
         self.functions: dict[str, str | None] = {}  # what was computed before a module, found on the first look
@@ -120,7 +122,7 @@ class Capture:
     def _returned(self, slope: Tensor) -> None:
         began = time.perf_counter()
         if self.backwards == 0:  # the first since the last step: what is there now was not cleared
-            held = [p.grad for p in self.parameters.values() if p.grad is not None and not p.grad.is_sparse]
+            held = [p.grad for p in self.moved if p.grad is not None and not p.grad.is_sparse]
             self.left = float(torch.stack(torch._foreach_norm(held)).norm()) if held else 0.0
         self.backwards += 1
         self.slope = slope.detach()

@@ -93,8 +93,9 @@ def facts_of(network: nn.Module, optimizers: Iterable[torch.optim.Optimizer] = (
     own = sum(p.numel() for p in {id(p): p for p in named.values()}.values() if id(p) in owner)
     parameters = {name: ParameterFacts(name, tuple(p.shape), p.requires_grad, owner.get(id(p))) for name, p in named.items()}
     modules = list(network.named_modules())
+    layers = {name: _layer(name, module, "" if module is network else f"{name}.") for name, module in watched(network)}
     return Facts(
-        type(network).__name__, {name: _layer(name, module) for name, module in watched(network)}, parameters, tuple(groups), moved - own,
+        type(network).__name__, layers, parameters, tuple(groups), moved - own,
         tuple(name for name, m in modules if isinstance(m, _NormBase) and m.track_running_stats),
         tuple(name for name, m in modules if isinstance(m, _DropoutNd | Dropout) and m.p > 0))
 
@@ -110,8 +111,8 @@ def opaque(network: nn.Module) -> bool:
     return isinstance(network, torch.jit.ScriptModule) or type(network).__name__ == "OptimizedModule"
 
 
-def _layer(name: str, module: nn.Module) -> LayerFacts:
-    own = tuple(f"{name}.{part}" if name else part for part, _ in module.named_parameters(recurse=False))
+def _layer(name: str, module: nn.Module, prefix: str) -> LayerFacts:
+    own = tuple(prefix + part for part, _ in module.named_parameters(recurse=False))
     activation = ACTIVATIONS.get(type(module))
     if isinstance(module, _NormBase | nn.LayerNorm | nn.GroupNorm):
         role = "norm"

@@ -22,7 +22,8 @@ LOSSES = 65_536  # losses kept one by one; of longer trainings every second, fou
 
 @dataclass
 class Observed:
-    """What was seen. `losses` are (step, loss) of every step, thinned out when there are many; `x`, `y` samples that went through.
+    """What was seen. `losses` are (step, loss) of every step, thinned out when there are many; `rates` (step, learning rate of the first
+    group) wherever it changed; `x`, `y` samples that went through.
 
     `notes` holds what has no number: "loss" (its name, in a training of ours), "first_not_finite" (a step), "evaluations_training".
     """
@@ -30,6 +31,7 @@ class Observed:
     facts: Facts
     looks: list[Look] = field(default_factory=list)
     losses: list[tuple[int, float]] = field(default_factory=list)
+    rates: list[tuple[int, float]] = field(default_factory=list)
     graph: Graph | None = None
     x: Tensor | None = None
     y: Tensor | None = None
@@ -46,6 +48,11 @@ class Observed:
         if len(self.losses) > LOSSES:
             self._every *= 2
             self.losses = [(s, value) for s, value in self.losses if s % self._every == 0]
+
+    def rate(self, step: int, lr: float) -> None:
+        """Keep the learning rate of one step, if it is not that of the last."""
+        if (not self.rates or self.rates[-1][1] != lr) and len(self.rates) < LOSSES:
+            self.rates.append((step, lr))
 
 
 def thin(looks: list[Look]) -> None:
@@ -97,7 +104,8 @@ def to_dict(observed: Observed) -> dict[str, Any]:
     """All but looks and samples, as JSON can hold it."""
     graph = observed.graph
     return {
-        "facts": observed.facts.to_dict(), "losses": observed.losses, "steps": observed.steps, "seconds": observed.seconds,
+        "facts": observed.facts.to_dict(), "losses": observed.losses, "rates": observed.rates, "steps": observed.steps,
+        "seconds": observed.seconds,
         "spent": observed.spent, "notes": observed.notes,
         "graph": graph and {"head": [dataclasses.astuple(op) for op in graph.head], "outside": graph.outside, "whole": graph.whole,
                             "reached": sorted(graph.reached)},
@@ -110,6 +118,7 @@ def from_dict(held: dict[str, Any]) -> Observed:
                                     frozenset(held["graph"]["reached"]), held["graph"]["whole"])
     losses = [(int(step), math.nan if loss is None else float(loss)) for step, loss in held["losses"]]
     return Observed(Facts.from_dict(held["facts"]), losses=losses, graph=graph, notes=held["notes"],
+                    rates=[(int(step), float(lr)) for step, lr in held["rates"]],
                     **{name: held[name] for name in ("steps", "seconds", "spent")})
 
 

@@ -53,6 +53,7 @@ class Watching:
         progress = training.progress
         step = progress.step - 1
         observed.loss(step, progress.loss)
+        observed.rate(step, progress.lr)
         if self._before is None and not schedule.due(step + 1, progress.seconds):
             return
         began = time.perf_counter()

@@ -98,6 +98,8 @@ class Watcher:
         return look
 
     def _note(self, step: int, loss: Tensor | float) -> None:
+        if self.optimizers:
+            self.observed.rate(step, float(self.optimizers[0].param_groups[0].get("lr", 0.0)))
         if isinstance(loss, Tensor):
             if loss.numel() != 1:
                 raise ArgumentError(f"watch.step(loss): the loss has shape {list(loss.shape)}; give the one number that backward() "

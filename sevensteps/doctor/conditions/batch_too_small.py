@@ -14,7 +14,7 @@ from sevensteps.doctor.reading import behind, digits, median, well
 STEP = "repeat"
 EXPLAINS = ("underfitting", "learning_rate_too_high", "optimizer_setting", "stopped_early", "dead_units", "too_small")
 SMALL = 4  # samples a step
-SWING = 0.6  # mean distance of single losses from their mean, in means
+SWING = 0.4  # mean distance of single losses from their mean, in means
 
 
 def examine(case: Case) -> Finding | None:
@@ -29,7 +29,8 @@ def examine(case: Case) -> Finding | None:
     batch = 32
     return Finding(
         "batch_too_small", STEP, "warning", 0.75,
-        f"Each step follows {size:.0f} sample{'s' if size > 1 else ''}. The losses of single steps lie {swings:.2g} times their mean apart from it, without "
+        f"Each step follows {size:.0f} sample{'s' if size > 1 else ''}. The losses of single steps lie {swings:.2g} times their mean "
+        "apart from it, without "
         "settling: the weights wander with the chance of the last samples, and a simple model does better on the same data.",
         [Measure("samples in a step", int(size), "16 or more", "batches seen"),
          Measure("swing of single losses, in means", digits(swings), f"below {SWING:g}", "second half of the training")],

@@ -1,7 +1,7 @@
 """class_imbalance: some classes are so rare that never answering them costs hardly any loss, and the network never does.
 
-Judged by the recall of each class: a rare class that is not recognised although the others are. Rare classes that are recognised are no fault.
-Source: Japkowicz, Stephen 2002, The class imbalance problem.
+Judged by the recall of each class: a rare class that is not recognised although the others are. Rare classes that are recognised are no
+fault. Source: Japkowicz, Stephen 2002, The class imbalance problem.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def examine(case: Case) -> Finding | None:
     pair = case.valid or case.sample
     output = case.valid_outputs if case.valid is not None else case.train_outputs
     labels = case.labels
-    if case.early or labels is None or pair is None or output is None or case.task not in ("binary", "multiclass") or case.diverged is not None:
+    if case.early or labels is None or pair is None or output is None or case.task not in ("binary",
+                                                                                           "multiclass") or case.diverged is not None:
         return None
     shares = torch.bincount(labels.clamp_min(0)).double() / len(labels)
     classes = len(shares)
@@ -43,9 +44,12 @@ def examine(case: Case) -> Finding | None:
         return None
     return Finding(
         "class_imbalance", STEP, "warning", 0.85,
-        f"Class {', '.join(map(str, missed))} makes up {min(float(shares[c]) for c in missed):.1%} of the training samples and is hardly ever recognised (recall "
-        f"{min(recall[c] for c in missed):.2g}), while the common ones are: answering without it costs almost no loss, and the accuracy hides it.",
+        f"Class {', '.join(map(str, missed))} makes up {min(float(shares[c]) for c in missed):.1%} of the training samples and is hardly "
+        "ever recognised (recall "
+        f"{min(recall[c] for c in missed):.2g}), while the common ones are: answering without it costs almost no loss, and the accuracy "
+        "hides it.",
         [Measure(f"recall of class {c}", digits(recall[c]), "like the others'", f"{int((truth == c).sum())} samples") for c in missed[:4]]
         + [Measure("share of the rarest class", digits(float(shares.min())), digits(1 / classes), "training targets")],
-        [Remedy({}, "every class then counts alike", "weight the loss by 1 / share of the class, or draw rare samples more often (WeightedRandomSampler)")],
+        [Remedy({}, "every class then counts alike", "weight the loss by 1 / share of the class, or draw rare samples more often "
+                                                     "(WeightedRandomSampler)")],
         {"classes": missed}, None)

@@ -29,10 +29,9 @@ def examine(case: Case) -> Finding | None:
     name, share = max(shares.items(), key=lambda item: item[1])
     closing = last_activation(case)
     at_output = closing is not None and closing.name == name
-    if share < (0.05 if at_output else LARGE) or well(case, 0.7):
-        worst = f"{share:.0%} of {name} is off for all samples seen"
+    if share < (0.05 if at_output else LARGE) or well(case, 0.7 if share == 1 or at_output else 0.4):
         if share > 0.05:
-            case.ruled_out.append(("dead_units", worst + ", and the network learns all the same"))
+            case.ruled_out.append(("dead_units", f"{share:.0%} of {name} is off for all samples seen, which leaves enough that are not"))
         return None
     onset = _onset(case, name, dead[name])
     count, units = int(dead[name].sum()), len(dead[name])
@@ -48,7 +47,8 @@ def examine(case: Case) -> Finding | None:
         remedies.insert(0, Remedy({}, "the output has to reach every value that a target can have", "take the ReLU off the output layer"))
     return Finding(
         "dead_units", STEP, "error" if whole or at_output else "warning", 0.9 if whole else 0.75,
-        f"{count} of the {units} units of {name} give 0 for every sample, {when}. Their slope is 0 there too, so no gradient reaches them and "
+        f"{count} of the {units} units of {name} give 0 for every sample, {when}. Their slope is 0 there too, so no gradient reaches them "
+        "and "
         f"they will not come back{'; behind this layer nothing depends on the input any more' if whole else ''}.",
         [Measure(f"units of {layer} that are off for all samples", f"{int(off.sum())} of {len(off)}", "few", "all looks since the onset")
          for layer, off in dead.items() if shares[layer] >= 0.05]

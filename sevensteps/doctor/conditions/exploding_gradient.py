@@ -31,16 +31,20 @@ def examine(case: Case) -> Finding | None:
     sizes = ratios(case)
     if len(sizes) >= LAYERS and sizes[-1][1] > 0 and sizes[0][1] / sizes[-1][1] > DEEP:
         grown = sizes[0][1] / sizes[-1][1]
-        return _finding(f"On its way back through {len(sizes) - 1} layers the gradient grows {grown:.2g} times: {sizes[0][0]} is pushed that much harder "
-                        f"than {sizes[-1][0]}.", [Measure("|gradient| / |weights|, first layer against last", digits(grown), "about 1", "")], 0)
+        return _finding(f"On its way back through {len(sizes) - 1} layers the gradient grows {grown:.2g} times: {sizes[0][0]} is pushed "
+                        "that much harder "
+                        f"than {sizes[-1][0]}.", [Measure("|gradient| / |weights|, first layer against "
+                                                          "last", digits(grown), "about 1", "")], 0)
     lengths = [(look.step, whole(look)) for look in case.looks]
     start = median(value for _, value in lengths[:3])
     peak_step, peak = max(((s, v) for s, v in lengths if not math.isnan(v)), key=lambda item: item[1], default=(0, math.nan))
     worse = case.diverged is not None or not end_loss(case) < first_loss(case)
     if not (start > 0 and peak > GROWN * start and worse and peak_step > 0):
         return None
-    return _finding(f"The gradient grew from {start:.2g} in the first steps to {peak:.2g} at step {peak_step}, and the loss with it: each step makes the next "
-                    "one longer.", [Measure("length of the gradient, peak against start", digits(peak / start), f"below {GROWN:g}", "looks")],
+    return _finding(f"The gradient grew from {start:.2g} in the first steps to {peak:.2g} at step {peak_step}, and the loss with it: each "
+                    "step makes the next "
+                    "one longer.", [Measure("length of the gradient, peak against start", digits(peak / start), f"below {GROWN:g}",
+                                            "looks")],
                     next(step for step, value in lengths if value > GROWN / 10 * start))
 
 

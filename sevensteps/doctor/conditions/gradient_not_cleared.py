@@ -14,7 +14,8 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import digits
 
 STEP = "gradient"
-EXPLAINS = ("learning_rate_too_high", "exploding_gradient", "not_finite", "dead_units", "saturated_units", "underfitting", "optimizer_setting",
+EXPLAINS = ("learning_rate_too_high", "exploding_gradient", "not_finite", "dead_units", "saturated_units", "underfitting",
+            "optimizer_setting",
             "stopped_early", "overfitting", "batch_too_small", "output_overconfident", "signal_explodes")
 
 
@@ -26,9 +27,11 @@ def examine(case: Case) -> Finding | None:
     before, after = kept[0]
     return Finding(
         "gradient_not_cleared", STEP, "error", 0.96,
-        f"When the backward pass of step {after.step} began, the gradient of the step before was still there ({after.left:.3g} long) and was added to: "
+        f"When the backward pass of step {after.step} began, the gradient of the step before was still there ({after.left:.3g} long) and "
+        "was added to: "
         "each step goes on in the direction of all earlier ones, ever faster, and past the goal.",
         [Measure("gradient left over when the backward pass begins", digits(after.left or 0.0), 0, f"step {after.step}"),
          Measure("of the gradient that was just used", digits((after.left or 0.0) / max(whole(before), 1e-30)), 0, "")],
-        [Remedy({"gradient": "auto()"}, "each step then follows the gradient of its own batch", "call optimizer.zero_grad() once for every step")],
+        [Remedy({"gradient": "auto()"}, "each step then follows the gradient of its own batch", "call optimizer.zero_grad() once for "
+                                                                                                "every step")],
         {}, before.step + 1)

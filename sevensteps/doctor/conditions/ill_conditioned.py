@@ -36,11 +36,13 @@ def examine(case: Case) -> Finding | None:
         return None
     return Finding(
         "ill_conditioned", STEP, "warning", 0.8,
-        f"The loss is {number:.3g} times as curved in its steepest direction as in its flattest. A learning rate above {2 / top:.2g} diverges in the one; "
+        f"The loss is {number:.3g} times as curved in its steepest direction as in its flattest. A learning rate above {2 / top:.2g} "
+        "diverges in the one; "
         f"at {case.rate:g} the other needs {slowest:,.0f} steps to close two thirds of its way, and {case.steps:,} were made.",
         [Measure("condition number λ_max / λ_min", digits(number), f"below {NUMBER:g}", "Hessian over the sample"),
          Measure("largest stable learning rate, 2/λ_max", digits(2 / top), f"above {case.rate:g}", ""),
          Measure("steps per factor e in the flattest direction", digits(slowest), f"below {case.steps}", "1 / (lr λ_min)")],
-        [Remedy({}, "standardised inputs make the directions alike", "subtract the mean of each input and divide by its standard deviation"),
+        [Remedy({}, "standardised inputs make the directions alike", "subtract the mean of each input and divide by its standard "
+                                                                     "deviation"),
          Remedy({"step": "adam(lr=0.01)"}, "Adam steps as far in a flat direction as in a steep one", "Adam in place of SGD")],
         {}, None) if math.isfinite(number) else None

@@ -12,13 +12,15 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 
 STEP = "repeat"
-EXPLAINS = ("not_finite", "learning_rate_too_high", "exploding_gradient", "dead_units", "underfitting", "signal_explodes", "parameters_not_updated",
+EXPLAINS = ("not_finite", "learning_rate_too_high", "exploding_gradient", "dead_units", "underfitting", "signal_explodes",
+            "parameters_not_updated",
             "symmetric_units", "train_valid_mismatch", "loss_scale", "optimizer_setting", "saturated_units", "too_small", "mode_mismatch")
 
 
 def examine(case: Case) -> Finding | None:
     parts: dict[str, Tensor | None] = {
-        "training inputs": case.train[0] if case.train else case.observed.x, "training targets": case.train[1] if case.train else case.observed.y,
+        "training inputs": case.train[0] if case.train else case.observed.x,
+                                       "training targets": case.train[1] if case.train else case.observed.y,
         "validation inputs": case.valid[0] if case.valid else None, "validation targets": case.valid[1] if case.valid else None}
     for name, tensor in parts.items():
         if tensor is None or not tensor.is_floating_point() or bool(tensor.isfinite().all()):
@@ -30,7 +32,8 @@ def examine(case: Case) -> Finding | None:
         return Finding(
             "inputs_not_finite", STEP, "error", 0.99,
             f"{int(bad.sum())} of the numbers in the {name} are missing or infinite, the first in row {first}, in {len(where)} column"
-            f"{'s' if len(where) > 1 else ''}. One of them in a batch is enough to make its loss, its gradient and then all weights not a number.",
+            f"{'s' if len(where) > 1 else ''}. One of them in a batch is enough to make its loss, its gradient and then all weights not a "
+            "number.",
             [Measure(f"rows of the {name} with a number that is not finite", int(rows.sum()), 0, f"{len(rows):,} rows")],
             [Remedy({}, "only finite numbers can be learned from", "fill them in (with the column's mean, say) or leave those rows out")],
             {"part": name, "rows": torch.nonzero(rows).flatten().tolist()[:16], "columns": where[:16]}, 0)

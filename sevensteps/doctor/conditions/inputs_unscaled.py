@@ -1,7 +1,8 @@
 """inputs_unscaled: inputs so large, or of so different sizes, that no learning rate suits all weights of the first layer.
 
-The curvature along a weight grows with the square of its input: pixels of 0 to 255 make the first layer 65,025 times as steep as pixels of
-0 to 1. Judged only where it hurts: a simple model on standardised inputs does better. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
+The curvature along a weight grows with the square of its input: pixels of 0 to 255 make the first layer 65,025 times as steep as
+pixels of 0 to 1. Judged only where it hurts: a simple model on standardised inputs does better. Source: LeCun et al. 1998, Efficient
+BackProp, ch. 4.3.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from sevensteps.doctor.reading import baseline, digits, well
 
 STEP = "repeat"
 EXPLAINS = ("dead_units", "learning_rate_too_high", "output_overconfident", "ill_conditioned", "exploding_gradient", "not_finite",
-            "signal_explodes", "saturated_units", "underfitting", "learning_rate_too_low", "stopped_early", "vanishing_gradient", "too_small",
+            "signal_explodes", "saturated_units", "underfitting", "learning_rate_too_low", "stopped_early", "vanishing_gradient",
+            "too_small",
             "batch_too_small", "targets_unscaled", "overfitting", "optimizer_setting")
 LARGE = 6.0  # root mean square; standardised inputs have 1, pixels of 0 to 1 about .3
 APART = 100.0  # largest column's spread against the smallest
@@ -41,7 +43,8 @@ def examine(case: Case) -> Finding | None:
     simple, score = baseline(case), case.scores.get("train")
     if simple is not None and score is not None:
         if simple - score < MARGIN:
-            case.ruled_out.append(("inputs_unscaled", f"the inputs are large (root mean square {size:.3g}), and the network learns all the same"))
+            case.ruled_out.append(("inputs_unscaled", f"the inputs are large (root mean square {size:.3g}), and the network learns all "
+                                                      "the same"))
             return None
     elif well(case, 0.5):
         return None
@@ -54,10 +57,13 @@ def examine(case: Case) -> Finding | None:
                      if case.facts.layers.get(name) and case.facts.layers[name].activation == "relu")
     return Finding(
         "inputs_unscaled", STEP, "error" if score is None or not well(case, 0.5) else "warning", 0.88,
-        f"The inputs have a root mean square of {size:.3g}" + (f", and one column varies {apart:.3g} times as much as another" if apart > APART else "")
-        + ": the loss is steep along the weights of large inputs and flat along those of small ones, so that one learning rate is too large for the "
+        f"The inputs have a root mean square of {size:.3g}" + (f", and one column varies {apart:.3g} times as much as "
+                                                               "another" if apart > APART else "")
+        + ": the loss is steep along the weights of large inputs and flat along those of small ones, so that one learning rate is too "
+          "large for the "
         "first and too small for the others." + (" The first step already threw units over the edge." if first_dead else ""),
         evidence,
-        [Remedy({}, "all weights of the first layer then see inputs of size 1", "subtract each input's mean and divide by its standard deviation, "
+        [Remedy({}, "all weights of the first layer then see inputs of size 1", "subtract each input's mean and divide by its standard "
+                                                                                "deviation, "
                                                                                 "learned on the training part")],
         {"columns": torch.nonzero(spreads > 10 * varied.median()).flatten().tolist()[:16] if table else []}, 0)

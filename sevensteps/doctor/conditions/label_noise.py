@@ -1,7 +1,8 @@
 """label_noise: a share of the labels is wrong: samples whose neighbours nearly all say something else, far from any boundary.
 
-Counted among the 10 nearest neighbours: at most one agrees with a label that at least eight contradict with one voice. Where classes overlap,
-neighbours are of several minds, and nothing is counted. Source: Wilson 1972, Asymptotic properties of nearest neighbor rules.
+Counted among the 10 nearest neighbours: at most one agrees with a label that at least six contradict with one voice. Where classes
+overlap, neighbours are of several minds, and nothing is counted. Source: Wilson 1972, Asymptotic properties of nearest neighbor
+rules.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ STEP = "repeat"
 EXPLAINS = ("overfitting", "underfitting", "batch_too_small", "stopped_early", "too_small")
 SHARE = 0.08
 NEIGHBOURS = 10
+MOST = 6  # of them are of one mind
 
 
 def examine(case: Case) -> Finding | None:
@@ -30,15 +32,18 @@ def examine(case: Case) -> Finding | None:
     nearest = y[NearestNeighbors(n_neighbors=NEIGHBOURS).fit(x).kneighbors(return_distance=False)]
     counts = np.stack([(nearest == c).sum(1) for c in range(int(y.max()) + 1)], 1)
     own = counts[np.arange(len(y)), y]
-    wrong = (own <= 1) & (counts.max(1) >= NEIGHBOURS - 2)
-    settled = counts.max(1) >= NEIGHBOURS - 2
+    wrong = (own <= 1) & (counts.max(1) >= MOST)
+    settled = counts.max(1) >= MOST
     share = float(wrong.mean())
     if share < SHARE or settled.mean() < 0.3:
         return None
     return Finding(
         "label_noise", STEP, "warning", 0.75,
-        f"{share:.0%} of the samples looked at carry a label that nearly all of their neighbours contradict with one voice: about {share / max(float(settled.mean()), share):.0%} of "
+        f"{share:.0%} of the samples looked at carry a label that nearly all of their neighbours contradict with one voice: about "
+        f"{share / max(float(settled.mean()), share):.0%} of "
         "the labels are probably wrong. A network that trains long enough learns them by heart.",
-        [Measure("samples contradicted by their neighbours", digits(share), f"below {SHARE:g}", f"{NEIGHBOURS} nearest of {len(y)} samples")],
-        [Remedy({"stop": "patience(2)"}, "stop before the wrong labels are learned by heart", "look at the samples named here, and correct or drop them")],
+        [Measure("samples contradicted by their neighbours", digits(share), f"below {SHARE:g}", f"{NEIGHBOURS} nearest of {len(y)} "
+                                                                                                "samples")],
+        [Remedy({"stop": "patience(2)"}, "stop before the wrong labels are learned by heart", "look at the samples named here, and "
+                                                                                              "correct or drop them")],
         {"samples": np.nonzero(wrong)[0].tolist()[:32]}, 0)

@@ -1,7 +1,7 @@
 """labels_unrelated: the targets have nothing to do with the inputs, as when one was shuffled against the other.
 
-Neighbours say it without any network: where targets follow from inputs, samples that lie near each other agree more often than chance. Judged
-against the spread of that agreement for shuffled targets, and only where the network does not generalise either.
+Neighbours say it without any network: where targets follow from inputs, samples that lie near each other agree more often than
+chance. Judged against the spread of that agreement for shuffled targets, and only where the network does not generalise either.
 Source: Zhang et al. 2017, Understanding deep learning requires rethinking generalization.
 """
 
@@ -32,21 +32,25 @@ def examine(case: Case) -> Finding | None:
     if table is None or len(table[0]) < SAMPLES:
         return None
     x, y = table
-    agreement, spread = _agreement(x, y)
+    agreement = _agreement(x, y)
     simple = baseline(case)
     if agreement > SIGMAS or (simple is not None and simple - chance > 0.1 * (1 - chance)):
         return None
     return Finding(
         "labels_unrelated", STEP, "error", 0.85,
-        f"Samples that lie next to each other agree in their targets no more than shuffled targets would ({agreement:.1f} standard deviations from "
-        f"chance), and what the network has learned does not carry over ({reached:.3g}, where guessing reaches {chance:.3g}). Inputs and targets have "
+        f"Samples that lie next to each other agree in their targets no more than shuffled targets would ({agreement:.1f} standard "
+        "deviations from "
+        f"chance), and what the network has learned does not carry over ({reached:.3g}, where guessing reaches {chance:.3g}). Inputs and "
+        "targets have "
         "probably been put out of step.",
-        [Measure("agreement of nearest neighbours, in standard deviations from chance", digits(agreement), f"above {SIGMAS:g}", f"{SHUFFLES} shuffles"),
+        [Measure("agreement of nearest neighbours, in standard deviations from chance", digits(agreement), f"above {SIGMAS:g}",
+                 f"{SHUFFLES} shuffles"),
          Measure("score", digits(reached), f"above {chance:.3g}", "validation, else training")],
-        [Remedy({}, "a pattern can only be learned where there is one", "check that inputs and targets are read, sorted and split together")], {}, 0)
+        [Remedy({}, "a pattern can only be learned where there is one", "check that inputs and targets are read, sorted and split "
+                                                                        "together")], {}, 0)
 
 
-def _agreement(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def _agreement(x: np.ndarray, y: np.ndarray) -> float:
     """How much more the nearest neighbours agree than shuffled targets do, in standard deviations of the latter."""
     from sklearn.neighbors import NearestNeighbors
 
@@ -61,4 +65,4 @@ def _agreement(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
     shuffled = np.array([agree(y[generator.permutation(len(y))]) for _ in range(SHUFFLES)])
     spread = float(shuffled.std()) or 1e-12
-    return (agree(y) - float(shuffled.mean())) / spread, spread
+    return (agree(y) - float(shuffled.mean())) / spread

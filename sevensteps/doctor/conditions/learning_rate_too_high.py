@@ -15,7 +15,8 @@ from sevensteps.doctor.reading import ADAPTIVE, baseline, digits, end_loss, firs
 
 STEP = "step"
 EXPLAINS = ("dead_units", "saturated_units", "not_finite", "exploding_gradient", "underfitting", "vanishing_gradient", "stopped_early",
-            "batch_too_small", "optimizer_setting", "ill_conditioned", "class_imbalance", "too_small", "signal_explodes", "weight_decay_too_strong",
+            "batch_too_small", "optimizer_setting", "ill_conditioned", "class_imbalance", "too_small", "signal_explodes",
+            "weight_decay_too_strong",
             "overfitting", "schedule_collapsed")
 JUMP = 0.5  # |Δw| / |w| of a whole matrix in one step
 ROSE = 1.5  # times the first loss
@@ -30,12 +31,14 @@ def examine(case: Case) -> Finding | None:
     early = [value for s, value in case.losses if s <= max(20, case.steps // 10) and math.isfinite(value)]
     peak = max(early, default=math.nan)
     rose = peak > ROSE * first and abs(first) > 0
-    worse = case.diverged is not None or not end < first * 0.98
+    worse = case.diverged is not None or not end < 0.98 * max(first, case.ignorant_loss or first)
     swings = _swings(case)
     stalled = worse or (case.learned is not None and case.learned < 0.3)
     sure = 0.0
     if jump > JUMP and stalled and (rose or worse or case.diverged is not None):
         sure = 0.9
+    elif jump > 4 * JUMP and rose:
+        sure = 0.8
     elif case.diverged is not None and (rose or jump > 0.05):
         sure = 0.85
     elif rose and worse:
@@ -50,14 +53,17 @@ def examine(case: Case) -> Finding | None:
     edge = 2 / case.curvature if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE else None
     proposed = min(lr / 10, edge / 2) if edge and math.isfinite(edge) and edge > lr / 1000 else lr / 10
     evidence = [Measure(f"|Δw| / |w| of {layer} in step {step}", digits(jump), "below 0.1", "true update, first looks")] if layer else []
-    evidence.append(Measure("largest early loss against the first", digits(peak / first) if first else None, f"below {ROSE:g}", "losses of every step"))
-    evidence.append(Measure("loss at the end", digits(end) if case.diverged is None else "not a number", f"below {first:.3g}, the first", ""))
+    evidence.append(Measure("largest early loss against the first", digits(peak / first) if first else None, f"below {ROSE:g}",
+                            "losses of every step"))
+    evidence.append(Measure("loss at the end", digits(end) if case.diverged is None else "not a number", f"below {first:.3g}, the "
+                                                                                                         "first", ""))
     onset = next((s for s, value in case.losses if s and (not math.isfinite(value) or value > 1.2 * first)), step)
     return Finding(
         "learning_rate_too_high", STEP, "error" if stalled else "warning", sure,
         f"With a learning rate of {lr:g} the steps are too long. "
         + (f"Step {step} changed {layer} by {jump:.2g} times its own length. " if jump > 0.1 else "")
-        + (f"The loss went from {first:.3g} up to {peak:.3g}" + (" and on to no number." if case.diverged is not None else f", and ended at {end:.3g}.")
+        + (f"The loss went from {first:.3g} up to {peak:.3g}" + (" and on to no number." if case.diverged is not None else ", and ended "
+                                                                                                                           f"at {end:.3g}.")
            if rose or worse else f"The loss swings about {end:.3g} without settling."),
         evidence,
         [Remedy({"step": rate_text(case, proposed)}, "shorter steps follow the slope instead of jumping across the valley",

@@ -1,4 +1,4 @@
-"""learning_rate_too_low: the steps are so short that the training has hardly left its start; the slope still points the same way at the end.
+"""learning_rate_too_low: the steps are so short that the training has hardly left its start; the slope still points the same way.
 
 Judged by the path, not by the number: all steps together moved the weights by little of their own length, or the loss still falls in a
 nearly straight line far from its goal, while the curvature λ_max would allow a rate many times as large (stable below 2/λ_max).
@@ -7,6 +7,7 @@ nearly straight line far from its goal, while the curvature λ_max would allow a
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
@@ -40,25 +41,32 @@ def examine(case: Case) -> Finding | None:
     path = move * case.steps
     edge = 2 / case.curvature if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE else None
     room = edge / case.rate if edge else math.nan
-    short = path < PATH and not (room < 3) and not well(case, 0.3)
-    straight = still_falling(case) and end > 0.25 * first and (room > ROOM or math.isnan(room)) and _straight(case)
+    short = path < PATH and not (room < ROOM) and not well(case, 0.3)
+    straight = (still_falling(case) or _steady(case)) and end > 0.25 * first and (room > ROOM or math.isnan(room)) and _straight(case)
     slow = straight and (not well(case, 0.3) or (behind(case, 0.05) and room > ROOM))
     if not (short or slow) or not move > 0:
         return None
     factor = min(room / 4, 1000.0) if room > ROOM else 100.0 if short and path < PATH / 10 else 10.0
-    proposed = case.rate * max(factor, 3.0)
+    proposed = min(case.rate * max(factor, 3.0), edge / 2 if edge else math.inf)
     evidence = [Measure("all steps together, in lengths of the weights", digits(path), f"above {PATH:g}", "median |Δw| / |w| times steps"),
                 Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", "")]
     if edge:
         evidence.append(Measure("largest stable learning rate, 2/λ_max", digits(edge), f"about {case.rate:g}", "Lanczos, at the end"))
     return Finding(
         "learning_rate_too_low", STEP, "error" if not well(case, 0.3) else "warning", 0.85 if short and room > ROOM else 0.75,
-        f"With a learning rate of {case.rate:g} the {case.steps:,} steps together moved the weights by {path:.2g} times their own length: the loss only went "
-        f"from {first:.3g} to {end:.3g}" + (" and was still falling" if still_falling(case) else "")
+        f"With a learning rate of {case.rate:g} the {case.steps:,} steps together moved the weights by {path:.2g} times their own length: "
+        "the loss only went "
+        f"from {first:.3g} to {end:.3g}" + (" and was still falling" if straight else "")
         + (f". The curvature here would allow a rate {room:.2g} times as large." if room > ROOM else "."),
         evidence,
         [Remedy({"step": rate_text(case, proposed)}, "longer steps reach in the same time what these would need many more for",
                 f"a learning rate of about {proposed:.1g}")], {}, None)
+
+
+def _steady(case: Case) -> bool:
+    """Whether the loss fell from nearly every stretch of the training to the next."""
+    falls = [b < a for a, b in pairwise(value for _, value in case.smooth)]
+    return len(falls) >= 8 and sum(falls) >= 0.9 * len(falls)
 
 
 def _straight(case: Case) -> bool:

@@ -11,7 +11,8 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import ADAPTIVE, digits, optimizer, well
 
 STEP = "loss"
-EXPLAINS = ("learning_rate_too_high", "exploding_gradient", "not_finite", "dead_units", "saturated_units", "output_overconfident", "underfitting",
+EXPLAINS = ("learning_rate_too_high", "exploding_gradient", "not_finite", "dead_units", "saturated_units", "output_overconfident",
+            "underfitting",
             "batch_too_small", "optimizer_setting", "learning_rate_too_low", "ill_conditioned")
 FACTOR = 6.0
 ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy")
@@ -34,7 +35,8 @@ def examine(case: Case) -> Finding | None:
     lr = f", so that the learning rate {case.rate:g} works like {case.rate * factor:.3g}" if case.rate else ""
     return Finding(
         "loss_scale", STEP, "error" if not case.early else "warning", 0.85,
-        f"The loss is {factor:.3g} times the mean over the samples{': it is summed over the batch' if summed else ''}. The gradient is as many times "
+        f"The loss is {factor:.3g} times the mean over the samples{': it is summed over the batch' if summed else ''}. The gradient is as "
+        "many times "
         f"larger{lr}.",
         [Measure("loss and gradient, times those of a mean", digits(factor), 1, f"slope of {found.name}, batch of {look.batch}")],
         [Remedy({"loss": "auto()"}, "with the mean, the learning rate does not depend on the batch size", 'reduction="mean"')], {}, 0)

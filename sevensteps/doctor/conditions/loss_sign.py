@@ -11,7 +11,8 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import digits, end_loss, first_loss
 
 STEP = "loss"
-EXPLAINS = ("exploding_gradient", "not_finite", "learning_rate_too_high", "underfitting", "train_valid_mismatch", "labels_unrelated", "dead_units",
+EXPLAINS = ("exploding_gradient", "not_finite", "learning_rate_too_high", "underfitting", "train_valid_mismatch", "labels_unrelated",
+            "dead_units",
             "saturated_units", "stopped_early", "output_loss_mismatch", "overfitting", "optimizer_setting", "class_imbalance", "loss_scale",
             "signal_explodes", "too_small")
 MOST = 0.9  # share of the samples
@@ -30,7 +31,8 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "loss_sign", STEP, "error", 0.95,
         f"{what}: each step makes the network more wrong. The loss goes from {first_loss(case):.3g} to {end_loss(case):.3g}.",
-        [Measure("samples whose slope points the wrong way", digits(share), 0, "dL/d(output) at the true class, or (output - target)·slope")],
+        [Measure("samples whose slope points the wrong way", digits(share), 0, "dL/d(output) at the true class, or (output - "
+                                                                               "target)·slope")],
         [Remedy({"loss": "auto()"}, "a loss that is small for right answers",
                 "leave out maximize=True" if maximized else "turn the sign of the loss: a log-likelihood needs a minus")], {}, 0)
 

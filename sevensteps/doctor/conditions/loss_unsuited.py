@@ -23,23 +23,26 @@ def examine(case: Case) -> Finding | None:
         return None
     numbers = torch.unique(t)
     classes = len(numbers)
-    single = t.ndim == 1 or (t.ndim == 2 and t.shape[1] == 1)
+    single = t.is_floating_point() and (t.ndim == 1 or (t.ndim == 2 and t.shape[1] == 1))
     whole = 3 <= classes <= CLASSES and bool((numbers == torch.arange(classes).to(numbers)).all())
     if single and whole and len(t) > 5 * classes:
         return Finding(
             "loss_unsuited", STEP, "warning", 0.75,
-            f"The targets are the whole numbers 0 to {classes - 1}, as class indices are, and {found.name} measures the distance between them. If they are "
+            f"The targets are the whole numbers 0 to {classes - 1}, as class indices are, and {found.name} measures the distance between "
+            "them. If they are "
             "classes, one is not nearer to its neighbour than to any other, and one output cannot tell them apart.",
             [Measure("different targets", classes, "a number that varies freely", "targets seen"),
              Measure("outputs per sample", 1, classes, "one per class")],
-            [Remedy({"loss": "cross_entropy()"}, "one output per class, and the probability of each", f"{classes} outputs and cross_entropy")], {}, 0)
+            [Remedy({"loss": "cross_entropy()"}, "one output per class, and the probability of "
+                                                 "each", f"{classes} outputs and cross_entropy")], {}, 0)
     closing = last_activation(case)
     squashed = "sigmoid" in found.name or "softmax" in found.name or (closing is not None and closing.activation in ("sigmoid", "softmax"))
     if case.task in ("binary", "multiclass") and squashed and not case.early and not well(case, 0.8):
         right = "binary_cross_entropy" if case.task == "binary" else "cross_entropy"
         return Finding(
             "loss_unsuited", STEP, "warning", 0.65,
-            f"A squared error behind a {closing.activation if closing else 'sigmoid'} has hardly any slope where an answer is surely wrong, so the worst samples teach "
+            f"A squared error behind a {closing.activation if closing else 'sigmoid'} has hardly any slope where an answer is surely "
+            "wrong, so the worst samples teach "
             "the least.",
             [Measure("loss", found.name, right, "slope of one batch")],
             [Remedy({"loss": f"{right}()"}, "its slope is the error itself, p - t", f"use {right} on the raw outputs")], {}, 0)

@@ -11,7 +11,8 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import digits
 
 STEP = "predict"
-EXPLAINS = ("overfitting", "train_valid_mismatch", "underfitting", "batch_too_small")
+EXPLAINS = ("overfitting", "train_valid_mismatch", "underfitting", "batch_too_small", "learning_rate_too_high", "stopped_early",
+            "learning_rate_too_low", "exploding_gradient", "class_imbalance")
 APART = 0.15  # of the score between the modes
 
 
@@ -27,7 +28,8 @@ def examine(case: Case) -> Finding | None:
                       "before the steps.", [Measure("steps looked at that were in training mode", 0, len(stepped), "model.training")],
                       "model.train() before training, model.eval() before evaluation")
     if evaluations:
-        return _found(layers, 0.85, f"{evaluations} evaluation batches ran in training mode: dropout leaves out, and batch norm takes the statistics "
+        return _found(layers, 0.85, f"{evaluations} evaluation batches ran in training mode: dropout leaves out, and batch norm takes the "
+                                    "statistics "
                       "of the batch and spoils its running ones. What they measured is not the network that predicts.",
                       [Measure("evaluation batches in training mode", evaluations, 0, "forward passes without gradients")],
                       "model.eval() before every evaluation, model.train() after it")
@@ -36,7 +38,8 @@ def examine(case: Case) -> Finding | None:
         judged = case.score(case.outputs(pair), pair[1])
         trained = case.score(case.outputs(pair, training=True), pair[1])
         if judged is not None and trained is not None and trained - judged > APART:
-            return _found(list(case.facts.norms), 0.8, f"With the statistics of the batch the network scores {trained:.3g}, with the running ones that "
+            return _found(list(case.facts.norms), 0.8, f"With the statistics of the batch the network scores {trained:.3g}, with the "
+                                                       "running ones that "
                           f"evaluation uses {judged:.3g}: the running statistics of batch norm do not fit the data.",
                           [Measure("score in evaluation mode", digits(judged), digits(trained), "the same data in training mode")],
                           "check momentum of the batch norm, batches of at least 8, and that no evaluation runs in training mode")

@@ -35,7 +35,8 @@ def examine(case: Case) -> Finding | None:
         f"Nothing nonlinear stands between {names[0]} and {names[-1]}: together they compute what one linear layer computes, "
         f"so the {len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} add{'' if len(layers) > 2 else 's'} nothing but cost.",
         [Measure("activations between linear layers", 0, len(layers) - 1, "layers of the network")],
-        [Remedy({"predict": f"mlp({', '.join(map(str, widths[:-1]))})"} if all(layer.kind in ("Linear", "Neuron") for layer, _ in layers) else {},
+        [Remedy({"predict": f"mlp({', '.join(map(str, widths[:-1]))})"} if all(layer.kind in ("Linear", "Neuron") for layer, _ in layers)
+                else {},
                 "a ReLU after each hidden layer lets the network bend", "put nn.ReLU() after each hidden layer")],
         {"layers": names})
 

@@ -1,7 +1,7 @@
 """not_shuffled: batches that hold one kind of sample after the other pull the network to and fro, and it forgets what it saw first.
 
-Read from the targets of each batch against all targets seen: the entropy of the classes within a batch, or the variance of batch means, which
-is 1/B of the whole for batches drawn at random. Data in order that are mixed anyway do no harm.
+Read from the targets of each batch against all targets seen: the entropy of the classes within a batch, or the variance of batch
+means, which is 1/B of the whole for batches drawn at random. Data in order that are mixed anyway do no harm.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import digits, well
 
 STEP = "repeat"
-EXPLAINS = ("overfitting", "learning_rate_too_high", "train_valid_mismatch", "class_imbalance", "underfitting", "batch_too_small", "stopped_early",
+EXPLAINS = ("overfitting", "learning_rate_too_high", "train_valid_mismatch", "class_imbalance", "underfitting", "batch_too_small",
+            "stopped_early",
             "labels_unrelated", "dead_units", "mode_mismatch", "exploding_gradient", "optimizer_setting", "ill_conditioned", "too_small",
             "learning_rate_too_low", "schedule_collapsed", "saturated_units")
 MIXED = 0.6  # entropy within a batch against that of all; random batches of 16 have above .9
@@ -48,7 +49,8 @@ def examine(case: Case) -> Finding | None:
         "not_shuffled", STEP, "error" if not well(case, 0.6) else "warning", 0.93,
         "The batches are not mixed: each holds samples of one kind, so that the network learns one kind at a time and forgets the others"
         + (", as its score shows." if hurts else "."),
-        [measure], [Remedy({"repeat": f"batches({case.looks[0].batch or 64})"}, "mixed batches each point to what suits all", "DataLoader(…, shuffle=True)")],
+        [measure], [Remedy({"repeat": f"batches({case.looks[0].batch or 64})"}, "mixed batches each point to what suits "
+                                                                                "all", "DataLoader(…, shuffle=True)")],
         {}, 0)
 
 

@@ -11,7 +11,8 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import optimizer, well
 
 STEP = "step"
-EXPLAINS = ("learning_rate_too_high", "learning_rate_too_low", "underfitting", "stopped_early", "not_finite", "exploding_gradient", "dead_units",
+EXPLAINS = ("learning_rate_too_high", "learning_rate_too_low", "underfitting", "stopped_early", "not_finite", "exploding_gradient",
+            "dead_units",
             "saturated_units", "too_small", "batch_too_small", "class_imbalance")
 
 
@@ -22,19 +23,24 @@ def examine(case: Case) -> Finding | None:
     lr = case.rate or 0.01
     momentum = float(group.get("momentum", 0) or 0)
     if name in ("SGD", "RMSprop") and momentum >= 0.985:
-        return _finding("momentum", momentum, "0.9", f"A momentum of {momentum:g} adds up the last {1 / max(1 - momentum, 1e-9):,.0f} gradients: the steps become that "
+        return _finding("momentum", momentum, "0.9", f"A momentum of {momentum:g} adds up the last {1 / max(1 - momentum, 1e-9):,.0f} "
+                                                     "gradients: the steps become that "
                         "many times as long as the learning rate says, and cannot turn in time.", {"step": f"sgd(lr={lr:g}, momentum=0.9)"})
     dampening = float(group.get("dampening", 0) or 0)
     if name == "SGD" and dampening >= 0.9 and momentum:
-        return _finding("dampening", dampening, "0", f"A dampening of {dampening:g} lets only {1 - dampening:.0%} of each gradient in.", {"step": f"sgd(lr={lr:g}, momentum={momentum:g})"})
+        return _finding("dampening", dampening, "0", f"A dampening of {dampening:g} lets only {1 - dampening:.0%} of each gradient "
+                                                     "in.", {"step": f"sgd(lr={lr:g}, momentum={momentum:g})"})
     eps = float(group.get("eps", 0) or 0)
     if name.startswith(("Adam", "NAdam", "RMSprop", "RAdam")) and eps >= 1e-2:
-        return _finding("eps", eps, "1e-8", f"An eps of {eps:g} is as large as the gradients themselves: the step no longer adapts to their size, and is far shorter "
+        return _finding("eps", eps, "1e-8", f"An eps of {eps:g} is as large as the gradients themselves: the step no longer adapts to "
+                                            "their size, and is far shorter "
                         "than the learning rate says.", {"step": f"adam(lr={lr:g})"})
     betas = group.get("betas")
     if isinstance(betas, tuple | list) and len(betas) == 2 and (float(betas[0]) >= 0.99 or float(betas[1]) < 0.5):
-        return _finding("betas", str(tuple(betas)), "(0.9, 0.999)", f"With betas of {tuple(betas)} Adam averages the gradient over {1 / max(1 - float(betas[0]), 1e-9):,.0f} steps and "
-                        f"its square over {1 / max(1 - float(betas[1]), 1e-9):,.0f}: the direction is old, or the scale is noise.", {"step": f"adam(lr={lr:g})"})
+        return _finding("betas", str(tuple(betas)), "(0.9, 0.999)", f"With betas of {tuple(betas)} Adam averages the gradient over "
+                                                                    f"{1 / max(1 - float(betas[0]), 1e-9):,.0f} steps and "
+                        f"its square over {1 / max(1 - float(betas[1]), 1e-9):,.0f}: the direction is old, or the scale is "
+                        "noise.", {"step": f"adam(lr={lr:g})"})
     return None
 
 

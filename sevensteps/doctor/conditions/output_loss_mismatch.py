@@ -39,13 +39,14 @@ def examine(case: Case) -> Finding | None:
         return _finding(0.97, "The network ends in a softmax over a single unit, which is 1 whatever comes in: nothing can be learned.",
                         [Measure("spread of the outputs", 0.0, "above 0", "softmax of one number is 1")],
                         "use a sigmoid, or no activation with binary_cross_entropy_with_logits, for one output")
-    if found and found.loss.faulty:
+    if found and found.loss.faulty and "broadcast" not in name:
         return _finding(0.95, f"The loss that this loop computes is {name}: {found.loss.faulty}.",
                         [Measure("distance of the slope from that loss", digits(found.distance), "0", "dL/d(output) of one batch")],
                         "hand the network's raw outputs (logits) to the loss")
     if name in LOGITS and probabilities and columns > 1:
         floor = math.log(1 + (columns - 1) / math.e)
-        return _finding(0.96, f"The network ends in a softmax, and {name} applies another: a loss of {floor:.4f} is the least that is possible "
+        return _finding(0.96, f"The network ends in a softmax, and {name} applies another: a loss of {floor:.4f} is the least that is "
+                              "possible "
                         "even when every answer is right, and the gradient fades as the network gets surer.",
                         [Measure("sum of a sample's outputs", digits(float(output.sum(-1).mean()), 4), "any number", "outputs seen"),
                          Measure("loss at the end", digits(end, 4), f"above {floor:.4f}, its floor", "closed form")],
@@ -58,16 +59,19 @@ def examine(case: Case) -> Finding | None:
     if name.startswith("binary_cross_entropy_with_logits") and unit and (last in ("sigmoid", "softmax") or _ends(case, "Sigmoid")):
         return _finding(0.95, "The network ends in a sigmoid, and binary_cross_entropy_with_logits applies another: its probabilities stay "
                         "between .5 and .73, and the loss cannot come below .31.",
-                        [Measure("range of the outputs", f"{float(output.min()):.3g} to {float(output.max()):.3g}", "any number", "outputs seen")],
+                        [Measure("range of the outputs", f"{float(output.min()):.3g} to "
+                                                         f"{float(output.max()):.3g}", "any number", "outputs seen")],
                         "take the sigmoid off the network, or use binary_cross_entropy")
     if name in LOGITS and columns > 1 and last in ("sigmoid", "tanh", "hardsigmoid"):
         return _finding(0.9, f"The network's outputs pass a {last}, which keeps them between {'-1' if last == 'tanh' else '0'} and 1, but "
                         "cross_entropy takes logits: with so little room it can never be sure.",
-                        [Measure("range of the outputs", f"{float(output.min()):.3g} to {float(output.max()):.3g}", "any number", "outputs seen")],
+                        [Measure("range of the outputs", f"{float(output.min()):.3g} to "
+                                                         f"{float(output.max()):.3g}", "any number", "outputs seen")],
                         f"take the {last} off the output layer")
     takes_signs = name in LOGITS or name.startswith("binary_cross_entropy_with_logits") or "normalised" in name
     if takes_signs and (last in ("relu", "relu6") or _ends(case, "Relu")) and float((output == 0).double().mean()) > 0.02:
-        return _finding(0.9, "The outputs pass a ReLU before the loss: what is below 0 is cut off, and where an output is 0 no gradient comes back, "
+        return _finding(0.9, "The outputs pass a ReLU before the loss: what is below 0 is cut off, and where an output is 0 no gradient "
+                             "comes back, "
                         "so that some classes may never be predicted.",
                         [Measure("share of outputs that are exactly 0", digits(float((output == 0).double().mean())), "0", "outputs seen")],
                         "take the ReLU off the output layer")
@@ -76,13 +80,15 @@ def examine(case: Case) -> Finding | None:
 
 def _log_missing(output: Tensor, probabilities: bool) -> Finding | None:
     if probabilities:
-        return _finding(0.96, "nll_loss gets probabilities where it takes their logarithms: the loss lies between -1 and 0, and the gradient does not "
+        return _finding(0.96, "nll_loss gets probabilities where it takes their logarithms: the loss lies between -1 and 0, and the "
+                              "gradient does not "
                         "grow for answers that are badly wrong.",
                         [Measure("sum of a sample's outputs", 1.0, "sum of their exponentials is 1", "outputs seen")],
                         "end in log_softmax, or hand logits to cross_entropy")
     normal = torch.logsumexp(output, -1).abs()
     if bool((normal > 0.05).double().mean() > 0.5):
-        return _finding(0.95, "nll_loss gets raw outputs where it takes log-probabilities: it can fall for ever by making one output larger.",
+        return _finding(0.95, "nll_loss gets raw outputs where it takes log-probabilities: it can fall for ever by making one output "
+                              "larger.",
                         [Measure("log of the sum of exponentials", digits(float(normal.median())), 0, "0 for log-probabilities")],
                         "end in log_softmax, or use cross_entropy")
     return None

@@ -11,7 +11,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import digits, first_loss, median, weight_layers, well
 
 STEP = "initialize"
-EXPLAINS = ("saturated_units", "learning_rate_too_high", "exploding_gradient", "signal_explodes", "dead_units", "underfitting",
+EXPLAINS = ("saturated_units", "learning_rate_too_high", "exploding_gradient", "dead_units", "underfitting",
             "stopped_early", "ill_conditioned", "vanishing_gradient", "overfitting", "batch_too_small")
 TIMES = 3.0  # the ignorant loss
 LONG = 6.0  # median length of a weight row; √2 by He, .6 by PyTorch's default

@@ -12,7 +12,7 @@ from sevensteps.doctor.reading import digits, well
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
-GAP = 0.12  # of the score
+GAP = 0.2  # of the score
 RISEN = 1.25  # times the least validation loss
 
 

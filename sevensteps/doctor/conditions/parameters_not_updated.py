@@ -13,8 +13,10 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import digits, length, median
 
 STEP = "gradient"
-EXPLAINS = ("underfitting", "learning_rate_too_low", "stopped_early", "too_small", "vanishing_gradient", "labels_unrelated", "symmetric_units",
+EXPLAINS = ("underfitting", "learning_rate_too_low", "stopped_early", "too_small", "vanishing_gradient", "labels_unrelated",
+            "symmetric_units",
             "dead_units", "signal_vanishes", "schedule_collapsed", "ill_conditioned")
+FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
 
 def examine(case: Case) -> Finding | None:
@@ -29,27 +31,35 @@ def examine(case: Case) -> Finding | None:
     if case.facts.groups and (orphans := [name for name, p in trained.items() if p.group is None]):
         stranger = len(orphans) == len(trained) and case.facts.strangers
         return _finding(orphans, share(orphans), 0.97,
-                        "The optimizer holds the parameters of another network, not of the one that is trained: gradients are computed, and nothing moves."
+                        "The optimizer holds the parameters of another network, not of the one that is trained: gradients are computed, "
+                        "and nothing moves."
                         if stranger else
                         f"No optimizer holds {_list(orphans)}: {share(orphans):.0%} of the parameters get gradients and are never moved.",
-                        "no optimizer group", "build the optimizer from model.parameters() after the model is complete; freeze on purpose with "
+                        "no optimizer group", "build the optimizer from model.parameters() after the model is complete; freeze on purpose "
+                                              "with "
                                               "requires_grad_(False)")
     graph = case.observed.graph
     if graph is not None and graph.whole:
         lost = [name for name in trained if name not in graph.reached]
         if lost and share(lost) > 0.02:
             return _finding(lost, share(lost), 0.85 if share(lost) > 0.2 else 0.6,
-                            f"The loss does not depend on {_list(lost)}: no gradient reaches {share(lost):.0%} of the parameters.", "not in the loss's graph",
+                            f"The loss does not depend on {_list(lost)}: no gradient reaches {share(lost):.0%} of the "
+                            "parameters.", "not in the loss's graph",
                             "look for detach(), .data, no_grad() or a layer that forward() does not call")
     still = [name for name in trained if _still(case, name)]
     if still and share(still) > 0.2:
-        return _finding(still, share(still), 0.9, f"{_list(still)} get a gradient, and yet not one step that was looked at changed them: {share(still):.0%} of the "
-                        "parameters stand still.", "no change in any look", "call optimizer.step(), and check the learning rate of every group")
+        return _finding(still, share(still), 0.9, f"{_list(still)} get a gradient, and yet not one step that was looked at changed them: "
+                                                  f"{share(still):.0%} of the "
+                        "parameters stand still.", "no change in any look", "call optimizer.step(), and check the learning rate of every "
+                                                                            "group")
     return None
 
 
 def _still(case: Case, name: str) -> bool:
-    changes = [look.changes[name] for look in case.looks if name in look.changes]
+    looks = [*case.looks, *([case.probe] if case.probe is not None else [])]
+    if looks[-1].step - looks[0].step < FAR:
+        return False
+    changes = [look.changes[name] for look in looks if name in look.changes]
     updates = [length(c.update) for c in changes if c.update is not None]
     gradients = [length(c.gradient) for c in changes if c.gradient is not None]
     if not gradients or not median(gradients) > 0:
@@ -68,4 +78,5 @@ def _list(names: list[str]) -> str:
 def _finding(names: list[str], share: float, confidence: float, explanation: str, observed: str, advice: str) -> Finding:
     return Finding("parameters_not_updated", STEP, "error" if share > 0.2 else "warning", confidence, explanation,
                    [Measure("share of the parameters", digits(share), 0, observed)],
-                   [Remedy({}, "every parameter that is to learn needs a gradient and an optimizer", advice)], {"parameters": names[:32]}, 0)
+                   [Remedy({}, "every parameter that is to learn needs a gradient and an optimizer", advice)], {"parameters": names[:32]},
+                   0)

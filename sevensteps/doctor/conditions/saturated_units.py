@@ -36,9 +36,11 @@ def examine(case: Case) -> Finding | None:
     spread = float(case.looks[-1].signals[name].std.mean()) if name in case.looks[-1].signals else math.nan
     return Finding(
         "saturated_units", STEP, "error" if share > 0.95 else "warning", 0.8,
-        f"{share:.0%} of what {name} gives lies at the flat ends of its activation, {'from the start' if at_start else 'by the end'}. There its "
+        f"{share:.0%} of what {name} gives lies at the flat ends of its activation, {'from the start' if at_start else 'by the end'}. "
+        "There its "
         "slope is near 0, so that almost no gradient passes back through it, and the layers before it learn nothing.",
-        [Measure(f"share of {layer} at the ends", digits(value), f"below {MOST:g}", "within 1 % of the range") for layer, value in found.items()]
+        [Measure(f"share of {layer} at the ends", digits(value), f"below {MOST:g}", "within 1 % of the "
+                                                                                    "range") for layer, value in found.items()]
         + [Measure(f"spread of {name} over samples", digits(spread), "well above 0", "standard deviation")],
         [Remedy({"initialize": "xavier_normal()"}, "smaller weights start where the activation is steep",
                 "initialise with torch.nn.init.xavier_normal_, and standardise the inputs"),

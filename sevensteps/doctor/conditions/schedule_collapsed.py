@@ -1,7 +1,7 @@
 """schedule_collapsed: the schedule brought the learning rate down to nothing long before the end, and the training stood still from there.
 
-A rate that ends near 0 at the end is a healthy schedule; one that spends half of the steps below a hundredth of its peak, though the loss was
-still falling when it got there, was stepped too often (per batch instead of per epoch) or made for fewer steps.
+A rate that ends near 0 at the end is a healthy schedule; one that spends half of the steps below a hundredth of its peak, though the
+loss was still falling when it got there, was stepped too often (per batch instead of per epoch) or made for fewer steps.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ SHARE = 0.5  # of the steps
 
 
 def examine(case: Case) -> Finding | None:
-    rates = case.series(lambda look: max(look.lr) if look.lr else None)
-    if case.early or len(rates) < 5 or case.steps < 20 or well(case, 0.9):
+    rates = case.observed.rates
+    if case.early or len(rates) < 3 or case.steps < 20 or well(case, 0.9):
         return None
     peak = max(rate for _, rate in rates)
     if not peak > 0:
         return None
-    collapsed = next((step for index, (step, rate) in enumerate(rates) if rate < LOW * peak and all(r < LOW * peak for _, r in rates[index:])), None)
+    collapsed = next((step for index, (step, rate) in enumerate(rates) if rate < LOW * peak
+                      and all(r < LOW * peak for _, r in rates[index:])), None)
     if collapsed is None or case.steps - collapsed < SHARE * case.steps:
         return None
     before = [value for step, value in case.losses if step <= collapsed]
@@ -32,7 +33,8 @@ def examine(case: Case) -> Finding | None:
         return None
     return Finding(
         "schedule_collapsed", STEP, "error" if not well(case, 0.5) else "warning", 0.87,
-        f"From step {collapsed} on, the learning rate is below a hundredth of its peak of {peak:g}: {(case.steps - collapsed) / case.steps:.0%} of the steps changed "
+        f"From step {collapsed} on, the learning rate is below a hundredth of its peak of {peak:g}: "
+        f"{(case.steps - collapsed) / case.steps:.0%} of the steps changed "
         "nothing any more, though there was still much to learn.",
         [Measure("learning rate at the end against its peak", digits(rates[-1][1] / peak), f"above {LOW:g} for most steps", "looks"),
          Measure("share of steps with hardly any rate", digits((case.steps - collapsed) / case.steps), f"below {SHARE:g}", "")],

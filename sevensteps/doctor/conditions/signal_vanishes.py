@@ -34,12 +34,14 @@ def examine(case: Case) -> Finding | None:
         return None
     kinds = {layer.activation for layer in hidden_activations(case)}
     if kinds & {"sigmoid", "hardsigmoid"}:
-        case.ruled_out.append(("signal_vanishes", "the activations are sigmoids, whose slope of at most 1/4 does it under any initialisation"))
+        case.ruled_out.append(("signal_vanishes", "the activations are sigmoids, whose slope of at most 1/4 does it under any "
+                                                  "initialisation"))
         return None
     start = "xavier_normal()" if "tanh" in kinds else "kaiming_normal()"
     return Finding(
         "signal_vanishes", STEP, "error" if not case.early or left < 0.01 else "warning", 0.9,
-        f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the spread over the samples that {names[0]} gives, "
+        f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the spread over the samples that {names[0]} "
+        "gives, "
         f"{left:.1g} is left in {names[-1]}. The output hardly depends on the input, so no gradient tells the early layers what to change.",
         [Measure(f"spread over samples, {names[-1]} / {names[0]}", digits(left), "about 1", "He et al. 2015"),
          Measure("kept per layer", digits(each), "about 1", "geometric mean")],

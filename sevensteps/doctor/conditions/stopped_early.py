@@ -20,7 +20,9 @@ def examine(case: Case) -> Finding | None:
     score = case.scores.get("train")
     return Finding(
         "stopped_early", STEP, "warning", 0.65,
-        f"After {case.steps:,} steps the loss was still falling steadily, from {first_loss(case):.3g} to {end_loss(case):.3g}: the training was stopped on its way.",
+        f"After {case.steps:,} steps the loss was still falling steadily, from {first_loss(case):.3g} to {end_loss(case):.3g}: the "
+        "training was stopped on its way.",
         [Measure("loss in the last quarter", "falling", "level", "means over stretches of the training"),
          Measure("score on the training data", digits(score) if score is not None else None, "at least that of a simple model", "")],
-        [Remedy({"stop": f"steps({10 * case.steps})"}, "more steps, until the loss is level", f"train for some {10 * case.steps:,} steps")], {}, None)
+        [Remedy({"stop": f"steps({10 * case.steps})"}, "more steps, until the loss is level", f"train for some {10 * case.steps:,} "
+                                                                                              "steps")], {}, None)

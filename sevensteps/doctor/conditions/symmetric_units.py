@@ -14,7 +14,8 @@ from sevensteps.doctor.reading import hidden_activations, hidden_layers, length
 
 STEP = "initialize"
 EXPLAINS = ("too_small", "underfitting", "signal_vanishes", "vanishing_gradient", "parameters_not_updated", "dead_units",
-            "learning_rate_too_low", "learning_rate_too_high", "stopped_early", "output_overconfident", "signal_explodes", "no_nonlinearity")
+            "learning_rate_too_low", "learning_rate_too_high", "stopped_early", "output_overconfident", "signal_explodes",
+            "no_nonlinearity")
 
 
 def examine(case: Case) -> Finding | None:
@@ -35,15 +36,16 @@ def examine(case: Case) -> Finding | None:
             zero = zero or length(change.weight) == 0
     if not found:
         return None
-    layer, (distinct, units) = next(iter(found.items()))
+    where, (distinct, units) = next(iter(found.items()))
     start = ("xavier_normal()" if any(a.activation in ("sigmoid", "tanh") for a in hidden_activations(case)) else "kaiming_normal()")
     why = "all weights are 0, so no signal passes and no weight gets a gradient" if zero else \
         "equal units compute the same, get the same gradient, and move together"
     return Finding(
         "symmetric_units", STEP, "error", 0.97,
-        f"Of the {units} units of {layer} only {distinct} {'is' if distinct == 1 else 'are'} different: {why}. The layer does the work of "
+        f"Of the {units} units of {where} only {distinct} {'is' if distinct == 1 else 'are'} different: {why}. The layer does the work of "
         f"{distinct} unit{'s' if distinct > 1 else ''}, however long the training.",
-        [Measure(f"different units in {name}", f"{d} of {u}", f"{u} of {u}", "rows of the weight matrix") for name, (d, u) in found.items()],
+        [Measure(f"different units in {layer_name}", f"{d} of {u}", f"{u} of {u}", "rows of the weight "
+                                                                             "matrix") for layer_name, (d, u) in found.items()],
         [Remedy({"initialize": start}, "random weights make the units differ from the start",
                 "initialise the weights of the hidden layers at random, as torch.nn.init.kaiming_normal_ does")],
         {"layers": list(found)}, 0)

@@ -28,7 +28,8 @@ def examine(case: Case) -> Finding | None:
     if found is not None and found.name.startswith("binary_cross_entropy") and (low < 0 or high > 1):
         return Finding(
             "target_out_of_range", STEP, "error", 0.95,
-            f"The targets run from {low:.3g} to {high:.3g}, but binary cross-entropy takes 0 for no and 1 for yes: beyond that its loss has no "
+            f"The targets run from {low:.3g} to {high:.3g}, but binary cross-entropy takes 0 for no and 1 for yes: beyond that its loss "
+            "has no "
             "floor, and falls for ever as the outputs grow.",
             [Measure("range of the targets", f"{low:.3g} to {high:.3g}", "0 to 1", "targets seen")],
             [Remedy({}, "0 and 1 are the shares of yes", "code the targets as 0 and 1")], {}, 0)
@@ -48,6 +49,7 @@ def examine(case: Case) -> Finding | None:
         f"{outside:.0%} of the targets cannot be reached, and the outputs are pressed against the end of the range, where the slope is 0.",
         [Measure("range of the targets", f"{low:.3g} to {high:.3g}", reach, "targets seen"),
          Measure("share of targets out of reach", digits(outside), 0, f"range of a {closing.activation}")],
-        [Remedy({"loss": "mean_squared_error()"}, "a linear output reaches every number", f"take the {closing.activation} off the output layer, or "
+        [Remedy({"loss": "mean_squared_error()"}, "a linear output reaches every number", f"take the {closing.activation} off the output "
+                                                                                          "layer, or "
                                                                                            "scale the targets into its range")],
         {"layers": [closing.name]}, 0)

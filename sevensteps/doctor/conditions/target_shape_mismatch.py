@@ -10,7 +10,8 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 
 STEP = "loss"
-EXPLAINS = ("underfitting", "stopped_early", "learning_rate_too_low", "vanishing_gradient", "dead_units", "parameters_not_updated", "too_small",
+EXPLAINS = ("underfitting", "stopped_early", "learning_rate_too_low", "vanishing_gradient", "dead_units", "parameters_not_updated",
+            "too_small",
             "signal_vanishes", "labels_unrelated", "ill_conditioned", "loss_unsuited", "class_imbalance", "learning_rate_too_high")
 
 
@@ -22,17 +23,24 @@ def examine(case: Case) -> Finding | None:
     evidence = [Measure("shape of the output", str(list(output)), "that of the target", "one batch"),
                 Measure("shape of the target", str(list(target)), str(list(output)), "one batch")]
     if len(output) == 2 and output[1] == 1 and look.slope is not None and not bool(look.slope.any()) and abs(look.loss) < 1e-6 \
-            and look.target is not None and not look.target.is_floating_point():
-        return _finding("The loss is 0 at once, whatever the network answers: cross-entropy chooses among classes, and with one output there is "
+            and _softmax(case):
+        return _finding("The loss is 0 at once, whatever the network answers: cross-entropy chooses among classes, and with one output "
+                        "there is "
                         "nothing to choose from.", [*evidence, Measure("loss of the first step", look.loss, "above 0", "")],
                         "use binary_cross_entropy_with_logits for one output, or one output per class", 0.97)
     found = case.found_loss
     if found is not None and "broadcast" in found.name:
-        return _finding(f"The output has shape {list(output)} and the target {list(target)}: PyTorch stretches them to compare every output with "
+        return _finding(f"The output has shape {list(output)} and the target {list(target)}: PyTorch stretches them to compare every "
+                        "output with "
                         "every target of the batch. The loss is least where all answers are the mean, so that is what is learned.",
                         [*evidence, Measure("distance of the slope from such a loss", found.distance, 0, "dL/d(output) of one batch")],
                         "give both the same shape: output.squeeze(1), or target[:, None]", 0.97)
     return None
+
+
+def _softmax(case: Case) -> bool:
+    graph = case.observed.graph
+    return graph is None or any(op.name in ("LogSoftmax", "Softmax", "NllLoss") for op in graph.head)
 
 
 def _finding(explanation: str, evidence: list[Measure], advice: str, confidence: float) -> Finding:

@@ -11,8 +11,10 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import baseline, digits
 
 STEP = "repeat"
-EXPLAINS = ("learning_rate_too_low", "learning_rate_too_high", "stopped_early", "underfitting", "exploding_gradient", "not_finite", "dead_units",
-            "saturated_units", "too_small", "output_overconfident", "ill_conditioned", "vanishing_gradient", "inputs_unscaled", "loss_scale",
+EXPLAINS = ("learning_rate_too_low", "learning_rate_too_high", "stopped_early", "underfitting", "exploding_gradient", "not_finite",
+            "dead_units",
+            "saturated_units", "too_small", "output_overconfident", "ill_conditioned", "vanishing_gradient", "inputs_unscaled",
+            "loss_scale",
             "optimizer_setting", "signal_explodes")
 FAR = 30.0  # times the size of the first outputs
 LARGE = 20.0
@@ -33,9 +35,11 @@ def examine(case: Case) -> Finding | None:
         return None
     return Finding(
         "targets_unscaled", STEP, "error" if score is None or score < 0.5 else "warning", 0.87,
-        f"The targets have a size of {size:.3g} and a spread of {spread:.3g}, where a fresh network gives about {given:.2g}. Its weights would have to grow "
+        f"The targets have a size of {size:.3g} and a spread of {spread:.3g}, where a fresh network gives about {given:.2g}. Its weights "
+        "would have to grow "
         "by that much, with gradients as large as the errors: one learning rate cannot serve the way there and the end.",
         [Measure("root mean square of the targets", digits(size), "about 1", "targets seen"),
          Measure("of the first outputs", digits(given), "that of the targets", "first look")],
-        [Remedy({}, "the network then learns numbers of size 1", "subtract the targets' mean and divide by their standard deviation; undo it for predictions")],
+        [Remedy({}, "the network then learns numbers of size 1", "subtract the targets' mean and divide by their standard deviation; undo "
+                                                                 "it for predictions")],
         {}, 0)

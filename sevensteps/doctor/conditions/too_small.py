@@ -1,4 +1,4 @@
-"""too_small: the network cannot bend enough for the data: its training has come to rest, and a simple nonlinear model fits the same samples.
+"""too_small: the network cannot bend enough for the data: its training is at rest, and a simple nonlinear model fits them.
 
 Judged by the neighbours: where the 5 nearest samples predict far better than the network does on its own training data, the pattern is
 there and the network lacks the units for it. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
@@ -28,7 +28,8 @@ def examine(case: Case) -> Finding | None:
     shape = f"hidden layers of {', '.join(map(str, widths))}" if widths else "no hidden layer"
     return Finding(
         "too_small", STEP, "warning", 0.7,
-        f"The loss no longer falls, and the network scores {score:.3g} on its own training data, where the nearest neighbours of each sample "
+        f"The loss no longer falls, and the network scores {score:.3g} on its own training data, where the nearest neighbours of each "
+        "sample "
         f"reach {simple:.3g}. With {shape} it cannot draw the boundary that the data ask for.",
         [Measure("score on training data", digits(score), f"at least {digits(simple)}", "simple models, cross-validated")],
         [Remedy({"predict": "mlp(32)" if not widths else f"mlp({', '.join(str(4 * w) for w in widths)})"},

@@ -22,7 +22,9 @@ def examine(case: Case) -> Finding | None:
         return None
     return Finding(
         "underfitting", STEP, "warning", 0.6,
-        f"After {case.steps:,} steps the network scores {score:.3g} on its own training data, where a simple model reaches {simple:.3g} on samples it has not "
+        f"After {case.steps:,} steps the network scores {score:.3g} on its own training data, where a simple model reaches {simple:.3g} "
+        "on samples it has not "
         "seen: the pattern is there, and the training does not find it.",
         [Measure("score on the training data", digits(score), f"at least {digits(simple)}", "simple models, cross-validated")],
-        [Remedy({"step": "adam(lr=0.001)"}, "a robust start", "try Adam at 1e-3"), Remedy({"stop": "epochs(50)"}, "more time", "train for longer")], {}, None)
+        [Remedy({"step": "adam(lr=0.001)"}, "a robust start", "try Adam at 1e-3"),
+         Remedy({"stop": "epochs(50)"}, "more time", "train for longer")], {}, None)

@@ -21,7 +21,8 @@ def ratios(case: Case) -> list[tuple[str, float]]:
     """Of every weight matrix, |gradient| / |weights|: the median over the looks."""
     found = []
     for layer, name in weight_layers(case):
-        values = [length(c.gradient) / w for look in case.looks if (c := look.changes.get(name)) is not None and (w := length(c.weight)) > 0]
+        values = [length(c.gradient) / w for look in case.looks if (c := look.changes.get(name)) is not None
+                  and (w := length(c.weight)) > 0]
         found.append((layer.name, median(values)))
     return found
 
@@ -43,7 +44,8 @@ def examine(case: Case) -> Finding | None:
     plain = all(layer.kind == "Linear" for layer, _ in weight_layers(case))
     return Finding(
         "vanishing_gradient", STEP, "error", 0.9,
-        f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about {each:.2g} in each: of the push that {last} gets, "
+        f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about {each:.2g} in each: of the push that "
+        f"{last} gets, "
         f"relative to its weights, {first} gets {left:.1g}. The first layers stay as they were initialised.",
         [Measure(f"|gradient| / |weights|, {first} against {last}", digits(left), f"above {LEFT:g}", "median over the looks"),
          Measure("kept per layer", digits(each), "about 1", "geometric mean")],

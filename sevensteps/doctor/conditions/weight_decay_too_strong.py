@@ -24,9 +24,10 @@ def examine(case: Case) -> Finding | None:
     if decay <= 0 or case.early or len(case.looks) < 2 or well(case, 0.75):
         return None
     layers = weight_layers(case)
-    pulls = [decay * length(c.weight) / g for look in case.looks[1:] for _, name in layers
+    looks = [*case.looks, *([case.probe] if case.probe is not None else [])]
+    pulls = [decay * length(c.weight) / g for look in looks[1:] for _, name in layers
              if (c := look.changes.get(name)) is not None and c.gradient is not None and (g := length(c.gradient)) > 0]
-    sizes = [math.sqrt(sum(length(look.changes[name].weight) ** 2 for _, name in layers if name in look.changes)) for look in case.looks]
+    sizes = [math.sqrt(sum(length(look.changes[name].weight) ** 2 for _, name in layers if name in look.changes)) for look in looks]
     shrunk = sizes[-1] / sizes[0] if sizes[0] > 0 else math.nan
     decoupled = optimizer(case) == "AdamW"
     strong = median(pulls) > PULL or (decoupled and (case.rate or 0) * decay * case.steps > 1)
@@ -37,9 +38,11 @@ def examine(case: Case) -> Finding | None:
     lr = case.rate or 0.1
     return Finding(
         "weight_decay_too_strong", STEP, "error", 0.88,
-        f"A weight decay of {decay:g} pulls the weights to 0 {median(pulls):.2g} times as hard as the loss pulls them elsewhere: they shrank to {shrunk:.0%} of their "
+        f"A weight decay of {decay:g} pulls the weights to 0 {median(pulls):.2g} times as hard as the loss pulls them elsewhere: they "
+        f"shrank to {shrunk:.0%} of their "
         "first length, and the network forgets as fast as it learns.",
-        [Measure("pull of the decay against that of the gradient", digits(median(pulls)), f"below {PULL:g}", "weight_decay·|w| / |gradient|"),
+        [Measure("pull of the decay against that of the gradient", digits(median(pulls)), f"below {PULL:g}", "weight_decay·|w| / "
+                                                                                                             "|gradient|"),
          Measure("length of the weights, end against start", digits(shrunk), "about 1 or more", "all weight matrices")],
         [Remedy({"step": f"{name}(lr={lr:g}, weight_decay={weaker})"} if name in ("sgd", "adam", "adamw") else {},
                 "a gentle pull keeps weights from growing without need", f"a weight decay of {weaker} or less")], {}, None)

@@ -1,0 +1,50 @@
+"""Whether a long training comes to hold more and more memory."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from benchmarks.limits.memory import MB, resident
+from benchmarks.limits.section import Asked, Section, mark, measured
+
+TITLE = "Memory over a long training"
+SLACK = 0.02  # of the earlier memory: the history gains a row an epoch, and an allocator keeps some
+
+
+def train(first: int, last: int) -> dict[str, Any]:
+    """Bytes resident after the epochs `first` and `last` of one training on digits."""
+    import os
+    import tempfile
+    from pathlib import Path
+
+    import sevensteps as ss
+
+    class Held:
+        def __init__(self) -> None:
+            self.after: dict[int, int] = {}
+
+        def started(self, training: Any) -> None: ...
+        def stepped(self, training: Any) -> None: ...
+        def stopped(self, training: Any, rule: str, reason: str) -> None: ...
+
+        def evaluated(self, training: Any, row: dict[str, Any]) -> None:
+            if row["epoch"] in (first, last):
+                self.after[row["epoch"]] = resident()
+
+    held = Held()
+    with tempfile.TemporaryDirectory() as folder:
+        ss.train("digits", stop=ss.epochs(last), threads=int(os.environ["OMP_NUM_THREADS"]), out=Path(folder) / "run",
+                 progress=False, observers=[held])
+    return {"first": held.after[first], "last": held.after[last]}
+
+
+def section(asked: Asked) -> Section:
+    first, last = (10, 100) if asked.quick else (100, 1000)
+    found = [measured(__name__, "train", first=first, last=last) for _ in range(asked.rounds)]
+    early, late = (median(turn[key] for turn in found) for key in ("first", "last"))
+    grown = median(turn["last"] / turn["first"] - 1 for turn in found)
+    return Section(TITLE, [
+        f"digits with all defaults, so looking inside and keeping a run folder, for {last:,} epochs. Resident after epoch {first}: "
+        f"{early / MB:.1f} MB; after epoch {last:,}: {late / MB:.1f} MB, {100 * grown:+.1f} %. Wanted: at most +{100 * SLACK:.0f} %: "
+        f"{mark(grown <= SLACK)}."], {f"{100 * grown:+.1f} % of +{100 * SLACK:.0f} %": grown <= SLACK})

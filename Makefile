@@ -43,6 +43,7 @@ check-all: check
 
 bench: .venv-bench/.done
 	@.venv-bench/bin/python -m benchmarks.speed
+	@.venv-bench/bin/python -m benchmarks.limits
 
 clean:
 	rm -rf .venv .venv-bench build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -103,11 +103,6 @@ def _cars() -> np.ndarray:
     return np.concatenate([np.stack([y, cylinders, displacement, power, weight, acceleration, year], 1), origin], 1)
 
 
-def table(scaled: bool = True) -> Data:
-    """The cars by an older name."""
-    return mpg(scaled)
-
-
 def curve(f: str, low: float, high: float, count: int = 200, noise: float = 0.0, scaled: bool = False) -> Data:
     """y = f(x) for x in low..high, [N, 1] both, standardised if `scaled`; every fourth sample judges."""
     x = np.linspace(low, high, count)

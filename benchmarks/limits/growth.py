@@ -72,19 +72,21 @@ def section(asked: Asked) -> Section:
         counts, times = [case[2] for case in cases], [seconds[case] for case in cases]
         usual = median(time / count for time, count in zip(times, counts, strict=True))
         far = deviation([usual * count for count in counts], times)
-        lines.append(f"- samples, {inputs}-{HIDDEN}-{CLASSES}: seconds ∝ samples^**{exponent(counts, times):.2f}**; at most {100 * far:+.0f} % "
-                     "from in proportion (to the median time per sample).")
-        rows += [(f"{inputs}-{HIDDEN}-{CLASSES}", f"{count:,}", f"{time:.4f}", f"{1e6 * time / count:.2f}")
-                 for count, time in zip(counts, times, strict=True)]
+        lines.append(f"- samples, {inputs}-{HIDDEN}-{CLASSES}: seconds ∝ samples^**{exponent(counts, times):.2f}**; "
+                     f"at most {100 * far:+.0f} % from in proportion (to the median time per sample).")
+        rows += [row(f"{inputs}-{HIDDEN}-{CLASSES}", count, time) for count, time in zip(counts, times, strict=True)]
     sizes, times = [parameters(inputs, hidden) for inputs, hidden, _ in by_width], [seconds[case] for case in by_width]
     start, slope = line(sizes, times)
-    far = deviation([start + slope * size for size in sizes], times)
-    beyond = exponent(sizes[-2:], times[-2:])
-    samples = by_width[0][2]
+    far, samples = deviation([start + slope * size for size in sizes], times), by_width[0][2]
     lines.append(f"- parameters, 784-H-{CLASSES}, {samples:,} samples: {1e6 * start / samples:.2f} µs a sample + "
-                 f"{1e12 * slope / samples:.1f} ps a sample and parameter; at most {100 * far:+.0f} % from this line. Between the two widest: "
-                 f"seconds ∝ parameters^**{beyond:.2f}**.")
-    rows += [(f"784-{hidden}-{CLASSES}, {size:,} parameters", f"{samples:,}", f"{time:.4f}", f"{1e6 * time / samples:.2f}")
-             for (_, hidden, samples), size, time in zip(by_width, sizes, times, strict=True)]
-    return Section(TITLE, [f"Seconds an epoch (the first not counted) on random inputs, batch {BATCH}, without watching. Exponent 1 is linear.",
-                           "", *lines, "", *table(("network", "samples", "seconds an epoch", "µs a sample"), rows)])
+                 f"{1e12 * slope / samples:.1f} ps a sample and parameter; at most {100 * far:+.0f} % from this line. "
+                 f"Between the two widest: seconds ∝ parameters^**{exponent(sizes[-2:], times[-2:]):.2f}**.")
+    rows += [row(f"784-{hidden}-{CLASSES}, {size:,} parameters", samples, time)
+             for hidden, size, time in zip(WIDTHS, sizes, times, strict=True)]
+    return Section(TITLE, [
+        f"Seconds an epoch (the first not counted) on random inputs, batch {BATCH}, without watching. Exponent 1 is linear.", "",
+        *lines, "", *table(("network", "samples", "seconds an epoch", "µs a sample"), rows)])
+
+
+def row(network: str, samples: int, seconds: float) -> tuple[str, ...]:
+    return network, f"{samples:,}", f"{seconds:.4f}", f"{1e6 * seconds / samples:.2f}"

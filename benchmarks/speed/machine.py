@@ -8,6 +8,8 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +25,18 @@ def mnist_folder(asked: Path | None) -> Path | None:
     return SHARED if asked is None and not os.environ.get("SEVENSTEPS_DATA") and SHARED.is_dir() else asked
 
 
+@cache
+def cache_folder() -> tempfile.TemporaryDirectory[str]:
+    """The user's cache during this run: what sevensteps remembers of the machine's kernels is measured anew, once for all processes."""
+    return tempfile.TemporaryDirectory(prefix="sevensteps-bench-cache-")
+
+
 def fresh(module: str, *arguments: str, limit: float = LIMIT) -> dict[str, Any]:
     """What `python -m module arguments` prints as its last line, which is JSON; or {"failure": why}."""
     command = [*processors(), sys.executable, "-m", module, *arguments]
+    surroundings = os.environ | environment() | {"XDG_CACHE_HOME": cache_folder().name}
     try:
-        ended = subprocess.run(command, cwd=ROOT, env=os.environ | environment(), capture_output=True, text=True, timeout=limit)
+        ended = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
         return {"failure": f"still at work after {limit:g} s"}
     if ended.returncode:

@@ -57,7 +57,7 @@ class Density(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = dense(6, 64, 2)
+        self.network = dense(9, 64, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.network(x)
@@ -179,12 +179,12 @@ HEALTHY: dict[str, Callable[[int], Setup]] = {
     "label smoothing": small(mlp(64), loss=lambda o, t: F.cross_entropy(o, t, label_smoothing=0.1)),
     "weighted cross-entropy": small(mlp(64), loss=lambda o, t: F.cross_entropy(o, t, weight=torch.linspace(0.5, 1.5, 10))),
     "summed loss, small rate": small(mlp(64), lambda m: sgd(m, 0.003), lambda o, t: F.cross_entropy(o, t, reduction="sum")),
-    "regression": regression(data.table, lambda: dense(6, 64, 1), adam, 60),
-        "regression, SGD": regression(data.table, lambda: dense(6, 32, 32, 1), lambda m: sgd(m, 0.05), 40),
-    "regression, targets of 24 ± 8, SGD": regression(lambda: _targets_raw(), lambda: dense(6, 64, 1), lambda m: adam(m, 0.01), 120),
+    "regression": regression(data.mpg, lambda: dense(9, 64, 1), adam, 60),
+        "regression, SGD": regression(data.mpg, lambda: dense(9, 32, 32, 1), lambda m: sgd(m, 0.05), 40),
+    "regression, targets of 3 ± 2, Adam": regression(lambda: _moved(), lambda: dense(9, 64, 1), lambda m: adam(m, 0.01), 120),
     "sine": regression(data.curve("sin", -3, 3), lambda: dense(1, 64, 64, 1, activation=nn.Tanh), lambda m: adam(m, 5e-3), 150),
-    "a density, loss below 0": small(Density, adam, density, change=lambda s: (setattr(s, "train", data.table()[0]),
-                                                                               setattr(s, "valid", data.table()[1]))[0],
+    "a density, loss below 0": small(Density, adam, density, change=lambda s: (setattr(s, "train", data.mpg()[0]),
+                                                                               setattr(s, "valid", data.mpg()[1]))[0],
                                      epochs=30, read=lambda o: o[:, :1]),
     "momentum .9": small(mlp(64), lambda m: sgd(m, 0.05, momentum=0.9)),
     "Nesterov": small(mlp(64), lambda m: sgd(m, 0.05, momentum=0.9, nesterov=True)),
@@ -218,8 +218,8 @@ def _zeroed(layer: nn.Linear) -> nn.Linear:
     return layer
 
 
-def _targets_raw() -> Any:
-    (x, y), (xv, yv) = data.table()
+def _moved() -> Any:
+    (x, y), (xv, yv) = data.mpg()
     return (x, y * 2 + 3), (xv, yv * 2 + 3)
 
 

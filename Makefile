@@ -6,18 +6,19 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint types docs check check-all bench clean
+.PHONY: help run test lint types docs check check-all bench bench-doctor clean
 
 help:
-	@echo 'make run        train a digit classifier in seven steps (about a minute the first time, to install)'
-	@echo 'make test       run the tests'
-	@echo 'make lint       ruff'
-	@echo 'make types      mypy, strict'
-	@echo 'make docs       build the documentation into docs/_build/html'
-	@echo 'make check      lint, types and docs'
-	@echo 'make check-all  all that and every test, the slow ones too'
-	@echo 'make bench      time an epoch beside other libraries, in an environment of its own (about 15 minutes)'
-	@echo 'make clean      remove .venv, caches and built files; runs/ stays'
+	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
+	@echo 'make test          run the tests'
+	@echo 'make lint          ruff'
+	@echo 'make types         mypy, strict'
+	@echo 'make docs          build the documentation into docs/_build/html'
+	@echo 'make check         lint, types and docs'
+	@echo 'make check-all     all that and every test, the slow ones too'
+	@echo 'make bench         time an epoch beside other libraries, in an environment of its own (about 15 minutes)'
+	@echo 'make bench-doctor  how often the doctor is right, beside other tools, and what watching costs (about an hour)'
+	@echo 'make clean         remove .venv, caches and built files; runs/ stays'
 	@echo 'PYTHON=python3.12 chooses the Python that .venv is made with.'
 
 run: .venv/.run
@@ -45,8 +46,13 @@ bench: .venv-bench/.done
 	@.venv-bench/bin/python -m benchmarks.speed
 	@.venv-bench/bin/python -m benchmarks.limits
 
+bench-doctor: .venv-doctor/.done
+	@.venv-doctor/bin/python -m benchmarks.doctor --write
+	@.venv-doctor/bin/python -m benchmarks.doctor.peers --write
+	@.venv-doctor/bin/python -m benchmarks.doctor.cost --write
+
 clean:
-	rm -rf .venv .venv-bench build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-doctor build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find sevensteps tests docs benchmarks examples -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A stamp per set of packages: rebuilt when the packaging files change, so that a second call starts at once.
@@ -67,11 +73,13 @@ clean:
 	@$(PIP) --no-build-isolation -e '.[dev,docs]'
 	@touch $@
 
-.venv-bench/.done: benchmarks/requirements.txt | .venv/pyvenv.cfg
-	@echo 'make: installing the other libraries into .venv-bench'
-	@$(BIN)/python -m venv --clear .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+.venv-bench/.done: benchmarks/requirements.txt
+.venv-doctor/.done: benchmarks/doctor/requirements.txt
+.venv-bench/.done .venv-doctor/.done: | .venv/pyvenv.cfg
+	@echo 'make: installing the other libraries into $(@D)'
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/pyvenv.cfg:

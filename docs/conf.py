@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
+from typing import Any
 
 from sevensteps import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))
+import conditions_page
 
 project = "sevensteps"
 author = "the sevensteps authors"
@@ -38,6 +44,15 @@ def plain_to_rst(app: object, what: str, name: str, obj: object, options: object
         lines[index] = "".join(f"`{piece}`" if piece.startswith("`") else escape(piece) for piece in pieces)
 
 
-def setup(app: object) -> None:
+def conditions(app: Any, page: str, source: list[str]) -> None:
+    """Below what is written in conditions.md: every condition, as it stands in the code."""
+    if page == "conditions":
+        source[0] += "\n" + conditions_page.page()
+        for file in conditions_page.files().values():
+            app.env.note_dependency(str(file))
+
+
+def setup(app: Any) -> None:
     """Called by Sphinx."""
-    app.connect("autodoc-process-docstring", plain_to_rst)  # type: ignore[attr-defined]
+    app.connect("autodoc-process-docstring", plain_to_rst)
+    app.connect("source-read", conditions)

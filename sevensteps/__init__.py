@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sevensteps import steps as steps
     from sevensteps import watch as watch
     from sevensteps.errors import Error as Error
+    from sevensteps.healing import heal as heal
     from sevensteps.notation import auto as auto
     from sevensteps.recipe import Recipe as Recipe
     from sevensteps.run import Run as Run
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {"Error": "errors", "auto": "notation", "Recipe": "recipe", "Run": "run", "diagnose": "run", "load": "run", "train": "run"}
+_HOMES = {"Error": "errors", "auto": "notation", "Recipe": "recipe", "Run": "run", "diagnose": "run", "heal": "healing", "load": "run",
+          "train": "run"}
 _PACKAGES = ("data", "steps", "watch")
 
-__all__ = ["Error", "Recipe", "Run", "auto", "data", "diagnose", "load", "steps", "train", "watch"]
+__all__ = ["Error", "Recipe", "Run", "auto", "data", "diagnose", "heal", "load", "steps", "train", "watch"]
 
 
 def __getattr__(name: str) -> Any:

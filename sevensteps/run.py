@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from sevensteps import loop, state
 from sevensteps.data import Data
+from sevensteps.data import catalog as sources
 from sevensteps.data.inputs import Inputs
 from sevensteps.doctor import Diagnosis, examine
 from sevensteps.doctor.attending import Attending
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.stored import load as load_case
+from sevensteps.doctor.stored import recall
 from sevensteps.errors import ArgumentError, DataError, RunError, ShapeError, number
 from sevensteps.loop import Observer
 from sevensteps.notation import auto
@@ -56,16 +58,16 @@ class Run:
     """A finished training: its recipe, what came of it, and the networks.
 
     `metrics` are those of the last epoch, `best` those of the best validation metric; `network` has the last weights and is never
-    swapped for the best. `history` has one row an evaluation.
+    swapped for the best. `history` has one row an evaluation. `diagnosis` is that of the end of a training of this session.
     """
 
     def __init__(self, recipe: Recipe, summary: dict[str, Any], history: list[dict[str, Any]], folder: Path | None,
-                 last: nn.Module, best: nn.Module, output: Output, inputs: Inputs) -> None:
+                 last: nn.Module, best: nn.Module, output: Output, inputs: Inputs, diagnosis: Diagnosis | None = None) -> None:
         self.recipe, self.summary, self.history, self.folder = recipe, summary, history, folder
         self.network = last
         self.last = Snapshot(summary["epochs"], summary["metrics"], last)
         self.best = Snapshot(summary["best"]["epoch"], summary["best"]["metrics"], best)
-        self.output, self.inputs = output, inputs
+        self.output, self.inputs, self.diagnosis = output, inputs, diagnosis
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -80,6 +82,12 @@ class Run:
             return [Finding.from_dict(held) for held in self.summary["findings"]]
         except (KeyError, TypeError) as failure:
             raise RunError(f"the findings of {self.folder} are damaged: {type(failure).__name__}: {failure}") from None
+
+    @property
+    def healed(self) -> list[dict[str, Any]]:
+        """What `heal` changed on the way to this run: condition, change, the run it came from, and the trial that proves it."""
+        healed: list[dict[str, Any]] = self.summary.get("healed", [])
+        return healed
 
     def predict(self, raw: Any, which: Literal["last", "best"] = "last") -> Answers:
         """What the network answers to raw inputs `[N, …]`, as they were before the training's own scaling.
@@ -118,7 +126,7 @@ class Run:
 
 def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | None = None, threads: int | None = None,
           precision: str | None = None, data_dir: Path | str | None = None, out: Path | str | Literal[False] | None = None,
-          progress: bool | None = None, watch: float = 0.02, observers: Sequence[Observer] = (), **steps: Any) -> Run:
+          progress: bool | None = None, watch: float | Attending = 0.02, observers: Sequence[Observer] = (), **steps: Any) -> Run:
     """Train in seven steps and keep what happened.
 
     `data` is a name (`"digits"`), `Data`, or a whole `Recipe`; the steps are keywords (`predict=mlp(30)`), and whatever is left
@@ -138,17 +146,18 @@ def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | N
         return run_training(training, out, [*observers, *views], watch)
 
 
-def run_training(training: Training, out: Path | str | Literal[False] | None, observers: Sequence[Observer], watch: float = 0.02) -> Run:
+def run_training(training: Training, out: Path | str | Literal[False] | None, observers: Sequence[Observer],
+                 watch: float | Attending = 0.02) -> Run:
     """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is False."""
     settled = training.settled
-    attending = Attending(watch) if number("watch", watch, at_least=0, at_most=1) else None
+    attending = watch if isinstance(watch, Attending) else Attending(watch) if number("watch", watch, at_least=0, at_most=1) else None
     writer = None if out is False else Writer(out, settled.data.source, attending.report if attending else None)
     with state.interruptible(training.progress):
         ended = loop.train(training, [*([attending] if attending else []), *([writer] if writer else []), *observers])
     summary = writer.summary if writer else {**summarize(training, *ended, ""), **(attending.report(None) if attending else {})}
     return Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None,
                training.network.eval(), training.best_network().eval(),
-               settled.output, settled.data.inputs)
+               settled.output, settled.data.inputs, attending.after if attending else None)
 
 
 def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
@@ -156,15 +165,28 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
 
     Raises `RunError` where there is none, where it was not watched, or where it is damaged.
     """
+    if isinstance(run, Run) and run.diagnosis is not None:
+        return run.diagnosis
     place = run.folder if isinstance(run, Run) else run
     if place is None:
-        raise RunError("this run has no folder; its findings are in run.findings")
-    folder = Path(place) if (Path(place) / "watch.json").is_file() else find(place)
+        raise RunError("this run was not watched, so there is nothing to diagnose; train again without watch=0")
+    folder = diagnosed(place)
     case = load_case(folder)
     if (folder / "recipe.toml").is_file():
-        case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **_objects(folder))
+        objects = _objects(folder)
+        case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **objects)
         case.history = read_history(folder)["history"]
-    return examine(case)
+        if objects or case.recipe.source.split("(")[0] not in sources():
+            case.lacking = (f"{' and '.join(objects) or 'the data'} of this run came from Python, so it cannot be trained again from its "
+                            "folder; in Python: ss.diagnose(run).try_remedies()")
+    diagnosis = examine(case)
+    recall(folder, diagnosis)
+    return diagnosis
+
+
+def diagnosed(run: Path | str) -> Path:
+    """The folder that `diagnose` reads for `run`."""
+    return Path(run) if (Path(run) / "watch.json").is_file() else find(run)
 
 
 def _objects(folder: Path) -> dict[str, Any]:

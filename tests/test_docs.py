@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import itertools
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,6 +19,7 @@ import pytest
 import sevensteps
 from sevensteps import steps
 from sevensteps.cli import VERBS, cli
+from sevensteps.doctor.conditions import BY_STEP, CONDITIONS, condition
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -72,12 +77,41 @@ def test_names_in_python_examples_exist(page: Path) -> None:
                 assert hasattr(sevensteps, node.attr), f"{page.name}: ss.{node.attr}"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+SHOWN = [page for page in PAGES if blocks(page, "text")]  # what these print is shown, so they are always run
+SEEN = re.compile(r"Seen: .*? of the time\)\.", re.DOTALL)  # how often one could look depends on the machine
+
+
+@pytest.mark.draws  # an example may begin with torch.manual_seed
+@pytest.mark.parametrize("page", [page if page in SHOWN else pytest.param(page, marks=pytest.mark.slow) for page in PAGES],
+                         ids=lambda page: page.stem)
+def test_python_examples_run_and_print_what_the_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # runs are written where one stands
-    for text in blocks(page, "python"):
-        exec(compile(text, str(page), "exec"), {"__name__": "example"})
+    names: dict[str, Any] = {"__name__": "example"}  # a page is read from its top
+    printed = ""
+    for kind, text in FENCE.findall(page.read_text(encoding="utf-8")):
+        if kind == "python":
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(text, str(page), "exec"), names)
+            printed = out.getvalue()
+        elif kind == "text":
+            assert alike(printed, text), f"{page.name} shows\n{text}\nand the example above it prints\n{printed}"
+
+
+def alike(printed: str, shown: str) -> bool:
+    """Whether two texts have the same words, and numbers that differ by rounding and by what another processor computes."""
+    a, b = (re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", " ".join(SEEN.sub("", text).split())) for text in (printed, shown))
+    return a[::2] == b[::2] and [float(number) for number in a[1::2]] == pytest.approx([float(number) for number in b[1::2]], rel=0.05)
+
+
+@pytest.mark.parametrize(("printed", "same"), [
+    ("loss  2.263 Seen: 440 steps of Net, 9 of them\nclosely (6.5 % of the time).", True),
+    ("loss 1.9 Seen: 440 steps of Net, 4 of them closely (2.0 % of the time).", False),
+    ("gain 2.261 Seen: 440 steps of Net, 4 of them closely (2.0 % of the time).", False),
+    ("loss 2.261 2 Seen: 440 steps of Net, 4 of them closely (2.0 % of the time).", False),
+    ("", False),
+])
+def test_the_comparison_sees(printed: str, same: bool) -> None:
+    assert alike(printed, "loss 2.261\nSeen: 440 steps of Net, 4 of them closely (2.0 % of the time).\n") is same
 
 
 def test_every_step_has_its_page() -> None:
@@ -85,3 +119,36 @@ def test_every_step_has_its_page() -> None:
         page = (ROOT / "docs" / "steps" / f"{step}.md").read_text(encoding="utf-8")
         assert steps.QUESTIONS[step].lower() in page.lower()
         assert f"sevensteps.steps.{step}\n" in page
+
+
+CONDITIONS_PAGE = runpy.run_path(str(ROOT / "docs" / "conditions_page.py"))
+
+
+def test_every_condition_has_its_section_in_the_order_of_the_steps() -> None:
+    written = CONDITIONS_PAGE["page"]()
+    assert re.findall(r"^### (\w+)$", written, re.MULTILINE) == [name for names in BY_STEP.values() for name in names]
+    for page in ("conditions", "doctor"):
+        said = re.findall(r"(\d+) (?:conditions|names)|There are (\d+)", (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"))
+        assert {number for numbers in said for number in numbers if number} == {str(len(CONDITIONS))}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_condition_says_all_that_its_section_shows(name: str) -> None:
+    said = CONDITIONS_PAGE["sections"](name)
+    assert list(said) == ["mechanism", "Measured", "Remedies", "Silent on"]
+    assert all(len(part) > 15 and part.endswith(".") for part in said.values()), said
+    source = Path(str(condition(name).__file__)).read_text(encoding="utf-8")
+    held = CONDITIONS_PAGE["thresholds"](source)
+    assert [key for key, _, _ in held] == re.findall(r"^([A-Z_]+) = [\d.e-]+(?: |$)", source, re.MULTILINE)
+    assert all(of for _, _, of in held), f"{name}: a threshold without a comment beside it"
+    for code in re.findall(r"`([a-z_]+\(.*?\))`", said["Remedies"]):  # a value of one of the steps
+        assert any(reads(step, code) for step in steps.STEPS), f"{name}: {code}"
+
+
+def reads(step: str, text: str) -> bool:
+    """Whether `text` is a value of `step`."""
+    try:
+        steps.parse(step, text)
+    except sevensteps.Error:
+        return False
+    return True

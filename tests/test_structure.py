@@ -23,7 +23,7 @@ PACKAGE = ROOT / "sevensteps"
 FLOORS = [
     {"__main__"},
     {"cli", "integrations"},
-    {"run"},
+    {"run", "healing"},
     {"view"},
     {"explain", "doctor"},
     {"race"},
@@ -35,6 +35,7 @@ FLOORS = [
 ]
 FLOOR = {unit: level for level, units in enumerate(FLOORS) for unit in units}
 BESIDE = {  # importer -> what it may import of its own floor
+    "healing": {"run"},
     "data": {"task"},
     "engine": {"task"},
     "steps": {"task", "data", "engine"},

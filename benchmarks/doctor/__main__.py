@@ -1,8 +1,6 @@
 """`python -m benchmarks.doctor`: every case over several seeds, and how often the doctor was right.
 
-A fault that does not show for a seed is left out: a faulty run counts if its score is at least .03 below the lowest of its cured twin over
-the seeds, or if the fault is structural, there whatever the score. Healthy and cured runs count where they learned: where their score is at
-least .8 of that of the best seed.
+Which runs count says `counted`: a fault that does not show for a seed is left out.
 """
 
 from __future__ import annotations
@@ -14,14 +12,11 @@ import multiprocessing
 import os
 import statistics
 import sys
-from pathlib import Path
 from typing import Any
 
+from benchmarks.doctor import counted
+from benchmarks.doctor.results import FILE as RESULTS
 from benchmarks.doctor.work import work
-
-RESULTS = Path(__file__).parent / "RESULTS.md"
-SHOWS = 0.03
-LEARNED = 0.8  # of the best seed's score
 
 
 def main() -> int:
@@ -63,7 +58,7 @@ def report(chosen: dict[str, list[dict[str, Any]]], runs: dict[str, list[dict[st
             rows.append(f"| {name} | {outcome['seed']} | **failed: {outcome['failure'][:150]}** | | |")
         done = [o for o in outcomes if "failure" not in o]
         if case.kind != "faulty":
-            learned = [o for o in done if o["score"] >= LEARNED * max(o["score"] for o in done)]
+            learned = counted.learned(done)
             count["healthy runs"] += len(learned)
             count["not learned"] += len(done) - len(learned)
             for o in learned:
@@ -73,8 +68,7 @@ def report(chosen: dict[str, list[dict[str, Any]]], runs: dict[str, list[dict[st
                 if loud:
                     alarms.append(f"| {name} | {o['seed']} | {o['score']:.3f} | {', '.join(f['condition'] for f in loud)} |")
             continue
-        cured = [o["score"] for o in runs[case.twin] if "failure" not in o]
-        shown = [o for o in done if case.structural or (cured and o["score"] <= min(cured) - SHOWS)]
+        shown = counted.shown(case, done, [o for o in runs[case.twin] if "failure" not in o])
         count["left out"] += len(done) - len(shown)
         right_step = {condition(c).STEP for c in case.conditions}
         hit = first = blamed = 0

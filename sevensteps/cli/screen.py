@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,3 +43,16 @@ def print_json(held: Any) -> None:
     from sevensteps.record.folder import finite
 
     click.echo(json.dumps(finite(held), ensure_ascii=False, allow_nan=False))
+
+
+@contextmanager
+def status() -> Iterator[Callable[[str], None]]:
+    """A line on the terminal that says what is being done now; plain lines where there is none."""
+    from rich.console import Console
+
+    screen = Console(stderr=True, highlight=False, markup=False)
+    if not screen.is_terminal:
+        yield lambda text: click.echo(text, err=True)
+        return
+    with screen.status("") as line:
+        yield lambda text: line.update(text[:screen.width - 4])

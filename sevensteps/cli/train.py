@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,15 @@ from sevensteps.cli.screen import console, print_json, table
 from sevensteps.steps import QUESTIONS, STEPS
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sevensteps.doctor.attending import Attending
+    from sevensteps.doctor.finding import Finding
+    from sevensteps.recipe import Recipe
     from sevensteps.run import Run
     from sevensteps.state import Training
 
+COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 EXAMPLES = """\b
 sevensteps train digits
 sevensteps train mnist37 --predict "mlp(30)" --step "sgd(lr=0.1)" --stop "epochs(40) | patience(5)"
@@ -40,14 +47,17 @@ def _steps(function: Any) -> Any:
 @click.option("--precision", help="float32, float64, or bf16, which is faster for wide networks. [default: float32]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder itself. [default: runs/<date>-<name>]")
+@click.option("--heal", "healing", is_flag=True, help="Where something is found wrong, change what trials prove to help, and train again.")
+@click.option("--budget", type=float, default=120.0, show_default=True, help="Seconds that --heal may take.")
 @click.option("--allow-code", is_flag=True, help="Let the recipe file import the Python code that it names.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a line per epoch, the whole result in the last line.")
-def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: Path | None, allow_code: bool, as_json: bool,
-            **given: Any) -> None:
+def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: Path | None, healing: bool, budget: float, allow_code: bool,
+            as_json: bool, **given: Any) -> None:
     """Train a network on DATA in seven steps. What is not given is chosen, and the choice explained.
 
     DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)".
     """
+    from sevensteps.doctor.attending import Attending
     from sevensteps.recipe import Recipe
     from sevensteps.run import as_recipe, train
 
@@ -59,13 +69,36 @@ def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: P
         asked = as_recipe(Recipe.from_toml(recipe, allow_code=allow_code), given)
         if data is not None:
             asked = replace(asked, data=data)
-    run = train(asked, data_dir=data_dir, out=out, progress=not as_json, observers=[Lines()] if as_json else [Plan()])
+
+    def observers(attending: Attending) -> list[Any]:
+        return [Lines()] if as_json else [Plan(attending)]
+
+    if healing:
+        run = healed(asked, observers, as_json, out=out, data_dir=data_dir, budget=budget)
+    else:
+        attending = Attending()
+        run = train(asked, data_dir=data_dir, out=out, progress=not as_json, watch=attending, observers=observers(attending))
     if as_json:
         print_json(run.summary)
     else:
         result(run)
     if run.summary["stop"]["rule"] == "interrupt":
         sys.exit(130)
+
+
+def healed(recipe: Recipe, observers: Any, quiet: bool, **given: Any) -> Run:
+    """The run of `heal`, with what it does said as it goes: on standard error where standard output is JSON."""
+    from sevensteps.cli.screen import status
+    from sevensteps.healing import heal
+
+    def say(text: str) -> None:
+        for line in wrapped(text, console().width, "", "  "):
+            click.echo(line, err=quiet)
+
+    from sevensteps.doctor.report import wrapped
+
+    with status() as report:
+        return heal(recipe, observers=observers, progress=not quiet, report=report, say=say, **given)
 
 
 class Lines:
@@ -85,7 +118,10 @@ class Lines:
 
 
 class Plan:
-    """The seven steps as they will be run, before the first."""
+    """The seven steps as they will be run, before the first, and what the doctor sees wrong already."""
+
+    def __init__(self, attending: Attending) -> None:
+        self.attending = attending
 
     def started(self, training: Training) -> None:
         from rich.text import Text
@@ -98,6 +134,10 @@ class Plan:
         screen.print(table((Text(f"{number} {step}", "bold"), Text.assemble((repr(held), "cyan"), "\n", (recipe.reasons[step], "dim")))
                            for number, (step, held) in enumerate(recipe.steps.items(), 1)))
         screen.print()
+        if wrong := grave(self.attending.before.findings if self.attending.before else []):
+            screen.print("Seen before the first step:", style="bold")
+            show(screen, wrong, remedies=True)
+            screen.print()
 
     def stepped(self, training: Training) -> None:
         return None
@@ -125,7 +165,12 @@ def result(run: Run) -> None:
     threads = "1 thread" if summary["threads"] == 1 else f"{summary['threads']} threads"
     screen.print(f"\nStopped by {summary['stop']['rule']}: {summary['stop']['reason']}. "
                  f"{summary['steps']:,} steps in {summary['seconds']:.2f} s{rate}, {threads}.")
-    screen.print(Text.assemble("Kept in ", (str(run.folder), "bold")))
+    screen.print(Text.assemble("Kept in ", (str(run.folder), "bold"), "\n"))
+    if run.findings:
+        screen.print("Found, most likely cause first:", style="bold")
+        show(screen, run.findings)
+    else:
+        screen.print("Nothing found wrong.", style="dim")
     screen.print("\nTry next:", style="dim")
     for line in hints(run):
         screen.print(f"  {line}", style="dim")
@@ -135,9 +180,37 @@ def _figure(name: str, value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}" if name == "loss" else f"{value:.4f}"
 
 
+def grave(findings: list[Finding]) -> list[Finding]:
+    """Those that are more than remarks."""
+    return [finding for finding in findings if finding.severity != "info"]
+
+
+def show(screen: Console, findings: list[Finding], remedies: bool = False) -> None:
+    """Findings in short: a line with the condition, the step to blame, how bad and how sure; below it why, and what to change first."""
+    from rich.text import Text
+
+    from sevensteps.doctor.report import first_sentence, proposal, sure, wrapped
+
+    name, step, severity = (max(len(getattr(f, field)) for f in findings) for field in ("condition", "step", "severity"))
+    for f in findings:
+        screen.print(Text.assemble("  ", (f"{f.condition:<{name}}", "bold"), f"  {f.step:<{step}}  ",
+                                   (f"{f.severity:<{severity}}", COLOURS[f.severity]), f"  {sure(f)}"))
+        for line in wrapped(first_sentence(f.explanation), screen.width, "    "):
+            screen.print(Text(line, "dim"))
+        for line in wrapped(f"→ {proposal(f.remedies[0])}", screen.width, "    ", "      ") if remedies and f.remedies else []:
+            screen.print(Text(line, "cyan"))
+
+
 def hints(run: Run) -> list[str]:
     """Commands that make sense after this run."""
-    data = run.recipe.source if run.recipe.source.isalnum() else f'"{run.recipe.source}"'
+    data, folder = quoted(run.recipe.source), quoted(str(run.folder))
     other = "linear()" if repr(run.recipe.predict) != "linear()" else "mlp(30)"
-    again = [f'sevensteps train {data} --predict "{other}"', f"sevensteps compare {run.folder} last"] if run.folder else []
-    return [*again, "sevensteps steps predict", f"sevensteps data {data}"]
+    why = [f"sevensteps diagnose {folder}", f"sevensteps diagnose {folder} --try"] if grave(run.findings) else []
+    again = [f'sevensteps train {data} --predict "{other}"', f"sevensteps compare {folder} last"]
+    return [*why, *again, "sevensteps steps predict", f"sevensteps data {data}"]
+
+
+def quoted(text: str) -> str:
+    """`text` as one word of a command line."""
+    mark = "'" if '"' in text else '"'
+    return text if re.fullmatch(r"[\w./:\\-]+", text) else f"{mark}{text}{mark}"

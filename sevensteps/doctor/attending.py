@@ -22,10 +22,13 @@ FIRST = 256  # samples of the examination before the first step
 
 
 class Attending:
-    """An observer of the loop. `before` and `after` are its two diagnoses; `budget` is the share of time that looking may cost."""
+    """An observer of the loop. `before` and `after` are its two diagnoses; `budget` is the share of time that looking may cost.
 
-    def __init__(self, budget: float) -> None:
-        self.watching = Watching(budget)
+    `more` is added to what `run.json` says.
+    """
+
+    def __init__(self, budget: float = 0.02, more: dict[str, Any] | None = None) -> None:
+        self.watching, self.more = Watching(budget), more or {}
         self.stepped = self.watching.stepped
         self.before: Diagnosis | None = None
         self.after: Diagnosis | None = None
@@ -50,7 +53,7 @@ class Attending:
         if record is not None:
             keep(self.after.case, record)
         return {**self.after.to_dict(), "before": self.before.to_dict()["findings"],
-                "watched": {"looks": len(self.after.case.looks), "seconds": self.after.case.observed.spent}}
+                "watched": {"looks": len(self.after.case.looks), "seconds": self.after.case.observed.spent}, **self.more}
 
 
 def first_look(training: Training) -> Diagnosis:

@@ -47,6 +47,7 @@ class Case:
     recipe: Any = None
     history: list[dict[str, Any]] = field(default_factory=list)
     judge: Callable[[Tensor, Tensor], float] | None = None  # (output, target) -> accuracy or r2, where it is known how to read an output
+    lacking: str = ""  # why `recipe` cannot be trained again here, with what to do
     ruled_out: list[tuple[str, str]] = field(default_factory=list)  # (condition, why not), filled by the conditions
 
     # -- what was seen -----------------------------------------------------------------------------------------------------

@@ -31,11 +31,11 @@ def largest_eigenvalue(network: nn.Module, loss: LossFn, x: Tensor, y: Tensor, s
             value = loss(network(x), y)
             value = value.mean() if value.ndim else value
             gradients = torch.autograd.grad(value, parameters, create_graph=True, allow_unused=True, materialize_grads=True)
+            flat = torch.cat([g.reshape(-1) for g in gradients])
     except Exception:  # a network or a loss that is not ours
         return None
-    if not all(bool(g.isfinite().all()) for g in gradients) or not any(g.requires_grad for g in gradients):
+    if not bool(flat.isfinite().all()) or not flat.requires_grad:
         return None
-    flat = torch.cat([g.reshape(-1) for g in gradients])
 
     def product(v: np.ndarray) -> np.ndarray:
         direction = torch.from_numpy(np.ascontiguousarray(v.reshape(-1))).to(flat)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from sevensteps import __version__
 from sevensteps.doctor import report
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding
+from sevensteps.errors import ArgumentError
 from sevensteps.record.folder import finite
+
+if TYPE_CHECKING:
+    from sevensteps.doctor.changes import Change
+    from sevensteps.doctor.trial import Trial
 
 
 @dataclass
@@ -24,6 +33,39 @@ class Diagnosis:
         """Conditions that looked likely and are not it, with the reason."""
         found = {finding.condition for finding in self.findings}
         return [(name, why) for name, why in self.case.ruled_out if name not in found]
+
+    def try_remedies(self, retrain: Callable[..., float] | None = None, *, budget: float = 60.0, until_proven: bool = False,
+                     data_dir: Path | str | None = None, report: Callable[[str], None] | None = None) -> list[Trial]:
+        """Train again with each remedy, untouched, and changed at random, on the same seed and on new ones, for `budget` seconds.
+
+        A recipe is trained by us, on fewer samples where those show the fault as well and the time asks for it. For a loop of your own
+        give `retrain(change, seed)`: train from the start with this change (`{}`: none; `{"step": "sgd(lr=0.01)"}`: that optimizer)
+        and return a number that is larger the better, such as the validation accuracy; `nan` for a training that came to nothing.
+        Without a parameter `seed`, each call should draw new random numbers. The trials are returned, and added to their findings;
+        `until_proven` ends with the first remedy that is proven. `report(text)` is told before each training.
+        Raises `ArgumentError` where there is no recipe to train and no `retrain`.
+        """
+        from sevensteps.doctor.retraining import try_recipe
+        from sevensteps.doctor.trials import try_function
+
+        if retrain is not None:
+            return try_function(retrain, self.findings, self._at_random, budget=budget, until_proven=until_proven, report=report)
+        if self.case.lacking:
+            raise ArgumentError(self.case.lacking)
+        if self.case.recipe is None:
+            raise ArgumentError("this training was a loop of yours, which only you can run again: give try_remedies(retrain), a function "
+                                "that trains with a change and returns the accuracy")
+        seconds = self.case.history[-1]["seconds"] if self.case.history else self.case.observed.seconds
+        return try_recipe(self.case.recipe, self.findings, seconds, data_dir=data_dir, budget=budget, until_proven=until_proven,
+                          report=report)
+
+    def _at_random(self, change: Change, draw: torch.Generator) -> Change | None:
+        from sevensteps.doctor.changes import at_random
+        from sevensteps.doctor.reading import rate_text
+        from sevensteps.steps import parse
+
+        held = {"step": parse("step", rate_text(self.case, self.case.rate))} if self.case.rate else {}
+        return at_random(held, change, draw)
 
     @property
     def errors(self) -> list[Finding]:
@@ -56,5 +98,5 @@ class Diagnosis:
         if self.case.early or not observed.steps:
             return "Seen: one batch, before the first step."
         share = 100 * observed.spent / observed.seconds if observed.seconds else 0.0
-        return (f"Seen: {observed.steps:,} {'step' if observed.steps == 1 else 'steps'} of {observed.facts.network}, {len(observed.looks)} "
-                f"of them closely ({share:.1f} % of the time).")
+        return (f"Seen: {observed.steps:,} {'step' if observed.steps == 1 else 'steps'} of {observed.facts.network}, "
+                f"{len(observed.looks)} of them closely ({share:.1f} % of the time).")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sevensteps.doctor.trial import Trial
+
 Severity = Literal["info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 
@@ -53,20 +55,20 @@ class Finding:
     remedies: list[Remedy] = field(default_factory=list)
     where: dict[str, Any] = field(default_factory=dict)
     onset: int | None = None
-    trials: list[Any] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
     symptoms: list[Finding] = field(default_factory=list)
 
     @classmethod
     def from_dict(cls, held: dict[str, Any]) -> Finding:
         """What `to_dict` gave. Raises `KeyError` or `TypeError` for anything else."""
         return cls(**{**held, "evidence": [Measure(**m) for m in held["evidence"]], "remedies": [Remedy(**r) for r in held["remedies"]],
-                      "symptoms": [cls.from_dict(s) for s in held["symptoms"]]})
+                      "trials": [Trial.from_dict(t) for t in held["trials"]], "symptoms": [cls.from_dict(s) for s in held["symptoms"]]})
 
     def to_dict(self) -> dict[str, Any]:
         """The form of `run.json` and `--json`."""
         return {
             "condition": self.condition, "step": self.step, "severity": self.severity, "confidence": round(self.confidence, 3),
             "where": self.where, "onset": self.onset, "evidence": [m.to_dict() for m in self.evidence], "explanation": self.explanation,
-            "remedies": [r.to_dict() for r in self.remedies], "trials": [t if isinstance(t, dict) else t.to_dict() for t in self.trials],
+            "remedies": [r.to_dict() for r in self.remedies], "trials": [t.to_dict() for t in self.trials],
             "symptoms": [s.to_dict() for s in self.symptoms],
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.changes import rebuilt
 from sevensteps.watch.facts import LayerFacts
 from sevensteps.watch.look import Change, Look
 
@@ -63,6 +65,22 @@ def largest_move(case: Case, look: Look) -> tuple[float, str]:
     """The largest |Δw| / |w| of the weight matrices in one step, and whose it is."""
     found = [(moved(look.changes[name]), layer.name) for layer, name in weight_layers(case) if name in look.changes]
     return max(((m, name) for m, name in found if not math.isnan(m)), default=(math.nan, ""))
+
+
+def largest_jump(case: Case) -> tuple[int, float, str]:
+    """The largest |Δw| / |w| of a weight matrix in the first looks, |w| being its length before: (step, how large, whose).
+
+    Weights that start near 0 have to move: no |w| counts as less than a tenth of that of standard weights, √rows.
+    """
+    found = []
+    for before, look in zip([None, *case.looks[:5]], case.looks[:6], strict=False):
+        for layer, name in weight_layers(case):
+            change, facts = look.changes.get(name), case.facts.parameters[name]
+            if change is None or math.isnan(size := length(change.update)):
+                continue
+            old = facts.length if before is None else length(before.changes[name].weight) if name in before.changes else math.nan
+            found.append((look.step, size / max(old, 0.1 * math.sqrt(facts.shape[0])), layer.name))
+    return max((jump for jump in found if not math.isnan(jump[1])), key=lambda jump: jump[1], default=(0, math.nan, ""))
 
 
 def median(numbers: Iterable[float]) -> float:
@@ -177,16 +195,29 @@ def behind(case: Case, margin: float) -> bool:
 
 
 def rate_text(case: Case, lr: float) -> str:
-    """The step of this training with another learning rate, as notation."""
-    from dataclasses import replace
-
-    lr = float(f"{lr:.1g}")
+    """The step of this training with another learning rate, as notation; a schedule keeps its form."""
     if case.recipe is not None and hasattr(case.recipe.step, "lr"):
-        return repr(replace(case.recipe.step, lr=lr))
+        held = case.recipe.step
+        if isinstance(held.lr, int | float):
+            return repr(replace(held, lr=float(f"{lr:.1g}")))
+        factor = lr / case.rate if case.rate else 1.0
+        return repr(replace(held, lr=replace(held.lr, lr=float(f"{held.lr.lr * factor:.1g}"))))
     name = optimizer(case).lower()
     group = case.facts.groups[0] if case.facts.groups else {}
     momentum = f", momentum={group['momentum']:g}" if name == "sgd" and group.get("momentum") else ""
-    return f"{name if name in ('sgd', 'adam', 'adamw', 'rmsprop', 'adagrad') else 'sgd'}(lr={lr:g}{momentum})"
+    return f"{name if name in ('sgd', 'adam', 'adamw', 'rmsprop', 'adagrad') else 'sgd'}(lr={float(f'{lr:.1g}'):g}{momentum})"
+
+
+def with_activation(case: Case, activation: str) -> dict[str, str]:
+    """The change to this activation in the hidden layers, where the recipe's network can be said with it; else none."""
+    predict = case.recipe.predict if case.recipe is not None else None
+    return {"predict": repr(rebuilt(predict, activation=activation))} if hasattr(predict, "widths") or hasattr(predict, "channels") else {}
+
+
+def patient(case: Case, count: int) -> str:
+    """The stop of this training, and an end as soon as validation has been no better for `count` epochs."""
+    rules = [rule for rule in (case.recipe.stop.rules() if case.recipe is not None else ()) if type(rule).__name__ != "patience"]
+    return " | ".join([*map(repr, rules), f"patience({count})"])
 
 
 def digits(value: float, places: int = 3) -> float:

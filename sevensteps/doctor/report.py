@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import html as markup
-import textwrap
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len, chop_cells
+
 from sevensteps.doctor.conditions import BY_STEP, condition
-from sevensteps.doctor.finding import Finding, Measure
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.trial import Trial
 
 WIDTH = 80
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}  # SARIF's words
 
 
 def text(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], seen: str, width: int = WIDTH) -> str:
-    """One screen: each finding with its evidence and what to change, most likely cause first."""
+    """One screen, no line wider than `width`: each finding with its evidence and what to change, most likely cause first."""
     if not findings:
-        parts = ["Nothing is wrong that can be seen here.", seen]
+        parts = ["\n".join(wrapped("Nothing is wrong that can be seen here.", width)), "\n".join(wrapped(seen, width))]
     else:
-        parts = [f"{_count(findings)}, most likely cause first. {seen}"]
+        parts = ["\n".join(wrapped(f"{_count(findings)}, most likely cause first. {seen}", width))]
         parts += ["\n".join(_finding(number, finding, width)) for number, finding in enumerate(findings, 1)]
     if ruled_out and findings:
-        parts.append("\n".join(["Ruled out", *(line for name, why in ruled_out[:4] for line in _wrapped(f"{name}: {why}", width, "  "))]))
+        parts.append("\n".join(["Ruled out", *(line for name, why in ruled_out[:4] for line in wrapped(f"{name}: {why}", width, "  "))]))
     return "\n\n".join(parts)
 
 
@@ -31,27 +34,49 @@ def _count(findings: Sequence[Finding]) -> str:
 
 
 def _finding(number: int, finding: Finding, width: int) -> list[str]:
-    head = f"{number}  {finding.condition}"
-    tail = f"step: {finding.step} · {finding.severity} · {100 * finding.confidence:.0f} % sure"
-    lines = [f"{head}{' ' * max(2, width - len(head) - len(tail))}{tail}", *_wrapped(finding.explanation, width, "   ")]
+    head, tail = f"{number}  {finding.condition}", plain(f"step: {finding.step} · {finding.severity} · {sure(finding)}")
+    gap = width - cell_len(head) - cell_len(tail)
+    lines = [f"{head}{' ' * gap}{tail}"] if gap >= 2 else [*wrapped(head, width), *wrapped(tail, width, "   ")]
+    lines += wrapped(finding.explanation, width, "   ")
     if finding.onset:
-        lines.append(f"   since step {finding.onset}")
-    lines += ["", *_evidence(finding.evidence, width)]
+        lines.append(f"   since step {finding.onset:,}")
+    if finding.evidence:
+        lines += ["", *_evidence(finding.evidence, width)]
     for remedy in finding.remedies[:3]:
-        change = _change(remedy.change)
-        lines += ["", *_wrapped(f"→ {change}" if change else "→ " + (remedy.advice or remedy.why), width, "   ", "     ")]
-        lines += _wrapped(remedy.why, width, "     ") if change else []
-        if change and remedy.advice:
-            lines += _wrapped(f"in a loop of yours: {remedy.advice}", width, "     ")
-    for trial in finding.trials:
-        lines += _wrapped(f"tried: {trial}", width, "     ")
+        lines.append("")
+        if remedy.change:
+            lines += [*wrapped(f"→ {proposal(remedy)}", width, "   ", "     "), *wrapped(remedy.why, width, "     ")]
+            lines += wrapped(f"in a loop of yours: {remedy.advice}", width, "     ") if remedy.advice else []
+        else:
+            lines += wrapped(f"→ {remedy.advice}: {remedy.why}" if remedy.advice else f"→ {remedy.why}", width, "   ", "     ")
+        for trial in _tried(finding, remedy):
+            lines += wrapped(trial.verdict, width, "     ")
     if finding.symptoms:
-        lines += ["", *_wrapped("explains: " + ", ".join(_symptom(symptom) for symptom in finding.symptoms), width, "   ")]
+        lines += ["", *wrapped("explains: " + ", ".join(_symptom(symptom) for symptom in finding.symptoms), width, "   ")]
     return lines
 
 
-def _change(change: dict[str, str]) -> str:
-    return ", ".join(f"{step} = {value}" for step, value in change.items())
+def sure(finding: Finding) -> str:
+    """How sure it is: `90 % sure`."""
+    return f"{100 * finding.confidence:.0f} % sure"
+
+
+def _tried(finding: Finding, remedy: Remedy) -> list[Trial]:
+    return [trial for trial in finding.trials if trial.change == remedy.change]
+
+
+def proposal(remedy: Remedy) -> str:
+    """What to change, as notation where there is one: `step = sgd(lr=0.1)`."""
+    return ", ".join(f"{step} = {value}" for step, value in remedy.change.items()) or remedy.advice or remedy.why
+
+
+def first_sentence(paragraph: str) -> str:
+    """A paragraph up to the first full stop that is followed by a capital or by nothing.
+
+    >>> first_sentence("The rate is 0.1 here, i.e. too high. Steps jump.")
+    'The rate is 0.1 here, i.e. too high.'
+    """
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(paragraph.split()), maxsplit=1)[0]
 
 
 def _symptom(finding: Finding) -> str:
@@ -60,23 +85,32 @@ def _symptom(finding: Finding) -> str:
 
 def _evidence(evidence: Sequence[Measure], width: int) -> list[str]:
     rows = [("measured", "observed", "expected"), *((m.measure, number(m.observed), number(m.expected)) for m in evidence)]
-    seen, want = (min(max(len(row[column]) for row in rows), 24) for column in (1, 2))
-    room = width - 3 - seen - want - 4
+    seen, want = (min(max(cell_len(row[column]) for row in rows), 24) for column in (1, 2))
+    room = min(max(cell_len(row[0]) for row in rows), width - 3 - seen - want - 4)
     lines = []
     for name, observed, expected in rows:
-        cells = (_cell(name, room), _cell(observed, seen), _cell(expected, want))
+        cells = (wrapped(name, room), wrapped(observed, seen), wrapped(expected, want))
         for index in range(max(map(len, cells))):
             left, middle, right = (cell[index] if index < len(cell) else "" for cell in cells)
-            lines.append(f"   {left:<{room}}  {middle:>{seen}}  {right:>{want}}".rstrip())
+            lines.append(f"   {left}{' ' * (room - cell_len(left))}  {' ' * (seen - cell_len(middle))}{middle}  {right}".rstrip())
     return lines
 
 
-def _cell(value: str, width: int) -> list[str]:
-    return textwrap.wrap(value, max(width, 8)) or [""]
+def wrapped(value: str, width: int, first: str = "", later: str | None = None) -> list[str]:
+    """`value` in lines of at most `width` columns, some characters taking two, indented; a longer word is cut."""
+    indent, lines = first if later is None else later, [first]
+    for word in plain(value).split():
+        if lines != [first] and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += f" {word}"
+            continue
+        for piece in chop_cells(word, max(width - max(cell_len(first), cell_len(indent)), 8)):
+            lines = [f"{first}{piece}"] if lines == [first] else [*lines, f"{indent}{piece}"]
+    return [] if lines == [first] else lines
 
 
-def _wrapped(value: str, width: int, first: str, later: str | None = None) -> list[str]:
-    return textwrap.wrap(" ".join(value.split()), width, initial_indent=first, subsequent_indent=first if later is None else later)
+def plain(value: str) -> str:
+    """`value` without what moves a cursor: layer names may hold anything, and a folder may come from elsewhere."""
+    return "".join(c if c.isprintable() else " " for c in value)
 
 
 def number(value: Any) -> str:
@@ -97,13 +131,23 @@ def html(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], seen
         rows = [(m.measure, number(m.observed), number(m.expected), m.source) for m in f.evidence]
         table = "".join("<tr>" + "".join(f"<td style='text-align:left'>{e(cell)}</td>" for cell in row) + "</tr>"
                         for row in [("measured", "observed", "expected", "source"), *rows])
-        remedies = "".join(f"<li><code>{e(_change(r.change) or r.advice)}</code> {e(r.why)}</li>" for r in f.remedies)
-        explains = f"<p>Explains: {e(', '.join(map(_symptom, f.symptoms)))}</p>" if f.symptoms else ""
-        parts.append(f"<h4>{e(f.condition)} <small>step: {e(f.step)} · {f.severity} · {100 * f.confidence:.0f} % sure</small></h4>"
-                     f"<p>{e(f.explanation)}</p><table>{table}</table><ul>{remedies}</ul>{explains}")
+        remedies = "".join(f"<li>{'<br>'.join([_remedy(remedy), *(e(trial.verdict) for trial in _tried(f, remedy))])}</li>"
+                           for remedy in f.remedies)
+        since = f" Since step {f.onset:,}." if f.onset else ""
+        parts.append(f"<h4>{e(f.condition)} <small>step: {e(f.step)} · {e(f.severity)} · "
+                     f"{sure(f)}</small></h4><p>{e(f.explanation)}{since}</p>" + (f"<table>{table}</table>" if rows else "")
+                     + (f"<ul>{remedies}</ul>" if remedies else "")
+                     + (f"<p>Explains: {e(', '.join(map(_symptom, f.symptoms)))}</p>" if f.symptoms else ""))
     if ruled_out and findings:
         parts.append("<p>Ruled out: " + "; ".join(f"{e(name)}: {e(why)}" for name, why in ruled_out) + "</p>")
     return "".join(parts)
+
+
+def _remedy(remedy: Remedy) -> str:
+    why, advice = markup.escape(remedy.why), markup.escape(remedy.advice)
+    if remedy.change:
+        return f"<code>{markup.escape(proposal(remedy))}</code>: {why}" + (f"; in a loop of yours: {advice}" if advice else "")
+    return f"{advice}: {why}" if advice else why
 
 
 def sarif(findings: Sequence[Finding], version: str, subject: str) -> dict[str, Any]:
@@ -127,7 +171,9 @@ def sarif(findings: Sequence[Finding], version: str, subject: str) -> dict[str, 
             "results": [{
                 "ruleId": finding.condition, "ruleIndex": rules.index(finding.condition), "level": LEVELS[finding.severity],
                 "rank": round(100 * finding.confidence, 1), "message": {"text": finding.explanation},
-                "locations": [{"logicalLocations": [{"fullyQualifiedName": f"{subject}/{finding.step}", "kind": "module"}]}],
+                "locations": [{"logicalLocations": [
+                    {"fullyQualifiedName": f"{subject}/{name}", "kind": "module"} for name in dict.fromkeys(
+                        [finding.step, *map(str, finding.where.get("layers", []))])]}],
                 "properties": {key: value for key, value in finding.to_dict().items() if key in ("where", "onset", "evidence", "remedies")},
             } for finding in flat],
         }],

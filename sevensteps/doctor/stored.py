@@ -6,17 +6,22 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import safetensors.torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.trial import Trial
 from sevensteps.errors import RunError
-from sevensteps.record.folder import create, finite, write_json
+from sevensteps.record.folder import create, finite, read_json, write_json
 from sevensteps.record.history import Record, read_watched
 from sevensteps.watch.observed import Observed, from_dict, pack, to_dict, unpack
 
+if TYPE_CHECKING:
+    from sevensteps.doctor.diagnosis import Diagnosis
+
+Read = TypeVar("Read")
 SCHEMA = 1
 NUMBERS = ("scores", "curvature", "learned", "chance")  # answers that are JSON; kept under these names of `Case`
 ROWS = 2048  # of outputs and validation data that are kept
@@ -57,9 +62,22 @@ def keep(case: Case, record: Record) -> None:
     record.watched("samples", "{}", safetensors.torch.save(whole))
 
 
-def has_looks(folder: Path) -> bool:
-    """Whether watching left something in `folder`."""
-    return (folder / "record.sqlite").is_file() and "observed" in read_watched(folder)[1]
+def remember(folder: Path, diagnosis: Diagnosis) -> None:
+    """Write the findings, with the trials of their remedies, into the folder that they are of."""
+    path = folder / ("watch.json" if (folder / "watch.json").is_file() else "run.json")
+    write_json(path, {**read_json(path), **diagnosis.to_dict()})
+
+
+def recall(folder: Path, diagnosis: Diagnosis) -> None:
+    """Add the trials that `remember` wrote to the findings of a diagnosis of today."""
+    path = folder / ("watch.json" if (folder / "watch.json").is_file() else "run.json")
+
+    def read() -> dict[str, list[Trial]]:
+        return {held["condition"]: [Trial.from_dict(trial) for trial in held["trials"]] for held in read_json(path)["findings"]}
+
+    kept = _told(folder, read)
+    for finding in diagnosis.findings:
+        finding.trials += kept.get(finding.condition, [])
 
 
 def load(folder: Path) -> Case:
@@ -87,7 +105,7 @@ def _load(looks: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> Case:
     return case
 
 
-def _told(folder: Path, read: Callable[[], Case]) -> Case:
+def _told(folder: Path, read: Callable[[], Read]) -> Read:
     try:
         return read()
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, safetensors.SafetensorError, RecursionError) as failure:

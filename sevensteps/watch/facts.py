@@ -43,12 +43,15 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class ParameterFacts:
-    """One parameter: its shape, whether it is to be trained, and the optimizer group that moves it (None: none does)."""
+    """One parameter: its shape, whether it is to be trained, the optimizer group that moves it (None: none does), and its length
+    √Σ w² when watching began.
+    """
 
     name: str
     shape: tuple[int, ...]
     trained: bool
     group: int | None
+    length: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,20 @@ def facts_of(network: nn.Module, optimizers: Iterable[torch.optim.Optimizer] = (
             groups.append({"optimizer": type(optimizer).__name__, **settings})
     named = dict(network.named_parameters())
     own = sum(p.numel() for p in {id(p): p for p in named.values()}.values() if id(p) in owner)
-    parameters = {name: ParameterFacts(name, tuple(p.shape), p.requires_grad, owner.get(id(p))) for name, p in named.items()}
+    parameters = {name: ParameterFacts(name, tuple(p.shape), p.requires_grad, owner.get(id(p)), length(p)) for name, p in named.items()}
     modules = list(network.named_modules())
     layers = {name: _layer(name, module, "" if module is network else f"{name}.") for name, module in watched(network)}
     return Facts(
         type(network).__name__, layers, parameters, tuple(groups), moved - own,
         tuple(name for name, m in modules if isinstance(m, _NormBase) and m.track_running_stats),
         tuple(name for name, m in modules if isinstance(m, _DropoutNd | Dropout) and m.p > 0))
+
+
+def length(parameter: torch.Tensor) -> float:
+    """√Σ w²; 0 for one that has no numbers yet, or is not of real numbers."""
+    if isinstance(parameter, nn.parameter.UninitializedParameter) or not parameter.is_floating_point():
+        return 0.0
+    return float(torch.linalg.vector_norm(parameter.detach().float()))
 
 
 def watched(network: nn.Module) -> list[tuple[str, nn.Module]]:

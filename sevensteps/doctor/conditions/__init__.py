@@ -7,7 +7,6 @@ Each module has STEP (which of the seven it blames), EXPLAINS (conditions that a
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from types import ModuleType
 
 BY_STEP: dict[str, tuple[str, ...]] = {
@@ -21,7 +20,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
                "class_imbalance", "train_valid_mismatch", "batch_too_small"),
     "stop": ("stopped_early", "overfitting", "underfitting"),
 }
-CONDITIONS = tuple(name for names in BY_STEP.values() for name in names if (Path(__file__).parent / f"{name}.py").exists())
+CONDITIONS = tuple(name for names in BY_STEP.values() for name in names)
 
 
 def condition(name: str) -> ModuleType:

@@ -1,7 +1,10 @@
 """batch_too_small: with one or a few samples a step, the gradient is mostly chance, and at this learning rate the weights wander.
 
-Read from the losses of single steps in the last half: they swing by more than their mean, without a trend, and a simple model does better.
-Small batches with small steps are healthy. Source: Smith et al. 2018, Don't Decay the Learning Rate, Increase the Batch Size.
+Measured: the losses of single steps in the last half: how far they swing about their mean; and a simple model does better. Source: Smith
+et al. 2018, Don't Decay the Learning Rate, Increase the Batch Size.
+
+Remedies: `batches(32)`, or a tenth of the learning rate. Silent on: small batches with small steps; networks that learn well; data of a
+few batches.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.learning_rate_too_high import _swings
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import behind, digits, median, well
+from sevensteps.doctor.reading import behind, digits, median, rate_text, well
 
 STEP = "repeat"
 EXPLAINS = ("underfitting", "learning_rate_too_high", "optimizer_setting", "stopped_early", "dead_units", "too_small")
@@ -30,9 +33,10 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "batch_too_small", STEP, "warning", 0.75,
         f"Each step follows {size:.0f} sample{'s' if size > 1 else ''}. The losses of single steps lie {swings:.2g} times their mean "
-        "apart from it, without "
-        "settling: the weights wander with the chance of the last samples, and a simple model does better on the same data.",
+        "apart from it, without settling: the weights wander with the chance of the last samples, and a simple model does better on the "
+        "same data.",
         [Measure("samples in a step", int(size), "16 or more", "batches seen"),
          Measure("swing of single losses, in means", digits(swings), f"below {SWING:g}", "second half of the training")],
         [Remedy({"repeat": f"batches({batch})"}, "the mean of more samples is steadier", f"batches of {batch}"),
-         Remedy({}, "shorter steps average over more samples", "a tenth of the learning rate")], {}, None)
+         Remedy({"step": rate_text(case, case.rate / 10)} if case.rate else {}, "shorter steps average over more samples",
+                "a tenth of the learning rate")], {}, None)

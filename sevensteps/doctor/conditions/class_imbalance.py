@@ -1,7 +1,10 @@
 """class_imbalance: some classes are so rare that never answering them costs hardly any loss, and the network never does.
 
-Judged by the recall of each class: a rare class that is not recognised although the others are. Rare classes that are recognised are no
-fault. Source: Japkowicz, Stephen 2002, The class imbalance problem.
+Measured: the recall of each class: a rare class that is not recognised although the others are. Source: Japkowicz, Stephen 2002, The
+class imbalance problem.
+
+Remedies: weight the loss by 1 / share of the class, or draw rare samples more often. Silent on: rare classes that are recognised;
+networks that do not recognise the common ones either.
 """
 
 from __future__ import annotations
@@ -45,9 +48,8 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "class_imbalance", STEP, "warning", 0.85,
         f"Class {', '.join(map(str, missed))} makes up {min(float(shares[c]) for c in missed):.1%} of the training samples and is hardly "
-        "ever recognised (recall "
-        f"{min(recall[c] for c in missed):.2g}), while the common ones are: answering without it costs almost no loss, and the accuracy "
-        "hides it.",
+        f"ever recognised (recall {min(recall[c] for c in missed):.2g}), while the common ones are: answering without it costs almost no "
+        "loss, and the accuracy hides it.",
         [Measure(f"recall of class {c}", digits(recall[c]), "like the others'", f"{int((truth == c).sum())} samples") for c in missed[:4]]
         + [Measure("share of the rarest class", digits(float(shares.min())), digits(1 / classes), "training targets")],
         [Remedy({}, "every class then counts alike", "weight the loss by 1 / share of the class, or draw rare samples more often "

@@ -1,7 +1,11 @@
 """dead_units: a rectifier that is off for every sample has slope 0 for every sample: it gets no gradient and does not come back.
 
-A unit counts only if it was off for all samples in every look from some step to the end, and for all samples of the training data where
-those are at hand. Inputs that are always 0 are harmless; a sparse layer is healthy. Source: Lu et al. 2019, Dying ReLU and Initialization.
+Measured: per unit, whether it was off for all samples of the last looks, and for all samples of the training data where the network is at
+hand; the onset is the step from which on it was so in every look. Source: Lu et al. 2019, Dying ReLU and Initialization.
+
+Remedies: `kaiming_normal()` with biases at 0; a leaky rectifier; a tenth of the learning rate where the units died on the way; no ReLU on
+the output layer where it stands there. Silent on: inputs that are always 0; sparse layers; a few dead units in a network that learns
+well.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import RECTIFIERS, digits, last_activation, rate_text, well
+from sevensteps.doctor.reading import RECTIFIERS, digits, last_activation, rate_text, well, with_activation
 from sevensteps.watch.look import Look
 
 STEP = "predict"
@@ -39,17 +43,18 @@ def examine(case: Case) -> Finding | None:
     when = "from the start" if onset == 0 else f"since step {onset}"
     remedies = [Remedy({"initialize": "kaiming_normal()"}, "weights of the right size leave about half of the samples on the active side",
                        "initialise with torch.nn.init.kaiming_normal_ and biases at 0"),
-                Remedy({}, "a leaky rectifier has a slope on both sides, so that a unit can come back", "use LeakyReLU in place of ReLU")]
+                Remedy(with_activation(case, "leaky_relu"), "a leaky rectifier has a slope on both sides, so that a unit can come back",
+                       "use LeakyReLU in place of ReLU")]
     if onset and case.rate:
         remedies.insert(0, Remedy({"step": rate_text(case, case.rate / 10)}, "smaller steps do not throw units over the edge",
                                   f"a learning rate of {case.rate / 10:g}"))
     if at_output:
-        remedies.insert(0, Remedy({}, "the output has to reach every value that a target can have", "take the ReLU off the output layer"))
+        remedies.insert(0, Remedy({"loss": "auto()"}, "the output has to reach every value that a target can have",
+                                  "take the ReLU off the output layer"))
     return Finding(
         "dead_units", STEP, "error" if whole or at_output else "warning", 0.9 if whole else 0.75,
         f"{count} of the {units} units of {name} give 0 for every sample, {when}. Their slope is 0 there too, so no gradient reaches them "
-        "and "
-        f"they will not come back{'; behind this layer nothing depends on the input any more' if whole else ''}.",
+        f"and they will not come back{'; behind this layer nothing depends on the input any more' if whole else ''}.",
         [Measure(f"units of {layer} that are off for all samples", f"{int(off.sum())} of {len(off)}", "few", "all looks since the onset")
          for layer, off in dead.items() if shares[layer] >= 0.05]
         + [Measure(f"share of {name}", digits(share), f"below {LARGE:g}", "measured")],

@@ -1,6 +1,10 @@
 """exploding_gradient: the gradient grows by orders of magnitude, through the layers or from step to step, and throws the weights off.
 
-Read from the length of the whole gradient over the looks, and from first layer against last. Source: Pascanu, Mikolov, Bengio 2013.
+Measured: the length of the whole gradient over the looks, where the loss ends no lower than it began; and the relative gradient of the
+first layer against the last. Source: Pascanu, Mikolov, Bengio 2013, On the difficulty of training recurrent neural networks.
+
+Remedies: `auto(clip=1.0)` as the gradient; in PyTorch, `torch.nn.utils.clip_grad_norm_`. Silent on: gradients that grow while the loss
+falls; networks that learn.
 """
 
 from __future__ import annotations
@@ -32,9 +36,8 @@ def examine(case: Case) -> Finding | None:
     if len(sizes) >= LAYERS and sizes[-1][1] > 0 and sizes[0][1] / sizes[-1][1] > DEEP:
         grown = sizes[0][1] / sizes[-1][1]
         return _finding(f"On its way back through {len(sizes) - 1} layers the gradient grows {grown:.2g} times: {sizes[0][0]} is pushed "
-                        "that much harder "
-                        f"than {sizes[-1][0]}.", [Measure("|gradient| / |weights|, first layer against "
-                                                          "last", digits(grown), "about 1", "")], 0)
+                        f"that much harder than {sizes[-1][0]}.", [Measure("|gradient| / |weights|, "
+                                                                           "first layer against last", digits(grown), "about 1", "")], 0)
     lengths = [(look.step, whole(look)) for look in case.looks]
     start = median(value for _, value in lengths[:3])
     peak_step, peak = max(((s, v) for s, v in lengths if not math.isnan(v)), key=lambda item: item[1], default=(0, math.nan))
@@ -42,8 +45,8 @@ def examine(case: Case) -> Finding | None:
     if not (start > 0 and peak > GROWN * start and worse and peak_step > 0):
         return None
     return _finding(f"The gradient grew from {start:.2g} in the first steps to {peak:.2g} at step {peak_step}, and the loss with it: each "
-                    "step makes the next "
-                    "one longer.", [Measure("length of the gradient, peak against start", digits(peak / start), f"below {GROWN:g}",
+                    "step makes the next one longer.", [Measure("length of the gradient, peak against start", digits(peak / start),
+                                                                f"below {GROWN:g}",
                                             "looks")],
                     next(step for step, value in lengths if value > GROWN / 10 * start))
 

@@ -1,7 +1,10 @@
 """gradient_not_cleared: the gradient of earlier steps is still there when the next backward pass adds its own.
 
-Read at the moment the backward pass begins: what is in `.grad` then, though an optimizer has stepped since. Clearing before or after the
-step, or between forward and backward, is all the same; accumulating on purpose clears after its step. Source: torch.optim, zero_grad.
+Measured: what is in `.grad` at the moment the backward pass begins, though an optimizer has stepped since; found where that is above 1 %
+of the gradient just used, in at least half of the looks at two steps running. Source: PyTorch, torch.optim, zero_grad.
+
+Remedies: `optimizer.zero_grad()` once for every step. Silent on: clearing before or after the step, or between forward and backward,
+which is all the same; accumulating on purpose, which clears after its step.
 """
 
 from __future__ import annotations
@@ -28,10 +31,9 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "gradient_not_cleared", STEP, "error", 0.96,
         f"When the backward pass of step {after.step} began, the gradient of the step before was still there ({after.left:.3g} long) and "
-        "was added to: "
-        "each step goes on in the direction of all earlier ones, ever faster, and past the goal.",
+        "was added to: each step goes on in the direction of all earlier ones, ever faster, and past the goal.",
         [Measure("gradient left over when the backward pass begins", digits(after.left or 0.0), 0, f"step {after.step}"),
          Measure("of the gradient that was just used", digits((after.left or 0.0) / max(whole(before), 1e-30)), 0, "")],
-        [Remedy({"gradient": "auto()"}, "each step then follows the gradient of its own batch", "call optimizer.zero_grad() once for "
-                                                                                                "every step")],
+        [Remedy({"gradient": "auto()"}, "each step then follows the gradient of its own batch",
+                "call optimizer.zero_grad() once for every step")],
         {}, before.step + 1)

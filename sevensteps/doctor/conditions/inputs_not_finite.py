@@ -1,6 +1,8 @@
 """inputs_not_finite: a missing or infinite number among the inputs or targets makes every number computed from it useless.
 
-Every sample kept and all data given are checked; the finding names rows and columns.
+Measured: every sample kept and all data given; the finding names rows and columns. Exact, without a threshold.
+
+Remedies: fill the numbers in, with the column's mean for instance, or leave those rows out. Silent on: numbers that are large but finite.
 """
 
 from __future__ import annotations
@@ -31,9 +33,9 @@ def examine(case: Case) -> Finding | None:
         where = torch.nonzero(columns).flatten().tolist()
         return Finding(
             "inputs_not_finite", STEP, "error", 0.99,
-            f"{int(bad.sum())} of the numbers in the {name} are missing or infinite, the first in row {first}, in {len(where)} column"
-            f"{'s' if len(where) > 1 else ''}. One of them in a batch is enough to make its loss, its gradient and then all weights not a "
-            "number.",
+            f"{int(bad.sum())} of the numbers in the {name} are missing or infinite, the first in row {first}, in {len(where)} "
+            f"column{'s' if len(where) > 1 else ''}. One of them in a batch is enough to make its loss, its gradient and then all weights "
+            "not a number.",
             [Measure(f"rows of the {name} with a number that is not finite", int(rows.sum()), 0, f"{len(rows):,} rows")],
             [Remedy({}, "only finite numbers can be learned from", "fill them in (with the column's mean, say) or leave those rows out")],
             {"part": name, "rows": torch.nonzero(rows).flatten().tolist()[:16], "columns": where[:16]}, 0)

@@ -1,8 +1,11 @@
 """inputs_unscaled: inputs so large, or of so different sizes, that no learning rate suits all weights of the first layer.
 
-The curvature along a weight grows with the square of its input: pixels of 0 to 255 make the first layer 65,025 times as steep as
-pixels of 0 to 1. Judged only where it hurts: a simple model on standardised inputs does better. Source: LeCun et al. 1998, Efficient
-BackProp, ch. 4.3.
+Measured: the root mean square of the inputs, and for tables the spread of the columns against each other; judged only where it hurts,
+that is where a simple model on standardised inputs does better. The curvature along a weight grows with the square of its input: pixels
+of 0 to 255 make the first layer 65,025 times as steep as pixels of 0 to 1. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
+
+Remedies: subtract each input's mean and divide by its standard deviation, learned on the training part. Silent on: large inputs with
+which the network learns all the same, as Adam often does with raw pixels; the examination before the first step, for the same reason.
 """
 
 from __future__ import annotations
@@ -55,15 +58,13 @@ def examine(case: Case) -> Finding | None:
         evidence.append(Measure("score, against a simple model on standardised inputs", f"{score:.3g}", f"{simple:.3g}", "cross-validated"))
     first_dead = any(float((s.firing == 0).double().mean()) == 1 for look in case.looks[1:3] for name, s in look.signals.items()
                      if case.facts.layers.get(name) and case.facts.layers[name].activation == "relu")
+    columns = f", and one column varies {apart:.3g} times as much as another" if apart > APART else ""
     return Finding(
         "inputs_unscaled", STEP, "error" if score is None or not well(case, 0.5) else "warning", 0.88,
-        f"The inputs have a root mean square of {size:.3g}" + (f", and one column varies {apart:.3g} times as much as "
-                                                               "another" if apart > APART else "")
-        + ": the loss is steep along the weights of large inputs and flat along those of small ones, so that one learning rate is too "
-          "large for the "
-        "first and too small for the others." + (" The first step already threw units over the edge." if first_dead else ""),
+        f"The inputs have a root mean square of {size:.3g}{columns}: the loss is steep along the weights of large inputs and flat along "
+        "those of small ones, so that one learning rate is too large for the first and too small for the others."
+        + (" The first step already threw units over the edge." if first_dead else ""),
         evidence,
-        [Remedy({}, "all weights of the first layer then see inputs of size 1", "subtract each input's mean and divide by its standard "
-                                                                                "deviation, "
-                                                                                "learned on the training part")],
+        [Remedy({"data": "standardize()"}, "all weights of the first layer then see inputs of size 1",
+                "subtract each input's mean and divide by its standard deviation, learned on the training part")],
         {"columns": torch.nonzero(spreads > 10 * varied.median()).flatten().tolist()[:16] if table else []}, 0)

@@ -1,8 +1,10 @@
 """label_noise: a share of the labels is wrong: samples whose neighbours nearly all say something else, far from any boundary.
 
-Counted among the 10 nearest neighbours: at most one agrees with a label that at least six contradict with one voice. Where classes
-overlap, neighbours are of several minds, and nothing is counted. Source: Wilson 1972, Asymptotic properties of nearest neighbor
-rules.
+Measured: among the nearest neighbours of each sample, at most one agrees with a label that most of the others contradict with one voice.
+Source: Wilson 1972, Asymptotic properties of nearest neighbor rules.
+
+Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)` stops before they are learned by heart.
+Silent on: classes that overlap, where neighbours are of several minds; fewer than 100 samples; regressions.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ import numpy as np
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, standardised
+from sevensteps.doctor.reading import digits, patient, standardised
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "underfitting", "batch_too_small", "stopped_early", "too_small")
-SHARE = 0.08
-NEIGHBOURS = 10
+SHARE = 0.08  # of the samples
+NEIGHBOURS = 10  # of each sample
 MOST = 6  # of them are of one mind
 
 
@@ -40,10 +42,10 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "label_noise", STEP, "warning", 0.75,
         f"{share:.0%} of the samples looked at carry a label that nearly all of their neighbours contradict with one voice: about "
-        f"{share / max(float(settled.mean()), share):.0%} of "
-        "the labels are probably wrong. A network that trains long enough learns them by heart.",
-        [Measure("samples contradicted by their neighbours", digits(share), f"below {SHARE:g}", f"{NEIGHBOURS} nearest of {len(y)} "
-                                                                                                "samples")],
-        [Remedy({"stop": "patience(2)"}, "stop before the wrong labels are learned by heart", "look at the samples named here, and "
-                                                                                              "correct or drop them")],
+        f"{share / max(float(settled.mean()), share):.0%} of the labels are probably wrong. A network that trains long enough learns them "
+        "by heart.",
+        [Measure("samples contradicted by their neighbours", digits(share), f"below {SHARE:g}",
+                 f"{NEIGHBOURS} nearest of {len(y)} samples")],
+        [Remedy({"stop": patient(case, 2)}, "stop before the wrong labels are learned by heart",
+                "look at the samples named here, and correct or drop them")],
         {"samples": np.nonzero(wrong)[0].tolist()[:32]}, 0)

@@ -1,8 +1,11 @@
 """labels_unrelated: the targets have nothing to do with the inputs, as when one was shuffled against the other.
 
-Neighbours say it without any network: where targets follow from inputs, samples that lie near each other agree more often than
-chance. Judged against the spread of that agreement for shuffled targets, and only where the network does not generalise either.
-Source: Zhang et al. 2017, Understanding deep learning requires rethinking generalization.
+Measured: the agreement of nearest neighbours, without any network: where targets follow from inputs, samples that lie near each other
+agree more often than chance. Judged against the spread of that agreement for shuffled targets, and only where neither the network nor a
+simple model does better than guessing. Source: Zhang et al. 2017, Understanding deep learning requires rethinking generalization.
+
+Remedies: check that inputs and targets are read, sorted and split together. Silent on: small data; a network or a simple model that beats
+guessing by a tenth of the way.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ EXPLAINS = ("underfitting", "overfitting", "stopped_early", "too_small", "learni
             "batch_too_small", "class_imbalance", "inputs_unscaled", "targets_unscaled", "ill_conditioned", "dead_units")
 SAMPLES = 100  # fewer say nothing
 SIGMAS = 3.0  # above chance that related targets show
-SHUFFLES = 50
+SHUFFLES = 50  # of the targets, to see what chance does
 
 
 def examine(case: Case) -> Finding | None:
@@ -39,15 +42,13 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "labels_unrelated", STEP, "error", 0.85,
         f"Samples that lie next to each other agree in their targets no more than shuffled targets would ({agreement:.1f} standard "
-        "deviations from "
-        f"chance), and what the network has learned does not carry over ({reached:.3g}, where guessing reaches {chance:.3g}). Inputs and "
-        "targets have "
-        "probably been put out of step.",
+        f"deviations from chance), and what the network has learned does not carry over ({reached:.3g}, where guessing reaches "
+        f"{chance:.3g}). Inputs and targets have probably been put out of step.",
         [Measure("agreement of nearest neighbours, in standard deviations from chance", digits(agreement), f"above {SIGMAS:g}",
                  f"{SHUFFLES} shuffles"),
          Measure("score", digits(reached), f"above {chance:.3g}", "validation, else training")],
-        [Remedy({}, "a pattern can only be learned where there is one", "check that inputs and targets are read, sorted and split "
-                                                                        "together")], {}, 0)
+        [Remedy({}, "a pattern can only be learned where there is one", "check that inputs and targets are read, sorted and "
+                                                                        "split together")], {}, 0)
 
 
 def _agreement(x: np.ndarray, y: np.ndarray) -> float:

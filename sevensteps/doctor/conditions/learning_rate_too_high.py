@@ -1,8 +1,12 @@
 """learning_rate_too_high: the steps are so long that they jump over the goal: the loss rises, and units or numbers are lost on the way.
 
-Judged by what happened, not by the number: whole weight matrices moved by a large part of their own length in one step, or the loss grew,
-and the training did not recover. Gradient descent on a quadratic is unstable beyond lr = 2/λ_max; training often settles just there
-("edge of stability"), which is healthy. Source: Cauchy 1847; Cohen et al. 2021, Gradient Descent Typically Occurs at the Edge of Stability.
+Measured: what happened, not the number: whole weight matrices moved by a large part of their own length in one of the first steps, or the
+loss grew, and the training did not recover. Gradient descent on a quadratic is unstable beyond lr = 2/λ_max; training often settles just
+there ("edge of stability"), which is healthy. Source: Cauchy 1847; Cohen et al. 2021, Gradient Descent on Neural Networks Typically
+Occurs at the Edge of Stability.
+
+Remedies: a tenth of the rate at most, and less where the jump or the curvature asks for it. Silent on: rates that look large but whose
+training goes well; the edge of stability; an early rise that is made good.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import ADAPTIVE, baseline, digits, end_loss, first_loss, largest_move, optimizer, rate_text, well
+from sevensteps.doctor.reading import ADAPTIVE, baseline, digits, end_loss, first_loss, largest_jump, optimizer, rate_text, well
 
 STEP = "step"
 EXPLAINS = ("dead_units", "saturated_units", "not_finite", "exploding_gradient", "underfitting", "vanishing_gradient", "stopped_early",
@@ -20,14 +24,14 @@ EXPLAINS = ("dead_units", "saturated_units", "not_finite", "exploding_gradient",
             "overfitting", "schedule_collapsed")
 JUMP = 0.5  # |Δw| / |w| of a whole matrix in one step
 ROSE = 1.5  # times the first loss
+WALK = 0.03  # |Δw| / |w| in the first step of a training that goes well: about the median of the healthy ones of benchmarks/doctor
 
 
 def examine(case: Case) -> Finding | None:
     if case.early or not case.rate or not case.looks or case.steps < 2 or well(case, 0.85):
         return None
     first, end = first_loss(case), end_loss(case)
-    moves = [(look.step, *largest_move(case, look)) for look in case.looks[:6]]
-    step, jump, layer = max((m for m in moves if not math.isnan(m[1])), key=lambda m: m[1], default=(0, math.nan, ""))
+    step, jump, layer = largest_jump(case)
     early = [value for s, value in case.losses if s <= max(20, case.steps // 10) and math.isfinite(value)]
     peak = max(early, default=math.nan)
     rose = peak > ROSE * first and abs(first) > 0
@@ -51,12 +55,14 @@ def examine(case: Case) -> Finding | None:
         return None
     lr = case.rate
     edge = 2 / case.curvature if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE else None
-    proposed = min(lr / 10, edge / 2) if edge and math.isfinite(edge) and edge > lr / 1000 else lr / 10
+    proposed = lr * min(0.1, max(WALK / jump, 1e-5)) if jump > 0 else lr / 10
+    if edge and math.isfinite(edge) and edge > lr / 1000:
+        proposed = min(proposed, edge / 2)
     evidence = [Measure(f"|Δw| / |w| of {layer} in step {step}", digits(jump), "below 0.1", "true update, first looks")] if layer else []
     evidence.append(Measure("largest early loss against the first", digits(peak / first) if first else None, f"below {ROSE:g}",
                             "losses of every step"))
-    evidence.append(Measure("loss at the end", digits(end) if case.diverged is None else "not a number", f"below {first:.3g}, the "
-                                                                                                         "first", ""))
+    evidence.append(Measure("loss at the end", digits(end) if case.diverged is None else "not a number",
+                            f"below {first:.3g}, the first", ""))
     onset = next((s for s, value in case.losses if s and (not math.isfinite(value) or value > 1.2 * first)), step)
     return Finding(
         "learning_rate_too_high", STEP, "error" if stalled else "warning", sure,
@@ -67,7 +73,8 @@ def examine(case: Case) -> Finding | None:
            if rose or worse else f"The loss swings about {end:.3g} without settling."),
         evidence,
         [Remedy({"step": rate_text(case, proposed)}, "shorter steps follow the slope instead of jumping across the valley",
-                f"a learning rate of about {proposed:.1g}")],
+                f"a learning rate of about {proposed:.1g}"),
+         Remedy({"step": rate_text(case, proposed / 10)}, "shorter still", f"a learning rate of about {proposed / 10:.1g}")],
         {"layers": [layer] if layer else []}, min(step, onset))
 
 

@@ -1,7 +1,12 @@
 """learning_rate_too_low: the steps are so short that the training has hardly left its start; the slope still points the same way.
 
-Judged by the path, not by the number: all steps together moved the weights by little of their own length, or the loss still falls in a
-nearly straight line far from its goal, while the curvature λ_max would allow a rate many times as large (stable below 2/λ_max).
+Measured: the path, not the number: all steps together moved the weights by little of their own length, or the loss still falls in a
+nearly straight line far from its goal, while the curvature λ_max, by Lanczos, would allow a rate many times as large. Closed form: stable
+below 2/λ_max.
+
+Remedies: a rate several times as high, as far as the curvature or the way still to go allows; `adam(lr=0.001)`, whose steps do not depend
+on how small the gradients are. Silent on: a rate that its schedule lowered (see schedule_collapsed); losses that have bent and levelled
+off; networks that learn.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ STEP = "step"
 EXPLAINS = ("underfitting", "stopped_early", "too_small", "ill_conditioned", "class_imbalance")
 PATH = 0.1  # all steps together, in lengths of the weights
 ROOM = 10.0  # times larger rates would still be stable
+WAY = 6.0  # lengths of the weights that a healthy training walks: about the median of those of benchmarks/doctor
 
 
 def examine(case: Case) -> Finding | None:
@@ -46,8 +52,8 @@ def examine(case: Case) -> Finding | None:
     slow = straight and (not well(case, 0.3) or (behind(case, 0.05) and room > ROOM))
     if not (short or slow) or not move > 0:
         return None
-    factor = min(room / 4, 1000.0) if room > ROOM else 100.0 if short and path < PATH / 10 else 10.0
-    proposed = min(case.rate * max(factor, 3.0), edge / 2 if edge else math.inf)
+    factor = room / 2 if room > ROOM else WAY / path if short else 10.0
+    proposed = case.rate * min(max(factor, 3.0), 10_000.0)
     evidence = [Measure("all steps together, in lengths of the weights", digits(path), f"above {PATH:g}", "median |Δw| / |w| times steps"),
                 Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", "")]
     if edge:
@@ -55,12 +61,13 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "learning_rate_too_low", STEP, "error" if not well(case, 0.3) else "warning", 0.85 if short and room > ROOM else 0.75,
         f"With a learning rate of {case.rate:g} the {case.steps:,} steps together moved the weights by {path:.2g} times their own length: "
-        "the loss only went "
-        f"from {first:.3g} to {end:.3g}" + (" and was still falling" if straight else "")
+        f"the loss only went from {first:.3g} to {end:.3g}" + (" and was still falling" if straight else "")
         + (f". The curvature here would allow a rate {room:.2g} times as large." if room > ROOM else "."),
         evidence,
         [Remedy({"step": rate_text(case, proposed)}, "longer steps reach in the same time what these would need many more for",
-                f"a learning rate of about {proposed:.1g}")], {}, None)
+                f"a learning rate of about {proposed:.1g}"),
+         Remedy({"step": "adam(lr=0.001)"}, "Adam's steps are about as long as its rate, however small the gradients", "Adam at 1e-3")],
+        {}, None)
 
 
 def _steady(case: Case) -> bool:

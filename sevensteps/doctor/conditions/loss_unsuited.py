@@ -1,7 +1,10 @@
 """loss_unsuited: the loss measures something else than what is asked: a distance between class numbers, a square behind a sigmoid.
 
-Class 7 is no nearer to class 8 than to class 1; and the slope of a squared error behind a saturated sigmoid is near 0 for the worst
-answers. Read from the targets and the loss that was recognised. Source: Nielsen, Neural Networks and Deep Learning, ch. 3.
+Measured: the targets and the loss that was recognised. Class 7 is no nearer to class 8 than to class 1; and the slope of a squared error
+behind a saturated sigmoid is near 0 for the worst answers. Source: Nielsen, Neural Networks and Deep Learning, ch. 3.
+
+Remedies: `cross_entropy()` with one output for each class; `binary_cross_entropy()` for two classes. Silent on: counts and other whole
+numbers of many values; a squared error behind a sigmoid where the network learns well.
 """
 
 from __future__ import annotations
@@ -29,12 +32,11 @@ def examine(case: Case) -> Finding | None:
         return Finding(
             "loss_unsuited", STEP, "warning", 0.75,
             f"The targets are the whole numbers 0 to {classes - 1}, as class indices are, and {found.name} measures the distance between "
-            "them. If they are "
-            "classes, one is not nearer to its neighbour than to any other, and one output cannot tell them apart.",
+            "them. If they are classes, one is not nearer to its neighbour than to any other, and one output cannot tell them apart.",
             [Measure("different targets", classes, "a number that varies freely", "targets seen"),
              Measure("outputs per sample", 1, classes, "one per class")],
-            [Remedy({"loss": "cross_entropy()"}, "one output per class, and the probability of "
-                                                 "each", f"{classes} outputs and cross_entropy")], {}, 0)
+            [Remedy({"loss": "cross_entropy()"}, "one output per class, and the probability of each",
+                    f"{classes} outputs and cross_entropy")], {}, 0)
     closing = last_activation(case)
     squashed = "sigmoid" in found.name or "softmax" in found.name or (closing is not None and closing.activation in ("sigmoid", "softmax"))
     if case.task in ("binary", "multiclass") and squashed and not case.early and not well(case, 0.8):
@@ -42,8 +44,7 @@ def examine(case: Case) -> Finding | None:
         return Finding(
             "loss_unsuited", STEP, "warning", 0.65,
             f"A squared error behind a {closing.activation if closing else 'sigmoid'} has hardly any slope where an answer is surely "
-            "wrong, so the worst samples teach "
-            "the least.",
+            "wrong, so the worst samples teach the least.",
             [Measure("loss", found.name, right, "slope of one batch")],
             [Remedy({"loss": f"{right}()"}, "its slope is the error itself, p - t", f"use {right} on the raw outputs")], {}, 0)
     return None

@@ -1,7 +1,10 @@
 """mode_mismatch: dropout and batch norm compute otherwise in training than in evaluation; in the wrong mode they learn or judge wrongly.
 
-Told by the mode in which steps were taken, by evaluations that ran in training mode, and by how far outputs in the two modes lie apart
-in score. Networks without such layers are the same in both modes. Source: Ioffe, Szegedy 2015; Srivastava et al. 2014.
+Measured: the mode in which steps were taken; forward passes without gradients that ran in training mode; and how far the scores in the
+two modes lie apart on the same data. Source: Ioffe, Szegedy 2015; Srivastava et al. 2014.
+
+Remedies: `model.train()` before training, `model.eval()` before every evaluation; batches of at least 8 for batch norm. Silent on:
+networks without such layers, which are the same in both modes.
 """
 
 from __future__ import annotations
@@ -25,12 +28,13 @@ def examine(case: Case) -> Finding | None:
     stepped = [look for look in case.looks if look.stepped]
     if stepped and not any(look.training for look in stepped):
         return _found(layers, 0.85, f"Every step was taken in evaluation mode, in which {kind} does not do its work: call model.train() "
-                      "before the steps.", [Measure("steps looked at that were in training mode", 0, len(stepped), "model.training")],
+                                    "before the steps.", [Measure("steps looked at that were in training mode", 0, len(stepped),
+                                                                  "model.training")],
                       "model.train() before training, model.eval() before evaluation")
     if evaluations:
         return _found(layers, 0.85, f"{evaluations} evaluation batches ran in training mode: dropout leaves out, and batch norm takes the "
-                                    "statistics "
-                      "of the batch and spoils its running ones. What they measured is not the network that predicts.",
+                                    "statistics of the batch and spoils its running ones. What they measured is not the network that "
+                                    "predicts.",
                       [Measure("evaluation batches in training mode", evaluations, 0, "forward passes without gradients")],
                       "model.eval() before every evaluation, model.train() after it")
     pair = case.valid or case.sample
@@ -39,8 +43,8 @@ def examine(case: Case) -> Finding | None:
         trained = case.score(case.outputs(pair, training=True), pair[1])
         if judged is not None and trained is not None and trained - judged > APART:
             return _found(list(case.facts.norms), 0.8, f"With the statistics of the batch the network scores {trained:.3g}, with the "
-                                                       "running ones that "
-                          f"evaluation uses {judged:.3g}: the running statistics of batch norm do not fit the data.",
+                                                       f"running ones that evaluation uses {judged:.3g}: the running statistics of batch "
+                                                       "norm do not fit the data.",
                           [Measure("score in evaluation mode", digits(judged), digits(trained), "the same data in training mode")],
                           "check momentum of the batch norm, batches of at least 8, and that no evaluation runs in training mode")
     return None

@@ -1,7 +1,10 @@
 """no_nonlinearity: without an activation between them, two linear layers are one linear layer, and depth adds nothing.
 
-Told by asking: a network whose output at the middle of two inputs is the middle of its outputs is linear. Without the network, by its
-layers: nothing but linear ones. A layer narrower than input and output is a deliberate bottleneck. Closed form: W₂(W₁x) = (W₂W₁)x.
+Measured: the layers, of which all are linear, convolutions, batch norms or averages; and by asking: a network whose output at the middle
+of two inputs is the middle of its outputs is linear. Closed form: W₂(W₁x) = (W₂W₁)x.
+
+Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower than input and output, which is a bottleneck
+on purpose, as in a linear autoencoder; networks that bend by a function called in `forward`.
 """
 
 from __future__ import annotations
@@ -32,8 +35,8 @@ def examine(case: Case) -> Finding | None:
     names = [layer.name for layer, _ in layers]
     return Finding(
         "no_nonlinearity", STEP, "warning", 0.9,
-        f"Nothing nonlinear stands between {names[0]} and {names[-1]}: together they compute what one linear layer computes, "
-        f"so the {len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} add{'' if len(layers) > 2 else 's'} nothing but cost.",
+        f"Nothing nonlinear stands between {names[0]} and {names[-1]}: together they compute what one linear layer computes, so the "
+        f"{len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} add{'' if len(layers) > 2 else 's'} nothing but cost.",
         [Measure("activations between linear layers", 0, len(layers) - 1, "layers of the network")],
         [Remedy({"predict": f"mlp({', '.join(map(str, widths[:-1]))})"} if all(layer.kind in ("Linear", "Neuron") for layer, _ in layers)
                 else {},

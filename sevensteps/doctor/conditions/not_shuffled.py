@@ -1,7 +1,10 @@
 """not_shuffled: batches that hold one kind of sample after the other pull the network to and fro, and it forgets what it saw first.
 
-Read from the targets of each batch against all targets seen: the entropy of the classes within a batch, or the variance of batch
-means, which is 1/B of the whole for batches drawn at random. Data in order that are mixed anyway do no harm.
+Measured: the targets of each batch against all targets seen: the entropy of the classes within a batch, or the variance of batch means.
+Closed form: of batches drawn at random, the latter is 1/B of the whole variance.
+
+Remedies: `batches(64)`, which shuffles; in PyTorch, `DataLoader(…, shuffle=True)`. Silent on: data in order that are mixed anyway; full
+batches; batches of fewer than 8 samples.
 """
 
 from __future__ import annotations
@@ -49,8 +52,8 @@ def examine(case: Case) -> Finding | None:
         "not_shuffled", STEP, "error" if not well(case, 0.6) else "warning", 0.93,
         "The batches are not mixed: each holds samples of one kind, so that the network learns one kind at a time and forgets the others"
         + (", as its score shows." if hurts else "."),
-        [measure], [Remedy({"repeat": f"batches({case.looks[0].batch or 64})"}, "mixed batches each point to what suits "
-                                                                                "all", "DataLoader(…, shuffle=True)")],
+        [measure], [Remedy({"repeat": f"batches({case.looks[0].batch or 64})"}, "mixed batches each "
+                                                                                "point to what suits all", "DataLoader(…, shuffle=True)")],
         {}, 0)
 
 

@@ -1,8 +1,10 @@
 """output_loss_mismatch: the network's last operation and the loss do not belong together: one applies what the other has applied already.
 
-Read from the outputs seen and from the slope that the loss returned, which is compared with that of every known loss: softmax twice,
-over one unit or over the batch, a missing logarithm, sigmoid twice, an output cut off at 0. A softmax or sigmoid inside the network with
-a loss that takes probabilities is right. Floor of the double softmax, -log(e/(e + C - 1)): closed form.
+Measured: the outputs seen, and the slope that the loss returned, compared with that of every known loss: softmax twice, over one unit or
+over the batch, a missing logarithm, sigmoid twice, an output cut off at 0. Floor of the double softmax, -log(e/(e + C - 1)): closed form.
+
+Remedies: raw outputs (logits) for a loss that applies softmax or sigmoid itself; `auto()` as the loss puts the two together. Silent on: a
+softmax or sigmoid inside the network with a loss, PyTorch's or hand-written, that takes probabilities.
 """
 
 from __future__ import annotations
@@ -46,8 +48,7 @@ def examine(case: Case) -> Finding | None:
     if name in LOGITS and probabilities and columns > 1:
         floor = math.log(1 + (columns - 1) / math.e)
         return _finding(0.96, f"The network ends in a softmax, and {name} applies another: a loss of {floor:.4f} is the least that is "
-                              "possible "
-                        "even when every answer is right, and the gradient fades as the network gets surer.",
+                              "possible even when every answer is right, and the gradient fades as the network gets surer.",
                         [Measure("sum of a sample's outputs", digits(float(output.sum(-1).mean()), 4), "any number", "outputs seen"),
                          Measure("loss at the end", digits(end, 4), f"above {floor:.4f}, its floor", "closed form")],
                         "take the softmax off the network: cross_entropy takes logits")
@@ -57,22 +58,21 @@ def examine(case: Case) -> Finding | None:
     if name == "nll_loss" and columns > 1 and (finding := _log_missing(output, probabilities)):
         return finding
     if name.startswith("binary_cross_entropy_with_logits") and unit and (last in ("sigmoid", "softmax") or _ends(case, "Sigmoid")):
-        return _finding(0.95, "The network ends in a sigmoid, and binary_cross_entropy_with_logits applies another: its probabilities stay "
-                        "between .5 and .73, and the loss cannot come below .31.",
-                        [Measure("range of the outputs", f"{float(output.min()):.3g} to "
-                                                         f"{float(output.max()):.3g}", "any number", "outputs seen")],
+        return _finding(0.95, "The network ends in a sigmoid, and binary_cross_entropy_with_logits applies another: its probabilities "
+                              "stay between .5 and .73, and the loss cannot come below .31.",
+                        [Measure("range of the outputs", f"{float(output.min()):.3g} to {float(output.max()):.3g}", "any number",
+                                 "outputs seen")],
                         "take the sigmoid off the network, or use binary_cross_entropy")
     if name in LOGITS and columns > 1 and last in ("sigmoid", "tanh", "hardsigmoid"):
         return _finding(0.9, f"The network's outputs pass a {last}, which keeps them between {'-1' if last == 'tanh' else '0'} and 1, but "
-                        "cross_entropy takes logits: with so little room it can never be sure.",
-                        [Measure("range of the outputs", f"{float(output.min()):.3g} to "
-                                                         f"{float(output.max()):.3g}", "any number", "outputs seen")],
+                             "cross_entropy takes logits: with so little room it can never be sure.",
+                        [Measure("range of the outputs", f"{float(output.min()):.3g} to {float(output.max()):.3g}", "any number",
+                                 "outputs seen")],
                         f"take the {last} off the output layer")
     takes_signs = name in LOGITS or name.startswith("binary_cross_entropy_with_logits") or "normalised" in name
     if takes_signs and (last in ("relu", "relu6") or _ends(case, "Relu")) and float((output == 0).double().mean()) > 0.02:
         return _finding(0.9, "The outputs pass a ReLU before the loss: what is below 0 is cut off, and where an output is 0 no gradient "
-                             "comes back, "
-                        "so that some classes may never be predicted.",
+                             "comes back, so that some classes may never be predicted.",
                         [Measure("share of outputs that are exactly 0", digits(float((output == 0).double().mean())), "0", "outputs seen")],
                         "take the ReLU off the output layer")
     return None
@@ -81,8 +81,7 @@ def examine(case: Case) -> Finding | None:
 def _log_missing(output: Tensor, probabilities: bool) -> Finding | None:
     if probabilities:
         return _finding(0.96, "nll_loss gets probabilities where it takes their logarithms: the loss lies between -1 and 0, and the "
-                              "gradient does not "
-                        "grow for answers that are badly wrong.",
+                              "gradient does not grow for answers that are badly wrong.",
                         [Measure("sum of a sample's outputs", 1.0, "sum of their exponentials is 1", "outputs seen")],
                         "end in log_softmax, or hand logits to cross_entropy")
     normal = torch.logsumexp(output, -1).abs()

@@ -1,7 +1,10 @@
 """output_overconfident: before anything is learned, the network is sure of wrong answers, because its weights are far too large.
 
-The first loss of a classifier that knows nothing is the entropy of its classes, ln C for C equal ones. A loss of several times that,
-together with weight rows many times as long as √2 (He et al. 2015), has to be unlearned first. Large inputs are another condition.
+Measured: the first loss of a classifier against that of one that knows nothing, the entropy of its classes (ln C for C equal ones),
+together with the length of the weight rows, √2 by He et al. 2015. The first epochs then only undo that.
+
+Remedies: `kaiming_normal()`, or random weights divided by the root of the number of inputs. Silent on: a high first loss that large
+inputs make (see inputs_unscaled). A remark, no more, where the network learns well.
 """
 
 from __future__ import annotations

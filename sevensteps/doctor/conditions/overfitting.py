@@ -1,14 +1,17 @@
 """overfitting: the network has learned its training samples by heart, and does worse on others the longer it trains.
 
-Judged by the gap between training and validation score, and by a validation loss that turned and rose while the training loss went on
-falling. A gap alone, with a validation score that still grows, is no fault. Source: Goodfellow, Bengio, Courville (2016), ch. 5.2.
+Measured: the gap between training and validation score, and a validation loss that turned and rose; in a loop of yours, whose validation
+losses are not known, the gap alone. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
+
+Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight decay, a smaller network. Silent on: a gap
+while the validation loss still falls; fewer than 20 validation samples; a network that does not fit its training data.
 """
 
 from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, well
+from sevensteps.doctor.reading import digits, patient, well
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
@@ -34,5 +37,5 @@ def examine(case: Case) -> Finding | None:
         f"The network scores {train:.3g} on the samples it was trained on and {valid:.3g} on others: it has learned them by heart"
         + (f", and its validation loss has risen to {risen:.2g} times its least." if risen is not None else "."),
         evidence,
-        [Remedy({"stop": "patience(3)"}, "stop where validation is best", "keep the weights of the best validation loss"),
+        [Remedy({"stop": patient(case, 3)}, "stop where validation is best", "keep the weights of the best validation loss"),
          Remedy({}, "fewer ways to learn by heart", "more data, dropout, weight decay, or a smaller network")], {}, None)

@@ -1,7 +1,11 @@
 """parameters_not_updated: parameters that are to be trained, and that no step changes.
 
-No optimizer holds them (it may hold another network's), the loss does not depend on them, or every step leaves them where they are.
-Freezing on purpose (`requires_grad=False`) is respected. Read from the optimizers' groups, PyTorch's graph, and true update sizes.
+Measured: the optimizers' groups (they may hold another network's parameters), PyTorch's graph (the loss may not depend on them), and the
+true updates (every step may leave them where they are). An update counts as none where it is exactly 0.
+
+Remedies: build the optimizer from `model.parameters()` after the model is complete; look for `detach`, `no_grad` and layers that
+`forward` does not call; call `optimizer.step()`. Silent on: freezing on purpose by `requires_grad_(False)`; a few parameters that the
+loss does not use; accumulation, whose steps are fewer than its backward passes.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, length, median
+from sevensteps.doctor.reading import digits, length, median, rate_text
 
 STEP = "gradient"
 EXPLAINS = ("underfitting", "learning_rate_too_low", "stopped_early", "too_small", "vanishing_gradient", "labels_unrelated",
@@ -30,28 +34,26 @@ def examine(case: Case) -> Finding | None:
 
     if case.facts.groups and (orphans := [name for name, p in trained.items() if p.group is None]):
         stranger = len(orphans) == len(trained) and case.facts.strangers
-        return _finding(orphans, share(orphans), 0.97,
+        return _finding(case, orphans, share(orphans), 0.97,
                         "The optimizer holds the parameters of another network, not of the one that is trained: gradients are computed, "
                         "and nothing moves."
                         if stranger else
                         f"No optimizer holds {_list(orphans)}: {share(orphans):.0%} of the parameters get gradients and are never moved.",
                         "no optimizer group", "build the optimizer from model.parameters() after the model is complete; freeze on purpose "
-                                              "with "
-                                              "requires_grad_(False)")
+                                              "with requires_grad_(False)")
     graph = case.observed.graph
     if graph is not None and graph.whole:
         lost = [name for name in trained if name not in graph.reached]
         if lost and share(lost) > 0.02:
-            return _finding(lost, share(lost), 0.85 if share(lost) > 0.2 else 0.6,
-                            f"The loss does not depend on {_list(lost)}: no gradient reaches {share(lost):.0%} of the "
-                            "parameters.", "not in the loss's graph",
+            return _finding(case, lost, share(lost), 0.85 if share(lost) > 0.2 else 0.6,
+                            f"The loss does not depend on {_list(lost)}: no gradient reaches {share(lost):.0%} of the parameters.",
+                            "not in the loss's graph",
                             "look for detach(), .data, no_grad() or a layer that forward() does not call")
     still = [name for name in trained if _still(case, name)]
     if still and share(still) > 0.2:
-        return _finding(still, share(still), 0.9, f"{_list(still)} get a gradient, and yet not one step that was looked at changed them: "
-                                                  f"{share(still):.0%} of the "
-                        "parameters stand still.", "no change in any look", "call optimizer.step(), and check the learning rate of every "
-                                                                            "group")
+        return _finding(case, still, share(still), 0.9, f"{_list(still)} get a gradient, and yet not one step that was looked at changed "
+                                                        f"them: {share(still):.0%} of the parameters stand still.", "no change in any look",
+                                                        "call optimizer.step(), and check the learning rate of every group")
     return None
 
 
@@ -75,8 +77,9 @@ def _list(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _finding(names: list[str], share: float, confidence: float, explanation: str, observed: str, advice: str) -> Finding:
+def _finding(case: Case, names: list[str], share: float, confidence: float, explanation: str, observed: str, advice: str) -> Finding:
     return Finding("parameters_not_updated", STEP, "error" if share > 0.2 else "warning", confidence, explanation,
                    [Measure("share of the parameters", digits(share), 0, observed)],
-                   [Remedy({}, "every parameter that is to learn needs a gradient and an optimizer", advice)], {"parameters": names[:32]},
+                   [Remedy({"step": rate_text(case, case.rate)} if case.rate else {},
+                           "every parameter that is to learn needs a gradient and an optimizer", advice)], {"parameters": names[:32]},
                    0)

@@ -1,7 +1,10 @@
 """saturated_units: a sigmoid or tanh driven to the flat ends of its range hands hardly any gradient back.
 
-Counts only where the activation saturates, most of its outputs lie within 1 % of an end, the gradient is starved on its way through,
-and the network does not learn; tanh layers near ±1 that still learn are healthy. Source: Glorot, Bengio 2010.
+Measured: the share of a hidden layer's outputs within 1 % of the ends of its activation's range, in each of the last three looks. Source:
+Glorot, Bengio 2010.
+
+Remedies: `xavier_normal()` and standardised inputs; ReLU in the hidden layers. Silent on: tanh layers near ±1 in a network that learns;
+an output layer, which may be sure of its answers; activations without a flat end.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import SATURATING, digits, hidden_activations, well
+from sevensteps.doctor.reading import SATURATING, digits, hidden_activations, well, with_activation
 
 STEP = "predict"
 EXPLAINS = ("vanishing_gradient", "underfitting", "too_small", "learning_rate_too_low", "stopped_early", "ill_conditioned")
@@ -37,12 +40,11 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "saturated_units", STEP, "error" if share > 0.95 else "warning", 0.8,
         f"{share:.0%} of what {name} gives lies at the flat ends of its activation, {'from the start' if at_start else 'by the end'}. "
-        "There its "
-        "slope is near 0, so that almost no gradient passes back through it, and the layers before it learn nothing.",
-        [Measure(f"share of {layer} at the ends", digits(value), f"below {MOST:g}", "within 1 % of the "
-                                                                                    "range") for layer, value in found.items()]
+        "There its slope is near 0, so that almost no gradient passes back through it, and the layers before it learn nothing.",
+        [Measure(f"share of {layer} at the ends", digits(value), f"below {MOST:g}",
+                 "within 1 % of the range") for layer, value in found.items()]
         + [Measure(f"spread of {name} over samples", digits(spread), "well above 0", "standard deviation")],
         [Remedy({"initialize": "xavier_normal()"}, "smaller weights start where the activation is steep",
                 "initialise with torch.nn.init.xavier_normal_, and standardise the inputs"),
-         Remedy({}, "a ReLU does not saturate where it is on", "use ReLU in the hidden layers")],
+         Remedy(with_activation(case, "relu"), "a ReLU does not saturate where it is on", "use ReLU in the hidden layers")],
         {"layers": list(found)}, 0 if at_start else None)

@@ -1,7 +1,10 @@
 """schedule_collapsed: the schedule brought the learning rate down to nothing long before the end, and the training stood still from there.
 
-A rate that ends near 0 at the end is a healthy schedule; one that spends half of the steps below a hundredth of its peak, though the
-loss was still falling when it got there, was stepped too often (per batch instead of per epoch) or made for fewer steps.
+Measured: the rate of every step against its peak, and the loss at the step from which on it stayed low. A schedule that was stepped too
+often (per batch instead of per epoch), or made for fewer steps, does that. Closed form: a step is proportional to its rate.
+
+Remedies: step the scheduler once an epoch, or make it as long as the training; a constant rate. Silent on: a rate that ends near 0 at the
+end, which is a healthy schedule; trainings that had learned well before.
 """
 
 from __future__ import annotations
@@ -34,8 +37,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "schedule_collapsed", STEP, "error" if not well(case, 0.5) else "warning", 0.87,
         f"From step {collapsed} on, the learning rate is below a hundredth of its peak of {peak:g}: "
-        f"{(case.steps - collapsed) / case.steps:.0%} of the steps changed "
-        "nothing any more, though there was still much to learn.",
+        f"{(case.steps - collapsed) / case.steps:.0%} of the steps changed nothing any more, though there was still much to learn.",
         [Measure("learning rate at the end against its peak", digits(rates[-1][1] / peak), f"above {LOW:g} for most steps", "looks"),
          Measure("share of steps with hardly any rate", digits((case.steps - collapsed) / case.steps), f"below {SHARE:g}", "")],
         [Remedy({"step": rate_text(case, peak)}, "a constant rate keeps learning; a schedule should end where the training ends",

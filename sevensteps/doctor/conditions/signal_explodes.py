@@ -1,7 +1,10 @@
 """signal_explodes: from layer to layer the signal grows, until outputs, loss and gradients are too large for any learning rate.
 
-Read from how much each layer's output varies over the samples at the start; healthy initialisation keeps it within a small factor.
-Source: Glorot, Bengio 2010; He et al. 2015.
+Measured: how much each hidden activation varies over the samples of the first look, last layer against first; healthy initialisation
+keeps it within a small factor. Source: Glorot, Bengio 2010; He et al. 2015.
+
+Remedies: `kaiming_normal()`; where the activation is an exponential, another one. Silent on: networks with fewer than three hidden
+activations, and those that learn well all the same.
 """
 
 from __future__ import annotations
@@ -11,13 +14,13 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.signal_vanishes import depth
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, hidden_activations, well
+from sevensteps.doctor.reading import digits, hidden_activations, well, with_activation
 
 STEP = "initialize"
 EXPLAINS = ("exploding_gradient", "not_finite", "output_overconfident", "learning_rate_too_high", "dead_units", "saturated_units",
             "underfitting")
 GROWN = 100.0  # times the first layer's spread
-PER_LAYER = 1.6
+PER_LAYER = 1.6  # times, on average, so that a single wide place is something else
 
 
 def examine(case: Case) -> Finding | None:
@@ -37,7 +40,8 @@ def examine(case: Case) -> Finding | None:
     remedies = [Remedy({"initialize": "kaiming_normal()"}, "weights as small as the number of inputs asks for keep the signal's size",
                        "initialise every hidden layer with torch.nn.init.kaiming_normal_")]
     if exponential:
-        remedies.insert(0, Remedy({}, "an exponential of an exponential grows beyond every number; a ReLU does not",
+        remedies.insert(0, Remedy(with_activation(case, "relu"), "an exponential of an exponential grows beyond every number; a ReLU does "
+                                                                 "not",
                                   "use relu, tanh or selu as the activation instead of exp"))
     return Finding(
         "signal_explodes", STEP, "error", 0.9,

@@ -1,7 +1,12 @@
 """signal_vanishes: from layer to layer the signal shrinks, until the output hardly depends on the input and no gradient says how it should.
 
-Read from how much each layer's output varies over the samples at the start. A weight matrix with std σ and n inputs multiplies the
-variance by nσ²/2 under a ReLU; PyTorch's default σ² = 1/(3n) makes that 1/6. Source: He et al. 2015, Delving Deep into Rectifiers.
+Measured: how much each hidden activation varies over the samples of the first look, last layer against first. A weight matrix with std σ
+and n inputs multiplies the variance by nσ²/2 under a ReLU; PyTorch's default σ² = 1/(3n) makes that 1/6. Source: He et al. 2015, Delving
+Deep into Rectifiers.
+
+Remedies: `kaiming_normal()`, or `xavier_normal()` for tanh; a batch norm or layer norm after each hidden layer. Silent on: shallow
+networks; a single narrow place; sigmoids, which do it under any initialisation (see vanishing_gradient); networks that learn all the
+same.
 """
 
 from __future__ import annotations
@@ -41,8 +46,8 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "signal_vanishes", STEP, "error" if not case.early or left < 0.01 else "warning", 0.9,
         f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the spread over the samples that {names[0]} "
-        "gives, "
-        f"{left:.1g} is left in {names[-1]}. The output hardly depends on the input, so no gradient tells the early layers what to change.",
+        f"gives, {left:.1g} is left in {names[-1]}. The output hardly depends on the input, so no gradient tells the early layers what to "
+        "change.",
         [Measure(f"spread over samples, {names[-1]} / {names[0]}", digits(left), "about 1", "He et al. 2015"),
          Measure("kept per layer", digits(each), "about 1", "geometric mean")],
         [Remedy({"initialize": start}, "weights as large as the number of inputs asks for keep the signal's size through all layers",

@@ -1,7 +1,9 @@
 """stopped_early: the training was ended while it was still learning, far from what it can reach.
 
-The loss fell steadily to the last step, most of the way was still to go, and a simple model does better; where the rate could be ten times
-as large, that is the cause instead. A short training that has learned most of it is no fault.
+Measured: the loss fell steadily to the last step (by 5 % in the last quarter, and by more than its own noise), most of the way was still
+to go, and a simple model does better by a tenth of the score. Where the rate could be ten times as large, that is the cause instead.
+
+Remedies: more steps, until the loss is level. Silent on: a short training that has learned most of it.
 """
 
 from __future__ import annotations
@@ -24,5 +26,5 @@ def examine(case: Case) -> Finding | None:
         "training was stopped on its way.",
         [Measure("loss in the last quarter", "falling", "level", "means over stretches of the training"),
          Measure("score on the training data", digits(score) if score is not None else None, "at least that of a simple model", "")],
-        [Remedy({"stop": f"steps({10 * case.steps})"}, "more steps, until the loss is level", f"train for some {10 * case.steps:,} "
-                                                                                              "steps")], {}, None)
+        [Remedy({"stop": f"steps({10 * case.steps})"}, "more steps, until the loss is level",
+                f"train for some {10 * case.steps:,} steps")], {}, None)

@@ -1,7 +1,10 @@
 """symmetric_units: units of a layer that start with the same weights get the same gradient, and stay copies of each other for ever.
 
-Found by counting the different rows of a hidden layer's weights; rows that are equal but get different gradients part at the first
-step and are no fault. Closed form; see Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 8.4.
+Measured: how many rows of each hidden layer's weights differ, and how many of their gradients; found where that is at most half of the
+rows for both. Closed form; see Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 8.4.
+
+Remedies: random weights in the hidden layers, `kaiming_normal()`, or `xavier_normal()` before sigmoid and tanh. Silent on: equal rows in
+the output layer, whose units have targets of their own; rows that are equal but get different gradients, and so part at the first step.
 """
 
 from __future__ import annotations
@@ -44,8 +47,8 @@ def examine(case: Case) -> Finding | None:
         "symmetric_units", STEP, "error", 0.97,
         f"Of the {units} units of {where} only {distinct} {'is' if distinct == 1 else 'are'} different: {why}. The layer does the work of "
         f"{distinct} unit{'s' if distinct > 1 else ''}, however long the training.",
-        [Measure(f"different units in {layer_name}", f"{d} of {u}", f"{u} of {u}", "rows of the weight "
-                                                                             "matrix") for layer_name, (d, u) in found.items()],
+        [Measure(f"different units in {layer_name}", f"{d} of {u}", f"{u} of {u}",
+                 "rows of the weight matrix") for layer_name, (d, u) in found.items()],
         [Remedy({"initialize": start}, "random weights make the units differ from the start",
                 "initialise the weights of the hidden layers at random, as torch.nn.init.kaiming_normal_ does")],
         {"layers": list(found)}, 0)

@@ -1,7 +1,10 @@
 """target_out_of_range: targets that the network's last activation cannot reach, or that the loss does not take.
 
-A sigmoid answers between 0 and 1, a tanh between -1 and 1, a ReLU nothing below 0; binary cross-entropy takes targets between 0 and 1.
-Read from the targets and the closing activation.
+Measured: the targets against the range of the closing activation: a sigmoid answers between 0 and 1, a tanh between -1 and 1, a ReLU
+nothing below 0; and against the range of the loss: binary cross-entropy takes targets between 0 and 1. Closed form.
+
+Remedies: a linear output, `mean_squared_error()`, or targets scaled into the range; classes coded as 0 and 1. Silent on: a few targets
+outside; outputs of classifiers, whose targets are classes.
 """
 
 from __future__ import annotations
@@ -29,8 +32,7 @@ def examine(case: Case) -> Finding | None:
         return Finding(
             "target_out_of_range", STEP, "error", 0.95,
             f"The targets run from {low:.3g} to {high:.3g}, but binary cross-entropy takes 0 for no and 1 for yes: beyond that its loss "
-            "has no "
-            "floor, and falls for ever as the outputs grow.",
+            "has no floor, and falls for ever as the outputs grow.",
             [Measure("range of the targets", f"{low:.3g} to {high:.3g}", "0 to 1", "targets seen")],
             [Remedy({}, "0 and 1 are the shares of yes", "code the targets as 0 and 1")], {}, 0)
     closing = last_activation(case)
@@ -49,7 +51,6 @@ def examine(case: Case) -> Finding | None:
         f"{outside:.0%} of the targets cannot be reached, and the outputs are pressed against the end of the range, where the slope is 0.",
         [Measure("range of the targets", f"{low:.3g} to {high:.3g}", reach, "targets seen"),
          Measure("share of targets out of reach", digits(outside), 0, f"range of a {closing.activation}")],
-        [Remedy({"loss": "mean_squared_error()"}, "a linear output reaches every number", f"take the {closing.activation} off the output "
-                                                                                          "layer, or "
-                                                                                           "scale the targets into its range")],
+        [Remedy({"loss": "mean_squared_error()"}, "a linear output reaches every number",
+                f"take the {closing.activation} off the output layer, or scale the targets into its range")],
         {"layers": [closing.name]}, 0)

@@ -1,7 +1,10 @@
 """target_shape_mismatch: output and target have different shapes, and PyTorch stretches both until they fit: all against all.
 
-[B, 1] against [B] becomes [B, B]: every output is compared with every target, and the best constant answer wins. Cross-entropy over one
-output is 0 at once. Read from the shapes and from the slope. Source: PyTorch, broadcasting semantics.
+Measured: the two shapes, and the slope. [B, 1] against [B] becomes [B, B]: every output is compared with every target, and the best
+constant answer wins. Cross-entropy over one output is 0 at once. Source: PyTorch, broadcasting semantics.
+
+Remedies: the same shape for both, `output.squeeze(1)` or `target[:, None]`; for one output, binary cross-entropy. Silent on: shapes that
+differ but are compared row by row.
 """
 
 from __future__ import annotations
@@ -25,14 +28,13 @@ def examine(case: Case) -> Finding | None:
     if len(output) == 2 and output[1] == 1 and look.slope is not None and not bool(look.slope.any()) and abs(look.loss) < 1e-6 \
             and _softmax(case):
         return _finding("The loss is 0 at once, whatever the network answers: cross-entropy chooses among classes, and with one output "
-                        "there is "
-                        "nothing to choose from.", [*evidence, Measure("loss of the first step", look.loss, "above 0", "")],
+                        "there is nothing to choose from.", [*evidence, Measure("loss of the first step", look.loss, "above 0", "")],
                         "use binary_cross_entropy_with_logits for one output, or one output per class", 0.97)
     found = case.found_loss
     if found is not None and "broadcast" in found.name:
         return _finding(f"The output has shape {list(output)} and the target {list(target)}: PyTorch stretches them to compare every "
-                        "output with "
-                        "every target of the batch. The loss is least where all answers are the mean, so that is what is learned.",
+                        "output with every target of the batch. The loss is least where all answers are the mean, so that is what is "
+                        "learned.",
                         [*evidence, Measure("distance of the slope from such a loss", found.distance, 0, "dL/d(output) of one batch")],
                         "give both the same shape: output.squeeze(1), or target[:, None]", 0.97)
     return None

@@ -1,7 +1,11 @@
 """targets_unscaled: targets far larger than what a fresh network gives, so that it needs huge weights, and gradients are huge.
 
-The slope of a squared error is the error itself: with targets of a million, so are the gradients. Read from the targets' spread against the
-outputs' at the start; judged only where it hurts. Source: LeCun et al. 1998, Efficient BackProp.
+Measured: the root mean square of the targets, by itself and against that of the outputs at the start; judged only where it hurts. The
+slope of a squared error is the error itself: with targets of a million, so are the gradients. Source: LeCun et al. 1998, Efficient
+BackProp.
+
+Remedies: subtract the targets' mean, divide by their standard deviation, and undo it for predictions. Silent on: large targets that the
+network reaches; classes; data on which simple models are no better.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ EXPLAINS = ("learning_rate_too_low", "learning_rate_too_high", "stopped_early", 
             "loss_scale",
             "optimizer_setting", "signal_explodes")
 FAR = 30.0  # times the size of the first outputs
-LARGE = 20.0
+LARGE = 20.0  # root mean square of the targets
 
 
 def examine(case: Case) -> Finding | None:
@@ -36,10 +40,10 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "targets_unscaled", STEP, "error" if score is None or score < 0.5 else "warning", 0.87,
         f"The targets have a size of {size:.3g} and a spread of {spread:.3g}, where a fresh network gives about {given:.2g}. Its weights "
-        "would have to grow "
-        "by that much, with gradients as large as the errors: one learning rate cannot serve the way there and the end.",
+        "would have to grow by that much, with gradients as large as the errors: one learning rate cannot serve the way there and the "
+        "end.",
         [Measure("root mean square of the targets", digits(size), "about 1", "targets seen"),
          Measure("of the first outputs", digits(given), "that of the targets", "first look")],
-        [Remedy({}, "the network then learns numbers of size 1", "subtract the targets' mean and divide by their standard deviation; undo "
-                                                                 "it for predictions")],
+        [Remedy({"data": "standardize()"}, "the network then learns numbers of size 1",
+                "subtract the targets' mean and divide by their standard deviation; undo it for predictions")],
         {}, 0)

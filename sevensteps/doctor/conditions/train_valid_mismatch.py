@@ -1,7 +1,10 @@
 """train_valid_mismatch: training and validation data were not prepared alike, so that the score says nothing about the network.
 
-Read from both parts: the inputs' scale and mean, the classes that occur, rows in both, and a validation score far below chance, which only
-another coding of the labels can give.
+Measured: both parts: the inputs' scale and mean, the classes that occur, rows in both, and a validation score below half of what guessing
+reaches although the network knows the training data, which only another coding of the labels can give.
+
+Remedies: the training part's scaling for both; the same coding of labels; a split by class, without duplicates. Silent on: judging by the
+training data themselves; tables of few different rows; parts that differ by chance.
 """
 
 from __future__ import annotations
@@ -33,9 +36,8 @@ def examine(case: Case) -> Finding | None:
         ratio, shift = spread_b / spread_a, abs(float(b.mean() - a.mean())) / spread_a
         if ratio > SCALE or ratio < 1 / SCALE or shift > SHIFT:
             return _finding("error", 0.93, f"The validation inputs have a spread of {spread_b:.3g} and a mean of {float(b.mean()):.3g}, "
-                                           "the training inputs of "
-                            f"{spread_a:.3g} and {float(a.mean()):.3g}: they were not scaled alike, and the network meets inputs that it "
-                            "has never seen.",
+                                           f"the training inputs of {spread_a:.3g} and {float(a.mean()):.3g}: they were not scaled alike, "
+                                           "and the network meets inputs that it has never seen.",
                             [Measure("spread of validation against training inputs", digits(ratio), "about 1", ""),
                              Measure("difference of the means, in standard deviations", digits(shift), f"below {SHIFT:g}", "")],
                             "apply the training part's scaling to both parts")
@@ -44,8 +46,7 @@ def examine(case: Case) -> Finding | None:
     if classes and well(case, 0.6) and train is not None and valid is not None and chance is not None and len(case.valid[0]) >= 50 \
             and valid < 0.5 * min(chance, 1 - chance) and train > 0.7:
         return _finding("error", 0.93, f"The network scores {train:.3g} on the training data and {valid:.3g} on the validation data, far "
-                                       "less than guessing would: it knows "
-                        "the samples, and the labels mean something else there.",
+                                       "less than guessing would: it knows the samples, and the labels mean something else there.",
                         [Measure("validation score", digits(valid), f"above {chance:.3g}, by guessing", "")],
                         "check how the labels of the two parts are coded: shifted by one, or in another order", )
     if classes and case.labels is not None:

@@ -1,7 +1,10 @@
 """vanishing_gradient: on its way back through the layers the gradient shrinks geometrically, and the first layers stand still.
 
-Read from each weight matrix's gradient, relative to its size: first layer against last. A sigmoid's slope is at most 1/4, so that eight of
-them leave 4⁻⁸. Gradients of exactly 0 are another matter. Source: Hochreiter 1991; Nielsen, ch. 5.
+Measured: each weight matrix's gradient relative to its size, first layer against last, median over the looks. A sigmoid's slope is at
+most 1/4, so that eight of them leave 4⁻⁸. Source: Hochreiter 1991; Nielsen, Neural Networks and Deep Learning, ch. 5.
+
+Remedies: ReLU with `kaiming_normal()`, SELU with `lecun_normal()`, or a batch norm after each layer. Silent on: gradients of exactly 0,
+which are another matter; shallow networks; networks that learn all the same.
 """
 
 from __future__ import annotations
@@ -45,8 +48,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "vanishing_gradient", STEP, "error", 0.9,
         f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about {each:.2g} in each: of the push that "
-        f"{last} gets, "
-        f"relative to its weights, {first} gets {left:.1g}. The first layers stay as they were initialised.",
+        f"{last} gets, relative to its weights, {first} gets {left:.1g}. The first layers stay as they were initialised.",
         [Measure(f"|gradient| / |weights|, {first} against {last}", digits(left), f"above {LEFT:g}", "median over the looks"),
          Measure("kept per layer", digits(each), "about 1", "geometric mean")],
         [Remedy({"predict": f"mlp({', '.join(map(str, hidden))})", "initialize": "kaiming_normal()"} if plain else {},

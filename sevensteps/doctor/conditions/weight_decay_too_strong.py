@@ -1,7 +1,9 @@
 """weight_decay_too_strong: decay pulls the weights to 0 harder than the loss pulls them anywhere.
 
-Compares the two pulls: weight_decay · |w| against the gradient's length, and watches the weights shrink while the loss stays near that of
-an ignorant network. Source: Krogh, Hertz 1991, A Simple Weight Decay Can Improve Generalization.
+Measured: the two pulls, weight_decay · |w| against the gradient's length, while the weights shrink and the network does not learn well.
+Source: Krogh, Hertz 1991, A Simple Weight Decay Can Improve Generalization.
+
+Remedies: a hundredth of the decay. Silent on: decay under which the weights keep their length, or the network learns well.
 """
 
 from __future__ import annotations
@@ -39,10 +41,9 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "weight_decay_too_strong", STEP, "error", 0.88,
         f"A weight decay of {decay:g} pulls the weights to 0 {median(pulls):.2g} times as hard as the loss pulls them elsewhere: they "
-        f"shrank to {shrunk:.0%} of their "
-        "first length, and the network forgets as fast as it learns.",
-        [Measure("pull of the decay against that of the gradient", digits(median(pulls)), f"below {PULL:g}", "weight_decay·|w| / "
-                                                                                                             "|gradient|"),
+        f"shrank to {shrunk:.0%} of their first length, and the network forgets as fast as it learns.",
+        [Measure("pull of the decay against that of the gradient", digits(median(pulls)), f"below {PULL:g}",
+                 "weight_decay·|w| / |gradient|"),
          Measure("length of the weights, end against start", digits(shrunk), "about 1 or more", "all weight matrices")],
         [Remedy({"step": f"{name}(lr={lr:g}, weight_decay={weaker})"} if name in ("sgd", "adam", "adamw") else {},
                 "a gentle pull keeps weights from growing without need", f"a weight decay of {weaker} or less")], {}, None)

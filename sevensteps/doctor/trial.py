@@ -1,0 +1,101 @@
+"""One remedy, tried: what trainings with and without it came to, and whether that proves it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import mean, stdev
+from typing import Any
+
+PAIRS, MOST = 3, 5  # seeds on which each is trained; the latter where the former leave it open
+LEVEL = 0.95  # of the interval
+
+
+@dataclass
+class Trial:
+    """One remedy, tried. The lists have a number for each of `seeds`, larger is better; the first seed is that of the training itself.
+
+    `random` are trainings with another change of the same steps, at most as large, drawn at random: `random_changes`. A remedy is
+    proven when the interval of its differences from the untouched training lies above no effect, the effect is worth while (`least`),
+    and random changes do not do better. `problem` says on what it was tried, `note` why it ended before it could be proven.
+    """
+
+    condition: str
+    change: dict[str, str]
+    measure: str
+    least: float = 0.0
+    seeds: list[int] = field(default_factory=list)
+    untouched: list[float] = field(default_factory=list)
+    remedied: list[float] = field(default_factory=list)
+    random: list[float] = field(default_factory=list)
+    random_changes: list[dict[str, str]] = field(default_factory=list)
+    problem: str = "whole"
+    note: str = ""
+
+    def finite(self, numbers: list[float]) -> list[float]:
+        """`numbers` with one that is not finite (a diverged training) taken as 0, or where there are numbers below 0 as twice the least."""
+        least = min((n for n in (*self.untouched, *self.remedied, *self.random) if math.isfinite(n)), default=0.0)
+        return [n if math.isfinite(n) else min(0.0, 2 * least) for n in numbers]
+
+    @property
+    def differences(self) -> list[float]:
+        """remedied - untouched, for each seed."""
+        return [a - b for a, b in zip(self.finite(self.remedied), self.finite(self.untouched), strict=True)]
+
+    @property
+    def difference(self) -> float | None:
+        """The mean of `differences`."""
+        return mean(self.differences) if self.remedied else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Where the mean difference lies with a confidence of 95 %: Student's t over the pairs. None for fewer than two."""
+        from scipy.stats import t
+
+        found = self.differences
+        count = len(found)
+        if count < 2:
+            return None
+        reach = float(t.ppf((1 + LEVEL) / 2, count - 1)) * stdev(found) / math.sqrt(count)
+        return mean(found) - reach, mean(found) + reach
+
+    @property
+    def proven(self) -> bool:
+        """Whether the remedy is shown to help."""
+        if len(self.remedied) < PAIRS or self.interval is None or self.difference is None:
+            return False
+        better = not self.random or mean(self.finite(self.random)) <= mean(self.finite(self.remedied)) + self.least
+        return self.interval[0] > 0 and self.difference >= self.least and better
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `run.json` and `--json` hold it."""
+        return {**{name: getattr(self, name) for name in self.__dataclass_fields__}, "difference": self.difference,
+                "interval": None if self.interval is None else list(self.interval), "proven": self.proven}
+
+    @classmethod
+    def from_dict(cls, held: Mapping[str, Any]) -> Trial:
+        """What `to_dict` gave. Raises `KeyError` or `TypeError` for anything else."""
+        numbers = {name: [math.nan if n is None else n for n in held[name]] for name in ("untouched", "remedied", "random")}
+        return cls(**{name: held[name] for name in cls.__dataclass_fields__} | numbers)
+
+    def __str__(self) -> str:
+        change = ", ".join(f"{step} = {value}" for step, value in self.change.items())
+        return f"{change}: {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """What came of it, in one sentence."""
+        if not self.remedied:
+            return f"not tried, {self.note}"
+        count = len(self.remedied)
+        said = f"{self.measure} {mean(self.finite(self.untouched)):.4g} → {mean(self.finite(self.remedied)):.4g}"
+        if self.interval is not None:
+            low, high = self.interval
+            said += f" ({self.difference:+.3g}, 95 % interval {low:+.3g} to {high:+.3g}, {count} seeds)"
+        if self.random:
+            said += f"; random changes of that size: {mean(self.finite(self.random)):.4g}"
+        if self.problem != "whole":
+            said += f"; on {self.problem}"
+        head = "proven" if self.proven else "did not help" if (self.difference or 0) <= self.least else "not proven"
+        return f"{head}: {said}" + (f". {self.note}" if self.note else "")

@@ -1,0 +1,128 @@
+"""Trials: a remedy is proven by training again, untouched, remedied and changed at random, on the same seed and on new ones."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from sevensteps.doctor.changes import Change
+from sevensteps.doctor.finding import Finding
+from sevensteps.doctor.trial import MOST, PAIRS, Trial
+from sevensteps.errors import Error
+from sevensteps.seeds import generator
+
+Measure = Callable[[Change, int], float]  # (change, seed) -> a number that is larger the better
+Draw = Callable[[Change, torch.Generator], Change | None]  # a change at random that is no larger than the one given
+
+
+class Clock:
+    """A budget of seconds, and how long a training takes."""
+
+    def __init__(self, budget: float, each: float = 0.0) -> None:
+        self.budget, self.each, self.began = budget, each, time.perf_counter()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first trial began."""
+        return time.perf_counter() - self.began
+
+    def allows(self, times: float = 1.0) -> bool:
+        """Whether one more training, `times` as long as an untouched one, fits into the budget."""
+        return self.elapsed + times * self.each <= self.budget
+
+
+class Laboratory:
+    """Trains again to try remedies. `train(change, seed)` is the number that tells how well it went, larger is better.
+
+    What untouched trainings came to is kept, so that every remedy is compared with the same ones. `report(text)` is told before each.
+    """
+
+    def __init__(self, train: Measure, measure: str, seed: int, clock: Clock, at_random: Draw, *, least: float = 0.0,
+                 problem: str = "whole", report: Callable[[str], None] | None = None) -> None:
+        self.train, self.measure, self.seed, self.clock, self.least = train, measure, seed, clock, least
+        self.at_random, self.problem, self.report = at_random, problem, report or (lambda text: None)
+        self.untouched: dict[int, float] = {}
+
+    def plain(self, seed: int) -> float:
+        """How well the untouched training does with this seed."""
+        if seed not in self.untouched:
+            began = time.perf_counter()
+            self.untouched[seed] = self.train({}, seed)
+            took = time.perf_counter() - began
+            self.clock.each = took if len(self.untouched) == 1 else max(self.clock.each, took)
+        return self.untouched[seed]
+
+    def try_one(self, condition: str, change: Change) -> Trial:
+        """One remedy, on as many seeds as it takes to tell, and as there is time for."""
+        trial = Trial(condition, change, self.measure, self.least, problem=self.problem)
+        draw = generator(self.seed, "race")
+        for count, seed in enumerate(range(self.seed, self.seed + MOST), 1):
+            if count > PAIRS and (trial.proven or trial.interval is None or trial.interval[1] < self.least):
+                break
+            if not self.clock.allows(2.0):
+                trial.note = f"the {self.clock.budget:g} s given for trials are over"
+                break
+            where = f"{condition}, {', '.join(f'{step} = {value}' for step, value in change.items())}: seed {count} of {PAIRS}"
+            try:
+                self.report(f"{where}, untouched")
+                before = self.plain(seed)
+                self.report(f"{where}, remedied")
+                after = self.train(change, seed)
+            except Error as failure:
+                trial.note = str(failure)
+                break
+            trial.seeds.append(seed)
+            trial.untouched.append(before)
+            trial.remedied.append(after)
+            if count == 1 and after - before <= self.least:
+                break  # it does not help where the fault was seen
+            if count <= PAIRS and self.clock.allows():
+                self.report(f"{where}, changed at random")
+                self._random(trial, change, seed, draw)
+        return trial
+
+    def _random(self, trial: Trial, change: Change, seed: int, draw: torch.Generator) -> None:
+        other = self.at_random(change, draw)
+        if other is None:
+            return
+        try:
+            found = self.train(other, seed)
+        except Exception:  # a change that does not fit, or that a function of yours cannot make, says nothing
+            return
+        trial.random.append(found)
+        trial.random_changes.append(other)
+
+
+def try_function(retrain: Callable[..., float], findings: list[Finding], at_random: Draw, *, budget: float = 60.0,
+                 until_proven: bool = False, report: Callable[[str], None] | None = None) -> list[Trial]:
+    """Try the remedies of `findings` with `retrain(change)` or `retrain(change, seed=…)`; each trial is also added to its finding."""
+    laboratory = Laboratory(_measure(retrain), "your measure", 0, Clock(budget), at_random, report=report)
+    trials: list[Trial] = []
+    for finding, change in remedies(findings):
+        trial = laboratory.try_one(finding.condition, change)
+        finding.trials.append(trial)
+        trials.append(trial)
+        if trial.proven and until_proven:
+            break
+    return trials
+
+
+def _measure(retrain: Callable[..., float]) -> Measure:
+    takes = inspect.signature(retrain).parameters
+    seeded = "seed" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
+    return lambda change, seed: float(retrain(dict(change), seed=seed) if seeded else retrain(dict(change)))
+
+
+def remedies(findings: list[Finding], most: int = 3) -> Iterator[tuple[Finding, Change]]:
+    """What can be tried, most likely first: the remedies that are changes, of findings that are more than remarks."""
+    seen: list[Change] = []
+    for finding in findings:
+        if finding.severity == "info":
+            continue
+        for change in [remedy.change for remedy in finding.remedies if remedy.change][:most]:
+            if change not in seen:
+                seen.append(change)
+                yield finding, change

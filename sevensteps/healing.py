@@ -1,0 +1,75 @@
+"""Healing: train, diagnose, try the remedies, and go on with what is proven, until nothing is wrong or nothing more can be proven."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from sevensteps.data import Data
+from sevensteps.doctor.attending import Attending
+from sevensteps.doctor.changes import changed
+from sevensteps.doctor.retraining import BY_LOSS
+from sevensteps.doctor.stored import remember
+from sevensteps.doctor.trial import Trial
+from sevensteps.loop import Observer, score
+from sevensteps.recipe import Recipe
+from sevensteps.run import Run, as_recipe, train
+
+ROUNDS = 6  # remedies at most
+
+
+def heal(data: str | Data | Recipe, *, budget: float = 120.0, out: Path | str | Literal[False] | None = None,
+         data_dir: Path | str | None = None, progress: bool | None = None,
+         observers: Callable[[Attending], Sequence[Observer]] = lambda attending: (),
+         report: Callable[[str], None] | None = None, say: Callable[[str], None] | None = None, **given: Any) -> Run:
+    """Train, and where the doctor finds something wrong, change what is proven to help, one step at a time, and train again.
+
+    The arguments are those of `train`. Each remedy is tried as `diagnosis.try_remedies` does, for `budget` seconds in all. The last run is
+    returned; `run.healed` says what was changed, for which finding, with the trial that proves it. Nothing is changed that is not proven.
+    Every training has a run folder of its own, the later ones `out`-healed, `out`-healed-2, …. `report(text)` is told before each training
+    of a trial, `say(text)` what has been decided; `observers(attending)` gives the observers of each training.
+    """
+    say = say or (lambda text: None)
+    began, healed = time.perf_counter(), list[dict[str, Any]]()
+    recipe = as_recipe(data, given)
+    attending = Attending()
+    run = train(recipe, out=out, data_dir=data_dir, progress=progress, watch=attending, observers=observers(attending))
+    while len(healed) < ROUNDS and run.summary["stop"]["rule"] != "interrupt" and any(f.severity != "info" for f in run.findings):
+        assert run.diagnosis is not None
+        left = budget - (time.perf_counter() - began)
+        trials = run.diagnosis.try_remedies(budget=left, until_proven=True, data_dir=data_dir, report=report)
+        run.summary |= run.diagnosis.to_dict()
+        if run.folder is not None:
+            remember(run.folder, run.diagnosis)
+        proven = next((trial for trial in trials if trial.proven), None)
+        for trial in trials:
+            say(f"{trial.condition}: {trial}")
+        if proven is None:
+            say("Nothing more is proven to help." if trials else "There is no remedy that could be tried.")
+            break
+        step = {"condition": proven.condition, "change": proven.change, "from": run.folder and str(run.folder), "trial": proven.to_dict()}
+        attending = Attending(more={"healed": [*healed, step]})
+        following = train(changed(replace(run.recipe, reasons={}), proven.change), out=_beside(out, len(healed)), data_dir=data_dir,
+                          progress=progress, watch=attending, observers=observers(attending))
+        if not better(following, run, proven):
+            say("Trained on the whole data it does no better, so it is not kept.")
+            break
+        healed.append(step)
+        run = following
+    return run
+
+
+def better(run: Run, other: Run, trial: Trial) -> bool:
+    """Whether `run` does better than `other` by the measure of the trial."""
+    if trial.condition in BY_LOSS:
+        return bool(run.metrics["valid"]["loss"] < other.metrics["valid"]["loss"])
+    return score(run.history[-1]["valid"]) > score(other.history[-1]["valid"])
+
+
+def _beside(out: Path | str | Literal[False] | None, count: int) -> Path | str | Literal[False] | None:
+    if out is None or out is False:
+        return out
+    return f"{str(out).rstrip('/')}-healed" + (f"-{count + 1}" if count else "")

@@ -1,0 +1,183 @@
+"""`sevensteps diagnose`, and what `sevensteps train` says of the doctor: the screen, the JSON, the files and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import sevensteps as ss
+from sevensteps import loop
+
+Command = Callable[..., Any]
+ZEROS = ("digits", "--predict", "mlp(8)", "--initialize", "zeros()", "--stop", "epochs(1)")
+
+
+def strict(text: str) -> Any:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three folders: `faulty` and `healthy` are runs, `loop` is what watching a plain loop left, with a fault."""
+    place = tmp_path_factory.mktemp("kept")
+    ss.train("digits", predict="mlp(8)", initialize="zeros()", stop="epochs(1)", out=place / "faulty")
+    ss.train("digits", predict="mlp(8)", stop="epochs(20)", out=place / "healthy")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+    for parameter in network.parameters():
+        nn.init.constant_(parameter, 0.1)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    x = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0] * x[:, 1] > 0).long()
+    with ss.watch(network, optimizer, budget=1.0) as watch:
+        for _ in range(20):
+            loss = F.cross_entropy(network(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y)
+    watch.save(place / "loop", train=(x, y), loss_fn=F.cross_entropy)  # type: ignore[attr-defined]
+    return place
+
+
+@pytest.fixture(autouse=True)
+def here(kept: Path, sevensteps: Command) -> None:
+    """Copies of them in the current folder; `faulty` under runs/, where it is the last."""
+    for name, place in (("faulty", "runs/faulty"), ("healthy", "healthy"), ("loop", "loop")):
+        shutil.copytree(kept / name, place)
+
+
+# -- sevensteps diagnose -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("run", "code"), [("runs/faulty", 1), ("faulty", 1), ("last", 1), ("loop", 1), ("healthy", 0)])
+def test_a_run_by_folder_by_name_or_as_the_last_and_what_check_leaves(run: str, code: int, sevensteps: Command) -> None:
+    said = sevensteps("diagnose", run)
+    assert (said.code, said.err) == (0, "")
+    assert sevensteps("diagnose", run, "--check") == (code, said.out, "")
+    assert ("symmetric_units" in said.out) is bool(code)
+    assert said.out.startswith("1 finding, most likely cause first. " if code else "Nothing is wrong that can be seen here.\n")
+    assert max(map(len, said.lines)) <= 80
+
+
+def test_a_warning_passes_the_check(sevensteps: Command) -> None:
+    ss.train("digits", predict="mlp(30)", step="sgd(lr=1e-4)", stop="epochs(4)", out="slow")
+    severities = {finding["severity"] for finding in strict(sevensteps("diagnose", "slow", "--json").out)["findings"]}
+    assert severities, "nothing was found at all"
+    assert sevensteps("diagnose", "slow", "--check").code == int("error" in severities)
+
+
+def test_the_screen_is_the_diagnosis(sevensteps: Command) -> None:
+    said = sevensteps("diagnose", "loop")
+    assert said.out == f"{ss.diagnose('loop')}\n"
+    assert "step: initialize · error" in said.out
+    assert "→ initialize = kaiming_normal()" in said.out
+
+
+@pytest.mark.parametrize("run", ["last", "loop", "healthy"])
+def test_json_is_the_diagnosis_too(run: str, sevensteps: Command) -> None:
+    said = sevensteps("diagnose", run, "--json")
+    assert len(said.out.splitlines()) == 1
+    assert strict(said.out) == strict(json.dumps(ss.diagnose(run).to_dict()))
+    assert sevensteps("diagnose", run, "--json", "--check").code == (0 if run == "healthy" else 1)
+
+
+def test_sarif_is_written_whole(sevensteps: Command) -> None:
+    said = sevensteps("diagnose", "last", "--sarif", "found.sarif", "--check")
+    assert said.code == 1  # the file is there all the same
+    held = strict(Path("found.sarif").read_text(encoding="utf-8"))
+    assert held == strict(json.dumps(ss.diagnose("last").to_sarif()))
+    assert [result["ruleId"] for result in held["runs"][0]["results"]][:1] == ["symmetric_units"]
+    assert sevensteps("diagnose", "healthy", "--sarif", "none.sarif").code == 0
+    assert strict(Path("none.sarif").read_text())["runs"][0]["results"] == []
+    refused = sevensteps("diagnose", "last", "--sarif", "no/such/folder/found.sarif")
+    assert refused.code == 2
+    assert "no/such/folder/found.sarif cannot be written" in refused.err
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("nowhere",), "there is no run nowhere; "), (("faultx",), "there is no run faultx; did you mean 'faulty'?"),
+    (("empty",), "empty holds no finished run"), ((), "Missing argument 'RUN'."), (("last", "--fix"), "No such option"),
+])
+def test_what_is_not_there_is_said_in_one_line(arguments: tuple[str, ...], message: str, sevensteps: Command) -> None:
+    Path("empty").mkdir()
+    said = sevensteps("diagnose", *arguments)
+    assert (said.code, said.out) == (2, "")
+    assert len(said.err.splitlines()) == 1
+    assert said.err.startswith(f"sevensteps: {message}")
+
+
+def test_what_is_damaged_is_said_in_one_line(sevensteps: Command) -> None:
+    path = Path("runs/faulty/record.sqlite")
+    path.write_bytes(path.read_bytes()[:3000])
+    said = sevensteps("diagnose", "last", "--json")
+    assert (said.code, said.out) == (2, "")
+    assert len(said.err.splitlines()) == 1
+    assert str(path) in said.err
+
+
+def test_a_run_without_looks(sevensteps: Command) -> None:
+    ss.train("xor", stop="epochs(1)", out="blind", watch=0)
+    said = sevensteps("diagnose", "blind")
+    assert said.code == 2
+    assert "blind was not watched" in said.err
+
+
+# -- sevensteps train --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_at_the_start_is_said_before_training(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any) -> Any:
+        raise ss.Error("no step is taken")
+
+    monkeypatch.setattr(loop, "grouped", never)
+    said = sevensteps("train", *ZEROS, "--out", "kept")
+    assert (said.code, said.err) == (2, "sevensteps: no step is taken\n")
+    at = said.lines.index("Seen before the first step:")
+    assert said.lines[at + 1:at + 5] == [
+        "  symmetric_units  initialize  error  97 % sure",
+        "    Of the 8 units of layer1 only 1 is different: all weights are 0, so no",
+        "    signal passes and no weight gets a gradient.",
+        "    → initialize = kaiming_normal()"]
+
+
+def test_what_was_found_stands_below_the_result(sevensteps: Command) -> None:
+    said = sevensteps("train", *ZEROS, "--out", "a folder")
+    assert max(map(len, said.lines)) <= 80
+    at = said.lines.index("Kept in a folder")
+    assert said.lines[at + 1:at + 6] == [
+        "", "Found, most likely cause first:", "  symmetric_units  initialize  error  97 % sure",
+        "    Of the 8 units of layer1 only 1 is different: all weights are 0, so no",
+        "    signal passes and no weight gets a gradient."]
+    at = said.lines.index("Try next:")
+    assert said.lines[at + 1:at + 3] == ['  sevensteps diagnose "a folder"', '  sevensteps diagnose "a folder" --try']
+    assert [f"  {f.condition}" for f in ss.load("a folder").findings] == [
+        line.split("  initialize")[0] for line in said.lines if line.endswith("% sure")][1:]
+
+
+def test_a_healthy_training_says_no_more_than_a_line(sevensteps: Command) -> None:
+    said = sevensteps("train", "digits", "--predict", "mlp(8)", "--stop", "epochs(20)", "--out", "kept")
+    assert said.lines.count("Nothing found wrong.") == 1
+    assert "Seen before" not in said.out
+    assert "diagnose" not in said.out
+
+
+def test_json_of_a_faulty_training_is_lines_of_json(sevensteps: Command) -> None:
+    said = sevensteps("train", *ZEROS, "--json", "--out", "kept")
+    row, result = map(strict, said.out.splitlines())
+    assert row["epoch"] == 1
+    assert [finding["condition"] for finding in result["findings"]] == ["symmetric_units"]
+    assert [finding["condition"] for finding in result["before"]] == ["symmetric_units"]
+    assert result["findings"] == strict(sevensteps("diagnose", "kept", "--json").out)["findings"]

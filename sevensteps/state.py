@@ -31,7 +31,7 @@ from sevensteps.steps.stop import Progress
 from sevensteps.task import Output, accuracy_by_class, metrics
 
 LITTLE = 6e6  # multiplications of a step: 5 million of a small CNN took one thread less time than two, 6 million of 784-30-10 more
-CHUNK = 4096  # samples evaluated at once: large enough to be fast, small enough for any memory
+CHUNK = 2048  # samples evaluated at once: no slower than more, and half the memory of 4096
 
 
 @dataclass
@@ -174,7 +174,15 @@ def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."]) -> Float[Tensor, "
     network.eval()
     try:
         with torch.inference_mode():
-            return torch.cat([network(store(chunk)) for chunk in x.split(CHUNK)])
+            first: Tensor = network(store(x[:CHUNK]))
+            if len(x) <= CHUNK:
+                return first
+            # In one piece from the start: small outputs, kept one by one between large activations, would pin these in memory.
+            outputs = first.new_empty(len(x), *first.shape[1:])
+            outputs[:CHUNK] = first
+            for start in range(CHUNK, len(x), CHUNK):
+                outputs[start:start + CHUNK] = network(store(x[start:start + CHUNK]))
+            return outputs
     finally:
         for module, mode in modes.items():
             module.training = mode

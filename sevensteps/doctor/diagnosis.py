@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sevensteps.doctor.trial import Trial
 
 
+ENOUGH = 10  # steps, before which a training that looks well may yet go wrong
+
+
 @dataclass
 class Diagnosis:
     """What was found, most likely cause first; empty where nothing is wrong. `print` it, or take `findings` and `ruled_out`."""
@@ -73,7 +76,7 @@ class Diagnosis:
         return [finding for finding in self.findings if finding.severity == "error"]
 
     def __str__(self) -> str:
-        return report.text(self.findings, self.ruled_out, self._seen())
+        return report.text(self.findings, self.ruled_out, self._seen(), ours=self.case.recipe is not None)
 
     def __repr__(self) -> str:
         return f"<diagnosis: {', '.join(finding.condition for finding in self.findings) or 'nothing found'}>"
@@ -94,9 +97,15 @@ class Diagnosis:
         return held
 
     def _seen(self) -> str:
-        observed = self.case.observed
-        if self.case.early or not observed.steps:
-            return "Seen: one batch, before the first step."
+        case, observed = self.case, self.case.observed
+        if case.early:
+            return ("" if self.findings else "Nothing is wrong that can be seen here. ") + "Seen: one batch, before the first step."
+        steps = f"{observed.steps:,} {'step' if observed.steps == 1 else 'steps'}"
         share = 100 * observed.spent / observed.seconds if observed.seconds else 0.0
-        return (f"Seen: {observed.steps:,} {'step' if observed.steps == 1 else 'steps'} of {observed.facts.network}, "
-                f"{len(observed.looks)} of them closely ({share:.1f} % of the time).")
+        seen = (f"Seen: {steps} of {observed.facts.network} in {observed.seconds:.2g} s, {len(observed.looks)} of them closely "
+                f"({share:.1f} % of the time).")
+        if self.findings:
+            return seen
+        if observed.steps < ENOUGH or not observed.looks:
+            return f"Not enough evidence: {steps} were seen, and {len(observed.looks)} closely. Train for longer, and ask again."
+        return f"Nothing is wrong that can be seen here. {seen}"

@@ -78,11 +78,10 @@ def _column(o: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
 
 def _crossed(o: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """Shapes that broadcast to more numbers than either has, such as [B, 1] against [B]."""
-    t = t.to(o.dtype)
-    if torch.broadcast_shapes(o.shape, t.shape).numel() <= max(o.numel(), t.numel()):
+    both: tuple[Tensor, Tensor] = torch.broadcast_tensors(o, t.to(o.dtype))
+    if both[0].numel() <= max(o.numel(), t.numel()):
         raise ValueError
-    o, t = torch.broadcast_tensors(o, t)
-    return o, t
+    return both
 
 
 def _probabilities(o: Tensor) -> Tensor:

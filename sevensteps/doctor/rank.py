@@ -9,18 +9,27 @@ from sevensteps.doctor.finding import SEVERITIES, Finding
 def ranked(findings: list[Finding]) -> list[Finding]:
     """The findings that no other explains, most likely cause first, each with its symptoms under it.
 
-    A finding explains another when its condition says so (`EXPLAINS`) and it did not begin later.
+    A finding explains another when its condition says so (`EXPLAINS`) and it did not begin later. In a circle the gravest stays on top.
     """
     order = sorted(findings, key=_weight)
-    top: list[Finding] = []
-    for finding in order:
-        cause = next((other for other in order if other is not finding and _explains(other, finding)
-                      and not _explains(finding, other)), None)
-        if cause is None:
-            top.append(finding)
-        else:
-            cause.symptoms.append(finding)
-    return top or order
+    causes: dict[int, int] = {}  # place in `order` -> that of what explains it
+    for place, finding in reversed(list(enumerate(order))):
+        cause = next((at for at, other in enumerate(order) if at != place and _explains(other, finding) and not _explains(finding, other)
+                      and not _below(at, place, causes)), None)
+        if cause is not None:
+            causes[place] = cause
+    for place, cause in sorted(causes.items()):
+        order[cause].symptoms.append(order[place])
+    return [finding for place, finding in enumerate(order) if place not in causes]
+
+
+def _below(place: int, other: int, causes: dict[int, int]) -> bool:
+    """Whether `other` explains `place`, by way of others too."""
+    while place in causes:
+        place = causes[place]
+        if place == other:
+            return True
+    return False
 
 
 def _explains(cause: Finding, symptom: Finding) -> bool:

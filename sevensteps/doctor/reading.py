@@ -50,6 +50,12 @@ def hidden_activations(case: Case) -> list[LayerFacts]:
     return [layer for layer in case.layers("activation") if layer is not closing]
 
 
+def called(name: str) -> str:
+    """A layer's name in a sentence: the 2 of a `Sequential` is "layer 2"; that of a compiled network is that of the network itself."""
+    name = name.removeprefix("_orig_mod.")
+    return f"layer {name}" if name[:1].isdigit() else name
+
+
 def length(rows: Tensor | None) -> float:
     """√Σ of the squares of lengths by row: the length of the whole; nan for None."""
     return math.nan if rows is None else float(rows.double().norm())

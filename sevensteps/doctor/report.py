@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html as markup
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len, chop_cells
@@ -17,13 +17,16 @@ WIDTH = 80
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}  # SARIF's words
 
 
-def text(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], seen: str, width: int = WIDTH) -> str:
-    """One screen, no line wider than `width`: each finding with its evidence and what to change, most likely cause first."""
+def text(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], seen: str, width: int = WIDTH, ours: bool = True) -> str:
+    """One screen, no line wider than `width`: each finding with its evidence and what to change, most likely cause first.
+
+    `seen` says what that rests on. `ours`: a training of ours, whose remedies are values of the seven steps; else advice comes first.
+    """
     if not findings:
-        parts = ["\n".join(wrapped("Nothing is wrong that can be seen here.", width)), "\n".join(wrapped(seen, width))]
+        parts = ["\n".join(wrapped(seen, width))]
     else:
         parts = ["\n".join(wrapped(f"{_count(findings)}, most likely cause first. {seen}", width))]
-        parts += ["\n".join(_finding(number, finding, width)) for number, finding in enumerate(findings, 1)]
+        parts += ["\n".join(_finding(number, finding, width, ours)) for number, finding in enumerate(findings, 1)]
     if ruled_out and findings:
         parts.append("\n".join(["Ruled out", *(line for name, why in ruled_out[:4] for line in wrapped(f"{name}: {why}", width, "  "))]))
     return "\n\n".join(parts)
@@ -33,7 +36,7 @@ def _count(findings: Sequence[Finding]) -> str:
     return "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
 
 
-def _finding(number: int, finding: Finding, width: int) -> list[str]:
+def _finding(number: int, finding: Finding, width: int, ours: bool) -> list[str]:
     head, tail = f"{number}  {finding.condition}", plain(f"step: {finding.step} · {finding.severity} · {sure(finding)}")
     gap = width - cell_len(head) - cell_len(tail)
     lines = [f"{head}{' ' * gap}{tail}"] if gap >= 2 else [*wrapped(head, width), *wrapped(tail, width, "   ")]
@@ -44,13 +47,12 @@ def _finding(number: int, finding: Finding, width: int) -> list[str]:
         lines += ["", *_evidence(finding.evidence, width)]
     for remedy in finding.remedies[:3]:
         lines.append("")
-        if remedy.change:
-            lines += [*wrapped(f"→ {proposal(remedy)}", width, "   ", "     "), *wrapped(remedy.why, width, "     ")]
-            lines += wrapped(f"in a loop of yours: {remedy.advice}", width, "     ") if remedy.advice else []
-        else:
-            lines += wrapped(f"→ {remedy.advice}: {remedy.why}" if remedy.advice else f"→ {remedy.why}", width, "   ", "     ")
+        lines += wrapped(f"→ {proposal(remedy) if ours else remedy.advice or proposal(remedy)}", width, "   ", "     ")
+        lines += wrapped(remedy.why, width, "     ") if remedy.change or remedy.advice else []
         for trial in _tried(finding, remedy):
             lines += wrapped(trial.verdict, width, "     ")
+    for trial in _together(finding):
+        lines += ["", *wrapped(f"→ together: {notation(trial.change)}", width, "   ", "     "), *wrapped(trial.verdict, width, "     ")]
     if finding.symptoms:
         lines += ["", *wrapped("explains: " + ", ".join(_symptom(symptom) for symptom in finding.symptoms), width, "   ")]
     return lines
@@ -65,9 +67,20 @@ def _tried(finding: Finding, remedy: Remedy) -> list[Trial]:
     return [trial for trial in finding.trials if trial.change == remedy.change]
 
 
+def _together(finding: Finding) -> list[Trial]:
+    """The trials of several remedies at once."""
+    single = [remedy.change for remedy in finding.remedies]
+    return [trial for trial in finding.trials if trial.change not in single]
+
+
 def proposal(remedy: Remedy) -> str:
     """What to change, as notation where there is one: `step = sgd(lr=0.1)`."""
-    return ", ".join(f"{step} = {value}" for step, value in remedy.change.items()) or remedy.advice or remedy.why
+    return notation(remedy.change) or remedy.advice or remedy.why
+
+
+def notation(change: Mapping[str, str]) -> str:
+    """A change as notation: `step = sgd(lr=0.1)`."""
+    return ", ".join(f"{step} = {value}" for step, value in change.items())
 
 
 def first_sentence(paragraph: str) -> str:
@@ -125,14 +138,14 @@ def number(value: Any) -> str:
 def html(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], seen: str) -> str:
     """The same as HTML, for notebooks; it takes its colours and letters from the page around it."""
     e = markup.escape
-    head = f"{_count(findings)}, most likely cause first." if findings else "Nothing is wrong that can be seen here."
-    parts = [f"<p>{e(head)} {e(seen)}</p>"]
+    parts = [f"<p>{_count(findings)}, most likely cause first. {e(seen)}</p>" if findings else f"<p>{e(seen)}</p>"]
     for f in findings:
         rows = [(m.measure, number(m.observed), number(m.expected), m.source) for m in f.evidence]
         table = "".join("<tr>" + "".join(f"<td style='text-align:left'>{e(cell)}</td>" for cell in row) + "</tr>"
                         for row in [("measured", "observed", "expected", "source"), *rows])
         remedies = "".join(f"<li>{'<br>'.join([_remedy(remedy), *(e(trial.verdict) for trial in _tried(f, remedy))])}</li>"
                            for remedy in f.remedies)
+        remedies += "".join(f"<li><code>{e(notation(trial.change))}</code>: {e(trial.verdict)}</li>" for trial in _together(f))
         since = f" Since step {f.onset:,}." if f.onset else ""
         parts.append(f"<h4>{e(f.condition)} <small>step: {e(f.step)} · {e(f.severity)} · "
                      f"{sure(f)}</small></h4><p>{e(f.explanation)}{since}</p>" + (f"<table>{table}</table>" if rows else "")

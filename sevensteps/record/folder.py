@@ -22,7 +22,8 @@ def create(out: Path | str | None, name: str) -> Path:
     if out is not None:
         folder = Path(out)
         if folder.is_dir() and any(folder.iterdir()):
-            raise RunError(f"{folder} is not empty, and a run is never written over another; give another --out, or remove it first")
+            raise RunError(f"{folder} is not empty, and a run is never written over another; give another folder (--out), or remove it "
+                           "first")
         return _make(folder, exist_ok=True)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name).strip('-.') or 'run'}"
     for number in range(1, 1000):
@@ -42,9 +43,9 @@ def _make(folder: Path, exist_ok: bool) -> Path:
     except FileExistsError:
         if not exist_ok:
             raise
-        raise RunError(f"the run folder {folder} cannot be made: a file of that name is in the way; give another --out") from None
+        raise RunError(f"the run folder {folder} cannot be made: a file of that name is in the way; give another folder (--out)") from None
     except OSError as failure:
-        raise RunError(f"the run folder {folder} cannot be written: {failure.strerror or failure}; give another --out") from None
+        raise RunError(f"the run folder {folder} cannot be written: {failure.strerror or failure}; give another folder (--out)") from None
     return folder
 
 
@@ -59,7 +60,7 @@ def find(run: Path | str) -> Path:
         if (folder / "run.json").is_file():
             return folder
     if Path(run).is_dir():
-        raise RunError(f"{run} holds no finished run: it has no run.json")
+        raise RunError(f"{run} holds no finished run: it has no run.json, and no watch.json of watch.save")
     names = [folder.name for folder in listing()]
     raise RunError(f"there is no run {run}; " + (nearest(str(run), names) if names else "make one with: sevensteps train digits"))
 

@@ -16,8 +16,8 @@ from sevensteps.watch.facts import Facts
 from sevensteps.watch.graph import Graph, Op
 from sevensteps.watch.look import Change, Look, Signal
 
-LOOKS = 256  # looks kept
-LOSSES = 65_536  # losses kept one by one; of longer trainings every second, fourth, … one
+LOOKS = 48  # looks kept: what a look pins in memory is more than its few numbers, since they lie between batches long freed
+LOSSES = 4096  # losses, and learning rates, kept one by one; of longer trainings every second, fourth, … one
 
 
 @dataclass
@@ -51,8 +51,10 @@ class Observed:
 
     def rate(self, step: int, lr: float) -> None:
         """Keep the learning rate of one step, if it is not that of the last."""
-        if (not self.rates or self.rates[-1][1] != lr) and len(self.rates) < LOSSES:
+        if not self.rates or self.rates[-1][1] != lr:
             self.rates.append((step, lr))
+        if len(self.rates) > LOSSES:
+            del self.rates[1::2]
 
 
 def thin(looks: list[Look]) -> None:

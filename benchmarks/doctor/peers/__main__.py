@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 from benchmarks.doctor import counted, results
-from benchmarks.doctor.peers import Tool, tools
+from benchmarks.doctor.peers import OURS, Tool, tools
 from benchmarks.doctor.peers._turn import turn
 
 TITLE = "Peers on the same cases"
@@ -40,7 +40,8 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     jobs = [(name, seed, asked.tool) for name in (*chosen, *twins) for seed in range(asked.seeds)]
     runs: Outcomes = collections.defaultdict(list)
-    with concurrent.futures.ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as pool:
+    # a fresh process now and then: a tool may hold every training it has seen until the process ends
+    with concurrent.futures.ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn"), quiet, max_tasks_per_child=20) as pool:
         for done, outcome in enumerate(pool.map(turn, *zip(*jobs, strict=True)), 1):
             runs[outcome["name"]].append(outcome)
             if sys.stderr.isatty():
@@ -50,6 +51,11 @@ def main() -> int:
     if asked.write:
         results.put(TITLE, lines)
     return int(any("failure" in outcome for outcomes in runs.values() for outcome in outcomes))
+
+
+def quiet() -> None:
+    """Away with what libraries print in a worker: MKL writes a line for each matrix that is not finite."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def report(taking: dict[str, Tool], chosen: list[str], runs: Outcomes, seeds: int) -> list[str]:
@@ -87,8 +93,9 @@ def report(taking: dict[str, Tool], chosen: list[str], runs: Outcomes, seeds: in
             f"{count[key]} ({share(count[key], sick)})" for key in ("anything", "condition", "first", "step", "first step"))
             + f" | {count['alarmed']} ({share(count['alarmed'], well)}) | {len(crashed)} | {changed} | "
               f"{statistics.median(times) if times else float('nan'):.2f} |")
-        says += [f"| {label} | {what} | {n['faulty']} | {n['remark']} | {n['right']} | {n['healthy']} |"
-                 for what, n in sorted(said.items(), key=lambda pair: -sum(pair[1].values()))]
+        if not label.startswith(OURS):  # ours are in the doctor's own tables
+            says += [f"| {label} | {what} | {n['faulty']} | {n['remark']} | {n['right']} | {n['healthy']} |"
+                     for what, n in sorted(said.items(), key=lambda pair: -sum(pair[1].values()))]
         says += [f"| {label} | *crashed: {why[:120].replace('|', '/')}* | {n} runs | | | |" for why, n in collections.Counter(
             o["tools"][label]["failure"] for o in crashed).most_common(5)]
     return [

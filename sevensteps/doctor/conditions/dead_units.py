@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import RECTIFIERS, digits, last_activation, rate_text, well, with_activation
+from sevensteps.doctor.reading import RECTIFIERS, called, digits, last_activation, rate_text, well, with_activation
 from sevensteps.watch.look import Look
 
 STEP = "predict"
@@ -35,7 +35,8 @@ def examine(case: Case) -> Finding | None:
     at_output = closing is not None and closing.name == name
     if share < (0.05 if at_output else LARGE) or well(case, 0.7 if share == 1 or at_output else 0.4):
         if share > 0.05:
-            case.ruled_out.append(("dead_units", f"{share:.0%} of {name} is off for all samples seen, which leaves enough that are not"))
+            case.ruled_out.append(("dead_units", f"{share:.0%} of {called(name)} is off for all samples seen, which leaves enough that "
+                                                 "are not"))
         return None
     onset = _onset(case, name, dead[name])
     count, units = int(dead[name].sum()), len(dead[name])
@@ -53,11 +54,12 @@ def examine(case: Case) -> Finding | None:
                                   "take the ReLU off the output layer"))
     return Finding(
         "dead_units", STEP, "error" if whole or at_output else "warning", 0.9 if whole else 0.75,
-        f"{count} of the {units} units of {name} give 0 for every sample, {when}. Their slope is 0 there too, so no gradient reaches them "
-        f"and they will not come back{'; behind this layer nothing depends on the input any more' if whole else ''}.",
-        [Measure(f"units of {layer} that are off for all samples", f"{int(off.sum())} of {len(off)}", "few", "all looks since the onset")
+        f"{count} of the {units} units of {called(name)} give 0 for every sample, {when}. Their slope is 0 there too, so no gradient "
+        f"reaches them and they will not come back{'; behind this layer nothing depends on the input any more' if whole else ''}.",
+        [Measure(f"units of {called(layer)} that are off for all samples", f"{int(off.sum())} of {len(off)}", "few",
+                 "all looks since the onset")
          for layer, off in dead.items() if shares[layer] >= 0.05]
-        + [Measure(f"share of {name}", digits(share), f"below {LARGE:g}", "measured")],
+        + [Measure(f"share of {called(name)}", digits(share), f"below {LARGE:g}", "measured")],
         remedies, {"layers": [layer for layer in dead if shares[layer] >= 0.05],
                    "units": {layer: torch.nonzero(off).flatten().tolist()[:64] for layer, off in dead.items()}}, onset)
 

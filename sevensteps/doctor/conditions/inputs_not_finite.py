@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sevensteps.data.checks import all_finite
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 
@@ -20,12 +21,10 @@ EXPLAINS = ("not_finite", "learning_rate_too_high", "exploding_gradient", "dead_
 
 
 def examine(case: Case) -> Finding | None:
-    parts: dict[str, Tensor | None] = {
-        "training inputs": case.train[0] if case.train else case.observed.x,
-                                       "training targets": case.train[1] if case.train else case.observed.y,
-        "validation inputs": case.valid[0] if case.valid else None, "validation targets": case.valid[1] if case.valid else None}
+    (x, y), (xv, yv) = case.train or (case.observed.x, case.observed.y), case.valid or (None, None)
+    parts: dict[str, Tensor | None] = {"training inputs": x, "training targets": y, "validation inputs": xv, "validation targets": yv}
     for name, tensor in parts.items():
-        if tensor is None or not tensor.is_floating_point() or bool(tensor.isfinite().all()):
+        if tensor is None or not tensor.is_floating_point() or all_finite(tensor):
             continue
         bad = ~tensor.detach().flatten(1).isfinite() if tensor.ndim > 1 else ~tensor.detach()[:, None].isfinite()
         rows, columns = bad.any(1), bad.any(0)

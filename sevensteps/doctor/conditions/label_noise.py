@@ -10,6 +10,7 @@ Silent on: classes that overlap, where neighbours are of several minds; fewer th
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
@@ -28,10 +29,9 @@ def examine(case: Case) -> Finding | None:
     table = standardised(case, 800)
     if table is None or len(table[0]) < 100:
         return None
-    from sklearn.neighbors import NearestNeighbors
-
     x, y = table
-    nearest = y[NearestNeighbors(n_neighbors=NEIGHBOURS).fit(x).kneighbors(return_distance=False)]
+    apart = torch.cdist(torch.from_numpy(x), torch.from_numpy(x)).fill_diagonal_(torch.inf)
+    nearest = y[apart.topk(NEIGHBOURS, largest=False).indices.numpy()]
     counts = np.stack([(nearest == c).sum(1) for c in range(int(y.max()) + 1)], 1)
     own = counts[np.arange(len(y)), y]
     wrong = (own <= 1) & (counts.max(1) >= MOST)

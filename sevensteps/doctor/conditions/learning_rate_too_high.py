@@ -15,7 +15,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import ADAPTIVE, baseline, digits, end_loss, first_loss, largest_jump, optimizer, rate_text, well
+from sevensteps.doctor.reading import ADAPTIVE, baseline, called, digits, end_loss, first_loss, largest_jump, optimizer, rate_text, well
 
 STEP = "step"
 EXPLAINS = ("dead_units", "saturated_units", "not_finite", "exploding_gradient", "underfitting", "vanishing_gradient", "stopped_early",
@@ -58,7 +58,8 @@ def examine(case: Case) -> Finding | None:
     proposed = lr * min(0.1, max(WALK / jump, 1e-5)) if jump > 0 else lr / 10
     if edge and math.isfinite(edge) and edge > lr / 1000:
         proposed = min(proposed, edge / 2)
-    evidence = [Measure(f"|Δw| / |w| of {layer} in step {step}", digits(jump), "below 0.1", "true update, first looks")] if layer else []
+    evidence = [Measure(f"|Δw| / |w| of {called(layer)} in step {step}", digits(jump), "below 0.1",
+                        "true update, first looks")] if layer else []
     evidence.append(Measure("largest early loss against the first", digits(peak / first) if first else None, f"below {ROSE:g}",
                             "losses of every step"))
     evidence.append(Measure("loss at the end", digits(end) if case.diverged is None else "not a number",
@@ -67,7 +68,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "learning_rate_too_high", STEP, "error" if stalled else "warning", sure,
         f"With a learning rate of {lr:g} the steps are too long. "
-        + (f"Step {step} changed {layer} by {jump:.2g} times its own length. " if jump > 0.1 else "")
+        + (f"Step {step} changed {called(layer)} by {jump:.2g} times its own length. " if jump > 0.1 else "")
         + (f"The loss went from {first:.3g} up to {peak:.3g}" + (" and on to no number." if case.diverged is not None else ", and ended "
                                                                                                                            f"at {end:.3g}.")
            if rose or worse else f"The loss swings about {end:.3g} without settling."),

@@ -45,12 +45,15 @@ def examine(case: Case) -> Finding | None:
     first, end = first_loss(case), end_loss(case)
     move = median(largest_move(case, look)[0] for look in case.looks)
     path = move * case.steps
+    weak = not well(case, 0.3)
+    short = path < PATH and weak
+    straight = (still_falling(case) or _steady(case)) and end > 0.25 * first and _straight(case)
+    if not move > 0 or not (short or (straight and (weak or behind(case, 0.05)))):
+        return None
     edge = 2 / case.curvature if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE else None
     room = edge / case.rate if edge else math.nan
-    short = path < PATH and not (room < ROOM) and not well(case, 0.3)
-    straight = (still_falling(case) or _steady(case)) and end > 0.25 * first and (room > ROOM or math.isnan(room)) and _straight(case)
-    slow = straight and (not well(case, 0.3) or (behind(case, 0.05) and room > ROOM))
-    if not (short or slow) or not move > 0:
+    short, straight = short and not (room < ROOM), straight and (room > ROOM or math.isnan(room))
+    if not (short or (straight and (weak or room > ROOM))):
         return None
     factor = room / 2 if room > ROOM else WAY / path if short else 10.0
     proposed = case.rate * min(max(factor, 3.0), 10_000.0)

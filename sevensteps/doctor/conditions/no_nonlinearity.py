@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import last_activation, weight_layers
+from sevensteps.doctor.reading import called, last_activation, weight_layers
 
 STEP = "predict"
 EXPLAINS = ("too_small", "underfitting", "stopped_early")
@@ -35,8 +35,9 @@ def examine(case: Case) -> Finding | None:
     names = [layer.name for layer, _ in layers]
     return Finding(
         "no_nonlinearity", STEP, "warning", 0.9,
-        f"Nothing nonlinear stands between {names[0]} and {names[-1]}: together they compute what one linear layer computes, so the "
-        f"{len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} add{'' if len(layers) > 2 else 's'} nothing but cost.",
+        f"Nothing nonlinear stands between {called(names[0])} and {called(names[-1])}: together they compute what one linear layer "
+        f"computes, so the {len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} add{'' if len(layers) > 2 else 's'} nothing but "
+        "cost.",
         [Measure("activations between linear layers", 0, len(layers) - 1, "layers of the network")],
         [Remedy({"predict": f"mlp({', '.join(map(str, widths[:-1]))})"} if all(layer.kind in ("Linear", "Neuron") for layer, _ in layers)
                 else {},

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, first_loss, median, weight_layers, well
+from sevensteps.doctor.reading import called, digits, first_loss, median, weight_layers, well
 
 STEP = "initialize"
 EXPLAINS = ("saturated_units", "learning_rate_too_high", "exploding_gradient", "dead_units", "underfitting",
@@ -35,10 +35,10 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "output_overconfident", STEP, "info" if well(case, 0.93) else "warning", 0.9,
         f"The first loss is {loss:.3g}, where a network that knows nothing has {ignorant:.3g}: it starts out sure of wrong answers. The "
-        f"weights of {layer} are too large ({longest:.3g} long for each unit, where about 1.4 keeps the signal's size), and much of the "
-        "training goes into making them small again.",
+        f"weights of {called(layer)} are too large ({longest:.3g} long for each unit, where about 1.4 keeps the signal's size), and much "
+        "of the training goes into making them small again.",
         [Measure("loss of the first step", digits(loss), digits(ignorant), "entropy of the classes"),
-         Measure(f"length of a weight row in {layer}", digits(longest), "0.6 to 1.4", "He et al. 2015; PyTorch's default")],
+         Measure(f"length of a weight row in {called(layer)}", digits(longest), "0.6 to 1.4", "He et al. 2015; PyTorch's default")],
         [Remedy({"initialize": "kaiming_normal()"}, "weights with variance 2 / inputs start near the ignorant loss",
                 "initialise with torch.nn.init.kaiming_normal_, or divide the random weights by the root of the number of inputs")],
         {"layers": [name for name, rows_ in rows.items() if rows_ >= LONG]}, 0)

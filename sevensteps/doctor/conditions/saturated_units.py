@@ -13,7 +13,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import SATURATING, digits, hidden_activations, well, with_activation
+from sevensteps.doctor.reading import SATURATING, called, digits, hidden_activations, well, with_activation
 
 STEP = "predict"
 EXPLAINS = ("vanishing_gradient", "underfitting", "too_small", "learning_rate_too_low", "stopped_early", "ill_conditioned")
@@ -39,11 +39,12 @@ def examine(case: Case) -> Finding | None:
     spread = float(case.looks[-1].signals[name].std.mean()) if name in case.looks[-1].signals else math.nan
     return Finding(
         "saturated_units", STEP, "error" if share > 0.95 else "warning", 0.8,
-        f"{share:.0%} of what {name} gives lies at the flat ends of its activation, {'from the start' if at_start else 'by the end'}. "
-        "There its slope is near 0, so that almost no gradient passes back through it, and the layers before it learn nothing.",
-        [Measure(f"share of {layer} at the ends", digits(value), f"below {MOST:g}",
+        f"{share:.0%} of what {called(name)} gives lies at the flat ends of its activation, "
+        f"{'from the start' if at_start else 'by the end'}. There its slope is near 0, so that almost no gradient passes back through it, "
+        "and the layers before it learn nothing.",
+        [Measure(f"share of {called(layer)} at the ends", digits(value), f"below {MOST:g}",
                  "within 1 % of the range") for layer, value in found.items()]
-        + [Measure(f"spread of {name} over samples", digits(spread), "well above 0", "standard deviation")],
+        + [Measure(f"spread of {called(name)} over samples", digits(spread), "well above 0", "standard deviation")],
         [Remedy({"initialize": "xavier_normal()"}, "smaller weights start where the activation is steep",
                 "initialise with torch.nn.init.xavier_normal_, and standardise the inputs"),
          Remedy(with_activation(case, "relu"), "a ReLU does not saturate where it is on", "use ReLU in the hidden layers")],

@@ -14,7 +14,7 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.signal_vanishes import depth
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, hidden_activations, well, with_activation
+from sevensteps.doctor.reading import called, digits, hidden_activations, well, with_activation
 
 STEP = "initialize"
 EXPLAINS = ("exploding_gradient", "not_finite", "output_overconfident", "learning_rate_too_high", "dead_units", "saturated_units",
@@ -45,8 +45,8 @@ def examine(case: Case) -> Finding | None:
                                   "use relu, tanh or selu as the activation instead of exp"))
     return Finding(
         "signal_explodes", STEP, "error", 0.9,
-        f"At the start, each layer makes the signal {each:.3g} times as large: what {names[-1]} gives varies {grown:.2g} times as much as "
-        f"what {names[0]} gives. Loss and gradients are then so large that a step throws the weights far off.",
-        [Measure(f"spread over samples, {names[-1]} / {names[0]}", digits(grown), "about 1", "He et al. 2015"),
+        f"At the start, each layer makes the signal {each:.3g} times as large: what {called(names[-1])} gives varies {grown:.2g} times as "
+        f"much as what {called(names[0])} gives. Loss and gradients are then so large that a step throws the weights far off.",
+        [Measure(f"spread over samples, {called(names[-1])} / {called(names[0])}", digits(grown), "about 1", "He et al. 2015"),
          Measure("factor per layer", digits(each), "about 1", "geometric mean")],
         remedies, {"layers": list(names)}, 0)

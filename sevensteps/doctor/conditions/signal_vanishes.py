@@ -15,7 +15,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, hidden_activations, well
+from sevensteps.doctor.reading import called, digits, hidden_activations, well
 from sevensteps.watch.look import Look
 
 STEP = "initialize"
@@ -45,10 +45,10 @@ def examine(case: Case) -> Finding | None:
     start = "xavier_normal()" if "tanh" in kinds else "kaiming_normal()"
     return Finding(
         "signal_vanishes", STEP, "error" if not case.early or left < 0.01 else "warning", 0.9,
-        f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the spread over the samples that {names[0]} "
-        f"gives, {left:.1g} is left in {names[-1]}. The output hardly depends on the input, so no gradient tells the early layers what to "
-        "change.",
-        [Measure(f"spread over samples, {names[-1]} / {names[0]}", digits(left), "about 1", "He et al. 2015"),
+        f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the spread over the samples that "
+        f"{called(names[0])} gives, {left:.1g} is left in {called(names[-1])}. The output hardly depends on the input, so no gradient "
+        "tells the early layers what to change.",
+        [Measure(f"spread over samples, {called(names[-1])} / {called(names[0])}", digits(left), "about 1", "He et al. 2015"),
          Measure("kept per layer", digits(each), "about 1", "geometric mean")],
         [Remedy({"initialize": start}, "weights as large as the number of inputs asks for keep the signal's size through all layers",
                 f"initialise every hidden layer with torch.nn.init.{start[:-2]}_"),

@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import hidden_activations, hidden_layers, length
+from sevensteps.doctor.reading import called, hidden_activations, hidden_layers, length
 
 STEP = "initialize"
 EXPLAINS = ("too_small", "underfitting", "signal_vanishes", "vanishing_gradient", "parameters_not_updated", "dead_units",
@@ -45,8 +45,8 @@ def examine(case: Case) -> Finding | None:
         "equal units compute the same, get the same gradient, and move together"
     return Finding(
         "symmetric_units", STEP, "error", 0.97,
-        f"Of the {units} units of {where} only {distinct} {'is' if distinct == 1 else 'are'} different: {why}. The layer does the work of "
-        f"{distinct} unit{'s' if distinct > 1 else ''}, however long the training.",
+        f"Of the {units} units of {called(where)} only {distinct} {'is' if distinct == 1 else 'are'} different: {why}. The layer does the "
+        f"work of {distinct} unit{'s' if distinct > 1 else ''}, however long the training.",
         [Measure(f"different units in {layer_name}", f"{d} of {u}", f"{u} of {u}",
                  "rows of the weight matrix") for layer_name, (d, u) in found.items()],
         [Remedy({"initialize": start}, "random weights make the units differ from the start",

@@ -9,9 +9,9 @@ training data themselves; tables of few different rows; parts that differ by cha
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from sevensteps.data.checks import all_finite
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import digits, well
@@ -20,6 +20,7 @@ STEP = "repeat"
 EXPLAINS = ("overfitting", "mode_mismatch", "class_imbalance", "label_noise", "labels_unrelated")
 SCALE = 3.0  # standard deviations of the parts against each other
 SHIFT = 1.0  # difference of the means in standard deviations
+ROWS = 5000  # of each part that are compared
 SHARED = 0.1  # share of validation rows that are training rows too
 
 
@@ -27,9 +28,8 @@ def examine(case: Case) -> Finding | None:
     if case.train is None or case.valid is None or len(case.valid[0]) < 10 or not case.train[0].is_floating_point() \
             or not case.valid[0].is_floating_point() or case.train[0].shape[1:] != case.valid[0].shape[1:]:
         return None
-    a, b = (pair[0].detach().cpu().double().flatten(1) for pair in (case.train, case.valid))
-    a, b = a[:5000], b[:5000]
-    if not bool(a.isfinite().all()) or not bool(b.isfinite().all()):
+    a, b = (pair[0][:ROWS].detach().cpu().float().flatten(1) for pair in (case.train, case.valid))
+    if not all_finite(a) or not all_finite(b):
         return None
     spread_a, spread_b = float(a.std()), float(b.std())
     if spread_a > 0 and spread_b >= 0:
@@ -68,10 +68,10 @@ def examine(case: Case) -> Finding | None:
 
 def _shared(a: Tensor, b: Tensor) -> float:
     """The share of rows of `b` that are rows of `a`; constant rows, and tables of few values, are left out."""
-    if a.shape[1] < 3 or len(torch.unique(a, dim=0)) < 0.5 * len(a):
+    rows = {hash(row.numpy().tobytes()) for row in a}
+    if a.shape[1] < 3 or len(rows) < 0.5 * len(a):
         return 0.0
-    rows = {row.numpy().tobytes() for row in a}
-    return sum(row.numpy().tobytes() in rows for row in b) / len(b)
+    return sum(hash(row.numpy().tobytes()) in rows for row in b) / len(b)
 
 
 def _finding(severity: str, confidence: float, explanation: str, evidence: list[Measure], advice: str) -> Finding:

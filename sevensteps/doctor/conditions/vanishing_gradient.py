@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import SATURATING, digits, hidden_activations, length, median, weight_layers, well
+from sevensteps.doctor.reading import SATURATING, called, digits, hidden_activations, length, median, weight_layers, well
 
 STEP = "gradient"
 EXPLAINS = ("learning_rate_too_low", "underfitting", "too_small", "stopped_early", "ill_conditioned", "saturated_units", "batch_too_small",
@@ -48,8 +48,9 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "vanishing_gradient", STEP, "error", 0.9,
         f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about {each:.2g} in each: of the push that "
-        f"{last} gets, relative to its weights, {first} gets {left:.1g}. The first layers stay as they were initialised.",
-        [Measure(f"|gradient| / |weights|, {first} against {last}", digits(left), f"above {LEFT:g}", "median over the looks"),
+        f"{called(last)} gets, relative to its weights, {called(first)} gets {left:.1g}. The first layers stay as they were initialised.",
+        [Measure(f"|gradient| / |weights|, {called(first)} against {called(last)}", digits(left), f"above {LEFT:g}",
+                 "median over the looks"),
          Measure("kept per layer", digits(each), "about 1", "geometric mean")],
         [Remedy({"predict": f"mlp({', '.join(map(str, hidden))})", "initialize": "kaiming_normal()"} if plain else {},
                 "the slope of a ReLU is 1 where it is on, so gradients pass through any depth",

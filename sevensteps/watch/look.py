@@ -5,17 +5,18 @@ A look only reads. Its tensors are small copies: one number per unit, and a few 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from sevensteps.watch.facts import BOUNDS, LayerFacts
 
+T = TypeVar("T")
 NUMBERS = 32_000  # of a layer's output that a full look reads: enough for every mean, and PyTorch wakes no second thread for them
-FEW = 8_000  # of those that any other look reads
+FEW = 4_000  # of those that any other look reads
 ROWS = 512  # of the output, targets and slopes that are kept, with at most `NUMBERS` numbers
 FLAT = 0.01  # share of an activation's range from its end where it counts as saturated: a sigmoid's slope is below .01 there
 
@@ -66,59 +67,110 @@ class Look:
     backwards: int = 1
     stepped: bool = True
     seconds: float = 0.0  # since watching began
-    signals: dict[str, Signal] = field(default_factory=dict)
-    changes: dict[str, Change] = field(default_factory=dict)
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    changes: Mapping[str, Change] = field(default_factory=dict)
     output: Tensor | None = None
     target: Tensor | None = None
     slope: Tensor | None = None
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of input, output and target, whole
 
 
-def signals(seen: dict[str, tuple[list[Tensor], list[Tensor]]], layers: dict[str, LayerFacts], full: bool = False) -> dict[str, Signal]:
+class Later(Mapping[str, T]):
+    """A dictionary that is made when somebody first reads it: in the training itself, a look should cost as little as it can."""
+
+    def __init__(self, make: Callable[[], dict[str, T]]) -> None:
+        self._make: Callable[[], dict[str, T]] | None = make
+        self._held: dict[str, T] = {}
+
+    @property
+    def _made(self) -> dict[str, T]:
+        if self._make is not None:
+            self._held, self._make = self._make(), None
+        return self._held
+
+    def __getitem__(self, name: str) -> T:
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
+def signals(seen: dict[str, tuple[list[Tensor], list[Tensor]]], layers: dict[str, LayerFacts], full: bool = False) -> Mapping[str, Signal]:
     """What each layer's calls `seen[name] = (outputs, gradients)` say per unit. Layers of one shape are measured together."""
     most = NUMBERS if full else FEW
     outputs = {name: y for name, (ys, _) in seen.items() if (y := _rows(ys, layers[name].axis, most)) is not None}
     gradients = {name: g for name, (_, gs) in seen.items() if name in outputs and (g := _rows(gs, layers[name].axis, most)) is not None
                  and g.shape[1] == outputs[name].shape[1]}
-    found: dict[str, Signal] = {}
+    calls = {name: len(seen[name][0]) for name in outputs}
+    measured: list[tuple[list[str], tuple[Tensor, ...]]] = []
+    slopes: list[tuple[list[str], Tensor]] = []
     for names, y in _alike(outputs):
         mean = y.mean(1)  # these forms, because `var_mean`, `aminmax` and comparisons to bool take ten times as long
         std = (apart := y - mean[:, None]).mul_(apart).mean(1).sqrt_()
         firing = torch.gt(y, 0, out=apart).mean(1)
-        calls = [len(seen[name][0]) for name in names]
-        parts = (column.unbind() for column in (mean, std, firing, y.amin((1, 2)), y.amax((1, 2))))
-        for name, count, numbers in zip(names, calls, zip(*parts, strict=True), strict=True):
-            found[name] = Signal(*numbers)
-            found[name].calls = count
+        measured.append((names, (mean, std, firing, y.amin((1, 2)), y.amax((1, 2)))))
     for names, g in _alike(gradients):
-        for name, length in zip(names, (g * g).sum(1).sqrt_().unbind(), strict=True):
-            found[name].gradient = length
+        slopes.append((names, torch.linalg.vector_norm(g, dim=1)))
+    flats: dict[str, Tensor] = {}
     for name, y in outputs.items():
         if (bounds := BOUNDS.get(layers[name].activation or "")) is not None:
             near = (bounds[1] - bounds[0]) * FLAT
-            found[name].flat = ((y < bounds[0] + near) | (y > bounds[1] - near)).mean(0, dtype=torch.float32)
-        if full:
-            found[name].rank = rank(y)
-    return {name: found[name] for name in outputs}
+            flats[name] = ((y < bounds[0] + near) | (y > bounds[1] - near)).mean(0, dtype=torch.float32)
+    ranks = {name: rank(y) for name, y in outputs.items()} if full else {}
+    order = list(outputs)
+
+    def make() -> dict[str, Signal]:
+        found = {name: Signal(*numbers) for names, columns in measured
+                 for name, numbers in zip(names, zip(*(column.unbind() for column in columns), strict=True), strict=True)}
+        for names, lengths in slopes:
+            for name, length in zip(names, lengths.unbind(), strict=True):
+                found[name].gradient = length
+        for name in order:
+            found[name].calls, found[name].flat, found[name].rank = calls[name], flats.get(name), ranks.get(name)
+        return {name: found[name] for name in order}
+
+    return Later(make)
 
 
 def changes(parameters: Mapping[str, Tensor], gradients: Mapping[str, Tensor], before: Mapping[str, Tensor],
-            full: bool = False) -> dict[str, Change]:
+            full: bool = False) -> Mapping[str, Change]:
     """What one step did to the parameters: as they are now, their gradients, and they as they were `before`. By row, together by shape."""
-    found: dict[str, Change] = {}
+    weights: list[tuple[list[str], Tensor, Tensor | None]] = []
+    differing: dict[str, int] = {}
     for names, w in _alike({name: _matrix(p) for name, p in parameters.items()}):
-        found.update({name: Change(length) for name, length in zip(names, torch.linalg.vector_norm(w, dim=2).unbind(), strict=True)})
         if full and w.shape[1] > 1:
-            for name, rows in zip(names, w, strict=True):
-                found[name].distinct = distinct(rows)
-        if old := [_matrix(before[name]) for name in names if name in before]:
-            moved = torch.linalg.vector_norm(w - _stacked(old), dim=2) if len(old) == len(names) else w[:0]
-            for name, length in zip(names, moved.unbind(), strict=False):
-                found[name].update = length
-    for names, g in _alike({name: _matrix(g) for name, g in gradients.items() if name in parameters and not g.is_sparse}):
-        for name, length in zip(names, torch.linalg.vector_norm(g, dim=2).unbind(), strict=True):
-            found[name].gradient = length
-    return {name: found[name] for name in parameters}
+            differing |= {name: distinct(rows) for name, rows in zip(names, w, strict=True)}
+        old = [_matrix(before[name]) for name in names if name in before]
+        moved = torch.linalg.vector_norm(w - _stacked(old), dim=2) if len(old) == len(names) else None
+        weights.append((names, torch.linalg.vector_norm(w, dim=2), moved))
+    slopes = [(names, torch.linalg.vector_norm(g, dim=2)) for names, g in
+              _alike({name: _matrix(g) for name, g in gradients.items() if name in parameters and not g.is_sparse})]
+    order = list(parameters)
+
+    def make() -> dict[str, Change]:
+        found: dict[str, Change] = {}
+        for names, lengths, moved in weights:
+            for index, name in enumerate(names):
+                found[name] = Change(lengths[index], None, None if moved is None else moved[index], differing.get(name))
+        for names, lengths in slopes:
+            for name, length in zip(names, lengths.unbind(), strict=True):
+                found[name].gradient = length
+        return {name: found[name] for name in order}
+
+    return Later(make)
+
+
+def flat_changes(now: Tensor, gradient: Tensor, before: Tensor, slices: Mapping[str, tuple[slice, tuple[int, ...]]],
+                 full: bool = False) -> Mapping[str, Change]:
+    """`changes` of parameters that lie in one vector [P], as an engine's do; `slices` says where each is, and its shape."""
+    three = torch.stack([now, gradient, now - before])
+    rows = {name: three[:, place].view(3, shape[0] if len(shape) > 1 else 1, -1) for name, (place, shape) in slices.items()}
+    lengths = {name: torch.linalg.vector_norm(held, dim=2) for name, held in rows.items()}
+    differing = {name: distinct(held[0]) for name, held in rows.items() if held.shape[1] > 1} if full else {}
+    return Later(lambda: {name: Change(length[0], length[1], length[2], differing.get(name)) for name, length in lengths.items()})
 
 
 def _alike(tensors: dict[str, Tensor]) -> list[tuple[list[str], Tensor]]:

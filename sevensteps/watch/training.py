@@ -14,7 +14,7 @@ from sevensteps.engine.engine import Seen
 from sevensteps.state import Training
 from sevensteps.watch.capture import Capture
 from sevensteps.watch.facts import facts_of
-from sevensteps.watch.look import Look, changes, signals, some_rows
+from sevensteps.watch.look import Look, flat_changes, signals, some_rows
 from sevensteps.watch.observed import Observed, keep_samples, thin
 from sevensteps.watch.schedule import Schedule
 
@@ -59,7 +59,9 @@ class Watching:
         began = time.perf_counter()
         if self._before is not None:
             self._look(training, step, began)
-            schedule.looked(step, time.perf_counter() - began + self._preparing)
+            slower = progress.seconds - self._started - self._started / step if step else 0.0  # while the engine kept what it computed
+            schedule.spent += max(slower, 0.0)
+            schedule.looked(step, time.perf_counter() - began + self._preparing + max(slower, 0.0))
             self._leave(training)
         observed.steps, observed.seconds, observed.spent = step + 1, progress.seconds, schedule.spent
         if schedule.due(step + 1, progress.seconds):
@@ -81,7 +83,7 @@ class Watching:
     def _prepare(self, training: Training) -> None:
         """Have the next step seen."""
         began = time.perf_counter()
-        self._before = training.engine.parameters.detach().clone()
+        self._before, self._started = training.engine.parameters.detach().clone(), training.progress.seconds
         training.engine.seen = Seen()
         if self._capture is not None:
             self._capture.arm()
@@ -105,10 +107,7 @@ class Watching:
             look.signals = signals({name: ([y], [seen.slopes[name]] if name in seen.slopes else []) for name, y in seen.outputs.items()
                                     if name in observed.facts.layers}, observed.facts.layers, full)
             look.output, look.slope = some_rows(seen.output), some_rows(seen.slope)
-        places = {name: (place, shape) for name, (place, shape) in engine.slices.items()}
-        parts = {kind: {name: vector[place].view(shape) for name, (place, shape) in places.items()}
-                 for kind, vector in (("now", engine.parameters.detach()), ("gradient", engine.gradients), ("before", before))}
-        look.changes = changes(parts["now"], parts["gradient"], parts["before"], full)
+        look.changes = flat_changes(engine.parameters.detach(), engine.gradients, before, engine.slices, full)
         look.lr, look.left, look.seconds = (training.progress.lr,), 0.0, training.progress.seconds
         look.training, look.batch = training.network.training, 0 if seen.input is None else len(seen.input)
         for name, tensor in (("input", seen.input), ("output", seen.output), ("target", seen.target)):

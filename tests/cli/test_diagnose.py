@@ -83,7 +83,7 @@ def test_the_screen_is_the_diagnosis(sevensteps: Command) -> None:
     said = sevensteps("diagnose", "loop")
     assert said.out == f"{ss.diagnose('loop')}\n"
     assert "step: initialize · error" in said.out
-    assert "→ draw the weights at random" in said.out
+    assert "→ initialise the weights of the hidden layers at random" in said.out
 
 
 @pytest.mark.parametrize("run", ["last", "loop", "healthy"])

@@ -14,9 +14,8 @@ from sevensteps.doctor.stored import keep
 from sevensteps.record.history import Record
 from sevensteps.state import Training
 from sevensteps.task import metrics
-from sevensteps.watch.facts import facts_of
 from sevensteps.watch.observed import Observed
-from sevensteps.watch.training import Watching
+from sevensteps.watch.training import Watching, facts_in
 
 FIRST = 256  # samples of the examination before the first step
 
@@ -58,13 +57,13 @@ class Attending:
 
 def first_look(training: Training) -> Diagnosis:
     """The conditions that show before the first step, on one batch."""
-    case = case_of(training, Observed(facts_of(training.network)), early=True)
+    case = case_of(training, Observed(facts_in(training)), early=True)
     x, y = training.samples.x, training.samples.y
     some = torch.linspace(0, len(x) - 1, min(FIRST, len(x))).long().to(x.device)
     case.train = x[some], y[some]
     with training.foreign:
         if (look := case.look_now(case.train, training=True)) is not None:
-            look.step = 0
+            look.step, look.lr = 0, (training.stepper.rate(0, training.total or 1),)
             case.observed.looks.append(look)
         return examine(case)
 

@@ -17,10 +17,11 @@ from sevensteps.doctor.attending import Attending
 from sevensteps.doctor.changes import Change, changed, of_recipe
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.trial import PAIRS, Trial
-from sevensteps.doctor.trials import Clock, Laboratory, remedies
-from sevensteps.errors import Error
+from sevensteps.doctor.trials import Clock, Laboratory, keep, remedies
+from sevensteps.errors import Error, number
 from sevensteps.recipe import Recipe, settle
 from sevensteps.seeds import generator
+from sevensteps.steps.repeat import loader
 
 FEWEST = 500  # samples that a shrunken problem has at least
 FIRST = 3  # remedies behind which another cause is looked for
@@ -111,7 +112,7 @@ def try_recipe(recipe: Recipe, findings: list[Finding], seconds: float, *, data_
     data = recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir)
     whole = Retraining(recipe, data)
     asked = list(remedies(findings))
-    clock = Clock(budget, seconds)
+    clock = Clock(number("budget", budget, above=0), seconds)
     laboratories: dict[str, Laboratory] = {}
     trials: list[Trial] = []
 
@@ -121,7 +122,7 @@ def try_recipe(recipe: Recipe, findings: list[Finding], seconds: float, *, data_
             asking = replace(whole, by_loss=finding.condition in BY_LOSS)
             laboratories[finding.condition] = _laboratory(asking, finding.condition, share, clock, report)
         trial = laboratories[finding.condition].try_one(finding.condition, change)
-        finding.trials.append(trial)
+        keep(trial, finding, findings)
         trials.append(trial)
         return trial.proven
 
@@ -132,7 +133,7 @@ def try_recipe(recipe: Recipe, findings: list[Finding], seconds: float, *, data_
         return trials
     for finding, change in asked[:FIRST]:
         laboratory = laboratories[finding.condition]
-        if laboratory.clock.allows(3.0) and isinstance(laboratory.train, Retraining):
+        if laboratory.clock.allows(3 * laboratory.clock.each) and isinstance(laboratory.train, Retraining):
             for further in laboratory.train.behind(finding.condition, change):
                 if attempt(finding, {**change, **further}, 1):
                     return trials
@@ -148,13 +149,14 @@ def _laboratory(whole: Retraining, condition: str, share: float, clock: Clock, r
     """A laboratory on the smallest problem that shows the fault and for which there is time; on the whole one where none does."""
     count = len(whole.data.train)
     chosen, problem, each = whole, "whole", clock.each
-    while share < 0.7 and share * count >= FEWEST:
-        smaller = whole.smaller(share)
+    share = max(share, FEWEST / count)
+    while share < 0.7 and not isinstance(whole.recipe.repeat, loader):  # which brings samples of its own
         if report is not None:
-            report(f"{condition}: does it show with {len(smaller.data.train):,} of {count:,} samples?")
+            report(f"{condition}: does it show with {round(share * count):,} of {count:,} samples?")
         try:
+            smaller = whole.smaller(share)
             shown = smaller.shows(condition)
-        except Error:
+        except Error:  # a class may be missing
             shown = False
         if shown:
             chosen, problem, each = smaller, f"{len(smaller.data.train):,} of {count:,} training samples", clock.each * share

@@ -34,8 +34,11 @@ class Trial:
     note: str = ""
 
     def finite(self, numbers: list[float]) -> list[float]:
-        """`numbers` with one that is not finite (a diverged training) taken as 0, or where there are numbers below 0 as twice the least."""
-        least = min((n for n in (*self.untouched, *self.remedied, *self.random) if math.isfinite(n)), default=0.0)
+        """`numbers` with one that is not finite (a diverged training) taken as 0, or where there are numbers below 0 as twice the least.
+
+        What changes at random come to has no say in that: the interval of the remedy must not depend on them.
+        """
+        least = min((n for n in (*self.untouched, *self.remedied) if math.isfinite(n)), default=0.0)
         return [n if math.isfinite(n) else min(0.0, 2 * least) for n in numbers]
 
     @property
@@ -98,4 +101,4 @@ class Trial:
         if self.problem != "whole":
             said += f"; on {self.problem}"
         head = "proven" if self.proven else "did not help" if (self.difference or 0) <= self.least else "not proven"
-        return f"{head}: {said}" + (f". {self.note}" if self.note else "")
+        return f"{head}: {said}" + (f"; {self.note}" if self.note else "")

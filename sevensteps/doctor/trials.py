@@ -11,11 +11,13 @@ import torch
 from sevensteps.doctor.changes import Change
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.trial import MOST, PAIRS, Trial
-from sevensteps.errors import Error
+from sevensteps.errors import ArgumentError, Error, number
+from sevensteps.notation import cut
 from sevensteps.seeds import generator
 
 Measure = Callable[[Change, int], float]  # (change, seed) -> a number that is larger the better
 Draw = Callable[[Change, torch.Generator], Change | None]  # a change at random that is no larger than the one given
+OVER = "the time given for trials is over"
 
 
 class Clock:
@@ -29,9 +31,9 @@ class Clock:
         """Seconds since the first trial began."""
         return time.perf_counter() - self.began
 
-    def allows(self, times: float = 1.0) -> bool:
-        """Whether one more training, `times` as long as an untouched one, fits into the budget."""
-        return self.elapsed + times * self.each <= self.budget
+    def allows(self, seconds: float) -> bool:
+        """Whether that much more fits into the budget."""
+        return self.elapsed + seconds <= self.budget
 
 
 class Laboratory:
@@ -58,28 +60,34 @@ class Laboratory:
     def try_one(self, condition: str, change: Change) -> Trial:
         """One remedy, on as many seeds as it takes to tell, and as there is time for."""
         trial = Trial(condition, change, self.measure, self.least, problem=self.problem)
-        draw = generator(self.seed, "race")
+        draw, longest = generator(self.seed, "race"), 0.0
+        what = f"{condition}, {', '.join(f'{step} = {value}' for step, value in change.items())}"
         for count, seed in enumerate(range(self.seed, self.seed + MOST), 1):
             if count > PAIRS and (trial.proven or trial.interval is None or trial.interval[1] < self.least):
                 break
-            if not self.clock.allows(2.0):
-                trial.note = f"the {self.clock.budget:g} s given for trials are over"
+            if not self.clock.allows((seed not in self.untouched) * self.clock.each + max(longest, self.clock.each)):
+                trial.note = OVER
                 break
-            where = f"{condition}, {', '.join(f'{step} = {value}' for step, value in change.items())}: seed {count} of {PAIRS}"
+            where = f"{what}: seed {count} of {PAIRS if count <= PAIRS else MOST}"
             try:
                 self.report(f"{where}, untouched")
                 before = self.plain(seed)
+                if not self.clock.allows(self.clock.each):  # only now is it known how long a training takes
+                    trial.note = OVER
+                    break
                 self.report(f"{where}, remedied")
+                began = time.perf_counter()
                 after = self.train(change, seed)
+                longest = max(longest, time.perf_counter() - began)
             except Error as failure:
                 trial.note = str(failure)
                 break
             trial.seeds.append(seed)
             trial.untouched.append(before)
             trial.remedied.append(after)
-            if count == 1 and after - before <= self.least:
+            if count == 1 and trial.differences[0] <= self.least:
                 break  # it does not help where the fault was seen
-            if count <= PAIRS and self.clock.allows():
+            if count <= PAIRS and self.clock.allows(max(longest, self.clock.each)):
                 self.report(f"{where}, changed at random")
                 self._random(trial, change, seed, draw)
         return trial
@@ -98,12 +106,15 @@ class Laboratory:
 
 def try_function(retrain: Callable[..., float], findings: list[Finding], at_random: Draw, *, budget: float = 60.0,
                  until_proven: bool = False, report: Callable[[str], None] | None = None) -> list[Trial]:
-    """Try the remedies of `findings` with `retrain(change)` or `retrain(change, seed=…)`; each trial is also added to its finding."""
-    laboratory = Laboratory(_measure(retrain), "your measure", 0, Clock(budget), at_random, report=report)
+    """Try the remedies of `findings` with `retrain(change)` or `retrain(change, seed=…)`; each trial is also added to its finding.
+
+    Of a change with which `retrain` raises something, the trial says so; what it raises without any change goes through.
+    """
+    laboratory = Laboratory(_measure(retrain), "your measure", 0, Clock(number("budget", budget, above=0)), at_random, report=report)
     trials: list[Trial] = []
     for finding, change in remedies(findings):
         trial = laboratory.try_one(finding.condition, change)
-        finding.trials.append(trial)
+        keep(trial, finding, findings)
         trials.append(trial)
         if trial.proven and until_proven:
             break
@@ -113,7 +124,33 @@ def try_function(retrain: Callable[..., float], findings: list[Finding], at_rand
 def _measure(retrain: Callable[..., float]) -> Measure:
     takes = inspect.signature(retrain).parameters
     seeded = "seed" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
-    return lambda change, seed: float(retrain(dict(change), seed=seed) if seeded else retrain(dict(change)))
+
+    def measure(change: Change, seed: int) -> float:
+        try:
+            found = retrain(dict(change), seed=seed) if seeded else retrain(dict(change))
+        except Exception as failure:
+            if not change:
+                raise
+            raise ArgumentError(f"your function raised {type(failure).__name__}: {failure}") from failure
+        try:
+            return float(found)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"your function must return a number that is larger the better, not {cut(repr(found))}") from None
+
+    return measure
+
+
+def enter(trial: Trial, finding: Finding) -> None:
+    """Add a trial to its finding. It takes the place of an earlier one of the same change, unless nothing came of it."""
+    if trial.remedied or all(held.change != trial.change for held in finding.trials):
+        finding.trials = [*(held for held in finding.trials if held.change != trial.change), trial]
+
+
+def keep(trial: Trial, finding: Finding, findings: list[Finding]) -> None:
+    """Add `trial` to `finding`, for which it was made, and to all others that have the same remedy."""
+    for other in findings:
+        if other is finding or any(remedy.change == trial.change for remedy in other.remedies):
+            enter(trial, other)
 
 
 def remedies(findings: list[Finding], most: int = 3) -> Iterator[tuple[Finding, Change]]:

@@ -13,12 +13,22 @@ from torch import Tensor
 from sevensteps.engine.engine import Seen
 from sevensteps.state import Training
 from sevensteps.watch.capture import Capture
-from sevensteps.watch.facts import facts_of
+from sevensteps.watch.facts import Facts, facts_of
 from sevensteps.watch.look import Look, flat_changes, signals, some_rows
 from sevensteps.watch.observed import Observed, keep_samples, thin
 from sevensteps.watch.schedule import Schedule
 
 CLASSES = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "adagrad": "Adagrad"}  # PyTorch's names
+
+
+def facts_in(training: Training) -> Facts:
+    """The facts of a training of ours: its step as the one optimizer group that moves all trained parameters."""
+    step = training.recipe.step
+    settings = {f.name: v for f in dataclasses.fields(step) if isinstance(v := getattr(step, f.name), int | float | bool | str | tuple)}
+    facts, name = facts_of(training.network), type(step).__name__
+    group = {**settings, "optimizer": CLASSES.get(name, name), "lr": training.stepper.rate(0, training.total or 1)}
+    parameters = {key: dataclasses.replace(p, group=0 if p.trained else None) for key, p in facts.parameters.items()}
+    return dataclasses.replace(facts, groups=(group,), parameters=parameters)
 
 
 class Watching:
@@ -32,13 +42,8 @@ class Watching:
         self.observed: Observed | None = None
 
     def started(self, training: Training) -> None:
-        step, network = training.recipe.step, training.network
-        settings = {f.name: v for f in dataclasses.fields(step) if isinstance(v := getattr(step, f.name), int | float | bool | str | tuple)}
-        facts = facts_of(network)
-        name = type(step).__name__
-        group = {"optimizer": CLASSES.get(name, name), "lr": training.progress.lr, **settings}
-        parameters = {key: dataclasses.replace(p, group=0 if p.trained else None) for key, p in facts.parameters.items()}
-        self.observed = Observed(dataclasses.replace(facts, groups=(group,), parameters=parameters))
+        network = training.network
+        self.observed = Observed(facts_in(training))
         self.observed.notes["loss"] = repr(training.recipe.loss)
         self.network_parameters = {key: p for key, p in network.named_parameters() if p.requires_grad}
         self._capture = Capture(network, [], self.observed.facts.layers) if training.engine.taped else None

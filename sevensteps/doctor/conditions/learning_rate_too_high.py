@@ -15,7 +15,20 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import ADAPTIVE, baseline, called, digits, end_loss, first_loss, largest_jump, optimizer, rate_text, well
+from sevensteps.doctor.reading import (
+    ADAPTIVE,
+    baseline,
+    called,
+    digits,
+    end_loss,
+    first_loss,
+    largest_jump,
+    length,
+    optimizer,
+    rate_text,
+    weight_layers,
+    well,
+)
 
 STEP = "step"
 EXPLAINS = ("dead_units", "saturated_units", "not_finite", "exploding_gradient", "underfitting", "vanishing_gradient", "stopped_early",
@@ -24,11 +37,15 @@ EXPLAINS = ("dead_units", "saturated_units", "not_finite", "exploding_gradient",
             "overfitting", "schedule_collapsed")
 JUMP = 0.5  # |Δw| / |w| of a whole matrix in one step
 ROSE = 1.5  # times the first loss
+LEAP = 20.0  # |Δw| / |w| of the first step of Adam and its like, before it is taken; the largest of a healthy training was 10
+BEYOND = 20.0  # times the edge of stability; training settles by itself below some four times that (Lewkowycz et al. 2020)
 WALK = 0.03  # |Δw| / |w| in the first step of a training that goes well: about the median of the healthy ones of benchmarks/doctor
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or not case.rate or not case.looks or case.steps < 2 or well(case, 0.85):
+    if case.early:
+        return _foreseen(case)
+    if not case.rate or not case.looks or case.steps < 2 or well(case, 0.85):
         return None
     first, end = first_loss(case), end_loss(case)
     step, jump, layer = largest_jump(case)
@@ -77,6 +94,33 @@ def examine(case: Case) -> Finding | None:
                 f"a learning rate of about {proposed:.1g}"),
          Remedy({"step": rate_text(case, proposed / 10)}, "shorter still", f"a learning rate of about {proposed / 10:.1g}")],
         {"layers": [layer] if layer else []}, min(step, onset))
+
+
+def _foreseen(case: Case) -> Finding | None:
+    """Before the first step: a rate far beyond the edge of stability, or with which the first step is many times the weights."""
+    if not case.rate or not case.looks:
+        return None
+    lr, adaptive, moves = case.rate, optimizer(case) in ADAPTIVE, []
+    for layer, name in weight_layers(case):
+        change, facts = case.looks[0].changes.get(name), case.facts.parameters[name]
+        if change is not None:
+            size = math.sqrt(math.prod(facts.shape)) if adaptive else length(change.gradient)
+            moves.append((lr * size / max(facts.length, 0.1 * math.sqrt(facts.shape[0])), layer.name))
+    jump, layer_name = max((m for m in moves if math.isfinite(m[0])), default=(0.0, ""))
+    edge = 2 / case.curvature if not adaptive and jump > JUMP / 2 and case.curvature is not None and case.curvature > 0 else None
+    if not (jump > LEAP if adaptive else edge is not None and lr > BEYOND * edge):
+        return None
+    proposed = edge / 2 if edge else lr * WALK / jump
+    evidence = [Measure(f"|Δw| / |w| of {called(layer_name)} in the first step", digits(jump), "below 0.1", "gradient of one batch")]
+    if edge:
+        evidence.append(Measure("largest stable learning rate, 2/λ_max", digits(edge), f"above {digits(lr / BEYOND)}",
+                                "Lanczos, one batch"))
+    return Finding(
+        "learning_rate_too_high", STEP, "warning", 0.75,
+        f"With a learning rate of {lr:g} the first step would change {called(layer_name)} by {jump:.2g} times its own length"
+        + (f", and the loss is so curved that plain gradient descent is stable up to {edge:.2g} only." if edge else "."),
+        evidence, [Remedy({"step": rate_text(case, proposed)}, "shorter steps follow the slope instead of jumping across the valley",
+                          f"a learning rate of about {proposed:.1g}")], {"layers": [layer_name]}, 0)
 
 
 def _swings(case: Case) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from sevensteps.doctor.changes import changed
 from sevensteps.doctor.retraining import BY_LOSS
 from sevensteps.doctor.stored import remember
 from sevensteps.doctor.trial import Trial
+from sevensteps.errors import RunError, number
 from sevensteps.loop import Observer, score
 from sevensteps.recipe import Recipe
 from sevensteps.run import Run, as_recipe, train
@@ -27,20 +29,27 @@ def heal(data: str | Data | Recipe, *, budget: float = 120.0, out: Path | str | 
          report: Callable[[str], None] | None = None, say: Callable[[str], None] | None = None, **given: Any) -> Run:
     """Train, and where the doctor finds something wrong, change what is proven to help, one step at a time, and train again.
 
-    The arguments are those of `train`. Each remedy is tried as `diagnosis.try_remedies` does, for `budget` seconds in all. The last run is
-    returned; `run.healed` says what was changed, for which finding, with the trial that proves it. Nothing is changed that is not proven.
-    Every training has a run folder of its own, the later ones `out`-healed, `out`-healed-2, …. `report(text)` is told before each training
-    of a trial, `say(text)` what has been decided; `observers(attending)` gives the observers of each training.
+    The arguments are those of `train`. Each remedy is tried as `diagnosis.try_remedies` does; all trials together take `budget` seconds.
+    The last run is returned; `run.healed` says what was changed, for which finding, with the trial that proves it. Nothing is changed
+    that is not proven. Every training has a run folder of its own, the later ones `out`-healed, `out`-healed-2, …. `report(text)` is told
+    before each training of a trial, `say(text)` what has been decided; `observers(attending)` gives the observers of each training.
+    Raises what `train` raises, also where one of the later folders is taken.
     """
     say = say or (lambda text: None)
-    began, healed = time.perf_counter(), list[dict[str, Any]]()
+    left, healed = number("budget", budget, above=0), list[dict[str, Any]]()
     recipe = as_recipe(data, given)
+    for count in range(ROUNDS):
+        _free(_beside(out, count))
     attending = Attending()
     run = train(recipe, out=out, data_dir=data_dir, progress=progress, watch=attending, observers=observers(attending))
     while len(healed) < ROUNDS and run.summary["stop"]["rule"] != "interrupt" and any(f.severity != "info" for f in run.findings):
         assert run.diagnosis is not None
-        left = budget - (time.perf_counter() - began)
+        if left <= 0:
+            say(f"The {budget:g} s for trials are over.")
+            break
+        began = time.perf_counter()
         trials = run.diagnosis.try_remedies(budget=left, until_proven=True, data_dir=data_dir, report=report)
+        left -= time.perf_counter() - began
         run.summary |= run.diagnosis.to_dict()
         if run.folder is not None:
             remember(run.folder, run.diagnosis)
@@ -56,6 +65,8 @@ def heal(data: str | Data | Recipe, *, budget: float = 120.0, out: Path | str | 
                           progress=progress, watch=attending, observers=observers(attending))
         if not better(following, run, proven):
             say("Trained on the whole data it does no better, so it is not kept.")
+            if following.folder is not None:
+                shutil.rmtree(following.folder)  # made here, and nobody knows of it yet
             break
         healed.append(step)
         run = following
@@ -67,6 +78,12 @@ def better(run: Run, other: Run, trial: Trial) -> bool:
     if trial.condition in BY_LOSS:
         return bool(run.metrics["valid"]["loss"] < other.metrics["valid"]["loss"])
     return score(run.history[-1]["valid"]) > score(other.history[-1]["valid"])
+
+
+def _free(out: Path | str | Literal[False] | None) -> None:
+    """Refuse a folder that holds something: better now than after the trials."""
+    if out and Path(out).is_dir() and any(Path(out).iterdir()):
+        raise RunError(f"{out} is not empty, and a run is never written over another; give another folder (--out), or remove it first")
 
 
 def _beside(out: Path | str | Literal[False] | None, count: int) -> Path | str | Literal[False] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,7 +24,6 @@ from sevensteps.steps.predict import ACTIVATIONS
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop,
               "adagrad": torch.optim.Adagrad}
 CLOSINGS = (nn.Softmax, nn.LogSoftmax, nn.Sigmoid, nn.Tanh, nn.ReLU)  # what a loss on raw outputs has taken off
-PIECES = (nn.Linear, nn.Flatten, nn.Dropout, nn.BatchNorm1d, nn.Softmax, nn.LogSoftmax, *ACTIVATIONS.values())  # of a dense network
 FITTING = {"selu": "lecun_normal()", "tanh": "xavier_normal()", "sigmoid": "xavier_normal()"}  # weights for an activation, else He's
 NUMBERS = {"mean_squared_error": F.mse_loss, "mean_absolute_error": F.l1_loss, "huber": F.huber_loss}
 
@@ -65,11 +65,12 @@ def _predict(setup: Setup, value: Any, draw: torch.Generator) -> None:
     """Another dense network with the same inputs, outputs and closing layer."""
     layers = list(setup.model) if isinstance(setup.model, nn.Sequential) else []
     dense = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    if not dense or not all(isinstance(layer, PIECES) for layer in layers) or type(value).__name__ not in ("mlp", "linear"):
+    plain = all(isinstance(layer, nn.Linear | nn.BatchNorm1d) or not [*layer.parameters()] for layer in layers)
+    if not dense or not plain or type(value).__name__ not in ("mlp", "linear"):
         raise ArgumentError(f"{value!r} takes the place of dense networks only; change this one where it is written")
     made: list[nn.Module] = []
     widths = [dense[0].in_features, *getattr(value, "widths", ())]
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in pairwise(widths):
         made += [nn.utils.skip_init(nn.Linear, inputs, outputs), *([nn.BatchNorm1d(outputs)] if value.batch_norm else []),
                  ACTIVATIONS[value.activation](), *([nn.Dropout(value.dropout)] if value.dropout else [])]
     made.append(nn.utils.skip_init(nn.Linear, widths[-1], dense[-1].out_features))

@@ -1,11 +1,13 @@
 """`python -m benchmarks.doctor.remedies`: are the doctor's remedies proven by training again, and do those that are proven cure?
 
 Each faulty training in which the fault shows (`counted`, on the cured twin's seeds 0 to 4) is watched and diagnosed, and its remedies are
-tried with `diagnosis.try_remedies(retrain)`, which ends with the first that is proven. Untouched and remedied, the case is then trained on
-five further seeds. Nothing of the twin is known to the doctor.
+tried with `diagnosis.try_remedies(retrain)`, which ends with the first that is proven. What is proven is then tried on five fresh seeds,
+which neither the watched training nor a trial has seen; untouched and cured, the case is trained on the same five. The doctor knows
+nothing of the twin.
 
-A fault is *curable* if the median of its cured twin is at least .03 better than this run, and the fault is none of `INCURABLE`. A remedy
-*cures* if on the further seeds its median reaches half of the way from the untouched median to the twin's, and .03 above untouched.
+On the fresh seeds, medians: a fault is *curable* if its twin is at least .03 better than it, and it is none of `INCURABLE`. A remedy
+*cures* if it reaches half of the way from untouched to the twin, and .03 above untouched. An r2 below 0, worse than no answer, counts
+as 0 there, so that half of the way from a diverged training is no empty word.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ TITLE = "Remedies, proven"
 FRESH = 5  # seeds on which a proven remedy has to cure
 TWINS = 5  # seeds of the cured twin
 PROVEN, CURED = 0.85, 0.95  # targets
-INCURABLE = {
-    "labels_unrelated": "the targets have nothing to do with the inputs, so that nothing learns them",
-    "train_valid_mismatch": "the two parts ask different questions, and which of them is right only their owner knows"}
+INCURABLE = {  # true causes that no change of a training cures
+    "labels_unrelated": "the targets have nothing to do with the inputs",
+    "train_valid_mismatch": "the two parts ask different questions, and which of them is right only their owner knows",
+    "overfitting": "150 samples are too few: early stopping, weight decay, dropout and fewer units bring less than .01"}
 
 Run = dict[str, Any]  # one case for one seed, as plain values
 
@@ -49,11 +52,11 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     began = time.perf_counter()
     with concurrent.futures.ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn"), quiet) as pool:
-        twins = [(name, seed) for name in sorted({CASES[name].twin for name in chosen}) for seed in range(TWINS)]
-        cured: dict[str, list[float]] = collections.defaultdict(list)  # each twin is trained once, for all its cases
-        for (name, _), found in zip(twins, pool.map(alone, *zip(*twins, strict=True), chunksize=TWINS), strict=True):
-            cured[name].append(found)
-        waiting = [pool.submit(turn, name, seed, cured[CASES[name].twin], asked.budget) for name in chosen for seed in range(asked.seeds)]
+        twins = sorted({CASES[name].twin for name in chosen})
+        asking = [(name, seeds) for name in twins for seeds in [range(TWINS), *map(fresh, range(asked.seeds))]]
+        known = dict(zip(asking, pool.map(alone, *zip(*asking, strict=True)), strict=True))  # each twin once, for all its cases
+        waiting = [pool.submit(turn, name, seed, known[CASES[name].twin, range(TWINS)], known[CASES[name].twin, fresh(seed)], asked.budget)
+                   for name in chosen for seed in range(asked.seeds)]
         for done, _ in enumerate(concurrent.futures.as_completed(waiting), 1):
             if sys.stderr.isatty():
                 print(f"\r{done} of {len(waiting)} faulty trainings", end="", file=sys.stderr, flush=True)
@@ -65,13 +68,16 @@ def main() -> int:
     return int(any("failure" in run for run in runs))
 
 
-def alone(name: str, seed: int) -> float:
-    """The score of a case for one seed, unwatched."""
-    return score(name, {}, seed)
+def alone(name: str, seeds: range) -> list[float]:
+    """The scores of a case as it is."""
+    return [score(name, {}, seed) for seed in seeds]
 
 
 def score(name: str, change: dict[str, str], seed: int) -> float:
-    """The score of a case with a change. Raises `ArgumentError` where the change cannot be made, or the loop then fails."""
+    """The score of a case with a change: accuracy (0 where the outputs are no numbers), or r2, at worst -1.
+
+    Raises `ArgumentError` where the change cannot be made, or the loop then fails.
+    """
     import torch
 
     from benchmarks.doctor import loop
@@ -83,18 +89,23 @@ def score(name: str, change: dict[str, str], seed: int) -> float:
     warnings.simplefilter("ignore")
     setup = CASES[name].build(seed)
     apply(setup, change, seed)
+    target = setup.valid[1]
+    lowest = -1.0 if target.is_floating_point() and setup.decide is None and len(target.unique()) > 2 else 0.0
     try:
-        return loop.run(setup, seed, watch=False).score
+        return max(loop.run(setup, seed, watch=False).score, lowest)
     except Stopped:
-        return loop.score(setup)
+        return max(loop.score(setup), lowest)
     except (RuntimeError, ValueError, TypeError, IndexError) as failure:
         if not change:
             raise
         raise ArgumentError(f"with this change the loop fails: {failure}") from None
 
 
-def turn(name: str, seed: int, cured: list[float], budget: float) -> Run:
-    """One faulty training: diagnosed, its remedies tried, and the proven one tried on seeds that no trial has seen."""
+def turn(name: str, seed: int, cured: list[float], twin: list[float], budget: float) -> Run:
+    """One faulty training: diagnosed, its remedies tried, and the proven one tried on seeds that no trial has seen.
+
+    `cured` are the twin's scores by which the fault is seen to show, `twin` those on the fresh seeds.
+    """
     import torch
 
     from benchmarks.doctor.cases import CASES
@@ -103,13 +114,13 @@ def turn(name: str, seed: int, cured: list[float], budget: float) -> Run:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     case = CASES[name]
-    held: Run = {"name": name, "seed": seed, "twin": statistics.median(cured)}
+    held: Run = {"name": name, "seed": seed, "twin": _median(twin)}
     try:
         outcome = run(case.build(seed), seed)
-        held["score"] = outcome.score
-        held["shown"] = bool(counted.shown(case, [held], [{"score": value} for value in cured]))
+        held["shown"] = bool(counted.shown(case, [{"score": outcome.score}], [{"score": value} for value in cured]))
         if not held["shown"]:
             return held
+        held["untouched"] = _median(alone(name, fresh(seed)))
         began = time.perf_counter()
         trials = outcome.diagnosis.try_remedies(lambda change, seed: score(name, change, trial_seed(held["seed"], seed)), budget=budget,
                                                 until_proven=True)
@@ -117,36 +128,38 @@ def turn(name: str, seed: int, cured: list[float], budget: float) -> Run:
         held |= {"seconds": time.perf_counter() - began, "trials": [trial.to_dict() | {"verdict": trial.verdict} for trial in trials],
                  "proven": None if proven is None else proven.to_dict(), "findings": outcome.findings}
         if proven is not None:
-            seeds = [fresh_seed(seed, index) for index in range(FRESH)]
-            held["fresh"] = [score(name, {}, s) for s in seeds], [score(name, proven.change, s) for s in seeds]
+            held["remedied"] = _median([score(name, proven.change, other) for other in fresh(seed)])
     except Exception as failure:  # a case that fails is said, not lost
         held["failure"] = f"{type(failure).__name__}: {failure}"
     return held
 
 
 def trial_seed(seed: int, index: int) -> int:
-    """The seed of the trials' `index`-th training: the first is the one that was watched, and no other run has one of them."""
+    """The seed of a trial's `index`-th training: the first is the one that was watched, and no other watched one has any of them."""
     return seed + 100 * index
 
 
-def fresh_seed(seed: int, index: int) -> int:
-    """The seeds that a proven remedy has to cure on: none of any trial."""
-    return 10_000 + seed + 100 * index
+def fresh(seed: int) -> range:
+    """The seeds on which a proven remedy has to cure: those of no trial, and others for each watched training."""
+    return range(100_000 + FRESH * seed, 100_000 + FRESH * (seed + 1))
+
+
+def _median(scores: list[float]) -> float:
+    return max(statistics.median(scores), 0.0)
 
 
 def curable(run: Run) -> str:
     """Why a fault is not curable, or ""."""
     from benchmarks.doctor.cases import CASES
 
-    if run["twin"] - run["score"] < counted.SHOWS:
-        return f"its twin is not {counted.SHOWS} better"
+    if run["twin"] - run["untouched"] < counted.SHOWS:
+        return f"the cured twin is not {counted.SHOWS} better on the fresh seeds"
     return INCURABLE.get(CASES[run["name"]].conditions[0], "")
 
 
-def cures(untouched: list[float], remedied: list[float], twin: float) -> bool:
-    """Whether the remedied median is half of the way to the twin's, and enough above the untouched one to show."""
-    before, after = statistics.median(untouched), statistics.median(remedied)
-    return after >= (before + twin) / 2 and after >= before + counted.SHOWS
+def cures(run: Run) -> bool:
+    """Whether the proven remedy reaches half of the way to the twin, and is enough above untouched to show."""
+    return bool(run["remedied"] >= max((run["untouched"] + run["twin"]) / 2, run["untouched"] + counted.SHOWS))
 
 
 def why_not(run: Run) -> str:
@@ -168,31 +181,28 @@ def report(runs: list[Run], seeds: int, budget: float, seconds: float) -> list[s
     """The tables, as Markdown."""
     shown = [run for run in runs if run.get("shown") and "failure" not in run]
     sick = [run for run in shown if not curable(run)]
-    proven = [run for run in shown if run["proven"]]
-    cured = [run for run in proven if cures(*run["fresh"], run["twin"])]
-    useless = [run for run in proven if curable(run)]
+    proven = [run for run in sick if run["proven"]]
     rows, failed = [], []
     for run in shown:
+        place, why = f"| {run['name']} | {run['seed']} |", curable(run)
         if run["proven"] is None:
-            failed.append(f"| {run['name']} | {run['seed']} | {curable(run) or 'curable'} | {why_not(run).replace('|', 'or')} |")
+            failed.append(f"{place} {'no' if why else 'yes'} | {why_not(run).replace('|', 'or')} |")
             continue
-        trial, (before, after) = run["proven"], (statistics.median(part) for part in run["fresh"])
+        trial = run["proven"]
         low, high = trial["interval"]
-        rows.append(f"| {run['name']} | {run['seed']} | {trial['condition']} | {spelled(trial['change']).replace('|', 'or')} | "
-                    f"{trial['difference']:+.3f} ({low:+.3f} to {high:+.3f}) | {before:.3f} → {after:.3f} | {run['twin']:.3f} | "
-                    f"{'yes' if run in cured else '**no**'}{', not counted: ' + curable(run) if curable(run) else ''} |")
-    count = [run for run in proven if run not in useless]
-    cured = [run for run in cured if run not in useless]
+        rows.append(f"{place} {trial['condition']} | {spelled(trial['change']).replace('|', 'or')} | {trial['difference']:+.3f} "
+                    f"({low:+.3f} to {high:+.3f}) | {run['untouched']:.3f} → {run['remedied']:.3f} | {run['twin']:.3f} | "
+                    f"{'not counted' if why else 'yes' if cures(run) else '**no**'} |")
     return [
         f"# {TITLE}", "",
         f"{len(shown)} faulty runs in which the fault shows, of {len(runs)} ({seeds} {'seed' if seeds == 1 else 'seeds'} each), "
         f"{len(sick)} of them curable; {budget:g} s for the trials of a run, {seconds / 60:.1f} minutes in all.", "",
         "| measure | | target | |", "|---|---|---|---|",
-        _line("curable faults with a proven remedy", len(count), len(sick), PROVEN),
-        _line("proven remedies of curable faults that cure on five fresh seeds", len(cured), len(count), CURED), "",
+        _line("curable faults with a proven remedy", len(proven), len(sick), PROVEN),
+        _line("proven remedies of curable faults that cure on five fresh seeds", sum(map(cures, proven)), len(proven), CURED), "",
         *(f"- {run['name']}, seed {run['seed']}, **failed: {run['failure'][:200]}**" for run in runs if "failure" in run),
-        f"Not curable, because {_because(shown)}." if len(shown) > len(sick) else "", "", "## Proven", "",
-        "| case | seed | finding | remedy | effect in the trials (95 % interval) | five fresh seeds, medians | twin | cured |",
+        *(f"- not curable, {why}: {', '.join(names)}" for why, names in _because(shown).items()), "", "## Proven", "",
+        "| case | seed | finding | remedy | effect in the trials (95 % interval) | on five fresh seeds | twin | cured |",
         "|---|---|---|---|---|---|---|---|", *rows, "", "## Not proven", "", "| case | seed | curable | what was tried |",
         "|---|---|---|---|", *failed]
 
@@ -202,12 +212,13 @@ def _line(what: str, part: int, whole: int, target: float) -> str:
             f"{'met' if part >= target * whole else '**missed**'} |")
 
 
-def _because(shown: list[Run]) -> str:
+def _because(shown: list[Run]) -> dict[str, list[str]]:
+    """Why faults are not curable -> the cases, each with its number of runs."""
+    counts = collections.Counter((why, run["name"]) for run in shown if (why := curable(run)))
     reasons: dict[str, list[str]] = collections.defaultdict(list)
-    for run in shown:
-        if reason := curable(run):
-            reasons[reason].append(f"{run['name']} ({run['seed']})")
-    return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in reasons.items())
+    for (why, name), number in counts.items():
+        reasons[why].append(name if number == 1 else f"{name} ({number} runs)")
+    return reasons
 
 
 if __name__ == "__main__":

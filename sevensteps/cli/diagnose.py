@@ -35,21 +35,25 @@ def command(run: str, trying: bool, budget: float, check: bool, sarif: Path | No
     from sevensteps.doctor.stored import remember
     from sevensteps.run import diagnose, diagnosed
 
-    found = diagnose(run, allow_code=allow_code)
-    interrupted = False
+    folder = diagnosed(run)  # by the end of the trials, `last` may be another
+    found = diagnose(folder, allow_code=allow_code)
+    nothing = interrupted = False
     if trying:
         with status() as report:
             try:
-                found.try_remedies(budget=budget, data_dir=data_dir, report=report)
+                nothing = not found.try_remedies(budget=budget, data_dir=data_dir, report=report)
             except KeyboardInterrupt:
                 interrupted = True
-        remember(diagnosed(run), found)
-    if sarif is not None:
-        _write(sarif, found)
     if as_json:
         print_json(found.to_dict())
     else:
         click.echo(str(found))
+    if nothing:
+        click.echo("There is no remedy that could be tried.", err=True)
+    if trying:
+        remember(folder, found)
+    if sarif is not None:
+        _write(sarif, found)
     if interrupted:
         sys.exit(130)
     if check and found.errors:

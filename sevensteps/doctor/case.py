@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.doctor.losses import FoundLoss, LossFn, identify
+from sevensteps.doctor.losses import FoundLoss, LossFn, identify_by
 from sevensteps.doctor.scores import score
 from sevensteps.seeds import Isolation
 from sevensteps.watch.capture import Capture
@@ -133,10 +133,7 @@ class Case:
     @cached_property
     def found_loss(self) -> FoundLoss | None:
         """The loss that the loop computes, told from its slope."""
-        for look in self.looks[:8]:
-            if found := identify(look.output, look.target, look.slope, look.batch):
-                return found
-        return None
+        return identify_by(self.looks[:8])
 
     @cached_property
     def loss(self) -> LossFn | None:

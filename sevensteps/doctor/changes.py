@@ -9,22 +9,25 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from sevensteps.data import Data, Part, source
+from sevensteps.data import catalog as sources
 from sevensteps.data.scaling import Scaling, learn
 from sevensteps.errors import Error, NotationError
 from sevensteps.notation import auto
 from sevensteps.recipe import Recipe, settle
 from sevensteps.steps import STEPS, catalog, parse
+from sevensteps.steps.predict import ACTIVATIONS
+from sevensteps.steps.step import Schedule
 
 Change = dict[str, str]
 STANDARDIZE, UNIT = "standardize()", "unit()"
 TRIES = 12  # draws until a random change fits the rest of the recipe
-NEVER = ("auto", "given", "loader", "module", "as_given", "finite_differences")  # not drawn: they need more than a name, or hours
+NEVER = ("auto", "given", "loader", "module", "as_given", "perceptron_rule", "finite_differences")  # they need more than a name, or hours
 
 
 def changed(recipe: Recipe, change: Mapping[str, str]) -> Recipe:
@@ -43,7 +46,7 @@ def changed(recipe: Recipe, change: Mapping[str, str]) -> Recipe:
 def scaled(data: str | Data, text: str) -> str | Data:
     """The same data with inputs (and the targets of a regression) standardised, or with inputs from -1 to 1 (`unit()`).
 
-    Data by name stay a name: `speed` becomes `speed(scale='standardize', target_scale='standardize')`.
+    Data by name stay a name: `speed` becomes `speed(scale="standardize", target_scale="standardize")`, as does the name of loaded ones.
     """
     if text not in (STANDARDIZE, UNIT):
         raise NotationError(f'a change of the data is "{STANDARDIZE}" or "{UNIT}", not {text!r}')
@@ -58,13 +61,16 @@ def scaled(data: str | Data, text: str) -> str | Data:
     def part(held: Part) -> Part:
         return Part(inputs(held.x), targets(held.y) if data.task.kind == "regression" else held.y)
 
-    return dataclasses.replace(data, train=part(data.train), valid=part(data.valid), scaling=_after(data.scaling, inputs),
+    named = data.source.split("(")[0] in sources()
+    return dataclasses.replace(data, source=str(scaled(data.source, text)) if named else data.source, train=part(data.train),
+                               valid=part(data.valid), scaling=_after(data.scaling, inputs),
                                target_scaling=_after(data.target_scaling, targets))
 
 
 def _after(first: Scaling, second: Scaling) -> Scaling:
     """Both, one after the other: (raw - a) / b, then (that - c) / d, is (raw - (a + b c)) / (b d)."""
-    return Scaling(second.name, first.offset + first.scale * second.offset, first.scale * second.scale)
+    name = first.name if second.name == "none" else second.name
+    return Scaling(name, first.offset + first.scale * second.offset, first.scale * second.scale)
 
 
 def at_random(held: Mapping[str, Any], change: Mapping[str, str], draw: torch.Generator,
@@ -72,14 +78,21 @@ def at_random(held: Mapping[str, Any], change: Mapping[str, str], draw: torch.Ge
     """A change of the same steps as `change`, no larger, drawn at random; `held` are the values that there are. None where there is none.
 
     Where the remedy multiplies a number by f, this multiplies it by f^u, with u between -1 and 1 at random. Where it takes another
-    value of the step, so does this one: any that is neither the old nor the new, and for which `fits` raises no `sevensteps.Error`.
+    value of the step, or another activation, so does this one: any that is neither the old nor the new. A change that comes to one of
+    these two, or for which `fits` raises a `sevensteps.Error`, is drawn again.
     """
+    def values(of: Mapping[str, str]) -> dict[str, Any]:
+        return {step: text if step == "data" else parse(step, text) for step, text in of.items()}
+
+    known = values(change), {step: held.get(step) for step in change}
     for _ in range(TRIES):
-        drawn = {step: _drawn(held.get(step), step, text, draw) for step, text in change.items()}
-        kept = {step: text for step, text in drawn.items() if text is not None}
-        if len(kept) < len(drawn):
-            return None
         try:
+            drawn = {step: _drawn(held.get(step), step, text, draw) for step, text in change.items()}
+            kept = {step: text for step, text in drawn.items() if text is not None}
+            if len(kept) < len(drawn):
+                return None
+            if values(kept) in known:
+                continue  # rounded to what is there already
             fits(kept)
         except Error:
             continue
@@ -88,19 +101,30 @@ def at_random(held: Mapping[str, Any], change: Mapping[str, str], draw: torch.Ge
 
 
 def of_recipe(recipe: Recipe) -> Callable[[Change, torch.Generator], Change | None]:
-    """`at_random` for `recipe`: what is drawn fits its other values."""
-    return lambda change, draw: at_random(recipe.steps, change, draw, lambda drawn: settle(changed(recipe, drawn)))
+    """`at_random` for `recipe`: what is drawn fits its other values, and is not what an `auto()` of the remedy comes to."""
+    def drawn(change: Change, draw: torch.Generator) -> Change | None:
+        remedied = {} if "data" in change else settle(changed(recipe, change)).recipe.steps
+
+        def fits(other: Change) -> None:
+            if settle(changed(recipe, other)).recipe.steps == remedied:
+                raise NotationError("this is the remedy itself")
+
+        return at_random(recipe.steps, change, draw, fits)
+
+    return drawn
 
 
 def _drawn(old: Any, step: str, text: str, draw: torch.Generator) -> str | None:
     if step == "data":
         return UNIT if text == STANDARDIZE else STANDARDIZE
     new = parse(step, text)
+    if old == new:
+        return repr(old)
     if type(old) is type(new) and (moved := _moved(old, new, draw)) is not None:
         return repr(moved)
     others = [entry.name for entry in catalog(step) if entry.name not in (type(old).__name__, type(new).__name__, *NEVER)]
     bare = [name for name in others if _bare(step, name)]
-    return f"{bare[int(torch.randint(len(bare), (), generator=draw))]}()" if bare else None
+    return f"{_one(bare, draw)}()" if bare else None
 
 
 def _bare(step: str, name: str) -> bool:
@@ -111,43 +135,49 @@ def _bare(step: str, name: str) -> bool:
 
 
 def _moved(old: Any, new: Any, draw: torch.Generator) -> Any:
-    """`old` with each number that `new` multiplies by f multiplied by f^u; None where they differ in something else."""
-    if hasattr(old, "widths"):
-        return _widths(old, new, draw)
-    given: dict[str, Any] = {}
-    for field in dataclasses.fields(old):
-        before, after = getattr(old, field.name), getattr(new, field.name)
-        if before == after:
-            continue
-        if not all(isinstance(v, int | float) and not isinstance(v, bool) and v > 0 for v in (before, after)):
-            return None
-        other = before * (after / before) ** _exponent(draw)
-        given[field.name] = max(1, round(other)) if isinstance(before, int) else float(f"{other:.2g}")
-    return dataclasses.replace(old, **given) if given else None
+    """`old` with each argument that `new` has changed moved as far, or less; None where that cannot be said of one."""
+    given = {name: _between(name, before, after, draw) for name in inspect.signature(type(old)).parameters
+             if (before := getattr(old, name)) != (after := getattr(new, name))}
+    return None if None in given.values() else rebuilt(old, **given)
 
 
-def _widths(old: Any, new: Any, draw: torch.Generator) -> Any:
-    if not old.widths or len(old.widths) != len(new.widths):
+def _between(name: str, before: Any, after: Any, draw: torch.Generator) -> Any:
+    """An argument drawn: a number, or the widths of all layers, times f^u; a schedule likewise; any other activation."""
+    if name == "activation":
+        return _one([held for held in ACTIVATIONS if held not in (before, after)], draw)
+    if isinstance(before, Schedule) and type(before) is type(after):
+        return _moved(before, after, draw)
+    many = isinstance(before, tuple)
+    old, new = (before, after) if many else ((before,), (after,))
+    if not isinstance(new, tuple) or len(old) != len(new) or not all(map(_positive, (*old, *new))):
         return None
-    factor = math.prod(n / o for n, o in zip(new.widths, old.widths, strict=True)) ** (1 / len(old.widths))
-    power = _exponent(draw)
-    return rebuilt(old, widths=tuple(max(1, round(w * factor ** power)) for w in old.widths))
+    power = float(torch.rand((), generator=draw)) * 2 - 1
+    factor = math.prod(n / o for n, o in zip(new, old, strict=True)) ** (power / len(old))
+    whole = all(isinstance(held, int) for held in (*old, *new))
+    moved = tuple(max(1, round(held * factor)) if whole else float(f"{held * factor:.2g}") for held in old)
+    return moved if many else moved[0]
 
 
-def _exponent(draw: torch.Generator) -> float:
-    return float(torch.rand((), generator=draw)) * 2 - 1
+def _positive(held: Any) -> bool:
+    return isinstance(held, int | float) and not isinstance(held, bool) and held > 0
+
+
+def _one(of: Sequence[str], draw: torch.Generator) -> str:
+    return of[int(torch.randint(len(of), (), generator=draw))]
 
 
 def rebuilt(held: Any, **given: Any) -> Any:
     """A step's value with other arguments; the rest as in `held`."""
-    star: tuple[Any, ...] = ()
+    bare: list[Any] = []
     named: dict[str, Any] = {}
     for name, parameter in inspect.signature(type(held)).parameters.items():
         value = given.get(name, getattr(held, name))
         if parameter.kind is parameter.VAR_POSITIONAL:
-            star = value
+            bare += value
         elif parameter.kind is parameter.VAR_KEYWORD:
             named |= value
-        else:
+        elif parameter.kind is parameter.KEYWORD_ONLY:
             named[name] = value
-    return type(held)(*star, **named)
+        else:
+            bare.append(value)
+    return type(held)(*bare, **named)

@@ -179,3 +179,22 @@ def test_what_attends_is_what_is_kept() -> None:
     assert attending.after is not None
     assert run.findings == attending.after.findings
     assert run.summary["watched"]["looks"] == len(attending.after.case.looks) == run.summary["steps"]
+
+
+@pytest.mark.parametrize("step", ["sgd(lr=20.0)", "adam(lr=30.0)"])
+def test_a_rate_far_too_high_is_foreseen(step: str) -> None:
+    attending = Attending()
+    run = ss.train("digits", predict="mlp(30)", step=step, stop="epochs(3)", out=False, watch=attending)
+    assert attending.before is not None
+    assert [finding.condition for finding in attending.before.findings] == ["learning_rate_too_high"]
+    (change,) = [remedy.change["step"] for remedy in attending.before.findings[0].remedies]
+    cured = ss.train("digits", predict="mlp(30)", step=change, stop="epochs(3)", out=False)
+    assert cured.metrics["valid"]["accuracy"] > run.metrics["valid"]["accuracy"] + 0.2
+
+
+@pytest.mark.parametrize("step", ["sgd(lr=0.5)", "adam(lr=0.01)", "rmsprop(lr=0.01)", "sgd(lr=0.1, momentum=0.9)"])
+def test_a_usual_rate_is_not(step: str) -> None:
+    attending = Attending()
+    ss.train("digits", predict="mlp(30)", step=step, stop="epochs(1)", out=False, watch=attending)
+    assert attending.before is not None
+    assert attending.before.findings == []

@@ -51,3 +51,10 @@ def test_what_has_none() -> None:
     assert largest_eigenvalue(model, lambda o, t: o.sum() * 0, x, y) is None
     assert largest_eigenvalue(model, F.mse_loss, x * float("nan"), y) is None
     assert largest_eigenvalue(model.requires_grad_(False), F.mse_loss, x, y) is None
+
+
+def test_it_is_had_where_pytorch_records_nothing() -> None:
+    model, x, y, exact = linear(12)
+    with torch.no_grad():
+        assert largest_eigenvalue(model, F.mse_loss, x, y) == pytest.approx(float(exact[-1]), rel=0.02)
+        assert eigenvalues(model, F.mse_loss, x, y) == pytest.approx(exact.tolist(), rel=1e-4)

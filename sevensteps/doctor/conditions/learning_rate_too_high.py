@@ -36,6 +36,7 @@ EXPLAINS = ("dead_units", "saturated_units", "not_finite", "exploding_gradient",
             "weight_decay_too_strong",
             "overfitting", "schedule_collapsed")
 JUMP = 0.5  # |Δw| / |w| of a whole matrix in one step
+STRIDE = 0.005  # of their length that weights move at least in a step that can make the loss rise
 ROSE = 1.5  # times the first loss
 LEAP = 20.0  # |Δw| / |w| of the first step of Adam and its like, before it is taken; the largest of a healthy training was 10
 BEYOND = 20.0  # times the edge of stability; training settles by itself below some four times that (Lewkowycz et al. 2020)
@@ -62,7 +63,7 @@ def examine(case: Case) -> Finding | None:
         sure = 0.8
     elif case.diverged is not None and (rose or jump > 0.05):
         sure = 0.85
-    elif rose and worse:
+    elif rose and worse and jump > STRIDE:
         sure = 0.8
     elif jump > JUMP and swings > 0.5 and not well(case, 0.6):
         sure = 0.7

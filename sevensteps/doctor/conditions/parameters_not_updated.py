@@ -20,6 +20,7 @@ STEP = "gradient"
 EXPLAINS = ("underfitting", "learning_rate_too_low", "stopped_early", "too_small", "vanishing_gradient", "labels_unrelated",
             "symmetric_units",
             "dead_units", "signal_vanishes", "schedule_collapsed", "ill_conditioned")
+LEAST = 1e-7  # of the weights: a step that is less changes no number of 32 bits
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
 
@@ -64,8 +65,8 @@ def _still(case: Case, name: str) -> bool:
     changes = [look.changes[name] for look in looks if name in look.changes]
     updates = [length(c.update) for c in changes if c.update is not None]
     gradients = [length(c.gradient) for c in changes if c.gradient is not None]
-    if not gradients or not median(gradients) > 0:
-        return False
+    if not gradients or not median(gradients) * (case.rate or 1.0) > LEAST * max(length(c.weight) for c in changes):
+        return False  # steps so short that they round to nothing are another fault
     return (bool(updates) and max(updates) == 0) or (not updates and len(changes) >= 3 and _same([length(c.weight) for c in changes]))
 
 

@@ -20,7 +20,7 @@ from sevensteps.watch.look import Look
 
 STEP = "initialize"
 EXPLAINS = ("vanishing_gradient", "learning_rate_too_low", "underfitting", "too_small", "dead_units", "stopped_early", "saturated_units",
-            "ill_conditioned", "symmetric_units")
+            "ill_conditioned", "symmetric_units", "parameters_not_updated")
 LAYERS = 4  # hidden layers; in fewer the shrinking does no harm
 SHRUNK = 0.05  # of the first layer's spread is left in the last
 PER_LAYER = 0.85  # and each layer does its part: a single narrow place is something else

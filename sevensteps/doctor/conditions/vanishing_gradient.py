@@ -15,7 +15,7 @@ from sevensteps.doctor.reading import SATURATING, called, digits, hidden_activat
 
 STEP = "gradient"
 EXPLAINS = ("learning_rate_too_low", "underfitting", "too_small", "stopped_early", "ill_conditioned", "saturated_units", "batch_too_small",
-            "labels_unrelated", "class_imbalance", "schedule_collapsed")
+            "labels_unrelated", "class_imbalance", "schedule_collapsed", "parameters_not_updated")
 LAYERS = 4  # weight matrices
 LEFT = 3e-3  # of the last layer's relative gradient in the first
 

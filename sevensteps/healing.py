@@ -14,7 +14,7 @@ from sevensteps.doctor.attending import Attending
 from sevensteps.doctor.changes import changed
 from sevensteps.doctor.retraining import BY_LOSS
 from sevensteps.doctor.stored import remember
-from sevensteps.doctor.trial import Trial
+from sevensteps.doctor.trial import Trial, best
 from sevensteps.errors import RunError, number
 from sevensteps.loop import Observer, score
 from sevensteps.recipe import Recipe
@@ -53,7 +53,7 @@ def heal(data: str | Data | Recipe, *, budget: float = 120.0, out: Path | str | 
         run.summary |= run.diagnosis.to_dict()
         if run.folder is not None:
             remember(run.folder, run.diagnosis)
-        proven = next((trial for trial in trials if trial.proven), None)
+        proven = best(trials)
         for trial in trials:
             say(f"{trial.condition}: {trial}")
         if proven is None:

@@ -101,10 +101,10 @@ def loop(network: Network, steps: int, watch: Callable[[Setup], Any] | None) -> 
     return took, time.perf_counter() - began, getattr(getattr(watcher, "watch", None), "share", None)
 
 
-def plain(network: str, seconds: float, turn: int) -> dict[str, Any]:
+def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, Any]:
     """One round of all tools in a plain loop: {"alone": seconds of each unwatched training, tool: {"cost", "judging", "share"}}."""
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    held, taking = NETWORKS[network], tools()
+    held, taking = NETWORKS[network], tools(only)
     steps = 20
     while (took := loop(held, steps, None)[0]) < seconds / 5:
         steps *= 2
@@ -161,6 +161,7 @@ def train_once(network: Network, epochs: int, watch: float) -> tuple[float, floa
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.doctor.cost", description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help=f"networks whose name contains this: {', '.join(NETWORKS)}")
+    parser.add_argument("--tool", default="", help="tools whose name contains this")
     parser.add_argument("--rounds", type=int, help="how often each measurement is made (default 5, with --quick 1)")
     parser.add_argument("--quick", action="store_true", help="one round of short trainings, to see that all works; figures are noise")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {results.FILE.name}")
@@ -168,8 +169,8 @@ def main() -> int:
     rounds, seconds, load = asked.rounds or (1 if asked.quick else 5), SECONDS / 10 if asked.quick else SECONDS, busy()
     chosen = [name for name in NETWORKS if asked.only in name]
     try:
-        found = {kind: {name: [measured(__spec__.name, kind, network=name, seconds=seconds, turn=turn) for turn in range(rounds)]
-                        for name in chosen} for kind in ("plain", "trained")}
+        found = {kind: {name: [measured(__spec__.name, kind, network=name, seconds=seconds, turn=turn, **more) for turn in range(rounds)]
+                        for name in chosen} for kind, more in (("plain", {"only": asked.tool}), ("trained", {}))}
     except Failed:
         return 1  # why has been said
     lines = report(found["plain"], found["trained"], seconds, "unknown" if load is None else f"{load:.1f}")

@@ -110,6 +110,7 @@ def turn(name: str, seed: int, cured: list[float], twin: list[float], budget: fl
 
     from benchmarks.doctor.cases import CASES
     from benchmarks.doctor.loop import run
+    from sevensteps.doctor.trial import best
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -124,7 +125,7 @@ def turn(name: str, seed: int, cured: list[float], twin: list[float], budget: fl
         began = time.perf_counter()
         trials = outcome.diagnosis.try_remedies(lambda change, seed: score(name, change, trial_seed(held["seed"], seed)), budget=budget,
                                                 until_proven=True)
-        proven = next((trial for trial in trials if trial.proven), None)
+        proven = best(trials)
         held |= {"seconds": time.perf_counter() - began, "trials": [trial.to_dict() | {"verdict": trial.verdict} for trial in trials],
                  "proven": None if proven is None else proven.to_dict(), "findings": outcome.findings}
         if proven is not None:

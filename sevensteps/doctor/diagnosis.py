@@ -45,7 +45,7 @@ class Diagnosis:
         give `retrain(change, seed)`: train from the start with this change (`{}`: none; `{"step": "sgd(lr=0.01)"}`: that optimizer)
         and return a number that is larger the better, such as the validation accuracy; `nan` for a training that came to nothing.
         Without a parameter `seed`, each call should draw new random numbers. The trials are returned, and added to their findings;
-        `until_proven` ends with the first remedy that is proven. `report(text)` is told before each training.
+        `until_proven` ends with the first finding of which a remedy is proven. `report(text)` is told before each training.
         Raises `ArgumentError` where there is no recipe to train and no `retrain`.
         """
         from sevensteps.doctor.retraining import try_recipe

@@ -215,9 +215,21 @@ def rate_text(case: Case, lr: float) -> str:
 
 
 def with_activation(case: Case, activation: str) -> dict[str, str]:
-    """The change to this activation in the hidden layers, where the recipe's network can be said with it; else none."""
+    """The change to this activation in the hidden layers, of a network of dense layers or of a recipe's; of any other none."""
     predict = case.recipe.predict if case.recipe is not None else None
-    return {"predict": repr(rebuilt(predict, activation=activation))} if hasattr(predict, "widths") or hasattr(predict, "channels") else {}
+    if hasattr(predict, "widths") or hasattr(predict, "channels"):
+        return {"predict": repr(rebuilt(predict, activation=activation))}
+    return dense_text(case, 1, "" if activation == "relu" else f", activation='{activation}'")
+
+
+def dense_text(case: Case, times: int = 1, options: str = "") -> dict[str, str]:
+    """The network as a change, with hidden layers so many times as wide and weights to suit; none where it is not one of dense layers."""
+    if any(layer.kind not in ("Linear", "Neuron") for layer, _ in weight_layers(case)):
+        return {}
+    widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
+    if times > 1:
+        widths = [max(times * width, 16) for width in widths]
+    return {"predict": f"mlp({', '.join(map(str, widths))}{options})", "initialize": "kaiming_normal()"} if widths else {}
 
 
 def patient(case: Case, count: int) -> str:

@@ -16,8 +16,8 @@ from sevensteps.data import load as load_data
 from sevensteps.doctor.attending import Attending
 from sevensteps.doctor.changes import Change, changed, of_recipe
 from sevensteps.doctor.finding import Finding
-from sevensteps.doctor.trial import PAIRS, Trial
-from sevensteps.doctor.trials import Clock, Laboratory, keep, remedies
+from sevensteps.doctor.trial import PAIRS, Trial, best
+from sevensteps.doctor.trials import Clock, Laboratory, enough, keep, remedies
 from sevensteps.errors import Error, number
 from sevensteps.recipe import Recipe, settle
 from sevensteps.seeds import generator
@@ -107,7 +107,7 @@ def try_recipe(recipe: Recipe, findings: list[Finding], seconds: float, *, data_
 
     Where `budget` seconds are too few for the whole training again and again, fewer samples are taken, if they show the fault too.
     Where no remedy is proven, the cause may stand before another: remedies are then tried together with those of what comes to light.
-    `until_proven`: end with the first remedy that is proven.
+    `until_proven`: end with the first finding of which a remedy is proven.
     """
     data = recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir)
     whole = Retraining(recipe, data)
@@ -127,9 +127,10 @@ def try_recipe(recipe: Recipe, findings: list[Finding], seconds: float, *, data_
         return trial.proven
 
     for index, (finding, change) in enumerate(asked):
-        if attempt(finding, change, len(asked) - index) and until_proven:
-            return trials
-    if any(trial.proven for trial in trials):
+        if until_proven and enough(trials, finding):
+            break
+        attempt(finding, change, len(asked) - index)
+    if best(trials) is not None:
         return trials
     for finding, change in asked[:FIRST]:
         laboratory = laboratories[finding.condition]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
 from typing import Any
@@ -104,3 +104,8 @@ class Trial:
             said += f"; on {self.problem}"
         head = "proven" if self.proven else "did not help" if (self.difference or 0) <= self.least else "not proven"
         return f"{head}: {said}" + (f"; {self.note}" if self.note else "")
+
+
+def best(trials: Sequence[Trial]) -> Trial | None:
+    """The proven remedy with the largest effect; None where none is proven."""
+    return max((trial for trial in trials if trial.proven), key=lambda trial: trial.difference or 0.0, default=None)

@@ -10,7 +10,7 @@ import torch
 
 from sevensteps.doctor.changes import Change
 from sevensteps.doctor.finding import Finding
-from sevensteps.doctor.trial import MOST, PAIRS, Trial
+from sevensteps.doctor.trial import MOST, PAIRS, Trial, best
 from sevensteps.errors import ArgumentError, Error, number
 from sevensteps.notation import cut
 from sevensteps.seeds import generator
@@ -113,11 +113,11 @@ def try_function(retrain: Callable[..., float], findings: list[Finding], at_rand
     laboratory = Laboratory(_measure(retrain), "your measure", 0, Clock(number("budget", budget, above=0)), at_random, report=report)
     trials: list[Trial] = []
     for finding, change in remedies(findings):
+        if until_proven and enough(trials, finding):
+            break
         trial = laboratory.try_one(finding.condition, change)
         keep(trial, finding, findings)
         trials.append(trial)
-        if trial.proven and until_proven:
-            break
     return trials
 
 
@@ -138,6 +138,11 @@ def _measure(retrain: Callable[..., float]) -> Measure:
             raise ArgumentError(f"your function must return a number that is larger the better, not {cut(repr(found))}") from None
 
     return measure
+
+
+def enough(trials: list[Trial], finding: Finding) -> bool:
+    """Whether a remedy of an earlier finding is proven, and all of that one's have been tried."""
+    return best(trials) is not None and trials[-1].condition != finding.condition
 
 
 def enter(trial: Trial, finding: Finding) -> None:

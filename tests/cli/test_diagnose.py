@@ -15,6 +15,8 @@ from torch import nn
 
 import sevensteps as ss
 from sevensteps import loop
+from sevensteps.doctor import stored
+from sevensteps.doctor.retraining import Retraining
 
 Command = Callable[..., Any]
 ZEROS = ("digits", "--predict", "mlp(8)", "--initialize", "zeros()", "--stop", "epochs(1)")
@@ -181,3 +183,104 @@ def test_json_of_a_faulty_training_is_lines_of_json(sevensteps: Command) -> None
     assert [finding["condition"] for finding in result["findings"]] == ["symmetric_units"]
     assert [finding["condition"] for finding in result["before"]] == ["symmetric_units"]
     assert result["findings"] == strict(sevensteps("diagnose", "kept", "--json").out)["findings"]
+
+
+# -- sevensteps diagnose --try -----------------------------------------------------------------------------------------
+
+
+def test_a_remedy_is_proven_shown_and_remembered(sevensteps: Command) -> None:
+    recipe = Path("runs/faulty/recipe.toml").read_bytes()
+    said = sevensteps("diagnose", "last", "--try", "--budget", "20")
+    assert said.code == 0
+    assert max(map(len, said.lines)) <= 80
+    at = said.lines.index("   → initialize = kaiming_normal()")
+    assert said.lines[at + 2].startswith("     proven: validation accuracy 0.1")
+    told = said.err.splitlines()
+    assert told[0] == "symmetric_units, initialize = kaiming_normal(): seed 1 of 3, untouched"
+    assert len(told) == 9
+    assert sevensteps("diagnose", "faulty") == (0, said.out, "")  # it is in the folder now
+    [finding] = strict(Path("runs/faulty/run.json").read_text(encoding="utf-8"))["findings"]
+    [trial] = finding["trials"]
+    assert (trial["proven"], trial["seeds"], trial["change"]) == (True, [0, 1, 2], {"initialize": "kaiming_normal()"})
+    assert trial["interval"][0] > 0
+    assert [held.proven for held in ss.load("faulty").findings[0].trials] == [True]
+    assert Path("runs/faulty/recipe.toml").read_bytes() == recipe
+    assert [path.name for path in Path("runs").iterdir()] == ["faulty"]  # trials leave no runs
+
+
+def test_what_is_tried_again_stands_there_once(sevensteps: Command) -> None:
+    first = sevensteps("diagnose", "last", "--try", "--budget", "20")
+    assert sevensteps("diagnose", "last", "--try", "--budget", "20").out == first.out
+    assert sevensteps("diagnose", "last", "--try", "--budget", "1e-9").out == first.out  # which comes to nothing
+
+
+def test_trials_as_json_are_one_line_on_standard_output(sevensteps: Command) -> None:
+    said = sevensteps("diagnose", "last", "--try", "--budget", "20", "--json", "--check")
+    assert said.code == 1  # proven, not cured
+    assert len(said.out.splitlines()) == 1
+    [trial] = strict(said.out)["findings"][0]["trials"]
+    assert trial["proven"] is True
+    assert {"condition", "change", "measure", "least", "seeds", "untouched", "remedied", "random", "random_changes", "problem", "note",
+            "difference", "interval", "proven"} == set(trial)
+    assert strict(said.out)["findings"] == strict(Path("runs/faulty/run.json").read_text(encoding="utf-8"))["findings"]
+
+
+def test_without_a_remedy_there_is_nothing_to_try(sevensteps: Command) -> None:
+    said = sevensteps("diagnose", "healthy", "--try")
+    assert said.code == 0
+    assert said.err == "There is no remedy that could be tried.\n"
+    assert said.out == sevensteps("diagnose", "healthy").out
+
+
+def test_a_run_from_python_is_tried_in_python(sevensteps: Command) -> None:
+    x = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    ss.train(ss.data.from_arrays(x, (x[:, 0] > 0).long()), predict="mlp(8)", initialize="zeros()", stop="epochs(2)", out="arrays")
+    before = Path("arrays/run.json").read_bytes()
+    assert sevensteps("diagnose", "arrays").code == 0
+    said = sevensteps("diagnose", "arrays", "--try")
+    assert said == (2, "", "sevensteps: the data of this run came from Python, so it cannot be trained again from its folder; in Python: "
+                           "ss.diagnose(run).try_remedies()\n")
+    assert Path("arrays/run.json").read_bytes() == before
+
+
+def test_a_loop_that_was_watched_is_tried_by_a_function_of_yours(sevensteps: Command) -> None:
+    before = Path("loop/watch.json").read_bytes()
+    said = sevensteps("diagnose", "loop", "--try")
+    assert said == (2, "", "sevensteps: this training was a loop of yours, which only you can run again: give try_remedies(retrain), a "
+                           "function that trains with a change and returns the accuracy\n")
+    assert Path("loop/watch.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(("budget", "message"), [("0", "budget must be above 0"), ("nan", "budget must be a finite number"),
+                                                 ("soon", "Invalid value for '--budget'")])
+def test_a_budget_is_seconds(budget: str, message: str, sevensteps: Command) -> None:
+    said = sevensteps("diagnose", "last", "--try", "--budget", budget)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"sevensteps: {message}")
+    assert len(said.err.splitlines()) == 1
+
+
+def test_an_interrupt_keeps_what_was_tried(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    ss.train("digits", predict="mlp(8)", initialize="zeros()", step="sgd(lr=20.0)", stop="epochs(1)", out="twice")
+    real = Retraining.behind
+
+    def interrupted(self: Retraining, condition: str, change: dict[str, str]) -> Any:
+        assert real(self, condition, change)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Retraining, "behind", interrupted)
+    said = sevensteps("diagnose", "twice", "--try", "--budget", "20")
+    assert said.code == 130
+    assert "did not help: validation accuracy" in said.out
+    assert sevensteps("diagnose", "twice") == (0, said.out, "")
+
+
+def test_what_was_tried_is_shown_where_it_cannot_be_written(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, held: Any) -> None:
+        raise ss.Error(f"{path} cannot be written: No space left on device")
+
+    monkeypatch.setattr(stored, "write_json", full)
+    said = sevensteps("diagnose", "last", "--try", "--budget", "20")
+    assert said.code == 2
+    assert "     proven: validation accuracy" in said.out
+    assert said.err.splitlines()[-1] == "sevensteps: runs/faulty/run.json cannot be written: No space left on device"

@@ -155,6 +155,69 @@ def test_code_in_a_recipe_runs_only_if_allowed(sevensteps: Command) -> None:
     assert sevensteps("train", "xor", "--predict", 'module("clinet:net")', "--stop", "epochs(1)", "--out", "b").code == 0
 
 
+# -- healing -----------------------------------------------------------------------------------------------------------
+
+ZEROS = ("digits", "--predict", "mlp(30)", "--initialize", "zeros()", "--stop", "epochs(6)")
+
+
+def test_healing_says_what_it_changed_and_ends_with_the_healed_run(sevensteps: Command) -> None:
+    said = sevensteps("train", *ZEROS, "--heal", "--budget", "30", "--out", "kept")
+    assert said.code == 0
+    assert max(map(len, said.lines)) <= 80
+    text = " ".join(said.out.split())
+    assert "symmetric_units: initialize = kaiming_normal(): proven: validation accuracy" in text
+    before, after = text.split("symmetric_units: initialize = kaiming_normal(): proven")
+    assert "1 initialize zeros()" in before
+    assert "1 initialize kaiming_normal()" in after
+    assert "Kept in kept-healed" in after
+    assert "Nothing found wrong." in after
+    [step] = ss.load("kept-healed").healed
+    assert (step["change"], step["from"], step["trial"]["proven"]) == ({"initialize": "kaiming_normal()"}, "kept", True)
+    assert "seed 3 of 3, changed at random" in said.err
+
+
+def test_healing_as_json_is_lines_of_json(sevensteps: Command) -> None:
+    said = sevensteps("train", *ZEROS, "--heal", "--json", "--out", "kept")
+    assert said.code == 0
+    *rows, result = map(strict, said.out.splitlines())
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6] * 2
+    assert result == strict(Path("kept-healed/run.json").read_text())
+    [step] = result["healed"]
+    assert (step["condition"], step["trial"]["proven"]) == ("symmetric_units", True)
+    assert result["findings"] == []
+    assert "symmetric_units: initialize = kaiming_normal(): proven: " in " ".join(said.err.split())
+
+
+def test_a_healthy_training_has_nothing_to_heal(sevensteps: Command) -> None:
+    arguments = ("train", "digits", "--predict", "mlp(8)", "--stop", "epochs(20)", "--json")
+    healed, plain = sevensteps(*arguments, "--heal", "--out", "a"), sevensteps(*arguments, "--out", "b")
+    assert (healed.code, healed.err) == (0, "")
+    assert not Path("a-healed").exists()
+    for file in ("weights.safetensors", "best.safetensors", "recipe.toml"):
+        assert Path("a", file).read_bytes() == Path("b", file).read_bytes()
+    one, other = (strict(said.out.splitlines()[-1]) for said in (healed, plain))
+    assert (set(one), one["metrics"]) == (set(other), other["metrics"])
+
+
+def test_what_cannot_be_healed_is_said_and_left(sevensteps: Command) -> None:
+    said = sevensteps("train", "diabetes(target_scale='none', scale='none')", "--heal", "--out", "kept")
+    assert said.code == 0
+    assert "did not help: validation r2" in " ".join(said.out.split())
+    assert "Nothing more is proven to help." in said.out
+    assert "Kept in kept" in said.lines
+    assert ss.load("kept").healed == []
+
+
+def test_a_folder_that_a_healed_run_would_need_is_asked_for_first(sevensteps: Command) -> None:
+    Path("kept-healed").mkdir()
+    Path("kept-healed/thesis.txt").write_text("mine")
+    said = sevensteps("train", *ZEROS, "--heal", "--out", "kept")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("sevensteps: kept-healed is not empty")
+    assert len(said.err.splitlines()) == 1
+    assert not Path("kept").exists()
+
+
 # -- leaving -----------------------------------------------------------------------------------------------------------
 
 

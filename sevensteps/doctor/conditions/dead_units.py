@@ -15,12 +15,13 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import RECTIFIERS, called, digits, last_activation, rate_text, well, with_activation
+from sevensteps.doctor.reading import RECTIFIERS, called, dense_text, digits, last_activation, rate_text, well, with_activation
 from sevensteps.watch.look import Look
 
 STEP = "predict"
 EXPLAINS = ("vanishing_gradient", "underfitting", "too_small", "learning_rate_too_low", "parameters_not_updated", "stopped_early",
             "ill_conditioned", "schedule_collapsed", "batch_too_small", "labels_unrelated")
+NARROW = 8  # units, of which each that is lost counts
 LARGE = 0.5  # share of a layer; fewer do no harm that a wider layer would not have
 
 
@@ -46,6 +47,8 @@ def examine(case: Case) -> Finding | None:
                        "initialise with torch.nn.init.kaiming_normal_ and biases at 0"),
                 Remedy(with_activation(case, "leaky_relu"), "a leaky rectifier has a slope on both sides, so that a unit can come back",
                        "use LeakyReLU in place of ReLU")]
+    if units <= NARROW:
+        remedies.append(Remedy(dense_text(case, 4), "of more units enough are left", "make the hidden layers wider"))
     if onset and case.rate:
         remedies.insert(0, Remedy({"step": rate_text(case, case.rate / 10)}, "smaller steps do not throw units over the edge",
                                   f"a learning rate of {case.rate / 10:g}"))

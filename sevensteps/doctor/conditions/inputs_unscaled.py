@@ -66,5 +66,7 @@ def examine(case: Case) -> Finding | None:
         + (" The first step already threw units over the edge." if first_dead else ""),
         evidence,
         [Remedy({"data": "standardize()"}, "all weights of the first layer then see inputs of size 1",
-                "subtract each input's mean and divide by its standard deviation, learned on the training part")],
+                "subtract each input's mean and divide by its standard deviation, learned on the training part"),
+         Remedy({"data": "standardize()", "step": "adam(lr=0.01)"}, "with a step that suits numbers of that size",
+                "the same, and Adam at 1e-2")],
         {"columns": torch.nonzero(spreads > 10 * varied.median()).flatten().tolist()[:16] if table else []}, 0)

@@ -93,7 +93,8 @@ def examine(case: Case) -> Finding | None:
         evidence,
         [Remedy({"step": rate_text(case, proposed)}, "shorter steps follow the slope instead of jumping across the valley",
                 f"a learning rate of about {proposed:.1g}"),
-         Remedy({"step": rate_text(case, proposed / 10)}, "shorter still", f"a learning rate of about {proposed / 10:.1g}")],
+         Remedy({"step": rate_text(case, math.sqrt(lr * proposed))}, "half of the way to that, in powers of ten",
+                f"a learning rate of about {math.sqrt(lr * proposed):.1g}")],
         {"layers": [layer] if layer else []}, min(step, onset))
 
 

@@ -69,6 +69,8 @@ def examine(case: Case) -> Finding | None:
         evidence,
         [Remedy({"step": rate_text(case, proposed)}, "longer steps reach in the same time what these would need many more for",
                 f"a learning rate of about {proposed:.1g}"),
+         Remedy({"step": rate_text(case, 10 * proposed)}, "longer still", f"a learning rate of about {10 * proposed:.1g}")
+         if optimizer(case) in ADAPTIVE else
          Remedy({"step": "adam(lr=0.001)"}, "Adam's steps are about as long as its rate, however small the gradients", "Adam at 1e-3")],
         {}, None)
 

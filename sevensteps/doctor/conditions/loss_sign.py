@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, end_loss, first_loss
+from sevensteps.doctor.reading import digits, end_loss, first_loss, rate_text
 
 STEP = "loss"
 EXPLAINS = ("exploding_gradient", "not_finite", "learning_rate_too_high", "underfitting", "train_valid_mismatch", "labels_unrelated",
@@ -36,8 +36,10 @@ def examine(case: Case) -> Finding | None:
         f"{what}: each step makes the network more wrong. The loss goes from {first_loss(case):.3g} to {end_loss(case):.3g}.",
         [Measure("samples whose slope points the wrong way", digits(share), 0, "dL/d(output) at the true class, or (output - "
                                                                                "target)·slope")],
-        [Remedy({"loss": "auto()"}, "a loss that is small for right answers",
-                "leave out maximize=True" if maximized else "turn the sign of the loss: a log-likelihood needs a minus")], {}, 0)
+        [Remedy({"step": rate_text(case, case.rate)} if case.rate else {}, "an error is to become small", "leave out maximize=True")
+         if maximized else
+         Remedy({"loss": "auto()"}, "a loss that is small for right answers",
+                "turn the sign of the loss: a log-likelihood needs a minus")], {}, 0)
 
 
 def _wrong(case: Case) -> float | None:

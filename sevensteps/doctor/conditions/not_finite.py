@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits
+from sevensteps.doctor.reading import digits, rate_text, with_activation
 
 STEP = "gradient"
 EXPLAINS = ("dead_units", "underfitting", "saturated_units", "parameters_not_updated", "symmetric_units", "too_small", "mode_mismatch",
@@ -32,12 +32,17 @@ def examine(case: Case) -> Finding | None:
     evidence = [Measure("first step whose loss is no number", step if step is not None else "unknown", "none", "every step is checked")]
     if before:
         evidence.append(Measure("largest signal in the last look before", digits(high), "below 1e4", f"step {before[-1].step}"))
+    exponential = any("exp" in str(layer.activation or layer.kind).lower() for layer in case.layers())
     where = f"; the first layer to show it is {first_layer}" if first_layer else ""
     return Finding(
         "not_finite", STEP, "error", 0.9,
         f"At step {step} the loss is no longer a number{where}. Nothing that is computed from it can be used, and the weights that it "
         "touched are lost." if step is not None else f"The weights of {broken[0]} are no longer numbers.",
         evidence,
-        [Remedy({"gradient": "auto(clip=1.0)"}, "a bounded gradient cannot throw the weights to infinity",
-                "look for log(0), division by 0, exp of large numbers; clip the gradient; lower the learning rate")],
+        [*([Remedy(with_activation(case, "relu"), "an exponential of an exponential grows beyond every number; a ReLU does not",
+                   "use relu, tanh or selu as the activation instead of exp")] if exponential else []),
+         Remedy({"gradient": "auto(clip=1.0)"}, "a bounded gradient cannot throw the weights to infinity",
+                "look for log(0), division by 0, exp of large numbers; clip the gradient; lower the learning rate"),
+         *([Remedy({"step": rate_text(case, case.rate / 100)}, "short steps cannot throw the weights to infinity",
+                   f"a learning rate of {case.rate / 100:.1g}")] if case.rate else [])],
         {"layers": [first_layer] if first_layer else [], "parameters": sorted(set(broken))[:8]}, step)

@@ -45,5 +45,7 @@ def examine(case: Case) -> Finding | None:
         [Measure("root mean square of the targets", digits(size), "about 1", "targets seen"),
          Measure("of the first outputs", digits(given), "that of the targets", "first look")],
         [Remedy({"data": "standardize()"}, "the network then learns numbers of size 1",
-                "subtract the targets' mean and divide by their standard deviation; undo it for predictions")],
+                "subtract the targets' mean and divide by their standard deviation; undo it for predictions"),
+         Remedy({"data": "standardize()", "step": "adam(lr=0.01)"}, "with a step that suits numbers of that size",
+                "the same, and Adam at 1e-2")],
         {}, 0)

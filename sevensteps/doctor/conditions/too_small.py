@@ -35,6 +35,6 @@ def examine(case: Case) -> Finding | None:
         f"The loss no longer falls, and the network scores {score:.3g} on its own training data, where the nearest neighbours of each "
         f"sample reach {simple:.3g}. With {shape} it cannot draw the boundary that the data ask for.",
         [Measure("score on training data", digits(score), f"at least {digits(simple)}", "simple models, cross-validated")],
-        [Remedy({"predict": f"mlp({', '.join(str(4 * w) for w in widths) or 32})", "initialize": "kaiming_normal()"},
+        [Remedy({"predict": f"mlp({', '.join(str(max(4 * w, 16)) for w in widths) or 32})", "initialize": "kaiming_normal()"},
                 "more hidden units can combine more features", "add a hidden layer, or make those that are there wider")],
         {"widths": widths})

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import SATURATING, called, digits, hidden_activations, length, median, weight_layers, well
+from sevensteps.doctor.reading import SATURATING, called, dense_text, digits, hidden_activations, length, median, weight_layers, well
 
 STEP = "gradient"
 EXPLAINS = ("learning_rate_too_low", "underfitting", "too_small", "stopped_early", "ill_conditioned", "saturated_units", "batch_too_small",
@@ -43,8 +43,6 @@ def examine(case: Case) -> Finding | None:
     each = left ** (1 / (len(sizes) - 1))
     kinds = {layer.activation for layer in hidden_activations(case)} & set(SATURATING)
     through = f"{', '.join(sorted(map(str, kinds)))} layers" if kinds else "layers"
-    hidden = [case.facts.parameters[name].shape[0] for _, name in weight_layers(case)][:-1]
-    plain = all(layer.kind == "Linear" for layer, _ in weight_layers(case))
     return Finding(
         "vanishing_gradient", STEP, "error", 0.9,
         f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about {each:.2g} in each: of the push that "
@@ -52,7 +50,7 @@ def examine(case: Case) -> Finding | None:
         [Measure(f"|gradient| / |weights|, {called(first)} against {called(last)}", digits(left), f"above {LEFT:g}",
                  "median over the looks"),
          Measure("kept per layer", digits(each), "about 1", "geometric mean")],
-        [Remedy({"predict": f"mlp({', '.join(map(str, hidden))})", "initialize": "kaiming_normal()"} if plain else {},
+        [Remedy(dense_text(case),
                 "the slope of a ReLU is 1 where it is on, so gradients pass through any depth",
                 "use ReLU with kaiming_normal_, or SELU with lecun normal, or batch norm after each layer")],
         {"layers": [name for name, size in sizes if size < b * 0.1]}, 0)

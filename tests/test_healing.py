@@ -80,7 +80,7 @@ def test_the_healed_run_is_that_of_its_recipe(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", ["speed", ss.data.load("speed")], ids=["by name", "loaded"])
 def test_raw_numbers_are_scaled_and_answers_come_in_raw_units(data: Any, tmp_path: Path) -> None:
     run, _ = heal(data, out=tmp_path / "kept")
-    assert [step["change"] for step in run.healed] == [{"data": "standardize()"}]
+    assert [step["change"]["data"] for step in run.healed] == ["standardize()"]
     assert run.recipe.source == 'speed(scale="standardize", target_scale="standardize")'
     assert run.metrics["valid"]["r2"] > 0.9
     # speed is measured at times from 0 to 20 and lies between 1 and 95: the curve of the book, 0.75 (t - 9.5)² + 1
@@ -101,7 +101,8 @@ def test_one_fault_behind_another_and_one_after_another(tmp_path: Path) -> None:
     accuracies = [ss.load(tmp_path / name).metrics["valid"]["accuracy"] for name in files(tmp_path)]
     assert accuracies == sorted(accuracies)
     assert accuracies[-1] > 0.85
-    assert [": did not help" in line for line in said] == [True, False, False]
+    assert ": did not help" in said[0]
+    assert sum(": proven:" in line for line in said) >= 2
 
 
 def test_by_default_the_runs_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,6 +162,15 @@ def test_what_is_proven_in_trials_only_is_not_kept(monkeypatch: pytest.MonkeyPat
     assert run.folder == tmp_path / "kept"
     assert repr(run.recipe.initialize) == "zeros()"
     assert files(tmp_path) == ["kept"]
+
+
+def test_of_several_that_are_proven_the_best_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [Trial("symmetric_units", {"initialize": f"{name}()"}, "validation accuracy", seeds=[0, 1, 2], untouched=[0.1] * 3,
+                  remedied=[after] * 3) for name, after in (("normal", 0.5), ("xavier_normal", 0.9), ("kaiming_normal", 0.8))]
+    monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **given: made)
+    run, said = heal("digits", **ZEROS)
+    assert run.healed[0]["change"] == {"initialize": "xavier_normal()"}
+    assert said[:3] == [f"symmetric_units: {trial}" for trial in made]
 
 
 def test_a_training_without_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

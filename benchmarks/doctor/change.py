@@ -49,16 +49,25 @@ def apply(setup: Setup, change: Mapping[str, str], seed: int = 0) -> None:
 
 
 def _data(setup: Setup, text: str, draw: torch.Generator) -> None:
-    """Inputs by column, and the targets of a regression, with what is learned on the training part; a constant column stays."""
+    """`finite()`: only samples that are numbers. `standardize()`, `unit()`: inputs by column, learned on the training part; a constant
+    column stays. The former scales the targets of a regression too."""
     name = text.removesuffix("()")
+    if name == "finite":
+        setup.train, setup.valid = _finite(*setup.train), _finite(*setup.valid)
+        return
     (x, y), (xv, yv) = setup.train, setup.valid
     if name not in ("standardize", "unit") or not x.is_floating_point():
-        raise ArgumentError(f"{text} is no scaling of {x.dtype} inputs; standardize() or unit() of floats are")
+        raise ArgumentError(f"{text} is no change of {x.dtype} inputs; standardize() and unit() of floats are, and finite()")
     inputs = learn(name, x)
     setup.train, setup.valid = (inputs(x), y), (inputs(xv), yv)
     if name == "standardize" and y.is_floating_point() and setup.decide is None and len(y.unique()) > 2:
         targets = learn(name, y)
         setup.train, setup.valid = (inputs(x), targets(y)), (inputs(xv), targets(yv))
+
+
+def _finite(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    kept = (x.flatten(1).isfinite().all(1)) & (y.reshape(len(y), -1).isfinite().all(1))
+    return x[kept], y[kept]
 
 
 def _predict(setup: Setup, value: Any, draw: torch.Generator) -> None:

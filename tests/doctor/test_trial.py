@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scipy.stats import ttest_1samp
 
-from sevensteps.doctor.trial import Trial
+from sevensteps.doctor.trial import Trial, best
 from sevensteps.record.folder import finite
 
 NAN, INF = math.nan, math.inf
@@ -76,6 +76,15 @@ def test_the_least_effect_counts() -> None:
     numbers = [0.50, 0.51, 0.52], [0.53, 0.54, 0.55]
     assert trial(*numbers, least=0.02).proven
     assert not trial(*numbers, least=0.04).proven
+
+
+def test_the_best_is_the_proven_one_with_the_largest_effect() -> None:
+    good, better = trial([0.1, 0.1, 0.1], [0.5, 0.51, 0.52]), trial([0.1, 0.1, 0.1], [0.8, 0.81, 0.82])
+    unproven = trial([0.1, 0.1], [0.9, 0.9])
+    assert best([good, unproven, better]) is better
+    assert best([better, good]) is better
+    assert best([unproven, trial([], [])]) is None
+    assert best([]) is None
 
 
 # -- trainings that diverged -------------------------------------------------------------------------------------------

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import torch
 
+import sevensteps as ss
 from sevensteps.doctor import trials
 from sevensteps.doctor.changes import Change, at_random
 from sevensteps.doctor.finding import Finding, Remedy, Severity
 from sevensteps.doctor.trial import MOST, PAIRS, Trial, best
-from sevensteps.doctor.trials import Clock, Laboratory, try_function
+from sevensteps.doctor.trials import Clock, Laboratory, remedies, try_function
 from sevensteps.errors import ArgumentError
 from sevensteps.steps import parse
 
@@ -305,3 +306,61 @@ def test_until_proven_ends_with_the_first_finding_that_has_a_proven_remedy() -> 
     assert largest is made[2]
     assert len(tried(retrain, *found)) == 4
     assert best(made[:1]) is None
+
+
+# -- which remedies, and where trials are kept -------------------------------------------------------------------------
+
+
+def test_remarks_and_advice_are_not_tried_and_nothing_twice() -> None:
+    found = [finding(CURE, {}, {"step": "sgd(lr=0.01)"}), finding({"step": "sgd(lr=3.0)"}, condition="dead_units", severity="info"),
+             finding(CURE, {"initialize": "zeros()"}, condition="not_finite", severity="warning")]
+    assert [(held.condition, change) for held, change in remedies(found)] == [
+        ("learning_rate_too_high", CURE), ("learning_rate_too_high", {"step": "sgd(lr=0.01)"}), ("not_finite", {"initialize": "zeros()"})]
+
+
+def test_a_trial_is_kept_with_every_finding_that_proposes_it() -> None:
+    first, second = finding(CURE), finding({"step": "sgd(lr=3.0)"}, CURE, condition="dead_units")
+    made = tried(lambda change: 0.9 if change == CURE else 0.1, first, second)
+    assert [trial.change for trial in made] == [CURE, {"step": "sgd(lr=3.0)"}]
+    assert first.trials == [made[0]]
+    assert second.trials == made
+
+
+def test_a_newer_trial_takes_the_place_of_the_older_unless_it_came_to_nothing(clock: SimpleNamespace) -> None:
+    found = finding(CURE)
+    tried(timed(clock, 1, 1, 1), found, budget=4)
+    assert [len(trial.seeds) for trial in found.trials] == [1]
+    tried(timed(clock, 1, 1, 1), found, budget=60)
+    assert [trial.proven for trial in found.trials] == [True]
+    tried(timed(clock, 5, 5, 5), found, budget=4)
+    assert [trial.proven for trial in found.trials] == [True]
+
+
+@pytest.mark.draws
+def test_a_loop_that_was_watched_is_tried_with_its_own_function() -> None:
+    x = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0] * x[:, 1] > 0).long()
+
+    def train(change: Change, seed: int, budget: float = 0.0) -> Any:
+        torch.manual_seed(seed)
+        network = torch.nn.Sequential(torch.nn.Linear(2, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
+        if "initialize" not in change:
+            for parameter in network.parameters():
+                torch.nn.init.constant_(parameter, 0.1)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+        with ss.watch(network, optimizer, budget=budget) as watch:
+            for _ in range(40):
+                loss = torch.nn.functional.cross_entropy(network(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y)
+        return watch if budget else float((network(x).argmax(1) == y).float().mean())
+
+    diagnosis = train({}, 0, budget=1.0).diagnose(train=(x, y))
+    assert [held.condition for held in diagnosis.findings] == ["symmetric_units"]
+    [made] = diagnosis.try_remedies(train)
+    assert made.proven
+    assert "proven: your measure" in str(diagnosis)
+    with pytest.raises(ArgumentError, match="was a loop of yours"):
+        diagnosis.try_remedies()

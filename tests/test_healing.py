@@ -16,6 +16,7 @@ from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.retraining import Retraining
 from sevensteps.doctor.trial import Trial
 from sevensteps.errors import ArgumentError, RunError
+from sevensteps.state import threads
 
 ZEROS: dict[str, Any] = {"predict": "mlp(30)", "initialize": "zeros()", "stop": "epochs(6)"}
 
@@ -33,9 +34,9 @@ def files(folder: Path) -> list[str]:
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Any:
     """PyTorch as it was before: threads, gradients, and (as for every test) the global generator."""
-    before = torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype()
-    yield
-    assert (torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype()) == before
+    with threads(3):
+        yield
+        assert (torch.get_num_threads(), torch.is_grad_enabled()) == (3, True)
 
 
 # -- what is healed ----------------------------------------------------------------------------------------------------
@@ -79,7 +80,7 @@ def test_the_healed_run_is_that_of_its_recipe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", ["speed", ss.data.load("speed")], ids=["by name", "loaded"])
 def test_raw_numbers_are_scaled_and_answers_come_in_raw_units(data: Any, tmp_path: Path) -> None:
-    run, _ = heal(data, out=tmp_path / "kept")
+    run, _ = heal(data, stop="epochs(120)", out=tmp_path / "kept")
     assert [step["change"]["data"] for step in run.healed] == ["standardize()"]
     assert run.recipe.source == 'speed(scale="standardize", target_scale="standardize")'
     assert run.metrics["valid"]["r2"] > 0.9

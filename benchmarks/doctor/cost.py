@@ -102,9 +102,12 @@ def loop(network: Network, steps: int, watch: Callable[[Setup], Any] | None) -> 
 
 
 def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, Any]:
-    """One round of all tools in a plain loop: {"alone": seconds of each unwatched training, tool: {"cost", "judging", "share"}}."""
+    """One round in a plain loop: {"alone": seconds of each unwatched training, tool: {"cost", "judging", "share"}}.
+
+    Those without a target, which are slow, take part in every second round.
+    """
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    held, taking = NETWORKS[network], tools(only)
+    held, taking = NETWORKS[network], {label: tool for label, tool in tools(only).items() if label in TARGETS or turn % 2 == 0}
     steps = 20
     while (took := loop(held, steps, None)[0]) < seconds / 5:
         steps *= 2
@@ -189,11 +192,10 @@ def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list
     labels = [label for label in next(iter(in_loop.values()))[0] if label not in ("steps", "alone")]
     rows = []
     for label in sorted(labels, key=lambda label: (not label.startswith(OURS), label)):
-        row = [label]
-        for turns in in_loop.values():
-            row.append(cost([turn[label]["cost"] for turn in turns], TARGETS.get(label)))
-        first = [turns[0][label]["share"] for turns in in_loop.values()]
-        rows.append([*row, ", ".join(f"{median(turn[label]['judging'] for turn in turns):.2f}" for turns in in_loop.values()),
+        held = [[turn[label] for turn in turns if label in turn] for turns in in_loop.values()]
+        first = [turns[0]["share"] for turns in held]
+        rows.append([label, *(cost([turn["cost"] for turn in turns], TARGETS.get(label)) for turns in held),
+                     ", ".join(f"{median(turn['judging'] for turn in turns):.2f}" for turns in held),
                      ", ".join(f"{100 * share:.1f} %" for share in first) if None not in first else ""])
     train_rows = []
     for watch, label, target in (("0.02", "watch=0.02", BUDGET), ("1.0", "watch=1", FULL)):
@@ -214,7 +216,8 @@ def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list
         "unwatched ones right before and after it, in the same process; every round is a fresh process. Two unwatched trainings next "
         f"to each other differ by {100 * median(apart):.1f} % (median). A training of milliseconds costs more: its first steps are "
         "looked at whatever they cost.", "",
-        "## In a plain PyTorch loop", "", "A setting of each tool's own; what it does after the last step is not in the cost.", "",
+        "## In a plain PyTorch loop", "", "Each tool as it is set; what it does after the last step is not in the cost. Tools without a target take part in every "
+        "second round.", "",
         *table(("tool", *in_loop, "seconds to judge afterwards", "steps looked at"), rows), "",
         "## In `ss.train`", "",
         "The cost of the steps, and beneath it that of the whole call, which holds an examination before the first step and the diagnosis "

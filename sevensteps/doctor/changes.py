@@ -118,8 +118,6 @@ def _drawn(old: Any, step: str, text: str, draw: torch.Generator) -> str | None:
     if step == "data":
         return UNIT if text == STANDARDIZE else STANDARDIZE
     new = parse(step, text)
-    if old == new:
-        return repr(old)
     if type(old) is type(new) and (moved := _moved(old, new, draw)) is not None:
         return repr(moved)
     others = [entry.name for entry in catalog(step) if entry.name not in (type(old).__name__, type(new).__name__, *NEVER)]
@@ -135,7 +133,7 @@ def _bare(step: str, name: str) -> bool:
 
 
 def _moved(old: Any, new: Any, draw: torch.Generator) -> Any:
-    """`old` with each argument that `new` has changed moved as far, or less; None where that cannot be said of one."""
+    """`old` with each argument that `new` has changed moved as far, or less, the rest as it is; None where one cannot be moved."""
     given = {name: _between(name, before, after, draw) for name in inspect.signature(type(old)).parameters
              if (before := getattr(old, name)) != (after := getattr(new, name))}
     return None if None in given.values() else rebuilt(old, **given)

@@ -69,11 +69,12 @@ class Capture:
         self.cost += time.perf_counter() - began
 
     def disarm(self) -> None:
-        """Take the hooks down."""
+        """Take the hooks down, and let go of what they saw: a tensor whose hook holds us would keep us, and its graph, for ever."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         self.armed = False
+        self._clear()
 
     def look(self, step: int, loss: float, target: Any, full: bool) -> Look:
         """What was seen in the step that has just ended."""

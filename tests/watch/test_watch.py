@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable, Iterator
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
+from sevensteps.watch.capture import Capture
 from sevensteps.watch.observed import LOSSES, Observed, pack, thin, unpack
 from sevensteps.watch.schedule import FIRST, GRACE, Schedule
 from sevensteps.watch.watcher import Watcher
@@ -265,3 +267,24 @@ def test_what_cannot_be_watched_is_said() -> None:
         ss.watch(nn.Linear(1, 1)).step(1.0)
     with ss.watch(nn.Linear(1, 1)) as watch, pytest.raises(ArgumentError, match=r"the loss has shape \[3\]"):
         watch.step(torch.ones(3))
+
+
+def test_nothing_of_a_training_stays_in_memory() -> None:
+    def loop() -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        x, y = torch.linspace(-1, 1, 40).view(10, 4), torch.arange(10) % 2
+        with ss.watch(network, optimizer, budget=1.0) as watch:
+            for _ in range(5):
+                loss = F.cross_entropy(network(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y)
+        watch.diagnose(train=(x, y), loss_fn=F.cross_entropy)
+
+    loop()
+    gc.collect()
+    assert [kept for kept in gc.get_objects() if isinstance(kept, Capture)] == []

@@ -178,11 +178,11 @@ BAD: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {
                              "would be learned; use perceptron_rule()"),
     # run folders
     "file in the way": (file_in_the_way, ("digits", "--out", "taken"),
-                        "the run folder taken cannot be made: a file of that name is in the way; give another --out"),
+                        "the run folder taken cannot be made: a file of that name is in the way; give another folder (--out)"),
     "file on the way": (file_in_the_way, ("digits", "--out", "taken/run"),
-                        "the run folder taken/run cannot be written: Not a directory; give another --out"),
+                        "the run folder taken/run cannot be written: Not a directory; give another folder (--out)"),
     "folder in use": (full_folder, ("digits", "--out", "full"),
-                      "full is not empty, and a run is never written over another; give another --out, or remove it first"),
+                      "full is not empty, and a run is never written over another; give another folder (--out), or remove it first"),
     # recipes
     "unknown key": (recipe('data = "digits"\nprdict = "mlp(3)"\n'), ("--recipe", "my.toml"),
                     "my.toml: unknown key 'prdict'; did you mean 'predict'?"),
@@ -237,13 +237,14 @@ def test_inputs_that_are_not_finite(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_run_folder_that_may_not_be_written(capsys: pytest.CaptureFixture[str]) -> None:
     Path("locked").mkdir(mode=0o500)
-    refused(("digits", "--out", "locked/run"), "the run folder locked/run cannot be written: Permission denied; give another --out", capsys)
+    refused(("digits", "--out", "locked/run"),
+            "the run folder locked/run cannot be written: Permission denied; give another folder (--out)", capsys)
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc here")
 def test_a_run_folder_where_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
-    refused(("digits", "--out", "/proc/run"), "the run folder /proc/run cannot be written: No such file or directory; give another --out",
-            capsys)
+    refused(("digits", "--out", "/proc/run"),
+            "the run folder /proc/run cannot be written: No such file or directory; give another folder (--out)", capsys)
 
 
 @pytest.mark.parametrize("loss", ["mean_squared_error", "binary_cross_entropy", "mnist_loss", "hinge", "huber", "mean_absolute_error"])

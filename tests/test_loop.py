@@ -20,6 +20,7 @@ import sevensteps as ss
 from sevensteps import loop, state
 from sevensteps.cli.train import Lines, Plan
 from sevensteps.data import Data
+from sevensteps.doctor.attending import Attending
 from sevensteps.errors import DataError
 from sevensteps.loop import Observer
 from sevensteps.recipe import Recipe, settle
@@ -227,7 +228,8 @@ def test_observers_change_nothing(given: dict[str, Any], tmp_path: Any, capsys: 
         evaluate(training, "train")
         training.checkpoint({"train": {}, "valid": {}})
 
-    observers = (Writer(tmp_path / "run", "three"), LogLines(), LiveLine(), Lines(), Plan(), Watcher(meddle_by_reading))
+    attending = Attending()
+    observers = (attending, Writer(tmp_path / "run", "three"), LogLines(), LiveLine(), Lines(), Plan(attending), Watcher(meddle_by_reading))
     watched, ended_too = trained(observers=observers, **given)
     assert same_bits(alone.network, watched.network)
     assert ended == ended_too

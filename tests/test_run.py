@@ -75,7 +75,7 @@ def test_a_folder_is_made_by_itself_or_where_asked(tmp_path: Path) -> None:
     assert ss.load("last").folder == run.folder
     with pytest.raises(RunError) as caught:
         ss.train("xor", **QUICK, out="a/b")
-    assert str(caught.value) == "a/b is not empty, and a run is never written over another; give another --out, or remove it first"
+    assert str(caught.value) == "a/b is not empty, and a run is never written over another; give another folder (--out), or remove it first"
 
 
 def test_two_runs_in_the_same_second_have_folders_of_their_own() -> None:

@@ -49,8 +49,10 @@ def apply(setup: Setup, change: Mapping[str, str], seed: int = 0) -> None:
 
 
 def _data(setup: Setup, text: str, draw: torch.Generator) -> None:
-    """`finite()`: only samples that are numbers. `standardize()`, `unit()`: inputs by column, learned on the training part; a constant
-    column stays. The former scales the targets of a regression too."""
+    """Inputs scaled by column, learned on the training part, where a constant column stays; `finite()`: only samples that are numbers.
+
+    `standardize()` scales the targets of a regression too.
+    """
     name = text.removesuffix("()")
     if name == "finite":
         setup.train, setup.valid = _finite(*setup.train), _finite(*setup.valid)
@@ -160,36 +162,23 @@ def _step(setup: Setup, value: Any, draw: torch.Generator) -> None:
     kind = OPTIMIZERS.get(type(value).__name__)
     if kind is None or not isinstance(value.lr, int | float):
         raise ArgumentError(f"{value!r} is no optimizer with a constant rate of {', '.join(OPTIMIZERS)}")
-    old = setup.optimizer
-    setup.optimizer, setup.step = kind(setup.model.parameters(), lr=value.lr, **value.options()), True
-    if setup.scheduler is not None:
-        base = setup.scheduler.base_lrs[0]
-        same = type(old) is kind and all(old.defaults[key] == held for key, held in value.options().items())
-        _reschedule(setup, old, value.lr / base if same and value.lr != base else None)
+    setup.step, old, plan = True, setup.optimizer, setup.scheduler
+    same = type(old) is kind and all(old.defaults[name] == held for name, held in value.options().items())
+    if plan is None or not same or value.lr == plan.base_lrs[0]:
+        setup.optimizer, setup.scheduler = kind(setup.model.parameters(), lr=value.lr, **value.options()), None
+        return
+    if isinstance(plan, torch.optim.lr_scheduler.OneCycleLR | torch.optim.lr_scheduler.CyclicLR):
+        raise ArgumentError(f"{type(plan).__name__} has rates of its own; a change of one cannot say what becomes of the others")
+    _optimize(setup)
+    (group,), factor = old.param_groups, value.lr / plan.base_lrs[0]
+    plan.base_lrs, group["lr"], group["initial_lr"] = [value.lr], group["lr"] * factor, value.lr
 
 
 def _optimize(setup: Setup) -> None:
-    """The same optimizer for the parameters of another network."""
-    old = setup.optimizer
-    if isinstance(old, list) or len(old.param_groups) > 1:
-        raise ArgumentError("with several optimizers or groups of parameters nobody knows which parameters of another network are whose")
-    setup.optimizer = type(old)(setup.model.parameters(), **old.defaults)
-    if setup.scheduler is not None:
-        _reschedule(setup, old, 1.0)
-
-
-def _reschedule(setup: Setup, old: Any, factor: float | None) -> None:
-    """The same schedule, `factor` times as high, for the new optimizer; none for None."""
-    if factor is None:
-        setup.scheduler = None
-        return
-    if isinstance(setup.scheduler, torch.optim.lr_scheduler.OneCycleLR | torch.optim.lr_scheduler.CyclicLR):
-        raise ArgumentError(f"{type(setup.scheduler).__name__} keeps its rates in the optimizer that it was made for")
-    setup.scheduler = copy.copy(setup.scheduler)
-    setup.scheduler.optimizer = setup.optimizer
-    setup.scheduler.base_lrs = [base * factor for base in setup.scheduler.base_lrs]
-    for group, was in zip(setup.optimizer.param_groups, old.param_groups, strict=True):
-        group["lr"], group["initial_lr"] = was["lr"] * factor, was["initial_lr"] * factor
+    """The same optimizer, which has not made a step yet, for all parameters of the network as it is now."""
+    if isinstance(setup.optimizer, list) or len(setup.optimizer.param_groups) > 1:
+        raise ArgumentError("with several optimizers or groups of parameters nobody knows which of another network's belong where")
+    setup.optimizer.param_groups[0]["params"] = [*setup.model.parameters()]
 
 
 def _repeat(setup: Setup, value: Any, draw: torch.Generator) -> None:

@@ -33,6 +33,7 @@ TITLE = "What watching costs"
 BUDGET, FULL = 0.03, 0.35  # at most so much longer at the default budget, and with a full look at every step
 TARGETS = {OURS: BUDGET, f"{OURS}, every step": FULL}
 SECONDS = 2.5  # of one training, unwatched
+OFTEN = 3  # at the default budget, whose target is about as small as neighbours differ, so many trainings a round
 
 
 class Transformer(nn.Module):
@@ -118,9 +119,12 @@ def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, 
         loop(held, 5, taking[label].watch)  # imports, and what is set up once
     found: dict[str, Any] = {"steps": steps, "alone": [loop(held, steps, None)[0]]}
     for label in labels:
-        took, judging, share = loop(held, steps, taking[label].watch)
-        found["alone"].append(loop(held, steps, None)[0])
-        found[label] = {"cost": took / (sum(found["alone"][-2:]) / 2) - 1, "judging": judging, "share": share}
+        costs = []
+        for _ in range(OFTEN if TARGETS.get(label) == BUDGET else 1):
+            took, judging, share = loop(held, steps, taking[label].watch)
+            found["alone"].append(loop(held, steps, None)[0])
+            costs.append(took / (sum(found["alone"][-2:]) / 2) - 1)
+        found[label] = {"cost": median(costs), "judging": judging, "share": share}
     return found
 
 
@@ -130,18 +134,22 @@ def trained(network: str, seconds: float, turn: int) -> dict[str, Any]:
     "cost" is that of the steps, "call" that of the whole call; "once" are the seconds added before the first step and after the last.
     """
     held = NETWORKS[network]
-    train_once(held, 1, 0.0)
+    train_once(held, 1, 1.0)  # imports, and what is set up once
     steps, _ = train_once(held, 3, 0.0)
     epochs = max(int(3 * seconds / steps), 1)
     found: dict[str, Any] = {"epochs": epochs, "alone": []}
     before = train_once(held, epochs, 0.0)
-    for watch in ((0.02, 1.0), (1.0, 0.02))[turn % 2]:
-        watched, after = train_once(held, epochs, watch), train_once(held, epochs, 0.0)
-        step, call = ((a + b) / 2 for a, b in zip(before, after, strict=True))
-        found[str(watch)] = {"cost": watched[0] / step - 1, "call": watched[1] / call - 1,
-                             "once": (watched[1] - watched[0]) - (call - step)}
-        found["alone"] += [before[0], after[0]]
-        before = after
+    for watch, often in ((0.02, OFTEN), (1.0, 1))[::1 if turn % 2 else -1]:
+        costs, calls, once = [], [], []
+        for _ in range(often):
+            watched, after = train_once(held, epochs, watch), train_once(held, epochs, 0.0)
+            step, call = ((a + b) / 2 for a, b in zip(before, after, strict=True))
+            costs.append(watched[0] / step - 1)
+            calls.append(watched[1] / call - 1)
+            once.append((watched[1] - watched[0]) - (call - step))
+            found["alone"] += [before[0], after[0]]
+            before = after
+        found[str(watch)] = {"cost": median(costs), "call": median(calls), "once": median(once)}
     return found
 
 
@@ -172,7 +180,7 @@ def main() -> int:
     rounds, seconds, load = asked.rounds or (1 if asked.quick else 5), SECONDS / 10 if asked.quick else SECONDS, busy()
     chosen = [name for name in NETWORKS if asked.only in name]
     try:
-        found = {kind: {name: [measured(__spec__.name, kind, network=name, seconds=seconds, turn=turn, **more) for turn in range(rounds)]
+        found = {kind: {name: [one_round(kind, network=name, seconds=seconds, turn=turn, **more) for turn in range(rounds)]
                         for name in chosen} for kind, more in (("plain", {"only": asked.tool}), ("trained", {}))}
     except Failed:
         return 1  # why has been said
@@ -181,6 +189,13 @@ def main() -> int:
     if asked.write:
         results.put(TITLE, lines)
     return 0
+
+
+def one_round(kind: str, **arguments: Any) -> dict[str, Any]:
+    """What `plain` or `trained` returns in a fresh process, printed in short; raises `Failed`."""
+    found = measured("benchmarks.doctor.cost", kind, **arguments)
+    print("  " + ", ".join(f"{label} {100 * held['cost']:+.1f} %" for label, held in found.items() if isinstance(held, dict)), flush=True)
+    return found
 
 
 Rounds = dict[str, list[dict[str, Any]]]  # network -> what each round measured
@@ -212,12 +227,13 @@ def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list
         f"{sum(text.endswith(mark(True)) for text in met)} of {len(met)} targets met: at most {100 * BUDGET:.0f} % longer at the default "
         f"budget, at most {100 * FULL:.0f} % with a full look at every step.", "",
         f"By how much longer a training takes than unwatched: median of {rounds} {'round' if rounds == 1 else 'rounds'} (lowest to "
-        f"highest), {THREADS} threads. Each training is of as many steps as take {seconds:g} s unwatched, and is compared with the "
-        "unwatched ones right before and after it, in the same process; every round is a fresh process. Two unwatched trainings next "
+        f"highest), {THREADS} threads; at the default budget a round is the median of {OFTEN} trainings. Each training is of as many steps "
+        f"as take {seconds:g} s unwatched, and is compared with the unwatched ones right before and after it, in the same process; every "
+        "round is a fresh process. Two unwatched trainings next "
         f"to each other differ by {100 * median(apart):.1f} % (median). A training of milliseconds costs more: its first steps are "
         "looked at whatever they cost.", "",
-        "## In a plain PyTorch loop", "", "Each tool as it is set; what it does after the last step is not in the cost. Tools without a target take part in every "
-        "second round.", "",
+        "## In a plain PyTorch loop", "",
+        "What a tool does after the last step is not in the cost. Tools without a target take part in every second round.", "",
         *table(("tool", *in_loop, "seconds to judge afterwards", "steps looked at"), rows), "",
         "## In `ss.train`", "",
         "The cost of the steps, and beneath it that of the whole call, which holds an examination before the first step and the diagnosis "

@@ -209,7 +209,7 @@ def report(runs: list[Run], seeds: int, budget: float, seconds: float) -> list[s
 
 
 def _line(what: str, part: int, whole: int, target: float) -> str:
-    return (f"| {what} | {part} of {whole} ({100 * part / max(whole, 1):.1f} %) | {target:.0%} | "
+    return (f"| {what} | {part} of {whole} ({100 * part / max(whole, 1):.1f} %) | {100 * target:.0f} % | "
             f"{'met' if part >= target * whole else '**missed**'} |")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +45,36 @@ def print_json(held: Any) -> None:
     click.echo(json.dumps(finite(held), ensure_ascii=False, allow_nan=False))
 
 
-@contextmanager
-def status() -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that says what is being done now; plain lines where there is none."""
-    from rich.console import Console
+class Status:
+    """Says what is being done now: on a terminal in one line that is drawn over, until `stop`; elsewhere line by line."""
 
-    screen = Console(stderr=True, highlight=False, markup=False)
-    if not screen.is_terminal:
-        yield lambda text: click.echo(text, err=True)
-        return
-    with screen.status("") as line:
-        yield lambda text: line.update(text[:screen.width - 4])
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self.screen = Console(stderr=True, highlight=False, markup=False)
+        self.line: Any = None
+
+    def __call__(self, text: str) -> None:
+        if not self.screen.is_terminal:
+            click.echo(text, err=True)
+            return
+        if self.line is None:
+            self.line = self.screen.status("")
+            self.line.start()
+        self.line.update(text[:self.screen.width - 4])
+
+    def stop(self) -> None:
+        """Take the line away; the next call draws it anew."""
+        if self.line is not None:
+            self.line.stop()
+            self.line = None
+
+
+@contextmanager
+def status() -> Iterator[Status]:
+    """A `Status` that is gone afterwards, however that comes."""
+    made = Status()
+    try:
+        yield made
+    finally:
+        made.stop()

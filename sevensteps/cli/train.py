@@ -48,7 +48,7 @@ def _steps(function: Any) -> Any:
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder itself. [default: runs/<date>-<name>]")
 @click.option("--heal", "healing", is_flag=True, help="Where something is found wrong, change what trials prove to help, and train again.")
-@click.option("--budget", type=float, default=120.0, show_default=True, help="Seconds that --heal may take.")
+@click.option("--budget", type=float, default=120.0, show_default=True, help="Seconds that the trials of --heal may take.")
 @click.option("--allow-code", is_flag=True, help="Let the recipe file import the Python code that it names.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a line per epoch, the whole result in the last line.")
 def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: Path | None, healing: bool, budget: float, allow_code: bool,
@@ -89,16 +89,21 @@ def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: P
 def healed(recipe: Recipe, observers: Any, quiet: bool, **given: Any) -> Run:
     """The run of `heal`, with what it does said as it goes: on standard error where standard output is JSON."""
     from sevensteps.cli.screen import status
+    from sevensteps.doctor.report import wrapped
     from sevensteps.healing import heal
 
-    def say(text: str) -> None:
-        for line in wrapped(text, console().width, "", "  "):
-            click.echo(line, err=quiet)
-
-    from sevensteps.doctor.report import wrapped
-
     with status() as report:
-        return heal(recipe, observers=observers, progress=not quiet, report=report, say=say, **given)
+        def say(text: str) -> None:
+            report.stop()
+            for line in wrapped(text, console().width, "", "  "):
+                click.echo(line, err=quiet)
+
+        def started(attending: Attending) -> list[Any]:
+            report.stop()  # the training has a line of its own
+            made: list[Any] = observers(attending)
+            return made
+
+        return heal(recipe, observers=started, progress=not quiet, report=report, say=say, **given)
 
 
 class Lines:

@@ -48,7 +48,7 @@ class Diagnosis:
         `until_proven` ends with the first finding of which a remedy is proven. `report(text)` is told before each training.
         Raises `ArgumentError` where there is no recipe to train and no `retrain`.
         """
-        from sevensteps.doctor.retraining import try_recipe
+        from sevensteps.doctor.retraining import planned_steps, try_recipe
         from sevensteps.doctor.trials import try_function
 
         if retrain is not None:
@@ -58,8 +58,11 @@ class Diagnosis:
         if self.case.recipe is None:
             raise ArgumentError("this training was a loop of yours, which only you can run again: give try_remedies(retrain), a function "
                                 "that trains with a change and returns the accuracy")
-        seconds = self.case.history[-1]["seconds"] if self.case.history else self.case.observed.seconds
-        return try_recipe(self.case.recipe, self.findings, seconds, data_dir=data_dir, budget=budget, until_proven=until_proven,
+        case = self.case
+        seconds = case.history[-1]["seconds"] if case.history else case.observed.seconds
+        if case.diverged is not None and (planned := planned_steps(case.recipe, len(case.train[0]) if case.train else None)):
+            seconds *= planned / max(case.steps, 1)  # it ended early, which its cure will not
+        return try_recipe(case.recipe, self.findings, seconds, data_dir=data_dir, budget=budget, until_proven=until_proven,
                           report=report)
 
     def _at_random(self, change: Change, draw: torch.Generator) -> Change | None:

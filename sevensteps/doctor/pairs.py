@@ -52,7 +52,7 @@ def _first(name: str, loader: DataLoader[Any]) -> tuple[Tensor, Tensor]:
 
 def _tensor(name: str, held: Any) -> Tensor:
     if isinstance(held, Tensor):
-        return held.detach()
+        return held.detach() if held.requires_grad else held  # itself, so that one sees who judges by what was trained on
     try:
         return torch.as_tensor(np.asarray(held))
     except (TypeError, ValueError) as failure:

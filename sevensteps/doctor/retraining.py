@@ -141,6 +141,14 @@ def try_recipe(recipe: Recipe, findings: list[Finding], seconds: float, *, data_
     return trials
 
 
+def planned_steps(recipe: Recipe, samples: int | None) -> int | None:
+    """The most steps that `recipe` would take with so many samples, where that can be told."""
+    if samples is None:
+        return None
+    found: int | None = recipe.stop.limit(-(-recipe.repeat.count(samples) // recipe.gradient.accumulate))
+    return found
+
+
 def _share(seconds: float, budget: float) -> float:
     """The share of the samples with which three of each kind of training fit into the budget, with room for one longer one."""
     return min(1.0, budget / max((3 * PAIRS + 2) * seconds, 1e-9))

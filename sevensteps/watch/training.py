@@ -68,7 +68,7 @@ class Watching:
             schedule.spent += max(slower, 0.0)
             schedule.looked(step, time.perf_counter() - began + self._preparing + max(slower, 0.0))
             self._leave(training)
-        observed.steps, observed.seconds, observed.spent = step + 1, progress.seconds, schedule.spent
+        observed.steps, observed.seconds, observed.spent = step + 1, progress.seconds + schedule.spent, schedule.spent
         if schedule.due(step + 1, progress.seconds):
             self._prepare(training)
         schedule.spent += time.perf_counter() - began
@@ -80,7 +80,8 @@ class Watching:
         assert self.observed is not None
         self._leave(training)
         progress = training.progress
-        self.observed.steps, self.observed.seconds, self.observed.spent = progress.step, progress.seconds, self.schedule.spent
+        spent = self.schedule.spent
+        self.observed.steps, self.observed.seconds, self.observed.spent = progress.step, progress.seconds + spent, spent
         if progress.step and not math.isfinite(progress.loss):
             self.observed.loss(progress.step, progress.loss)
             self.observed.notes["first_not_finite"] = progress.step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,14 +16,7 @@ from benchmarks.doctor.loop import Setup, run, score
 from benchmarks.doctor.networks import Functional, dense
 from benchmarks.doctor.remedies import CURED, curable, cures, fresh, report, trial_seed, turn
 
-pytestmark = pytest.mark.draws
-
-
-@pytest.fixture(autouse=True)
-def _apart() -> Iterator[None]:
-    """The loop draws from PyTorch's global generator, as the loops of others do."""
-    with torch.random.fork_rng():
-        yield
+pytestmark = pytest.mark.draws  # as every loop of PyTorch
 
 
 def classes(model: nn.Module | None = None, **settings: Any) -> Setup:
@@ -81,7 +74,7 @@ def test_weights_are_initialised_from_the_seed_and_biases_are_0() -> None:
     first, same, other = (classes(dense(300, 200, 10)) for _ in range(3))
     for setup, seed in ((first, 1), (same, 1), (other, 2)):
         apply(setup, {"initialize": "kaiming_normal()"}, seed)
-    weight = first.model[0].weight
+    weight = first.model[0].weight.detach()
     assert float(weight.std()) == pytest.approx((2 / 300) ** 0.5, rel=0.02)
     assert not first.model[0].bias.any()
     assert torch.equal(weight, same.model[0].weight)
@@ -94,21 +87,21 @@ def test_the_loss_of_classes_is_cross_entropy_of_logits(end: nn.Module | None) -
     setup.loss_fn = lambda o, t: -F.cross_entropy(o, t, reduction="sum")
     apply(setup, {"loss": "auto()"})
     assert [type(layer) for layer in setup.model] == [nn.Linear, nn.ReLU, nn.Linear]
-    output, (_, y) = setup.model(setup.train[0]), setup.train
+    output, (_, y) = setup.model(setup.train[0]).detach(), setup.train
     by_hand = -(output.exp() / output.exp().sum(1, keepdim=True))[torch.arange(60), y].log().mean()
     assert float(setup.loss_fn(output, y)) == pytest.approx(float(by_hand), rel=1e-5)
 
 
 @pytest.mark.parametrize("coded", [yes, lambda x: yes(x)[:, None], lambda x: 2 * yes(x) - 1])
 def test_two_answers_are_judged_by_binary_cross_entropy_whatever_their_shape_and_coding(coded: Callable[[Tensor], Tensor]) -> None:
-    setup = numbers(coded, dense(3, 8, 1, end=nn.Sigmoid()), epochs=80)
+    setup = numbers(coded, dense(3, 8, 1, end=nn.Sigmoid()), epochs=30)
     setup.decide = lambda o: (o.reshape(-1) > 0.5).long()
-    apply(setup, {"loss": "auto()", "step": "adam(lr=0.03)"})
+    apply(setup, {"loss": "auto()", "step": "adam(lr=0.1)"})
     x, y = setup.train
     with torch.no_grad():
         p = setup.model(x).sigmoid()
     by_hand = -torch.where(yes(x)[:, None] == 1, p, 1 - p).log().mean()
-    assert float(setup.loss_fn(setup.model(x), y)) == pytest.approx(float(by_hand), rel=1e-5)
+    assert float(setup.loss_fn(setup.model(x), y).detach()) == pytest.approx(float(by_hand), rel=1e-5)
     assert run(setup, 0, watch=False).score > 0.9
     assert score(setup) == float(((setup.model(x)[:, 0] > 0) == (yes(x) == 1)).double().mean())
 
@@ -117,14 +110,14 @@ def test_squared_errors_compare_each_output_with_its_own_target() -> None:
     setup = numbers(lambda x: x @ torch.tensor([1.0, 2.0, 3.0]), dense(3, 8, 1, end=nn.Sigmoid()))
     apply(setup, {"loss": "mean_squared_error()"})
     x, y = setup.train
-    output = setup.model(x)
+    output = setup.model(x).detach()
     assert float(setup.loss_fn(output, y)) == pytest.approx(float((output[:, 0] - x @ torch.tensor([1.0, 2, 3])).square().mean()), rel=1e-5)
 
 
 def test_class_numbers_that_were_regressed_get_an_output_each() -> None:
-    setup = numbers(lambda x: x.argmax(1).float()[:, None], epochs=80)
+    setup = numbers(lambda x: x.argmax(1).float()[:, None], epochs=30)
     setup.decide = lambda o: o.round().long().reshape(-1)
-    apply(setup, {"loss": "cross_entropy()", "step": "adam(lr=0.03)"})
+    apply(setup, {"loss": "cross_entropy()", "step": "adam(lr=0.1)"})
     assert setup.model[-1].out_features == 3
     assert setup.train[1].dtype == torch.int64
     assert run(setup, 0, watch=False).score > 0.9
@@ -205,11 +198,13 @@ def test_samples_that_are_no_numbers_are_left_out() -> None:
     assert torch.equal(setup.train[1], torch.cat([y[:5], y[6:]]))
 
 
-@pytest.mark.parametrize("change", [
-    {"predict": "mlp(8)"}, {"loss": "auto()"}, {"gradient": "finite_differences()"}, {"step": "sgd(lr=cosine(0.1))"},
-    {"stop": "seconds(3)"}, {"data": "shuffle()"}, {"weather": "rain()"}, {"initialize": "class_means()"}, {"step": "sgd(lr=-1)"}])
-def test_what_cannot_be_done_is_refused(change: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="[a-z]"):
+@pytest.mark.parametrize(("change", "why"), [
+    ({"predict": "mlp(8)"}, "where it is written"), ({"loss": "auto()"}, "in its own code"), ({"data": "shuffle()"}, "no change of"),
+    ({"gradient": "finite_differences()"}, "by autograd"), ({"step": "sgd(lr=cosine(0.1))"}, "constant rate"),
+    ({"stop": "seconds(3)"}, "not a rule"), ({"weather": "rain()"}, "known: data"), ({"initialize": "class_means()"}, "cannot fill"),
+    ({"step": "sgd(lr=-1)"}, "above 0")])
+def test_what_cannot_be_done_is_refused(change: dict[str, str], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         apply(classes(Functional(3, 8)), change)
 
 
@@ -276,7 +271,7 @@ def test_a_rate_that_is_too_low_is_proven_and_cured(monkeypatch: pytest.MonkeyPa
     assert cures(found)
 
 
-def test_a_change_that_the_loop_cannot_take_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_that_cannot_be_made_is_refused_by_name() -> None:
     from sevensteps.errors import ArgumentError
 
     with pytest.raises(ArgumentError, match="no optimizer"):

@@ -60,7 +60,7 @@ def test_a_folder_of_ones_own() -> None:
     Path("a/b/notes").touch()
     with pytest.raises(RunError) as caught:
         create("a/b", "x")
-    assert str(caught.value) == "a/b is not empty, and a run is never written over another; give another --out, or remove it first"
+    assert str(caught.value) == "a/b is not empty, and a run is never written over another; give another folder (--out), or remove it first"
     assert [path.name for path in Path("a/b").iterdir()] == ["notes"]
 
 
@@ -68,12 +68,12 @@ def test_a_file_in_the_way() -> None:
     Path("taken").touch()
     with pytest.raises(RunError) as caught:
         create("taken", "x")
-    assert str(caught.value) == "the run folder taken cannot be made: a file of that name is in the way; give another --out"
+    assert str(caught.value) == "the run folder taken cannot be made: a file of that name is in the way; give another folder (--out)"
     with pytest.raises(RunError) as caught:
         create("taken/below", "x")
-    assert str(caught.value) == "the run folder taken/below cannot be written: Not a directory; give another --out"
+    assert str(caught.value) == "the run folder taken/below cannot be written: Not a directory; give another folder (--out)"
     Path("runs").touch()
-    with pytest.raises(RunError, match=r"^the run folder runs/.*-x cannot be written: Not a directory; give another --out$"):
+    with pytest.raises(RunError, match=r"^the run folder runs/.*-x cannot be written: Not a directory; give another folder \(--out\)$"):
         create(None, "x")
 
 
@@ -82,7 +82,7 @@ def test_a_folder_that_may_not_be_written() -> None:
     Path("locked").mkdir(mode=0o500)
     with pytest.raises(RunError) as caught:
         create("locked/run", "x")
-    assert str(caught.value) == "the run folder locked/run cannot be written: Permission denied; give another --out"
+    assert str(caught.value) == "the run folder locked/run cannot be written: Permission denied; give another folder (--out)"
 
 
 # -- found -------------------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_runs_are_listed_oldest_first() -> None:
 @pytest.mark.parametrize(("name", "message"), [
     ("last", "there is no run in runs/ yet; make one with: sevensteps train digits"),
     ("nope", "there is no run nope; make one with: sevensteps train digits"),
-    ("empty", "empty holds no finished run: it has no run.json"),
+    ("empty", "empty holds no finished run: it has no run.json, and no watch.json of watch.save"),
 ])
 def test_what_is_not_there(name: str, message: str) -> None:
     Path("empty").mkdir()

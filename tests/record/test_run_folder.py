@@ -116,7 +116,7 @@ def test_a_run_that_could_not_be_finished_is_no_run(tmp_path: Path, monkeypatch:
     assert str(caught.value) == "run/run.json cannot be written: No space left on device"
     with pytest.raises(RunError) as caught:
         ss.load("run")
-    assert str(caught.value) == "run holds no finished run: it has no run.json"
+    assert str(caught.value) == "run holds no finished run: it has no run.json, and no watch.json of watch.save"
 
 
 # -- damage ------------------------------------------------------------------------------------------------------------

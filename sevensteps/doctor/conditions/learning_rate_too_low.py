@@ -55,7 +55,8 @@ def examine(case: Case) -> Finding | None:
     short, straight = short and not (room < ROOM), straight and (room > ROOM or math.isnan(room))
     if not (short or (straight and (weak or room > ROOM))):
         return None
-    factor = room / 2 if room > ROOM else WAY / path if short else 10.0
+    walk = max(WAY / path, 1.0)
+    factor = min(room / 2, math.sqrt(room / 2 * walk)) if room > ROOM else walk if short else 10.0  # a flat start may become steep
     proposed = case.rate * min(max(factor, 3.0), 10_000.0)
     evidence = [Measure("all steps together, in lengths of the weights", digits(path), f"above {PATH:g}", "median |Δw| / |w| times steps"),
                 Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", "")]

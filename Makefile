@@ -48,6 +48,7 @@ bench: .venv-bench/.done
 
 bench-doctor: .venv-doctor/.done
 	@.venv-doctor/bin/python -m benchmarks.doctor --write
+	@.venv-doctor/bin/python -m benchmarks.doctor.remedies --write
 	@.venv-doctor/bin/python -m benchmarks.doctor.peers --write
 	@.venv-doctor/bin/python -m benchmarks.doctor.cost --write
 

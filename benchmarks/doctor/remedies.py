@@ -24,7 +24,7 @@ import warnings
 from typing import Any
 
 from benchmarks.doctor import counted, results
-from benchmarks.doctor.peers.__main__ import quiet
+from benchmarks.doctor.work import quiet
 
 TITLE = "Remedies, proven"
 FRESH = 5  # seeds on which a proven remedy has to cure

@@ -1,7 +1,8 @@
-"""One case for one seed, in a worker process."""
+"""What worker processes do: one case for one seed, without a word on standard output."""
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
@@ -21,3 +22,8 @@ def work(name: str, seed: int) -> dict[str, Any]:
         return {"name": name, "seed": seed, "failure": f"{type(failure).__name__}: {failure}"}
     return {"name": name, "seed": seed, "findings": outcome.findings, "score": outcome.score, "first_loss": outcome.first_loss,
             "seconds": outcome.seconds, "diagnosing": outcome.diagnosing, "steps": outcome.steps}
+
+
+def quiet() -> None:
+    """Away with what libraries print in a worker: MKL writes a line for each matrix that is not finite."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.doctor import counted, results
 from benchmarks.doctor.peers import OURS, Tool, tools
 from benchmarks.doctor.peers._turn import turn
+from benchmarks.doctor.work import quiet
 
 TITLE = "Peers on the same cases"
 Outcomes = dict[str, list[dict[str, Any]]]  # case -> one for each seed
@@ -51,11 +52,6 @@ def main() -> int:
     if asked.write:
         results.put(TITLE, lines)
     return int(any("failure" in outcome for outcomes in runs.values() for outcome in outcomes))
-
-
-def quiet() -> None:
-    """Away with what libraries print in a worker: MKL writes a line for each matrix that is not finite."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def report(taking: dict[str, Tool], chosen: list[str], runs: Outcomes, seeds: int) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sevensteps import loop, state
+from sevensteps import loop, process, state
 from sevensteps.data import Data
 from sevensteps.data import catalog as sources
 from sevensteps.data.inputs import Inputs
@@ -141,7 +141,7 @@ def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | N
     """
     recipe = as_recipe(data, {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision})
     settled = settle(recipe, data_dir)
-    with state.threads(recipe.threads or state.usual_threads(settled)) as used, progress_view(progress) as views:
+    with process.threads(recipe.threads or process.usual_threads(settled)) as used, progress_view(progress) as views:
         training = state.start(replace(settled, recipe=replace(settled.recipe, threads=used)))
         return run_training(training, out, [*observers, *views], watch)
 
@@ -152,7 +152,7 @@ def run_training(training: Training, out: Path | str | Literal[False] | None, ob
     settled = training.settled
     attending = watch if isinstance(watch, Attending) else Attending(watch) if number("watch", watch, at_least=0, at_most=1) else None
     writer = None if out is False else Writer(out, settled.data.source, attending.report if attending else None)
-    with state.interruptible(training.progress):
+    with process.interruptible(training.progress):
         ended = loop.train(training, [*([attending] if attending else []), *([writer] if writer else []), *observers])
     summary = writer.summary if writer else {**summarize(training, *ended, ""), **(attending.report(None) if attending else {})}
     return Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None,

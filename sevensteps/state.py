@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import copy
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -19,7 +15,6 @@ from torch import Tensor, nn
 from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.modules import Dropout
-from sevensteps.engine.parameters import multiplications
 from sevensteps.engine.windows import channels_last
 from sevensteps.errors import ArgumentError, DataError, Error
 from sevensteps.recipe import PRECISIONS, Recipe, Settled, resolve_device
@@ -30,7 +25,6 @@ from sevensteps.steps.step import Stepper
 from sevensteps.steps.stop import Progress
 from sevensteps.task import Output, accuracy_by_class, metrics
 
-LITTLE = 6e6  # multiplications of a step: 5 million of a small CNN took one thread less time than two, 6 million of 784-30-10 more
 CHUNK = 2048  # samples evaluated at once: no slower than more, and half the memory of 4096
 
 
@@ -207,47 +201,3 @@ def measure(outputs: Float[Tensor, "N O"], y: Shaped[Tensor, "N ..."], loss: Los
     if by_class := accuracy_by_class(output, outputs, y):
         found["by_class"] = by_class
     return found
-
-
-def usual_threads(settled: Settled) -> int:
-    """The threads that a training takes unless told: one where a step is little work, else half of the processors, at most 4.
-
-    Where PyTorch has been limited to fewer threads than there are processors, it takes all of those instead of a half.
-
-    Threads wait for each other many times a step, which costs a small network more than they save; and where the processor is
-    busy with something else too, it was measured to cost a hundred times.
-    """
-    samples, repeat = len(settled.data.train), settled.recipe.repeat
-    work = multiplications(settled.network, tuple(settled.data.train.x.shape[1:])) * samples / repeat.count(samples)
-    had, processors = torch.get_num_threads(), os.cpu_count() or 1
-    return 1 if work < LITTLE else had if had < processors else max(1, min(4, had // 2))
-
-
-@contextmanager
-def threads(count: int) -> Iterator[int]:
-    """Let PyTorch compute with `count` threads, and put its setting back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def interruptible(progress: Progress) -> Iterator[None]:
-    """Ctrl-C once lets the step under way finish and ends the training; twice stops at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if progress.interrupted:
-            raise KeyboardInterrupt
-        progress.interrupted = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps import loop, state
+from sevensteps import loop, process, state
 from sevensteps.cli.train import Lines, Plan
 from sevensteps.data import Data
 from sevensteps.doctor.attending import Attending
@@ -77,7 +77,7 @@ class Watcher:
 def trained(data: str | Data = DATA, observers: tuple[Observer, ...] = (), **given: Any) -> tuple[Training, tuple[str, str]]:
     """A training that has run to its end, and what ended it."""
     training = state.start(settle(Recipe(data, **{**PLAIN, **given})))
-    with state.interruptible(training.progress):
+    with process.interruptible(training.progress):
         return training, loop.train(training, observers)
 
 

@@ -29,7 +29,7 @@ FLOORS = [
     {"race"},
     {"record", "watch"},
     {"loop"},
-    {"state", "recipe"},
+    {"state", "recipe", "process"},
     {"task", "data", "engine", "steps"},
     {"notation", "seeds", "errors"},
 ]
@@ -40,6 +40,7 @@ BESIDE = {  # importer -> what it may import of its own floor
     "engine": {"task"},
     "steps": {"task", "data", "engine"},
     "state": {"recipe"},
+    "process": {"recipe"},
     "notation": {"errors"},
     "seeds": {"errors"},
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from sevensteps import loop, state
+from sevensteps import loop, process, state
 from sevensteps.data import Data, Part
 from sevensteps.data import load as load_data
 from sevensteps.doctor.attending import Attending
@@ -59,7 +59,7 @@ class Retraining:
     def train(self, change: Change, seed: int, observers: tuple[Any, ...] = ()) -> state.Training:
         """The training, ended."""
         settled = settle(changed(replace(self.recipe, data=self.data, seed=seed), change))
-        with state.threads(self.recipe.threads or state.usual_threads(settled)):
+        with process.threads(self.recipe.threads or process.usual_threads(settled)):
             training = state.start(settled)
             loop.train(training, observers)
         return training

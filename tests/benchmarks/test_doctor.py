@@ -66,7 +66,7 @@ def test_a_section_is_put_in_the_place_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.draws
 def test_one_case_by_one_tool() -> None:
     name = "xor: softmax over one unit"
-    found = turn(name, 0, f"{OURS}, every step")
+    found = turn((name, 0, f"{OURS}, every step"))
     said = found["tools"].pop(f"{OURS}, every step")
     assert found == {"name": name, "seed": 0, "score": 0.5, "seconds": found["seconds"], "tools": {}}
     assert ("output_loss_mismatch", True, ("output_loss_mismatch",)) in said["said"]

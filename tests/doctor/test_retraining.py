@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps import state
+from sevensteps import process
 from sevensteps.data import Data, from_arrays
 from sevensteps.doctor import retraining, trials
 from sevensteps.doctor.changes import Change
@@ -97,7 +97,7 @@ def test_it_leaves_nothing_behind() -> None:
             parameter.zero_()
     before, drawn = [p.clone() for p in network.parameters()], torch.random.get_rng_state()
     recipe = settled(Recipe("xor", predict=network, step="sgd(lr=0.1)", stop="epochs(3)", threads=1))
-    with state.threads(3):
+    with process.threads(3):
         try_recipe(recipe, [finding({"step": "sgd(lr=0.5)"})], 0.01)
         assert torch.get_num_threads() == 3
     assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import concurrent.futures
 import multiprocessing
 import os
 import statistics
@@ -41,9 +40,10 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     jobs = [(name, seed, asked.tool) for name in (*chosen, *twins) for seed in range(asked.seeds)]
     runs: Outcomes = collections.defaultdict(list)
-    # a fresh process now and then: a tool may hold every training it has seen until the process ends
-    with concurrent.futures.ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn"), quiet, max_tasks_per_child=20) as pool:
-        for done, outcome in enumerate(pool.map(turn, *zip(*jobs, strict=True)), 1):
+    # A fresh process now and then, as a tool may hold every training it has seen until the process ends. An executor of
+    # concurrent.futures that is told so (max_tasks_per_child) was seen to hang in Python 3.11.
+    with multiprocessing.get_context("spawn").Pool(asked.jobs, quiet, maxtasksperchild=20) as pool:
+        for done, outcome in enumerate(pool.imap(turn, jobs), 1):
             runs[outcome["name"]].append(outcome)
             if sys.stderr.isatty():
                 print(f"\r{done} of {len(jobs)} trainings", end="", file=sys.stderr, flush=True)

@@ -14,11 +14,13 @@ from benchmarks.doctor.loop import Setup, run
 from benchmarks.doctor.peers import tools
 
 
-def turn(name: str, seed: int, only: str) -> dict[str, Any]:
-    """The score and seconds of the training alone, and for each tool what it said, as plain values.
+def turn(asked: tuple[str, int, str]) -> dict[str, Any]:
+    """The score and seconds of a training alone, and for each tool what it said, as plain values.
 
-    A tool that raises an error has said nothing, and `failure` says which error. `same`: the training ended in the same bits.
+    `asked` is (case, seed, part of the tools' names). A tool that raises an error has said nothing, and `failure` says which error.
+    `same`: the training ended in the same bits.
     """
+    name, seed, only = asked
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     setup = CASES[name].build(seed)

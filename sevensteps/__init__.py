@@ -22,15 +22,16 @@ if TYPE_CHECKING:
     from sevensteps.run import Run as Run
     from sevensteps.run import diagnose as diagnose
     from sevensteps.run import load as load
+    from sevensteps.run import resume as resume
     from sevensteps.run import train as train
 
 __version__ = "0.1.0"
 
 _HOMES = {"Error": "errors", "auto": "notation", "Recipe": "recipe", "Run": "run", "diagnose": "run", "heal": "healing", "load": "run",
-          "train": "run"}
+          "resume": "run", "train": "run"}
 _PACKAGES = ("data", "steps", "watch")
 
-__all__ = ["Error", "Recipe", "Run", "auto", "data", "diagnose", "heal", "load", "steps", "train", "watch"]
+__all__ = ["Error", "Recipe", "Run", "auto", "data", "diagnose", "heal", "load", "resume", "steps", "train", "watch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
-from sevensteps.state import Training, evaluate
+from sevensteps.state import Place, Training, evaluate
 from sevensteps.steps.repeat import Batch
 from sevensteps.steps.stop import LOWER_IS_BETTER, Always
 
@@ -40,18 +40,21 @@ def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, 
 def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
     """The seven, in order."""
     recipe, engine, generators, progress = training.recipe, training.engine, training.generators, training.progress
-    stop = Always() | recipe.stop
+    stop, accumulate = Always() | recipe.stop, recipe.gradient.accumulate
     network, output, (x, y) = training.network, training.output, training.parts["train"]
 
-    recipe.initialize(network, generators["initialize"], x, y, output)                          # 1 initialize
+    if not training.resumed:
+        recipe.initialize(network, generators["initialize"], x, y, output)                      # 1 initialize
     for observer in observers:
         observer.started(training)
 
     ended: tuple[str, str] | None = stop.reason(progress)
     while not ended:
-        seen, weighed, began = 0, 0.0, time.perf_counter()
-        order = recipe.repeat.epoch(training.samples, generators["order"])                      # 6 repeat
-        for taken, batches in enumerate(grouped(order, recipe.gradient.accumulate), 1):
+        place, began = training.place, time.perf_counter()
+        place.order = generators["order"].get_state()
+        order = recipe.repeat.epoch(training.samples, generators["order"], place.taken * accumulate)   # 6 repeat
+        for batches in grouped(order, accumulate):
+            place.taken += 1
             count, summed = sum(x.shape[0] for x, _ in batches), 0.0
             for index, (x, y) in enumerate(batches):
                 with training.foreign:
@@ -66,23 +69,24 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
             progress.lr = training.stepper(progress.step, training.total or 1)                  # 5 step
             progress.step += 1
             progress.samples += count
-            seen, weighed, now = seen + count, weighed + summed, time.perf_counter()
+            place.seen, place.weighed, now = place.seen + count, place.weighed + summed, time.perf_counter()
             progress.seconds, began = progress.seconds + now - began, now
             for observer in observers:
                 observer.stepped(training)
             if observers:
                 began = time.perf_counter()  # their time is not the training's
             ended = stop.reason(progress)                                                       # 7 stop
-            if ended and taken < training.per_epoch:
+            if ended and place.taken < training.per_epoch:
                 break
         else:
             progress.epoch, progress.epoch_ended = progress.epoch + 1, True
-        look(training, observers, weighed / seen if seen else progress.loss)
+            look(training, observers)
+            training.place = Place()
         ended = ended or stop.reason(progress)
         progress.epoch_ended = False
 
-    if not progress.history:
-        look(training, observers, math.nan)
+    if training.place.taken or not progress.history:  # a part of an epoch, or nothing at all
+        look(training, observers)
     for observer in observers:
         observer.stopped(training, *ended)
     return ended
@@ -95,9 +99,10 @@ def grouped(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
         yield group
 
 
-def look(training: Training, observers: Sequence[Observer], train_loss: float) -> None:
+def look(training: Training, observers: Sequence[Observer]) -> None:
     """Evaluate the network as it is, add a row to the history, keep the best."""
-    progress = training.progress
+    progress, place = training.progress, training.place
+    train_loss = place.weighed / place.seen if place.seen else progress.loss if place.taken else math.nan
     row: dict[str, Any] = {"epoch": progress.epoch, "step": progress.step, "seconds": progress.seconds, "lr": progress.lr,
            "train": {"loss": train_loss}, "valid": evaluate(training, "valid")}
     if math.isnan(train_loss) and not progress.step:

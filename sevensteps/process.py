@@ -45,7 +45,7 @@ def threads(count: int) -> Iterator[int]:
 
 @contextmanager
 def interruptible(progress: Progress) -> Iterator[None]:
-    """Ctrl-C once lets the step under way finish and ends the training; twice stops at once."""
+    """Ctrl-C, or a request to terminate (SIGTERM), lets the step under way finish and ends the training; a second one stops at once."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only
         return
@@ -55,8 +55,9 @@ def interruptible(progress: Progress) -> Iterator[None]:
             raise KeyboardInterrupt
         progress.interrupted = True
 
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,15 +20,17 @@ from sevensteps.doctor import Diagnosis, examine
 from sevensteps.doctor.attending import Attending
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.stored import load as load_case
-from sevensteps.doctor.stored import recall
+from sevensteps.doctor.stored import recall, seen
+from sevensteps.engine import kernels
 from sevensteps.errors import ArgumentError, DataError, RunError, ShapeError, number
 from sevensteps.loop import Observer
 from sevensteps.notation import auto
 from sevensteps.recipe import OBJECTS, Recipe, settle
-from sevensteps.record.folder import find
+from sevensteps.record.folder import find, hold
 from sevensteps.record.history import read as read_history
 from sevensteps.record.reader import Stored, read_run, read_summary
-from sevensteps.record.writer import Writer, summarize
+from sevensteps.record.saved import read as read_state
+from sevensteps.record.writer import EVERY, Writer, summarize
 from sevensteps.state import Training, outputs_of
 from sevensteps.task import Output
 from sevensteps.view.terminal import progress_view
@@ -126,13 +129,15 @@ class Run:
 
 def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | None = None, threads: int | None = None,
           precision: str | None = None, data_dir: Path | str | None = None, out: Path | str | Literal[False] | None = None,
-          progress: bool | None = None, watch: float | Attending = 0.02, observers: Sequence[Observer] = (), **steps: Any) -> Run:
+          save_every: float = EVERY, progress: bool | None = None, watch: float | Attending = 0.02, observers: Sequence[Observer] = (),
+          **steps: Any) -> Run:
     """Train in seven steps and keep what happened.
 
     `data` is a name (`"digits"`), `Data`, or a whole `Recipe`; the steps are keywords (`predict=mlp(30)`), and whatever is left
-    out is chosen, with the reason in `run.recipe.reasons`. `out` is the run folder (default `runs/<date>-<name>`, False for none);
-    `progress` shows a live line (default: on a terminal). `watch` is the share of time that looking inside may cost; what is found wrong
-    stands in `run.findings`. With 0 nobody looks. The global state of PyTorch is as it was afterwards, generators included.
+    out is chosen, with the reason in `run.recipe.reasons`. `out` is the run folder (default `runs/<date>-<name>`, False for none); the
+    state is saved there every `save_every` seconds and at the end, for `resume`. `progress` shows a live line (default: on a
+    terminal). `watch` is the share of time that looking inside may cost; what is found wrong stands in `run.findings`. With 0 nobody
+    looks. The global state of PyTorch is as it was afterwards, generators included.
     Raises `sevensteps.Error`, one line with the fix, for anything that does not fit, before the first step and before a folder is made.
 
     >>> run = train("digits", stop="epochs(2)", out=False)
@@ -143,17 +148,71 @@ def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | N
     settled = settle(recipe, data_dir)
     with process.threads(recipe.threads or process.usual_threads(settled)) as used, progress_view(progress) as views:
         training = state.start(replace(settled, recipe=replace(settled.recipe, threads=used)))
-        return run_training(training, out, [*observers, *views], watch)
+        return run_training(training, out, [*observers, *views], watch, save_every)
+
+
+def resume(run: Path | str, *, stop: Any = None, data: Data | None = None, predict: nn.Module | None = None, repeat: Any = None,
+           data_dir: Path | str | None = None, allow_code: bool = False, save_every: float = EVERY, progress: bool | None = None,
+           watch: float = 0.02, observers: Sequence[Observer] = (), say: Callable[[str], None] = warnings.warn) -> Run:
+    """Go on with a training that was interrupted or killed, to the same bits as if it never had been; `run` as for `load`.
+
+    It goes on from the last state that was saved, or from the start where none was, in the same folder. `stop` lets it go further
+    than it was to, or one that has finished go on. Data, network or batches that were Python objects are given again, as `data`,
+    `predict` and `repeat`. `say(text)` is told where the last state was damaged and the one before it is taken. Raises `RunError`
+    where the training has finished, runs elsewhere, or its state is damaged, `DataError` where the data are others.
+    """
+    folder = find(run, "recipe.toml")
+    lock = hold(folder)
+    try:
+        kept = read_state(folder)
+        given = {"stop": stop, "data": data, "predict": predict, "repeat": repeat}
+        recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **{key: it for key, it in given.items() if it is not None})
+        if isinstance(recipe.data, str) and recipe.data.split("(")[0] not in sources():
+            raise RunError(f"the data of {folder}, {recipe.data}, came from Python; give them again, as in ss.resume(run, data=…)")
+        settled = settle(recipe, data_dir)
+        if (folder / "run.json").is_file():
+            refuse_finished(folder, settled.recipe)
+        attending = number("watch", watch, at_least=0, at_most=1) and Attending(watch, seen=seen(folder, kept.step) if kept else None)
+        with process.threads(recipe.threads or process.usual_threads(settled)) as used, progress_view(progress) as views, \
+                kernels.decided(kept.plain["kernels"] if kept else {}):
+            training = state.start(replace(settled, recipe=replace(settled.recipe, threads=used)))
+            if kept:
+                kept.restore(training)
+                for wrong in kept.wrong:
+                    say(f"{wrong}; going on from step {kept.step:,}, which is whole")
+            return run_training(training, folder, [*observers, *views], attending, save_every, again=True)
+    finally:
+        lock.release()
+
+
+def refuse_finished(folder: Path, recipe: Recipe) -> None:
+    """Raise `RunError` where the training in `folder` has ended for good: by its own stop, or because it diverged."""
+    summary = read_summary(folder)
+    rule, reason = summary["stop"]["rule"], summary["stop"]["reason"]
+    if rule == "not_finite":
+        raise RunError(f"{folder} cannot go on: {reason}; find out why with: sevensteps diagnose {folder}")
+    if rule != "interrupt" and summary["recipe"]["stop"] == repr(recipe.stop):
+        raise RunError(f"{folder} has finished: {reason}; to go on, give a stop that is further away (--stop)")
 
 
 def run_training(training: Training, out: Path | str | Literal[False] | None, observers: Sequence[Observer],
-                 watch: float | Attending = 0.02) -> Run:
-    """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is False."""
+                 watch: float | Attending = 0.02, save_every: float = EVERY, again: bool = False) -> Run:
+    """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is False, or `again` is one's own."""
     settled = training.settled
     attending = watch if isinstance(watch, Attending) else Attending(watch) if number("watch", watch, at_least=0, at_most=1) else None
-    writer = None if out is False else Writer(out, settled.data.source, attending.report if attending else None)
-    with process.interruptible(training.progress):
-        ended = loop.train(training, [*([attending] if attending else []), *([writer] if writer else []), *observers])
+    number("save_every", save_every, above=0)
+    writer = None if out is False else Writer(out, settled.data.source, attending, save_every, again)
+    try:
+        with process.interruptible(training.progress):
+            ended = loop.train(training, [*([attending] if attending else []), *([writer] if writer else []), *observers])
+    except (KeyboardInterrupt, RunError) as failure:
+        if writer is None or writer.saved is None:
+            raise
+        raise type(failure)(f"{str(failure) or 'stopped at once'}; the state of step {writer.saved:,} is kept: sevensteps resume "
+                            f"{writer.folder}") from None
+    finally:
+        if writer is not None:
+            writer.close()
     summary = writer.summary if writer else {**summarize(training, *ended, ""), **(attending.report(None) if attending else {})}
     return Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None,
                training.network.eval(), training.best_network().eval(),

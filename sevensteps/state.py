@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from sevensteps.engine import kernels
 from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.modules import Dropout
@@ -38,12 +39,25 @@ class Checkpoint:
 
 
 @dataclass
+class Place:
+    """How far into an epoch a training is: `taken` steps of it, on `seen` samples whose losses sum to `weighed`.
+
+    `order` is the state that the generator of the order had when the epoch began.
+    """
+
+    taken: int = 0
+    seen: int = 0
+    weighed: float = 0.0
+    order: Tensor | None = field(default=None, repr=False)
+
+
+@dataclass
 class Training:
     """A training under way. The loop moves it on; observers read it.
 
     `samples` are the training samples with targets as the loss takes them, `parts` both parts with targets as stored.
     `total` is the largest number of steps there can be, where the stop rule says so. `best` is the checkpoint of the best
-    validation metric so far.
+    validation metric so far; `resumed` whether it goes on from a state that was kept.
     """
 
     recipe: Recipe
@@ -58,7 +72,9 @@ class Training:
     per_epoch: int
     total: int | None
     progress: Progress = field(default_factory=Progress)
+    place: Place = field(default_factory=Place)
     best: Checkpoint | None = None
+    resumed: bool = False
 
     @property
     def output(self) -> Output:
@@ -82,6 +98,52 @@ class Training:
         """The network as it is now, with the metrics of `row`."""
         weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
         return Checkpoint(self.progress.epoch, row["valid"], weights)
+
+
+def capture(training: Training) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """All that `restore` needs to go on to the same bits: tensors, and what JSON can hold."""
+    progress, place, best = training.progress, training.place, training.best
+    tensors = {f"network.{name}": tensor for name, tensor in training.network.state_dict().items()}
+    tensors |= {f"step.{name}": held for name, held in training.stepper.memory.items() if isinstance(held, Tensor)}
+    tensors |= {f"generator.{name}": held.get_state() for name, held in training.generators.items()}
+    if place.taken and place.order is not None:
+        tensors["generator.order"] = place.order
+    if isinstance(training.foreign, Isolation):
+        tensors["generator.foreign"] = training.foreign.inside
+    if best is not None:
+        tensors |= {f"best.{name}": tensor for name, tensor in best.weights.items()}
+    return tensors, {
+        "progress": {name: getattr(progress, name) for name in ("epoch", "step", "samples", "seconds", "loss", "lr")},
+        "history": progress.history, "place": {"taken": place.taken, "seen": place.seen, "weighed": place.weighed},
+        "memory": {name: str(held.device) for name, held in training.stepper.memory.items() if isinstance(held, Tensor)},
+        "best": best and {"epoch": best.epoch, "valid": best.valid}, "kernels": kernels.decisions()}
+
+
+def restore(training: Training, tensors: dict[str, Tensor], held: dict[str, Any]) -> None:
+    """Put a training at its beginning where `capture` found it. Raises `ValueError`, `KeyError`, `TypeError` or `RuntimeError`
+    where the state is not of this training.
+    """
+    def part(name: str) -> dict[str, Tensor]:
+        return {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+
+    device = training.engine.parameters.device
+    training.network.load_state_dict(part("network"))
+    for name, tensor in part("step").items():
+        if tensor.ndim and tensor.shape != training.engine.parameters.shape:
+            raise ValueError(f"the memory {name} of the step has shape {list(tensor.shape)}")
+        training.stepper.memory[name] = tensor.to(held["memory"][name], copy=True)
+    states = part("generator")
+    if isinstance(training.foreign, Isolation):
+        training.foreign.inside = states["foreign"]
+    for name, drawing in training.generators.items():
+        drawing.set_state(states[name])
+    training.progress = Progress(**{name: held["progress"][name] for name in ("epoch", "step", "samples", "seconds", "loss", "lr")},
+                                 history=held["history"])
+    training.place = Place(**{name: held["place"][name] for name in ("taken", "seen", "weighed")})
+    if held["best"] is not None:
+        training.best = Checkpoint(held["best"]["epoch"], held["best"]["valid"],
+                                   {name: tensor.to(device) for name, tensor in part("best").items()})
+    training.resumed = True
 
 
 def start(settled: Settled) -> Training:

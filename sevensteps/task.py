@@ -125,6 +125,16 @@ def metrics(output: Output, outputs: Float[Tensor, "N O"], target: Shaped[Tensor
     return {"accuracy": float((answers == target.reshape(answers.shape)).double().mean())}
 
 
+def ignorant(task: Task, target: Shaped[Tensor, "N ..."]) -> float:
+    """The measure of `metrics` for the best answer that does not look at its input: the share of the largest class, or r2 = 0."""
+    if task.kind == "regression":
+        return 0.0
+    if task.kind == "multilabel":
+        share = target.double().mean(0)
+        return float(torch.maximum(share, 1 - share).mean())
+    return float(torch.bincount(target.reshape(-1).long()).max() / len(target))
+
+
 def accuracy_by_class(output: Output, outputs: Float[Tensor, "N O"], target: Shaped[Tensor, "N ..."]) -> dict[str, float]:
     """For one-of-many answers: the share answered right among the samples of each class (its recall)."""
     if output.task.kind not in ("binary", "multiclass"):

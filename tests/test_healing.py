@@ -16,7 +16,7 @@ from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.retraining import Retraining
 from sevensteps.doctor.trial import Trial
 from sevensteps.errors import ArgumentError, RunError
-from sevensteps.state import threads
+from sevensteps.process import threads
 
 ZEROS: dict[str, Any] = {"predict": "mlp(30)", "initialize": "zeros()", "stop": "epochs(6)"}
 

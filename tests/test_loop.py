@@ -499,8 +499,8 @@ class Knocking(Repeat):
     def count(self, samples: int) -> int:
         return 3
 
-    def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
-        for index in range(3):
+    def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
+        for index in range(skip, 3):
             self.taken += 1
             if self.taken == self.at:
                 for _ in range(self.times):

@@ -11,11 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from torch import Tensor
 
 from sevensteps.errors import DataError, ShapeError
 from sevensteps.steps import loss as losses
-from sevensteps.task import Output, Task, accuracy_by_class, metrics, task_of
+from sevensteps.task import Output, Task, accuracy_by_class, ignorant, metrics, task_of
 
 REGRESSION = Task("regression", 1, (), "each target is a number")
 BINARY = Task("binary", 1, ("no", "yes"), "the targets are two classes, no and yes")
@@ -176,6 +177,19 @@ def test_accuracy_is_scikit_learn_s(size: int, seed: int) -> None:
     assert metrics(SCORE, scores, yes[:, None].float()) == {"accuracy": pytest.approx(oracle.accuracy_score(yes, scores[:, 0] > 0))}
     assert metrics(INDEX_OF_TWO, outputs[:, :2], yes[:, None].float()) == {
         "accuracy": pytest.approx(oracle.accuracy_score(yes, outputs[:, :2].argmax(1)))}
+
+
+@given(size=st.integers(2, 40), seed=st.integers(0, 99))
+def test_the_ignorant_answer_is_that_of_scikit_learn_s_dummies(size: int, seed: int) -> None:
+    nothing = torch.zeros(size, 1)
+    for task, target in ((MANY, classes(3, size, seed)), (BINARY, classes(2, size, seed)[:, None].float())):
+        dummy = DummyClassifier(strategy="most_frequent").fit(nothing, target.reshape(-1))
+        assert ignorant(task, target) == pytest.approx(dummy.score(nothing, target.reshape(-1)))
+    labels = classes(2, 2 * size, seed).view(size, 2).float()
+    share = [DummyClassifier(strategy="most_frequent").fit(nothing, column).score(nothing, column) for column in labels.T]
+    assert ignorant(LABELS, labels) == pytest.approx(sum(share) / 2)
+    numbers = drawn(size, 1, seed=seed)
+    assert ignorant(REGRESSION, numbers) == pytest.approx(DummyRegressor().fit(nothing, numbers).score(nothing, numbers), abs=1e-6)
 
 
 @given(size=st.integers(1, 40), seed=st.integers(0, 99))

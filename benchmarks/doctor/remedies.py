@@ -74,7 +74,7 @@ def alone(name: str, seeds: range) -> list[float]:
 
 
 def score(name: str, change: dict[str, str], seed: int) -> float:
-    """The score of a case with a change: accuracy (0 where the outputs are no numbers), or r2, at worst -1.
+    """The score of a case with a change: accuracy or r2, at worst that of an answer which does not look at its input.
 
     Raises `ArgumentError` where the change cannot be made, or the loop then fails.
     """
@@ -90,7 +90,8 @@ def score(name: str, change: dict[str, str], seed: int) -> float:
     setup = CASES[name].build(seed)
     apply(setup, change, seed)
     target = setup.valid[1]
-    lowest = -1.0 if target.is_floating_point() and setup.decide is None and len(target.unique()) > 2 else 0.0
+    classes, counts = target.unique(return_counts=True)
+    lowest = 0.0 if target.is_floating_point() and setup.decide is None and len(classes) > 2 else float(counts.max()) / len(target)
     try:
         return max(loop.run(setup, seed, watch=False).score, lowest)
     except Stopped:
@@ -146,7 +147,7 @@ def fresh(seed: int) -> range:
 
 
 def _median(scores: list[float]) -> float:
-    return max(statistics.median(scores), 0.0)
+    return statistics.median(scores)
 
 
 def curable(run: Run) -> str:

@@ -13,6 +13,7 @@ from sevensteps.errors import Error, nearest
 
 VERBS = {
     "train": "Train a network in seven steps.",
+    "resume": "Go on with a training that was interrupted.",
     "predict": "What a run's network answers to new inputs.",
     "diagnose": "What is wrong with a training, and what to change.",
     "steps": "What each of the seven steps offers.",
@@ -71,8 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
         hint = f" (see: {failure.ctx.command_path} --help)" if isinstance(failure, click.UsageError) and failure.ctx else ""
         _say(f"{failure.format_message()}{hint}")
         code = 2
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted")
+    except (KeyboardInterrupt, click.Abort) as failure:
+        _say(str(failure) or "interrupted")
         code = 130
     except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -49,10 +49,11 @@ def _steps(function: Any) -> Any:
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder itself. [default: runs/<date>-<name>]")
 @click.option("--heal", "healing", is_flag=True, help="Where something is found wrong, change what trials prove to help, and train again.")
 @click.option("--budget", type=float, default=120.0, show_default=True, help="Seconds that the trials of --heal may take.")
+@click.option("--save-every", type=float, default=30.0, show_default=True, metavar="SECONDS", help="How often the state is saved.")
 @click.option("--allow-code", is_flag=True, help="Let the recipe file import the Python code that it names.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a line per epoch, the whole result in the last line.")
-def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: Path | None, healing: bool, budget: float, allow_code: bool,
-            as_json: bool, **given: Any) -> None:
+def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: Path | None, healing: bool, budget: float,
+            save_every: float, allow_code: bool, as_json: bool, **given: Any) -> None:
     """Train a network on DATA in seven steps. What is not given is chosen, and the choice explained.
 
     DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)".
@@ -77,7 +78,8 @@ def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: P
         run = healed(asked, observers, as_json, out=out, data_dir=data_dir, budget=budget)
     else:
         attending = Attending()
-        run = train(asked, data_dir=data_dir, out=out, progress=not as_json, watch=attending, observers=observers(attending))
+        run = train(asked, data_dir=data_dir, out=out, save_every=save_every, progress=not as_json, watch=attending,
+                    observers=observers(attending))
     if as_json:
         print_json(run.summary)
     else:
@@ -125,7 +127,7 @@ class Lines:
 class Plan:
     """The seven steps as they will be run, before the first, and what the doctor sees wrong already."""
 
-    def __init__(self, attending: Attending) -> None:
+    def __init__(self, attending: Attending | None = None) -> None:
         self.attending = attending
 
     def started(self, training: Training) -> None:
@@ -139,7 +141,9 @@ class Plan:
         screen.print(table((Text(f"{number} {step}", "bold"), Text.assemble((repr(held), "cyan"), "\n", (recipe.reasons[step], "dim")))
                            for number, (step, held) in enumerate(recipe.steps.items(), 1)))
         screen.print()
-        if wrong := grave(self.attending.before.findings if self.attending.before else []):
+        if training.resumed:
+            screen.print(f"Going on after step {training.progress.step:,} of epoch {training.progress.epoch + 1}.\n", style="bold")
+        if wrong := grave(self.attending.before.findings if self.attending and self.attending.before else []):
             screen.print("Seen before the first step:", style="bold")
             show(screen, wrong, remedies=True)
             screen.print()
@@ -211,6 +215,8 @@ def hints(run: Run) -> list[str]:
     data, folder = quoted(run.recipe.source), quoted(str(run.folder))
     other = "linear()" if repr(run.recipe.predict) != "linear()" else "mlp(30)"
     why = [f"sevensteps diagnose {folder}", f"sevensteps diagnose {folder} --try"] if grave(run.findings) else []
+    if run.summary["stop"]["rule"] == "interrupt":
+        why.insert(0, f"sevensteps resume {folder}")
     again = [f'sevensteps train {data} --predict "{other}"', f"sevensteps compare {folder} last"]
     return [*why, *again, "sevensteps steps predict", f"sevensteps data {data}"]
 

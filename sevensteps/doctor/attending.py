@@ -10,7 +10,8 @@ from torch import Tensor
 from sevensteps.doctor import examine
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.diagnosis import Diagnosis
-from sevensteps.doctor.stored import keep
+from sevensteps.doctor.finding import Finding
+from sevensteps.doctor.stored import keep, keep_seen
 from sevensteps.record.history import Record
 from sevensteps.state import Training
 from sevensteps.task import metrics
@@ -23,18 +24,23 @@ FIRST = 256  # samples of the examination before the first step
 class Attending:
     """An observer of the loop. `before` and `after` are its two diagnoses; `budget` is the share of time that looking may cost.
 
-    `more` is added to what `run.json` says.
+    `more` is added to what `run.json` says; `seen` is what was seen and found so far of a training that goes on.
     """
 
-    def __init__(self, budget: float = 0.02, more: dict[str, Any] | None = None) -> None:
-        self.watching, self.more = Watching(budget), more or {}
+    def __init__(self, budget: float = 0.02, more: dict[str, Any] | None = None,
+                 seen: tuple[Observed, list[Finding]] | None = None) -> None:
+        self.watching, self.more = Watching(budget, seen and seen[0]), more or {}
+        self.found = seen and seen[1]
         self.stepped = self.watching.stepped
         self.before: Diagnosis | None = None
         self.after: Diagnosis | None = None
 
     def started(self, training: Training) -> None:
-        self.before = first_look(training)
         self.watching.started(training)
+        if self.found is None:
+            self.before = first_look(training)
+        elif self.watching.observed is not None:
+            self.before = Diagnosis(self.found, case_of(training, self.watching.observed))
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         return None
@@ -44,6 +50,12 @@ class Attending:
         assert self.watching.observed is not None
         with training.foreign:
             self.after = examine(case_of(training, self.watching.observed))
+
+    def keep(self, record: Record) -> None:
+        """Write what was seen and found so far into `record`, for a training that goes on later."""
+        assert self.before is not None
+        assert self.watching.observed is not None
+        keep_seen(self.watching.observed, self.before.to_dict()["findings"], record)
 
     def report(self, record: Record | None) -> dict[str, Any]:
         """What `run.json` says of it; what was seen goes into `record`."""

@@ -22,6 +22,7 @@ from sevensteps.errors import Error, number
 from sevensteps.recipe import Recipe, settle
 from sevensteps.seeds import generator
 from sevensteps.steps.repeat import loader
+from sevensteps.task import ignorant
 
 FEWEST = 500  # samples that a shrunken problem has at least
 FIRST = 3  # remedies behind which another cause is looked for
@@ -34,7 +35,8 @@ class Retraining:
     """Trains `recipe` with a change and another seed.
 
     Calling it gives accuracy or r2 on the validation data at the end; with `by_loss`, minus the logarithm of the loss there. A
-    training that came to no number has 0, or r2 = -1.
+    training that came to no number, or does worse than an answer that does not look at its input, is worth as much as that one: to come
+    from there to chance is no cure.
     """
 
     recipe: Recipe
@@ -51,10 +53,8 @@ class Retraining:
         row = self.train(change, seed).progress.history[-1]["valid"]
         if self.by_loss:
             return -math.log(max(row["loss"], 1e-12)) if math.isfinite(row["loss"]) else -math.inf
-        found = row["r2"] if "r2" in row else row["accuracy"]
-        if not math.isfinite(row["loss"]) or not math.isfinite(found):
-            return -1.0 if "r2" in row else 0.0
-        return max(float(found), -1.0)
+        found, chance = row["r2"] if "r2" in row else row["accuracy"], ignorant(self.data.task, self.data.valid.y)
+        return max(float(found), chance) if math.isfinite(row["loss"]) and math.isfinite(found) else chance
 
     def train(self, change: Change, seed: int, observers: tuple[Any, ...] = ()) -> state.Training:
         """The training, ended."""

@@ -11,10 +11,11 @@ import safetensors.torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.trial import Trial
 from sevensteps.errors import RunError
 from sevensteps.record.folder import create, finite, read_json, write_json
-from sevensteps.record.history import Record, read_watched
+from sevensteps.record.history import FILE, Record, read_watched
 from sevensteps.watch.observed import Observed, from_dict, pack, to_dict, unpack
 
 if TYPE_CHECKING:
@@ -42,8 +43,37 @@ def save(case: Case, folder: Path | str) -> Path:
     return made
 
 
+def keep_seen(observed: Observed, before: list[dict[str, Any]], record: Record) -> None:
+    """Write what was seen so far of a training, and what was found before its first step, into its record."""
+    record.forget_watched()
+    for look in observed.looks:
+        record.look(look.step, "look", *pack(look))
+    samples = {name: t for name, t in (("x", observed.x), ("y", observed.y)) if t is not None}
+    record.watched("observed", json.dumps(finite(to_dict(observed))), safetensors.torch.save(samples))
+    record.watched("before", json.dumps(finite(before)))
+
+
+def seen(folder: Path, step: int) -> tuple[Observed, list[Finding]] | None:
+    """What `keep_seen` wrote, as far as step `step`; None where nothing was. Raises `RunError` where it is damaged."""
+    looks, held = read_watched(folder) if (folder / FILE).is_file() else ([], {})
+    if "observed" not in held or "before" not in held:
+        return None
+
+    def read() -> tuple[Observed, list[Finding]]:
+        observed = from_dict(json.loads(held["observed"]["held"]))
+        observed.looks = [unpack(row["numbers"], row["tensors"]) for row in looks if row["kind"] == "look" and row["step"] < step]
+        observed.losses = [(s, loss) for s, loss in observed.losses if s < step]
+        observed.rates = [(s, lr) for s, lr in observed.rates if s < step]
+        samples = safetensors.torch.load(held["observed"]["tensors"])
+        observed.x, observed.y = samples.get("x"), samples.get("y")
+        return observed, [Finding.from_dict(found) for found in json.loads(held["before"]["held"])]
+
+    return _told(folder, read)
+
+
 def keep(case: Case, record: Record) -> None:
     """Write looks, facts, samples and answers of `case` into the record of a run."""
+    record.forget_watched()
     for look in case.looks:
         record.look(look.step, "look", *pack(look))
     if case.probe is not None:

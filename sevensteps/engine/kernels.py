@@ -12,7 +12,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,7 @@ WAYS: dict[str, dict[str, Way]] = {
 }
 _chosen: dict[tuple[Any, ...], Way] = {}
 _forced: list[str] = []
+_decided: dict[str, str] = {}  # what was measured or remembered in this process, by product
 
 
 def _choose(kind: str, a: Tensor, b: Tensor) -> str:
@@ -94,11 +95,13 @@ def _choose(kind: str, a: Tensor, b: Tensor) -> str:
     if (a.numel() * b.numel()) // (a.shape[0] if kind == WEIGHT else a.shape[1]) < SMALL:
         return "mm"
     name = f"{kind} {'x'.join(map(str, a.shape))} {'x'.join(map(str, b.shape))} threads {torch.get_num_threads()}"
-    remembered = _read()
-    if (found := remembered.get(name)) not in ("mm", "onednn"):
-        found = remembered[name] = _measure(kind, a, b)
-        _write(remembered)
-    return found
+    if name not in _decided:
+        remembered = _read()
+        if remembered.get(name) not in WAYS[kind]:
+            remembered[name] = _measure(kind, a, b)
+            _write(remembered)
+        _decided[name] = remembered[name]
+    return _decided[name]
 
 
 def _measure(kind: str, a: Tensor, b: Tensor) -> str:
@@ -124,6 +127,31 @@ def forced(name: str) -> Iterator[None]:
     finally:
         _forced.pop()
         _chosen.clear()
+
+
+def decisions() -> dict[str, str]:
+    """What was decided in this process so far, by product, for `decided`."""
+    return dict(_decided)
+
+
+def forget() -> None:
+    """Decide anew, as a new process does."""
+    _chosen.clear()
+    _decided.clear()
+
+
+@contextmanager
+def decided(before: Mapping[str, str]) -> Iterator[None]:
+    """Take the ways that another process took, so that the numbers are the same to the last bit; others are measured as ever."""
+    known = dict(_decided)
+    _chosen.clear()
+    _decided.update({name: way for name, way in before.items() if way in WAYS[LINEAR]})
+    try:
+        yield
+    finally:
+        _chosen.clear()
+        _decided.clear()
+        _decided.update(known)
 
 
 # -- what was found, kept from one process to the next ------------------------------------------------------------------

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from sevensteps.errors import RunError, nearest
 
 RUNS = Path("runs")  # under the current folder
@@ -21,6 +23,9 @@ def create(out: Path | str | None, name: str) -> Path:
     """A new, empty run folder: `out` itself, or `runs/<date>-<name>`. Refuses a folder that already holds something."""
     if out is not None:
         folder = Path(out)
+        if (folder / "recipe.toml").is_file() and not (folder / "run.json").is_file():
+            raise RunError(f"{folder} holds a training that was not finished; go on with: sevensteps resume {folder}, or give another "
+                           "folder (--out)")
         if folder.is_dir() and any(folder.iterdir()):
             raise RunError(f"{folder} is not empty, and a run is never written over another; give another folder (--out), or remove it "
                            "first")
@@ -49,26 +54,45 @@ def _make(folder: Path, exist_ok: bool) -> Path:
     return folder
 
 
-def find(run: Path | str) -> Path:
-    """The folder of a run: a path, a name under `runs/`, or `last` for the newest there."""
+def find(run: Path | str, file: str = "run.json") -> Path:
+    """The folder of a run: a path, a name under `runs/`, or `last` for the newest there.
+
+    `file` is what it must have: with `"recipe.toml"` it may be a training that has not finished.
+    """
     if str(run) == "last":
-        folders = listing()
+        folders = listing(file=file)
         if not folders:
             raise RunError(f"there is no run in {RUNS}/ yet; make one with: sevensteps train digits")
         return folders[-1]
     for folder in (Path(run), RUNS / str(run)):
-        if (folder / "run.json").is_file():
+        if (folder / file).is_file():
             return folder
+    for folder in (Path(run), RUNS / str(run)):
+        if (folder / "recipe.toml").is_file():
+            raise RunError(f"{folder} holds a training that was not finished; go on with: sevensteps resume {folder}")
     if Path(run).is_dir():
-        raise RunError(f"{run} holds no finished run: it has no run.json, and no watch.json of watch.save")
-    names = [folder.name for folder in listing()]
+        raise RunError(f"{run} holds no run: it has no {file}" if file != "run.json" else
+                       f"{run} holds no finished run: it has no run.json, and no watch.json of watch.save")
+    names = [folder.name for folder in listing(file=file)]
     raise RunError(f"there is no run {run}; " + (nearest(str(run), names) if names else "make one with: sevensteps train digits"))
 
 
-def listing(runs: Path = RUNS) -> list[Path]:
-    """The folders of all finished runs under `runs`, oldest first."""
-    found = [folder.parent for folder in runs.glob("*/run.json")] if runs.is_dir() else []
-    return sorted(found, key=lambda folder: ((folder / "run.json").stat().st_mtime_ns, folder.name))
+def listing(runs: Path = RUNS, file: str = "run.json") -> list[Path]:
+    """The folders of all finished runs under `runs`, or of all that have `file`, oldest first."""
+    found = [path.parent for path in runs.glob(f"*/{file}")] if runs.is_dir() else []
+    return sorted(found, key=lambda folder: ((folder / file).stat().st_mtime_ns, folder.name))
+
+
+def hold(folder: Path) -> FileLock:
+    """Keep other processes from training in `folder`, until `release()` or the end of this one. Raises `RunError` where one does."""
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RunError(f"another process trains in {folder}; wait until it ends, or give another folder (--out)") from None
+    except OSError as failure:
+        raise RunError(f"{folder} cannot be written: {failure.strerror or failure}") from None
+    return lock
 
 
 def write(path: Path, content: bytes) -> None:
@@ -86,16 +110,27 @@ def write(path: Path, content: bytes) -> None:
         raise RunError(f"{path} cannot be written: {failure.strerror or failure}") from None
 
 
+def rename(path: Path, to: Path, missing_ok: bool = False) -> None:
+    """Rename a file over another. Raises `RunError`."""
+    try:
+        path.replace(to)
+    except FileNotFoundError as failure:
+        if not missing_ok:
+            raise RunError(f"{path} cannot be renamed: {failure.strerror}") from None
+    except OSError as failure:
+        raise RunError(f"{path} cannot be renamed: {failure.strerror or failure}") from None
+
+
 def write_json(path: Path, held: dict[str, Any]) -> None:
     """Write `held` as JSON; numbers that are not finite, which JSON has no word for, become null."""
     write(path, (json.dumps(finite(held), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, most: int | None = None) -> dict[str, Any]:
     """The object in a JSON file, else a `RunError` that names the file."""
     try:
-        if path.stat().st_size > MAX_JSON:
-            raise RunError(f"{path} has {path.stat().st_size} bytes, more than any run.json; it is damaged or something else")
+        if path.stat().st_size > (most or MAX_JSON):
+            raise RunError(f"{path} has {path.stat().st_size} bytes, more than any {path.name}; it is damaged or something else")
         held = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as failure:
         raise RunError(f"{path} cannot be read: {failure}") from None

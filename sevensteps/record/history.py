@@ -28,7 +28,10 @@ create table watched (name text primary key, held text not null, tensors blob no
 
 
 class Record:
-    """The record of one run, open for writing. Every call is a transaction of its own."""
+    """The record of one run, open for writing. Every call is a transaction of its own.
+
+    Where the folder has one already, of a training that goes on, it is added to.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
@@ -37,10 +40,20 @@ class Record:
             try:
                 self.database.execute("pragma journal_mode = wal")
                 self.database.execute("pragma synchronous = normal")  # with WAL: a crash loses the last rows at most, never the file
-                self.database.executescript(f"begin; {TABLES} {WATCHED} pragma user_version = {SCHEMA}; commit;")
-            except sqlite3.Error:
+                if (version := self.database.execute("pragma user_version").fetchone()[0]) == 0:
+                    self.database.executescript(f"begin; {TABLES} {WATCHED} pragma user_version = {SCHEMA}; commit;")
+                elif version != SCHEMA:
+                    raise RunError(f"{self.path} has schema {version}, but this sevensteps goes on with records of schema {SCHEMA} only")
+            except (sqlite3.Error, RunError):
                 self.database.close()
                 raise
+
+    def rewind(self, history: list[dict[str, Any]]) -> None:
+        """Let the history be these rows: those of a training that goes on from an earlier step than was recorded."""
+        with self._together():
+            self.database.execute("delete from history")
+            for row in history:
+                self.row(row)
 
     def row(self, row: dict[str, Any]) -> None:
         """Add one evaluation: epoch, step, seconds of training, lr, and the metrics of both parts."""
@@ -55,6 +68,12 @@ class Record:
             self.database.execute("insert into events values (?, ?, ?, ?)",
                                   (datetime.now(UTC).isoformat(timespec="milliseconds"), step, kind, detail))
 
+    def forget_watched(self) -> None:
+        """Remove all that watching saw, before it is written anew."""
+        with _explained(self.path):
+            self.database.execute("delete from looks")
+            self.database.execute("delete from watched")
+
     def look(self, step: int, kind: str, numbers: str, tensors: bytes) -> None:
         """Add one look of watching: JSON, and safetensors."""
         with _explained(self.path):
@@ -64,6 +83,18 @@ class Record:
         """Keep something else that watching saw, under its name: JSON, and safetensors."""
         with _explained(self.path):
             self.database.execute("insert or replace into watched values (?, ?, ?)", (name, held, tensors))
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """One transaction for all that is done inside."""
+        with _explained(self.path):
+            self.database.execute("begin")
+            try:
+                yield
+            except BaseException:
+                self.database.execute("rollback")
+                raise
+            self.database.execute("commit")
 
     def close(self) -> None:
         """Fold the journal into the one file."""

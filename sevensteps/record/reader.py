@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
-from torch import Tensor, nn
+from torch import nn
 
 from sevensteps.data.inputs import Inputs
 from sevensteps.errors import RunError
 from sevensteps.notation import auto
 from sevensteps.recipe import PRECISIONS, Recipe
 from sevensteps.record.folder import read_json
+from sevensteps.record.weights import read_weights
 from sevensteps.record.writer import SCHEMA
 from sevensteps.seeds import Isolation, generator
 from sevensteps.task import Output, Task
@@ -85,11 +84,3 @@ def read_run(folder: Path, *, allow_code: bool = False, predict: nn.Module | Non
             Inputs.from_dict(held["inputs"]))
     except (KeyError, TypeError, ValueError, AttributeError) as failure:
         raise RunError(f"{folder / 'run.json'} is damaged: {type(failure).__name__}: {failure}") from None
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by name."""
-    try:
-        return safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError, ValueError) as failure:
-        raise RunError(f"{path} cannot be read: {failure}") from None

@@ -3,60 +3,117 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import safetensors.torch
 import torch
-from torch import Tensor
+from filelock import FileLock
 
-from sevensteps.record.folder import create, write, write_json
+from sevensteps.record.folder import create, hold, write, write_json
 from sevensteps.record.history import Record
-from sevensteps.state import Training, evaluate
+from sevensteps.record.saved import save
+from sevensteps.record.weights import pack
+from sevensteps.state import Training, capture, evaluate
 
 SCHEMA = 1
+EVERY = 30.0  # seconds from one state that is saved to the next
+SHARE = 50  # times as long as saving took, at least: saving takes 2 % of the time at most
+
+
+class Keeper(Protocol):
+    """Has more to keep than the training itself: what watching saw."""
+
+    def keep(self, record: Record) -> None:
+        """Write what was seen so far into the record."""
+
+    def report(self, record: Record) -> dict[str, Any]:
+        """Write what was seen in the whole training into the record; returns what `run.json` says of it."""
 
 
 class Writer:
     """Keeps the run folder: the recipe before the first step, the history as it grows, result and weights at the end.
 
-    The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts. `report` is asked at the end: it may add to the
-    record, and says more for `run.json`.
+    The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts. The state is saved `every` so many seconds, and
+    where the training ends. `again`: `out` is the folder of a training that goes on, and is held already. `attending` has more to keep.
     """
 
-    def __init__(self, out: Path | str | None, name: str, report: Callable[[Record], dict[str, Any]] | None = None) -> None:
-        self.out, self.name, self.report = out, name, report
+    def __init__(self, out: Path | str | None, name: str, attending: Keeper | None = None, every: float = EVERY,
+                 again: bool = False) -> None:
+        self.out, self.name, self.attending, self.every, self.again = out, name, attending, every, again
         self.summary: dict[str, Any] = {}
+        self.folder: Path | None = None
+        self.record: Record | None = None
+        self.lock: FileLock | None = None
+        self.saved: int | None = None  # the step of the last state
 
     def started(self, training: Training) -> None:
-        self.folder = create(self.out, self.name)  # not before: a start that is refused leaves no folder behind
+        if self.again and self.out is not None:
+            self.folder = Path(self.out)
+        else:
+            self.folder = create(self.out, self.name)  # not before: a start that is refused leaves no folder behind
+            self.lock = hold(self.folder)
         write(self.folder / "recipe.toml", training.recipe.to_toml().encode())
         self.record = Record(self.folder)
-        self.record.event(0, "start", f"{training.recipe.source}, seed {training.recipe.seed}")
+        if self.again:
+            self.record.rewind(training.progress.history)
+        self.record.event(training.progress.step, "resume" if self.again else "start",
+                          f"{training.recipe.source}, seed {training.recipe.seed}")
+        self.next = time.monotonic() + self.every
+        self.best = training.best
 
     def stepped(self, training: Training) -> None:
-        return None
+        self.best = training.best
+        if time.monotonic() >= self.next or training.progress.interrupted:
+            self.save(training)
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        assert self.record is not None
         self.record.row(row)
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
+        assert self.folder is not None
+        assert self.record is not None
         self.record.event(training.progress.step, "stop", f"{rule}: {reason}")
-        more = self.report(self.record) if self.report else {}
-        self.record.close()
+        more = self.attending.report(self.record) if self.attending else {}
         write(self.folder / "weights.safetensors", pack(training.network.state_dict()))
         if training.best is not None:
             write(self.folder / "best.safetensors", pack(training.best.weights))
         self.summary = {**summarize(training, rule, reason, self.folder.name), **more}
-        write_json(self.folder / "run.json", self.summary)  # last: a folder with a run.json is a whole run
+        write_json(self.folder / "run.json", self.summary)  # a folder with a run.json is a whole run
+        if rule != "not_finite":
+            self.save(training if not training.place.taken else self._before_its_last_row(training), watched=False)
+        self.close()
 
+    def _before_its_last_row(self, training: Training) -> Training:
+        """A training that ended within an epoch as it was before that part was evaluated, which happens only because it ends there."""
+        progress = training.progress
+        return replace(training, progress=replace(progress, history=progress.history[:-1]), best=self.best)
 
-def pack(weights: dict[str, Tensor]) -> bytes:
-    """Tensors by name as safetensors. Each is copied: the network's own are views of one vector."""
-    return safetensors.torch.save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()})
+    def save(self, training: Training, watched: bool = True) -> None:
+        """Save the state, and what watching saw so far; not again before fifty times the time that this takes."""
+        assert self.folder is not None
+        assert self.record is not None
+        began = time.monotonic()
+        if self.attending and watched:
+            self.attending.keep(self.record)
+        tensors, held = capture(training)
+        recipe, data = training.recipe, training.settled.data
+        save(self.folder, tensors, {
+            **held, "reasons": recipe.reasons, "data": data.digest, "threads": torch.get_num_threads(),
+            "versions": _versions(), "saved": datetime.now(UTC).isoformat(timespec="seconds")})
+        self.saved, now = training.progress.step, time.monotonic()
+        self.next = now + max(self.every, SHARE * (now - began))
+
+    def close(self) -> None:
+        """Close the record and let go of the folder, whether the training ended or failed."""
+        if self.record is not None:
+            self.record.close()
+        if self.lock is not None:
+            self.lock.release()
 
 
 def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str, Any]:
@@ -86,8 +143,12 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str
             "source": data.source, "train": len(data.train), "valid": len(data.valid), "inputs": data.inputs.to_dict(),
             "task": {"kind": data.task.kind, "targets": data.task.targets, "classes": list(data.task.classes), "reason": data.task.reason},
         },
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in ("sevensteps", "torch", "numpy")}},
+        "versions": _versions(),
     }
+
+
+def _versions() -> dict[str, str | None]:
+    return {"python": platform.python_version(), **{name: _version(name) for name in ("sevensteps", "torch", "numpy")}}
 
 
 def _version(package: str) -> str | None:

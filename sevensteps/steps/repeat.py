@@ -5,6 +5,7 @@ All samples lie in memory and a batch is taken by index: no worker processes, no
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
@@ -48,8 +49,8 @@ class Repeat(ABC):
         return None
 
     @abstractmethod
-    def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
-        """The batches of one epoch, as (x, y)."""
+    def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, as (x, y), without the first `skip`, which have been trained on."""
 
 
 @value
@@ -78,18 +79,20 @@ class batches(Repeat):
     def smallest(self, samples: int) -> int | None:
         return self.size if self.drop_last else samples % self.size or self.size
 
-    def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
+    def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         total = len(samples.x)
         end = self.count(total) * self.size if self.drop_last else total
         if not self.shuffle:
-            for start in range(0, end, self.size):
+            for start in range(skip * self.size, end, self.size):
                 yield samples.x[start:min(start + self.size, end)], samples.y[start:min(start + self.size, end)]
             return
         indices = torch.randperm(total, generator=order)[:end].to(samples.x.device)
         many = max(1, TOGETHER // (self.size * samples.x[0].numel()))  # batches
-        for index in indices.split(self.size * many):
+        for index in indices.split(self.size * many)[skip // many:]:
             x, y = samples.x.index_select(0, index), samples.y.index_select(0, index)
-            yield from zip(x.split(self.size), y.split(self.size), strict=True)
+            gathered = zip(x.split(self.size), y.split(self.size), strict=True)
+            yield from itertools.islice(gathered, skip % many, None)  # cut out of the same piece: where numbers lie can change bits
+            skip = 0
 
 
 @value
@@ -105,8 +108,9 @@ class full_batch(Repeat):
     def smallest(self, samples: int) -> int | None:
         return samples
 
-    def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
-        yield samples.x, samples.y
+    def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
+        if not skip:
+            yield samples.x, samples.y
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,7 +146,7 @@ class loader(Repeat):
             raise DataError("the loader has no batches; check its dataset and drop_last")
         return count
 
-    def epoch(self, samples: Samples, order: torch.Generator) -> Iterator[Batch]:
+    def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         isolation = Isolation(order)
         with isolation:
             iterator = iter(self.batches)
@@ -153,7 +157,10 @@ class loader(Repeat):
                 return
             if not isinstance(batch, list | tuple) or len(batch) != 2:
                 raise DataError(f"the loader gave a {type(batch).__name__}; a batch must be a pair (x, y)")
-            yield samples.encode(*batch)
+            if skip:
+                skip -= 1
+            else:
+                yield samples.encode(*batch)
 
 
 def choose(samples: int, **options: Any) -> tuple[Repeat, str]:

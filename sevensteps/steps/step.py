@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
@@ -172,10 +172,13 @@ class exponential(Schedule):
 
 
 class Stepper:
-    """One optimizer at work on the flat vector. Calling it changes the parameters in place and returns the lr used."""
+    """One optimizer at work on the flat vector. Calling it changes the parameters in place and returns the lr used.
 
-    def __init__(self, lr: float | Schedule, update: Callable[[float], object]) -> None:
-        self.update = update
+    `memory` is what it keeps from one step to the next, by name: empty before the first step.
+    """
+
+    def __init__(self, lr: float | Schedule, update: Callable[[float], object], memory: MutableMapping[str, Any]) -> None:
+        self.update, self.memory = update, memory
         self.rate: Callable[[int, int], float] = lr if isinstance(lr, Schedule) else lambda step, total: lr
 
     def __call__(self, step: int, total: int) -> float:
@@ -209,7 +212,7 @@ class Optimizer(ABC):
             optimizer.param_groups[0]["lr"] = rate
             optimizer.step()
 
-        return Stepper(self.lr, update)
+        return Stepper(self.lr, update, optimizer.state[flat])
 
 
 def _check_lr(lr: object) -> None:
@@ -255,15 +258,17 @@ class sgd(Optimizer):
         return torch.optim.SGD
 
     def prepare(self, parameters: Float[Tensor, "P"], gradients: Float[Tensor, "P"]) -> Stepper:
-        memory: list[Tensor | None] = [None]  # v, made by the first step
+        memory: dict[str, Any] = {}
 
         def descend(rate: float) -> None:
             parameters.add_(gradients, alpha=-rate)
 
         def update(rate: float) -> None:  # the functional form of torch.optim.SGD, which a small network's step does not wait for
-            sgd_step([parameters], [gradients], memory, lr=rate, dampening=0.0, maximize=False, foreach=False, **self.options())
+            held = [memory.get("momentum_buffer")]  # v, made by the first step
+            sgd_step([parameters], [gradients], held, lr=rate, dampening=0.0, maximize=False, foreach=False, **self.options())
+            memory["momentum_buffer"] = held[0]
 
-        return Stepper(self.lr, update if self.momentum or self.weight_decay else descend)
+        return Stepper(self.lr, update if self.momentum or self.weight_decay else descend, memory)
 
 
 @value

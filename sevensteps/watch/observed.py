@@ -41,13 +41,16 @@ class Observed:
     notes: dict[str, Any] = field(default_factory=dict)
     _every: int = 1
 
-    def loss(self, step: int, loss: float) -> None:
-        """Keep the loss of one step."""
-        if step % self._every == 0 or not math.isfinite(loss):
-            self.losses.append((step, loss))
+    def loss(self, step: int, loss: float) -> bool:
+        """Keep the loss of one step. Returns whether it is finite."""
+        finite = math.isfinite(loss)
+        if step % self._every and finite:
+            return True
+        self.losses.append((step, loss))
         if len(self.losses) > LOSSES:
             self._every *= 2
             self.losses = [(s, value) for s, value in self.losses if s % self._every == 0]
+        return finite
 
     def rate(self, step: int, lr: float) -> None:
         """Keep the learning rate of one step, if it is not that of the last."""

@@ -12,13 +12,15 @@ GRACE = 0.005  # seconds that looking may take beyond its budget: a training of 
 class Schedule:
     """Which steps to look at so that looking takes at most `budget` of the time; budget 1 looks at every step.
 
-    The cost of the next look is taken to be that of the last ones, with a margin, so that the budget holds when it has been taken.
+    The cost of the next look is taken to be that of the last ones, with a margin, so that the budget holds when it has been taken. Looks
+    get half of the budget at least, even where steps are so short that noting them takes the other half.
     """
 
     def __init__(self, budget: float) -> None:
         self.budget = number("budget", budget, at_least=0, at_most=1)
         self.looks = self.next = 0
-        self.spent = 0.0  # seconds of watching
+        self.spent = 0.0  # seconds of looking
+        self.always = 0.0  # seconds of what is done at every step
         self.each = 0.0  # seconds of one look, lately
 
     def looked(self, step: int, cost: float) -> None:
@@ -31,4 +33,7 @@ class Schedule:
         """Whether `step` is to be looked at, `elapsed` seconds after the start."""
         if self.budget == 0 or step < self.next:
             return False
-        return self.budget == 1 or self.looks < FIRST or self.spent + 1.2 * self.each <= self.budget * elapsed + GRACE
+        if self.budget == 1 or self.looks < FIRST:
+            return True
+        room = self.budget * elapsed
+        return self.spent + 1.2 * self.each <= max(room - self.always, room / 2) + GRACE

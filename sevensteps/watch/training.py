@@ -34,17 +34,19 @@ def facts_in(training: Training) -> Facts:
 class Watching:
     """An observer of the loop that looks into the network; it changes nothing in the training, to the last bit.
 
-    `budget` is the share of time that it may cost.
+    `budget` is the share of time that it may cost; `observed` what was seen so far of a training that goes on.
     """
 
-    def __init__(self, budget: float) -> None:
+    def __init__(self, budget: float, observed: Observed | None = None) -> None:
         self.schedule = Schedule(budget)
-        self.observed: Observed | None = None
+        self.observed = observed
 
     def started(self, training: Training) -> None:
         network = training.network
-        self.observed = Observed(facts_in(training))
-        self.observed.notes["loss"] = repr(training.recipe.loss)
+        if self.observed is None:
+            self.observed = Observed(facts_in(training))
+            self.observed.notes["loss"] = repr(training.recipe.loss)
+        self.schedule.spent = self.observed.spent
         self.network_parameters = {key: p for key, p in network.named_parameters() if p.requires_grad}
         self._capture = Capture(network, [], self.observed.facts.layers) if training.engine.taped else None
         self._began = time.perf_counter()

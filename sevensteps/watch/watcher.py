@@ -19,6 +19,8 @@ from sevensteps.watch.look import Look
 from sevensteps.watch.observed import Observed, keep_samples, thin
 from sevensteps.watch.schedule import Schedule
 
+EASE = 0.05  # weight of the last step in what a step usually takes
+
 
 class Watcher:
     """Watches `network` in a training loop; `ss.watch` adds the doctor to it."""
@@ -39,11 +41,14 @@ class Watcher:
         self._names = {id(p): name for name, p in network.named_parameters()}
         self._waiting: list[tuple[int, Tensor]] = []  # losses on another device, fetched when there is a look
         self._mode: Any = None
+        self._rate = math.nan  # the learning rate of the last step
+        self._usual = 0.0  # seconds of a step that nobody looks at, lately
+        self._looked = False  # whether the last step was looked at
         self.step_number = 0
         self._open = False
 
     def __enter__(self) -> Watcher:
-        self._began = time.perf_counter()
+        self._began = self._ended = time.perf_counter()
         self._open = True
         if self.observed.facts.norms or self.observed.facts.dropouts:  # layers that mind the mode
             self._mode = self.network.register_forward_pre_hook(self._evaluating)
@@ -66,23 +71,34 @@ class Watcher:
         began = time.perf_counter()
         if not self._open:
             raise ArgumentError("watch.step() belongs inside: with ss.watch(model, optimizer) as watch: …")
-        step, observed, schedule = self.step_number, self.observed, self.schedule
+        step, observed, schedule, capture = self.step_number, self.observed, self.schedule, self._capture
         looked: Look | None = None
+        took, elapsed = began - self._ended, began - self._began
         self._note(step, loss)
-        if self._capture.armed and (self._capture.calls or self._capture.output is not None):
+        if not capture.armed:
+            if self._looked:  # whose numbers have pushed others out of the processor's caches
+                schedule.spent += min(max(took - self._usual, 0.0), schedule.each)
+            else:
+                self._usual += EASE * (min(took, 2 * self._usual) - self._usual) if self._usual else took
+        elif capture.calls or capture.output is not None:
             looked = self._look(step, loss, target)
-            looked.seconds = began - self._began
-            cost = self._capture.cost + time.perf_counter() - began
+            looked.seconds = elapsed
+            cost = capture.cost + time.perf_counter() - began
+            slower = took - capture.cost - self._usual if self._usual else 0.0  # hooks slow down what they hang on, too
+            cost += min(max(slower, 0.0), cost)
             schedule.looked(step, cost)
             schedule.spent += cost
-            self._capture.cost = 0.0
+            capture.cost = 0.0
         self.step_number = step + 1
-        observed.steps, observed.seconds, observed.spent = step + 1, began - self._began, schedule.spent
-        if looked or not self._capture.armed:
-            if schedule.due(step + 1, began - self._began):
-                self._capture.arm()
+        observed.steps, observed.seconds, observed.spent = step + 1, elapsed, schedule.spent + schedule.always
+        if looked or not capture.armed:
+            if schedule.due(step + 1, elapsed):
+                capture.arm()
             elif looked:
-                self._capture.disarm()
+                capture.disarm()
+        self._looked, self._ended = looked is not None, time.perf_counter()
+        if looked is None:
+            schedule.always += self._ended - began
 
     def _look(self, step: int, loss: Tensor | float, target: Any) -> Look:
         observed, capture = self.observed, self._capture
@@ -98,18 +114,21 @@ class Watcher:
         return look
 
     def _note(self, step: int, loss: Tensor | float) -> None:
-        if self.optimizers:
-            self.observed.rate(step, float(self.optimizers[0].param_groups[0].get("lr", 0.0)))
+        if self.optimizers and (lr := self.optimizers[0].param_groups[0].get("lr", 0.0)) != self._rate:
+            self._rate = float(lr)
+            self.observed.rate(step, self._rate)
         if isinstance(loss, Tensor):
-            if loss.numel() != 1:
-                raise ArgumentError(f"watch.step(loss): the loss has shape {list(loss.shape)}; give the one number that backward() "
-                                    "was called on")
-            if loss.device.type != "cpu":
+            if not loss.is_cpu and loss.numel() == 1:
                 self._waiting.append((step, loss.detach()))  # a number would have to wait for the device
                 return
-        value = loss.item() if isinstance(loss, Tensor) else float(loss)
-        self.observed.loss(step, value)
-        if not math.isfinite(value):
+            try:
+                value = loss.item()
+            except RuntimeError:
+                raise ArgumentError(f"watch.step(loss): the loss has shape {list(loss.shape)}; give the one number that backward() "
+                                    "was called on") from None
+        else:
+            value = float(loss)
+        if not self.observed.loss(step, value):
             self._not_finite(step)
 
     def _fetch(self) -> None:
@@ -119,8 +138,7 @@ class Watcher:
         steps, losses = zip(*self._waiting, strict=True)
         self._waiting.clear()
         for step, value in zip(steps, torch.stack([loss.reshape(()) for loss in losses]).tolist(), strict=True):
-            self.observed.loss(step, value)
-            if not math.isfinite(value):
+            if not self.observed.loss(step, value):
                 self._not_finite(step)
 
     def _not_finite(self, step: int) -> None:

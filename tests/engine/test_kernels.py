@@ -25,9 +25,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of its own for each test, and nothing remembered in memory before or after."""
     file = tmp_path / "cache" / "kernels.json"
     monkeypatch.setattr(kernels, "_file", lambda: file)
-    kernels._chosen.clear()
+    kernels.forget()
     yield file
-    kernels._chosen.clear()
+    kernels.forget()
 
 
 def drawn(*shape: int) -> Tensor:
@@ -108,7 +108,7 @@ def test_the_faster_way_is_taken_and_kept(slow: str, taken: str, cache: Path, mo
     assert calls.count(slow) == kernels.REPEATS
     (found,) = json.loads(cache.read_text()).values()
     assert found == {f"linear 256x200 64x200 threads {torch.get_num_threads()}": taken}
-    kernels._chosen.clear()  # as a new process
+    kernels.forget()  # as a new process
     calls.clear()
     linear(*large())
     assert calls == [taken], "what was found before is not measured again"

@@ -176,4 +176,4 @@ def test_json_that_is_missing_or_hostile(monkeypatch: pytest.MonkeyPatch) -> Non
     Path("x.json").write_text(json.dumps({"a": "b" * 10}))
     with pytest.raises(RunError) as caught:
         read_json(Path("x.json"))
-    assert str(caught.value) == "x.json has 19 bytes, more than any run.json; it is damaged or something else"
+    assert str(caught.value) == "x.json has 19 bytes, more than any x.json; it is damaged or something else"

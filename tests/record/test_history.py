@@ -134,10 +134,26 @@ def test_a_record_of_a_newer_sevensteps(damaged: Path) -> None:
     assert str(caught.value) == f"{file} has schema 9, written by a newer sevensteps; this one reads up to 2"
 
 
-def test_a_second_record_in_the_same_place_is_refused(damaged: Path) -> None:
+def test_a_record_is_gone_on_with(damaged: Path) -> None:
+    before = read(damaged)
+    record = Record(damaged)
+    record.rewind(before["history"][:1])
+    record.row({**before["history"][0], "step": 99})
+    record.event(99, "resume", "again")
+    record.close()
+    after = read(damaged)
+    assert after["history"] == [before["history"][0], {**before["history"][0], "step": 99}]
+    assert [event["kind"] for event in after["events"]] == [*(event["kind"] for event in before["events"]), "resume"]
+
+
+def test_a_record_of_another_schema_is_not_gone_on_with(damaged: Path) -> None:
+    file = damaged / "record.sqlite"
+    database = sqlite3.connect(file)
+    database.execute("pragma user_version = 1")
+    database.close()
     with pytest.raises(RunError) as caught:
         Record(damaged)
-    assert str(caught.value) == f"{damaged / 'record.sqlite'} cannot be used: table history already exists"
+    assert str(caught.value) == f"{file} has schema 1, but this sevensteps goes on with records of schema 2 only"
 
 
 def test_a_record_where_nothing_can_be_written(tmp_path: Path) -> None:

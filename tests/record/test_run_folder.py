@@ -15,9 +15,10 @@ import sevensteps as ss
 from sevensteps.errors import Error, RunError
 from sevensteps.record import writer as writers
 from sevensteps.record.history import read as read_history
-from sevensteps.record.reader import read_run, read_weights
+from sevensteps.record.reader import read_run
+from sevensteps.record.weights import read_weights
 
-FILES = {"recipe.toml", "run.json", "record.sqlite", "weights.safetensors", "best.safetensors"}
+FILES = {"recipe.toml", "run.json", "record.sqlite", "weights.safetensors", "best.safetensors", "state.safetensors", "state.json", ".lock"}
 
 
 def strict(text: str) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def test_a_run_that_could_not_be_finished_is_no_run(tmp_path: Path, monkeypatch:
     assert str(caught.value) == "run/run.json cannot be written: No space left on device"
     with pytest.raises(RunError) as caught:
         ss.load("run")
-    assert str(caught.value) == "run holds no finished run: it has no run.json, and no watch.json of watch.save"
+    assert str(caught.value) == "run holds a training that was not finished; go on with: sevensteps resume run"
 
 
 # -- damage ------------------------------------------------------------------------------------------------------------

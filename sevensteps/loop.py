@@ -49,7 +49,7 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
         observer.started(training)
 
     ended: tuple[str, str] | None = stop.reason(progress)
-    while not ended:
+    while not ended or training.place.taken == training.per_epoch:  # the latter: resumed at the end of an epoch
         place, began = training.place, time.perf_counter()
         place.order = generators["order"].get_state()
         order = recipe.repeat.epoch(training.samples, generators["order"], place.taken * accumulate)   # 6 repeat

@@ -174,7 +174,7 @@ def resume(run: Path | str, *, stop: Any = None, data: Data | None = None, predi
             refuse_finished(folder, settled.recipe)
         attending = number("watch", watch, at_least=0, at_most=1) and Attending(watch, seen=seen(folder, kept.step) if kept else None)
         with process.threads(recipe.threads or process.usual_threads(settled)) as used, progress_view(progress) as views, \
-                kernels.decided(kept.plain["kernels"] if kept else {}):
+                kernels.decided(kept.kernels if kept else {}):
             training = state.start(replace(settled, recipe=replace(settled.recipe, threads=used)))
             if kept:
                 kept.restore(training)

@@ -14,9 +14,10 @@ import statistics
 import sys
 from typing import Any
 
-from benchmarks.doctor import counted
-from benchmarks.doctor.results import FILE as RESULTS
+from benchmarks.doctor import counted, results
 from benchmarks.doctor.work import work
+
+TITLE = "The doctor, measured"
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def main() -> int:
     lines = report({name: runs[name] for name in chosen}, runs, asked.seeds)
     print("\n".join(lines))
     if asked.write:
-        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        results.put(TITLE, lines)
     return int(any("failure" in outcome for outcome in found))
 
 
@@ -96,7 +97,7 @@ def report(chosen: dict[str, list[dict[str, Any]]], runs: dict[str, list[dict[st
     sure = calibration[">= .9 right"], calibration[">= .9 right"] + calibration[">= .9 wrong"]
     took = [o["diagnosing"] for outcomes in chosen.values() for o in outcomes if "failure" not in o]
     return [
-        "# The doctor, measured", "", f"{seeds} seeds each; {count['left out']} faulty runs are left out because the fault did not show, "
+        f"# {TITLE}", "", f"{seeds} seeds each; {count['left out']} faulty runs are left out because the fault did not show, "
                                       f"{count['not learned']} healthy ones "
         "because they did not learn.", "",
         "| measure | |", "|---|---|",

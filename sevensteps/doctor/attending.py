@@ -11,7 +11,7 @@ from sevensteps.doctor import examine
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding
-from sevensteps.doctor.stored import keep, keep_seen
+from sevensteps.doctor.stored import keep, keep_before, keep_seen
 from sevensteps.record.history import Record
 from sevensteps.state import Training
 from sevensteps.task import metrics
@@ -55,7 +55,8 @@ class Attending:
         """Write what was seen and found so far into `record`, for a training that goes on later."""
         assert self.before is not None
         assert self.watching.observed is not None
-        keep_seen(self.watching.observed, self.before.to_dict()["findings"], record)
+        keep_seen(self.watching.observed, record)
+        keep_before(self.before.findings, record)
 
     def report(self, record: Record | None) -> dict[str, Any]:
         """What `run.json` says of it; what was seen goes into `record`."""
@@ -63,6 +64,7 @@ class Attending:
         assert self.after is not None
         if record is not None:
             keep(self.after.case, record)
+            keep_before(self.before.findings, record)
         return {**self.after.to_dict(), "before": self.before.to_dict()["findings"],
                 "watched": {"looks": len(self.after.case.looks), "seconds": self.after.case.observed.spent}, **self.more}
 

@@ -25,7 +25,7 @@ from sevensteps.steps.predict import ACTIVATIONS
 from sevensteps.steps.step import Schedule
 
 Change = dict[str, str]
-STANDARDIZE, UNIT = "standardize()", "unit()"
+STANDARDIZE, UNIT, FINITE = "standardize()", "unit()", "finite()"
 TRIES = 12  # draws until a random change fits the rest of the recipe
 NEVER = ("auto", "given", "loader", "module", "as_given", "perceptron_rule", "finite_differences")  # they need more than a name, or hours
 
@@ -35,7 +35,7 @@ def changed(recipe: Recipe, change: Mapping[str, str]) -> Recipe:
     given: dict[str, Any] = {}
     for step, text in change.items():
         if step == "data":
-            given[step] = scaled(recipe.data, text)
+            given[step] = recipe.data if text == FINITE else scaled(recipe.data, text)  # data of ours have no other numbers
         elif step in STEPS:
             given[step] = parse(step, text)
         else:
@@ -49,7 +49,7 @@ def scaled(data: str | Data, text: str) -> str | Data:
     Data by name stay a name: `speed` becomes `speed(scale="standardize", target_scale="standardize")`, as does the name of loaded ones.
     """
     if text not in (STANDARDIZE, UNIT):
-        raise NotationError(f'a change of the data is "{STANDARDIZE}" or "{UNIT}", not {text!r}')
+        raise NotationError(f'a change of the data is "{STANDARDIZE}", "{UNIT}" or "{FINITE}", not {text!r}')
     name = text.removesuffix("()")
     if isinstance(data, str):
         held: Any = source(data)

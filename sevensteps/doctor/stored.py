@@ -43,18 +43,25 @@ def save(case: Case, folder: Path | str) -> Path:
     return made
 
 
-def keep_seen(observed: Observed, before: list[dict[str, Any]], record: Record) -> None:
-    """Write what was seen so far of a training, and what was found before its first step, into its record."""
+def keep_seen(observed: Observed, record: Record) -> None:
+    """Write what was seen so far of a training into its record, in place of what was there."""
     record.forget_watched()
     for look in observed.looks:
         record.look(look.step, "look", *pack(look))
     samples = {name: t for name, t in (("x", observed.x), ("y", observed.y)) if t is not None}
     record.watched("observed", json.dumps(finite(to_dict(observed))), safetensors.torch.save(samples))
-    record.watched("before", json.dumps(finite(before)))
+
+
+def keep_before(findings: list[Finding], record: Record) -> None:
+    """Write what was found before the first step of a training into its record."""
+    record.watched("before", json.dumps(finite([finding.to_dict() for finding in findings])))
 
 
 def seen(folder: Path, step: int) -> tuple[Observed, list[Finding]] | None:
-    """What `keep_seen` wrote, as far as step `step`; None where nothing was. Raises `RunError` where it is damaged."""
+    """What `keep_seen` (or `keep`) and `keep_before` wrote, as far as step `step`; None where nothing was.
+
+    Raises `RunError` where it is damaged.
+    """
     looks, held = read_watched(folder) if (folder / FILE).is_file() else ([], {})
     if "observed" not in held or "before" not in held:
         return None
@@ -64,7 +71,7 @@ def seen(folder: Path, step: int) -> tuple[Observed, list[Finding]] | None:
         observed.looks = [unpack(row["numbers"], row["tensors"]) for row in looks if row["kind"] == "look" and row["step"] < step]
         observed.losses = [(s, loss) for s, loss in observed.losses if s < step]
         observed.rates = [(s, lr) for s, lr in observed.rates if s < step]
-        samples = safetensors.torch.load(held["observed"]["tensors"])
+        samples = safetensors.torch.load(held["observed"]["tensors"]) if held["observed"]["tensors"] else {}
         observed.x, observed.y = samples.get("x"), samples.get("y")
         return observed, [Finding.from_dict(found) for found in json.loads(held["before"]["held"])]
 

@@ -14,6 +14,7 @@ from sevensteps.errors import DataError, RunError
 from sevensteps.record.folder import read_json, rename, write
 from sevensteps.record.weights import pack, read_weights
 from sevensteps.state import Training, restore
+from sevensteps.steps import STEPS
 
 SCHEMA = 1
 TENSORS, PLAIN = "state.safetensors", "state.json"
@@ -52,16 +53,23 @@ class Saved:
         step: int = self.plain["progress"]["step"]
         return step
 
+    @property
+    def kernels(self) -> dict[str, str]:
+        """By which kernel each product was computed."""
+        held = self.plain.get("kernels")
+        return {str(name): str(way) for name, way in held.items()} if isinstance(held, dict) else {}
+
     def restore(self, training: Training) -> None:
         """Put `training`, at its beginning, where it was. Raises `DataError` for other data, `RunError` for another training."""
         settled = training.settled
-        if self.plain["data"] != settled.data.digest:
+        if self.plain.get("data") != settled.data.digest:
             raise DataError(f"{settled.data.source} is not what {self.folder} was trained on: some numbers or their order differ; give the "
                             "same data, or train anew")
-        settled.recipe.reasons.update(self.plain["reasons"])
         try:
+            settled.recipe.reasons.update({str(step): str(why) for step, why in self.plain["reasons"].items() if step in STEPS})
+            _check(self.plain)
             restore(training, self.tensors, self.plain)
-        except (ValueError, KeyError, TypeError, RuntimeError) as failure:
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as failure:
             raise RunError(f"the state in {self.folder} is not of its recipe: {type(failure).__name__}: {failure}") from None
 
 
@@ -87,7 +95,7 @@ def read(folder: Path) -> Saved | None:
         if plain["tensors"] in places:
             return Saved(folder, read_weights(places[plain["tensors"]]), plain, wrong)
         wrong.append(f"the tensors of step {plain['progress']['step']:,} in {folder} are damaged or gone")
-    if wrong or places:
+    if wrong or (folder / TENSORS).exists():  # else the first state was still being written
         raise RunError(f"no state in {folder} is whole, so it cannot go on: {'; '.join(wrong) or 'there is no state.json'}")
     return None
 
@@ -97,7 +105,23 @@ def _plain(path: Path) -> dict[str, Any]:
     found = whole.get("state")
     if not isinstance(found, dict) or whole.get("sum") != _sum(found):
         raise RunError(f"{path} is damaged: its sum is not that of its content")
+    if not isinstance(progress := found.get("progress"), dict) or not isinstance(progress.get("step"), int):
+        raise RunError(f"{path} is damaged: it does not say of which step it is")
     return found
+
+
+def _check(held: dict[str, Any]) -> None:
+    """Raise `ValueError`, or what missing keys raise, where something is not of its kind: nothing must fail later, in the loop."""
+    counts = [held["progress"][name] for name in ("epoch", "step", "samples")] + [held["place"][name] for name in ("taken", "seen")]
+    numbers = [held["progress"][name] for name in ("seconds", "loss", "lr")] + [held["place"]["weighed"]]
+    for row in held["history"]:
+        counts.append(row["step"])
+        numbers += [row["seconds"], row["lr"], row["train"]["loss"]]
+    for row in [*held["history"], *([held["best"]] if held["best"] is not None else [])]:
+        counts.append(row["epoch"])
+        numbers += [row["valid"]["loss"], *(metric for name, metric in row["valid"].items() if name != "by_class")]
+    if not all(type(count) is int and count >= 0 for count in counts) or not all(type(number) in (int, float) for number in numbers):
+        raise ValueError("what should be a number is none")
 
 
 def _digest(path: Path) -> str:

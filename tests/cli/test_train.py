@@ -222,14 +222,15 @@ def test_a_folder_that_a_healed_run_would_need_is_asked_for_first(sevensteps: Co
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
-def test_an_interrupt_keeps_the_run_and_leaves_with_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_the_run_and_leaves_with_130(number: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "sevensteps", "train", "xor", "--predict", "mlp(4)", "--stop", "seconds(100)", "--step", "sgd(lr=0.1)",
          "--json", "--threads", "1", "--out", "kept"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     first = process.stdout.readline()  # the training is under way
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert strict(first)["epoch"] == 1
     assert process.returncode == 130, err

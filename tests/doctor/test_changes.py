@@ -48,13 +48,14 @@ def test_one_step_is_replaced_and_nothing_else(step: str) -> None:
 def test_several_at_once_or_none() -> None:
     assert changed(Recipe("xor"), VALUES) == Recipe("xor", **VALUES)  # type: ignore[arg-type]
     assert changed(Recipe("xor", **VALUES), {}) == Recipe("xor", **VALUES)  # type: ignore[arg-type]
+    assert changed(Recipe("xor"), {"data": "finite()"}) == Recipe("xor")
 
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"steps": "sgd(lr=0.1)"}, "a change names one of initialize, .*, stop or data, not 'steps'"),
     ({"step": "sdg(lr=0.1)"}, "step has no 'sdg'; did you mean 'sgd'?"),
     ({"step": "sgd(lr=-1)"}, "lr must be above 0"),
-    ({"data": "whiten()"}, 'a change of the data is "standardize\\(\\)" or "unit\\(\\)", not \'whiten'),
+    ({"data": "whiten()"}, 'a change of the data is "standardize\\(\\)", "unit\\(\\)" or "finite\\(\\)", not \'whiten'),
     ({"step": "__import__('os')"}, "step has no '__import__'"),
 ])
 def test_what_there_is_not_is_refused_in_one_line(change: Change, message: str) -> None:

@@ -36,6 +36,7 @@ def examine(case: Case) -> Finding | None:
             f"column{'s' if len(where) > 1 else ''}. One of them in a batch is enough to make its loss, its gradient and then all weights "
             "not a number.",
             [Measure(f"rows of the {name} with a number that is not finite", int(rows.sum()), 0, f"{len(rows):,} rows")],
-            [Remedy({}, "only finite numbers can be learned from", "fill them in (with the column's mean, say) or leave those rows out")],
+            [Remedy({"data": "finite()"}, "only finite numbers can be learned from",
+                    "leave those rows out, or fill them in (with the column's mean, say)")],
             {"part": name, "rows": torch.nonzero(rows).flatten().tolist()[:16], "columns": where[:16]}, 0)
     return None

@@ -1,0 +1,95 @@
+"""`sevensteps resume`: what the screen says, what JSON says, and what cannot go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sevensteps as ss
+
+QUICK = ("--predict", "mlp(4)", "--step", "sgd(lr=0.1)")
+Command = Callable[..., Any]
+
+
+class At:
+    """Interrupts after a step, as Ctrl-C does."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def started(self, training: Any) -> None:
+        return None
+
+    def stepped(self, training: Any) -> None:
+        training.progress.interrupted = training.progress.step == self.step
+
+    def evaluated(self, training: Any, row: dict[str, Any]) -> None:
+        return None
+
+    def stopped(self, training: Any, rule: str, reason: str) -> None:
+        return None
+
+
+@pytest.fixture
+def half(sevensteps: Command) -> None:
+    """A run that was interrupted after step 4 of 9."""
+    ss.train("xor", predict="mlp(4)", step="sgd(lr=0.1)", stop="epochs(3)", out="half", observers=[At(4)])
+
+
+@pytest.mark.usefixtures("half")
+def test_the_screen_says_where_it_goes_on(sevensteps: Command) -> None:
+    said = sevensteps("resume", "half")
+    assert said.code == 0
+    assert [line.split()[:2] for line in said.err.splitlines()] == [["epoch", "2"], ["epoch", "3"]]
+    assert "Going on after step 4 of epoch 2." in said.lines
+    assert "Stopped by epochs: all 3 epochs are done. 9 steps in " in " ".join(said.out.split())
+    assert "Seen before the first step" not in said.out
+    sevensteps("train", "xor", *QUICK, "--stop", "epochs(3)", "--out", "whole")
+    assert ss.load("half").metrics == ss.load("whole").metrics
+
+
+@pytest.mark.usefixtures("half")
+def test_json_is_that_of_train(sevensteps: Command) -> None:
+    said = sevensteps("resume", "half", "--json")
+    *rows, last = [json.loads(line) for line in said.lines]
+    assert [row["epoch"] for row in rows] == [2, 3]
+    assert last["stop"] == {"rule": "epochs", "reason": "all 3 epochs are done"}
+    assert last == ss.load("half").summary
+
+
+@pytest.mark.usefixtures("half")
+def test_a_damaged_state_is_said(sevensteps: Command) -> None:
+    ss.resume("half", observers=[At(5)])
+    (Path("half") / "state.safetensors").write_bytes(b"")
+    said = sevensteps("resume", "half")
+    assert said.code == 0
+    assert said.err.splitlines()[0] == ("sevensteps: the tensors of step 5 in half are damaged or gone; going on from step 4, which is "
+                                        "whole")
+
+
+def test_what_cannot_go_on_is_one_line(sevensteps: Command) -> None:
+    assert sevensteps("train", "xor", *QUICK, "--stop", "epochs(1)", "--out", "done").code == 0
+    for arguments, message in (
+        (("done",), "done has finished: the one epoch is done; to go on, give a stop that is further away (--stop)"),
+        (("nothing",), "there is no run nothing; make one with: sevensteps train digits"),
+        (("done", "--stop", "epoch(3)"), "stop has no 'epoch'; did you mean 'epochs'?"),
+        (("done", "--stop", "epochs(3)", "--save-every", "0"), "save_every must be above 0, not 0.0"),
+    ):
+        said = sevensteps("resume", *arguments)
+        assert (said.code, said.out) == (2, ""), arguments
+        assert said.err.startswith(f"sevensteps: {message}")
+        assert len(said.err.splitlines()) == 1
+
+
+def test_a_run_that_was_interrupted_says_how_to_go_on(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sevensteps.cli import train as module
+
+    monkeypatch.setattr(module.Plan, "stepped", At(4).stepped, raising=True)
+    monkeypatch.setattr(module.Plan, "step", 4, raising=False)
+    said = sevensteps("train", "xor", *QUICK, "--stop", "epochs(3)", "--out", "half")
+    assert said.code == 130
+    assert "  sevensteps resume half" in said.lines

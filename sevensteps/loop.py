@@ -49,7 +49,9 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
         observer.started(training)
 
     ended: tuple[str, str] | None = stop.reason(progress)
-    while not ended or training.place.taken == training.per_epoch:  # the latter: resumed at the end of an epoch
+    if training.place.taken == training.per_epoch:
+        ended = None  # resumed at the end of an epoch, which has not been evaluated yet
+    while not ended:
         place, began = training.place, time.perf_counter()
         place.order = generators["order"].get_state()
         order = recipe.repeat.epoch(training.samples, generators["order"], place.taken * accumulate)   # 6 repeat

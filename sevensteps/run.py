@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps import loop, process, state
-from sevensteps.data import Data
-from sevensteps.data import catalog as sources
+from sevensteps.data import Data, loadable
 from sevensteps.data.inputs import Inputs
 from sevensteps.doctor import Diagnosis, examine
 from sevensteps.doctor.attending import Attending
@@ -167,7 +166,7 @@ def resume(run: Path | str, *, stop: Any = None, data: Data | None = None, predi
         kept = read_state(folder)
         given = {"stop": stop, "data": data, "predict": predict, "repeat": repeat}
         recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **{key: it for key, it in given.items() if it is not None})
-        if isinstance(recipe.data, str) and recipe.data.split("(")[0] not in sources():
+        if isinstance(recipe.data, str) and not loadable(recipe.data):
             raise RunError(f"the data of {folder}, {recipe.data}, came from Python; give them again, as in ss.resume(run, data=…)")
         settled = settle(recipe, data_dir)
         if (folder / "run.json").is_file():
@@ -235,7 +234,7 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
         objects = _objects(folder)
         case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **objects)
         case.history = read_history(folder)["history"]
-        if objects or case.recipe.source.split("(")[0] not in sources():
+        if objects or not loadable(case.recipe.source):
             case.lacking = (f"{' and '.join(objects) or 'the data'} of this run came from Python, so it cannot be trained again from its "
                             "folder; in Python: ss.diagnose(run).try_remedies()")
     diagnosis = examine(case)

@@ -12,9 +12,9 @@ import importlib
 import inspect
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sevensteps.errors import NotationError, nearest
+from sevensteps.errors import Error, NotationError, nearest
 from sevensteps.notation import Entry, offered, parse
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from sevensteps.data.core import Source as Source
     from sevensteps.data.scaling import Scaling as Scaling
 
-__all__ = ["Data", "Part", "Scaling", "Source", "catalog", "from_arrays", "load", "source"]
+__all__ = ["Data", "Part", "Scaling", "Source", "catalog", "from_arrays", "load", "loadable", "source"]
 
-FILES = ("images", "toys", "tables")  # each lists its sources in __all__
+FILES = ("images", "toys", "tables", "own")  # each lists its sources in __all__
 HOMES = {"Data": "core", "Part": "core", "Source": "core", "Scaling": "scaling", "from_arrays": "arrays"}
 PATHS = (".csv", ".parquet", ".npz", ".npy", ".gz", ".png", ".jpg", ".txt", "ubyte")
 
@@ -56,13 +56,27 @@ def __getattr__(name: str) -> Any:
 
 
 def source(text: str) -> Source:
-    """The source that `text` spells, such as `source("circles(n=1000)")`; nothing is loaded yet."""
+    """The source that `text` spells, such as `source("circles(n=1000)")` or the path of a folder; nothing is loaded yet."""
     written = text.strip()
-    if "(" not in written and ("/" in written or "\\" in written or written.lower().endswith(PATHS)):
-        raise NotationError(f"data: '{written}' is a path; read the file yourself and use sevensteps.data.from_arrays(x, y), "
-                            f"or name one of: {', '.join(catalog())}")
+    if "(" not in written and written not in catalog() and (
+            "/" in written or "\\" in written or written.lower().endswith(PATHS) or Path(written).is_dir()):
+        if written.lower().endswith(".npz"):
+            return cast("Source", __getattr__("npz")(written))
+        if Path(written).is_dir():
+            return cast("Source", __getattr__("image_folder")(written))
+        raise NotationError(f"data: '{written}' is no folder of pictures and no .npz; read the file yourself and use "
+                            f"sevensteps.data.from_arrays(x, y), or name one of: {', '.join(catalog())}")
     found: Source = parse(written, lambda name: globals()["__getattr__"](name), what="data", known=catalog(), example="digits")
     return found
+
+
+def loadable(text: str) -> bool:
+    """Whether `text` spells a source; what was made from arrays in Python has a name only."""
+    try:
+        source(text)
+    except Error:
+        return False
+    return True
 
 
 def load(what: str | Source | Data, data_dir: str | os.PathLike[str] | None = None, **overrides: Any) -> Data:

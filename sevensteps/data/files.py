@@ -7,7 +7,6 @@ import math
 import textwrap
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy
 import torch
@@ -15,14 +14,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sevensteps.data.inputs import Inputs
+from sevensteps.data.pictures import PICTURES, decoded, resized, why
 from sevensteps.errors import DataError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # whatever the name says, Pillow tries no other; EPS would start Ghostscript
-MAX_PIXELS = 50_000_000  # of one picture; more is refused before it is unpacked
 MAX_CELL = 1000  # characters; a number has far fewer
 MAX_NUMBER = torch.finfo(torch.float32).max  # what the network computes in
 
@@ -52,44 +46,19 @@ def read_inputs(path: Path, inputs: Inputs, *, resize: bool = False, invert: boo
 
 
 def _picture(path: Path, inputs: Inputs, resize: bool, invert: bool) -> Float[Tensor, "C H W"]:
-    from PIL import Image, ImageOps
-
     if inputs.kind != "image":
         raise DataError(f"{path}: a picture, but the network was trained on {len(inputs.features) or math.prod(inputs.shape)} columns of a "
                         "table; give a .csv or a .npy")
     channels, height, width = inputs.shape
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata, and of many pixels, which are counted here
-            with Image.open(path, formats=FORMATS) as found:
-                if found.width * found.height > MAX_PIXELS:
-                    raise DataError(f"{path}: {found.width} × {found.height} pixels; at most {MAX_PIXELS:,} are read")
-                picture = _opaque(path, ImageOps.exif_transpose(found)).convert("L" if channels == 1 else "RGB")
-    except DataError:
-        raise
-    except Exception as failure:  # Pillow's decoders let out whatever error the bytes lead them to
-        raise DataError(f"{path}: cannot be read as a picture: {_why(failure)}") from None
+    picture = decoded(path, channels)
     if picture.size != (width, height):
         if not resize:
             raise DataError(f"{path}: {picture.width} × {picture.height} pixels, but the network was trained on {width} × {height}; "
                             "allow --resize, or crop the picture first")
-        picture = picture.resize((width, height), Image.Resampling.BOX if picture.width >= width else Image.Resampling.BILINEAR)
+        picture = resized(picture, width, height)
     pixels = torch.from_numpy(numpy.asarray(picture, dtype=numpy.float32).copy())
     pixels = (255 - pixels if invert else pixels) / 255 * (inputs.highest or 255)
     return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
-
-
-def _opaque(path: Path, picture: Image) -> Image:
-    """The picture with 8 bits a channel; one that shows what is behind it has no brightness of its own and is refused."""
-    from PIL import Image
-
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):  # 16 bits, as Pillow has them, new and old
-        return Image.fromarray(numpy.rint(numpy.asarray(picture) / 257).astype(numpy.uint8))  # its own conversion cuts off at 255
-    if picture.mode in ("I", "F"):
-        raise DataError(f"{path}: has 32 bits a pixel, whose range is not known; save it with 8 or 16 bits")
-    if ("A" in picture.getbands() or "transparency" in picture.info) and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-        raise DataError(f"{path}: has transparent pixels; put it on a background first")
-    return picture
 
 
 def _rows(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
@@ -110,7 +79,7 @@ def _rows(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
                     continue
                 samples.append(_row(path, len(samples) + 1, cells, numbers, names, inputs, wanted))
     except (OSError, UnicodeDecodeError, csv.Error) as failure:
-        raise DataError(f"{path}: cannot be read as a CSV: {_why(failure)}") from None
+        raise DataError(f"{path}: cannot be read as a CSV: {why(failure)}") from None
     if not samples:
         raise DataError(f"{path}: has no row of numbers; give {wanted} numbers a row")
     held = torch.tensor(samples, dtype=torch.float64)  # float32 would round before the scaling takes its offset off
@@ -161,7 +130,7 @@ def _array(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
     except DataError:
         raise
     except Exception as failure:  # the header is read as Python, and lets out whatever error that leads to
-        raise DataError(f"{path}: cannot be read as a .npy: {_why(failure)}") from None
+        raise DataError(f"{path}: cannot be read as a .npy: {why(failure)}") from None
     if found.dtype.kind not in "biuf":
         raise DataError(f"{path}: holds {found.dtype}; give numbers")
     size = math.prod(inputs.shape)
@@ -174,7 +143,3 @@ def _array(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
     if not bool((samples.abs() <= MAX_NUMBER).all()):  # nan too
         raise DataError(f"{path}: has numbers that are not finite; remove or fill them")
     return [f"{path.name}[{row}]" for row in range(len(samples))], samples
-
-
-def _why(failure: Exception) -> str:
-    return textwrap.shorten(str(failure), 160, placeholder=" …") or type(failure).__name__

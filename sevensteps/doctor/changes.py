@@ -14,8 +14,7 @@ from typing import Any
 
 import torch
 
-from sevensteps.data import Data, Part, source
-from sevensteps.data import catalog as sources
+from sevensteps.data import Data, Part, loadable, source
 from sevensteps.data.scaling import Scaling, learn
 from sevensteps.errors import Error, NotationError
 from sevensteps.notation import auto
@@ -61,7 +60,7 @@ def scaled(data: str | Data, text: str) -> str | Data:
     def part(held: Part) -> Part:
         return Part(inputs(held.x), targets(held.y) if data.task.kind == "regression" else held.y)
 
-    named = data.source.split("(")[0] in sources()
+    named = loadable(data.source)
     return dataclasses.replace(data, source=str(scaled(data.source, text)) if named else data.source, train=part(data.train),
                                valid=part(data.valid), scaling=_after(data.scaling, inputs),
                                target_scaling=_after(data.target_scaling, targets))

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sevensteps.data import load
-from sevensteps.data.files import MAX_PIXELS, read_inputs
+from sevensteps.data.files import read_inputs
 from sevensteps.data.inputs import Inputs
+from sevensteps.data.pictures import MAX_PIXELS
 from sevensteps.data.scaling import identity
 from sevensteps.errors import DataError, Error
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps import loop, process, state
-from sevensteps.data import Data, loadable
+from sevensteps.data import Data, loadable, spelled
 from sevensteps.data.inputs import Inputs
 from sevensteps.doctor import Diagnosis, examine
 from sevensteps.doctor.attending import Attending
@@ -256,6 +256,8 @@ def _objects(folder: Path) -> dict[str, Any]:
 def as_recipe(data: str | Data | Recipe, given: dict[str, Any]) -> Recipe:
     """One recipe from a name, `Data` or a recipe, and from keywords that replace what it says. None means not given."""
     given = {key: item for key, item in given.items() if item is not None}
+    if isinstance(data, str):
+        data = spelled(data)
     try:
         return replace(data, **given) if isinstance(data, Recipe) else Recipe(data, **given)
     except TypeError as failure:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sevensteps.cli.screen import targeted
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
@@ -23,11 +25,12 @@ WIDTH = 100  # columns; longer lines are hard to read
 @click.command("data", epilog='\b\nsevensteps data\nsevensteps data digits\nsevensteps data "speed(noise=1.0)"')
 @click.argument("name", metavar="[DATA]", required=False)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
+@click.option("--target", metavar="COLUMN", help="What to predict, where DATA is a .csv.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(name: str | None, data_dir: Path | None, as_json: bool) -> None:
+def command(name: str | None, data_dir: Path | None, target: str | None, as_json: bool) -> None:
     """List the data there are, or say what is in DATA: shapes, ranges, classes, balance, always-zero inputs.
 
-    DATA is a name or its notation: digits, "speed(noise=1.0)".
+    DATA is a name or its notation: digits, "speed(noise=1.0)"; or your own: a folder of pictures by class, a .csv, a .npz.
     """
     from rich.console import Console
 
@@ -38,7 +41,7 @@ def command(name: str | None, data_dir: Path | None, as_json: bool) -> None:
         return
     from sevensteps.data import load
 
-    data = load(name, data_dir)
+    data = load(targeted(name, target), data_dir)
     facts = data.facts()
     if as_json:
         click.echo(json.dumps(facts, allow_nan=False))

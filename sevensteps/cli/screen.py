@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,19 @@ def table(rows: Iterable[Sequence[Any]], header: Sequence[str] = (), right: Sequ
     for row in rows:
         made.add_row(*[cell if hasattr(cell, "__rich_console__") else str(cell) for cell in row])
     return made
+
+
+def targeted(data: str, target: str | None) -> str:
+    """The notation of DATA with the column to predict that `--target` names."""
+    if target is None:
+        return data
+    from sevensteps.data import source, spelled
+    from sevensteps.data.sheets import csv
+
+    made = source(spelled(data))
+    if not isinstance(made, csv):
+        raise click.UsageError(f"--target names a column of a .csv, but the data are {data}")
+    return dataclasses.replace(made, target=target).text
 
 
 def print_json(held: Any) -> None:

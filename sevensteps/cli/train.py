@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevensteps.cli.screen import console, print_json, table
+from sevensteps.cli.screen import console, print_json, table, targeted
 from sevensteps.steps import QUESTIONS, STEPS
 
 if TYPE_CHECKING:
@@ -46,30 +46,35 @@ def _steps(function: Any) -> Any:
 @click.option("--threads", type=int, help="Processor threads to use. [default: 1 for a small network, else half of them, at most 4]")
 @click.option("--precision", help="float32, float64, or bf16, which is faster for wide networks. [default: float32]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
+@click.option("--target", metavar="COLUMN", help="What to predict, where DATA is a .csv.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder itself. [default: runs/<date>-<name>]")
 @click.option("--heal", "healing", is_flag=True, help="Where something is found wrong, change what trials prove to help, and train again.")
 @click.option("--budget", type=float, default=120.0, show_default=True, help="Seconds that the trials of --heal may take.")
 @click.option("--save-every", type=float, default=30.0, show_default=True, metavar="SECONDS", help="How often the state is saved.")
 @click.option("--allow-code", is_flag=True, help="Let the recipe file import the Python code that it names.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a line per epoch, the whole result in the last line.")
-def command(data: str | None, recipe: Path | None, out: Path | None, data_dir: Path | None, healing: bool, budget: float,
-            save_every: float, allow_code: bool, as_json: bool, **given: Any) -> None:
+def command(data: str | None, recipe: Path | None, target: str | None, out: Path | None, data_dir: Path | None, healing: bool,
+            budget: float, save_every: float, allow_code: bool, as_json: bool, **given: Any) -> None:
     """Train a network on DATA in seven steps. What is not given is chosen, and the choice explained.
 
-    DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)".
+    DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)"; or your own: a folder with a folder of pictures
+    for each class, a .csv (with --target), or a .npz.
     """
+    from sevensteps.data import spelled
     from sevensteps.doctor.attending import Attending
     from sevensteps.recipe import Recipe
     from sevensteps.run import as_recipe, train
 
     if data is None and recipe is None:
         raise click.UsageError("name the data to train on, as in: sevensteps train digits")
+    if data is not None:
+        data = targeted(data, target)
     if recipe is None:
         asked = as_recipe(str(data), given)
     else:
         asked = as_recipe(Recipe.from_toml(recipe, allow_code=allow_code), given)
         if data is not None:
-            asked = replace(asked, data=data)
+            asked = replace(asked, data=spelled(data))
 
     def observers(attending: Attending) -> list[Any]:
         return [Lines()] if as_json else [Plan(attending)]

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from sevensteps.data.core import Source as Source
     from sevensteps.data.scaling import Scaling as Scaling
 
-__all__ = ["Data", "Part", "Scaling", "Source", "catalog", "from_arrays", "load", "loadable", "source"]
+__all__ = ["Data", "Part", "Scaling", "Source", "catalog", "from_arrays", "load", "loadable", "source", "spelled"]
 
-FILES = ("images", "toys", "tables", "own")  # each lists its sources in __all__
+FILES = ("images", "toys", "tables", "own", "sheets")  # each lists its sources in __all__
 HOMES = {"Data": "core", "Part": "core", "Source": "core", "Scaling": "scaling", "from_arrays": "arrays"}
 PATHS = (".csv", ".parquet", ".npz", ".npy", ".gz", ".png", ".jpg", ".txt", "ubyte")
 
@@ -58,16 +58,27 @@ def __getattr__(name: str) -> Any:
 def source(text: str) -> Source:
     """The source that `text` spells, such as `source("circles(n=1000)")` or the path of a folder; nothing is loaded yet."""
     written = text.strip()
-    if "(" not in written and written not in catalog() and (
-            "/" in written or "\\" in written or written.lower().endswith(PATHS) or Path(written).is_dir()):
-        if written.lower().endswith(".npz"):
-            return cast("Source", __getattr__("npz")(written))
+    if "(" not in written and written not in catalog() and ("/" in written or "\\" in written or written.lower().endswith(PATHS)):
+        for ending, name in ((".npz", "npz"), (".csv", "csv")):
+            if written.lower().endswith(ending):
+                return cast("Source", __getattr__(name)(written))
         if Path(written).is_dir():
-            return cast("Source", __getattr__("image_folder")(written))
-        raise NotationError(f"data: '{written}' is no folder of pictures and no .npz; read the file yourself and use "
+            return cast("Source", __getattr__("image_folder")(written.rstrip("/\\") or written))
+        raise NotationError(f"data: '{written}' is no folder of pictures, no .csv and no .npz; read the file yourself and use "
                             f"sevensteps.data.from_arrays(x, y), or name one of: {', '.join(catalog())}")
     found: Source = parse(written, lambda name: globals()["__getattr__"](name), what="data", known=catalog(), example="digits")
     return found
+
+
+def spelled(text: str) -> str:
+    """`text` as people type it, with the name of a folder here, or a path, as its notation: pets is `image_folder("pets")`."""
+    written = text.strip()
+    if "(" not in written and written not in catalog():
+        if Path(written).is_dir():
+            written += "/"
+        if "/" in written or "\\" in written or written.lower().endswith(PATHS):
+            return source(written).text
+    return text
 
 
 def loadable(text: str) -> bool:
@@ -91,7 +102,7 @@ def load(what: str | Source | Data, data_dir: str | os.PathLike[str] | None = No
         if overrides:
             raise NotationError(f"data: {what.source} is already loaded; give {', '.join(overrides)} where it is loaded")
         return what
-    made = source(what) if isinstance(what, str) else what
+    made = source(spelled(what)) if isinstance(what, str) else what
     if not isinstance(made, Source):
         raise NotationError(f"data: {type(what).__name__} is no source; give a name such as 'digits', or use "
                             "sevensteps.data.from_arrays(x, y)")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from sevensteps.data.columns import Encoding
 from sevensteps.data.inputs import Inputs
 from sevensteps.data.scaling import Scaling, identity
 from sevensteps.task import Task
@@ -37,8 +38,8 @@ class Data:
 
     `source` is the notation that makes it again ("digits", "speed(noise=1.0)"); `scaling` turns raw inputs into `x`;
     `target_scaling` turns raw targets into `y` and its `undo` turns a prediction back; `features` names the columns of a
-    table; `highest` is the raw value of a fully lit pixel of images. Checked as it is made: raises `DataError` where nothing
-    could be learned from it.
+    table; `highest` is the raw value of a fully lit pixel of images; `encoding` says how the texts of a file became raw inputs.
+    Checked as it is made: raises `DataError` where nothing could be learned from it.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Data:
     about: str = ""
     target_scaling: Scaling = field(default_factory=identity)
     highest: float | None = None
+    encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
         self.check()
@@ -64,7 +66,8 @@ class Data:
     @property
     def inputs(self) -> Inputs:
         """What a network trained on these data takes in, and the preprocessing of it."""
-        return Inputs(tuple(self.train.x.shape[1:]), self.kind, self.features, self.highest, self.scaling, self.target_scaling)
+        return Inputs(tuple(self.train.x.shape[1:]), self.kind, self.features, self.highest, self.scaling, self.target_scaling,
+                      self.encoding)
 
     @functools.cached_property
     def digest(self) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sevensteps.data.inputs import Inputs
 from sevensteps.data.pictures import PICTURES, decoded, resized, why
+from sevensteps.data.sheets import read
 from sevensteps.errors import DataError
 
 MAX_CELL = 1000  # characters; a number has far fewer
@@ -62,6 +63,9 @@ def _picture(path: Path, inputs: Inputs, resize: bool, invert: bool) -> Float[Te
 
 
 def _rows(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
+    if inputs.encoding is not None:
+        held = inputs.encoding.encode(*read(path), str(path))
+        return [f"{path.name}:{row}" for row in range(1, len(held) + 1)], held
     wanted = math.prod(inputs.shape)
     names: list[str] = []
     samples: list[list[float]] = []

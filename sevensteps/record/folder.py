@@ -30,7 +30,7 @@ def create(out: Path | str | None, name: str) -> Path:
             raise RunError(f"{folder} is not empty, and a run is never written over another; give another folder (--out), or remove it "
                            "first")
         return _make(folder, exist_ok=True)
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name).strip('-.') or 'run'}"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:40].strip('-.') or 'run'}"
     for number in range(1, 1000):
         try:
             return _make(RUNS / (stem if number == 1 else f"{stem}-{number}"), exist_ok=False)

@@ -49,28 +49,36 @@ class Watching:
         self.schedule.spent = self.observed.spent
         self.network_parameters = {key: p for key, p in network.named_parameters() if p.requires_grad}
         self._capture = Capture(network, [], self.observed.facts.layers) if training.engine.taped else None
-        self._began = time.perf_counter()
+        self._rate = math.nan  # the learning rate of the last step
         self._before: Tensor | None = None
+        self._measured: float | None = None  # seconds of training when a step began whose slowness is a look's
         if self.schedule.due(0, 0.0):
             self._prepare(training)
 
     def stepped(self, training: Training) -> None:
         observed, schedule = self.observed, self.schedule
         assert observed is not None
-        progress = training.progress
+        began, progress = time.perf_counter(), training.progress
         step = progress.step - 1
         observed.loss(step, progress.loss)
-        observed.rate(step, progress.lr)
+        if progress.lr != self._rate:
+            observed.rate(step, progress.lr)
+            self._rate = progress.lr
+        slower = 0.0
+        if self._measured is not None and step:  # what a look slows down: its own step, and the one after it, whose data it pushed out
+            slower = min(max(progress.seconds - self._measured - self._measured / step, 0.0), schedule.each or math.inf)
+            schedule.spent += slower
+            self._measured = None
         if self._before is None and not schedule.due(step + 1, progress.seconds):
+            schedule.always += time.perf_counter() - began
             return
-        began = time.perf_counter()
         if self._before is not None:
             self._look(training, step, began)
-            slower = progress.seconds - self._started - self._started / step if step else 0.0  # while the engine kept what it computed
-            schedule.spent += max(slower, 0.0)
-            schedule.looked(step, time.perf_counter() - began + self._preparing + max(slower, 0.0))
+            schedule.looked(step, time.perf_counter() - began + self._preparing + slower)
             self._leave(training)
-        observed.steps, observed.seconds, observed.spent = step + 1, progress.seconds + schedule.spent, schedule.spent
+            self._measured = progress.seconds
+        spent = schedule.spent + schedule.always
+        observed.steps, observed.seconds, observed.spent = step + 1, progress.seconds + spent, spent
         if schedule.due(step + 1, progress.seconds):
             self._prepare(training)
         schedule.spent += time.perf_counter() - began
@@ -82,7 +90,7 @@ class Watching:
         assert self.observed is not None
         self._leave(training)
         progress = training.progress
-        spent = self.schedule.spent
+        spent = self.schedule.spent + self.schedule.always
         self.observed.steps, self.observed.seconds, self.observed.spent = progress.step, progress.seconds + spent, spent
         if progress.step and not math.isfinite(progress.loss):
             self.observed.loss(progress.step, progress.loss)
@@ -91,7 +99,7 @@ class Watching:
     def _prepare(self, training: Training) -> None:
         """Have the next step seen."""
         began = time.perf_counter()
-        self._before, self._started = training.engine.parameters.detach().clone(), training.progress.seconds
+        self._before, self._measured = training.engine.parameters.detach().clone(), training.progress.seconds
         training.engine.seen = Seen()
         if self._capture is not None:
             self._capture.arm()

@@ -93,6 +93,13 @@ def test_a_picture_on_its_side_is_turned(pets: Path) -> None:
     assert len(ss.data.load("pets").train) == 17
 
 
+def test_a_folder_called_like_data_from_python_is_not_taken_for_them(pets: Path) -> None:
+    x = torch.linspace(-1, 1, 100)[:, None]
+    ss.train(ss.data.from_arrays(x, (x[:, 0] > 0).long(), name="pets"), predict="linear()", stop="epochs(1)", out="run")
+    with pytest.raises(Error, match="came from Python; give them again"):
+        ss.resume("run", stop="epochs(2)")
+
+
 def test_what_is_no_picture_is_left_out_and_said(pets: Path) -> None:
     (pets / "cat" / "notes.txt").write_text("x")
     (pets / "cat" / ".hidden").write_text("x")
@@ -104,7 +111,7 @@ def test_what_is_no_picture_is_left_out_and_said(pets: Path) -> None:
 def test_it_is_trained_on_stored_and_asked(capfd: pytest.CaptureFixture[str]) -> None:
     run = ss.train("pets", predict="mlp(4)", step="adam(lr=0.05)", stop="epochs(40)", out="run")
     assert run.metrics["valid"]["accuracy"] == 1.0
-    assert run.recipe.source == "pets"
+    assert run.recipe.source == 'image_folder("pets")'
     again = ss.train(ss.Recipe.from_toml(Path("run/recipe.toml")), out=False)
     assert again.metrics == run.metrics
     assert ss.resume("run", stop="epochs(41)").summary["epochs"] == 41
@@ -148,7 +155,7 @@ def test_bad_folders_are_one_line(pets: Path, spoil: Any, message: str) -> None:
 
 @pytest.mark.parametrize(("text", "message"), [
     ('image_folder("gone")', r"^gone: there is no such folder; give one that holds a folder of pictures for each class$"),
-    ("gone/", r"^data: 'gone/' is no folder of pictures and no .npz; "),
+    ("gone/", r"^data: 'gone/' is no folder of pictures, no .csv and no .npz; "),
     ('image_folder("x", size=0)', r"size must be at least 1, not 0"),
     ('image_folder("x", size=(1, 2, 3))', r"size must be one number, or \(height, width\)"),
     ('image_folder("x", valid=1)', r"valid must be below 1"),
@@ -245,5 +252,5 @@ def test_no_archive() -> None:
     Path("a.npz").write_bytes(b"PK\x03\x04 and nothing more")
     with pytest.raises(DataError, match=r"^a.npz: cannot be read as a .npz: File is not a zip file$"):
         ss.data.load("a.npz")
-    with pytest.raises(NotationError, match=r"^data: 'b.npy' is no folder of pictures and no .npz; "):
+    with pytest.raises(NotationError, match=r"^data: 'b.npy' is no folder of pictures, no .csv and no .npz; "):
         ss.data.load("b.npy")

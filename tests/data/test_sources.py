@@ -48,7 +48,7 @@ SOURCES = {
     "diabetes": Expected("table", "regression", (10,), 354, 88, (), "standardize"),
 }
 FROM_FILES = ("mnist", "mnist37")
-OWN = ("image_folder", "npz")  # data of one's own, which have tests of their own
+OWN = ("image_folder", "npz", "csv")  # data of one's own, which have tests of their own
 
 
 def load(name: str, request: pytest.FixtureRequest, **arguments: object) -> data.Data:
@@ -263,7 +263,7 @@ def test_mnist37_is_in_the_books_order(mnist_dir: Path) -> None:
     ("blobs(n=10, centers=6)", "data: blobs(n=10, centers=6): n must be at least twice centers = 6, not 10"),
     ("spirals(n=10, arms=6)", "data: spirals(n=10, arms=6): n must be at least twice arms = 6, not 10"),
     ("xor(n=5)", "data: xor(n=5): n must be 4 (the truth table) or at least 8 (two points for each corner), not 5"),
-    ("./my/table.csv", "data: './my/table.csv' is no folder of pictures and no .npz; read the file yourself and use "
+    ("./my/table.txt", "data: './my/table.txt' is no folder of pictures, no .csv and no .npz; read the file yourself and use "
                        f"sevensteps.data.from_arrays(x, y), or name one of: {', '.join((*SOURCES, *OWN))}"),
     ("digits(__import__('os'))", "data has no '__import__'; known: " + ", ".join(sorted((*SOURCES, *OWN)))),
     ("(lambda: 1)()", "data: '(lambda: 1)()' has '(lambda: 1)()', which is not a plain value; write names of data with "

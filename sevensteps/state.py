@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from sevensteps.data.streamed import Streamed
 from sevensteps.engine import kernels
 from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.engine import Engine
@@ -66,7 +67,7 @@ class Training:
     engine: Engine
     stepper: Stepper
     samples: Samples
-    parts: dict[str, tuple[Tensor, Tensor]]
+    parts: dict[str, tuple[Tensor | Streamed, Tensor]]
     generators: dict[str, torch.Generator]
     foreign: Any  # a Foreign around a network that is not ours, else a context that does nothing
     per_epoch: int
@@ -157,7 +158,7 @@ def start(settled: Settled) -> Training:
         if isinstance(module, Dropout):
             module.generator = generators["dropout"]
 
-    def place(x: Tensor) -> Tensor:
+    def place(x: Any) -> Any:
         return x.to(device, dtype) if x.is_floating_point() else x.to(device)
 
     def encode(x: Any, y: Any) -> tuple[Tensor, Tensor]:
@@ -189,7 +190,7 @@ class Foreign(Isolation):
             raise ArgumentError(f"the network fails: {type(raised).__name__}: {raised}") from raised
 
 
-def _as_inputs(x: Any, like: Tensor) -> Tensor:
+def _as_inputs(x: Any, like: Tensor | Streamed) -> Tensor:
     inputs: Tensor = torch.as_tensor(x)
     if inputs.shape[1:] != like.shape[1:]:
         raise DataError(f"the loader gives inputs {list(inputs.shape)}, but the data have {['B', *like.shape[1:]]}; "
@@ -222,7 +223,7 @@ def check_output(network: nn.Module, x: Float[Tensor, "B ..."], output: Output) 
                             f"its last layer must give [{len(x)}, {output.size}]")
 
 
-def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N O"]:
+def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."] | Streamed) -> Float[Tensor, "N O"]:
     """What the network gives for all of `x`, in evaluation mode, in chunks; its mode is put back."""
     modes = {module: module.training for module in network.modules()}
     # Only of known layers it is known that they do not mind how their input is stored.
@@ -230,14 +231,15 @@ def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."]) -> Float[Tensor, "
     network.eval()
     try:
         with torch.inference_mode():
-            first: Tensor = network(store(x[:CHUNK]))
-            if len(x) <= CHUNK:
-                return first
-            # In one piece from the start: small outputs, kept one by one between large activations, would pin these in memory.
-            outputs = first.new_empty(len(x), *first.shape[1:])
-            outputs[:CHUNK] = first
-            for start in range(CHUNK, len(x), CHUNK):
-                outputs[start:start + CHUNK] = network(store(x[start:start + CHUNK]))
+            outputs, start = torch.empty(0), 0
+            for piece in x.pieces(min(CHUNK, x.some)) if isinstance(x, Streamed) else x.split(CHUNK):
+                found: Tensor = network(store(piece))
+                if len(piece) == len(x):
+                    return found
+                if not start:  # in one piece from the start: small outputs, kept one by one between large activations, would pin these
+                    outputs = found.new_empty(len(x), *found.shape[1:])
+                outputs[start:start + len(piece)] = found
+                start += len(piece)
             return outputs
     finally:
         for module, mode in modes.items():

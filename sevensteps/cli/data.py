@@ -25,12 +25,12 @@ WIDTH = 100  # columns; longer lines are hard to read
 @click.command("data", epilog='\b\nsevensteps data\nsevensteps data digits\nsevensteps data "speed(noise=1.0)"')
 @click.argument("name", metavar="[DATA]", required=False)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
-@click.option("--target", metavar="COLUMN", help="What to predict, where DATA is a .csv.")
+@click.option("--target", metavar="COLUMN", help="What to predict, where DATA is a file: a column, or a .npy.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, data_dir: Path | None, target: str | None, as_json: bool) -> None:
     """List the data there are, or say what is in DATA: shapes, ranges, classes, balance, always-zero inputs.
 
-    DATA is a name or its notation: digits, "speed(noise=1.0)"; or your own: a folder of pictures by class, a .csv, a .npz.
+    DATA is a name or its notation: digits, "speed(noise=1.0)"; or your own: a folder of pictures by class, a .csv, .parquet or .npz.
     """
     from rich.console import Console
 
@@ -98,7 +98,8 @@ def _facts(facts: dict[str, Any]) -> RenderableType:
                  (", in all of the training part: they teach nothing and do no harm" if zero else "")))
     if constant:
         rows.append(("constant", f"{constant} more inputs, in all of the training part"))
-    rows.append(("seen twice", f"{facts['duplicates']} of the samples to judge by have inputs that are also trained on"))
+    if facts["duplicates"] is not None:
+        rows.append(("seen twice", f"{facts['duplicates']} of the samples to judge by have inputs that are also trained on"))
     table = _grid()
     for label, text in rows:
         table.add_row(label, text)
@@ -152,20 +153,24 @@ def _columns(data: Data, facts: dict[str, Any]) -> list[RenderableType]:
 
     if facts["kind"] == "image" or len(facts["features"]) < 2:
         return []
-    raw = data.scaling.undo(data.train.x)
+    from sevensteps.data.streamed import Streamed
+    from sevensteps.data.tally import Tally
+
+    x = data.train.x
+    found = x.tally if isinstance(x, Streamed) else Tally([data.scaling.undo(x)])
     table = _grid()
-    for place, name in enumerate(facts["features"][:SHOWN]):
-        values = raw[:, place].double()
-        table.add_row(Text(name, "bold"), _range({"min": _clean(values.min(), values), "max": _clean(values.max(), values),
-                                                  "mean": float(values.mean()), "std": float(values.std(correction=0))}))
+    for name, low, high, mean, std in zip(facts["features"][:SHOWN], found.low, found.high, found.mean, found.std(), strict=False):
+        largest = float(max(abs(low), abs(high)))
+        table.add_row(Text(name, "bold"), _range({"min": _clean(low, largest), "max": _clean(high, largest), "mean": float(mean),
+                                                  "std": float(std)}))
     rest = len(facts["features"]) - SHOWN
     return [Text("\ncolumn: range and mean before scaling, of the training part", "dim"), table,
             *([f"and {rest} more"] if rest > 0 else [])]
 
 
-def _clean(value: Tensor, values: Tensor) -> float:
+def _clean(value: Tensor, largest: float) -> float:
     """`value` without the trace that scaling to float32 and back leaves of a 0."""
-    return float(value) if abs(value) > 1e-6 * values.abs().max() else 0.0
+    return float(value) if abs(value) > 1e-6 * largest else 0.0
 
 
 def _drawings(console: Console, data: Data) -> list[RenderableType]:

@@ -16,6 +16,7 @@ from sevensteps.steps import QUESTIONS, STEPS
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sevensteps.data import Data
     from sevensteps.doctor.attending import Attending
     from sevensteps.doctor.finding import Finding
     from sevensteps.recipe import Recipe
@@ -46,7 +47,7 @@ def _steps(function: Any) -> Any:
 @click.option("--threads", type=int, help="Processor threads to use. [default: 1 for a small network, else half of them, at most 4]")
 @click.option("--precision", help="float32, float64, or bf16, which is faster for wide networks. [default: float32]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
-@click.option("--target", metavar="COLUMN", help="What to predict, where DATA is a .csv.")
+@click.option("--target", metavar="COLUMN", help="What to predict, where DATA is a file: a column, or a .npy.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder itself. [default: runs/<date>-<name>]")
 @click.option("--heal", "healing", is_flag=True, help="Where something is found wrong, change what trials prove to help, and train again.")
 @click.option("--budget", type=float, default=120.0, show_default=True, help="Seconds that the trials of --heal may take.")
@@ -58,7 +59,7 @@ def command(data: str | None, recipe: Path | None, target: str | None, out: Path
     """Train a network on DATA in seven steps. What is not given is chosen, and the choice explained.
 
     DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)"; or your own: a folder with a folder of pictures
-    for each class, a .csv (with --target), or a .npz.
+    for each class, a .csv or .parquet (with --target), or a .npz.
     """
     from sevensteps.data import spelled
     from sevensteps.doctor.attending import Attending
@@ -146,6 +147,8 @@ class Plan:
         screen.print(table((Text(f"{number} {step}", "bold"), Text.assemble((repr(held), "cyan"), "\n", (recipe.reasons[step], "dim")))
                            for number, (step, held) in enumerate(recipe.steps.items(), 1)))
         screen.print()
+        if said := repeated(data):
+            screen.print(f"{said}\n")
         if training.resumed:
             screen.print(f"Going on after step {training.progress.step:,} of epoch {training.progress.epoch + 1}.\n", style="bold")
         if wrong := grave(self.attending.before.findings if self.attending and self.attending.before else []):
@@ -161,6 +164,19 @@ class Plan:
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         return None
+
+
+def repeated(data: Data) -> str:
+    """What is to be said of samples that are both trained on and judged by; nothing where there are none."""
+    from sevensteps.data.duplicates import duplicates
+
+    found, total = duplicates(data), len(data.valid)
+    if found is None:
+        return "Whether validation samples are also in the training part was not counted: there are too many."
+    if found == total:
+        return f"All {total:,} validation samples are also in the training part: what they say holds for no other."
+    some = f"{found:,} of {total:,} validation samples {'is' if found == 1 else 'are'}"
+    return f"{some} also in the training part, so the validation figures flatter." if found else ""
 
 
 def result(run: Run) -> None:

@@ -14,20 +14,25 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sevensteps.errors import Error, NotationError, nearest
-from sevensteps.notation import Entry, offered, parse
+from sevensteps.errors import DataError, Error, NotationError, nearest
+from sevensteps.notation import Entry, cut, offered, parse
 
 if TYPE_CHECKING:
     from sevensteps.data.arrays import from_arrays as from_arrays
     from sevensteps.data.core import Data as Data
     from sevensteps.data.core import Part as Part
     from sevensteps.data.core import Source as Source
+    from sevensteps.data.hugging_face import from_dataset as from_dataset
+    from sevensteps.data.loaders import from_loader as from_loader
     from sevensteps.data.scaling import Scaling as Scaling
 
-__all__ = ["Data", "Part", "Scaling", "Source", "catalog", "from_arrays", "load", "loadable", "source", "spelled"]
+__all__ = ["Data", "Part", "Scaling", "Source", "catalog", "from_arrays", "from_dataset", "from_loader", "load", "loadable", "source",
+           "spelled"]
 
-FILES = ("images", "toys", "tables", "own", "sheets")  # each lists its sources in __all__
-HOMES = {"Data": "core", "Part": "core", "Source": "core", "Scaling": "scaling", "from_arrays": "arrays"}
+FILES = ("images", "toys", "tables", "own", "sheets", "parquet_files", "on_disk")  # each lists its sources in __all__
+HOMES = {"Data": "core", "Part": "core", "Source": "core", "Scaling": "scaling", "from_arrays": "arrays",
+         "from_dataset": "hugging_face", "from_loader": "loaders"}
+KINDS = {(".npz",): "npz", (".npy",): "npy", (".csv",): "csv", (".parquet",): "parquet", ("-ubyte", "-ubyte.gz"): "idx_files"}
 PATHS = (".csv", ".parquet", ".npz", ".npy", ".gz", ".png", ".jpg", ".txt", "ubyte")
 
 
@@ -59,22 +64,29 @@ def source(text: str) -> Source:
     """The source that `text` spells, such as `source("circles(n=1000)")` or the path of a folder; nothing is loaded yet."""
     written = text.strip()
     if "(" not in written and written not in catalog() and ("/" in written or "\\" in written or written.lower().endswith(PATHS)):
-        for ending, name in ((".npz", "npz"), (".csv", "csv")):
-            if written.lower().endswith(ending):
-                return cast("Source", __getattr__(name)(written))
-        if Path(written).is_dir():
-            return cast("Source", __getattr__("image_folder")(written.rstrip("/\\") or written))
-        raise NotationError(f"data: '{written}' is no folder of pictures, no .csv and no .npz; read the file yourself and use "
-                            f"sevensteps.data.from_arrays(x, y), or name one of: {', '.join(catalog())}")
+        name = next((name for endings, name in KINDS.items() if written.lower().endswith(endings)), None)
+        if name is None and _is_folder(written):
+            name = "idx_files" if any(Path(written).glob("train-images-idx3-ubyte*")) else "image_folder"
+        if name is not None:
+            return cast("Source", __getattr__(name)(written.rstrip("/\\") or written))
+        raise NotationError(f"data: '{written}' is no folder of pictures, and no .csv, .parquet, .npz, .npy or IDX file; read it yourself "
+                            f"and use sevensteps.data.from_arrays(x, y), or name one of: {', '.join(catalog())}")
     found: Source = parse(written, lambda name: globals()["__getattr__"](name), what="data", known=catalog(), example="digits")
     return found
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def spelled(text: str) -> str:
     """`text` as people type it, with the name of a folder here, or a path, as its notation: pets is `image_folder("pets")`."""
     written = text.strip()
     if "(" not in written and written not in catalog():
-        if Path(written).is_dir():
+        if _is_folder(written):
             written += "/"
         if "/" in written or "\\" in written or written.lower().endswith(PATHS):
             return source(written).text
@@ -108,7 +120,14 @@ def load(what: str | Source | Data, data_dir: str | os.PathLike[str] | None = No
                             "sevensteps.data.from_arrays(x, y)")
     if overrides:
         made = _replace(made, overrides)
-    return made.load(None if data_dir is None else Path(data_dir))
+    try:
+        return made.load(None if data_dir is None else Path(data_dir))
+    except (MemoryError, OverflowError) as failure:
+        raise DataError(f"{cut(made.text)} does not fit into memory: {failure}; ask for fewer samples") from None
+    except RuntimeError as failure:
+        if "allocate memory" not in str(failure):
+            raise
+        raise DataError(f"{cut(made.text)} does not fit into memory; ask for fewer samples") from None
 
 
 def _replace(made: Source, overrides: dict[str, Any]) -> Source:

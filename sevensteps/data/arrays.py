@@ -12,6 +12,7 @@ from torch import Tensor
 from sevensteps.data.build import build
 from sevensteps.data.core import Data
 from sevensteps.data.scaling import SCALINGS
+from sevensteps.data.streamed import Streamed
 from sevensteps.errors import ArgumentError, DataError, ShapeError, number, one_of, whole
 from sevensteps.seeds import generator
 
@@ -62,7 +63,9 @@ def from_arrays(
                  about="arrays of your own" + ("; trained and judged on the same samples" if valid is None else ""))
 
 
-def _inputs(name: str, x: Any) -> Tensor:
+def _inputs(name: str, x: Any) -> Tensor | Streamed:
+    if isinstance(x, Streamed):
+        return x
     found = _tensor(name, "inputs", x)
     if found.ndim == 1:
         return found[:, None]
@@ -83,9 +86,12 @@ def _tensor(name: str, what: str, held: Any) -> Tensor:
         array = _array(name, what, held)
         if array.dtype.kind not in "biuf":
             raise DataError(f"{name}: the {what} are {array.dtype}; give numbers")
+        if array.dtype.kind == "u" and array.dtype.itemsize == 8 and array.size and int(array.max()) >> 63:
+            raise DataError(f"{name}: the {what} reach {int(array.max())}, more than 2^63; give them as floats")
         # PyTorch holds no byte-swapped and few unsigned numbers; float64 holds all of their values that matter here.
-        array = array.astype("f8" if array.dtype.kind == "f" else array.dtype if array.dtype in ("u1", "?") else "i8")
-        found = torch.from_numpy(numpy.ascontiguousarray(array))
+        if array.dtype not in ("u1", "?", "f4"):
+            array = array.astype("f8" if array.dtype.kind == "f" else "i8")
+        found = torch.from_numpy(numpy.array(array, order="C", copy=None if array.flags.writeable else True))
     if found.is_complex():
         raise DataError(f"{name}: the {what} are {found.dtype}; give real numbers")
     return found

@@ -9,6 +9,7 @@ from torch import Tensor
 from sevensteps.data.core import Data, Part
 from sevensteps.data.scaling import Scaling, identity, learn
 from sevensteps.data.split import split
+from sevensteps.data.streamed import Streamed
 from sevensteps.errors import DataError
 from sevensteps.seeds import generator
 from sevensteps.task import Task, task_of
@@ -16,7 +17,7 @@ from sevensteps.task import Task, task_of
 
 def build(
     source: str,
-    x: Shaped[Tensor, "N ..."],
+    x: Shaped[Tensor, "N ..."] | Streamed,
     y: Shaped[Tensor, "M ..."],
     *,
     about: str,
@@ -24,7 +25,7 @@ def build(
     classes: tuple[str, ...] = (),
     features: tuple[str, ...] = (),
     highest: float | None = None,
-    valid: tuple[Tensor, Tensor] | None = None,
+    valid: tuple[Tensor | Streamed, Tensor] | None = None,
     share: float = 0.2,
     draw: torch.Generator | None = None,
     strata: Tensor | None = None,
@@ -33,7 +34,8 @@ def build(
     """`Data` from raw inputs `[N, F]` or `[N, C, H, W]` and raw targets: int64 class indices `[N]`, or floats `[N, columns]`.
 
     Without a `valid` part of its own, `share` of the samples is split off by `draw`: stratified by `strata`, without them by
-    the class, without classes at random. `highest` is the largest value a raw input can have, where it is known.
+    the class, without classes at random. `highest` is the largest value a raw input can have, where it is known. Inputs that stay on
+    disk keep the order of their file.
     Raises `DataError` as `sevensteps.data.checks` says.
     """
     if len(x) != len(y):
@@ -44,18 +46,23 @@ def build(
     if valid is None:
         if strata is None and task.kind in ("binary", "multiclass"):
             strata = y.reshape(-1).long()
-        train_rows, valid_rows = split(len(x), share, draw or generator(0, "split"), strata)
-        valid = x[valid_rows], y[valid_rows]
-        x, y = x[train_rows], y[train_rows]
+        rows = split(len(x), share, draw or generator(0, "split"), strata)
+        if isinstance(x, Streamed):
+            (x, y), valid = ((x.among(some), y[some.sort().values]) for some in rows)
+        else:
+            (x, y), valid = ((x[some], y[some]) for some in rows)
     if task.kind == "regression":  # a column per target, also for the scaling to be learned by column
         y, valid = _columns(y), (valid[0], _columns(valid[1]))
-    scaling = learn(scale, x, highest)
+    if isinstance(x, Streamed) and x.tally.wrong is not None:
+        scale = "none"  # `check` says where the number is
+    scaling = learn(scale, x.tally if isinstance(x, Streamed) else x, highest)
     targets = learn(target_scale, y) if task.kind == "regression" else identity()
-    train, judged = Part(scaling(x), _stored(y, task, targets)), Part(scaling(valid[0]), _stored(valid[1], task, targets))
+    train, judged = (Part(held.scaled(scaling) if isinstance(held, Streamed) else scaling(held), _stored(of, task, targets))
+                     for held, of in ((x, y), valid))
     if x.ndim != 4:
         return Data(source, train, judged, task, scaling, features, "table", about, targets)
     if highest is None:  # pixels are either shares of full light, or bytes
-        highest = 1.0 if float(x.max()) <= 1 else 255.0
+        highest = 1.0 if float((x.tally.high if isinstance(x, Streamed) else x).max()) <= 1 else 255.0
     return Data(source, train, judged, task, scaling, features, "image", about, targets, highest)
 
 

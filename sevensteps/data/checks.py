@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.data.core import Data, Part
+from sevensteps.data.streamed import Streamed
 from sevensteps.errors import DataError
 
 
@@ -41,16 +42,21 @@ def _shapes(where: str, part: Part) -> None:
         raise DataError(f"{where} inputs have shape {list(part.x.shape)}: no number in a sample; give at least one column")
 
 
-def _inputs(where: str, x: Tensor, features: tuple[str, ...]) -> None:
-    if all_finite(x):
+def _inputs(where: str, x: Tensor | Streamed, features: tuple[str, ...]) -> None:
+    if isinstance(x, Streamed):
+        if x.tally.wrong is None:
+            return
+        (row, *place), count = x.tally.wrong, "numbers that are not finite (nan or inf)"
+    elif all_finite(x):
         return
-    wrong = ~x.isfinite()
-    row, *place = torch.nonzero(wrong)[0].tolist()
+    else:
+        wrong = ~x.isfinite()
+        (row, *place), count = torch.nonzero(wrong)[0].tolist(), _count(wrong)
     if x.ndim == 2:
         column = f"column {place[0]}" + (f" ({features[place[0]]})" if features else "")
     else:
         column = f"channel {place[0]}, line {place[1]}, column {place[2]}"
-    raise DataError(f"{where} inputs hold {_count(wrong)}, the first in row {row}, {column}; "
+    raise DataError(f"{where} inputs hold {count}, the first in row {row}, {column}; "
                     "fill them in or leave those rows out")
 
 

@@ -1,27 +1,22 @@
-"""The columns of a table as a file has them, texts, and how they become numbers; kept with a run, so that `predict` does the same."""
+"""The columns of a table and how their cells become numbers; kept with a run, so that `predict` does the same."""
 
 from __future__ import annotations
 
-import datetime
-import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
+import numpy
+from numpy.typing import NDArray
 
+from sevensteps.data.cells import KINDS, Cells, Kind
+from sevensteps.data.cells import number as number  # what a column of a kind makes of a text belongs to it
 from sevensteps.errors import DataError, nearest
 
-Kind = Literal["number", "flag", "date", "category"]
-KINDS: tuple[Kind, ...] = ("number", "flag", "date")  # those that are one number a cell
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}  # in small letters
-FLAGS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
 MAX_VALUES = 200  # different texts of one column that become an input each
-MAX_NUMBER = torch.finfo(torch.float32).max  # what the network computes in
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+MAX_HELD = 100_000  # different texts that are kept to be looked at; a column of numbers may have as many as there are rows
+WORDS = {"number": "a number", "flag": "yes or no", "date": "a date (2024-12-31)"}
 
 
 @dataclass(frozen=True)
@@ -42,33 +37,38 @@ class Column:
         """The inputs that come of it, by name."""
         return tuple(f"{self.name}={value}" for value in self.values) if self.kind == "category" else (self.name,)
 
-    def encode(self, cells: Sequence[str], where: str) -> Float[Tensor, "N F"]:
-        """The cells as float64. Raises `DataError` with the row, counted from 1, for a cell that is of another kind, unknown or missing."""
-        found = torch.zeros(len(cells), len(self.features), dtype=torch.float64)
-        places = {value: index for index, value in enumerate(self.values)}
-        for row, cell in enumerate(cells):
-            text = cell.strip()
-            if missing(text):
-                if self.fill is None:
-                    raise DataError(f"{where}: row {row + 1} has no {self.name}; fill it in, leave the row out, or train with "
-                                    'missing="fill"')
-                if self.kind != "category":
-                    found[row, 0] = self.fill
-            elif self.kind == "category":
-                if text not in places:
-                    raise DataError(f"{where}: row {row + 1} has {self.name} '{textwrap.shorten(text, 40)}', which is none of those "
-                                    f"trained on; {nearest(text, self.values)}")
-                found[row, places[text]] = 1
-            else:
-                value = number(text, self.kind)
-                if value is None:
-                    raise DataError(f"{where}: row {row + 1} has {self.name} '{textwrap.shorten(text, 40)}', where "
-                                    f"{WORDS[self.kind]} belongs")
-                found[row, 0] = value
-        return found
+    def encode(self, cells: Cells | Sequence[str], where: str = "") -> NDArray[numpy.float64]:
+        """The cells as [N, F]. Raises `DataError` with the row, counted from 1, for a cell that is of another kind, unknown or missing."""
+        if not isinstance(cells, Cells):
+            cells = Cells.of(cells, where)
+        nothing = cells.missing
+        if self.kind == "category":
+            cells = cells.spelled()
+            known = {value: place for place, value in enumerate(self.values)}
+            found = numpy.array([*(known.get(text, -1) for text in cells.texts), -1])[cells.values]
+            wrong = (found < 0) & ~nothing
+        else:
+            found = cells.numbers(self.kind)
+            wrong = numpy.isnan(found) & ~nothing
+        self._check(cells, wrong, nothing)
+        if self.kind != "category":
+            return numpy.where(nothing, self.fill or 0.0, found)[:, None]
+        hot = numpy.zeros((len(cells), len(self.values)))
+        held = numpy.flatnonzero(~nothing)
+        hot[held, found[held]] = 1
+        return hot
 
-
-WORDS = {"number": "a number", "flag": "yes or no", "date": "a date (2024-12-31)"}
+    def _check(self, cells: Cells, wrong: Any, nothing: Any) -> None:
+        bad = wrong if self.fill is not None else wrong | nothing
+        if not bad.any():
+            return
+        row = int(bad.argmax())
+        if nothing[row]:
+            raise DataError(f'{cells.at(row)} has no {self.name}; fill it in, leave the row out, or train with missing="fill"')
+        if self.kind == "category":
+            raise DataError(f"{cells.at(row)} has {self.name} '{cells.shown(row)}', which is none of those trained on; "
+                            f"{nearest(cells.texts[cells.values[row]], self.values)}")
+        raise DataError(f"{cells.at(row)} has {self.name} '{cells.shown(row)}', where {WORDS[self.kind]} belongs")
 
 
 @dataclass(frozen=True)
@@ -78,18 +78,32 @@ class Encoding:
     columns: tuple[Column, ...]
 
     @property
+    def names(self) -> list[str]:
+        """The columns by name."""
+        return [column.name for column in self.columns]
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The names of the inputs."""
         return tuple(feature for column in self.columns for feature in column.features)
 
-    def encode(self, header: Sequence[str], rows: Sequence[Sequence[str]], where: str) -> Float[Tensor, "N F"]:
-        """The rows under `header` as inputs; other columns are passed over. Raises `DataError`."""
+    def encode(self, block: Mapping[str, Cells], dtype: Any = numpy.float64) -> NDArray[Any]:
+        """Some rows as inputs [N, F]; `block` has the cells of each column. By NumPy, as it may run beside a training.
+
+        Raises `DataError`.
+        """
+        held, first = numpy.empty((len(next(iter(block.values()))), len(self.features)), dtype), 0
         for column in self.columns:
-            if column.name not in header:
-                raise DataError(f"{where}: the column '{column.name}' is missing; the network was trained on "
-                                f"{', '.join(c.name for c in self.columns)}")
-        places = {name: place for place, name in enumerate(header)}
-        return torch.cat([column.encode([row[places[column.name]] for row in rows], where) for column in self.columns], 1)
+            part = column.encode(block[column.name])
+            held[:, first:first + part.shape[1]] = part
+            first += part.shape[1]
+        return held
+
+    def check(self, names: Iterable[str], where: str) -> None:
+        """Raise `DataError` where a table with columns of these `names` lacks one that was trained on."""
+        for name in self.names:
+            if name not in names:
+                raise DataError(f"{where}: the column '{name}' is missing; the network was trained on {', '.join(self.names)}")
 
     def to_dict(self) -> list[dict[str, Any]]:
         """As JSON can hold it."""
@@ -107,40 +121,64 @@ class Encoding:
         return Encoding(tuple(columns))
 
 
-def missing(cell: str) -> bool:
-    """Whether a cell says that there is nothing."""
-    return cell.strip().lower() in MISSING
+class Survey:
+    """What a column turns out to be of, block by block: of numbers, yes and no, dates, or texts."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.where = name, ""
+        self.kinds = list(KINDS)  # what it can still be
+        self.texts: set[str] = set()
+        self.held = self.numbers = 0  # cells with something in them, and with a number
+        self.odd: tuple[str, str] | None = None  # the first that is no number: where, and what it says
+
+    def add(self, cells: Cells) -> None:
+        """Look at some more cells. Raises `DataError` for a number that no network can take in."""
+        nothing = cells.missing
+        self.where = self.where or cells.where
+        self.held += len(cells) - int(nothing.sum())
+        if cells.kind != "category":
+            self.kinds = [kind for kind in self.kinds if kind == cells.kind]
+            wrong = numpy.isnan(cells.numbers(cells.kind)) & ~nothing
+            if wrong.any():
+                raise self._odd(cells.at(int(wrong.argmax())), cells.shown(int(wrong.argmax())))
+            return
+        if not cells.texts:
+            return
+        here = numpy.zeros(len(cells.texts) + 1, dtype=bool)
+        here[cells.values] = True  # a dictionary may hold texts that no row has
+        here = here[:-1]
+        self.kinds = [kind for kind in self.kinds if not numpy.isnan(cells.table(kind)[:-1][here]).any()]
+        is_number = ~numpy.isnan(cells.numbers("number"))
+        self.numbers += int(is_number.sum())
+        other = ~is_number & ~nothing
+        if self.odd is None and other.any():
+            self.odd = cells.at(int(other.argmax())), cells.shown(int(other.argmax()))
+        if len(self.texts) <= MAX_HELD:
+            self.texts.update(text for text, held in zip(cells.texts, here.tolist(), strict=True) if held)
+
+    def column(self) -> Column:
+        """The column that all these cells are of. Raises `DataError` where nothing can be learned from it."""
+        if not self.held:
+            raise DataError(f'{self.where}: the column {self.name} is empty; leave it out with drop=("{self.name}",)')
+        if self.kinds:
+            return Column(self.name, self.kinds[0])
+        if self.odd is not None and self.numbers > 0.9 * self.held:
+            raise self._odd(*self.odd)
+        if len(self.texts) > MAX_VALUES:
+            many = f"{len(self.texts):,}" if len(self.texts) <= MAX_HELD else f"more than {MAX_HELD:,}"
+            first = textwrap.shorten(min(self.texts), 30)
+            raise DataError(f"{self.where}: the column {self.name} has {many} different texts, from '{first}' on, and "
+                            f'an input for each is too many (at most {MAX_VALUES}); leave it out with drop=("{self.name}",)')
+        return Column(self.name, "category", tuple(sorted(self.texts)))
+
+    def _odd(self, where: str, text: str) -> DataError:
+        return DataError(f"{where} has {self.name} '{text}' in a column of numbers; mend it, or leave the column out with "
+                         f'drop=("{self.name}",)')
 
 
-def number(cell: str, kind: Kind = "number") -> float | None:
-    """A cell as the number that a column of this kind makes of it; None where it is of another kind."""
-    if kind == "flag":
-        return FLAGS.get(cell.strip().lower())
-    try:
-        if kind == "date":
-            moment = datetime.datetime.fromisoformat(cell.strip())
-            return (moment.replace(tzinfo=moment.tzinfo or datetime.UTC) - EPOCH).total_seconds() / 86400
-        value = float(cell)
-    except (ValueError, OverflowError):
-        return None
-    return value if math.isfinite(value) and abs(value) <= MAX_NUMBER else None
-
-
-def infer(name: str, cells: Sequence[str], where: str) -> Column:
-    """The column that these cells are of: of numbers, yes and no, dates, or texts. Raises `DataError` where nothing can be learned."""
-    held = [cell.strip() for cell in cells if not missing(cell)]
-    if not held:
-        raise DataError(f'{where}: the column {name} is empty; leave it out with drop=("{name}",)')
-    for kind in KINDS:
-        if all(number(cell, kind) is not None for cell in held):
-            return Column(name, kind)
-    values = tuple(sorted(set(held)))
-    numbers = sum(number(cell) is not None for cell in held)
-    if numbers > 0.9 * len(held):
-        row = next(row for row, cell in enumerate(cells, 1) if not missing(cell) and number(cell) is None)
-        raise DataError(f"{where}: row {row} has {name} '{textwrap.shorten(cells[row - 1].strip(), 40)}' in a column of numbers; mend it, "
-                        f'or leave the column out with drop=("{name}",)')
-    if len(values) > MAX_VALUES:
-        raise DataError(f"{where}: the column {name} has {len(values):,} different texts, from '{textwrap.shorten(values[0], 30)}' on, and "
-                        f'an input for each is too many (at most {MAX_VALUES}); leave it out with drop=("{name}",)')
-    return Column(name, "category", values)
+def infer(name: str, cells: Cells | Sequence[str], where: str = "") -> Column:
+    """The column that these cells are of. Raises `DataError` where nothing can be learned."""
+    found = Survey(name)
+    found.where = where
+    found.add(cells if isinstance(cells, Cells) else Cells.of(cells, where))
+    return found.column()

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from sevensteps.data.columns import Encoding
 from sevensteps.data.inputs import Inputs
 from sevensteps.data.scaling import Scaling, identity
+from sevensteps.data.streamed import Streamed
 from sevensteps.task import Task
 
 
@@ -22,14 +23,18 @@ from sevensteps.task import Task
 class Part:
     """The samples of one part: inputs `x`, already scaled, and targets `y` as `Task` stores them.
 
-    `x` is float32, `[N, F]` for tables or `[N, 1 or 3, H, W]` for images.
+    `x` is float32, `[N, F]` for tables or `[N, 1 or 3, H, W]` for images; or it stays on disk, being larger than memory.
     """
 
-    x: Float[Tensor, "..."]
+    x: Float[Tensor, "..."] | Streamed
     y: Shaped[Tensor, "..."]
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def some(self, rows: Int[Tensor, "M"]) -> Part:
+        """A part with only these rows, ascending."""
+        return Part(self.x.among(rows) if isinstance(self.x, Streamed) else self.x[rows], self.y[rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sevensteps.data.core import Data, Part
+from sevensteps.data.duplicates import count
+from sevensteps.data.streamed import Streamed
 
 
 def facts(data: Data) -> dict[str, Any]:
     """The facts of `data` as JSON can hold them; numbers of inputs and targets as the network gets them, scaled."""
     x = data.train.x
-    low, high = x.amin(0), x.amax(0)
+    if isinstance(x, Streamed):
+        low, high = (x.scaling(held[None])[0] for held in (x.tally.least, x.tally.most))
+    else:
+        low, high = x.amin(0), x.amax(0)
     constant = low == high
     zero = data.scaling(torch.zeros(1, *x.shape[1:]))[0]
     return {
@@ -23,7 +30,7 @@ def facts(data: Data) -> dict[str, Any]:
         "task": {"kind": data.task.kind, "targets": data.task.targets, "classes": list(data.task.classes),
                  "reason": data.task.reason},
         "shape": list(x.shape[1:]),
-        "inputs": x[0].numel(),
+        "inputs": low.numel(),
         "features": list(data.features),
         "dtype": _dtype(x),
         "target_dtype": _dtype(data.train.y),
@@ -33,7 +40,7 @@ def facts(data: Data) -> dict[str, Any]:
         "valid": _part(data, data.valid),
         "always_zero_inputs": int((constant & (low == zero)).sum()),
         "constant_inputs": int(constant.sum()),
-        "duplicates": duplicates(data.train.x, data.valid.x),
+        "duplicates": _twice(data.train.x, data.valid.x),
     }
 
 
@@ -53,22 +60,33 @@ def _shares(names: tuple[str, ...], counts: list[int], total: int) -> dict[str, 
     return {name: {"count": count, "share": count / total} for name, count in zip(names, counts, strict=True)}
 
 
-def _range(values: Tensor) -> dict[str, float]:
+def _range(values: Tensor | Streamed) -> dict[str, float]:
+    if isinstance(values, Streamed):  # of the columns or channels, which all have as many numbers
+        tally, scaling = values.tally, values.scaling
+        means, low, high = ((held - scaling.offset) / scaling.scale for held in (tally.mean, tally.low, tally.high))
+        variance = (tally.std() / scaling.scale).square().mean() + means.var(correction=0)
+        return {"min": float(low.min()), "max": float(high.max()), "mean": float(means.mean()), "std": float(variance.sqrt()),
+                "not_finite": 0}
     return {"min": float(values.min()), "max": float(values.max()), "mean": float(values.mean()),
             "std": float(values.std(correction=0)), "not_finite": int((~values.isfinite()).sum())}
 
 
-def _dtype(values: Tensor) -> str:
+def _dtype(values: Tensor | Streamed) -> str:
     return str(values.dtype).removeprefix("torch.")
 
 
-def duplicates(train: Tensor, valid: Tensor) -> int:
-    """How many validation inputs equal a training input in every number."""
+def _twice(train: Tensor | Streamed, valid: Tensor | Streamed) -> int | None:
+    """How many validation inputs equal a training input in every number; None where there are too many to compare."""
+    if isinstance(train, Tensor) and isinstance(valid, Tensor):
+        return count(train, valid)
     if train.shape[1:] != valid.shape[1:]:
         return 0
-    seen = {row.tobytes() for row in _rows(train)}
-    return sum(row.tobytes() in seen for row in _rows(valid))
+    seen = set(_keys(train))
+    return sum(key in seen for key in _keys(valid))
 
 
-def _rows(x: Tensor) -> Any:
-    return (x.reshape(len(x), -1) + 0.0).contiguous().numpy()  # + 0.0 makes -0 and 0 the same bytes
+def _keys(x: Tensor | Streamed) -> Iterator[bytes]:
+    """A hash of each sample: themselves they would not fit in memory."""
+    for piece in x.pieces(x.some) if isinstance(x, Streamed) else [x]:
+        for row in (piece.reshape(len(piece), -1) + 0.0).contiguous().numpy():  # + 0.0 makes -0 and 0 the same bytes
+            yield hashlib.blake2b(row, digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""New inputs from files, as `predict` takes them: pictures, rows of a CSV, arrays of NumPy; raw, before any scaling."""
+"""New inputs from files, as `predict` takes them: pictures, rows of a table, arrays of NumPy; raw, before any scaling."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import math
 import textwrap
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy
@@ -13,12 +14,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sevensteps.data.columns import Column, Encoding
+from sevensteps.data.frames import Frame
 from sevensteps.data.inputs import Inputs
 from sevensteps.data.pictures import PICTURES, decoded, resized, why
-from sevensteps.data.sheets import read
+from sevensteps.data.sheets import lines, sheet
 from sevensteps.errors import DataError
 
 MAX_CELL = 1000  # characters; a number has far fewer
+MAX_NUMBERS = 400_000_000  # in one file; 3 GB as they are held here
 MAX_NUMBER = torch.finfo(torch.float32).max  # what the network computes in
 
 
@@ -27,29 +31,33 @@ def read_inputs(path: Path, inputs: Inputs, *, resize: bool = False, invert: boo
 
     A picture is one sample: made gray or RGB as trained on, its brightness 0 to 255 brought to the range of the training's own
     pixels; `resize` allows another size than trained on, `invert` turns dark on light into light on dark. A CSV has a row
-    a sample, with or without a header; a header is matched with the names of the columns. An array holds samples, or is one;
-    each has the shape trained on, is flat, or is a gray picture without its channel. Raises `DataError` with the file and the fix.
+    a sample, with or without a header; a header is matched with the names of the columns, as those of a Parquet file are. An
+    array holds samples, or is one; each has the shape trained on, is flat, or is a gray picture without its channel. Raises
+    `DataError` with the file and the fix.
     """
     try:
         found = path.is_file()
     except OSError as failure:  # a name that is too long, a folder that may not be looked into
         raise DataError(f"{path}: cannot be read: {failure.strerror}") from None
     if not found:
-        raise DataError(f"{path}: there is no such file; give a picture, a .csv or a .npy")
+        raise DataError(f"{path}: there is no such file; give a picture, a .csv, a .parquet or a .npy")
     kind = path.suffix.lower()
     if kind in PICTURES:
         return [path.name], _picture(path, inputs, resize, invert)[None]
     if kind == ".csv":
         return _rows(path, inputs)
+    if kind == ".parquet":
+        return _columns(path, inputs)
     if kind == ".npy":
         return _array(path, inputs)
-    raise DataError(f"{path}: files of kind '{kind}' cannot be read; give a picture ({', '.join(PICTURES[:3])}), a .csv or a .npy")
+    raise DataError(f"{path}: files of kind '{kind}' cannot be read; give a picture ({', '.join(PICTURES[:3])}), a .csv, a .parquet or a "
+                    ".npy")
 
 
 def _picture(path: Path, inputs: Inputs, resize: bool, invert: bool) -> Float[Tensor, "C H W"]:
     if inputs.kind != "image":
         raise DataError(f"{path}: a picture, but the network was trained on {len(inputs.features) or math.prod(inputs.shape)} columns of a "
-                        "table; give a .csv or a .npy")
+                        "table; give a .csv, a .parquet or a .npy")
     channels, height, width = inputs.shape
     picture = decoded(path, channels)
     if picture.size != (width, height):
@@ -62,16 +70,35 @@ def _picture(path: Path, inputs: Inputs, resize: bool, invert: bool) -> Float[Te
     return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
 
 
+def _columns(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
+    from sevensteps.data.parquet_files import Parquet
+
+    frame, encoding = Parquet(path), inputs.encoding
+    if encoding is None:  # trained on arrays, whose columns are numbers
+        size = math.prod(inputs.shape)
+        if not inputs.features and len(frame.names) != size:
+            raise DataError(f"{path}: has {len(frame.names)} columns, but the network takes {size} numbers")
+        encoding = Encoding(tuple(Column(name, "number") for name in inputs.features or frame.names))
+    names, held = _encoded(frame, encoding)
+    return names, held.reshape(len(held), *inputs.shape)
+
+
+def _encoded(frame: Frame, encoding: Encoding) -> tuple[list[str], Float[Tensor, "N F"]]:
+    """All rows of a table, with a name for each."""
+    encoding.check(set(frame.names), frame.where)
+    held = torch.from_numpy(numpy.concatenate([encoding.encode(block) for block in frame.blocks(encoding.names)]))
+    return [f"{frame.title}:{row}" for row in range(1, len(held) + 1)], held
+
+
 def _rows(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
     if inputs.encoding is not None:
-        held = inputs.encoding.encode(*read(path), str(path))
-        return [f"{path.name}:{row}" for row in range(1, len(held) + 1)], held
+        return _encoded(sheet(path), inputs.encoding)
     wanted = math.prod(inputs.shape)
     names: list[str] = []
     samples: list[list[float]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            for cells in csv.reader(file):
+            for cells in csv.reader(lines(path, file)):
                 if not any(cell.strip() for cell in cells):
                     continue
                 if len(cells) > 10 * wanted + 100 or any(len(cell) > MAX_CELL for cell in cells):
@@ -82,6 +109,8 @@ def _rows(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
                     names = [cell.strip() for cell in cells]
                     continue
                 samples.append(_row(path, len(samples) + 1, cells, numbers, names, inputs, wanted))
+                if len(samples) * wanted > MAX_NUMBERS // 8:  # each is an object of Python's at first
+                    raise DataError(f"{path}: has more than {MAX_NUMBERS // 8:,} numbers; give it in parts, or as a .npy")
     except (OSError, UnicodeDecodeError, csv.Error) as failure:
         raise DataError(f"{path}: cannot be read as a CSV: {why(failure)}") from None
     if not samples:
@@ -98,15 +127,16 @@ def _is_header(cells: list[str], numbers: list[float | None], inputs: Inputs) ->
 
 def _row(path: Path, row: int, cells: list[str], numbers: list[float | None], names: list[str], inputs: Inputs, wanted: int) -> list[float]:
     if names and inputs.features:
-        missing = [name for name in inputs.features if name not in names]
+        place, often = {name: index for index, name in enumerate(names)}, Counter(names)  # there may be a hundred thousand columns
+        missing = [name for name in inputs.features if name not in place]
         if missing:
             raise DataError(f"{path}: the column '{missing[0]}' is missing; the network was trained on {', '.join(inputs.features)}")
-        twice = [name for name in inputs.features if names.count(name) > 1]
+        twice = [name for name in inputs.features if often[name] > 1]
         if twice:
             raise DataError(f"{path}: the column '{twice[0]}' is there twice; keep one")
         if len(numbers) != len(names):
             raise DataError(f"{path}: row {row} has {len(numbers)} cells under a header of {len(names)}; give one for each")
-        places = [names.index(name) for name in inputs.features]
+        places = [place[name] for name in inputs.features]
         cells, numbers = [cells[place] for place in places], [numbers[place] for place in places]
     if len(numbers) != wanted:
         raise DataError(f"{path}: row {row} has {len(numbers)} cells, but the network takes {wanted} numbers")
@@ -143,6 +173,8 @@ def _array(path: Path, inputs: Inputs) -> tuple[list[str], Tensor]:
         forms = []
     if found.shape not in forms and found.shape[1:] not in forms:
         raise DataError(f"{path}: has shape {list(found.shape)}, but the network takes {['N', *inputs.shape]}")
+    if found.size > MAX_NUMBERS:
+        raise DataError(f"{path}: has {found.size:,} numbers; at most {MAX_NUMBERS:,} are answered at once; give it in parts")
     samples = torch.from_numpy(found.astype(numpy.float64)).reshape(-1, *inputs.shape)
     if not bool((samples.abs() <= MAX_NUMBER).all()):  # nan too
         raise DataError(f"{path}: has numbers that are not finite; remove or fill them")

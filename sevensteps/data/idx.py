@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ from sevensteps.errors import DataError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 8  # real files have 1 to 4
+MAX_BYTES = 1 << 31  # of numbers, as they lie unpacked in memory; the largest set of this kind, EMNIST, has a quarter
 MAX_RATIO = 1032  # deflate cannot pack tighter than this (zlib technical details)
 CHUNK = 1 << 20  # bytes; memory grows as content arrives, never by what a header announces
 
@@ -61,7 +63,10 @@ def labels(path: Path, classes: int = 10) -> Tensor:
 def read(path: Path) -> numpy.ndarray:
     """What an IDX file holds, plain or packed with gzip. Raises `DataError` with the file and the fix."""
     try:
-        size = path.stat().st_size
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):  # a pipe would be waited for without end
+            raise DataError(f"{path}: is no file; give the files as MNIST publishes them")
+        size = found.st_size
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
@@ -75,27 +80,37 @@ def read(path: Path) -> numpy.ndarray:
         raise DataError(f"{path}: there is no such file; check the folder and the name") from None
     except (gzip.BadGzipFile, zlib.error, EOFError) as failure:
         raise DataError(f"{path}: damaged gzip ({failure}); {AGAIN}") from None
-    except OSError as failure:
+    except (OSError, ValueError) as failure:  # also a name that no file can have
+        if isinstance(failure, DataError):
+            raise
+        failure = failure if isinstance(failure, OSError) else OSError(0, str(failure))
         raise DataError(f"{path}: cannot be read ({failure.strerror or failure}); give a file that you may read") from None
 
 
-def _parse(path: Path, file: BinaryIO, limit: int) -> numpy.ndarray:
-    """The numbers in `file`, which can hold at most `limit` bytes."""
+def header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], numpy.dtype]:
+    """What the start of an IDX file announces: the sizes, and what the numbers are. `file` then stands where they begin."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or not 1 <= magic[3] <= MAX_DIMENSIONS:
         start = magic.hex(" ") or "nothing"
         raise DataError(f"{path}: is not IDX: it starts with {start}, not with 00 00 08 and 01 (labels) or 03 (images); "
                         "give the files as MNIST publishes them")
-    header = file.read(4 * magic[3])
-    if len(header) < 4 * magic[3]:
+    sizes = file.read(4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
         raise DataError(f"{path}: cut short inside its header; {AGAIN}")
-    shape = struct.unpack(f">{magic[3]}I", header)
-    kind = numpy.dtype(TYPES[magic[2]])
+    return struct.unpack(f">{magic[3]}I", sizes), numpy.dtype(TYPES[magic[2]])
+
+
+def _parse(path: Path, file: BinaryIO, limit: int) -> numpy.ndarray:
+    """The numbers in `file`, which can hold at most `limit` bytes."""
+    shape, kind = header(path, file)
     announced = math.prod(shape) * kind.itemsize
     text = " x ".join(map(str, shape))
     if announced > limit:
         raise DataError(f"{path}: cut short: its header announces {text} numbers, more than a file of its size "
                         f"can hold; {AGAIN}")
+    if announced > MAX_BYTES or (not announced and math.prod(filter(None, shape)) > MAX_BYTES):
+        raise DataError(f"{path}: its header announces {text} numbers, more than the {MAX_BYTES >> 30} GB that are read; {AGAIN}, "
+                        "or give a part of them")
     content = bytearray()
     while len(content) <= announced and (more := file.read(min(CHUNK, announced + 1 - len(content)))):
         content += more

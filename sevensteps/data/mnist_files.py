@@ -62,7 +62,12 @@ def find(data_dir: Path | None = None) -> dict[str, Path]:
     Raises `DataError` saying where was looked.
     """
     if data_dir is not None:
-        if not Path(data_dir).is_dir():
+        try:
+            there = Path(data_dir).is_dir()
+        except OSError as failure:  # a name that is too long, a folder that may not be looked into
+            raise DataError(f"the data folder {data_dir} cannot be looked into: {failure.strerror}; give a folder that holds {_names()}"
+                            ) from None
+        if not there:
             raise DataError(f"the data folder {data_dir} is not there; give a folder that holds {_names()}")
         if found := _in_folder(Path(data_dir)):
             return found

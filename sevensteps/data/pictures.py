@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy
 
@@ -22,28 +22,36 @@ MAX_PIXELS = 50_000_000  # of one picture; more is refused before it is unpacked
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image]:
-    """The picture, not decoded yet. Raises `DataError`, also for what goes wrong while it is used inside."""
-    from PIL import Image
+def opened(path: Path | str, file: BinaryIO | None = None) -> Iterator[Image]:
+    """The picture at `path`, or in `file`, which messages call `path`; not decoded yet.
+
+    Raises `DataError`, also for what goes wrong while it is used inside.
+    """
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, and of many pixels, which are counted here
-            with Image.open(path, formats=FORMATS) as found:
+            with Image.open(path if file is None else file, formats=FORMATS) as found:
                 if found.width * found.height > MAX_PIXELS:
                     raise DataError(f"{path}: {found.width} × {found.height} pixels; at most {MAX_PIXELS:,} are read")
                 yield found
     except DataError:
         raise
+    except Image.DecompressionBombError:
+        raise DataError(f"{path}: cannot be read as a picture: Image size far exceeds the {MAX_PIXELS:,} pixels that are read; make it "
+                        "smaller") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{path}: cannot be read as a picture: it is none of {', '.join(FORMATS)}") from None
     except Exception as failure:  # Pillow's decoders let out whatever error the bytes lead them to
         raise DataError(f"{path}: cannot be read as a picture: {why(failure)}") from None
 
 
-def decoded(path: Path, channels: int) -> Image:
-    """The picture upright, with 1 (gray) or 3 (RGB) channels of 8 bits. Raises `DataError`."""
+def decoded(path: Path | str, channels: int, file: BinaryIO | None = None) -> Image:
+    """The picture at `path`, or in `file`, upright, with 1 (gray) or 3 (RGB) channels of 8 bits. Raises `DataError`."""
     from PIL import ImageOps
 
-    with opened(path) as found:
+    with opened(path, file) as found:
         return _opaque(path, ImageOps.exif_transpose(found)).convert("L" if channels == 1 else "RGB")
 
 
@@ -54,7 +62,7 @@ def resized(picture: Image, width: int, height: int) -> Image:
     return picture.resize((width, height), Image.Resampling.BOX if picture.width >= width else Image.Resampling.BILINEAR)
 
 
-def _opaque(path: Path, picture: Image) -> Image:
+def _opaque(path: Path | str, picture: Image) -> Image:
     """The picture with 8 bits a channel; one that shows what is behind it has no brightness of its own and is refused."""
     from PIL import Image
 
@@ -69,4 +77,6 @@ def _opaque(path: Path, picture: Image) -> Image:
 
 def why(failure: Exception) -> str:
     """What an error of somebody else says, in short."""
+    if "allow_pickle" in str(failure):
+        return "it holds Python objects, which could run code; save numbers or texts"
     return textwrap.shorten(str(failure), 160, placeholder=" …") or type(failure).__name__

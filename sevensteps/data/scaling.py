@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from sevensteps.data.tally import Tally
 from sevensteps.errors import DataError, ShapeError, one_of
 
 SCALINGS = ("none", "standardize", "unit")
@@ -71,8 +72,8 @@ def identity() -> Scaling:
     return Scaling("none", torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64))
 
 
-def learn(name: str, raw: Shaped[Tensor, "N ..."], highest: float | None = None) -> Scaling:
-    """The scaling called `name` from the raw training part.
+def learn(name: str, raw: Shaped[Tensor, "N ..."] | Tally, highest: float | None = None) -> Scaling:
+    """The scaling called `name` from the raw training part, or from what was counted of it.
 
     - none: x = raw
     - standardize: x = (raw - mean) / std (std as `Tensor.std` has it), for each column of a table, for each
@@ -83,19 +84,29 @@ def learn(name: str, raw: Shaped[Tensor, "N ..."], highest: float | None = None)
     What does not vary is left with scale 1, not divided by 0.
     """
     one_of("scale", name, SCALINGS)
-    if name == "none" or len(raw) == 0:
+    if name == "none" or (isinstance(raw, Tensor) and raw.numel() == 0):
         return identity()
-    over = (0,) if raw.ndim <= 2 else (0, 2, 3)
     if name == "unit" and highest is not None:
         offset, scale = torch.zeros(()), torch.tensor(float(highest))
+    elif isinstance(raw, Tally):
+        low, high = raw.low, raw.high
+        if name == "unit":
+            offset, scale = torch.zeros_like(low), torch.maximum(low.abs(), high.abs())
+        else:
+            offset, scale = torch.where(low == high, low, raw.mean), torch.where(low == high, 0.0, raw.std(correction=1))
     elif name == "unit":
+        over = (0,) if raw.ndim <= 2 else (0, 2, 3)
         scale = raw.double().abs().amax(over, keepdim=True)[0]
         offset = torch.zeros_like(scale)
     else:
+        over = (0,) if raw.ndim <= 2 else (0, 2, 3)
         values = raw.double()
         low, high = values.amin(over, keepdim=True)[0], values.amax(over, keepdim=True)[0]
         # The mean of equal numbers can round to a neighbour of theirs, and their std to a little more than 0.
         offset = torch.where(low == high, low, values.mean(over, keepdim=True)[0])
         less = int(values.numel() > values.shape[1])  # PyTorch's std divides by n - 1; a single number has none
         scale = torch.where(low == high, 0.0, values.std(over, correction=less, keepdim=True)[0])
+    if bool(offset.isfinite().all()) and bool(scale.isinf().any()):  # numbers that are not finite are told of with their place, later
+        raise DataError(f"{name}: the inputs reach {float(offset.abs().max()):.0e} and more, whose squares no number holds; divide them "
+                        "first")
     return Scaling(name, offset.double(), torch.where(scale == 0, torch.ones_like(scale), scale).double())

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import csv as reading
-import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY
 from pathlib import Path
 from typing import TextIO
 
-import numpy
-import torch
-
-from sevensteps.data.arrays import from_arrays
-from sevensteps.data.columns import Column, Encoding, infer, missing, number
+from sevensteps.data.cells import Cells, number
 from sevensteps.data.core import Data, Source
+from sevensteps.data.frames import Block, Frame, check, load, some
 from sevensteps.data.pictures import why
-from sevensteps.data.scaling import SCALINGS
-from sevensteps.data.split import split
-from sevensteps.errors import ArgumentError, DataError, nearest, one_of, whole
-from sevensteps.errors import number as checked
+from sevensteps.errors import ArgumentError, DataError
 from sevensteps.notation import value
-from sevensteps.seeds import generator
 
 __all__ = ["csv"]
 
 MAX_LINE = 16_000_000  # characters, so that a file without line ends does not fill the memory
 MAX_CELL = 10_000  # characters
 MAX_CELLS = 50_000_000  # of a file, which are some gigabytes as Python's texts
-FEW = 20  # different whole numbers in the target that are read as classes; more are amounts
 
 
 @value
@@ -53,77 +44,29 @@ class csv(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        dropped = (self.drop,) if isinstance(self.drop, str) else tuple(map(str, self.drop))
-        vars(self).update(path=str(self.path), drop=dropped)
-        one_of("missing", self.missing, ("refuse", "fill", "drop"))
+        vars(self).update(path=str(self.path))
+        check(self)
         if len(str(self.separator)) != 1:
             raise ArgumentError(f"separator must be one character, not {self.separator!r}")
-        checked("valid", self.valid, above=0, below=1)
-        one_of("scale", self.scale, ("default", *SCALINGS))
-        one_of("target_scale", self.target_scale, ("default", "none", "standardize"))
-        whole("seed", self.seed)
 
     def load(self, data_dir: Path | None = None) -> Data:
-        header, rows = read(Path(self.path), self.separator)
-        target = self._target(header)
-        kept = [name for name in header if name not in (target, *self.drop)]
-        if not kept:
-            raise DataError(f"{self.path}: no column is left to predict {target} from")
-        places = {name: place for place, name in enumerate(header)}
-        count = len(rows)
-        if self.missing == "drop":
-            rows = [row for row in rows if not any(missing(row[places[name]]) for name in (*kept, target))]
-            if not rows:
-                raise DataError(f'{self.path}: every row lacks something; use missing="fill", or leave out with drop=… what is often '
-                                'missing')
-        y, amounts = self._targets(target, [row[places[target]].strip() for row in rows])
-        columns = [infer(name, [row[places[name]] for row in rows], self.path) for name in kept]
-        strata = None if amounts else torch.from_numpy(numpy.unique(y, return_inverse=True)[1]).reshape(-1)
-        train, valid = split(len(rows), self.valid, generator(self.seed, "split"), strata)
-        if self.missing == "fill":
-            columns = [self._filled(column, [rows[row][places[column.name]] for row in train.tolist()]) for column in columns]
-        encoding = Encoding(tuple(columns))
-        x = encoding.encode(header, rows, self.path)
-        scale, target_scale = ({"default": "standardize"}.get(held, held) for held in (self.scale, self.target_scale))
-        data = from_arrays(x[train], y[train.numpy()], valid=(x[valid], y[valid.numpy()]), features=encoding.features, scale=scale,
-                           target_scale=target_scale if amounts else "none", name=self.text)
-        left = f", {count - len(rows):,} rows left out" if count > len(rows) else ""
-        about = (f"{len(rows):,} rows of {Path(self.path).name}{left}: {len(kept)} columns as {len(encoding.features)} inputs, "
-                 f"{target} to predict")
-        return dataclasses.replace(data, encoding=encoding, about=about)
+        return load(sheet(Path(self.path), self.separator), self)
 
-    def _target(self, header: list[str]) -> str:
-        if self.target is None:
-            raise DataError(f"{self.path}: say which column to predict, as in --target {header[-1]}; there are: {_some(header)}")
-        for what, names in (("target", (self.target,)), ("drop", self.drop)):
-            for name in names:
-                if name not in header:
-                    raise DataError(f"{self.path}: {what} '{name}' is no column; {nearest(name, header)}")
-        return self.target
 
-    def _targets(self, name: str, cells: list[str]) -> tuple[numpy.ndarray, bool]:
-        """The targets: texts or whole numbers of classes, or amounts; and whether they are amounts."""
-        lacking = next((row for row, cell in enumerate(cells, 1) if missing(cell)), None)
-        if lacking is not None:
-            raise DataError(f"{self.path}: row {lacking} has no {name}, and what is to be predicted cannot be filled in; leave such rows "
-                            'out with missing="drop"')
-        found = infer(name, cells, self.path)
-        if found.kind == "date":
-            raise DataError(f"{self.path}: {name} is a date, which is neither a class nor an amount; make it a number first")
-        if found.kind != "number":
-            return numpy.array(cells), False
-        numbers = numpy.array([number(cell) for cell in cells])
-        if (numbers == numpy.floor(numbers)).all() and len(numpy.unique(numbers)) <= FEW:
-            return numbers.astype(numpy.int64), False
-        return numbers[:, None], True
+class Sheet(Frame):
+    """A CSV, in memory: each text of a column is held once."""
 
-    @staticmethod
-    def _filled(column: Column, cells: list[str]) -> Column:
-        """The column with what a missing cell is taken for: the mean of the others, all in the training part."""
-        if column.kind == "category":
-            return dataclasses.replace(column, fill=0.0)
-        found = [held for cell in cells if not missing(cell) and (held := number(cell, column.kind)) is not None]
-        return dataclasses.replace(column, fill=sum(found) / len(found) if found else 0.0)
+    def __init__(self, path: Path, header: list[str], rows: list[list[str]]) -> None:
+        self.where, self.title, self.names = str(path), path.name, header
+        self.block = {name: Cells.of((row[place] for row in rows), str(path)) for place, name in enumerate(header)}
+
+    def blocks(self, names: Sequence[str]) -> Iterator[Block]:
+        yield {name: self.block[name] for name in names}
+
+
+def sheet(path: Path, separator: str = ",") -> Sheet:
+    """The CSV at `path`. Raises `DataError`."""
+    return Sheet(path, *read(path, separator))
 
 
 def read(path: Path, separator: str = ",") -> tuple[list[str], list[list[str]]]:
@@ -134,7 +77,7 @@ def read(path: Path, separator: str = ",") -> tuple[list[str], list[list[str]]]:
     header: list[str] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            for cells in reading.reader(_lines(path, file), delimiter=separator):
+            for cells in reading.reader(lines(path, file), delimiter=separator):
                 if not any(cell.strip() for cell in cells):
                     continue
                 if not header:
@@ -158,7 +101,8 @@ def read(path: Path, separator: str = ",") -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _lines(path: Path, file: TextIO) -> Iterator[str]:
+def lines(path: Path, file: TextIO) -> Iterator[str]:
+    """The lines of a text file. Raises `DataError` for one that is longer than any line of a table, before it is read to its end."""
     count = 0
     while line := file.readline(MAX_LINE):
         count += 1
@@ -170,16 +114,14 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
 def _header(path: Path, cells: list[str], separator: str) -> list[str]:
     header = [cell.strip() for cell in cells]
     if all(number(cell) is not None for cell in header):
-        raise DataError(f"{path}: has no header: its first line is {_some(header)}; name the columns in a first line")
+        raise DataError(f"{path}: has no header: its first line is {some(header)}; name the columns in a first line")
     if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0] and mark != separator), None)):
         raise DataError(f"{path}: has one column, '{header[0][:60]}'; is the separator {other!r}? Then say separator={other!r}")
+    seen: set[str] = set()  # as there may be a hundred thousand columns
     for name in header:
         if not name:
             raise DataError(f"{path}: column {header.index(name) + 1} has no name in the header; give it one")
-        if header.count(name) > 1:
+        if name in seen:
             raise DataError(f"{path}: two columns are called {name}; give each a name of its own")
+        seen.add(name)
     return header
-
-
-def _some(names: list[str], most: int = 12) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sevensteps.data.streamed import Streamed
 from sevensteps.doctor import examine
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.diagnosis import Diagnosis
@@ -72,7 +73,8 @@ class Attending:
 def first_look(training: Training) -> Diagnosis:
     """The conditions that show before the first step, on one batch."""
     case = case_of(training, Observed(facts_in(training)), early=True)
-    x, y = training.samples.x, training.samples.y
+    assert case.train is not None
+    x, y = case.train
     some = torch.linspace(0, len(x) - 1, min(FIRST, len(x))).long().to(x.device)
     case.train = x[some], y[some]
     with training.foreign:
@@ -80,6 +82,14 @@ def first_look(training: Training) -> Diagnosis:
             look.step, look.lr = 0, (training.stepper.rate(0, training.total or 1),)
             case.observed.looks.append(look)
         return examine(case)
+
+
+def _some(x: Tensor | Streamed, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Samples to ask with: all, or where they stay on disk some, evenly spread."""
+    if not isinstance(x, Streamed):
+        return x, y
+    rows = torch.linspace(0, len(x) - 1, min(x.some, len(x))).long()
+    return x[rows], y[rows.to(y.device)]
 
 
 def case_of(training: Training, observed: Observed, early: bool = False) -> Case:
@@ -91,9 +101,9 @@ def case_of(training: Training, observed: Observed, early: bool = False) -> Case
         found = metrics(output, outputs, stored)
         return next(iter(found.values()))
 
-    x, y = training.parts["valid"]
+    x, y = _some(*training.parts["valid"])
     coded = output.encode(y)
     return Case(
-        observed, training.network, train=(training.samples.x, training.samples.y),
+        observed, training.network, train=_some(training.samples.x, training.samples.y),
         valid=(x, coded.to(x.dtype) if coded.is_floating_point() else coded), loss_fn=lambda o, t: loss(o, t).mean(), early=early,
         recipe=training.recipe, history=training.progress.history, judge=judge)

@@ -16,6 +16,7 @@ import torch
 
 from sevensteps.data import Data, Part, loadable, source
 from sevensteps.data.scaling import Scaling, learn
+from sevensteps.data.streamed import Streamed
 from sevensteps.errors import Error, NotationError
 from sevensteps.notation import auto
 from sevensteps.recipe import Recipe, settle
@@ -54,15 +55,17 @@ def scaled(data: str | Data, text: str) -> str | Data:
         held: Any = source(data)
         has = {field.name for field in dataclasses.fields(held)} & ({"scale", "target_scale"} if name == "standardize" else {"scale"})
         return str(dataclasses.replace(held, **dict.fromkeys(has, name)).text)
-    inputs = learn(name, data.train.x)
+    raw = isinstance(data.train.x, Streamed)  # then known as it lies on disk, and scaled from there
+    inputs = learn(name, data.train.x.tally if isinstance(data.train.x, Streamed) else data.train.x)
     targets = learn(name, data.train.y) if data.task.kind == "regression" and name == "standardize" else learn("none", data.train.y)
 
     def part(held: Part) -> Part:
-        return Part(inputs(held.x), targets(held.y) if data.task.kind == "regression" else held.y)
+        x = held.x.scaled(inputs) if isinstance(held.x, Streamed) else inputs(held.x)
+        return Part(x, targets(held.y) if data.task.kind == "regression" else held.y)
 
     named = loadable(data.source)
     return dataclasses.replace(data, source=str(scaled(data.source, text)) if named else data.source, train=part(data.train),
-                               valid=part(data.valid), scaling=_after(data.scaling, inputs),
+                               valid=part(data.valid), scaling=inputs if raw else _after(data.scaling, inputs),
                                target_scaling=_after(data.target_scaling, targets))
 
 

@@ -71,7 +71,7 @@ class Retraining:
         def some(part: Part) -> Part:
             count = min(len(part), max(FEWEST, round(share * len(part))))
             chosen = torch.randperm(len(part), generator=draw)[:count].sort().values
-            return Part(part.x[chosen], part.y[chosen])
+            return part.some(chosen)
 
         return replace(self, data=replace(self.data, train=some(self.data.train), valid=some(self.data.valid)))
 

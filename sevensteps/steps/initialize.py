@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from sevensteps.data.streamed import Streamed, pieces
 from sevensteps.engine.modules import Neuron, PixelSimilarity
 from sevensteps.engine.parameters import NORMS, biases, output_of, reset, weights
 from sevensteps.errors import ArgumentError, number, one_of, whole
@@ -34,11 +35,11 @@ class Initializer(ABC):
     """Sets every trainable parameter of a network. `x`, `y` are the training samples, for rules that look at them."""
 
     @abstractmethod
-    def __call__(self, network: nn.Module, generator: torch.Generator, x: Float[Tensor, "N ..."],
+    def __call__(self, network: nn.Module, generator: torch.Generator, x: Float[Tensor, "N ..."] | Streamed,
                  y: Shaped[Tensor, "N ..."], output: Output) -> None:
         """Set the parameters in place."""
 
-    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor, y: Tensor) -> None:  # noqa: B027
+    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor) -> None:  # noqa: B027
         """What a rule that fills weight by weight does once all are filled and no bias is: nothing, for most."""
 
 
@@ -51,11 +52,12 @@ class Filling(Protocol):
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         """Fill one weight tensor, `[outputs, inputs, …]`, in place."""
 
-    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor, y: Tensor) -> None:
+    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor) -> None:
         """What is left to do once all weights are filled and no bias is."""
 
 
-def weight_by_weight(rule: Filling, network: nn.Module, generator: torch.Generator, x: Tensor, y: Tensor, output: Output) -> None:
+def weight_by_weight(rule: Filling, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor,
+                     output: Output) -> None:
     """Fill all weights by `rule`, then the biases as it says; normalisation layers become the identity."""
     with torch.no_grad():
         for module in network.modules():
@@ -319,7 +321,7 @@ class lsuv(Initializer):
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.orthogonal_(weight, generator=generator)
 
-    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor, y: Tensor) -> None:
+    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor) -> None:
         for bias in biases(network):
             nn.init.zeros_(bias)
         chosen = torch.randperm(len(x), generator=generator)[:LSUV_SAMPLES].to(x.device)
@@ -357,19 +359,19 @@ class pixel_frequency(Initializer):
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.zeros_(weight)
 
-    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor, y: Tensor) -> None:
+    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor) -> None:
         found = weights(network)
-        pixels = x.flatten(1)
-        if len(found) != 1 or found[0].ndim != 2 or found[0].shape[1] != pixels.shape[1]:
+        if len(found) != 1 or found[0].ndim != 2 or found[0].shape[1] != x.shape[1:].numel():
             raise ArgumentError("pixel_frequency sets one weight per class and pixel, so it needs a network of one layer; "
                                 "use predict=linear(), or initialize=kaiming_normal()")
         if y.is_floating_point() and not ((y == 0) | (y == 1)).all():
             raise ArgumentError("pixel_frequency counts images of each class, but the targets are no classes; use initialize=zeros()")
-        on = (pixels > self.threshold * pixels.max()).to(pixels.dtype)
+        highest = max(float(pixels.max()) for pixels, _ in pieces(x, y))
         answers = y if y.ndim == 2 else nn.functional.one_hot(y, max(2, len(found[0])))
         answers = torch.cat([1 - answers, answers], 1) if answers.shape[1] == 1 else answers
-        member = answers.to(pixels.dtype)
-        shares = (member.T @ on) / member.sum(0).clamp_min(1)[:, None]
+        member = answers.to(x.dtype)
+        counts = sum(of.T @ (pixels.flatten(1) > self.threshold * highest).to(x.dtype) for pixels, of in pieces(x, member))
+        shares = counts / member.sum(0).clamp_min(1)[:, None]
         found[0].copy_(shares[1:] - shares[:1] if len(found[0]) == 1 else shares - shares.mean(0))
 
 
@@ -381,7 +383,7 @@ class pytorch_default(Initializer):
     Source: torch.nn.Linear.reset_parameters (kaiming_uniform_ with a = √5).
     """
 
-    def __call__(self, network: nn.Module, generator: torch.Generator, x: Tensor, y: Tensor, output: Output) -> None:
+    def __call__(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor, output: Output) -> None:
         isolation = Isolation(generator)
         for module in network.modules():
             if isinstance(module, nn.Linear | nn.modules.conv._ConvNd | Neuron):
@@ -407,12 +409,18 @@ class class_means(Initializer):
     Source: fastbook ch. 4.
     """
 
-    def __call__(self, network: nn.Module, generator: torch.Generator, x: Tensor, y: Tensor, output: Output) -> None:
+    def __call__(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor, output: Output) -> None:
         found = [m for m in network.modules() if isinstance(m, PixelSimilarity)]
         if not found:
             raise ArgumentError("class_means sets what pixel_similarity compares with; use it with predict=pixel_similarity()")
+        labels = y.reshape(-1).long()
         for module in found:
-            module.fit(x, y.reshape(-1).long())
+            if isinstance(x, Streamed):
+                member = nn.functional.one_hot(labels, len(module.means)).to(x.dtype)
+                sums = sum(of.T @ pixels.flatten(1) for pixels, of in pieces(x, member))
+                module.means.copy_((sums / member.sum(0)[:, None]).reshape(module.means.shape))
+            else:
+                module.fit(x, labels)
 
 
 @value
@@ -422,7 +430,7 @@ class as_given(Initializer):
     Source: torch.nn.Module.
     """
 
-    def __call__(self, network: nn.Module, generator: torch.Generator, x: Tensor, y: Tensor, output: Output) -> None:
+    def __call__(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor, output: Output) -> None:
         return None
 
 

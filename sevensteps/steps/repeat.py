@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from sevensteps.data.streamed import Streamed
 from sevensteps.errors import ArgumentError, DataError, flag, whole
 from sevensteps.notation import auto, value
 from sevensteps.seeds import Isolation
@@ -32,7 +33,7 @@ END = object()  # what no loader can give as a batch
 class Samples:
     """What there is to train on: inputs, targets as the loss takes them, and how raw batches become such pairs."""
 
-    x: Shaped[Tensor, "N ..."]
+    x: Shaped[Tensor, "N ..."] | Streamed
     y: Shaped[Tensor, "N ..."]
     encode: Callable[[Any, Any], Batch]
 
@@ -82,6 +83,9 @@ class batches(Repeat):
     def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         total = len(samples.x)
         end = self.count(total) * self.size if self.drop_last else total
+        if isinstance(samples.x, Streamed):
+            yield from self._streamed(samples.x, samples.y, end, order, skip)
+            return
         if not self.shuffle:
             for start in range(skip * self.size, end, self.size):
                 yield samples.x[start:min(start + self.size, end)], samples.y[start:min(start + self.size, end)]
@@ -93,6 +97,16 @@ class batches(Repeat):
             gathered = zip(x.split(self.size), y.split(self.size), strict=True)
             yield from itertools.islice(gathered, skip % many, None)  # cut out of the same piece: where numbers lie can change bits
             skip = 0
+
+    def _streamed(self, x: Streamed, y: Tensor, end: int, order: torch.Generator, skip: int) -> Iterator[Batch]:
+        """The same of samples that stay on disk: shuffled in windows, or in the order of the file."""
+        if self.shuffle:
+            yield from ((batch, y[places]) for batch, places in x.shuffled(self.size, end, order, skip))
+            return
+        start = skip * self.size
+        for batch in x.among(torch.arange(end)).pieces(self.size, start):
+            yield batch, y[start:start + len(batch)]
+            start += len(batch)
 
 
 @value
@@ -109,6 +123,9 @@ class full_batch(Repeat):
         return samples
 
     def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
+        if isinstance(samples.x, Streamed):
+            raise DataError(f"full_batch() takes all {len(samples.x):,} samples at once, but they stay on disk; use batches(256), or allow "
+                            "the data more memory")
         if not skip:
             yield samples.x, samples.y
 

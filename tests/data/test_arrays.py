@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sevensteps import data
-from sevensteps.errors import Error
+from sevensteps.errors import DataError, Error
 
 X = [[float(i), float(i * i)] for i in range(10)]
 ROW = numpy.arange(10.0)
@@ -189,3 +189,9 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(arguments: dict[str, A
     with pytest.raises(Error) as caught:
         data.from_arrays(**{"x": X, **arguments})
     assert str(caught.value) == message
+
+
+def test_whole_numbers_that_do_not_fit_are_refused() -> None:
+    labels = numpy.array([0, 2**63, 1, 0], dtype=numpy.uint64)
+    with pytest.raises(DataError, match=r"^arrays: the targets reach 9223372036854775808, more than 2\^63; give them as floats$"):
+        data.from_arrays([[0.0]] * 4, labels)

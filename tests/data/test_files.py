@@ -99,9 +99,11 @@ def saved(held: object) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize(("name", "make", "inputs", "message"), [
-    ("a.png", None, GRAY, "there is no such file; give a picture, a .csv or a .npy"),
-    ("a.docx", lambda p: text(p, "x"), GRAY, "files of kind '.docx' cannot be read; give a picture (.png, .jpg, .jpeg), a .csv or a .npy"),
-    ("a.png", lambda p: picture(p), TABLE, "a picture, but the network was trained on 2 columns of a table; give a .csv or a .npy"),
+    ("a.png", None, GRAY, "there is no such file; give a picture, a .csv, a .parquet or a .npy"),
+    ("a.docx", lambda p: text(p, "x"), GRAY, "files of kind '.docx' cannot be read; give a picture (.png, .jpg, .jpeg), a .csv, a .parquet "
+                                             "or a .npy"),
+    ("a.png", lambda p: picture(p), TABLE, "a picture, but the network was trained on 2 columns of a table; give a .csv, a .parquet or a "
+                                           ".npy"),
     ("a.csv", lambda p: text(p, ""), TABLE, "has no row of numbers; give 2 numbers a row"),
     ("a.csv", lambda p: text(p, "width,height\n"), TABLE, "has no row of numbers; give 2 numbers a row"),
     ("a.csv", lambda p: text(p, "width,depth\n1,2\n"), TABLE, "the column 'height' is missing; the network was trained on width, height"),

@@ -136,3 +136,9 @@ def test_a_split_is_drawn_and_shuffled() -> None:
 def test_a_share_that_leaves_a_part_empty_is_refused(share: float) -> None:
     with pytest.raises(ArgumentError, match="share must be"):
         split(10, share, generator(0, "split"))
+
+
+def test_numbers_whose_squares_are_none_are_refused() -> None:
+    with pytest.raises(DataError, match=r"^standardize: the inputs reach 7e\+299 and more, whose squares no number holds; "):
+        learn("standardize", torch.tensor([[1e300], [2e300], [-1e300]], dtype=torch.float64))
+    assert learn("standardize", torch.zeros(3, 0)).name == "none"

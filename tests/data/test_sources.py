@@ -12,7 +12,7 @@ import torch
 
 from sevensteps import data
 from sevensteps.data.core import Source
-from sevensteps.errors import ArgumentError, NotationError
+from sevensteps.errors import ArgumentError, DataError, NotationError
 from sevensteps.notation import literal
 
 
@@ -48,7 +48,7 @@ SOURCES = {
     "diabetes": Expected("table", "regression", (10,), 354, 88, (), "standardize"),
 }
 FROM_FILES = ("mnist", "mnist37")
-OWN = ("image_folder", "npz", "csv")  # data of one's own, which have tests of their own
+OWN = ("image_folder", "npz", "csv", "parquet", "npy", "idx_files")  # data of one's own, which have tests of their own
 
 
 def load(name: str, request: pytest.FixtureRequest, **arguments: object) -> data.Data:
@@ -263,8 +263,8 @@ def test_mnist37_is_in_the_books_order(mnist_dir: Path) -> None:
     ("blobs(n=10, centers=6)", "data: blobs(n=10, centers=6): n must be at least twice centers = 6, not 10"),
     ("spirals(n=10, arms=6)", "data: spirals(n=10, arms=6): n must be at least twice arms = 6, not 10"),
     ("xor(n=5)", "data: xor(n=5): n must be 4 (the truth table) or at least 8 (two points for each corner), not 5"),
-    ("./my/table.txt", "data: './my/table.txt' is no folder of pictures, no .csv and no .npz; read the file yourself and use "
-                       f"sevensteps.data.from_arrays(x, y), or name one of: {', '.join((*SOURCES, *OWN))}"),
+    ("./my/table.txt", "data: './my/table.txt' is no folder of pictures, and no .csv, .parquet, .npz, .npy or IDX file; read it yourself "
+                       f"and use sevensteps.data.from_arrays(x, y), or name one of: {', '.join((*SOURCES, *OWN))}"),
     ("digits(__import__('os'))", "data has no '__import__'; known: " + ", ".join(sorted((*SOURCES, *OWN)))),
     ("(lambda: 1)()", "data: '(lambda: 1)()' has '(lambda: 1)()', which is not a plain value; write names of data with "
                       "numbers, texts, True, False or None: digits"),
@@ -290,3 +290,14 @@ def test_keywords_are_checked_like_text() -> None:
 def test_an_unknown_attribute_is_one() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'digit'"):
         _ = data.digit  # type: ignore[attr-defined]
+
+
+def test_what_does_not_fit_in_memory_is_said_in_one_line() -> None:
+    with pytest.raises(DataError, match=r"^circles\(n=1000000000000\) does not fit into memory") as caught:
+        data.load("circles(n=1000000000000)")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(NotationError, match=r"is no folder of pictures, and no \.csv"):
+        data.load("x" * 5000 + "/")

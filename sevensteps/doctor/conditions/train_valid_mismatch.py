@@ -12,6 +12,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from sevensteps.data.checks import all_finite
+from sevensteps.data.duplicates import count
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import digits, well
@@ -20,7 +21,7 @@ STEP = "repeat"
 EXPLAINS = ("overfitting", "mode_mismatch", "class_imbalance", "label_noise", "labels_unrelated")
 SCALE = 3.0  # standard deviations of the parts against each other
 SHIFT = 1.0  # difference of the means in standard deviations
-ROWS = 5000  # of each part that are compared
+ROWS = 5000  # of each part whose scale is compared; copies are looked for among all
 SHARED = 0.1  # share of validation rows that are training rows too
 
 
@@ -57,7 +58,7 @@ def examine(case: Case) -> Finding | None:
             return _finding("warning", 0.9, f"Class {', '.join(map(str, unseen[:5]))} occurs in the validation data only: the network has "
                                             "never seen it.",
                             [Measure("classes without a training sample", len(unseen), 0, "")], "split by class (stratified)")
-    shared = _shared(a, b)
+    shared = _shared(case.train[0], case.valid[0])
     chosen = case.train[0].data_ptr() == case.valid[0].data_ptr()  # judging by the very training data is a choice that everybody sees
     if shared > SHARED and not chosen:
         return _finding("warning", 0.85, f"{shared:.0%} of the validation samples are in the training data too: the validation score "
@@ -67,12 +68,17 @@ def examine(case: Case) -> Finding | None:
     return None
 
 
-def _shared(a: Tensor, b: Tensor) -> float:
-    """The share of rows of `b` that are rows of `a`; constant rows, and tables of few values, are left out."""
-    rows = {hash(row.numpy().tobytes()) for row in a}
-    if a.shape[1] < 3 or len(rows) < 0.5 * len(a):
+def _shared(train: Tensor, valid: Tensor) -> float:
+    """The share of validation inputs that are training inputs, of all where they can be compared; tables of few values are left out."""
+    some = train[:ROWS].detach().cpu().flatten(1)
+    if some.shape[1] < 3 or len({row.tobytes() for row in some.numpy()}) < 0.5 * len(some):
         return 0.0
-    return sum(hash(row.numpy().tobytes()) in rows for row in b) / len(b)
+    valid = valid.to(train.dtype)
+    found = count(train, valid)
+    if found is None:
+        train, valid = train[:ROWS], valid[:ROWS]
+        found = count(train, valid)
+    return (found or 0) / len(valid)
 
 
 def _finding(severity: str, confidence: float, explanation: str, evidence: list[Measure], advice: str) -> Finding:

@@ -1,12 +1,13 @@
 # `make` alone lists what there is. Everything runs in .venv, made on first use; needs only Python >= 3.11 and make.
 PYTHON ?= python3
+SECONDS ?= 60
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint types docs check check-all bench bench-doctor clean
+.PHONY: help run test lint types docs check check-all fuzz bench bench-doctor clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
@@ -16,6 +17,7 @@ help:
 	@echo 'make docs          build the documentation into docs/_build/html'
 	@echo 'make check         lint, types and docs'
 	@echo 'make check-all     all that and every test, the slow ones too'
+	@echo 'make fuzz          broken input of every kind, 60 seconds for each; SECONDS=600 for longer'
 	@echo 'make bench         time an epoch beside other libraries, in an environment of its own (about 15 minutes)'
 	@echo 'make bench-doctor  how often the doctor is right, beside other tools, and what watching costs (about an hour)'
 	@echo 'make clean         remove .venv, caches and built files; runs/ stays'
@@ -39,8 +41,12 @@ docs: .venv/.docs
 
 check: lint types docs
 
-check-all: check
+check-all: check .venv/.fuzz
 	@$(BIN)/pytest -n 2
+	@$(BIN)/python -m tests.hostile.fuzz --seconds 5
+
+fuzz: .venv/.fuzz
+	@$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS)
 
 bench: .venv-bench/.done
 	@.venv-bench/bin/python -m benchmarks.speed
@@ -67,6 +73,11 @@ clean:
 .venv/.dev: .venv/.run
 	@echo 'make: installing the test tools into .venv'
 	@$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@
+
+.venv/.fuzz: .venv/.dev
+	@echo 'make: installing the fuzzer into .venv'
+	@$(PIP) --no-build-isolation -e '.[dev,fuzz]'
 	@touch $@
 
 .venv/.docs: .venv/.dev

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import math
+import unicodedata
 from collections.abc import Iterable
 from numbers import Integral, Real
+
+STEERING = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of characters, ends of lines and paragraphs
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # change the direction of what follows
 
 
 class Error(Exception):
     """Any failure that the user can act on. Its text is one line; the command line prints it and exits with 2."""
 
     def __str__(self) -> str:
-        return " ".join(super().__str__().split())
+        return printable(" ".join(super().__str__().split()))
 
 
 class NotationError(Error, ValueError):
@@ -33,6 +37,17 @@ class ArgumentError(Error, ValueError):
 
 class ShapeError(Error, ValueError):
     """Tensors whose shapes do not belong together."""
+
+
+def printable(text: str) -> str:
+    r"""`text` with what would steer a terminal written out, since it may come from a file of somebody else.
+
+    >>> print(printable("run\x1b[2J"))
+    run\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    return "".join(repr(mark)[1:-1] if unicodedata.category(mark) in STEERING or mark in TURNING else mark for mark in text)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

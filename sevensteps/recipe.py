@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -13,7 +15,7 @@ from torch import nn
 
 from sevensteps.data import Data
 from sevensteps.data import load as load_data
-from sevensteps.errors import ArgumentError, Error, NotationError, nearest, one_of, whole
+from sevensteps.errors import ArgumentError, Error, NotationError, nearest, number, one_of, whole
 from sevensteps.notation import auto, cut
 from sevensteps.seeds import Isolation, generator
 from sevensteps.steps import STEPS, catalog, parse
@@ -32,7 +34,10 @@ KINDS: dict[str, type] = {
 }
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}  # of parameters; bf16 is what it multiplies in
 OBJECTS = {"predict": "given(", "repeat": "loader("}  # what only Python can give, as it prints
-MAX_TOML = 100_000  # characters; a recipe has ten lines
+MAX_TOML = 100_000  # bytes; a recipe has some ten lines
+MAX_DOTS = 100  # of a line: the time to read a.b.c.… grows with their square
+MAX_THREADS = 1024  # more than there are processors; the process ends where the system has no more to give
+MAX_PARAMETERS = 1 << 32  # 16 GB in float32, before gradients
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,12 @@ class Recipe:
         whole("seed", self.seed)
         one_of("precision", self.precision, PRECISIONS)
         if self.threads is not None:
-            whole("threads", self.threads, at_least=1)
+            number("threads", whole("threads", self.threads, at_least=1), at_most=MAX_THREADS)
         try:
-            torch.empty(0, device=resolve_device(self.device))
-        except (RuntimeError, AssertionError) as failure:
-            raise ArgumentError(f"device {self.device!r} cannot be used here: {str(failure).splitlines()[0]}; use device='cpu'") from None
+            torch.empty(1, device=resolve_device(self.device)).item()
+        except (RuntimeError, AssertionError, ImportError) as failure:
+            why = f"{cut(repr(self.device))} cannot be used here: {str(failure).splitlines()[0]}"
+            raise ArgumentError(f"device {why}; use device='cpu'") from None
 
     @property
     def source(self) -> str:
@@ -110,19 +116,27 @@ class Recipe:
         where = "recipe"
         text = str(source)
         if isinstance(source, Path) or "\n" not in text:
-            where = str(source)
+            where = cut(str(source), 300)
             try:
+                if not Path(source).is_file() and Path(source).exists():  # a pipe would be waited for without end
+                    raise OSError("it is no file")
+                if (size := Path(source).stat().st_size) > MAX_TOML:
+                    raise OSError(f"it has {size:,} bytes, and a recipe at most {MAX_TOML:,}")
                 text = Path(source).read_text(encoding="utf-8")
             except FileNotFoundError:
                 raise NotationError(f"there is no recipe {where}; write one with Recipe.to_toml(), or take a run's recipe.toml") from None
-            except (OSError, UnicodeDecodeError) as failure:
-                raise NotationError(f"{where} cannot be read: {failure}; a recipe is a TOML text file") from None
+            except (OSError, ValueError) as failure:  # also a name that no file can have
+                why = getattr(failure, "strerror", None) or failure
+                raise NotationError(f"{where} cannot be read: {why}; a recipe is a TOML text file") from None
         if len(text) > MAX_TOML:
             raise NotationError(f"{where} has {len(text)} characters; a recipe has at most {MAX_TOML}")
+        if any(re.sub(r"""#.*|"[^"]*"|'[^']*'""", "", line).count(".") > MAX_DOTS for line in text.splitlines()):
+            raise NotationError(f"{where} has more than {MAX_DOTS} dots in a line; outside of quotes a recipe has none")
         try:
             held = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as failure:
-            raise NotationError(f"{where} is not valid TOML: {failure}") from None
+        except (ValueError, RecursionError) as failure:
+            why = "too many brackets" if isinstance(failure, RecursionError) else cut(str(failure), 300)
+            raise NotationError(f"{where} is not valid TOML: {why}") from None
         return cls._from_table(held, where, allow_code, given)
 
     @classmethod
@@ -130,18 +144,20 @@ class Recipe:
         keys = [f.name for f in fields(cls) if f.name != "reasons"]
         for key, item in held.items():
             if key not in keys:
-                raise NotationError(f"{where}: unknown key '{key}'; {nearest(key, keys)}")
+                raise NotationError(f"{where}: unknown key '{cut(key)}'; {nearest(cut(key), keys)}")
             wanted = int if key in ("seed", "threads") else str
+            if isinstance(item, int) and abs(item) >> 63:  # Python's reader of TOML knows no limit
+                raise NotationError(f"{where}: {key} is too large a number; TOML goes up to 2^63")
             if not isinstance(item, wanted) or isinstance(item, bool):
                 kind = "a whole number" if wanted is int else "a text in quotes"
                 example = f', as in {key} = "{catalog(key)[1].name}()"' if key in STEPS else ""
-                raise NotationError(f"{where}: {key} must be {kind}{example}, not {item!r}")
+                raise NotationError(f"{where}: {key} must be {kind}{example}, not {reprlib.repr(item)}")
         if "data" not in held:
             raise NotationError(f'{where}: the key data is missing; name the data, as in data = "digits"')
         for key, start in OBJECTS.items():
             if key not in given and held.get(key, "").startswith(start):
-                raise NotationError(f"{where}: {key} = {held[key]!r} was a Python object, which no file can hold; give it again in "
-                                    f"Python, as {key}=…")
+                raise NotationError(f"{where}: {key} = {cut(repr(held[key]))} was a Python object, which no file can hold; give it "
+                                    f"again in Python, as {key}=…")
         recipe = cls(**{**held, **given})
         if isinstance(recipe.predict, predictors.module) and not allow_code:
             raise NotationError(f"{where}: predict = {recipe.predict!r} would run code from this machine; allow it with --allow-code "
@@ -220,6 +236,7 @@ def settle(recipe: Recipe, data_dir: Path | str | None = None) -> Settled:
     hard = isinstance(predict, predictors.neuron) and predict.activation == "step"
     pick("loss", task, hard)
     output = chosen["loss"].output(task)
+    planned(predict, shape, output)
     with Isolation(generator(recipe.seed, "initialize")):  # a factory of yours draws its first parameters from the global generator
         network = predict.build(shape, output).to(PRECISIONS[recipe.precision])
     trainable = [p for p in network.parameters() if p.requires_grad]
@@ -251,6 +268,18 @@ def settle(recipe: Recipe, data_dir: Path | str | None = None) -> Settled:
         raise ArgumentError(f"{lr!r} needs to know how many steps there will be, but {chosen['stop']!r} does not say; "
                             "join it with epochs(…) or steps(…), as in epochs(100) | patience(5)")
     return Settled(replace(recipe, **chosen, reasons=reasons), data, network, output)
+
+
+def planned(predict: Any, shape: tuple[int, ...], output: Output) -> dict[str, tuple[int, ...]] | None:
+    """The shapes of the tensors of a network to be built, by name; no memory is taken. None for one from outside, which is code."""
+    try:
+        with torch.device("meta"):
+            tensors = {} if predict.foreign else predict.build(shape, output).state_dict()
+    except (RuntimeError, TypeError, OverflowError):  # a size that no tensor can have
+        raise ArgumentError(f"{cut(repr(predict))} has more parameters than can be counted; take smaller layers") from None
+    if (count := sum(tensor.numel() for tensor in tensors.values())) > MAX_PARAMETERS:
+        raise ArgumentError(f"{cut(repr(predict))} has {count:,} parameters; at most {MAX_PARAMETERS:,} are trained; take smaller layers")
+    return None if predict.foreign else {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _choose_initialize(predict: Any, single: bool, **options: Any) -> tuple[Any, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,9 +12,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from sevensteps import loop, process, state
-from sevensteps.data import Data, loadable, spelled
+from sevensteps.data import Data, from_loader, loadable, spelled
 from sevensteps.data.inputs import Inputs
 from sevensteps.doctor import Diagnosis, examine
 from sevensteps.doctor.attending import Attending
@@ -21,11 +23,11 @@ from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.stored import load as load_case
 from sevensteps.doctor.stored import recall, seen
 from sevensteps.engine import kernels
-from sevensteps.errors import ArgumentError, DataError, RunError, ShapeError, number
+from sevensteps.errors import ArgumentError, DataError, Error, RunError, ShapeError, number
 from sevensteps.loop import Observer
 from sevensteps.notation import auto
 from sevensteps.recipe import OBJECTS, Recipe, settle
-from sevensteps.record.folder import find, hold
+from sevensteps.record.folder import find, hold, inside
 from sevensteps.record.history import read as read_history
 from sevensteps.record.reader import Stored, read_run, read_summary
 from sevensteps.record.saved import read as read_state
@@ -33,6 +35,8 @@ from sevensteps.record.writer import EVERY, Writer, summarize
 from sevensteps.state import Training, outputs_of
 from sevensteps.task import Output
 from sevensteps.view.terminal import progress_view
+
+Trained = str | Data | Recipe | DataLoader[Any] | Dataset[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,17 +130,17 @@ class Run:
         return f"<Run of {self.recipe.source}: {name} {value} after {self.summary['epochs']} epochs{where}>"
 
 
-def train(data: str | Data | Recipe, *, seed: int | None = None, device: str | None = None, threads: int | None = None,
+def train(data: Trained, *, seed: int | None = None, device: str | None = None, threads: int | None = None,
           precision: str | None = None, data_dir: Path | str | None = None, out: Path | str | Literal[False] | None = None,
           save_every: float = EVERY, progress: bool | None = None, watch: float | Attending = 0.02, observers: Sequence[Observer] = (),
           **steps: Any) -> Run:
     """Train in seven steps and keep what happened.
 
-    `data` is a name (`"digits"`), `Data`, or a whole `Recipe`; the steps are keywords (`predict=mlp(30)`), and whatever is left
-    out is chosen, with the reason in `run.recipe.reasons`. `out` is the run folder (default `runs/<date>-<name>`, False for none); the
-    state is saved there every `save_every` seconds and at the end, for `resume`. `progress` shows a live line (default: on a
-    terminal). `watch` is the share of time that looking inside may cost; what is found wrong stands in `run.findings`. With 0 nobody
-    looks. The global state of PyTorch is as it was afterwards, generators included.
+    `data` is a name (`"digits"`), a path, `Data`, a `DataLoader` or `Dataset` of PyTorch, or a whole `Recipe`; the steps are keywords
+    (`predict=mlp(30)`), and whatever is left out is chosen, with the reason in `run.recipe.reasons`. `out` is the run folder (default
+    `runs/<date>-<name>`, False for none); the state is saved there every `save_every` seconds and at the end, for `resume`. `progress`
+    shows a live line (default: on a terminal). `watch` is the share of time that looking inside may cost; what is found wrong stands in
+    `run.findings`. With 0 nobody looks. The global state of PyTorch is as it was afterwards, generators included.
     Raises `sevensteps.Error`, one line with the fix, for anything that does not fit, before the first step and before a folder is made.
 
     >>> run = train("digits", stop="epochs(2)", out=False)
@@ -229,6 +233,15 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
     if place is None:
         raise RunError("this run was not watched, so there is nothing to diagnose; train again without watch=0")
     folder = diagnosed(place)
+    try:
+        return _diagnosed(folder, allow_code)
+    except Error:
+        raise
+    except (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, RuntimeError) as failure:
+        raise RunError(f"what was seen in {folder} makes no sense: {type(failure).__name__}: {failure}; its files are damaged") from failure
+
+
+def _diagnosed(folder: Path, allow_code: bool) -> Diagnosis:
     case = load_case(folder)
     if (folder / "recipe.toml").is_file():
         objects = _objects(folder)
@@ -244,7 +257,11 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
 
 def diagnosed(run: Path | str) -> Path:
     """The folder that `diagnose` reads for `run`."""
-    return Path(run) if (Path(run) / "watch.json").is_file() else find(run)
+    with suppress(OSError):  # a name that is too long, which `find` says
+        if (Path(run) / "watch.json").is_file():
+            inside(Path(run) / "recipe.toml")
+            return Path(run)
+    return find(run)
 
 
 def _objects(folder: Path) -> dict[str, Any]:
@@ -253,11 +270,13 @@ def _objects(folder: Path) -> dict[str, Any]:
     return {step: auto() for step, text in OBJECTS.items() if str(steps[step]).startswith(text)}
 
 
-def as_recipe(data: str | Data | Recipe, given: dict[str, Any]) -> Recipe:
+def as_recipe(data: Trained, given: dict[str, Any]) -> Recipe:
     """One recipe from a name, `Data` or a recipe, and from keywords that replace what it says. None means not given."""
     given = {key: item for key, item in given.items() if item is not None}
     if isinstance(data, str):
         data = spelled(data)
+    elif isinstance(data, DataLoader | Dataset):
+        data = from_loader(data)
     try:
         return replace(data, **given) if isinstance(data, Recipe) else Recipe(data, **given)
     except TypeError as failure:

@@ -192,6 +192,22 @@ BAD: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {
                  "my.toml is not valid TOML: Expected '=' after a key in a key/value pair (at line 1, column 7)"),
     "no recipe": (nothing, ("--recipe", "my.toml"),
                   "there is no recipe my.toml; write one with Recipe.to_toml(), or take a run's recipe.toml"),
+    "recipe without data": (recipe('predict = "mlp(3)"\n'), ("--recipe", "my.toml"),
+                            'my.toml: the key data is missing; name the data, as in data = "digits"'),
+    "recipe with a table for a value": (recipe('data = "digits"\n[step]\nlr = 0.1\n'), ("--recipe", "my.toml"),
+                                        "my.toml: step must be a text in quotes, as in step = \"sgd()\", not {'lr': 0.1}"),
+    "recipe of a Python object": (recipe('data = "digits"\npredict = "given(1)"\n'), ("--recipe", "my.toml"),
+                                  "my.toml: predict = 'given(1)' was a Python object, which no file can hold; give it again in Python, as "
+                                  "predict=…"),
+    "recipe with a seed without end": (recipe('data = "digits"\nseed = 0x' + "f" * 5000 + "\n"), ("--recipe", "my.toml"),
+                                       "my.toml: seed is too large a number; TOML goes up to 2^63"),
+    "recipe of dots": (recipe(".".join("a" * 40_000) + " = 1\n"), ("--recipe", "my.toml"),
+                       "my.toml has more than 100 dots in a line; outside of quotes a recipe has none"),
+    "recipe of brackets": (recipe("data = " + "[" * 40_000 + "\n"), ("--recipe", "my.toml"),
+                           "my.toml is not valid TOML: too many brackets"),
+    "recipe of megabytes": (recipe("#" * 2_000_000), ("--recipe", "my.toml"),
+                            "my.toml cannot be read: it has 2,000,000 bytes, and a recipe at most 100,000; a recipe is a TOML text file"),
+    "recipe that is a folder": (nothing, ("--recipe", "."), ". cannot be read: it is no file; a recipe is a TOML text file"),
 }
 
 
@@ -257,7 +273,8 @@ def test_a_target_of_another_shape_is_not_stretched(loss: str) -> None:
 
 def test_every_message_is_one_line_with_a_fix() -> None:
     fixes = ("did you mean", "known:", "it takes", "try ", "write ", "use ", "give ", "must be", "the limit is", "number the", "fetch it",
-             "put the files", "allow it", "only stop rules", "must give", "Expected")
+             "put the files", "allow it", "only stop rules", "must give", "Expected", "name the data", "goes up to", "has none", "brackets",
+             "a recipe is")
     for mistake, (_, _, message) in BAD.items():
         assert "\n" not in message, mistake
         assert any(fix in message for fix in fixes), mistake

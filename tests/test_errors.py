@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -21,7 +22,15 @@ from sevensteps.errors import ArgumentError, Error, flag, nearest, number, one_o
 def test_every_error_prints_as_one_line(kind: type[Error], text: str) -> None:
     message = str(kind(f"{text}\n\tand then\r\n{text}"))
     assert len(message.splitlines()) == 1
-    assert message == " ".join(f"{text} and then {text}".split())
+    assert not {unicodedata.category(mark) for mark in message} & {"Cc", "Cs", "Zl", "Zp"}
+    if text.isprintable():
+        assert message == " ".join(f"{text} and then {text}".split())
+
+
+def test_what_steers_a_terminal_is_written_out_and_nothing_else() -> None:
+    assert str(Error("a\x1b[2Jb\x07 \u202egnp.exe \ud800")) == r"a\x1b[2Jb\x07 \u202egnp.exe \ud800"
+    for text in ("größe 猫 🐈\u200d⬛", "\U00018cd6"):  # a joiner, and a character younger than Python's tables
+        assert str(Error(text)) == text
 
 
 def test_bad_values_are_also_python_s_value_errors() -> None:

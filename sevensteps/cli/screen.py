@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sevensteps.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -35,21 +37,20 @@ def table(rows: Iterable[Sequence[Any]], header: Sequence[str] = (), right: Sequ
     for index in range(max(map(len, rows), default=len(header))):
         made.add_column(header[index] if header else "", justify="right" if index in right else "left", overflow="fold")
     for row in rows:
-        made.add_row(*[cell if hasattr(cell, "__rich_console__") else str(cell) for cell in row])
+        made.add_row(*[cell if hasattr(cell, "__rich_console__") else printable(str(cell)) for cell in row])
     return made
 
 
 def targeted(data: str, target: str | None) -> str:
-    """The notation of DATA with the column to predict that `--target` names."""
+    """The notation of DATA with what is to be predicted, as `--target` says."""
     if target is None:
         return data
     from sevensteps.data import source, spelled
-    from sevensteps.data.sheets import csv
 
     made = source(spelled(data))
-    if not isinstance(made, csv):
-        raise click.UsageError(f"--target names a column of a .csv, but the data are {data}")
-    return dataclasses.replace(made, target=target).text
+    if not hasattr(made, "target"):
+        raise click.UsageError(f"--target says what to predict of data in files of your own, but the data are {data}")
+    return str(dataclasses.replace(made, target=target).text)  # type: ignore[type-var]
 
 
 def print_json(held: Any) -> None:

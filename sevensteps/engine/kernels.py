@@ -105,13 +105,16 @@ def _choose(kind: str, a: Tensor, b: Tensor) -> str:
 
 
 def _measure(kind: str, a: Tensor, b: Tensor) -> str:
-    rest: dict[str, tuple[Any, ...]] = {
-        LINEAR: (torch.zeros(b.shape[0]), True), WEIGHT: (torch.zeros(a.shape[1], b.shape[1]), False), INPUT: ()}
+    rest: tuple[Any, ...] = ()
+    if kind == LINEAR:
+        rest = torch.zeros(b.shape[0]), True
+    elif kind == WEIGHT:
+        rest = torch.zeros(a.shape[1], b.shape[1]), False
     taken: dict[str, list[float]] = {name: [] for name in WAYS[kind]}
     for _ in range(REPEATS):  # in turn, so that a slow moment of the machine meets both
         for name, multiply in WAYS[kind].items():
             start = time.perf_counter()
-            multiply(a, b, *rest[kind])
+            multiply(a, b, *rest)
             taken[name].append(time.perf_counter() - start)
     median = {name: statistics.median(times[1:]) for name, times in taken.items()}  # the first call sets the kernel up
     return "onednn" if median["onednn"] < MARGIN * median["mm"] else "mm"

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import stat
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from sevensteps.errors import RunError, nearest
+from sevensteps.notation import cut
 
 RUNS = Path("runs")  # under the current folder
+KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
+         (stat.S_ISBLK, "a device"))
 MAX_JSON = 50_000_000  # bytes; a run.json has a few thousand, a table of many columns some more
 
 
@@ -23,10 +27,16 @@ def create(out: Path | str | None, name: str) -> Path:
     """A new, empty run folder: `out` itself, or `runs/<date>-<name>`. Refuses a folder that already holds something."""
     if out is not None:
         folder = Path(out)
-        if (folder / "recipe.toml").is_file() and not (folder / "run.json").is_file():
+        try:
+            unfinished = (folder / "recipe.toml").is_file() and not (folder / "run.json").is_file()
+            full = folder.is_dir() and any(entry.name != ".lock" for entry in folder.iterdir())  # of one killed before it wrote anything
+        except OSError as failure:  # a name that is too long, a folder that may not be looked into
+            raise RunError(f"the run folder {cut(str(folder))} cannot be looked into: {failure.strerror}; give another folder (--out)"
+                           ) from None
+        if unfinished:
             raise RunError(f"{folder} holds a training that was not finished; go on with: sevensteps resume {folder}, or give another "
                            "folder (--out)")
-        if folder.is_dir() and any(folder.iterdir()):
+        if full:
             raise RunError(f"{folder} is not empty, and a run is never written over another; give another folder (--out), or remove it "
                            "first")
         return _make(folder, exist_ok=True)
@@ -64,28 +74,60 @@ def find(run: Path | str, file: str = "run.json") -> Path:
         if not folders:
             raise RunError(f"there is no run in {RUNS}/ yet; make one with: sevensteps train digits")
         return folders[-1]
-    for folder in (Path(run), RUNS / str(run)):
-        if (folder / file).is_file():
-            return folder
-    for folder in (Path(run), RUNS / str(run)):
-        if (folder / "recipe.toml").is_file():
-            raise RunError(f"{folder} holds a training that was not finished; go on with: sevensteps resume {folder}")
-    if Path(run).is_dir():
+    places = (Path(run), RUNS / str(run))
+    try:
+        for folder in places:
+            if (folder / file).is_file():
+                for name in (file, "recipe.toml"):
+                    inside(folder / name)
+                return folder
+        unfinished = next((folder for folder in places if (folder / "recipe.toml").is_file()), None)
+        empty = Path(run).is_dir()
+    except OSError as failure:  # a name that is too long, a folder that may not be looked into
+        raise RunError(f"the run {cut(str(run))} cannot be looked for: {failure.strerror}; give a run folder, or a name under {RUNS}/"
+                       ) from None
+    if unfinished is not None:
+        raise RunError(f"{unfinished} holds a training that was not finished; go on with: sevensteps resume {unfinished}")
+    if empty:
         raise RunError(f"{run} holds no run: it has no {file}" if file != "run.json" else
                        f"{run} holds no finished run: it has no run.json, and no watch.json of watch.save")
     names = [folder.name for folder in listing(file=file)]
-    raise RunError(f"there is no run {run}; " + (nearest(str(run), names) if names else "make one with: sevensteps train digits"))
+    raise RunError(f"there is no run {cut(str(run))}; " + (nearest(str(run), names) if names else "make one with: sevensteps train digits"))
 
 
 def listing(runs: Path = RUNS, file: str = "run.json") -> list[Path]:
     """The folders of all finished runs under `runs`, or of all that have `file`, oldest first."""
-    found = [path.parent for path in runs.glob(f"*/{file}")] if runs.is_dir() else []
-    return sorted(found, key=lambda folder: ((folder / file).stat().st_mtime_ns, folder.name))
+    found: list[tuple[int, str, Path]] = []
+    with suppress(OSError):  # what may not be looked into holds no run of ours
+        for path in runs.glob(f"*/{file}"):
+            with suppress(OSError):  # gone meanwhile
+                found.append((path.stat().st_mtime_ns, path.parent.name, path.parent))
+    return [folder for _, _, folder in sorted(found)]
+
+
+def inside(path: Path) -> Path:
+    """`path`, a file of a run folder, where it is a regular file there, a link to one there, or not there at all.
+
+    Else `RunError`: a link that leads out of the folder would have this one read, or change, a file of somebody else, and a pipe or a
+    device would be waited for without end. The folder itself may be reached by a link.
+    """
+    real = Path(os.path.realpath(path))
+    if path.is_symlink() and not real.is_relative_to(os.path.realpath(path.parent)):
+        raise RunError(f"{path} is a symbolic link to {cut(str(real), 300)}, out of the run folder, and is not followed; put the file "
+                       "itself in its place")
+    try:
+        mode = real.stat().st_mode
+    except OSError:
+        return path  # whoever opens it says why it cannot be opened
+    if not stat.S_ISREG(mode):
+        kind = next((name for is_kind, name in KINDS if is_kind(mode)), "no file")
+        raise RunError(f"{path} is {kind}, where a file belongs; take it away, or copy the run folder again")
+    return path
 
 
 def hold(folder: Path) -> FileLock:
     """Keep other processes from training in `folder`, until `release()` or the end of this one. Raises `RunError` where one does."""
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(inside(folder / ".lock"), timeout=0)  # which would empty what a link leads to
     try:
         lock.acquire()
     except Timeout:
@@ -99,7 +141,8 @@ def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: a temporary one beside it, flushed to the disk, then renamed over it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("wb") as file:
+        beside.unlink(missing_ok=True)
+        with beside.open("xb") as file:  # never through a link that somebody put there
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -129,11 +172,18 @@ def write_json(path: Path, held: dict[str, Any]) -> None:
 def read_json(path: Path, most: int | None = None) -> dict[str, Any]:
     """The object in a JSON file, else a `RunError` that names the file."""
     try:
-        if path.stat().st_size > (most or MAX_JSON):
-            raise RunError(f"{path} has {path.stat().st_size} bytes, more than any {path.name}; it is damaged or something else")
-        held = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as failure:
-        raise RunError(f"{path} cannot be read: {failure}") from None
+        if (size := inside(path).stat().st_size) > (most or MAX_JSON):
+            raise RunError(f"{path} has {size} bytes, more than any {path.name}; it is damaged or something else")
+        text = path.read_text(encoding="utf-8")
+        held = json.loads(text)
+        if re.search(r"\\u[dD][89a-fA-F]", text):  # half a character can neither be printed nor written
+            json.dumps(held, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise RunError(f"{path} cannot be read: a text in it holds half of a character") from None
+    except RecursionError:
+        raise RunError(f"{path} cannot be read: it nests too many brackets") from None
+    except (OSError, ValueError) as failure:
+        raise RunError(f"{path} cannot be read: {getattr(failure, 'strerror', None) or failure}") from None
     if not isinstance(held, dict):
         raise RunError(f"{path} holds a {type(held).__name__} where a JSON object belongs; it is damaged or something else")
     return held

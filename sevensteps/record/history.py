@@ -12,10 +12,15 @@ from types import TracebackType
 from typing import Any
 
 from sevensteps.errors import RunError
-from sevensteps.record.folder import finite
+from sevensteps.notation import cut
+from sevensteps.record.folder import finite, inside
 
 FILE = "record.sqlite"
+BESIDE = ("", "-wal", "-shm", "-journal")  # SQLite's own files beside it
 SCHEMA = 2
+MAX_CELL = 1 << 28  # bytes of one text or blob; what watching keeps of a wide layer has some megabytes
+MAX_BYTES = 1 << 30  # of all that is read at once
+MAX_WORK = 100_000_000  # of SQLite's instructions to read a table, a second or two; a row takes some ten
 TABLES = """
 create table history (step integer not null, epoch integer not null, seconds real not null, lr real,
                       train text not null, valid text not null);
@@ -35,9 +40,11 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
+        _checked(self.path)
         with _explained(self.path):
             self.database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             try:
+                self.database.execute("pragma trusted_schema = off")
                 self.database.execute("pragma journal_mode = wal")
                 self.database.execute("pragma synchronous = normal")  # with WAL: a crash loses the last rows at most, never the file
                 if (version := self.database.execute("pragma user_version").fetchone()[0]) == 0:
@@ -105,10 +112,14 @@ class Record:
 def read(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """History and events of a run, oldest first. The folder may be read-only."""
     with _opened(folder) as (database, _), _explained(folder / FILE):
-        history = [dict(row) for row in database.execute("select * from history order by rowid")]
-        events = [dict(row) for row in database.execute("select * from events order by rowid")]
+        history = _rows(database, "history", {"step": int, "epoch": int, "seconds": float, "lr": (float, int, type(None)), "train": str,
+                                              "valid": str})
+        events = _rows(database, "events", {"time": str, "step": int, "kind": str, "detail": str})
         for row in history:
-            row["train"], row["valid"] = json.loads(row["train"]), json.loads(row["valid"])
+            for part in ("train", "valid"):
+                row[part] = json.loads(row[part])
+                if not isinstance(row[part], dict) or "loss" not in row[part]:
+                    raise ValueError(f"the metrics of step {row['step']} have no loss")
     return {"history": history, "events": events}
 
 
@@ -117,22 +128,58 @@ def read_watched(folder: Path) -> tuple[list[dict[str, Any]], dict[str, dict[str
     with _opened(folder) as (database, version), _explained(folder / FILE):
         if version < 2:
             return [], {}
-        looks = [dict(row) for row in database.execute("select * from looks order by rowid")]
-        return looks, {row["name"]: dict(row) for row in database.execute("select * from watched")}
+        looks = _rows(database, "looks", {"step": int, "kind": str, "numbers": str, "tensors": bytes})
+        return looks, {row["name"]: row for row in _rows(database, "watched", {"name": str, "held": str, "tensors": bytes})}
+
+
+def _rows(database: sqlite3.Connection, table: str, columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """All rows of one of our tables, oldest first. What stands in a file from elsewhere need not be what we would have written:
+    a view that computes without end, rows without number, cells of another kind. Raises `ValueError` or `sqlite3.Error`.
+    """
+    if database.execute("select 1 from sqlite_master where type = 'table' and name = ? and sql not like 'create virtual%'",
+                        (table,)).fetchone() is None:
+        raise ValueError(f"no such table: {table}")
+    database.set_progress_handler(lambda: 1, MAX_WORK)
+    rows, size = [], 0
+    for row in database.execute(f"select {', '.join(columns)} from {table} order by rowid"):
+        for cell, (name, kind) in zip(row, columns.items(), strict=True):
+            if not isinstance(cell, kind):
+                raise ValueError(f"{name} in its table {table} is {cut(repr(cell))}")
+            size += len(cell) if isinstance(cell, str | bytes) else 8
+        if size > MAX_BYTES:
+            raise ValueError(f"its table {table} holds more than {MAX_BYTES:,} bytes")
+        rows.append(dict(zip(columns, row, strict=True)))
+    database.set_progress_handler(None, 0)
+    return rows
+
+
+def _checked(path: Path) -> None:
+    """Raise `RunError` where the record, or a file that SQLite would use with it, is not one of the run folder."""
+    for ending in BESIDE:
+        inside(path.with_name(path.name + ending))
+
+
+def _guarded(database: sqlite3.Connection) -> None:
+    """Let a database from elsewhere take no more memory than a record of ours does, and run no function that its schema names."""
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL)
+    database.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000)
+    database.execute("pragma trusted_schema = off")
+    database.execute("pragma cell_size_check = on")
 
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[tuple[sqlite3.Connection, int]]:
     """The record of a folder, to read, and its schema."""
     path = folder / FILE
+    _checked(path)
     if not path.is_file():
         raise RunError(f"{path} is missing, so the run has no history")
     with _explained(path):
         # A folder that cannot be written has no place for WAL's shared memory; its file is then complete by itself.
         whole = not (folder / f"{FILE}-wal").exists()
         database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if whole else ''}", uri=True)
-        database.row_factory = sqlite3.Row
         try:
+            _guarded(database)
             if (version := database.execute("pragma user_version").fetchone()[0]) > SCHEMA:
                 raise RunError(f"{path} has schema {version}, written by a newer sevensteps; this one reads up to {SCHEMA}")
             yield database, version
@@ -150,5 +197,8 @@ class _explained:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None) -> None:
-        if isinstance(raised, sqlite3.Error | ValueError) and not isinstance(raised, RunError):
-            raise RunError(f"{self.path} cannot be used: {raised}") from None
+        if isinstance(raised, sqlite3.OperationalError) and "interrupted" in str(raised):
+            raise RunError(f"{self.path} cannot be used: it takes longer to read than any record; it is damaged, or something "
+                           "else") from None
+        if isinstance(raised, sqlite3.Error | ValueError | RecursionError) and not isinstance(raised, RunError):
+            raise RunError(f"{self.path} cannot be used: {cut(str(raised), 300)}") from None

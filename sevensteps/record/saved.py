@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from sevensteps.errors import DataError, RunError
-from sevensteps.record.folder import read_json, rename, write
-from sevensteps.record.weights import pack, read_weights
+from sevensteps.notation import cut
+from sevensteps.record.folder import inside, read_json, rename, write
+from sevensteps.record.weights import pack, read_weights, shapes
 from sevensteps.state import Training, restore
 from sevensteps.steps import STEPS
 
@@ -20,6 +22,7 @@ SCHEMA = 1
 TENSORS, PLAIN = "state.safetensors", "state.json"
 NEXT, PREVIOUS = "next-", "previous-"
 WHEN = (NEXT, "", PREVIOUS)
+MANY = 1 << 62  # more than any count, and it fits into 64 bits
 MOST = 1_000_000_000  # bytes of state.json: it holds the whole history
 
 
@@ -66,11 +69,12 @@ class Saved:
             raise DataError(f"{settled.data.source} is not what {self.folder} was trained on: some numbers or their order differ; give the "
                             "same data, or train anew")
         try:
-            settled.recipe.reasons.update({str(step): str(why) for step, why in self.plain["reasons"].items() if step in STEPS})
-            _check(self.plain)
+            _check(self.plain, training)
+            settled.recipe.reasons.update({step: str(why) for step, why in self.plain["reasons"].items() if step in STEPS})
             restore(training, self.tensors, self.plain)
+            _check_tensors(training)
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as failure:
-            raise RunError(f"the state in {self.folder} is not of its recipe: {type(failure).__name__}: {failure}") from None
+            raise RunError(f"the state in {self.folder} is not of its recipe: {type(failure).__name__}: {cut(str(failure), 300)}") from None
 
 
 def read(folder: Path) -> Saved | None:
@@ -92,8 +96,8 @@ def read(folder: Path) -> Saved | None:
                            f"{SCHEMA}")
     places = {_digest(path): path for when in WHEN if (path := folder / f"{when}{TENSORS}").exists()}
     for plain in sorted(held, key=lambda plain: -plain["progress"]["step"]):
-        if plain["tensors"] in places:
-            return Saved(folder, read_weights(places[plain["tensors"]]), plain, wrong)
+        if (place := places.get(plain["tensors"])) is not None:
+            return Saved(folder, read_weights(place), plain, wrong)
         wrong.append(f"the tensors of step {plain['progress']['step']:,} in {folder} are damaged or gone")
     if wrong or (folder / TENSORS).exists():  # else the first state was still being written
         raise RunError(f"no state in {folder} is whole, so it cannot go on: {'; '.join(wrong) or 'there is no state.json'}")
@@ -105,13 +109,20 @@ def _plain(path: Path) -> dict[str, Any]:
     found = whole.get("state")
     if not isinstance(found, dict) or whole.get("sum") != _sum(found):
         raise RunError(f"{path} is damaged: its sum is not that of its content")
-    if not isinstance(progress := found.get("progress"), dict) or not isinstance(progress.get("step"), int):
+    if not isinstance(progress := found.get("progress"), dict) or not _is_count(progress.get("step")):
         raise RunError(f"{path} is damaged: it does not say of which step it is")
+    if type(found.get("schema")) is not int or not isinstance(found.get("tensors"), str):
+        raise RunError(f"{path} is damaged: it does not say which tensors belong to it")
     return found
 
 
-def _check(held: dict[str, Any]) -> None:
+def _is_count(held: Any) -> bool:
+    return type(held) is int and 0 <= held < MANY
+
+
+def _check(held: dict[str, Any], training: Training) -> None:
     """Raise `ValueError`, or what missing keys raise, where something is not of its kind: nothing must fail later, in the loop."""
+    measures = {"loss", "r2" if training.output.task.kind == "regression" else "accuracy"}
     counts = [held["progress"][name] for name in ("epoch", "step", "samples")] + [held["place"][name] for name in ("taken", "seen")]
     numbers = [held["progress"][name] for name in ("seconds", "loss", "lr")] + [held["place"]["weighed"]]
     for row in held["history"]:
@@ -120,13 +131,45 @@ def _check(held: dict[str, Any]) -> None:
     for row in [*held["history"], *([held["best"]] if held["best"] is not None else [])]:
         counts.append(row["epoch"])
         numbers += [row["valid"]["loss"], *(metric for name, metric in row["valid"].items() if name != "by_class")]
-    if not all(type(count) is int and count >= 0 for count in counts) or not all(type(number) in (int, float) for number in numbers):
-        raise ValueError("what should be a number is none")
+        if not measures <= set(row["valid"]):
+            raise ValueError(f"a row of its history lacks {' or '.join(sorted(measures - set(row['valid'])))}")
+        numbers += row["valid"].get("by_class", {}).values()
+    if not isinstance(held["history"], list):
+        raise TypeError("its history is no list")
+    if not all(map(_is_count, counts)) or not all(type(held) is float or (type(held) is int and abs(held) < MANY) for held in numbers):
+        raise ValueError("a number in it is none, or larger than any")
+    if held["place"]["taken"] > training.per_epoch:
+        raise ValueError(f"it is {held['place']['taken']:,} steps into an epoch of {training.per_epoch:,}")
+    if (held["place"]["taken"] > 0) != (held["place"]["seen"] > 0):
+        raise ValueError("it has taken steps and seen no sample, or the other way round")
+    if strange := set(held["memory"].values()) - {"cpu", str(training.engine.parameters.device)}:
+        raise ValueError(f"the step remembers something on {', '.join(map(str, strange))}")
+
+
+def _check_tensors(training: Training) -> None:
+    """Raise `ValueError` where what was restored would fail at the next step, or where the best weights are taken."""
+    wanted = {name: tensor.shape for name, tensor in training.network.state_dict().items()}
+    if training.best is not None and {name: tensor.shape for name, tensor in training.best.weights.items()} != wanted:
+        raise ValueError("the best weights do not fit the network")
+    # What the optimizer remembers is known by letting it take a step with a single parameter.
+    probe = training.recipe.step.prepare(*torch.zeros(2, 1, dtype=training.engine.parameters.dtype))
+    if training.progress.step:
+        probe.update(0.0)
+    remembered, expected = ({name: (held.ndim, held.dtype) for name, held in memory.items() if isinstance(held, Tensor)}
+                            for memory in (training.stepper.memory, probe.memory))
+    if remembered != expected:
+        raise ValueError(f"the step remembers {', '.join(remembered) or 'nothing'}, where {', '.join(expected) or 'nothing'} belongs")
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 of a file, "" where its header shows that it is no whole file of tensors: no reading through gigabytes of anything."""
+    inside(path)
+    try:
+        shapes(path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, RunError):
+        return ""
 
 
 def _sum(held: dict[str, Any]) -> str:

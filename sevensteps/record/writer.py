@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from filelock import FileLock
 
+from sevensteps.data.duplicates import duplicates
 from sevensteps.record.folder import create, hold, write, write_json
 from sevensteps.record.history import Record
 from sevensteps.record.saved import save
@@ -141,6 +142,7 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str
         "parameters": training.engine.parameters.numel(),
         "data": {
             "source": data.source, "train": len(data.train), "valid": len(data.valid), "inputs": data.inputs.to_dict(),
+            "duplicates": duplicates(data),
             "task": {"kind": data.task.kind, "targets": data.task.targets, "classes": list(data.task.classes), "reason": data.task.reason},
         },
         "versions": _versions(),

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import sevensteps as ss
 
 Command = Callable[..., Any]
@@ -68,3 +70,33 @@ def test_a_run_that_ended_in_infinity(sevensteps: Command) -> None:
     said = sevensteps("runs")
     assert said.code == 0
     assert said.lines[1].split()[-1] == "not_finite"
+
+
+def test_a_training_that_was_not_finished_is_listed_last(sevensteps: Command) -> None:
+    keep("done", 10)
+    keep("killed", 5, predict="mlp(3)")
+    Path("runs/killed/run.json").unlink()
+    said = sevensteps("runs")
+    assert [line.split() for line in said.lines[1:]][1] == ["killed", "xor", "mlp(3)", "unfinished"]
+    found = json.loads(sevensteps("runs", "--json").out)[1]
+    assert found == {"run": "killed", "data": "xor", "predict": "mlp(3)", "epochs": None, "valid": None, "stop": None}
+    Path("runs/killed/recipe.toml").write_text("no recipe")
+    assert sevensteps("runs").lines[2].split() == ["killed", "unfinished"]
+
+
+@pytest.mark.parametrize("valid", ['{"accuracy": "high"}', "[]", '{"accuracy": 1e999}', '"none"'])
+def test_figures_that_are_none_are_left_out_too(sevensteps: Command, valid: str) -> None:
+    keep("odd", 10)
+    held = json.loads(Path("runs/odd/run.json").read_text())
+    Path("runs/odd/run.json").write_text(json.dumps({**held, "metrics": {"valid": json.loads(valid)}}).replace("Infinity", "1e999"))
+    said = sevensteps("runs")
+    assert said.code == 0
+
+
+def test_what_would_steer_the_terminal_is_written_out(sevensteps: Command) -> None:
+    keep("odd", 10)
+    held = json.loads(Path("runs/odd/run.json").read_text())
+    held["recipe"]["predict"] = "mlp(3)\x1b[2J"
+    Path("runs/odd/run.json").write_text(json.dumps(held))
+    assert "\x1b" not in sevensteps("runs").out
+    assert "mlp(3)\\x1b[2J" in sevensteps("runs").out

@@ -177,3 +177,10 @@ def test_json_that_is_missing_or_hostile(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(RunError) as caught:
         read_json(Path("x.json"))
     assert str(caught.value) == "x.json has 19 bytes, more than any x.json; it is damaged or something else"
+
+
+def test_a_folder_whose_training_was_killed_at_once_is_taken_again(tmp_path: Path) -> None:
+    """Between making the folder and writing the recipe there is only the lock."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").touch()
+    assert create(tmp_path / "run", "") == tmp_path / "run"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import tests.shapes  # noqa: F401 - the hook finds it by name
+from tests.counts import HELD
 
 # Before anything imports them: from here on a tensor of another shape than a signature promises is an error.
 install_import_hook(["sevensteps.engine", "sevensteps.steps", "sevensteps.task"], "tests.shapes.check")
@@ -46,3 +49,24 @@ def global_generator_untouched(request: pytest.FixtureRequest) -> Iterator[None]
     if moved and request.node.get_closest_marker("draws") is None:
         pytest.fail("PyTorch's global generator moved: the package must draw from seeds.generator(seed, purpose); if it was "
                     "the test that drew (nn.Linear(…) does), mark it @pytest.mark.draws", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def counts(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Keep what the test counts, for the end of the run."""
+    HELD.clear()
+    yield
+    for what, number in HELD.items():
+        record_property("counted", [what, number])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what was counted in all tests."""
+    total: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("", []):
+        if report.when == "teardown":
+            for name, held in report.user_properties:
+                if name == "counted":
+                    total[held[0]] += held[1]
+    for what in sorted(total):
+        terminalreporter.write_line(f"{what}: {total[what]:,}")

@@ -15,6 +15,7 @@ import torch
 import sevensteps as ss
 from sevensteps.cli import main
 from sevensteps.errors import ShapeError
+from tests.counts import count
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -220,6 +221,7 @@ def refused(arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixt
     assert written.err == f"sevensteps: {message}\n"
     assert (left.value.code, written.out) == (2, "")
     assert sorted(str(path) for path in Path().rglob("*") if "__pycache__" not in path.parts) == before, "nothing is left behind"
+    count("bad inputs, each one line and nothing left behind")
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.counts import count
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -20,7 +22,7 @@ def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
                            text=True, timeout=900, check=False)
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout.splitlines()[-1])
-    print(found)
+    count("kills survived, with the end of a training that was not killed", found["kills"])
     assert found["kills"] == kills
     assert found["differing"] == 0
     assert found["unreadable"] == []

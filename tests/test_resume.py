@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from sevensteps.recipe import Recipe, settle
 from sevensteps.record import saved
 from sevensteps.record.weights import pack
 from sevensteps.state import Training
+from tests.counts import count
 
 PLAIN: dict[str, Any] = {"predict": "mlp(6)", "step": "sgd(lr=0.1)", "repeat": "batches(30)", "stop": "epochs(2)"}
 
@@ -76,6 +78,7 @@ def resumed_from_everywhere(make: Callable[[], Training]) -> int:
         training = make()
         state.restore(training, safetensors.torch.load(content), json.loads(text))
         assert end(training, loop.train(training, [])) == whole
+        count("interruptions, each resumed to the same bits")
     return len(keeping.states)
 
 
@@ -202,6 +205,17 @@ def test_one_that_was_never_saved_starts_anew() -> None:
     for path in Path("run").iterdir():
         if path.name != "recipe.toml":
             path.unlink()
+    assert same(ss.resume("run"), whole)
+
+
+def test_a_clock_that_is_set_back_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ss.train("xor", **PLAIN, out="whole")
+    clock = iter(range(10**9, 0, -3600))
+    monkeypatch.setattr(time, "time", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "time_ns", lambda: next(clock) * 10**9)
+    interrupted(5)
+    for file in Path("run").iterdir():
+        os.utime(file, (2**31, 2**31))  # written "in the future"
     assert same(ss.resume("run"), whole)
 
 

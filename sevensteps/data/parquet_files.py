@@ -165,6 +165,11 @@ class ParquetRows(Rows):
         """The rows of a row group, on average."""
         return max(1, len(self) // max(1, sum(count > 0 for count in self.frame.groups)))
 
+    @property
+    def edges(self) -> NDArray[numpy.int64]:
+        """The row groups, so that an epoch decodes each once."""
+        return numpy.unique(numpy.append(0, self.ends))
+
     def read(self, start: int, stop: int, out: Tensor) -> None:
         with self.lock:
             for group in range(int(numpy.searchsorted(self.ends, start, side="right")), len(self.ends)):

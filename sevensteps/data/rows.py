@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sevensteps.errors import DataError
@@ -39,6 +40,11 @@ class Rows(ABC):
     def stretch(self) -> int:
         """How many rows are best read together."""
         return max(1, min(STRETCH // max(self.each, 1), len(self)))
+
+    @property
+    def edges(self) -> NDArray[numpy.int64]:
+        """Where stretches begin, in rows, and the end of the last."""
+        return numpy.append(numpy.arange(0, len(self), self.stretch), len(self))
 
     @abstractmethod
     def read(self, start: int, stop: int, out: Tensor) -> None:

@@ -202,9 +202,8 @@ class Streamed:
 
     def _windows(self, size: int, count: int, order: torch.Generator, skip: int) -> Iterator[Window]:
         """The windows of an epoch, without those that are skipped whole."""
-        stretch = self.rows.stretch
-        stretches = torch.randperm(-(-len(self) // stretch), generator=order).tolist()
-        spans = [(at * stretch, min((at + 1) * stretch, len(self))) for at in stretches]
+        edges = numpy.unique(numpy.searchsorted(self.chosen.numpy(), self.rows.edges)).tolist()
+        spans = [(edges[at], edges[at + 1]) for at in torch.randperm(len(edges) - 1, generator=order).tolist()]
         room = max(1, int(self.room * len(self) / len(self.rows)) // size) * size  # what lies between our rows is read too
         for window in grouped(spans, room, count):
             mixed = torch.randperm(sum(end - first for first, end in window), generator=order)

@@ -23,6 +23,7 @@ from sevensteps.data.columns import Column
 from sevensteps.data.files import read_inputs
 from sevensteps.data.frames import encoded, learn
 from sevensteps.data.parquet_files import Parquet, ParquetRows
+from sevensteps.data.streamed import Streamed
 from sevensteps.errors import DataError, Error
 
 KINDS = ("cat", "dog")
@@ -268,6 +269,22 @@ def test_a_row_group_is_read_once_for_all_its_rows(monkeypatch: pytest.MonkeyPat
     for start in range(0, 100, 10):
         rows.read(start, start + 10, out)
     assert read == [0, 1, 2, 3]
+
+
+def test_an_epoch_decodes_each_row_group_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a window ends within one, and where every fifth row is of the other part."""
+    write(pets(2000), row_group_size=190)
+    x = ss.data.load('parquet("pets.parquet", target="kind", memory=0.05)').train.x
+    assert isinstance(x, Streamed)
+    assert isinstance(x.rows, ParquetRows)
+    x.rows.held = None
+    read: list[int] = []
+    plain = Parquet.block
+    monkeypatch.setattr(Parquet, "block", lambda self, group, *rest, **more: read.append(group) or plain(self, group, *rest, **more))
+    places = torch.cat([places for _, places in x.shuffled(64, len(x), torch.Generator().manual_seed(1))])
+    assert sorted(places.tolist()) == list(range(len(x)))
+    assert sorted(read) == list(range(11))
+    assert read != sorted(read)
 
 
 def test_a_file_that_changes_meanwhile() -> None:

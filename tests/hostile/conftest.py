@@ -10,6 +10,7 @@ import pytest
 
 import sevensteps as ss
 from sevensteps.cli import main
+from tests.counts import count
 from tests.hostile.targets import Until
 
 Refused = Callable[[tuple[str, ...], str], None]
@@ -47,6 +48,7 @@ def refused(here: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
         assert written.err == f"sevensteps: {message}\n"
         assert (left.value.code, written.out) == (2, "")
         assert listed() == before, "nothing is left behind, and nothing is changed"
+        count("bad inputs, each one line and nothing left behind")
 
     return check
 

@@ -15,12 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.counts import count
 from tests.hostile.mutations import sampled
 from tests.hostile.targets import TARGETS, folder, remove
 
 MEMORY = 600_000_000  # bytes more than before: what a target may hold by accident, and far from what a hostile header announces
 EXAMPLES = {"notation": 1500, "recipe": 300, "idx": 400, "csv": 250, "run_json": 200, "run_folder": 200, "state": 150, "npy": 400,
             "seen": 60}
+EXECUTIONS = "executions of fuzz targets, nothing but our own errors"
 calm = settings(suppress_health_check=list(HealthCheck), deadline=None, derandomize=True)
 
 
@@ -61,6 +63,7 @@ def test_any_bytes(name: str) -> None:
     @given(st.sampled_from(heads), st.binary(max_size=400) | st.text(max_size=200).map(lambda text: text.encode(errors="replace")))
     def check(head: bytes, data: bytes) -> None:
         target.run(head + data)
+        count(EXECUTIONS)
 
     check()
 
@@ -73,6 +76,7 @@ def test_samples_made_wrong(name: str) -> None:
     @given(st.integers(0, 2**32))
     def check(seed: int) -> None:
         target.run(sampled(seed, samples, target.head))
+        count(EXECUTIONS)
 
     check()
 

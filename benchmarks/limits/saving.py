@@ -58,5 +58,5 @@ def section(asked: Asked) -> Section:
             targets[f"{name} every {every:g} s, {100 * share:.2f} % of {100 * MOST:.0f} %"] = share <= MOST
     return Section(TITLE, [
         "Adam, batch 256, 20,000 samples, looking inside as by default. Each time both files are written, flushed to the disk, and the "
-        "state before them is kept; never more often than fifty times as long as it takes.", "",
+        "state before them is kept; never more often than sixty times as long as it takes.", "",
         *table(["network", "state, MB", "asked every, s", "saved, times", "ms each", "share of the time", ""], rows)], targets)

@@ -44,5 +44,14 @@ def available() -> int:
     return max(0, min(found))
 
 
+def waits() -> int:
+    """How often this process has had to wait for a page of a file to come from the disk; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+
+
 def _field(path: Path, name: str) -> int:
     return int(next(line for line in path.read_text().splitlines() if line.split()[:1] == [name]).split()[1])

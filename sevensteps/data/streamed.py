@@ -19,13 +19,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from sevensteps.data.memory import waits
 from sevensteps.data.rows import Rows
 from sevensteps.data.scaling import Scaling, identity
 from sevensteps.data.tally import Tally
 from sevensteps.data.windows import Window, ahead, grouped
 
 T = TypeVar("T")
-WINDOWS = 8  # a window may take this part of the memory allowed: one is trained on while the next is read, or what is mapped is more
+MAPPED = 4  # rows that lie in a window of a mapped file take this part of the memory allowed, and the pages around them as much again
+HELD = 8  # a window that is read takes this part: one is trained on while the next is read; and so do samples as they come out
 PIECE = 1 << 18  # numbers looked at together where all of them are looked at
 TOGETHER = 1 << 19  # numbers gathered at once
 NEAR = 64 * 1024  # bytes between two wanted rows that are read and thrown away rather than skipped
@@ -89,19 +91,20 @@ class Streamed:
     def tally(self) -> Tally:
         """Of the raw rows, before the scaling: a pass over the file, made once."""
         if not self.counted:
-            size = max(1, min(PIECE // max(math.prod(self.rows.shape[1:]), 1), self.room // 8))  # also as float64, twice
+            size = max(1, min(PIECE // max(math.prod(self.rows.shape[1:]), 1), self.some // 4))  # also as float64, twice
             self.counted.append(Tally(_told(self._raw_pieces(size), len(self), size, self.rows.each)))
         return self.counted[0]
 
     @property
-    def room(self) -> int:
-        """How many samples may be in memory at once: those of a window, raw or as floats."""
-        return max(1, self.memory // WINDOWS // max(self.rows.each, 4 * math.prod(self.rows.shape[1:])))
+    def span(self) -> int:
+        """How many rows of the file a window may reach over."""
+        return max(1, self.memory // (MAPPED if self.rows.mapped is not None else HELD) // max(self.rows.each, 1))
 
     @property
     def some(self) -> int:
-        """How many to look at together, where that is a side matter."""
-        return max(1, min(MANY, self.room // 2))
+        """How many to look at together, where that is a side matter; with the rows of the file between them they fit into a window."""
+        out = self.memory // HELD // max(4 * math.prod(self.rows.shape[1:]), self.rows.each, 1)
+        return max(1, min(MANY, out, self.span * len(self) // len(self.rows)))
 
     # -- reading ------------------------------------------------------------------------------------------------------------
 
@@ -127,7 +130,7 @@ class Streamed:
     def _raw(self, wanted: Int[Tensor, "B"]) -> Tensor:
         """The rows `wanted`, ascending, as they are in the file."""
         around = int(wanted[-1] - wanted[0]) + 1 if len(wanted) else 0
-        if (whole := self.rows.mapped) is None or around > self.room:  # around each row that is asked for a whole lot is mapped
+        if (whole := self.rows.mapped) is None or around > 2 * self.span:  # each row that is asked for brings in its neighbours
             return self._filled(self._empty(len(wanted)), wanted)
         found = whole.index_select(0, wanted)
         self.rows.forget()
@@ -154,10 +157,12 @@ class Streamed:
         if self.rows.mapped is None:  # memory that a thread takes for itself is not given to others: it is taken here
             yield from ahead(functools.partial(self._filled, self._empty(len(part)), part) for part in parts)
             return
+        waited, at = False, waits()
         for part, after in itertools.zip_longest(parts, parts[1:]):
-            if after is not None:
+            if after is not None and waited:
                 self.rows.expect(int(after[0]), int(after[-1]) + 1)
             yield self._raw(part)
+            waited = waited or waits() > at
 
     def pieces(self, size: int, skip: int = 0) -> Iterator[Float[Tensor, "B ..."]]:
         """All samples from `skip` on in their order, `size` at a time."""
@@ -173,7 +178,7 @@ class Streamed:
         return (-offset / scale).float(), (1 / scale).float()
 
     def _out(self, raw: Tensor) -> Tensor:
-        """Raw rows, scaled, as they come out."""
+        """Raw rows of ours, which may be written over, scaled, as they come out."""
         if self.scaling.name == "none":
             found = raw.to(torch.float32)
         elif self._slope is None:
@@ -181,7 +186,8 @@ class Streamed:
         elif self.scaling.name == "unit":  # exactly as in memory: pixels are the same numbers wherever they come from
             found = raw.to(torch.float32).div_(self.scaling.scale.float())
         else:
-            found = torch.addcmul(self._slope[0], raw.to(torch.float32), self._slope[1])
+            found = raw.to(torch.float32)
+            torch.addcmul(self._slope[0], found, self._slope[1], out=found)
         return found.to(self.device, self.dtype)
 
     # -- an epoch -----------------------------------------------------------------------------------------------------------
@@ -204,7 +210,7 @@ class Streamed:
         """The windows of an epoch, without those that are skipped whole."""
         edges = numpy.unique(numpy.searchsorted(self.chosen.numpy(), self.rows.edges)).tolist()
         spans = [(edges[at], edges[at + 1]) for at in torch.randperm(len(edges) - 1, generator=order).tolist()]
-        room = max(1, int(self.room * len(self) / len(self.rows)) // size) * size  # what lies between our rows is read too
+        room = max(1, self.span * len(self) // len(self.rows) // size) * size  # what lies between our rows is read too
         for window in grouped(spans, room, count):
             mixed = torch.randperm(sum(end - first for first, end in window), generator=order)
             batches = -(-len(mixed) // size)
@@ -213,14 +219,16 @@ class Streamed:
             skip = max(0, skip - batches)
 
     def _expected(self, windows: Iterable[Window]) -> Iterator[tuple[Tensor, Window, Tensor]]:
-        """The windows of a file that is mapped: the system is told in time which rows come next."""
+        """The windows of a file that is mapped. Once one had to wait for the disk, the system is told in time which rows come next."""
         before: Window | None = None
+        waited, at = False, waits()
         for window in itertools.chain(windows, [None]):
-            for start, stop in window.reads if window is not None else ():
+            for start, stop in window.reads if window is not None and waited else ():
                 self.rows.expect(start, stop)
             if before is not None and (whole := self.rows.mapped) is not None:
                 yield whole, before, self.chosen[before.places]
                 self.rows.forget()
+                waited = waited or waits() > at
             before = window
 
     def _read(self, windows: Iterable[Window]) -> Iterator[tuple[Tensor, Window, Tensor]]:

@@ -22,7 +22,7 @@ from sevensteps.state import Training, capture, evaluate
 
 SCHEMA = 1
 EVERY = 30.0  # seconds from one state that is saved to the next
-SHARE = 50  # times as long as saving took, at least: saving takes 2 % of the time at most
+SHARE = 60  # times as long as saving took, at least: saving takes less than 2 % of the time, that at the end included
 
 
 class Keeper(Protocol):
@@ -95,7 +95,7 @@ class Writer:
         return replace(training, progress=replace(progress, history=progress.history[:-1]), best=self.best)
 
     def save(self, training: Training, watched: bool = True) -> None:
-        """Save the state, and what watching saw so far; not again before fifty times the time that this takes."""
+        """Save the state, and what watching saw so far; not again before sixty times the time that this takes."""
         assert self.folder is not None
         assert self.record is not None
         began = time.monotonic()

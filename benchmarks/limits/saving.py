@@ -53,10 +53,13 @@ def section(asked: Asked) -> Section:
             seconds = 3.0 if asked.quick else 65.0 if every == 30 else 15.0
             turns = [measured(__name__, "train", widths=list(widths), seconds=seconds, every=every) for _ in range(asked.rounds)]
             share, saves, size, each = (median(turn[key] for turn in turns) for key in ("share", "saves", "megabytes", "each"))
+            asked_for = every == 30  # the default; more often is what it costs then
             rows.append([name, f"{size:.1f}", f"{every:g}", f"{saves:.0f}", f"{1000 * each:.0f}", f"{100 * share:.2f} %",
-                         mark(share <= MOST)])
-            targets[f"{name} every {every:g} s, {100 * share:.2f} % of {100 * MOST:.0f} %"] = share <= MOST
+                         mark(share <= MOST) if asked_for else ""])
+            if asked_for:
+                targets[f"{name} every {every:g} s, {100 * share:.2f} % of {100 * MOST:.0f} %"] = share <= MOST
     return Section(TITLE, [
         "Adam, batch 256, 20,000 samples, looking inside as by default. Each time both files are written, flushed to the disk, and the "
-        "state before them is kept; never more often than sixty times as long as it takes.", "",
+        "state before them is kept; between two there is at least sixty times as long as one takes. Wanted every 30 s: at most "
+        f"{100 * MOST:.0f} %.", "",
         *table(["network", "state, MB", "asked every, s", "saved, times", "ms each", "share of the time", ""], rows)], targets)

@@ -248,6 +248,7 @@ def settle(recipe: Recipe, data_dir: Path | str | None = None) -> Settled:
                             "use kaiming_normal()")
     pick("gradient", network, chosen["loss"])
     pick("repeat", len(data.train))
+    chosen["repeat"].check(data.train.x)
     batches = chosen["repeat"].count(len(data.train))
     per_epoch = -(-batches // chosen["gradient"].accumulate)
     over_batch = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())

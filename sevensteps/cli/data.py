@@ -30,7 +30,8 @@ WIDTH = 100  # columns; longer lines are hard to read
 def command(name: str | None, data_dir: Path | None, target: str | None, as_json: bool) -> None:
     """List the data there are, or say what is in DATA: shapes, ranges, classes, balance, always-zero inputs.
 
-    DATA is a name or its notation: digits, "speed(noise=1.0)"; or your own: a folder of pictures by class, a .csv, .parquet or .npz.
+    DATA is a name or its notation: digits, "speed(noise=1.0)"; or your own: a folder of pictures by class, a .csv, .parquet
+    or .npy (with --target), a .npz, or files of MNIST's format.
     """
     from rich.console import Console
 

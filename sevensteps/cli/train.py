@@ -59,7 +59,7 @@ def command(data: str | None, recipe: Path | None, target: str | None, out: Path
     """Train a network on DATA in seven steps. What is not given is chosen, and the choice explained.
 
     DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)"; or your own: a folder with a folder of pictures
-    for each class, a .csv or .parquet (with --target), or a .npz.
+    for each class, a .csv, .parquet or .npy (with --target), a .npz, or files of MNIST's format.
     """
     from sevensteps.data import spelled
     from sevensteps.doctor.attending import Attending

@@ -91,7 +91,8 @@ class Streamed:
     def tally(self) -> Tally:
         """Of the raw rows, before the scaling: a pass over the file, made once."""
         if not self.counted:
-            size = max(1, min(PIECE // max(math.prod(self.rows.shape[1:]), 1), self.some // 4))  # also as float64, twice
+            numbers = max(math.prod(self.rows.shape[1:]), 1)
+            size = max(1, min(PIECE // numbers, self.memory // HELD // (32 * numbers)))  # raw, and three times as float64
             self.counted.append(Tally(_told(self._raw_pieces(size), len(self), size, self.rows.each)))
         return self.counted[0]
 

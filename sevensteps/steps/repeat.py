@@ -49,6 +49,9 @@ class Repeat(ABC):
         """The size of the smallest batch of an epoch over `samples`, if it is known."""
         return None
 
+    def check(self, x: Shaped[Tensor, "N ..."] | Streamed) -> None:  # noqa: B027 - most take any samples
+        """Raise `DataError` where these inputs cannot be gone over so."""
+
     @abstractmethod
     def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, as (x, y), without the first `skip`, which have been trained on."""
@@ -122,11 +125,13 @@ class full_batch(Repeat):
     def smallest(self, samples: int) -> int | None:
         return samples
 
+    def check(self, x: Shaped[Tensor, "N ..."] | Streamed) -> None:
+        if isinstance(x, Streamed):
+            raise DataError(f"full_batch() takes all {len(x):,} samples at once, but they stay on disk; use batches(256), or allow the "
+                            "data more memory")
+
     def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
-        if isinstance(samples.x, Streamed):
-            raise DataError(f"full_batch() takes all {len(samples.x):,} samples at once, but they stay on disk; use batches(256), or allow "
-                            "the data more memory")
-        if not skip:
+        if not skip and isinstance(samples.x, Tensor):  # `check` has refused others
             yield samples.x, samples.y
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from sevensteps.data import idx
 from sevensteps.data.arrays import from_arrays
 from sevensteps.data.core import Data, Source
+from sevensteps.data.frames import FEW
 from sevensteps.data.layouts import array, idx_rows, npy_rows
 from sevensteps.data.memory import allowed, fits
 from sevensteps.data.rows import Rows, Without
@@ -25,7 +26,6 @@ __all__ = ["npy", "idx_files"]
 
 LABELS = {"images-idx3": "labels-idx1", "images.idx3": "labels.idx1"}
 PARTS = ("train", "t10k")
-FEW = 20  # different whole numbers in a column to predict that are read as classes; more are amounts
 
 
 class _OnDisk(Source):
@@ -91,7 +91,7 @@ class npy(_OnDisk):
             if len(rows.shape) != 2 or not -rows.shape[1] <= self.target < rows.shape[1] or rows.shape[1] < 2:
                 raise DataError(f"{path}: has shape {list(rows.shape)}, so there is no column {self.target} to predict from others")
             column = self.target % rows.shape[1]
-            y = torch.cat([piece[:, column] for piece in stream(rows, allowed(self.memory)).pieces(4096)]).double()
+            y = _column(rows, column).double()
             y = y.long() if bool((y == y.floor()).all()) and len(torch.unique(y)) <= FEW else y
             rows = Without(rows, column)
         else:
@@ -137,6 +137,16 @@ class idx_files(_OnDisk):
         if len(x) != len(y):
             raise DataError(f"{images} has {len(x)} images but {labels.name} has {len(y)} labels; give the two files that belong together")
         return x, y
+
+
+def _column(rows: Rows, column: int) -> Tensor:
+    """One column of a table, as it is in the file."""
+    held = torch.empty(len(rows), dtype=rows.dtype)
+    for start in range(0, len(rows), rows.stretch):
+        part = torch.empty(min(rows.stretch, len(rows) - start), *rows.shape[1:], dtype=rows.dtype)
+        rows.read(start, start + len(part), part)
+        held[start:start + len(part)] = part[:, column]
+    return held
 
 
 def _spelled(folder: Path, name: str) -> Path:

@@ -10,28 +10,10 @@ from typing import Any
 import pytest
 
 import sevensteps as ss
+from tests.interrupting import At
 
 QUICK = ("--predict", "mlp(4)", "--step", "sgd(lr=0.1)")
 Command = Callable[..., Any]
-
-
-class At:
-    """Interrupts after a step, as Ctrl-C does."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def started(self, training: Any) -> None:
-        return None
-
-    def stepped(self, training: Any) -> None:
-        training.progress.interrupted = training.progress.step == self.step
-
-    def evaluated(self, training: Any, row: dict[str, Any]) -> None:
-        return None
-
-    def stopped(self, training: Any, rule: str, reason: str) -> None:
-        return None
 
 
 @pytest.fixture

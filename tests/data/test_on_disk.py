@@ -23,6 +23,7 @@ from sevensteps.data.streamed import Streamed
 from sevensteps.doctor.changes import scaled
 from sevensteps.errors import DataError, Error
 from sevensteps.recipe import Recipe, settle
+from tests.interrupting import At
 
 LITTLE = "memory=0.02"  # megabytes
 
@@ -98,6 +99,14 @@ def test_a_column_of_the_table_can_be_the_target() -> None:
     assert inside.train.x.shape[1:] == streamed.train.x.shape[1:] == (6,)
     numpy.save("amounts.npy", x.astype("f4"))
     assert load("amounts.npy", target=2).task.kind == "regression"
+    exact = 2.0**30 + numpy.arange(600)  # which float32 would round to multiples of 64
+    numpy.save("exact.npy", numpy.column_stack([x, exact]))
+    for memory in (None, 0.02):
+        data = load("exact.npy", target=-1, memory=memory)
+        assert sorted([*data.train.y[:, 0].double().tolist(), *data.valid.y[:, 0].double().tolist()]) == sorted(
+            torch.from_numpy(exact).float().double().tolist())
+        shifted = load("exact.npy", target=-1, memory=memory, target_scale="standardize")
+        assert len(torch.unique(torch.cat([shifted.train.y, shifted.valid.y]))) == 600
 
 
 def test_idx_files_by_folder_by_name_and_packed() -> None:
@@ -211,17 +220,6 @@ def test_initialisations_that_look_at_the_data_find_the_same(initialize: str) ->
     torch.testing.assert_close(*found, atol=1e-6, rtol=1e-6)
 
 
-class Interrupting:
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-    def stepped(self, training: Any) -> None:
-        training.progress.interrupted = training.progress.step == self.at
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
-
-
 @pytest.mark.parametrize("repeat", ["batches(64)", "batches(64, shuffle=False)", "batches(64, drop_last=True)"])
 def test_resumed_at_any_step_it_ends_in_the_same_bits(repeat: str) -> None:
     put()
@@ -230,7 +228,7 @@ def test_resumed_at_any_step_it_ends_in_the_same_bits(repeat: str) -> None:
                              "watch": 0}
     whole = ss.train(source, out="whole", **given)
     for step in range(1, whole.summary["steps"], 3):
-        ss.train(source, out=f"at{step}", observers=[Interrupting(step)], **given)
+        ss.train(source, out=f"at{step}", observers=[At(step)], **given)
         gone_on = ss.resume(f"at{step}", watch=0)
         assert [row["train"] for row in gone_on.history] == [row["train"] for row in whole.history]
         for a, b in zip(gone_on.network.parameters(), whole.network.parameters(), strict=True):

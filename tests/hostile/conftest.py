@@ -11,7 +11,7 @@ import pytest
 import sevensteps as ss
 from sevensteps.cli import main
 from tests.counts import count
-from tests.hostile.targets import Until
+from tests.interrupting import At
 
 Refused = Callable[[tuple[str, ...], str], None]
 
@@ -22,7 +22,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("hostile")
     made = {"predict": "mlp(3)", "step": "sgd(lr=0.1, momentum=0.9)", "repeat": "batches(40)", "seed": 1}
     ss.train("xor", **made, stop="epochs(2)", out=place / "run")
-    ss.train("xor", **made, stop="steps(9)", out=place / "begun", observers=[Until(6)])
+    ss.train("xor", **made, stop="steps(9)", out=place / "begun", observers=[At(6)])
     ss.train("digits", predict="linear()", stop="steps(1)", out=place / "digits")
     return place
 

@@ -36,6 +36,7 @@ from sevensteps.errors import Error
 from sevensteps.recipe import Recipe, settle
 from sevensteps.record import saved
 from sevensteps.record.history import read_watched
+from tests.interrupting import At
 
 LONGEST = 4000  # characters of a message; one line that nobody can read is no help either
 FILES = ("recipe.toml", "run.json", "record.sqlite", "weights.safetensors", "best.safetensors")
@@ -70,7 +71,7 @@ def folder() -> Path:
     place = Path(tempfile.mkdtemp(prefix="hostile-"))
     made = {"predict": "mlp(3, batch_norm=True)", "step": "adam(lr=0.01)", "repeat": "batches(40)", "seed": 1}
     ss.train("xor", **made, stop="epochs(2)", out=place / "run")
-    ss.train("xor", **made, stop=f"steps({LAST})", out=place / "begun", observers=[Until(6)])
+    ss.train("xor", **made, stop=f"steps({LAST})", out=place / "begun", observers=[At(6)])
     shutil.copytree(place / "run", place / "good")
     return place
 
@@ -80,25 +81,6 @@ def remove() -> None:
     if folder.cache_info().currsize:
         shutil.rmtree(folder(), ignore_errors=True)
         folder.cache_clear()
-
-
-class Until:
-    """Interrupts a training after a step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def started(self, training: Any) -> None:
-        return None
-
-    def stepped(self, training: Any) -> None:
-        training.progress.interrupted = training.progress.step == self.step
-
-    def evaluated(self, training: Any, row: dict[str, Any]) -> None:
-        return None
-
-    def stopped(self, training: Any, rule: str, reason: str) -> None:
-        return None
 
 
 # -- text --------------------------------------------------------------------------------------------------------------

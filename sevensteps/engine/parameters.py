@@ -71,14 +71,22 @@ def multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
     once = sum(weight.numel() for weight in weights(network))
     if not any(isinstance(module, nn.Conv2d) for module in network.modules()) or missing(network) is not None:
         return once
-    seen: list[int] = []
+    return sum(layer.weight.numel() * output[0, 0].numel() for layer, output in _followed(network, shape)
+               if isinstance(layer, nn.Conv2d | nn.Linear))
 
-    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            seen.append(layer.weight.numel() * output[0, 0].numel())
 
+def outputs(network: nn.Module, shape: tuple[int, ...]) -> int:
+    """How many numbers all layers of a network give for one sample `[*shape]`. Of one that cannot be followed without running it: 0."""
+    if missing(network) is not None:
+        return 0
+    return sum(output.numel() for layer, output in _followed(network, shape) if not list(layer.children()))
+
+
+def _followed(network: nn.Module, shape: tuple[int, ...]) -> list[tuple[nn.Module, Tensor]]:
+    """Each layer with what it gives for one sample, by shapes alone."""
+    seen: list[tuple[nn.Module, Tensor]] = []
     copied = copy.deepcopy(network).to("meta").eval()
     for layer in copied.modules():
-        layer.register_forward_hook(count)
-    copied(torch.empty(1, *shape, device="meta", dtype=next(copied.parameters()).dtype))
-    return sum(seen)
+        layer.register_forward_hook(lambda layer, inputs, output: seen.append((layer, output)))
+    copied(torch.empty(1, *shape, device="meta", dtype=next((p.dtype for p in copied.parameters()), None)))
+    return seen

@@ -31,6 +31,10 @@ class RunError(Error):
     """A run folder that cannot be written or read back."""
 
 
+class Told(Error):
+    """A failure of a group of processes that another of them says; the command line ends without a word."""
+
+
 class ArgumentError(Error, ValueError):
     """An argument outside the values that make sense for it."""
 

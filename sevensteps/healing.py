@@ -15,7 +15,8 @@ from sevensteps.doctor.changes import changed
 from sevensteps.doctor.retraining import BY_LOSS
 from sevensteps.doctor.stored import remember
 from sevensteps.doctor.trial import Trial, best
-from sevensteps.errors import RunError, number
+from sevensteps.errors import ArgumentError, RunError, number
+from sevensteps.group import several
 from sevensteps.loop import Observer, score
 from sevensteps.recipe import Recipe
 from sevensteps.run import Run, as_recipe, train
@@ -32,10 +33,12 @@ def heal(data: str | Data | Recipe, *, budget: float = 120.0, out: Path | str | 
     The arguments are those of `train`. Each remedy is tried as `diagnosis.try_remedies` does; all trials together take `budget` seconds.
     The last run is returned; `run.healed` says what was changed, for which finding, with the trial that proves it. Nothing is changed
     that is not proven. Every training has a run folder of its own, the later ones `out`-healed, `out`-healed-2, …. `report(text)` is told
-    before each training of a trial, `say(text)` what has been decided; `observers(attending)` gives the observers of each training.
+    before each race of trials, `say(text)` what has been decided; `observers(attending)` gives the observers of each training.
     Raises what `train` raises, also where one of the later folders is taken.
     """
     say = say or (lambda text: None)
+    if several():
+        raise ArgumentError("healing tries remedies in one process; start it without torchrun, or train without --heal")
     left, healed = number("budget", budget, above=0), list[dict[str, Any]]()
     recipe = as_recipe(data, given)
     for count in range(ROUNDS):

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
-from sevensteps.state import Place, Training, evaluate
+from sevensteps.evaluation import evaluate
+from sevensteps.state import Place, Training
 from sevensteps.steps.repeat import Batch
 from sevensteps.steps.stop import LOWER_IS_BETTER, Always
 
@@ -45,6 +47,7 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
 
     if not training.resumed:
         recipe.initialize(network, generators["initialize"], x, y, output)                      # 1 initialize
+    engine.begin()
     for observer in observers:
         observer.started(training)
 
@@ -64,15 +67,16 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
                     losses = engine.loss(y)                                                     # 3 loss
                     engine.gradient(share=x.shape[0] / count, add=index > 0)                    # 4 gradient
                 summed += float(losses.sum())
+            summed = engine.joined(summed, progress)  # with those of other processes, where there are some
             progress.loss = summed / count
             if not math.isfinite(progress.loss):
                 break
-            recipe.gradient.finish(engine.gradients)
+            recipe.gradient.finish(engine.gradients, engine.length)
             progress.lr = training.stepper(progress.step, training.total or 1)                  # 5 step
             progress.step += 1
             progress.samples += count
             place.seen, place.weighed, now = place.seen + count, place.weighed + summed, time.perf_counter()
-            progress.seconds, began = progress.seconds + now - began, now
+            progress.seconds, began = progress.seconds + engine.spent(now - began), now
             for observer in observers:
                 observer.stepped(training)
             if observers:
@@ -87,6 +91,7 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
         ended = ended or stop.reason(progress)
         progress.epoch_ended = False
 
+    training.gather()  # what other processes hold of it
     if training.place.taken or not progress.history:  # a part of an epoch, or nothing at all
         look(training, observers)
     for observer in observers:
@@ -101,12 +106,12 @@ def grouped(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
         yield group
 
 
-def look(training: Training, observers: Sequence[Observer]) -> None:
-    """Evaluate the network as it is, add a row to the history, keep the best."""
+def look(training: Training, observers: Sequence[Observer], outputs: Tensor | None = None) -> None:
+    """Evaluate the network as it is, add a row to the history, keep the best. `outputs` [N, O] for the validation data, if known."""
     progress, place = training.progress, training.place
     train_loss = place.weighed / place.seen if place.seen else progress.loss if place.taken else math.nan
     row: dict[str, Any] = {"epoch": progress.epoch, "step": progress.step, "seconds": progress.seconds, "lr": progress.lr,
-           "train": {"loss": train_loss}, "valid": evaluate(training, "valid")}
+           "train": {"loss": train_loss}, "valid": evaluate(training, "valid", outputs=outputs)}
     if math.isnan(train_loss) and not progress.step:
         row["train"] = evaluate(training, "train")
     progress.history.append(row)

@@ -8,18 +8,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol
 
 import torch
 
-from sevensteps.engine.parameters import multiplications
+from sevensteps.engine.parameters import multiplications, weights
+from sevensteps.errors import ArgumentError
+from sevensteps.group import several
 from sevensteps.recipe import Settled
-from sevensteps.steps.stop import Progress
 
 LITTLE = 6e6  # multiplications of a step: 5 million of a small CNN took one thread less time than two, 6 million of 784-30-10 more
 
 
-def usual_threads(settled: Settled) -> int:
-    """The threads that a training takes unless told: one where a step is little work, else half of the processors, at most 4.
+def usual_threads(settled: Settled, networks: int = 1) -> int:
+    """The threads that a training takes unless told, or several of such `networks` together: one where a step is little work, else half
+    of the processors, at most 4.
+
+    Several processes that train on this machine take as many together, so far as each has one.
 
     Where PyTorch has been limited to fewer threads than there are processors, it takes all of those instead of a half.
 
@@ -28,8 +33,28 @@ def usual_threads(settled: Settled) -> int:
     """
     samples, repeat = len(settled.data.train), settled.recipe.repeat
     work = multiplications(settled.network, tuple(settled.data.train.x.shape[1:])) * samples / repeat.count(samples)
+    if networks > 1:  # then it is products that are many: what counts is the work of one
+        work *= networks / max(1, len(weights(settled.network)))
     had, processors = torch.get_num_threads(), os.cpu_count() or 1
-    return 1 if work < LITTLE else had if had < processors else max(1, min(4, had // 2))
+    return 1 if work < LITTLE else had if had < processors else max(1, min(4, had // 2) // beside())
+
+
+def beside() -> int:
+    """How many processes train one network on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if several() else 1
+
+
+def refuse_threads(count: int) -> None:
+    """Raise `ArgumentError` where the processes on this machine, with `count` threads each, would wait for each other's processors."""
+    if count > 1 and (processes := beside()) > 1 and processes * count > (processors := os.cpu_count() or 1):
+        raise ArgumentError(f"{processes} processes of {count} threads each are more than the {processors} processors of this machine; use "
+                            f"threads={max(1, processors // processes)}")
+
+
+class Asked(Protocol):
+    """What notes that a training has been asked to end."""
+
+    interrupted: bool
 
 
 @contextmanager
@@ -44,16 +69,19 @@ def threads(count: int) -> Iterator[int]:
 
 
 @contextmanager
-def interruptible(progress: Progress) -> Iterator[None]:
-    """Ctrl-C, or a request to terminate (SIGTERM), lets the step under way finish and ends the training; a second one stops at once."""
+def interruptible(*several_asked: Asked) -> Iterator[None]:
+    """Ctrl-C, or a request to terminate (SIGTERM), lets the step under way finish and ends the training, or several; a second one stops
+    at once.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        if progress.interrupted:
+        if any(asked.interrupted for asked in several_asked):
             raise KeyboardInterrupt
-        progress.interrupted = True
+        for asked in several_asked:
+            asked.interrupted = True
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -211,12 +211,12 @@ class Settled:
     output: Output
 
 
-def settle(recipe: Recipe, data_dir: Path | str | None = None) -> Settled:
-    """Load the data, choose what was left open, and fit the seven values to the data and to each other.
+def settle(recipe: Recipe, data_dir: Path | str | None = None, data: Data | None = None) -> Settled:
+    """Load the data, unless they are here already, choose what was left open, and fit the seven values to the data and to each other.
 
     Everything that does not fit is refused here, before the first step, with one line that says the fix.
     """
-    data = recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir)
+    data = data or (recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir))
     task, shape = data.task, tuple(data.train.x.shape[1:])
     chosen: dict[str, Any] = recipe.steps
     reasons = dict.fromkeys(STEPS, "as asked")

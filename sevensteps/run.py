@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,26 +13,28 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from sevensteps import loop, process, state
+from sevensteps import loop, process
 from sevensteps.data import Data, from_loader, loadable, spelled
 from sevensteps.data.inputs import Inputs
-from sevensteps.doctor import Diagnosis, examine
+from sevensteps.doctor import Diagnosis
 from sevensteps.doctor.attending import Attending
 from sevensteps.doctor.finding import Finding
-from sevensteps.doctor.stored import load as load_case
-from sevensteps.doctor.stored import recall, seen
+from sevensteps.doctor.stored import seen
 from sevensteps.engine import kernels
-from sevensteps.errors import ArgumentError, DataError, Error, RunError, ShapeError, number
+from sevensteps.engine.fully_sharded import FullySharded
+from sevensteps.engine.sharded import Sharded
+from sevensteps.errors import ArgumentError, DataError, RunError, ShapeError, number
+from sevensteps.evaluation import outputs_of
+from sevensteps.group import agreeing, join, leads
 from sevensteps.loop import Observer
-from sevensteps.notation import auto
-from sevensteps.recipe import OBJECTS, Recipe, settle
-from sevensteps.record.folder import find, hold, inside
+from sevensteps.recipe import Recipe, settle
+from sevensteps.record.folder import find
 from sevensteps.record.history import read as read_history
-from sevensteps.record.reader import Stored, read_run, read_summary
-from sevensteps.record.saved import read as read_state
-from sevensteps.record.writer import EVERY, Writer, summarize
-from sevensteps.state import Training, outputs_of
+from sevensteps.record.reader import Stored, read_run
+from sevensteps.record.writer import EVERY, Partner, Writer, summarize
+from sevensteps.state import Training
 from sevensteps.task import Output
+from sevensteps.together import begun, objects, opened, prepared, staying
 from sevensteps.view.terminal import progress_view
 
 Trained = str | Data | Recipe | DataLoader[Any] | Dataset[Any]
@@ -122,6 +123,13 @@ class Run:
             return Answers([tuple(c for c, on in zip(classes, row, strict=True) if on) for row in decided.tolist()], predictions, outputs)
         return Answers([classes[index] for index in decided.tolist()], predictions, outputs)
 
+    @property
+    def explain(self) -> Any:
+        """The questions that can be asked about this run: `run.explain.sample(3)`."""
+        from sevensteps.explaining import explain
+
+        return explain(self)
+
     def __repr__(self) -> str:
         valid = self.metrics["valid"]
         name = "accuracy" if "accuracy" in valid else "r2" if "r2" in valid else "loss"
@@ -140,74 +148,83 @@ def train(data: Trained, *, seed: int | None = None, device: str | None = None, 
     (`predict=mlp(30)`), and whatever is left out is chosen, with the reason in `run.recipe.reasons`. `out` is the run folder (default
     `runs/<date>-<name>`, False for none); the state is saved there every `save_every` seconds and at the end, for `resume`. `progress`
     shows a live line (default: on a terminal). `watch` is the share of time that looking inside may cost; what is found wrong stands in
-    `run.findings`. With 0 nobody looks. The global state of PyTorch is as it was afterwards, generators included.
+    `run.findings`. With 0 nobody looks. The processes that `torchrun` starts share each step. The global state of PyTorch
+    is as it was afterwards, generators included.
     Raises `sevensteps.Error`, one line with the fix, for anything that does not fit, before the first step and before a folder is made.
 
     >>> run = train("digits", stop="epochs(2)", out=False)
     >>> run.summary["stop"]["rule"], len(run.history)
     ('epochs', 2)
     """
-    recipe = as_recipe(data, {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision})
-    settled = settle(recipe, data_dir)
-    with process.threads(recipe.threads or process.usual_threads(settled)) as used, progress_view(progress) as views:
-        training = state.start(replace(settled, recipe=replace(settled.recipe, threads=used)))
-        return run_training(training, out, [*observers, *views], watch, save_every)
+    group = join()
+    with agreeing(group):
+        recipe = as_recipe(data, {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision})
+    folder, job = begun(out, recipe, group)
+    if folder is not None:
+        budget = watch.watching.schedule.budget if isinstance(watch, Attending) else watch
+        return resume(folder, **objects(recipe), data_dir=data_dir, allow_code=True, save_every=save_every, progress=progress, watch=budget,
+                      observers=observers, again=True)
+    with agreeing(group):
+        settled = settle(recipe, data_dir)
+    with prepared(settled, group) as training, progress_view(leads() and progress) as views:
+        return run_training(training, out, [*observers, *views], watch, save_every, job=job)
 
 
 def resume(run: Path | str, *, stop: Any = None, data: Data | None = None, predict: nn.Module | None = None, repeat: Any = None,
            data_dir: Path | str | None = None, allow_code: bool = False, save_every: float = EVERY, progress: bool | None = None,
-           watch: float = 0.02, observers: Sequence[Observer] = (), say: Callable[[str], None] = warnings.warn) -> Run:
+           watch: float = 0.02, observers: Sequence[Observer] = (), say: Callable[[str], None] = warnings.warn, again: bool = False) -> Run:
     """Go on with a training that was interrupted or killed, to the same bits as if it never had been; `run` as for `load`.
 
     It goes on from the last state that was saved, or from the start where none was, in the same folder. `stop` lets it go further
     than it was to, or one that has finished go on. Data, network or batches that were Python objects are given again, as `data`,
     `predict` and `repeat`. `say(text)` is told where the last state was damaged and the one before it is taken. Raises `RunError`
-    where the training has finished, runs elsewhere, or its state is damaged, `DataError` where the data are others.
+    where the training runs elsewhere, has finished (with `again` it only ends once more), or its state is damaged, `DataError` where the
+    data are others.
     """
-    folder = find(run, "recipe.toml")
-    lock = hold(folder)
+    group = join()
+    found = opened(run, group)
+    folder, kept = found.folder, found.kept
     try:
-        kept = read_state(folder)
-        given = {"stop": stop, "data": data, "predict": predict, "repeat": repeat}
-        recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **{key: it for key, it in given.items() if it is not None})
-        if isinstance(recipe.data, str) and not loadable(recipe.data):
-            raise RunError(f"the data of {folder}, {recipe.data}, came from Python; give them again, as in ss.resume(run, data=…)")
-        settled = settle(recipe, data_dir)
-        if (folder / "run.json").is_file():
-            refuse_finished(folder, settled.recipe)
-        attending = number("watch", watch, at_least=0, at_most=1) and Attending(watch, seen=seen(folder, kept.step) if kept else None)
-        with process.threads(recipe.threads or process.usual_threads(settled)) as used, progress_view(progress) as views, \
-                kernels.decided(kept.kernels if kept else {}):
-            training = state.start(replace(settled, recipe=replace(settled.recipe, threads=used)))
-            if kept:
-                kept.restore(training)
-                for wrong in kept.wrong:
-                    say(f"{wrong}; going on from step {kept.step:,}, which is whole")
+        with agreeing(group):
+            given = {"stop": stop, "data": data, "predict": predict, "repeat": repeat}
+            recipe = Recipe.from_toml(found.recipe, allow_code=allow_code, **{key: it for key, it in given.items() if it is not None})
+            if isinstance(recipe.data, str) and not loadable(recipe.data):
+                raise RunError(f"the data of {folder}, {recipe.data}, came from Python; give them again, as in ss.resume(run, data=…)")
+            settled = settle(recipe, data_dir)
+            if not again:
+                found.refuse_finished(settled.recipe)
+            attending = number("watch", watch, at_least=0, at_most=1) * leads() and \
+                Attending(watch, seen=seen(folder, kept.step) if kept else None)
+        with kernels.decided(kept.kernels if kept else {}), prepared(settled, group, kept) as training, \
+                progress_view(leads() and progress) as views:
+            for wrong in found.wrong:
+                say(wrong)
             return run_training(training, folder, [*observers, *views], attending, save_every, again=True)
     finally:
-        lock.release()
-
-
-def refuse_finished(folder: Path, recipe: Recipe) -> None:
-    """Raise `RunError` where the training in `folder` has ended for good: by its own stop, or because it diverged."""
-    summary = read_summary(folder)
-    rule, reason = summary["stop"]["rule"], summary["stop"]["reason"]
-    if rule == "not_finite":
-        raise RunError(f"{folder} cannot go on: {reason}; find out why with: sevensteps diagnose {folder}")
-    if rule != "interrupt" and summary["recipe"]["stop"] == repr(recipe.stop):
-        raise RunError(f"{folder} has finished: {reason}; to go on, give a stop that is further away (--stop)")
+        found.release()
 
 
 def run_training(training: Training, out: Path | str | Literal[False] | None, observers: Sequence[Observer],
-                 watch: float | Attending = 0.02, save_every: float = EVERY, again: bool = False) -> Run:
-    """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is False, or `again` is one's own."""
-    settled = training.settled
+                 watch: float | Attending = 0.02, save_every: float = EVERY, again: bool = False, job: dict[str, str] | None = None) -> Run:
+    """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is False, or `again` is one's own.
+
+    Of a group of processes the first alone writes, watches and has observers; the `Run` of the others has no folder.
+    """
+    group = training.group
     attending = watch if isinstance(watch, Attending) else Attending(watch) if number("watch", watch, at_least=0, at_most=1) else None
     number("save_every", save_every, above=0)
-    writer = None if out is False else Writer(out, settled.data.source, attending, save_every, again)
+    attending, observers = (attending, observers) if leads() else (None, ())
+    if isinstance(training.engine, FullySharded):  # nobody looks at a network in parts
+        attending, observers = None, observers if leads() or out is False else [Partner()]
+    writer = Writer(out, training.settled.data.source, attending, save_every, again, job) if out is not False and leads() else None
+    summary: dict[str, Any] = {}
     try:
-        with process.interruptible(training.progress):
-            ended = loop.train(training, [*([attending] if attending else []), *([writer] if writer else []), *observers])
+        with staying(group):
+            with process.interruptible(training.engine if isinstance(training.engine, Sharded) else training.progress):
+                ended = loop.train(training, [*([attending] if attending else []), *([writer] if writer else []), *observers])
+            if leads():
+                summary = summary_of(training, ended, writer, attending)
+            summary = summary if group is None else group.said(summary)
     except (KeyboardInterrupt, RunError) as failure:
         if writer is None or writer.saved is None:
             raise
@@ -216,58 +233,20 @@ def run_training(training: Training, out: Path | str | Literal[False] | None, ob
     finally:
         if writer is not None:
             writer.close()
-    summary = writer.summary if writer else {**summarize(training, *ended, ""), **(attending.report(None) if attending else {})}
+    return ended_run(training, summary, writer, attending)
+
+
+def summary_of(training: Training, ended: tuple[str, str], writer: Writer | None, attending: Attending | None) -> dict[str, Any]:
+    """What is said of a training that has ended, by whoever looked on."""
+    return writer.summary if writer else {**summarize(training, *ended, ""), **(attending.report(None) if attending else {})}
+
+
+def ended_run(training: Training, summary: dict[str, Any], writer: Writer | None, attending: Attending | None) -> Run:
+    """The `Run` of a training that has ended."""
+    settled = training.settled
     return Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None,
                training.network.eval(), training.best_network().eval(),
                settled.output, settled.data.inputs, attending.after if attending else None)
-
-
-def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
-    """What is wrong with a training that was kept: a run folder, its name under `runs/`, `"last"`, or a folder of `watch.save`.
-
-    Raises `RunError` where there is none, where it was not watched, or where it is damaged.
-    """
-    if isinstance(run, Run) and run.diagnosis is not None:
-        return run.diagnosis
-    place = run.folder if isinstance(run, Run) else run
-    if place is None:
-        raise RunError("this run was not watched, so there is nothing to diagnose; train again without watch=0")
-    folder = diagnosed(place)
-    try:
-        return _diagnosed(folder, allow_code)
-    except Error:
-        raise
-    except (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, RuntimeError) as failure:
-        raise RunError(f"what was seen in {folder} makes no sense: {type(failure).__name__}: {failure}; its files are damaged") from failure
-
-
-def _diagnosed(folder: Path, allow_code: bool) -> Diagnosis:
-    case = load_case(folder)
-    if (folder / "recipe.toml").is_file():
-        objects = _objects(folder)
-        case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **objects)
-        case.history = read_history(folder)["history"]
-        if objects or not loadable(case.recipe.source):
-            case.lacking = (f"{' and '.join(objects) or 'the data'} of this run came from Python, so it cannot be trained again from its "
-                            "folder; in Python: ss.diagnose(run).try_remedies()")
-    diagnosis = examine(case)
-    recall(folder, diagnosis)
-    return diagnosis
-
-
-def diagnosed(run: Path | str) -> Path:
-    """The folder that `diagnose` reads for `run`."""
-    with suppress(OSError):  # a name that is too long, which `find` says
-        if (Path(run) / "watch.json").is_file():
-            inside(Path(run) / "recipe.toml")
-            return Path(run)
-    return find(run)
-
-
-def _objects(folder: Path) -> dict[str, Any]:
-    """Stand-ins for what a recipe cannot hold: a network or batches that were Python objects."""
-    steps = read_summary(folder)["recipe"]
-    return {step: auto() for step, text in OBJECTS.items() if str(steps[step]).startswith(text)}
 
 
 def as_recipe(data: Trained, given: dict[str, Any]) -> Recipe:

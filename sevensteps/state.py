@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sevensteps.data.streamed import Streamed
 from sevensteps.engine import kernels
-from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.engine import Engine
+from sevensteps.engine.fully_sharded import FullySharded, Spread, whole
 from sevensteps.engine.modules import Dropout
-from sevensteps.engine.windows import channels_last
+from sevensteps.engine.sharded import Sharded, Share
 from sevensteps.errors import ArgumentError, DataError, Error
+from sevensteps.group import Group
 from sevensteps.recipe import PRECISIONS, Recipe, Settled, resolve_device
 from sevensteps.seeds import Isolation, generator
 from sevensteps.steps.loss import Loss
 from sevensteps.steps.repeat import Samples
 from sevensteps.steps.step import Stepper
 from sevensteps.steps.stop import Progress
-from sevensteps.task import Output, accuracy_by_class, metrics
-
-CHUNK = 2048  # samples evaluated at once: no slower than more, and half the memory of 4096
+from sevensteps.task import Output
 
 
 @dataclass
@@ -58,7 +58,8 @@ class Training:
 
     `samples` are the training samples with targets as the loss takes them, `parts` both parts with targets as stored.
     `total` is the largest number of steps there can be, where the stop rule says so. `best` is the checkpoint of the best
-    validation metric so far; `resumed` whether it goes on from a state that was kept.
+    validation metric so far; `resumed` whether it goes on from a state that was kept;
+    `group` the processes that share it, where there are several.
     """
 
     recipe: Recipe
@@ -76,6 +77,7 @@ class Training:
     place: Place = field(default_factory=Place)
     best: Checkpoint | None = None
     resumed: bool = False
+    group: Group | None = None
 
     @property
     def output(self) -> Output:
@@ -97,27 +99,44 @@ class Training:
 
     def checkpoint(self, row: dict[str, Any]) -> Checkpoint:
         """The network as it is now, with the metrics of `row`."""
-        weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+        weights = {name: tensor.detach().clone() for name, tensor in self.engine.weights().items()}
         return Checkpoint(self.progress.epoch, row["valid"], weights)
+
+    def gather(self) -> None:
+        """Bring together what each process of a group holds a part of, where that is so; the training is over."""
+        if self.best is not None:
+            self.best.weights = {name: whole(tensor) for name, tensor in self.best.weights.items()}
+        for name, held in self.stepper.memory.items():
+            if isinstance(held, Tensor) and held.ndim:
+                self.stepper.memory[name] = self.engine.gathered(held)
+        self.network = self.engine.end()
 
 
 def capture(training: Training) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All that `restore` needs to go on to the same bits: tensors, and what JSON can hold."""
     progress, place, best = training.progress, training.place, training.best
-    tensors = {f"network.{name}": tensor for name, tensor in training.network.state_dict().items()}
-    tensors |= {f"step.{name}": held for name, held in training.stepper.memory.items() if isinstance(held, Tensor)}
+    tensors = dict(trained(training))
     tensors |= {f"generator.{name}": held.get_state() for name, held in training.generators.items()}
     if place.taken and place.order is not None:
         tensors["generator.order"] = place.order
     if isinstance(training.foreign, Isolation):
         tensors["generator.foreign"] = training.foreign.inside
-    if best is not None:
-        tensors |= {f"best.{name}": tensor for name, tensor in best.weights.items()}
     return tensors, {
         "progress": {name: getattr(progress, name) for name in ("epoch", "step", "samples", "seconds", "loss", "lr")},
         "history": progress.history, "place": {"taken": place.taken, "seen": place.seen, "weighed": place.weighed},
         "memory": {name: str(held.device) for name, held in training.stepper.memory.items() if isinstance(held, Tensor)},
         "best": best and {"epoch": best.epoch, "valid": best.valid}, "kernels": kernels.decisions()}
+
+
+def trained(training: Training) -> Iterator[tuple[str, Tensor]]:
+    """What training has made, by name. Where the processes of a group hold parts of it, each of them asks for it one by one."""
+    for name, tensor in training.engine.weights().items():
+        yield f"network.{name}", whole(tensor)
+    for name, held in training.stepper.memory.items():
+        if isinstance(held, Tensor):
+            yield f"step.{name}", training.engine.gathered(held) if held.ndim else held
+    for name, tensor in training.best.weights.items() if training.best is not None else ():
+        yield f"best.{name}", whole(tensor)
 
 
 def restore(training: Training, tensors: dict[str, Tensor], held: dict[str, Any]) -> None:
@@ -130,9 +149,10 @@ def restore(training: Training, tensors: dict[str, Tensor], held: dict[str, Any]
     device = training.engine.parameters.device
     training.network.load_state_dict(part("network"))
     for name, tensor in part("step").items():
-        if tensor.ndim and tensor.shape != training.engine.parameters.shape:
+        if tensor.ndim and tensor.shape != (training.engine.size,):
             raise ValueError(f"the memory {name} of the step has shape {list(tensor.shape)}")
-        training.stepper.memory[name] = tensor.to(held["memory"][name], copy=True)
+        mine = training.engine.part(tensor) if tensor.ndim else tensor
+        training.stepper.memory[name] = mine.to(device if tensor.ndim else held["memory"][name], copy=True)
     states = part("generator")
     if isinstance(training.foreign, Isolation):
         training.foreign.inside = states["foreign"]
@@ -147,11 +167,18 @@ def restore(training: Training, tensors: dict[str, Tensor], held: dict[str, Any]
     training.resumed = True
 
 
-def start(settled: Settled) -> Training:
-    """A training at its beginning: data and network in place, parameters flat, nothing initialised or trained yet."""
+def start(settled: Settled, beside: Training | None = None, group: Group | None = None) -> Training:
+    """A training at its beginning: data and network in place, parameters flat, nothing initialised or trained yet.
+
+    It shares the samples of a training `beside` it, where they are the same. The processes of a `group` share the training; raises
+    `ArgumentError` where they cannot.
+    """
     recipe, data, output = settled.recipe, settled.data, settled.output
     device, dtype = resolve_device(recipe.device), PRECISIONS[recipe.precision]
-    generators = {name: generator(recipe.seed, name) for name in ("initialize", "order")}
+    device = device if group is None else group.place(device)
+    order = recipe.repeat.order
+    generators = {"initialize": generator(recipe.seed, "initialize"),
+                  "order": generator(recipe.seed if order is None else order, "order")}
     generators["dropout"] = generator(recipe.seed, "dropout", device)
     network = settled.network.to(device)
     for module in network.modules():
@@ -164,7 +191,12 @@ def start(settled: Settled) -> Training:
     def encode(x: Any, y: Any) -> tuple[Tensor, Tensor]:
         return place(_as_inputs(x, data.train.x)), place(output.encode(_as_targets(y, data.train.y)))
 
-    parts = {name: (place(part.x), place(part.y)) for name, part in (("train", data.train), ("valid", data.valid))}
+    if beside is not None and alike(settled, beside.settled):
+        parts, samples = beside.parts, beside.samples
+    else:
+        parts = {name: (place(part.x), place(part.y)) for name, part in (("train", data.train), ("valid", data.valid))}
+        share = None if group is None else Share(group.rank, group.size)
+        samples = Samples(parts["train"][0], place(output.encode(parts["train"][1])), encode, share)
     foreign: Any = nullcontext()
     if recipe.predict.foreign:
         foreign = Foreign(generators["dropout"])
@@ -173,12 +205,25 @@ def start(settled: Settled) -> Training:
     engine = recipe.gradient.prepare(network, recipe.loss)
     if recipe.precision == "bf16":
         engine.multiply_in(torch.bfloat16)
+    if isinstance(engine, Spread) and group is None:
+        raise ArgumentError("autograd(shard=True) shares a network out to several processes, and this is one; start them with torchrun, or "
+                            "leave shard out")
+    if group is not None:
+        engine = FullySharded(engine, group) if isinstance(engine, Spread) else Sharded(engine, group)
     per_epoch = -(-recipe.repeat.count(len(data.train)) // recipe.gradient.accumulate)
     return Training(
         recipe=recipe, settled=settled, network=network, engine=engine,
         stepper=recipe.step.prepare(engine.parameters, engine.gradients),
-        samples=Samples(parts["train"][0], place(output.encode(parts["train"][1])), encode), parts=parts,
-        generators=generators, foreign=foreign, per_epoch=per_epoch, total=recipe.stop.limit(per_epoch))
+        samples=samples, parts=parts, generators=generators, foreign=foreign, per_epoch=per_epoch, total=recipe.stop.limit(per_epoch),
+        group=group)
+
+
+def alike(one: Settled, other: Settled) -> bool:
+    """Whether two trainings take the same samples, in the same numbers and with targets coded alike."""
+    def facts(settled: Settled) -> tuple[object, ...]:
+        return id(settled.data), settled.recipe.device, settled.recipe.precision, settled.output.size, settled.output.coding
+
+    return facts(one) == facts(other)
 
 
 class Foreign(Isolation):
@@ -221,47 +266,3 @@ def check_output(network: nn.Module, x: Float[Tensor, "B ..."], output: Output) 
         got = list(seen.shape) if isinstance(seen, Tensor) else f"a {type(seen).__name__}"
         raise ArgumentError(f"the network gives {got} for {len(x)} inputs, but {output.reason}; "
                             f"its last layer must give [{len(x)}, {output.size}]")
-
-
-def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."] | Streamed) -> Float[Tensor, "N O"]:
-    """What the network gives for all of `x`, in evaluation mode, in chunks; its mode is put back."""
-    modes = {module: module.training for module in network.modules()}
-    # Only of known layers it is known that they do not mind how their input is stored.
-    store = channels_last if any(isinstance(m, nn.Conv2d) for m in modes) and missing(network) is None else nn.Identity()
-    network.eval()
-    try:
-        with torch.inference_mode():
-            outputs, start = torch.empty(0), 0
-            for piece in x.pieces(min(CHUNK, x.some)) if isinstance(x, Streamed) else x.split(CHUNK):
-                found: Tensor = network(store(piece))
-                if len(piece) == len(x):
-                    return found
-                if not start:  # in one piece from the start: small outputs, kept one by one between large activations, would pin these
-                    outputs = found.new_empty(len(x), *found.shape[1:])
-                outputs[start:start + len(piece)] = found
-                start += len(piece)
-            return outputs
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
-def evaluate(training: Training, part: str, network: nn.Module | None = None) -> dict[str, Any]:
-    """Loss and metric over all samples of `part` ("train" or "valid"), each sample with the same weight; no state is touched.
-
-    Of the network as it is now, or of another `network`, such as a copy with the best weights.
-    """
-    x, y = training.parts[part]
-    with training.foreign:
-        outputs = outputs_of(network or training.network, x)
-    return measure(outputs, y, training.loss, training.output)
-
-
-def measure(outputs: Float[Tensor, "N O"], y: Shaped[Tensor, "N ..."], loss: Loss, output: Output) -> dict[str, Any]:
-    """Loss, metric, and accuracy by class where there are classes, of `outputs` against targets as stored."""
-    coded = output.encode(y)
-    coded = coded.to(outputs.dtype) if coded.is_floating_point() else coded
-    found: dict[str, Any] = {"loss": float(loss(outputs, coded).double().mean()), **metrics(output, outputs, y)}
-    if by_class := accuracy_by_class(output, outputs, y):
-        found["by_class"] = by_class
-    return found

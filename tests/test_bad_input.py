@@ -108,7 +108,8 @@ BAD: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {
                          "predict: mlp: got an unexpected keyword argument 'width'; it takes mlp(*widths, activation='relu', dropout=0.0, "
                          "batch_norm=False)"),
     "missing argument": (nothing, ("digits", "--repeat", "batches"),
-                         "repeat: batches: missing a required argument: 'size'; it takes batches(size, *, shuffle=True, drop_last=False)"),
+                         "repeat: batches: missing a required argument: 'size'; it takes batches(size, *, shuffle=True, drop_last=False, "
+     "seed=None)"),
     "wrong kind of argument": (nothing, ("digits", "--predict", "mlp('30')"),
                                "predict: mlp('30'): a width must be a whole number, not '30'"),
     "argument of the data": (nothing, ("speed(noise=-1)",), "data: speed(noise=-1): noise must be at least 0, not -1"),

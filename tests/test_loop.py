@@ -17,16 +17,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps import loop, process, state
+from sevensteps import evaluation, loop, process, state
 from sevensteps.cli.train import Lines, Plan
 from sevensteps.data import Data
 from sevensteps.doctor.attending import Attending
 from sevensteps.errors import DataError
+from sevensteps.evaluation import evaluate, outputs_of
 from sevensteps.loop import Observer
 from sevensteps.recipe import Recipe, settle
 from sevensteps.record.writer import Writer
 from sevensteps.seeds import generator
-from sevensteps.state import Training, evaluate
+from sevensteps.state import Training
 from sevensteps.steps.repeat import Batch, Repeat, Samples
 from sevensteps.steps.stop import Progress, Stop
 from sevensteps.view.terminal import LiveLine, LogLines
@@ -350,7 +351,7 @@ def test_evaluation_in_chunks_equals_the_whole_and_touches_nothing(monkeypatch: 
     before = copy.deepcopy(network.state_dict())
     generators = {name: held.get_state() for name, held in training.generators.items()}
     whole = evaluate(training, "train")
-    monkeypatch.setattr(state, "CHUNK", 7)
+    monkeypatch.setattr(evaluation, "CHUNK", 7)
     chunked = evaluate(training, "train")
     assert chunked.pop("by_class") == whole.pop("by_class")
     assert chunked == pytest.approx(whole, rel=1e-12)
@@ -367,7 +368,7 @@ def test_evaluation_in_chunks_equals_the_whole_and_touches_nothing(monkeypatch: 
 def test_modes_are_put_back_when_the_network_fails() -> None:
     network = nn.Sequential(nn.Dropout(0.5), nn.Flatten(5))
     with pytest.raises(IndexError):
-        state.outputs_of(network, torch.zeros(2, 4))
+        outputs_of(network, torch.zeros(2, 4))
     assert all(m.training for m in network.modules())
 
 
@@ -569,9 +570,9 @@ def test_only_training_counts_as_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(loop, "time", clock)
 
-    def slow_evaluate(training: Training, part: str) -> dict[str, Any]:
+    def slow_evaluate(training: Training, part: str, outputs: Tensor | None = None) -> dict[str, Any]:
         clock.now += 1000
-        return evaluate(training, part)
+        return evaluate(training, part, outputs=outputs)
 
     def slow_observer(training: Training) -> None:
         clock.now += 100

@@ -10,6 +10,7 @@ from torch import nn
 
 from sevensteps import process
 from sevensteps.engine.parameters import multiplications
+from sevensteps.errors import ArgumentError
 from sevensteps.recipe import Recipe, settle
 
 
@@ -58,3 +59,20 @@ def test_threads_are_set_and_put_back() -> None:
     with pytest.raises(KeyError), process.threads(1):
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+def test_processes_that_share_a_machine_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    settled = settle(Recipe("digits", predict="mlp(30)", repeat="batches(719)"))
+    monkeypatch.setattr(process, "LITTLE", 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert (process.beside(), process.usual_threads(settled)) == (1, 4)
+    process.refuse_threads(64)  # one process may take what it is told to
+    for name, held in {"RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}.items():
+        monkeypatch.setenv(name, held)
+    assert (process.beside(), process.usual_threads(settled)) == (4, 1)
+    process.refuse_threads(2)
+    with pytest.raises(ArgumentError, match="4 processes of 3 threads each are more than the 8 processors of this machine; use threads=2"):
+        process.refuse_threads(3)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    process.refuse_threads(1)  # fewer there are not

@@ -32,8 +32,9 @@ def command(run: str, trying: bool, budget: float, check: bool, sarif: Path | No
 
     RUN is a run folder, a name under runs/, last, or a folder that watch.save wrote, here or on another machine.
     """
+    from sevensteps.diagnosing import diagnose
     from sevensteps.doctor.stored import remember
-    from sevensteps.run import diagnose, diagnosed
+    from sevensteps.record.folder import diagnosed
 
     folder = diagnosed(run)  # by the end of the trials, `last` may be another
     found = diagnose(folder, allow_code=allow_code)

@@ -24,13 +24,14 @@ def command(run: str, stop: str | None, data_dir: Path | None, save_every: float
 
     RUN is a folder, a name under runs/, or last. A state is saved every 30 seconds, on Ctrl-C, and at the end.
     """
+    from sevensteps.group import leads
     from sevensteps.run import resume
 
     gone_on = resume(run, stop=stop, data_dir=data_dir, allow_code=allow_code, save_every=save_every, progress=not as_json,
                      observers=[Lines()] if as_json else [Plan()], say=lambda text: click.echo(f"sevensteps: {text}", err=True))
-    if as_json:
+    if leads() and as_json:
         print_json(gone_on.summary)
-    else:
+    elif leads():
         result(gone_on)
     if gone_on.summary["stop"]["rule"] == "interrupt":
         sys.exit(130)

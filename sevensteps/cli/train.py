@@ -32,7 +32,8 @@ sevensteps train --recipe runs/NAME/recipe.toml
 """
 
 
-def _steps(function: Any) -> Any:
+def seven(function: Any) -> Any:
+    """The seven steps as options."""
     for step in reversed(STEPS):
         function = click.option(f"--{step}", metavar="VALUE", help=f"{QUESTIONS[step]} See: sevensteps steps {step}")(function)
     return function
@@ -40,7 +41,7 @@ def _steps(function: Any) -> Any:
 
 @click.command("train", epilog=EXAMPLES)
 @click.argument("data", required=False)
-@_steps
+@seven
 @click.option("--recipe", type=click.Path(path_type=Path), help="Start from the recipe in this TOML file; options replace what it says.")
 @click.option("--seed", type=int, help="One number from which everything random follows. [default: 0]")
 @click.option("--device", help="cpu, cuda, mps or auto. [default: cpu]")
@@ -63,6 +64,7 @@ def command(data: str | None, recipe: Path | None, target: str | None, out: Path
     """
     from sevensteps.data import spelled
     from sevensteps.doctor.attending import Attending
+    from sevensteps.group import agreeing, join, leads
     from sevensteps.recipe import Recipe
     from sevensteps.run import as_recipe, train
 
@@ -70,12 +72,13 @@ def command(data: str | None, recipe: Path | None, target: str | None, out: Path
         raise click.UsageError("name the data to train on, as in: sevensteps train digits")
     if data is not None:
         data = targeted(data, target)
-    if recipe is None:
-        asked = as_recipe(str(data), given)
-    else:
-        asked = as_recipe(Recipe.from_toml(recipe, allow_code=allow_code), given)
-        if data is not None:
-            asked = replace(asked, data=spelled(data))
+    with agreeing(join()):
+        if recipe is None:
+            asked = as_recipe(str(data), given)
+        else:
+            asked = as_recipe(Recipe.from_toml(recipe, allow_code=allow_code), given)
+            if data is not None:
+                asked = replace(asked, data=spelled(data))
 
     def observers(attending: Attending) -> list[Any]:
         return [Lines()] if as_json else [Plan(attending)]
@@ -86,9 +89,9 @@ def command(data: str | None, recipe: Path | None, target: str | None, out: Path
         attending = Attending()
         run = train(asked, data_dir=data_dir, out=out, save_every=save_every, progress=not as_json, watch=attending,
                     observers=observers(attending))
-    if as_json:
+    if leads() and as_json:
         print_json(run.summary)
-    else:
+    elif leads():
         result(run)
     if run.summary["stop"]["rule"] == "interrupt":
         sys.exit(130)
@@ -141,7 +144,7 @@ class Plan:
 
         recipe, data = training.recipe, training.settled.data
         screen = console()
-        inputs, parameters = " × ".join(map(str, data.train.x.shape[1:])), training.engine.parameters.numel()
+        inputs, parameters = " × ".join(map(str, data.train.x.shape[1:])), training.engine.size
         screen.print(Text.assemble((recipe.source, "bold"), f": {len(data.train):,} samples to train on, {len(data.valid):,} to judge by; "
                                    f"inputs {inputs}; {parameters:,} parameters; seed {recipe.seed}\n"))
         screen.print(table((Text(f"{number} {step}", "bold"), Text.assemble((repr(held), "cyan"), "\n", (recipe.reasons[step], "dim")))

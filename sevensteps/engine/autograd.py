@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.engine import Engine, LossFunction, refuse_step
+from sevensteps.engine.flat import Vectors
 
 
 class Autograd(Engine):
@@ -18,9 +19,9 @@ class Autograd(Engine):
     taped = True
     low: torch.dtype | None = None  # what products are computed in, where not in the parameters' type
 
-    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "") -> None:
+    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None) -> None:
         refuse_step(network, self.method)
-        super().__init__(network, loss, reason)
+        super().__init__(network, loss, reason, into)
         named = dict(network.named_parameters())
         self._views = [(named[name], self.gradients[place].view(shape)) for name, (place, shape) in self.slices.items()]
 

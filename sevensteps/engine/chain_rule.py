@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from sevensteps.engine import activations
 from sevensteps.engine import layers as written
 from sevensteps.engine.engine import Engine, LossFunction, Seen, refuse_step
+from sevensteps.engine.flat import Vectors
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Dropout, Neuron, Powers
 from sevensteps.engine.precision import with_casts
@@ -62,12 +63,12 @@ class ChainRule(Engine):
 
     method = "chain_rule"
 
-    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "") -> None:
+    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None) -> None:
         refuse_step(network, self.method)
         lacking = missing(network)
         if lacking:
             raise ArgumentError(f"chain_rule: {lacking}; use autograd()")
-        super().__init__(network, loss, reason)
+        super().__init__(network, loss, reason, into)
         self.names = [name for name, _ in layers(network)]
         self.layers = [WRITTEN[type(module)](module) for _, module in layers(network)]
         for layer, after in itertools.pairwise(self.layers):

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from sevensteps.engine.flat import flatten
+from sevensteps.engine.flat import Slices, Vectors, flatten
 from sevensteps.engine.modules import Step
 from sevensteps.engine.sequence import Entrance
 from sevensteps.errors import ArgumentError, Error, ShapeError
@@ -25,6 +25,12 @@ class LossFunction(Protocol):
     def derivative(self, output: Tensor, target: Tensor) -> Tensor: ...
 
     def both(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+class Progress(Protocol):
+    """What an engine needs to know of a training: whether it has been asked to end."""
+
+    interrupted: bool
 
 
 @dataclass
@@ -45,18 +51,19 @@ class Engine(ABC):
     `parameters` and `gradients` are the flat vectors [P] that the network's own tensors are views of; `slices` says where each
     is. Layers follow the network's mode as in PyTorch: in `network.train()` dropout leaves out, and batch norm takes the
     statistics of the batch and updates the running ones. `reason` says why this method was taken. Making an engine flattens the
-    network: it belongs to the engine made last.
+    network, `into` vectors that are there or new ones: it belongs to the engine made last.
     """
 
     method: ClassVar[str]
     taped: ClassVar[bool] = False  # whether PyTorch has to record what is computed
     seen: Seen | None = None  # where somebody looks
 
-    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "") -> None:
+    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None) -> None:
         self.network = network
         self.loss_function = loss
         self.reason = reason
-        self.parameters, self.gradients, self.slices = flatten(network)
+        self.parameters, self.gradients, self.slices = self._flatten(into)
+        self.size = self.parameters.numel()
         self._entrance = Entrance(network)
         self._output: Tensor | None = None
         self._target: Tensor | None = None
@@ -110,6 +117,42 @@ class Engine(ABC):
             self._backward(output, target, losses, share, add)
         return self.gradients
 
+    def begin(self) -> None:  # noqa: B027 - one process alone is ready
+        """The network is as it will be trained from; the processes of a group (`Sharded`, `FullySharded`) prepare for that."""
+
+    def joined(self, summed: float, progress: Progress) -> float:
+        """The `summed` losses of a step whose gradient is complete; where several processes share the step (`Sharded`), of all."""
+        return summed
+
+    def spent(self, seconds: float) -> float:
+        """The `seconds` that a step took; where several processes share it, those of the one that leads."""
+        return seconds
+
+    def length(self) -> Tensor:
+        """The length (L2 norm) of the gradient; where processes hold parts of it (`FullySharded`), of all of it."""
+        length: Tensor = self.gradients.norm()
+        return length
+
+    def weights(self) -> dict[str, Tensor]:
+        """The network's tensors by name; where processes hold parts of them, those of this one."""
+        return self.network.state_dict()
+
+    def gathered(self, vector: Tensor) -> Tensor:
+        """What a `vector` like `parameters` holds of the whole network, [P]; where processes hold parts, all ask and process 0 gets it."""
+        return vector
+
+    def part(self, vector: Tensor) -> Tensor:
+        """What of a `vector` [P] belongs to `parameters`; where processes hold parts of it, the part of this one."""
+        return vector
+
+    def agreed(self, wish: bool) -> bool:
+        """Whether to do now what this process has a `wish` to; where all are needed for it, they agree with the next step."""
+        return wish
+
+    def end(self) -> nn.Module:
+        """The network, whole; the training is over."""
+        return self.network
+
     def multiply_in(self, dtype: torch.dtype) -> None:
         """Let layers multiply in `dtype`, a smaller number type than that of the parameters. Raises where the method cannot."""
         raise ArgumentError(f"{self.method} cannot compute in {str(dtype).removeprefix('torch.')}; use precision='float32'")
@@ -124,6 +167,10 @@ class Engine(ABC):
     def _judge(self, output: Tensor, target: Tensor) -> Tensor:
         """The loss of each sample."""
         return self.loss_function(output, target)
+
+    def _flatten(self, into: Vectors | None) -> tuple[Tensor, Tensor, Slices]:
+        """The vectors, and where in them each parameter is."""
+        return flatten(self.network, into)
 
     @abstractmethod
     def _forward(self, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from sevensteps.engine.engine import Engine, LossFunction, refuse_step
+from sevensteps.engine.flat import Vectors
 from sevensteps.errors import ArgumentError, number
 
 LIMIT = 20_000  # parameters; each costs two forward passes
@@ -25,14 +26,15 @@ class FiniteDifferences(Engine):
 
     method = "finite_differences"
 
-    def __init__(self, network: nn.Module, loss: LossFunction, epsilon: float = 1e-6, reason: str = "") -> None:
+    def __init__(self, network: nn.Module, loss: LossFunction, epsilon: float = 1e-6, reason: str = "",
+                 into: Vectors | None = None) -> None:
         refuse_step(network, self.method)
         self.epsilon = number("epsilon", epsilon, above=0, at_most=0.1)
         count = sum(p.numel() for p in network.parameters() if p.requires_grad)
         if count > LIMIT:
             raise ArgumentError(f"finite_differences needs two forward passes for each of {count:,} parameters, and takes at "
                                 f"most {LIMIT:,}; use autograd()")
-        super().__init__(network, loss, reason)
+        super().__init__(network, loss, reason, into)
 
     def _forward(self, x: Tensor) -> Tensor:
         self._x = x

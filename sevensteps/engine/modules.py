@@ -23,6 +23,7 @@ class Dropout(nn.Module):
         super().__init__()
         self.p = number("p", p, at_least=0, below=1)
         self.generator: torch.Generator | None = None
+        self.among: tuple[int, int] | None = None  # of how many samples those of the next forward are a part, and the first of them
 
     def mask(self, x: Tensor) -> Tensor | None:
         """What the next forward multiplies `x` by: 0 where left out, else 1 / (1 - p); None where nothing is left out."""
@@ -32,7 +33,9 @@ class Dropout(nn.Module):
             raise ArgumentError(f"Dropout({self.p:g}) has no generator to draw its mask from; call "
                                 "use_generator(network, seeds.generator(seed, 'dropout')), or network.eval() to predict")
         # Always drawn as float32: a float64 copy of a network then leaves out the same numbers.
-        drawn = torch.rand(x.shape, generator=self.generator, device=x.device, dtype=torch.float32)
+        samples, first = self.among or (len(x), 0)
+        drawn = torch.rand((samples, *x.shape[1:]), generator=self.generator, device=x.device, dtype=torch.float32)
+        drawn = drawn if self.among is None else drawn[first:first + len(x)]
         return (drawn >= self.p).to(x.dtype).div_(1 - self.p)
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.engine import Engine, LossFunction
+from sevensteps.engine.flat import Vectors
 from sevensteps.engine.modules import Neuron, Powers, Step
 from sevensteps.engine.sequence import hooked, layers
 from sevensteps.errors import ArgumentError, ShapeError
@@ -23,7 +24,7 @@ class PerceptronRule(Engine):
 
     method = "perceptron_rule"
 
-    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "") -> None:
+    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None) -> None:
         chain = [module for _, module in layers(network)]
         plain = [type(module) for module in chain]
         if plain[-1:] != [Step] or plain[-2:-1] not in ([Neuron], [nn.Linear]) or not set(plain[:-2]) <= set(BEFORE):
@@ -31,7 +32,7 @@ class PerceptronRule(Engine):
                                 f"{' -> '.join(kind.__name__ for kind in plain)}; use neuron(activation=\"step\")")
         if any(map(hooked, chain)):
             raise ArgumentError("perceptron_rule passes by the hooks in this network; remove them")
-        super().__init__(network, loss, reason)
+        super().__init__(network, loss, reason, into)
         self._before, self._sum, self._step = chain[:-2], chain[-2], chain[-1]
 
     def _forward(self, x: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ from sevensteps.errors import RunError, nearest
 from sevensteps.notation import cut
 
 RUNS = Path("runs")  # under the current folder
+MARK = ".torchrun"  # names the job that trains in a folder
+BEFORE = (".lock", MARK)  # all that there is of a training that was killed before it wrote anything
 KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
          (stat.S_ISBLK, "a device"))
 MAX_JSON = 50_000_000  # bytes; a run.json has a few thousand, a table of many columns some more
@@ -29,7 +31,7 @@ def create(out: Path | str | None, name: str) -> Path:
         folder = Path(out)
         try:
             unfinished = (folder / "recipe.toml").is_file() and not (folder / "run.json").is_file()
-            full = folder.is_dir() and any(entry.name != ".lock" for entry in folder.iterdir())  # of one killed before it wrote anything
+            full = folder.is_dir() and any(entry.name not in BEFORE for entry in folder.iterdir())
         except OSError as failure:  # a name that is too long, a folder that may not be looked into
             raise RunError(f"the run folder {cut(str(folder))} cannot be looked into: {failure.strerror}; give another folder (--out)"
                            ) from None
@@ -93,6 +95,15 @@ def find(run: Path | str, file: str = "run.json") -> Path:
                        f"{run} holds no finished run: it has no run.json, and no watch.json of watch.save")
     names = [folder.name for folder in listing(file=file)]
     raise RunError(f"there is no run {cut(str(run))}; " + (nearest(str(run), names) if names else "make one with: sevensteps train digits"))
+
+
+def diagnosed(run: Path | str) -> Path:
+    """The folder that a diagnosis of `run` reads: that of a training, or one of `watch.save`."""
+    with suppress(OSError):  # a name that is too long, which `find` says
+        if (Path(run) / "watch.json").is_file():
+            inside(Path(run) / "recipe.toml")
+            return Path(run)
+    return find(run)
 
 
 def listing(runs: Path = RUNS, file: str = "run.json") -> list[Path]:

@@ -14,11 +14,13 @@ import torch
 from filelock import FileLock
 
 from sevensteps.data.duplicates import duplicates
+from sevensteps.evaluation import evaluate
+from sevensteps.record.elastic import mark
 from sevensteps.record.folder import create, hold, write, write_json
 from sevensteps.record.history import Record
 from sevensteps.record.saved import save
 from sevensteps.record.weights import pack
-from sevensteps.state import Training, capture, evaluate
+from sevensteps.state import Training, capture, trained
 
 SCHEMA = 1
 EVERY = 30.0  # seconds from one state that is saved to the next
@@ -40,10 +42,12 @@ class Writer:
 
     The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts. The state is saved `every` so many seconds, and
     where the training ends. `again`: `out` is the folder of a training that goes on, and is held already. `attending` has more to keep.
+    `job` is the mark of the job that trains there.
     """
 
     def __init__(self, out: Path | str | None, name: str, attending: Keeper | None = None, every: float = EVERY,
-                 again: bool = False) -> None:
+                 again: bool = False, job: dict[str, str] | None = None) -> None:
+        self.job = job
         self.out, self.name, self.attending, self.every, self.again = out, name, attending, every, again
         self.summary: dict[str, Any] = {}
         self.folder: Path | None = None
@@ -57,6 +61,7 @@ class Writer:
         else:
             self.folder = create(self.out, self.name)  # not before: a start that is refused leaves no folder behind
             self.lock = hold(self.folder)
+            mark(self.folder, self.job)
         write(self.folder / "recipe.toml", training.recipe.to_toml().encode())
         self.record = Record(self.folder)
         if self.again:
@@ -68,7 +73,7 @@ class Writer:
 
     def stepped(self, training: Training) -> None:
         self.best = training.best
-        if time.monotonic() >= self.next or training.progress.interrupted:
+        if training.engine.agreed(time.monotonic() >= self.next) or training.progress.interrupted:
             self.save(training)
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
@@ -117,10 +122,31 @@ class Writer:
             self.lock.release()
 
 
+class Partner:
+    """Has its part in what the `Writer` of process 0 saves, in a process that keeps a part of the network."""
+
+    def started(self, training: Training) -> None:
+        return None
+
+    def stepped(self, training: Training) -> None:
+        if training.engine.agreed(False) or training.progress.interrupted:
+            for _ in trained(training):  # which process 0 keeps
+                pass
+
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        return None
+
+    def stopped(self, training: Training, rule: str, reason: str) -> None:
+        return None
+
+
 def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str, Any]:
     """What `run.json` says of a finished training."""
     recipe, progress, data, best = training.recipe, training.progress, training.settled.data, training.best
     assert best is not None  # every training is evaluated at least once
+    train = evaluate(training, "train", alone=True)
+    of_best = train if best.valid is progress.history[-1]["valid"] else evaluate(
+        training, "train", training.best_network(), alone=True)
     return {
         "schema": SCHEMA,
         "run": name,
@@ -133,13 +159,14 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str
         "seed": recipe.seed,
         "device": str(training.engine.parameters.device),
         "threads": torch.get_num_threads(),
+        **({"processes": training.group.size} if training.group else {}),
         "precision": recipe.precision,
-        "metrics": {"train": evaluate(training, "train"), "valid": progress.history[-1]["valid"]},
-        "best": {"epoch": best.epoch, "metrics": {"train": evaluate(training, "train", training.best_network()), "valid": best.valid}},
+        "metrics": {"train": train, "valid": progress.history[-1]["valid"]},
+        "best": {"epoch": best.epoch, "metrics": {"train": of_best, "valid": best.valid}},
         "findings": [],
         "recipe": {"data": recipe.source, **{step: repr(held) for step, held in recipe.steps.items()}},
         "reasons": recipe.reasons,
-        "parameters": training.engine.parameters.numel(),
+        "parameters": training.engine.size,
         "data": {
             "source": data.source, "train": len(data.train), "valid": len(data.valid), "inputs": data.inputs.to_dict(),
             "duplicates": duplicates(data),

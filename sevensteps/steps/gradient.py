@@ -7,6 +7,7 @@ same numbers; they differ in which networks they take, in time, and in what can 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import KW_ONLY
 
 from jaxtyping import Float
@@ -16,9 +17,11 @@ from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.chain_rule import ChainRule, missing
 from sevensteps.engine.engine import Engine, LossFunction
 from sevensteps.engine.finite_differences import FiniteDifferences
+from sevensteps.engine.flat import Vectors
+from sevensteps.engine.fully_sharded import Spread
 from sevensteps.engine.modules import Step
 from sevensteps.engine.perceptron import PerceptronRule
-from sevensteps.errors import ArgumentError, number, whole
+from sevensteps.errors import ArgumentError, flag, number, whole
 from sevensteps.notation import auto, value
 
 __all__ = ["auto", "chain_rule", "autograd", "finite_differences", "perceptron_rule"]
@@ -42,13 +45,19 @@ class Gradient(ABC):
         whole("accumulate", self.accumulate, at_least=1)
 
     @abstractmethod
-    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
-        """The engine for `network` and `loss`; refused, with the reason and another method, where this one cannot take them."""
+    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
+        """The engine for `network` and `loss`, with its numbers `into` vectors that are there, or new ones.
 
-    def finish(self, gradients: Float[Tensor, "P"]) -> None:
-        """Clip in place: g · min(1, clip / (|g| + 1e-6)), as `torch.nn.utils.clip_grad_norm_` does (Pascanu et al. 2013)."""
+        Refused, with the reason and another method, where this one cannot take them.
+        """
+
+    def finish(self, gradients: Float[Tensor, "P"], length: Callable[[], Tensor] | None = None) -> None:
+        """Clip in place: g · min(1, clip / (|g| + 1e-6)), as `torch.nn.utils.clip_grad_norm_` does (Pascanu et al. 2013).
+
+        `length` says |g|, where these are not all of it.
+        """
         if self.clip is not None:
-            gradients.mul_((self.clip / (gradients.norm() + 1e-6)).clamp_max(1.0))
+            gradients.mul_((self.clip / ((length or gradients.norm)() + 1e-6)).clamp_max(1.0))
 
 
 @value
@@ -63,24 +72,32 @@ class chain_rule(Gradient):
     clip: float | None = None
     accumulate: int = 1
 
-    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
-        return ChainRule(network, loss, "asked for")
+    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
+        return ChainRule(network, loss, "asked for", into)
 
 
 @value
 class autograd(Gradient):
     """PyTorch's automatic differentiation: the chain rule over whatever was computed; takes any network
 
-    dL/dx = Σ dL/dy · dy/dx over every operation that PyTorch recorded.
-    Source: Paszke et al. 2017, Automatic differentiation in PyTorch.
+    dL/dx = Σ dL/dy · dy/dx over every operation that PyTorch recorded. With `shard=True` each of several processes (`torchrun`)
+    keeps a part of the network, its gradients and the step's memory: for networks too large for one device.
+    Source: Paszke et al. 2017, Automatic differentiation in PyTorch; Rajbhandari et al. 2020, ZeRO.
     """
 
     _: KW_ONLY
     clip: float | None = None
     accumulate: int = 1
+    shard: bool = False
 
-    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
-        return Autograd(network, loss, "asked for")
+    def __post_init__(self) -> None:
+        flag("shard", self.shard)
+        super().__post_init__()
+
+    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
+        if self.shard:
+            return Spread(network, loss, "asked for")
+        return Autograd(network, loss, "asked for", into)
 
 
 @value
@@ -100,8 +117,8 @@ class finite_differences(Gradient):
         number("epsilon", self.epsilon, above=0, at_most=0.1)
         super().__post_init__()
 
-    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
-        return FiniteDifferences(network, loss, self.epsilon, "asked for")
+    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
+        return FiniteDifferences(network, loss, self.epsilon, "asked for", into)
 
 
 @value
@@ -116,8 +133,8 @@ class perceptron_rule(Gradient):
     clip: float | None = None
     accumulate: int = 1
 
-    def prepare(self, network: nn.Module, loss: LossFunction) -> Engine:
-        return PerceptronRule(network, loss, "asked for")
+    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
+        return PerceptronRule(network, loss, "asked for", into)
 
 
 def choose(network: nn.Module, loss: LossFunction, **options: object) -> tuple[Gradient, str]:

@@ -16,13 +16,14 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from sevensteps.data.streamed import Streamed
+from sevensteps.engine.sharded import Share
 from sevensteps.errors import ArgumentError, DataError, flag, whole
 from sevensteps.notation import auto, value
 from sevensteps.seeds import Isolation
 
 __all__ = ["auto", "batches", "full_batch", "loader"]
 
-Batch = tuple[Shaped[Tensor, "B ..."], Shaped[Tensor, "B ..."]]
+Batch = tuple[Any, Shaped[Tensor, "B ..."]]  # inputs [B, …], or the `Shard` of them that one of several processes computes
 
 
 TOGETHER = 2**20  # numbers gathered at once (4 MiB of float32): the batches are then views, which cost a tenth of a gather each
@@ -31,15 +32,28 @@ END = object()  # what no loader can give as a batch
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What there is to train on: inputs, targets as the loss takes them, and how raw batches become such pairs."""
+    """What there is to train on: inputs, targets as the loss takes them, and how raw batches become such pairs.
+
+    `share` says which part of each batch is wanted, where several processes share it.
+    """
 
     x: Shaped[Tensor, "N ..."] | Streamed
     y: Shaped[Tensor, "N ..."]
     encode: Callable[[Any, Any], Batch]
+    share: Share | None = None
+
+    def part(self, batch: Batch) -> Batch:
+        """What is wanted of a batch."""
+        return batch if self.share is None else self.share.part(*batch)
 
 
 class Repeat(ABC):
     """Goes over the samples once per epoch, in batches."""
+
+    @property
+    def order(self) -> int | None:
+        """The seed of the order, where it is not the seed of the whole training."""
+        return None
 
     @abstractmethod
     def count(self, samples: int) -> int:
@@ -61,18 +75,28 @@ class Repeat(ABC):
 class batches(Repeat):
     """mini-batches of `size` samples, shuffled anew each epoch; the last one is smaller unless drop_last
 
-    `shuffle=False` keeps the order of the data, as the book's own loader does. Source: fastbook ch. 4; torch.utils.data.DataLoader.
+    `shuffle=False` keeps the order of the data, as the book's own loader does. With `seed=0` the order is that of seed 0, whatever the
+    seed of the training: trainings that differ in theirs then meet the same batches.
+    Source: fastbook ch. 4; torch.utils.data.DataLoader.
     """
 
     size: int
     _: KW_ONLY
     shuffle: bool = True
     drop_last: bool = False
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         whole("size", self.size, at_least=1)
-        flag("shuffle", self.shuffle)
         flag("drop_last", self.drop_last)
+        if self.seed is not None:
+            whole("seed", self.seed)
+        if not flag("shuffle", self.shuffle) and self.seed is not None:
+            raise ArgumentError("without shuffling there is no order to draw; leave seed out, or shuffle=False")
+
+    @property
+    def order(self) -> int | None:
+        return self.seed
 
     def count(self, samples: int) -> int:
         if self.size > samples:
@@ -87,13 +111,17 @@ class batches(Repeat):
         total = len(samples.x)
         end = self.count(total) * self.size if self.drop_last else total
         if isinstance(samples.x, Streamed):
-            yield from self._streamed(samples.x, samples.y, end, order, skip)
+            yield from map(samples.part, self._streamed(samples.x, samples.y, end, order, skip))
             return
         if not self.shuffle:
             for start in range(skip * self.size, end, self.size):
-                yield samples.x[start:min(start + self.size, end)], samples.y[start:min(start + self.size, end)]
+                yield samples.part((samples.x[start:min(start + self.size, end)], samples.y[start:min(start + self.size, end)]))
             return
         indices = torch.randperm(total, generator=order)[:end].to(samples.x.device)
+        if samples.share is not None:  # no process gathers the rows of another
+            for index in indices.split(self.size)[skip:]:
+                yield samples.share.part(samples.x, samples.y, index)
+            return
         many = max(1, TOGETHER // (self.size * samples.x[0].numel()))  # batches
         for index in indices.split(self.size * many)[skip // many:]:
             x, y = samples.x.index_select(0, index), samples.y.index_select(0, index)
@@ -132,7 +160,7 @@ class full_batch(Repeat):
 
     def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         if not skip and isinstance(samples.x, Tensor):  # `check` has refused others
-            yield samples.x, samples.y
+            yield samples.part((samples.x, samples.y))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,7 +210,7 @@ class loader(Repeat):
             if skip:
                 skip -= 1
             else:
-                yield samples.encode(*batch)
+                yield samples.part(samples.encode(*batch))
 
 
 def choose(samples: int, **options: Any) -> tuple[Repeat, str]:

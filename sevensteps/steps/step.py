@@ -268,7 +268,12 @@ class sgd(Optimizer):
             sgd_step([parameters], [gradients], held, lr=rate, dampening=0.0, maximize=False, foreach=False, **self.options())
             memory["momentum_buffer"] = held[0]
 
-        return Stepper(self.lr, update if self.momentum or self.weight_decay else descend, memory)
+        return Stepper(self.lr, descend if self.plain else update, memory)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a step is lr·g and nothing else."""
+        return not self.momentum and not self.weight_decay
 
 
 @value

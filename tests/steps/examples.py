@@ -56,7 +56,7 @@ EXAMPLES: dict[str, dict[str, list[str]]] = {
     "gradient": {
         "auto": ["auto()", "auto(clip=1.0)"],
         "chain_rule": ["chain_rule()", "chain_rule(clip=0.5, accumulate=4)"],
-        "autograd": ["autograd()", "autograd(clip=2)"],
+        "autograd": ["autograd()", "autograd(clip=2)", "autograd(accumulate=2, shard=True)"],
         "finite_differences": ["finite_differences()", "finite_differences(1e-05)", "finite_differences(accumulate=2)"],
         "perceptron_rule": ["perceptron_rule()", "perceptron_rule(accumulate=3)"],
     },
@@ -127,12 +127,13 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "predict.metric": st.sampled_from(["l1", "l2"]), "path": st.sampled_from(["nets:build", "my.nets.deep:Net_2"]),
     "arguments": st.lists(PLAIN | st.lists(PLAIN, max_size=3).map(tuple), max_size=3),
     "options": st.dictionaries(st.sampled_from(["size", "depth", "name"]), PLAIN),
-    "delta": POSITIVE, "clip": st.none() | POSITIVE, "accumulate": WIDTH, "epsilon": st.floats(1e-9, 0.1),
+    "delta": POSITIVE, "clip": st.none() | POSITIVE, "accumulate": WIDTH, "shard": st.booleans(), "epsilon": st.floats(1e-9, 0.1),
     "lr": POSITIVE, "optimizer.lr": POSITIVE | SCHEDULE, "momentum": st.floats(0, 1, exclude_max=True), "nesterov": st.booleans(),
     "weight_decay": st.floats(0, 1e300), "betas": st.tuples(SHARE, SHARE), "eps": POSITIVE, "alpha": SHARE,
     "share": SHARE, "final": SHARE, "rise": SHARE, "div": st.floats(1, 1e300), "final_div": st.floats(1, 1e300), "gamma": SHARE,
     "at": st.lists(SHARE, max_size=3).map(tuple),
     "size": WIDTH, "shuffle": st.booleans(), "drop_last": st.booleans(),
+    "repeat.seed": st.none() | st.integers(0, 2**31),
     "stop.count": st.integers(1, 10**9), "stop.metric": st.sampled_from(["loss", "accuracy", "r2"]),
     "level": st.floats(-1e300, 1e300), "on": st.sampled_from(["valid", "train"]),
 }

@@ -98,7 +98,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("step", "exponential(0.1, final=2)", "step: exponential(0.1, final=2): final must be at most 1, not 2"),
     ("repeat", "batches(0)", "repeat: batches(0): size must be at least 1, not 0"),
     ("repeat", "batches()",
-     "repeat: batches: missing a required argument: 'size'; it takes batches(size, *, shuffle=True, drop_last=False)"),
+     "repeat: batches: missing a required argument: 'size'; it takes batches(size, *, shuffle=True, drop_last=False, seed=None)"),
     ("repeat", "batches(8, shuffle=0)", "repeat: batches(8, shuffle=0): shuffle must be True or False, not 0"),
     ("repeat", "full_batch(8)", "repeat: full_batch: too many positional arguments; it takes full_batch()"),
     ("repeat", 'loader("digits")', 'repeat: loader("digits"): loader takes a DataLoader, or a list of (x, y) batches, not a str; '

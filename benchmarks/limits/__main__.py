@@ -17,7 +17,7 @@ from benchmarks.limits.section import Asked, Failed, Section
 from benchmarks.speed.machine import ROOT, THREADS, busy, describe, mnist_folder
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
-NAMES = ("products", "memory", "growth", "steady", "disk", "saving", "bf16", "mnist99")
+NAMES = ("products", "memory", "growth", "steady", "disk", "saving", "racing", "bf16", "mnist99")
 TITLE = "# Limits"
 HEAD = """{title}
 

@@ -19,19 +19,25 @@ MOST = 100_000  # characters of a recipe
 def command(place: Path | None, as_json: bool) -> None:
     """List the runs that were kept, oldest first. The newest that is finished is also called: last.
 
-    A training that was killed, or is still running, is listed as unfinished: sevensteps resume goes on with it.
+    A training that was killed, or is still running, is listed as unfinished: sevensteps resume goes on with it. A race stands for its
+    best recipe; its runs are listed with --in.
     """
     from sevensteps.errors import RunError
     from sevensteps.record.folder import RUNS, listing, read_json
 
     folders = listing(place or RUNS)
     unfinished = [folder for folder in listing(place or RUNS, "recipe.toml") if folder not in folders]
+    races = listing(place or RUNS, "race.json")
     rows: list[dict[str, Any]] = []
-    for folder in [*folders, *unfinished]:
+    for folder in [*folders, *unfinished, *races]:
         try:
-            rows.append(_row(folder, {} if folder in unfinished else read_json(folder / "run.json")))
+            if folder in races:
+                rows.append(_race(folder, read_json(folder / "race.json")))
+            else:
+                rows.append(_row(folder, {} if folder in unfinished else read_json(folder / "run.json")))
         except (RunError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as failure:
-            click.echo(f"sevensteps: {folder}: left out, its run.json cannot be read: {failure}", err=True)
+            file = "race.json" if folder in races else "run.json"
+            click.echo(f"sevensteps: {folder}: left out, its {file} cannot be read: {failure}", err=True)
     if as_json:
         print_json(rows)
         return
@@ -53,6 +59,15 @@ def _row(folder: Path, summary: dict[str, Any]) -> dict[str, Any]:
     _valid(valid)  # fails here where it is something else
     return {"run": folder.name, "data": summary["recipe"]["data"], "predict": summary["recipe"]["predict"], "epochs": summary["epochs"],
             "valid": valid, "stop": summary["stop"]["rule"]}
+
+
+def _race(folder: Path, held: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a race: what its best recipe came to, on average over the seeds."""
+    best = held["table"][0]
+    valid = {held["metric"]: best["metric"]}
+    _valid(valid)
+    return {"run": folder.name, "data": held["data"], "predict": held["recipe"]["predict"], "epochs": None, "valid": valid,
+            "stop": f"race of {len(held['runs'])}"}
 
 
 def _recipe(folder: Path) -> dict[str, str]:

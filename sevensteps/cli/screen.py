@@ -28,14 +28,15 @@ def console() -> Console:
     return made
 
 
-def table(rows: Iterable[Sequence[Any]], header: Sequence[str] = (), right: Sequence[int] = ()) -> Table:
-    """Plain columns, with a dim header line where one is given; the columns numbered in `right` are aligned right."""
+def table(rows: Iterable[Sequence[Any]], header: Sequence[str] = (), right: Sequence[int] = (), whole: Sequence[int] = ()) -> Table:
+    """Plain columns, with a dim header line where one is given; those numbered in `right` are aligned right, in `whole` never broken."""
     from rich.table import Table
 
     made = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     rows = [list(row) for row in rows]
     for index in range(max(map(len, rows), default=len(header))):
-        made.add_column(header[index] if header else "", justify="right" if index in right else "left", overflow="fold")
+        made.add_column(header[index] if header else "", justify="right" if index in right else "left", overflow="fold",
+                        no_wrap=index in whole)
     for row in rows:
         made.add_row(*[cell if hasattr(cell, "__rich_console__") else printable(str(cell)) for cell in row])
     return made

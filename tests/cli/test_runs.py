@@ -100,3 +100,15 @@ def test_what_would_steer_the_terminal_is_written_out(sevensteps: Command) -> No
     Path("runs/odd/run.json").write_text(json.dumps(held))
     assert "\x1b" not in sevensteps("runs").out
     assert "mlp(3)\\x1b[2J" in sevensteps("runs").out
+
+
+def test_a_race_stands_for_its_best_recipe(sevensteps: Command) -> None:
+    keep("alone", 10)
+    race = ss.race(ss.grid("xor", step=["sgd(lr=0.01)", "sgd(lr=1.0)"], predict="mlp(3)", stop="epochs(3)"), out="runs/raced", watch=0)
+    rows = [line.split() for line in sevensteps("runs").lines]
+    assert rows[2] == ["raced", "xor", "mlp(3)", race.metric, f"{race.table[0].metric:.4f}", "race", "of", "2"]
+    assert [row["run"] for row in json.loads(sevensteps("runs", "--in", "runs/raced", "--json").out)] == ["1", "2"]
+    Path("runs/raced/race.json").write_text('{"table": []}')
+    said = sevensteps("runs")
+    assert [line.split()[0] for line in said.lines] == ["run", "alone"]
+    assert "left out, its race.json cannot be read" in said.err

@@ -25,13 +25,14 @@ FIRST = 256  # samples of the examination before the first step
 class Attending:
     """An observer of the loop. `before` and `after` are its two diagnoses; `budget` is the share of time that looking may cost.
 
-    `more` is added to what `run.json` says; `seen` is what was seen and found so far of a training that goes on.
+    `more` is added to what `run.json` says; `seen` is what was seen and found so far of a training that goes on; `shared` is what
+    examinations of several trainings on the same data find out about the data.
     """
 
     def __init__(self, budget: float = 0.02, more: dict[str, Any] | None = None,
-                 seen: tuple[Observed, list[Finding]] | None = None) -> None:
+                 seen: tuple[Observed, list[Finding]] | None = None, shared: dict[str, Any] | None = None) -> None:
         self.watching, self.more = Watching(budget, seen and seen[0]), more or {}
-        self.found = seen and seen[1]
+        self.found, self.shared = seen and seen[1], {} if shared is None else shared
         self.stepped = self.watching.stepped
         self.before: Diagnosis | None = None
         self.after: Diagnosis | None = None
@@ -50,7 +51,9 @@ class Attending:
         self.watching.stopped(training, rule, reason)
         assert self.watching.observed is not None
         with training.foreign:
-            self.after = examine(case_of(training, self.watching.observed))
+            case = case_of(training, self.watching.observed)
+            case.shared = self.shared
+            self.after = examine(case)
 
     def keep(self, record: Record) -> None:
         """Write what was seen and found so far into `record`, for a training that goes on later."""

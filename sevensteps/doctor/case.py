@@ -48,6 +48,7 @@ class Case:
     history: list[dict[str, Any]] = field(default_factory=list)
     judge: Callable[[Tensor, Tensor], float] | None = None  # (output, target) -> accuracy or r2, where it is known how to read an output
     lacking: str = ""  # why `recipe` cannot be trained again here, with what to do
+    shared: dict[str, Any] = field(default_factory=dict)  # what is found out about the data, for other cases on the same
     ruled_out: list[tuple[str, str]] = field(default_factory=list)  # (condition, why not), filled by the conditions
 
     # -- what was seen -----------------------------------------------------------------------------------------------------
@@ -264,7 +265,7 @@ class Case:
 
         Plain gradient descent is stable for lr < 2/λ_max. By Lanczos (scipy), on Hessian-vector products of autograd.
         """
-        from sevensteps.doctor.curvature import largest_eigenvalue
+        from sevensteps.engine.curvature import largest_eigenvalue
 
         if self.sample is None or self.loss is None:
             return None

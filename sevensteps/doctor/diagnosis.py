@@ -41,11 +41,11 @@ class Diagnosis:
                      data_dir: Path | str | None = None, report: Callable[[str], None] | None = None) -> list[Trial]:
         """Train again with each remedy, untouched, and changed at random, on the same seed and on new ones, for `budget` seconds.
 
-        A recipe is trained by us, on fewer samples where those show the fault as well and the time asks for it. For a loop of your own
-        give `retrain(change, seed)`: train from the start with this change (`{}`: none; `{"step": "sgd(lr=0.01)"}`: that optimizer)
-        and return a number that is larger the better, such as the validation accuracy; `nan` for a training that came to nothing.
+        A recipe is trained by us, side by side, on fewer samples where those show the fault as well and the time asks for it. For a loop
+        of your own give `retrain(change, seed)`: train from the start with this change (`{}`: none; `{"step": "sgd(lr=0.01)"}`: that
+        optimizer) and return a number that is larger the better, such as the validation accuracy; `nan` for one that came to nothing.
         Without a parameter `seed`, each call should draw new random numbers. The trials are returned, and added to their findings;
-        `until_proven` ends with the first finding of which a remedy is proven. `report(text)` is told before each training.
+        `until_proven` ends with the first finding of which a remedy is proven. `report(text)` is told before each training or race.
         Raises `ArgumentError` where there is no recipe to train and no `retrain`.
         """
         from sevensteps.doctor.retraining import planned_steps, try_recipe

@@ -139,9 +139,9 @@ def baseline(case: Case) -> float | None:
 
     Accuracy or r2, on at most `ROWS` samples; None where inputs are no plain numbers or too few.
     """
-    if "baseline" not in case.__dict__:
-        case.__dict__["baseline"] = _baseline(case)
-    found: float | None = case.__dict__["baseline"]
+    if "baseline" not in case.shared:
+        case.shared["baseline"] = _baseline(case)
+    found: float | None = case.shared["baseline"]
     return found
 
 

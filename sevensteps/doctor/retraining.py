@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from sevensteps.data import load as load_data
 from sevensteps.doctor.attending import Attending
 from sevensteps.doctor.changes import Change, changed, of_recipe
 from sevensteps.doctor.finding import Finding
+from sevensteps.doctor.rounds import Rounds
 from sevensteps.doctor.trial import PAIRS, Trial, best
-from sevensteps.doctor.trials import Clock, Laboratory, enough, keep, remedies
+from sevensteps.doctor.trials import Clock, enough, keep, remedies
+from sevensteps.engine.parameters import outputs
 from sevensteps.errors import Error, number
-from sevensteps.recipe import Recipe, settle
+from sevensteps.race import field as racing
+from sevensteps.recipe import Recipe, Settled, settle
 from sevensteps.seeds import generator
 from sevensteps.steps.repeat import loader
 from sevensteps.task import ignorant
@@ -28,37 +32,71 @@ FEWEST = 500  # samples that a shrunken problem has at least
 FIRST = 3  # remedies behind which another cause is looked for
 LEAST = 0.01  # of accuracy or r2: what is less is no cure
 BY_LOSS = ("overfitting", "label_noise")  # conditions that the validation loss shows before the accuracy does
+COPIES = 6  # of its parameters that a training holds: values, gradients, two memories of Adam, the best so far, and those it came with
 
 
 @dataclass
 class Retraining:
-    """Trains `recipe` with a change and another seed.
+    """Trains `recipe` with changes and other seeds, many at once.
 
-    Calling it gives accuracy or r2 on the validation data at the end; with `by_loss`, minus the logarithm of the loss there. A
-    training that came to no number, or does worse than an answer that does not look at its input, is worth as much as that one: to come
-    from there to chance is no cure.
+    A training counts for its accuracy or r2 on the validation data at the end; for a condition that shows in the loss first, for minus
+    the logarithm of the loss there. One that came to no number, or does worse than an answer that does not look at its input, is worth
+    as much as that one: to come from there to chance is no cure.
     """
 
     recipe: Recipe
     data: Data
-    by_loss: bool = False
+    scaled: dict[str, Data] = field(default_factory=dict, repr=False)  # change of the data -> all trainings with it share them
+    given: dict[str, int] = field(default_factory=dict, repr=False)  # network -> numbers that its layers give for a sample
+    untouched: list[str] | None = None  # what the doctor finds without any change
 
-    @property
-    def measure(self) -> str:
-        """What the numbers are."""
+    def measure(self, condition: str) -> str:
+        """What remedies of `condition` are measured by."""
         kind = "r2" if self.data.task.kind == "regression" else "accuracy"
-        return "-log(validation loss)" if self.by_loss else f"validation {kind}"
+        return "-log(validation loss)" if condition in BY_LOSS else f"validation {kind}"
 
-    def __call__(self, change: Change, seed: int) -> float:
-        row = self.train(change, seed).progress.history[-1]["valid"]
-        if self.by_loss:
-            return -math.log(max(row["loss"], 1e-12)) if math.isfinite(row["loss"]) else -math.inf
+    def value(self, condition: str, result: dict[str, Any]) -> float:
+        """What a training whose last row of the history is `result` counts for, by that measure."""
+        row = result["valid"]
+        if condition in BY_LOSS:
+            loss = float(row["loss"])
+            return -math.log(max(loss, 1e-12)) if math.isfinite(loss) else -math.inf
         found, chance = row["r2"] if "r2" in row else row["accuracy"], ignorant(self.data.task, self.data.valid.y)
         return max(float(found), chance) if math.isfinite(row["loss"]) and math.isfinite(found) else chance
 
-    def train(self, change: Change, seed: int, observers: tuple[Any, ...] = ()) -> state.Training:
-        """The training, ended."""
-        settled = settle(changed(replace(self.recipe, data=self.data, seed=seed), change))
+    def ready(self, change: Change, seed: int) -> Settled:
+        """The recipe with `change` and `seed`, settled."""
+        recipe, others = replace(self.recipe, data=self.data, seed=seed), dict(change)
+        if (text := others.pop("data", None)) is not None:
+            if text not in self.scaled:
+                self.scaled[text] = changed(recipe, {"data": text}).data  # type: ignore[assignment]  # Data stay Data
+            recipe = replace(recipe, data=self.scaled[text])
+        return settle(changed(recipe, others))
+
+    def size(self, ready: Settled) -> float:
+        """How many numbers a training holds: its parameters and what goes with them, outputs of all layers for a batch and their slopes."""
+        samples, shape = len(ready.data.train), tuple(ready.data.train.x.shape[1:])
+        batch = samples / int(ready.recipe.repeat.count(samples))
+        what = repr(ready.recipe.predict)
+        if what not in self.given:
+            self.given[what] = outputs(ready.network, shape)
+        return COPIES * sum(p.numel() for p in ready.network.parameters()) + 2 * batch * self.given[what]
+
+    def lanes(self, ready: Sequence[Settled]) -> list[list[int]]:
+        """Which of these are trained together."""
+        return [group.numbers for group in racing.groups(ready)]
+
+    def race(self, ready: Sequence[Settled]) -> list[tuple[dict[str, Any], float]]:
+        """Train all to the end: the last row of the history of each, and its seconds. An interrupt ends them all."""
+        held = racing.line_up(ready)
+        racing.run(held)
+        if any(training.progress.interrupted for training in held.trainings):
+            raise KeyboardInterrupt
+        return [(training.progress.history[-1], training.progress.seconds) for training in held.trainings]
+
+    def train(self, change: Change, observers: tuple[Any, ...] = ()) -> state.Training:
+        """The training with `change` by itself, ended; `observers` look on."""
+        settled = self.ready(change, self.recipe.seed)
         with process.threads(self.recipe.threads or process.usual_threads(settled)):
             training = state.start(settled)
             loop.train(training, observers)
@@ -73,25 +111,27 @@ class Retraining:
             chosen = torch.randperm(len(part), generator=draw)[:count].sort().values
             return part.some(chosen)
 
-        return replace(self, data=replace(self.data, train=some(self.data.train), valid=some(self.data.valid)))
+        return Retraining(self.recipe, replace(self.data, train=some(self.data.train), valid=some(self.data.valid)))
 
     def shows(self, condition: str) -> bool:
         """Whether the untouched training is found to have this fault."""
-        return condition in names(self.found({}))
+        if self.untouched is None:
+            self.untouched = list(names(self.found({})))
+        return condition in self.untouched
 
     def found(self, change: Change) -> list[Finding]:
         """What the doctor finds in the training with `change`."""
         attending = Attending(0.1)
-        self.train(change, self.recipe.seed, (attending,))
+        self.train(change, (attending,))
         return attending.after.findings if attending.after is not None else []
 
-    def behind(self, condition: str, change: Change) -> list[Change]:
-        """The remedies of what is found once `change` has taken `condition` away; none where it is still there."""
+    def behind(self, condition: str, change: Change) -> list[tuple[Finding, Change]]:
+        """What is found once `change` has taken `condition` away, and its remedies; nothing where it is still there."""
         try:
             findings = self.found(change)
         except Error:
             return []
-        return [] if condition in names(findings) else [further for _, further in remedies(findings)]
+        return [] if condition in names(findings) else list(remedies(findings))
 
 
 def names(findings: list[Finding]) -> Iterator[str]:
@@ -101,42 +141,56 @@ def names(findings: list[Finding]) -> Iterator[str]:
         yield from names(finding.symptoms)
 
 
+@dataclass(eq=False)
+class Problem:
+    """What remedies are tried on, all samples or fewer, and the rounds of its trials."""
+
+    train: Retraining
+    rounds: Rounds
+
+
 def try_recipe(recipe: Recipe, findings: list[Finding], seconds: float, *, data_dir: Path | str | None = None, budget: float = 60.0,
                until_proven: bool = False, report: Callable[[str], None] | None = None) -> list[Trial]:
     """Try the remedies of `findings` on `recipe`, whose training took `seconds`; each trial is also added to its finding.
 
+    All are tried side by side as far as there is time; with `until_proven` only those of one finding, and the next finding's only where
+    none of them is proven.
     Where `budget` seconds are too few for the whole training again and again, fewer samples are taken, if they show the fault too.
     Where no remedy is proven, the cause may stand before another: remedies are then tried together with those of what comes to light.
-    `until_proven`: end with the first finding of which a remedy is proven.
     """
     data = recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir)
-    whole = Retraining(recipe, data)
-    asked = list(remedies(findings))
-    clock = Clock(number("budget", budget, above=0), seconds)
-    laboratories: dict[str, Laboratory] = {}
-    trials: list[Trial] = []
+    clock, report = Clock(number("budget", budget, above=0), seconds), report or (lambda text: None)
+    whole, sizes = Retraining(recipe, data), dict[int, Retraining]()
+    made, problems = dict[int, Problem](), dict[str, Problem]()
+    asked, trials = list(remedies(findings)), list[Trial]()
 
-    def attempt(finding: Finding, change: Change, left: int) -> bool:
-        if finding.condition not in laboratories:
-            share = _share(seconds, (budget - clock.elapsed) / max(left, 1))
-            asking = replace(whole, by_loss=finding.condition in BY_LOSS)
-            laboratories[finding.condition] = _laboratory(asking, finding.condition, share, clock, report)
-        trial = laboratories[finding.condition].try_one(finding.condition, change)
-        keep(trial, finding, findings)
-        trials.append(trial)
-        return trial.proven
+    def problem(condition: str, share: float) -> Problem:
+        if condition not in problems:
+            train = _showing(whole, condition, share, sizes, report)
+            problems[condition] = made.setdefault(len(train.data.train), _problem(train, whole, clock, report))
+        return problems[condition]
 
-    for index, (finding, change) in enumerate(asked):
-        if until_proven and enough(trials, finding):
+    def attempt(on: Problem, some: Sequence[tuple[Finding, Change]]) -> None:
+        owner = {id(change): finding for finding, change in some}
+        trials.extend(on.rounds.try_all([(finding.condition, change) for finding, change in some],
+                                        lambda trial: keep(trial, owner[id(trial.change)], findings)))
+
+    for _, batch in itertools.groupby(asked, lambda one: id(one[0]) if until_proven else 0):
+        some = list(batch)
+        if until_proven and enough(trials, some[0][0]):
             break
-        attempt(finding, change, len(asked) - index)
+        share = _share(seconds, (budget - clock.elapsed) / (len(asked) - len(trials)))
+        placed = [(problem(finding.condition, share), (finding, change)) for finding, change in some]
+        for on, here in itertools.groupby(placed, lambda one: one[0]):
+            attempt(on, [one for _, one in here])
     if best(trials) is not None:
         return trials
     for finding, change in asked[:FIRST]:
-        laboratory = laboratories[finding.condition]
-        if laboratory.clock.allows(3 * laboratory.clock.each) and isinstance(laboratory.train, Retraining):
-            for further in laboratory.train.behind(finding.condition, change):
-                if attempt(finding, {**change, **further}, 1):
+        on = problems[finding.condition]
+        if clock.allows(3 * on.rounds.each):
+            for _, further in itertools.groupby(on.train.behind(finding.condition, change), lambda one: id(one[0])):
+                attempt(on, [(finding, {**change, **other}) for _, other in further])
+                if best(trials) is not None:
                     return trials
     return trials
 
@@ -154,22 +208,26 @@ def _share(seconds: float, budget: float) -> float:
     return min(1.0, budget / max((3 * PAIRS + 2) * seconds, 1e-9))
 
 
-def _laboratory(whole: Retraining, condition: str, share: float, clock: Clock, report: Callable[[str], None] | None) -> Laboratory:
-    """A laboratory on the smallest problem that shows the fault and for which there is time; on the whole one where none does."""
+def _showing(whole: Retraining, condition: str, share: float, sizes: dict[int, Retraining], report: Callable[[str], None]) -> Retraining:
+    """The smallest problem that shows the fault and for which there is time; the whole one where none does. `sizes` are those made."""
     count = len(whole.data.train)
-    chosen, problem, each = whole, "whole", clock.each
     share = max(share, FEWEST / count)
     while share < 0.7 and not isinstance(whole.recipe.repeat, loader):  # which brings samples of its own
-        if report is not None:
-            report(f"{condition}: does it show with {round(share * count):,} of {count:,} samples?")
+        size = round(share * count)
+        report(f"{condition}: does it show with {size:,} of {count:,} samples?")
         try:
-            smaller = whole.smaller(share)
-            shown = smaller.shows(condition)
+            if size not in sizes:
+                sizes[size] = whole.smaller(share)
+            if sizes[size].shows(condition):
+                return sizes[size]
         except Error:  # a class may be missing
-            shown = False
-        if shown:
-            chosen, problem, each = smaller, f"{len(smaller.data.train):,} of {count:,} training samples", clock.each * share
-            break
+            pass
         share *= 3
-    return Laboratory(chosen, whole.measure, whole.recipe.seed, Clock(clock.budget - clock.elapsed, each),
-                      of_recipe(replace(chosen.recipe, data=chosen.data)), least=LEAST, problem=problem, report=report)
+    return whole
+
+
+def _problem(train: Retraining, whole: Retraining, clock: Clock, report: Callable[[str], None]) -> Problem:
+    some, count = len(train.data.train), len(whole.data.train)
+    said = "whole" if train is whole else f"{some:,} of {count:,} training samples"
+    return Problem(train, Rounds(train, train.recipe.seed, clock, clock.each * some / count,
+                                 of_recipe(replace(train.recipe, data=train.data)), least=LEAST, problem=said, report=report))

@@ -73,6 +73,14 @@ class Trial:
         more = mean(self.finite(self.random)) - mean(self.finite(self.remedied)) if self.random else 0.0
         return self.interval[0] > 0 and self.difference >= self.least and more <= max(self.least, SLACK * self.difference)
 
+    @property
+    def open(self) -> bool:
+        """Whether another seed may still prove it."""
+        count = len(self.seeds)
+        if self.note or count >= MOST or (count == 1 and self.differences[0] <= self.least):
+            return False  # the last: it does not help where the fault was seen
+        return count < PAIRS or (not self.proven and self.interval is not None and self.interval[1] >= self.least)
+
     def to_dict(self) -> dict[str, Any]:
         """As `run.json` and `--json` hold it."""
         return {**{name: getattr(self, name) for name in self.__dataclass_fields__}, "difference": self.difference,
@@ -85,8 +93,7 @@ class Trial:
         return cls(**{name: held[name] for name in cls.__dataclass_fields__} | numbers)
 
     def __str__(self) -> str:
-        change = ", ".join(f"{step} = {value}" for step, value in self.change.items())
-        return f"{change}: {self.verdict}"
+        return f"{spelled(self.change)}: {self.verdict}"
 
     @property
     def verdict(self) -> str:
@@ -104,6 +111,11 @@ class Trial:
             said += f"; on {self.problem}"
         head = "proven" if self.proven else "did not help" if (self.difference or 0) <= self.least else "not proven"
         return f"{head}: {said}" + (f"; {self.note}" if self.note else "")
+
+
+def spelled(change: Mapping[str, str]) -> str:
+    """A change as a reader sees it."""
+    return ", ".join(f"{step} = {value}" for step, value in change.items())
 
 
 def best(trials: Sequence[Trial]) -> Trial | None:

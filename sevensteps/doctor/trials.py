@@ -10,7 +10,7 @@ import torch
 
 from sevensteps.doctor.changes import Change
 from sevensteps.doctor.finding import Finding
-from sevensteps.doctor.trial import MOST, PAIRS, Trial, best
+from sevensteps.doctor.trial import MOST, PAIRS, Trial, best, spelled
 from sevensteps.errors import ArgumentError, Error, number
 from sevensteps.notation import cut
 from sevensteps.seeds import generator
@@ -37,15 +37,15 @@ class Clock:
 
 
 class Laboratory:
-    """Trains again to try remedies. `train(change, seed)` is the number that tells how well it went, larger is better.
+    """Trains again to try remedies, one training after another. `train(change, seed)` tells how well it went, larger is better.
 
     What untouched trainings came to is kept, so that every remedy is compared with the same ones. `report(text)` is told before each.
     """
 
     def __init__(self, train: Measure, measure: str, seed: int, clock: Clock, at_random: Draw, *, least: float = 0.0,
-                 problem: str = "whole", report: Callable[[str], None] | None = None) -> None:
+                 report: Callable[[str], None] | None = None) -> None:
         self.train, self.measure, self.seed, self.clock, self.least = train, measure, seed, clock, least
-        self.at_random, self.problem, self.report = at_random, problem, report or (lambda text: None)
+        self.at_random, self.report = at_random, report or (lambda text: None)
         self.untouched: dict[int, float] = {}
 
     def plain(self, seed: int) -> float:
@@ -59,11 +59,11 @@ class Laboratory:
 
     def try_one(self, condition: str, change: Change) -> Trial:
         """One remedy, on as many seeds as it takes to tell, and as there is time for."""
-        trial = Trial(condition, change, self.measure, self.least, problem=self.problem)
+        trial = Trial(condition, change, self.measure, self.least)
         draw, longest = generator(self.seed, "race"), 0.0
-        what = f"{condition}, {', '.join(f'{step} = {value}' for step, value in change.items())}"
+        what = f"{condition}, {spelled(change)}"
         for count, seed in enumerate(range(self.seed, self.seed + MOST), 1):
-            if count > PAIRS and (trial.proven or trial.interval is None or trial.interval[1] < self.least):
+            if not trial.open:
                 break
             if not self.clock.allows((seed not in self.untouched) * self.clock.each + max(longest, self.clock.each)):
                 trial.note = OVER
@@ -85,8 +85,8 @@ class Laboratory:
             trial.seeds.append(seed)
             trial.untouched.append(before)
             trial.remedied.append(after)
-            if count == 1 and trial.differences[0] <= self.least:
-                break  # it does not help where the fault was seen
+            if count == 1 and not trial.open:
+                break
             if count <= PAIRS and self.clock.allows(max(longest, self.clock.each)):
                 self.report(f"{where}, changed at random")
                 self._random(trial, change, seed, draw)

@@ -173,7 +173,7 @@ def test_healing_says_what_it_changed_and_ends_with_the_healed_run(sevensteps: C
     assert "Nothing found wrong." in after
     [step] = ss.load("kept-healed").healed
     assert (step["change"], step["from"], step["trial"]["proven"]) == ({"initialize": "kaiming_normal()"}, "kept", True)
-    assert "seed 3 of 3, changed at random" in said.err
+    assert "symmetric_units, initialize = kaiming_normal(): seeds 2 to 3 of 3, 7 trainings" in said.err
 
 
 def test_healing_as_json_is_lines_of_json(sevensteps: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +14,16 @@ import torch
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps import process
+from sevensteps import loop, process, state
 from sevensteps.data import Data, from_arrays
 from sevensteps.doctor import retraining, trials
-from sevensteps.doctor.changes import Change
+from sevensteps.doctor.changes import Change, changed
 from sevensteps.doctor.finding import Finding, Remedy
 from sevensteps.doctor.retraining import FEWEST, Retraining, try_recipe
+from sevensteps.doctor.trial import best
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.recipe import Recipe, settle
+from tests.interrupting import At
 
 ZEROS = Recipe("digits", predict="mlp(30)", initialize="zeros()", step="adam(lr=0.01)", stop="epochs(3)")
 CURE: Change = {"initialize": "kaiming_normal()"}
@@ -58,15 +61,17 @@ def test_a_training_counts_for_what_train_gives(recipe: Recipe, metric: str) -> 
     for change, seed in (({}, 0), ({"step": "sgd(lr=0.05)"}, 3)):
         run = ss.train(recipe, **change, seed=seed, out=False, progress=False)
         train = Retraining(recipe, ss.data.load(recipe.source))
-        assert train(change, seed) == max(run.metrics["valid"][metric], 0.0)
-        assert replace(train, by_loss=True)(change, seed) == pytest.approx(-math.log(run.metrics["valid"]["loss"]))
+        [(result, seconds)] = train.race([train.ready(change, seed)])
+        assert train.value("underfitting", result) == max(run.metrics["valid"][metric], 0.0)
+        assert train.value("overfitting", result) == pytest.approx(-math.log(run.metrics["valid"]["loss"]))
+        assert seconds > 0
 
 
 def test_what_it_measures_is_said() -> None:
     train = Retraining(ZEROS, ss.data.load("digits"))
-    assert train.measure == "validation accuracy"
-    assert replace(train, by_loss=True).measure == "-log(validation loss)"
-    assert Retraining(Recipe("speed"), ss.data.load("speed")).measure == "validation r2"
+    assert train.measure("underfitting") == "validation accuracy"
+    assert train.measure("overfitting") == "-log(validation loss)"
+    assert Retraining(Recipe("speed"), ss.data.load("speed")).measure("underfitting") == "validation r2"
 
 
 class Explodes(nn.Module):
@@ -83,11 +88,13 @@ class Explodes(nn.Module):
 @pytest.mark.parametrize(("data", "worst"), [("speed", 0.0), ("xor", 0.5)])
 def test_a_training_that_came_to_no_number_is_worth_an_ignorant_answer(data: str, worst: float) -> None:
     train = Retraining(Recipe(data, predict=Explodes(), step="sgd(lr=0.1)", stop="epochs(2)"), ss.data.load(data))
-    assert train({}, 0) == worst
-    assert replace(train, by_loss=True)({}, 0) == -math.inf
+    [(result, _)] = train.race([train.ready({}, 0)])
+    assert train.value("underfitting", result) == worst
+    assert train.value("overfitting", result) == -math.inf
     bad = Retraining(Recipe("speed", predict="linear()", initialize="constant(1000.0)", step="sgd(lr=1e-9)", stop="epochs(1)"),
                      ss.data.load("speed"))
-    assert bad({}, 0) == 0.0  # and so is one much worse than the mean
+    [(result, _)] = bad.race([bad.ready({}, 0)])
+    assert bad.value("underfitting", result) == 0.0  # and so is one much worse than the mean
 
 
 def test_it_leaves_nothing_behind() -> None:
@@ -103,6 +110,105 @@ def test_it_leaves_nothing_behind() -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
     assert torch.equal(drawn, torch.random.get_rng_state())
     assert torch.is_grad_enabled()
+
+
+# -- many at once ------------------------------------------------------------------------------------------------------
+
+
+def alone(recipe: Recipe, change: Change, seed: int) -> dict[str, Any]:
+    """The last row of the history of the same training by itself."""
+    settled = settle(changed(replace(recipe, seed=seed), change))
+    with process.threads(1):
+        training = state.start(settled)
+        loop.train(training)
+    return training.progress.history[-1]
+
+
+JOBS: list[tuple[Change, int]] = [
+    ({}, 0), (CURE, 0), ({"step": "sgd(lr=0.2)"}, 0), ({"predict": "mlp(12)", **CURE}, 0), ({"data": "standardize()", **CURE}, 0),
+    (CURE, 1), ({"step": "adam(lr=0.001)", **CURE}, 1), (CURE, 2), ({"repeat": "batches(50)", **CURE}, 2),
+    ({"data": "standardize()", **CURE}, 2)]
+
+
+@pytest.mark.parametrize("predict", ["mlp(30)", "mlp(16, dropout=0.2)", "mlp(16, batch_norm=True)"])
+def test_a_race_comes_to_what_each_comes_to_alone(predict: str) -> None:
+    recipe = settled(replace(ZEROS, predict=predict, precision="float64", threads=1))
+    train = Retraining(recipe, ss.data.load("digits"))
+    ready = [train.ready(change, seed) for change, seed in JOBS]
+    assert max(map(len, train.lanes(ready))) >= 3
+    for (change, seed), (result, _) in zip(JOBS, train.race(ready), strict=True):
+        wanted = alone(replace(recipe, data=train.data), change, seed)
+        assert result["valid"]["accuracy"] == wanted["valid"]["accuracy"], (change, seed)
+        assert result["valid"]["loss"] == pytest.approx(wanted["valid"]["loss"], rel=1e-9), (change, seed)
+
+
+def test_one_that_is_trained_alone_comes_to_the_same_bits() -> None:
+    recipe = settled(replace(ZEROS, **CURE, threads=1))
+    train = Retraining(recipe, ss.data.load("digits"))
+    [(result, _)] = train.race([train.ready({}, 3)])
+    assert {**result, "seconds": 0} == {**alone(recipe, {}, 3), "seconds": 0}
+
+
+def test_all_trainings_with_a_change_of_the_data_share_them() -> None:
+    train = Retraining(settled(ZEROS), ss.data.load("digits"))
+    first, second = (train.ready({"data": "standardize()"}, seed) for seed in (0, 1))
+    assert first.data is second.data is not train.data
+    assert train.ready({}, 0).data is train.data
+
+
+def test_trials_of_several_findings_are_one_race_and_those_until_proven_are_not() -> None:
+    findings = [finding({"step": "sgd(lr=0.001)"}, CURE), finding({"initialize": "xavier_normal()"}, condition="overfitting")]
+    said: list[str] = []
+    made = try_recipe(settled(ZEROS), findings, 0.02, report=said.append)
+    assert said[0] == "symmetric_units, overfitting, 3 remedies: seed 1 of 3, 4 trainings"
+    assert [(trial.condition, trial.measure) for trial in made] == [
+        ("symmetric_units", "validation accuracy"), ("symmetric_units", "validation accuracy"), ("overfitting", "-log(validation loss)")]
+    assert [trial.proven for trial in made] == [False, True, True]
+    assert [held.trials for held in findings] == [made[:2], made[2:]]
+    said.clear()
+    assert [trial.change for trial in try_recipe(settled(ZEROS), findings, 0.02, until_proven=True, report=said.append)] == [
+        trial.change for trial in made[:2]]
+    assert said[0] == "symmetric_units, 2 remedies: seed 1 of 3, 3 trainings"
+
+
+def test_what_a_training_holds_grows_with_its_network_and_its_batch() -> None:
+    train = Retraining(settled(ZEROS), ss.data.load("digits"))
+    size = {predict: train.size(train.ready({"predict": predict, "repeat": "batches(50)"}, 0)) for predict in ("mlp(30)", "cnn(8, 16)")}
+    parameters = 64 * 30 + 30 + 30 * 10 + 10
+    layers = 64 + 30 + 30 + 10  # the flat input, the first layer, its activation, the output
+    batch = 1438 / 29  # on average
+    assert size["mlp(30)"] == pytest.approx(6 * parameters + 2 * batch * layers)
+    assert size["cnn(8, 16)"] > 2 * batch * 8 * 64
+    assert train.size(train.ready({"predict": "mlp(30)"}, 0)) != size["mlp(30)"]
+
+
+def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = finding({"initialize": "ones()"}, CURE)
+    before, races = signal.getsignal(signal.SIGINT), list[int]()
+    real = retraining.racing.run
+
+    def run(racing: Any) -> None:
+        races.append(len(racing.members))
+        if len(races) == 2:
+            racing.members[0].observers = [Presses()]
+        real(racing)
+
+    class Presses(At):
+        """Presses Ctrl-C after a step."""
+
+        def stepped(self, training: Any) -> None:
+            if training.progress.step == self.step:
+                signal.raise_signal(signal.SIGINT)
+
+        def __init__(self) -> None:
+            super().__init__(5)
+
+    monkeypatch.setattr(retraining.racing, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        try_recipe(settled(ZEROS), [found], 0.02)
+    assert races == [3, 7]
+    assert [(trial.change, trial.proven) for trial in found.trials] == [({"initialize": "ones()"}, False)]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 # -- fewer samples -----------------------------------------------------------------------------------------------------
@@ -197,8 +303,8 @@ def test_a_fault_behind_a_fault_is_proven_together() -> None:
     made = try_recipe(recipe, [found], 0.05, budget=100)
     assert made[0].change == CURE
     assert not made[0].proven
-    last = made[-1]
-    assert last.proven
+    last = best(made)
+    assert last is not None
     assert set(last.change) == {"initialize", "step"}
     assert last.change["initialize"] == CURE["initialize"]
     assert last.condition == "symmetric_units"
@@ -211,7 +317,7 @@ def test_behind_a_cure_that_is_enough_there_is_nothing() -> None:
     data = ss.data.load("digits")
     assert Retraining(settled(ZEROS), data).behind("symmetric_units", CURE) == []
     twice = Retraining(settled(replace(ZEROS, step="sgd(lr=20.0)")), data)
-    assert {tuple(change) for change in twice.behind("symmetric_units", CURE)} == {("step",)}
+    assert {tuple(change) for _, change in twice.behind("symmetric_units", CURE)} == {("step",)}
     assert twice.behind("symmetric_units", {"initialize": "constant(0.5)"}) == []  # it is still there
     assert twice.behind("symmetric_units", {"loss": "binary_cross_entropy()"}) == []  # which does not fit
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.curvature import eigenvalues
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.reading import ADAPTIVE, behind, digits, optimizer, well
+from sevensteps.engine.curvature import eigenvalues
 
 STEP = "step"
 EXPLAINS = ("underfitting", "stopped_early", "learning_rate_too_low", "too_small")

@@ -1,0 +1,1 @@
+"""Learning-rate finders side by side: `python -m benchmarks.rate`."""

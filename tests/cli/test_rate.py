@@ -1,0 +1,96 @@
+"""`sevensteps rate`: one screen, the JSON, the plot, the errors."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sevensteps as ss
+
+Command = Callable[..., Any]
+SHORT = ("digits", "--predict", "mlp(10)", "--step", "sgd(lr=0.1)", "--stop", "epochs(3)", "--seed", "1", "--threads", "1")
+
+
+def test_one_screen_and_a_command_that_trains_with_it(sevensteps: Command) -> None:
+    said = sevensteps("rate", *SHORT)
+    assert said.code == 0
+    assert max(map(len, said.lines)) <= 80
+    assert len(said.lines) <= 25
+    words = ("too low", "good", "edge", "Take", "Good", "Trained", "Curvature", "2/λ", "further seeds", "▲")
+    assert [word for word in words if word not in said.out] == []
+    place = said.lines.index("Train with it:")
+    command = shlex.split(" ".join(line.removesuffix("\\") for line in said.lines[place + 1:]))
+    rates = ss.find_learning_rate("digits", predict="mlp(10)", step="sgd(lr=0.1)", stop="epochs(3)", seed=1, threads=1)
+    assert command == ["sevensteps", "train", "digits", "--predict", "mlp(10)", "--stop", "epochs(3)", "--seed", "1", "--threads", "1",
+                       "--step", repr(rates.recipe.step)]
+    assert re.search(rf"^Take +{rates.suggestion:g} ", said.out, re.MULTILINE)
+    after = sevensteps(*command[1:], "--json", "--out", "run")
+    assert after.code == 0
+    assert json.loads(after.out.splitlines()[-1])["recipe"]["step"] == repr(rates.recipe.step)
+
+
+def test_json_is_the_answer_alone(sevensteps: Command) -> None:
+    said = sevensteps("rate", *SHORT, "--json")
+    (line,) = said.out.splitlines()
+    found = json.loads(line)
+    assert len(found["rates"]) == 32
+    assert found["good"][0] <= found["suggestion"] <= found["good"][1]
+    assert {rate["label"] for rate in found["rates"]} <= {"too low", "good", "edge", "diverges"}
+    assert found["verified"]["ratio"] <= 1.1
+    assert found["verified"]["steps"] == found["full"] == 69
+    assert 0 < found["sure"] < 1
+    assert "32 rates, 69 steps each" in said.err
+
+
+def test_a_recipe_file_and_a_plot(sevensteps: Command, tmp_path: Path) -> None:
+    recipe = ss.Recipe("iris", predict=ss.linear(), step=ss.sgd(lr=0.5, momentum=0.9), stop=ss.epochs(5))
+    Path("iris.toml").write_text(recipe.to_toml(), encoding="utf-8")
+    said = sevensteps("rate", "--recipe", "iris.toml", "--plot", "rates.svg")
+    assert said.code == 0
+    assert "sevensteps train --recipe iris.toml --step " in said.out
+    assert "momentum=0.9" in said.out
+    assert Path("rates.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
+    assert "Drawn in rates.svg" in said.out
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    ((), "name the data"), (("digits", "--plot", "rates.pdf"), ".png or .svg"), (("nothing",), "nothing"),
+    (("digits37", "--predict", "pixel_similarity()"), "no trainable parameter"), (("digits", "--step", "sgd(lr=0)"), "lr must be above 0"),
+    (("digits", "--stop", "epochs(0)"), "no learning rate to search for"), (("--recipe", "none.toml"), "no recipe"),
+])
+def test_bad_input_is_one_line(arguments: tuple[str, ...], said: str, sevensteps: Command) -> None:
+    found = sevensteps("rate", *arguments)
+    assert (found.code, found.out) == (2, "")
+    errors = [line for line in found.err.splitlines() if line.startswith("sevensteps: ")]
+    assert len(errors) == 1
+    assert said in errors[0]
+    assert "Traceback" not in found.err
+
+
+def test_an_interrupt_leaves_with_130(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sevensteps.race import field
+
+    started = field.Field.trainings.fget  # type: ignore[attr-defined]
+
+    def run(racing: field.Field, after: Any) -> None:
+        for training in started(racing):
+            training.progress.interrupted = True
+        original(racing, after)
+
+    original = field.run
+    monkeypatch.setattr(field, "run", run)
+    found = sevensteps("rate", *SHORT)
+    assert (found.code, found.out) == (130, "")
+    assert "interrupted" in found.err
+
+
+def test_help_has_an_example(sevensteps: Command) -> None:
+    said = sevensteps("rate", "--help")
+    assert 'sevensteps rate digits --step "sgd(lr=0.1)"' in said.out
+    assert "--plot" in said.out

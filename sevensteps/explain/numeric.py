@@ -1,0 +1,42 @@
+"""One parameter's gradient by two means that know nothing of our derivatives: PyTorch's autograd and a central difference."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from sevensteps.seeds import Isolation
+from sevensteps.steps.loss import Loss
+
+STEP = 1e-5  # h / max(1, |p|): in float64 the error of the formula, h², and that of rounding, 1e-16 / h, are about equal there
+
+
+def automatic(network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """dL/d(parameter) of the mean loss for every trained parameter by PyTorch; 0 where the loss does not depend on it."""
+    named = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    with torch.enable_grad(), Isolation(torch.Generator().manual_seed(0)):
+        mean = loss(network(x), y).mean()
+        found = torch.autograd.grad(mean, list(named.values()), allow_unused=True)
+    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(named.items(), found, strict=True)}
+
+
+def difference(network: nn.Module, loss: Loss, x: Tensor, y: Tensor, parameter: str, index: tuple[int, ...]) -> float:
+    """(L(p + h) - L(p - h)) / 2h with h = 1e-5 · max(1, |p|)."""
+    held = dict(network.named_parameters())[parameter].detach().clone()
+    middle = float(held[index])
+    h = STEP * max(1.0, abs(middle))
+
+    def at(value: float) -> float:
+        moved = held.clone()
+        moved[index] = value
+        with torch.no_grad(), Isolation(torch.Generator().manual_seed(0)):
+            return float(loss(functional_call(network, {parameter: moved}, (x,)), y).mean())
+
+    up, down = middle + h, middle - h
+    return (at(up) - at(down)) / (up - down)
+
+
+def apart(a: float, b: float) -> float:
+    """|a - b| / the greater of the two; 0 where both are 0."""
+    return abs(a - b) / max(abs(a), abs(b)) if a != b else 0.0

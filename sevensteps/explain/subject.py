@@ -1,0 +1,130 @@
+"""What is explained: one training with its recipe, data, network and record, however it came here."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sevensteps import process, state
+from sevensteps.data import Data, loadable
+from sevensteps.data.streamed import Streamed
+from sevensteps.engine import kernels
+from sevensteps.engine.engine import Engine
+from sevensteps.engine.sequence import layers
+from sevensteps.errors import ArgumentError, Error, RunError
+from sevensteps.loop import Observer, steps
+from sevensteps.recipe import PRECISIONS, Recipe, Settled, settle
+from sevensteps.record import saved
+from sevensteps.state import Training
+from sevensteps.steps.loss import Loss
+from sevensteps.task import Output
+from sevensteps.watch.observed import Observed
+
+PARTS = ("train", "valid")
+
+
+@dataclass(eq=False)
+class Subject:
+    """A training to be explained. `network` has its last weights; `observed` is what watching saw, None where nobody looked.
+
+    `summary` is what `run.json` says, `history` a row an evaluation.
+    """
+
+    recipe: Recipe
+    network: nn.Module
+    summary: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    folder: Path | None = None
+    observed: Observed | None = None
+    data_dir: Path | str | None = None
+    _settled: Settled | None = field(default=None, repr=False)
+
+    @cached_property
+    def settled(self) -> Settled:
+        """The recipe with its data loaded. Raises what `settle` raises, such as `DataError` where the data are gone."""
+        if self._settled is None and isinstance(self.recipe.data, str) and not loadable(self.recipe.data):
+            raise RunError(f"the data of {self.folder or 'this run'}, {self.recipe.data}, came from Python and are not kept with it; "
+                           "ask the Run that ss.train gave: run.explain")
+        return self._settled or settle(self.recipe, self.data_dir)
+
+    @property
+    def data(self) -> Data:
+        """The data: `data.train` and `data.valid`, their classes, inputs and task."""
+        return self.settled.data
+
+    @property
+    def output(self) -> Output:
+        """The output layer: its link, coding of targets, and how it decides."""
+        return self.settled.output
+
+    @property
+    def loss(self) -> Loss:
+        """The loss."""
+        loss: Loss = self.recipe.loss
+        return loss
+
+    @property
+    def layers(self) -> list[tuple[str, nn.Module]]:
+        """The named layers in the order in which they are applied."""
+        return layers(self.network)
+
+    def part(self, name: str = "train", dtype: torch.dtype | None = None) -> tuple[Tensor | Streamed, Tensor]:
+        """Inputs and targets as the loss takes them, of "train" or "valid". Raises `ArgumentError` for another part."""
+        if name not in PARTS:
+            raise ArgumentError(f"there is no part {name!r}; the data have train and valid")
+        part = getattr(self.data, name)
+        wanted = dtype or PRECISIONS[self.recipe.precision]
+        x, y = part.x, self.output.encode(part.y)
+        return x.to(wanted) if x.is_floating_point() else x, y.to(wanted) if y.is_floating_point() else y
+
+    def sample(self, index: int, name: str = "train", dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
+        """One sample as a batch of one: input [1, …] and target as the loss takes it. Raises `ArgumentError` where there is none."""
+        x, y = self.part(name, dtype)
+        if not -len(x) <= index < len(x):
+            raise ArgumentError(f"there is no sample {index} in {name}; it has {len(x):,}, counted from 0")
+        index %= len(x)
+        return x[index:index + 1], y[index:index + 1]
+
+    def engine(self, dtype: torch.dtype = torch.float64) -> Engine:
+        """Steps 2, 3 and 4 of a copy of the network in `dtype` and evaluation mode, by the recipe's own gradient method."""
+        network = copy.deepcopy(self.network).to(dtype).eval()
+        engine: Engine = self.recipe.gradient.prepare(network, self.loss)
+        return engine
+
+    def again(self, observers: Sequence[Observer] = (), **changes: Any) -> Training:
+        """The same training from the start, with `changes` to its recipe: step 1 done and observers told, or run to its end.
+
+        It comes to the same bits: it takes the threads and the ways of multiplying that the run took. Nothing of the run changes.
+        Pass `stop="steps(0)"` for the network as it was before the first step.
+        """
+        from dataclasses import replace
+
+        settled = settle(replace(self.recipe, **changes), self.data_dir, self.data)
+        used = settled.recipe.threads or process.usual_threads(settled)
+        with process.threads(used), kernels.decided(self._kernels()):  # the bits of a result depend on them
+            training = state.start(settled)
+            with torch.set_grad_enabled(training.engine.taped):
+                steps(training, observers)
+        return training
+
+    def _kernels(self) -> Mapping[str, str]:
+        """How the run multiplied, where its folder says so: another way rounds differently."""
+        kept = None
+        with suppress(Error):  # a state that is damaged, or of a version that is gone
+            kept = saved.read(self.folder) if self.folder is not None else None
+        return kept.kernels if kept is not None else {}
+
+    def layer(self, name: str) -> nn.Module:
+        """A layer by its name. Raises `ArgumentError` with the names there are."""
+        named = dict(self.layers)
+        if name not in named:
+            raise ArgumentError(f"there is no layer {name!r}; the network has {', '.join(named)}")
+        return named[name]

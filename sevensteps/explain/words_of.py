@@ -1,0 +1,21 @@
+"""How explanations put numbers and lines: what they share in writing."""
+
+from __future__ import annotations
+
+import textwrap
+
+
+def wrapped(text: str, width: int, indent: str = "", further: str | None = None) -> list[str]:
+    """Lines no wider than `width`, each after `indent`, or `further` from the second on (two columns more, unless told)."""
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=f"{indent}  " if further is None else further,
+                         break_long_words=True, break_on_hyphens=False) or [""]
+
+
+def counted(count: int, what: str) -> str:
+    """`1 sample`, `2,345 samples`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def figure(value: float, digits: int = 4) -> str:
+    """A number in as many significant digits as are worth showing."""
+    return f"{value:.{digits}g}"

@@ -1,13 +1,16 @@
-"""The recipes of examples/: each can be read, and does what its comments say."""
+"""The examples: each recipe can be read and does what its comments say, each script runs and finds its figures."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 import sevensteps as ss
+from examples import figures, notebooks
+from examples.__main__ import line, run, scripts
 from sevensteps.data import Data, Part
 from sevensteps.recipe import Recipe, settle
 
@@ -56,3 +59,69 @@ def test_mnist99_reaches_99_percent(seed: int, mnist: Data) -> None:
     run = ss.train(dataclasses.replace(Recipe.from_toml(MNIST99), data=mnist), seed=seed, threads=1, out=False)
     assert run.summary["stop"]["rule"] == "accuracy"
     assert run.metrics["valid"]["accuracy"] >= 0.99
+
+
+# -- the scripts -------------------------------------------------------------------------------------------------------
+
+SECONDS = re.compile(r"^# Takes about (\d+) s", re.MULTILINE)
+
+
+def of_script(name: str, path: Path) -> object:
+    """The script as a parameter; slow where it says that its quick form takes more than five seconds."""
+    takes = SECONDS.search(path.read_text(encoding="utf-8"))
+    assert takes, f"{path} must say `# Takes about N s`"
+    return pytest.param(path, id=name, marks=[pytest.mark.slow, pytest.mark.timeout(900)] if int(takes[1]) > 5 else [])
+
+
+@pytest.mark.parametrize("path", [of_script(*item) for item in scripts([]).items()])
+def test_a_script_finds_its_figures(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(figures, "QUICK", True)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)
+    try:
+        found = run(path)
+    except figures.Missing as missing:
+        pytest.skip(str(missing))
+    assert found, f"{path.name} asserts no figure"
+    assert list(tmp_path.iterdir()) == [], "an example leaves nothing behind"
+
+
+def test_the_notebooks_are_those_of_the_scripts() -> None:
+    expected = notebooks.notebooks()
+    there = {path: path.read_text(encoding="utf-8") for path in notebooks.NOTEBOOKS.rglob("*.ipynb")}
+    assert there == expected, "run `python -m examples.notebooks`"
+
+
+def test_a_notebook_has_the_cells_of_its_script() -> None:
+    found = notebooks.cells("# %% [markdown]\n# # Title\n#\n# text\n\n# %%\nx = 1\n\nprint(x)\n")
+    held = [(cell["cell_type"], "".join(cell["source"])) for cell in found]
+    assert held == [("markdown", "# Title\n\ntext"), ("code", "x = 1\n\nprint(x)")]
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[figures.Figure]:
+    found: list[figures.Figure] = []
+    monkeypatch.setattr(figures, "FOUND", found)
+    return found
+
+
+def test_a_figure_says_where_the_seeds_lie(kept: list[figures.Figure]) -> None:
+    figures.figure("accuracy", published=".5", ours=[0.52, 0.5, 0.51], low=0.5, high=0.52, command="a | b")
+    assert line("a/01_b", kept[0]) == "| [a/01_b](a/01_b.py) | accuracy | .5 | 0.5100 (0.5000–0.5200) | yes | `a \\| b` |"
+    figures.figure("accuracy", ours=[0.52, 0.6], low=0.5, high=0.55, outside="no reason", measured=(0.5, 0.6))
+    assert kept[1].verdict() == "1 of 2 in 0.5000–0.5500: no reason"
+
+
+@pytest.mark.parametrize(("ours", "asked"), [
+    (0.53, {"low": 0.5, "high": 0.52}), ([0.51, 0.53], {"low": 0.5, "high": 0.52}), (0.5002, {"exactly": 0.5}),
+    (0.7, {"low": 0.5, "high": 0.52, "outside": "so", "measured": (0.5, 0.6)}), (float("nan"), {"low": 0.0, "high": 1.0}),
+])
+def test_a_figure_outside_its_range_fails(ours: float, asked: dict[str, object], kept: list[figures.Figure]) -> None:
+    with pytest.raises(AssertionError, match="is not within"):
+        figures.figure("accuracy", ours=ours, **asked)  # type: ignore[arg-type]
+
+
+def test_a_picture_is_not_kept_in_a_quick_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "QUICK", True)
+    figures.picture(None, "nothing")
+    assert not (figures.HERE / "pictures" / "nothing.png").exists()

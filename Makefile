@@ -7,19 +7,22 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint types docs check check-all fuzz bench bench-doctor clean
+.PHONY: help run test test-ray lint types docs check check-all fuzz examples bench bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
 	@echo 'make test          run the tests'
+	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
 	@echo 'make lint          ruff'
 	@echo 'make types         mypy, strict'
 	@echo 'make docs          build the documentation into docs/_build/html'
 	@echo 'make check         lint, types and docs'
 	@echo 'make check-all     all that and every test, the slow ones too'
 	@echo 'make fuzz          broken input of every kind, 60 seconds for each; SECONDS=600 for longer'
+	@echo 'make examples      reproduce the published figures, ten seeds each, into examples/RESULTS.md (about 20 minutes)'
 	@echo 'make bench         time an epoch beside other libraries, in an environment of its own (about 15 minutes)'
 	@echo 'make bench-doctor  how often the doctor is right, beside other tools, and what watching costs (about an hour)'
+	@echo 'make bench-rate    how good the suggested learning rates are, beside other finders (about half an hour)'
 	@echo 'make clean         remove .venv, caches and built files; runs/ stays'
 	@echo 'PYTHON=python3.12 chooses the Python that .venv is made with.'
 
@@ -28,6 +31,9 @@ run: .venv/.run
 
 test: .venv/.dev
 	@$(BIN)/pytest -n 2 -m 'not slow'
+
+test-ray: .venv-ray/.done
+	@.venv-ray/bin/python -m pytest tests/race/test_cluster.py tests/race/test_on_ray.py
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .
@@ -48,6 +54,10 @@ check-all: check .venv/.fuzz
 fuzz: .venv/.fuzz
 	@$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS)
 
+examples: .venv/.dev
+	@$(BIN)/python -m examples
+	@$(BIN)/python -m examples.notebooks
+
 bench: .venv-bench/.done
 	@.venv-bench/bin/python -m benchmarks.speed
 	@.venv-bench/bin/python -m benchmarks.limits
@@ -58,8 +68,11 @@ bench-doctor: .venv-doctor/.done
 	@.venv-doctor/bin/python -m benchmarks.doctor.peers --write
 	@.venv-doctor/bin/python -m benchmarks.doctor.cost --write
 
+bench-rate: .venv-bench/.done
+	@.venv-bench/bin/python -m benchmarks.rate --write
+
 clean:
-	rm -rf .venv .venv-bench .venv-doctor build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-doctor .venv-ray build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find sevensteps tests docs benchmarks examples -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A stamp per set of packages: rebuilt when the packaging files change, so that a second call starts at once.
@@ -92,6 +105,13 @@ clean:
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-ray/.done: $(PACKAGING) | .venv/pyvenv.cfg
+	@echo 'make: installing Ray and the test tools into $(@D)'
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev,ray]'
 	@touch $@
 
 .venv/pyvenv.cfg:

@@ -13,25 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sevensteps import data as data
+    from sevensteps import race as race
     from sevensteps import steps as steps
     from sevensteps import watch as watch
+    from sevensteps.diagnosing import diagnose as diagnose
     from sevensteps.errors import Error as Error
     from sevensteps.healing import heal as heal
     from sevensteps.notation import auto as auto
+    from sevensteps.racing import Race as Race
+    from sevensteps.racing import grid as grid
+    from sevensteps.rating import find_learning_rate as find_learning_rate
     from sevensteps.recipe import Recipe as Recipe
     from sevensteps.run import Run as Run
-    from sevensteps.run import diagnose as diagnose
     from sevensteps.run import load as load
     from sevensteps.run import resume as resume
     from sevensteps.run import train as train
 
 __version__ = "0.1.0"
 
-_HOMES = {"Error": "errors", "auto": "notation", "Recipe": "recipe", "Run": "run", "diagnose": "run", "heal": "healing", "load": "run",
-          "resume": "run", "train": "run"}
-_PACKAGES = ("data", "steps", "watch")
+_HOMES = {"Error": "errors", "auto": "notation", "Race": "racing", "Recipe": "recipe", "Run": "run", "diagnose": "diagnosing",
+          "find_learning_rate": "rating", "grid": "racing", "heal": "healing", "load": "run", "resume": "run", "train": "run"}
+_PACKAGES = ("data", "race", "steps", "watch")
 
-__all__ = ["Error", "Recipe", "Run", "auto", "data", "diagnose", "heal", "load", "resume", "steps", "train", "watch"]
+__all__ = ["Error", "Race", "Recipe", "Run", "auto", "data", "diagnose", "find_learning_rate", "grid", "heal", "load", "race", "resume",
+           "steps", "train", "watch"]
 
 
 def __getattr__(name: str) -> Any:

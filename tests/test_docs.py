@@ -57,6 +57,10 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         else:
             assert words[1].startswith("--"), f"{page.name}: sevensteps {words[1]}"
         known = {"--help", *(option for parameter in command.params for option in parameter.opts)}
+        if isinstance(command, click.Group) and command is not cli:  # `explain` has a command for each question, after the run
+            question = next((command.commands[word] for word in words[2:] if word in command.commands), None)
+            assert question is not None, f"{page.name}: {' '.join(words)}"
+            known |= {option for parameter in question.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, f"{page.name}: {' '.join(words)}"
 
 

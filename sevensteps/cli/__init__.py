@@ -9,13 +9,16 @@ from typing import Any
 
 import click
 
-from sevensteps.errors import Error, nearest
+from sevensteps.errors import Error, Told, nearest
 
 VERBS = {
     "train": "Train a network in seven steps.",
+    "race": "Train many recipes at once, and compare them.",
     "resume": "Go on with a training that was interrupted.",
     "predict": "What a run's network answers to new inputs.",
     "diagnose": "What is wrong with a training, and what to change.",
+    "explain": "Why this loss, this gradient, this neuron: answers with the run's own numbers.",
+    "rate": "Search for a good learning rate.",
     "steps": "What each of the seven steps offers.",
     "data": "The data there are, and what is in them.",
     "runs": "The runs that were kept.",
@@ -66,7 +69,8 @@ def main(arguments: list[str] | None = None) -> None:
     except Error as failure:
         if debug:
             raise
-        _say(str(failure))
+        if not isinstance(failure, Told):
+            _say(str(failure))
         code = 2
     except click.ClickException as failure:
         hint = f" (see: {failure.ctx.command_path} --help)" if isinstance(failure, click.UsageError) and failure.ctx else ""

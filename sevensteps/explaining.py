@@ -111,4 +111,4 @@ def explain(run: Run | Path | str, *, data_dir: Path | str | None = None, allow_
         kept = found.diagnosis.case.observed
     elif found.folder is not None and (held := seen(found.folder, found.summary["steps"] + 1)) is not None:
         kept = held[0]
-    return Explain(Subject(found.recipe, found.network, found.summary, found.history, found.folder, kept, data_dir))
+    return Explain(Subject(found.recipe, found.network, found.summary, found.history, found.folder, kept, data_dir, found.settled))

@@ -27,7 +27,7 @@ from sevensteps.errors import ArgumentError, DataError, RunError, ShapeError, nu
 from sevensteps.evaluation import outputs_of
 from sevensteps.group import agreeing, join, leads
 from sevensteps.loop import Observer
-from sevensteps.recipe import Recipe, settle
+from sevensteps.recipe import Recipe, Settled, settle
 from sevensteps.record.folder import find
 from sevensteps.record.history import read as read_history
 from sevensteps.record.reader import Stored, read_run
@@ -75,6 +75,7 @@ class Run:
         self.last = Snapshot(summary["epochs"], summary["metrics"], last)
         self.best = Snapshot(summary["best"]["epoch"], summary["best"]["metrics"], best)
         self.output, self.inputs, self.diagnosis = output, inputs, diagnosis
+        self.settled: Settled | None = None  # of a training of this session: its data, wherever they came from
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -244,9 +245,11 @@ def summary_of(training: Training, ended: tuple[str, str], writer: Writer | None
 def ended_run(training: Training, summary: dict[str, Any], writer: Writer | None, attending: Attending | None) -> Run:
     """The `Run` of a training that has ended."""
     settled = training.settled
-    return Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None,
-               training.network.eval(), training.best_network().eval(),
-               settled.output, settled.data.inputs, attending.after if attending else None)
+    run = Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None,
+              training.network.eval(), training.best_network().eval(),
+              settled.output, settled.data.inputs, attending.after if attending else None)
+    run.settled = settled
+    return run
 
 
 def as_recipe(data: Trained, given: dict[str, Any]) -> Recipe:

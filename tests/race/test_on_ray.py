@@ -282,7 +282,7 @@ def test_ctrl_c_keeps_what_has_finished(tmp_path: Path) -> None:
     assert len(lines) == 2  # and nothing of Ray's
     assert all("of 2 groups done" in line for line in lines)
     held = json.loads((tmp_path / "race" / "race.json").read_text())
-    assert (held["missing"], [run["run"] for run in held["runs"]], held["groups"][0]["members"]) == ([1], ["1"], [0])
+    assert (held["missing"], [run["run"] for run in held["runs"]], held["groups"][0]["members"]) == ([2], ["1"], [1])
     assert sorted(path.name for path in (tmp_path / "race").iterdir()) == ["1", "race.json"]
 
 

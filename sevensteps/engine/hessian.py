@@ -40,9 +40,14 @@ class Hessian:
         return torch.autograd.grad(value, self.parameters, along, retain_graph=True, create_graph=create_graph, allow_unused=True,
                                    materialize_grads=True)
 
+    @property
+    def curved(self) -> bool:
+        """Whether there are second derivatives at all; without, the loss is linear in every parameter."""
+        return self._gradient.requires_grad
+
     def __matmul__(self, v: Tensor) -> Tensor:
         """H v, [P]."""
-        if not self._gradient.requires_grad:  # the loss is linear in every parameter
+        if not self.curved:
             return torch.zeros_like(v)
         return torch.cat([part.reshape(-1) for part in self._derivatives(self._gradient, v)])
 

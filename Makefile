@@ -33,7 +33,7 @@ test: .venv/.dev
 	@$(BIN)/pytest -n 2 -m 'not slow'
 
 test-ray: .venv-ray/.done
-	@.venv-ray/bin/python -m pytest tests/race/test_cluster.py tests/race/test_on_ray.py
+	@.venv-ray/bin/python -m pytest tests/racing/test_ray_cluster.py tests/racing/test_ray_tasks.py
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sevensteps as ss
-from sevensteps.data.mnist_files import FOLDER_VARIABLE, SUBFOLDERS, cache_folder
+from sevensteps.data.builtin.mnist_files import FOLDER_VARIABLE, SUBFOLDERS, cache_folder
 
 HERE = Path(__file__).resolve().parent
 BESIDE = HERE.parent.parent / "shared" / "data"

@@ -13,27 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sevensteps import data as data
-    from sevensteps import race as race
     from sevensteps import steps as steps
-    from sevensteps import watch as watch
-    from sevensteps.diagnosing import diagnose as diagnose
+    from sevensteps.api.diagnose import diagnose as diagnose
+    from sevensteps.api.find_learning_rate import find_learning_rate as find_learning_rate
+    from sevensteps.api.heal import heal as heal
+    from sevensteps.api.load import load as load
+    from sevensteps.api.race import Race as Race
+    from sevensteps.api.race import grid as grid
+    from sevensteps.api.race import race as race
+    from sevensteps.api.resume import resume as resume
+    from sevensteps.api.run import Run as Run
+    from sevensteps.api.train import train as train
+    from sevensteps.api.watch import watch as watch
     from sevensteps.errors import Error as Error
-    from sevensteps.healing import heal as heal
     from sevensteps.notation import auto as auto
-    from sevensteps.racing import Race as Race
-    from sevensteps.racing import grid as grid
-    from sevensteps.rating import find_learning_rate as find_learning_rate
-    from sevensteps.recipe import Recipe as Recipe
-    from sevensteps.run import Run as Run
-    from sevensteps.run import load as load
-    from sevensteps.run import resume as resume
-    from sevensteps.run import train as train
+    from sevensteps.training.recipe import Recipe as Recipe
 
 __version__ = "0.1.0"
 
-_HOMES = {"Error": "errors", "auto": "notation", "Race": "racing", "Recipe": "recipe", "Run": "run", "diagnose": "diagnosing",
-          "find_learning_rate": "rating", "grid": "racing", "heal": "healing", "load": "run", "resume": "run", "train": "run"}
-_PACKAGES = ("data", "race", "steps", "watch")
+_HOMES = {"Error": "errors", "Race": "api.race", "Recipe": "training.recipe", "Run": "api.run", "auto": "notation",
+          "diagnose": "api.diagnose", "find_learning_rate": "api.find_learning_rate", "grid": "api.race", "heal": "api.heal",
+          "load": "api.load", "race": "api.race", "resume": "api.resume", "train": "api.train", "watch": "api.watch"}
+_PACKAGES = ("data", "steps")
 
 __all__ = ["Error", "Race", "Recipe", "Run", "auto", "data", "diagnose", "find_learning_rate", "grid", "heal", "load", "race", "resume",
            "steps", "train", "watch"]

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import torch
 
-from sevensteps.errors import one_of, whole
+from sevensteps.arguments import one_of, whole
 
 PURPOSES = ("initialize", "split", "order", "dropout", "augment", "race")
 

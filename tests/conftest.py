@@ -16,7 +16,7 @@ import tests.shapes  # noqa: F401 - the hook finds it by name
 from tests.counts import HELD
 
 # Before anything imports them: from here on a tensor of another shape than a signature promises is an error.
-install_import_hook(["sevensteps.engine", "sevensteps.steps", "sevensteps.task"], "tests.shapes.check")
+install_import_hook(["sevensteps.engine", "sevensteps.steps", "sevensteps.task", "sevensteps.head", "sevensteps.metrics"], "tests.shapes.check")
 
 import torch  # noqa: E402
 

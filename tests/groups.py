@@ -22,22 +22,22 @@ import sevensteps as ss
 from sevensteps.errors import Error, Told
 
 ROOT = Path(__file__).resolve().parent.parent
-PLAIN: dict[str, Any] = {"predict": "mlp(12)", "step": "sgd(lr=0.1, momentum=0.9)", "repeat": "batches(100)", "stop": "steps(30)",
+PLAIN: dict[str, Any] = {"predict": "mlp(12)", "step": "sgd(lr=0.1, momentum=0.9)", "repeat": "batches(100)", "stop": "max_steps(30)",
                          "gradient": "chain_rule()", "precision": "float64", "threads": 1}
 CASES: dict[str, dict[str, Any]] = {
     "chain rule": {},
     "autograd": {"gradient": "autograd()"},
     "odd batches": {"repeat": "batches(37)", "stop": "epochs(1)"},  # 1,438 = 38 × 37 + 32
-    "fewer samples than processes": {"repeat": "batches(3)", "stop": "steps(12)", "predict": "mlp(8, dropout=0.3)"},
-    "one sample": {"repeat": "batches(1)", "stop": "steps(5)", "gradient": "autograd()"},
+    "fewer samples than processes": {"repeat": "batches(3)", "stop": "max_steps(12)", "predict": "mlp(8, dropout=0.3)"},
+    "one sample": {"repeat": "batches(1)", "stop": "max_steps(5)", "gradient": "autograd()"},
     "in order": {"repeat": "batches(64, shuffle=False)"},
     "full batch": {"repeat": "full_batch()", "stop": "epochs(4)"},
     "accumulate and clip": {"gradient": "chain_rule(clip=0.3, accumulate=3)", "repeat": "batches(50)"},
     "accumulate with autograd": {"gradient": "autograd(clip=0.3, accumulate=3)", "repeat": "batches(50)"},
     "dropout": {"predict": "mlp(16, 12, dropout=0.4)"},
     "dropout with autograd": {"predict": "mlp(16, 12, dropout=0.4)", "gradient": "autograd()"},
-    "convolutions": {"predict": "cnn(4, 6)", "step": "adam(lr=0.01)", "stop": "steps(15)"},
-    "finite differences": {"predict": "linear()", "gradient": "finite_differences()", "stop": "steps(1)"},
+    "convolutions": {"predict": "cnn(4, 6)", "step": "adam(lr=0.01)", "stop": "max_steps(15)"},
+    "finite differences": {"predict": "linear()", "gradient": "finite_differences()", "stop": "max_steps(1)"},
     "until nothing gets better": {"stop": "epochs(30) | patience(2)", "step": "adam(lr=0.02)"},
     "only evaluated": {"stop": "epochs(0)"},
     "float32": {"precision": "float32", "repeat": "batches(256)", "stop": "epochs(5)"},

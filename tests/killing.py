@@ -20,8 +20,8 @@ import torch
 
 import sevensteps as ss
 from sevensteps.errors import Error
-from sevensteps.record.history import read as read_history
-from sevensteps.record.saved import read as read_state
+from sevensteps.record.checkpoints import read as read_state
+from sevensteps.record.database import read as read_history
 
 GIVEN: dict[str, Any] = {"predict": "mlp(12, dropout=0.1, batch_norm=True)", "step": "adam(lr=one_cycle(0.01))", "repeat": "batches(50)",
                          "stop": "epochs(40)", "threads": 1, "progress": False}

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps import loop
+from sevensteps.engine.distributed.process_group import several
 from sevensteps.errors import Error
-from sevensteps.group import several
-from sevensteps.state import Training
+from sevensteps.training import loop
+from sevensteps.training.state import Training
 from tests.groups import Kills
 
-PLAIN: dict[str, Any] = {"predict": "mlp(13, 7)", "step": "adam(lr=0.01)", "repeat": "batches(100)", "stop": "steps(20)",
+PLAIN: dict[str, Any] = {"predict": "mlp(13, 7)", "step": "adam(lr=0.01)", "repeat": "batches(100)", "stop": "max_steps(20)",
                          "precision": "float64", "threads": 1}
 
 
@@ -91,14 +91,14 @@ def seeded(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
 
 CASES: dict[str, dict[str, Any]] = {
     "mlp": {},
-    "encoder": {"predict": seeded(Encoder), "stop": "steps(10)"},
+    "encoder": {"predict": seeded(Encoder), "stop": "max_steps(10)"},
     "frozen and unused": {"predict": seeded(Half), "step": "sgd(lr=0.1, momentum=0.9, weight_decay=0.01)"},
     "accumulate and clip": {"gradient": {"clip": 0.3, "accumulate": 3}, "repeat": "batches(50)", "predict": "mlp(16, 12, dropout=0.4)"},
-    "fewer samples than processes": {"repeat": "batches(1)", "stop": "steps(5)"},
+    "fewer samples than processes": {"repeat": "batches(1)", "stop": "max_steps(5)"},
     "the best is not the last": {"step": "sgd(lr=one_cycle(3.0))", "stop": "epochs(6)", "repeat": "full_batch()"},
     "only evaluated": {"stop": "epochs(0)"},
     "float32": {"precision": "float32", "stop": "epochs(2)"},
-    "convolutions": {"predict": "cnn(4, 6)", "stop": "steps(8)"},
+    "convolutions": {"predict": "cnn(4, 6)", "stop": "max_steps(8)"},
 }
 REFUSED: dict[str, dict[str, Any]] = {
     "tied": {"predict": seeded(Tied)},

@@ -122,7 +122,7 @@ BAD: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {
     # malformed notation
     "open bracket": (nothing, ("digits", "--predict", "mlp(30"), "predict: 'mlp(30' cannot be read at character 4; write it as mlp(30)"),
     "empty": (nothing, ("digits", "--stop", " "), "stop: '' is empty; write one of: "
-              "accuracy, auto, epochs, loss_below, patience, seconds, steps"),
+              "accuracy, auto, epochs, loss_below, max_steps, patience, seconds"),
     "two values": (nothing, ("digits", "--loss", "huber() | hinge()"),
                    "loss: 'huber() | hinge()' joins values with |; only stop rules can be joined"),
     "too long": (nothing, ("digits", "--predict", "mlp(" + "1," * 1500 + ")"),

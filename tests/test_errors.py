@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevensteps import errors
-from sevensteps.errors import ArgumentError, Error, flag, nearest, number, one_of, whole
+from sevensteps.arguments import flag, number, one_of, whole
+from sevensteps.errors import ArgumentError, Error, nearest
 
 
 @pytest.mark.parametrize("kind", [Error, errors.NotationError, errors.DataError, errors.RunError, ArgumentError, errors.ShapeError])

@@ -12,7 +12,8 @@ import sevensteps as ss
 from examples import figures, notebooks
 from examples.__main__ import line, run, scripts
 from sevensteps.data import Data, Part
-from sevensteps.recipe import Recipe, settle
+from sevensteps.training.recipe import Recipe
+from sevensteps.training.resolve import settle
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 MNIST99 = EXAMPLES / "mnist99.toml"

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import sevensteps as ss
-from sevensteps import loop, state
 from sevensteps.data import Data
-from sevensteps.recipe import Recipe, settle
+from sevensteps.training import loop, state
+from sevensteps.training.recipe import Recipe
+from sevensteps.training.resolve import settle
 
 BOOK: dict[str, Any] = {"initialize": "pytorch_default()", "loss": "mnist_loss()", "threads": 2, "out": False}  # fastbook, chapter 4
 

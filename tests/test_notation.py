@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sevensteps import steps
-from sevensteps.errors import ArgumentError, NotationError, number
+from sevensteps.arguments import number
+from sevensteps.errors import ArgumentError, NotationError
 from sevensteps.notation import MAX_DEPTH, MAX_LENGTH, auto, literal, parse, value
 
 

@@ -15,8 +15,10 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from torch import Tensor
 
 from sevensteps.errors import DataError, ShapeError
+from sevensteps.head import Output
+from sevensteps.metrics import accuracy_by_class, ignorant, metrics
 from sevensteps.steps import loss as losses
-from sevensteps.task import Output, Task, accuracy_by_class, ignorant, metrics, task_of
+from sevensteps.task import Task, task_of
 
 REGRESSION = Task("regression", 1, (), "each target is a number")
 BINARY = Task("binary", 1, ("no", "yes"), "the targets are two classes, no and yes")

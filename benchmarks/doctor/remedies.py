@@ -111,7 +111,7 @@ def turn(name: str, seed: int, cured: list[float], twin: list[float], budget: fl
 
     from benchmarks.doctor.cases import CASES
     from benchmarks.doctor.loop import run
-    from sevensteps.doctor.trial import best
+    from sevensteps.doctor.trials.trial import best
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")

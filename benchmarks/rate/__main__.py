@@ -22,11 +22,11 @@ import torch
 import sevensteps as ss
 from benchmarks.rate import finders
 from benchmarks.speed.machine import ROOT, SHARED, busy, describe, mnist_folder
-from sevensteps import loop, process, state
-from sevensteps.evaluation import evaluate
-from sevensteps.race import field
-from sevensteps.recipe import Settled, settle
-from sevensteps.state import Training
+from sevensteps.racing import grouping
+from sevensteps.training import loop, state, threads
+from sevensteps.training.evaluation import evaluate
+from sevensteps.training.resolve import Settled, settle
+from sevensteps.training.state import Training
 
 RESULTS = ROOT / "benchmarks" / "rate" / "RESULTS.md"
 SEEDS = 5
@@ -95,9 +95,9 @@ def one(case: Case, step: str, seed: int, data: ss.data.Data) -> dict[str, Any]:
 def judge(settled: Settled, lrs: list[float]) -> dict[float, float]:
     """The mean loss over all training samples after the recipe, at each rate."""
     recipes = [replace(settled.recipe, data=settled.data, step=replace(settled.recipe.step, lr=lr)) for lr in lrs]
-    racing = field.line_up(field.settle_all(recipes))
-    field.run(racing)
-    with process.threads(THREADS):
+    racing = grouping.line_up(grouping.settle_all(recipes))
+    grouping.run(racing)
+    with threads.threads(THREADS):
         judged = {lr: final(training) for lr, training in zip(lrs, racing.trainings, strict=True)}
         near = [lr for lr in lrs if judged[lr] <= NEAR * min(judged.values())]
         return judged | {lr: alone(recipes[lrs.index(lr)]) for lr in near}

@@ -19,9 +19,9 @@ from lightning.pytorch.tuner import Tuner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from sevensteps import state
-from sevensteps.recipe import Settled
 from sevensteps.steps.repeat import batches
+from sevensteps.training import state
+from sevensteps.training.resolve import Settled
 
 
 def versions() -> dict[str, str]:

@@ -87,7 +87,7 @@ def sums(count: int) -> dict[int, float]:
     """The median seconds of an all-reduce, by size."""
     import torch
 
-    from sevensteps.group import join
+    from sevensteps.engine.distributed.process_group import join
 
     torch.set_num_threads(1)
     group = join()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sevensteps.cli.screen import console, print_json, table
+from sevensteps.cli.output import console, print_json, table
 
 MACHINE = ("seed", "device", "threads", "precision")  # besides the steps, what the bits of a result depend on
 
@@ -17,8 +17,8 @@ MACHINE = ("seed", "device", "threads", "precision")  # besides the steps, what 
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(one: str, other: str, as_json: bool) -> None:
     """What differs between two runs. A RUN is a folder, a name under runs/, or: last."""
-    from sevensteps.record.folder import find
     from sevensteps.record.reader import read_summary
+    from sevensteps.record.run_folder import find
 
     folders = [find(name) for name in (one, other)]
     summaries, names = [read_summary(folder) for folder in folders], [folder.name for folder in folders]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevensteps.cli.screen import targeted
+from sevensteps.cli.output import targeted
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -154,8 +154,8 @@ def _columns(data: Data, facts: dict[str, Any]) -> list[RenderableType]:
 
     if facts["kind"] == "image" or len(facts["features"]) < 2:
         return []
-    from sevensteps.data.streamed import Streamed
-    from sevensteps.data.tally import Tally
+    from sevensteps.data.statistics import Tally
+    from sevensteps.data.streaming.streamed import Streamed
 
     x = data.train.x
     found = x.tally if isinstance(x, Streamed) else Tally([data.scaling.undo(x)])

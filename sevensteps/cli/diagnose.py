@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sevensteps.cli.screen import print_json, status
+from sevensteps.cli.output import print_json, status
 
 if TYPE_CHECKING:
     from sevensteps.doctor.diagnosis import Diagnosis
@@ -32,9 +32,9 @@ def command(run: str, trying: bool, budget: float, check: bool, sarif: Path | No
 
     RUN is a run folder, a name under runs/, last, or a folder that watch.save wrote, here or on another machine.
     """
-    from sevensteps.diagnosing import diagnose
-    from sevensteps.doctor.stored import remember
-    from sevensteps.record.folder import diagnosed
+    from sevensteps.api.diagnose import diagnose
+    from sevensteps.doctor.case_folder import remember
+    from sevensteps.record.run_folder import diagnosed
 
     folder = diagnosed(run)  # by the end of the trials, `last` may be another
     found = diagnose(folder, allow_code=allow_code)
@@ -62,6 +62,6 @@ def command(run: str, trying: bool, budget: float, check: bool, sarif: Path | No
 
 
 def _write(path: Path, found: Diagnosis) -> None:
-    from sevensteps.record.folder import write
+    from sevensteps.record.run_folder import write
 
     write(path, (json.dumps(found.to_sarif(), indent=2, ensure_ascii=False) + "\n").encode())

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sevensteps.cli.screen import console, print_json
+from sevensteps.cli.output import console, print_json
 
 EXAMPLES = """\b
 sevensteps explain last sample 3
@@ -66,7 +66,7 @@ def command(context: click.Context, run: str) -> None:
 
 def subject(context: click.Context) -> Any:
     """The run that was named, ready to be asked."""
-    from sevensteps.explaining import explain
+    from sevensteps.api.explain import explain
 
     return explain(context.obj["run"], data_dir=context.obj["data_dir"], allow_code=context.obj["allow_code"])
 
@@ -173,6 +173,6 @@ def _why(context: click.Context, as_json: bool, plot: Path | None) -> None:
 @click.pass_context
 def _words(context: click.Context, words: tuple[str, ...], as_json: bool, plot: Path | None) -> None:
     """The words of the field, or the ones named, each with this run's own example."""
-    from sevensteps.explain.words import joined
+    from sevensteps.explain.words.answer import joined
 
     show(subject(context).words(*joined(words)), as_json, plot)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevensteps.cli.screen import console, print_json, table
+from sevensteps.cli.output import console, print_json, table
 
 if TYPE_CHECKING:
-    from sevensteps.run import Answers, Run
+    from sevensteps.api.run import Answers, Run
 
 SHOWN = 3  # classes with their probabilities
 
@@ -29,8 +29,8 @@ def command(run: str, files: tuple[Path, ...], best: bool, resize: bool, invert:
 
     RUN is a folder, a name under runs/, or: last. Inputs are raw: the training's own scaling is stored with the run.
     """
-    from sevensteps.data.files import read_inputs
-    from sevensteps.run import load
+    from sevensteps.api.load import load
+    from sevensteps.data.formats.prediction_inputs import read_inputs
 
     loaded = load(run, allow_code=allow_code)
     found = [(path, *read_inputs(path, loaded.inputs, resize=resize, invert=invert)) for path in files]  # all, before any is answered

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevensteps.cli.screen import console, print_json, table, targeted
+from sevensteps.cli.output import console, print_json, table, targeted
 from sevensteps.steps import QUESTIONS, STEPS
 
 if TYPE_CHECKING:
-    from sevensteps.race.standing import Row
-    from sevensteps.racing import Race
-    from sevensteps.recipe import Recipe
+    from sevensteps.api.race import Race
+    from sevensteps.racing.leaderboard import Row
+    from sevensteps.training.recipe import Recipe
 
 EXAMPLES = """\b
 sevensteps race digits --step "sgd(lr=0.01)" --step "sgd(lr=0.1)" --step "sgd(lr=1)" --seeds 5
@@ -62,9 +62,9 @@ def command(data: str | None, recipes: tuple[Path, ...], seeds: int, seed: int |
     Networks of the same shapes are trained together, which takes a fraction of the time. What differs in nothing but the seed counts as
     one recipe, with the spread over its seeds. DATA is as for: sevensteps train.
     """
-    from sevensteps.racing import race
-    from sevensteps.view.pictures import drawable
-    from sevensteps.view.racing import race_view
+    from sevensteps.api.race import race
+    from sevensteps.render.figures import drawable
+    from sevensteps.view.race_progress import race_view
 
     if plot is not None:
         drawable(plot)
@@ -88,11 +88,10 @@ def _asked(data: str | None, target: str | None, files: tuple[Path, ...], seeds:
     """The recipes of every combination."""
     from dataclasses import replace
 
+    from sevensteps.api.race import grid
+    from sevensteps.arguments import whole
     from sevensteps.data import spelled
-    from sevensteps.errors import whole
-    from sevensteps.racing import grid
-    from sevensteps.recipe import Recipe
-    from sevensteps.run import as_recipe
+    from sevensteps.training.recipe import Recipe, as_recipe
 
     if data is None and not files:
         raise click.UsageError('name the data to train on, as in: sevensteps race digits --step "sgd(lr=0.1)" --step "sgd(lr=1)"')
@@ -111,7 +110,7 @@ def result(race: Race, halved: bool) -> None:
     from rich.text import Text
 
     from sevensteps.cli.train import quoted
-    from sevensteps.view.racing import span, sparkline
+    from sevensteps.view.race_progress import span, sparkline
 
     screen, seeds = console(), max(len(row.members) for row in race.table)
     steps = list(race.table[0].changes)

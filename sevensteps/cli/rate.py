@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevensteps.cli.screen import console, print_json, status, targeted
+from sevensteps.cli.output import console, print_json, status, targeted
 from sevensteps.cli.train import quoted, seven
 from sevensteps.steps import STEPS
 
 if TYPE_CHECKING:
-    from sevensteps.race.judge import Rates
-    from sevensteps.recipe import Recipe
+    from sevensteps.lr_finder.rates import Rates
+    from sevensteps.training.recipe import Recipe
 
 EXAMPLES = """\b
 sevensteps rate digits --step "sgd(lr=0.1)"
@@ -40,11 +40,10 @@ def command(data: str | None, recipe: Path | None, data_dir: Path | None, target
 
     What is asked for is the training that `sevensteps train` would run with the same options; the rate that --step names is not looked at.
     """
+    from sevensteps.api.find_learning_rate import find_learning_rate
     from sevensteps.data import spelled
-    from sevensteps.rating import find_learning_rate
-    from sevensteps.recipe import Recipe
-    from sevensteps.run import as_recipe
-    from sevensteps.view.pictures import drawable
+    from sevensteps.render.figures import drawable
+    from sevensteps.training.recipe import Recipe, as_recipe
 
     if data is None and recipe is None:
         raise click.UsageError("name the data to train on, as in: sevensteps rate digits")
@@ -80,8 +79,8 @@ def show(rates: Rates, train: list[str]) -> None:
     """One screen: the drawing, the zones, the suggestion, and what was trained to be sure of it."""
     from rich.text import Text
 
-    from sevensteps.doctor.report import wrapped
-    from sevensteps.view import rates as view
+    from sevensteps.doctor.report.text import wrapped
+    from sevensteps.lr_finder import text as view
 
     screen = console()
     screen.width = min(screen.width, 80)

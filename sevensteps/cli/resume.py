@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sevensteps.cli.screen import print_json
+from sevensteps.cli.output import print_json
 from sevensteps.cli.train import Lines, Plan, result
 
 
@@ -24,8 +24,8 @@ def command(run: str, stop: str | None, data_dir: Path | None, save_every: float
 
     RUN is a folder, a name under runs/, or last. A state is saved every 30 seconds, on Ctrl-C, and at the end.
     """
-    from sevensteps.group import leads
-    from sevensteps.run import resume
+    from sevensteps.api.resume import resume
+    from sevensteps.engine.distributed.process_group import leads
 
     gone_on = resume(run, stop=stop, data_dir=data_dir, allow_code=allow_code, save_every=save_every, progress=not as_json,
                      observers=[Lines()] if as_json else [Plan()], say=lambda text: click.echo(f"sevensteps: {text}", err=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sevensteps.cli.screen import console, print_json, table
+from sevensteps.cli.output import console, print_json, table
 
 MOST = 100_000  # characters of a recipe
 
@@ -23,7 +23,7 @@ def command(place: Path | None, as_json: bool) -> None:
     best recipe; its runs are listed with --in.
     """
     from sevensteps.errors import RunError
-    from sevensteps.record.folder import RUNS, listing, read_json
+    from sevensteps.record.run_folder import RUNS, listing, read_json
 
     folders = listing(place or RUNS)
     unfinished = [folder for folder in listing(place or RUNS, "recipe.toml") if folder not in folders]
@@ -73,7 +73,7 @@ def _race(folder: Path, held: dict[str, Any]) -> dict[str, Any]:
 def _recipe(folder: Path) -> dict[str, str]:
     """The texts in a recipe; nothing is made of them, and what cannot be read is left empty."""
     from sevensteps.errors import RunError
-    from sevensteps.record.folder import inside
+    from sevensteps.record.run_folder import inside
 
     try:
         held = tomllib.loads(inside(folder / "recipe.toml").read_text(encoding="utf-8")[:MOST])

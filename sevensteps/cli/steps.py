@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sevensteps.cli.screen import console, table
+from sevensteps.cli.output import console, table
 from sevensteps.errors import NotationError, nearest
 from sevensteps.notation import Entry
 from sevensteps.steps import QUESTIONS, STEPS, catalog, known

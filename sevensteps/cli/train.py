@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevensteps.cli.screen import console, print_json, table, targeted
+from sevensteps.cli.output import console, print_json, table, targeted
 from sevensteps.steps import QUESTIONS, STEPS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sevensteps.api.run import Run
     from sevensteps.data import Data
-    from sevensteps.doctor.attending import Attending
     from sevensteps.doctor.finding import Finding
-    from sevensteps.recipe import Recipe
-    from sevensteps.run import Run
-    from sevensteps.state import Training
+    from sevensteps.doctor.observer import Attending
+    from sevensteps.training.recipe import Recipe
+    from sevensteps.training.state import Training
 
 COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 EXAMPLES = """\b
@@ -62,11 +62,11 @@ def command(data: str | None, recipe: Path | None, target: str | None, out: Path
     DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)"; or your own: a folder with a folder of pictures
     for each class, a .csv, .parquet or .npy (with --target), a .npz, or files of MNIST's format.
     """
+    from sevensteps.api.train import train
     from sevensteps.data import spelled
-    from sevensteps.doctor.attending import Attending
-    from sevensteps.group import agreeing, join, leads
-    from sevensteps.recipe import Recipe
-    from sevensteps.run import as_recipe, train
+    from sevensteps.doctor.observer import Attending
+    from sevensteps.engine.distributed.process_group import agreeing, join, leads
+    from sevensteps.training.recipe import Recipe, as_recipe
 
     if data is None and recipe is None:
         raise click.UsageError("name the data to train on, as in: sevensteps train digits")
@@ -99,9 +99,9 @@ def command(data: str | None, recipe: Path | None, target: str | None, out: Path
 
 def healed(recipe: Recipe, observers: Any, quiet: bool, **given: Any) -> Run:
     """The run of `heal`, with what it does said as it goes: on standard error where standard output is JSON."""
-    from sevensteps.cli.screen import status
-    from sevensteps.doctor.report import wrapped
-    from sevensteps.healing import heal
+    from sevensteps.api.heal import heal
+    from sevensteps.cli.output import status
+    from sevensteps.doctor.report.text import wrapped
 
     with status() as report:
         def say(text: str) -> None:
@@ -222,7 +222,7 @@ def show(screen: Console, findings: list[Finding], remedies: bool = False) -> No
     """Findings in short: a line with the condition, the step to blame, how bad and how sure; below it why, and what to change first."""
     from rich.text import Text
 
-    from sevensteps.doctor.report import first_sentence, proposal, sure, wrapped
+    from sevensteps.doctor.report.text import first_sentence, proposal, sure, wrapped
 
     name, step, severity = (max(len(getattr(f, field)) for f in findings) for field in ("condition", "step", "severity"))
     for f in findings:

@@ -18,20 +18,21 @@ from sevensteps.errors import DataError, Error, NotationError, nearest
 from sevensteps.notation import Entry, cut, offered, parse
 
 if TYPE_CHECKING:
-    from sevensteps.data.arrays import from_arrays as from_arrays
-    from sevensteps.data.core import Data as Data
-    from sevensteps.data.core import Part as Part
-    from sevensteps.data.core import Source as Source
-    from sevensteps.data.hugging_face import from_dataset as from_dataset
-    from sevensteps.data.loaders import from_loader as from_loader
+    from sevensteps.data.dataset import Data as Data
+    from sevensteps.data.formats.arrays import from_arrays as from_arrays
+    from sevensteps.data.formats.dataloader import from_loader as from_loader
+    from sevensteps.data.formats.hugging_face import from_dataset as from_dataset
+    from sevensteps.data.part import Part as Part
     from sevensteps.data.scaling import Scaling as Scaling
+    from sevensteps.data.sources import Source as Source
 
 __all__ = ["Data", "Part", "Scaling", "Source", "catalog", "from_arrays", "from_dataset", "from_loader", "load", "loadable", "source",
            "spelled"]
 
-FILES = ("images", "toys", "tables", "own", "sheets", "parquet_files", "on_disk")  # each lists its sources in __all__
-HOMES = {"Data": "core", "Part": "core", "Source": "core", "Scaling": "scaling", "from_arrays": "arrays",
-         "from_dataset": "hugging_face", "from_loader": "loaders"}
+FILES = ("builtin.digits", "builtin.toy", "builtin.small_tables", "formats.image_folder", "formats.npz", "formats.csv", "formats.parquet",
+         "formats.npy")  # each lists its sources in __all__
+HOMES = {"Data": "dataset", "Part": "part", "Source": "sources", "Scaling": "scaling", "from_arrays": "formats.arrays",
+         "from_dataset": "formats.hugging_face", "from_loader": "formats.dataloader"}
 KINDS = {(".npz",): "npz", (".npy",): "npy", (".csv",): "csv", (".parquet",): "parquet", ("-ubyte", "-ubyte.gz"): "idx_files"}
 PATHS = (".csv", ".parquet", ".npz", ".npy", ".gz", ".png", ".jpg", ".txt", "ubyte")
 
@@ -43,13 +44,13 @@ def catalog() -> dict[str, Entry]:
     >>> list(catalog())[:4]
     ['digits', 'digits37', 'mnist', 'mnist37']
     """
-    return {entry.name: entry for file in FILES for entry in offered(__name__, f"{file}.py")}
+    return {entry.name: entry for file in FILES for entry in offered(__name__, f"{file.replace('.', '/')}.py")}
 
 
 @functools.cache
 def _homes() -> dict[str, str]:
     """The file that each source stands in."""
-    return {entry.name: file for file in FILES for entry in offered(__name__, f"{file}.py")}
+    return {entry.name: file for file in FILES for entry in offered(__name__, f"{file.replace('.', '/')}.py")}
 
 
 def __getattr__(name: str) -> Any:
@@ -108,7 +109,8 @@ def load(what: str | Source | Data, data_dir: str | os.PathLike[str] | None = No
     `data_dir` is the folder where a source that reads files (mnist) looks for them. Raises `NotationError` for an unknown
     name or argument, `DataError` for data that cannot be found or trained on.
     """
-    from sevensteps.data.core import Data, Source
+    from sevensteps.data.dataset import Data
+    from sevensteps.data.sources import Source
 
     if isinstance(what, Data):
         if overrides:

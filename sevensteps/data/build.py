@@ -6,10 +6,11 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from sevensteps.data.core import Data, Part
+from sevensteps.data.dataset import Data
+from sevensteps.data.part import Part
 from sevensteps.data.scaling import Scaling, identity, learn
 from sevensteps.data.split import split
-from sevensteps.data.streamed import Streamed
+from sevensteps.data.streaming.streamed import Streamed
 from sevensteps.errors import DataError
 from sevensteps.seeds import generator
 from sevensteps.task import Task, task_of

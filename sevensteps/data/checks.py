@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sevensteps.data.core import Data, Part
-from sevensteps.data.streamed import Streamed
+from sevensteps.data.dataset import Data
+from sevensteps.data.part import Part
+from sevensteps.data.streaming.streamed import Streamed
 from sevensteps.errors import DataError
 
 

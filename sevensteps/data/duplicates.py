@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sevensteps.data.core import Data
+from sevensteps.data.dataset import Data
 
 MOST = 2**28  # numbers that are compared, a gigabyte; more would take seconds
 SOME = 64  # numbers of each sample that are compared first

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from sevensteps.data.tally import Tally
-from sevensteps.errors import DataError, ShapeError, one_of
+from sevensteps.arguments import one_of
+from sevensteps.data.statistics import Tally
+from sevensteps.errors import DataError, ShapeError
 
 SCALINGS = ("none", "standardize", "unit")
 

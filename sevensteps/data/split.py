@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from sevensteps.errors import number
+from sevensteps.arguments import number
 
 
 def split(

@@ -10,8 +10,8 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions import CONDITIONS, condition
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding
-from sevensteps.doctor.rank import ranked
-from sevensteps.watch.observed import Observed
+from sevensteps.doctor.ranking import ranked
+from sevensteps.observe.observation import Observed
 
 __all__ = ["Case", "Diagnosis", "Finding", "diagnose", "examine"]
 

@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.doctor.losses import FoundLoss, LossFn, identify_by
+from sevensteps.doctor.identify_loss import FoundLoss, LossFn, identify_by
 from sevensteps.doctor.scores import score
+from sevensteps.observe.capture import Capture
+from sevensteps.observe.look import Look
+from sevensteps.observe.network_facts import Facts, LayerFacts
+from sevensteps.observe.observation import Observed
 from sevensteps.seeds import Isolation
-from sevensteps.watch.capture import Capture
-from sevensteps.watch.facts import Facts, LayerFacts
-from sevensteps.watch.look import Look
-from sevensteps.watch.observed import Observed
 
 Pair = tuple[Tensor, Tensor]
 SAMPLE = 1024  # samples of the training data that the doctor asks with

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sevensteps import __version__
-from sevensteps.doctor import report
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding
+from sevensteps.doctor.report import text as report_text
 from sevensteps.errors import ArgumentError
-from sevensteps.record.folder import finite
+from sevensteps.record.run_folder import finite
 
 if TYPE_CHECKING:
-    from sevensteps.doctor.changes import Change
-    from sevensteps.doctor.trial import Trial
+    from sevensteps.doctor.trials.changes import Change
+    from sevensteps.doctor.trials.trial import Trial
 
 
 ENOUGH = 10  # steps, before which a training that looks well may yet go wrong
@@ -48,8 +48,8 @@ class Diagnosis:
         `until_proven` ends with the first finding of which a remedy is proven. `report(text)` is told before each training or race.
         Raises `ArgumentError` where there is no recipe to train and no `retrain`.
         """
-        from sevensteps.doctor.retraining import planned_steps, try_recipe
-        from sevensteps.doctor.trials import try_function
+        from sevensteps.doctor.trials.laboratory import try_function
+        from sevensteps.doctor.trials.retrain import planned_steps, try_recipe
 
         if retrain is not None:
             return try_function(retrain, self.findings, self._at_random, budget=budget, until_proven=until_proven, report=report)
@@ -66,8 +66,8 @@ class Diagnosis:
                           report=report)
 
     def _at_random(self, change: Change, draw: torch.Generator) -> Change | None:
-        from sevensteps.doctor.changes import at_random
-        from sevensteps.doctor.reading import rate_text
+        from sevensteps.doctor.measures import rate_text
+        from sevensteps.doctor.trials.changes import at_random
         from sevensteps.steps import parse
 
         held = {"step": parse("step", rate_text(self.case, self.case.rate))} if self.case.rate else {}
@@ -79,13 +79,13 @@ class Diagnosis:
         return [finding for finding in self.findings if finding.severity == "error"]
 
     def __str__(self) -> str:
-        return report.text(self.findings, self.ruled_out, self._seen(), ours=self.case.recipe is not None)
+        return report_text.text(self.findings, self.ruled_out, self._seen(), ours=self.case.recipe is not None)
 
     def __repr__(self) -> str:
         return f"<diagnosis: {', '.join(finding.condition for finding in self.findings) or 'nothing found'}>"
 
     def _repr_html_(self) -> str:
-        return report.html(self.findings, self.ruled_out, self._seen())
+        return report_text.html(self.findings, self.ruled_out, self._seen())
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -96,7 +96,7 @@ class Diagnosis:
 
     def to_sarif(self) -> dict[str, Any]:
         """As SARIF 2.1.0."""
-        held: dict[str, Any] = finite(report.sarif(self.findings, __version__, self.case.facts.network))
+        held: dict[str, Any] = finite(report_text.sarif(self.findings, __version__, self.case.facts.network))
         return held
 
     def _seen(self) -> str:

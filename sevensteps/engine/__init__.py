@@ -3,9 +3,9 @@
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.chain_rule import ChainRule, missing
 from sevensteps.engine.engine import Engine, LossFunction
+from sevensteps.engine.ensemble.stacked import Stack
 from sevensteps.engine.finite_differences import FiniteDifferences
 from sevensteps.engine.flat import flatten
 from sevensteps.engine.perceptron import PerceptronRule
-from sevensteps.engine.stack import Stack
 
 __all__ = ["Autograd", "ChainRule", "Engine", "FiniteDifferences", "LossFunction", "PerceptronRule", "Stack", "flatten", "missing"]

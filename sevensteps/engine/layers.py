@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sevensteps.engine import kernels
+from sevensteps.engine import matmul
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Neuron
-from sevensteps.engine.windows import adaptive_average, average, channels_last, padding, two
+from sevensteps.engine.pooling import adaptive_average, average, channels_last, padding, two
 from sevensteps.errors import ShapeError
 
 
@@ -35,20 +35,20 @@ class Linear(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.x = x = F.pad(x, (1, 0), value=1.0) if self.before else x
         if x.shape != self.shape:  # each product by the way that is the fastest for this shape
-            self.shape, self.to_output = x.shape, kernels.way(kernels.LINEAR, x, self.weight)
-            self.to_input: kernels.Way | None = None
-            self.to_weight: kernels.Way | None = None
+            self.shape, self.to_output = x.shape, matmul.way(matmul.LINEAR, x, self.weight)
+            self.to_input: matmul.Way | None = None
+            self.to_weight: matmul.Way | None = None
         return self.to_output(x, self.weight, self.bias, self.relu)  # y = x Wᵀ + b
 
     def backward(self, g: Tensor) -> Tensor:
         weight = self.weight[:, self.before:] if self.before else self.weight
-        self.to_input = self.to_input or kernels.way(kernels.INPUT, g, weight)
+        self.to_input = self.to_input or matmul.way(matmul.INPUT, g, weight)
         return self.to_input(g, weight)  # dy/dx = W
 
     def descend(self, g: Tensor, add: bool) -> None:
         g, x = (g, self.x) if g.ndim == 2 else (g.flatten(0, -2), self.x.flatten(0, -2))
         if "weight" in self.grads:
-            self.to_weight = self.to_weight or kernels.way(kernels.WEIGHT, g, x)
+            self.to_weight = self.to_weight or matmul.way(matmul.WEIGHT, g, x)
             self.to_weight(g, x, self.grads["weight"], add)  # dL/dW = gᵀ x
         if "bias" in self.grads:
             self.put_sum("bias", g, (0,), add)  # dL/db = Σ g over the samples: b is added to each

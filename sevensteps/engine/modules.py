@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from sevensteps.errors import ArgumentError, ShapeError, number, one_of, whole
+from sevensteps.arguments import number, one_of, whole
+from sevensteps.errors import ArgumentError, ShapeError
 
 
 class Dropout(nn.Module):

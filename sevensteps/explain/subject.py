@@ -13,20 +13,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps import process, state
 from sevensteps.data import Data, loadable
-from sevensteps.data.streamed import Streamed
-from sevensteps.engine import kernels
+from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.engine import matmul
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.sequence import layers
 from sevensteps.errors import ArgumentError, Error, RunError
-from sevensteps.loop import Observer, steps
-from sevensteps.recipe import PRECISIONS, Recipe, Settled, settle
-from sevensteps.record import saved
-from sevensteps.state import Training
+from sevensteps.head import Output
+from sevensteps.observe.observation import Observed
+from sevensteps.record import checkpoints
 from sevensteps.steps.loss import Loss
-from sevensteps.task import Output
-from sevensteps.watch.observed import Observed
+from sevensteps.training import state, threads
+from sevensteps.training.loop import Observer, steps
+from sevensteps.training.recipe import PRECISIONS, Recipe
+from sevensteps.training.resolve import Settled, settle
+from sevensteps.training.state import Training
 
 PARTS = ("train", "valid")
 
@@ -103,13 +104,13 @@ class Subject:
         """The same training from the start, with `changes` to its recipe: step 1 done and observers told, or run to its end.
 
         It comes to the same bits: it takes the threads and the ways of multiplying that the run took. Nothing of the run changes.
-        Pass `stop="steps(0)"` for the network as it was before the first step.
+        Pass `stop="max_steps(0)"` for the network as it was before the first step.
         """
         from dataclasses import replace
 
         settled = settle(replace(self.recipe, **changes), self.data_dir, self.data)
-        used = settled.recipe.threads or process.usual_threads(settled)
-        with process.threads(used), kernels.decided(self._kernels()):  # the bits of a result depend on them
+        used = settled.recipe.threads or threads.usual_threads(settled)
+        with threads.threads(used), matmul.decided(self._kernels()):  # the bits of a result depend on them
             training = state.start(settled)
             with torch.set_grad_enabled(training.engine.taped):
                 steps(training, observers)
@@ -119,7 +120,7 @@ class Subject:
         """How the run multiplied, where its folder says so: another way rounds differently."""
         kept = None
         with suppress(Error):  # a state that is damaged, or of a version that is gone
-            kept = saved.read(self.folder) if self.folder is not None else None
+            kept = checkpoints.read(self.folder) if self.folder is not None else None
         return kept.kernels if kept is not None else {}
 
     def layer(self, name: str) -> nn.Module:

@@ -12,15 +12,17 @@ from typing import Any
 
 from torch import nn
 
-from sevensteps.data.inputs import Inputs
+from sevensteps.data.preprocessing import Inputs
 from sevensteps.errors import DataError, Error, RunError
+from sevensteps.head import Output
 from sevensteps.notation import auto, cut
-from sevensteps.recipe import PRECISIONS, Recipe, planned
-from sevensteps.record.folder import inside, read_json
-from sevensteps.record.weights import read_weights, shapes
+from sevensteps.record.run_folder import inside, read_json
+from sevensteps.record.tensors import read_weights, shapes
 from sevensteps.record.writer import SCHEMA
 from sevensteps.seeds import Isolation, generator
-from sevensteps.task import Output, Task
+from sevensteps.task import Task
+from sevensteps.training.recipe import PRECISIONS, Recipe
+from sevensteps.training.resolve import planned
 
 COUNT, NUMBER, TEXT, NAMES, LIST = "a whole number", "a number", "a text", "texts by name", "a list"
 METRICS = "numbers by name, the loss among them"

@@ -14,13 +14,14 @@ import torch
 from filelock import FileLock
 
 from sevensteps.data.duplicates import duplicates
-from sevensteps.evaluation import evaluate
-from sevensteps.record.elastic import mark
-from sevensteps.record.folder import create, hold, write, write_json
-from sevensteps.record.history import Record
-from sevensteps.record.saved import save
-from sevensteps.record.weights import pack
-from sevensteps.state import Training, capture, trained
+from sevensteps.record.checkpoints import save
+from sevensteps.record.database import Record
+from sevensteps.record.run_folder import create, hold, write, write_json
+from sevensteps.record.tensors import pack
+from sevensteps.record.torchrun import mark
+from sevensteps.training.checkpoint import capture, trained
+from sevensteps.training.evaluation import evaluate
+from sevensteps.training.state import Training
 
 SCHEMA = 1
 EVERY = 30.0  # seconds from one state that is saved to the next

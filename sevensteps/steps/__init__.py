@@ -6,7 +6,6 @@ Listing reads the source, so `sevensteps steps` answers before PyTorch could eve
 from __future__ import annotations
 
 import importlib
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -26,6 +25,7 @@ QUESTIONS = {
 STEPS = tuple(QUESTIONS)
 EXAMPLES = {"initialize": "kaiming_normal()", "predict": "mlp(30)", "loss": "cross_entropy()", "gradient": "chain_rule()",
             "step": "sgd(lr=0.1)", "repeat": "batches(64)", "stop": "epochs(20)"}
+RENAMED = {"stop": {"steps": "max_steps"}}  # names of earlier versions, still read in recipes
 
 
 def catalog(step: str) -> tuple[Entry, ...]:
@@ -52,14 +52,7 @@ def module_of(step: str) -> ModuleType:
 def parse(step: str, text: str) -> Any:
     """The value of `step` that `text` spells, such as `parse("step", "sgd(lr=0.1)")`."""
     names = [entry.name for entry in catalog(step)]
-    return parse_notation(text, lambda name: getattr(module_of(step), name), what=step, known=names, example=EXAMPLES[step])
-
-
-class _Callable(ModuleType):
-    """This package is also the stop rule of its name: `ss.steps(100)` next to `ss.steps.parse(…)`."""
-
-    def __call__(self, count: int) -> Any:
-        return module_of("stop").steps(count)
-
-
-sys.modules[__name__].__class__ = _Callable
+    earlier = RENAMED.get(step, {})
+    used = [name for name in earlier if f"{name}(" in text]  # accepted, not offered
+    return parse_notation(text, lambda name: getattr(module_of(step), earlier.get(name, name)), what=step, known=[*names, *used],
+                          example=EXAMPLES[step])

@@ -13,15 +13,16 @@ from dataclasses import KW_ONLY
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sevensteps.arguments import flag, number, whole
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.chain_rule import ChainRule, missing
+from sevensteps.engine.distributed.fsdp import Spread
 from sevensteps.engine.engine import Engine, LossFunction
 from sevensteps.engine.finite_differences import FiniteDifferences
 from sevensteps.engine.flat import Vectors
-from sevensteps.engine.fully_sharded import Spread
 from sevensteps.engine.modules import Step
 from sevensteps.engine.perceptron import PerceptronRule
-from sevensteps.errors import ArgumentError, flag, number, whole
+from sevensteps.errors import ArgumentError
 from sevensteps.notation import auto, value
 
 __all__ = ["auto", "chain_rule", "autograd", "finite_differences", "perceptron_rule"]

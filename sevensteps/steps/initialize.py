@@ -16,13 +16,14 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from sevensteps.data.streamed import Streamed, pieces
+from sevensteps.arguments import number, one_of, whole
+from sevensteps.data.streaming.streamed import Streamed, pieces
 from sevensteps.engine.modules import Neuron, PixelSimilarity
 from sevensteps.engine.parameters import NORMS, biases, output_of, reset, weights
-from sevensteps.errors import ArgumentError, number, one_of, whole
+from sevensteps.errors import ArgumentError
+from sevensteps.head import Output
 from sevensteps.notation import auto, value
 from sevensteps.seeds import Isolation
-from sevensteps.task import Output
 
 __all__ = ["auto", "zeros", "ones", "constant", "normal", "uniform", "xavier_uniform", "xavier_normal", "kaiming_uniform",
            "kaiming_normal", "lecun_normal", "orthogonal", "lsuv", "pixel_frequency", "pytorch_default", "class_means", "as_given"]

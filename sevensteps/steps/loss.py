@@ -15,9 +15,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from sevensteps.errors import ArgumentError, ShapeError, number
+from sevensteps.arguments import number
+from sevensteps.errors import ArgumentError, ShapeError
+from sevensteps.head import Output
 from sevensteps.notation import auto, value
-from sevensteps.task import Output, Task
+from sevensteps.task import Task
 
 __all__ = ["auto", "mean_squared_error", "mean_absolute_error", "huber", "binary_cross_entropy", "cross_entropy",
            "mnist_loss", "negative_log_likelihood", "hinge"]

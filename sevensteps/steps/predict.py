@@ -19,10 +19,11 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from sevensteps.arguments import flag, number, one_of, whole
 from sevensteps.engine.modules import Dropout, Neuron, PixelSimilarity, Powers, Step
-from sevensteps.errors import ArgumentError, Error, flag, number, one_of, whole
+from sevensteps.errors import ArgumentError, Error
+from sevensteps.head import Output
 from sevensteps.notation import auto, value
-from sevensteps.task import Output
 
 __all__ = ["auto", "neuron", "linear", "polynomial", "mlp", "cnn", "pixel_similarity", "module"]
 

@@ -15,9 +15,10 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from sevensteps.data.streamed import Streamed
-from sevensteps.engine.sharded import Share
-from sevensteps.errors import ArgumentError, DataError, flag, whole
+from sevensteps.arguments import flag, whole
+from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.engine.distributed.data_parallel import Share
+from sevensteps.errors import ArgumentError, DataError
 from sevensteps.notation import auto, value
 from sevensteps.seeds import Isolation
 

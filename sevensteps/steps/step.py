@@ -18,7 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.sgd import sgd as sgd_step
 
-from sevensteps.errors import ArgumentError, flag, number
+from sevensteps.arguments import flag, number
+from sevensteps.errors import ArgumentError
 from sevensteps.notation import auto, value
 
 __all__ = ["auto", "sgd", "adam", "adamw", "rmsprop", "adagrad",

@@ -11,11 +11,12 @@ from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from sevensteps.errors import ArgumentError, number, one_of, whole
+from sevensteps.arguments import number, one_of, whole
+from sevensteps.errors import ArgumentError
 from sevensteps.notation import auto, value
 from sevensteps.task import Task
 
-__all__ = ["auto", "epochs", "steps", "seconds", "patience", "accuracy", "loss_below"]
+__all__ = ["auto", "epochs", "max_steps", "seconds", "patience", "accuracy", "loss_below"]
 
 LOWER_IS_BETTER = {"loss": True, "accuracy": False, "r2": False}
 
@@ -121,7 +122,7 @@ class epochs(Stop):
 
 
 @value
-class steps(Stop):
+class max_steps(Stop):
     """after `count` changes of the parameters
 
     The last epoch is then a part of one. Source: Robbins, Monro 1951 (a step).
@@ -133,7 +134,7 @@ class steps(Stop):
         whole("count", self.count)
 
     def reason(self, progress: Progress) -> tuple[str, str] | None:
-        return ("steps", _done("step", self.count)) if progress.step >= self.count else None
+        return ("max_steps", _done("step", self.count)) if progress.step >= self.count else None
 
     def limit(self, per_epoch: int) -> int | None:
         return self.count

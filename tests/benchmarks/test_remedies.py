@@ -133,7 +133,7 @@ def test_gradients_are_cleared_and_clipped() -> None:
 
 def test_batches_and_epochs() -> None:
     setup = classes(shuffle=False)
-    apply(setup, {"repeat": "batches(7)", "stop": "steps(20)"})
+    apply(setup, {"repeat": "batches(7)", "stop": "max_steps(20)"})
     assert (setup.batch, setup.shuffle, setup.epochs) == (7, True, 3)  # 9 batches an epoch
     apply(setup, {"repeat": "full_batch()", "stop": "epochs(5)"})
     assert (setup.batch, setup.epochs) == (60, 5)

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import sevensteps as ss
-from sevensteps import loop
-from sevensteps.doctor import stored
-from sevensteps.doctor.retraining import Retraining
+from sevensteps.doctor import case_folder
+from sevensteps.doctor.trials.retrain import Retraining
+from sevensteps.training import loop
 
 Command = Callable[..., Any]
 ZEROS = ("digits", "--predict", "mlp(8)", "--initialize", "zeros()", "--stop", "epochs(1)")
@@ -279,7 +279,7 @@ def test_what_was_tried_is_shown_where_it_cannot_be_written(sevensteps: Command,
     def full(path: Path, held: Any) -> None:
         raise ss.Error(f"{path} cannot be written: No space left on device")
 
-    monkeypatch.setattr(stored, "write_json", full)
+    monkeypatch.setattr(case_folder, "write_json", full)
     said = sevensteps("diagnose", "last", "--try", "--budget", "20")
     assert said.code == 2
     assert "     proven: validation accuracy" in said.out

@@ -65,7 +65,7 @@ def test_an_interrupt_anywhere_is_130(monkeypatch: pytest.MonkeyPatch, sevenstep
     def interrupted(*given: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sevensteps.recipe.load_data", interrupted)
+    monkeypatch.setattr("sevensteps.training.recipe.load_data", interrupted)
     said = sevensteps("train", "digits")
     assert (said.code, said.out, said.err) == (130, "", "\nsevensteps: interrupted\n")  # on a line of its own, after ^C
 
@@ -74,6 +74,6 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     def broken(*given: Any) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("sevensteps.recipe.load_data", broken)
+    monkeypatch.setattr("sevensteps.training.recipe.load_data", broken)
     with pytest.raises(ZeroDivisionError, match="a defect"):
         main(["train", "digits"])

@@ -74,17 +74,17 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], said: str, sevensteps
 
 
 def test_an_interrupt_leaves_with_130(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sevensteps.race import field
+    from sevensteps.racing import grouping
 
-    started = field.Field.trainings.fget  # type: ignore[attr-defined]
+    started = grouping.Field.trainings.fget  # type: ignore[attr-defined]
 
-    def run(racing: field.Field, after: Any) -> None:
+    def run(racing: grouping.Field, after: Any) -> None:
         for training in started(racing):
             training.progress.interrupted = True
         original(racing, after)
 
-    original = field.run
-    monkeypatch.setattr(field, "run", run)
+    original = grouping.run
+    monkeypatch.setattr(grouping, "run", run)
     found = sevensteps("rate", *SHORT)
     assert (found.code, found.out) == (130, "")
     assert "interrupted" in found.err

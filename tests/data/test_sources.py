@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sevensteps import data
-from sevensteps.data.core import Source
+from sevensteps.data.sources import Source
 from sevensteps.errors import ArgumentError, DataError, NotationError
 from sevensteps.notation import literal
 

@@ -15,8 +15,8 @@ import torch
 from benchmarks.doctor import data
 from benchmarks.doctor.cases import CASES
 from benchmarks.doctor.loop import Outcome, run
-from sevensteps.doctor.changes import FINITE, STANDARDIZE
 from sevensteps.doctor.conditions import BY_STEP, CONDITIONS, condition
+from sevensteps.doctor.trials.changes import FINITE, STANDARDIZE
 from sevensteps.steps import parse
 
 FAULTY = {

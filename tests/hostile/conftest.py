@@ -22,8 +22,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("hostile")
     made = {"predict": "mlp(3)", "step": "sgd(lr=0.1, momentum=0.9)", "repeat": "batches(40)", "seed": 1}
     ss.train("xor", **made, stop="epochs(2)", out=place / "run")
-    ss.train("xor", **made, stop="steps(9)", out=place / "begun", observers=[At(6)])
-    ss.train("digits", predict="linear()", stop="steps(1)", out=place / "digits")
+    ss.train("xor", **made, stop="max_steps(9)", out=place / "begun", observers=[At(6)])
+    ss.train("digits", predict="linear()", stop="max_steps(1)", out=place / "digits")
     return place
 
 

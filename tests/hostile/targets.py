@@ -24,18 +24,20 @@ import numpy
 import torch
 
 import sevensteps as ss
-from sevensteps import loop, state, steps
+from sevensteps import steps
 from sevensteps.cli.compare import command as compare
-from sevensteps.data import idx
-from sevensteps.data.files import read_inputs
-from sevensteps.data.layouts import array, idx_rows, npy_rows
-from sevensteps.data.rows import FileRows
-from sevensteps.data.sheets import csv
-from sevensteps.data.streamed import stream
+from sevensteps.data.formats import idx
+from sevensteps.data.formats.array_headers import array, idx_rows, npy_rows
+from sevensteps.data.formats.csv import csv
+from sevensteps.data.formats.prediction_inputs import read_inputs
+from sevensteps.data.streaming.rows import FileRows
+from sevensteps.data.streaming.streamed import stream
 from sevensteps.errors import Error
-from sevensteps.recipe import Recipe, settle
-from sevensteps.record import saved
-from sevensteps.record.history import read_watched
+from sevensteps.record import checkpoints
+from sevensteps.record.database import read_watched
+from sevensteps.training import loop, state
+from sevensteps.training.recipe import Recipe
+from sevensteps.training.resolve import settle
 from tests.interrupting import At
 
 LONGEST = 4000  # characters of a message; one line that nobody can read is no help either
@@ -283,8 +285,8 @@ def states(data: bytes) -> None:
     """A state to go on from. "R" starts a whole `state.json`, "J" what stands in it, "T" the tensors; these two with the sums that fit."""
     begun = folder() / "begun"
     kind, content = data[:1], data[1:]
-    plain = json.loads((begun / saved.PLAIN).read_bytes())["state"]
-    tensors = (begun / saved.TENSORS).read_bytes()
+    plain = json.loads((begun / checkpoints.PLAIN).read_bytes())["state"]
+    tensors = (begun / checkpoints.TENSORS).read_bytes()
     if kind == b"T":
         tensors = content
         plain["tensors"] = hashlib.sha256(content).hexdigest()
@@ -295,8 +297,8 @@ def states(data: bytes) -> None:
             kind = b"R"
     whole = content if kind not in (b"T", b"J") else json.dumps(
         {"sum": hashlib.sha256(json.dumps(plain).encode()).hexdigest(), "state": plain}).encode()
-    with replaced(begun / saved.PLAIN, whole), replaced(begun / saved.TENSORS, tensors), ours():
-        kept = saved.read(begun)
+    with replaced(begun / checkpoints.PLAIN, whole), replaced(begun / checkpoints.TENSORS, tensors), ours():
+        kept = checkpoints.read(begun)
         training = state.start(settle(Recipe.from_toml(begun / "recipe.toml")))
         if kept is not None:
             kept.restore(training)
@@ -306,9 +308,9 @@ def states(data: bytes) -> None:
 def all_states() -> list[bytes]:
     """The state of the training that was interrupted."""
     begun = folder() / "begun"
-    whole = (begun / saved.PLAIN).read_bytes()
+    whole = (begun / checkpoints.PLAIN).read_bytes()
     inner = json.dumps(json.loads(whole)["state"]).encode()
-    return [b"R" + whole, b"J" + inner, b"J" + inner, b"T" + (begun / saved.TENSORS).read_bytes()]
+    return [b"R" + whole, b"J" + inner, b"J" + inner, b"T" + (begun / checkpoints.TENSORS).read_bytes()]
 
 
 TARGETS = {target.name: target for target in (

@@ -40,7 +40,7 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "a share above all": (("digits", "--stop", "accuracy(1.5)"), "stop: accuracy(1.5): share must be at most 1, not 1.5"),
     "a schedule without an end": (("digits", "--step", "sgd(lr=one_cycle(0.1))", "--stop", "patience(3)"),
                                   "one_cycle(0.1) needs to know how many steps there will be, but patience(3) does not say; join it with "
-                                  "epochs(…) or steps(…), as in epochs(100) | patience(5)"),
+                                  "epochs(…) or max_steps(…), as in epochs(100) | patience(5)"),
     "dropout of all": (("digits", "--predict", "mlp(30, dropout=1)"),
                        "predict: mlp(30, dropout=1): dropout must be below 1, not 1"),
     "saving all the time": (("digits", "--save-every", "0"), "save_every must be above 0, not 0.0"),

@@ -12,8 +12,8 @@ import pytest
 import sevensteps as ss
 from sevensteps.cli import main
 from sevensteps.errors import Error, RunError
-from sevensteps.record import history
-from sevensteps.record.folder import write
+from sevensteps.record import database
+from sevensteps.record.run_folder import write
 from tests import test_bad_input as bad_input
 from tests.hostile import test_bad_arguments as bad_arguments
 from tests.hostile import test_bad_files as bad_files
@@ -50,7 +50,7 @@ def test_a_file_that_somebody_put_in_the_way_of_writing(here: Path) -> None:
 
 def test_a_cell_without_end_is_not_read(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bad_runs.database("update history set valid = '\"' || hex(zeroblob(1000000)) || '\"'")()
-    monkeypatch.setattr(history, "MAX_CELL", 1_000_000)
+    monkeypatch.setattr(database, "MAX_CELL", 1_000_000)
     with pytest.raises(RunError, match=r"^run/record.sqlite cannot be used: string or blob too big$"):
         ss.load("run")
 

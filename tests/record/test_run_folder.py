@@ -1,208 +1,186 @@
-"""The run folder as DESIGN section 4 says, and one line for each way in which it can be damaged."""
+"""Run folders are made, named and found as said, and no file in one is ever half written."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
-import sevensteps as ss
-from sevensteps.errors import Error, RunError
-from sevensteps.record import writer as writers
-from sevensteps.record.history import read as read_history
-from sevensteps.record.reader import read_run
-from sevensteps.record.weights import read_weights
-
-FILES = {"recipe.toml", "run.json", "record.sqlite", "weights.safetensors", "best.safetensors", "state.safetensors", "state.json", ".lock"}
+from sevensteps.errors import RunError
+from sevensteps.record import run_folder as folders
+from sevensteps.record.run_folder import create, find, finite, listing, read_json, write, write_json
 
 
-def strict(text: str) -> dict[str, Any]:
-    """JSON as other languages read it: NaN and Infinity are not in it."""
-    def refuse(word: str) -> None:
-        raise AssertionError(f"{word} is not JSON")
-
-    held: dict[str, Any] = json.loads(text, parse_constant=refuse)
-    return held
-
-
-def test_the_files_of_a_run(finished: Path) -> None:
-    assert {path.name for path in finished.iterdir()} == FILES
-
-
-def test_run_json_has_what_is_promised(finished: Path) -> None:
-    held = strict((finished / "run.json").read_text())
-    assert {"run", "stop", "epochs", "steps", "seconds", "samples_per_second", "seed", "device", "metrics", "best", "findings",
-            "recipe"} <= set(held)
-    assert (held["schema"], held["run"], held["seed"], held["device"]) == (1, "finished", 3, "cpu")
-    assert held["stop"] == {"rule": "epochs", "reason": "all 3 epochs are done"}
-    assert (held["epochs"], held["steps"]) == (3, 12)
-    assert held["seconds"] > 0
-    assert held["samples_per_second"] == pytest.approx(3 * 160 / held["seconds"])
-    for part in ("train", "valid"):
-        assert {"loss", "accuracy"} <= set(held["metrics"][part])
-        assert {"loss", "accuracy"} <= set(held["best"]["metrics"][part])
-    assert 1 <= held["best"]["epoch"] <= 3
-    assert held["recipe"] == {"data": "xor", "initialize": "kaiming_normal()", "predict": "mlp(4)", "loss": "binary_cross_entropy()",
-                              "gradient": "chain_rule()", "step": "adam(lr=0.003)", "repeat": "batches(50)",
-                              "stop": "epochs(3) | patience(2)"}
-    assert {"python", "sevensteps", "torch", "numpy"} <= set(held["versions"])
-    assert held["versions"]["torch"] == torch.__version__
-    assert held["threads"] >= 1
-    assert held["parameters"] == 4 * 2 + 4 + 4 + 1
-    assert set(held["reasons"]) == set(ss.steps.STEPS)
-
-
-def test_the_files_agree_with_each_other(finished: Path) -> None:
-    held, kept = strict((finished / "run.json").read_text()), read_history(finished)
-    assert [(row["epoch"], row["step"]) for row in kept["history"]] == [(1, 4), (2, 8), (3, 12)]
-    assert kept["history"][-1]["valid"] == held["metrics"]["valid"]
-    assert kept["history"][held["best"]["epoch"] - 1]["valid"] == held["best"]["metrics"]["valid"]
-    assert [event["kind"] for event in kept["events"]] == ["start", "stop"]
-    assert kept["events"][-1]["detail"] == "epochs: all 3 epochs are done"
-    recipe = ss.Recipe.from_toml(finished / "recipe.toml")
-    assert {step: repr(value) for step, value in recipe.steps.items()} == {s: held["recipe"][s] for s in recipe.steps}
-    assert (recipe.source, recipe.seed, recipe.threads) == ("xor", 3, held["threads"])
-    shapes = {"layer1.weight": (4, 2), "layer1.bias": (4,), "output.weight": (1, 4), "output.bias": (1,)}
-    for file in ("weights.safetensors", "best.safetensors"):
-        assert {name: tuple(tensor.shape) for name, tensor in load_file(finished / file).items()} == shapes
-
-
-def test_a_training_that_ended_in_infinity_is_json_all_the_same(tmp_path: Path) -> None:
-    run = ss.train("speed", predict="mlp(3)", step="sgd(lr=1e30)", stop="epochs(50)", out=tmp_path / "run")
-    held = strict((tmp_path / "run" / "run.json").read_text())
-    assert held["stop"]["rule"] == "not_finite"
-    assert held["metrics"]["train"]["loss"] is None
-    assert repr(run).startswith("<Run of speed: r2 ")
-    again = ss.load(tmp_path / "run")
-    assert again.metrics["train"]["loss"] is None
-    assert repr(again).startswith("<Run of speed: r2 not a number after ")
-
-
-def test_the_recipe_and_the_history_are_there_before_the_end(tmp_path: Path) -> None:
-    seen: list[set[str]] = []
-
-    class Looking:
-        def started(self, training: Any) -> None:
-            seen.append({path.name for path in tmp_path.iterdir()})
-
-        def stepped(self, training: Any) -> None:
-            return None
-
-        def evaluated(self, training: Any, row: dict[str, Any]) -> None:
-            seen.append({str(len(read_history(tmp_path)["history"]))})
-
-        def stopped(self, training: Any, rule: str, reason: str) -> None:
-            seen.append({path.name for path in tmp_path.iterdir()})
-
-    ss.train("xor", predict="linear()", stop="epochs(2)", out=tmp_path, observers=[Looking()])
-    assert {"recipe.toml", "record.sqlite"} <= seen[0]
-    assert not {"run.json", "weights.safetensors"} & seen[0]
-    assert seen[1:3] == [{"1"}, {"2"}]
-    assert seen[3] == FILES
-
-
-def test_a_run_that_could_not_be_finished_is_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, held: dict[str, Any]) -> None:
-        raise RunError(f"{path} cannot be written: No space left on device")
-
-    monkeypatch.setattr(writers, "write_json", full)
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+def made(name: str, order: int) -> Path:
+    """A folder with a run.json, finished as the `order`-th."""
+    path = Path("runs") / name
+    path.mkdir(parents=True)
+    (path / "run.json").write_text("{}")
+    os.utime(path / "run.json", (order, order))
+    return path
+
+
+# -- made --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("source", "stem"), [
+    ("digits", "digits"), ("speed(noise=1.0)", "speed-noise-1.0"), ("../../etc/passwd", "etc-passwd"), ("…", "run"), ("a b\nc", "a-b-c"),
+])
+def test_a_folder_is_named_by_date_and_data(source: str, stem: str) -> None:
+    path = create(None, source)
+    assert path.parent == Path("runs")
+    assert re.fullmatch(r"\d{8}-\d{6}-" + re.escape(stem), path.name)
+    assert list(path.iterdir()) == []
+
+
+def test_folders_of_the_same_second_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Noon:
+        @staticmethod
+        def now() -> Any:
+            return folders_datetime(2026, 1, 2, 12, 0, 0)
+
+    folders_datetime = folders.datetime
+    monkeypatch.setattr(folders, "datetime", Noon)
+    assert [create(None, "xor").name for _ in range(3)] == ["20260102-120000-xor", "20260102-120000-xor-2", "20260102-120000-xor-3"]
+
+
+def test_a_folder_of_ones_own() -> None:
+    assert create("a/b", "x") == Path("a/b")
+    assert create("a/b", "x") == Path("a/b"), "an empty one does as well"
+    Path("a/b/notes").touch()
     with pytest.raises(RunError) as caught:
-        ss.train("xor", predict="linear()", stop="epochs(1)", out="run")
-    assert str(caught.value) == "run/run.json cannot be written: No space left on device"
+        create("a/b", "x")
+    assert str(caught.value) == "a/b is not empty, and a run is never written over another; give another folder (--out), or remove it first"
+    assert [path.name for path in Path("a/b").iterdir()] == ["notes"]
+
+
+def test_a_file_in_the_way() -> None:
+    Path("taken").touch()
     with pytest.raises(RunError) as caught:
-        ss.load("run")
-    assert str(caught.value) == "run holds a training that was not finished; go on with: sevensteps resume run"
-
-
-# -- damage ------------------------------------------------------------------------------------------------------------
-
-
-def changed(**items: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    return lambda held: {**held, **items}
-
-
-def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    return lambda held: {name: item for name, item in held.items() if name != key}
-
-
-DAMAGE: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
-    (changed(schema=9), "run.json has schema 9; this sevensteps reads up to 1"),
-    (changed(schema="1"), "run.json has schema '1'; this sevensteps reads up to 1"),
-    (without("schema"), "run.json has schema None; this sevensteps reads up to 1"),
-    (without("data"), "run.json is damaged: KeyError: 'data'"),
-    (changed(data=[]), "run.json is damaged: TypeError: list indices must be integers or slices, not str"),
-    (changed(data={"task": 3}), "run.json is damaged: TypeError: 'int' object is not subscriptable"),
-    (lambda held: [held], "run.json holds a list where a JSON object belongs; it is damaged or something else"),
-]
-
-
-@pytest.mark.parametrize(("damage", "message"), DAMAGE, ids=[message[:40] for _, message in DAMAGE])
-def test_a_damaged_run_json(damage: Callable[[dict[str, Any]], Any], message: str, damaged: Path) -> None:
-    file = damaged / "run.json"
-    file.write_text(json.dumps(damage(json.loads(file.read_text()))))
+        create("taken", "x")
+    assert str(caught.value) == "the run folder taken cannot be made: a file of that name is in the way; give another folder (--out)"
     with pytest.raises(RunError) as caught:
-        read_run(damaged)
-    assert str(caught.value) == f"{damaged}/{message}"
+        create("taken/below", "x")
+    assert str(caught.value) == "the run folder taken/below cannot be written: Not a directory; give another folder (--out)"
+    Path("runs").touch()
+    with pytest.raises(RunError, match=r"^the run folder runs/.*-x cannot be written: Not a directory; give another folder \(--out\)$"):
+        create(None, "x")
 
 
-def test_a_run_json_that_lacks_its_result(damaged: Path) -> None:
-    file = damaged / "run.json"
-    for key in ("epochs", "metrics", "best", "findings"):
-        held = json.loads(file.read_text())
-        file.write_text(json.dumps(without(key)(held)))
-        with pytest.raises(RunError) as caught:
-            ss.load(damaged)
-        assert str(caught.value) == f"{file} is damaged: KeyError: '{key}'"
-        file.write_text(json.dumps(held))
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written() -> None:
+    Path("locked").mkdir(mode=0o500)
+    with pytest.raises(RunError) as caught:
+        create("locked/run", "x")
+    assert str(caught.value) == "the run folder locked/run cannot be written: Permission denied; give another folder (--out)"
+
+
+# -- found -------------------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_listed_oldest_first() -> None:
+    assert listing() == []
+    third, first, second = made("a", 30), made("b", 10), made("c", 20)
+    Path("runs/unfinished").mkdir()
+    assert listing() == [first, second, third]
+    assert find("last") == third
+    assert find("b") == find("runs/b") == find(Path("runs/b")) == first
+
+
+@pytest.mark.parametrize(("name", "message"), [
+    ("last", "there is no run in runs/ yet; make one with: sevensteps train digits"),
+    ("nope", "there is no run nope; make one with: sevensteps train digits"),
+    ("empty", "empty holds no finished run: it has no run.json, and no watch.json of watch.save"),
+])
+def test_what_is_not_there(name: str, message: str) -> None:
+    Path("empty").mkdir()
+    with pytest.raises(RunError) as caught:
+        find(name)
+    assert str(caught.value) == message
+
+
+def test_the_nearest_run_is_named() -> None:
+    made("20260101-120000-digits", 1)
+    made("20260101-120000-xor", 2)
+    with pytest.raises(RunError) as caught:
+        find("20260101-120000-digit")
+    assert str(caught.value) == "there is no run 20260101-120000-digit; did you mean '20260101-120000-digits'?"
+
+
+# -- files, whole or not at all ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path("kept")
+    write(path, b"old")
+
+    def full(*given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[step], full)
+    with pytest.raises(RunError) as caught:
+        write(path, b"new and longer")
+    assert str(caught.value) == "kept cannot be written: No space left on device"
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in Path().iterdir()] == ["kept"]
+
+
+def test_a_write_replaces_the_whole_file() -> None:
+    write(Path("kept"), b"old and longer")
+    write(Path("kept"), b"new")
+    assert Path("kept").read_bytes() == b"new"
+    with pytest.raises(RunError) as caught:
+        write(Path("gone/kept"), b"x")
+    assert str(caught.value) == "gone/kept cannot be written: No such file or directory"
+
+
+def test_numbers_that_are_not_finite_are_null() -> None:
+    held = {"a": [1.0, math.nan, (math.inf, "NaN")], "b": {"c": -math.inf, "d": None, "e": True, "f": 3}}
+    assert finite(held) == {"a": [1.0, None, [None, "NaN"]], "b": {"c": None, "d": None, "e": True, "f": 3}}
+    write_json(Path("x.json"), held)
+    assert read_json(Path("x.json")) == finite(held)
+    assert not re.search(r"\b(NaN|Infinity)\b(?!\")", Path("x.json").read_text())
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    (b"", "cannot be read: Error while deserializing header: header too small"),
-    (b"\xff" * 40, "cannot be read: Error while deserializing header: header too large"),
-    (b"\x02" + bytes(7) + b"{}", 'does not fit mlp(4): Missing key(s) in state_dict: "layer1.weight", "layer1.bias", "output.weight", '
-                                 '"output.bias".'),
-], ids=["empty", "no header", "no tensor"])
-def test_damaged_weights(content: bytes, message: str, damaged: Path) -> None:
-    file = damaged / "weights.safetensors"
-    file.write_bytes(content)
+    (b"{", "x.json cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+    (b"", "x.json cannot be read: Expecting value: line 1 column 1 (char 0)"),
+    (b"[1]", "x.json holds a list where a JSON object belongs; it is damaged or something else"),
+    (b"\xff", "x.json cannot be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+])
+def test_json_that_cannot_be_read(content: bytes, message: str) -> None:
+    Path("x.json").write_bytes(content)
     with pytest.raises(RunError) as caught:
-        ss.load(damaged)
-    assert str(caught.value) == f"{file} {message}"
+        read_json(Path("x.json"))
+    assert str(caught.value) == message
 
 
-def test_weights_that_are_cut_short_or_missing(damaged: Path) -> None:
-    file = damaged / "best.safetensors"
-    file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(RunError, match=r"best.safetensors cannot be read: "):
-        read_weights(file)
-    file.unlink()
-    with pytest.raises(RunError, match=r"best.safetensors cannot be read: No such file or directory"):
-        ss.load(damaged)
+def test_json_that_is_missing_or_hostile(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RunError, match=r"^x.json cannot be read: .*No such file or directory"):
+        read_json(Path("x.json"))
+    Path("x.json").write_text("[" * 100_000)
+    with pytest.raises(RunError, match=r"^x.json cannot be read: "):
+        read_json(Path("x.json"))
+    monkeypatch.setattr(folders, "MAX_JSON", 10)
+    Path("x.json").write_text(json.dumps({"a": "b" * 10}))
+    with pytest.raises(RunError) as caught:
+        read_json(Path("x.json"))
+    assert str(caught.value) == "x.json has 19 bytes, more than any x.json; it is damaged or something else"
 
 
-def test_a_missing_or_foreign_recipe(damaged: Path) -> None:
-    file = damaged / "recipe.toml"
-    file.write_text('data = "xor"\npredict = "mlp(5)"\nloss = "binary_cross_entropy()"\n')
-    with pytest.raises(RunError, match=r"weights.safetensors does not fit mlp\(5\): size mismatch"):
-        ss.load(damaged)
-    file.unlink()
-    with pytest.raises(Error) as caught:
-        ss.load(damaged)
-    assert str(caught.value) == f"there is no recipe {file}; write one with Recipe.to_toml(), or take a run's recipe.toml"
-
-
-def test_a_run_reads_from_a_folder_that_may_not_be_written(damaged: Path) -> None:
-    for path in damaged.iterdir():
-        path.chmod(0o400)
-    damaged.chmod(0o500)
-    try:
-        assert ss.load(damaged).predict([[0.0, 1.0]]).answers[0] in ("no", "yes")
-        assert {path.name for path in damaged.iterdir()} == FILES
-    finally:
-        damaged.chmod(0o700)
+def test_a_folder_whose_training_was_killed_at_once_is_taken_again(tmp_path: Path) -> None:
+    """Between making the folder and writing the recipe there is only the lock."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").touch()
+    assert create(tmp_path / "run", "") == tmp_path / "run"

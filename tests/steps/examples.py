@@ -82,10 +82,10 @@ EXAMPLES: dict[str, dict[str, list[str]]] = {
     "stop": {
         "auto": ["auto()", "auto(count=5)"],
         "epochs": ["epochs(20)", "epochs(0)", "epochs(40) | patience(5) | seconds(60)"],
-        "steps": ["steps(100)"],
+        "max_steps": ["max_steps(100)"],
         "seconds": ["seconds(60)", "seconds(0.5)"],
         "patience": ["patience(3)", 'patience(3, "accuracy")'],
-        "accuracy": ["accuracy(0.99)", "accuracy(1) | steps(10)"],
+        "accuracy": ["accuracy(0.99)", "accuracy(1) | max_steps(10)"],
         "loss_below": ["loss_below(0.1)", 'loss_below(-2, on="train")'],
     },
 }

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import sevensteps
 from sevensteps import steps
-from sevensteps.errors import ArgumentError, NotationError
+from sevensteps.errors import NotationError
 from sevensteps.notation import auto
 from tests.steps.examples import EXAMPLES, TEXTS, drawn
 
@@ -104,7 +104,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("repeat", 'loader("digits")', 'repeat: loader("digits"): loader takes a DataLoader, or a list of (x, y) batches, not a str; '
                                    "it must have a length and allow going over it again"),
     ("stop", "epochs(-1)", "stop: epochs(-1): count must be at least 0, not -1"),
-    ("stop", "steps(1.5)", "stop: steps(1.5): count must be a whole number, not 1.5"),
+    ("stop", "max_steps(1.5)", "stop: max_steps(1.5): count must be a whole number, not 1.5"),
     ("stop", "seconds(0)", "stop: seconds(0): count must be above 0, not 0"),
     ("stop", "patience(0)", "stop: patience(0): count must be at least 1, not 0"),
     ("stop", 'patience(3, "acuracy")', """stop: patience(3, "acuracy"): metric has no option 'acuracy'; did you mean 'accuracy'?"""),
@@ -159,14 +159,13 @@ def test_the_list_says_what_it_is_and_takes(step: str, name: str) -> None:
 @pytest.mark.parametrize(("step", "name"), NAMES)
 def test_it_is_a_name_of_the_package(step: str, name: str) -> None:
     earlier = next(other for other in steps.STEPS if name in steps.module_of(other).__all__)
-    wanted = steps if name == "steps" else getattr(steps.module_of(earlier), name)  # ss.steps(100) is called like the rule
-    assert getattr(sevensteps, name) is wanted
+    assert getattr(sevensteps, name) is getattr(steps.module_of(earlier), name)
 
 
-def test_the_package_of_the_steps_is_also_the_rule_of_its_name() -> None:
-    assert sevensteps.steps(100) == steps.parse("stop", "steps(100)")
-    with pytest.raises(ArgumentError, match=r"^count must be a whole number, not '100'$"):
-        steps("100")  # type: ignore[arg-type]
+def test_a_recipe_of_an_earlier_version_is_still_read() -> None:
+    assert steps.parse("stop", "steps(100) | patience(3)") == steps.parse("stop", "max_steps(100) | patience(3)")
+    with pytest.raises(NotationError, match=r"^stop has no 'step'; known: accuracy, auto, epochs, loss_below, max_steps, patience, seconds$"):
+        steps.parse("stop", "step(100)")
 
 
 def test_an_unknown_step_is_named_with_the_nearest() -> None:
@@ -237,8 +236,8 @@ def test_any_joined_rules_read_back(rules: list[Any]) -> None:
     ("step", "sgd(lr=+1)", "sgd(lr=1)"),
     ("step", "adam(betas=[0.9, 0.999])", "adam(lr=0.001)"),
     ("step", "step_decay(1, at=0.5)", "step_decay(1, at=(0.5,))"),
-    ("stop", "epochs(3)|steps(9)", "epochs(3) | steps(9)"),
-    ("stop", "epochs(3) | (steps(9) | seconds(1))", "epochs(3) | steps(9) | seconds(1)"),
+    ("stop", "epochs(3)|max_steps(9)", "epochs(3) | max_steps(9)"),
+    ("stop", "epochs(3) | (max_steps(9) | seconds(1))", "epochs(3) | max_steps(9) | seconds(1)"),
     ("initialize", "normal(std=0.01)", "normal()"),
     ("initialize", "lsuv(iterations=5, tolerance=0.02)", "lsuv(iterations=5)"),
 ])
@@ -274,7 +273,7 @@ def test_bad_arguments_are_refused_in_one_line(step: str, text: str, message: st
     ("step", "adamax()", "step has no 'adamax'; did you mean 'adam'?"),
     ("step", "Stepper()", "step has no 'Stepper'; did you mean 'step_decay'?"),
     ("stop", "epoch(3)", "stop has no 'epoch'; did you mean 'epochs'?"),
-    ("stop", "Always()", "stop has no 'Always'; known: accuracy, auto, epochs, loss_below, patience, seconds, steps"),
+    ("stop", "Always()", "stop has no 'Always'; known: accuracy, auto, epochs, loss_below, max_steps, patience, seconds"),
     ("predict", "given()", "predict has no 'given'; known: auto, cnn, linear, mlp, module, neuron, pixel_similarity, polynomial"),
 ])
 def test_an_unknown_name_is_refused_with_the_nearest(step: str, text: str, message: str) -> None:

@@ -17,11 +17,12 @@ from sevensteps import steps
 from sevensteps.engine.modules import Neuron, PixelSimilarity, use_generator
 from sevensteps.engine.parameters import biases, weights
 from sevensteps.errors import ArgumentError
+from sevensteps.head import Output
 from sevensteps.seeds import generator
 from sevensteps.steps import initialize
 from sevensteps.steps import loss as losses
 from sevensteps.steps.initialize import Initializer
-from sevensteps.task import Output, Task
+from sevensteps.task import Task
 from tests.steps.examples import examples
 
 BINARY = Task("binary", 1, ("no", "yes"), "the targets are two classes, no and yes")

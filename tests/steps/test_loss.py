@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sevensteps.errors import ArgumentError, ShapeError
+from sevensteps.head import Output
 from sevensteps.steps import loss as losses
 from sevensteps.steps.loss import Loss
-from sevensteps.task import Output, Task
+from sevensteps.task import Task
 from tests.steps.examples import examples
 
 TASKS = {

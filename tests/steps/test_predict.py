@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from sevensteps import steps
 from sevensteps.engine.modules import Dropout, Neuron, PixelSimilarity, use_generator
 from sevensteps.errors import ArgumentError, DataError, NotationError
+from sevensteps.head import Output
 from sevensteps.seeds import generator
 from sevensteps.steps import initialize, predict
 from sevensteps.steps import loss as losses
 from sevensteps.steps.predict import Predictor
-from sevensteps.task import Output, Task
+from sevensteps.task import Task
 from tests.steps.examples import EXAMPLES, examples
 
 TASKS = {

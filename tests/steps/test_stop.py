@@ -52,7 +52,7 @@ def fires(rule: Stop, facts: Facts) -> tuple[int | None, tuple[str, str] | None]
 @pytest.mark.parametrize(("rule", "before", "then", "reason"), [
     (epochs(3), Progress(epoch=2, step=29), Progress(epoch=3, step=30), ("epochs", "all 3 epochs are done")),
     (epochs(1), Progress(epoch=0, step=9, epoch_ended=False), Progress(epoch=1, step=10), ("epochs", "the one epoch is done")),
-    (stop.steps(25), Progress(epoch=2, step=24), Progress(epoch=2, step=25), ("steps", "all 25 steps are done")),
+    (stop.max_steps(25), Progress(epoch=2, step=24), Progress(epoch=2, step=25), ("max_steps", "all 25 steps are done")),
     (seconds(2), Progress(seconds=1.99), Progress(seconds=2.04), ("seconds", "2.0 s of training, 2 s were allowed")),
     (seconds(0.5), Progress(seconds=0.49), Progress(seconds=0.5), ("seconds", "0.5 s of training, 0.5 s were allowed")),
 ])
@@ -63,7 +63,7 @@ def test_a_count_is_reached(rule: Stop, before: Progress, then: Progress, reason
 
 
 @pytest.mark.parametrize(("rule", "reason"), [
-    (epochs(0), ("epochs", "nothing was to be trained")), (stop.steps(0), ("steps", "all 0 steps are done")),
+    (epochs(0), ("epochs", "nothing was to be trained")), (stop.max_steps(0), ("max_steps", "all 0 steps are done")),
 ])
 def test_nothing_is_to_be_trained(rule: Stop, reason: tuple[str, str]) -> None:
     assert rule.reason(Progress()) == reason
@@ -73,7 +73,7 @@ def test_nothing_is_to_be_trained(rule: Stop, reason: tuple[str, str]) -> None:
 @given(count=st.integers(0, 1000), epoch=st.integers(0, 1000))
 def test_epochs_are_over_exactly_then(count: int, epoch: int) -> None:
     assert (epochs(count).reason(Progress(epoch=epoch)) is not None) == (epoch >= count)
-    assert (stop.steps(count).reason(Progress(step=epoch)) is not None) == (epoch >= count)
+    assert (stop.max_steps(count).reason(Progress(step=epoch)) is not None) == (epoch >= count)
 
 
 # -- patience, accuracy, loss_below -------------------------------------------------------------------------------------
@@ -160,8 +160,8 @@ def test_only_rules_can_be_joined(other: Any) -> None:
 
 
 @pytest.mark.parametrize(("text", "limit"), [
-    ("epochs(3)", 30), ("steps(25)", 25), ("seconds(1)", None), ("patience(3)", None), ("accuracy(0.9)", None), ("loss_below(0.1)", None),
-    ("epochs(3) | steps(25)", 25), ("steps(25) | epochs(2)", 20), ("patience(3) | epochs(2)", 20), ("patience(3) | seconds(9)", None),
+    ("epochs(3)", 30), ("max_steps(25)", 25), ("seconds(1)", None), ("patience(3)", None), ("accuracy(0.9)", None), ("loss_below(0.1)", None),
+    ("epochs(3) | max_steps(25)", 25), ("max_steps(25) | epochs(2)", 20), ("patience(3) | epochs(2)", 20), ("patience(3) | seconds(9)", None),
 ])
 def test_the_largest_number_of_steps_there_can_be(text: str, limit: int | None) -> None:
     assert steps.parse("stop", text).limit(PER_EPOCH) == limit

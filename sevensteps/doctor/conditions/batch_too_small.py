@@ -12,7 +12,7 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.learning_rate_too_high import _swings
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import behind, digits, median, rate_text, well
+from sevensteps.doctor.measures import behind, digits, median, rate_text, well
 
 STEP = "repeat"
 EXPLAINS = ("underfitting", "learning_rate_too_high", "optimizer_setting", "stopped_early", "dead_units", "too_small")

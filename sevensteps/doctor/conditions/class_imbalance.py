@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits
+from sevensteps.doctor.measures import digits
 
 STEP = "repeat"
 EXPLAINS = ("underfitting", "stopped_early", "too_small")

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import RECTIFIERS, called, dense_text, digits, last_activation, rate_text, well, with_activation
-from sevensteps.watch.look import Look
+from sevensteps.doctor.measures import RECTIFIERS, called, dense_text, digits, last_activation, rate_text, well, with_activation
+from sevensteps.observe.look import Look
 
 STEP = "predict"
 EXPLAINS = ("vanishing_gradient", "underfitting", "too_small", "learning_rate_too_low", "parameters_not_updated", "stopped_early",

@@ -14,8 +14,8 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.vanishing_gradient import LAYERS, ratios
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, end_loss, first_loss, length, median, well
-from sevensteps.watch.look import Look
+from sevensteps.doctor.measures import digits, end_loss, first_loss, length, median, well
+from sevensteps.observe.look import Look
 
 STEP = "gradient"
 EXPLAINS = ("not_finite", "dead_units", "saturated_units", "stopped_early", "underfitting")

@@ -14,7 +14,7 @@ from itertools import pairwise
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.exploding_gradient import whole
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits
+from sevensteps.doctor.measures import digits
 
 STEP = "gradient"
 EXPLAINS = ("learning_rate_too_high", "exploding_gradient", "not_finite", "dead_units", "saturated_units", "underfitting",

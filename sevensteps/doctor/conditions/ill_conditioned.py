@@ -13,7 +13,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import ADAPTIVE, behind, digits, optimizer, well
+from sevensteps.doctor.measures import ADAPTIVE, behind, digits, optimizer, well
 from sevensteps.engine.curvature import eigenvalues
 
 STEP = "step"

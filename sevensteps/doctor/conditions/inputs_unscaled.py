@@ -14,7 +14,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import baseline, digits, well
+from sevensteps.doctor.measures import baseline, digits, well
 
 STEP = "repeat"
 EXPLAINS = ("dead_units", "learning_rate_too_high", "output_overconfident", "ill_conditioned", "exploding_gradient", "not_finite",

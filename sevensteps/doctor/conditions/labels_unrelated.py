@@ -14,7 +14,7 @@ import numpy as np
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import baseline, digits, standardised
+from sevensteps.doctor.measures import baseline, digits, standardised
 
 STEP = "repeat"
 EXPLAINS = ("underfitting", "overfitting", "stopped_early", "too_small", "learning_rate_too_low", "label_noise", "train_valid_mismatch",

@@ -15,7 +15,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import (
+from sevensteps.doctor.measures import (
     ADAPTIVE,
     baseline,
     called,

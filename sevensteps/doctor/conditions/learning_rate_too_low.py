@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import (
+from sevensteps.doctor.measures import (
     ADAPTIVE,
     behind,
     digits,

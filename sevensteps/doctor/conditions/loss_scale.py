@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import ADAPTIVE, digits, optimizer, well
+from sevensteps.doctor.measures import ADAPTIVE, digits, optimizer, well
 
 STEP = "loss"
 EXPLAINS = ("learning_rate_too_high", "exploding_gradient", "not_finite", "dead_units", "saturated_units", "output_overconfident",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, end_loss, first_loss, rate_text
+from sevensteps.doctor.measures import digits, end_loss, first_loss, rate_text
 
 STEP = "loss"
 EXPLAINS = ("exploding_gradient", "not_finite", "learning_rate_too_high", "underfitting", "train_valid_mismatch", "labels_unrelated",

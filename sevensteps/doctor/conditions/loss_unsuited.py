@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import last_activation, well
+from sevensteps.doctor.measures import last_activation, well
 
 STEP = "loss"
 EXPLAINS = ("underfitting", "stopped_early", "saturated_units", "vanishing_gradient", "learning_rate_too_low", "too_small")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits
+from sevensteps.doctor.measures import digits
 
 STEP = "predict"
 EXPLAINS = ("overfitting", "train_valid_mismatch", "underfitting", "batch_too_small", "learning_rate_too_high", "stopped_early",

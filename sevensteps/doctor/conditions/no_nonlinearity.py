@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import called, last_activation, weight_layers
+from sevensteps.doctor.measures import called, last_activation, weight_layers
 
 STEP = "predict"
 EXPLAINS = ("too_small", "underfitting", "stopped_early")

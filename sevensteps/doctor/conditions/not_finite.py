@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, rate_text, with_activation
+from sevensteps.doctor.measures import digits, rate_text, with_activation
 
 STEP = "gradient"
 EXPLAINS = ("dead_units", "underfitting", "saturated_units", "parameters_not_updated", "symmetric_units", "too_small", "mode_mismatch",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, well
+from sevensteps.doctor.measures import digits, well
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "learning_rate_too_high", "train_valid_mismatch", "class_imbalance", "underfitting", "batch_too_small",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import optimizer, well
+from sevensteps.doctor.measures import optimizer, well
 
 STEP = "step"
 EXPLAINS = ("learning_rate_too_high", "learning_rate_too_low", "underfitting", "stopped_early", "not_finite", "exploding_gradient",

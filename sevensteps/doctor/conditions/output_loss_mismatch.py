@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, end_loss, last_activation
+from sevensteps.doctor.measures import digits, end_loss, last_activation
 
 STEP = "loss"
 EXPLAINS = ("dead_units", "saturated_units", "underfitting", "learning_rate_too_low", "vanishing_gradient", "loss_unsuited", "loss_sign",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import called, digits, first_loss, median, weight_layers, well
+from sevensteps.doctor.measures import called, digits, first_loss, median, weight_layers, well
 
 STEP = "initialize"
 EXPLAINS = ("saturated_units", "learning_rate_too_high", "exploding_gradient", "dead_units", "underfitting",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, patient, well
+from sevensteps.doctor.measures import digits, patient, well
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, length, median, rate_text
+from sevensteps.doctor.measures import digits, length, median, rate_text
 
 STEP = "gradient"
 EXPLAINS = ("underfitting", "learning_rate_too_low", "stopped_early", "too_small", "vanishing_gradient", "labels_unrelated",

@@ -13,7 +13,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import SATURATING, called, digits, hidden_activations, well, with_activation
+from sevensteps.doctor.measures import SATURATING, called, digits, hidden_activations, well, with_activation
 
 STEP = "predict"
 EXPLAINS = ("vanishing_gradient", "underfitting", "too_small", "learning_rate_too_low", "stopped_early", "ill_conditioned")

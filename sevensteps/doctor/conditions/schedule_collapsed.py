@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import behind, digits, rate_text, well
+from sevensteps.doctor.measures import behind, digits, rate_text, well
 
 STEP = "step"
 EXPLAINS = ("stopped_early", "underfitting", "learning_rate_too_low", "too_small", "parameters_not_updated", "class_imbalance")

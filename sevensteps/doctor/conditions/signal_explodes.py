@@ -14,7 +14,7 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.signal_vanishes import depth
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import called, digits, hidden_activations, well, with_activation
+from sevensteps.doctor.measures import called, digits, hidden_activations, well, with_activation
 
 STEP = "initialize"
 EXPLAINS = ("exploding_gradient", "not_finite", "output_overconfident", "learning_rate_too_high", "dead_units", "saturated_units",

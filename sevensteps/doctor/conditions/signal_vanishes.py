@@ -15,8 +15,8 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import called, digits, hidden_activations, well
-from sevensteps.watch.look import Look
+from sevensteps.doctor.measures import called, digits, hidden_activations, well
+from sevensteps.observe.look import Look
 
 STEP = "initialize"
 EXPLAINS = ("vanishing_gradient", "learning_rate_too_low", "underfitting", "too_small", "dead_units", "stopped_early", "saturated_units",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import behind, digits, end_loss, first_loss, still_falling, well
+from sevensteps.doctor.measures import behind, digits, end_loss, first_loss, still_falling, well
 
 STEP = "stop"
 EXPLAINS = ("underfitting", "too_small")

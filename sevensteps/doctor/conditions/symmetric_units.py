@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import called, hidden_activations, hidden_layers, length
+from sevensteps.doctor.measures import called, hidden_activations, hidden_layers, length
 
 STEP = "initialize"
 EXPLAINS = ("too_small", "underfitting", "signal_vanishes", "vanishing_gradient", "parameters_not_updated", "dead_units",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, last_activation
+from sevensteps.doctor.measures import digits, last_activation
 
 STEP = "loss"
 EXPLAINS = ("saturated_units", "dead_units", "underfitting", "targets_unscaled", "learning_rate_too_low", "learning_rate_too_high",

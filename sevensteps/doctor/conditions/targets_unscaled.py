@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import baseline, digits
+from sevensteps.doctor.measures import baseline, digits
 
 STEP = "repeat"
 EXPLAINS = ("learning_rate_too_low", "learning_rate_too_high", "stopped_early", "underfitting", "exploding_gradient", "not_finite",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import baseline, digits, hidden_layers, still_falling, well
+from sevensteps.doctor.measures import baseline, digits, hidden_layers, still_falling, well
 
 STEP = "predict"
 EXPLAINS = ("underfitting",)

@@ -15,7 +15,7 @@ from sevensteps.data.checks import all_finite
 from sevensteps.data.duplicates import count
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, well
+from sevensteps.doctor.measures import digits, well
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "mode_mismatch", "class_imbalance", "label_noise", "labels_unrelated")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import SATURATING, called, dense_text, digits, hidden_activations, length, median, weight_layers, well
+from sevensteps.doctor.measures import SATURATING, called, dense_text, digits, hidden_activations, length, median, weight_layers, well
 
 STEP = "gradient"
 EXPLAINS = ("learning_rate_too_low", "underfitting", "too_small", "stopped_early", "ill_conditioned", "saturated_units", "batch_too_small",

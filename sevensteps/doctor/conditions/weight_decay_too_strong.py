@@ -12,7 +12,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.reading import digits, length, median, optimizer, weight_layers, well
+from sevensteps.doctor.measures import digits, length, median, optimizer, weight_layers, well
 
 STEP = "step"
 EXPLAINS = ("underfitting", "signal_vanishes", "dead_units", "vanishing_gradient", "learning_rate_too_low", "stopped_early", "too_small",

@@ -1,0 +1,1 @@
+"""The public functions, one file each: train, resume, load, race, find_learning_rate, heal, diagnose, explain, watch."""

@@ -1,0 +1,56 @@
+"""The face of the doctor: `diagnose()` reads what watching kept of a run, and examines it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sevensteps.api.run import Run
+from sevensteps.data import loadable
+from sevensteps.doctor import Diagnosis, examine
+from sevensteps.doctor.case_folder import load, recall
+from sevensteps.errors import Error, RunError
+from sevensteps.notation import auto
+from sevensteps.record.database import read as read_history
+from sevensteps.record.reader import read_summary
+from sevensteps.record.run_folder import diagnosed
+from sevensteps.training.recipe import OBJECTS, Recipe
+
+
+def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
+    """What is wrong with a training that was kept: a run folder, its name under `runs/`, `"last"`, or a folder of `watch.save`.
+
+    Raises `RunError` where there is none, where it was not watched, or where it is damaged.
+    """
+    if isinstance(run, Run) and run.diagnosis is not None:
+        return run.diagnosis
+    place = run.folder if isinstance(run, Run) else run
+    if place is None:
+        raise RunError("this run was not watched, so there is nothing to diagnose; train again without watch=0")
+    folder = diagnosed(place)
+    try:
+        return _diagnosed(folder, allow_code)
+    except Error:
+        raise
+    except (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, RuntimeError) as failure:
+        raise RunError(f"what was seen in {folder} makes no sense: {type(failure).__name__}: {failure}; its files are damaged") from failure
+
+
+def _diagnosed(folder: Path, allow_code: bool) -> Diagnosis:
+    case = load(folder)
+    if (folder / "recipe.toml").is_file():
+        objects = _objects(folder)
+        case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **objects)
+        case.history = read_history(folder)["history"]
+        if objects or not loadable(case.recipe.source):
+            case.lacking = (f"{' and '.join(objects) or 'the data'} of this run came from Python, so it cannot be trained again from its "
+                            "folder; in Python: ss.diagnose(run).try_remedies()")
+    diagnosis = examine(case)
+    recall(folder, diagnosis)
+    return diagnosis
+
+
+def _objects(folder: Path) -> dict[str, Any]:
+    """Stand-ins for what a recipe cannot hold: a network or batches that were Python objects."""
+    steps = read_summary(folder)["recipe"]
+    return {step: auto() for step, text in OBJECTS.items() if str(steps[step]).startswith(text)}

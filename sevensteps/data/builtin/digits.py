@@ -1,0 +1,124 @@
+"""Images of handwritten digits: scikit-learn's small ones, and MNIST; all ten, or only threes against sevens."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sevensteps.arguments import one_of, whole
+from sevensteps.data.build import build
+from sevensteps.data.builtin.mnist_files import Samples, read
+from sevensteps.data.dataset import Data
+from sevensteps.data.scaling import SCALINGS
+from sevensteps.data.sources import Source
+from sevensteps.notation import value
+from sevensteps.seeds import generator
+
+__all__ = ["digits", "digits37", "mnist", "mnist37"]
+
+TEN = tuple("0123456789")
+SEVEN_THREE = ("7", "3")  # a 3 is the 1, "yes", as in fastbook chapter 4
+
+
+class _Images(Source):
+    def __post_init__(self) -> None:
+        one_of("scale", self.scale, ("default", *SCALINGS))
+        whole("seed", self.seed)
+
+    @property
+    def _scale(self) -> str:
+        return "unit" if self.scale == "default" else self.scale
+
+
+@value
+class digits(_Images):
+    """1797 real handwritten digits, 8 x 8 pixels; no download
+
+    Pixels 0 to 16. Split 80/20, each class alike. Scale: pixels / 16.
+    Source: Alpaydin, Kaynak 1998, UCI optical recognition of digits.
+    """
+
+    _: KW_ONLY
+    scale: str = "default"
+    seed: int = 0
+
+    def load(self, data_dir: Path | None = None) -> Data:
+        x, y = _digits()
+        return build(self.text, x, y, classes=TEN, scale=self._scale, highest=16, draw=generator(self.seed, "split"),
+                     about="1797 handwritten digits, 8 x 8 pixels, from scikit-learn (UCI optical recognition)")
+
+
+@value
+class digits37(_Images):
+    """the 3s and 7s of digits: the book's first task, small
+
+    A 3 is 1, a 7 is 0. Split 80/20, each class alike. Scale: pixels / 16. Source: as digits; task: fastbook, ch. 4.
+    """
+
+    _: KW_ONLY
+    scale: str = "default"
+    seed: int = 0
+
+    def load(self, data_dir: Path | None = None) -> Data:
+        x, y = _digits()
+        kept = (y == 3) | (y == 7)
+        return build(self.text, x[kept], (y[kept] == 3).long(), classes=SEVEN_THREE, scale=self._scale, highest=16,
+                     draw=generator(self.seed, "split"),
+                     about="handwritten threes and sevens, 8 x 8 pixels, from scikit-learn (UCI optical recognition)")
+
+
+def _digits() -> tuple[Tensor, Tensor]:
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    return torch.from_numpy(found.images).float()[:, None], torch.from_numpy(found.target).long()
+
+
+@value
+class mnist(_Images):
+    """70 000 handwritten digits, 28 x 28 pixels; read or downloaded
+
+    60 000 to train on, 10 000 to judge by, in the order of the IDX files. Pixels 0 to 255.
+    Scale: pixels / 255. Source: LeCun, Cortes, Burges 1998.
+    """
+
+    _: KW_ONLY
+    scale: str = "default"
+    seed: int = 0
+
+    def load(self, data_dir: Path | None = None) -> Data:
+        train, valid = read(data_dir)
+        return build(self.text, train.images, train.labels.long(), valid=(valid.images, valid.labels.long()), classes=TEN,
+                     scale=self._scale, highest=255, about=_about("handwritten digits", train))
+
+
+@value
+class mnist37(_Images):
+    """the 3s, then the 7s of mnist, in the book's order
+
+    A 3 is 1, a 7 is 0; 12 396 to train on, 2038 to judge by. Scale: pixels / 255.
+    Source: as mnist; order and task: fastbook, ch. 4.
+    """
+
+    _: KW_ONLY
+    scale: str = "default"
+    seed: int = 0
+
+    def load(self, data_dir: Path | None = None) -> Data:
+        train, valid = read(data_dir)
+        (x, y), judged = _three_then_seven(train), _three_then_seven(valid)
+        return build(self.text, x, y, valid=judged, classes=SEVEN_THREE, scale=self._scale, highest=255,
+                     about=_about("handwritten threes, then sevens", train))
+
+
+def _three_then_seven(part: Samples) -> tuple[Tensor, Tensor]:
+    threes, sevens = part.images[part.labels == 3], part.images[part.labels == 7]
+    return torch.cat([threes, sevens]), torch.tensor([1] * len(threes) + [0] * len(sevens))
+
+
+def _about(what: str, part: Samples) -> str:
+    height, width = part.images.shape[2:]
+    return f"{what}, {height} x {width} pixels, from IDX files"

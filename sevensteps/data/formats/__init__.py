@@ -1,0 +1,1 @@
+"""What data can be made from: one file for each file format, library or kind of object."""

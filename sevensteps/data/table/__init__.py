@@ -1,0 +1,1 @@
+"""Tables: typed cells, columns and how they become numbers."""

@@ -1,0 +1,1 @@
+"""Trials: a remedy is proven by training again with it."""

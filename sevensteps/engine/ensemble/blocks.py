@@ -1,0 +1,169 @@
+"""The layers of a stack: the written layers of K networks with the network as the first axis, x [K, B, …].
+
+A layer that works number by number does not mind the axis. One that works sample by sample gets the K·B samples in a row. Linear
+layers are products of three-dimensional tensors. Convolution, batch norm and dropout run network by network: PyTorch's grouped
+convolution was measured to take as long or up to three times as long, and each network has statistics and a generator of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sevensteps.engine import activations, matmul
+from sevensteps.engine import layers as written
+from sevensteps.engine.layer import Layer
+from sevensteps.engine.pooling import channels_last
+from sevensteps.errors import ArgumentError
+
+Column = Callable[[Sequence[Tensor]], tuple[Tensor, Tensor] | None]  # one parameter of all networks -> (values, gradients), [K, …]
+
+NUMBER_BY_NUMBER = (written.Identity, activations.ReLU, activations.LeakyReLU, activations.Sigmoid, activations.Tanh, activations.ELU,
+                    activations.SELU, activations.GELU, activations.Softplus)
+NETWORK_BY_NETWORK = (written.Conv2d, written.BatchNorm, written.DropoutMask)
+
+
+class Block(Protocol):
+    """One or more layers of all networks. `parts`: its output is [K, B, …] even where its input, [B, …], was shared."""
+
+    parts: ClassVar[bool]
+    trained: bool
+
+    def forward(self, x: Tensor, own: bool) -> Tensor:
+        """y, for an input [K, B, …] of each network's `own`, or [B, …] shared."""
+
+    def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
+        """Write or add the parameters' gradients; dL/dx if it has to go `further`."""
+
+
+class Together:
+    """A layer without parameters that is one call for all networks; `in_a_row` where it looks at whole samples."""
+
+    parts: ClassVar[bool] = False
+    trained = False
+
+    def __init__(self, layer: Layer, in_a_row: bool) -> None:
+        if getattr(layer.module, "dim", 1) == 0 or getattr(layer.module, "start_dim", 1) == 0:
+            raise ArgumentError(f"{layer.module} works across samples, which networks trained together have side by side; "
+                                "train them one by one")
+        self.layer, self.in_a_row = layer, in_a_row
+
+    def forward(self, x: Tensor, own: bool) -> Tensor:
+        if not (own and self.in_a_row):
+            return self.layer.forward(x)
+        y: Tensor = self.layer.forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return y
+
+    def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
+        dx: Tensor = self.layer.backward(g.flatten(0, 1)).unflatten(0, g.shape[:2]) if self.in_a_row else self.layer.backward(g)
+        return dx
+
+
+class Apart:
+    """Some layers of each network, one network after the other."""
+
+    parts: ClassVar[bool] = True
+
+    def __init__(self, chains: list[list[Layer]]) -> None:
+        self.chains = chains
+        self.first = next((i for i, layer in enumerate(chains[0]) if layer.grads), len(chains[0]))
+        self.trained = self.first < len(chains[0])
+
+    def forward(self, x: Tensor, own: bool) -> Tensor:
+        inputs = x if own else [channels_last(x)] * len(self.chains)
+        outputs = []
+        for chain, y in zip(self.chains, inputs, strict=True):
+            for layer in chain:
+                y = layer.forward(y)
+            outputs.append(y)
+        return torch.stack(outputs)
+
+    def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
+        passed = []
+        for chain, slope in zip(self.chains, g, strict=True):
+            last = 0 if further else self.first
+            for index in range(len(chain) - 1, last - 1, -1):
+                chain[index].descend(slope, add)
+                if further or index > last:
+                    slope = chain[index].backward(slope)
+            passed.append(slope)
+        return torch.stack(passed) if further else g
+
+
+class Linear:
+    """y = x Wᵀ + b of each network, W [K, O, F] and b [K, O]; kept as [K, O, B] in memory, which every product here takes as it is."""
+
+    parts: ClassVar[bool] = True
+
+    def __init__(self, members: list[written.Linear], column: Column) -> None:
+        self.members, self.before = members, members[0].before
+        self.columns = {name: column([getattr(member, name) for member in members])
+                        for name in ("weight", "bias") if getattr(members[0], name) is not None}
+        self.trained = any(found is not None for found in self.columns.values())
+
+    def _values(self, name: str) -> Tensor:
+        found = self.columns[name]
+        return torch.stack([getattr(member, name) for member in self.members]) if found is None else found[0]
+
+    def forward(self, x: Tensor, own: bool) -> Tensor:
+        x = F.pad(x, (1, 0), value=1.0) if self.before else x
+        self.own, self.shape = own, x.shape[int(own):-1]  # samples, and places if it works over the last axis of more
+        self.x = x = x.flatten(1, -2) if own else x.flatten(0, -2)  # [K, R, F] or [R, F], R rows
+        weight = self._values("weight")
+        if own:
+            y = torch.bmm(weight, x.transpose(1, 2))
+        else:  # one wide product
+            wide = weight.flatten(0, 1)
+            y = matmul.way(matmul.LINEAR, wide, x)(wide, x, None, False).view(*weight.shape[:2], -1)
+        if "bias" in self.columns:
+            y += self._values("bias")[:, :, None]
+        output: Tensor = y.transpose(1, 2).unflatten(1, self.shape)
+        return output
+
+    def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
+        g = g.flatten(1, -2).transpose(1, 2)  # [K, O, R]
+        if found := self.columns["weight"]:
+            if self.own:
+                _put(found[1], torch.bmm(g, self.x), add)  # dL/dW = gᵀ x
+            else:
+                wide = g.flatten(0, 1)
+                _put(found[1], matmul.way(matmul.INPUT, wide, self.x)(wide, self.x).view_as(found[1]), add)
+        if found := self.columns.get("bias"):
+            _put(found[1], g.sum(2), add)  # dL/db = Σ g over the rows
+        if not further:
+            return g
+        weight = self._values("weight")[:, :, self.before:]
+        dx: Tensor = torch.bmm(weight.transpose(1, 2), g).transpose(1, 2).unflatten(1, self.shape)  # dL/dx = g W
+        return dx
+
+
+def _put(gradients: Tensor, found: Tensor, add: bool) -> None:
+    if add:
+        gradients.add_(found)
+    else:
+        gradients.copy_(found)
+
+
+def blocks(chains: list[list[Layer]], column: Column) -> list[Block]:
+    """The layers of K networks, `chains[k][i]`, as blocks: what runs network by network goes on so up to the next linear layer."""
+    made: list[Block] = []
+    apart: list[list[Layer]] | None = None
+    for members in map(list, zip(*chains, strict=True)):
+        layer = members[0]
+        if isinstance(layer, written.Linear):
+            made.append(Linear([member for member in members if isinstance(member, written.Linear)], column))
+            apart = None
+        elif apart is not None:
+            for chain, member in zip(apart, members, strict=True):
+                chain.append(member)
+            made[-1] = Apart(apart)
+        elif isinstance(layer, NETWORK_BY_NETWORK):
+            apart = [[member] for member in members]
+            made.append(Apart(apart))
+        else:
+            made.append(Together(layer, in_a_row=not isinstance(layer, NUMBER_BY_NUMBER)))
+    return made

@@ -1,0 +1,74 @@
+"""One factor of the chain rule in words: where its number comes from in the network."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from sevensteps.engine.modules import Neuron, Powers
+from sevensteps.explain.forward import place
+from sevensteps.explain.gradient.paths import Chain
+from sevensteps.render.text import figure
+
+
+def by_unit(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
+    """Why d(unit)/d(unit before) of layer `at` of one sample is what it is; `before` counts in the input of that layer, flat."""
+    module, name = chain.modules[at], chain.names[at]
+    kind = type(module).__name__
+    if isinstance(module, nn.Linear | Neuron) and unit is not None and before is not None:
+        if chain.outputs[at].ndim == 2:
+            shift = 1 if isinstance(module, Neuron) and module.bias is None else 0  # w0 stands first
+            return f"{name}.weight[{unit},{before + shift}]"
+        return f"a weight of {name}"
+    if isinstance(module, nn.Conv2d):
+        return _conv(chain, at, unit, before)
+    if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        return "γ / √(σ² + ε)"
+    if isinstance(module, nn.MaxPool2d):
+        return "1: largest of its window"
+    if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
+        return "its share of the mean"
+    if isinstance(module, Powers):
+        return "n xⁿ⁻¹"
+    if isinstance(module, nn.Softmax | nn.LogSoftmax) or unit is None:
+        return f"derivative of {kind}"
+    return _activation(module, float(chain.inputs[at].flatten()[unit]), float(chain.outputs[at].flatten()[unit]))
+
+
+def _activation(module: nn.Module, x: float, y: float) -> str:
+    kind = type(module).__name__
+    if isinstance(module, nn.ReLU):
+        return f"ReLU: {figure(x, 3)} > 0" if x > 0 else "ReLU: off, exactly 0" if x == 0 else f"ReLU: off, {figure(x, 3)} < 0"
+    if isinstance(module, nn.Sigmoid):
+        return f"y (1 - y), y = {figure(y, 3)}"
+    if isinstance(module, nn.Tanh):
+        return f"1 - y², y = {figure(y, 3)}"
+    return f"slope of {kind} at {figure(x, 3)}"
+
+
+def _conv(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
+    """The weight of the filter that leads from one place to the other."""
+    module = chain.modules[at]
+    if unit is None or before is None or module.groups > 1 or isinstance(module.padding, str):
+        return f"a weight of {chain.names[at]}"
+    out, *to = place(unit, chain.outputs[at].shape[1:])
+    into, *came = place(before, chain.inputs[at].shape[1:])
+    kernel = [(c + module.padding[axis] - t * module.stride[axis]) // module.dilation[axis]
+              for axis, (t, c) in enumerate(zip(to, came, strict=True))]
+    return f"{chain.names[at]}.weight[{out},{into},{kernel[0]},{kernel[1]}]"
+
+
+def feeding(chain: Chain, parameter: str, index: tuple[int, ...]) -> tuple[int | None, str]:
+    """What a parameter multiplies: the place in its layer's input, flat, where it is one place, and in words otherwise."""
+    at, name = chain.owner(parameter), parameter.rpartition(".")[2]
+    module = chain.modules[at]
+    if name == "bias":
+        return None, "1: the same number is added to every sample"
+    if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        return None, "x̂, the normalised input"
+    if isinstance(module, Neuron) and module.bias is None:
+        return (None, "x0 = 1: w0 is the bias") if index[1] == 0 else (index[1] - 1, "")
+    if isinstance(module, nn.Linear | Neuron) and chain.inputs[at].ndim == 2:
+        return index[1], ""
+    if isinstance(module, nn.Conv2d):
+        return None, "its input there"
+    return None, "its input"

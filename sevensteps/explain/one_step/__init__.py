@@ -1,0 +1,1 @@
+"""What happened in one training step, 1 to 7."""

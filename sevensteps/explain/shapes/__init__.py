@@ -1,0 +1,1 @@
+"""The forward pass as shapes, axis by axis."""

@@ -1,0 +1,1 @@
+"""The loss surface where the training ended."""

@@ -1,0 +1,1 @@
+"""The words of the field, each with the run's own example."""

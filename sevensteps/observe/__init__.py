@@ -1,0 +1,1 @@
+"""Read-only observation of any network in any training loop."""

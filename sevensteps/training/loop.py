@@ -1,0 +1,128 @@
+"""The loop: seven steps, in order, on one screen; then whoever looks on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from sevensteps.steps.repeat import Batch
+from sevensteps.steps.stop import LOWER_IS_BETTER, Always
+from sevensteps.training.evaluation import evaluate
+from sevensteps.training.state import Place, Training
+
+
+class Observer(Protocol):
+    """Looks at a training and changes nothing in it."""
+
+    def started(self, training: Training) -> None:
+        """The parameters are initialised; no step has been taken."""
+
+    def stepped(self, training: Training) -> None:
+        """A step has been taken."""
+
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        """An epoch, or the part of one that there was, has been evaluated: `row` is the new last row of the history."""
+
+    def stopped(self, training: Training, rule: str, reason: str) -> None:
+        """The training is over."""
+
+
+def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, str]:
+    """Run `training` until a rule says stop; returns (rule, reason)."""
+    with torch.set_grad_enabled(training.engine.taped):  # set once here, not three times a step
+        return steps(training, observers)
+
+
+def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
+    """The seven, in order."""
+    recipe, engine, generators, progress = training.recipe, training.engine, training.generators, training.progress
+    stop, accumulate = Always() | recipe.stop, recipe.gradient.accumulate
+    network, output, (x, y) = training.network, training.output, training.parts["train"]
+
+    if not training.resumed:
+        recipe.initialize(network, generators["initialize"], x, y, output)                      # 1 initialize
+    engine.begin()
+    for observer in observers:
+        observer.started(training)
+
+    ended: tuple[str, str] | None = stop.reason(progress)
+    if training.place.taken == training.per_epoch:
+        ended = None  # resumed at the end of an epoch, which has not been evaluated yet
+    while not ended:
+        place, began = training.place, time.perf_counter()
+        place.order = generators["order"].get_state()
+        order = recipe.repeat.epoch(training.samples, generators["order"], place.taken * accumulate)   # 6 repeat
+        for batches in grouped(order, accumulate):
+            place.taken += 1
+            count, summed = sum(x.shape[0] for x, _ in batches), 0.0
+            for index, (x, y) in enumerate(batches):
+                with training.foreign:
+                    engine.predict(x)                                                           # 2 predict
+                    losses = engine.loss(y)                                                     # 3 loss
+                    engine.gradient(share=x.shape[0] / count, add=index > 0)                    # 4 gradient
+                summed += float(losses.sum())
+            summed = engine.joined(summed, progress)  # with those of other processes, where there are some
+            progress.loss = summed / count
+            if not math.isfinite(progress.loss):
+                break
+            recipe.gradient.finish(engine.gradients, engine.length)
+            progress.lr = training.stepper(progress.step, training.total or 1)                  # 5 step
+            progress.step += 1
+            progress.samples += count
+            place.seen, place.weighed, now = place.seen + count, place.weighed + summed, time.perf_counter()
+            progress.seconds, began = progress.seconds + engine.spent(now - began), now
+            for observer in observers:
+                observer.stepped(training)
+            if observers:
+                began = time.perf_counter()  # their time is not the training's
+            ended = stop.reason(progress)                                                       # 7 stop
+            if ended and place.taken < training.per_epoch:
+                break
+        else:
+            progress.epoch, progress.epoch_ended = progress.epoch + 1, True
+            look(training, observers)
+            training.place = Place()
+        ended = ended or stop.reason(progress)
+        progress.epoch_ended = False
+
+    training.gather()  # what other processes hold of it
+    if training.place.taken or not progress.history:  # a part of an epoch, or nothing at all
+        look(training, observers)
+    for observer in observers:
+        observer.stopped(training, *ended)
+    return ended
+
+
+def grouped(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
+    """The batches whose mean gradient makes one step: `size` at a time, fewer at the end of an epoch."""
+    left = iter(batches)
+    while group := tuple(itertools.islice(left, size)):
+        yield group
+
+
+def look(training: Training, observers: Sequence[Observer], outputs: Tensor | None = None) -> None:
+    """Evaluate the network as it is, add a row to the history, keep the best. `outputs` [N, O] for the validation data, if known."""
+    progress, place = training.progress, training.place
+    train_loss = place.weighed / place.seen if place.seen else progress.loss if place.taken else math.nan
+    row: dict[str, Any] = {"epoch": progress.epoch, "step": progress.step, "seconds": progress.seconds, "lr": progress.lr,
+           "train": {"loss": train_loss}, "valid": evaluate(training, "valid", outputs=outputs)}
+    if math.isnan(train_loss) and not progress.step:
+        row["train"] = evaluate(training, "train")
+    progress.history.append(row)
+    if training.best is None or score(row["valid"]) > score(training.best.valid):
+        training.best = training.checkpoint(row)
+    for observer in observers:
+        observer.evaluated(training, row)
+
+
+def score(metrics: dict[str, Any]) -> tuple[float, float]:
+    """What makes one checkpoint better than another: its accuracy or r2, and between equals its loss."""
+    name = next(name for name in ("accuracy", "r2", "loss") if name in metrics)
+    values = (metrics[name] * (-1 if LOWER_IS_BETTER[name] else 1), -metrics["loss"])
+    return tuple(-math.inf if math.isnan(v) else v for v in values)  # type: ignore[return-value]

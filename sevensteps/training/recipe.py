@@ -1,0 +1,217 @@
+"""A recipe: seven values, data and a seed. It is all that a training is, it can be written as TOML, and it repeats to the same bits."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from sevensteps.arguments import number, one_of, whole
+from sevensteps.data import Data, from_loader, spelled
+from sevensteps.errors import ArgumentError, NotationError, nearest
+from sevensteps.notation import auto, cut
+from sevensteps.steps import STEPS, catalog, parse
+from sevensteps.steps import gradient as gradients
+from sevensteps.steps import initialize as initializers
+from sevensteps.steps import loss as losses
+from sevensteps.steps import predict as predictors
+from sevensteps.steps import repeat as repeats
+from sevensteps.steps import step as optimizers
+from sevensteps.steps import stop as stops
+
+KINDS: dict[str, type] = {
+    "initialize": initializers.Initializer, "predict": predictors.Predictor, "loss": losses.Loss, "gradient": gradients.Gradient,
+    "step": optimizers.Optimizer, "repeat": repeats.Repeat, "stop": stops.Stop,
+}
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}  # of parameters; bf16 is what it multiplies in
+OBJECTS = {"predict": "given(", "repeat": "loader("}  # what only Python can give, as it prints
+MAX_TOML = 100_000  # bytes; a recipe has some ten lines
+MAX_DOTS = 100  # of a line: the time to read a.b.c.… grows with their square
+MAX_THREADS = 1024  # more than there are processors; the process ends where the system has no more to give
+MAX_PARAMETERS = 1 << 32  # 16 GB in float32, before gradients
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The seven values of a training, its data and its seed.
+
+    A step is a value (`mlp(30)`), its text (`"mlp(30)"`), or None or `auto()` to have it chosen. `predict` may be any
+    `torch.nn.Module`, and `repeat` any DataLoader. `data` is `Data` or the text that loads it. `threads` and `device` are kept
+    because the bits of a result depend on them. `reasons` says of each step, once chosen, why.
+    """
+
+    data: str | Data
+    initialize: Any = None
+    predict: Any = None
+    loss: Any = None
+    gradient: Any = None
+    step: Any = None
+    repeat: Any = None
+    stop: Any = None
+    seed: int = 0
+    device: str = "cpu"
+    threads: int | None = None
+    precision: str = "float32"
+    reasons: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        for step in STEPS:
+            object.__setattr__(self, step, as_value(step, getattr(self, step)))
+        if not isinstance(self.data, str | Data):
+            raise ArgumentError(f"data must be a name such as 'digits', or made by sevensteps.data, not a {type(self.data).__name__}; "
+                                "for arrays use sevensteps.data.from_arrays(x, y)")
+        whole("seed", self.seed)
+        one_of("precision", self.precision, PRECISIONS)
+        if self.threads is not None:
+            number("threads", whole("threads", self.threads, at_least=1), at_most=MAX_THREADS)
+        try:
+            torch.empty(1, device=resolve_device(self.device)).item()
+        except (RuntimeError, AssertionError, ImportError) as failure:
+            why = f"{cut(repr(self.device))} cannot be used here: {str(failure).splitlines()[0]}"
+            raise ArgumentError(f"device {why}; use device='cpu'") from None
+
+    @property
+    def source(self) -> str:
+        """The data as text."""
+        return self.data if isinstance(self.data, str) else self.data.source
+
+    @property
+    def steps(self) -> dict[str, Any]:
+        """The seven values by the name of their step, in order."""
+        return {step: getattr(self, step) for step in STEPS}
+
+    def to_toml(self) -> str:
+        """The recipe as TOML, each step with its reason as a comment. `from_toml` gives an equal recipe back."""
+        import tomlkit
+
+        document = tomlkit.document()
+        document.add(tomlkit.comment("a sevensteps recipe; run it again with: sevensteps train --recipe FILE"))
+        document.add("data", tomlkit.item(self.source))
+        for step, held in self.steps.items():
+            item = tomlkit.item(repr(held))
+            if step in self.reasons:
+                item.comment(" ".join("".join(c if c.isprintable() else " " for c in self.reasons[step]).split()))
+            document.add(step, item)
+        for name in ("seed", "device", "threads", "precision"):
+            if getattr(self, name) is not None:
+                document.add(name, tomlkit.item(getattr(self, name)))
+        return tomlkit.dumps(document)
+
+    @classmethod
+    def from_toml(cls, source: str | Path, *, allow_code: bool = False, **given: Any) -> Recipe:
+        """The recipe in a TOML file, or in TOML text that has a line break; `given` takes the place of what it says.
+
+        Raises `NotationError` for what cannot be read, with the key. A `module("package:factory")` would run code: it is refused
+        unless `allow_code` says otherwise.
+        """
+        where = "recipe"
+        text = str(source)
+        if isinstance(source, Path) or "\n" not in text:
+            where = cut(str(source), 300)
+            try:
+                if not Path(source).is_file() and Path(source).exists():  # a pipe would be waited for without end
+                    raise OSError("it is no file")
+                if (size := Path(source).stat().st_size) > MAX_TOML:
+                    raise OSError(f"it has {size:,} bytes, and a recipe at most {MAX_TOML:,}")
+                text = Path(source).read_text(encoding="utf-8")
+            except FileNotFoundError:
+                raise NotationError(f"there is no recipe {where}; write one with Recipe.to_toml(), or take a run's recipe.toml") from None
+            except (OSError, ValueError) as failure:  # also a name that no file can have
+                why = getattr(failure, "strerror", None) or failure
+                raise NotationError(f"{where} cannot be read: {why}; a recipe is a TOML text file") from None
+        if len(text) > MAX_TOML:
+            raise NotationError(f"{where} has {len(text)} characters; a recipe has at most {MAX_TOML}")
+        if any(re.sub(r"""#.*|"[^"]*"|'[^']*'""", "", line).count(".") > MAX_DOTS for line in text.splitlines()):
+            raise NotationError(f"{where} has more than {MAX_DOTS} dots in a line; outside of quotes a recipe has none")
+        try:
+            held = tomllib.loads(text)
+        except (ValueError, RecursionError) as failure:
+            why = "too many brackets" if isinstance(failure, RecursionError) else cut(str(failure), 300)
+            raise NotationError(f"{where} is not valid TOML: {why}") from None
+        return cls._from_table(held, where, allow_code, given)
+
+    @classmethod
+    def _from_table(cls, held: Mapping[str, Any], where: str, allow_code: bool, given: Mapping[str, Any]) -> Recipe:
+        keys = [f.name for f in fields(cls) if f.name != "reasons"]
+        for key, item in held.items():
+            if key not in keys:
+                raise NotationError(f"{where}: unknown key '{cut(key)}'; {nearest(cut(key), keys)}")
+            wanted = int if key in ("seed", "threads") else str
+            if isinstance(item, int) and abs(item) >> 63:  # Python's reader of TOML knows no limit
+                raise NotationError(f"{where}: {key} is too large a number; TOML goes up to 2^63")
+            if not isinstance(item, wanted) or isinstance(item, bool):
+                kind = "a whole number" if wanted is int else "a text in quotes"
+                example = f', as in {key} = "{catalog(key)[1].name}()"' if key in STEPS else ""
+                raise NotationError(f"{where}: {key} must be {kind}{example}, not {reprlib.repr(item)}")
+        if "data" not in held:
+            raise NotationError(f'{where}: the key data is missing; name the data, as in data = "digits"')
+        for key, start in OBJECTS.items():
+            if key not in given and held.get(key, "").startswith(start):
+                raise NotationError(f"{where}: {key} = {cut(repr(held[key]))} was a Python object, which no file can hold; give it "
+                                    f"again in Python, as {key}=…")
+        recipe = cls(**{**held, **given})
+        if isinstance(recipe.predict, predictors.module) and not allow_code:
+            raise NotationError(f"{where}: predict = {recipe.predict!r} would run code from this machine; allow it with --allow-code "
+                                "(allow_code=True) if you trust the recipe")
+        return recipe
+
+
+def as_value(step: str, held: Any) -> Any:
+    """`held` as a value of `step`: text is parsed, a network or DataLoader wrapped, None becomes `auto()`; else refused."""
+    if held is None:
+        return auto()
+    if isinstance(held, str):
+        held = parse(step, held)
+    elif isinstance(held, nn.Module) and step == "predict":
+        held = predictors.given(held)
+    elif isinstance(held, torch.utils.data.DataLoader) and step == "repeat":
+        held = repeats.loader(held)
+    if isinstance(held, auto | KINDS[step]):
+        return held
+    if isinstance(held, optimizers.Schedule) and step == "step":
+        raise ArgumentError(f"{held!r} is a schedule of the learning rate, not a step; write sgd(lr={held!r})")
+    raise ArgumentError(f"{cut(repr(held))} is no value of the step {step}; {_offered(step, held)}")
+
+
+def _offered(step: str, held: Any) -> str:
+    for other in STEPS:
+        if isinstance(held, KINDS[other]):
+            return f"it belongs to {other}"
+    return "it offers " + ", ".join(entry.name for entry in catalog(step))
+
+
+def resolve_device(device: str) -> torch.device:
+    """`auto` is the fastest device there is: cuda, mps or cpu."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+# -- from what was asked to what is run ---------------------------------------------------------------------------------
+
+
+Trained = str | Data | Recipe | DataLoader[Any] | Dataset[Any]
+
+
+def as_recipe(data: Trained, given: dict[str, Any]) -> Recipe:
+    """One recipe from a name, `Data` or a recipe, and from keywords that replace what it says. None means not given."""
+    given = {key: item for key, item in given.items() if item is not None}
+    if isinstance(data, str):
+        data = spelled(data)
+    elif isinstance(data, DataLoader | Dataset):
+        data = from_loader(data)
+    try:
+        return replace(data, **given) if isinstance(data, Recipe) else Recipe(data, **given)
+    except TypeError as failure:
+        raise ArgumentError(f"train: {str(failure).removeprefix('Recipe.__init__() ')}; the steps are initialize, predict, loss, gradient, "
+                            "step, repeat, stop") from None

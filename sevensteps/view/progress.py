@@ -1,0 +1,105 @@
+"""A training on a terminal: one live line that says how far, how well and how long; in a log, one plain line an epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sevensteps.training.loop import Observer
+from sevensteps.training.state import Training
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+REDRAW = 0.1  # seconds
+
+
+@contextmanager
+def progress_view(wanted: bool | None) -> Iterator[list[Observer]]:
+    """A live line where there is a terminal, one line an epoch where there is none and it is asked for, else nothing.
+
+    However the training ends, the terminal is as it was afterwards.
+    """
+    if sys.stderr.isatty() and wanted is not False:
+        live = LiveLine()
+        try:
+            yield [live]
+        finally:
+            live.close()
+    else:
+        yield [LogLines()] if wanted else []
+
+
+def metric_text(metrics: dict[str, Any]) -> str:
+    """The measures of one part, in the order they matter: `loss 0.1234  accuracy 0.9722`."""
+    return "  ".join(f"{name} {metrics[name]:.4g}" if name == "loss" else f"{name} {metrics[name]:.4f}"
+                     for name in ("loss", "accuracy", "r2") if metrics.get(name) is not None)
+
+
+class LiveLine:
+    """One line that is drawn over: loss, metric, samples a second, time left."""
+
+    def __init__(self) -> None:
+        self.bar: Progress | None = None
+
+    def started(self, training: Training) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.metric = ""
+        self.next = 0.0
+        self.bar = Progress(
+            TextColumn("{task.fields[epoch]}"), BarColumn(bar_width=16), TextColumn("loss {task.fields[loss]:.4f}"),
+            TextColumn("{task.fields[metric]}"), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(compact=True),
+            console=Console(stderr=True), transient=True, auto_refresh=False)
+        self.task = self.bar.add_task("", total=training.total, epoch="epoch 1", loss=0.0, metric="", rate="")
+        self.bar.start()
+
+    def stepped(self, training: Training) -> None:
+        now = time.monotonic()
+        if now < self.next:
+            return
+        self.next = now + REDRAW
+        self._draw(training)
+
+    def _draw(self, training: Training) -> None:
+        progress = training.progress
+        epochs = f"/{-(-training.total // training.per_epoch)}" if training.total else ""
+        rate = f"{progress.samples / progress.seconds:,.0f}/s" if progress.seconds else ""
+        assert self.bar is not None  # started
+        self.bar.update(self.task, completed=progress.step, epoch=f"epoch {-(-progress.step // training.per_epoch)}{epochs}",
+                        loss=progress.loss, metric=self.metric, rate=rate, refresh=True)
+
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        name = next((name for name in ("accuracy", "r2") if name in row["valid"]), None)
+        self.metric = f"{name} {row['valid'][name]:.4f}" if name else ""
+
+    def stopped(self, training: Training, rule: str, reason: str) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the line away and show the cursor again."""
+        if self.bar is not None:
+            self.bar.stop()
+
+
+class LogLines:
+    """One plain line an epoch, for logs and pipes."""
+
+    def started(self, training: Training) -> None:
+        return None
+
+    def stepped(self, training: Training) -> None:
+        return None
+
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        progress = training.progress
+        rate = f"  {progress.samples / progress.seconds:,.0f} samples/s" if progress.seconds else ""
+        print(f"epoch {row['epoch']}  step {row['step']}  train loss {row['train']['loss']:.4g}  valid {metric_text(row['valid'])}{rate}  "
+              f"{row['seconds']:.1f} s", file=sys.stderr, flush=True)
+
+    def stopped(self, training: Training, rule: str, reason: str) -> None:
+        return None

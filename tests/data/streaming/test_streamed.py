@@ -1,0 +1,259 @@
+"""Inputs that stay on disk give the numbers that they would give in memory, each once an epoch, in an order that can be repeated."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from sevensteps.data.scaling import Scaling, identity, learn
+from sevensteps.data.statistics import Tally
+from sevensteps.data.streaming.rows import FileRows, Rows, Without
+from sevensteps.data.streaming.streamed import Streamed, pieces, stream
+from sevensteps.data.streaming.windows import ahead
+from sevensteps.errors import DataError
+
+KINDS = [torch.uint8, torch.int16, torch.float32, torch.float64]
+
+
+class Held(Rows):
+    """Rows of an array, and what was read of them."""
+
+    def __init__(self, array: numpy.ndarray) -> None:
+        self.array = array
+        self.shape, self.dtype = array.shape, torch.from_numpy(array[:0]).dtype
+        self.stretches: list[tuple[int, int]] = []
+
+    def read(self, start: int, stop: int, out: torch.Tensor) -> None:
+        self.stretches.append((start, stop))
+        out.numpy()[:] = self.array[start:stop]
+
+
+class Short(Held):
+    """With stretches of a few rows, as large files have in proportion."""
+
+    stretch = 7  # type: ignore[assignment]
+
+
+def numbers(count: int, *shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> numpy.ndarray:
+    made = numpy.random.default_rng(seed).integers(0, 200, (count, *shape))
+    return torch.from_numpy(made).to(dtype).numpy()
+
+
+def written(folder: Path, array: numpy.ndarray, last: bool = False) -> FileRows:
+    path = folder / "x.bin"
+    path.write_bytes(b"head" + array.tobytes())
+    return FileRows(path, 4, array.shape, torch.from_numpy(array[:0]).dtype, last)
+
+
+def small(array: numpy.ndarray, memory: int = 10_000) -> Streamed:
+    return stream(Short(array), memory)
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", KINDS, ids=str)
+@pytest.mark.parametrize("shape", [(3,), (1, 4, 5), (3, 2, 2)])
+def test_what_is_read_is_what_the_file_holds(tmp_path: Path, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    array = numbers(500, *shape, dtype=dtype)
+    x, held = stream(written(tmp_path, array), 5_000), torch.from_numpy(array).float()
+    assert (x.shape, x.ndim, len(x), x.numel()) == (held.shape, held.ndim, 500, held.numel())
+    assert torch.equal(x[3:400], held[3:400])
+    assert torch.equal(x[::7], held[::7])
+    assert torch.equal(x[41], held[41])
+    some = torch.tensor([499, 0, 3, 3, 17])
+    assert torch.equal(x[some], held[some])
+    assert torch.equal(torch.cat(list(x.pieces(64))), held)
+    assert torch.equal(torch.cat(list(x.pieces(64, skip=10))), held[10:])
+
+
+def test_pictures_with_their_channels_last_are_turned(tmp_path: Path) -> None:
+    array = numbers(20, 4, 5, 3, dtype=torch.uint8)
+    x = stream(written(tmp_path, array, last=True), 5_000)
+    assert x.shape == (20, 3, 4, 5)
+    assert torch.equal(x[2:9], torch.from_numpy(array[2:9]).permute(0, 3, 1, 2).float())
+
+
+def test_a_column_can_be_left_out() -> None:
+    array = numbers(30, 4)
+    x = stream(Without(Held(array), 1), 5_000)
+    assert torch.equal(x[:], torch.from_numpy(numpy.delete(array, 1, 1)))
+
+
+@given(st.data())
+def test_any_rows_of_any_part(data: st.DataObject) -> None:
+    array = numbers(200, 2)
+    kept = torch.tensor(sorted(data.draw(st.sets(st.integers(0, 199), min_size=1))))
+    x = small(array).among(kept)
+    wanted = torch.tensor(data.draw(st.lists(st.integers(0, len(kept) - 1), min_size=1)))
+    assert torch.equal(x[wanted], torch.from_numpy(array)[kept][wanted])
+
+
+def test_rows_far_apart_are_not_read_between() -> None:
+    rows = Held(numbers(100_000, 100))
+    stream(rows, 1 << 30)[torch.tensor([0, 5, 99_999])]
+    assert rows.stretches == [(0, 6), (99_999, 100_000)]
+
+
+@pytest.mark.parametrize("name", ["none", "unit", "standardize"])
+@pytest.mark.parametrize("far", [0, 1e6], ids=["near zero", "far from zero"])
+def test_scaling_gives_what_it_gives_in_memory(name: str, far: float) -> None:
+    array = numpy.random.default_rng(1).normal(far, [1, 5, 0.01], (1000, 3))
+    held = torch.from_numpy(array)
+    scaling, counted = learn(name, held), learn(name, stream(Held(array), 10**6).tally)
+    for field in ("offset", "scale"):
+        torch.testing.assert_close(getattr(counted, field), getattr(scaling, field), rtol=1e-8, atol=1e-12)
+    for kind, exact in ((array, 0.0), (array.astype("f4"), 2e-5)):
+        if far and kind.dtype == "f4":
+            continue  # such numbers float32 does not hold
+        torch.testing.assert_close(stream(Held(kind), 10**6).scaled(scaling)[:], scaling(torch.from_numpy(kind)), rtol=0, atol=exact)
+
+
+def test_a_tally_is_that_of_all_numbers_at_once() -> None:
+    x = torch.from_numpy(numpy.random.default_rng(2).normal(3, 2, (1000, 3, 4, 5)))
+    tally, over = Tally(x.split(77)), (0, 2, 3)
+    torch.testing.assert_close(tally.mean.flatten(), x.mean(over))
+    torch.testing.assert_close(tally.std(1).flatten(), x.std(over))
+    assert torch.equal(tally.low.flatten(), x.amin(over))
+    assert torch.equal(tally.most, x.amax(0))
+    x[700, 2, 1, 4] = float("nan")
+    assert Tally(x.split(77)).wrong == (700, 2, 1, 4)
+
+
+@pytest.fixture(params=["mapped", "read"])
+def rows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileRows:
+    """A file, also where the system does not map files."""
+    if request.param == "read":
+        monkeypatch.setattr(FileRows, "_map", None)
+    return written(tmp_path, numbers(300, 3))
+
+
+def test_mapped_or_read_it_is_the_same(rows: FileRows, tmp_path: Path) -> None:
+    scaling = learn("standardize", torch.rand(9, 3, generator=torch.Generator().manual_seed(0)))
+    x, held = stream(rows, 2_000).scaled(scaling), rows.path.read_bytes()
+    array = numpy.frombuffer(held, "f4", offset=4).reshape(300, 3).copy()
+    batches = epoch(x, 32)
+    assert (rows.mapped is None) == (rows._map is None)
+    torch.testing.assert_close(torch.cat([b for b, _ in batches]), x.scaling(torch.from_numpy(array))[torch.cat([p for _, p in batches])])
+    torch.testing.assert_close(torch.cat(list(x.pieces(70))), x.scaling(torch.from_numpy(array)))
+    assert rows.path.read_bytes() == held
+    running = x.shuffled(32, 300, torch.Generator())
+    next(running)
+    os.utime(rows.path, ns=(1, 1))
+    with pytest.raises(DataError, match="has changed since it was opened"):
+        list(running)
+
+
+def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
+    rows = written(tmp_path, numbers(100, 3))
+    x = stream(rows, 5_000)
+    os.utime(rows.path, ns=(1, 1))
+    with pytest.raises(DataError, match=r"x\.bin: has changed since it was opened; train again on the file as it is now$"):
+        x[:5]
+    rows.path.unlink()
+    with pytest.raises(DataError, match=r"x\.bin: cannot be read any more: No such file or directory$"):
+        x[:5]
+
+
+# -- an epoch ----------------------------------------------------------------------------------------------------------
+
+
+def epoch(x: Streamed, size: int, count: int | None = None, skip: int = 0, seed: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return list(x.shuffled(size, len(x) if count is None else count, torch.Generator().manual_seed(seed), skip))
+
+
+@given(st.integers(1, 300), st.integers(1, 40), st.integers(40, 4000), st.floats(0.2, 1))
+def test_every_sample_comes_once_in_whole_batches(count: int, size: int, memory: int, share: float) -> None:
+    array = numbers(count, 2, seed=count)
+    kept = torch.nonzero(torch.rand(count, generator=torch.Generator().manual_seed(count)) <= share)[:, 0]
+    if not len(kept):
+        return
+    x = small(array, memory).among(kept)
+    batches = epoch(x, size)
+    assert [len(batch) for batch, _ in batches[:-1]] == [size] * (len(batches) - 1)
+    places = torch.cat([places for _, places in batches])
+    assert sorted(places.tolist()) == list(range(len(kept)))
+    assert torch.equal(torch.cat([batch for batch, _ in batches]), torch.from_numpy(array)[kept][places])
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(40, 1000), st.booleans())
+def test_skipping_batches_leaves_the_rest_as_it_was(count: int, size: int, memory: int, drop_last: bool) -> None:
+    x = small(numbers(count, 2), memory)
+    end = count // size * size if drop_last else count
+    whole = epoch(x, size, end)
+    for skip in range(len(whole) + 2):
+        left = epoch(x, size, end, skip)
+        assert len(left) == len(whole[skip:])
+        for (a, b), (c, d) in zip(left, whole[skip:], strict=True):
+            assert torch.equal(a, c)
+            assert torch.equal(b, d)
+
+
+def test_the_order_is_that_of_its_generator() -> None:
+    x = small(numbers(200, 2), 400)
+    first, again, other = (torch.cat([places for _, places in epoch(x, 10, seed=seed)]) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_batches_mix_samples_from_all_over_the_file() -> None:
+    """A file sorted by class, as many are: a batch must not come from one place."""
+    x = small(numbers(40_000, 2), 8 * 4000 * 8)  # a window has a tenth of the file, in 571 stretches
+    batches = [places.float() for _, places in epoch(x, 256)]
+    assert all(len(torch.unique(places // 4000)) == 10 for places in batches)
+    means = torch.stack([places.mean() for places in batches[:-1]])
+    assert means.std() < 1.5 * 40_000 / 12**0.5 / 256**0.5  # samples drawn one by one have 1
+    assert abs(stats.spearmanr(torch.cat(batches), range(40_000)).statistic) < 0.04  # of 5715 stretches: three times its spread by chance
+
+
+def test_a_window_has_room_for_a_batch_whatever_the_memory() -> None:
+    assert [len(batch) for batch, _ in epoch(small(numbers(50, 2), 1), 20)] == [20, 20, 10]
+
+
+def test_memory_for_two_windows_is_kept_from_epoch_to_epoch() -> None:
+    x = small(numbers(500, 2), 2000)
+    for seed in range(3):
+        epoch(x, 10, seed=seed)
+    assert len(x.buffers) == 2
+    held = sum(buffer.numel() * 4 for buffer in x.buffers)
+    assert held <= 2000
+    running = x.shuffled(10, 500, torch.Generator())
+    next(running)
+    assert epoch(x, 10)[3][0].shape == (10, 2)  # another epoch beside it takes buffers of its own
+    running.close()
+
+
+def test_what_fails_while_reading_ahead_is_raised_where_it_is_wanted() -> None:
+    def fail() -> int:
+        raise DataError("gone")
+
+    results = ahead([lambda: 1, lambda: 2, fail])
+    assert list(itertools.islice(results, 2)) == [1, 2]
+    with pytest.raises(DataError, match=r"^gone$"):
+        next(results)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reading")]
+
+
+def test_what_belongs_to_samples_comes_with_them() -> None:
+    array = numbers(100, 2)
+    found = list(pieces(small(array, 400), torch.arange(100)))
+    assert len(found) > 1
+    assert torch.equal(torch.cat([x for x, _ in found]), torch.from_numpy(array))
+    assert torch.equal(torch.cat([y for _, y in found]), torch.arange(100))
+
+
+def test_it_comes_out_as_asked() -> None:
+    x: Any = small(numbers(10, 2)).to(torch.device("cpu"), torch.float64)
+    assert x[:3].dtype == torch.float64
+    assert isinstance(x.scaling, Scaling)
+    assert x.scaling.name == identity().name

@@ -1,0 +1,51 @@
+"""What people hand over as training or validation data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from sevensteps.doctor.samples import MOST, pair_of
+from sevensteps.errors import ArgumentError
+
+X, Y = torch.arange(30.0).view(10, 3), torch.arange(10)
+
+
+@pytest.mark.parametrize("given", [(X, Y), [X, Y], (X.numpy(), Y.numpy()), TensorDataset(X, Y), DataLoader(TensorDataset(X, Y), 4)],
+                         ids=["tensors", "list", "arrays", "dataset", "loader"])
+def test_all_forms_are_one_pair(given: Any) -> None:
+    found = pair_of("train", given)
+    assert found is not None
+    assert torch.equal(found[0], X)
+    assert torch.equal(found[1], Y)
+
+
+def test_a_shuffling_loader_leaves_the_global_generator_alone() -> None:
+    before = torch.random.get_rng_state()
+    found = pair_of("train", DataLoader(TensorDataset(X, Y), 4, shuffle=True))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert found is not None
+    assert sorted(found[1].tolist()) == Y.tolist()
+    assert torch.equal(found[0][:, 0], 3.0 * found[1])  # inputs and targets stay together
+
+
+def test_a_large_loader_is_not_read_to_its_end() -> None:
+    found = pair_of("train", TensorDataset(torch.zeros(3 * MOST, 1), torch.zeros(3 * MOST)))
+    assert found is not None
+    assert len(found[0]) == MOST
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    (X, "must be a pair"), ((X, Y[:5]), r"inputs \[10, 3\] and targets \[5\]"), ((X[:0], Y[:0]), "at least one sample"),
+    (([["a"]], [0]), "must hold numbers"), (DataLoader([X], 1), "not pairs"), ("digits", "not a str"), (DataLoader([]), "no batch")],
+    ids=["one tensor", "lengths", "empty", "words", "no targets", "a name", "empty loader"])
+def test_the_rest_is_refused_in_one_line(given: Any, said: str) -> None:
+    with pytest.raises(ArgumentError, match=said):
+        pair_of("valid", given)
+
+
+def test_nothing_stays_nothing() -> None:
+    assert pair_of("valid", None) is None

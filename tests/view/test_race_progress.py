@@ -1,0 +1,58 @@
+"""What a race says on the way: a line that is drawn over on a terminal, plain lines in a log; and curves as blocks."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from sevensteps.racing import grouping
+from sevensteps.view import race_progress
+from sevensteps.view.race_progress import RaceLine, RaceLog, race_view, span, sparkline
+from tests.racing.alone import recipe
+
+
+def test_blocks_rise_with_the_numbers() -> None:
+    assert sparkline([0.0, 1.0], 0, 1) == "▁█"
+    assert sparkline([0.0, math.nan, 1.0], 0, 1) == "▁ █"
+    assert len(sparkline(range(100), 0, 100)) == 8
+    assert sparkline([5.0], 5, 5) == "▁"
+    assert sparkline([-9.0, 2.0], 0, 1) == "▁█"
+
+
+def test_all_curves_have_one_scale() -> None:
+    assert span([[0.1, 0.5], [0.9, math.nan]]) == (0.1, 0.9)
+    assert span([[-50.0, 0.5], [0.9]]) == (0.0, 0.9)
+    assert span([[-50.0], [-2.0]]) == (-50.0, -2.0)
+    assert span([[math.nan]]) == (0.0, 1.0)
+
+
+def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race_progress, "EVERY", 0.0)
+    running = grouping.line_up(grouping.settle_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2)")]))
+    grouping.run(running, report=RaceLog())
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["epoch 1 done", "epoch 2 done"]
+    assert "2 of 2 in the race, best accuracy 0." in lines[0]
+    assert "1 of 2 in the race" in lines[1]
+
+
+def test_a_live_line_is_drawn_and_taken_away(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race_progress, "REDRAW", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    running = grouping.line_up(grouping.settle_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2) | patience(1)")]))
+    live = RaceLine()
+    grouping.run(running, report=live)
+    live.close()
+    said = capsys.readouterr().err
+    assert "epoch 1" in said
+    assert "2 of 2 in the race" in said
+    assert "best accuracy" in said
+
+
+def test_nothing_is_said_where_it_is_not_wanted() -> None:
+    with race_view(False) as report:
+        assert report is None
+    with race_view(True) as report:
+        assert isinstance(report, RaceLog)

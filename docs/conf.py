@@ -32,8 +32,13 @@ autodoc_inherit_docstrings = False  # a method without words of its own needs no
 autodoc_typehints = "none"  # the signature as it is typed on the command line
 
 
-def plain_to_rst(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Docstrings are plain text with `code` in backticks, read mostly in a terminal; keep Sphinx from seeing markup in them."""
+def plain_to_rst(
+    app: object, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Docstrings are plain text with `code` in backticks, read mostly in a terminal; keep Sphinx
+    from seeing markup in them.
+    """
+
     def escape(text: str) -> str:
         return re.sub(r"([\\*|_])", r"\\\1", text)
 
@@ -41,7 +46,9 @@ def plain_to_rst(app: object, what: str, name: str, obj: object, options: object
         if line.lstrip().startswith((">>>", "...")):
             continue
         pieces = re.split(r"(`[^`]+`)", line)
-        lines[index] = "".join(f"`{piece}`" if piece.startswith("`") else escape(piece) for piece in pieces)
+        lines[index] = "".join(
+            f"`{piece}`" if piece.startswith("`") else escape(piece) for piece in pieces
+        )
 
 
 def conditions(app: Any, page: str, source: list[str]) -> None:

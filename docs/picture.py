@@ -1,4 +1,6 @@
-"""Draws docs/terminal.svg: a real `sevensteps train digits` on a terminal of 80 columns. Run it again when the output changes."""
+"""Draws docs/terminal.svg: a real `sevensteps train digits` on a terminal of 80 columns. Run it
+again when the output changes.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,23 @@ FRAME = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg
 
 
 def screen_of(command: list[str], folder: str) -> str:
-    """What `sevensteps` prints on standard output of a terminal; the live line, on standard error, is not kept."""
+    """What `sevensteps` prints on standard output of a terminal; the live line, on standard error,
+    is not kept.
+    """
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color", "PYTHONPATH": str(Path.cwd())}
-    process = subprocess.Popen([sys.executable, "-m", "sevensteps", *command], stdout=theirs, stderr=subprocess.DEVNULL,
-                               cwd=folder, env=environment)
+    environment = {
+        **os.environ,
+        "COLUMNS": str(COLUMNS),
+        "TERM": "xterm-256color",
+        "PYTHONPATH": str(Path.cwd()),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sevensteps", *command],
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=environment,
+    )
     os.close(theirs)
     seen = b""
     while True:
@@ -55,7 +69,13 @@ def screen_of(command: list[str], folder: str) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         shown = screen_of(COMMAND, folder)
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True, color_system="truecolor")  # noqa: SIM115
+    console = Console(
+        record=True,
+        width=COLUMNS,
+        file=open(os.devnull, "w"),
+        force_terminal=True,
+        color_system="truecolor",
+    )  # noqa: SIM115
     console.print(Text(f"$ sevensteps {' '.join(COMMAND)}", "bold green"))
     console.print(Text.from_ansi(shown))
     console.save_svg("docs/terminal.svg", title="", theme=MONOKAI, code_format=FRAME, unique_id="s")

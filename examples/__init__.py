@@ -1,1 +1,3 @@
-"""Published figures, reproduced: each script reads from top to bottom and ends by asserting what it found. `python -m examples`."""
+"""Published figures, reproduced: each script reads from top to bottom and ends by asserting what it
+found. `python -m examples`.
+"""

@@ -1,4 +1,6 @@
-"""Run examples, all or those named, and write what they found into examples/RESULTS.md: `python -m examples chapter4 --quick`."""
+"""Run examples, all or those named, and write what they found into examples/RESULTS.md: `python -m
+examples chapter4 --quick`.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,24 @@ that its script states. "The script" stands where a figure comes from a few line
 
 
 def scripts(named: list[str]) -> dict[str, Path]:
-    """The scripts whose names, `chapter4/01_pixels`, begin with one of `named`; all where none is."""
-    found = {path.relative_to(HERE).with_suffix("").as_posix(): path for path in sorted(HERE.glob("*/[0-9][0-9]_*.py"))}
-    return {name: path for name, path in found.items() if not named or any(name.startswith(one.strip("/")) for one in named)}
+    """The scripts whose names, `chapter4/01_pixels`, begin with one of `named`; all where none
+    is.
+    """
+    found = {
+        path.relative_to(HERE).with_suffix("").as_posix(): path
+        for path in sorted(HERE.glob("*/[0-9][0-9]_*.py"))
+    }
+    return {
+        name: path
+        for name, path in found.items()
+        if not named or any(name.startswith(one.strip("/")) for one in named)
+    }
 
 
 def run(path: Path) -> list[figures.Figure]:
-    """What the script found. Raises `Missing`, or what the script raises; PyTorch's global generator is left as it was."""
+    """What the script found. Raises `Missing`, or what the script raises; PyTorch's global
+    generator is left as it was.
+    """
     figures.FOUND.clear()
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -51,31 +64,53 @@ def run(path: Path) -> list[figures.Figure]:
 def line(name: str, found: figures.Figure) -> str:
     """A row of the table."""
     command = f"`{found.command}`" if found.command else "the script"
-    cells = [f"[{name}]({name}.py)", found.what, found.published or "–", found.value(), found.verdict(), command]
+    cells = [
+        f"[{name}]({name}.py)",
+        found.what,
+        found.published or "–",
+        found.value(),
+        found.verdict(),
+        command,
+    ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def write(new: dict[str, list[str]]) -> None:
-    """The table with the rows of `new` in place of the same scripts' old ones, in the order of the scripts."""
+    """The table with the rows of `new` in place of the same scripts' old ones, in the order of the
+    scripts.
+    """
     rows: dict[str, list[str]] = {}
     for text in RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []:
         if held := re.match(r"\| \[([^\]]+)\]", text):
             rows.setdefault(held[1], []).append(text)
     rows = {name: held for name, held in (rows | new).items() if name in scripts([])}
-    RESULTS.write_text(HEAD + "".join(f"{text}\n" for name in sorted(rows) for text in rows[name]), encoding="utf-8")
+    RESULTS.write_text(
+        HEAD + "".join(f"{text}\n" for name in sorted(rows) for text in rows[name]),
+        encoding="utf-8",
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m examples", description=__doc__)
-    parser.add_argument("names", nargs="*", help="folders or scripts: chapter4, chapter4/01 (default: all)")
-    parser.add_argument("--quick", action="store_true", help="fewer seeds; RESULTS.md and the pictures stay as they are")
+    parser.add_argument(
+        "names", nargs="*", help="folders or scripts: chapter4, chapter4/01 (default: all)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="fewer seeds; RESULTS.md and the pictures stay as they are",
+    )
     asked = parser.parse_args()
     figures.QUICK = asked.quick
     os.environ.setdefault("MPLBACKEND", "Agg")
-    torch.set_num_threads(1)  # the loops by hand are many small steps; ss.train and ss.race choose for themselves
+    torch.set_num_threads(
+        1
+    )  # the loops by hand are many small steps; ss.train and ss.race choose for themselves
     chosen, new, failed = scripts(asked.names), {}, []
     if not chosen:
-        parser.error(f"no script begins with {' or '.join(asked.names)}; there are {', '.join(scripts([]))}")
+        parser.error(
+            f"no script begins with {' or '.join(asked.names)}; there are {', '.join(scripts([]))}"
+        )
     for name, path in chosen.items():
         print(f"\n## {name}", flush=True)
         start = time.perf_counter()
@@ -89,7 +124,9 @@ def main() -> int:
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
         if not asked.quick and name in new:
             write(new)
-    print(f"\n{len(new)} of {len(chosen)} done" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    print(
+        f"\n{len(new)} of {len(chosen)} done" + (f"; failed: {', '.join(failed)}" if failed else "")
+    )
     return bool(failed)
 
 

@@ -3,8 +3,8 @@
     import sevensteps as ss
     run = ss.train("digits", predict=ss.mlp(30), step=ss.sgd(lr=0.1))
 
-Names are loaded when they are first used, so that importing this package costs nothing beside PyTorch.
-"""
+Names are loaded when they are first used, so that importing this package costs nothing beside
+PyTorch."""
 
 from __future__ import annotations
 
@@ -31,17 +31,48 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {"Error": "errors", "Race": "api.race", "Recipe": "training.recipe", "Run": "api.run", "auto": "notation",
-          "diagnose": "api.diagnose", "find_learning_rate": "api.find_learning_rate", "grid": "api.race", "heal": "api.heal",
-          "load": "api.load", "race": "api.race", "resume": "api.resume", "train": "api.train", "watch": "api.watch"}
+_HOMES = {
+    "Error": "errors",
+    "Race": "api.race",
+    "Recipe": "training.recipe",
+    "Run": "api.run",
+    "auto": "notation",
+    "diagnose": "api.diagnose",
+    "find_learning_rate": "api.find_learning_rate",
+    "grid": "api.race",
+    "heal": "api.heal",
+    "load": "api.load",
+    "race": "api.race",
+    "resume": "api.resume",
+    "train": "api.train",
+    "watch": "api.watch",
+}
 _PACKAGES = ("data", "steps")
 
-__all__ = ["Error", "Race", "Recipe", "Run", "auto", "data", "diagnose", "find_learning_rate", "grid", "heal", "load", "race", "resume",
-           "steps", "train", "watch"]
+__all__ = [
+    "Error",
+    "Race",
+    "Recipe",
+    "Run",
+    "auto",
+    "data",
+    "diagnose",
+    "find_learning_rate",
+    "grid",
+    "heal",
+    "load",
+    "race",
+    "resume",
+    "steps",
+    "train",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, or a step's value: `ss.mlp`, `ss.sgd`, … (of two steps that share a name, the earlier one's)."""
+    """A public name, or a step's value: `ss.mlp`, `ss.sgd`, … (of two steps that share a name, the
+    earlier one's).
+    """
     if name in _PACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _HOMES:

@@ -1,4 +1,6 @@
-"""Checks of argument values: a value within its limits, or an error of one line that says what was seen."""
+"""Checks of argument values: a value within its limits, or an error of one line that says what was
+seen.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ def number(
     at_most: float | None = None,
     below: float | None = None,
 ) -> float:
-    """`value` as a finite float within the limits, else an `ArgumentError` naming the argument and both values."""
+    """`value` as a finite float within the limits, else an `ArgumentError` naming the argument and
+    both values.
+    """
     try:
         held = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     except OverflowError:  # a whole number of hundreds of digits

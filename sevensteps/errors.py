@@ -6,8 +6,14 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
-STEERING = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of characters, ends of lines and paragraphs
-TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # change the direction of what follows
+STEERING = (
+    "Cc",
+    "Cs",
+    "Zl",
+    "Zp",
+)  # control characters, halves of characters, ends of lines and paragraphs
+# change the direction of what follows
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 class Error(Exception):
@@ -42,14 +48,18 @@ class ShapeError(Error, ValueError):
 
 
 def printable(text: str) -> str:
-    r"""`text` with what would steer a terminal written out, since it may come from a file of somebody else.
+    r"""`text` with what would steer a terminal written out, since it may come from a file of
+    somebody else.
 
     >>> print(printable("run\x1b[2J"))
     run\x1b[2J
     """
     if text.isprintable():
         return text
-    return "".join(repr(mark)[1:-1] if unicodedata.category(mark) in STEERING or mark in TURNING else mark for mark in text)
+    return "".join(
+        repr(mark)[1:-1] if unicodedata.category(mark) in STEERING or mark in TURNING else mark
+        for mark in text
+    )
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -61,5 +71,3 @@ def nearest(name: str, names: Iterable[str]) -> str:
     known = sorted(names)
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else "known: " + ", ".join(known)
-
-

@@ -1,8 +1,9 @@
-"""One spelling for a step's value: `sgd(lr=0.1)` is a call in Python and safely parsed text everywhere else.
+"""One spelling for a step's value: `sgd(lr=0.1)` is a call in Python and safely parsed text
+everywhere else.
 
-`repr(value)` gives the text; `parse` gives an equal value back. Nothing is ever evaluated: the text is read as a syntax
-tree in which only names of the step at hand, plain literals and `|` between stop rules are allowed.
-"""
+`repr(value)` gives the text; `parse` gives an equal value back. Nothing is ever evaluated: the text
+is read as a syntax tree in which only names of the step at hand, plain literals and `|` between
+stop rules are allowed."""
 
 from __future__ import annotations
 
@@ -27,16 +28,16 @@ MAX_DEPTH = 40  # nested brackets or joined stop rules
 T = TypeVar("T")
 
 
-# -- values: written, printed, compared ---------------------------------------------------------------------------------
+# -- values: written, printed, compared ------------------------------------------------------------
 
 
 @dataclass_transform(frozen_default=True)
 def value(cls: type[T]) -> type[T]:
-    """Make `cls` a frozen dataclass that prints as its notation and equals what holds the same arguments.
+    """Make `cls` a frozen dataclass that prints as its notation and equals what holds the same
+    arguments.
 
-    An argument is printed where it differs from its default or has none; `always_shown` names those printed anyway.
-    Positional arguments print bare, keyword-only ones as `name=value`.
-    """
+    An argument is printed where it differs from its default or has none; `always_shown` names those
+    printed anyway. Positional arguments print bare, keyword-only ones as `name=value`."""
     made = dataclass(frozen=True, repr=False, eq=False, init="__init__" not in vars(cls))(cls)
     made.__repr__ = _spell  # type: ignore[method-assign]
     made.__eq__ = _same  # type: ignore[method-assign]
@@ -54,7 +55,11 @@ def _spell(self: Any) -> str:
             arguments += [literal(item) for item in held]
         elif parameter.kind is parameter.VAR_KEYWORD:
             arguments += [f"{key}={literal(item)}" for key, item in held.items()]
-        elif parameter.default is not parameter.empty and held == parameter.default and name not in shown:
+        elif (
+            parameter.default is not parameter.empty
+            and held == parameter.default
+            and name not in shown
+        ):
             bare = False
         elif parameter.kind is parameter.KEYWORD_ONLY or not bare:
             arguments.append(f"{name}={literal(held)}")
@@ -77,12 +82,16 @@ def _hash(self: object) -> int:
 
 
 def literal(item: object) -> str:
-    """One argument as text that `parse` reads back: strings in double quotes, numbers at full precision."""
+    """One argument as text that `parse` reads back: strings in double quotes, numbers at full
+    precision.
+    """
     if isinstance(item, str):
         return json.dumps(item, ensure_ascii=False)
     if isinstance(item, list | tuple):
         return "(" + ", ".join(map(literal, item)) + ("," if len(item) == 1 else "") + ")"
-    if isinstance(item, Real) and not isinstance(item, bool):  # NumPy's numbers print their type around themselves
+    if isinstance(item, Real) and not isinstance(
+        item, bool
+    ):  # NumPy's numbers print their type around themselves
         return repr(int(item) if isinstance(item, Integral) else float(item))
     return repr(item)
 
@@ -100,7 +109,7 @@ class auto:
         vars(self).update(options=options)
 
 
-# -- what can be written ------------------------------------------------------------------------------------------------
+# -- what can be written ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -119,14 +128,20 @@ class Entry:
 
 @functools.cache
 def offered(package: str, file: str) -> tuple[Entry, ...]:
-    """What `file` of `package` lists in its `__all__`, read from the source: listing must not wait for an import of PyTorch."""
+    """What `file` of `package` lists in its `__all__`, read from the source: listing must not wait
+    for an import of PyTorch.
+    """
     tree = ast.parse(pkgutil.get_data(package, file) or b"")
     names: list[str] = []
     classes: dict[str, ast.ClassDef] = {}
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             classes[node.name] = node
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == "__all__"
+        ):
             names = ast.literal_eval(node.value)
     automatic = Entry("auto", "**options", inspect.cleandoc(auto.__doc__ or ""))
     return tuple(automatic if name == "auto" else _entry(classes[name]) for name in names)
@@ -148,22 +163,34 @@ def _entry(node: ast.ClassDef) -> Entry:
 
 
 def _plain(arguments: ast.arguments) -> str:
-    for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]:
+    for argument in [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        arguments.vararg,
+        arguments.kwarg,
+    ]:
         if argument is not None:
             argument.annotation = None
     return ast.unparse(arguments).removeprefix("self").removeprefix(", ")
 
 
-# -- text -> value ------------------------------------------------------------------------------------------------------
+# -- text -> value ---------------------------------------------------------------------------------
 
 
-def parse(text: str, names: Mapping[str, Callable[..., Any]] | Callable[[str], Callable[..., Any]], *, what: str,
-          known: Iterable[str] | None = None, example: str | None = None) -> Any:
+def parse(
+    text: str,
+    names: Mapping[str, Callable[..., Any]] | Callable[[str], Callable[..., Any]],
+    *,
+    what: str,
+    known: Iterable[str] | None = None,
+    example: str | None = None,
+) -> Any:
     """The value that `text` spells, made with the callables in `names`.
 
-    `names` maps a name to what makes its value, or is a function doing so for the names in `known`. `what` says in
-    messages what is being read ("predict"), `example` how it is written. Raises `NotationError` with the text, the place and the fix.
-    """
+    `names` maps a name to what makes its value, or is a function doing so for the names in `known`.
+    `what` says in messages what is being read ("predict"), `example` how it is written. Raises
+    `NotationError` with the text, the place and the fix."""
     offers = sorted(known if known is not None else names)  # type: ignore[arg-type]
     return _Reader(str(text).strip(), names, offers, what, example or f"{offers[0]}()").read()
 
@@ -195,7 +222,10 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise self.error("is nested too deeply", f"the limit is {MAX_DEPTH}")
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            left, right = self.step_value(node.left, depth + 1), self.step_value(node.right, depth + 1)
+            left, right = (
+                self.step_value(node.left, depth + 1),
+                self.step_value(node.right, depth + 1),
+            )
             try:
                 return operator.or_(left, right)
             except TypeError:
@@ -237,18 +267,24 @@ class _Reader:
         try:
             inspect.signature(factory).bind(*positional, **named)
         except TypeError as failure:
-            raise NotationError(f"{self.what}: {name}: {failure}; it takes {name}{_arguments(factory)}") from None
+            raise NotationError(
+                f"{self.what}: {name}: {failure}; it takes {name}{_arguments(factory)}"
+            ) from None
         try:
             return factory(*positional, **named)
         except Error as failure:
             raise NotationError(f"{self.what}: {cut(self.source(node))}: {failure}") from failure
         except (TypeError, ValueError, OverflowError) as failure:
             raise NotationError(
-                f"{self.what}: {cut(self.source(node))}: {failure}; it takes {name}{_arguments(factory)}") from failure
+                f"{self.what}: {cut(self.source(node))}: {failure}; it takes "
+                f"{name}{_arguments(factory)}"
+            ) from failure
 
     def foreign(self, node: ast.expr) -> NotationError:
-        return self.error(f"has '{cut(self.source(node))}', which is not a plain value",
-                          f"write names of {self.what} with numbers, texts, True, False or None: {self.example}")
+        return self.error(
+            f"has '{cut(self.source(node))}', which is not a plain value",
+            f"write names of {self.what} with numbers, texts, True, False or None: {self.example}",
+        )
 
     def source(self, node: ast.expr) -> str:
         return ast.get_source_segment(self.text, node) or self.text
@@ -258,7 +294,9 @@ class _Reader:
 
 
 def _arguments(factory: Callable[..., Any]) -> str:
-    parameters = [p.replace(annotation=p.empty) for p in inspect.signature(factory).parameters.values()]
+    parameters = [
+        p.replace(annotation=p.empty) for p in inspect.signature(factory).parameters.values()
+    ]
     return str(inspect.Signature(parameters))
 
 

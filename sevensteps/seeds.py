@@ -1,4 +1,6 @@
-"""One seed, a named generator for each purpose: what one purpose draws never shifts what another gets."""
+"""One seed, a named generator for each purpose: what one purpose draws never shifts what another
+gets.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +17,25 @@ PURPOSES = ("initialize", "split", "order", "dropout", "augment", "race")
 def derive(seed: int, purpose: str) -> int:
     """The 32-bit seed of one purpose, from the seed of the whole run.
 
-    Hashed, so that neighbouring seeds and purposes have nothing in common; 32 bits, because that is what
-    PyTorch's Mersenne Twister takes in.
-    """
+    Hashed, so that neighbouring seeds and purposes have nothing in common; 32 bits, because that is
+    what PyTorch's Mersenne Twister takes in."""
     one_of("purpose", purpose, PURPOSES)
     digest = hashlib.sha256(f"{whole('seed', seed)}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
 
 
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator of its own for `purpose` (one of `PURPOSES`), independent of PyTorch's global one."""
+    """A generator of its own for `purpose` (one of `PURPOSES`), independent of PyTorch's global
+    one.
+    """
     return torch.Generator(device).manual_seed(derive(seed, purpose))
 
 
 class Isolation:
     """Runs code that is not ours, and draws from PyTorch's global generator, repeatably and without a trace.
 
-    Inside `with isolation:` the global CPU generator continues where the last such block left it, from a start drawn from
-    `source`; outside it is as if nothing had been drawn.
-    """
+    Inside `with isolation:` the global CPU generator continues where the last such block left it,
+    from a start drawn from `source`; outside it is as if nothing had been drawn."""
 
     def __init__(self, source: torch.Generator) -> None:
         start = torch.randint(2**31, (), generator=source, device=source.device)
@@ -43,6 +45,11 @@ class Isolation:
         self.outside = torch.random.get_rng_state()
         torch.random.set_rng_state(self.inside)
 
-    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.inside = torch.random.get_rng_state()
         torch.random.set_rng_state(self.outside)

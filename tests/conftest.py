@@ -1,4 +1,6 @@
-"""What every test shares: shapes checked, two threads, real data where it is, PyTorch's global generator left alone."""
+"""What every test shares: shapes checked, two threads, real data where it is, PyTorch's global
+generator left alone.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,18 @@ from jaxtyping import install_import_hook
 import tests.shapes  # noqa: F401 - the hook finds it by name
 from tests.counts import HELD
 
-# Before anything imports them: from here on a tensor of another shape than a signature promises is an error.
-install_import_hook(["sevensteps.engine", "sevensteps.steps", "sevensteps.task", "sevensteps.head", "sevensteps.metrics"], "tests.shapes.check")
+# Before anything imports them: from here on a tensor of another shape than a signature promises is
+# an error.
+install_import_hook(
+    [
+        "sevensteps.engine",
+        "sevensteps.steps",
+        "sevensteps.task",
+        "sevensteps.head",
+        "sevensteps.metrics",
+    ],
+    "tests.shapes.check",
+)
 
 import torch  # noqa: E402
 
@@ -25,14 +37,20 @@ settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50
 settings.load_profile("ci")
 
 ROOT = Path(__file__).resolve().parent.parent
-MNIST_FILES = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+MNIST_FILES = [
+    f"{part}-{kind}-ubyte.gz"
+    for part in ("train", "t10k")
+    for kind in ("images-idx3", "labels-idx1")
+]
 
 
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
     """The folder with the four MNIST files; the test is skipped, saying so, where they are not."""
     named = os.environ.get("SEVENSTEPS_DATA")
-    folders = [ROOT.parent / "shared" / "data" / "mnist"] + ([Path(named), Path(named) / "mnist"] if named else [])
+    folders = [ROOT.parent / "shared" / "data" / "mnist"] + (
+        [Path(named), Path(named) / "mnist"] if named else []
+    )
     for folder in folders:
         if all((folder / name).is_file() for name in MNIST_FILES):
             return folder
@@ -41,14 +59,20 @@ def mnist_dir() -> Path:
 
 @pytest.fixture(autouse=True)
 def global_generator_untouched(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test during which PyTorch's global generator moved; `@pytest.mark.draws` allows it. Put back either way."""
+    """Fail a test during which PyTorch's global generator moved; `@pytest.mark.draws` allows it.
+    Put back either way.
+    """
     before = torch.random.get_rng_state()
     yield
     moved = not torch.equal(before, torch.random.get_rng_state())
     torch.random.set_rng_state(before)
     if moved and request.node.get_closest_marker("draws") is None:
-        pytest.fail("PyTorch's global generator moved: the package must draw from seeds.generator(seed, purpose); if it was "
-                    "the test that drew (nn.Linear(…) does), mark it @pytest.mark.draws", pytrace=False)
+        pytest.fail(
+            "PyTorch's global generator moved: the package must draw from seeds.generator(seed, "
+            "purpose); if it was "
+            "the test that drew (nn.Linear(…) does), mark it @pytest.mark.draws",
+            pytrace=False,
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,6 @@
-"""What the tests went through, counted: said at the end of a run, so that the figures in the notes can be repeated."""
+"""What the tests went through, counted: said at the end of a run, so that the figures in the notes
+can be repeated.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`python -m tests.groups FOLDER` as each process of a group: train what `CASES` says, one after the other, and write down what came of it.
+"""`python -m tests.groups FOLDER` as each process of a group: train what `CASES` says, one after
+the other, and write down what came of it.
 
 `torchrun` starts such processes; it finds a free port itself.
 """
@@ -22,33 +23,59 @@ import sevensteps as ss
 from sevensteps.errors import Error, Told
 
 ROOT = Path(__file__).resolve().parent.parent
-PLAIN: dict[str, Any] = {"predict": "mlp(12)", "step": "sgd(lr=0.1, momentum=0.9)", "repeat": "batches(100)", "stop": "max_steps(30)",
-                         "gradient": "chain_rule()", "precision": "float64", "threads": 1}
+PLAIN: dict[str, Any] = {
+    "predict": "mlp(12)",
+    "step": "sgd(lr=0.1, momentum=0.9)",
+    "repeat": "batches(100)",
+    "stop": "max_steps(30)",
+    "gradient": "chain_rule()",
+    "precision": "float64",
+    "threads": 1,
+}
 CASES: dict[str, dict[str, Any]] = {
     "chain rule": {},
     "autograd": {"gradient": "autograd()"},
     "odd batches": {"repeat": "batches(37)", "stop": "epochs(1)"},  # 1,438 = 38 × 37 + 32
-    "fewer samples than processes": {"repeat": "batches(3)", "stop": "max_steps(12)", "predict": "mlp(8, dropout=0.3)"},
+    "fewer samples than processes": {
+        "repeat": "batches(3)",
+        "stop": "max_steps(12)",
+        "predict": "mlp(8, dropout=0.3)",
+    },
     "one sample": {"repeat": "batches(1)", "stop": "max_steps(5)", "gradient": "autograd()"},
     "in order": {"repeat": "batches(64, shuffle=False)"},
     "full batch": {"repeat": "full_batch()", "stop": "epochs(4)"},
-    "accumulate and clip": {"gradient": "chain_rule(clip=0.3, accumulate=3)", "repeat": "batches(50)"},
-    "accumulate with autograd": {"gradient": "autograd(clip=0.3, accumulate=3)", "repeat": "batches(50)"},
+    "accumulate and clip": {
+        "gradient": "chain_rule(clip=0.3, accumulate=3)",
+        "repeat": "batches(50)",
+    },
+    "accumulate with autograd": {
+        "gradient": "autograd(clip=0.3, accumulate=3)",
+        "repeat": "batches(50)",
+    },
     "dropout": {"predict": "mlp(16, 12, dropout=0.4)"},
     "dropout with autograd": {"predict": "mlp(16, 12, dropout=0.4)", "gradient": "autograd()"},
     "convolutions": {"predict": "cnn(4, 6)", "step": "adam(lr=0.01)", "stop": "max_steps(15)"},
-    "finite differences": {"predict": "linear()", "gradient": "finite_differences()", "stop": "max_steps(1)"},
+    "finite differences": {
+        "predict": "linear()",
+        "gradient": "finite_differences()",
+        "stop": "max_steps(1)",
+    },
     "until nothing gets better": {"stop": "epochs(30) | patience(2)", "step": "adam(lr=0.02)"},
     "only evaluated": {"stop": "epochs(0)"},
     "float32": {"precision": "float32", "repeat": "batches(256)", "stop": "epochs(5)"},
 }
 REFUSED: dict[str, dict[str, Any]] = {
     "batch norm": {"predict": "mlp(12, batch_norm=True)"},
-    "dropout of PyTorch": {"predict": lambda: nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, 10)), "initialize": "as_given()",
-                           "gradient": "autograd()"},
+    "dropout of PyTorch": {
+        "predict": lambda: nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, 10)),
+        "initialize": "as_given()",
+        "gradient": "autograd()",
+    },
     "threads": {"threads": 512},
     "another seed": {"seed": lambda: int(os.environ["RANK"])},
-    "fails in one": {"repeat": lambda: "batches(100000)" if os.environ["RANK"] == "1" else "batches(10)"},
+    "fails in one": {
+        "repeat": lambda: "batches(100000)" if os.environ["RANK"] == "1" else "batches(10)"
+    },
     "fails in all": {"repeat": "batches(100000)"},
 }
 
@@ -71,19 +98,50 @@ class Uneven(Kills):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for _ in range(len(self)):
-            yield torch.zeros(10 + int(os.environ["RANK"]), 1, 8, 8), torch.arange(10 + int(os.environ["RANK"])) % 10
+            yield (
+                torch.zeros(10 + int(os.environ["RANK"]), 1, 8, 8),
+                torch.arange(10 + int(os.environ["RANK"])) % 10,
+            )
 
 
-def torchrun(processes: int, command: list[str], *options: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+def torchrun(
+    processes: int, command: list[str], *options: str, cwd: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """What came of `torchrun … command`."""
-    return subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), *options,
-                           *command], cwd=cwd, capture_output=True, text=True, timeout=110, check=False, env=alone(**environment))
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            str(processes),
+            *options,
+            *command,
+        ],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+        env=alone(**environment),
+    )
 
 
 def alone(**more: str) -> dict[str, str]:
     """An environment without a group, in which processes take one thread."""
-    held = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")}
-    return {**held, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **more}
+    held = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    }
+    return {
+        **held,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+        **more,
+    }
 
 
 def main(folder: Path) -> None:
@@ -96,7 +154,10 @@ def main(folder: Path) -> None:
         given = {key: value() if callable(value) else value for key, value in given.items()}
         run = ss.train("digits", **{**PLAIN, **given}, out=False, progress=False, watch=0)
         found[name] = {"summary": run.summary, "history": run.history}
-        safetensors.torch.save_file({key: tensor.clone() for key, tensor in run.network.state_dict().items()}, folder / f"{name} {rank}")
+        safetensors.torch.save_file(
+            {key: tensor.clone() for key, tensor in run.network.state_dict().items()},
+            folder / f"{name} {rank}",
+        )
 
     for name, given in CASES.items():
         train(name, given)

@@ -1,8 +1,9 @@
-"""`python -m tests.killing KILLS SEED FOLDER`: train in child processes that are killed at random moments, and go on after each kill.
+"""`python -m tests.killing KILLS SEED FOLDER`: train in child processes that are killed at random
+moments, and go on after each kill.
 
-Prints JSON: {"kills", "runs", "states": of how many different steps one went on, "differing": runs that ended otherwise than the one
-that nobody killed, "unreadable": what could not be read after a kill}.
-"""
+Prints JSON: {"kills", "runs", "states": of how many different steps one went on, "differing": runs
+that ended otherwise than the one that nobody killed, "unreadable": what could not be read after a
+kill}."""
 
 from __future__ import annotations
 
@@ -23,8 +24,14 @@ from sevensteps.errors import Error
 from sevensteps.record.checkpoints import read as read_state
 from sevensteps.record.database import read as read_history
 
-GIVEN: dict[str, Any] = {"predict": "mlp(12, dropout=0.1, batch_norm=True)", "step": "adam(lr=one_cycle(0.01))", "repeat": "batches(50)",
-                         "stop": "epochs(40)", "threads": 1, "progress": False}
+GIVEN: dict[str, Any] = {
+    "predict": "mlp(12, dropout=0.1, batch_norm=True)",
+    "step": "adam(lr=one_cycle(0.01))",
+    "repeat": "batches(50)",
+    "stop": "epochs(40)",
+    "threads": 1,
+    "progress": False,
+}
 OFTEN = 0.02  # seconds from one state to the next
 
 
@@ -38,7 +45,9 @@ def train(folder: Path) -> None:
 
 
 def killed(folder: Path, after: float) -> bool:
-    """Train in a child process that is killed `after` so many seconds; False where it had ended by then."""
+    """Train in a child process that is killed `after` so many seconds; False where it had ended by
+    then.
+    """
     child = os.fork()
     if child == 0:
         try:
@@ -81,11 +90,22 @@ def main(kills: int, seed: int, place: Path) -> dict[str, Any]:
                 unreadable.append(str(failure))
         run = ss.load(folder)
         mine, theirs = run.network.state_dict(), whole.network.state_dict()
-        same = all(torch.equal(mine[name], theirs[name]) for name in mine) and run.metrics == ss.load(place / "whole").metrics
-        same = same and [row["valid"] for row in run.history] == [row["valid"] for row in ss.load(place / "whole").history]
+        same = (
+            all(torch.equal(mine[name], theirs[name]) for name in mine)
+            and run.metrics == ss.load(place / "whole").metrics
+        )
+        same = same and [row["valid"] for row in run.history] == [
+            row["valid"] for row in ss.load(place / "whole").history
+        ]
         differing += not same
         shutil.rmtree(folder)
-    return {"kills": hit, "runs": runs, "states": len(steps), "differing": differing, "unreadable": unreadable}
+    return {
+        "kills": hit,
+        "runs": runs,
+        "states": len(steps),
+        "differing": differing,
+        "unreadable": unreadable,
+    }
 
 
 if __name__ == "__main__":

@@ -21,8 +21,10 @@ def has_shape(annotation: object) -> bool:
 def check(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, checked by beartype where its signature speaks of shapes, and nowhere else.
 
-    Any other wrong argument must reach the package, which refuses it with a line for people; that line is tested.
-    """
-    function.__annotations__ = {name: kind for name, kind in function.__annotations__.items() if has_shape(kind)}
+    Any other wrong argument must reach the package, which refuses it with a line for people; that
+    line is tested."""
+    function.__annotations__ = {
+        name: kind for name, kind in function.__annotations__.items() if has_shape(kind)
+    }
     checked: Callable[..., Any] = beartype(function)
     return checked

@@ -1,6 +1,5 @@
-"""`python -m tests.spreading FOLDER` as each process of a group: train what `CASES` says with the network in parts, and write down what
-came of it. Alone it is trained by plain autograd.
-"""
+"""`python -m tests.spreading FOLDER` as each process of a group: train what `CASES` says with the
+network in parts, and write down what came of it. Alone it is trained by plain autograd."""
 
 from __future__ import annotations
 
@@ -22,17 +21,29 @@ from sevensteps.training import loop
 from sevensteps.training.state import Training
 from tests.groups import Kills
 
-PLAIN: dict[str, Any] = {"predict": "mlp(13, 7)", "step": "adam(lr=0.01)", "repeat": "batches(100)", "stop": "max_steps(20)",
-                         "precision": "float64", "threads": 1}
+PLAIN: dict[str, Any] = {
+    "predict": "mlp(13, 7)",
+    "step": "adam(lr=0.01)",
+    "repeat": "batches(100)",
+    "stop": "max_steps(20)",
+    "precision": "float64",
+    "threads": 1,
+}
 
 
 class Encoder(nn.Module):
-    """Reads a picture line by line: two layers of attention, of PyTorch's own blocks, and a parameter of its own."""
+    """Reads a picture line by line: two layers of attention, of PyTorch's own blocks, and a
+    parameter of its own.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         layer = nn.TransformerEncoderLayer(12, 3, 20, dropout=0.0, batch_first=True)
-        self.embed, self.place, self.head = nn.Linear(8, 12), nn.Parameter(torch.zeros(8, 12)), nn.Linear(12, 10)
+        self.embed, self.place, self.head = (
+            nn.Linear(8, 12),
+            nn.Parameter(torch.zeros(8, 12)),
+            nn.Linear(12, 10),
+        )
         self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -47,7 +58,11 @@ class Half(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.frozen, self.unused, self.last = nn.Linear(64, 9).requires_grad_(False), nn.Linear(5, 3), nn.Linear(9, 10)
+        self.frozen, self.unused, self.last = (
+            nn.Linear(64, 9).requires_grad_(False),
+            nn.Linear(5, 3),
+            nn.Linear(9, 10),
+        )
         self.register_buffer("scale", torch.tensor([2.0]))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,6 +96,7 @@ class Scaled(nn.Linear):
 
 def seeded(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
     """`make` with PyTorch's generator at a seed, which is put back."""
+
     def made() -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(3)
@@ -92,10 +108,21 @@ def seeded(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
 CASES: dict[str, dict[str, Any]] = {
     "mlp": {},
     "encoder": {"predict": seeded(Encoder), "stop": "max_steps(10)"},
-    "frozen and unused": {"predict": seeded(Half), "step": "sgd(lr=0.1, momentum=0.9, weight_decay=0.01)"},
-    "accumulate and clip": {"gradient": {"clip": 0.3, "accumulate": 3}, "repeat": "batches(50)", "predict": "mlp(16, 12, dropout=0.4)"},
+    "frozen and unused": {
+        "predict": seeded(Half),
+        "step": "sgd(lr=0.1, momentum=0.9, weight_decay=0.01)",
+    },
+    "accumulate and clip": {
+        "gradient": {"clip": 0.3, "accumulate": 3},
+        "repeat": "batches(50)",
+        "predict": "mlp(16, 12, dropout=0.4)",
+    },
     "fewer samples than processes": {"repeat": "batches(1)", "stop": "max_steps(5)"},
-    "the best is not the last": {"step": "sgd(lr=one_cycle(3.0))", "stop": "epochs(6)", "repeat": "full_batch()"},
+    "the best is not the last": {
+        "step": "sgd(lr=one_cycle(3.0))",
+        "stop": "epochs(6)",
+        "repeat": "full_batch()",
+    },
     "only evaluated": {"stop": "epochs(0)"},
     "float32": {"precision": "float32", "stop": "epochs(2)"},
     "convolutions": {"predict": "cnn(4, 6)", "stop": "max_steps(8)"},
@@ -109,7 +136,10 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 def train(given: dict[str, Any]) -> ss.Run:
     """Train a case, in parts where there are several processes."""
-    given = {**PLAIN, **{key: value() if callable(value) else value for key, value in given.items()}}
+    given = {
+        **PLAIN,
+        **{key: value() if callable(value) else value for key, value in given.items()},
+    }
     given["gradient"] = ss.autograd(**given.pop("gradient", {}), shard=several())
     return ss.train("digits", **given, out=False, progress=False, watch=0)
 
@@ -117,10 +147,18 @@ def train(given: dict[str, Any]) -> ss.Run:
 def kept(training: Training) -> dict[str, int]:
     """How many numbers this process keeps."""
     network: Any = [parameter.to_local() for parameter in training.network.parameters()]  # type: ignore[operator]
-    memory = [held.numel() for held in training.stepper.memory.values() if isinstance(held, Tensor) and held.ndim]
-    return {"network": sum(tensor.numel() for tensor in network), "parameters": training.engine.parameters.numel(),
-            "gradients": training.engine.gradients.numel(), "memory": sum(memory),
-            "apart": len(training.engine.engine._apart)}  # type: ignore[attr-defined]
+    memory = [
+        held.numel()
+        for held in training.stepper.memory.values()
+        if isinstance(held, Tensor) and held.ndim
+    ]
+    return {
+        "network": sum(tensor.numel() for tensor in network),
+        "parameters": training.engine.parameters.numel(),
+        "gradients": training.engine.gradients.numel(),
+        "memory": sum(memory),
+        "apart": len(training.engine.engine._apart),
+    }  # type: ignore[attr-defined]
 
 
 def main(folder: Path) -> None:
@@ -138,8 +176,10 @@ def main(folder: Path) -> None:
         run = train(given)
         found[name] = {"summary": run.summary, "history": run.history}
         for which, network in (("last", run.last.network), ("best", run.best.network)):
-            safetensors.torch.save_file({key: tensor.clone() for key, tensor in network.state_dict().items()},
-                                        folder / f"{name} {which} {rank}")
+            safetensors.torch.save_file(
+                {key: tensor.clone() for key, tensor in network.state_dict().items()},
+                folder / f"{name} {which} {rank}",
+            )
     loop.look = counting
     train({"predict": "mlp(1000, 40)", "stop": "epochs(1)"})
     loop.look = look

@@ -1,4 +1,6 @@
-"""The pages say what the package does: what is written in them as a value, a recipe, a command or Python is read by it."""
+"""The pages say what the package does: what is written in them as a value, a recipe, a command or
+Python is read by it.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,19 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of `page` in `language` ("" for commands)."""
-    return [text for kind, text in FENCE.findall(page.read_text(encoding="utf-8")) if kind == language]
+    return [
+        text for kind, text in FENCE.findall(page.read_text(encoding="utf-8")) if kind == language
+    ]
 
 
 def commands(page: Path) -> list[list[str]]:
     """The `sevensteps …` lines of `page`, as a shell would split them."""
-    lines = [line for kind in ("", "sh", "bash", "console") for text in blocks(page, kind) for line in text.splitlines()]
+    lines = [
+        line
+        for kind in ("", "sh", "bash", "console")
+        for text in blocks(page, kind)
+        for line in text.splitlines()
+    ]
     return [shlex.split(line, comments=True) for line in lines if line.startswith("sevensteps ")]
 
 
@@ -57,11 +66,17 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         else:
             assert words[1].startswith("--"), f"{page.name}: sevensteps {words[1]}"
         known = {"--help", *(option for parameter in command.params for option in parameter.opts)}
-        if isinstance(command, click.Group) and command is not cli:  # `explain` has a command for each question, after the run
-            question = next((command.commands[word] for word in words[2:] if word in command.commands), None)
+        if (
+            isinstance(command, click.Group) and command is not cli
+        ):  # `explain` has a command for each question, after the run
+            question = next(
+                (command.commands[word] for word in words[2:] if word in command.commands), None
+            )
             assert question is not None, f"{page.name}: {' '.join(words)}"
             known |= {option for parameter in question.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= known, f"{page.name}: {' '.join(words)}"
+        assert {word for word in words if word.startswith("--")} <= known, (
+            f"{page.name}: {' '.join(words)}"
+        )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -77,18 +92,31 @@ def test_recipes_are_read(page: Path) -> None:
 def test_names_in_python_examples_exist(page: Path) -> None:
     for text in blocks(page, "python"):
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ss":
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "ss"
+            ):
                 assert hasattr(sevensteps, node.attr), f"{page.name}: ss.{node.attr}"
 
 
-SHOWN = [page for page in PAGES if blocks(page, "text")]  # what these print is shown, so they are always run
-SEEN = re.compile(r"Seen: .*? of the time\)\.", re.DOTALL)  # how often one could look depends on the machine
+SHOWN = [
+    page for page in PAGES if blocks(page, "text")
+]  # what these print is shown, so they are always run
+SEEN = re.compile(
+    r"Seen: .*? of the time\)\.", re.DOTALL
+)  # how often one could look depends on the machine
 
 
 @pytest.mark.draws  # an example may begin with torch.manual_seed
-@pytest.mark.parametrize("page", [page if page in SHOWN else pytest.param(page, marks=pytest.mark.slow) for page in PAGES],
-                         ids=lambda page: page.stem)
-def test_python_examples_run_and_print_what_the_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [page if page in SHOWN else pytest.param(page, marks=pytest.mark.slow) for page in PAGES],
+    ids=lambda page: page.stem,
+)
+def test_python_examples_run_and_print_what_the_page_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)  # runs are written where one stands
     names: dict[str, Any] = {"__name__": "example"}  # a page is read from its top
     printed = ""
@@ -98,24 +126,41 @@ def test_python_examples_run_and_print_what_the_page_shows(page: Path, tmp_path:
                 exec(compile(text, str(page), "exec"), names)
             printed = out.getvalue()
         elif kind == "text":
-            assert alike(printed, text), f"{page.name} shows\n{text}\nand the example above it prints\n{printed}"
+            assert alike(printed, text), (
+                f"{page.name} shows\n{text}\nand the example above it prints\n{printed}"
+            )
 
 
 def alike(printed: str, shown: str) -> bool:
-    """Whether two texts have the same words, and numbers that differ by rounding and by what another processor computes."""
-    a, b = (re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", " ".join(SEEN.sub("", text).split())) for text in (printed, shown))
-    return a[::2] == b[::2] and [float(number) for number in a[1::2]] == pytest.approx([float(number) for number in b[1::2]], rel=0.05)
+    """Whether two texts have the same words, and numbers that differ by rounding and by what
+    another processor computes.
+    """
+    a, b = (
+        re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", " ".join(SEEN.sub("", text).split()))
+        for text in (printed, shown)
+    )
+    return a[::2] == b[::2] and [float(number) for number in a[1::2]] == pytest.approx(
+        [float(number) for number in b[1::2]], rel=0.05
+    )
 
 
-@pytest.mark.parametrize(("printed", "same"), [
-    ("loss  2.263 Seen: 440 steps of Net, 9 of them\nclosely (6.5 % of the time).", True),
-    ("loss 1.9 Seen: 440 steps of Net, 4 of them closely (2.0 % of the time).", False),
-    ("gain 2.261 Seen: 440 steps of Net, 4 of them closely (2.0 % of the time).", False),
-    ("loss 2.261 2 Seen: 440 steps of Net, 4 of them closely (2.0 % of the time).", False),
-    ("", False),
-])
+@pytest.mark.parametrize(
+    ("printed", "same"),
+    [
+        ("loss  2.263 Seen: 440 steps of Net, 9 of them\nclosely (6.5 % of the time).", True),
+        ("loss 1.9 Seen: 440 steps of Net, 4 of them closely (2.0 % of the time).", False),
+        ("gain 2.261 Seen: 440 steps of Net, 4 of them closely (2.0 % of the time).", False),
+        ("loss 2.261 2 Seen: 440 steps of Net, 4 of them closely (2.0 % of the time).", False),
+        ("", False),
+    ],
+)
 def test_the_comparison_sees(printed: str, same: bool) -> None:
-    assert alike(printed, "loss 2.261\nSeen: 440 steps of Net, 4 of them closely (2.0 % of the time).\n") is same
+    assert (
+        alike(
+            printed, "loss 2.261\nSeen: 440 steps of Net, 4 of them closely (2.0 % of the time).\n"
+        )
+        is same
+    )
 
 
 def test_every_step_has_its_page() -> None:
@@ -130,10 +175,17 @@ CONDITIONS_PAGE = runpy.run_path(str(ROOT / "docs" / "conditions_page.py"))
 
 def test_every_condition_has_its_section_in_the_order_of_the_steps() -> None:
     written = CONDITIONS_PAGE["page"]()
-    assert re.findall(r"^### (\w+)$", written, re.MULTILINE) == [name for names in BY_STEP.values() for name in names]
+    assert re.findall(r"^### (\w+)$", written, re.MULTILINE) == [
+        name for names in BY_STEP.values() for name in names
+    ]
     for page in ("conditions", "doctor"):
-        said = re.findall(r"(\d+) (?:conditions|names)|There are (\d+)", (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"))
-        assert {number for numbers in said for number in numbers if number} == {str(len(CONDITIONS))}
+        said = re.findall(
+            r"(\d+) (?:conditions|names)|There are (\d+)",
+            (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"),
+        )
+        assert {number for numbers in said for number in numbers if number} == {
+            str(len(CONDITIONS))
+        }
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
@@ -143,7 +195,9 @@ def test_a_condition_says_all_that_its_section_shows(name: str) -> None:
     assert all(len(part) > 15 and part.endswith(".") for part in said.values()), said
     source = Path(str(condition(name).__file__)).read_text(encoding="utf-8")
     held = CONDITIONS_PAGE["thresholds"](source)
-    assert [key for key, _, _ in held] == re.findall(r"^([A-Z_]+) = [\d.e-]+(?: |$)", source, re.MULTILINE)
+    assert [key for key, _, _ in held] == re.findall(
+        r"^([A-Z_]+) = [\d.e-]+(?: |$)", source, re.MULTILINE
+    )
     assert all(of for _, _, of in held), f"{name}: a threshold without a comment beside it"
     for code in re.findall(r"`([a-z_]+\(.*?\))`", said["Remedies"]):  # a value of one of the steps
         assert any(reads(step, code) for step in steps.STEPS), f"{name}: {code}"

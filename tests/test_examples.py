@@ -1,4 +1,6 @@
-"""The examples: each recipe can be read and does what its comments say, each script runs and finds its figures."""
+"""The examples: each recipe can be read and does what its comments say, each script runs and finds
+its figures.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ def test_mnist99_leaves_nothing_to_be_chosen_and_has_the_size_it_says(mnist: Dat
     recipe = Recipe.from_toml(MNIST99)
     settled = settle(dataclasses.replace(recipe, data=mnist))
     assert settled.recipe.steps == recipe.steps
-    # 3x3 filters: 1 -> 8 -> 16 channels; two poolings leave 7x7 pixels; 256 hidden units; 10 classes
+    # 3x3 filters: 1 -> 8 -> 16 channels; two poolings leave 7x7 pixels; 256 hidden units; 10
+    # classes
     expected = (9 * 1 * 8 + 8) + (9 * 8 * 16 + 16) + (7 * 7 * 16 * 256 + 256) + (256 * 10 + 10)
     assert sum(p.numel() for p in settled.network.parameters()) == expected
     assert f"{expected:,} parameters" in MNIST99.read_text(encoding="utf-8")
@@ -57,25 +60,35 @@ def test_mnist99_learns_from_a_tenth_of_mnist(mnist: Data) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_mnist99_reaches_99_percent(seed: int, mnist: Data) -> None:
-    run = ss.train(dataclasses.replace(Recipe.from_toml(MNIST99), data=mnist), seed=seed, threads=1, out=False)
+    run = ss.train(
+        dataclasses.replace(Recipe.from_toml(MNIST99), data=mnist), seed=seed, threads=1, out=False
+    )
     assert run.summary["stop"]["rule"] == "accuracy"
     assert run.metrics["valid"]["accuracy"] >= 0.99
 
 
-# -- the scripts -------------------------------------------------------------------------------------------------------
+# -- the scripts -----------------------------------------------------------------------------------
 
 SECONDS = re.compile(r"^# Takes about (\d+) s", re.MULTILINE)
 
 
 def of_script(name: str, path: Path) -> object:
-    """The script as a parameter; slow where it says that its quick form takes more than five seconds."""
+    """The script as a parameter; slow where it says that its quick form takes more than five
+    seconds.
+    """
     takes = SECONDS.search(path.read_text(encoding="utf-8"))
     assert takes, f"{path} must say `# Takes about N s`"
-    return pytest.param(path, id=name, marks=[pytest.mark.slow, pytest.mark.timeout(900)] if int(takes[1]) > 5 else [])
+    return pytest.param(
+        path,
+        id=name,
+        marks=[pytest.mark.slow, pytest.mark.timeout(900)] if int(takes[1]) > 5 else [],
+    )
 
 
 @pytest.mark.parametrize("path", [of_script(*item) for item in scripts([]).items()])
-def test_a_script_finds_its_figures(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_script_finds_its_figures(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(figures, "QUICK", True)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)
@@ -89,7 +102,9 @@ def test_a_script_finds_its_figures(path: Path, monkeypatch: pytest.MonkeyPatch,
 
 def test_the_notebooks_are_those_of_the_scripts() -> None:
     expected = notebooks.notebooks()
-    there = {path: path.read_text(encoding="utf-8") for path in notebooks.NOTEBOOKS.rglob("*.ipynb")}
+    there = {
+        path: path.read_text(encoding="utf-8") for path in notebooks.NOTEBOOKS.rglob("*.ipynb")
+    }
     assert there == expected, "run `python -m examples.notebooks`"
 
 
@@ -107,17 +122,32 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[figures.Figure]:
 
 
 def test_a_figure_says_where_the_seeds_lie(kept: list[figures.Figure]) -> None:
-    figures.figure("accuracy", published=".5", ours=[0.52, 0.5, 0.51], low=0.5, high=0.52, command="a | b")
-    assert line("a/01_b", kept[0]) == "| [a/01_b](a/01_b.py) | accuracy | .5 | 0.5100 (0.5000–0.5200) | yes | `a \\| b` |"
-    figures.figure("accuracy", ours=[0.52, 0.6], low=0.5, high=0.55, outside="no reason", measured=(0.5, 0.6))
+    figures.figure(
+        "accuracy", published=".5", ours=[0.52, 0.5, 0.51], low=0.5, high=0.52, command="a | b"
+    )
+    assert (
+        line("a/01_b", kept[0])
+        == "| [a/01_b](a/01_b.py) | accuracy | .5 | 0.5100 (0.5000–0.5200) | yes | `a \\| b` |"
+    )
+    figures.figure(
+        "accuracy", ours=[0.52, 0.6], low=0.5, high=0.55, outside="no reason", measured=(0.5, 0.6)
+    )
     assert kept[1].verdict() == "1 of 2 in 0.5000–0.5500: no reason"
 
 
-@pytest.mark.parametrize(("ours", "asked"), [
-    (0.53, {"low": 0.5, "high": 0.52}), ([0.51, 0.53], {"low": 0.5, "high": 0.52}), (0.5002, {"exactly": 0.5}),
-    (0.7, {"low": 0.5, "high": 0.52, "outside": "so", "measured": (0.5, 0.6)}), (float("nan"), {"low": 0.0, "high": 1.0}),
-])
-def test_a_figure_outside_its_range_fails(ours: float, asked: dict[str, object], kept: list[figures.Figure]) -> None:
+@pytest.mark.parametrize(
+    ("ours", "asked"),
+    [
+        (0.53, {"low": 0.5, "high": 0.52}),
+        ([0.51, 0.53], {"low": 0.5, "high": 0.52}),
+        (0.5002, {"exactly": 0.5}),
+        (0.7, {"low": 0.5, "high": 0.52, "outside": "so", "measured": (0.5, 0.6)}),
+        (float("nan"), {"low": 0.0, "high": 1.0}),
+    ],
+)
+def test_a_figure_outside_its_range_fails(
+    ours: float, asked: dict[str, object], kept: list[figures.Figure]
+) -> None:
     with pytest.raises(AssertionError, match="is not within"):
         figures.figure("accuracy", ours=ours, **asked)  # type: ignore[arg-type]
 

@@ -1,4 +1,6 @@
-"""The published figures of FIGURES.md, reproduced: what the README claims of them is asserted here."""
+"""The published figures of FIGURES.md, reproduced: what the README claims of them is asserted
+here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,12 @@ from sevensteps.training import loop, state
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
 
-BOOK: dict[str, Any] = {"initialize": "pytorch_default()", "loss": "mnist_loss()", "threads": 2, "out": False}  # fastbook, chapter 4
+BOOK: dict[str, Any] = {
+    "initialize": "pytorch_default()",
+    "loss": "mnist_loss()",
+    "threads": 2,
+    "out": False,
+}  # fastbook, chapter 4
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +36,7 @@ def mnist(mnist_dir: Path) -> Data:
     return ss.data.load("mnist", mnist_dir)
 
 
-# -- threes and sevens -------------------------------------------------------------------------------------------------
+# -- threes and sevens -----------------------------------------------------------------------------
 
 
 def test_the_data_of_the_book(mnist37: Data) -> None:
@@ -41,28 +48,62 @@ def test_the_data_of_the_book(mnist37: Data) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_one_hidden_layer(seed: int, mnist37: Data) -> None:
-    run = ss.train(mnist37, **BOOK, predict=ss.mlp(30), step=ss.sgd(lr=0.1), repeat=ss.batches(256, shuffle=False), stop=ss.epochs(40),
-                   seed=seed)
+    run = ss.train(
+        mnist37,
+        **BOOK,
+        predict=ss.mlp(30),
+        step=ss.sgd(lr=0.1),
+        repeat=ss.batches(256, shuffle=False),
+        stop=ss.epochs(40),
+        seed=seed,
+    )
     assert 0.9819 <= run.metrics["valid"]["accuracy"] <= 0.9834
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize(("repeat", "low", "high"), [("batches(256, shuffle=False)", 0.978, 0.9795), ("batches(256)", 0.9818, 0.9829)])
-def test_a_linear_model_in_order_and_shuffled(repeat: str, low: float, high: float, seed: int, mnist37: Data) -> None:
-    run = ss.train(mnist37, **BOOK, predict="linear()", step="sgd(lr=1.0)", repeat=repeat, stop="epochs(20)", seed=seed)
+@pytest.mark.parametrize(
+    ("repeat", "low", "high"),
+    [("batches(256, shuffle=False)", 0.978, 0.9795), ("batches(256)", 0.9818, 0.9829)],
+)
+def test_a_linear_model_in_order_and_shuffled(
+    repeat: str, low: float, high: float, seed: int, mnist37: Data
+) -> None:
+    run = ss.train(
+        mnist37,
+        **BOOK,
+        predict="linear()",
+        step="sgd(lr=1.0)",
+        repeat=repeat,
+        stop="epochs(20)",
+        seed=seed,
+    )
     assert low <= run.metrics["valid"]["accuracy"] <= high
 
 
 def test_the_first_epoch_in_order_always_answers_three(mnist37: Data) -> None:
-    run = ss.train(mnist37, **BOOK, predict="linear()", step="sgd(lr=1.0)", repeat="batches(256, shuffle=False)", stop="epochs(1)")
+    run = ss.train(
+        mnist37,
+        **BOOK,
+        predict="linear()",
+        step="sgd(lr=1.0)",
+        repeat="batches(256, shuffle=False)",
+        stop="epochs(1)",
+    )
     assert run.metrics["valid"]["by_class"] == {"7": 0.0, "3": 1.0}
     right = (run.predict(mnist37.valid.x * 255).outputs > 0).float() == mnist37.valid.y
-    printed = torch.stack([batch.double().mean() for batch in right.split(256)]).mean()  # the book averages batch means
+    printed = torch.stack(
+        [batch.double().mean() for batch in right.split(256)]
+    ).mean()  # the book averages batch means
     assert round(float(printed), 4) == 0.4932 == round((3 + 242 / 256) / 8, 4)
 
 
-@pytest.mark.parametrize(("metric", "three", "seven", "mean"), [("l1", 0.9168, 0.9854, 0.9511), ("l2", 0.9584, 0.9737, 0.9661)])
-def test_pixel_similarity(metric: str, three: float, seven: float, mean: float, mnist37: Data) -> None:
+@pytest.mark.parametrize(
+    ("metric", "three", "seven", "mean"),
+    [("l1", 0.9168, 0.9854, 0.9511), ("l2", 0.9584, 0.9737, 0.9661)],
+)
+def test_pixel_similarity(
+    metric: str, three: float, seven: float, mean: float, mnist37: Data
+) -> None:
     run = ss.train(mnist37, predict=ss.pixel_similarity(metric), out=False)
     by_class = run.metrics["valid"]["by_class"]
     assert (round(by_class["3"], 4), round(by_class["7"], 4)) == (three, seven)
@@ -71,7 +112,10 @@ def test_pixel_similarity(metric: str, three: float, seven: float, mean: float, 
 
 
 def test_distances_of_one_three_to_the_means(mnist37: Data, mnist: Data) -> None:
-    x, three = mnist37.train.x, mnist.train.x[10_000]  # 10000.png is the second file of the book's sorted folder
+    x, three = (
+        mnist37.train.x,
+        mnist.train.x[10_000],
+    )  # 10000.png is the second file of the book's sorted folder
     apart = [three - x[:6131].mean(0), three - x[6131:].mean(0)]
     assert [round(float(d.abs().mean()), 4) for d in apart] == [0.1114, 0.1586]
     assert [round(float(d.square().mean().sqrt()), 4) for d in apart] == [0.2021, 0.3021]
@@ -80,7 +124,7 @@ def test_distances_of_one_three_to_the_means(mnist37: Data, mnist: Data) -> None
         assert run.predict(three[None] * 255).outputs.item() == pytest.approx(nearer, abs=1e-4)
 
 
-# -- all ten -----------------------------------------------------------------------------------------------------------
+# -- all ten ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("metric", "accuracy"), [("l1", 0.6685), ("l2", 0.8203)])
@@ -90,10 +134,20 @@ def test_pixel_similarity_of_ten(metric: str, accuracy: float, mnist: Data) -> N
 
 
 def test_full_mnist(mnist: Data) -> None:
-    run = ss.train(mnist, predict="mlp(30)", step="sgd(lr=0.5)", repeat="batches(256)", stop="epochs(20)", threads=2, out=False)
+    run = ss.train(
+        mnist,
+        predict="mlp(30)",
+        step="sgd(lr=0.5)",
+        repeat="batches(256)",
+        stop="epochs(20)",
+        threads=2,
+        out=False,
+    )
     assert run.best.metrics["valid"]["accuracy"] >= 0.965
     x, y = mnist.valid.x, mnist.valid.y
-    assert run.best.metrics["valid"]["accuracy"] == pytest.approx((run.best.network(x).argmax(1) == y).double().mean().item())
+    assert run.best.metrics["valid"]["accuracy"] == pytest.approx(
+        (run.best.network(x).argmax(1) == y).double().mean().item()
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -102,10 +156,17 @@ def test_digits_with_all_defaults(seed: int) -> None:
     assert run.metrics["valid"]["accuracy"] >= 0.97
 
 
-# -- the speed of a roller coaster -------------------------------------------------------------------------------------
+# -- the speed of a roller coaster -----------------------------------------------------------------
 
-SPEED: dict[str, Any] = {"predict": "polynomial(2)", "step": "sgd(lr=1e-5)", "repeat": "full_batch()", "stop": "epochs(10)",
-                         "initialize": "normal(1.0, bias='normal')", "precision": "float64", "loss": "mean_squared_error()"}
+SPEED: dict[str, Any] = {
+    "predict": "polynomial(2)",
+    "step": "sgd(lr=1e-5)",
+    "repeat": "full_batch()",
+    "stop": "epochs(10)",
+    "initialize": "normal(1.0, bias='normal')",
+    "precision": "float64",
+    "loss": "mean_squared_error()",
+}
 
 
 def closed_form(parameters: np.ndarray, t: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
@@ -121,16 +182,22 @@ def speed_arrays(data: Data) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("method", ["autograd()", "chain_rule()", "finite_differences()"])
 def test_the_first_gradient_of_the_speed_example(method: str) -> None:
-    training = state.start(settle(Recipe("speed", **{**SPEED, "gradient": method, "stop": "epochs(0)"})))
+    training = state.start(
+        settle(Recipe("speed", **{**SPEED, "gradient": method, "stop": "epochs(0)"}))
+    )
     loop.train(training)
     engine, (x, y) = training.engine, training.parts["train"]
     engine.predict(x)
     loss = float(engine.loss(y).mean())
     gradient = engine.gradient().numpy().copy()
     assert list(training.network.state_dict()) == ["output.weight", "output.bias"]  # a, b, then c
-    expected_loss, expected = closed_form(engine.parameters.numpy(), *speed_arrays(training.settled.data))
+    expected_loss, expected = closed_form(
+        engine.parameters.numpy(), *speed_arrays(training.settled.data)
+    )
     assert loss == pytest.approx(expected_loss, rel=1e-12)
-    assert np.abs(gradient - expected).max() <= np.abs(expected).max() * (1e-6 if method == "finite_differences()" else 1e-12)
+    assert np.abs(gradient - expected).max() <= np.abs(expected).max() * (
+        1e-6 if method == "finite_differences()" else 1e-12
+    )
 
 
 def test_the_ten_losses_of_the_speed_example() -> None:
@@ -159,13 +226,18 @@ def test_the_ten_losses_of_the_speed_example() -> None:
         loss, gradient = closed_form(parameters, t, y)
         assert seen == pytest.approx(loss, rel=1e-6)
         parameters -= 1e-5 * gradient
-    assert run.network.state_dict()["output.weight"][0].tolist() == pytest.approx(parameters[:2], rel=1e-6)
-    assert all(after < before for before, after in itertools.pairwise(losses)), "it falls at every step"
+    assert run.network.state_dict()["output.weight"][0].tolist() == pytest.approx(
+        parameters[:2], rel=1e-6
+    )
+    assert all(after < before for before, after in itertools.pairwise(losses)), (
+        "it falls at every step"
+    )
 
 
 def test_the_fall_of_the_speed_example_is_the_books() -> None:
-    # the book: 25823.81, 5435.54, 1577.45, … 676.95 after ten. Its noise and start are not ours; how it falls is: the steep
-    # direction (curvature 2·56 499/2 in t²) shrinks by (1 - 1e-5·56 499)² = 0.189 a step, the others hardly at all.
+    # the book: 25823.81, 5435.54, 1577.45, … 676.95 after ten. Its noise and start are not ours;
+    # how it falls is: the steep direction (curvature 2·56 499/2 in t²) shrinks by (1 - 1e-5·56
+    # 499)² = 0.189 a step, the others hardly at all.
     run = ss.train("speed", **{**SPEED, "initialize": "constant(3.0)"}, out=False)
     losses = [row["train"]["loss"] for row in run.history]
     rest = losses[-1]
@@ -184,9 +256,15 @@ def test_why_the_speed_example_is_slow() -> None:
     assert curvatures[2] / curvatures[0] == pytest.approx(218_451, rel=1e-3)
     assert 2 / curvatures[2] == pytest.approx(3.54e-5, rel=1e-3)
     for lr, falls in ((3.5e-5, True), (3.6e-5, False)):
-        run = ss.train("speed", **{**SPEED, "step": ss.sgd(lr=lr), "stop": "epochs(200)"}, out=False)
+        run = ss.train(
+            "speed", **{**SPEED, "step": ss.sgd(lr=lr), "stop": "epochs(200)"}, out=False
+        )
         assert (run.history[-1]["train"]["loss"] < run.history[20]["train"]["loss"]) == falls
-    cured = ss.train("speed(scale='standardize')", **{**SPEED, "step": "sgd(lr=0.2)", "stop": "epochs(60)"}, out=False)
+    cured = ss.train(
+        "speed(scale='standardize')",
+        **{**SPEED, "step": "sgd(lr=0.2)", "stop": "epochs(60)"},
+        out=False,
+    )
     t, y = speed_arrays(ss.data.load("speed(scale='standardize')"))
     powers = np.stack([t**2, t, np.ones_like(t)], 1)
     best = closed_form(np.linalg.lstsq(powers, y, rcond=None)[0], t, y)[0]

@@ -1,4 +1,6 @@
-"""One seed gives each purpose numbers of its own, the same every time; code that is not ours leaves no trace."""
+"""One seed gives each purpose numbers of its own, the same every time; code that is not ours leaves
+no trace.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def test_the_purposes_are_those_of_the_design() -> None:
 
 @given(seed=st.integers(0, 2**70), purpose=st.sampled_from(PURPOSES))
 def test_a_purpose_s_seed_is_the_hash_of_both(seed: int, purpose: str) -> None:
-    assert derive(seed, purpose) == int(hashlib.sha256(f"{seed}/{purpose}".encode()).hexdigest()[:8], 16)
+    assert derive(seed, purpose) == int(
+        hashlib.sha256(f"{seed}/{purpose}".encode()).hexdigest()[:8], 16
+    )
     assert 0 <= derive(seed, purpose) < 2**32
 
 
@@ -39,7 +43,10 @@ def test_a_generator_repeats_its_numbers(seed: int, purpose: str) -> None:
 
 
 def test_neighbouring_seeds_and_purposes_have_nothing_in_common() -> None:
-    drawn = [numbers(generator(seed, purpose)) for seed, purpose in itertools.product(range(50), PURPOSES)]
+    drawn = [
+        numbers(generator(seed, purpose))
+        for seed, purpose in itertools.product(range(50), PURPOSES)
+    ]
     assert len({first for first, *_ in drawn}) == len(drawn)
 
 
@@ -49,13 +56,21 @@ def test_what_one_purpose_draws_shifts_no_other() -> None:
     assert numbers(other) == numbers(generator(0, "order"))
 
 
-@pytest.mark.parametrize(("seed", "purpose", "message"), [
-    (0, "shuffle", "purpose has no option 'shuffle'; known: augment, dropout, initialize, order, race, split"),
-    (0, "orders", "purpose has no option 'orders'; did you mean 'order'?"),
-    (-1, "order", "seed must be at least 0, not -1"),
-    (1.0, "order", "seed must be a whole number, not 1.0"),
-    (True, "order", "seed must be a whole number, not True"),
-])
+@pytest.mark.parametrize(
+    ("seed", "purpose", "message"),
+    [
+        (
+            0,
+            "shuffle",
+            "purpose has no option 'shuffle'; known: augment, dropout, initialize, order, race, "
+            "split",
+        ),
+        (0, "orders", "purpose has no option 'orders'; did you mean 'order'?"),
+        (-1, "order", "seed must be at least 0, not -1"),
+        (1.0, "order", "seed must be a whole number, not 1.0"),
+        (True, "order", "seed must be a whole number, not True"),
+    ],
+)
 def test_bad_seeds_and_purposes_are_refused(seed: int, purpose: str, message: str) -> None:
     for make in (derive, generator):
         with pytest.raises(ArgumentError) as refused:
@@ -63,7 +78,7 @@ def test_bad_seeds_and_purposes_are_refused(seed: int, purpose: str, message: st
         assert str(refused.value) == message
 
 
-# -- code that is not ours ----------------------------------------------------------------------------------------------
+# -- code that is not ours -------------------------------------------------------------------------
 
 
 def test_isolated_code_leaves_no_trace_and_repeats() -> None:

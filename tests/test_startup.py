@@ -1,4 +1,6 @@
-"""Starting up is quick because little is imported: what is, is asserted here; benchmarks/startup.py measures the seconds."""
+"""Starting up is quick because little is imported: what is, is asserted here; benchmarks/startup.py
+measures the seconds.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +16,25 @@ HEAVY = {"torch", "numpy", "sklearn", "scipy", "PIL", "pooch", "safetensors", "j
 def loaded(code: str) -> set[str]:
     """The top-level modules that a fresh interpreter has loaded after `code`."""
     report = "import json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
 def command(*arguments: str) -> str:
     """Code that runs the command line with `arguments` and goes on after it exits."""
-    return (f"import sys; sys.argv = {['sevensteps', *arguments]!r}\n"
-            "from sevensteps.cli import main\n"
-            "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code")
+    return (
+        f"import sys; sys.argv = {['sevensteps', *arguments]!r}\n"
+        "from sevensteps.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
+    )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"], ["steps"], ["steps", "loss"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["--version"], ["steps"], ["steps", "loss"]]
+)
 def test_answers_that_need_no_tensor_load_no_torch(arguments: list[str]) -> None:
     assert loaded(command(*arguments)) & HEAVY == set()
 

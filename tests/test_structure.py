@@ -1,4 +1,6 @@
-"""The house rules of DESIGN section 3, read off the source: which way imports run, what no file may do, how long one may be."""
+"""The house rules of DESIGN section 3, read off the source: which way imports run, what no file may
+do, how long one may be.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,32 @@ from sevensteps.task import Task
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sevensteps"
 
-# From the top of the house down: a unit (a package, or a module beside the packages) may import what stands below it.
+# From the top of the house down: a unit (a package, or a module beside the packages) may import
+# what stands below it.
 FLOORS = (
-    "__main__", "cli", "integrations", "api", "view", "explain", "doctor", "lr_finder", "racing", "observe", "record", "training",
-    "steps", "engine", "data", "render", "metrics", "head", "task", "seeds", "notation", "arguments", "errors",
+    "__main__",
+    "cli",
+    "integrations",
+    "api",
+    "view",
+    "explain",
+    "doctor",
+    "lr_finder",
+    "racing",
+    "observe",
+    "record",
+    "training",
+    "steps",
+    "engine",
+    "data",
+    "render",
+    "metrics",
+    "head",
+    "task",
+    "seeds",
+    "notation",
+    "arguments",
+    "errors",
 )
 FLOOR = {unit: level for level, unit in enumerate(FLOORS)}
 
@@ -35,20 +59,33 @@ def sources(package: Path) -> Iterator[tuple[Path, ast.Module]]:
 
 
 def imports(path: Path, tree: ast.Module, package: Path) -> Iterator[tuple[int, str]]:
-    """Line and dotted name, below the package, of everything of the package that a file imports, anywhere in it.
+    """Line and dotted name, below the package, of everything of the package that a file imports,
+    anywhere in it.
 
-    `""` stands for the package itself. Names imported from it are taken for its modules, except `__version__`.
-    """
+    `""` stands for the package itself. Names imported from it are taken for its modules, except
+    `__version__`."""
     here = list(path.relative_to(package.parent).with_suffix("").parts)
     for node in ast.walk(tree):
         found: list[str] = []
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = ([*here[: len(here) - node.level]] if node.level else []) + (node.module.split(".") if node.module else [])
-            found = [".".join([*base, alias.name]) if base == [package.name] else ".".join(base) for alias in node.names]
-        elif isinstance(node, ast.Call) and name_of(node.func) in ("importlib.import_module", "import_module"):
-            found = [str(argument.value) for argument in node.args[:1] if isinstance(argument, ast.Constant)]
+            base = ([*here[: len(here) - node.level]] if node.level else []) + (
+                node.module.split(".") if node.module else []
+            )
+            found = [
+                ".".join([*base, alias.name]) if base == [package.name] else ".".join(base)
+                for alias in node.names
+            ]
+        elif isinstance(node, ast.Call) and name_of(node.func) in (
+            "importlib.import_module",
+            "import_module",
+        ):
+            found = [
+                str(argument.value)
+                for argument in node.args[:1]
+                if isinstance(argument, ast.Constant)
+            ]
         for name in found:
             if name == package.name or name.startswith(package.name + "."):
                 inside = name[len(package.name) + 1 :]
@@ -86,30 +123,78 @@ def wrong_imports(package: Path) -> list[str]:
 
 
 def unsafe(tree: ast.Module) -> list[str]:
-    """What would run or unpickle foreign text: `eval`, `exec`, `compile`, `torch.load`, any use of a pickling module."""
+    """What would run or unpickle foreign text: `eval`, `exec`, `compile`, `torch.load`, any use of
+    a pickling module.
+    """
     modules = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-    calls = {"eval", "exec", "compile", "__import__", "builtins.eval", "builtins.exec", "torch.load", "torch.save"}
+    calls = {
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+        "builtins.eval",
+        "builtins.exec",
+        "torch.load",
+        "torch.save",
+    }
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [f"{node.lineno}: import {alias.name}" for alias in node.names if alias.name.split(".")[0] in modules]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in modules:
+            found += [
+                f"{node.lineno}: import {alias.name}"
+                for alias in node.names
+                if alias.name.split(".")[0] in modules
+            ]
+        elif (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.split(".")[0] in modules
+        ):
             found.append(f"{node.lineno}: from {node.module}")
         elif isinstance(node, ast.ImportFrom) and node.module == "torch":
-            found += [f"{node.lineno}: torch.{alias.name}" for alias in node.names if alias.name in ("load", "save")]
+            found += [
+                f"{node.lineno}: torch.{alias.name}"
+                for alias in node.names
+                if alias.name in ("load", "save")
+            ]
         elif isinstance(node, ast.Call):
             name = name_of(node.func)
             if name in calls or name.endswith("read_pickle"):
                 found.append(f"{node.lineno}: {name}(…)")
-            found += [f"{node.lineno}: {name}(allow_pickle=…)" for keyword in node.keywords
-                      if keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False"]
+            found += [
+                f"{node.lineno}: {name}(allow_pickle=…)"
+                for keyword in node.keywords
+                if keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False"
+            ]
     return found
 
 
 DRAWS = {"rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "poisson"}
-DRAWS_IN_PLACE = {"normal_", "uniform_", "bernoulli_", "random_", "exponential_", "trunc_normal_", "orthogonal_", "sparse_",
-                  "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "dropout", "alpha_dropout"}
-GLOBAL_STATE = {"manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state", "manual_seed_all", "fork_rng"}
+DRAWS_IN_PLACE = {
+    "normal_",
+    "uniform_",
+    "bernoulli_",
+    "random_",
+    "exponential_",
+    "trunc_normal_",
+    "orthogonal_",
+    "sparse_",
+    "xavier_uniform_",
+    "xavier_normal_",
+    "kaiming_uniform_",
+    "kaiming_normal_",
+    "dropout",
+    "alpha_dropout",
+}
+GLOBAL_STATE = {
+    "manual_seed",
+    "seed",
+    "initial_seed",
+    "get_rng_state",
+    "set_rng_state",
+    "manual_seed_all",
+    "fork_rng",
+}
 
 
 def global_draws(tree: ast.Module) -> list[str]:
@@ -123,7 +208,9 @@ def global_draws(tree: ast.Module) -> list[str]:
         given = any(keyword.arg in ("generator", None) for keyword in node.keywords)
         of_torch = name.startswith("torch.")
         draws = last in DRAWS_IN_PLACE or (of_torch and last in DRAWS)
-        foreign = re.match(r"(random|torch\.random)\.|(np|numpy)\.random\.(?!default_rng$|Generator$|PCG64$)", name)
+        foreign = re.match(
+            r"(random|torch\.random)\.|(np|numpy)\.random\.(?!default_rng$|Generator$|PCG64$)", name
+        )
         if foreign or (of_torch and last in GLOBAL_STATE) or (draws and not given):
             found.append(f"{node.lineno}: {name or last}(…)")
     return found
@@ -169,13 +256,24 @@ def test_the_loop_knows_no_observer() -> None:
 
 
 def test_nothing_foreign_is_run_or_unpickled() -> None:
-    assert {str(path.relative_to(ROOT)): unsafe(tree) for path, tree in sources(PACKAGE) if unsafe(tree)} == {}
+    assert {
+        str(path.relative_to(ROOT)): unsafe(tree) for path, tree in sources(PACKAGE) if unsafe(tree)
+    } == {}
 
 
-@pytest.mark.parametrize("text", [
-    "import pickle", "from joblib import dump", "eval('1')", "exec(text)", "torch.load(path)", "from torch import load",
-    "np.load(path, allow_pickle=True)", "pandas.read_pickle(path)",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import pickle",
+        "from joblib import dump",
+        "eval('1')",
+        "exec(text)",
+        "torch.load(path)",
+        "from torch import load",
+        "np.load(path, allow_pickle=True)",
+        "pandas.read_pickle(path)",
+    ],
+)
 def test_the_safety_check_sees(text: str) -> None:
     assert unsafe(ast.parse(text)) != []
 
@@ -186,14 +284,29 @@ def test_the_safety_check_lets_pass() -> None:
 
 
 def test_only_seeds_touches_a_global_generator() -> None:
-    found = {str(path.relative_to(ROOT)): global_draws(tree) for path, tree in sources(PACKAGE) if path.name != "seeds.py"}
+    found = {
+        str(path.relative_to(ROOT)): global_draws(tree)
+        for path, tree in sources(PACKAGE)
+        if path.name != "seeds.py"
+    }
     assert {name: draws for name, draws in found.items() if draws} == {}
 
 
-@pytest.mark.parametrize("text", [
-    "torch.manual_seed(0)", "torch.seed()", "torch.cuda.manual_seed_all(0)", "torch.random.fork_rng()", "random.random()",
-    "np.random.rand(3)", "torch.randn(3)", "x.normal_()", "nn.init.kaiming_normal_(w)", "F.dropout(x, 0.5)",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "torch.manual_seed(0)",
+        "torch.seed()",
+        "torch.cuda.manual_seed_all(0)",
+        "torch.random.fork_rng()",
+        "random.random()",
+        "np.random.rand(3)",
+        "torch.randn(3)",
+        "x.normal_()",
+        "nn.init.kaiming_normal_(w)",
+        "F.dropout(x, 0.5)",
+    ],
+)
 def test_the_generator_check_sees(text: str) -> None:
     assert global_draws(ast.parse(text)) != []
 
@@ -208,9 +321,13 @@ def test_every_value_says_what_it_is_and_where_it_comes_from(step: str) -> None:
     entries = steps.catalog(step)
     assert len(entries) >= 2
     for entry in entries:
-        assert 10 <= len(entry.summary) <= 110, f"{step}.{entry.name}: {len(entry.summary)} characters: {entry.summary}"
+        assert 10 <= len(entry.summary) <= 110, (
+            f"{step}.{entry.name}: {len(entry.summary)} characters: {entry.summary}"
+        )
         if entry.name != "auto":
-            assert re.search(r"Source|[=≤≥<>²√·×σΣ∂]", entry.doc), f"{step}.{entry.name}: no source, no formula"
+            assert re.search(r"Source|[=≤≥<>²√·×σΣ∂]", entry.doc), (
+                f"{step}.{entry.name}: no source, no formula"
+            )
 
 
 def pinned() -> list[str]:
@@ -221,7 +338,9 @@ def pinned() -> list[str]:
 
 def test_every_tested_version_is_exact() -> None:
     pins = pinned()
-    assert [line for line in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.!]*", line)] == []
+    assert [
+        line for line in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.!]*", line)
+    ] == []
     assert "torch==2.13.0" in pins
 
 
@@ -230,7 +349,10 @@ def test_every_dependency_has_a_tested_version_within_its_bounds() -> None:
     asked = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
     for extra in project["project"]["optional-dependencies"].values():
         asked += extra
-    versions = {name.lower().replace("_", "-"): version for name, version in (pin.split("==") for pin in pinned())}
+    versions = {
+        name.lower().replace("_", "-"): version
+        for name, version in (pin.split("==") for pin in pinned())
+    }
     for requirement in map(Requirement, asked):
         assert versions[requirement.name.lower()] in requirement.specifier
 

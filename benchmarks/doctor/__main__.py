@@ -21,7 +21,9 @@ TITLE = "The doctor, measured"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.doctor", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.doctor", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -33,7 +35,9 @@ def main() -> int:
     twins = {CASES[name].twin for name in chosen} - {""} - set(chosen)
     os.environ["OMP_NUM_THREADS"] = "1"
     jobs = [(name, seed) for name in (*chosen, *twins) for seed in range(asked.seeds)]
-    with concurrent.futures.ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as pool:
+    with concurrent.futures.ProcessPoolExecutor(
+        asked.jobs, multiprocessing.get_context("spawn")
+    ) as pool:
         found = list(pool.map(work, *zip(*jobs, strict=True), chunksize=3))
     runs: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
     for outcome in found:
@@ -45,18 +49,24 @@ def main() -> int:
     return int(any("failure" in outcome for outcome in found))
 
 
-def report(chosen: dict[str, list[dict[str, Any]]], runs: dict[str, list[dict[str, Any]]], seeds: int) -> list[str]:
+def report(
+    chosen: dict[str, list[dict[str, Any]]], runs: dict[str, list[dict[str, Any]]], seeds: int
+) -> list[str]:
     """The tables, as Markdown."""
     from benchmarks.doctor.cases import CASES
     from sevensteps.doctor.conditions import condition
 
     count: collections.Counter[str] = collections.Counter()
     rows, alarms, calibration = [], [], collections.Counter[str]()
-    beside: collections.Counter[tuple[str, str]] = collections.Counter()  # findings at .9 or surer that are not among the right ones
+    beside: collections.Counter[tuple[str, str]] = (
+        collections.Counter()
+    )  # findings at .9 or surer that are not among the right ones
     for name, outcomes in chosen.items():
         case = CASES[name]
         for outcome in (o for o in outcomes if "failure" in o):
-            rows.append(f"| {name} | {outcome['seed']} | **failed: {outcome['failure'][:150]}** | | |")
+            rows.append(
+                f"| {name} | {outcome['seed']} | **failed: {outcome['failure'][:150]}** | | |"
+            )
         done = [o for o in outcomes if "failure" not in o]
         if case.kind != "faulty":
             learned = counted.learned(done)
@@ -65,9 +75,14 @@ def report(chosen: dict[str, list[dict[str, Any]]], runs: dict[str, list[dict[st
             for o in learned:
                 loud = [f for f in o["findings"] if f["severity"] != "info"]
                 count["alarmed"] += bool(loud)
-                calibration.update(f"{'>=' if f['confidence'] >= 0.9 else '<'} .9 wrong" for f in loud)
+                calibration.update(
+                    f"{'>=' if f['confidence'] >= 0.9 else '<'} .9 wrong" for f in loud
+                )
                 if loud:
-                    alarms.append(f"| {name} | {o['seed']} | {o['score']:.3f} | {', '.join(f['condition'] for f in loud)} |")
+                    alarms.append(
+                        f"| {name} | {o['seed']} | {o['score']:.3f} | "
+                        f"{', '.join(f['condition'] for f in loud)} |"
+                    )
             continue
         shown = counted.shown(case, done, [o for o in runs[case.twin] if "failure" not in o])
         count["left out"] += len(done) - len(shown)
@@ -81,15 +96,30 @@ def report(chosen: dict[str, list[dict[str, Any]]], runs: dict[str, list[dict[st
             first += bool(top) and top[0]["condition"] in case.conditions
             blamed += bool(top) and top[0]["step"] in right_step
             named.update([top[0]["condition"] if top else "nothing"])
-            calibration.update(f"{'>=' if f['confidence'] >= 0.9 else '<'} .9 "
-                               f"{'right' if f['condition'] in case.conditions else 'wrong'}" for f in top)
-            beside.update((name, f["condition"]) for f in top if f["confidence"] >= 0.9 and f["condition"] not in case.conditions)
-        for key, value in (("faulty runs", len(shown)), ("found", hit), ("first", first), ("blamed", blamed)):
+            calibration.update(
+                f"{'>=' if f['confidence'] >= 0.9 else '<'} .9 "
+                f"{'right' if f['condition'] in case.conditions else 'wrong'}"
+                for f in top
+            )
+            beside.update(
+                (name, f["condition"])
+                for f in top
+                if f["confidence"] >= 0.9 and f["condition"] not in case.conditions
+            )
+        for key, value in (
+            ("faulty runs", len(shown)),
+            ("found", hit),
+            ("first", first),
+            ("blamed", blamed),
+        ):
             count[key] += value
         scores = [o["score"] for o in done]
-        rows.append(f"| {name} | {len(shown)} of {len(done)} | {statistics.median(scores) if scores else float('nan'):.3f} | {hit} / "
-                    f"{first} / {blamed} | "
-                    f"{', '.join(f'{c} {n}' for c, n in named.most_common(3))} |")
+        rows.append(
+            f"| {name} | {len(shown)} of {len(done)} | "
+            f"{statistics.median(scores) if scores else float('nan'):.3f} | {hit} / "
+            f"{first} / {blamed} | "
+            f"{', '.join(f'{c} {n}' for c, n in named.most_common(3))} |"
+        )
 
     def share(part: str, whole: str) -> str:
         return f"{count[part]} of {count[whole]} ({100 * count[part] / max(count[whole], 1):.1f} %)"
@@ -97,19 +127,42 @@ def report(chosen: dict[str, list[dict[str, Any]]], runs: dict[str, list[dict[st
     sure = calibration[">= .9 right"], calibration[">= .9 right"] + calibration[">= .9 wrong"]
     took = [o["diagnosing"] for outcomes in chosen.values() for o in outcomes if "failure" not in o]
     return [
-        f"# {TITLE}", "", f"{seeds} seeds each; {count['left out']} faulty runs are left out because the fault did not show, "
-                                      f"{count['not learned']} healthy ones "
-        "because they did not learn.", "",
-        "| measure | |", "|---|---|",
-        f"| faulty runs with a right condition among the findings | {share('found', 'faulty runs')} |",
-        f"| … ranked first | {share('first', 'faulty runs')} |", f"| blamed step right | {share('blamed', 'faulty runs')} |",
+        f"# {TITLE}",
+        "",
+        f"{seeds} seeds each; {count['left out']} faulty runs are left out because the fault did "
+        "not show, "
+        f"{count['not learned']} healthy ones "
+        "because they did not learn.",
+        "",
+        "| measure | |",
+        "|---|---|",
+        "| faulty runs with a right condition among the findings | "
+        f"{share('found', 'faulty runs')} |",
+        f"| … ranked first | {share('first', 'faulty runs')} |",
+        f"| blamed step right | {share('blamed', 'faulty runs')} |",
         f"| healthy and cured runs with a warning or error | {share('alarmed', 'healthy runs')} |",
         f"| findings at .9 or surer that are right | {sure[0]} of {sure[1]} |",
-        f"| seconds for a diagnosis, median and longest | {statistics.median(took):.2f}, {max(took):.2f} |", "",
-        "## False alarms", "", "| case | seed | score | said |", "|---|---|---|---|", *alarms, "",
-        "## Sure and not among the right answers", "", "| case | said | runs |", "|---|---|---|",
-        *(f"| {name} | {said} | {runs_} |" for (name, said), runs_ in beside.items()), "",
-        "## Faulty trainings", "", "| case | counted | score | found / first / step | said first |", "|---|---|---|---|---|", *rows]
+        f"| seconds for a diagnosis, median and longest | {statistics.median(took):.2f}, "
+        f"{max(took):.2f} |",
+        "",
+        "## False alarms",
+        "",
+        "| case | seed | score | said |",
+        "|---|---|---|---|",
+        *alarms,
+        "",
+        "## Sure and not among the right answers",
+        "",
+        "| case | said | runs |",
+        "|---|---|---|",
+        *(f"| {name} | {said} | {runs_} |" for (name, said), runs_ in beside.items()),
+        "",
+        "## Faulty trainings",
+        "",
+        "| case | counted | score | found / first / step | said first |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
 
 
 def _flat(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
-"""Carries out a remedy's change on a training of the benchmark, in plain PyTorch: what a colleague would do to the loop by hand.
+"""Carries out a remedy's change on a training of the benchmark, in plain PyTorch: what a colleague
+would do to the loop by hand.
 
-A change is `{step: value as text}`, in the notation of `sevensteps.steps`, or of the data; it is made before the first step.
-"""
+A change is `{step: value as text}`, in the notation of `sevensteps.steps`, or of the data; it is
+made before the first step."""
 
 from __future__ import annotations
 
@@ -21,11 +22,30 @@ from sevensteps.notation import auto
 from sevensteps.steps import parse
 from sevensteps.steps.predict import ACTIVATIONS
 
-OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop,
-              "adagrad": torch.optim.Adagrad}
-CLOSINGS = (nn.Softmax, nn.LogSoftmax, nn.Sigmoid, nn.Tanh, nn.ReLU)  # what a loss on raw outputs has taken off
-FITTING = {"selu": "lecun_normal()", "tanh": "xavier_normal()", "sigmoid": "xavier_normal()"}  # weights for an activation, else He's
-NUMBERS = {"mean_squared_error": F.mse_loss, "mean_absolute_error": F.l1_loss, "huber": F.huber_loss}
+OPTIMIZERS = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+}
+CLOSINGS = (
+    nn.Softmax,
+    nn.LogSoftmax,
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.ReLU,
+)  # what a loss on raw outputs has taken off
+FITTING = {
+    "selu": "lecun_normal()",
+    "tanh": "xavier_normal()",
+    "sigmoid": "xavier_normal()",
+}  # weights for an activation, else He's
+NUMBERS = {
+    "mean_squared_error": F.mse_loss,
+    "mean_absolute_error": F.l1_loss,
+    "huber": F.huber_loss,
+}
 
 
 class Stopped(Exception):
@@ -33,13 +53,17 @@ class Stopped(Exception):
 
 
 def apply(setup: Setup, change: Mapping[str, str], seed: int = 0) -> None:
-    """Make `change` in `setup`, whose training has not begun; what is random in it comes from `seed`.
+    """Make `change` in `setup`, whose training has not begun; what is random in it comes from
+    `seed`.
 
-    Raises `ArgumentError` (a `ValueError`) for what cannot be done by hand here, such as another closing layer of a network whose
-    layers are called in code of its own, and `NotationError` for what cannot be read.
-    """
+    Raises `ArgumentError` (a `ValueError`) for what cannot be done by hand here, such as another
+    closing layer of a network whose layers are called in code of its own, and `NotationError` for
+    what cannot be read."""
     if unknown := set(change) - set(CARRY):
-        raise ArgumentError(f"a change of {', '.join(sorted(unknown))} is none that can be made; known: {', '.join(CARRY)}")
+        raise ArgumentError(
+            f"a change of {', '.join(sorted(unknown))} is none that can be made; known: "
+            f"{', '.join(CARRY)}"
+        )
     if isinstance(setup.model, nn.Linear):
         setup.model = nn.Sequential(setup.model)
     draw = torch.Generator().manual_seed(seed)
@@ -49,7 +73,8 @@ def apply(setup: Setup, change: Mapping[str, str], seed: int = 0) -> None:
 
 
 def _data(setup: Setup, text: str, draw: torch.Generator) -> None:
-    """Inputs scaled by column, learned on the training part, where a constant column stays; `finite()`: only samples that are numbers.
+    """Inputs scaled by column, learned on the training part, where a constant column stays;
+    `finite()`: only samples that are numbers.
 
     `standardize()` scales the targets of a regression too.
     """
@@ -59,10 +84,18 @@ def _data(setup: Setup, text: str, draw: torch.Generator) -> None:
         return
     (x, y), (xv, yv) = setup.train, setup.valid
     if name not in ("standardize", "unit") or not x.is_floating_point():
-        raise ArgumentError(f"{text} is no change of {x.dtype} inputs; standardize() and unit() of floats are, and finite()")
+        raise ArgumentError(
+            f"{text} is no change of {x.dtype} inputs; standardize() and unit() of floats are, "
+            "and finite()"
+        )
     inputs = learn(name, x)
     setup.train, setup.valid = (inputs(x), y), (inputs(xv), yv)
-    if name == "standardize" and y.is_floating_point() and setup.decide is None and len(y.unique()) > 2:
+    if (
+        name == "standardize"
+        and y.is_floating_point()
+        and setup.decide is None
+        and len(y.unique()) > 2
+    ):
         targets = learn(name, y)
         setup.train, setup.valid = (inputs(x), targets(y)), (inputs(xv), targets(yv))
 
@@ -76,25 +109,44 @@ def _predict(setup: Setup, value: Any, draw: torch.Generator) -> None:
     """Another dense network with the same inputs, outputs and closing layer."""
     layers = list(setup.model) if isinstance(setup.model, nn.Sequential) else []
     dense = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    plain = all(isinstance(layer, nn.Linear | nn.BatchNorm1d) or not [*layer.parameters()] for layer in layers)
+    plain = all(
+        isinstance(layer, nn.Linear | nn.BatchNorm1d) or not [*layer.parameters()]
+        for layer in layers
+    )
     if not dense or not plain or type(value).__name__ not in ("mlp", "linear"):
-        raise ArgumentError(f"{value!r} takes the place of dense networks only; change this one where it is written")
+        raise ArgumentError(
+            f"{value!r} takes the place of dense networks only; change this one where it is written"
+        )
     made: list[nn.Module] = []
     widths = [dense[0].in_features, *getattr(value, "widths", ())]
     for inputs, outputs in pairwise(widths):
-        made += [nn.utils.skip_init(nn.Linear, inputs, outputs), *([nn.BatchNorm1d(outputs)] if value.batch_norm else []),
-                 ACTIVATIONS[value.activation](), *([nn.Dropout(value.dropout)] if value.dropout else [])]
+        made += [
+            nn.utils.skip_init(nn.Linear, inputs, outputs),
+            *([nn.BatchNorm1d(outputs)] if value.batch_norm else []),
+            ACTIVATIONS[value.activation](),
+            *([nn.Dropout(value.dropout)] if value.dropout else []),
+        ]
     made.append(nn.utils.skip_init(nn.Linear, widths[-1], dense[-1].out_features))
     setup.model = nn.Sequential(*made, *([layers[-1]] if isinstance(layers[-1], CLOSINGS) else []))
-    _initialize(setup, parse("initialize", FITTING.get(getattr(value, "activation", ""), "kaiming_normal()")), draw)
+    _initialize(
+        setup,
+        parse("initialize", FITTING.get(getattr(value, "activation", ""), "kaiming_normal()")),
+        draw,
+    )
     _optimize(setup)
 
 
 def _initialize(setup: Setup, value: Any, draw: torch.Generator) -> None:
     """Weights of linear and convolution layers by the rule, their biases 0."""
-    layers = [layer for layer in setup.model.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
+    layers = [
+        layer
+        for layer in setup.model.modules()
+        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)
+    ]
     if not layers or not hasattr(value, "fill"):
-        raise ArgumentError(f"{value!r} cannot fill the layers of {type(setup.model).__name__} one by one")
+        raise ArgumentError(
+            f"{value!r} cannot fill the layers of {type(setup.model).__name__} one by one"
+        )
     with torch.no_grad():
         for layer in layers:
             value.fill(layer.weight, draw)
@@ -103,9 +155,13 @@ def _initialize(setup: Setup, value: Any, draw: torch.Generator) -> None:
 
 
 def _loss(setup: Setup, value: Any, draw: torch.Generator) -> None:
-    """A loss that fits the targets, on raw outputs: a closing activation is taken off, and both get one shape."""
+    """A loss that fits the targets, on raw outputs: a closing activation is taken off, and both get
+    one shape.
+    """
     if not isinstance(setup.model, nn.Sequential):
-        raise ArgumentError(f"what closes a {type(setup.model).__name__} stands in its own code; change it there")
+        raise ArgumentError(
+            f"what closes a {type(setup.model).__name__} stands in its own code; change it there"
+        )
     if isinstance(setup.model[-1], CLOSINGS):
         setup.model = setup.model[:-1]
     (x, y), (_, yv) = setup.train, setup.valid
@@ -115,21 +171,46 @@ def _loss(setup: Setup, value: Any, draw: torch.Generator) -> None:
     yes_or_no = y.numel() == len(y) and width == 1 and len(levels) == 2
     name = type(value).__name__
     if isinstance(value, auto):
-        name = "binary_cross_entropy" if yes_or_no else "mean_squared_error" if y.is_floating_point() else "cross_entropy"
+        name = (
+            "binary_cross_entropy"
+            if yes_or_no
+            else "mean_squared_error"
+            if y.is_floating_point()
+            else "cross_entropy"
+        )
     if name == "cross_entropy":
         if y.numel() > len(y) or not bool((levels == levels.round()).all()) or levels.min() < 0:
-            raise ArgumentError(f"cross_entropy takes a class from 0 for each sample, not targets of shape {list(y.shape)}")
+            raise ArgumentError(
+                "cross_entropy takes a class from 0 for each sample, not targets of shape "
+                f"{list(y.shape)}"
+            )
         _outputs(setup, max(int(levels.max()) + 1, 2), draw)
-        coded, setup.loss_fn, setup.decide = (lambda t: t.reshape(len(t)).long()), F.cross_entropy, None
+        coded, setup.loss_fn, setup.decide = (
+            (lambda t: t.reshape(len(t)).long()),
+            F.cross_entropy,
+            None,
+        )
     elif name == "binary_cross_entropy":
         if not yes_or_no:
-            raise ArgumentError(f"binary_cross_entropy takes one output and two answers, not {width} outputs and {len(levels)} answers")
-        coded, setup.loss_fn, setup.decide = (lambda t: (t == levels[1]).float().reshape(len(t), 1)), _bce, None
+            raise ArgumentError(
+                f"binary_cross_entropy takes one output and two answers, not {width} outputs and "
+                f"{len(levels)} answers"
+            )
+        coded, setup.loss_fn, setup.decide = (
+            (lambda t: (t == levels[1]).float().reshape(len(t), 1)),
+            _bce,
+            None,
+        )
         setup.read = torch.sigmoid
     elif name in NUMBERS and y.is_floating_point() and y.numel() == len(y) * width:
-        coded, setup.loss_fn = (lambda t: t.reshape(len(t), width)), lambda o, t: NUMBERS[name](o.reshape(t.shape), t)
+        coded, setup.loss_fn = (
+            (lambda t: t.reshape(len(t), width)),
+            lambda o, t: NUMBERS[name](o.reshape(t.shape), t),
+        )
     else:
-        raise ArgumentError(f"{name} is no loss for {width} outputs and targets {y.dtype} {list(y.shape)}")
+        raise ArgumentError(
+            f"{name} is no loss for {width} outputs and targets {y.dtype} {list(y.shape)}"
+        )
     setup.train, setup.valid = (setup.train[0], coded(y)), (setup.valid[0], coded(yv))
 
 
@@ -141,7 +222,9 @@ def _outputs(setup: Setup, count: int, draw: torch.Generator) -> None:
     """As many outputs as that, by another last layer where there were fewer."""
     last = setup.model[-1]
     if not isinstance(last, nn.Linear):
-        raise ArgumentError(f"the network ends in {type(last).__name__}, not in a linear layer to widen")
+        raise ArgumentError(
+            f"the network ends in {type(last).__name__}, not in a linear layer to widen"
+        )
     if last.out_features < count:
         setup.model[-1] = nn.utils.skip_init(nn.Linear, last.in_features, count)
         parse("initialize", "kaiming_normal()").fill(setup.model[-1].weight, draw)
@@ -150,8 +233,16 @@ def _outputs(setup: Setup, count: int, draw: torch.Generator) -> None:
 
 
 def _gradient(setup: Setup, value: Any, draw: torch.Generator) -> None:
-    """That of each step's own batch, no longer than `clip`; how it is computed is PyTorch's affair."""
-    options = value.options if isinstance(value, auto) else {"clip": value.clip} if type(value).__name__ == "autograd" else None
+    """That of each step's own batch, no longer than `clip`; how it is computed is PyTorch's
+    affair.
+    """
+    options = (
+        value.options
+        if isinstance(value, auto)
+        else {"clip": value.clip}
+        if type(value).__name__ == "autograd"
+        else None
+    )
     if options is None or options.keys() - {"clip"}:
         raise ArgumentError(f"a loop of PyTorch computes gradients by autograd, not by {value!r}")
     setup.clear, setup.clear_after, setup.clip = True, False, options.get("clip")
@@ -161,29 +252,47 @@ def _step(setup: Setup, value: Any, draw: torch.Generator) -> None:
     """One optimizer for all parameters. A schedule is kept where only its rate is another."""
     kind = OPTIMIZERS.get(type(value).__name__)
     if kind is None or not isinstance(value.lr, int | float):
-        raise ArgumentError(f"{value!r} is no optimizer with a constant rate of {', '.join(OPTIMIZERS)}")
+        raise ArgumentError(
+            f"{value!r} is no optimizer with a constant rate of {', '.join(OPTIMIZERS)}"
+        )
     setup.step, old, plan = True, setup.optimizer, setup.scheduler
-    same = type(old) is kind and all(old.defaults[name] == held for name, held in value.options().items())
+    same = type(old) is kind and all(
+        old.defaults[name] == held for name, held in value.options().items()
+    )
     if plan is None or not same or value.lr == plan.base_lrs[0]:
-        setup.optimizer, setup.scheduler = kind(setup.model.parameters(), lr=value.lr, **value.options()), None
+        setup.optimizer, setup.scheduler = (
+            kind(setup.model.parameters(), lr=value.lr, **value.options()),
+            None,
+        )
         return
     if isinstance(plan, torch.optim.lr_scheduler.OneCycleLR | torch.optim.lr_scheduler.CyclicLR):
-        raise ArgumentError(f"{type(plan).__name__} has rates of its own; a change of one cannot say what becomes of the others")
+        raise ArgumentError(
+            f"{type(plan).__name__} has rates of its own; a change of one cannot say what becomes "
+            "of the others"
+        )
     _optimize(setup)
     (group,), factor = old.param_groups, value.lr / plan.base_lrs[0]
     plan.base_lrs, group["lr"], group["initial_lr"] = [value.lr], group["lr"] * factor, value.lr
 
 
 def _optimize(setup: Setup) -> None:
-    """The same optimizer, which has not made a step yet, for all parameters of the network as it is now."""
+    """The same optimizer, which has not made a step yet, for all parameters of the network as it is
+    now.
+    """
     if isinstance(setup.optimizer, list) or len(setup.optimizer.param_groups) > 1:
-        raise ArgumentError("with several optimizers or groups of parameters nobody knows which of another network's belong where")
+        raise ArgumentError(
+            "with several optimizers or groups of parameters nobody knows which of another "
+            "network's belong where"
+        )
     setup.optimizer.param_groups[0]["params"] = [*setup.model.parameters()]
 
 
 def _repeat(setup: Setup, value: Any, draw: torch.Generator) -> None:
     """Batches of that size."""
-    setup.batch, setup.shuffle = getattr(value, "size", len(setup.train[0])), getattr(value, "shuffle", setup.shuffle)
+    setup.batch, setup.shuffle = (
+        getattr(value, "size", len(setup.train[0])),
+        getattr(value, "shuffle", setup.shuffle),
+    )
 
 
 def _stop(setup: Setup, value: Any, draw: torch.Generator) -> None:
@@ -197,11 +306,15 @@ def _stop(setup: Setup, value: Any, draw: torch.Generator) -> None:
         elif name == "patience":
             _patience(setup, rule.count, rule.metric)
         else:
-            raise ArgumentError(f"{rule!r} is not a rule that this loop knows; epochs, steps and patience are")
+            raise ArgumentError(
+                f"{rule!r} is not a rule that this loop knows; epochs, steps and patience are"
+            )
 
 
 def _patience(setup: Setup, count: int, metric: str) -> None:
-    """Stop after `count` epochs without a better validation loss, or score, with the weights of the best one."""
+    """Stop after `count` epochs without a better validation loss, or score, with the weights of the
+    best one.
+    """
     before, per_epoch = setup.on_step, -(-len(setup.train[0]) // setup.batch)
     best, weights = [-float("inf"), 0], {}
 
@@ -226,6 +339,15 @@ def _patience(setup: Setup, count: int, metric: str) -> None:
     setup.on_step = on_step
 
 
-CARRY: dict[str, Callable[[Setup, Any, torch.Generator], None]] = {  # in the order in which one needs the other done
-    "data": _data, "predict": _predict, "loss": _loss, "initialize": _initialize, "gradient": _gradient, "repeat": _repeat, "stop": _stop,
-    "step": _step}
+CARRY: dict[
+    str, Callable[[Setup, Any, torch.Generator], None]
+] = {  # in the order in which one needs the other done
+    "data": _data,
+    "predict": _predict,
+    "loss": _loss,
+    "initialize": _initialize,
+    "gradient": _gradient,
+    "repeat": _repeat,
+    "stop": _stop,
+    "step": _step,
+}

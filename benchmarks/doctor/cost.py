@@ -1,9 +1,10 @@
-"""`python -m benchmarks.doctor.cost`: how much longer a training takes when it is watched, with our tool and others.
+"""`python -m benchmarks.doctor.cost`: how much longer a training takes when it is watched, with our
+tool and others.
 
-Each round of a network is a fresh process. In it a training unwatched stands before and after each watched one, all of as many steps, and
-a cost is the ratio of the watched to the mean of its two neighbours: a slow minute of the machine meets them all. The first steps are
-always looked at, so a training of milliseconds would say little: the steps are as many as take some seconds unwatched.
-"""
+Each round of a network is a fresh process. In it a training unwatched stands before and after each
+watched one, all of as many steps, and a cost is the ratio of the watched to the mean of its two
+neighbours: a slow minute of the machine meets them all. The first steps are always looked at, so a
+training of milliseconds would say little: the steps are as many as take some seconds unwatched."""
 
 from __future__ import annotations
 
@@ -30,10 +31,15 @@ from benchmarks.limits.section import Failed, mark, measured, table
 from benchmarks.speed.machine import THREADS, busy, describe
 
 TITLE = "What watching costs"
-BUDGET, FULL = 0.03, 0.35  # at most so much longer at the default budget, and with a full look at every step
+BUDGET, FULL = (
+    0.03,
+    0.35,
+)  # at most so much longer at the default budget, and with a full look at every step
 TARGETS = {OURS: BUDGET, f"{OURS}, every step": FULL}
 SECONDS = 2.5  # of one training, unwatched
-OFTEN = 3  # at the default budget, whose target is about as small as neighbours differ, so many trainings a round
+# at the default budget, whose target is about as small as neighbours differ, so many trainings a
+# round
+OFTEN = 3
 
 
 class Transformer(nn.Module):
@@ -43,7 +49,9 @@ class Transformer(nn.Module):
         super().__init__()
         self.embed = nn.Linear(8, 64)
         self.position = nn.Parameter(torch.randn(8, 64) * 0.02)
-        self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, 128, batch_first=True), 2)
+        self.encoder = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(64, 4, 128, batch_first=True), 2
+        )
         self.head = nn.Linear(64, 10)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,7 +61,9 @@ class Transformer(nn.Module):
 
 @dataclass(frozen=True)
 class Network:
-    """One of the networks: as a module for a plain loop, and as steps for `ss.train`, written as its notation has them."""
+    """One of the networks: as a module for a plain loop, and as steps for `ss.train`, written as
+    its notation has them.
+    """
 
     build: Callable[[], nn.Module]
     data: Callable[[], data.Data]
@@ -66,26 +76,51 @@ class Network:
     def setup(self) -> Setup:
         torch.manual_seed(0)
         model, (train, valid) = self.build(), self.data()
-        optimizer = (torch.optim.Adam if self.adam else torch.optim.SGD)(model.parameters(), lr=self.lr)
+        optimizer = (torch.optim.Adam if self.adam else torch.optim.SGD)(
+            model.parameters(), lr=self.lr
+        )
         return Setup(model, optimizer, F.cross_entropy, train, valid, batch=self.batch)
 
 
 NETWORKS = {
-    "784-30-10": Network(lambda: dense(784, 30, 10), data.mnist, 256, 0.1, steps={"predict": "mlp(30)", "gradient": "chain_rule()"}),
-    "CNN 8-16-32": Network(lambda: convolutional(8, 16, 32), data.mnist, 256, 0.05, image=True,
-                           steps={"predict": "cnn(8, 16, 32)", "gradient": "chain_rule()"}),
-    "20 layers of 64": Network(lambda: dense(64, *[64] * 19, 10, start=he), data.digits, 128, 0.01,
-                               steps={"predict": f"mlp({', '.join(['64'] * 19)})", "gradient": "chain_rule()"}),
-    "transformer": Network(Transformer, data.digits, 64, 0.001, adam=True, steps={"gradient": "autograd()"}),
+    "784-30-10": Network(
+        lambda: dense(784, 30, 10),
+        data.mnist,
+        256,
+        0.1,
+        steps={"predict": "mlp(30)", "gradient": "chain_rule()"},
+    ),
+    "CNN 8-16-32": Network(
+        lambda: convolutional(8, 16, 32),
+        data.mnist,
+        256,
+        0.05,
+        image=True,
+        steps={"predict": "cnn(8, 16, 32)", "gradient": "chain_rule()"},
+    ),
+    "20 layers of 64": Network(
+        lambda: dense(64, *[64] * 19, 10, start=he),
+        data.digits,
+        128,
+        0.01,
+        steps={"predict": f"mlp({', '.join(['64'] * 19)})", "gradient": "chain_rule()"},
+    ),
+    "transformer": Network(
+        Transformer, data.digits, 64, 0.001, adam=True, steps={"gradient": "autograd()"}
+    ),
 }
 
 
-def loop(network: Network, steps: int, watch: Callable[[Setup], Any] | None) -> tuple[float, float, float | None]:
-    """Seconds of a plain PyTorch loop, seconds of the judgement after it, and the share of steps that was looked at, where it is known."""
+def loop(
+    network: Network, steps: int, watch: Callable[[Setup], Any] | None
+) -> tuple[float, float, float | None]:
+    """Seconds of a plain PyTorch loop, seconds of the judgement after it, and the share of steps
+    that was looked at, where it is known.
+    """
     setup = network.setup()
     model, optimizer, (x, y) = setup.model, setup.optimizer, setup.train
     order = torch.cat([torch.randperm(len(x)) for _ in range(-(-steps * network.batch // len(x)))])
-    batches = order[:steps * network.batch].split(network.batch)
+    batches = order[: steps * network.batch].split(network.batch)
     gc.collect()
     began = time.perf_counter()
     with watch(setup) if watch else Nothing() as watcher:
@@ -99,22 +134,32 @@ def loop(network: Network, steps: int, watch: Callable[[Setup], Any] | None) -> 
         took = time.perf_counter() - began
     began = time.perf_counter()
     watcher.diagnose(train=setup.train, valid=setup.valid, loss_fn=setup.loss_fn)
-    return took, time.perf_counter() - began, getattr(getattr(watcher, "watch", None), "share", None)
+    return (
+        took,
+        time.perf_counter() - began,
+        getattr(getattr(watcher, "watch", None), "share", None),
+    )
 
 
 def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, Any]:
-    """One round in a plain loop: {"alone": seconds of each unwatched training, tool: {"cost", "judging", "share"}}.
+    """One round in a plain loop: {"alone": seconds of each unwatched training, tool: {"cost",
+    "judging", "share"}}.
 
     Those without a target, which are slow, take part in every second round.
     """
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    held, taking = NETWORKS[network], {label: tool for label, tool in tools(only).items() if label in TARGETS or turn % 2 == 0}
+    held, taking = (
+        NETWORKS[network],
+        {label: tool for label, tool in tools(only).items() if label in TARGETS or turn % 2 == 0},
+    )
     steps = 20
     while (took := loop(held, steps, None)[0]) < seconds / 5:
         steps *= 2
     steps = max(int(steps * seconds / took), 1)
     labels = list(taking)
-    labels = labels[turn % len(labels):] + labels[:turn % len(labels)]  # nobody is always the first
+    labels = (
+        labels[turn % len(labels) :] + labels[: turn % len(labels)]
+    )  # nobody is always the first
     for label in labels:
         loop(held, 5, taking[label].watch)  # imports, and what is set up once
     found: dict[str, Any] = {"steps": steps, "alone": [loop(held, steps, None)[0]]}
@@ -129,17 +174,18 @@ def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, 
 
 
 def trained(network: str, seconds: float, turn: int) -> dict[str, Any]:
-    """One round of `ss.train`: {"alone": seconds of each unwatched training, watch: {"cost", "call", "once"}}.
+    """One round of `ss.train`: {"alone": seconds of each unwatched training, watch: {"cost",
+    "call", "once"}}.
 
-    "cost" is that of the steps, "call" that of the whole call; "once" are the seconds added before the first step and after the last.
-    """
+    "cost" is that of the steps, "call" that of the whole call; "once" are the seconds added before
+    the first step and after the last."""
     held = NETWORKS[network]
     train_once(held, 1, 1.0)  # imports, and what is set up once
     steps, _ = train_once(held, 3, 0.0)
     epochs = max(int(3 * seconds / steps), 1)
     found: dict[str, Any] = {"epochs": epochs, "alone": []}
     before = train_once(held, epochs, 0.0)
-    for watch, often in ((0.02, OFTEN), (1.0, 1))[::1 if turn % 2 else -1]:
+    for watch, often in ((0.02, OFTEN), (1.0, 1))[:: 1 if turn % 2 else -1]:
         costs, calls, once = [], [], []
         for _ in range(often):
             watched, after = train_once(held, epochs, watch), train_once(held, epochs, 0.0)
@@ -159,32 +205,71 @@ def train_once(network: Network, epochs: int, watch: float) -> tuple[float, floa
     from benchmarks.speed.contestants.sevensteps import Laps
 
     setup = network.setup()
-    (x, y), (xv, yv) = ((x.view(-1, 1, 28, 28) if network.image else x, y) for x, y in (setup.train, setup.valid))
+    (x, y), (xv, yv) = (
+        (x.view(-1, 1, 28, 28) if network.image else x, y) for x, y in (setup.train, setup.valid)
+    )
     given = ss.data.from_arrays(x, y, valid=(xv, yv))
     gc.collect()
     clock, began = Laps(), time.perf_counter()
-    ss.train(given, **{"predict": setup.model, **network.steps}, loss=ss.cross_entropy(), repeat=ss.batches(network.batch),
-             step=ss.adam(lr=network.lr) if network.adam else ss.sgd(lr=network.lr), stop=ss.epochs(epochs), seed=0, watch=watch,
-             threads=int(os.environ["OMP_NUM_THREADS"]), out=False, progress=False, observers=[clock])
+    ss.train(
+        given,
+        **{"predict": setup.model, **network.steps},
+        loss=ss.cross_entropy(),
+        repeat=ss.batches(network.batch),
+        step=ss.adam(lr=network.lr) if network.adam else ss.sgd(lr=network.lr),
+        stop=ss.epochs(epochs),
+        seed=0,
+        watch=watch,
+        threads=int(os.environ["OMP_NUM_THREADS"]),
+        out=False,
+        progress=False,
+        observers=[clock],
+    )
     return sum(clock.laps), time.perf_counter() - began
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.doctor.cost", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help=f"networks whose name contains this: {', '.join(NETWORKS)}")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.doctor.cost", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--only", default="", help=f"networks whose name contains this: {', '.join(NETWORKS)}"
+    )
     parser.add_argument("--tool", default="", help="tools whose name contains this")
-    parser.add_argument("--rounds", type=int, help="how often each measurement is made (default 5, with --quick 1)")
-    parser.add_argument("--quick", action="store_true", help="one round of short trainings, to see that all works; figures are noise")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {results.FILE.name}")
+    parser.add_argument(
+        "--rounds", type=int, help="how often each measurement is made (default 5, with --quick 1)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one round of short trainings, to see that all works; figures are noise",
+    )
+    parser.add_argument(
+        "--write", action="store_true", help=f"put the tables into {results.FILE.name}"
+    )
     asked = parser.parse_args()
-    rounds, seconds, load = asked.rounds or (1 if asked.quick else 5), SECONDS / 10 if asked.quick else SECONDS, busy()
+    rounds, seconds, load = (
+        asked.rounds or (1 if asked.quick else 5),
+        SECONDS / 10 if asked.quick else SECONDS,
+        busy(),
+    )
     chosen = [name for name in NETWORKS if asked.only in name]
     try:
-        found = {kind: {name: [one_round(kind, network=name, seconds=seconds, turn=turn, **more) for turn in range(rounds)]
-                        for name in chosen} for kind, more in (("plain", {"only": asked.tool}), ("trained", {}))}
+        found = {
+            kind: {
+                name: [
+                    one_round(kind, network=name, seconds=seconds, turn=turn, **more)
+                    for turn in range(rounds)
+                ]
+                for name in chosen
+            }
+            for kind, more in (("plain", {"only": asked.tool}), ("trained", {}))
+        }
     except Failed:
         return 1  # why has been said
-    lines = report(found["plain"], found["trained"], seconds, "unknown" if load is None else f"{load:.1f}")
+    lines = report(
+        found["plain"], found["trained"], seconds, "unknown" if load is None else f"{load:.1f}"
+    )
     print("\n" + "\n".join(lines))
     if asked.write:
         results.put(TITLE, lines)
@@ -194,7 +279,15 @@ def main() -> int:
 def one_round(kind: str, **arguments: Any) -> dict[str, Any]:
     """What `plain` or `trained` returns in a fresh process, printed in short; raises `Failed`."""
     found = measured("benchmarks.doctor.cost", kind, **arguments)
-    print("  " + ", ".join(f"{label} {100 * held['cost']:+.1f} %" for label, held in found.items() if isinstance(held, dict)), flush=True)
+    print(
+        "  "
+        + ", ".join(
+            f"{label} {100 * held['cost']:+.1f} %"
+            for label, held in found.items()
+            if isinstance(held, dict)
+        ),
+        flush=True,
+    )
     return found
 
 
@@ -209,40 +302,85 @@ def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list
     for label in sorted(labels, key=lambda label: (not label.startswith(OURS), label)):
         held = [[turn[label] for turn in turns if label in turn] for turns in in_loop.values()]
         first = [turns[0]["share"] for turns in held]
-        rows.append([label, *(cost([turn["cost"] for turn in turns], TARGETS.get(label)) for turns in held),
-                     ", ".join(f"{median(turn['judging'] for turn in turns):.2f}" for turns in held),
-                     ", ".join(f"{100 * share:.1f} %" for share in first) if None not in first else ""])
+        rows.append(
+            [
+                label,
+                *(cost([turn["cost"] for turn in turns], TARGETS.get(label)) for turns in held),
+                ", ".join(f"{median(turn['judging'] for turn in turns):.2f}" for turns in held),
+                ", ".join(f"{100 * share:.1f} %" for share in first) if None not in first else "",
+            ]
+        )
     train_rows = []
     for watch, label, target in (("0.02", "watch=0.02", BUDGET), ("1.0", "watch=1", FULL)):
         for what, key, aim in ((label, "cost", target), (f"{label}, the whole call", "call", None)):
-            train_rows.append([what, *(cost([turn[watch][key] for turn in turns], aim) for turns in in_train.values()),
-                               ", ".join(f"{median(turn[watch]['once'] for turn in turns):.2f}" for turns in in_train.values())
-                               if key == "call" else ""])
-    apart = [abs(a / b - 1) for turns in (*in_loop.values(), *in_train.values()) for turn in turns
-             for a, b in zip(turn["alone"], turn["alone"][1:], strict=False)]
-    met = [text for row in (*rows, *train_rows) for text in row if text.endswith((mark(True), mark(False)))]
+            train_rows.append(
+                [
+                    what,
+                    *(
+                        cost([turn[watch][key] for turn in turns], aim)
+                        for turns in in_train.values()
+                    ),
+                    ", ".join(
+                        f"{median(turn[watch]['once'] for turn in turns):.2f}"
+                        for turns in in_train.values()
+                    )
+                    if key == "call"
+                    else "",
+                ]
+            )
+    apart = [
+        abs(a / b - 1)
+        for turns in (*in_loop.values(), *in_train.values())
+        for turn in turns
+        for a, b in zip(turn["alone"], turn["alone"][1:], strict=False)
+    ]
+    met = [
+        text
+        for row in (*rows, *train_rows)
+        for text in row
+        if text.endswith((mark(True), mark(False)))
+    ]
     return [
-        f"# {TITLE}", "",
-        f"Measured on {datetime.date.today()}. {describe()}. Load average before: {load}.", "",
-        f"{sum(text.endswith(mark(True)) for text in met)} of {len(met)} targets met: at most {100 * BUDGET:.0f} % longer at the default "
-        f"budget, at most {100 * FULL:.0f} % with a full look at every step.", "",
-        f"By how much longer a training takes than unwatched: median of {rounds} {'round' if rounds == 1 else 'rounds'} (lowest to "
-        f"highest), {THREADS} threads; at the default budget a round is the median of {OFTEN} trainings. Each training is of as many steps "
-        f"as take {seconds:g} s unwatched, and is compared with the unwatched ones right before and after it, in the same process; every "
+        f"# {TITLE}",
+        "",
+        f"Measured on {datetime.date.today()}. {describe()}. Load average before: {load}.",
+        "",
+        f"{sum(text.endswith(mark(True)) for text in met)} of {len(met)} targets met: at most "
+        f"{100 * BUDGET:.0f} % longer at the default "
+        f"budget, at most {100 * FULL:.0f} % with a full look at every step.",
+        "",
+        f"By how much longer a training takes than unwatched: median of {rounds} "
+        f"{'round' if rounds == 1 else 'rounds'} (lowest to "
+        f"highest), {THREADS} threads; at the default budget a round is the median of {OFTEN} "
+        "trainings. Each training is of as many steps "
+        f"as take {seconds:g} s unwatched, and is compared with the unwatched ones right before "
+        "and after it, in the same process; every "
         "round is a fresh process. Two unwatched trainings next "
-        f"to each other differ by {100 * median(apart):.1f} % (median). A training of milliseconds costs more: its first steps are "
-        "looked at whatever they cost.", "",
-        "## In a plain PyTorch loop", "",
-        "What a tool does after the last step is not in the cost. Tools without a target take part in every second round.", "",
-        *table(("tool", *in_loop, "seconds to judge afterwards", "steps looked at"), rows), "",
-        "## In `ss.train`", "",
-        "The cost of the steps, and beneath it that of the whole call, which holds an examination before the first step and the diagnosis "
-        "after the last.", "",
-        *table(("", *in_train, "seconds added once"), train_rows)]
+        f"to each other differ by {100 * median(apart):.1f} % (median). A training of "
+        "milliseconds costs more: its first steps are "
+        "looked at whatever they cost.",
+        "",
+        "## In a plain PyTorch loop",
+        "",
+        "What a tool does after the last step is not in the cost. Tools without a target take "
+        "part in every second round.",
+        "",
+        *table(("tool", *in_loop, "seconds to judge afterwards", "steps looked at"), rows),
+        "",
+        "## In `ss.train`",
+        "",
+        "The cost of the steps, and beneath it that of the whole call, which holds an examination "
+        "before the first step and the diagnosis "
+        "after the last.",
+        "",
+        *table(("", *in_train, "seconds added once"), train_rows),
+    ]
 
 
 def cost(found: list[float], target: float | None) -> str:
-    text = f"{100 * median(found):+.1f} %" + (f" ({100 * min(found):+.1f} to {100 * max(found):+.1f})" if len(found) > 1 else "")
+    text = f"{100 * median(found):+.1f} %" + (
+        f" ({100 * min(found):+.1f} to {100 * max(found):+.1f})" if len(found) > 1 else ""
+    )
     return text if target is None else f"{text} {mark(median(found) <= target)}"
 
 

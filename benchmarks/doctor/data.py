@@ -1,8 +1,9 @@
-"""The data of the cases, as pairs of float32 or int64 tensors for training and for validation: ((x, y), (xv, yv)).
+"""The data of the cases, as pairs of float32 or int64 tensors for training and for validation: ((x,
+y), (xv, yv)).
 
-MNIST and auto-mpg are read where `$SEVENSTEPS_DATA` or the shared data beside the repository has them; without, scikit-learn's digits and a
-table drawn to be like it stand in, so that every case can be run anywhere.
-"""
+MNIST and auto-mpg are read where `$SEVENSTEPS_DATA` or the shared data beside the repository has
+them; without, scikit-learn's digits and a table drawn to be like it stand in, so that every case
+can be run anywhere."""
 
 from __future__ import annotations
 
@@ -17,12 +18,16 @@ from torch import Tensor
 
 Pair = tuple[Tensor, Tensor]
 Data = tuple[Pair, Pair]
-SHARED = Path(os.environ.get("SEVENSTEPS_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+SHARED = Path(
+    os.environ.get("SEVENSTEPS_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data"
+)
 
 
 @functools.cache
 def mnist(train: int = 5000, valid: int = 1000, scale: float = 1.0) -> Data:
-    """Digits [N, 784] in 0..1 times `scale`: the first of MNIST, else scikit-learn's digits made as large."""
+    """Digits [N, 784] in 0..1 times `scale`: the first of MNIST, else scikit-learn's digits made as
+    large.
+    """
     import sevensteps as ss
 
     try:
@@ -79,7 +84,9 @@ def xor() -> Data:
 
 @functools.cache
 def mpg(scaled: bool = True) -> Data:
-    """Cars [N, 9] and their miles per gallon [N, 1], raw (about 24 ± 8) or both standardised: 300 and 92, mixed."""
+    """Cars [N, 9] and their miles per gallon [N, 1], raw (about 24 ± 8) or both standardised: 300
+    and 92, mixed.
+    """
     file = SHARED / "tabular" / "mpg.csv"
     rows = np.loadtxt(file, delimiter=",", skiprows=1) if file.is_file() else _cars()
     rows = rows[np.random.default_rng(0).permutation(len(rows))]
@@ -90,7 +97,9 @@ def mpg(scaled: bool = True) -> Data:
 
 
 def _cars() -> np.ndarray:
-    """A table drawn to be like auto-mpg's: miles per gallon, then nine columns of very different scales. [392, 10]"""
+    """A table drawn to be like auto-mpg's: miles per gallon, then nine columns of very different
+    scales. [392, 10]
+    """
     draw = np.random.default_rng(0)
     n = 392
     cylinders = draw.choice([4.0, 6.0, 8.0], n, p=[0.55, 0.2, 0.25])
@@ -100,18 +109,26 @@ def _cars() -> np.ndarray:
     acceleration, year = draw.normal(15.5, 2.5, n), draw.integers(70, 83, n).astype(float)
     origin = np.eye(3)[draw.choice(3, n, p=[0.17, 0.2, 0.63])]
     y = 46 - 0.0075 * weight + 0.75 * (year - 76) - 0.02 * power + draw.normal(0, 1.5, n)
-    return np.concatenate([np.stack([y, cylinders, displacement, power, weight, acceleration, year], 1), origin], 1)
+    return np.concatenate(
+        [np.stack([y, cylinders, displacement, power, weight, acceleration, year], 1), origin], 1
+    )
 
 
-def curve(f: str, low: float, high: float, count: int = 200, noise: float = 0.0, scaled: bool = False) -> Data:
-    """y = f(x) for x in low..high, [N, 1] both, standardised if `scaled`; every fourth sample judges."""
+def curve(
+    f: str, low: float, high: float, count: int = 200, noise: float = 0.0, scaled: bool = False
+) -> Data:
+    """y = f(x) for x in low..high, [N, 1] both, standardised if `scaled`; every fourth sample
+    judges.
+    """
     x = np.linspace(low, high, count)
-    y = {"5x": 5 * x, "x2": 5 * x ** 2, "x4": x ** 4, "sin": np.sin(x), "half": x / 2}[f]
+    y = {"5x": 5 * x, "x2": 5 * x**2, "x4": x**4, "sin": np.sin(x), "half": x / 2}[f]
     y = y + np.random.default_rng(0).normal(0, noise, count) if noise else y
     if scaled:
         x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
     order = np.random.default_rng(1).permutation(count)
-    return split(x[order, None].astype(np.float32), y[order, None].astype(np.float32), count * 3 // 4)
+    return split(
+        x[order, None].astype(np.float32), y[order, None].astype(np.float32), count * 3 // 4
+    )
 
 
 def split(x: np.ndarray, y: np.ndarray, count: int) -> Data:

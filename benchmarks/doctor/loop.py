@@ -1,4 +1,6 @@
-"""The plain PyTorch loop that every case is trained in, with whatever is wrong with it as a setting."""
+"""The plain PyTorch loop that every case is trained in, with whatever is wrong with it as a
+setting.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +41,18 @@ class Setup:
     eval_mode: bool = True  # whether the validation data is judged in evaluation mode
     evaluate_each: bool = False  # judge after each epoch as well
     step: bool = True  # whether optimizer.step() is called
-    decide: Callable[[Tensor], Tensor] | None = None  # output -> classes [B], where that is not the largest column
+    decide: Callable[[Tensor], Tensor] | None = (
+        None  # output -> classes [B], where that is not the largest column
+    )
     read: Callable[[Tensor], Tensor] = lambda output: output  # the part of the output that predicts
     on_step: Callable[[Setup, int], None] | None = None  # called after each step with its number
 
 
 @dataclass
 class Outcome:
-    """What came of it. `score`: accuracy or r2 on the validation data; `seconds`: training alone, `diagnosing`: the diagnosis."""
+    """What came of it. `score`: accuracy or r2 on the validation data; `seconds`: training alone,
+    `diagnosing`: the diagnosis.
+    """
 
     diagnosis: Any
     score: float
@@ -64,7 +70,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Case:
-    """`kind`: faulty, cured or healthy. `conditions`: right answers for a faulty one, the true cause first; `twin`: its cured case.
+    """`kind`: faulty, cured or healthy. `conditions`: right answers for a faulty one, the true
+    cause first; `twin`: its cured case.
 
     `structural`: the fault is there for every seed, whatever the score says.
     """
@@ -90,11 +97,21 @@ class Nothing(contextlib.AbstractContextManager["Nothing"]):
         """Nothing."""
 
 
-def run(setup: Setup, seed: int, budget: float = 0.02, watch: bool | Callable[..., Any] = True) -> Outcome:
-    """Train, watched by `ss.watch` (or by nothing, or by another tool that is used as it is), and diagnose."""
+def run(
+    setup: Setup, seed: int, budget: float = 0.02, watch: bool | Callable[..., Any] = True
+) -> Outcome:
+    """Train, watched by `ss.watch` (or by nothing, or by another tool that is used as it is), and
+    diagnose.
+    """
     torch.manual_seed(seed)
     optimizers = setup.optimizer if isinstance(setup.optimizer, list) else [setup.optimizer]
-    watching = watch(setup) if callable(watch) else ss.watch(setup.model, optimizers, budget=budget) if watch else Nothing()
+    watching = (
+        watch(setup)
+        if callable(watch)
+        else ss.watch(setup.model, optimizers, budget=budget)
+        if watch
+        else Nothing()
+    )
     model, loss_fn, (x, y) = setup.model, setup.loss_fn, setup.train
     first, step = math.nan, 0
     began = time.perf_counter()
@@ -133,7 +150,9 @@ def run(setup: Setup, seed: int, budget: float = 0.02, watch: bool | Callable[..
     seconds = time.perf_counter() - began
     began = time.perf_counter()
     diagnosis = watcher.diagnose(train=setup.train, valid=setup.valid, loss_fn=loss_fn)
-    return Outcome(diagnosis, score(setup), first, seconds, watcher, time.perf_counter() - began, step)
+    return Outcome(
+        diagnosis, score(setup), first, seconds, watcher, time.perf_counter() - began, step
+    )
 
 
 @torch.no_grad()
@@ -148,6 +167,10 @@ def score(setup: Setup) -> float:
     if not target.is_floating_point():
         return float((output.argmax(-1) == target).double().mean())
     if bool(((target == 0) | (target == 1)).all()):
-        return float(((output.reshape(len(target), -1) > 0.5) == target.reshape(len(target), -1).bool()).double().mean())
+        return float(
+            ((output.reshape(len(target), -1) > 0.5) == target.reshape(len(target), -1).bool())
+            .double()
+            .mean()
+        )
     spread = (target - target.mean(0)).square().sum()
     return max(float(1 - (output.reshape(target.shape) - target).square().sum() / spread), -1.0)

@@ -10,9 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def dense(*sizes: int, activation: Callable[[], nn.Module] = nn.ReLU, end: nn.Module | None = None,
-          start: Callable[[Tensor], object] | None = None) -> nn.Sequential:
-    """Linear layers of these sizes with an activation between; `start` fills the weights, biases are then 0."""
+def dense(
+    *sizes: int,
+    activation: Callable[[], nn.Module] = nn.ReLU,
+    end: nn.Module | None = None,
+    start: Callable[[Tensor], object] | None = None,
+) -> nn.Sequential:
+    """Linear layers of these sizes with an activation between; `start` fills the weights, biases
+    are then 0.
+    """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), activation()]
@@ -57,14 +63,29 @@ class Images(nn.Module):
         return x.view(len(x), 1, side, side)
 
 
-def convolutional(*channels: int, side: int = 28, norm: bool = False, dropout: float = 0.0, end: nn.Module | None = None) -> nn.Sequential:
+def convolutional(
+    *channels: int,
+    side: int = 28,
+    norm: bool = False,
+    dropout: float = 0.0,
+    end: nn.Module | None = None,
+) -> nn.Sequential:
     """3×3 convolutions with ReLU and 2×2 max pooling, then a linear layer to 10 classes."""
     layers: list[nn.Module] = [Images()]
     inputs = 1
     for width in channels:
-        layers += [nn.Conv2d(inputs, width, 3, padding=1), *([nn.BatchNorm2d(width)] if norm else []), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [
+            nn.Conv2d(inputs, width, 3, padding=1),
+            *([nn.BatchNorm2d(width)] if norm else []),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
         inputs, side = width, side // 2
-    layers += [nn.Flatten(), *([nn.Dropout(dropout)] if dropout else []), nn.Linear(inputs * side * side, 10)]
+    layers += [
+        nn.Flatten(),
+        *([nn.Dropout(dropout)] if dropout else []),
+        nn.Linear(inputs * side * side, 10),
+    ]
     return nn.Sequential(*layers, *([end] if end is not None else []))
 
 
@@ -73,7 +94,11 @@ class Functional(nn.Module):
 
     def __init__(self, inputs: int = 784, width: int = 128) -> None:
         super().__init__()
-        self.first, self.second, self.third = nn.Linear(inputs, width), nn.Linear(width, 64), nn.Linear(64, 10)
+        self.first, self.second, self.third = (
+            nn.Linear(inputs, width),
+            nn.Linear(width, 64),
+            nn.Linear(64, 10),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.third(F.relu(self.second(F.relu(self.first(x)))))
@@ -87,7 +112,10 @@ class Transformer(nn.Module):
         self.side = side
         self.embed = nn.Linear(side, width)
         self.position = nn.Parameter(torch.randn(side, width) * 0.02)
-        self.layers = nn.ModuleList(nn.TransformerEncoderLayer(width, 4, 64, dropout=0.1, batch_first=True) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, 4, 64, dropout=0.1, batch_first=True)
+            for _ in range(layers)
+        )
         self.head = nn.Linear(width, 10)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,13 +139,19 @@ class Recurrent(nn.Module):
 
 
 class Residual(nn.Module):
-    """Blocks x + W₂ relu(W₁ norm(x)), the second matrix of each starting at 0: [B, inputs] -> [B, 10]"""
+    """Blocks x + W₂ relu(W₁ norm(x)), the second matrix of each starting at 0: [B, inputs] -> [B,
+    10]
+    """
 
     def __init__(self, inputs: int = 64, width: int = 64, blocks: int = 6) -> None:
         super().__init__()
         self.into = nn.Linear(inputs, width)
-        self.blocks = nn.ModuleList(nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
-                                    for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)
+            )
+            for _ in range(blocks)
+        )
         for block in self.blocks:
             nn.init.zeros_(block[3].weight)
         self.out = nn.Linear(width, 10)

@@ -20,10 +20,20 @@ def work(name: str, seed: int) -> dict[str, Any]:
         outcome = run(CASES[name].build(seed), seed)
     except Exception as failure:  # a case that fails is said, not lost
         return {"name": name, "seed": seed, "failure": f"{type(failure).__name__}: {failure}"}
-    return {"name": name, "seed": seed, "findings": outcome.findings, "score": outcome.score, "first_loss": outcome.first_loss,
-            "seconds": outcome.seconds, "diagnosing": outcome.diagnosing, "steps": outcome.steps}
+    return {
+        "name": name,
+        "seed": seed,
+        "findings": outcome.findings,
+        "score": outcome.score,
+        "first_loss": outcome.first_loss,
+        "seconds": outcome.seconds,
+        "diagnosing": outcome.diagnosing,
+        "steps": outcome.steps,
+    }
 
 
 def quiet() -> None:
-    """Away with what libraries print in a worker: MKL writes a line for each matrix that is not finite."""
+    """Away with what libraries print in a worker: MKL writes a line for each matrix that is not
+    finite.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,8 +1,8 @@
-"""The limits of a training: `python -m benchmarks.limits`, which `make bench` calls after the speed table.
+"""The limits of a training: `python -m benchmarks.limits`, which `make bench` calls after the speed
+table.
 
-A whole run puts its sections at the end of benchmarks/RESULTS.md, in place of those of an earlier run; one with --quick or --only is
-printed alone.
-"""
+A whole run puts its sections at the end of benchmarks/RESULTS.md, in place of those of an earlier
+run; one with --quick or --only is printed alone."""
 
 from __future__ import annotations
 
@@ -38,17 +38,35 @@ def main() -> int:
     for name in asked.only or NAMES:
         module = importlib.import_module(f"benchmarks.limits.{name}")
         try:
-            sections.append(module.section(Asked(asked.quick, asked.rounds or (1 if asked.quick else 3), mnist_folder(asked.data_dir))))
+            sections.append(
+                module.section(
+                    Asked(
+                        asked.quick,
+                        asked.rounds or (1 if asked.quick else 3),
+                        mnist_folder(asked.data_dir),
+                    )
+                )
+            )
         except Failed as failure:
             failed.append(name)
             sections.append(Section(module.TITLE, [f"Not measured: {failure}."]))
         print(f"\n{sections[-1].markdown()}\n", flush=True)
-    head = HEAD.format(title=TITLE, date=datetime.date.today(), machine=describe(), load="unknown" if load is None else f"{load:.1f}",
-                       verdict=verdict(sections), threads=THREADS, rounds=asked.rounds or 3)
+    head = HEAD.format(
+        title=TITLE,
+        date=datetime.date.today(),
+        machine=describe(),
+        load="unknown" if load is None else f"{load:.1f}",
+        verdict=verdict(sections),
+        threads=THREADS,
+        rounds=asked.rounds or 3,
+    )
     print(verdict(sections))
     if not asked.quick and not asked.only:
         before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
-        RESULTS.write_text(joined(before, "\n\n".join([head.rstrip(), *(part.markdown() for part in sections)])), encoding="utf-8")
+        RESULTS.write_text(
+            joined(before, "\n\n".join([head.rstrip(), *(part.markdown() for part in sections)])),
+            encoding="utf-8",
+        )
         print(f"written: {RESULTS.relative_to(ROOT)}")
     return int(bool(failed))
 
@@ -61,18 +79,41 @@ def joined(before: str, limits: str) -> str:
 
 def verdict(sections: Sequence[Section]) -> str:
     """How many targets were met, and which were not."""
-    targets = {f"{section.title}: {what}": met for section in sections for what, met in section.targets.items()}
+    targets = {
+        f"{section.title}: {what}": met
+        for section in sections
+        for what, met in section.targets.items()
+    }
     missed = [what for what, met in targets.items() if not met]
-    return f"{len(targets) - len(missed)} of {len(targets)} targets met." + (f" Missed: {'; '.join(missed)}." if missed else "")
+    return f"{len(targets) - len(missed)} of {len(targets)} targets met." + (
+        f" Missed: {'; '.join(missed)}." if missed else ""
+    )
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", action="append", choices=NAMES, metavar="SECTION",
-                        help=f"this section; may be repeated: {', '.join(NAMES)}")
-    parser.add_argument("--rounds", type=int, help="how often each measurement is made (default 3, with --quick 1)")
-    parser.add_argument("--quick", action="store_true", help="one round of little work, to see that everything works; figures are noise")
-    parser.add_argument("--data-dir", type=Path, help="folder with the files of MNIST (default $SEVENSTEPS_DATA, else ../shared/data)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.limits", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=NAMES,
+        metavar="SECTION",
+        help=f"this section; may be repeated: {', '.join(NAMES)}",
+    )
+    parser.add_argument(
+        "--rounds", type=int, help="how often each measurement is made (default 3, with --quick 1)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one round of little work, to see that everything works; figures are noise",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        help="folder with the files of MNIST (default $SEVENSTEPS_DATA, else ../shared/data)",
+    )
     asked = parser.parse_args()
     if asked.rounds is not None and asked.rounds < 1:
         parser.error(f"--rounds must be at least 1, not {asked.rounds}")

@@ -1,4 +1,6 @@
-"""How the time of an epoch grows with the samples and with the parameters: both should be linear."""
+"""How the time of an epoch grows with the samples and with the parameters: both should be
+linear.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,19 @@ import numpy as np
 from benchmarks.limits.section import Asked, Section, measured, table
 
 TITLE = "Growth"
-SAMPLES = {784: (10_000, 30_000, 100_000, 300_000), 64: (10_000, 30_000, 100_000, 300_000, 1_000_000)}  # inputs -> samples
+SAMPLES = {
+    784: (10_000, 30_000, 100_000, 300_000),
+    64: (10_000, 30_000, 100_000, 300_000, 1_000_000),
+}  # inputs -> samples
 WIDTHS, OF_WIDTHS = (16, 64, 256, 512, 1024, 2048), 20_000
 HIDDEN, CLASSES, BATCH = 30, 10, 256
 QUICK = 20  # with --quick, so many times fewer samples
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
-    """The p of seconds = c · sizeᵖ that fits best, by least squares of the logarithms; 1 is linear."""
+    """The p of seconds = c · sizeᵖ that fits best, by least squares of the logarithms; 1 is
+    linear.
+    """
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
 
@@ -47,22 +54,44 @@ def train(inputs: int, hidden: int, samples: int, epochs: int) -> dict[str, Any]
     from benchmarks.speed.contestants.sevensteps import Laps
 
     draw = torch.Generator().manual_seed(0)
-    x, y = torch.rand(samples, inputs, generator=draw), torch.randint(CLASSES, (samples,), generator=draw)
+    x, y = (
+        torch.rand(samples, inputs, generator=draw),
+        torch.randint(CLASSES, (samples,), generator=draw),
+    )
     clock = Laps()
-    ss.train(ss.data.from_arrays(x, y, valid=(x[:1000], y[:1000])), predict=ss.mlp(hidden), loss=ss.cross_entropy(),
-             step=ss.sgd(lr=0.01), repeat=ss.batches(BATCH), stop=ss.epochs(epochs), threads=int(os.environ["OMP_NUM_THREADS"]),
-             out=False, progress=False, watch=0, observers=[clock])
+    ss.train(
+        ss.data.from_arrays(x, y, valid=(x[:1000], y[:1000])),
+        predict=ss.mlp(hidden),
+        loss=ss.cross_entropy(),
+        step=ss.sgd(lr=0.01),
+        repeat=ss.batches(BATCH),
+        stop=ss.epochs(epochs),
+        threads=int(os.environ["OMP_NUM_THREADS"]),
+        out=False,
+        progress=False,
+        watch=0,
+        observers=[clock],
+    )
     return {"seconds": clock.laps[1:]}
 
 
 def section(asked: Asked) -> Section:
     fewer = QUICK if asked.quick else 1
-    by_samples = [(inputs, HIDDEN, count // fewer) for inputs, counts in SAMPLES.items() for count in counts]
+    by_samples = [
+        (inputs, HIDDEN, count // fewer) for inputs, counts in SAMPLES.items() for count in counts
+    ]
     by_width = [(784, hidden, OF_WIDTHS // fewer) for hidden in WIDTHS]
     taken: dict[tuple[int, int, int], list[float]] = {}
     for _ in range(asked.rounds):
         for inputs, hidden, samples in dict.fromkeys(by_samples + by_width):
-            found = measured(__name__, "train", inputs=inputs, hidden=hidden, samples=samples, epochs=3 if asked.quick else 5)
+            found = measured(
+                __name__,
+                "train",
+                inputs=inputs,
+                hidden=hidden,
+                samples=samples,
+                epochs=3 if asked.quick else 5,
+            )
             taken.setdefault((inputs, hidden, samples), []).append(median(found["seconds"]))
     seconds = {case: median(times) for case, times in taken.items()}
 
@@ -72,20 +101,43 @@ def section(asked: Asked) -> Section:
         counts, times = [case[2] for case in cases], [seconds[case] for case in cases]
         usual = median(time / count for time, count in zip(times, counts, strict=True))
         far = deviation([usual * count for count in counts], times)
-        lines.append(f"- samples, {inputs}-{HIDDEN}-{CLASSES}: seconds ∝ samples^**{exponent(counts, times):.2f}**; "
-                     f"at most {100 * far:+.0f} % from in proportion (to the median time per sample).")
-        rows += [row(f"{inputs}-{HIDDEN}-{CLASSES}", count, time) for count, time in zip(counts, times, strict=True)]
-    sizes, times = [parameters(inputs, hidden) for inputs, hidden, _ in by_width], [seconds[case] for case in by_width]
+        lines.append(
+            f"- samples, {inputs}-{HIDDEN}-{CLASSES}: seconds ∝ "
+            f"samples^**{exponent(counts, times):.2f}**; "
+            f"at most {100 * far:+.0f} % from in proportion (to the median time per sample)."
+        )
+        rows += [
+            row(f"{inputs}-{HIDDEN}-{CLASSES}", count, time)
+            for count, time in zip(counts, times, strict=True)
+        ]
+    sizes, times = (
+        [parameters(inputs, hidden) for inputs, hidden, _ in by_width],
+        [seconds[case] for case in by_width],
+    )
     start, slope = line(sizes, times)
     far, samples = deviation([start + slope * size for size in sizes], times), by_width[0][2]
-    lines.append(f"- parameters, 784-H-{CLASSES}, {samples:,} samples: {1e6 * start / samples:.2f} µs a sample + "
-                 f"{1e12 * slope / samples:.1f} ps a sample and parameter; at most {100 * far:+.0f} % from this line. "
-                 f"Between the two widest: seconds ∝ parameters^**{exponent(sizes[-2:], times[-2:]):.2f}**.")
-    rows += [row(f"784-{hidden}-{CLASSES}, {size:,} parameters", samples, time)
-             for hidden, size, time in zip(WIDTHS, sizes, times, strict=True)]
-    return Section(TITLE, [
-        f"Seconds an epoch (the first not counted) on random inputs, batch {BATCH}, without watching. Exponent 1 is linear.", "",
-        *lines, "", *table(("network", "samples", "seconds an epoch", "µs a sample"), rows)])
+    lines.append(
+        f"- parameters, 784-H-{CLASSES}, {samples:,} samples: {1e6 * start / samples:.2f} µs a "
+        "sample + "
+        f"{1e12 * slope / samples:.1f} ps a sample and parameter; at most {100 * far:+.0f} % from "
+        "this line. "
+        f"Between the two widest: seconds ∝ parameters^**{exponent(sizes[-2:], times[-2:]):.2f}**."
+    )
+    rows += [
+        row(f"784-{hidden}-{CLASSES}, {size:,} parameters", samples, time)
+        for hidden, size, time in zip(WIDTHS, sizes, times, strict=True)
+    ]
+    return Section(
+        TITLE,
+        [
+            f"Seconds an epoch (the first not counted) on random inputs, batch {BATCH}, without "
+            "watching. Exponent 1 is linear.",
+            "",
+            *lines,
+            "",
+            *table(("network", "samples", "seconds an epoch", "µs a sample"), rows),
+        ],
+    )
 
 
 def row(network: str, samples: int, seconds: float) -> tuple[str, ...]:

@@ -12,7 +12,10 @@ from benchmarks.limits.section import Asked, Section, mark, measured, table
 TITLE = "Peak memory"
 NETWORKS = {"784-30-10": (30,), "784-1024-1024-10": (1024, 1024)}
 MB = 1e6
-COPIES, REST = 10, 350 * MB  # allowed: the data, so many times the parameters, and this for interpreter, libraries and batches
+COPIES, REST = (
+    10,
+    350 * MB,
+)  # allowed: the data, so many times the parameters, and this for interpreter, libraries and batches
 
 
 def status(field: str) -> int | None:
@@ -21,20 +24,24 @@ def status(field: str) -> int | None:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return None
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), None)
+    return next(
+        (1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), None
+    )
 
 
 def peak() -> int:
     """The most bytes resident in this process so far.
 
-    `ru_maxrss` is the second choice because Linux hands it on to a process from the one that started it.
-    """
+    `ru_maxrss` is the second choice because Linux hands it on to a process from the one that
+    started it."""
     if (found := status("VmHWM")) is not None:
         return found
     import resource
     import sys
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
 
 
 def resident() -> int:
@@ -43,12 +50,16 @@ def resident() -> int:
 
 
 def allowed(data: int, parameters: int) -> float:
-    """The bytes that a training may hold at most, from the bytes of its data and of its parameters."""
+    """The bytes that a training may hold at most, from the bytes of its data and of its
+    parameters.
+    """
     return data + COPIES * parameters + REST
 
 
 def train(widths: list[int], epochs: int, data_dir: str | None) -> dict[str, Any]:
-    """Bytes: of the data and the parameters, and the peak after importing, after loading, and at the end."""
+    """Bytes: of the data and the parameters, and the peak after importing, after loading, and at
+    the end.
+    """
     import tempfile
 
     import sevensteps as ss
@@ -58,26 +69,77 @@ def train(widths: list[int], epochs: int, data_dir: str | None) -> dict[str, Any
     data = load("mnist", data_dir)
     loaded = peak()
     with tempfile.TemporaryDirectory() as folder:
-        run = fit(data, predict=build(*widths), step=ss.sgd(lr=0.1), repeat=ss.batches(256), stop=ss.epochs(epochs),
-                  threads=int(os.environ["OMP_NUM_THREADS"]), out=Path(folder) / "run", progress=False)
+        run = fit(
+            data,
+            predict=build(*widths),
+            step=ss.sgd(lr=0.1),
+            repeat=ss.batches(256),
+            stop=ss.epochs(epochs),
+            threads=int(os.environ["OMP_NUM_THREADS"]),
+            out=Path(folder) / "run",
+            progress=False,
+        )
     held = [tensor for part in (data.train, data.valid) for tensor in (part.x, part.y)]
-    return {"imported": imported, "loaded": loaded, "peak": peak(), "data": sum(tensor.nbytes for tensor in held),
-            "parameters": sum(parameter.nbytes for parameter in run.network.parameters())}
+    return {
+        "imported": imported,
+        "loaded": loaded,
+        "peak": peak(),
+        "data": sum(tensor.nbytes for tensor in held),
+        "parameters": sum(parameter.nbytes for parameter in run.network.parameters()),
+    }
 
 
 def section(asked: Asked) -> Section:
     rows, targets = [], {}
     for name, widths in NETWORKS.items():
-        found = [measured(__name__, "train", widths=list(widths), epochs=1 if asked.quick else 3, data_dir=asked.data_dir)
-                 for _ in range(asked.rounds)]
+        found = [
+            measured(
+                __name__,
+                "train",
+                widths=list(widths),
+                epochs=1 if asked.quick else 3,
+                data_dir=asked.data_dir,
+            )
+            for _ in range(asked.rounds)
+        ]
         of = {key: median(turn[key] for turn in found) for key in found[0]}
         limit = allowed(of["data"], of["parameters"])
         targets[f"{name} {of['peak'] / MB:.0f} of {limit / MB:.0f} MB"] = met = of["peak"] <= limit
-        rows.append((name, f"{of['imported'] / MB:.0f}", f"{of['loaded'] / MB:.0f}", f"**{of['peak'] / MB:.0f}**",
-                     f"{(of['peak'] - of['imported']) / MB:.0f}", f"{of['data'] / MB:.0f}", f"{of['parameters'] / MB:.1f}",
-                     f"{limit / MB:.0f} {mark(met)}"))
-    return Section(TITLE, [
-        "The most bytes ever resident in a fresh process (10⁶ bytes; VmHWM of Linux, elsewhere ru_maxrss) that loads MNIST and trains on "
-        "it with batch 256 as by default: looking inside, and keeping a run folder. All of the process counts, interpreter and libraries "
-        f"too: at most the data (float32, both parts) + {COPIES} × the parameters + {REST / MB:.0f} MB.", "",
-        *table(("network", "after imports", "after loading", "peak", "above imports", "data", "parameters", "at most"), rows)], targets)
+        rows.append(
+            (
+                name,
+                f"{of['imported'] / MB:.0f}",
+                f"{of['loaded'] / MB:.0f}",
+                f"**{of['peak'] / MB:.0f}**",
+                f"{(of['peak'] - of['imported']) / MB:.0f}",
+                f"{of['data'] / MB:.0f}",
+                f"{of['parameters'] / MB:.1f}",
+                f"{limit / MB:.0f} {mark(met)}",
+            )
+        )
+    return Section(
+        TITLE,
+        [
+            "The most bytes ever resident in a fresh process (10⁶ bytes; VmHWM of Linux, "
+            "elsewhere ru_maxrss) that loads MNIST and trains on "
+            "it with batch 256 as by default: looking inside, and keeping a run folder. All of "
+            "the process counts, interpreter and libraries "
+            f"too: at most the data (float32, both parts) + {COPIES} × the parameters + "
+            f"{REST / MB:.0f} MB.",
+            "",
+            *table(
+                (
+                    "network",
+                    "after imports",
+                    "after loading",
+                    "peak",
+                    "above imports",
+                    "data",
+                    "parameters",
+                    "at most",
+                ),
+                rows,
+            ),
+        ],
+        targets,
+    )

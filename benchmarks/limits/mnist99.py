@@ -1,9 +1,10 @@
-"""Seconds until 99 % of MNIST's test images are right: our recipe for it beside PyTorch's usual example.
+"""Seconds until 99 % of MNIST's test images are right: our recipe for it beside PyTorch's usual
+example.
 
-Each trains a network of its own choice; alike are the data, the threads, the mark, and that it is looked for after every epoch.
-The example: convolutions of 32 and 64 channels 3×3, max pooling, dropout .25, dense 128, dropout .5; Adadelta lr 1 falling by .7
-an epoch, batch 64, inputs normalised; here with batches by index from memory, which is quicker than its DataLoader.
-"""
+Each trains a network of its own choice; alike are the data, the threads, the mark, and that it is
+looked for after every epoch. The example: convolutions of 32 and 64 channels 3×3, max pooling,
+dropout .25, dense 128, dropout .5; Adadelta lr 1 falling by .7 an epoch, batch 64, inputs
+normalised; here with batches by index from memory, which is quicker than its DataLoader."""
 
 from __future__ import annotations
 
@@ -24,11 +25,23 @@ MEAN, DEVIATION = 0.1307, 0.3081  # of the pixels of MNIST, as the example has t
 
 
 def reached(accuracies: list[float], laps: list[float], ends: list[float]) -> dict[str, Any]:
-    """Epochs and seconds, of training and in all, until the mark; nan where it was not reached. And the accuracy then."""
+    """Epochs and seconds, of training and in all, until the mark; nan where it was not reached. And
+    the accuracy then.
+    """
     for epoch, accuracy in enumerate(accuracies, 1):
         if accuracy >= MARK:
-            return {"epochs": epoch, "training": sum(laps[:epoch]), "all": ends[epoch - 1], "accuracy": accuracy}
-    return {"epochs": len(accuracies), "training": math.nan, "all": math.nan, "accuracy": max(accuracies)}
+            return {
+                "epochs": epoch,
+                "training": sum(laps[:epoch]),
+                "all": ends[epoch - 1],
+                "accuracy": accuracy,
+            }
+    return {
+        "epochs": len(accuracies),
+        "training": math.nan,
+        "all": math.nan,
+        "accuracy": max(accuracies),
+    }
 
 
 def sevensteps(seed: int, epochs: int | None, data_dir: str | None) -> dict[str, Any]:
@@ -37,8 +50,13 @@ def sevensteps(seed: int, epochs: int | None, data_dir: str | None) -> dict[str,
     from benchmarks.speed.contestants.sevensteps import Laps
 
     changed = {} if epochs is None else {"stop": ss.epochs(epochs)}
-    recipe = ss.Recipe.from_toml(RECIPE, data=ss.data.load("mnist", data_dir), seed=seed, threads=int(os.environ["OMP_NUM_THREADS"]),
-                                 **changed)
+    recipe = ss.Recipe.from_toml(
+        RECIPE,
+        data=ss.data.load("mnist", data_dir),
+        seed=seed,
+        threads=int(os.environ["OMP_NUM_THREADS"]),
+        **changed,
+    )
     clock = Laps()
     run = ss.train(recipe, out=False, progress=False, observers=[clock])
     return reached([row["valid"]["accuracy"] for row in run.history], clock.laps, clock.ends)
@@ -56,8 +74,19 @@ def pytorch(seed: int, epochs: int | None, data_dir: str | None) -> dict[str, An
     x, y, held = (data.train.x - MEAN) / DEVIATION, data.train.y, (data.valid.x - MEAN) / DEVIATION
     torch.manual_seed(seed)
     began = time.perf_counter()
-    model = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(),
-                          nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(9216, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    )
     optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.7)
     accuracies: list[float] = []
@@ -84,20 +113,62 @@ def section(asked: Asked) -> Section:
     if not RECIPE.is_file():
         return Section(TITLE, [f"Skipped: there is no {RECIPE.relative_to(ROOT)}."])
     kinds = ("sevensteps", "pytorch")
-    found = [{kind: measured(__name__, kind, seed=seed, epochs=1 if asked.quick else None, data_dir=asked.data_dir) for kind in kinds}
-             for seed in range(asked.rounds)]
-    ratio = {key: median(turn["pytorch"][key] / turn["sevensteps"][key] for turn in found) for key in ("training", "all")}
-    rows = [(kind, str(seed), str(turn[kind]["epochs"]), *(seconds(turn[kind][key]) for key in ("training", "all")),
-             f"{turn[kind]['accuracy']:.4f}") for kind in kinds for seed, turn in enumerate(found)]
+    found = [
+        {
+            kind: measured(
+                __name__,
+                kind,
+                seed=seed,
+                epochs=1 if asked.quick else None,
+                data_dir=asked.data_dir,
+            )
+            for kind in kinds
+        }
+        for seed in range(asked.rounds)
+    ]
+    ratio = {
+        key: median(turn["pytorch"][key] / turn["sevensteps"][key] for turn in found)
+        for key in ("training", "all")
+    }
+    rows = [
+        (
+            kind,
+            str(seed),
+            str(turn[kind]["epochs"]),
+            *(seconds(turn[kind][key]) for key in ("training", "all")),
+            f"{turn[kind]['accuracy']:.4f}",
+        )
+        for kind in kinds
+        for seed, turn in enumerate(found)
+    ]
     met = ratio["all"] >= TARGET
-    return Section(TITLE, [
-        f"Seconds until the test accuracy is at least {100 * MARK:.0f} %, judged after every epoch; each trains a network of its own "
-        f"choice. Ours is `{RECIPE.relative_to(ROOT)}`, looking inside by default; the other PyTorch's usual example (two convolutions of "
-        "32 and 64, Adadelta) in a plain loop with batches by index. Data are in memory before the clock starts. Training alone: "
-        f"**{ratio['training']:.1f}** times as fast; with set-up and evaluations: **{ratio['all']:.1f}** times, wanted {TARGET:.0f}: "
-        f"{mark(met)} (medians of the ratios of equal seeds).", "",
-        *table(("contestant", "seed", "epochs", "seconds of training", "seconds in all", "accuracy then"), rows)],
-        {f"{ratio['all']:.1f} times of {TARGET:.0f}": met})
+    return Section(
+        TITLE,
+        [
+            f"Seconds until the test accuracy is at least {100 * MARK:.0f} %, judged after every "
+            "epoch; each trains a network of its own "
+            f"choice. Ours is `{RECIPE.relative_to(ROOT)}`, looking inside by default; the other "
+            "PyTorch's usual example (two convolutions of "
+            "32 and 64, Adadelta) in a plain loop with batches by index. Data are in memory "
+            "before the clock starts. Training alone: "
+            f"**{ratio['training']:.1f}** times as fast; with set-up and evaluations: "
+            f"**{ratio['all']:.1f}** times, wanted {TARGET:.0f}: "
+            f"{mark(met)} (medians of the ratios of equal seeds).",
+            "",
+            *table(
+                (
+                    "contestant",
+                    "seed",
+                    "epochs",
+                    "seconds of training",
+                    "seconds in all",
+                    "accuracy then",
+                ),
+                rows,
+            ),
+        ],
+        {f"{ratio['all']:.1f} times of {TARGET:.0f}": met},
+    )
 
 
 def seconds(found: float) -> str:

@@ -1,4 +1,6 @@
-"""Many networks trained at once: the time of each beside a hand-written loop, our own single training and JAX, and the memory of all."""
+"""Many networks trained at once: the time of each beside a hand-written loop, our own single
+training and JAX, and the memory of all.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,17 @@ from benchmarks.limits.section import Asked, Section, mark, measured, table
 TITLE = "Races"
 BATCH, HIDDEN = 256, 30
 AGAINST = {  # (networks in the race, peer) -> at least so many times as long
-    (16, "loop"): 5.0, (64, "loop"): 6.0, (16, "single"): 2.2, (64, "single"): 2.2, (16, "jax"): 1.0}
-PEERS = {"loop": "hand-written PyTorch loop, one after another", "single": "sevensteps, one network", "jax": "JAX, vmap of 16 in one scan"}
+    (16, "loop"): 5.0,
+    (64, "loop"): 6.0,
+    (16, "single"): 2.2,
+    (64, "single"): 2.2,
+    (16, "jax"): 1.0,
+}
+PEERS = {
+    "loop": "hand-written PyTorch loop, one after another",
+    "single": "sevensteps, one network",
+    "jax": "JAX, vmap of 16 in one scan",
+}
 
 
 def rates(count: int) -> list[float]:
@@ -29,23 +40,47 @@ def race(count: int, epochs: int, data_dir: str | None) -> dict[str, Any]:
     together, write, load = ss.race, ss.grid, ss.data.load
     imported = peak()
     data = load("mnist", data_dir)
-    recipes = write(data, step=[f"sgd(lr={lr})" for lr in rates(count)], predict=f"mlp({HIDDEN})", repeat=f"batches({BATCH})",
-                    stop=f"epochs({epochs})", threads=int(os.environ["OMP_NUM_THREADS"]))
+    recipes = write(
+        data,
+        step=[f"sgd(lr={lr})" for lr in rates(count)],
+        predict=f"mlp({HIDDEN})",
+        repeat=f"batches({BATCH})",
+        stop=f"epochs({epochs})",
+        threads=int(os.environ["OMP_NUM_THREADS"]),
+    )
     began = time.perf_counter()
     found = together(recipes, out=False, watch=0)
     wall = time.perf_counter() - began
-    per_epoch = [(run.history[-1]["seconds"] - run.history[0]["seconds"]) / (epochs - 1) for run in found.runs]
+    per_epoch = [
+        (run.history[-1]["seconds"] - run.history[0]["seconds"]) / (epochs - 1)
+        for run in found.runs
+    ]
     held = [tensor for part in (data.train, data.valid) for tensor in (part.x, part.y)]
-    return {"seconds": sum(per_epoch) / count, "wall": wall / count / epochs, "peak": peak(), "imported": imported,
-            "data": sum(tensor.nbytes for tensor in held), "parameters": sum(p.nbytes for p in found.best.network.parameters()),
-            "accuracy": found.best.metrics["valid"]["accuracy"]}
+    return {
+        "seconds": sum(per_epoch) / count,
+        "wall": wall / count / epochs,
+        "peak": peak(),
+        "imported": imported,
+        "data": sum(tensor.nbytes for tensor in held),
+        "parameters": sum(p.nbytes for p in found.best.network.parameters()),
+        "accuracy": found.best.metrics["valid"]["accuracy"],
+    }
 
 
 def single(epochs: int, data_dir: str | None) -> dict[str, Any]:
     import sevensteps as ss
 
-    run = ss.train(ss.data.load("mnist", data_dir), predict=f"mlp({HIDDEN})", step="sgd(lr=0.1)", repeat=f"batches({BATCH})",
-                   stop=f"epochs({epochs})", threads=int(os.environ["OMP_NUM_THREADS"]), out=False, progress=False, watch=0)
+    run = ss.train(
+        ss.data.load("mnist", data_dir),
+        predict=f"mlp({HIDDEN})",
+        step="sgd(lr=0.1)",
+        repeat=f"batches({BATCH})",
+        stop=f"epochs({epochs})",
+        threads=int(os.environ["OMP_NUM_THREADS"]),
+        out=False,
+        progress=False,
+        watch=0,
+    )
     seconds = (run.history[-1]["seconds"] - run.history[0]["seconds"]) / (epochs - 1)
     return {"seconds": seconds, "accuracy": run.metrics["valid"]["accuracy"]}
 
@@ -62,7 +97,9 @@ def loop(epochs: int, data_dir: str | None) -> dict[str, Any]:
     x, y = data.train.x, data.train.y
     for seed in range(2):
         torch.manual_seed(seed)
-        model = nn.Sequential(nn.Flatten(), nn.Linear(784, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 10))
+        model = nn.Sequential(
+            nn.Flatten(), nn.Linear(784, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 10)
+        )
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         laps = []
         for _ in range(epochs):
@@ -89,7 +126,10 @@ def jax(count: int, epochs: int, data_dir: str | None) -> dict[str, Any]:
     from benchmarks.speed.contestants.jax_scan import cross_entropy, initialize, predict
 
     data = ss.data.load("mnist", data_dir)
-    x, y = jnp.asarray(data.train.x.flatten(1).numpy()), jnp.asarray(data.train.y.numpy(), dtype=jnp.int32)
+    x, y = (
+        jnp.asarray(data.train.x.flatten(1).numpy()),
+        jnp.asarray(data.train.y.numpy(), dtype=jnp.int32),
+    )
     key, lr = jx.random.key(0), jnp.asarray(rates(count))
     layers = jx.vmap(partial(initialize, sizes=(784, HIDDEN, 10)))(jx.random.split(key, count))
 
@@ -114,7 +154,9 @@ def jax(count: int, epochs: int, data_dir: str | None) -> dict[str, Any]:
         jx.block_until_ready(losses)
         laps.append(time.perf_counter() - began)
     test = jnp.asarray(data.valid.x.flatten(1).numpy())
-    right = jx.vmap(lambda layers: (predict(layers, test).argmax(1) == jnp.asarray(data.valid.y.numpy())).mean())(layers)
+    right = jx.vmap(
+        lambda layers: (predict(layers, test).argmax(1) == jnp.asarray(data.valid.y.numpy())).mean()
+    )(layers)
     return {"seconds": sum(laps[1:]) / len(laps[1:]) / count, "accuracy": float(right.max())}
 
 
@@ -122,34 +164,83 @@ def section(asked: Asked) -> Section:
     epochs, turns = 2 if asked.quick else 6, list[dict[str, dict[str, Any]]]()
     for _ in range(asked.rounds):
         one: dict[str, Any] = {"epochs": epochs, "data_dir": asked.data_dir}
-        turns.append({"16": measured(__name__, "race", count=16, **one), "loop": measured(__name__, "loop", **one),
-                      "64": measured(__name__, "race", count=64, **one), "single": measured(__name__, "single", **one),
-                      "jax": measured(__name__, "jax", count=16, **one)})
+        turns.append(
+            {
+                "16": measured(__name__, "race", count=16, **one),
+                "loop": measured(__name__, "loop", **one),
+                "64": measured(__name__, "race", count=64, **one),
+                "single": measured(__name__, "single", **one),
+                "jax": measured(__name__, "jax", count=16, **one),
+            }
+        )
     targets, rows = {}, []
     for count in (16, 64):
         of = [turn[str(count)] for turn in turns]
-        rows.append((f"race of {count}", *_times([turn["seconds"] for turn in of]), "1", "", f"{median(t['accuracy'] for t in of):.4f}"))
+        rows.append(
+            (
+                f"race of {count}",
+                *_times([turn["seconds"] for turn in of]),
+                "1",
+                "",
+                f"{median(t['accuracy'] for t in of):.4f}",
+            )
+        )
         for peer, what in PEERS.items():
             ratio = median(turn[peer]["seconds"] / turn[str(count)]["seconds"] for turn in turns)
             least = AGAINST.get((count, peer))
             if least is not None:
-                targets[f"race of {count} against {peer} {ratio:.2f} of {least:.1f}"] = ratio >= least
-            rows.append((what, *_times([turn[peer]["seconds"] for turn in turns]), f"{ratio:.2f}",
-                         "" if least is None else f"{least:.1f} {mark(ratio >= least)}",
-                         f"{median(turn[peer]['accuracy'] for turn in turns):.4f}"))
+                targets[f"race of {count} against {peer} {ratio:.2f} of {least:.1f}"] = (
+                    ratio >= least
+                )
+            rows.append(
+                (
+                    what,
+                    *_times([turn[peer]["seconds"] for turn in turns]),
+                    f"{ratio:.2f}",
+                    "" if least is None else f"{least:.1f} {mark(ratio >= least)}",
+                    f"{median(turn[peer]['accuracy'] for turn in turns):.4f}",
+                )
+            )
     large = {key: median(turn["64"][key] for turn in turns) for key in turns[0]["64"]}
     allowed = large["data"] + 64 * COPIES * large["parameters"] + REST
-    targets[f"memory of 64: {large['peak'] / MB:.0f} of {allowed / MB:.0f} MB"] = large["peak"] <= allowed
+    targets[f"memory of 64: {large['peak'] / MB:.0f} of {allowed / MB:.0f} MB"] = (
+        large["peak"] <= allowed
+    )
     small = median(turn["16"]["peak"] for turn in turns)
-    calls = " and ".join(f"{median(turn[str(count)]['wall'] for turn in turns):.4f} s for {count}" for count in (16, 64))
-    return Section(TITLE, [
-        f"784-{HIDDEN}-10 on MNIST, batch {BATCH}, SGD, a learning rate for each; {epochs} epochs, the first not counted; seconds a "
-        "network and epoch, without evaluations. The networks of a race share their batches.", "",
-        *table(("", "seconds a network and epoch", "lowest–highest", "times the race", "at least", "best accuracy"), rows), "",
-        f"The whole call of `ss.race`, with set-up, an evaluation after each epoch and the last figures, a network and epoch: {calls}.",
-        f"Peak memory of the process: {large['peak'] / MB:.0f} MB for 64, {small / MB:.0f} MB for 16 ({large['imported'] / MB:.0f} MB "
-        f"after imports); at most {allowed / MB:.0f} MB, which is the data ({large['data'] / MB:.0f} MB) + 64 × {COPIES} × the parameters "
-        f"({64 * COPIES * large['parameters'] / MB:.0f} MB) + {REST / MB:.0f} MB: {mark(large['peak'] <= allowed)}."], targets)
+    calls = " and ".join(
+        f"{median(turn[str(count)]['wall'] for turn in turns):.4f} s for {count}"
+        for count in (16, 64)
+    )
+    return Section(
+        TITLE,
+        [
+            f"784-{HIDDEN}-10 on MNIST, batch {BATCH}, SGD, a learning rate for each; {epochs} "
+            "epochs, the first not counted; seconds a "
+            "network and epoch, without evaluations. The networks of a race share their batches.",
+            "",
+            *table(
+                (
+                    "",
+                    "seconds a network and epoch",
+                    "lowest–highest",
+                    "times the race",
+                    "at least",
+                    "best accuracy",
+                ),
+                rows,
+            ),
+            "",
+            "The whole call of `ss.race`, with set-up, an evaluation after each epoch and the "
+            f"last figures, a network and epoch: {calls}.",
+            f"Peak memory of the process: {large['peak'] / MB:.0f} MB for 64, {small / MB:.0f} MB "
+            f"for 16 ({large['imported'] / MB:.0f} MB "
+            f"after imports); at most {allowed / MB:.0f} MB, which is the data "
+            f"({large['data'] / MB:.0f} MB) + 64 × {COPIES} × the parameters "
+            f"({64 * COPIES * large['parameters'] / MB:.0f} MB) + {REST / MB:.0f} MB: "
+            f"{mark(large['peak'] <= allowed)}.",
+        ],
+        targets,
+    )
 
 
 def _times(found: list[float]) -> tuple[str, str]:

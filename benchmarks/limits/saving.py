@@ -13,7 +13,9 @@ NETWORKS = {"784-30-10": (30,), "784-1024-1024-10": (1024, 1024)}
 
 
 def train(widths: list[int], seconds: float, every: float) -> dict[str, Any]:
-    """Share of the time that saving took, in a training that saves every so many seconds: of the clock, and as steps fewer."""
+    """Share of the time that saving took, in a training that saves every so many seconds: of the
+    clock, and as steps fewer.
+    """
     import os
     import tempfile
     import time
@@ -37,11 +39,22 @@ def train(widths: list[int], seconds: float, every: float) -> dict[str, Any]:
 
     writer.Writer.save = timed  # type: ignore[method-assign]
     draw = torch.Generator().manual_seed(0)
-    data = ss.data.from_arrays(torch.rand(20_000, 784, generator=draw), torch.randint(0, 10, (20_000,), generator=draw))
+    data = ss.data.from_arrays(
+        torch.rand(20_000, 784, generator=draw), torch.randint(0, 10, (20_000,), generator=draw)
+    )
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        ss.train(data, predict=ss.mlp(*widths), step=ss.adam(lr=0.001), repeat=ss.batches(256), stop=ss.seconds(seconds),
-                 threads=int(os.environ["OMP_NUM_THREADS"]), out=Path(folder) / "run", progress=False, save_every=every)
+        ss.train(
+            data,
+            predict=ss.mlp(*widths),
+            step=ss.adam(lr=0.001),
+            repeat=ss.batches(256),
+            stop=ss.seconds(seconds),
+            threads=int(os.environ["OMP_NUM_THREADS"]),
+            out=Path(folder) / "run",
+            progress=False,
+            save_every=every,
+        )
         wall = time.perf_counter() - began
     return {"share": spent / wall, "saves": saves, "megabytes": sizes / 1e6, "each": spent / saves}
 
@@ -51,15 +64,51 @@ def section(asked: Asked) -> Section:
     for name, widths in NETWORKS.items():
         for every in (30.0, 0.5):
             seconds = 3.0 if asked.quick else 65.0 if every == 30 else 15.0
-            turns = [measured(__name__, "train", widths=list(widths), seconds=seconds, every=every) for _ in range(asked.rounds)]
-            share, saves, size, each = (median(turn[key] for turn in turns) for key in ("share", "saves", "megabytes", "each"))
+            turns = [
+                measured(__name__, "train", widths=list(widths), seconds=seconds, every=every)
+                for _ in range(asked.rounds)
+            ]
+            share, saves, size, each = (
+                median(turn[key] for turn in turns)
+                for key in ("share", "saves", "megabytes", "each")
+            )
             asked_for = every == 30  # the default; more often is what it costs then
-            rows.append([name, f"{size:.1f}", f"{every:g}", f"{saves:.0f}", f"{1000 * each:.0f}", f"{100 * share:.2f} %",
-                         mark(share <= MOST) if asked_for else ""])
+            rows.append(
+                [
+                    name,
+                    f"{size:.1f}",
+                    f"{every:g}",
+                    f"{saves:.0f}",
+                    f"{1000 * each:.0f}",
+                    f"{100 * share:.2f} %",
+                    mark(share <= MOST) if asked_for else "",
+                ]
+            )
             if asked_for:
-                targets[f"{name} every {every:g} s, {100 * share:.2f} % of {100 * MOST:.0f} %"] = share <= MOST
-    return Section(TITLE, [
-        "Adam, batch 256, 20,000 samples, looking inside as by default. Each time both files are written, flushed to the disk, and the "
-        "state before them is kept; between two there is at least sixty times as long as one takes. Wanted every 30 s: at most "
-        f"{100 * MOST:.0f} %.", "",
-        *table(["network", "state, MB", "asked every, s", "saved, times", "ms each", "share of the time", ""], rows)], targets)
+                targets[f"{name} every {every:g} s, {100 * share:.2f} % of {100 * MOST:.0f} %"] = (
+                    share <= MOST
+                )
+    return Section(
+        TITLE,
+        [
+            "Adam, batch 256, 20,000 samples, looking inside as by default. Each time both files "
+            "are written, flushed to the disk, and the "
+            "state before them is kept; between two there is at least sixty times as long as one "
+            "takes. Wanted every 30 s: at most "
+            f"{100 * MOST:.0f} %.",
+            "",
+            *table(
+                [
+                    "network",
+                    "state, MB",
+                    "asked every, s",
+                    "saved, times",
+                    "ms each",
+                    "share of the time",
+                    "",
+                ],
+                rows,
+            ),
+        ],
+        targets,
+    )

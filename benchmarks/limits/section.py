@@ -16,7 +16,9 @@ from benchmarks.speed.machine import fresh
 
 @dataclass(frozen=True)
 class Asked:
-    """How a section is to measure: `rounds` in turn; `quick` does so little that it only shows that everything works."""
+    """How a section is to measure: `rounds` in turn; `quick` does so little that it only shows that
+    everything works.
+    """
 
     quick: bool
     rounds: int
@@ -25,7 +27,9 @@ class Asked:
 
 @dataclass
 class Section:
-    """A part of the report: lines of Markdown, and for each target what it is of and whether it was met."""
+    """A part of the report: lines of Markdown, and for each target what it is of and whether it was
+    met.
+    """
 
     title: str
     lines: list[str]
@@ -40,10 +44,17 @@ class Failed(Exception):
 
 
 def measured(module: str, function: str, **arguments: Any) -> dict[str, Any]:
-    """What `module.function(**arguments)` returns in a fresh process; raises `Failed`. All must be what JSON can hold."""
+    """What `module.function(**arguments)` returns in a fresh process; raises `Failed`. All must be
+    what JSON can hold.
+    """
     given = ", ".join(f"{key} {value}" for key, value in arguments.items() if key != "data_dir")
     print(f"{module.rpartition('.')[2]}: {function}({given}) … ", end="", flush=True)
-    found = fresh(__name__, module, function, json.dumps({key: str(a) if isinstance(a, Path) else a for key, a in arguments.items()}))
+    found = fresh(
+        __name__,
+        module,
+        function,
+        json.dumps({key: str(a) if isinstance(a, Path) else a for key, a in arguments.items()}),
+    )
     print(found.get("failure", "done"), flush=True)
     if "failure" in found:
         raise Failed(found["failure"])

@@ -34,8 +34,14 @@ def train(first: int, last: int) -> dict[str, Any]:
 
     held = Held()
     with tempfile.TemporaryDirectory() as folder:
-        ss.train("digits", stop=ss.epochs(last), threads=int(os.environ["OMP_NUM_THREADS"]), out=Path(folder) / "run",
-                 progress=False, observers=[held])
+        ss.train(
+            "digits",
+            stop=ss.epochs(last),
+            threads=int(os.environ["OMP_NUM_THREADS"]),
+            out=Path(folder) / "run",
+            progress=False,
+            observers=[held],
+        )
     return {"first": held.after[first], "last": held.after[last]}
 
 
@@ -44,7 +50,14 @@ def section(asked: Asked) -> Section:
     found = [measured(__name__, "train", first=first, last=last) for _ in range(asked.rounds)]
     early, late = (median(turn[key] for turn in found) for key in ("first", "last"))
     grown = median(turn["last"] / turn["first"] - 1 for turn in found)
-    return Section(TITLE, [
-        f"digits with all defaults, so looking inside and keeping a run folder, for {last:,} epochs. Resident after epoch {first}: "
-        f"{early / MB:.1f} MB; after epoch {last:,}: {late / MB:.1f} MB, {100 * grown:+.1f} %. Wanted: at most +{100 * SLACK:.0f} %: "
-        f"{mark(grown <= SLACK)}."], {f"{100 * grown:+.1f} % of +{100 * SLACK:.0f} %": grown <= SLACK})
+    return Section(
+        TITLE,
+        [
+            f"digits with all defaults, so looking inside and keeping a run folder, for {last:,} "
+            f"epochs. Resident after epoch {first}: "
+            f"{early / MB:.1f} MB; after epoch {last:,}: {late / MB:.1f} MB, {100 * grown:+.1f} "
+            f"%. Wanted: at most +{100 * SLACK:.0f} %: "
+            f"{mark(grown <= SLACK)}."
+        ],
+        {f"{100 * grown:+.1f} % of +{100 * SLACK:.0f} %": grown <= SLACK},
+    )

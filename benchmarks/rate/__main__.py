@@ -1,9 +1,10 @@
-"""Is the learning rate that is suggested a good one? `python -m benchmarks.rate`, in the environment that `make bench` makes.
+"""Is the learning rate that is suggested a good one? `python -m benchmarks.rate`, in the
+environment that `make bench` makes.
 
-For each data set and seed: what sevensteps, Lightning's `Tuner.lr_find` and fastai's `lr_find` suggest for the same network, from the same
-start, on the same samples and batch size; then the recipe is trained at each suggestion, and at 32 rates, for all of its steps. `--write`
-writes benchmarks/rate/RESULTS.md.
-"""
+For each data set and seed: what sevensteps, Lightning's `Tuner.lr_find` and fastai's `lr_find`
+suggest for the same network, from the same start, on the same samples and batch size; then the
+recipe is trained at each suggestion, and at 32 rates, for all of its steps. `--write` writes
+benchmarks/rate/RESULTS.md."""
 
 from __future__ import annotations
 
@@ -62,10 +63,19 @@ class Case:
 
 CASES = [
     Case("digits", "digits", {"predict": "mlp(30)", "repeat": "batches(64)", "stop": "epochs(30)"}),
-    Case("speed", 'speed(scale="standardize")', {"predict": "mlp(30)", "repeat": "full_batch()", "stop": "epochs(500)"}),
-    Case("auto-mpg", f'csv("{SHARED / "tabular" / "mpg.csv"}", target="MPG")',
-         {"predict": "mlp(30)", "repeat": "batches(32)", "stop": "epochs(100)"}),
-    Case("mnist37", "mnist37", {"predict": "mlp(30)", "repeat": "batches(64)", "stop": "epochs(10)"}),
+    Case(
+        "speed",
+        'speed(scale="standardize")',
+        {"predict": "mlp(30)", "repeat": "full_batch()", "stop": "epochs(500)"},
+    ),
+    Case(
+        "auto-mpg",
+        f'csv("{SHARED / "tabular" / "mpg.csv"}", target="MPG")',
+        {"predict": "mlp(30)", "repeat": "batches(32)", "stop": "epochs(100)"},
+    ),
+    Case(
+        "mnist37", "mnist37", {"predict": "mlp(30)", "repeat": "batches(64)", "stop": "epochs(10)"}
+    ),
     Case("mnist", "mnist", {"predict": "mlp(30)", "repeat": "batches(64)", "stop": "epochs(2)"}),
 ]
 
@@ -75,7 +85,13 @@ def one(case: Case, step: str, seed: int, data: ss.data.Data) -> dict[str, Any]:
     recipe = ss.Recipe(data, step=step, seed=seed, threads=THREADS, **case.recipe)
     began = time.perf_counter()
     rates = ss.find_learning_rate(recipe)
-    found: dict[str, dict[str, Any]] = {"sevensteps": {"lr": rates.suggestion, "seconds": time.perf_counter() - began, "sure": rates.sure}}
+    found: dict[str, dict[str, Any]] = {
+        "sevensteps": {
+            "lr": rates.suggestion,
+            "seconds": time.perf_counter() - began,
+            "sure": rates.sure,
+        }
+    }
     for name, find in finders.FINDERS.items():
         began = time.perf_counter()
         try:
@@ -84,17 +100,35 @@ def one(case: Case, step: str, seed: int, data: ss.data.Data) -> dict[str, Any]:
             suggested, found[name] = None, {"failure": f"{type(failure).__name__}: {failure}"}
         for way, lr in (suggested or {}).items():
             found[way] = {"lr": lr, "seconds": time.perf_counter() - began}
-    judged = judge(settle(recipe), sorted({rate.lr for rate in rates.rates} | {it["lr"] for it in found.values() if it.get("lr")}))
+    judged = judge(
+        settle(recipe),
+        sorted(
+            {rate.lr for rate in rates.rates} | {it["lr"] for it in found.values() if it.get("lr")}
+        ),
+    )
     best = min(judged[rate.lr] for rate in rates.rates)
     for it in found.values():
         it["ratio"] = judged[it["lr"]] / best if it.get("lr") else math.inf
-    return {"case": case.name, "step": step, "seed": seed, "best": best, "best_lr": min(rates.rates, key=lambda r: judged[r.lr]).lr,
-            "start": rates.start, "stages": rates.stages, "steps": rates.steps, "full": rates.full, "found": found}
+    return {
+        "case": case.name,
+        "step": step,
+        "seed": seed,
+        "best": best,
+        "best_lr": min(rates.rates, key=lambda r: judged[r.lr]).lr,
+        "start": rates.start,
+        "stages": rates.stages,
+        "steps": rates.steps,
+        "full": rates.full,
+        "found": found,
+    }
 
 
 def judge(settled: Settled, lrs: list[float]) -> dict[float, float]:
     """The mean loss over all training samples after the recipe, at each rate."""
-    recipes = [replace(settled.recipe, data=settled.data, step=replace(settled.recipe.step, lr=lr)) for lr in lrs]
+    recipes = [
+        replace(settled.recipe, data=settled.data, step=replace(settled.recipe.step, lr=lr))
+        for lr in lrs
+    ]
     racing = grouping.line_up(grouping.settle_all(recipes))
     grouping.run(racing)
     with threads.threads(THREADS):
@@ -104,14 +138,18 @@ def judge(settled: Settled, lrs: list[float]) -> dict[float, float]:
 
 
 def alone(recipe: ss.Recipe) -> float:
-    """The same of one recipe, trained by the loop as `train` does: near the edge another rounding leads elsewhere."""
+    """The same of one recipe, trained by the loop as `train` does: near the edge another rounding
+    leads elsewhere.
+    """
     training = state.start(settle(recipe))
     loop.train(training)
     return final(training)
 
 
 def final(training: Training) -> float:
-    loss: float = evaluate(training, "train")["loss"] if math.isfinite(training.progress.loss) else math.inf
+    loss: float = (
+        evaluate(training, "train")["loss"] if math.isfinite(training.progress.loss) else math.inf
+    )
     return loss if math.isfinite(loss) else math.inf
 
 
@@ -121,27 +159,51 @@ def text(ratio: float) -> str:
 
 def table(results: list[dict[str, Any]]) -> list[str]:
     """A row for each data set and finder, and the sum of all data sets."""
-    lines = ["| data | finder | suggested lr | within 10 % | median ratio | worst ratio | seconds |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| data | finder | suggested lr | within 10 % | median ratio | worst ratio | seconds |",
+        "|---|---|---|---|---|---|---|",
+    ]
     names = list(dict.fromkeys(name for result in results for name in result["found"]))
     for case in [*dict.fromkeys(result["case"] for result in results), "all"]:
         for name in names:
-            found = [result["found"].get(name, {"ratio": math.inf}) for result in results if case in (result["case"], "all")]
+            found = [
+                result["found"].get(name, {"ratio": math.inf})
+                for result in results
+                if case in (result["case"], "all")
+            ]
             ratios, lrs = [it["ratio"] for it in found], [it["lr"] for it in found if it.get("lr")]
             spread = f"{min(lrs):.2g} … {max(lrs):.2g}" if lrs and case != "all" else ""
             seconds = [it["seconds"] for it in found if "seconds" in it]
-            lines.append(f"| {case} | {name} | {spread} | {sum(ratio <= 1.1 for ratio in ratios)} of {len(ratios)} "
-                         f"| {text(statistics.median(ratios))} | {text(max(ratios))} | "
-                         f"{f'{statistics.median(seconds):.1f}' if seconds else '–'} |")
+            lines.append(
+                f"| {case} | {name} | {spread} | {sum(ratio <= 1.1 for ratio in ratios)} of "
+                f"{len(ratios)} "
+                f"| {text(statistics.median(ratios))} | {text(max(ratios))} | "
+                f"{f'{statistics.median(seconds):.1f}' if seconds else '–'} |"
+            )
     return lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rate", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", action="append", choices=[case.name for case in CASES], help="this data set; may be repeated")
-    parser.add_argument("--step", action="append", choices=list(STEPS), help="this optimizer; may be repeated (default: all)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.rate", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[case.name for case in CASES],
+        help="this data set; may be repeated",
+    )
+    parser.add_argument(
+        "--step",
+        action="append",
+        choices=list(STEPS),
+        help="this optimizer; may be repeated (default: all)",
+    )
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--keep", type=Path, help="a file of JSON lines: what is there is not measured again")
+    parser.add_argument(
+        "--keep", type=Path, help="a file of JSON lines: what is there is not measured again"
+    )
     parser.add_argument("--write", action="store_true", help="write benchmarks/rate/RESULTS.md")
     asked = parser.parse_args()
     torch.set_num_threads(THREADS)
@@ -153,19 +215,44 @@ def main() -> None:
         for case in [case for case in CASES if case.name in (asked.only or [case.name])]:
             data = ss.data.load(case.data, mnist_folder(asked.data_dir))
             for seed in range(asked.seeds):
-                before = [it for it in kept if (it["case"], it["step"], it["seed"]) == (case.name, STEPS[name], seed)]
+                before = [
+                    it
+                    for it in kept
+                    if (it["case"], it["step"], it["seed"]) == (case.name, STEPS[name], seed)
+                ]
                 result = before[0] if before else one(case, STEPS[name], seed, data)
                 results.append(result)
-                said = ", ".join(f"{way} {it.get('lr')}: {text(it['ratio'])}" for way, it in result["found"].items())
+                said = ", ".join(
+                    f"{way} {it.get('lr')}: {text(it['ratio'])}"
+                    for way, it in result["found"].items()
+                )
                 print(f"{case.name}, {STEPS[name]}, seed {seed}: {said}", flush=True)
                 if asked.keep and not before:
                     with asked.keep.open("a") as file:
                         file.write(json.dumps(result) + "\n")
-    parts = [HEAD.format(date=datetime.date.today(), machine=describe(THREADS), load="unknown" if load is None else f"{load:.1f}",
-                         seeds=asked.seeds, **finders.versions())]
+    parts = [
+        HEAD.format(
+            date=datetime.date.today(),
+            machine=describe(THREADS),
+            load="unknown" if load is None else f"{load:.1f}",
+            seeds=asked.seeds,
+            **finders.versions(),
+        )
+    ]
     for name in asked.step or list(STEPS):
-        parts.append("\n".join([f"## {STEPS[name]}", "", *table([result for result in results if result["step"] == STEPS[name]])]))
-    recipes = "\n".join(f"- {case.name}: `{', '.join(f'{step}={value}' for step, value in case.recipe.items())}`" for case in CASES)
+        parts.append(
+            "\n".join(
+                [
+                    f"## {STEPS[name]}",
+                    "",
+                    *table([result for result in results if result["step"] == STEPS[name]]),
+                ]
+            )
+        )
+    recipes = "\n".join(
+        f"- {case.name}: `{', '.join(f'{step}={value}' for step, value in case.recipe.items())}`"
+        for case in CASES
+    )
     page = "\n\n".join([*(part.rstrip() for part in parts), f"## The recipes\n\n{recipes}"]) + "\n"
     print(page)
     if asked.write:

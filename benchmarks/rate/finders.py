@@ -1,4 +1,6 @@
-"""Lightning's and fastai's learning-rate finders, on the network, start, samples, batches and loss of a recipe of ours."""
+"""Lightning's and fastai's learning-rate finders, on the network, start, samples, batches and loss
+of a recipe of ours.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +30,29 @@ def versions() -> dict[str, str]:
     return {"lightning": lightning.__version__, "fastai": fastai.__version__}
 
 
-def start(settled: Settled) -> tuple[nn.Module, DataLoader[Any], Callable[[Tensor, Tensor], Tensor]]:
+def start(
+    settled: Settled,
+) -> tuple[nn.Module, DataLoader[Any], Callable[[Tensor, Tensor], Tensor]]:
     """The initialised network, its batches from a DataLoader, and its mean loss."""
     training = state.start(settled)
-    training.recipe.initialize(training.network, training.generators["initialize"], *training.parts["train"], training.output)
+    training.recipe.initialize(
+        training.network,
+        training.generators["initialize"],
+        *training.parts["train"],
+        training.output,
+    )
     x, y = training.samples.x, training.samples.y
     repeat = settled.recipe.repeat
     size = repeat.size if isinstance(repeat, batches) else len(x)
     order = torch.Generator().manual_seed(settled.recipe.seed)
-    loader = DataLoader(TensorDataset(x, y), batch_size=size, shuffle=size < len(x), generator=order)
-    return training.network.train(), loader, lambda outputs, target: training.loss(outputs, target).mean()
+    loader = DataLoader(
+        TensorDataset(x, y), batch_size=size, shuffle=size < len(x), generator=order
+    )
+    return (
+        training.network.train(),
+        loader,
+        lambda outputs, target: training.loss(outputs, target).mean(),
+    )
 
 
 def optimizer(settled: Settled, parameters: Any, lr: float) -> torch.optim.Optimizer:
@@ -48,7 +63,9 @@ def optimizer(settled: Settled, parameters: Any, lr: float) -> torch.optim.Optim
 
 
 class Module(lightning.LightningModule):
-    def __init__(self, settled: Settled, network: nn.Module, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(
+        self, settled: Settled, network: nn.Module, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> None:
         super().__init__()
         self.network, self.loss, self.settled, self.lr = network, loss, settled, 0.1
 
@@ -65,8 +82,15 @@ def of_lightning(settled: Settled) -> dict[str, float | None]:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder, chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer = lightning.Trainer(accelerator="cpu", devices=1, max_epochs=1000, logger=False, enable_checkpointing=False,
-                                    enable_progress_bar=False, enable_model_summary=False)
+        trainer = lightning.Trainer(
+            accelerator="cpu",
+            devices=1,
+            max_epochs=1000,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
         found = Tuner(trainer).lr_find(Module(settled, network, loss), train_dataloaders=loader)
         return {"Lightning lr_find": found.suggestion() if found else None}
 
@@ -87,4 +111,7 @@ def of_fastai(settled: Settled) -> dict[str, float | None]:
         return {"fastai lr_find, valley": found.valley, "fastai lr_find, steep": found.steep}
 
 
-FINDERS: dict[str, Callable[[Settled], dict[str, float | None]]] = {"Lightning lr_find": of_lightning, "fastai lr_find": of_fastai}
+FINDERS: dict[str, Callable[[Settled], dict[str, float | None]]] = {
+    "Lightning lr_find": of_lightning,
+    "fastai lr_find": of_fastai,
+}

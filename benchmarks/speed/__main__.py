@@ -1,8 +1,9 @@
-"""Ours and its peers, side by side: `python -m benchmarks.speed`, or `make bench`, which installs the peers first.
+"""Ours and its peers, side by side: `python -m benchmarks.speed`, or `make bench`, which installs
+the peers first.
 
-Every training is a fresh process; the contestants take turns (A B C A B C …), so that a slow minute of the machine meets all of
-them. A whole run writes benchmarks/RESULTS.md; one with --quick or --only is printed alone.
-"""
+Every training is a fresh process; the contestants take turns (A B C A B C …), so that a slow minute
+of the machine meets all of them. A whole run writes benchmarks/RESULTS.md; one with --quick or
+--only is printed alone."""
 
 from __future__ import annotations
 
@@ -58,23 +59,48 @@ def main() -> int:
             versions |= {row.contestant: row.version for row in rows if row.version}
             texts.append(markdown(case, epochs, rows, measured))
             print(f"\n{texts[-1]}\n", flush=True)
-    head = METHOD.format(date=datetime.date.today(), machine=describe(), load="unknown" if load is None else f"{load:.1f}",
-                         versions=", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
-                         verdict=verdict(tables), threads=THREADS)
+    head = METHOD.format(
+        date=datetime.date.today(),
+        machine=describe(),
+        load="unknown" if load is None else f"{load:.1f}",
+        versions=", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
+        verdict=verdict(tables),
+        threads=THREADS,
+    )
     print(f"{describe()}\n{verdict(tables)}")
     if not asked.quick and not asked.only:
         RESULTS.write_text("\n\n".join([head.rstrip(), *texts]) + "\n", encoding="utf-8")
         print(f"written: {RESULTS.relative_to(ROOT)}")
-    differ = rounds > 1 and any(map(differing, tables.values()))  # one round does not show how far rounds differ
+    differ = rounds > 1 and any(
+        map(differing, tables.values())
+    )  # one round does not show how far rounds differ
     return int(differ or any(row.failure for rows in tables.values() for row in rows))
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", action="append", choices=CASES, metavar="CASE", help=f"this case; may be repeated: {', '.join(CASES)}")
-    parser.add_argument("--rounds", type=int, help="how often everyone takes a turn (default 5, with --quick 1)")
-    parser.add_argument("--quick", action="store_true", help="one round of two epochs, to see that everyone works; figures are noise")
-    parser.add_argument("--data-dir", type=Path, help="folder with the files of MNIST (default $SEVENSTEPS_DATA, else ../shared/data)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=CASES,
+        metavar="CASE",
+        help=f"this case; may be repeated: {', '.join(CASES)}",
+    )
+    parser.add_argument(
+        "--rounds", type=int, help="how often everyone takes a turn (default 5, with --quick 1)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one round of two epochs, to see that everyone works; figures are noise",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        help="folder with the files of MNIST (default $SEVENSTEPS_DATA, else ../shared/data)",
+    )
     asked = parser.parse_args()
     if asked.rounds is not None and asked.rounds < 1:
         parser.error(f"--rounds must be at least 1, not {asked.rounds}")
@@ -82,11 +108,15 @@ def arguments() -> argparse.Namespace:
 
 
 def store(folder: Path, data_dir: Path | None) -> None:
-    """Put MNIST into `folder` as arrays that every contestant can read, those without PyTorch too."""
+    """Put MNIST into `folder` as arrays that every contestant can read, those without PyTorch
+    too.
+    """
     import sevensteps as ss
 
     data = ss.data.load("mnist", mnist_folder(data_dir))
-    for part, tensor in zip(PARTS, (data.train.x, data.train.y, data.valid.x, data.valid.y), strict=True):
+    for part, tensor in zip(
+        PARTS, (data.train.x, data.train.y, data.valid.x, data.valid.y), strict=True
+    ):
         np.save(folder / f"{part}.npy", tensor.numpy())
 
 
@@ -95,8 +125,14 @@ def turn(case: Case, epochs: int, seed: int, folder: Path) -> dict[str, Mapping[
     found: dict[str, Mapping[str, Any]] = {}
     for name in case.contestants:
         print(f"{case.name}, round {seed + 1}: {name} … ", end="", flush=True)
-        found[name] = fresh("benchmarks.speed.contestants", name, case.name, str(folder), str(epochs), str(seed))
-        print(found[name].get("failure") or " ".join(f"{took:.3f}" for took in found[name]["seconds_per_epoch"]), flush=True)
+        found[name] = fresh(
+            "benchmarks.speed.contestants", name, case.name, str(folder), str(epochs), str(seed)
+        )
+        print(
+            found[name].get("failure")
+            or " ".join(f"{took:.3f}" for took in found[name]["seconds_per_epoch"]),
+            flush=True,
+        )
     return found
 
 

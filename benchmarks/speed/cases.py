@@ -17,9 +17,10 @@ GENERAL = ("lightning", "fastai", "skorch", "keras")  # frameworks that train an
 class Case:
     """One network trained in one way.
 
-    `widths` of hidden dense layers, or `channels` of 3×3 convolutions, each with ReLU and 2×2 max pooling; `module`: the network is
-    a user's nn.Module with a forward of its own. `samples`: only the first so many, None for all. `epochs` are timed, after one that
-    warms up. `targets`: contestant -> at least so many times our time per epoch. `ours`: more keywords of `ss.train`.
+    `widths` of hidden dense layers, or `channels` of 3×3 convolutions, each with ReLU and 2×2 max
+    pooling; `module`: the network is a user's nn.Module with a forward of its own. `samples`: only
+    the first so many, None for all. `epochs` are timed, after one that warms up. `targets`:
+    contestant -> at least so many times our time per epoch. `ours`: more keywords of `ss.train`.
     """
 
     name: str
@@ -46,19 +47,91 @@ class Case:
         return bool(self.channels)
 
 
-CASES = {case.name: case for case in (
-    Case("mlp30_b256", "784-30-10, batch 256", 256, 0.1, 10, widths=(30,),
-         targets={"pytorch_loop": 2.2, "jax_scan": 1.2, "sklearn": 1.7, **dict.fromkeys(GENERAL, 4.5)},
-         others=("pytorch_dataloader", "torch_compile", "lightning_index", "fastai_index", "skorch_index")),
-    Case("mlp256_b256", "784-256-10, batch 256", 256, 0.1, 6, widths=(256,),
-         targets={"pytorch_loop": 2.0, "jax_scan": 1.1}, others=("torch_compile",)),
-    Case("wide_b256", "784-1024-1024-10, batch 256", 256, 0.1, 3, widths=(1024, 1024),
-         targets={"pytorch_loop": 1.5}, others=("jax_scan",)),
-    Case("mlp30_b16", "784-30-10, batch 16", 16, 0.1, 3, widths=(30,), targets={"pytorch_loop": 2.5}, others=("jax_scan",)),
-    Case("mlp30_b1", "784-30-10, batch 1, the first 3000 samples", 1, 0.01, 5, widths=(30,), samples=3000,
-         targets={"pytorch_loop": 2.5}, others=("jax_scan",)),
-    Case("cnn_b256", "CNN 8-16-32, batch 256", 256, 0.1, 3, channels=(8, 16, 32), targets={"pytorch_loop": 1.2},
-         others=("torch_compile",)),
-    Case("module_b256", "a user's nn.Module by autograd(), 784-256-10, batch 256", 256, 0.1, 6, widths=(256,), module=True,
-         targets={"pytorch_loop": 1.0}, ours={"gradient": "autograd()"}),
-)}
+CASES = {
+    case.name: case
+    for case in (
+        Case(
+            "mlp30_b256",
+            "784-30-10, batch 256",
+            256,
+            0.1,
+            10,
+            widths=(30,),
+            targets={
+                "pytorch_loop": 2.2,
+                "jax_scan": 1.2,
+                "sklearn": 1.7,
+                **dict.fromkeys(GENERAL, 4.5),
+            },
+            others=(
+                "pytorch_dataloader",
+                "torch_compile",
+                "lightning_index",
+                "fastai_index",
+                "skorch_index",
+            ),
+        ),
+        Case(
+            "mlp256_b256",
+            "784-256-10, batch 256",
+            256,
+            0.1,
+            6,
+            widths=(256,),
+            targets={"pytorch_loop": 2.0, "jax_scan": 1.1},
+            others=("torch_compile",),
+        ),
+        Case(
+            "wide_b256",
+            "784-1024-1024-10, batch 256",
+            256,
+            0.1,
+            3,
+            widths=(1024, 1024),
+            targets={"pytorch_loop": 1.5},
+            others=("jax_scan",),
+        ),
+        Case(
+            "mlp30_b16",
+            "784-30-10, batch 16",
+            16,
+            0.1,
+            3,
+            widths=(30,),
+            targets={"pytorch_loop": 2.5},
+            others=("jax_scan",),
+        ),
+        Case(
+            "mlp30_b1",
+            "784-30-10, batch 1, the first 3000 samples",
+            1,
+            0.01,
+            5,
+            widths=(30,),
+            samples=3000,
+            targets={"pytorch_loop": 2.5},
+            others=("jax_scan",),
+        ),
+        Case(
+            "cnn_b256",
+            "CNN 8-16-32, batch 256",
+            256,
+            0.1,
+            3,
+            channels=(8, 16, 32),
+            targets={"pytorch_loop": 1.2},
+            others=("torch_compile",),
+        ),
+        Case(
+            "module_b256",
+            "a user's nn.Module by autograd(), 784-256-10, batch 256",
+            256,
+            0.1,
+            6,
+            widths=(256,),
+            module=True,
+            targets={"pytorch_loop": 1.0},
+            ours={"gradient": "autograd()"},
+        ),
+    )
+}

@@ -1,4 +1,6 @@
-"""The machine: what it is, and the fresh process, alike for everyone, in which each measurement is made."""
+"""The machine: what it is, and the fresh process, alike for everyone, in which each measurement is
+made.
+"""
 
 from __future__ import annotations
 
@@ -15,47 +17,83 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
-AVAILABLE = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+AVAILABLE = (
+    sorted(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity")
+    else list(range(os.cpu_count() or 1))
+)
 THREADS = min(2, len(AVAILABLE))  # two threads on one processor would wait for each other
 LIMIT = 900  # seconds for one process, far above the slowest
 
 
 def mnist_folder(asked: Path | None) -> Path | None:
-    """Where MNIST lies: as asked, else as sevensteps looks for it; beside the repository where nothing was said."""
-    return SHARED if asked is None and not os.environ.get("SEVENSTEPS_DATA") and SHARED.is_dir() else asked
+    """Where MNIST lies: as asked, else as sevensteps looks for it; beside the repository where
+    nothing was said.
+    """
+    return (
+        SHARED
+        if asked is None and not os.environ.get("SEVENSTEPS_DATA") and SHARED.is_dir()
+        else asked
+    )
 
 
 @cache
 def cache_folder() -> tempfile.TemporaryDirectory[str]:
-    """The user's cache during this run: what sevensteps remembers of the machine's kernels is measured anew, once for all processes."""
+    """The user's cache during this run: what sevensteps remembers of the machine's kernels is
+    measured anew, once for all processes.
+    """
     return tempfile.TemporaryDirectory(prefix="sevensteps-bench-cache-")
 
 
 def fresh(module: str, *arguments: str, limit: float = LIMIT) -> dict[str, Any]:
-    """What `python -m module arguments` prints as its last line, which is JSON; or {"failure": why}."""
+    """What `python -m module arguments` prints as its last line, which is JSON; or {"failure":
+    why}.
+    """
     command = [*processors(), sys.executable, "-m", module, *arguments]
     surroundings = os.environ | environment() | {"XDG_CACHE_HOME": cache_folder().name}
     try:
-        ended = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=limit)
+        ended = subprocess.run(
+            command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=limit
+        )
     except subprocess.TimeoutExpired:
         return {"failure": f"still at work after {limit:g} s"}
     if ended.returncode:
-        return {"failure": (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[-1]}
-    answer: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])  # libraries may print before it
+        return {
+            "failure": (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[
+                -1
+            ]
+        }
+    answer: dict[str, Any] = json.loads(
+        ended.stdout.splitlines()[-1]
+    )  # libraries may print before it
     return answer
 
 
 def environment(threads: int = THREADS) -> dict[str, str]:
     """Variables for such a process: as many threads for every library, and the CPU for all.
 
-    OpenMP, MKL and OpenBLAS carry PyTorch, NumPy and scikit-learn; XLA takes the size of JAX's thread pools from NPROC.
-    """
-    limits = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC", "PJRT_NPROC")
-    return {**dict.fromkeys(limits, str(threads)), "KERAS_BACKEND": "torch", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    OpenMP, MKL and OpenBLAS carry PyTorch, NumPy and scikit-learn; XLA takes the size of JAX's
+    thread pools from NPROC."""
+    limits = (
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "NPROC",
+        "PJRT_NPROC",
+    )
+    return {
+        **dict.fromkeys(limits, str(threads)),
+        "KERAS_BACKEND": "torch",
+        "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
 
 
 def processors(threads: int = THREADS) -> list[str]:
-    """What to put before a command to give it `threads` processors: XLA makes a thread for each that it may use."""
+    """What to put before a command to give it `threads` processors: XLA makes a thread for each
+    that it may use.
+    """
     if not hasattr(os, "sched_getaffinity") or shutil.which("taskset") is None:
         return []
     return ["taskset", "-c", ",".join(map(str, AVAILABLE[:threads]))]
@@ -63,23 +101,36 @@ def processors(threads: int = THREADS) -> list[str]:
 
 def describe(threads: int = THREADS) -> str:
     """The processor, its cores, system and Python, in one line."""
-    return (f"{processor()}, {os.cpu_count()} cores of which {threads} threads are used, {platform.system()} {platform.machine()}, "
-            f"Python {platform.python_version()}")
+    return (
+        f"{processor()}, {os.cpu_count()} cores of which {threads} threads are used, "
+        f"{platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}"
+    )
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name, with family and model where Linux tells them: virtual machines often shorten the name."""
+    """The processor's name, with family and model where Linux tells them: virtual machines often
+    shorten the name.
+    """
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
         return platform.processor() or "unknown processor"
-    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    facts = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)
+    }
     name = facts.get("model name") or platform.processor() or "unknown processor"
-    return f"{name} (family {facts['cpu family']}, model {facts['model']})" if {"cpu family", "model"} <= facts.keys() else name
+    return (
+        f"{name} (family {facts['cpu family']}, model {facts['model']})"
+        if {"cpu family", "model"} <= facts.keys()
+        else name
+    )
 
 
 def busy() -> float | None:
-    """How many processes wanted a core in the last minute, on average; None where the system does not say."""
+    """How many processes wanted a core in the last minute, on average; None where the system does
+    not say.
+    """
     try:
         return os.getloadavg()[0]
     except (AttributeError, OSError):

@@ -1,4 +1,6 @@
-"""The networks of the cases in PyTorch, for every contestant that trains an nn.Module, and batches by index."""
+"""The networks of the cases in PyTorch, for every contestant that trains an nn.Module, and batches
+by index.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Digits(nn.Module):
 
 
 def network(case: Case) -> nn.Module:
-    """The network of `case` with PyTorch's own initial parameters, drawn from the global generator."""
+    """The network of `case` with PyTorch's own initial parameters, drawn from the global
+    generator.
+    """
     if case.module:
         return Digits(*case.widths)
     layers: list[nn.Module] = []
@@ -48,10 +52,11 @@ def data_loader(x: Tensor, y: Tensor, size: int) -> DataLoader[tuple[Tensor, ...
 
 
 class IndexBatches:
-    """Shuffled batches cut from whole tensors by index: quicker than a DataLoader, which collects single samples.
+    """Shuffled batches cut from whole tensors by index: quicker than a DataLoader, which collects
+    single samples.
 
-    The frameworks take it in place of a DataLoader, though their documentation does not lead there: the contestants `…_index`.
-    """
+    The frameworks take it in place of a DataLoader, though their documentation does not lead there:
+    the contestants `…_index`."""
 
     def __init__(self, x: Tensor, y: Tensor, size: int) -> None:
         self.x, self.y, self.size = x, y, size

@@ -1,11 +1,10 @@
 # %% [markdown]
 # # The gradient that was never zeroed
 #
-# Lesson 3 of course22 fits `a x² + b x + c` to twenty noisy points by the mean absolute error, at lr .01. Its loop calls `backward()` and
-# steps, and never zeroes the gradient, so that each step uses the sum of all gradients so far. When the loss rises again, that is explained
-# as overshooting, as of a rate that is too high. The rate is fine.
-#
-# Takes about 2 s.
+# Lesson 3 of course22 fits `a x² + b x + c` to twenty noisy points by the mean absolute error, at
+# lr .01. Its loop calls `backward()` and steps, and never zeroes the gradient, so that each step
+# uses the sum of all gradients so far. When the loss rises again, that is explained as
+# overshooting, as of a rate that is too high. The rate is fine.  Takes about 2 s.
 
 # %%
 import itertools
@@ -41,31 +40,68 @@ def fit(steps: int, zeroed: bool, lr: float = 0.01) -> list[float]:
 
 
 # %% [markdown]
-# A hundred steps. Without zeroing, the parameters swing like a ball in a bowl: the sum of the gradients is their speed, and there is no
-# friction.
+# A hundred steps. Without zeroing, the parameters swing like a ball in a bowl: the sum of the
+# gradients is their speed, and there is no friction.
 
 # %%
 summed, zeroed = fit(100, zeroed=False), fit(1000, zeroed=True)
 lowest = summed.index(min(summed))
-figure("course22, first loss", published="2.42", ours=summed[0], exactly=2.42, tolerance=0.005, digits=2)
-figure("course22, not zeroed, lowest loss of 100 steps", published="1.03", ours=min(summed), low=1.03, high=1.03, digits=2,
-       outside="the lowest of 100 steps is 1.07, at step 40; 1.03 is not met there", measured=(1.06, 1.08))
-figure("course22, not zeroed, highest loss after that", published="2.46", ours=max(summed[lowest:]),
-       exactly=2.46, tolerance=0.005, digits=2)
-assert all(after < before + 0.005 for before, after in itertools.pairwise(zeroed)), "zeroed, it never rises by more than a jitter"
+figure(
+    "course22, first loss",
+    published="2.42",
+    ours=summed[0],
+    exactly=2.42,
+    tolerance=0.005,
+    digits=2,
+)
+figure(
+    "course22, not zeroed, lowest loss of 100 steps",
+    published="1.03",
+    ours=min(summed),
+    low=1.03,
+    high=1.03,
+    digits=2,
+    outside="the lowest of 100 steps is 1.07, at step 40; 1.03 is not met there",
+    measured=(1.06, 1.08),
+)
+figure(
+    "course22, not zeroed, highest loss after that",
+    published="2.46",
+    ours=max(summed[lowest:]),
+    exactly=2.46,
+    tolerance=0.005,
+    digits=2,
+)
+assert all(after < before + 0.005 for before, after in itertools.pairwise(zeroed)), (
+    "zeroed, it never rises by more than a jitter"
+)
 
 # %% [markdown]
-# Zeroed, it passes 1.03 and falls on: the least mean absolute error, found by linear programming, is .986, and a thousand steps reach it.
+# Zeroed, it passes 1.03 and falls on: the least mean absolute error, found by linear programming,
+# is .986, and a thousand steps reach it.
 
 # %%
 cost, one = np.r_[np.zeros(3), np.full(20, 1 / 20)], np.eye(20)
 above, below = np.c_[powers.numpy(), -one], np.c_[-powers.numpy(), -one]
-least = linprog(cost, np.r_[above, below], np.r_[y, -y], bounds=[(None, None)] * 3 + [(0, None)] * 20).fun
+least = linprog(
+    cost, np.r_[above, below], np.r_[y, -y], bounds=[(None, None)] * 3 + [(0, None)] * 20
+).fun
 figure("course22, the least mean absolute error there is", ours=least, exactly=0.9859)
-figure("course22, zeroed, loss after 1000 steps", published="1.03", ours=zeroed[-1], low=1.03, high=1.03, digits=2,
-       outside="it passes 1.03 and falls on, to the least there is", measured=(least, least + 0.002))
+figure(
+    "course22, zeroed, loss after 1000 steps",
+    published="1.03",
+    ours=zeroed[-1],
+    low=1.03,
+    high=1.03,
+    digits=2,
+    outside="it passes 1.03 and falls on, to the least there is",
+    measured=(least, least + 0.002),
+)
 faster = fit(300, zeroed=True, lr=0.1)
-print(f"zeroed, 1.03 is passed at step {sum(one > 1.03 for one in zeroed)}; at ten times the rate 300 steps end at {faster[-1]:.4f}")
+print(
+    f"zeroed, 1.03 is passed at step {sum(one > 1.03 for one in zeroed)}; at ten times the rate "
+    f"300 steps end at {faster[-1]:.4f}"
+)
 
 # %% [markdown]
 # One line around the loop names the cause, and blames step 4:

@@ -1,10 +1,8 @@
 # %% [markdown]
 # # "I get another result than printed"
 #
-# Of course: the chapter sets no seed. A printed number is one draw. Here is where it lies among ten of ours: the first epochs differ
-# widely, the ends hardly.
-#
-# Takes about 2 s.
+# Of course: the chapter sets no seed. A printed number is one draw. Here is where it lies among ten
+# of ours: the first epochs differ widely, the ends hardly.  Takes about 2 s.
 
 # %%
 import matplotlib.pyplot as plt
@@ -30,12 +28,26 @@ for row, (what, chosen, epochs, printed, low, high) in enumerate(PRINTED):
     steps = chosen | BOOK | {"stop": f"epochs({epochs})"}
     race = ss.race(ss.grid(data, seeds=seeds(), **steps), out=False, watch=0)
     ours = sorted(as_the_book_counts(run, data) for run in race.runs)
-    figure(f"{what}: the range over seeds", published=f"{printed:.4f}", ours=ours, low=low, high=high,
-           command="sevensteps train mnist37 " + " ".join(f"--{step} \"{text}\"" for step, text in steps.items()))
-    print(f"   {printed:.4f} is above {sum(one < printed - 5e-5 for one in ours)} of {len(ours)} seeds")
+    figure(
+        f"{what}: the range over seeds",
+        published=f"{printed:.4f}",
+        ours=ours,
+        low=low,
+        high=high,
+        command="sevensteps train mnist37 "
+        + " ".join(f'--{step} "{text}"' for step, text in steps.items()),
+    )
+    print(
+        f"   {printed:.4f} is above {sum(one < printed - 5e-5 for one in ours)} of {len(ours)} "
+        "seeds"
+    )
     if seeds() == 10:
-        assert ours[0] - 5e-5 <= printed <= ours[-1] + 5e-5, "the printed value is one that we could have drawn"
-    place.plot(ours, [row] * len(ours), "|", color="C0", markersize=12, label="ours" if row == 0 else None)
+        assert ours[0] - 5e-5 <= printed <= ours[-1] + 5e-5, (
+            "the printed value is one that we could have drawn"
+        )
+    place.plot(
+        ours, [row] * len(ours), "|", color="C0", markersize=12, label="ours" if row == 0 else None
+    )
     place.plot(printed, row, "x", color="C3", label="printed" if row == 0 else None)
 place.set(yticks=range(len(PRINTED)), yticklabels=[what for what, *_ in PRINTED], xlabel="accuracy")
 place.invert_yaxis()

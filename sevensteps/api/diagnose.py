@@ -18,7 +18,8 @@ from sevensteps.training.recipe import OBJECTS, Recipe
 
 
 def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
-    """What is wrong with a training that was kept: a run folder, its name under `runs/`, `"last"`, or a folder of `watch.save`.
+    """What is wrong with a training that was kept: a run folder, its name under `runs/`, `"last"`,
+    or a folder of `watch.save`.
 
     Raises `RunError` where there is none, where it was not watched, or where it is damaged.
     """
@@ -26,14 +27,26 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
         return run.diagnosis
     place = run.folder if isinstance(run, Run) else run
     if place is None:
-        raise RunError("this run was not watched, so there is nothing to diagnose; train again without watch=0")
+        raise RunError(
+            "this run was not watched, so there is nothing to diagnose; train again without watch=0"
+        )
     folder = diagnosed(place)
     try:
         return _diagnosed(folder, allow_code)
     except Error:
         raise
-    except (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, RuntimeError) as failure:
-        raise RunError(f"what was seen in {folder} makes no sense: {type(failure).__name__}: {failure}; its files are damaged") from failure
+    except (
+        TypeError,
+        AttributeError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        RuntimeError,
+    ) as failure:
+        raise RunError(
+            f"what was seen in {folder} makes no sense: {type(failure).__name__}: {failure}; its "
+            "files are damaged"
+        ) from failure
 
 
 def _diagnosed(folder: Path, allow_code: bool) -> Diagnosis:
@@ -43,8 +56,11 @@ def _diagnosed(folder: Path, allow_code: bool) -> Diagnosis:
         case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **objects)
         case.history = read_history(folder)["history"]
         if objects or not loadable(case.recipe.source):
-            case.lacking = (f"{' and '.join(objects) or 'the data'} of this run came from Python, so it cannot be trained again from its "
-                            "folder; in Python: ss.diagnose(run).try_remedies()")
+            case.lacking = (
+                f"{' and '.join(objects) or 'the data'} of this run came from Python, so it "
+                "cannot be trained again from its "
+                "folder; in Python: ss.diagnose(run).try_remedies()"
+            )
     diagnosis = examine(case)
     recall(folder, diagnosis)
     return diagnosis

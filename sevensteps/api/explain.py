@@ -1,4 +1,6 @@
-"""The face of explanations: `run.explain.sample(3)`, and what a folder or a run must have to be explained."""
+"""The face of explanations: `run.explain.sample(3)`, and what a folder or a run must have to be
+explained.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
     from sevensteps.api.run import Run
 
 
-def explain(run: Run | Path | str, *, data_dir: Path | str | None = None, allow_code: bool = False) -> Explain:
+def explain(
+    run: Run | Path | str, *, data_dir: Path | str | None = None, allow_code: bool = False
+) -> Explain:
     """What can be asked about `run`: a `Run`, a run folder, its name under `runs/`, or `"last"`.
 
     Raises `RunError` where there is no such run, or it is damaged or has no weights.
@@ -25,6 +29,20 @@ def explain(run: Run | Path | str, *, data_dir: Path | str | None = None, allow_
     kept = None
     if found.diagnosis is not None:
         kept = found.diagnosis.case.observed
-    elif found.folder is not None and (held := seen(found.folder, found.summary["steps"] + 1)) is not None:
+    elif (
+        found.folder is not None
+        and (held := seen(found.folder, found.summary["steps"] + 1)) is not None
+    ):
         kept = held[0]
-    return Explain(Subject(found.recipe, found.network, found.summary, found.history, found.folder, kept, data_dir, found.settled))
+    return Explain(
+        Subject(
+            found.recipe,
+            found.network,
+            found.summary,
+            found.history,
+            found.folder,
+            kept,
+            data_dir,
+            found.settled,
+        )
+    )

@@ -15,9 +15,17 @@ from sevensteps.record.run_folder import find
 def load(run: Path | str, *, allow_code: bool = False, predict: nn.Module | None = None) -> Run:
     """Read a finished run back from its folder, from its name under `runs/`, or as `"last"`.
 
-    A run whose network comes from `module("package:factory")` is refused unless `allow_code`; one whose network was given as a
-    Python object needs such a network again as `predict`. Raises `RunError` where the folder is missing or damaged.
-    """
+    A run whose network comes from `module("package:factory")` is refused unless `allow_code`; one
+    whose network was given as a Python object needs such a network again as `predict`. Raises
+    `RunError` where the folder is missing or damaged."""
     stored: Stored = read_run(find(run), allow_code=allow_code, predict=predict)
-    return Run(stored.recipe, stored.summary, read_history(stored.folder)["history"], stored.folder,
-               stored.network("weights.safetensors"), stored.network("best.safetensors"), stored.output, stored.inputs)
+    return Run(
+        stored.recipe,
+        stored.summary,
+        read_history(stored.folder)["history"],
+        stored.folder,
+        stored.network("weights.safetensors"),
+        stored.network("best.safetensors"),
+        stored.output,
+        stored.inputs,
+    )

@@ -1,4 +1,6 @@
-"""What the processes of a group settle with each other before they train one network: what process 0 reads, and that all do the same."""
+"""What the processes of a group settle with each other before they train one network: what process
+0 reads, and that all do the same.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,14 @@ class Opened:
     @property
     def wrong(self) -> list[str]:
         """What is to be said of newer states that were damaged."""
-        return [f"{wrong}; going on from step {self.kept.step:,}, which is whole" for wrong in self.kept.wrong] if self.kept else []
+        return (
+            [
+                f"{wrong}; going on from step {self.kept.step:,}, which is whole"
+                for wrong in self.kept.wrong
+            ]
+            if self.kept
+            else []
+        )
 
     def release(self) -> None:
         """Let others train there."""
@@ -54,19 +63,29 @@ class Opened:
             self.lock.release()
 
     def refuse_finished(self, recipe: Recipe) -> None:
-        """Raise `RunError` where the training has ended for good: by its own stop, or because it diverged."""
+        """Raise `RunError` where the training has ended for good: by its own stop, or because it
+        diverged.
+        """
         if self.lock is None or not (self.folder / "run.json").is_file():
             return
         summary = read_summary(self.folder)
         rule, reason = summary["stop"]["rule"], summary["stop"]["reason"]
         if rule == "not_finite":
-            raise RunError(f"{self.folder} cannot go on: {reason}; find out why with: sevensteps diagnose {self.folder}")
+            raise RunError(
+                f"{self.folder} cannot go on: {reason}; find out why with: sevensteps diagnose "
+                f"{self.folder}"
+            )
         if rule != "interrupt" and summary["recipe"]["stop"] == repr(recipe.stop):
-            raise RunError(f"{self.folder} has finished: {reason}; to go on, give a stop that is further away (--stop)")
+            raise RunError(
+                f"{self.folder} has finished: {reason}; to go on, give a stop that is further "
+                "away (--stop)"
+            )
 
 
 def opened(run: Path | str, group: Group | None) -> Opened:
-    """The run folder that is to go on, held. In a group process 0 reads, and the others need no such folder."""
+    """The run folder that is to go on, held. In a group process 0 reads, and the others need no
+    such folder.
+    """
     found: Opened | None = None
     with agreeing(group):
         if leads():
@@ -79,18 +98,32 @@ def opened(run: Path | str, group: Group | None) -> Opened:
                 raise
     if group is not None:
         kept = found and found.kept
-        plain = group.said(found and {"folder": str(found.folder), "recipe": found.folder.joinpath("recipe.toml").read_text("utf-8"),
-                                      "plain": kept and kept.plain})
+        plain = group.said(
+            found
+            and {
+                "folder": str(found.folder),
+                "recipe": found.folder.joinpath("recipe.toml").read_text("utf-8"),
+                "plain": kept and kept.plain,
+            }
+        )
         tensors = group.send(pack(kept.tensors) if kept else b"")
         if found is None:
-            saved = Saved(Path(plain["folder"]), safetensors.torch.load(tensors), plain["plain"], []) if tensors else None
+            saved = (
+                Saved(Path(plain["folder"]), safetensors.torch.load(tensors), plain["plain"], [])
+                if tensors
+                else None
+            )
             found = Opened(Path(plain["folder"]), plain["recipe"], saved)
     assert found is not None  # else `agreeing` has raised
     return found
 
 
-def begun(out: Path | str | Literal[False] | None, recipe: Recipe, group: Group | None) -> tuple[Path | None, dict[str, str] | None]:
-    """(the folder in which an earlier group of this job of torchrun began this training, the mark of it)."""
+def begun(
+    out: Path | str | Literal[False] | None, recipe: Recipe, group: Group | None
+) -> tuple[Path | None, dict[str, str] | None]:
+    """(the folder in which an earlier group of this job of torchrun began this training, the mark
+    of it).
+    """
     mine = torchrun.job(recipe) if out is not False else None
     folder = torchrun.begun(out or None, mine) if leads() else None
     if group is not None:
@@ -100,12 +133,18 @@ def begun(out: Path | str | Literal[False] | None, recipe: Recipe, group: Group 
 
 
 @contextmanager
-def prepared(settled: Settled, group: Group | None, kept: Saved | None = None) -> Iterator[Training]:
-    """The training of `settled` at its beginning, or where it was `kept`, with the threads that it takes."""
+def prepared(
+    settled: Settled, group: Group | None, kept: Saved | None = None
+) -> Iterator[Training]:
+    """The training of `settled` at its beginning, or where it was `kept`, with the threads that it
+    takes.
+    """
     with threads.threads(settled.recipe.threads or threads.usual_threads(settled)) as used:
         with agreeing(group) as same:
             threads.refuse_threads(used)
-            training = state.start(replace(settled, recipe=replace(settled.recipe, threads=used)), group=group)
+            training = state.start(
+                replace(settled, recipe=replace(settled.recipe, threads=used)), group=group
+            )
             if kept is not None:
                 kept.restore(training)
             same |= facts(training) if group else {}
@@ -125,59 +164,113 @@ def staying(group: Group | None) -> Iterator[None]:
 
 def objects(recipe: Recipe) -> dict[str, Any]:
     """What a recipe has from Python, which no run folder holds."""
-    held = {step: value for step, value in recipe.steps.items() if step in OBJECTS and repr(value).startswith(OBJECTS[step])}
+    held = {
+        step: value
+        for step, value in recipe.steps.items()
+        if step in OBJECTS and repr(value).startswith(OBJECTS[step])
+    }
     return {**held, "data": recipe.data} if isinstance(recipe.data, Data) else held
 
 
 def facts(training: Training) -> dict[str, Any]:
     """What has to be the same in every process."""
     recipe = replace(training.recipe, threads=None)
-    return {"recipe": hashlib.sha256(recipe.to_toml().encode()).hexdigest(), "data set": training.settled.data.digest,
-            "number of parameters": training.engine.size, "number of steps": training.per_epoch}
+    return {
+        "recipe": hashlib.sha256(recipe.to_toml().encode()).hexdigest(),
+        "data set": training.settled.data.digest,
+        "number of parameters": training.engine.size,
+        "number of steps": training.per_epoch,
+    }
 
 
-def run_training(training: Training, out: Path | str | Literal[False] | None, observers: Sequence[Observer],
-                 watch: float | Attending = 0.02, save_every: float = EVERY, again: bool = False, job: dict[str, str] | None = None) -> Run:
-    """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is False, or `again` is one's own.
+def run_training(
+    training: Training,
+    out: Path | str | Literal[False] | None,
+    observers: Sequence[Observer],
+    watch: float | Attending = 0.02,
+    save_every: float = EVERY,
+    again: bool = False,
+    job: dict[str, str] | None = None,
+) -> Run:
+    """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is
+    False, or `again` is one's own.
 
-    Of a group of processes the first alone writes, watches and has observers; the `Run` of the others has no folder.
-    """
+    Of a group of processes the first alone writes, watches and has observers; the `Run` of the
+    others has no folder."""
     group = training.group
-    attending = watch if isinstance(watch, Attending) else Attending(watch) if number("watch", watch, at_least=0, at_most=1) else None
+    attending = (
+        watch
+        if isinstance(watch, Attending)
+        else Attending(watch)
+        if number("watch", watch, at_least=0, at_most=1)
+        else None
+    )
     number("save_every", save_every, above=0)
     attending, observers = (attending, observers) if leads() else (None, ())
     if isinstance(training.engine, FullySharded):  # nobody looks at a network in parts
         attending, observers = None, observers if leads() or out is False else [Partner()]
-    writer = Writer(out, training.settled.data.source, attending, save_every, again, job) if out is not False and leads() else None
+    writer = (
+        Writer(out, training.settled.data.source, attending, save_every, again, job)
+        if out is not False and leads()
+        else None
+    )
     summary: dict[str, Any] = {}
     try:
         with staying(group):
-            with interrupts.interruptible(training.engine if isinstance(training.engine, Sharded) else training.progress):
-                ended = loop.train(training, [*([attending] if attending else []), *([writer] if writer else []), *observers])
+            with interrupts.interruptible(
+                training.engine if isinstance(training.engine, Sharded) else training.progress
+            ):
+                ended = loop.train(
+                    training,
+                    [
+                        *([attending] if attending else []),
+                        *([writer] if writer else []),
+                        *observers,
+                    ],
+                )
             if leads():
                 summary = summary_of(training, ended, writer, attending)
             summary = summary if group is None else group.said(summary)
     except (KeyboardInterrupt, RunError) as failure:
         if writer is None or writer.saved is None:
             raise
-        raise type(failure)(f"{str(failure) or 'stopped at once'}; the state of step {writer.saved:,} is kept: sevensteps resume "
-                            f"{writer.folder}") from None
+        raise type(failure)(
+            f"{str(failure) or 'stopped at once'}; the state of step {writer.saved:,} is kept: "
+            "sevensteps resume "
+            f"{writer.folder}"
+        ) from None
     finally:
         if writer is not None:
             writer.close()
     return ended_run(training, summary, writer, attending)
 
 
-def summary_of(training: Training, ended: tuple[str, str], writer: Writer | None, attending: Attending | None) -> dict[str, Any]:
+def summary_of(
+    training: Training, ended: tuple[str, str], writer: Writer | None, attending: Attending | None
+) -> dict[str, Any]:
     """What is said of a training that has ended, by whoever looked on."""
-    return writer.summary if writer else {**summarize(training, *ended, ""), **(attending.report(None) if attending else {})}
+    return (
+        writer.summary
+        if writer
+        else {**summarize(training, *ended, ""), **(attending.report(None) if attending else {})}
+    )
 
 
-def ended_run(training: Training, summary: dict[str, Any], writer: Writer | None, attending: Attending | None) -> Run:
+def ended_run(
+    training: Training, summary: dict[str, Any], writer: Writer | None, attending: Attending | None
+) -> Run:
     """The `Run` of a training that has ended."""
     settled = training.settled
-    run = Run(settled.recipe, summary, training.progress.history, writer.folder if writer else None,
-              training.network.eval(), training.best_network().eval(),
-              settled.output, settled.data.inputs, attending.after if attending else None)
+    run = Run(
+        settled.recipe,
+        summary,
+        training.progress.history,
+        writer.folder if writer else None,
+        training.network.eval(),
+        training.best_network().eval(),
+        settled.output,
+        settled.data.inputs,
+        attending.after if attending else None,
+    )
     run.settled = settled
     return run

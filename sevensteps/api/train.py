@@ -18,19 +18,32 @@ from sevensteps.training.resolve import settle
 from sevensteps.view.progress import progress_view
 
 
-def train(data: Trained, *, seed: int | None = None, device: str | None = None, threads: int | None = None,
-          precision: str | None = None, data_dir: Path | str | None = None, out: Path | str | Literal[False] | None = None,
-          save_every: float = EVERY, progress: bool | None = None, watch: float | Attending = 0.02, observers: Sequence[Observer] = (),
-          **steps: Any) -> Run:
+def train(
+    data: Trained,
+    *,
+    seed: int | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+    data_dir: Path | str | None = None,
+    out: Path | str | Literal[False] | None = None,
+    save_every: float = EVERY,
+    progress: bool | None = None,
+    watch: float | Attending = 0.02,
+    observers: Sequence[Observer] = (),
+    **steps: Any,
+) -> Run:
     """Train in seven steps and keep what happened.
 
-    `data` is a name (`"digits"`), a path, `Data`, a `DataLoader` or `Dataset` of PyTorch, or a whole `Recipe`; the steps are keywords
-    (`predict=mlp(30)`), and whatever is left out is chosen, with the reason in `run.recipe.reasons`. `out` is the run folder (default
-    `runs/<date>-<name>`, False for none); the state is saved there every `save_every` seconds and at the end, for `resume`. `progress`
-    shows a live line (default: on a terminal). `watch` is the share of time that looking inside may cost; what is found wrong stands in
-    `run.findings`. With 0 nobody looks. The processes that `torchrun` starts share each step. The global state of PyTorch
-    is as it was afterwards, generators included.
-    Raises `sevensteps.Error`, one line with the fix, for anything that does not fit, before the first step and before a folder is made.
+    `data` is a name (`"digits"`), a path, `Data`, a `DataLoader` or `Dataset` of PyTorch, or a
+    whole `Recipe`; the steps are keywords (`predict=mlp(30)`), and whatever is left out is chosen,
+    with the reason in `run.recipe.reasons`. `out` is the run folder (default `runs/<date>-<name>`,
+    False for none); the state is saved there every `save_every` seconds and at the end, for
+    `resume`. `progress` shows a live line (default: on a terminal). `watch` is the share of time
+    that looking inside may cost; what is found wrong stands in `run.findings`. With 0 nobody looks.
+    The processes that `torchrun` starts share each step. The global state of PyTorch is as it was
+    afterwards, generators included. Raises `sevensteps.Error`, one line with the fix, for anything
+    that does not fit, before the first step and before a folder is made.
 
     >>> run = train("digits", stop="epochs(2)", out=False)
     >>> run.summary["stop"]["rule"], len(run.history)
@@ -38,12 +51,24 @@ def train(data: Trained, *, seed: int | None = None, device: str | None = None, 
     """
     group = join()
     with agreeing(group):
-        recipe = as_recipe(data, {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision})
+        recipe = as_recipe(
+            data,
+            {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision},
+        )
     folder, job = begun(out, recipe, group)
     if folder is not None:
         budget = watch.watching.schedule.budget if isinstance(watch, Attending) else watch
-        return resume(folder, **objects(recipe), data_dir=data_dir, allow_code=True, save_every=save_every, progress=progress, watch=budget,
-                      observers=observers, again=True)
+        return resume(
+            folder,
+            **objects(recipe),
+            data_dir=data_dir,
+            allow_code=True,
+            save_every=save_every,
+            progress=progress,
+            watch=budget,
+            observers=observers,
+            again=True,
+        )
     with agreeing(group):
         settled = settle(recipe, data_dir)
     with prepared(settled, group) as training, progress_view(leads() and progress) as views:

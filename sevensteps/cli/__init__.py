@@ -53,7 +53,11 @@ class Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(cls=Verbs, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Verbs,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option("--debug", is_flag=True, help="On an error, show the whole traceback.")
 @click.version_option(package_name="sevensteps")
 def cli(debug: bool) -> None:
@@ -61,11 +65,17 @@ def cli(debug: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code: 0 done, 1 `diagnose --check` found an error, 2 bad input, 130 interrupted."""
+    """Run the command line and leave with its exit code: 0 done, 1 `diagnose --check` found an
+    error, 2 bad input, 130 interrupted.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given or bool(os.environ.get("SEVENSTEPS_DEBUG"))
     try:
-        code = cli([item for item in given if item != "--debug"], prog_name="sevensteps", standalone_mode=False)
+        code = cli(
+            [item for item in given if item != "--debug"],
+            prog_name="sevensteps",
+            standalone_mode=False,
+        )
     except Error as failure:
         if debug:
             raise
@@ -73,7 +83,11 @@ def main(arguments: list[str] | None = None) -> None:
             _say(str(failure))
         code = 2
     except click.ClickException as failure:
-        hint = f" (see: {failure.ctx.command_path} --help)" if isinstance(failure, click.UsageError) and failure.ctx else ""
+        hint = (
+            f" (see: {failure.ctx.command_path} --help)"
+            if isinstance(failure, click.UsageError) and failure.ctx
+            else ""
+        )
         _say(f"{failure.format_message()}{hint}")
         code = 2
     except (KeyboardInterrupt, click.Abort) as failure:

@@ -8,7 +8,12 @@ import click
 
 from sevensteps.cli.output import console, print_json, table
 
-MACHINE = ("seed", "device", "threads", "precision")  # besides the steps, what the bits of a result depend on
+MACHINE = (
+    "seed",
+    "device",
+    "threads",
+    "precision",
+)  # besides the steps, what the bits of a result depend on
 
 
 @click.command("compare", epilog="\b\nsevensteps compare last 20260101-120000-digits")
@@ -21,13 +26,30 @@ def command(one: str, other: str, as_json: bool) -> None:
     from sevensteps.record.run_folder import find
 
     folders = [find(name) for name in (one, other)]
-    summaries, names = [read_summary(folder) for folder in folders], [folder.name for folder in folders]
-    texts = [{**summary["recipe"], **{key: str(summary[key]) for key in MACHINE}} for summary in summaries]
-    changed = [{"step": key, "one": mine, "other": texts[1].get(key)} for key, mine in texts[0].items() if mine != texts[1].get(key)]
+    summaries, names = (
+        [read_summary(folder) for folder in folders],
+        [folder.name for folder in folders],
+    )
+    texts = [
+        {**summary["recipe"], **{key: str(summary[key]) for key in MACHINE}}
+        for summary in summaries
+    ]
+    changed = [
+        {"step": key, "one": mine, "other": texts[1].get(key)}
+        for key, mine in texts[0].items()
+        if mine != texts[1].get(key)
+    ]
     measured = [_measures(summary) for summary in summaries]
     if as_json:
-        print_json({"runs": list(map(str, folders)), "recipe": changed,
-                    "metrics": {key: [m.get(key) for m in measured] for key in measured[0] | measured[1]}})
+        print_json(
+            {
+                "runs": list(map(str, folders)),
+                "recipe": changed,
+                "metrics": {
+                    key: [m.get(key) for m in measured] for key in measured[0] | measured[1]
+                },
+            }
+        )
         return
     screen = console()
     if changed:
@@ -35,20 +57,51 @@ def command(one: str, other: str, as_json: bool) -> None:
     else:
         screen.print("The recipes are the same.")
     screen.print()
-    screen.print(table(([key, *[_figure(m.get(key)) for m in measured], _change(*[m.get(key) for m in measured])]
-                        for key in measured[0] | measured[1]), header=["result", *names, "change"], right=[1, 2, 3]))
+    screen.print(
+        table(
+            (
+                [
+                    key,
+                    *[_figure(m.get(key)) for m in measured],
+                    _change(*[m.get(key) for m in measured]),
+                ]
+                for key in measured[0] | measured[1]
+            ),
+            header=["result", *names, "change"],
+            right=[1, 2, 3],
+        )
+    )
 
 
 def _measures(summary: dict[str, Any]) -> dict[str, float | None]:
     last, best = summary["metrics"], summary["best"]["metrics"]
     parts = {"train": last["train"], "valid": last["valid"], "best valid": best["valid"]}
-    found = {f"{part} {name}": value for part, metrics in parts.items() for name, value in metrics.items() if name != "by_class"}
+    found = {
+        f"{part} {name}": value
+        for part, metrics in parts.items()
+        for name, value in metrics.items()
+        if name != "by_class"
+    }
     return {**found, **{name: summary[name] for name in ("epochs", "steps", "seconds")}}
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if abs(value) < 0.1 else f"{value:.4f}"
+    return (
+        "–"
+        if value is None
+        else f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:.4g}"
+        if abs(value) < 0.1
+        else f"{value:.4f}"
+    )
 
 
 def _change(before: float | None, after: float | None) -> str:
-    return "" if before is None or after is None else f"{after - before:+.4g}" if after != before else "="
+    return (
+        ""
+        if before is None or after is None
+        else f"{after - before:+.4g}"
+        if after != before
+        else "="
+    )

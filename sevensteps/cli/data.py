@@ -17,22 +17,28 @@ if TYPE_CHECKING:
 
     from sevensteps.data import Data
 
-PIXELS = 14  # of an image as drawn, each way at most: five drawings then fit side by side in 80 columns
+PIXELS = (
+    14  # of an image as drawn, each way at most: five drawings then fit side by side in 80 columns
+)
 SHOWN = 20  # classes or columns listed before the rest is only counted
 WIDTH = 100  # columns; longer lines are hard to read
 
 
-@click.command("data", epilog='\b\nsevensteps data\nsevensteps data digits\nsevensteps data "speed(noise=1.0)"')
+@click.command(
+    "data", epilog='\b\nsevensteps data\nsevensteps data digits\nsevensteps data "speed(noise=1.0)"'
+)
 @click.argument("name", metavar="[DATA]", required=False)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
-@click.option("--target", metavar="COLUMN", help="What to predict, where DATA is a file: a column, or a .npy.")
+@click.option(
+    "--target", metavar="COLUMN", help="What to predict, where DATA is a file: a column, or a .npy."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, data_dir: Path | None, target: str | None, as_json: bool) -> None:
-    """List the data there are, or say what is in DATA: shapes, ranges, classes, balance, always-zero inputs.
+    """List the data there are, or say what is in DATA: shapes, ranges, classes, balance,
+    always-zero inputs.
 
-    DATA is a name or its notation: digits, "speed(noise=1.0)"; or your own: a folder of pictures by class, a .csv, .parquet
-    or .npy (with --target), a .npz, or files of MNIST's format.
-    """
+    DATA is a name or its notation: digits, "speed(noise=1.0)"; or your own: a folder of pictures by
+    class, a .csv, .parquet or .npy (with --target), a .npz, or files of MNIST's format."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
@@ -47,7 +53,13 @@ def command(name: str | None, data_dir: Path | None, target: str | None, as_json
     if as_json:
         click.echo(json.dumps(facts, allow_nan=False))
         return
-    for item in [_heading(facts), _facts(facts), *_classes(facts), *_columns(data, facts), *_drawings(console, data)]:
+    for item in [
+        _heading(facts),
+        _facts(facts),
+        *_classes(facts),
+        *_columns(data, facts),
+        *_drawings(console, data),
+    ]:
         console.print(item)
 
 
@@ -58,14 +70,22 @@ def _list(console: Console, as_json: bool) -> None:
 
     entries = catalog().values()
     if as_json:
-        click.echo(json.dumps([{"name": e.name, "arguments": e.arguments, "about": e.summary} for e in entries]))
+        click.echo(
+            json.dumps(
+                [{"name": e.name, "arguments": e.arguments, "about": e.summary} for e in entries]
+            )
+        )
         return
     table = _grid()
     for entry in entries:
         table.add_row(Text(entry.name, "bold"), Text(entry.summary))
     console.print(table)
-    console.print('\nsevensteps data NAME says what is in one; sevensteps train NAME trains on it. Each takes arguments, as in '
-                  '"speed(noise=1.0, seed=3)".', style="dim")
+    console.print(
+        "\nsevensteps data NAME says what is in one; sevensteps train NAME trains on it. Each "
+        "takes arguments, as in "
+        '"speed(noise=1.0, seed=3)".',
+        style="dim",
+    )
 
 
 def _grid(**options: Any) -> Any:
@@ -82,25 +102,53 @@ def _heading(facts: dict[str, Any]) -> RenderableType:
 
 def _facts(facts: dict[str, Any]) -> RenderableType:
     shape, task = facts["shape"], facts["task"]
-    size = " x ".join(map(str, shape)) + (" (channels x height x width)" if facts["kind"] == "image" else
-                                          f" column{'s' if shape[0] > 1 else ''}")
+    size = " x ".join(map(str, shape)) + (
+        " (channels x height x width)"
+        if facts["kind"] == "image"
+        else f" column{'s' if shape[0] > 1 else ''}"
+    )
     rows = [
-        ("samples", f"{facts['train']['count']:,} to train on, {facts['valid']['count']:,} to judge by"),
-        ("input", f"{size}, {facts['inputs']} number{'s' if facts['inputs'] > 1 else ''}, {facts['dtype']}"),
+        (
+            "samples",
+            f"{facts['train']['count']:,} to train on, {facts['valid']['count']:,} to judge by",
+        ),
+        (
+            "input",
+            f"{size}, {facts['inputs']} number{'s' if facts['inputs'] > 1 else ''}, "
+            f"{facts['dtype']}",
+        ),
         ("task", f"{task['kind']}: {task['reason']}"),
         ("scaling", _scaling(facts["scaling"])),
     ]
     if facts["target_scaling"]["name"] != "none":
         rows.append(("targets", _scaling(facts["target_scaling"])))
     rows += [(f"{part} inputs", _range(facts[part]["inputs"])) for part in ("train", "valid")]
-    rows += [(f"{part} targets", _range(facts[part]["targets"])) for part in ("train", "valid") if "targets" in facts[part]]
-    zero, constant = facts["always_zero_inputs"], facts["constant_inputs"] - facts["always_zero_inputs"]
-    rows.append(("always 0", f"{zero} of {facts['inputs']} inputs" +
-                 (", in all of the training part: they teach nothing and do no harm" if zero else "")))
+    rows += [
+        (f"{part} targets", _range(facts[part]["targets"]))
+        for part in ("train", "valid")
+        if "targets" in facts[part]
+    ]
+    zero, constant = (
+        facts["always_zero_inputs"],
+        facts["constant_inputs"] - facts["always_zero_inputs"],
+    )
+    rows.append(
+        (
+            "always 0",
+            f"{zero} of {facts['inputs']} inputs"
+            + (", in all of the training part: they teach nothing and do no harm" if zero else ""),
+        )
+    )
     if constant:
         rows.append(("constant", f"{constant} more inputs, in all of the training part"))
     if facts["duplicates"] is not None:
-        rows.append(("seen twice", f"{facts['duplicates']} of the samples to judge by have inputs that are also trained on"))
+        rows.append(
+            (
+                "seen twice",
+                f"{facts['duplicates']} of the samples to judge by have inputs that are also "
+                "trained on",
+            )
+        )
     table = _grid()
     for label, text in rows:
         table.add_row(label, text)
@@ -124,7 +172,9 @@ def _scaling(scaling: dict[str, Any]) -> str:
 
 
 def _range(found: dict[str, float]) -> str:
-    mean = found["mean"] if abs(found["mean"]) > 1e-6 * found["std"] else 0.0  # float32 leaves a trace of what was taken off
+    mean = (
+        found["mean"] if abs(found["mean"]) > 1e-6 * found["std"] else 0.0
+    )  # float32 leaves a trace of what was taken off
     return f"{found['min']:.4g} to {found['max']:.4g}, mean {mean:.4g}, std {found['std']:.4g}"
 
 
@@ -140,8 +190,13 @@ def _classes(facts: dict[str, Any]) -> list[RenderableType]:
     table = _grid()
     for name in list(found)[:SHOWN]:
         share = found[name]["share"]
-        table.add_row(Text(name, "bold"), f"{found[name]['count']:,}", f"{facts['valid'][key][name]['count']:,}",
-                      f"{100 * share:.1f} %", Text("=" * round(24 * share / most), "cyan"))
+        table.add_row(
+            Text(name, "bold"),
+            f"{found[name]['count']:,}",
+            f"{facts['valid'][key][name]['count']:,}",
+            f"{100 * share:.1f} %",
+            Text("=" * round(24 * share / most), "cyan"),
+        )
     table.columns[1].justify = table.columns[2].justify = table.columns[3].justify = "right"
     title = f"\n{'class' if key == 'classes' else 'label'}: samples to train on, to judge by, share of the training part"
     rest = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
@@ -160,13 +215,27 @@ def _columns(data: Data, facts: dict[str, Any]) -> list[RenderableType]:
     x = data.train.x
     found = x.tally if isinstance(x, Streamed) else Tally([data.scaling.undo(x)])
     table = _grid()
-    for name, low, high, mean, std in zip(facts["features"][:SHOWN], found.low, found.high, found.mean, found.std(), strict=False):
+    for name, low, high, mean, std in zip(
+        facts["features"][:SHOWN], found.low, found.high, found.mean, found.std(), strict=False
+    ):
         largest = float(max(abs(low), abs(high)))
-        table.add_row(Text(name, "bold"), _range({"min": _clean(low, largest), "max": _clean(high, largest), "mean": float(mean),
-                                                  "std": float(std)}))
+        table.add_row(
+            Text(name, "bold"),
+            _range(
+                {
+                    "min": _clean(low, largest),
+                    "max": _clean(high, largest),
+                    "mean": float(mean),
+                    "std": float(std),
+                }
+            ),
+        )
     rest = len(facts["features"]) - SHOWN
-    return [Text("\ncolumn: range and mean before scaling, of the training part", "dim"), table,
-            *([f"and {rest} more"] if rest > 0 else [])]
+    return [
+        Text("\ncolumn: range and mean before scaling, of the training part", "dim"),
+        table,
+        *([f"and {rest} more"] if rest > 0 else []),
+    ]
 
 
 def _clean(value: Tensor, largest: float) -> float:
@@ -175,18 +244,26 @@ def _clean(value: Tensor, largest: float) -> float:
 
 
 def _drawings(console: Console, data: Data) -> list[RenderableType]:
-    """The first image of each class: gray where the terminal has colours, else in block characters."""
+    """The first image of each class: gray where the terminal has colours, else in block
+    characters.
+    """
     from rich.columns import Columns
     from rich.text import Text
 
     if data.kind != "image" or data.task.kind not in ("binary", "multiclass"):
         return []
     labels = data.train.y.reshape(-1).long()
-    colours = console.is_terminal and console.color_system in ("256", "truecolor") and not console.options.ascii_only
+    colours = (
+        console.is_terminal
+        and console.color_system in ("256", "truecolor")
+        and not console.options.ascii_only
+    )
     shown = []
-    for index, name in enumerate(data.task.classes[:SHOWN // 2]):
+    for index, name in enumerate(data.task.classes[: SHOWN // 2]):
         image = data.train.x[int((labels == index).nonzero()[0])]
-        drawing = shaded(image) if colours else Text(blocks(image, ascii_only=console.options.ascii_only))
+        drawing = (
+            shaded(image) if colours else Text(blocks(image, ascii_only=console.options.ascii_only))
+        )
         shown.append(Text.assemble((f"{name}:\n", "bold"), drawing))
     return [Text("\nthe first of each class", "dim"), Columns(shown, padding=(0, 2))]
 
@@ -203,13 +280,17 @@ def _small(image: Tensor) -> Tensor:
 
 def blocks(image: Tensor, *, ascii_only: bool = False) -> str:
     """An image as lines of block characters, two pixels high each: ink where it is bright."""
-    ink, characters = (_small(image) > 0.4).tolist(), " _\"#" if ascii_only else " ▄▀█"
-    return "\n".join("".join(characters[2 * upper + lower] for upper, lower in zip(*pair, strict=True))
-                     for pair in zip(ink[::2], ink[1::2], strict=True))
+    ink, characters = (_small(image) > 0.4).tolist(), ' _"#' if ascii_only else " ▄▀█"
+    return "\n".join(
+        "".join(characters[2 * upper + lower] for upper, lower in zip(*pair, strict=True))
+        for pair in zip(ink[::2], ink[1::2], strict=True)
+    )
 
 
 def shaded(image: Tensor) -> Text:
-    """An image in gray, two pixels to a character: the upper in the colour of the half block, the lower behind it."""
+    """An image in gray, two pixels to a character: the upper in the colour of the half block, the
+    lower behind it.
+    """
     from rich.text import Text
 
     levels, text = (255 * _small(image)).round().int().tolist(), Text()

@@ -20,7 +20,9 @@ WIDTH = 100  # columns; longer lines are hard to read
 
 
 def console() -> Console:
-    """Standard output, at most `WIDTH` columns wide; nothing is coloured or read as markup that was not asked for."""
+    """Standard output, at most `WIDTH` columns wide; nothing is coloured or read as markup that was
+    not asked for.
+    """
     from rich.console import Console
 
     made = Console(highlight=False, markup=False)
@@ -28,17 +30,32 @@ def console() -> Console:
     return made
 
 
-def table(rows: Iterable[Sequence[Any]], header: Sequence[str] = (), right: Sequence[int] = (), whole: Sequence[int] = ()) -> Table:
-    """Plain columns, with a dim header line where one is given; those numbered in `right` are aligned right, in `whole` never broken."""
+def table(
+    rows: Iterable[Sequence[Any]],
+    header: Sequence[str] = (),
+    right: Sequence[int] = (),
+    whole: Sequence[int] = (),
+) -> Table:
+    """Plain columns, with a dim header line where one is given; those numbered in `right` are
+    aligned right, in `whole` never broken.
+    """
     from rich.table import Table
 
-    made = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    made = Table(
+        box=None, show_header=bool(header), pad_edge=False, padding=(0, 2, 0, 0), header_style="dim"
+    )
     rows = [list(row) for row in rows]
     for index in range(max(map(len, rows), default=len(header))):
-        made.add_column(header[index] if header else "", justify="right" if index in right else "left", overflow="fold",
-                        no_wrap=index in whole)
+        made.add_column(
+            header[index] if header else "",
+            justify="right" if index in right else "left",
+            overflow="fold",
+            no_wrap=index in whole,
+        )
     for row in rows:
-        made.add_row(*[cell if hasattr(cell, "__rich_console__") else printable(str(cell)) for cell in row])
+        made.add_row(
+            *[cell if hasattr(cell, "__rich_console__") else printable(str(cell)) for cell in row]
+        )
     return made
 
 
@@ -50,7 +67,9 @@ def targeted(data: str, target: str | None) -> str:
 
     made = source(spelled(data))
     if not hasattr(made, "target"):
-        raise click.UsageError(f"--target says what to predict of data in files of your own, but the data are {data}")
+        raise click.UsageError(
+            f"--target says what to predict of data in files of your own, but the data are {data}"
+        )
     return str(dataclasses.replace(made, target=target).text)  # type: ignore[type-var]
 
 
@@ -77,7 +96,7 @@ class Status:
         if self.line is None:
             self.line = self.screen.status("")
             self.line.start()
-        self.line.update(text[:self.screen.width - 4])
+        self.line.update(text[: self.screen.width - 4])
 
     def stop(self) -> None:
         """Take the line away; the next call draws it anew."""

@@ -15,41 +15,77 @@ if TYPE_CHECKING:
 SHOWN = 3  # classes with their probabilities
 
 
-@click.command("predict", epilog="\b\nsevensteps predict last seven.png\nsevensteps predict last --best flowers.csv\n"
-               "sevensteps predict runs/NAME scan.jpg --resize --invert")
+@click.command(
+    "predict",
+    epilog="\b\nsevensteps predict last seven.png\nsevensteps predict last --best flowers.csv\n"
+    "sevensteps predict runs/NAME scan.jpg --resize --invert",
+)
 @click.argument("run", metavar="RUN")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option("--best", is_flag=True, help="Use the weights of the best epoch, not of the last.")
-@click.option("--resize", is_flag=True, help="Let a picture have another size than those trained on.")
+@click.option(
+    "--resize", is_flag=True, help="Let a picture have another size than those trained on."
+)
 @click.option("--invert", is_flag=True, help="Turn dark on light into light on dark, as in MNIST.")
-@click.option("--allow-code", is_flag=True, help="Let the run import the Python code that its recipe names.")
+@click.option(
+    "--allow-code", is_flag=True, help="Let the run import the Python code that its recipe names."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each sample.")
-def command(run: str, files: tuple[Path, ...], best: bool, resize: bool, invert: bool, allow_code: bool, as_json: bool) -> None:
-    """What the network of RUN answers to each FILE: a picture, a CSV with a row a sample, or a .npy array.
+def command(
+    run: str,
+    files: tuple[Path, ...],
+    best: bool,
+    resize: bool,
+    invert: bool,
+    allow_code: bool,
+    as_json: bool,
+) -> None:
+    """What the network of RUN answers to each FILE: a picture, a CSV with a row a sample, or a .npy
+    array.
 
-    RUN is a folder, a name under runs/, or: last. Inputs are raw: the training's own scaling is stored with the run.
-    """
+    RUN is a folder, a name under runs/, or: last. Inputs are raw: the training's own scaling is
+    stored with the run."""
     from sevensteps.api.load import load
     from sevensteps.data.formats.prediction_inputs import read_inputs
 
     loaded = load(run, allow_code=allow_code)
-    found = [(path, *read_inputs(path, loaded.inputs, resize=resize, invert=invert)) for path in files]  # all, before any is answered
+    found = [
+        (path, *read_inputs(path, loaded.inputs, resize=resize, invert=invert)) for path in files
+    ]  # all, before any is answered
     rows: list[dict[str, Any]] = []
     for path, names, raw in found:
         answers = loaded.predict(raw, "best" if best else "last")
-        rows += [{"file": str(path), "sample": name, **_answer(loaded, answers, index)} for index, name in enumerate(names)]
+        rows += [
+            {"file": str(path), "sample": name, **_answer(loaded, answers, index)}
+            for index, name in enumerate(names)
+        ]
     if as_json:
         for row in rows:
             print_json(row)
         return
     probable = "probabilities" in rows[0]
-    console().print(table(
-        ([row["sample"], _text(row["answer"]), *([_likely(row["probabilities"])] if probable else [])] for row in rows),
-        header=["sample", "answer", *(["most likely"] if probable else [])]))
+    console().print(
+        table(
+            (
+                [
+                    row["sample"],
+                    _text(row["answer"]),
+                    *([_likely(row["probabilities"])] if probable else []),
+                ]
+                for row in rows
+            ),
+            header=["sample", "answer", *(["most likely"] if probable else [])],
+        )
+    )
 
 
 def _answer(run: Run, answers: Answers, index: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"answer": answers.answers[index], "output": answers.outputs[index].tolist()}
+    found: dict[str, Any] = {
+        "answer": answers.answers[index],
+        "output": answers.outputs[index].tolist(),
+    }
     if run.output.link == "identity":
         return found
     shares, classes = answers.predictions[index].tolist(), run.output.task.classes

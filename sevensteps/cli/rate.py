@@ -26,20 +26,48 @@ sevensteps rate --recipe runs/NAME/recipe.toml --plot rates.png
 @click.command("rate", epilog=EXAMPLES)
 @click.argument("data", required=False)
 @seven
-@click.option("--recipe", type=click.Path(path_type=Path), help="Start from the recipe in this TOML file; options replace what it says.")
-@click.option("--seed", type=int, help="One number from which everything random follows. [default: 0]")
-@click.option("--threads", type=int, help="Processor threads to use. [default: 1 for small networks, else half of them, at most 4]")
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path),
+    help="Start from the recipe in this TOML file; options replace what it says.",
+)
+@click.option(
+    "--seed", type=int, help="One number from which everything random follows. [default: 0]"
+)
+@click.option(
+    "--threads",
+    type=int,
+    help="Processor threads to use. [default: 1 for small networks, else half of them, at most 4]",
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
-@click.option("--target", metavar="COLUMN", help="What to predict, where DATA is a file: a column, or a .npy.")
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw it into this .png or .svg file (needs matplotlib).")
-@click.option("--allow-code", is_flag=True, help="Let the recipe file import the Python code that it names.")
+@click.option(
+    "--target", metavar="COLUMN", help="What to predict, where DATA is a file: a column, or a .npy."
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw it into this .png or .svg file (needs matplotlib).",
+)
+@click.option(
+    "--allow-code", is_flag=True, help="Let the recipe file import the Python code that it names."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(data: str | None, recipe: Path | None, data_dir: Path | None, target: str | None, plot: Path | None, allow_code: bool,
-            as_json: bool, **given: Any) -> None:
-    """Search for a learning rate: train DATA at 32 rates from the same start, say which are good, and train at the one to take.
+def command(
+    data: str | None,
+    recipe: Path | None,
+    data_dir: Path | None,
+    target: str | None,
+    plot: Path | None,
+    allow_code: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Search for a learning rate: train DATA at 32 rates from the same start, say which are good,
+    and train at the one to take.
 
-    What is asked for is the training that `sevensteps train` would run with the same options; the rate that --step names is not looked at.
-    """
+    What is asked for is the training that `sevensteps train` would run with the same options; the
+    rate that --step names is not looked at."""
     from sevensteps.api.find_learning_rate import find_learning_rate
     from sevensteps.data import spelled
     from sevensteps.render.figures import drawable
@@ -51,7 +79,9 @@ def command(data: str | None, recipe: Path | None, data_dir: Path | None, target
         drawable(plot)  # before the search, not after it
     if data is not None:
         data = targeted(data, target)
-    asked = as_recipe(str(data) if recipe is None else Recipe.from_toml(recipe, allow_code=allow_code), given)
+    asked = as_recipe(
+        str(data) if recipe is None else Recipe.from_toml(recipe, allow_code=allow_code), given
+    )
     if recipe is not None and data is not None:
         asked = replace(asked, data=spelled(data))
     with status() as report:
@@ -68,10 +98,20 @@ def command(data: str | None, recipe: Path | None, data_dir: Path | None, target
 
 def again(asked: Recipe, recipe: Path | None, given: dict[str, Any], rates: Rates) -> list[str]:
     """The command that trains with the suggestion, option by option."""
-    words = ["sevensteps train", quoted(asked.source) if recipe is None else f"--recipe {quoted(str(recipe))}"]
-    words += [f"--{step} {quoted(repr(getattr(asked, step)))}" for step in STEPS if given.get(step) is not None and step != "step"]
-    words += [f"--{name.replace('_', '-')} {quoted(str(given[name]))}" for name in ("seed", "threads", "data_dir")
-              if given.get(name) is not None]
+    words = [
+        "sevensteps train",
+        quoted(asked.source) if recipe is None else f"--recipe {quoted(str(recipe))}",
+    ]
+    words += [
+        f"--{step} {quoted(repr(getattr(asked, step)))}"
+        for step in STEPS
+        if given.get(step) is not None and step != "step"
+    ]
+    words += [
+        f"--{name.replace('_', '-')} {quoted(str(given[name]))}"
+        for name in ("seed", "threads", "data_dir")
+        if given.get(name) is not None
+    ]
     return [*words, f"--step {quoted(repr(rates.recipe.step))}"]
 
 

@@ -13,14 +13,20 @@ from sevensteps.notation import Entry
 from sevensteps.steps import QUESTIONS, STEPS, catalog, known
 
 
-@click.command("steps", epilog='\b\nsevensteps steps\nsevensteps steps loss\nsevensteps steps loss cross_entropy')
+@click.command(
+    "steps",
+    epilog="\b\nsevensteps steps\nsevensteps steps loss\nsevensteps steps loss cross_entropy",
+)
 @click.argument("step", required=False)
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(step: str | None, name: str | None, as_json: bool) -> None:
     """The seven steps; with STEP what it offers; with STEP NAME all that is said of one value."""
     if step is None:
-        held: Any = {step: {"question": QUESTIONS[step], "values": [e.name for e in catalog(step)]} for step in STEPS}
+        held: Any = {
+            step: {"question": QUESTIONS[step], "values": [e.name for e in catalog(step)]}
+            for step in STEPS
+        }
     elif name is None:
         held = [_json(entry) for entry in catalog(known(step))]
     else:
@@ -32,15 +38,33 @@ def command(step: str | None, name: str | None, as_json: bool) -> None:
 
     screen = console()
     if step is None:
-        screen.print(table((Text(f"{number} {step}", "bold"),
-                            Text.assemble(QUESTIONS[step], "\n", (", ".join(held[step]["values"]), "dim")))
-                           for number, step in enumerate(STEPS, 1)))
-        screen.print('\nsevensteps steps STEP says what each value does. Any of them can be swapped:\n'
-                     '  sevensteps train digits --predict "mlp(30)" --step "sgd(lr=0.5)"', style="dim")
+        screen.print(
+            table(
+                (
+                    Text(f"{number} {step}", "bold"),
+                    Text.assemble(QUESTIONS[step], "\n", (", ".join(held[step]["values"]), "dim")),
+                )
+                for number, step in enumerate(STEPS, 1)
+            )
+        )
+        screen.print(
+            "\nsevensteps steps STEP says what each value does. Any of them can be swapped:\n"
+            '  sevensteps train digits --predict "mlp(30)" --step "sgd(lr=0.5)"',
+            style="dim",
+        )
     elif name is None:
-        screen.print(Text.assemble((f"Step {STEPS.index(step) + 1}, {step}: ", "bold"), QUESTIONS[step], "\n"))
-        screen.print(table([(Text(entry.name, "bold"), Text(entry.summary)) for entry in catalog(step)]))
-        screen.print(f"\nsevensteps steps {step} NAME says more of one, with its arguments and source.", style="dim")
+        screen.print(
+            Text.assemble(
+                (f"Step {STEPS.index(step) + 1}, {step}: ", "bold"), QUESTIONS[step], "\n"
+            )
+        )
+        screen.print(
+            table([(Text(entry.name, "bold"), Text(entry.summary)) for entry in catalog(step)])
+        )
+        screen.print(
+            f"\nsevensteps steps {step} NAME says more of one, with its arguments and source.",
+            style="dim",
+        )
     else:
         entry = _entry(step, name)
         screen.print(Text.assemble((entry.name, "bold"), f"({entry.arguments})\n"))
@@ -48,7 +72,12 @@ def command(step: str | None, name: str | None, as_json: bool) -> None:
 
 
 def _json(entry: Entry) -> dict[str, str]:
-    return {"name": entry.name, "arguments": entry.arguments, "summary": entry.summary, "doc": entry.doc}
+    return {
+        "name": entry.name,
+        "arguments": entry.arguments,
+        "summary": entry.summary,
+        "doc": entry.doc,
+    }
 
 
 def _entry(step: str, name: str) -> Entry:

@@ -35,33 +35,91 @@ sevensteps train --recipe runs/NAME/recipe.toml
 def seven(function: Any) -> Any:
     """The seven steps as options."""
     for step in reversed(STEPS):
-        function = click.option(f"--{step}", metavar="VALUE", help=f"{QUESTIONS[step]} See: sevensteps steps {step}")(function)
+        function = click.option(
+            f"--{step}", metavar="VALUE", help=f"{QUESTIONS[step]} See: sevensteps steps {step}"
+        )(function)
     return function
 
 
 @click.command("train", epilog=EXAMPLES)
 @click.argument("data", required=False)
 @seven
-@click.option("--recipe", type=click.Path(path_type=Path), help="Start from the recipe in this TOML file; options replace what it says.")
-@click.option("--seed", type=int, help="One number from which everything random follows. [default: 0]")
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path),
+    help="Start from the recipe in this TOML file; options replace what it says.",
+)
+@click.option(
+    "--seed", type=int, help="One number from which everything random follows. [default: 0]"
+)
 @click.option("--device", help="cpu, cuda, mps or auto. [default: cpu]")
-@click.option("--threads", type=int, help="Processor threads to use. [default: 1 for a small network, else half of them, at most 4]")
-@click.option("--precision", help="float32, float64, or bf16, which is faster for wide networks. [default: float32]")
+@click.option(
+    "--threads",
+    type=int,
+    help="Processor threads to use. [default: 1 for a small network, else half of them, at most 4]",
+)
+@click.option(
+    "--precision",
+    help="float32, float64, or bf16, which is faster for wide networks. [default: float32]",
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
-@click.option("--target", metavar="COLUMN", help="What to predict, where DATA is a file: a column, or a .npy.")
-@click.option("--out", type=click.Path(path_type=Path), help="The run folder itself. [default: runs/<date>-<name>]")
-@click.option("--heal", "healing", is_flag=True, help="Where something is found wrong, change what trials prove to help, and train again.")
-@click.option("--budget", type=float, default=120.0, show_default=True, help="Seconds that the trials of --heal may take.")
-@click.option("--save-every", type=float, default=30.0, show_default=True, metavar="SECONDS", help="How often the state is saved.")
-@click.option("--allow-code", is_flag=True, help="Let the recipe file import the Python code that it names.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: a line per epoch, the whole result in the last line.")
-def command(data: str | None, recipe: Path | None, target: str | None, out: Path | None, data_dir: Path | None, healing: bool,
-            budget: float, save_every: float, allow_code: bool, as_json: bool, **given: Any) -> None:
-    """Train a network on DATA in seven steps. What is not given is chosen, and the choice explained.
+@click.option(
+    "--target", metavar="COLUMN", help="What to predict, where DATA is a file: a column, or a .npy."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The run folder itself. [default: runs/<date>-<name>]",
+)
+@click.option(
+    "--heal",
+    "healing",
+    is_flag=True,
+    help="Where something is found wrong, change what trials prove to help, and train again.",
+)
+@click.option(
+    "--budget",
+    type=float,
+    default=120.0,
+    show_default=True,
+    help="Seconds that the trials of --heal may take.",
+)
+@click.option(
+    "--save-every",
+    type=float,
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often the state is saved.",
+)
+@click.option(
+    "--allow-code", is_flag=True, help="Let the recipe file import the Python code that it names."
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON: a line per epoch, the whole result in the last line.",
+)
+def command(
+    data: str | None,
+    recipe: Path | None,
+    target: str | None,
+    out: Path | None,
+    data_dir: Path | None,
+    healing: bool,
+    budget: float,
+    save_every: float,
+    allow_code: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Train a network on DATA in seven steps. What is not given is chosen, and the choice
+    explained.
 
-    DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)"; or your own: a folder with a folder of pictures
-    for each class, a .csv, .parquet or .npy (with --target), a .npz, or files of MNIST's format.
-    """
+    DATA is a name (see: sevensteps data), with arguments if you like: "speed(noise=1.0)"; or your
+    own: a folder with a folder of pictures for each class, a .csv, .parquet or .npy (with
+    --target), a .npz, or files of MNIST's format."""
     from sevensteps.api.train import train
     from sevensteps.data import spelled
     from sevensteps.doctor.observer import Attending
@@ -87,8 +145,15 @@ def command(data: str | None, recipe: Path | None, target: str | None, out: Path
         run = healed(asked, observers, as_json, out=out, data_dir=data_dir, budget=budget)
     else:
         attending = Attending()
-        run = train(asked, data_dir=data_dir, out=out, save_every=save_every, progress=not as_json, watch=attending,
-                    observers=observers(attending))
+        run = train(
+            asked,
+            data_dir=data_dir,
+            out=out,
+            save_every=save_every,
+            progress=not as_json,
+            watch=attending,
+            observers=observers(attending),
+        )
     if leads() and as_json:
         print_json(run.summary)
     elif leads():
@@ -98,12 +163,15 @@ def command(data: str | None, recipe: Path | None, target: str | None, out: Path
 
 
 def healed(recipe: Recipe, observers: Any, quiet: bool, **given: Any) -> Run:
-    """The run of `heal`, with what it does said as it goes: on standard error where standard output is JSON."""
+    """The run of `heal`, with what it does said as it goes: on standard error where standard output
+    is JSON.
+    """
     from sevensteps.api.heal import heal
     from sevensteps.cli.output import status
     from sevensteps.doctor.report.text import wrapped
 
     with status() as report:
+
         def say(text: str) -> None:
             report.stop()
             for line in wrapped(text, console().width, "", "  "):
@@ -145,16 +213,34 @@ class Plan:
         recipe, data = training.recipe, training.settled.data
         screen = console()
         inputs, parameters = " × ".join(map(str, data.train.x.shape[1:])), training.engine.size
-        screen.print(Text.assemble((recipe.source, "bold"), f": {len(data.train):,} samples to train on, {len(data.valid):,} to judge by; "
-                                   f"inputs {inputs}; {parameters:,} parameters; seed {recipe.seed}\n"))
-        screen.print(table((Text(f"{number} {step}", "bold"), Text.assemble((repr(held), "cyan"), "\n", (recipe.reasons[step], "dim")))
-                           for number, (step, held) in enumerate(recipe.steps.items(), 1)))
+        screen.print(
+            Text.assemble(
+                (recipe.source, "bold"),
+                f": {len(data.train):,} samples to train on, {len(data.valid):,} to judge by; "
+                f"inputs {inputs}; {parameters:,} parameters; seed {recipe.seed}\n",
+            )
+        )
+        screen.print(
+            table(
+                (
+                    Text(f"{number} {step}", "bold"),
+                    Text.assemble((repr(held), "cyan"), "\n", (recipe.reasons[step], "dim")),
+                )
+                for number, (step, held) in enumerate(recipe.steps.items(), 1)
+            )
+        )
         screen.print()
         if said := repeated(data):
             screen.print(f"{said}\n")
         if training.resumed:
-            screen.print(f"Going on after step {training.progress.step:,} of epoch {training.progress.epoch + 1}.\n", style="bold")
-        if wrong := grave(self.attending.before.findings if self.attending and self.attending.before else []):
+            screen.print(
+                f"Going on after step {training.progress.step:,} of epoch "
+                f"{training.progress.epoch + 1}.\n",
+                style="bold",
+            )
+        if wrong := grave(
+            self.attending.before.findings if self.attending and self.attending.before else []
+        ):
             screen.print("Seen before the first step:", style="bold")
             show(screen, wrong, remedies=True)
             screen.print()
@@ -170,7 +256,9 @@ class Plan:
 
 
 def repeated(data: Data) -> str:
-    """What is to be said of samples that are both trained on and judged by; nothing where there are none."""
+    """What is to be said of samples that are both trained on and judged by; nothing where there are
+    none.
+    """
     from sevensteps.data.duplicates import duplicates
 
     found, total = duplicates(data), len(data.valid)
@@ -190,14 +278,27 @@ def result(run: Run) -> None:
     names = [name for name in ("loss", "accuracy", "r2") if name in run.metrics["valid"]]
     rows = [("last", summary["epochs"], run.metrics), (("best", run.best.epoch, run.best.metrics))]
     columns = [(part, name) for part in ("train", "valid") for name in names]
-    screen.print(table(
-        ([Text(f"{label}, epoch {epoch}", "bold"), *(_figure(name, metrics[part].get(name)) for part, name in columns)]
-         for label, epoch, metrics in rows),
-        header=["", *(f"{part} {name}" for part, name in columns)], right=range(1, 9)))
-    rate = f", {summary['samples_per_second']:,.0f} samples/s" if summary["samples_per_second"] else ""
+    screen.print(
+        table(
+            (
+                [
+                    Text(f"{label}, epoch {epoch}", "bold"),
+                    *(_figure(name, metrics[part].get(name)) for part, name in columns),
+                ]
+                for label, epoch, metrics in rows
+            ),
+            header=["", *(f"{part} {name}" for part, name in columns)],
+            right=range(1, 9),
+        )
+    )
+    rate = (
+        f", {summary['samples_per_second']:,.0f} samples/s" if summary["samples_per_second"] else ""
+    )
     threads = "1 thread" if summary["threads"] == 1 else f"{summary['threads']} threads"
-    screen.print(f"\nStopped by {summary['stop']['rule']}: {summary['stop']['reason']}. "
-                 f"{summary['steps']:,} steps in {summary['seconds']:.2f} s{rate}, {threads}.")
+    screen.print(
+        f"\nStopped by {summary['stop']['rule']}: {summary['stop']['reason']}. "
+        f"{summary['steps']:,} steps in {summary['seconds']:.2f} s{rate}, {threads}."
+    )
     screen.print(Text.assemble("Kept in ", (str(run.folder), "bold"), "\n"))
     if run.findings:
         screen.print("Found, most likely cause first:", style="bold")
@@ -219,18 +320,33 @@ def grave(findings: list[Finding]) -> list[Finding]:
 
 
 def show(screen: Console, findings: list[Finding], remedies: bool = False) -> None:
-    """Findings in short: a line with the condition, the step to blame, how bad and how sure; below it why, and what to change first."""
+    """Findings in short: a line with the condition, the step to blame, how bad and how sure; below
+    it why, and what to change first.
+    """
     from rich.text import Text
 
     from sevensteps.doctor.report.text import first_sentence, proposal, sure, wrapped
 
-    name, step, severity = (max(len(getattr(f, field)) for f in findings) for field in ("condition", "step", "severity"))
+    name, step, severity = (
+        max(len(getattr(f, field)) for f in findings) for field in ("condition", "step", "severity")
+    )
     for f in findings:
-        screen.print(Text.assemble("  ", (f"{f.condition:<{name}}", "bold"), f"  {f.step:<{step}}  ",
-                                   (f"{f.severity:<{severity}}", COLOURS[f.severity]), f"  {sure(f)}"))
+        screen.print(
+            Text.assemble(
+                "  ",
+                (f"{f.condition:<{name}}", "bold"),
+                f"  {f.step:<{step}}  ",
+                (f"{f.severity:<{severity}}", COLOURS[f.severity]),
+                f"  {sure(f)}",
+            )
+        )
         for line in wrapped(first_sentence(f.explanation), screen.width, "    "):
             screen.print(Text(line, "dim"))
-        for line in wrapped(f"→ {proposal(f.remedies[0])}", screen.width, "    ", "      ") if remedies and f.remedies else []:
+        for line in (
+            wrapped(f"→ {proposal(f.remedies[0])}", screen.width, "    ", "      ")
+            if remedies and f.remedies
+            else []
+        ):
             screen.print(Text(line, "cyan"))
 
 
@@ -238,7 +354,11 @@ def hints(run: Run) -> list[str]:
     """Commands that make sense after this run."""
     data, folder = quoted(run.recipe.source), quoted(str(run.folder))
     other = "linear()" if repr(run.recipe.predict) != "linear()" else "mlp(30)"
-    why = [f"sevensteps diagnose {folder}", f"sevensteps diagnose {folder} --try"] if grave(run.findings) else []
+    why = (
+        [f"sevensteps diagnose {folder}", f"sevensteps diagnose {folder} --try"]
+        if grave(run.findings)
+        else []
+    )
     if run.summary["stop"]["rule"] == "interrupt":
         why.insert(0, f"sevensteps resume {folder}")
     again = [f'sevensteps train {data} --predict "{other}"', f"sevensteps compare {folder} last"]

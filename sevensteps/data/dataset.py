@@ -18,11 +18,11 @@ from sevensteps.task import Task
 class Data:
     """What a network is trained and judged on.
 
-    `source` is the notation that makes it again ("digits", "speed(noise=1.0)"); `scaling` turns raw inputs into `x`;
-    `target_scaling` turns raw targets into `y` and its `undo` turns a prediction back; `features` names the columns of a
-    table; `highest` is the raw value of a fully lit pixel of images; `encoding` says how the texts of a file became raw inputs.
-    Checked as it is made: raises `DataError` where nothing could be learned from it.
-    """
+    `source` is the notation that makes it again ("digits", "speed(noise=1.0)"); `scaling` turns raw
+    inputs into `x`; `target_scaling` turns raw targets into `y` and its `undo` turns a prediction
+    back; `features` names the columns of a table; `highest` is the raw value of a fully lit pixel
+    of images; `encoding` says how the texts of a file became raw inputs. Checked as it is made:
+    raises `DataError` where nothing could be learned from it."""
 
     source: str
     train: Part
@@ -40,7 +40,9 @@ class Data:
         self.check()
 
     def check(self) -> None:
-        """Raise `DataError` where a part is empty, a number is not finite, a label unknown or a class missing."""
+        """Raise `DataError` where a part is empty, a number is not finite, a label unknown or a
+        class missing.
+        """
         from sevensteps.data.checks import check  # it reads Data, so it stands above this file
 
         check(self)
@@ -48,23 +50,32 @@ class Data:
     @property
     def inputs(self) -> Inputs:
         """What a network trained on these data takes in, and the preprocessing of it."""
-        return Inputs(tuple(self.train.x.shape[1:]), self.kind, self.features, self.highest, self.scaling, self.target_scaling,
-                      self.encoding)
+        return Inputs(
+            tuple(self.train.x.shape[1:]),
+            self.kind,
+            self.features,
+            self.highest,
+            self.scaling,
+            self.target_scaling,
+            self.encoding,
+        )
 
     @functools.cached_property
     def digest(self) -> str:
-        """A fingerprint: of all targets and of up to 1,000 samples of each part, evenly spread, to the last bit."""
+        """A fingerprint: of all targets and of up to 1,000 samples of each part, evenly spread, to
+        the last bit.
+        """
         found = hashlib.sha256()
         for part in (self.train, self.valid):
-            for tensor in (part.x[::len(part) // 1000 + 1], part.y):
+            for tensor in (part.x[:: len(part) // 1000 + 1], part.y):
                 found.update(f"{tuple(part.x.shape)} {tensor.dtype}".encode())
                 found.update(tensor.cpu().contiguous().numpy().tobytes())
         return found.hexdigest()
 
     def facts(self) -> dict[str, Any]:
-        """What is in the data, as JSON can hold it: shapes, ranges, classes and balance, inputs that never vary."""
+        """What is in the data, as JSON can hold it: shapes, ranges, classes and balance, inputs
+        that never vary.
+        """
         from sevensteps.data.description import facts
 
         return facts(self)
-
-

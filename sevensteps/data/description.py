@@ -1,4 +1,6 @@
-"""What is in the data, in numbers: shapes, ranges, classes and their balance, inputs that never vary, samples met twice."""
+"""What is in the data, in numbers: shapes, ranges, classes and their balance, inputs that never
+vary, samples met twice.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from sevensteps.data.streaming.streamed import Streamed
 
 
 def facts(data: Data) -> dict[str, Any]:
-    """The facts of `data` as JSON can hold them; numbers of inputs and targets as the network gets them, scaled."""
+    """The facts of `data` as JSON can hold them; numbers of inputs and targets as the network gets
+    them, scaled.
+    """
     x = data.train.x
     if isinstance(x, Streamed):
         low, high = (x.scaling(held[None])[0] for held in (x.tally.least, x.tally.most))
@@ -28,8 +32,12 @@ def facts(data: Data) -> dict[str, Any]:
         "source": data.source,
         "about": data.about,
         "kind": data.kind,
-        "task": {"kind": data.task.kind, "targets": data.task.targets, "classes": list(data.task.classes),
-                 "reason": data.task.reason},
+        "task": {
+            "kind": data.task.kind,
+            "targets": data.task.targets,
+            "classes": list(data.task.classes),
+            "reason": data.task.reason,
+        },
         "shape": list(x.shape[1:]),
         "inputs": low.numel(),
         "features": list(data.features),
@@ -48,7 +56,9 @@ def facts(data: Data) -> dict[str, Any]:
 def _part(data: Data, part: Part) -> dict[str, Any]:
     found: dict[str, Any] = {"count": len(part), "inputs": _range(part.x)}
     if data.task.kind in ("binary", "multiclass"):
-        counts = torch.bincount(part.y.reshape(-1).long(), minlength=len(data.task.classes)).tolist()
+        counts = torch.bincount(
+            part.y.reshape(-1).long(), minlength=len(data.task.classes)
+        ).tolist()
         found["classes"] = _shares(data.task.classes, counts, len(part))
     elif data.task.kind == "multilabel":
         found["labels"] = _shares(data.task.classes, part.y.sum(0).long().tolist(), len(part))
@@ -58,18 +68,33 @@ def _part(data: Data, part: Part) -> dict[str, Any]:
 
 
 def _shares(names: tuple[str, ...], counts: list[int], total: int) -> dict[str, dict[str, float]]:
-    return {name: {"count": count, "share": count / total} for name, count in zip(names, counts, strict=True)}
+    return {
+        name: {"count": count, "share": count / total}
+        for name, count in zip(names, counts, strict=True)
+    }
 
 
 def _range(values: Tensor | Streamed) -> dict[str, float]:
     if isinstance(values, Streamed):  # of the columns or channels, which all have as many numbers
         tally, scaling = values.tally, values.scaling
-        means, low, high = ((held - scaling.offset) / scaling.scale for held in (tally.mean, tally.low, tally.high))
+        means, low, high = (
+            (held - scaling.offset) / scaling.scale for held in (tally.mean, tally.low, tally.high)
+        )
         variance = (tally.std() / scaling.scale).square().mean() + means.var(correction=0)
-        return {"min": float(low.min()), "max": float(high.max()), "mean": float(means.mean()), "std": float(variance.sqrt()),
-                "not_finite": 0}
-    return {"min": float(values.min()), "max": float(values.max()), "mean": float(values.mean()),
-            "std": float(values.std(correction=0)), "not_finite": int((~values.isfinite()).sum())}
+        return {
+            "min": float(low.min()),
+            "max": float(high.max()),
+            "mean": float(means.mean()),
+            "std": float(variance.sqrt()),
+            "not_finite": 0,
+        }
+    return {
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "mean": float(values.mean()),
+        "std": float(values.std(correction=0)),
+        "not_finite": int((~values.isfinite()).sum()),
+    }
 
 
 def _dtype(values: Tensor | Streamed) -> str:
@@ -77,7 +102,9 @@ def _dtype(values: Tensor | Streamed) -> str:
 
 
 def _twice(train: Tensor | Streamed, valid: Tensor | Streamed) -> int | None:
-    """How many validation inputs equal a training input in every number; None where there are too many to compare."""
+    """How many validation inputs equal a training input in every number; None where there are too
+    many to compare.
+    """
     if isinstance(train, Tensor) and isinstance(valid, Tensor):
         return count(train, valid)
     if train.shape[1:] != valid.shape[1:]:
@@ -89,5 +116,7 @@ def _twice(train: Tensor | Streamed, valid: Tensor | Streamed) -> int | None:
 def _keys(x: Tensor | Streamed) -> Iterator[bytes]:
     """A hash of each sample: themselves they would not fit in memory."""
     for piece in x.pieces(x.some) if isinstance(x, Streamed) else [x]:
-        for row in (piece.reshape(len(piece), -1) + 0.0).contiguous().numpy():  # + 0.0 makes -0 and 0 the same bytes
+        for row in (
+            (piece.reshape(len(piece), -1) + 0.0).contiguous().numpy()
+        ):  # + 0.0 makes -0 and 0 the same bytes
             yield hashlib.blake2b(row, digest_size=16).digest()

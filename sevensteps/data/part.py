@@ -14,8 +14,8 @@ from sevensteps.data.streaming.streamed import Streamed
 class Part:
     """The samples of one part: inputs `x`, already scaled, and targets `y` as `Task` stores them.
 
-    `x` is float32, `[N, F]` for tables or `[N, 1 or 3, H, W]` for images; or it stays on disk, being larger than memory.
-    """
+    `x` is float32, `[N, F]` for tables or `[N, 1 or 3, H, W]` for images; or it stays on disk,
+    being larger than memory."""
 
     x: Float[Tensor, "..."] | Streamed
     y: Shaped[Tensor, "..."]
@@ -25,4 +25,6 @@ class Part:
 
     def some(self, rows: Int[Tensor, "M"]) -> Part:
         """A part with only these rows, ascending."""
-        return Part(self.x.among(rows) if isinstance(self.x, Streamed) else self.x[rows], self.y[rows])
+        return Part(
+            self.x.among(rows) if isinstance(self.x, Streamed) else self.x[rows], self.y[rows]
+        )

@@ -1,4 +1,6 @@
-"""Scaling: how raw inputs become what a network is fed, learned on the training part and stored with the run."""
+"""Scaling: how raw inputs become what a network is fed, learned on the training part and stored
+with the run.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +23,22 @@ SCALINGS = ("none", "standardize", "unit")
 class Scaling:
     """x = (raw - offset) / scale.
 
-    `offset` and `scale` are float64: one number per column `[F]` of a table, one per channel `[C, 1, 1]` of images, or one
-    for all `[]`. `name` says how they were found: "none", "standardize" or "unit".
-    """
+    `offset` and `scale` are float64: one number per column `[F]` of a table, one per channel `[C,
+    1, 1]` of images, or one for all `[]`. `name` says how they were found: "none", "standardize" or
+    "unit"."""
 
     name: str
     offset: Float[Tensor, "..."]
     scale: Float[Tensor, "..."]
 
     def __call__(self, raw: Shaped[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
-        """Raw inputs as the network takes them, float32. Raises `ShapeError` where the columns are not those learned on."""
+        """Raw inputs as the network takes them, float32. Raises `ShapeError` where the columns are
+        not those learned on.
+        """
         self._check(raw)
-        # Tables may hold years or prices, whose differences float32 would round away before the offset is taken off;
-        # pixels lose nothing in float32, and MNIST in float64 would take 380 MB.
+        # Tables may hold years or prices, whose differences float32 would round away before the
+        # offset is taken off; pixels lose nothing in float32, and MNIST in float64 would take 380
+        # MB.
         work = raw.to(torch.float64 if raw.ndim <= 2 else torch.float32, copy=True)
         return work.sub_(self.offset.to(work)).div_(self.scale.to(work)).to(torch.float32)
 
@@ -48,11 +53,16 @@ class Scaling:
         place = 1 if raw.ndim > 1 else 0  # columns of a table, channels of images
         if raw.ndim != self.offset.ndim + 1 or raw.shape[place] != len(self.offset):
             what = "columns" if self.offset.ndim == 1 else "channels"
-            raise ShapeError(f"inputs of shape {list(raw.shape)} against a scaling learned on {len(self.offset)} {what}; "
-                             f"give the {what} that the training had, in its order")
+            raise ShapeError(
+                f"inputs of shape {list(raw.shape)} against a scaling learned on "
+                f"{len(self.offset)} {what}; "
+                f"give the {what} that the training had, in its order"
+            )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it, to the bit: Python prints every float64 so that it reads back the same."""
+        """As JSON can hold it, to the bit: Python prints every float64 so that it reads back the
+        same.
+        """
         return {"name": self.name, "offset": self.offset.tolist(), "scale": self.scale.tolist()}
 
     @staticmethod
@@ -60,17 +70,28 @@ class Scaling:
         """What `to_dict` gave. Raises `DataError` where that is not what `held` is."""
         try:
             name = one_of("scaling", held["name"], SCALINGS)
-            offset, scale = (torch.tensor(held[key], dtype=torch.float64) for key in ("offset", "scale"))
+            offset, scale = (
+                torch.tensor(held[key], dtype=torch.float64) for key in ("offset", "scale")
+            )
         except (KeyError, TypeError, ValueError) as failure:
-            raise DataError(f"the stored scaling cannot be read ({failure}); it needs name, offset and scale") from None
-        if offset.shape != scale.shape or not bool(offset.isfinite().all() and scale.isfinite().all() and (scale != 0).all()):
-            raise DataError("the stored scaling is damaged: offset and scale must be finite, of one shape, and scale not 0")
+            raise DataError(
+                f"the stored scaling cannot be read ({failure}); it needs name, offset and scale"
+            ) from None
+        if offset.shape != scale.shape or not bool(
+            offset.isfinite().all() and scale.isfinite().all() and (scale != 0).all()
+        ):
+            raise DataError(
+                "the stored scaling is damaged: offset and scale must be finite, of one shape, "
+                "and scale not 0"
+            )
         return Scaling(name, offset, scale)
 
 
 def identity() -> Scaling:
     """The scaling that changes nothing: x = raw."""
-    return Scaling("none", torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64))
+    return Scaling(
+        "none", torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
+    )
 
 
 def learn(name: str, raw: Shaped[Tensor, "N ..."] | Tally, highest: float | None = None) -> Scaling:
@@ -94,7 +115,10 @@ def learn(name: str, raw: Shaped[Tensor, "N ..."] | Tally, highest: float | None
         if name == "unit":
             offset, scale = torch.zeros_like(low), torch.maximum(low.abs(), high.abs())
         else:
-            offset, scale = torch.where(low == high, low, raw.mean), torch.where(low == high, 0.0, raw.std(correction=1))
+            offset, scale = (
+                torch.where(low == high, low, raw.mean),
+                torch.where(low == high, 0.0, raw.std(correction=1)),
+            )
     elif name == "unit":
         over = (0,) if raw.ndim <= 2 else (0, 2, 3)
         scale = raw.double().abs().amax(over, keepdim=True)[0]
@@ -103,11 +127,21 @@ def learn(name: str, raw: Shaped[Tensor, "N ..."] | Tally, highest: float | None
         over = (0,) if raw.ndim <= 2 else (0, 2, 3)
         values = raw.double()
         low, high = values.amin(over, keepdim=True)[0], values.amax(over, keepdim=True)[0]
-        # The mean of equal numbers can round to a neighbour of theirs, and their std to a little more than 0.
+        # The mean of equal numbers can round to a neighbour of theirs, and their std to a little
+        # more than 0.
         offset = torch.where(low == high, low, values.mean(over, keepdim=True)[0])
-        less = int(values.numel() > values.shape[1])  # PyTorch's std divides by n - 1; a single number has none
+        less = int(
+            values.numel() > values.shape[1]
+        )  # PyTorch's std divides by n - 1; a single number has none
         scale = torch.where(low == high, 0.0, values.std(over, correction=less, keepdim=True)[0])
-    if bool(offset.isfinite().all()) and bool(scale.isinf().any()):  # numbers that are not finite are told of with their place, later
-        raise DataError(f"{name}: the inputs reach {float(offset.abs().max()):.0e} and more, whose squares no number holds; divide them "
-                        "first")
-    return Scaling(name, offset.double(), torch.where(scale == 0, torch.ones_like(scale), scale).double())
+    if bool(offset.isfinite().all()) and bool(
+        scale.isinf().any()
+    ):  # numbers that are not finite are told of with their place, later
+        raise DataError(
+            f"{name}: the inputs reach {float(offset.abs().max()):.0e} and more, whose squares no "
+            "number holds; divide them "
+            "first"
+        )
+    return Scaling(
+        name, offset.double(), torch.where(scale == 0, torch.ones_like(scale), scale).double()
+    )

@@ -11,8 +11,8 @@ from sevensteps.data.dataset import Data
 class Source(ABC):
     """Where data come from, as a value: `digits(seed=1)`. What it draws depends on its own seed, never on the training's.
 
-    `scale` is "none", "standardize" or "unit" (see `sevensteps.data.scaling.learn`), or "default" for what suits the source.
-    """
+    `scale` is "none", "standardize" or "unit" (see `sevensteps.data.scaling.learn`), or "default"
+    for what suits the source."""
 
     scale: str
     seed: int

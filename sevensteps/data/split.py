@@ -10,12 +10,16 @@ from sevensteps.arguments import number
 
 
 def split(
-    count: int, share: float, draw: torch.Generator, strata: Int[Tensor, "N"] | None = None,
+    count: int,
+    share: float,
+    draw: torch.Generator,
+    strata: Int[Tensor, "N"] | None = None,
 ) -> tuple[Int[Tensor, "T"], Int[Tensor, "V"]]:
     """The indices of the training and of the validation part, each in an order drawn from `draw`.
 
-    Of every group in `strata` (without: of all samples), `round(share * group)` go into the validation part, but at least
-    one goes to each part where the group has two; a group of one stays in the training part.
+    Of every group in `strata` (without: of all samples), `round(share * group)` go into the
+    validation part, but at least one goes to each part where the group has two; a group of one
+    stays in the training part.
 
     >>> from sevensteps.seeds import generator
     >>> [len(part) for part in split(10, 0.2, generator(0, "split"))]
@@ -23,10 +27,14 @@ def split(
     """
     number("share", share, above=0, below=1)
     order = torch.randperm(count, generator=draw)
-    groups = [order] if strata is None else [order[strata[order] == group] for group in torch.unique(strata)]
+    groups = (
+        [order]
+        if strata is None
+        else [order[strata[order] == group] for group in torch.unique(strata)]
+    )
     held_out = torch.zeros(count, dtype=torch.bool)
     for group in groups:
         chosen = min(max(round(share * len(group)), 1), len(group) - 1)
-        held_out[group[:max(chosen, 0)]] = True
+        held_out[group[: max(chosen, 0)]] = True
     # Kept in the drawn order: a file sorted by class must not reach an unshuffled training sorted.
     return order[~held_out[order]], order[held_out[order]]

@@ -11,8 +11,8 @@ from torch import Tensor
 class Tally:
     """Of each column of a table, or each channel of pictures: `low`, `high`, `mean`, `squares` (the sum of squared distances from it).
 
-    All float64, `[F]` or `[C, 1, 1]`; `least` and `most` are of each single input. `count` is how many numbers each column or channel has
-    had, `wrong` the first row and place that is not finite.
+    All float64, `[F]` or `[C, 1, 1]`; `least` and `most` are of each single input. `count` is how
+    many numbers each column or channel has had, `wrong` the first row and place that is not finite.
     Source of the update: Chan, Golub, LeVeque 1983, Algorithms for computing the sample variance.
     """
 

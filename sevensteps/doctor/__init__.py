@@ -1,4 +1,6 @@
-"""Which of the seven steps is to blame, on what evidence, and what to change: findings from what watching saw."""
+"""Which of the seven steps is to blame, on what evidence, and what to change: findings from what
+watching saw.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,15 @@ __all__ = ["Case", "Diagnosis", "Finding", "diagnose", "examine"]
 
 
 def diagnose(observed: Observed, network: nn.Module | None = None, **known: Any) -> Diagnosis:
-    """What is wrong with the training that was `observed`; `known` are the other fields of `Case`."""
+    """What is wrong with the training that was `observed`; `known` are the other fields of
+    `Case`.
+    """
     return examine(Case(observed, network, **known))
 
 
 def examine(case: Case) -> Diagnosis:
     """Every condition, asked of `case`; findings ranked, most likely cause first."""
-    found = [finding for name in CONDITIONS if (finding := condition(name).examine(case)) is not None]
+    found = [
+        finding for name in CONDITIONS if (finding := condition(name).examine(case)) is not None
+    ]
     return Diagnosis(ranked(found), case)

@@ -1,7 +1,8 @@
-"""A case: everything that a condition may ask of one training, measured once and only when somebody asks.
+"""A case: everything that a condition may ask of one training, measured once and only when somebody
+asks.
 
-What needs the network itself (`probe`, `outputs`, `curvature`) is None where the network, data or loss are not at hand.
-"""
+What needs the network itself (`probe`, `outputs`, `curvature`) is None where the network, data or
+loss are not at hand."""
 
 from __future__ import annotations
 
@@ -33,10 +34,10 @@ SAMPLE = 1024  # samples of the training data that the doctor asks with
 class Case:
     """One training as the doctor sees it.
 
-    `network` is as it is now, `train` and `valid` are inputs and targets as network and loss take them, `loss_fn(output, target)` gives
-    the mean loss. `early`: nothing has been trained yet. `recipe` and `history` are there for trainings of `ss.train`. `answers` are
-    those of an earlier machine, by name, for a case that is read back from a folder.
-    """
+    `network` is as it is now, `train` and `valid` are inputs and targets as network and loss take
+    them, `loss_fn(output, target)` gives the mean loss. `early`: nothing has been trained yet.
+    `recipe` and `history` are there for trainings of `ss.train`. `answers` are those of an earlier
+    machine, by name, for a case that is read back from a folder."""
 
     observed: Observed
     network: nn.Module | None = None
@@ -46,12 +47,18 @@ class Case:
     early: bool = False
     recipe: Any = None
     history: list[dict[str, Any]] = field(default_factory=list)
-    judge: Callable[[Tensor, Tensor], float] | None = None  # (output, target) -> accuracy or r2, where it is known how to read an output
+    judge: Callable[[Tensor, Tensor], float] | None = (
+        None  # (output, target) -> accuracy or r2, where it is known how to read an output
+    )
     lacking: str = ""  # why `recipe` cannot be trained again here, with what to do
-    shared: dict[str, Any] = field(default_factory=dict)  # what is found out about the data, for other cases on the same
-    ruled_out: list[tuple[str, str]] = field(default_factory=list)  # (condition, why not), filled by the conditions
+    shared: dict[str, Any] = field(
+        default_factory=dict
+    )  # what is found out about the data, for other cases on the same
+    ruled_out: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # (condition, why not), filled by the conditions
 
-    # -- what was seen -----------------------------------------------------------------------------------------------------
+    # -- what was seen -----------------------------------------------------------------------------
 
     @property
     def facts(self) -> Facts:
@@ -79,23 +86,33 @@ class Case:
         return [(step, float(value)) for step, value in found if value is not None]
 
     def layers(self, *roles: str) -> list[LayerFacts]:
-        """The layers in the order in which they were computed, of these roles (all: without one)."""
+        """The layers in the order in which they were computed, of these roles (all: without
+        one).
+        """
         known = list(self.facts.layers.values())
         seen = list(self.looks[0].signals) if self.looks else []
-        if {layer.name for layer in known} <= set(seen):  # else in the order in which they were made, which is usually the same
+        if {layer.name for layer in known} <= set(
+            seen
+        ):  # else in the order in which they were made, which is usually the same
             known.sort(key=lambda layer: seen.index(layer.name))
         return [layer for layer in known if not roles or layer.role in roles]
 
-    # -- the problem -------------------------------------------------------------------------------------------------------
+    # -- the problem -------------------------------------------------------------------------------
 
     @cached_property
     def sample(self) -> Pair | None:
-        """At most `SAMPLE` training samples, spread over the training data, or those that watching kept."""
+        """At most `SAMPLE` training samples, spread over the training data, or those that watching
+        kept.
+        """
         if self.train is not None:
             x, y = self.train
             every = torch.linspace(0, len(x) - 1, min(SAMPLE, len(x))).long().to(x.device)
             return x[every], y[every.to(y.device)]
-        return None if self.observed.x is None or self.observed.y is None else (self.observed.x, self.observed.y)
+        return (
+            None
+            if self.observed.x is None or self.observed.y is None
+            else (self.observed.x, self.observed.y)
+        )
 
     @cached_property
     def target(self) -> Tensor | None:
@@ -108,20 +125,37 @@ class Case:
 
     @cached_property
     def task(self) -> str | None:
-        """"multiclass", "binary", "multilabel" or "regression", from the targets and the loss; None where there are none."""
+        """ "multiclass", "binary", "multilabel" or "regression", from the targets and the loss;
+        None where there are none.
+        """
         t = self.target
         if t is None:
             return None
         if not t.is_floating_point():
             columns = 1 if t.ndim == 1 else t.shape[-1]
-            return "multilabel" if columns > 1 else "multiclass" if int(t.max()) > 1 or self._outputs_wide() else "binary"
+            return (
+                "multilabel"
+                if columns > 1
+                else "multiclass"
+                if int(t.max()) > 1 or self._outputs_wide()
+                else "binary"
+            )
         if bool(((t == 0) | (t == 1)).all()):
             wide = t.ndim == 2 and t.shape[1] > 1
-            return "multiclass" if wide and bool((t.sum(1) == 1).all()) else "multilabel" if wide else "binary"
+            return (
+                "multiclass"
+                if wide and bool((t.sum(1) == 1).all())
+                else "multilabel"
+                if wide
+                else "binary"
+            )
         return "regression"
 
     def _outputs_wide(self) -> bool:
-        return any(look.output is not None and look.output.ndim == 2 and look.output.shape[1] > 1 for look in self.looks[:1])
+        return any(
+            look.output is not None and look.output.ndim == 2 and look.output.shape[1] > 1
+            for look in self.looks[:1]
+        )
 
     @cached_property
     def labels(self) -> Tensor | None:
@@ -147,21 +181,27 @@ class Case:
 
     @cached_property
     def ignorant_loss(self) -> float | None:
-        """The loss of an answer that does not look at the input: the entropy of the classes, or the variance of the targets."""
+        """The loss of an answer that does not look at the input: the entropy of the classes, or the
+        variance of the targets.
+        """
         t, labels = self.target, self.labels
         name = self.found_loss.name if self.found_loss else ""
-        if (labels is not None and "cross_entropy" in name) or ("nll_loss" in name and labels is not None):
+        if (labels is not None and "cross_entropy" in name) or (
+            "nll_loss" in name and labels is not None
+        ):
             shares = torch.bincount(labels).double() / len(labels)
             return float(torch.special.entr(shares).sum())
         if t is not None and name.startswith("mse_loss") and t.is_floating_point():
             return float((t - t.mean(0)).double().square().mean())
         return None
 
-    # -- what can be asked of the network ------------------------------------------------------------------------------------
+    # -- what can be asked of the network ----------------------------------------------------------
 
     @contextmanager
     def asking(self, training: bool = False) -> Iterator[nn.Module | None]:
-        """A copy of the network to ask, in evaluation mode unless `training`; its random numbers are isolated, ours is untouched."""
+        """A copy of the network to ask, in evaluation mode unless `training`; its random numbers
+        are isolated, ours is untouched.
+        """
         if self.network is None:
             yield None
             return
@@ -175,11 +215,15 @@ class Case:
             module._forward_pre_hooks.clear()
             module._backward_hooks.clear()
         with Isolation(torch.Generator().manual_seed(0)), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what PyTorch has to say of the loop, it has said there
+            warnings.simplefilter(
+                "ignore"
+            )  # what PyTorch has to say of the loop, it has said there
             yield network.train(training)
 
     def outputs(self, pair: Pair | None, training: bool = False) -> Tensor | None:
-        """What the network as it is now gives for the inputs of `pair`; None where it cannot be asked."""
+        """What the network as it is now gives for the inputs of `pair`; None where it cannot be
+        asked.
+        """
         if pair is None:
             return None
         with self.asking(training) as network, torch.no_grad():
@@ -188,7 +232,11 @@ class Case:
             try:
                 device = next((p.device for p in network.parameters()), torch.device("cpu"))
                 parts = [network(x.to(device)) for x in pair[0].split(1024)]
-                return torch.cat(parts).cpu() if all(isinstance(part, Tensor) for part in parts) else None
+                return (
+                    torch.cat(parts).cpu()
+                    if all(isinstance(part, Tensor) for part in parts)
+                    else None
+                )
             except Exception:  # not every network takes a batch alone
                 return None
 
@@ -215,27 +263,35 @@ class Case:
     @cached_property
     def scores(self) -> dict[str, float]:
         """Accuracy or r2 on "train" (the sample) and "valid", where they can be told."""
-        found = {"train": self.score(self.train_outputs, self.sample[1] if self.sample else None),
-                 "valid": self.score(self.valid_outputs, self.valid[1] if self.valid else None)}
+        found = {
+            "train": self.score(self.train_outputs, self.sample[1] if self.sample else None),
+            "valid": self.score(self.valid_outputs, self.valid[1] if self.valid else None),
+        }
         return {part: value for part, value in found.items() if value is not None}
 
     @cached_property
     def chance(self) -> float | None:
-        """The score of an answer that does not look at the input: the share of the largest class, or r2 = 0."""
+        """The score of an answer that does not look at the input: the share of the largest class,
+        or r2 = 0.
+        """
         if self.labels is not None:
             return float(torch.bincount(self.labels).max() / len(self.labels))
         return 0.0 if self.task == "regression" else None
 
     @cached_property
     def learned(self) -> float | None:
-        """How far the training came, 0 as good as an ignorant answer, 1 perfect: (score - chance) / (1 - chance) on the sample."""
+        """How far the training came, 0 as good as an ignorant answer, 1 perfect: (score - chance) /
+        (1 - chance) on the sample.
+        """
         if "train" not in self.scores or self.chance is None or self.chance >= 1:
             return None
         return (self.scores["train"] - self.chance) / (1 - self.chance)
 
     @cached_property
     def probe(self) -> Look | None:
-        """A full look at the network as it is now: forward and backward over `sample`, in evaluation mode, without a step."""
+        """A full look at the network as it is now: forward and backward over `sample`, in
+        evaluation mode, without a step.
+        """
         return self.look_now(self.sample)
 
     def look_now(self, pair: Pair | None, training: bool = False) -> Look | None:
@@ -261,10 +317,11 @@ class Case:
 
     @cached_property
     def curvature(self) -> float | None:
-        """λ_max, the largest eigenvalue of the Hessian of the mean loss over `sample`, of the network as it is now.
+        """λ_max, the largest eigenvalue of the Hessian of the mean loss over `sample`, of the
+        network as it is now.
 
-        Plain gradient descent is stable for lr < 2/λ_max. By Lanczos (scipy), on Hessian-vector products of autograd.
-        """
+        Plain gradient descent is stable for lr < 2/λ_max. By Lanczos (scipy), on Hessian-vector
+        products of autograd."""
         from sevensteps.engine.curvature import largest_eigenvalue
 
         if self.sample is None or self.loss is None:
@@ -272,7 +329,7 @@ class Case:
         with self.asking() as network:
             return None if network is None else largest_eigenvalue(network, self.loss, *self.sample)
 
-    # -- small helps -------------------------------------------------------------------------------------------------------
+    # -- small helps -------------------------------------------------------------------------------
 
     @cached_property
     def rate(self) -> float | None:
@@ -287,8 +344,14 @@ class Case:
 
     @cached_property
     def smooth(self) -> list[tuple[int, float]]:
-        """The loss as means over up to 20 equal stretches of the training: (middle step, mean), finite ones only."""
+        """The loss as means over up to 20 equal stretches of the training: (middle step, mean),
+        finite ones only.
+        """
         held = [(s, v) for s, v in self.losses if math.isfinite(v)]
         size = max(1, len(held) // 20)
-        parts = [held[i:i + size] for i in range(0, len(held), size)]
-        return [(part[len(part) // 2][0], sum(v for _, v in part) / len(part)) for part in parts if len(part) == size]
+        parts = [held[i : i + size] for i in range(0, len(held), size)]
+        return [
+            (part[len(part) // 2][0], sum(v for _, v in part) / len(part))
+            for part in parts
+            if len(part) == size
+        ]

@@ -1,4 +1,6 @@
-"""A case in a folder: what was seen, and what the network answered while it was there, so that it can be diagnosed later and elsewhere."""
+"""A case in a folder: what was seen, and what the network answered while it was there, so that it
+can be diagnosed later and elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,12 @@ if TYPE_CHECKING:
 
 Read = TypeVar("Read")
 SCHEMA = 1
-NUMBERS = ("scores", "curvature", "learned", "chance")  # answers that are JSON; kept under these names of `Case`
+NUMBERS = (
+    "scores",
+    "curvature",
+    "learned",
+    "chance",
+)  # answers that are JSON; kept under these names of `Case`
 ROWS = 2048  # of outputs and validation data that are kept
 MOST = 1_000_000  # numbers of the validation inputs that are kept
 
@@ -39,7 +46,10 @@ def save(case: Case, folder: Path | str) -> Path:
         keep(case, record)
     finally:
         record.close()
-    write_json(made / "watch.json", {"schema": SCHEMA, "steps": case.steps, "network": case.facts.network, **findings})
+    write_json(
+        made / "watch.json",
+        {"schema": SCHEMA, "steps": case.steps, "network": case.facts.network, **findings},
+    )
     return made
 
 
@@ -49,7 +59,9 @@ def keep_seen(observed: Observed, record: Record) -> None:
     for look in observed.looks:
         record.look(look.step, "look", *pack(look))
     samples = {name: t for name, t in (("x", observed.x), ("y", observed.y)) if t is not None}
-    record.watched("observed", json.dumps(finite(to_dict(observed))), safetensors.torch.save(samples))
+    record.watched(
+        "observed", json.dumps(finite(to_dict(observed))), safetensors.torch.save(samples)
+    )
 
 
 def keep_before(findings: list[Finding], record: Record) -> None:
@@ -58,7 +70,8 @@ def keep_before(findings: list[Finding], record: Record) -> None:
 
 
 def seen(folder: Path, step: int) -> tuple[Observed, list[Finding]] | None:
-    """What `keep_seen` (or `keep`) and `keep_before` wrote, as far as step `step`; None where nothing was.
+    """What `keep_seen` (or `keep`) and `keep_before` wrote, as far as step `step`; None where
+    nothing was.
 
     Raises `RunError` where it is damaged.
     """
@@ -68,10 +81,18 @@ def seen(folder: Path, step: int) -> tuple[Observed, list[Finding]] | None:
 
     def read() -> tuple[Observed, list[Finding]]:
         observed = from_dict(json.loads(held["observed"]["held"]))
-        observed.looks = [unpack(row["numbers"], row["tensors"]) for row in looks if row["kind"] == "look" and row["step"] < step]
+        observed.looks = [
+            unpack(row["numbers"], row["tensors"])
+            for row in looks
+            if row["kind"] == "look" and row["step"] < step
+        ]
         observed.losses = [(s, loss) for s, loss in observed.losses if s < step]
         observed.rates = [(s, lr) for s, lr in observed.rates if s < step]
-        samples = safetensors.torch.load(held["observed"]["tensors"]) if held["observed"]["tensors"] else {}
+        samples = (
+            safetensors.torch.load(held["observed"]["tensors"])
+            if held["observed"]["tensors"]
+            else {}
+        )
         observed.x, observed.y = samples.get("x"), samples.get("y")
         return observed, [Finding.from_dict(found) for found in json.loads(held["before"]["held"])]
 
@@ -86,8 +107,12 @@ def keep(case: Case, record: Record) -> None:
     if case.probe is not None:
         record.look(case.probe.step, "probe", *pack(case.probe))
     record.watched("observed", json.dumps(finite(to_dict(case.observed))))
-    asked = [name for name in NUMBERS if name != "curvature" or name in vars(case)]  # that takes long, and few conditions ask for it
-    record.watched("answers", json.dumps({name: getattr(case, name) for name in asked}))  # a network that diverged has scores of NaN
+    asked = [
+        name for name in NUMBERS if name != "curvature" or name in vars(case)
+    ]  # that takes long, and few conditions ask for it
+    record.watched(
+        "answers", json.dumps({name: getattr(case, name) for name in asked})
+    )  # a network that diverged has scores of NaN
     tensors: dict[str, Tensor | None] = {"train.outputs": case.train_outputs}
     for name, pair in (("train", case.sample), ("valid", case.valid)):
         if pair is not None and len(pair[0]):
@@ -95,7 +120,9 @@ def keep(case: Case, record: Record) -> None:
             tensors |= {f"{name}.x": pair[0][:rows], f"{name}.y": pair[1][:rows]}
             if name == "valid" and case.valid_outputs is not None:
                 tensors["valid.outputs"] = case.valid_outputs[:rows]
-    whole = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None}
+    whole = {
+        name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None
+    }
     record.watched("samples", "{}", safetensors.torch.save(whole))
 
 
@@ -110,7 +137,10 @@ def recall(folder: Path, diagnosis: Diagnosis) -> None:
     path = folder / ("watch.json" if (folder / "watch.json").is_file() else "run.json")
 
     def read() -> dict[str, list[Trial]]:
-        return {held["condition"]: [Trial.from_dict(trial) for trial in held["trials"]] for held in read_json(path)["findings"]}
+        return {
+            held["condition"]: [Trial.from_dict(trial) for trial in held["trials"]]
+            for held in read_json(path)["findings"]
+        }
 
     kept = _told(folder, read)
     for finding in diagnosis.findings:
@@ -121,7 +151,10 @@ def load(folder: Path) -> Case:
     """The case in a folder. Raises `RunError` where there is none, or it is damaged."""
     looks, held = read_watched(folder)
     if "observed" not in held:
-        raise RunError(f"{folder} was not watched, so there is nothing to diagnose; train again, or use ss.watch and watch.save(folder)")
+        raise RunError(
+            f"{folder} was not watched, so there is nothing to diagnose; train again, or use "
+            "ss.watch and watch.save(folder)"
+        )
     return _told(folder, lambda: _load(looks, held))
 
 
@@ -130,13 +163,21 @@ def _load(looks: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> Case:
     seen = [(row["kind"], unpack(row["numbers"], row["tensors"])) for row in looks]
     observed.looks = [look for kind, look in seen if kind == "look"]
     tensors = safetensors.torch.load(held["samples"]["tensors"]) if "samples" in held else {}
-    pairs = {name: (tensors[f"{name}.x"], tensors[f"{name}.y"]) for name in ("train", "valid") if f"{name}.x" in tensors}
+    pairs = {
+        name: (tensors[f"{name}.x"], tensors[f"{name}.y"])
+        for name in ("train", "valid")
+        if f"{name}.x" in tensors
+    }
     case = Case(observed, None, train=pairs.get("train"), valid=pairs.get("valid"))
     answers = json.loads(held["answers"]["held"]) if "answers" in held else {}
     # The answers stand where the case would keep them if it had asked itself.
     case.__dict__.update({name: answers[name] for name in NUMBERS if name in answers})
-    case.__dict__.update(sample=pairs.get("train"), probe=next((look for kind, look in seen if kind == "probe"), None),
-                         train_outputs=tensors.get("train.outputs"), valid_outputs=tensors.get("valid.outputs"))
+    case.__dict__.update(
+        sample=pairs.get("train"),
+        probe=next((look for kind, look in seen if kind == "probe"), None),
+        train_outputs=tensors.get("train.outputs"),
+        valid_outputs=tensors.get("valid.outputs"),
+    )
     if case.__dict__.get("scores") and any(not isinstance(v, float) for v in case.scores.values()):
         raise ValueError("scores are not numbers")
     return case
@@ -145,5 +186,16 @@ def _load(looks: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> Case:
 def _told(folder: Path, read: Callable[[], Read]) -> Read:
     try:
         return read()
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, safetensors.SafetensorError, RecursionError) as failure:
-        raise RunError(f"what watching saw in {folder} is damaged: {type(failure).__name__}: {str(failure)[:200]}") from None
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        safetensors.SafetensorError,
+        RecursionError,
+    ) as failure:
+        raise RunError(
+            f"what watching saw in {folder} is damaged: {type(failure).__name__}: "
+            f"{str(failure)[:200]}"
+        ) from None

@@ -1,4 +1,6 @@
-"""What the doctor says: a finding blames one of the seven steps, shows its evidence, and proposes remedies."""
+"""What the doctor says: a finding blames one of the seven steps, shows its evidence, and proposes
+remedies.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,12 @@ class Measure:
     source: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"measure": self.measure, "observed": self.observed, "expected": self.expected, "source": self.source}
+        return {
+            "measure": self.measure,
+            "observed": self.observed,
+            "expected": self.expected,
+            "source": self.source,
+        }
 
 
 @dataclass(frozen=True)
@@ -61,14 +68,28 @@ class Finding:
     @classmethod
     def from_dict(cls, held: dict[str, Any]) -> Finding:
         """What `to_dict` gave. Raises `KeyError` or `TypeError` for anything else."""
-        return cls(**{**held, "evidence": [Measure(**m) for m in held["evidence"]], "remedies": [Remedy(**r) for r in held["remedies"]],
-                      "trials": [Trial.from_dict(t) for t in held["trials"]], "symptoms": [cls.from_dict(s) for s in held["symptoms"]]})
+        return cls(
+            **{
+                **held,
+                "evidence": [Measure(**m) for m in held["evidence"]],
+                "remedies": [Remedy(**r) for r in held["remedies"]],
+                "trials": [Trial.from_dict(t) for t in held["trials"]],
+                "symptoms": [cls.from_dict(s) for s in held["symptoms"]],
+            }
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The form of `run.json` and `--json`."""
         return {
-            "condition": self.condition, "step": self.step, "severity": self.severity, "confidence": round(self.confidence, 3),
-            "where": self.where, "onset": self.onset, "evidence": [m.to_dict() for m in self.evidence], "explanation": self.explanation,
-            "remedies": [r.to_dict() for r in self.remedies], "trials": [t.to_dict() for t in self.trials],
+            "condition": self.condition,
+            "step": self.step,
+            "severity": self.severity,
+            "confidence": round(self.confidence, 3),
+            "where": self.where,
+            "onset": self.onset,
+            "evidence": [m.to_dict() for m in self.evidence],
+            "explanation": self.explanation,
+            "remedies": [r.to_dict() for r in self.remedies],
+            "trials": [t.to_dict() for t in self.trials],
             "symptoms": [s.to_dict() for s in self.symptoms],
         }

@@ -1,4 +1,6 @@
-"""What several conditions read off a case: its weight layers and activations, how well it does, and what a simple model would reach."""
+"""What several conditions read off a case: its weight layers and activations, how well it does, and
+what a simple model would reach.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +18,41 @@ from sevensteps.doctor.trials.changes import rebuilt
 from sevensteps.observe.look import Change, Look
 from sevensteps.observe.network_facts import LayerFacts
 
-RECTIFIERS = ("relu", "relu6", "clamp")  # activations whose units can die: output and slope 0 on one side
+RECTIFIERS = (
+    "relu",
+    "relu6",
+    "clamp",
+)  # activations whose units can die: output and slope 0 on one side
 SATURATING = ("sigmoid", "tanh", "hardsigmoid", "hardtanh")
-ADAPTIVE = ("Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam")  # their steps do not grow with the gradient
+ADAPTIVE = (
+    "Adam",
+    "AdamW",
+    "RMSprop",
+    "Adagrad",
+    "Adadelta",
+    "Adamax",
+    "NAdam",
+    "RAdam",
+)  # their steps do not grow with the gradient
 ROWS = 400  # samples that a simple model is judged on
 
 
 def weight_layers(case: Case) -> list[tuple[LayerFacts, str]]:
-    """The layers with a trained matrix of weights, in order, each with the name of that matrix; embeddings are left out."""
+    """The layers with a trained matrix of weights, in order, each with the name of that matrix;
+    embeddings are left out.
+    """
     found = []
     for layer in case.layers("weights"):
-        matrix = next((name for name in layer.parameters if name.endswith("weight") and len(case.facts.parameters[name].shape) > 1
-                       and case.facts.parameters[name].trained), None)
+        matrix = next(
+            (
+                name
+                for name in layer.parameters
+                if name.endswith("weight")
+                and len(case.facts.parameters[name].shape) > 1
+                and case.facts.parameters[name].trained
+            ),
+            None,
+        )
         if matrix and layer.kind != "Embedding":
             found.append((layer, matrix))
     return found
@@ -51,7 +76,9 @@ def hidden_activations(case: Case) -> list[LayerFacts]:
 
 
 def called(name: str) -> str:
-    """A layer's name in a sentence: the 2 of a `Sequential` is "layer 2"; that of a compiled network is that of the network itself."""
+    """A layer's name in a sentence: the 2 of a `Sequential` is "layer 2"; that of a compiled
+    network is that of the network itself.
+    """
     name = name.removeprefix("_orig_mod.")
     return f"layer {name}" if name[:1].isdigit() else name
 
@@ -69,24 +96,39 @@ def moved(change: Change) -> float:
 
 def largest_move(case: Case, look: Look) -> tuple[float, str]:
     """The largest |Δw| / |w| of the weight matrices in one step, and whose it is."""
-    found = [(moved(look.changes[name]), layer.name) for layer, name in weight_layers(case) if name in look.changes]
+    found = [
+        (moved(look.changes[name]), layer.name)
+        for layer, name in weight_layers(case)
+        if name in look.changes
+    ]
     return max(((m, name) for m, name in found if not math.isnan(m)), default=(math.nan, ""))
 
 
 def largest_jump(case: Case) -> tuple[int, float, str]:
-    """The largest |Δw| / |w| of a weight matrix in the first looks, |w| being its length before: (step, how large, whose).
+    """The largest |Δw| / |w| of a weight matrix in the first looks, |w| being its length before:
+    (step, how large, whose).
 
-    Weights that start near 0 have to move: no |w| counts as less than a tenth of that of standard weights, √rows.
-    """
+    Weights that start near 0 have to move: no |w| counts as less than a tenth of that of standard
+    weights, √rows."""
     found = []
     for before, look in zip([None, *case.looks[:5]], case.looks[:6], strict=False):
         for layer, name in weight_layers(case):
             change, facts = look.changes.get(name), case.facts.parameters[name]
             if change is None or math.isnan(size := length(change.update)):
                 continue
-            old = facts.length if before is None else length(before.changes[name].weight) if name in before.changes else math.nan
+            old = (
+                facts.length
+                if before is None
+                else length(before.changes[name].weight)
+                if name in before.changes
+                else math.nan
+            )
             found.append((look.step, size / max(old, 0.1 * math.sqrt(facts.shape[0])), layer.name))
-    return max((jump for jump in found if not math.isnan(jump[1])), key=lambda jump: jump[1], default=(0, math.nan, ""))
+    return max(
+        (jump for jump in found if not math.isnan(jump[1])),
+        key=lambda jump: jump[1],
+        default=(0, math.nan, ""),
+    )
 
 
 def median(numbers: Iterable[float]) -> float:
@@ -111,7 +153,9 @@ def first_loss(case: Case) -> float:
 
 
 def well(case: Case, at_least: float = 0.6) -> bool:
-    """Whether the training came at least so far between an ignorant answer (0) and a perfect one (1), by score, or else by loss."""
+    """Whether the training came at least so far between an ignorant answer (0) and a perfect one
+    (1), by score, or else by loss.
+    """
     if case.early:
         return False
     if case.diverged is not None:
@@ -123,19 +167,22 @@ def well(case: Case, at_least: float = 0.6) -> bool:
 
 
 def still_falling(case: Case) -> bool:
-    """Whether the loss fell steadily to the very end: the last quarter by more than its own noise, and by 5 % at least."""
+    """Whether the loss fell steadily to the very end: the last quarter by more than its own noise,
+    and by 5 % at least.
+    """
     means = [value for _, value in case.smooth]
     if len(means) < 8:
         return False
-    tail = means[-len(means) // 4:]
-    middle = means[len(means) // 2:][: len(tail)]
+    tail = means[-len(means) // 4 :]
+    middle = means[len(means) // 2 :][: len(tail)]
     noise = sum(abs(b - a) for a, b in pairwise(tail)) / max(len(tail) - 1, 1)
     before, after = sum(middle) / len(middle), sum(tail) / len(tail)
     return before > 0 and after < 0.95 * before and before - after > noise
 
 
 def baseline(case: Case) -> float | None:
-    """The cross-validated score of simple models on standardised inputs (linear, and the 5 nearest neighbours): the better of the two.
+    """The cross-validated score of simple models on standardised inputs (linear, and the 5 nearest
+    neighbours): the better of the two.
 
     Accuracy or r2, on at most `ROWS` samples; None where inputs are no plain numbers or too few.
     """
@@ -156,23 +203,35 @@ def _baseline(case: Case) -> float | None:
     x, y = table
     if case.task == "regression":
         y = (y - y.mean(0)) / np.where(y.std(0) > 0, y.std(0), 1)
-        models, scoring, parts = (Ridge(0.1), KNeighborsRegressor(5)), "r2", KFold(3, shuffle=True, random_state=0)
+        models, scoring, parts = (
+            (Ridge(0.1), KNeighborsRegressor(5)),
+            "r2",
+            KFold(3, shuffle=True, random_state=0),
+        )
     else:
         counts = np.bincount(y)
         if (counts > 0).sum() < 2 or counts[counts > 0].min() < 3:
             return None
-        models, scoring = (LogisticRegression(C=0.1, max_iter=50), KNeighborsClassifier(5)), "accuracy"
+        models, scoring = (
+            (LogisticRegression(C=0.1, max_iter=50), KNeighborsClassifier(5)),
+            "accuracy",
+        )
         parts = StratifiedKFold(3, shuffle=True, random_state=0)
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scores = [float(np.mean(cross_val_score(model, x, y, cv=parts, scoring=scoring))) for model in models]
+        scores = [
+            float(np.mean(cross_val_score(model, x, y, cv=parts, scoring=scoring)))
+            for model in models
+        ]
     return max(scores)
 
 
 def standardised(case: Case, rows: int = ROWS) -> tuple[np.ndarray, np.ndarray] | None:
-    """Inputs [N, F], standardised by column, and targets: classes [N], or numbers [N, T]; of at most `rows` samples."""
+    """Inputs [N, F], standardised by column, and targets: classes [N], or numbers [N, T]; of at
+    most `rows` samples.
+    """
     if case.sample is None or not case.sample[0].is_floating_point():
         return None
     x, y = (t.detach().cpu() for t in case.sample)
@@ -187,21 +246,31 @@ def standardised(case: Case, rows: int = ROWS) -> tuple[np.ndarray, np.ndarray] 
     chosen = y[every]
     if case.task == "regression":
         values = chosen.reshape(len(chosen), -1).double().numpy()
-        return (flat, values[:, 0] if values.shape[1] == 1 else values) if np.isfinite(values).all() else None
+        return (
+            (flat, values[:, 0] if values.shape[1] == 1 else values)
+            if np.isfinite(values).all()
+            else None
+        )
     if case.task == "multilabel" or case.task is None:
         return None
-    return flat, (chosen.argmax(1) if chosen.ndim == 2 and chosen.shape[1] > 1 else chosen.reshape(-1)).long().numpy()
+    return flat, (
+        chosen.argmax(1) if chosen.ndim == 2 and chosen.shape[1] > 1 else chosen.reshape(-1)
+    ).long().numpy()
 
 
 def behind(case: Case, margin: float) -> bool:
-    """Whether the network is worse than a simple model on the same samples, by `margin` of its score at least."""
+    """Whether the network is worse than a simple model on the same samples, by `margin` of its
+    score at least.
+    """
     score = case.scores.get("train")
     simple = baseline(case)
     return simple is not None and score is not None and simple - score >= margin
 
 
 def rate_text(case: Case, lr: float) -> str:
-    """The step of this training with another learning rate, as notation; a schedule keeps its form."""
+    """The step of this training with another learning rate, as notation; a schedule keeps its
+    form.
+    """
     if case.recipe is not None and hasattr(case.recipe.step, "lr"):
         held = case.recipe.step
         if isinstance(held.lr, int | float):
@@ -210,12 +279,16 @@ def rate_text(case: Case, lr: float) -> str:
         return repr(replace(held, lr=replace(held.lr, lr=float(f"{held.lr.lr * factor:.1g}"))))
     name = optimizer(case).lower()
     group = case.facts.groups[0] if case.facts.groups else {}
-    momentum = f", momentum={group['momentum']:g}" if name == "sgd" and group.get("momentum") else ""
+    momentum = (
+        f", momentum={group['momentum']:g}" if name == "sgd" and group.get("momentum") else ""
+    )
     return f"{name if name in ('sgd', 'adam', 'adamw', 'rmsprop', 'adagrad') else 'sgd'}(lr={float(f'{lr:.1g}'):g}{momentum})"
 
 
 def with_activation(case: Case, activation: str) -> dict[str, str]:
-    """The change to this activation in the hidden layers, of a network of dense layers or of a recipe's; of any other none."""
+    """The change to this activation in the hidden layers, of a network of dense layers or of a
+    recipe's; of any other none.
+    """
     predict = case.recipe.predict if case.recipe is not None else None
     if hasattr(predict, "widths") or hasattr(predict, "channels"):
         return {"predict": repr(rebuilt(predict, activation=activation))}
@@ -223,18 +296,33 @@ def with_activation(case: Case, activation: str) -> dict[str, str]:
 
 
 def dense_text(case: Case, times: int = 1, options: str = "") -> dict[str, str]:
-    """The network as a change, with hidden layers so many times as wide and weights to suit; none where it is not one of dense layers."""
+    """The network as a change, with hidden layers so many times as wide and weights to suit; none
+    where it is not one of dense layers.
+    """
     if any(layer.kind not in ("Linear", "Neuron") for layer, _ in weight_layers(case)):
         return {}
     widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
     if times > 1:
         widths = [max(times * width, 16) for width in widths]
-    return {"predict": f"mlp({', '.join(map(str, widths))}{options})", "initialize": "kaiming_normal()"} if widths else {}
+    return (
+        {
+            "predict": f"mlp({', '.join(map(str, widths))}{options})",
+            "initialize": "kaiming_normal()",
+        }
+        if widths
+        else {}
+    )
 
 
 def patient(case: Case, count: int) -> str:
-    """The stop of this training, and an end as soon as validation has been no better for `count` epochs."""
-    rules = [rule for rule in (case.recipe.stop.rules() if case.recipe is not None else ()) if type(rule).__name__ != "patience"]
+    """The stop of this training, and an end as soon as validation has been no better for `count`
+    epochs.
+    """
+    rules = [
+        rule
+        for rule in (case.recipe.stop.rules() if case.recipe is not None else ())
+        if type(rule).__name__ != "patience"
+    ]
     return " | ".join([*map(repr, rules), f"patience({count})"])
 
 

@@ -1,4 +1,6 @@
-"""The doctor attends a training of `ss.train`: one examination before the first step, watching, one at the end."""
+"""The doctor attends a training of `ss.train`: one examination before the first step, watching, one
+at the end.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,17 @@ FIRST = 256  # samples of the examination before the first step
 class Attending:
     """An observer of the loop. `before` and `after` are its two diagnoses; `budget` is the share of time that looking may cost.
 
-    `more` is added to what `run.json` says; `seen` is what was seen and found so far of a training that goes on; `shared` is what
-    examinations of several trainings on the same data find out about the data.
-    """
+    `more` is added to what `run.json` says; `seen` is what was seen and found so far of a training
+    that goes on; `shared` is what examinations of several trainings on the same data find out about
+    the data."""
 
-    def __init__(self, budget: float = 0.02, more: dict[str, Any] | None = None,
-                 seen: tuple[Observed, list[Finding]] | None = None, shared: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        budget: float = 0.02,
+        more: dict[str, Any] | None = None,
+        seen: tuple[Observed, list[Finding]] | None = None,
+        shared: dict[str, Any] | None = None,
+    ) -> None:
         self.watching, self.more = Watching(budget, seen and seen[0]), more or {}
         self.found, self.shared = seen and seen[1], {} if shared is None else shared
         self.stepped = self.watching.stepped
@@ -69,8 +76,15 @@ class Attending:
         if record is not None:
             keep(self.after.case, record)
             keep_before(self.before.findings, record)
-        return {**self.after.to_dict(), "before": self.before.to_dict()["findings"],
-                "watched": {"looks": len(self.after.case.looks), "seconds": self.after.case.observed.spent}, **self.more}
+        return {
+            **self.after.to_dict(),
+            "before": self.before.to_dict()["findings"],
+            "watched": {
+                "looks": len(self.after.case.looks),
+                "seconds": self.after.case.observed.spent,
+            },
+            **self.more,
+        }
 
 
 def first_look(training: Training) -> Diagnosis:
@@ -107,6 +121,13 @@ def case_of(training: Training, observed: Observed, early: bool = False) -> Case
     x, y = _some(*training.parts["valid"])
     coded = output.encode(y)
     return Case(
-        observed, training.network, train=_some(training.samples.x, training.samples.y),
-        valid=(x, coded.to(x.dtype) if coded.is_floating_point() else coded), loss_fn=lambda o, t: loss(o, t).mean(), early=early,
-        recipe=training.recipe, history=training.progress.history, judge=judge)
+        observed,
+        training.network,
+        train=_some(training.samples.x, training.samples.y),
+        valid=(x, coded.to(x.dtype) if coded.is_floating_point() else coded),
+        loss_fn=lambda o, t: loss(o, t).mean(),
+        early=early,
+        recipe=training.recipe,
+        history=training.progress.history,
+        judge=judge,
+    )

@@ -1,4 +1,6 @@
-"""Causes before symptoms: a finding that another one explains is folded under it, and the rest are put in order."""
+"""Causes before symptoms: a finding that another one explains is folded under it, and the rest are
+put in order.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,25 @@ from sevensteps.doctor.finding import SEVERITIES, Finding
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
-    """The findings that no other explains, most likely cause first, each with its symptoms under it.
+    """The findings that no other explains, most likely cause first, each with its symptoms under
+    it.
 
-    A finding explains another when its condition says so (`EXPLAINS`) and it did not begin later. In a circle the gravest stays on top.
-    """
+    A finding explains another when its condition says so (`EXPLAINS`) and it did not begin later.
+    In a circle the gravest stays on top."""
     order = sorted(findings, key=_weight)
     causes: dict[int, int] = {}  # place in `order` -> that of what explains it
     for place, finding in reversed(list(enumerate(order))):
-        cause = next((at for at, other in enumerate(order) if at != place and _explains(other, finding) and not _explains(finding, other)
-                      and not _below(at, place, causes)), None)
+        cause = next(
+            (
+                at
+                for at, other in enumerate(order)
+                if at != place
+                and _explains(other, finding)
+                and not _explains(finding, other)
+                and not _below(at, place, causes)
+            ),
+            None,
+        )
         if cause is not None:
             causes[place] = cause
     for place, cause in sorted(causes.items()):
@@ -43,4 +55,9 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
 def _weight(finding: Finding) -> tuple[float, ...]:
     """Surer and graver first; of equals, the earlier one, then the order of the seven steps."""
     onset = 0 if finding.onset is None else finding.onset
-    return (-SEVERITIES.index(finding.severity), -round(finding.confidence, 1), onset, CONDITIONS.index(finding.condition))
+    return (
+        -SEVERITIES.index(finding.severity),
+        -round(finding.confidence, 1),
+        onset,
+        CONDITIONS.index(finding.condition),
+    )

@@ -6,13 +6,27 @@ from torch import Tensor
 
 
 def score(task: str | None, link: str, output: Tensor, target: Tensor) -> float | None:
-    """Accuracy for classes, r2 for numbers, None where it cannot be told. One output is a yes above 0 behind a sigmoid, else above .5."""
+    """Accuracy for classes, r2 for numbers, None where it cannot be told. One output is a yes above
+    0 behind a sigmoid, else above .5.
+    """
     if task in ("binary", "multiclass"):
-        truth = target.argmax(1) if target.ndim == 2 and target.shape[1] > 1 else target.reshape(-1).long()
+        truth = (
+            target.argmax(1)
+            if target.ndim == 2 and target.shape[1] > 1
+            else target.reshape(-1).long()
+        )
         if output.ndim == 2 and output.shape[1] > 1:
             return float((output.argmax(1) == truth).double().mean())
-        return float(((output.reshape(-1) > (0.0 if link == "sigmoid" else 0.5)).long() == truth).double().mean())
+        return float(
+            ((output.reshape(-1) > (0.0 if link == "sigmoid" else 0.5)).long() == truth)
+            .double()
+            .mean()
+        )
     if task == "regression" and output.numel() == target.numel():
         spread = (target - target.mean(0)).double().square().sum()
-        return float(1 - (output.reshape(target.shape) - target).double().square().sum() / spread) if spread > 0 else None
+        return (
+            float(1 - (output.reshape(target.shape) - target).double().square().sum() / spread)
+            if spread > 0
+            else None
+        )
     return None

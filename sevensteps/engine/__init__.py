@@ -1,4 +1,6 @@
-"""How gradients are computed: flat parameters, the chain rule by layer, autograd, finite differences, the perceptron's rule."""
+"""How gradients are computed: flat parameters, the chain rule by layer, autograd, finite
+differences, the perceptron's rule.
+"""
 
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.chain_rule import ChainRule, missing
@@ -8,4 +10,14 @@ from sevensteps.engine.finite_differences import FiniteDifferences
 from sevensteps.engine.flat import flatten
 from sevensteps.engine.perceptron import PerceptronRule
 
-__all__ = ["Autograd", "ChainRule", "Engine", "FiniteDifferences", "LossFunction", "PerceptronRule", "Stack", "flatten", "missing"]
+__all__ = [
+    "Autograd",
+    "ChainRule",
+    "Engine",
+    "FiniteDifferences",
+    "LossFunction",
+    "PerceptronRule",
+    "Stack",
+    "flatten",
+    "missing",
+]

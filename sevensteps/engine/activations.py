@@ -1,4 +1,6 @@
-"""The chain rule of activations: each derivative stands beside its forward line, as in layers.py."""
+"""The chain rule of activations: each derivative stands beside its forward line, as in
+layers.py.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from torch import Tensor
 
 from sevensteps.engine.layer import Layer
 
-_threshold_backward = torch.ops.aten.threshold_backward.default  # looked up once: a small network's step feels it
+_threshold_backward = (
+    torch.ops.aten.threshold_backward.default
+)  # looked up once: a small network's step feels it
 
 
 class ReLU(Layer):
@@ -22,7 +26,8 @@ class ReLU(Layer):
         return self.y
 
     def backward(self, g: Tensor) -> Tensor:
-        # dy/dx = 1 where x > 0, else 0: torch.where(self.y > 0, g, 0), in PyTorch's own much faster kernel
+        # dy/dx = 1 where x > 0, else 0: torch.where(self.y > 0, g, 0), in PyTorch's own much faster
+        # kernel
         dx: Tensor = _threshold_backward(g, self.y, 0)
         return dx
 
@@ -33,7 +38,9 @@ class LeakyReLU(Layer):
         return F.leaky_relu(x, self.module.negative_slope)  # y = x where x > 0, else a x
 
     def backward(self, g: Tensor) -> Tensor:
-        return torch.where(self.x > 0, g, g * self.module.negative_slope)  # dy/dx = 1 where x > 0, else a
+        return torch.where(
+            self.x > 0, g, g * self.module.negative_slope
+        )  # dy/dx = 1 where x > 0, else a
 
 
 class Sigmoid(Layer):
@@ -60,11 +67,16 @@ class ELU(Layer):
         return F.elu(x, self.module.alpha)  # y = x where x > 0, else a (eˣ - 1)
 
     def backward(self, g: Tensor) -> Tensor:
-        return torch.where(self.x > 0, g, g * self.module.alpha * self.x.exp())  # dy/dx = 1 where x > 0, else a eˣ
+        return torch.where(
+            self.x > 0, g, g * self.module.alpha * self.x.exp()
+        )  # dy/dx = 1 where x > 0, else a eˣ
 
 
 class SELU(Layer):
-    alpha, scale = 1.6732632423543772, 1.0507009873554805  # with them, mean 0 and variance 1 stay so (Klambauer et al. 2017)
+    alpha, scale = (
+        1.6732632423543772,
+        1.0507009873554805,
+    )  # with them, mean 0 and variance 1 stay so (Klambauer et al. 2017)
 
     def forward(self, x: Tensor) -> Tensor:
         self.x = x
@@ -72,7 +84,9 @@ class SELU(Layer):
 
     def backward(self, g: Tensor) -> Tensor:
         g = g.mul_(self.scale)
-        return torch.where(self.x > 0, g, g * self.alpha * self.x.exp())  # dy/dx = s where x > 0, else s a eˣ
+        return torch.where(
+            self.x > 0, g, g * self.alpha * self.x.exp()
+        )  # dy/dx = s where x > 0, else s a eˣ
 
 
 class GELU(Layer):
@@ -89,18 +103,24 @@ class GELU(Layer):
             slope = 1 + t + x * (1 - t * t) * inner * (1 + 3 * 0.044715 * x * x)
             return g * slope * 0.5  # dy/dx = ½ (1 + t + x t')
         normal = (-0.5 * x * x).exp() / math.sqrt(2 * math.pi)
-        slope = torch.special.ndtr(x) + x * normal  # dy/dx = Φ(x) + x φ(x): the normal distribution and its density
+        slope = (
+            torch.special.ndtr(x) + x * normal
+        )  # dy/dx = Φ(x) + x φ(x): the normal distribution and its density
         return g * slope
 
 
 class Softplus(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.x = x
-        return F.softplus(x, self.module.beta, self.module.threshold)  # y = log(1 + e^(bx)) / b; y = x where bx > threshold
+        return F.softplus(
+            x, self.module.beta, self.module.threshold
+        )  # y = log(1 + e^(bx)) / b; y = x where bx > threshold
 
     def backward(self, g: Tensor) -> Tensor:
         z = self.x * self.module.beta
-        return torch.where(z > self.module.threshold, g, g * z.sigmoid())  # dy/dx = sigmoid(bx), or 1
+        return torch.where(
+            z > self.module.threshold, g, g * z.sigmoid()
+        )  # dy/dx = sigmoid(bx), or 1
 
 
 class Softmax(Layer):
@@ -115,7 +135,9 @@ class Softmax(Layer):
         return self.y
 
     def backward(self, g: Tensor) -> Tensor:
-        return self.y * (g - (g * self.y).sum(self.module.dim, keepdim=True))  # dyᵢ/dxⱼ = yᵢ ([i = j] - yⱼ)
+        return self.y * (
+            g - (g * self.y).sum(self.module.dim, keepdim=True)
+        )  # dyᵢ/dxⱼ = yᵢ ([i = j] - yⱼ)
 
 
 class LogSoftmax(Layer):

@@ -18,13 +18,28 @@ from sevensteps.engine.sequence import hooked, layers
 from sevensteps.errors import ArgumentError
 
 WRITTEN: dict[type[nn.Module], type[Layer]] = {
-    nn.Linear: written.Linear, Neuron: written.Linear, nn.Conv2d: written.Conv2d, Powers: written.PowersOf,
-    nn.Flatten: written.Flatten, nn.Identity: written.Identity, Dropout: written.DropoutMask,
-    nn.ReLU: activations.ReLU, nn.LeakyReLU: activations.LeakyReLU, nn.Sigmoid: activations.Sigmoid, nn.Tanh: activations.Tanh,
-    nn.ELU: activations.ELU, nn.SELU: activations.SELU, nn.GELU: activations.GELU, nn.Softplus: activations.Softplus,
-    nn.Softmax: activations.Softmax, nn.LogSoftmax: activations.LogSoftmax,
-    nn.MaxPool2d: written.MaxPool2d, nn.AvgPool2d: written.AvgPool2d, nn.AdaptiveAvgPool2d: written.AdaptiveAvgPool2d,
-    nn.BatchNorm1d: written.BatchNorm, nn.BatchNorm2d: written.BatchNorm,
+    nn.Linear: written.Linear,
+    Neuron: written.Linear,
+    nn.Conv2d: written.Conv2d,
+    Powers: written.PowersOf,
+    nn.Flatten: written.Flatten,
+    nn.Identity: written.Identity,
+    Dropout: written.DropoutMask,
+    nn.ReLU: activations.ReLU,
+    nn.LeakyReLU: activations.LeakyReLU,
+    nn.Sigmoid: activations.Sigmoid,
+    nn.Tanh: activations.Tanh,
+    nn.ELU: activations.ELU,
+    nn.SELU: activations.SELU,
+    nn.GELU: activations.GELU,
+    nn.Softplus: activations.Softplus,
+    nn.Softmax: activations.Softmax,
+    nn.LogSoftmax: activations.LogSoftmax,
+    nn.MaxPool2d: written.MaxPool2d,
+    nn.AvgPool2d: written.AvgPool2d,
+    nn.AdaptiveAvgPool2d: written.AdaptiveAvgPool2d,
+    nn.BatchNorm1d: written.BatchNorm,
+    nn.BatchNorm2d: written.BatchNorm,
 }
 """The modules whose derivative is written, exactly these: a subclass may compute something else."""
 
@@ -39,7 +54,11 @@ def missing(network: nn.Module) -> str | None:
     for name, module in layers(network):
         layer = f"{name} ({type(module).__name__})"
         if type(module) not in WRITTEN:
-            fix = ": it draws from PyTorch's global generator" if isinstance(module, nn.Dropout) else ""
+            fix = (
+                ": it draws from PyTorch's global generator"
+                if isinstance(module, nn.Dropout)
+                else ""
+            )
             return f"{layer} has no written derivative{fix}"
         if hooked(module):
             return f"{layer} has hooks or a forward of its own, which the chain rule would pass by"
@@ -58,12 +77,14 @@ def missing(network: nn.Module) -> str | None:
 class ChainRule(Engine):
     """dL/d(parameters) of every layer from the last to the first, each handing dL/d(its input) to the layer before it.
 
-    Source: Leibniz 1676; Rumelhart, Hinton, Williams 1986, Learning representations by back-propagating errors.
-    """
+    Source: Leibniz 1676; Rumelhart, Hinton, Williams 1986, Learning representations by
+    back-propagating errors."""
 
     method = "chain_rule"
 
-    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None) -> None:
+    def __init__(
+        self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None
+    ) -> None:
         refuse_step(network, self.method)
         lacking = missing(network)
         if lacking:
@@ -75,24 +96,42 @@ class ChainRule(Engine):
             if isinstance(layer, written.Linear) and isinstance(after, activations.ReLU):
                 layer.relu = after.done = True
         self.first = self._first_trained()
-        self.low: Tensor | None = None  # the parameters as the layers multiply by them, where that is not as they are kept
-        self.frozen: list[tuple[Tensor, Tensor]] = []  # the same for what is not trained: (copy, parameter)
+        self.low: Tensor | None = (
+            # the parameters as the layers multiply by them, where that is not as they are kept
+            None
+        )
+        self.frozen: list[
+            tuple[Tensor, Tensor]
+        ] = []  # the same for what is not trained: (copy, parameter)
 
     def _first_trained(self) -> int:
-        """Nothing before the first layer that is trained needs a gradient, nor does that layer's own input."""
+        """Nothing before the first layer that is trained needs a gradient, nor does that layer's
+        own input.
+        """
         return next((i for i, layer in enumerate(self.layers) if layer.grads), len(self.layers))
 
     def multiply_in(self, dtype: torch.dtype) -> None:
         self.low = torch.empty_like(self.parameters, dtype=dtype)
         trained = dict(self.network.named_parameters())
-        views = {id(trained[name]): self.low[place].view(shape) for name, (place, shape) in self.slices.items()}
+        views = {
+            id(trained[name]): self.low[place].view(shape)
+            for name, (place, shape) in self.slices.items()
+        }
         for layer in self.layers:
-            for name, parameter in layer.module.named_parameters(recurse=False) if layer.multiplies else ():
+            for name, parameter in (
+                layer.module.named_parameters(recurse=False) if layer.multiplies else ()
+            ):
                 if id(parameter) not in views:
-                    views[id(parameter)] = torch.empty_like(parameter, dtype=dtype, requires_grad=False)
+                    views[id(parameter)] = torch.empty_like(
+                        parameter, dtype=dtype, requires_grad=False
+                    )
                     self.frozen.append((views[id(parameter)], parameter))
                 setattr(layer, name, views[id(parameter)])
-        chain = list(with_casts(list(zip(self.names, self.layers, strict=True)), dtype, self.parameters.dtype))
+        chain = list(
+            with_casts(
+                list(zip(self.names, self.layers, strict=True)), dtype, self.parameters.dtype
+            )
+        )
         self.names, self.layers = [name for name, _ in chain], [layer for _, layer in chain]
         self.first = self._first_trained()
 
@@ -111,19 +150,25 @@ class ChainRule(Engine):
             x = layer.forward(x)
         return x
 
-    def _backward(self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool) -> None:
+    def _backward(
+        self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool
+    ) -> None:
         g = self._slope if share == 1 else self._slope.mul_(share)
         if self.seen is not None:
             self.seen.slope = g.clone()
         for index in range(len(self.layers) - 1, self.first - 1, -1):
             if self.seen is not None and self.names[index]:
-                self.seen.slopes[self.names[index]] = g.to(self.parameters.dtype, copy=True)  # the layer may overwrite it
+                self.seen.slopes[self.names[index]] = g.to(
+                    self.parameters.dtype, copy=True
+                )  # the layer may overwrite it
             self.layers[index].descend(g, add)
             if index > self.first:
                 g = self.layers[index].backward(g)
 
     def _forward_seen(self, x: Tensor, seen: Seen) -> Tensor:
-        """The same as `_forward`, with every layer's output remembered; that of a layer whose ReLU is done by it is the ReLU's."""
+        """The same as `_forward`, with every layer's output remembered; that of a layer whose ReLU
+        is done by it is the ReLU's.
+        """
         for name, layer in zip(self.names, self.layers, strict=True):
             x = layer.forward(x)
             if name and not (isinstance(layer, written.Linear) and layer.relu):

@@ -1,4 +1,6 @@
-"""What every gradient method is: predict, measure the loss, give its gradient, over one flat vector of parameters."""
+"""What every gradient method is: predict, measure the loss, give its gradient, over one flat vector
+of parameters.
+"""
 
 from __future__ import annotations
 
@@ -48,17 +50,19 @@ class Seen:
 class Engine(ABC):
     """Steps 2, 3 and 4 of one network and one loss: `predict(x)`, then `loss(target)`, then `gradient()`.
 
-    `parameters` and `gradients` are the flat vectors [P] that the network's own tensors are views of; `slices` says where each
-    is. Layers follow the network's mode as in PyTorch: in `network.train()` dropout leaves out, and batch norm takes the
-    statistics of the batch and updates the running ones. `reason` says why this method was taken. Making an engine flattens the
-    network, `into` vectors that are there or new ones: it belongs to the engine made last.
-    """
+    `parameters` and `gradients` are the flat vectors [P] that the network's own tensors are views
+    of; `slices` says where each is. Layers follow the network's mode as in PyTorch: in
+    `network.train()` dropout leaves out, and batch norm takes the statistics of the batch and
+    updates the running ones. `reason` says why this method was taken. Making an engine flattens the
+    network, `into` vectors that are there or new ones: it belongs to the engine made last."""
 
     method: ClassVar[str]
     taped: ClassVar[bool] = False  # whether PyTorch has to record what is computed
     seen: Seen | None = None  # where somebody looks
 
-    def __init__(self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None) -> None:
+    def __init__(
+        self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None
+    ) -> None:
         self.network = network
         self.loss_function = loss
         self.reason = reason
@@ -70,7 +74,9 @@ class Engine(ABC):
         self._losses: Tensor | None = None
 
     def predict(self, x: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B O"]:
-        """The output for a batch, remembered for `loss`. Raises `ShapeError` for inputs that the network cannot take."""
+        """The output for a batch, remembered for `loss`. Raises `ShapeError` for inputs that the
+        network cannot take.
+        """
         self._output = self._target = self._losses = None
         self._entrance.check(x, self.parameters)
         try:
@@ -80,8 +86,10 @@ class Engine(ABC):
         except (RuntimeError, ValueError) as failure:
             raise ShapeError(f"the network fails on inputs {list(x.shape)}: {failure}") from failure
         if output.ndim != 2 or output.shape[0] != x.shape[0]:
-            raise ShapeError(f"the network gives {list(output.shape)} for inputs {list(x.shape)}; "
-                             "it must give [samples, outputs]")
+            raise ShapeError(
+                f"the network gives {list(output.shape)} for inputs {list(x.shape)}; "
+                "it must give [samples, outputs]"
+            )
         self._output = output
         if self.seen is not None:
             self.seen.input, self.seen.output = x, output.detach()
@@ -93,21 +101,27 @@ class Engine(ABC):
             raise Error("loss(target) needs an output to judge; call predict(x) first")
         losses = self._taping(self._judge, self._output, target)
         if losses.shape != target.shape[:1]:
-            raise ShapeError(f"the loss gives {list(losses.shape)} for {len(target)} samples; it must give one number per "
-                             "sample, [B], and leave the mean to the engine")
+            raise ShapeError(
+                f"the loss gives {list(losses.shape)} for {len(target)} samples; it must give one "
+                "number per "
+                "sample, [B], and leave the mean to the engine"
+            )
         self._target, self._losses = target, losses
         if self.seen is not None:
             self.seen.target = target
         return losses.detach() if self.taped else losses
 
     def gradient(self, share: float = 1.0, add: bool = False) -> Float[Tensor, "P"]:
-        """`share` times the gradient of the mean of the last losses, written into `gradients`, or added to what is there.
+        """`share` times the gradient of the mean of the last losses, written into `gradients`, or
+        added to what is there.
 
-        Batches accumulate as `gradient(share=n / N)` for the first and `gradient(share=n / N, add=True)` for each other one.
-        A loss has one gradient: each call needs its own `predict` and `loss`.
-        """
+        Batches accumulate as `gradient(share=n / N)` for the first and `gradient(share=n / N,
+        add=True)` for each other one. A loss has one gradient: each call needs its own `predict`
+        and `loss`."""
         if self._output is None or self._target is None or self._losses is None:
-            raise Error("gradient() needs a loss; call predict(x) and loss(target) before each gradient()")
+            raise Error(
+                "gradient() needs a loss; call predict(x) and loss(target) before each gradient()"
+            )
         output, target, losses = self._output, self._target, self._losses
         self._output = self._target = self._losses = None
         if torch.is_grad_enabled():
@@ -118,18 +132,26 @@ class Engine(ABC):
         return self.gradients
 
     def begin(self) -> None:  # noqa: B027 - one process alone is ready
-        """The network is as it will be trained from; the processes of a group (`Sharded`, `FullySharded`) prepare for that."""
+        """The network is as it will be trained from; the processes of a group (`Sharded`,
+        `FullySharded`) prepare for that.
+        """
 
     def joined(self, summed: float, progress: Progress) -> float:
-        """The `summed` losses of a step whose gradient is complete; where several processes share the step (`Sharded`), of all."""
+        """The `summed` losses of a step whose gradient is complete; where several processes share
+        the step (`Sharded`), of all.
+        """
         return summed
 
     def spent(self, seconds: float) -> float:
-        """The `seconds` that a step took; where several processes share it, those of the one that leads."""
+        """The `seconds` that a step took; where several processes share it, those of the one that
+        leads.
+        """
         return seconds
 
     def length(self) -> Tensor:
-        """The length (L2 norm) of the gradient; where processes hold parts of it (`FullySharded`), of all of it."""
+        """The length (L2 norm) of the gradient; where processes hold parts of it (`FullySharded`),
+        of all of it.
+        """
         length: Tensor = self.gradients.norm()
         return length
 
@@ -138,15 +160,21 @@ class Engine(ABC):
         return self.network.state_dict()
 
     def gathered(self, vector: Tensor) -> Tensor:
-        """What a `vector` like `parameters` holds of the whole network, [P]; where processes hold parts, all ask and process 0 gets it."""
+        """What a `vector` like `parameters` holds of the whole network, [P]; where processes hold
+        parts, all ask and process 0 gets it.
+        """
         return vector
 
     def part(self, vector: Tensor) -> Tensor:
-        """What of a `vector` [P] belongs to `parameters`; where processes hold parts of it, the part of this one."""
+        """What of a `vector` [P] belongs to `parameters`; where processes hold parts of it, the
+        part of this one.
+        """
         return vector
 
     def agreed(self, wish: bool) -> bool:
-        """Whether to do now what this process has a `wish` to; where all are needed for it, they agree with the next step."""
+        """Whether to do now what this process has a `wish` to; where all are needed for it, they
+        agree with the next step.
+        """
         return wish
 
     def end(self) -> nn.Module:
@@ -154,11 +182,18 @@ class Engine(ABC):
         return self.network
 
     def multiply_in(self, dtype: torch.dtype) -> None:
-        """Let layers multiply in `dtype`, a smaller number type than that of the parameters. Raises where the method cannot."""
-        raise ArgumentError(f"{self.method} cannot compute in {str(dtype).removeprefix('torch.')}; use precision='float32'")
+        """Let layers multiply in `dtype`, a smaller number type than that of the parameters. Raises
+        where the method cannot.
+        """
+        raise ArgumentError(
+            f"{self.method} cannot compute in {str(dtype).removeprefix('torch.')}; use "
+            "precision='float32'"
+        )
 
     def _taping(self, compute: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        """`compute(*inputs)` with PyTorch recording what it does, or not; changing that costs more than asking first."""
+        """`compute(*inputs)` with PyTorch recording what it does, or not; changing that costs more
+        than asking first.
+        """
         if torch.is_grad_enabled() == self.taped:
             return compute(*inputs)
         with torch.set_grad_enabled(self.taped):
@@ -177,7 +212,9 @@ class Engine(ABC):
         """The output, [B, O]."""
 
     @abstractmethod
-    def _backward(self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool) -> None:
+    def _backward(
+        self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool
+    ) -> None:
         """Write or add the gradient into `gradients`."""
 
 
@@ -185,5 +222,8 @@ def refuse_step(network: nn.Module, method: str) -> None:
     """Raise `ArgumentError` if `network` holds a `Step`, through which no gradient passes."""
     for name, module in network.named_modules():
         if isinstance(module, Step):
-            raise ArgumentError(f"{method}: {name or 'the network'} is a step activation, whose derivative is 0 everywhere "
-                                "(at 0 it has none), so nothing would be learned; use perceptron_rule()")
+            raise ArgumentError(
+                f"{method}: {name or 'the network'} is a step activation, whose derivative is 0 "
+                "everywhere "
+                "(at 0 it has none), so nothing would be learned; use perceptron_rule()"
+            )

@@ -12,18 +12,20 @@ from torch import Tensor
 class Layer(ABC):
     """A module with its derivative; `forward` remembers what `backward` and `descend` need.
 
-    Every g has the shape of the layer's output and the unit "loss per unit of output". It belongs to whoever gets it, who may
-    overwrite it. `grads` holds the trainable parameters' places in the flat gradient vector, by name. Where the network multiplies
-    in a smaller number type, a layer that `multiplies` by its `weight` and `bias` gets them in that type, and one that has to be
-    `exact` gets its input in the full one.
-    """
+    Every g has the shape of the layer's output and the unit "loss per unit of output". It belongs
+    to whoever gets it, who may overwrite it. `grads` holds the trainable parameters' places in the
+    flat gradient vector, by name. Where the network multiplies in a smaller number type, a layer
+    that `multiplies` by its `weight` and `bias` gets them in that type, and one that has to be
+    `exact` gets its input in the full one."""
 
     multiplies: ClassVar[bool] = False
     exact: ClassVar[bool] = False
 
     def __init__(self, module: Any) -> None:
         self.module = module
-        self.grads = {name: p.grad for name, p in module.named_parameters(recurse=False) if p.requires_grad}
+        self.grads = {
+            name: p.grad for name, p in module.named_parameters(recurse=False) if p.requires_grad
+        }
 
     @staticmethod
     def refusal(module: Any) -> str | None:
@@ -39,9 +41,13 @@ class Layer(ABC):
         """dL/dx, of the shape of x."""
 
     def descend(self, g: Tensor, add: bool) -> None:
-        """Write dL/d(parameter) into its place in `grads`, or add it there. Most layers have nothing to train."""
+        """Write dL/d(parameter) into its place in `grads`, or add it there. Most layers have
+        nothing to train.
+        """
         if self.grads:
-            raise NotImplementedError(f"{type(self).__name__} has parameters {list(self.grads)} without a derivative")
+            raise NotImplementedError(
+                f"{type(self).__name__} has parameters {list(self.grads)} without a derivative"
+            )
 
     def put(self, name: str, gradient: Tensor, add: bool) -> None:
         """Write or add one parameter's gradient."""
@@ -52,7 +58,9 @@ class Layer(ABC):
             grad.copy_(gradient)
 
     def put_sum(self, name: str, g: Tensor, over: tuple[int, ...], add: bool) -> None:
-        """Write or add one parameter's gradient that is the sum of `g` over some axes, without a copy between."""
+        """Write or add one parameter's gradient that is the sum of `g` over some axes, without a
+        copy between.
+        """
         if add:
             self.grads[name].add_(g.sum(over))
         else:

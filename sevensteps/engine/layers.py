@@ -1,8 +1,9 @@
-"""The chain rule, layer by layer (activations are in activations.py): each layer's derivative stands beside its forward line.
+"""The chain rule, layer by layer (activations are in activations.py): each layer's derivative
+stands beside its forward line.
 
-L is the loss, x a layer's input, y its output, and g = dL/dy what the layer behind hands back. `backward(g)` is
-dL/dx = Σ g · dy/dx, the g of the layer before; `descend(g, add)` is the same for the layer's own parameters. See `Layer`.
-"""
+L is the loss, x a layer's input, y its output, and g = dL/dy what the layer behind hands back.
+`backward(g)` is dL/dx = Σ g · dy/dx, the g of the layer before; `descend(g, add)` is the same for
+the layer's own parameters. See `Layer`."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ class Linear(Layer):
         return self.to_output(x, self.weight, self.bias, self.relu)  # y = x Wᵀ + b
 
     def backward(self, g: Tensor) -> Tensor:
-        weight = self.weight[:, self.before:] if self.before else self.weight
+        weight = self.weight[:, self.before :] if self.before else self.weight
         self.to_input = self.to_input or matmul.way(matmul.INPUT, g, weight)
         return self.to_input(g, weight)  # dy/dx = W
 
@@ -65,25 +66,48 @@ class Conv2d(Layer):
     def refusal(module: nn.Conv2d) -> str | None:
         if module.padding_mode != "zeros":
             return f"it pads with padding_mode='{module.padding_mode}', not zeros"
-        return "padding='same' here pads one side more than the other" if padding(module) is None else None
+        return (
+            "padding='same' here pads one side more than the other"
+            if padding(module) is None
+            else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         m, self.x, self.padding = self.module, channels_last(x), padding(self.module) or (0, 0)
-        return F.conv2d(self.x, self.weight, self.bias, m.stride, self.padding, m.dilation, m.groups)  # y[h] = Σᵢ W[i] x[h·stride + i] + b
+        return F.conv2d(
+            self.x, self.weight, self.bias, m.stride, self.padding, m.dilation, m.groups
+        )  # y[h] = Σᵢ W[i] x[h·stride + i] + b
 
     def backward(self, g: Tensor) -> Tensor:
-        return self._back(g, [True, False, False])[0]  # dL/dx[h·stride + i] = Σ g[h] W[i]: back along the weights it came by
+        return self._back(g, [True, False, False])[
+            0
+        ]  # dL/dx[h·stride + i] = Σ g[h] W[i]: back along the weights it came by
 
     def descend(self, g: Tensor, add: bool) -> None:
         if "weight" in self.grads:
-            self.put("weight", self._back(g, [False, True, False])[1], add)  # dL/dW[i] = Σ g[h] x[h·stride + i], samples and places h
+            self.put(
+                "weight", self._back(g, [False, True, False])[1], add
+            )  # dL/dW[i] = Σ g[h] x[h·stride + i], samples and places h
         if "bias" in self.grads:
             self.put_sum("bias", g, (0, 2, 3), add)  # dL/db = Σ g over samples and places
 
     def _back(self, g: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
-        m = self.module  # PyTorch's kernel for these sums: dL/dx, dL/dW, dL/db, as `wanted`; i runs in steps of `dilation`
+        # PyTorch's kernel for these sums: dL/dx, dL/dW, dL/db, as `wanted`; i runs in steps of
+        # `dilation`
+        m = self.module
         found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-            g, self.x, self.weight, None, m.stride, self.padding, m.dilation, False, [0, 0], m.groups, wanted)
+            g,
+            self.x,
+            self.weight,
+            None,
+            m.stride,
+            self.padding,
+            m.dilation,
+            False,
+            [0, 0],
+            m.groups,
+            wanted,
+        )
         return found
 
 
@@ -103,7 +127,9 @@ class PowersOf(Layer):
 class Flatten(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.shape = x.shape
-        return x.flatten(self.module.start_dim, self.module.end_dim)  # y = the same numbers in a row
+        return x.flatten(
+            self.module.start_dim, self.module.end_dim
+        )  # y = the same numbers in a row
 
     def backward(self, g: Tensor) -> Tensor:
         return g.reshape(self.shape)
@@ -133,30 +159,58 @@ class MaxPool2d(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         m, self.x = self.module, x  # y = max of the window; `at` is where in the image it was found
-        y, self.at = F.max_pool2d(x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, return_indices=True)
+        y, self.at = F.max_pool2d(
+            x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, return_indices=True
+        )
         return y
 
     def backward(self, g: Tensor) -> Tensor:
         m = self.module  # dy/dx = 1 at the maximum, else 0; windows that overlap add up
         dx: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
-            g, self.x, two(m.kernel_size), two(m.stride), two(m.padding), two(m.dilation), m.ceil_mode, self.at)
+            g,
+            self.x,
+            two(m.kernel_size),
+            two(m.stride),
+            two(m.padding),
+            two(m.dilation),
+            m.ceil_mode,
+            self.at,
+        )
         return dx
 
 
 class AvgPool2d(Layer):
     def forward(self, x: Tensor) -> Tensor:
-        m, self.shape = self.module, x.shape  # y = mean of the window = A x Bᵀ, with the windows down and across in A and B
-        return F.avg_pool2d(x, m.kernel_size, m.stride, m.padding, m.ceil_mode, m.count_include_pad, m.divisor_override)
+        m, self.shape = (
+            self.module,
+            x.shape,
+        )  # y = mean of the window = A x Bᵀ, with the windows down and across in A and B
+        return F.avg_pool2d(
+            x,
+            m.kernel_size,
+            m.stride,
+            m.padding,
+            m.ceil_mode,
+            m.count_include_pad,
+            m.divisor_override,
+        )
 
     def backward(self, g: Tensor) -> Tensor:
-        down, across = (average(self.module, axis, self.shape[2 + axis], g.shape[2 + axis]).to(g) for axis in (0, 1))
-        return down.T @ g @ across  # dL/dx = Aᵀ g B: every output hands an equal share back to each of its inputs
+        down, across = (
+            average(self.module, axis, self.shape[2 + axis], g.shape[2 + axis]).to(g)
+            for axis in (0, 1)
+        )
+        return (
+            down.T @ g @ across
+        )  # dL/dx = Aᵀ g B: every output hands an equal share back to each of its inputs
 
 
 class AdaptiveAvgPool2d(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.shape = x.shape
-        return F.adaptive_avg_pool2d(x, self.module.output_size)  # y = A x Bᵀ, windows as even as they go
+        return F.adaptive_avg_pool2d(
+            x, self.module.output_size
+        )  # y = A x Bᵀ, windows as even as they go
 
     def backward(self, g: Tensor) -> Tensor:
         down, across = (adaptive_average(self.shape[axis], g.shape[axis]).to(g) for axis in (2, 3))
@@ -171,18 +225,27 @@ class BatchNorm(Layer):
     def forward(self, x: Tensor) -> Tensor:
         m, self.x = self.module, x
         m._check_input_dim(x)
-        self.over = tuple(axis for axis in range(x.ndim) if axis != 1)  # what the statistics are taken over
+        self.over = tuple(
+            axis for axis in range(x.ndim) if axis != 1
+        )  # what the statistics are taken over
         self.shape = [1, -1] + [1] * (x.ndim - 2)
         self.of_batch = m.training or m.running_mean is None
         if self.of_batch and x.numel() == x.shape[1]:
-            raise ShapeError(f"batch norm over {list(x.shape)}: one number has no variance; use batches of at least 2")
+            raise ShapeError(
+                f"batch norm over {list(x.shape)}: one number has no variance; use batches of at "
+                "least 2"
+            )
         if m.training and m.track_running_stats:
             m.num_batches_tracked.add_(1)
-            share = 1 / int(m.num_batches_tracked) if m.momentum is None else m.momentum  # of the new in the running statistics
+            share = (
+                1 / int(m.num_batches_tracked) if m.momentum is None else m.momentum
+            )  # of the new in the running statistics
             running = m.running_mean, m.running_var
         else:
             share, running = 0.0, (None, None) if self.of_batch else (m.running_mean, m.running_var)
-        y, mean, inverse = torch.native_batch_norm(x, m.weight, m.bias, *running, self.of_batch, share, m.eps)
+        y, mean, inverse = torch.native_batch_norm(
+            x, m.weight, m.bias, *running, self.of_batch, share, m.eps
+        )
         if not self.of_batch:
             mean, inverse = m.running_mean, (m.running_var + m.eps).rsqrt()
         self.mean, self.inverse = mean.view(self.shape), inverse.view(self.shape)  # μ, 1/s
@@ -193,11 +256,17 @@ class BatchNorm(Layer):
             g = g * self.module.weight.view(self.shape)  # dL/dx̂ = γ g
         if not self.of_batch:
             return g * self.inverse  # dx̂/dx = 1/s: μ and s do not depend on x
-        x_hat = (self.x - self.mean) * self.inverse  # dL/dx = (g - mean g - x̂ mean(g x̂)) / s: μ and s move with x too
-        return (g - g.mean(self.over, keepdim=True) - x_hat * (g * x_hat).mean(self.over, keepdim=True)) * self.inverse
+        x_hat = (
+            self.x - self.mean
+        ) * self.inverse  # dL/dx = (g - mean g - x̂ mean(g x̂)) / s: μ and s move with x too
+        return (
+            g - g.mean(self.over, keepdim=True) - x_hat * (g * x_hat).mean(self.over, keepdim=True)
+        ) * self.inverse
 
     def descend(self, g: Tensor, add: bool) -> None:
         if "weight" in self.grads:
-            self.put("weight", (g * (self.x - self.mean)).mul_(self.inverse).sum(self.over), add)  # dL/dγ = Σ g x̂
+            self.put(
+                "weight", (g * (self.x - self.mean)).mul_(self.inverse).sum(self.over), add
+            )  # dL/dγ = Σ g x̂
         if "bias" in self.grads:
             self.put_sum("bias", g, self.over, add)  # dL/dβ = Σ g

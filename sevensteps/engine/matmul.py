@@ -1,9 +1,10 @@
-"""The three matrix products of a linear layer, each by the fastest way that PyTorch has for its shape on this machine.
+"""The three matrix products of a linear layer, each by the fastest way that PyTorch has for its
+shape on this machine.
 
-PyTorch's own `mm` goes through MKL, which on some processors reaches half the rate of oneDNN; on others, and for few samples, it
-is the reverse. So both are timed once for each shape, which takes some milliseconds, and the answer is kept: in memory, and in a
-file of the user's cache, because the two round differently and a recipe must repeat to the same bits.
-"""
+PyTorch's own `mm` goes through MKL, which on some processors reaches half the rate of oneDNN; on
+others, and for few samples, it is the reverse. So both are timed once for each shape, which takes
+some milliseconds, and the answer is kept: in memory, and in a file of the user's cache, because the
+two round differently and a recipe must repeat to the same bits."""
 
 from __future__ import annotations
 
@@ -21,20 +22,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SMALL = 1_000_000  # multiplications: below it the call costs more than the work, and `mm` has the cheaper call
+# multiplications: below it the call costs more than the work, and `mm` has the cheaper call
+SMALL = 1_000_000
 REPEATS = 7
-MARGIN = 0.9  # oneDNN must take less than this share of the time of `mm`: near ties would change sides by chance
+# oneDNN must take less than this share of the time of `mm`: near ties would change sides by chance
+MARGIN = 0.9
 
 Way = Callable[..., Tensor]
-onednn: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+onednn: Any = (
+    getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    if torch.backends.mkldnn.is_available()
+    else None
+)
 
 
 def way(kind: str, a: Tensor, b: Tensor) -> Way:
-    """The fastest way to multiply tensors of these shapes; a layer asks once for each shape, as asking takes a microsecond.
+    """The fastest way to multiply tensors of these shapes; a layer asks once for each shape, as
+    asking takes a microsecond.
 
     `way(LINEAR, x, weight)(x, weight, bias, relu)` is y = x Wᵀ + b, and max(y, 0) where `relu`.
-    `way(WEIGHT, g, x)(g, x, grad, add)` writes gᵀ x into `grad`, or adds it there. `way(INPUT, g, weight)(g, weight)` is g W.
-    """
+    `way(WEIGHT, g, x)(g, x, grad, add)` writes gᵀ x into `grad`, or adds it there. `way(INPUT, g,
+    weight)(g, weight)` is g W."""
     key = (kind, a.shape, b.shape, a.dtype, a.device.type, torch.get_num_threads())
     found = _chosen.get(key)
     if found is None:
@@ -85,8 +93,15 @@ _decided: dict[str, str] = {}  # what was measured or remembered in this process
 
 def _choose(kind: str, a: Tensor, b: Tensor) -> str:
     """The name of the way for this product: as forced, as remembered, or as measured now."""
-    able = onednn is not None and a.ndim == b.ndim == 2 and a.dtype == b.dtype and a.device.type == "cpu"
-    if able and a.dtype == torch.bfloat16:  # `mm` is oneDNN here too, but does not cut off at 0 in the same kernel
+    able = (
+        onednn is not None
+        and a.ndim == b.ndim == 2
+        and a.dtype == b.dtype
+        and a.device.type == "cpu"
+    )
+    if (
+        able and a.dtype == torch.bfloat16
+    ):  # `mm` is oneDNN here too, but does not cut off at 0 in the same kernel
         return "onednn" if kind == LINEAR and torch.ops.mkldnn._is_mkldnn_bf16_supported() else "mm"
     able = able and a.dtype == torch.float32
     if not able or _forced:
@@ -116,13 +131,17 @@ def _measure(kind: str, a: Tensor, b: Tensor) -> str:
             start = time.perf_counter()
             multiply(a, b, *rest)
             taken[name].append(time.perf_counter() - start)
-    median = {name: statistics.median(times[1:]) for name, times in taken.items()}  # the first call sets the kernel up
+    median = {
+        name: statistics.median(times[1:]) for name, times in taken.items()
+    }  # the first call sets the kernel up
     return "onednn" if median["onednn"] < MARGIN * median["mm"] else "mm"
 
 
 @contextmanager
 def forced(name: str) -> Iterator[None]:
-    """Take the way called `name` ("mm" or "onednn") for every shape that both can do, however small."""
+    """Take the way called `name` ("mm" or "onednn") for every shape that both can do, however
+    small.
+    """
     _forced.append(name)
     _chosen.clear()
     try:
@@ -145,7 +164,9 @@ def forget() -> None:
 
 @contextmanager
 def decided(before: Mapping[str, str]) -> Iterator[None]:
-    """Take the ways that another process took, so that the numbers are the same to the last bit; others are measured as ever."""
+    """Take the ways that another process took, so that the numbers are the same to the last bit;
+    others are measured as ever.
+    """
     known = dict(_decided)
     _chosen.clear()
     _decided.update({name: way for name, way in before.items() if way in WAYS[LINEAR]})
@@ -157,7 +178,7 @@ def decided(before: Mapping[str, str]) -> Iterator[None]:
         _decided.update(known)
 
 
-# -- what was found, kept from one process to the next ------------------------------------------------------------------
+# -- what was found, kept from one process to the next ---------------------------------------------
 
 
 def _file() -> Path:
@@ -171,7 +192,14 @@ def _machine() -> str:
     model = platform.processor() or platform.machine()
     with suppress(OSError):
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        model = next((line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")), model)
+        model = next(
+            (
+                line.partition(":")[2].strip()
+                for line in text.splitlines()
+                if line.startswith("model name")
+            ),
+            model,
+        )
     return f"{model}, {os.cpu_count()} processors, torch {torch.__version__}"
 
 

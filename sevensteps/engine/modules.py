@@ -16,27 +16,35 @@ from sevensteps.errors import ArgumentError, ShapeError
 class Dropout(nn.Module):
     """Leave out each number with probability `p` while training, and divide the rest by 1 - p (inverted dropout).
 
-    The mask comes from `generator`, which the training sets (`use_generator`); `torch.nn.Dropout` draws from the global one.
-    Source: Srivastava et al. 2014, Dropout, JMLR 15.
-    """
+    The mask comes from `generator`, which the training sets (`use_generator`); `torch.nn.Dropout`
+    draws from the global one. Source: Srivastava et al. 2014, Dropout, JMLR 15."""
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         self.p = number("p", p, at_least=0, below=1)
         self.generator: torch.Generator | None = None
-        self.among: tuple[int, int] | None = None  # of how many samples those of the next forward are a part, and the first of them
+        self.among: tuple[int, int] | None = (
+            None  # of how many samples those of the next forward are a part, and the first of them
+        )
 
     def mask(self, x: Tensor) -> Tensor | None:
-        """What the next forward multiplies `x` by: 0 where left out, else 1 / (1 - p); None where nothing is left out."""
+        """What the next forward multiplies `x` by: 0 where left out, else 1 / (1 - p); None where
+        nothing is left out.
+        """
         if not self.training or self.p == 0:
             return None
         if self.generator is None:
-            raise ArgumentError(f"Dropout({self.p:g}) has no generator to draw its mask from; call "
-                                "use_generator(network, seeds.generator(seed, 'dropout')), or network.eval() to predict")
+            raise ArgumentError(
+                f"Dropout({self.p:g}) has no generator to draw its mask from; call "
+                "use_generator(network, seeds.generator(seed, 'dropout')), or network.eval() to "
+                "predict"
+            )
         # Always drawn as float32: a float64 copy of a network then leaves out the same numbers.
         samples, first = self.among or (len(x), 0)
-        drawn = torch.rand((samples, *x.shape[1:]), generator=self.generator, device=x.device, dtype=torch.float32)
-        drawn = drawn if self.among is None else drawn[first:first + len(x)]
+        drawn = torch.rand(
+            (samples, *x.shape[1:]), generator=self.generator, device=x.device, dtype=torch.float32
+        )
+        drawn = drawn if self.among is None else drawn[first : first + len(x)]
         return (drawn >= self.p).to(x.dtype).div_(1 - self.p)
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -77,9 +85,9 @@ class Powers(nn.Module):
 class Neuron(nn.Module):
     """w·x + b, the weighted sum of one neuron: [B, F] -> [B, 1]
 
-    bias "b": weight [1, F] and bias [1]. bias "w0": one weight vector [1, F + 1] whose first number w0 is the bias, multiplied
-    by an input x0 = 1. All start at 0. Source: Rosenblatt 1958, The Perceptron.
-    """
+    bias "b": weight [1, F] and bias [1]. bias "w0": one weight vector [1, F + 1] whose first number
+    w0 is the bias, multiplied by an input x0 = 1. All start at 0. Source: Rosenblatt 1958, The
+    Perceptron."""
 
     bias: nn.Parameter | None
 
@@ -109,47 +117,68 @@ class Step(nn.Module):
 class PixelSimilarity(nn.Module):
     """Minus the distance to the mean image of each class: [B, *shape] -> [B, C]; nothing in it is trained.
 
-    "l1": mean |x - mean|; "l2": √ mean (x - mean)². `binary` gives one output [B, 1]: the distance to class 0 minus that to
-    class 1. Source: fastbook ch. 4.
-    """
+    "l1": mean |x - mean|; "l2": √ mean (x - mean)². `binary` gives one output [B, 1]: the distance
+    to class 0 minus that to class 1. Source: fastbook ch. 4."""
 
     means: Tensor
 
-    def __init__(self, shape: tuple[int, ...], classes: int, metric: str = "l1", binary: bool = False) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], classes: int, metric: str = "l1", binary: bool = False
+    ) -> None:
         super().__init__()
         self.metric = one_of("metric", metric, ["l1", "l2"])
         if binary and classes != 2:
-            raise ArgumentError(f"one output tells 2 classes apart, not {classes}; leave out binary=True")
+            raise ArgumentError(
+                f"one output tells 2 classes apart, not {classes}; leave out binary=True"
+            )
         self.binary = binary
-        # nan until fit: unlike zeros, it cannot be taken for an image, and weights that are loaded replace it
-        self.register_buffer("means", torch.full((whole("classes", classes, at_least=1), *shape), math.nan))
+        # nan until fit: unlike zeros, it cannot be taken for an image, and weights that are loaded
+        # replace it
+        self.register_buffer(
+            "means", torch.full((whole("classes", classes, at_least=1), *shape), math.nan)
+        )
 
     @torch.no_grad()
     def fit(self, x: Float[Tensor, "N ..."], y: Shaped[Tensor, "N ..."]) -> None:
         """Take the mean image of each class in `x`; `y` holds class indices, [N] or [N, 1]."""
         if x.shape[1:] != self.means.shape[1:]:
-            raise ShapeError(f"images {list(x.shape[1:])} for a PixelSimilarity of {list(self.means.shape[1:])}; make it with "
-                             "their shape")
+            raise ShapeError(
+                f"images {list(x.shape[1:])} for a PixelSimilarity of "
+                f"{list(self.means.shape[1:])}; make it with "
+                "their shape"
+            )
         labels = y.reshape(len(x)).long()
         for index in range(len(self.means)):
             of_class = labels == index
             if not of_class.any():
-                raise ArgumentError(f"no image of class {index} to take the mean of; give at least one of each class")
+                raise ArgumentError(
+                    f"no image of class {index} to take the mean of; give at least one of each "
+                    "class"
+                )
             self.means[index] = x[of_class].mean(0)
 
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B C"]:
         if self.means.isnan().any():
             raise ArgumentError("PixelSimilarity has no mean images yet; call fit(x, y) first")
         if x[0].numel() != self.means[0].numel():
-            raise ShapeError(f"images {list(x.shape[1:])} against mean images {list(self.means.shape[1:])}; give images of "
-                             "the same size")
+            raise ShapeError(
+                f"images {list(x.shape[1:])} against mean images {list(self.means.shape[1:])}; "
+                "give images of "
+                "the same size"
+            )
         # one class at a time: [B, C, pixels] at once would not fit in memory for large B
-        distance = torch.stack([self._distance(x.flatten(1), mean.flatten()) for mean in self.means], 1)
+        distance = torch.stack(
+            [self._distance(x.flatten(1), mean.flatten()) for mean in self.means], 1
+        )
         return distance[:, :1] - distance[:, 1:] if self.binary else -distance
 
     def _distance(self, x: Float[Tensor, "B P"], mean: Float[Tensor, "P"]) -> Float[Tensor, "B"]:
         difference = x - mean
-        return difference.abs_().mean(1) if self.metric == "l1" else difference.square_().mean(1).sqrt_()
+        return (
+            difference.abs_().mean(1)
+            if self.metric == "l1"
+            else difference.square_().mean(1).sqrt_()
+        )
 
     def extra_repr(self) -> str:
         return f"metric={self.metric}, classes={len(self.means)}"

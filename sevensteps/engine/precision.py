@@ -1,9 +1,10 @@
-"""Half the bits where it is safe: products in bfloat16, which keeps float32's range and 8 of its 24 digits; sums in float32.
+"""Half the bits where it is safe: products in bfloat16, which keeps float32's range and 8 of its 24
+digits; sums in float32.
 
-The parameters, the optimizer's memory, the gradients, the loss and everything that takes statistics stay float32. Only
-convolutions and linear layers, and what lies between two of them, see bfloat16, over a copy of the parameters made each step.
-Source: Micikevicius et al. 2018, Mixed Precision Training; Kalamkar et al. 2019, A Study of BFLOAT16 for Deep Learning Training.
-"""
+The parameters, the optimizer's memory, the gradients, the loss and everything that takes statistics
+stay float32. Only convolutions and linear layers, and what lies between two of them, see bfloat16,
+over a copy of the parameters made each step. Source: Micikevicius et al. 2018, Mixed Precision
+Training; Kalamkar et al. 2019, A Study of BFLOAT16 for Deep Learning Training."""
 
 from __future__ import annotations
 
@@ -30,8 +31,12 @@ class Cast(Layer):
         return g.to(self.given)
 
 
-def with_casts(chain: Sequence[tuple[str, Layer]], low: torch.dtype, full: torch.dtype) -> Iterator[tuple[str, Layer]]:
-    """The layers with a `Cast` (of no name) wherever the type has to change, and at the end: the loss takes `full`."""
+def with_casts(
+    chain: Sequence[tuple[str, Layer]], low: torch.dtype, full: torch.dtype
+) -> Iterator[tuple[str, Layer]]:
+    """The layers with a `Cast` (of no name) wherever the type has to change, and at the end: the
+    loss takes `full`.
+    """
     now = full
     for name, layer in chain:
         wanted = full if layer.exact else low if layer.multiplies else now

@@ -21,7 +21,8 @@ class Explanation(ABC):
         """All numbers as JSON can hold them."""
 
     def plot(self, path: Path | str | None = None) -> Any:
-        """The picture as a figure of matplotlib; written to `path` (.png or .svg) where one is given.
+        """The picture as a figure of matplotlib; written to `path` (.png or .svg) where one is
+        given.
 
         Raises `ArgumentError` where matplotlib is not installed.
         """

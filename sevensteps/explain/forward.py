@@ -1,4 +1,6 @@
-"""The forward pass of a few samples in float64, every layer's numbers kept by name; and how inputs, units and classes are called."""
+"""The forward pass of a few samples in float64, every layer's numbers kept by name; and how inputs,
+units and classes are called.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,18 @@ class Forward:
 
 
 def exact(network: nn.Module, dtype: torch.dtype = torch.float64) -> nn.Module:
-    """A copy on the processor, in `dtype` and evaluation mode: dropout leaves nothing out, batch norm has its running statistics."""
+    """A copy on the processor, in `dtype` and evaluation mode: dropout leaves nothing out, batch
+    norm has its running statistics.
+    """
     return copy.deepcopy(network).cpu().to(dtype).eval()
 
 
-def forward(network: nn.Module, x: Tensor, dtypes: Sequence[torch.dtype] = (torch.float64, torch.float32)) -> Forward:
-    """One forward pass of a copy of `network`, in the first of `dtypes` that it takes. Raises `ArgumentError` where it takes none."""
+def forward(
+    network: nn.Module, x: Tensor, dtypes: Sequence[torch.dtype] = (torch.float64, torch.float32)
+) -> Forward:
+    """One forward pass of a copy of `network`, in the first of `dtypes` that it takes. Raises
+    `ArgumentError` where it takes none.
+    """
     for dtype in dtypes:
         twin = exact(network, dtype)
         try:
@@ -41,16 +49,24 @@ def forward(network: nn.Module, x: Tensor, dtypes: Sequence[torch.dtype] = (torc
                 return _seen(twin, x.cpu().to(dtype))
         except (RuntimeError, ValueError) as failure:
             if dtype is dtypes[-1]:
-                raise ArgumentError(f"the network fails in {str(dtype).removeprefix('torch.')}: {failure}") from failure
+                raise ArgumentError(
+                    f"the network fails in {str(dtype).removeprefix('torch.')}: {failure}"
+                ) from failure
     raise AssertionError
 
 
 def leaves(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The named layers: those of a chain as the chain rule names them, else every module that holds no other."""
+    """The named layers: those of a chain as the chain rule names them, else every module that holds
+    no other.
+    """
     chain = layers(network)
     if len(chain) > 1 or not any(network.children()):
         return chain
-    return [(name, module) for name, module in network.named_modules() if name and not any(module.children())]
+    return [
+        (name, module)
+        for name, module in network.named_modules()
+        if name and not any(module.children())
+    ]
 
 
 def _seen(network: nn.Module, x: Tensor) -> Forward:
@@ -91,7 +107,9 @@ def unit(layer: str, flat: int, shape: Sequence[int]) -> str:
 
 
 def input_name(subject: Subject, flat: int) -> str:
-    """What an input is called: a feature by its name, a pixel by row and column (and channel, where there are several)."""
+    """What an input is called: a feature by its name, a pixel by row and column (and channel, where
+    there are several).
+    """
     data = subject.data
     shape = tuple(data.train.x.shape[1:])
     if data.features and len(shape) == 1:
@@ -107,4 +125,10 @@ def names(subject: Subject) -> list[str]:
     task, size = subject.output.task, subject.output.size
     if task.kind == "binary" and size == 1:
         return [task.classes[1]]
-    return list(task.classes) if len(task.classes) == size else ["output"] if size == 1 else [f"output {i}" for i in range(size)]
+    return (
+        list(task.classes)
+        if len(task.classes) == size
+        else ["output"]
+        if size == 1
+        else [f"output {i}" for i in range(size)]
+    )

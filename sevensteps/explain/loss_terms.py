@@ -1,4 +1,6 @@
-"""Every loss's formula with the numbers of one sample filled in, one line for each number that the loss is made of."""
+"""Every loss's formula with the numbers of one sample filled in, one line for each number that the
+loss is made of.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ class Term:
 
 
 def terms(loss: Loss, output: Tensor, target: Tensor) -> list[Term]:
-    """The terms of the loss of one sample: `output` [O], `target` [] (a class) or [O]. Several terms are averaged.
+    """The terms of the loss of one sample: `output` [O], `target` [] (a class) or [O]. Several
+    terms are averaged.
 
     >>> terms(losses.mnist_loss(), torch.tensor([0.0]), torch.tensor([1.0]))[0].formula
     '1 - p = 1 - 0.5'
@@ -36,14 +39,26 @@ def terms(loss: Loss, output: Tensor, target: Tensor) -> list[Term]:
     if isinstance(loss, losses.negative_log_likelihood):
         right = int(target)
         value = float(output[right])
-        return [Term(-value, f"-o of column {right}, which is log p already = -({figure(value)})", "-1 in the right column, else 0")]
-    return [_one(loss, float(o), float(t), len(output)) for o, t in zip(output, target, strict=True)]
+        return [
+            Term(
+                -value,
+                f"-o of column {right}, which is log p already = -({figure(value)})",
+                "-1 in the right column, else 0",
+            )
+        ]
+    return [
+        _one(loss, float(o), float(t), len(output)) for o, t in zip(output, target, strict=True)
+    ]
 
 
 def _one(loss: Loss, o: float, t: float, count: int) -> Term:
     """One output judged alone."""
     over = f" / {count}" if count > 1 else ""
-    value = float(loss.value(torch.tensor([[o]], dtype=torch.float64), torch.tensor([[t]], dtype=torch.float64)))
+    value = float(
+        loss.value(
+            torch.tensor([[o]], dtype=torch.float64), torch.tensor([[t]], dtype=torch.float64)
+        )
+    )
     a, b = figure(o), figure(t)
     difference = f"{a} - {b}" if t >= 0 else f"{a} - ({b})"
     if isinstance(loss, losses.mean_squared_error):
@@ -54,8 +69,12 @@ def _one(loss: Loss, o: float, t: float, count: int) -> Term:
         d = figure(loss.delta)
         if abs(o - t) <= loss.delta:
             return Term(value, f"½(o - t)², as |o - t| ≤ {d} = ½({difference})²", f"(o - t){over}")
-        return Term(value, f"delta(|o - t| - ½delta), as |o - t| > {d} = {d}(|{difference}| - {figure(loss.delta / 2)})",
-                    f"sign(o - t)·{d}{over}")
+        return Term(
+            value,
+            f"delta(|o - t| - ½delta), as |o - t| > {d} = {d}(|{difference}| - "
+            f"{figure(loss.delta / 2)})",
+            f"sign(o - t)·{d}{over}",
+        )
     if isinstance(loss, losses.hinge):
         sign = 1 if t == 1 else -1
         s_o = figure(sign * o) if sign * o >= 0 else f"({figure(sign * o)})"
@@ -63,14 +82,22 @@ def _one(loss: Loss, o: float, t: float, count: int) -> Term:
         return Term(value, f"max(0, 1 - s·o) with s = {sign:+d} = max(0, 1 - {s_o})", slope)
     p = 1 / (1 + math.exp(-o)) if o >= 0 else math.exp(o) / (1 + math.exp(o))
     if isinstance(loss, losses.binary_cross_entropy):
-        formula = {1.0: f"-log p = -log {figure(p)}", 0.0: f"-log(1 - p) = -log {_complement(o, p)}"}
+        formula = {
+            1.0: f"-log p = -log {figure(p)}",
+            0.0: f"-log(1 - p) = -log {_complement(o, p)}",
+        }
         soft = f"-t log p - (1 - t) log(1 - p) with t = {b}, p = {figure(p)}"
         return Term(value, formula.get(t, soft), f"(p - target){over}" if over else "p - target")
     if isinstance(loss, losses.mnist_loss):
-        return Term(value, f"1 - p = 1 - {figure(p)}" if t == 1 else f"p = {figure(p)}",
-                    f"{'-' if t == 1 else ''}p (1 - p){over}, which dies where p is near 0 or 1")
+        return Term(
+            value,
+            f"1 - p = 1 - {figure(p)}" if t == 1 else f"p = {figure(p)}",
+            f"{'-' if t == 1 else ''}p (1 - p){over}, which dies where p is near 0 or 1",
+        )
     return Term(value, f"{type(loss).__name__}({a}, {b})", "its derivative")
 
 
 def _complement(o: float, p: float) -> str:
-    return figure(1 - p) if p < 0.999 else figure(math.exp(-o) / (1 + math.exp(-o)))  # 1 - p would keep few digits
+    return (
+        figure(1 - p) if p < 0.999 else figure(math.exp(-o) / (1 + math.exp(-o)))
+    )  # 1 - p would keep few digits

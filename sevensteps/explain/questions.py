@@ -38,8 +38,12 @@ class Explain:
 
         return sample(self.subject, index, part)
 
-    def samples(self, worst: int | None = None, best: int | None = None, part: str = "valid") -> Samples:
-        """The samples with the greatest losses, or with the least, and the confusion of the classes."""
+    def samples(
+        self, worst: int | None = None, best: int | None = None, part: str = "valid"
+    ) -> Samples:
+        """The samples with the greatest losses, or with the least, and the confusion of the
+        classes.
+        """
         from sevensteps.explain.sample.ranked import samples
 
         return samples(self.subject, worst, best, part)
@@ -50,9 +54,16 @@ class Explain:
 
         return confusion(self.subject, part)
 
-    def gradient(self, samples: int | Sequence[int] | str, parameter: str | None = None, index: Sequence[int] | None = None,
-                 part: str = "valid") -> Gradient | Backward:
-        """The backward pass for a sample, several, or "all": by layer, or for one number of one `parameter` (None: its largest)."""
+    def gradient(
+        self,
+        samples: int | Sequence[int] | str,
+        parameter: str | None = None,
+        index: Sequence[int] | None = None,
+        part: str = "valid",
+    ) -> Gradient | Backward:
+        """The backward pass for a sample, several, or "all": by layer, or for one number of one
+        `parameter` (None: its largest).
+        """
         if parameter is None:
             from sevensteps.explain.gradient.backward import backward
 
@@ -62,16 +73,19 @@ class Explain:
         return gradient(self.subject, samples, parameter, index, part)
 
     def neuron(self, layer: str, unit: int, *, again: bool | None = None) -> Neuron:
-        """One unit: its weights, what makes it fire, its life over the training, its twin, and what is lost without it.
+        """One unit: its weights, what makes it fire, its life over the training, its twin, and what
+        is lost without it.
 
-        `again` trains again to see its life; without it that is done where nobody watched and the training was short.
-        """
+        `again` trains again to see its life; without it that is done where nobody watched and the
+        training was short."""
         from sevensteps.explain.neuron.answer import neuron
 
         return neuron(self.subject, layer, unit, again)
 
     def surface(self) -> Surface:
-        """The curvature of the loss at the last weights: what rate it allows, how far the optimum is, a slice with the path."""
+        """The curvature of the loss at the last weights: what rate it allows, how far the optimum
+        is, a slice with the path.
+        """
         from sevensteps.explain.surface.answer import surface
 
         return surface(self.subject)
@@ -89,7 +103,9 @@ class Explain:
         return words(self.subject, *asked)
 
     def why(self) -> Why:
-        """The questions that readers of this run are likely to ask, answered with its numbers and a command that proves each."""
+        """The questions that readers of this run are likely to ask, answered with its numbers and a
+        command that proves each.
+        """
         from sevensteps.explain.why.answer import why
 
         return why(self.subject)

@@ -33,7 +33,7 @@ class Facts:
     def train(self) -> Tensor:
         """The training inputs, the first of them where there are too many to hold."""
         x, _ = self.subject.part("train")
-        return x[:max(1, MOST // max(1, x.shape[1:].numel()))]
+        return x[: max(1, MOST // max(1, x.shape[1:].numel()))]
 
     @cached_property
     def x(self) -> Tensor:
@@ -47,13 +47,19 @@ class Facts:
 
     @cached_property
     def passed(self) -> list[tuple[str, nn.Module, Tensor, Tensor]]:
-        """Sample 0 on its way through the last network in float64: name, layer, what went in, what came out."""
+        """Sample 0 on its way through the last network in float64: name, layer, what went in, what
+        came out.
+        """
         return self._pass[0]
 
     @cached_property
     def linears(self) -> list[tuple[str, nn.Linear, Tensor, Tensor]]:
         """The linear layers among them."""
-        return [(name, module, x, y) for name, module, x, y in self.passed if isinstance(module, nn.Linear) and x.ndim == 2]
+        return [
+            (name, module, x, y)
+            for name, module, x, y in self.passed
+            if isinstance(module, nn.Linear) and x.ndim == 2
+        ]
 
     @cached_property
     def activations(self) -> list[tuple[str, nn.Module, Tensor, Tensor]]:
@@ -82,7 +88,9 @@ class Facts:
 
     @cached_property
     def dead_units(self) -> tuple[int, int, str] | None:
-        """(dead, units, layer) of the ReLU layer with the most units that are 0 for every training sample; None without such a layer."""
+        """(dead, units, layer) of the ReLU layer with the most units that are 0 for every training
+        sample; None without such a layer.
+        """
         network = copy.deepcopy(self.subject.network).eval()
         alive: dict[str, Tensor] = {}
 
@@ -104,7 +112,11 @@ class Facts:
     @property
     def metric(self) -> str:
         """accuracy, r2 or loss."""
-        return next(name for name in ("accuracy", "r2", "loss") if name in self.subject.summary["metrics"]["valid"])
+        return next(
+            name
+            for name in ("accuracy", "r2", "loss")
+            if name in self.subject.summary["metrics"]["valid"]
+        )
 
     @property
     def score(self) -> float:
@@ -116,10 +128,18 @@ class Facts:
     def size(self) -> int:
         """Samples of a batch."""
         repeat, count = self.subject.recipe.repeat, len(self.subject.data.train)
-        return getattr(repeat, "size", count) if type(repeat).__name__ != "loader" else self.first.size if self.first else 0
+        return (
+            getattr(repeat, "size", count)
+            if type(repeat).__name__ != "loader"
+            else self.first.size
+            if self.first
+            else 0
+        )
 
 
-def _passed(subject: Subject, x: Tensor) -> tuple[list[tuple[str, nn.Module, Tensor, Tensor]], Tensor]:
+def _passed(
+    subject: Subject, x: Tensor
+) -> tuple[list[tuple[str, nn.Module, Tensor, Tensor]], Tensor]:
     network = copy.deepcopy(subject.network).to(torch.float64).eval()
     found: list[tuple[str, nn.Module, Tensor, Tensor]] = []
     entered: dict[str, Tensor] = {}

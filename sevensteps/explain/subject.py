@@ -1,4 +1,6 @@
-"""What is explained: one training with its recipe, data, network and record, however it came here."""
+"""What is explained: one training with its recipe, data, network and record, however it came
+here.
+"""
 
 from __future__ import annotations
 
@@ -50,10 +52,19 @@ class Subject:
 
     @cached_property
     def settled(self) -> Settled:
-        """The recipe with its data loaded. Raises what `settle` raises, such as `DataError` where the data are gone."""
-        if self._settled is None and isinstance(self.recipe.data, str) and not loadable(self.recipe.data):
-            raise RunError(f"the data of {self.folder or 'this run'}, {self.recipe.data}, came from Python and are not kept with it; "
-                           "ask the Run that ss.train gave: run.explain")
+        """The recipe with its data loaded. Raises what `settle` raises, such as `DataError` where
+        the data are gone.
+        """
+        if (
+            self._settled is None
+            and isinstance(self.recipe.data, str)
+            and not loadable(self.recipe.data)
+        ):
+            raise RunError(
+                f"the data of {self.folder or 'this run'}, {self.recipe.data}, came from Python "
+                "and are not kept with it; "
+                "ask the Run that ss.train gave: run.explain"
+            )
         return self._settled or settle(self.recipe, self.data_dir)
 
     @property
@@ -77,40 +88,58 @@ class Subject:
         """The named layers in the order in which they are applied."""
         return layers(self.network)
 
-    def part(self, name: str = "train", dtype: torch.dtype | None = None) -> tuple[Tensor | Streamed, Tensor]:
-        """Inputs and targets as the loss takes them, of "train" or "valid". Raises `ArgumentError` for another part."""
+    def part(
+        self, name: str = "train", dtype: torch.dtype | None = None
+    ) -> tuple[Tensor | Streamed, Tensor]:
+        """Inputs and targets as the loss takes them, of "train" or "valid". Raises `ArgumentError`
+        for another part.
+        """
         if name not in PARTS:
             raise ArgumentError(f"there is no part {name!r}; the data have train and valid")
         part = getattr(self.data, name)
         wanted = dtype or PRECISIONS[self.recipe.precision]
         x, y = part.x, self.output.encode(part.y)
-        return x.to(wanted) if x.is_floating_point() else x, y.to(wanted) if y.is_floating_point() else y
+        return x.to(wanted) if x.is_floating_point() else x, y.to(
+            wanted
+        ) if y.is_floating_point() else y
 
-    def sample(self, index: int, name: str = "train", dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
-        """One sample as a batch of one: input [1, …] and target as the loss takes it. Raises `ArgumentError` where there is none."""
+    def sample(
+        self, index: int, name: str = "train", dtype: torch.dtype | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """One sample as a batch of one: input [1, …] and target as the loss takes it. Raises
+        `ArgumentError` where there is none.
+        """
         x, y = self.part(name, dtype)
         if not -len(x) <= index < len(x):
-            raise ArgumentError(f"there is no sample {index} in {name}; it has {len(x):,}, counted from 0")
+            raise ArgumentError(
+                f"there is no sample {index} in {name}; it has {len(x):,}, counted from 0"
+            )
         index %= len(x)
-        return x[index:index + 1], y[index:index + 1]
+        return x[index : index + 1], y[index : index + 1]
 
     def engine(self, dtype: torch.dtype = torch.float64) -> Engine:
-        """Steps 2, 3 and 4 of a copy of the network in `dtype` and evaluation mode, by the recipe's own gradient method."""
+        """Steps 2, 3 and 4 of a copy of the network in `dtype` and evaluation mode, by the recipe's
+        own gradient method.
+        """
         network = copy.deepcopy(self.network).to(dtype).eval()
         engine: Engine = self.recipe.gradient.prepare(network, self.loss)
         return engine
 
     def again(self, observers: Sequence[Observer] = (), **changes: Any) -> Training:
-        """The same training from the start, with `changes` to its recipe: step 1 done and observers told, or run to its end.
+        """The same training from the start, with `changes` to its recipe: step 1 done and observers
+        told, or run to its end.
 
-        It comes to the same bits: it takes the threads and the ways of multiplying that the run took. Nothing of the run changes.
-        Pass `stop="max_steps(0)"` for the network as it was before the first step.
-        """
+        It comes to the same bits: it takes the threads and the ways of multiplying that the run
+        took. Nothing of the run changes. Pass `stop="max_steps(0)"` for the network as it was
+        before the first step."""
         from dataclasses import replace
 
         settled = settle(replace(self.recipe, **changes), self.data_dir, self.data)
         used = settled.recipe.threads or threads.usual_threads(settled)
-        with threads.threads(used), matmul.decided(self._kernels()):  # the bits of a result depend on them
+        with (
+            threads.threads(used),
+            matmul.decided(self._kernels()),
+        ):  # the bits of a result depend on them
             training = state.start(settled)
             with torch.set_grad_enabled(training.engine.taped):
                 steps(training, observers)

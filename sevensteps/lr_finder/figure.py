@@ -15,7 +15,8 @@ COLOURS = {"too low": "#7f9bb3", "good": "#2e8b57", "edge": "#e0a030", "diverges
 
 
 def figure(rates: Rates, path: Path | str | None = None) -> Any:
-    """Loss against learning rate as a figure of matplotlib, written to `path` (.png or .svg) where one is given.
+    """Loss against learning rate as a figure of matplotlib, written to `path` (.png or .svg) where
+    one is given.
 
     Raises `ArgumentError` where matplotlib is not installed, or for another kind of file.
     """
@@ -31,32 +32,93 @@ def _draw(axes: Any, rates: Rates) -> None:
     lrs, middle = [rate.lr for rate in rates.rates], math.sqrt(10 ** (1 / 6))
     low, high = limits([min(rate.first, rate.train) for rate in rates.rates], rates.start)
     low, high = low / (high / low) ** 0.06, high * (high / low) ** 0.12
-    borders = [lrs[0] / middle, *(math.sqrt(a * b) for a, b in itertools.pairwise(lrs)), lrs[-1] * middle]
+    borders = [
+        lrs[0] / middle,
+        *(math.sqrt(a * b) for a, b in itertools.pairwise(lrs)),
+        lrs[-1] * middle,
+    ]
     for name, zone in itertools.groupby(range(len(lrs)), lambda index: rates.rates[index].label):
         left, *_, right = [borders[index + end] for index in zone for end in (0, 1)]
         axes.axvspan(left, right, color=COLOURS[name], alpha=0.13, linewidth=0)
-        axes.text(math.sqrt(left * right), 1.015, name, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=9,
-                  color=COLOURS[name])
+        axes.text(
+            math.sqrt(left * right),
+            1.015,
+            name,
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            va="bottom",
+            fontsize=9,
+            color=COLOURS[name],
+        )
     first = [(rate.lr, rate.first) for rate in rates.rates if rate.first <= high]
     staged = rates.stages[0][1] < rates.steps
-    axes.plot(*zip(*first, strict=True), color="#8a8f98" if staged else "#2f3b4c", linewidth=1.4, zorder=2,
-              label=f"after {rates.stages[0][1]:,} steps")
+    axes.plot(
+        *zip(*first, strict=True),
+        color="#8a8f98" if staged else "#2f3b4c",
+        linewidth=1.4,
+        zorder=2,
+        label=f"after {rates.stages[0][1]:,} steps",
+    )
     if staged:
-        final = [(rate.lr, rate.train) for rate in rates.rates if rate.steps == rates.steps and rate.train <= high]
-        axes.plot(*zip(*final, strict=True), color="#2f3b4c", linewidth=1.4, zorder=2, label=f"after {rates.steps:,} steps")
+        final = [
+            (rate.lr, rate.train)
+            for rate in rates.rates
+            if rate.steps == rates.steps and rate.train <= high
+        ]
+        axes.plot(
+            *zip(*final, strict=True),
+            color="#2f3b4c",
+            linewidth=1.4,
+            zorder=2,
+            label=f"after {rates.steps:,} steps",
+        )
     for rate in rates.rates:
         inside, colour = rate.train <= high, COLOURS[rate.label]
-        style = {"marker": "o", "markeredgecolor": "white"} if inside else {"marker": "x", "markeredgewidth": 1.4}
-        axes.plot(rate.lr, rate.train if inside else high / (high / low) ** 0.03, color=colour, markersize=5, zorder=3, linestyle="none",
-                  **style)
-    axes.plot(rates.suggestion, rates.loss, marker="o", markersize=12, markerfacecolor="none", markeredgecolor="#111111", zorder=4,
-              linestyle="none", label=f"suggestion {rates.suggestion:g}, {rates.word}")
+        style = (
+            {"marker": "o", "markeredgecolor": "white"}
+            if inside
+            else {"marker": "x", "markeredgewidth": 1.4}
+        )
+        axes.plot(
+            rate.lr,
+            rate.train if inside else high / (high / low) ** 0.03,
+            color=colour,
+            markersize=5,
+            zorder=3,
+            linestyle="none",
+            **style,
+        )
+    axes.plot(
+        rates.suggestion,
+        rates.loss,
+        marker="o",
+        markersize=12,
+        markerfacecolor="none",
+        markeredgecolor="#111111",
+        zorder=4,
+        linestyle="none",
+        label=f"suggestion {rates.suggestion:g}, {rates.word}",
+    )
     edge = rates.sharpness.edge
     if edge is not None and lrs[0] < edge < lrs[-1]:
-        axes.axvline(edge, color="#555555", linestyle=":", linewidth=1.2, label=f"stable at the start up to {edge:.2g} (2/λ)")
-    axes.set(xscale="log", yscale="log", xlim=(lrs[0] / middle, lrs[-1] * middle), ylim=(low, high), xlabel="learning rate",
-             ylabel="training loss")
-    axes.set_title(f"{rates.recipe.source}: {len(lrs)} learning rates", loc="left", fontsize=11, pad=20)
+        axes.axvline(
+            edge,
+            color="#555555",
+            linestyle=":",
+            linewidth=1.2,
+            label=f"stable at the start up to {edge:.2g} (2/λ)",
+        )
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlim=(lrs[0] / middle, lrs[-1] * middle),
+        ylim=(low, high),
+        xlabel="learning rate",
+        ylabel="training loss",
+    )
+    axes.set_title(
+        f"{rates.recipe.source}: {len(lrs)} learning rates", loc="left", fontsize=11, pad=20
+    )
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.legend(frameon=False, fontsize=9, loc="lower left")

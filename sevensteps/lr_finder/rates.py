@@ -1,4 +1,6 @@
-"""What the trainings of a learning-rate search say: which rates are good, which one to take, and how sure that is."""
+"""What the trainings of a learning-rate search say: which rates are good, which one to take, and
+how sure that is.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,13 @@ from sevensteps.training.recipe import Recipe
 
 LABELS = ("too low", "good", "edge", "diverges")
 WITHIN = 1.1  # times the best loss: as good as the best
-MOST = 0.25  # of the way from the start to the best that a good rate may fall short, where that is less than 10 % of the loss
+# of the way from the start to the best that a good rate may fall short, where that is less than 10
+# % of the loss
+MOST = 0.25
 WAY = 0.01  # and the share of that way that never matters, however near 0 the best loss is
-CLOSE = 1.05  # times the best loss: up to here the sturdier rate is taken; half of WITHIN, the rest is for the noise
+# times the best loss: up to here the sturdier rate is taken; half of WITHIN, the rest is for the
+# noise
+CLOSE = 1.05
 WORDS = ((0.75, "sure"), (0.5, "fairly sure"), (0.0, "not sure"))
 
 
@@ -49,10 +55,10 @@ class Rates:
     """The answer of a search. `recipe` has the suggestion in place; `start` is the training loss before the first step,
     `nothing` that of a network that knows nothing of its inputs, if lower.
 
-    `steps` is how many the last trainings took, `full` how many the recipe may take (None: its stop does not say). `stages` are (number of
-    rates, steps) as they were trained, the last ones each alone. `seeds` gives, for each further seed, the loss at the suggestion over
-    the best of it and its neighbours.
-    """
+    `steps` is how many the last trainings took, `full` how many the recipe may take (None: its stop
+    does not say). `stages` are (number of rates, steps) as they were trained, the last ones each
+    alone. `seeds` gives, for each further seed, the loss at the suggestion over the best of it and
+    its neighbours."""
 
     recipe: Recipe
     rates: tuple[Rate, ...]
@@ -79,7 +85,14 @@ class Rates:
     @property
     def edge(self) -> float | None:
         """The lowest rate above the suggestion that diverges; None where none did."""
-        return next((rate.lr for rate in self.rates if rate.lr > self.suggestion and rate.label == "diverges"), None)
+        return next(
+            (
+                rate.lr
+                for rate in self.rates
+                if rate.lr > self.suggestion and rate.label == "diverges"
+            ),
+            None,
+        )
 
     @property
     def loss(self) -> float:
@@ -89,11 +102,14 @@ class Rates:
     @property
     def best(self) -> Rate:
         """The rate with the lowest training loss of those that went all `steps`."""
-        return min((rate for rate in self.rates if rate.steps == self.steps), key=lambda rate: rate.train)
+        return min(
+            (rate for rate in self.rates if rate.steps == self.steps), key=lambda rate: rate.train
+        )
 
     @property
     def sure(self) -> float:
-        """How likely the suggestion comes within 10 % of the best of its neighbours with another seed: (hits + 1) / (seeds + 2).
+        """How likely the suggestion comes within 10 % of the best of its neighbours with another
+        seed: (hits + 1) / (seeds + 2).
 
         The seed of the search is one of the seeds. Source: Laplace's rule of succession.
         """
@@ -106,7 +122,9 @@ class Rates:
 
     @property
     def slopes(self) -> tuple[float | None, ...]:
-        """d(loss)/d(log10 lr) after the steps that all rates took, as central differences; None beside a rate without a loss."""
+        """d(loss)/d(log10 lr) after the steps that all rates took, as central differences; None
+        beside a rate without a loss.
+        """
         found: list[float | None] = []
         for i in range(len(self.rates)):
             low, high = self.rates[max(i - 1, 0)], self.rates[min(i + 1, len(self.rates) - 1)]
@@ -115,7 +133,8 @@ class Rates:
         return tuple(found)
 
     def plot(self, path: Path | str | None = None) -> Any:
-        """Loss against learning rate as a figure of matplotlib; written to `path` (.png or .svg) where one is given.
+        """Loss against learning rate as a figure of matplotlib; written to `path` (.png or .svg)
+        where one is given.
 
         Raises `ArgumentError` where matplotlib is not installed.
         """
@@ -125,25 +144,58 @@ class Rates:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it; a loss that is no number is None."""
+
         def finite(value: float | None) -> float | None:
             return value if value is not None and math.isfinite(value) else None
 
         return {
-            "data": self.recipe.source, "step": repr(self.recipe.step), "suggestion": self.suggestion,
-            "sure": self.sure, "word": self.word, "good": list(self.good), "edge": self.edge,
-            "verified": {"steps": self.steps, "loss": self.loss, "best": {"lr": self.best.lr, "loss": self.best.train},
-                         "ratio": finite(ratio(self.loss, self.best.train)), "seeds": [finite(value) for value in self.seeds]},
-            "sharpness": {"eigenvalue": self.sharpness.eigenvalue, "edge": self.sharpness.edge, "after": self.sharpness.after,
-                          "reading": self.sharpness.reading},
-            "start": self.start, "nothing": self.nothing, "steps": self.steps, "full": self.full, "seconds": self.seconds,
+            "data": self.recipe.source,
+            "step": repr(self.recipe.step),
+            "suggestion": self.suggestion,
+            "sure": self.sure,
+            "word": self.word,
+            "good": list(self.good),
+            "edge": self.edge,
+            "verified": {
+                "steps": self.steps,
+                "loss": self.loss,
+                "best": {"lr": self.best.lr, "loss": self.best.train},
+                "ratio": finite(ratio(self.loss, self.best.train)),
+                "seeds": [finite(value) for value in self.seeds],
+            },
+            "sharpness": {
+                "eigenvalue": self.sharpness.eigenvalue,
+                "edge": self.sharpness.edge,
+                "after": self.sharpness.after,
+                "reading": self.sharpness.reading,
+            },
+            "start": self.start,
+            "nothing": self.nothing,
+            "steps": self.steps,
+            "full": self.full,
+            "seconds": self.seconds,
             "stages": [{"rates": count, "steps": steps} for count, steps in self.stages],
-            "rates": [{"lr": rate.lr, "label": rate.label, "steps": rate.steps, "train": finite(rate.train), "valid": finite(rate.valid),
-                       "first": finite(rate.first), "slope": slope} for rate, slope in zip(self.rates, self.slopes, strict=True)]}
+            "rates": [
+                {
+                    "lr": rate.lr,
+                    "label": rate.label,
+                    "steps": rate.steps,
+                    "train": finite(rate.train),
+                    "valid": finite(rate.valid),
+                    "first": finite(rate.first),
+                    "slope": slope,
+                }
+                for rate, slope in zip(self.rates, self.slopes, strict=True)
+            ],
+        }
 
     def __repr__(self) -> str:
         low, high = self.good
-        return (f"<Rates for {self.recipe.source}: {self.suggestion:g} ({self.word}), good from {low:g} to {high:g}, "
-                f"training loss {self.loss:.4g} after {self.steps} steps>")
+        return (
+            f"<Rates for {self.recipe.source}: {self.suggestion:g} ({self.word}), good from "
+            f"{low:g} to {high:g}, "
+            f"training loss {self.loss:.4g} after {self.steps} steps>"
+        )
 
 
 def ratio(loss: float, best: float) -> float:
@@ -152,11 +204,12 @@ def ratio(loss: float, best: float) -> float:
 
 
 def label(loss: float, best: float, start: float, nothing: float, above: bool) -> str:
-    """What a training says that came to `loss`, the best one to `best`, from `start`; `above` where its rate is above the best one's.
+    """What a training says that came to `loss`, the best one to `best`, from `start`; `above` where
+    its rate is above the best one's.
 
-    `nothing` is the loss of a network that knows nothing, or `start` if that is lower: who is above the best one and has no lower loss
-    has diverged, even where the loss is still a number, as it is of a network whose units have died.
-    """
+    `nothing` is the loss of a network that knows nothing, or `start` if that is lower: who is above
+    the best one and has no lower loss has diverged, even where the loss is still a number, as it is
+    of a network whose units have died."""
     way = start - best
     if loss <= best + max(min((WITHIN - 1) * best, MOST * way), WAY * way):
         return "good"
@@ -166,11 +219,11 @@ def label(loss: float, best: float, start: float, nothing: float, above: bool) -
 
 
 def sturdiest(losses: Mapping[int, float], lowest: float) -> int:
-    """Of the rates, by number, within `CLOSE` of the best loss, the one whose two neighbours have the lowest losses beside it.
+    """Of the rates, by number, within `CLOSE` of the best loss, the one whose two neighbours have
+    the lowest losses beside it.
 
-    A rate beside one that diverges, or falls apart, is thereby taken only where no other is as good. Losses below `lowest`, what the
-    precision can tell from 0, count as that.
-    """
+    A rate beside one that diverges, or falls apart, is thereby taken only where no other is as
+    good. Losses below `lowest`, what the precision can tell from 0, count as that."""
     at_least = {number: max(loss, lowest) for number, loss in losses.items()}
     best = min(at_least.values())
 
@@ -178,11 +231,15 @@ def sturdiest(losses: Mapping[int, float], lowest: float) -> int:
         beside = [at_least[other] for other in (number - 1, number + 1) if other in at_least]
         return max([at_least[number], *beside]), at_least[number]
 
-    return min((number for number, loss in at_least.items() if loss <= CLOSE * best), key=worst_beside)
+    return min(
+        (number for number, loss in at_least.items() if loss <= CLOSE * best), key=worst_beside
+    )
 
 
 def window(losses: Sequence[float], size: int, worst: float) -> range:
-    """The numbers of `size` neighbouring rates with the best losses: those whose logarithms have the least sum, each at most `worst`."""
+    """The numbers of `size` neighbouring rates with the best losses: those whose logarithms have
+    the least sum, each at most `worst`.
+    """
     logs = [math.log(max(min(loss, worst), 1e-300)) for loss in losses]
-    first = min(range(len(logs) - size + 1), key=lambda i: sum(logs[i:i + size]))
+    first = min(range(len(logs) - size + 1), key=lambda i: sum(logs[i : i + size]))
     return range(first, first + size)

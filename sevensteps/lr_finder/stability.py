@@ -1,4 +1,6 @@
-"""How long a step may be before gradient descent is unstable: 2/λ_max, and what it says beside a learning rate that was found."""
+"""How long a step may be before gradient descent is unstable: 2/λ_max, and what it says beside a
+learning rate that was found.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,15 @@ SAMPLES = 1000  # whose loss the curvature is of, evenly from all training sampl
 
 
 def curvature(training: Training) -> float | None:
-    """λ_max of the Hessian of the training loss at the network as it is now; None where it says nothing or cannot be had."""
+    """λ_max of the Hessian of the training loss at the network as it is now; None where it says
+    nothing or cannot be had.
+    """
     if not isinstance(training.recipe.step, sgd):
         return None
     x, y, network = training.samples.x, training.samples.y, copy.deepcopy(training.network).eval()
-    chosen = torch.linspace(0, len(x) - 1, min(len(x), SAMPLES), dtype=torch.float64).long().to(y.device)
+    chosen = (
+        torch.linspace(0, len(x) - 1, min(len(x), SAMPLES), dtype=torch.float64).long().to(y.device)
+    )
     x, y = x[chosen], y[chosen]
 
     def loss(outputs: Tensor, target: Tensor) -> Tensor:
@@ -33,29 +39,44 @@ def curvature(training: Training) -> float | None:
 
 
 def stable(step: Optimizer, eigenvalue: float | None) -> float | None:
-    """The largest rate at which full-batch descent is stable on a quadratic of this curvature; None where nothing limits it so.
+    """The largest rate at which full-batch descent is stable on a quadratic of this curvature; None
+    where nothing limits it so.
 
-    2/λ; with momentum m 2(1 + m)/λ, with Nesterov's 2(1 + m)/((1 + 2m) λ). Weight decay adds to λ. Source: Polyak 1964; Cohen et al. 2021,
-    Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability, appendix B.
-    """
+    2/λ; with momentum m 2(1 + m)/λ, with Nesterov's 2(1 + m)/((1 + 2m) λ). Weight decay adds to λ.
+    Source: Polyak 1964; Cohen et al. 2021, Gradient Descent on Neural Networks Typically Occurs at
+    the Edge of Stability, appendix B."""
     if not isinstance(step, sgd) or eigenvalue is None:
         return None
     m = step.momentum
     return 2 * (1 + m) / (1 + 2 * m if step.nesterov else 1) / (eigenvalue + step.weight_decay)
 
 
-def read(step: Optimizer, eigenvalue: float | None, edge: float | None, after: float | None, suggestion: float) -> Sharpness:
+def read(
+    step: Optimizer,
+    eigenvalue: float | None,
+    edge: float | None,
+    after: float | None,
+    suggestion: float,
+) -> Sharpness:
     """The curvature beside the rate that was found, in words."""
     if not isinstance(step, sgd):
         name = type(step).__name__
         text = f"2/λ does not apply: {name} sizes the step of each parameter by itself."
         return Sharpness(eigenvalue, None, None, text)
     if edge is None:
-        return Sharpness(eigenvalue, None, after, "2/λ could not be had: the loss is not curved upwards at the start, or has no second "
-                         "derivative.")
+        return Sharpness(
+            eigenvalue,
+            None,
+            after,
+            "2/λ could not be had: the loss is not curved upwards at the start, or has no second "
+            "derivative.",
+        )
     name = "2/λ" if not step.momentum else "2(1+m)/((1+2m)λ)" if step.nesterov else "2(1+m)/λ"
-    text = (f"{name} = {edge:.2g} at the start: up to there full-batch descent is stable; the suggestion is {suggestion / edge:.2g} times "
-            "that.")
+    text = (
+        f"{name} = {edge:.2g} at the start: up to there full-batch descent is stable; the "
+        f"suggestion is {suggestion / edge:.2g} times "
+        "that."
+    )
     if after is not None:
         text += f" After training at it, {name} = {after:.2g}."
     return Sharpness(eigenvalue, edge, after, text)

@@ -1,7 +1,8 @@
-"""Hooks on one network for one step: what its layers gave, what came back to them, and what the optimizer did.
+"""Hooks on one network for one step: what its layers gave, what came back to them, and what the
+optimizer did.
 
-They hang there only in a step that is looked at; in all others the network runs as if nobody watched.
-"""
+They hang there only in a step that is looked at; in all others the network runs as if nobody
+watched."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from sevensteps.observe import graph
 from sevensteps.observe.look import Look, changes, signals, some_rows
 from sevensteps.observe.network_facts import LayerFacts, opaque, watched
 
-Call = tuple[Tensor, int]  # a layer's output, and its version: another one later says that it was overwritten in place
+Call = tuple[
+    Tensor, int
+]  # a layer's output, and its version: another one later says that it was overwritten in place
 
 
 class Capture:
@@ -25,15 +28,29 @@ class Capture:
     `cost` counts the seconds spent here.
     """
 
-    def __init__(self, network: nn.Module, optimizers: Sequence[torch.optim.Optimizer], layers: dict[str, LayerFacts]) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizers: Sequence[torch.optim.Optimizer],
+        layers: dict[str, LayerFacts],
+    ) -> None:
         self.network, self.optimizers, self.layers = network, optimizers, layers
         self.modules = [] if opaque(network) else watched(network)
         self.parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
-        held = {id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
-        self.moved = [p for p in self.parameters.values() if id(p) in held]  # what clearing through the optimizer clears
+        held = {
+            id(p)
+            for optimizer in optimizers
+            for group in optimizer.param_groups
+            for p in group["params"]
+        }
+        self.moved = [
+            p for p in self.parameters.values() if id(p) in held
+        ]  # what clearing through the optimizer clears
         self.cost = 0.0
         self.armed = False
-        self.functions: dict[str, str | None] = {}  # what was computed before a module, found on the first look
+        self.functions: dict[
+            str, str | None
+        ] = {}  # what was computed before a module, found on the first look
         self._handles: list[Any] = []
         self._clear()
 
@@ -51,14 +68,19 @@ class Capture:
         self.backwards = 0
 
     def arm(self) -> None:
-        """Hang up the hooks for the step to come; where they hang already, only forget the last one."""
+        """Hang up the hooks for the step to come; where they hang already, only forget the last
+        one.
+        """
         self._clear()
         if self.armed:
             return
         began = time.perf_counter()
         hang = self._handles.append
         for name, module in self.modules:
-            if self.layers[name].role == "weights" and self.functions.get(f"{name}.input", "") is not None:
+            if (
+                self.layers[name].role == "weights"
+                and self.functions.get(f"{name}.input", "") is not None
+            ):
                 hang(module.register_forward_pre_hook(self._timed(self._entered, name)))
             hang(module.register_forward_hook(self._timed(self._left, name)))
         hang(self.network.register_forward_pre_hook(self._timed(self._begun)))
@@ -69,7 +91,9 @@ class Capture:
         self.cost += time.perf_counter() - began
 
     def disarm(self) -> None:
-        """Take the hooks down, and let go of what they saw: a tensor whose hook holds us would keep us, and its graph, for ever."""
+        """Take the hooks down, and let go of what they saw: a tensor whose hook holds us would keep
+        us, and its graph, for ever.
+        """
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -79,22 +103,48 @@ class Capture:
     def look(self, step: int, loss: float, target: Any, full: bool) -> Look:
         """What was seen in the step that has just ended."""
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        found = Look(step, loss, tuple(float(group.get("lr", 0.0)) for group in groups), training=self.training, left=self.left,
-                     backwards=self.backwards, stepped=bool(self.before))
+        found = Look(
+            step,
+            loss,
+            tuple(float(group.get("lr", 0.0)) for group in groups),
+            training=self.training,
+            left=self.left,
+            backwards=self.backwards,
+            stepped=bool(self.before),
+        )
         with torch.no_grad():
-            kept = {name: [y for y, version in calls if y._version == version] for name, calls in self.calls.items()}
-            found.signals = signals({name: (ys, self.slopes.get(name, [])) for name, ys in kept.items() if ys}, self.layers, full)
-            gradients = self.gradients or {name: p.grad for name, p in self.parameters.items() if p.grad is not None}
+            kept = {
+                name: [y for y, version in calls if y._version == version]
+                for name, calls in self.calls.items()
+            }
+            found.signals = signals(
+                {name: (ys, self.slopes.get(name, [])) for name, ys in kept.items() if ys},
+                self.layers,
+                full,
+            )
+            gradients = self.gradients or {
+                name: p.grad for name, p in self.parameters.items() if p.grad is not None
+            }
             found.changes = changes(self.parameters, gradients, self.before, full)
-            output = self.output if self.output is not None else next(reversed(self.calls.values()))[-1][0] if self.calls else None
-            found.output, found.target, found.slope = some_rows(output), some_rows(target), some_rows(self.slope)
+            output = (
+                self.output
+                if self.output is not None
+                else next(reversed(self.calls.values()))[-1][0]
+                if self.calls
+                else None
+            )
+            found.output, found.target, found.slope = (
+                some_rows(output),
+                some_rows(target),
+                some_rows(self.slope),
+            )
             for name, tensor in (("input", self.input), ("output", output), ("target", target)):
                 if isinstance(tensor, Tensor):
                     found.shapes[name] = tuple(tensor.shape)
             found.batch = len(output) if isinstance(output, Tensor) and output.ndim else 0
         return found
 
-    # -- hooks -------------------------------------------------------------------------------------------------------------
+    # -- hooks -------------------------------------------------------------------------------------
 
     def _timed(self, hook: Callable[..., None], *first: Any) -> Callable[..., None]:
         def timed(*given: Any) -> None:
@@ -103,6 +153,7 @@ class Capture:
             began = time.perf_counter()
             hook(*first, *given)
             self.cost += time.perf_counter() - began
+
         return timed
 
     def _begun(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -158,7 +209,11 @@ class Capture:
             began = time.perf_counter()
             self.before = {name: p.detach().clone() for name, p in self.parameters.items()}
             # copied, because some loops clear gradients in place before they tell of the step
-            self.gradients = {name: p.grad.detach().clone() for name, p in self.parameters.items() if p.grad is not None}
+            self.gradients = {
+                name: p.grad.detach().clone()
+                for name, p in self.parameters.items()
+                if p.grad is not None
+            }
             self.cost += time.perf_counter() - began
 
 
@@ -166,5 +221,13 @@ def _first(output: Any) -> Tensor | None:
     """The tensor that a module gave, or the first of several."""
     if isinstance(output, Tensor):
         return output if output.is_floating_point() else None
-    parts = output.values() if isinstance(output, dict) else output if isinstance(output, tuple | list) else ()
-    return next((part for part in parts if isinstance(part, Tensor) and part.is_floating_point()), None)
+    parts = (
+        output.values()
+        if isinstance(output, dict)
+        else output
+        if isinstance(output, tuple | list)
+        else ()
+    )
+    return next(
+        (part for part in parts if isinstance(part, Tensor) and part.is_floating_point()), None
+    )

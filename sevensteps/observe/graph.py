@@ -1,4 +1,6 @@
-"""What PyTorch recorded between the loss and the parameters: the operations behind the loss, and which parameters it reaches."""
+"""What PyTorch recorded between the loss and the parameters: the operations behind the loss, and
+which parameters it reaches.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,63 @@ from torch import Tensor
 
 NODES = 20_000  # operations looked at; deeper graphs are read up to here
 HEAD = 40  # operations from the loss that are kept
-WEIGHTS = ("Addmm", "Mm", "Bmm", "Baddbmm", "Convolution", "Mkldnn", "Linear", "Embedding")  # operations with weights begin so
-THROUGH = {"View", "Reshape", "ReshapeAlias", "UnsafeView", "Transpose", "T", "Permute", "MaxPool2DWithIndices", "MaxPool1D", "AvgPool2D",
-           "AdaptiveAvgPool2D", "Mean", "NativeDropout", "Squeeze", "Unsqueeze", "Clone", "ToCopy", "Alias", "Expand", "Slice", "Mul",
-           "Div"}
-FUNCTIONS = {"Relu": "relu", "Threshold": "relu", "ClampMin": "relu", "LeakyRelu": "leaky_relu", "Elu": "elu", "Celu": "celu",
-             "Gelu": "gelu", "Silu": "silu", "Mish": "mish", "Softplus": "softplus", "Sigmoid": "sigmoid", "Tanh": "tanh",
-             "Hardtanh": "hardtanh",
-             "Softmax": "softmax", "LogSoftmax": "log_softmax", "LogSigmoid": "logsigmoid", "Exp": "exp", "Pow": "pow", "Sin": "sin",
-             "Abs": "abs", "Clamp": "clamp"}
+WEIGHTS = (
+    "Addmm",
+    "Mm",
+    "Bmm",
+    "Baddbmm",
+    "Convolution",
+    "Mkldnn",
+    "Linear",
+    "Embedding",
+)  # operations with weights begin so
+THROUGH = {
+    "View",
+    "Reshape",
+    "ReshapeAlias",
+    "UnsafeView",
+    "Transpose",
+    "T",
+    "Permute",
+    "MaxPool2DWithIndices",
+    "MaxPool1D",
+    "AvgPool2D",
+    "AdaptiveAvgPool2D",
+    "Mean",
+    "NativeDropout",
+    "Squeeze",
+    "Unsqueeze",
+    "Clone",
+    "ToCopy",
+    "Alias",
+    "Expand",
+    "Slice",
+    "Mul",
+    "Div",
+}
+FUNCTIONS = {
+    "Relu": "relu",
+    "Threshold": "relu",
+    "ClampMin": "relu",
+    "LeakyRelu": "leaky_relu",
+    "Elu": "elu",
+    "Celu": "celu",
+    "Gelu": "gelu",
+    "Silu": "silu",
+    "Mish": "mish",
+    "Softplus": "softplus",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Hardtanh": "hardtanh",
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "LogSigmoid": "logsigmoid",
+    "Exp": "exp",
+    "Pow": "pow",
+    "Sin": "sin",
+    "Abs": "abs",
+    "Clamp": "clamp",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +93,9 @@ class Graph:
 
 
 def read(loss: Any, output: Any, names: dict[int, str]) -> Graph | None:
-    """The graph behind `loss`, with the parameters named by `names` (id -> name); None where nothing was recorded."""
+    """The graph behind `loss`, with the parameters named by `names` (id -> name); None where
+    nothing was recorded.
+    """
     if not isinstance(loss, Tensor) or loss.grad_fn is None:
         return None
     last = output.grad_fn if isinstance(output, Tensor) else None
@@ -78,7 +130,9 @@ def operation(node: Any) -> str:
 
 
 def function_before(x: Tensor, known: set[Any]) -> str | None:
-    """The activation function that made `x`, looking through views, pooling and dropout; None where none did, or a `known` operation."""
+    """The activation function that made `x`, looking through views, pooling and dropout; None where
+    none did, or a `known` operation.
+    """
     node: Any = x.grad_fn
     for _ in range(6):
         if node is None or node in known:

@@ -1,4 +1,6 @@
-"""What is known of a network and its optimizers before anything is computed: layers, parameters, who moves which."""
+"""What is known of a network and its optimizers before anything is computed: layers, parameters,
+who moves which.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +17,50 @@ from torch.nn.modules.dropout import _DropoutNd
 from sevensteps.engine.modules import Dropout, Neuron, Step
 
 ACTIVATIONS: dict[type[nn.Module], str] = {
-    nn.ReLU: "relu", nn.ReLU6: "relu6", nn.LeakyReLU: "leaky_relu", nn.PReLU: "prelu", nn.ELU: "elu", nn.SELU: "selu", nn.CELU: "celu",
-    nn.GELU: "gelu", nn.SiLU: "silu", nn.Mish: "mish", nn.Softplus: "softplus", nn.Sigmoid: "sigmoid", nn.Hardsigmoid: "hardsigmoid",
-    nn.Tanh: "tanh", nn.Hardtanh: "hardtanh", nn.Softsign: "softsign", nn.LogSigmoid: "logsigmoid", nn.Softmax: "softmax",
-    nn.LogSoftmax: "log_softmax", Step: "step",
+    nn.ReLU: "relu",
+    nn.ReLU6: "relu6",
+    nn.LeakyReLU: "leaky_relu",
+    nn.PReLU: "prelu",
+    nn.ELU: "elu",
+    nn.SELU: "selu",
+    nn.CELU: "celu",
+    nn.GELU: "gelu",
+    nn.SiLU: "silu",
+    nn.Mish: "mish",
+    nn.Softplus: "softplus",
+    nn.Sigmoid: "sigmoid",
+    nn.Hardsigmoid: "hardsigmoid",
+    nn.Tanh: "tanh",
+    nn.Hardtanh: "hardtanh",
+    nn.Softsign: "softsign",
+    nn.LogSigmoid: "logsigmoid",
+    nn.Softmax: "softmax",
+    nn.LogSoftmax: "log_softmax",
+    Step: "step",
 }
-BOUNDS = {"sigmoid": (0.0, 1.0), "hardsigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "hardtanh": (-1.0, 1.0)}
+BOUNDS = {
+    "sigmoid": (0.0, 1.0),
+    "hardsigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "hardtanh": (-1.0, 1.0),
+}
 """Where an activation that saturates is flat: near these two values its derivative is near 0."""
-SILENT = (nn.Flatten, nn.Unflatten, nn.Identity, _DropoutNd, Dropout)  # hand on what they get; nothing to see
+SILENT = (
+    nn.Flatten,
+    nn.Unflatten,
+    nn.Identity,
+    _DropoutNd,
+    Dropout,
+)  # hand on what they get; nothing to see
 
 
 @dataclass(frozen=True)
 class LayerFacts:
     """One layer: `role` is "weights" (linear, convolution, …), "activation", "norm" or "other"; `activation` is its usual name.
 
-    `axis` is where the units are in its output. A function called in the network's `forward` before the module m, such as
-    `F.relu`, appears as a layer named `m.input`.
-    """
+    `axis` is where the units are in its output. A function called in the network's `forward` before
+    the module m, such as `F.relu`, appears as a layer named `m.input`."""
 
     name: str
     kind: str
@@ -74,8 +103,14 @@ class Facts:
     @classmethod
     def from_dict(cls, held: dict[str, Any]) -> Facts:
         """What `to_dict` gave."""
-        layers = {name: LayerFacts(**{**layer, "parameters": tuple(layer["parameters"])}) for name, layer in held["layers"].items()}
-        parameters = {name: ParameterFacts(**{**p, "shape": tuple(p["shape"])}) for name, p in held["parameters"].items()}
+        layers = {
+            name: LayerFacts(**{**layer, "parameters": tuple(layer["parameters"])})
+            for name, layer in held["layers"].items()
+        }
+        parameters = {
+            name: ParameterFacts(**{**p, "shape": tuple(p["shape"])})
+            for name, p in held["parameters"].items()
+        }
         tuples = {key: tuple(held[key]) for key in ("groups", "norms", "dropouts")}
         return cls(**{**held, "layers": layers, "parameters": parameters, **tuples})
 
@@ -87,38 +122,66 @@ def facts_of(network: nn.Module, optimizers: Iterable[torch.optim.Optimizer] = (
     moved = 0
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            settings = {key: value for key, value in group.items() if isinstance(value, int | float | bool | str | tuple)}
+            settings = {
+                key: value
+                for key, value in group.items()
+                if isinstance(value, int | float | bool | str | tuple)
+            }
             for p in group["params"]:
                 owner[id(p)] = len(groups)
                 moved += p.numel()
             groups.append({"optimizer": type(optimizer).__name__, **settings})
     named = dict(network.named_parameters())
     own = sum(p.numel() for p in {id(p): p for p in named.values()}.values() if id(p) in owner)
-    parameters = {name: ParameterFacts(name, tuple(p.shape), p.requires_grad, owner.get(id(p)), length(p)) for name, p in named.items()}
+    parameters = {
+        name: ParameterFacts(name, tuple(p.shape), p.requires_grad, owner.get(id(p)), length(p))
+        for name, p in named.items()
+    }
     modules = list(network.named_modules())
-    layers = {name: _layer(name, module, "" if module is network else f"{name}.") for name, module in watched(network)}
+    layers = {
+        name: _layer(name, module, "" if module is network else f"{name}.")
+        for name, module in watched(network)
+    }
     return Facts(
-        type(network).__name__, layers, parameters, tuple(groups), moved - own,
+        type(network).__name__,
+        layers,
+        parameters,
+        tuple(groups),
+        moved - own,
         tuple(name for name, m in modules if isinstance(m, _NormBase) and m.track_running_stats),
-        tuple(name for name, m in modules if isinstance(m, _DropoutNd | Dropout) and m.p > 0))
+        tuple(name for name, m in modules if isinstance(m, _DropoutNd | Dropout) and m.p > 0),
+    )
 
 
 def length(parameter: torch.Tensor) -> float:
     """√Σ w²; 0 for one that has no numbers yet, or is not of real numbers."""
-    if isinstance(parameter, nn.parameter.UninitializedParameter) or not parameter.is_floating_point():
+    if (
+        isinstance(parameter, nn.parameter.UninitializedParameter)
+        or not parameter.is_floating_point()
+    ):
         return 0.0
     return float(torch.linalg.vector_norm(parameter.detach().float()))
 
 
 def watched(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The modules whose output is looked at: those without modules in them, and those with parameters of their own."""
-    return [(name or type(network).__name__, module) for name, module in network.named_modules()
-            if not isinstance(module, SILENT) and (not any(module.children()) or any(True for _ in module.parameters(recurse=False)))]
+    """The modules whose output is looked at: those without modules in them, and those with
+    parameters of their own.
+    """
+    return [
+        (name or type(network).__name__, module)
+        for name, module in network.named_modules()
+        if not isinstance(module, SILENT)
+        and (not any(module.children()) or any(True for _ in module.parameters(recurse=False)))
+    ]
 
 
 def opaque(network: nn.Module) -> bool:
-    """Whether hooks inside `network` are impossible (TorchScript), or would have it compiled anew (`torch.compile`)."""
-    return isinstance(network, torch.jit.ScriptModule) or type(network).__name__ == "OptimizedModule"
+    """Whether hooks inside `network` are impossible (TorchScript), or would have it compiled anew
+    (`torch.compile`).
+    """
+    return (
+        isinstance(network, torch.jit.ScriptModule) or type(network).__name__ == "OptimizedModule"
+    )
 
 
 def _layer(name: str, module: nn.Module, prefix: str) -> LayerFacts:
@@ -129,6 +192,10 @@ def _layer(name: str, module: nn.Module, prefix: str) -> LayerFacts:
     elif activation:
         role = "activation"
     else:
-        role = "weights" if isinstance(module, nn.Linear | Neuron | nn.Bilinear | nn.Embedding) or own else "other"
+        role = (
+            "weights"
+            if isinstance(module, nn.Linear | Neuron | nn.Bilinear | nn.Embedding) or own
+            else "other"
+        )
     axis = 1 if isinstance(module, _ConvNd | _NormBase | nn.GroupNorm) else -1
     return LayerFacts(name, type(module).__name__, role, axis, activation, own)

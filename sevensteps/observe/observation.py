@@ -1,4 +1,6 @@
-"""All that watching saw of one training: looks, losses, the network's facts, and a few of its samples."""
+"""All that watching saw of one training: looks, losses, the network's facts, and a few of its
+samples.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,11 @@ from sevensteps.observe.graph import Graph, Op
 from sevensteps.observe.look import Change, Look, Signal
 from sevensteps.observe.network_facts import Facts
 
-LOOKS = 48  # looks kept: what a look pins in memory is more than its few numbers, since they lie between batches long freed
-LOSSES = 4096  # losses, and learning rates, kept one by one; of longer trainings every second, fourth, … one
+# looks kept: what a look pins in memory is more than its few numbers, since they lie between
+# batches long freed
+LOOKS = 48
+# losses, and learning rates, kept one by one; of longer trainings every second, fourth, … one
+LOSSES = 4096
 
 
 @dataclass
@@ -25,8 +30,8 @@ class Observed:
     """What was seen. `losses` are (step, loss) of every step, thinned out when there are many; `rates` (step, learning rate of the first
     group) wherever it changed; `x`, `y` samples that went through.
 
-    `notes` holds what has no number: "loss" (its name, in a training of ours), "first_not_finite" (a step), "evaluations_training".
-    """
+    `notes` holds what has no number: "loss" (its name, in a training of ours), "first_not_finite"
+    (a step), "evaluations_training"."""
 
     facts: Facts
     looks: list[Look] = field(default_factory=list)
@@ -63,14 +68,17 @@ class Observed:
 def thin(looks: list[Look]) -> None:
     """Where there are more than `LOOKS`, drop every second of the older ones."""
     if len(looks) > LOOKS:
-        looks[8:LOOKS // 2] = looks[8:LOOKS // 2:2]
+        looks[8 : LOOKS // 2] = looks[8 : LOOKS // 2 : 2]
 
 
 def pack(look: Look) -> tuple[str, bytes]:
     """One look as JSON text and as safetensors bytes."""
     tensors: dict[str, Tensor] = {}
-    plain = {f.name: getattr(look, f.name) for f in dataclasses.fields(look)
-             if f.name not in ("signals", "changes", "output", "target", "slope")}
+    plain = {
+        f.name: getattr(look, f.name)
+        for f in dataclasses.fields(look)
+        if f.name not in ("signals", "changes", "output", "target", "slope")
+    }
     for name in ("output", "target", "slope"):
         if (tensor := getattr(look, name)) is not None:
             tensors[name] = tensor.contiguous()
@@ -89,7 +97,9 @@ def pack(look: Look) -> tuple[str, bytes]:
 
 
 def unpack(text: str, content: bytes) -> Look:
-    """The look that `pack` gave. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
+    """The look that `pack` gave. Raises `ValueError`, `KeyError` or `TypeError` for anything
+    else.
+    """
     plain = json.loads(text)
     try:
         tensors = safetensors.torch.load(content)
@@ -98,7 +108,11 @@ def unpack(text: str, content: bytes) -> Look:
     kinds: dict[str, Any] = {"signals": Signal, "changes": Change}
     for group, kind in kinds.items():
         for index, (name, numbers) in enumerate(plain[group].items()):
-            own = {key.rpartition(".")[2]: tensor for key, tensor in tensors.items() if key.startswith(f"{group}.{index}.")}
+            own = {
+                key.rpartition(".")[2]: tensor
+                for key, tensor in tensors.items()
+                if key.startswith(f"{group}.{index}.")
+            }
             plain[group][name] = kind(**numbers, **own)
     shapes = {name: tuple(shape) for name, shape in plain.pop("shapes").items()}
     whole = {name: tensors[name] for name in ("output", "target", "slope") if name in tensors}
@@ -109,27 +123,54 @@ def to_dict(observed: Observed) -> dict[str, Any]:
     """All but looks and samples, as JSON can hold it."""
     graph = observed.graph
     return {
-        "facts": observed.facts.to_dict(), "losses": observed.losses, "rates": observed.rates, "steps": observed.steps,
+        "facts": observed.facts.to_dict(),
+        "losses": observed.losses,
+        "rates": observed.rates,
+        "steps": observed.steps,
         "seconds": observed.seconds,
-        "spent": observed.spent, "notes": observed.notes,
-        "graph": graph and {"head": [dataclasses.astuple(op) for op in graph.head], "outside": graph.outside, "whole": graph.whole,
-                            "reached": sorted(graph.reached)},
+        "spent": observed.spent,
+        "notes": observed.notes,
+        "graph": graph
+        and {
+            "head": [dataclasses.astuple(op) for op in graph.head],
+            "outside": graph.outside,
+            "whole": graph.whole,
+            "reached": sorted(graph.reached),
+        },
     }
 
 
 def from_dict(held: dict[str, Any]) -> Observed:
     """What `to_dict` gave, still without looks and samples."""
-    graph = held["graph"] and Graph(tuple(Op(*op) for op in held["graph"]["head"]), held["graph"]["outside"],
-                                    frozenset(held["graph"]["reached"]), held["graph"]["whole"])
-    losses = [(int(step), math.nan if loss is None else float(loss)) for step, loss in held["losses"]]
-    return Observed(Facts.from_dict(held["facts"]), losses=losses, graph=graph, notes=held["notes"],
-                    rates=[(int(step), float(lr)) for step, lr in held["rates"]],
-                    **{name: held[name] for name in ("steps", "seconds", "spent")})
+    graph = held["graph"] and Graph(
+        tuple(Op(*op) for op in held["graph"]["head"]),
+        held["graph"]["outside"],
+        frozenset(held["graph"]["reached"]),
+        held["graph"]["whole"],
+    )
+    losses = [
+        (int(step), math.nan if loss is None else float(loss)) for step, loss in held["losses"]
+    ]
+    return Observed(
+        Facts.from_dict(held["facts"]),
+        losses=losses,
+        graph=graph,
+        notes=held["notes"],
+        rates=[(int(step), float(lr)) for step, lr in held["rates"]],
+        **{name: held[name] for name in ("steps", "seconds", "spent")},
+    )
 
 
 def keep_samples(observed: Observed, x: Any, y: Any, most: int = 1024) -> None:
     """Add rows of one batch to the kept samples, until there are `most` or 16 MB of them."""
-    if not (isinstance(x, Tensor) and isinstance(y, Tensor) and x.ndim and y.ndim and len(x) == len(y) and x.numel()):
+    if not (
+        isinstance(x, Tensor)
+        and isinstance(y, Tensor)
+        and x.ndim
+        and y.ndim
+        and len(x) == len(y)
+        and x.numel()
+    ):
         return
     have = 0 if observed.x is None else len(observed.x)
     room = min(most, 4_000_000 // max(x.numel() // len(x), 1)) - have

@@ -1,8 +1,8 @@
-"""A lane: trainings whose networks have the same shapes, moved on together, the seven steps of all of them at once.
+"""A lane: trainings whose networks have the same shapes, moved on together, the seven steps of all
+of them at once.
 
-It is the loop of `sevensteps.loop` with one more axis: what a member comes to is what the same recipe comes to alone. A member that has
-ended leaves, and the others go on without it.
-"""
+It is the loop of `sevensteps.loop` with one more axis: what a member comes to is what the same
+recipe comes to alone. A member that has ended leaves, and the others go on without it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,12 @@ class Lane:
         """Step 1 of every member; those that have nothing to do leave."""
         for member in self.active:
             training = member.training
-            training.recipe.initialize(training.network, training.generators["initialize"], *training.parts["train"], training.output)
+            training.recipe.initialize(
+                training.network,
+                training.generators["initialize"],
+                *training.parts["train"],
+                training.output,
+            )
         self._join()
         for member in self.active:
             for observer in member.observers:
@@ -122,12 +127,18 @@ class Lane:
             drawn = lead.generators["order"]
             before = drawn.get_state()
             yield from lead.recipe.repeat.epoch(lead.samples, drawn)
-            if not torch.equal(after := drawn.get_state(), before):  # else nothing is shuffled, and seeds may differ
+            if not torch.equal(
+                after := drawn.get_state(), before
+            ):  # else nothing is shuffled, and seeds may differ
                 for member in self.active:
                     member.training.generators["order"].set_state(after)
             return
-        orders = {member.number: member.training.recipe.repeat.epoch(member.training.samples, member.training.generators["order"])
-                  for member in self.active}
+        orders = {
+            member.number: member.training.recipe.repeat.epoch(
+                member.training.samples, member.training.generators["order"]
+            )
+            for member in self.active
+        }
         while True:
             found = [next(orders[member.number], None) for member in self.active]
             batches = [batch for batch in found if batch is not None]
@@ -143,12 +154,12 @@ class Lane:
         with self.foreign:
             for index, (x, y) in enumerate(batches):
                 began += self._look_into(x, y, x.shape[at] / count, index > 0)
-                together.predict(x, own=self.own)                                               # 2 predict
-                losses = together.loss(y, own=self.own)                                         # 3 loss
-                together.gradient(share=x.shape[at] / count, add=index > 0)                     # 4 gradient
+                together.predict(x, own=self.own)  # 2 predict
+                losses = together.loss(y, own=self.own)  # 3 loss
+                together.gradient(share=x.shape[at] / count, add=index > 0)  # 4 gradient
                 found = losses.sum(1).tolist() if len(active) > 1 else [float(losses[0].sum())]
                 sums = [before + more for before, more in zip(sums, found, strict=True)]
-        over = self._change(count, sums)                                                        # 5 step
+        over = self._change(count, sums)  # 5 step
         each = (time.perf_counter() - began) / len(active)
         watched = False
         for member in active:
@@ -160,8 +171,10 @@ class Lane:
                 watched = True
                 for observer in member.observers:
                     observer.stepped(training)
-            rule = member.stop if progress.interrupted else training.recipe.stop  # that the loss is finite is known
-            if ended := rule.reason(progress):                                                  # 7 stop
+            rule = (
+                member.stop if progress.interrupted else training.recipe.stop
+            )  # that the loss is finite is known
+            if ended := rule.reason(progress):  # 7 stop
                 member.ended = ended
                 if training.place.taken < training.per_epoch:
                     over.append(member)
@@ -171,7 +184,9 @@ class Lane:
         return time.perf_counter() if watched or over or self.report else began + each * len(active)
 
     def _change(self, count: int, sums: Sequence[float]) -> list[Member]:
-        """Step 5 of every member, whose losses over `count` samples have these sums. Returns those that diverged: theirs is not taken."""
+        """Step 5 of every member, whose losses over `count` samples have these sums. Returns those
+        that diverged: theirs is not taken.
+        """
         over, plain = [], self.plain
         for member, summed in zip(self.active, sums, strict=True):
             training, progress = member.training, member.progress
@@ -193,15 +208,20 @@ class Lane:
             place.seen += count
             place.weighed += summed
         if plain and isinstance(self.together, Several):
-            rates = torch.tensor([[member.progress.lr] for member in self.active], dtype=torch.float64)
-            self.together.parameters.addcmul_(self.together.gradients, rates.to(self.together.parameters), value=-1)
+            rates = torch.tensor(
+                [[member.progress.lr] for member in self.active], dtype=torch.float64
+            )
+            self.together.parameters.addcmul_(
+                self.together.gradients, rates.to(self.together.parameters), value=-1
+            )
         return over
 
     def _look_into(self, x: Tensor, y: Tensor, share: float, add: bool) -> float:
-        """Let those whose observers want to see this step compute it by themselves first: what is seen is their own engine's.
+        """Let those whose observers want to see this step compute it by themselves first: what is
+        seen is their own engine's.
 
-        Nothing comes of it but what was seen: statistics and generators are put back, and the gradient is computed again together.
-        Returns the seconds it took, which are theirs alone.
+        Nothing comes of it but what was seen: statistics and generators are put back, and the
+        gradient is computed again together. Returns the seconds it took, which are theirs alone.
         """
         spent = 0.0
         if isinstance(self.together, Alone):
@@ -213,7 +233,10 @@ class Lane:
             began = time.perf_counter()
             held = engine.gradients.clone() if add else None
             drawn = member.training.generators["dropout"]
-            state, buffers = drawn.get_state(), [(buffer, buffer.clone()) for buffer in member.training.network.buffers()]
+            state, buffers = (
+                drawn.get_state(),
+                [(buffer, buffer.clone()) for buffer in member.training.network.buffers()],
+            )
             engine.predict(x[index] if self.own else x)
             engine.loss(y[index] if self.own else y)
             engine.gradient(share=share, add=add)
@@ -229,7 +252,9 @@ class Lane:
         return spent
 
     def leave(self, over: Sequence[Member]) -> None:
-        """Members that have ended leave: what they were in the middle of is evaluated, and their observers told."""
+        """Members that have ended leave: what they were in the middle of is evaluated, and their
+        observers told.
+        """
         if not over:
             return
         for member in over:
@@ -239,17 +264,27 @@ class Lane:
             assert member.ended is not None
             for observer in member.observers:
                 observer.stopped(training, *member.ended)
-        stay = [index for index, member in enumerate(self.active) if all(member is not other for other in over)]
+        stay = [
+            index
+            for index, member in enumerate(self.active)
+            if all(member is not other for other in over)
+        ]
         self.active = [self.active[index] for index in stay]
         if not isinstance(self.together, Alone):
             self._join(stay)
             for member in over:  # out of the common memory
-                member.training.engine = member.training.recipe.gradient.prepare(member.training.network, member.training.loss)
+                member.training.engine = member.training.recipe.gradient.prepare(
+                    member.training.network, member.training.loss
+                )
 
     def _join(self, stay: Sequence[int] | None = None) -> None:
-        """Compute for those that are active, which had the places `stay` before; each engine and step works on its row from now on."""
+        """Compute for those that are active, which had the places `stay` before; each engine and
+        step works on its row from now on.
+        """
         trainings = [member.training for member in self.active]
-        self.plain = False  # whether all take a plain step of SGD, which is one operation for all of them
+        self.plain = (
+            False  # whether all take a plain step of SGD, which is one operation for all of them
+        )
         if stay is None and len(trainings) == 1:
             self.together = Alone(trainings[0].engine)
         elif len(trainings) < 2:
@@ -261,10 +296,20 @@ class Lane:
                 self.together.keep(stay)
             else:
                 kind = Vmapped if self.taped else Stack
-                self.together = kind([training.network for training in trainings], trainings[0].loss)
-            self.plain = all(isinstance(training.recipe.step, sgd) and training.recipe.step.plain and training.recipe.gradient.clip is None
-                             for training in trainings)
-            for training, row in zip(trainings, zip(self.together.parameters, self.together.gradients, strict=True), strict=True):
+                self.together = kind(
+                    [training.network for training in trainings], trainings[0].loss
+                )
+            self.plain = all(
+                isinstance(training.recipe.step, sgd)
+                and training.recipe.step.plain
+                and training.recipe.gradient.clip is None
+                for training in trainings
+            )
+            for training, row in zip(
+                trainings,
+                zip(self.together.parameters, self.together.gradients, strict=True),
+                strict=True,
+            ):
                 _move(training, row)
 
     def _outputs(self, part: str) -> list[Tensor | None]:
@@ -272,11 +317,20 @@ class Lane:
         if not isinstance(self.together, Several):
             return [None] * len(self.active)
         x, size = self.active[0].training.parts[part][0], max(FEWEST, CHUNK // len(self.active))
-        modes = [(module, module.training) for member in self.active for module in member.training.network.modules()]
+        modes = [
+            (module, module.training)
+            for member in self.active
+            for module in member.training.network.modules()
+        ]
         try:
             for module, _ in modes:
                 module.training = False
-            found = [self.together.predict(piece) for piece in (x.pieces(min(size, x.some)) if isinstance(x, Streamed) else x.split(size))]
+            found = [
+                self.together.predict(piece)
+                for piece in (
+                    x.pieces(min(size, x.some)) if isinstance(x, Streamed) else x.split(size)
+                )
+            ]
         finally:
             for module, mode in modes:
                 module.training = mode
@@ -284,7 +338,9 @@ class Lane:
 
 
 def _move(training: Training, row: Vectors | None) -> None:
-    """Let a network, its engine and its step work on another memory, `row` or one of their own, from where they are."""
+    """Let a network, its engine and its step work on another memory, `row` or one of their own,
+    from where they are.
+    """
     recipe, seen, memory = training.recipe, training.engine.seen, training.stepper.memory
     training.engine = recipe.gradient.prepare(training.network, training.loss, row)
     training.engine.seen = seen

@@ -1,4 +1,6 @@
-"""The way to a Ray cluster: its address, whether it answers, and the connection; or a Ray started here, for this machine only."""
+"""The way to a Ray cluster: its address, whether it answers, and the connection; or a Ray started
+here, for this machine only.
+"""
 
 from __future__ import annotations
 
@@ -18,30 +20,49 @@ from sevensteps.training import interrupts
 
 ANSWER = 5.0  # seconds that a cluster has to answer, and to connect to before that
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # with 0, a Ray listens on 127.0.0.1 only, whatever the system
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # which gRPC begins with; RFC 9113, section 3.4
+# with 0, a Ray listens on 127.0.0.1 only, whatever the system
+LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(
+    [0, 0, 0, 4, 0, 0, 0, 0, 0]
+)  # which gRPC begins with; RFC 9113, section 3.4
 SETTINGS = 4  # the type of the first frame of the answer
 
 
 def address_of(on: str) -> str | None:
-    """The address in `ray:HOST:PORT`; for `ray` that in $RAY_ADDRESS, or None, which is a Ray started here. Raises `ArgumentError`."""
+    """The address in `ray:HOST:PORT`; for `ray` that in $RAY_ADDRESS, or None, which is a Ray
+    started here. Raises `ArgumentError`.
+    """
     if on != "ray" and not on.startswith("ray:"):
-        raise ArgumentError(f"on must be 'ray', or 'ray:HOST:PORT' for a cluster, not {cut(repr(on))}")
-    address = on.removeprefix("ray").removeprefix(":") if on != "ray" else os.environ.get("RAY_ADDRESS", "")
+        raise ArgumentError(
+            f"on must be 'ray', or 'ray:HOST:PORT' for a cluster, not {cut(repr(on))}"
+        )
+    address = (
+        on.removeprefix("ray").removeprefix(":")
+        if on != "ray"
+        else os.environ.get("RAY_ADDRESS", "")
+    )
     if address in ("", "local"):
         if on not in ("ray", "ray:local"):
-            raise ArgumentError("on='ray:' lacks the address of the cluster, as in ray:10.0.0.1:6379")
+            raise ArgumentError(
+                "on='ray:' lacks the address of the cluster, as in ray:10.0.0.1:6379"
+            )
         return None
     port = address.rpartition(":")[2]
-    if address != "auto" and ("//" in address or ":" not in address or not port.isdecimal() or not 0 < int(port) < 65536):
-        raise ArgumentError(f"{cut(address)} is no address of a Ray cluster; give HOST:PORT as 'ray start --head' prints it, as in "
-                            "ray:10.0.0.1:6379, on one of the machines of the cluster")
+    if address != "auto" and (
+        "//" in address or ":" not in address or not port.isdecimal() or not 0 < int(port) < 65536
+    ):
+        raise ArgumentError(
+            f"{cut(address)} is no address of a Ray cluster; give HOST:PORT as 'ray start --head' "
+            "prints it, as in "
+            "ray:10.0.0.1:6379, on one of the machines of the cluster"
+        )
     return address
 
 
 @contextmanager
 def connected(address: str | None, asked: Progress) -> Iterator[Any]:
-    """The module ray, connected to the cluster at `address` or to one started here, which ends with it; quiet.
+    """The module ray, connected to the cluster at `address` or to one started here, which ends with
+    it; quiet.
 
     The tasks that are left end with the connection. Ctrl-C meanwhile is noted in `asked`.
     """
@@ -51,9 +72,14 @@ def connected(address: str | None, asked: Progress) -> Iterator[Any]:
         os.environ[LOOPBACK] = "0"
     try:
         ray = _imported()
-        if ray.is_initialized():  # the tasks of an interrupted race end with the connection, so it has one of its own
-            raise ArgumentError(f"this process is connected to Ray already; disconnect with ray.shutdown(), and give on='ray:"
-                                f"{ray.get_runtime_context().gcs_address}' to train in that cluster")
+        if (
+            ray.is_initialized()
+        ):  # the tasks of an interrupted race end with the connection, so it has one of its own
+            raise ArgumentError(
+                "this process is connected to Ray already; disconnect with ray.shutdown(), and "
+                "give on='ray:"
+                f"{ray.get_runtime_context().gcs_address}' to train in that cluster"
+            )
         with interrupts.interruptible(asked):  # which also puts back the handler that Ray sets
             _connect(ray, address)
             try:
@@ -73,7 +99,10 @@ def _imported() -> Any:
         try:
             return importlib.import_module("ray")
         except ImportError:
-            raise ArgumentError("on='ray' needs Ray, which is not installed; install it with: pip install \"sevensteps[ray]\"") from None
+            raise ArgumentError(
+                "on='ray' needs Ray, which is not installed; install it with: pip install "
+                '"sevensteps[ray]"'
+            ) from None
 
 
 def _connect(ray: Any, address: str | None) -> None:
@@ -89,18 +118,31 @@ def _connect(ray: Any, address: str | None) -> None:
             constants.ENABLE_RAY_CLUSTER = False  # as LOOPBACK, which is read when Ray is imported
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **({} if address else here))
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                **({} if address else here),
+            )
     except Exception as failure:  # Ray has no common class for them
-        what = "Ray cannot be started here" if address is None else f"the Ray cluster {_where(address)} cannot be used"
+        what = (
+            "Ray cannot be started here"
+            if address is None
+            else f"the Ray cluster {_where(address)} cannot be used"
+        )
         raise RunError(f"{what}: {first_line(failure)}") from None
     finally:
         constants.ENABLE_RAY_CLUSTER = clustered
 
 
 def _loopback(address: str) -> bool:
-    """Whether a cluster listens on 127.0.0.1 only. Ray takes that for another address of this machine, and would wait there for minutes."""
+    """Whether a cluster listens on 127.0.0.1 only. Ray takes that for another address of this
+    machine, and would wait there for minutes.
+    """
     host, _, port = address.rpartition(":")
-    other = importlib.import_module("ray._private.services").resolve_ip_for_localhost(host or "127.0.0.1")
+    other = importlib.import_module("ray._private.services").resolve_ip_for_localhost(
+        host or "127.0.0.1"
+    )
     if address == "auto" or other == host:
         return False
     try:
@@ -111,7 +153,9 @@ def _loopback(address: str) -> bool:
 
 
 def answers(address: str) -> None:
-    """Raise `RunError` where no gRPC server answers at HOST:PORT within seconds; Ray itself would try for minutes."""
+    """Raise `RunError` where no gRPC server answers at HOST:PORT within seconds; Ray itself would
+    try for minutes.
+    """
     host, _, port = address.rpartition(":")
     why = f"the Ray cluster {_where(address)} does not answer"
     fix = "start it with 'ray start --head', or correct the address"

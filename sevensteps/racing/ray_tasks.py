@@ -1,8 +1,9 @@
-"""A race on a Ray cluster: each group of networks is a task on one of its machines, and comes back as results and the files of its runs.
+"""A race on a Ray cluster: each group of networks is a task on one of its machines, and comes back
+as results and the files of its runs.
 
-A task that is lost with its machine is run again on another one; whatever a task brings back is written here, once and whole.
-Source: Moritz et al. 2018, Ray: A Distributed Framework for Emerging AI Applications; https://docs.ray.io
-"""
+A task that is lost with its machine is run again on another one; whatever a task brings back is
+written here, once and whole. Source: Moritz et al. 2018, Ray: A Distributed Framework for Emerging
+AI Applications; https://docs.ray.io"""
 
 from __future__ import annotations
 
@@ -82,23 +83,40 @@ def check(settled: Sequence[Settled]) -> None:
     """Refuse what cannot go to another machine, each with the fix."""
     for number, one in enumerate(settled, 1):
         if isinstance(one.recipe.repeat, loader):
-            raise ArgumentError(f"recipe {number}: its batches come from a loader of yours, which cannot go to other machines; give "
-                                "repeat=batches(…), or leave on out")
+            raise ArgumentError(
+                f"recipe {number}: its batches come from a loader of yours, which cannot go to "
+                "other machines; give "
+                "repeat=batches(…), or leave on out"
+            )
         if isinstance(one.data.train.x, Streamed) and not loadable(one.data.source):
-            raise ArgumentError(f"recipe {number}: its data stay on the disk of this machine; give them by a path that every machine has, "
-                                "or leave on out")
+            raise ArgumentError(
+                f"recipe {number}: its data stay on the disk of this machine; give them by a path "
+                "that every machine has, "
+                "or leave on out"
+            )
         if resolve_device(one.recipe.device).type not in ("cpu", "cuda"):
-            raise ArgumentError(f"recipe {number}: Ray knows no device {one.recipe.device!r}; use device='cpu'")
+            raise ArgumentError(
+                f"recipe {number}: Ray knows no device {one.recipe.device!r}; use device='cpu'"
+            )
 
 
-def run(settled: Sequence[Settled], parted: Sequence[Group], names: Sequence[str], train: Train, address: str | None,
-        watch: float, folder: Path | None, data_dir: Path | str | None,
-        report: Callable[[Tally], None] | None = None) -> tuple[list[Group], dict[int, Result]]:
-    """Train the groups as tasks, and return the groups as they were trained and the results by number.
+def run(
+    settled: Sequence[Settled],
+    parted: Sequence[Group],
+    names: Sequence[str],
+    train: Train,
+    address: str | None,
+    watch: float,
+    folder: Path | None,
+    data_dir: Path | str | None,
+    report: Callable[[Tally], None] | None = None,
+) -> tuple[list[Group], dict[int, Result]]:
+    """Train the groups as tasks, and return the groups as they were trained and the results by
+    number.
 
-    The run folders are written into `folder` as their group is done. After Ctrl-C what is not done is missing from the results. Raises
-    `RunError` where the cluster does not answer, where it has other versions, and where a task fails.
-    """
+    The run folders are written into `folder` as their group is done. After Ctrl-C what is not done
+    is missing from the results. Raises `RunError` where the cluster does not answer, where it has
+    other versions, and where a task fails."""
     asked = Progress()
     with connected(address, asked) as ray:
         machines = _machines(ray)
@@ -108,8 +126,9 @@ def run(settled: Sequence[Settled], parted: Sequence[Group], names: Sequence[str
         tally = Tally(0, len(groups), len(machines), _cpus(machines))
         tasks = _started(ray, settled, groups, names, train, watch, folder is not None, data_dir)
         found: dict[int, Result] = {}
-        # What is not done when this ends is ended by the cluster with the connection. ray.cancel() may end this process too, where a task
-        # ends just then: https://github.com/ray-project/ray/pull/54798, seen with 2.60.
+        # What is not done when this ends is ended by the cluster with the connection. ray.cancel()
+        # may end this process too, where a task ends just then:
+        # https://github.com/ray-project/ray/pull/54798, seen with 2.60.
         with interrupts.interruptible(asked):
             while tasks and not asked.interrupted:
                 if report is not None:
@@ -121,13 +140,17 @@ def run(settled: Sequence[Settled], parted: Sequence[Group], names: Sequence[str
                     try:
                         results = ray.get(ref)
                     except Exception as failure:
-                        raise _explained(ray, failure, group, names, folder if found else None) from None
+                        raise _explained(
+                            ray, failure, group, names, folder if found else None
+                        ) from None
                     for number, result in zip(group.numbers, results, strict=True):
                         if folder is not None:
                             keep(folder / names[number], result.files)
                         found[number] = result
                         valid = result.summary["metrics"]["valid"]
-                        tally.best = valid if tally.best is None else max(tally.best, valid, key=score)
+                        tally.best = (
+                            valid if tally.best is None else max(tally.best, valid, key=score)
+                        )
                     tally.done += 1
         if report is not None:
             report(tally)
@@ -135,7 +158,9 @@ def run(settled: Sequence[Settled], parted: Sequence[Group], names: Sequence[str
 
 
 def split(parted: Sequence[Group], wanted: int) -> list[Group]:
-    """Groups halved, the largest first, until there are as many as `wanted`; none is made smaller than is worth training together."""
+    """Groups halved, the largest first, until there are as many as `wanted`; none is made smaller
+    than is worth training together.
+    """
     found = list(parted)
     while len(found) < wanted:
         largest = max(found, key=lambda group: len(group.numbers))
@@ -143,7 +168,10 @@ def split(parted: Sequence[Group], wanted: int) -> list[Group]:
         if half < FEW or len(largest.numbers) < 2 * FEW:
             break
         found.remove(largest)
-        found += [replace(largest, numbers=largest.numbers[:half]), replace(largest, numbers=largest.numbers[half:])]
+        found += [
+            replace(largest, numbers=largest.numbers[:half]),
+            replace(largest, numbers=largest.numbers[half:]),
+        ]
     return sorted(found, key=lambda group: group.numbers[0])
 
 
@@ -170,18 +198,33 @@ def weights_into(network: nn.Module, weights: bytes) -> nn.Module:
     return network.eval()
 
 
-# -- on the worker -------------------------------------------------------------------------------------------------------
+# -- on the worker ---------------------------------------------------------------------------------
 
 
 def task(wanted: Mapping[str, str], work: Work, data: Data | None, train: Train) -> list[Result]:
-    """Train the recipes of one group, on whatever machine this is. `data` are None where they are read here."""
+    """Train the recipes of one group, on whatever machine this is. `data` are None where they are
+    read here.
+    """
     if (here := versions()) != dict(wanted):
-        differing = ", ".join(f"{name} {here[name]} instead of {wanted[name]}" for name in wanted if here.get(name) != wanted[name])
-        raise RunError(f"the machine {socket.gethostname()} has {differing}; install the same on all machines of the cluster")
+        differing = ", ".join(
+            f"{name} {here[name]} instead of {wanted[name]}"
+            for name in wanted
+            if here.get(name) != wanted[name]
+        )
+        raise RunError(
+            f"the machine {socket.gethostname()} has {differing}; install the same on all "
+            "machines of the cluster"
+        )
     if data is None:
-        data = load(Recipe.from_toml(work.recipes[0], allow_code=True, **work.objects[0]).source, work.data_dir)
+        data = load(
+            Recipe.from_toml(work.recipes[0], allow_code=True, **work.objects[0]).source,
+            work.data_dir,
+        )
         if data.digest != work.digest:
-            raise DataError(f"{data.source} on the machine {socket.gethostname()} is not what it is here; give all machines the same files")
+            raise DataError(
+                f"{data.source} on the machine {socket.gethostname()} is not what it is here; "
+                "give all machines the same files"
+            )
     settled = []
     for text, objects, reasons in zip(work.recipes, work.objects, work.reasons, strict=True):
         # Whoever made the recipe has allowed its code where the race was started.
@@ -190,28 +233,47 @@ def task(wanted: Mapping[str, str], work: Work, data: Data | None, train: Train)
     with tempfile.TemporaryDirectory() as place:
         group = Group(list(range(len(settled))), work.own)
         runs = train(settled, [group], Path(place) if work.keep else None, work.names, work.watch)
-        return [Result(run.summary, run.history, pack(run.network.state_dict()), pack(run.best.network.state_dict()),
-                       {} if run.folder is None else
-                       {path.name: path.read_bytes() for path in sorted(run.folder.iterdir()) if not path.name.startswith(".")})
-                for run in runs]
+        return [
+            Result(
+                run.summary,
+                run.history,
+                pack(run.network.state_dict()),
+                pack(run.best.network.state_dict()),
+                {}
+                if run.folder is None
+                else {
+                    path.name: path.read_bytes()
+                    for path in sorted(run.folder.iterdir())
+                    if not path.name.startswith(".")
+                },
+            )
+            for run in runs
+        ]
 
 
 def versions() -> dict[str, str]:
-    """What has to be the same on all machines; builds of PyTorch for other processors count as the same."""
+    """What has to be the same on all machines; builds of PyTorch for other processors count as the
+    same.
+    """
     return {"sevensteps": __version__, "torch": torch.__version__.partition("+")[0]}
 
 
-# -- in the cluster ------------------------------------------------------------------------------------------------------
+# -- in the cluster --------------------------------------------------------------------------------
 
 
 def _needs(one: Settled) -> dict[str, float]:
     """What a task takes of a machine: a processor a thread."""
-    return {"num_cpus": one.recipe.threads or 1, "num_gpus": int(resolve_device(one.recipe.device).type == "cuda")}
+    return {
+        "num_cpus": one.recipe.threads or 1,
+        "num_gpus": int(resolve_device(one.recipe.device).type == "cuda"),
+    }
 
 
 def _machines(ray: Any) -> list[dict[str, float]]:
     """What each machine that can train has."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    return [
+        node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")
+    ]
 
 
 def _cpus(machines: Sequence[Mapping[str, float]]) -> int:
@@ -223,13 +285,26 @@ def _room(needs: Mapping[str, float], machines: Sequence[Mapping[str, float]]) -
     for name, what in (("CPU", "processors"), ("GPU", "graphics cards")):
         most = max((held.get(name, 0) for held in machines), default=0)
         if (asked := needs[f"num_{name.lower()}s"]) > most:
-            raise ArgumentError(f"a group takes {asked:g} {what}, and no machine of the cluster has more than {most:g}; give fewer threads "
-                                "(--threads), or add a machine")
+            raise ArgumentError(
+                f"a group takes {asked:g} {what}, and no machine of the cluster has more than "
+                f"{most:g}; give fewer threads "
+                "(--threads), or add a machine"
+            )
 
 
-def _started(ray: Any, settled: Sequence[Settled], groups: Sequence[Group], names: Sequence[str], train: Train, watch: float, keep: bool,
-             data_dir: Path | str | None) -> dict[Any, Group]:
-    """Every group as a task. What they are trained on travels once, however many tasks take it; a machine gets it when it needs it."""
+def _started(
+    ray: Any,
+    settled: Sequence[Settled],
+    groups: Sequence[Group],
+    names: Sequence[str],
+    train: Train,
+    watch: float,
+    keep: bool,
+    data_dir: Path | str | None,
+) -> dict[Any, Group]:
+    """Every group as a task. What they are trained on travels once, however many tasks take it; a
+    machine gets it when it needs it.
+    """
     remote, sent, tasks = ray.remote(task), dict[int, Any](), dict[Any, Group]()
     try:
         for group in groups:
@@ -237,29 +312,59 @@ def _started(ray: Any, settled: Sequence[Settled], groups: Sequence[Group], name
             data = chosen[0].data
             if id(data) not in sent:
                 sent[id(data)] = None if isinstance(data.train.x, Streamed) else ray.put(data)
-            work = Work([one.recipe.to_toml() for one in chosen],
-                        [{"predict": one.recipe.predict} if isinstance(one.recipe.predict, given) else {} for one in chosen],
-                        [one.recipe.reasons for one in chosen], [names[number] for number in group.numbers], group.own, watch, keep,
-                        data.digest, None if data_dir is None else str(data_dir))
-            options = {**_needs(chosen[0]), "max_retries": RETRIES, "scheduling_strategy": "SPREAD", "name": f"sevensteps {work.names[0]}"}
+            work = Work(
+                [one.recipe.to_toml() for one in chosen],
+                [
+                    {"predict": one.recipe.predict} if isinstance(one.recipe.predict, given) else {}
+                    for one in chosen
+                ],
+                [one.recipe.reasons for one in chosen],
+                [names[number] for number in group.numbers],
+                group.own,
+                watch,
+                keep,
+                data.digest,
+                None if data_dir is None else str(data_dir),
+            )
+            options = {
+                **_needs(chosen[0]),
+                "max_retries": RETRIES,
+                "scheduling_strategy": "SPREAD",
+                "name": f"sevensteps {work.names[0]}",
+            }
             tasks[remote.options(**options).remote(versions(), work, sent[id(data)], train)] = group
     except (TypeError, ValueError, AttributeError) as failure:
-        raise ArgumentError(f"a network or the data cannot go to other machines: {first_line(failure)}; write the network as "
-                            "module(\"package:factory\"), and the data as arrays or a name") from None
+        raise ArgumentError(
+            f"a network or the data cannot go to other machines: {first_line(failure)}; write the "
+            "network as "
+            'module("package:factory"), and the data as arrays or a name'
+        ) from None
     return tasks
 
 
-def _explained(ray: Any, failure: Exception, group: Group, names: Sequence[str], folder: Path | None) -> Error:
+def _explained(
+    ray: Any, failure: Exception, group: Group, names: Sequence[str], folder: Path | None
+) -> Error:
     """What went wrong with a task, in one line."""
     kept = f"; what has finished is kept in {folder}" if folder is not None else ""
     cause = getattr(failure, "cause", None)
     if isinstance(cause, Error):
         return type(cause)(f"{cause}{kept}")
-    who = f"run {names[group.numbers[0]]}" + (f" to {names[group.numbers[-1]]}" if len(group.numbers) > 1 else "")
-    if isinstance(cause, ImportError | ray.exceptions.RaySystemError):  # the latter where it cannot read what it is sent
-        return RunError(f"{who}: a machine of the cluster lacks what it needs: {first_line(cause).removeprefix('System error: ')}; install "
-                        f"the same on all machines, sevensteps {__version__} too{kept}")
+    who = f"run {names[group.numbers[0]]}" + (
+        f" to {names[group.numbers[-1]]}" if len(group.numbers) > 1 else ""
+    )
+    if isinstance(
+        cause, ImportError | ray.exceptions.RaySystemError
+    ):  # the latter where it cannot read what it is sent
+        return RunError(
+            f"{who}: a machine of the cluster lacks what it needs: "
+            f"{first_line(cause).removeprefix('System error: ')}; install "
+            f"the same on all machines, sevensteps {__version__} too{kept}"
+        )
     if isinstance(failure, ray.exceptions.RayTaskError) and cause is not None:
         return RunError(f"{who} failed: {type(cause).__name__}: {first_line(cause)}{kept}")
-    return RunError(f"{who} was lost with its machine or process, {RETRIES + 1} times in a row: {type(failure).__name__}: "
-                    f"{first_line(failure)}{kept}")
+    return RunError(
+        f"{who} was lost with its machine or process, {RETRIES + 1} times in a row: "
+        f"{type(failure).__name__}: "
+        f"{first_line(failure)}{kept}"
+    )

@@ -1,4 +1,6 @@
-"""`state.safetensors` + `state.json`: what a training needs to go on, written so that at every moment one whole state can be read."""
+"""`state.safetensors` + `state.json`: what a training needs to go on, written so that at every
+moment one whole state can be read.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,11 @@ MOST = 1_000_000_000  # bytes of state.json: it holds the whole history
 
 
 def save(folder: Path, tensors: dict[str, Tensor], held: dict[str, Any]) -> None:
-    """Write a state; the one before it stays, as `previous-state.*`. Raises `RunError` where the folder cannot be written.
+    """Write a state; the one before it stays, as `previous-state.*`. Raises `RunError` where the
+    folder cannot be written.
 
-    `state.json` names the tensors that belong to it by their SHA-256, and holds one of its own. However far this comes, two files that
-    belong together are there, and `read` finds them.
-    """
+    `state.json` names the tensors that belong to it by their SHA-256, and holds one of its own.
+    However far this comes, two files that belong together are there, and `read` finds them."""
     content = pack(tensors)
     plain = {"schema": SCHEMA, **held, "tensors": hashlib.sha256(content).hexdigest()}
     write(folder / f"{NEXT}{TENSORS}", content)
@@ -64,25 +66,35 @@ class Saved:
         return {str(name): str(way) for name, way in held.items()} if isinstance(held, dict) else {}
 
     def restore(self, training: Training) -> None:
-        """Put `training`, at its beginning, where it was. Raises `DataError` for other data, `RunError` for another training."""
+        """Put `training`, at its beginning, where it was. Raises `DataError` for other data,
+        `RunError` for another training.
+        """
         settled = training.settled
         if self.plain.get("data") != settled.data.digest:
-            raise DataError(f"{settled.data.source} is not what {self.folder} was trained on: some numbers or their order differ; give the "
-                            "same data, or train anew")
+            raise DataError(
+                f"{settled.data.source} is not what {self.folder} was trained on: some numbers or "
+                "their order differ; give the "
+                "same data, or train anew"
+            )
         try:
             _check(self.plain, training)
-            settled.recipe.reasons.update({step: str(why) for step, why in self.plain["reasons"].items() if step in STEPS})
+            settled.recipe.reasons.update(
+                {step: str(why) for step, why in self.plain["reasons"].items() if step in STEPS}
+            )
             restore(training, self.tensors, self.plain)
             _check_tensors(training)
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as failure:
-            raise RunError(f"the state in {self.folder} is not of its recipe: {type(failure).__name__}: {cut(str(failure), 300)}") from None
+            raise RunError(
+                f"the state in {self.folder} is not of its recipe: {type(failure).__name__}: "
+                f"{cut(str(failure), 300)}"
+            ) from None
 
 
 def read(folder: Path) -> Saved | None:
     """The newest whole state; None where nothing was saved.
 
-    Raises `RunError` where something was saved and nothing of it is whole, or where a newer sevensteps wrote it.
-    """
+    Raises `RunError` where something was saved and nothing of it is whole, or where a newer
+    sevensteps wrote it."""
     wrong: list[str] = []
     held = []
     for path in (folder / f"{when}{PLAIN}" for when in WHEN):
@@ -93,15 +105,25 @@ def read(folder: Path) -> Saved | None:
                 wrong.append(str(failure))
     for plain in held:
         if plain["schema"] > SCHEMA:
-            raise RunError(f"the state in {folder} has schema {plain['schema']}, written by a newer sevensteps; this one reads up to "
-                           f"{SCHEMA}")
-    places = {_digest(path): path for when in WHEN if (path := folder / f"{when}{TENSORS}").exists()}
+            raise RunError(
+                f"the state in {folder} has schema {plain['schema']}, written by a newer "
+                "sevensteps; this one reads up to "
+                f"{SCHEMA}"
+            )
+    places = {
+        _digest(path): path for when in WHEN if (path := folder / f"{when}{TENSORS}").exists()
+    }
     for plain in sorted(held, key=lambda plain: -plain["progress"]["step"]):
         if (place := places.get(plain["tensors"])) is not None:
             return Saved(folder, read_weights(place), plain, wrong)
-        wrong.append(f"the tensors of step {plain['progress']['step']:,} in {folder} are damaged or gone")
+        wrong.append(
+            f"the tensors of step {plain['progress']['step']:,} in {folder} are damaged or gone"
+        )
     if wrong or (folder / TENSORS).exists():  # else the first state was still being written
-        raise RunError(f"no state in {folder} is whole, so it cannot go on: {'; '.join(wrong) or 'there is no state.json'}")
+        raise RunError(
+            f"no state in {folder} is whole, so it cannot go on: "
+            f"{'; '.join(wrong) or 'there is no state.json'}"
+        )
     return None
 
 
@@ -110,7 +132,9 @@ def _plain(path: Path) -> dict[str, Any]:
     found = whole.get("state")
     if not isinstance(found, dict) or whole.get("sum") != _sum(found):
         raise RunError(f"{path} is damaged: its sum is not that of its content")
-    if not isinstance(progress := found.get("progress"), dict) or not _is_count(progress.get("step")):
+    if not isinstance(progress := found.get("progress"), dict) or not _is_count(
+        progress.get("step")
+    ):
         raise RunError(f"{path} is damaged: it does not say of which step it is")
     if type(found.get("schema")) is not int or not isinstance(found.get("tensors"), str):
         raise RunError(f"{path} is damaged: it does not say which tensors belong to it")
@@ -122,25 +146,40 @@ def _is_count(held: Any) -> bool:
 
 
 def _check(held: dict[str, Any], training: Training) -> None:
-    """Raise `ValueError`, or what missing keys raise, where something is not of its kind: nothing must fail later, in the loop."""
+    """Raise `ValueError`, or what missing keys raise, where something is not of its kind: nothing
+    must fail later, in the loop.
+    """
     measures = {"loss", "r2" if training.output.task.kind == "regression" else "accuracy"}
-    counts = [held["progress"][name] for name in ("epoch", "step", "samples")] + [held["place"][name] for name in ("taken", "seen")]
-    numbers = [held["progress"][name] for name in ("seconds", "loss", "lr")] + [held["place"]["weighed"]]
+    counts = [held["progress"][name] for name in ("epoch", "step", "samples")] + [
+        held["place"][name] for name in ("taken", "seen")
+    ]
+    numbers = [held["progress"][name] for name in ("seconds", "loss", "lr")] + [
+        held["place"]["weighed"]
+    ]
     for row in held["history"]:
         counts.append(row["step"])
         numbers += [row["seconds"], row["lr"], row["train"]["loss"]]
     for row in [*held["history"], *([held["best"]] if held["best"] is not None else [])]:
         counts.append(row["epoch"])
-        numbers += [row["valid"]["loss"], *(metric for name, metric in row["valid"].items() if name != "by_class")]
+        numbers += [
+            row["valid"]["loss"],
+            *(metric for name, metric in row["valid"].items() if name != "by_class"),
+        ]
         if not measures <= set(row["valid"]):
-            raise ValueError(f"a row of its history lacks {' or '.join(sorted(measures - set(row['valid'])))}")
+            raise ValueError(
+                f"a row of its history lacks {' or '.join(sorted(measures - set(row['valid'])))}"
+            )
         numbers += row["valid"].get("by_class", {}).values()
     if not isinstance(held["history"], list):
         raise TypeError("its history is no list")
-    if not all(map(_is_count, counts)) or not all(type(held) is float or (type(held) is int and abs(held) < MANY) for held in numbers):
+    if not all(map(_is_count, counts)) or not all(
+        type(held) is float or (type(held) is int and abs(held) < MANY) for held in numbers
+    ):
         raise ValueError("a number in it is none, or larger than any")
     if held["place"]["taken"] > training.per_epoch:
-        raise ValueError(f"it is {held['place']['taken']:,} steps into an epoch of {training.per_epoch:,}")
+        raise ValueError(
+            f"it is {held['place']['taken']:,} steps into an epoch of {training.per_epoch:,}"
+        )
     if (held["place"]["taken"] > 0) != (held["place"]["seen"] > 0):
         raise ValueError("it has taken steps and seen no sample, or the other way round")
     if strange := set(held["memory"].values()) - {"cpu", str(training.engine.parameters.device)}:
@@ -148,22 +187,34 @@ def _check(held: dict[str, Any], training: Training) -> None:
 
 
 def _check_tensors(training: Training) -> None:
-    """Raise `ValueError` where what was restored would fail at the next step, or where the best weights are taken."""
+    """Raise `ValueError` where what was restored would fail at the next step, or where the best
+    weights are taken.
+    """
     wanted = {name: tensor.shape for name, tensor in training.network.state_dict().items()}
-    if training.best is not None and {name: tensor.shape for name, tensor in training.best.weights.items()} != wanted:
+    if (
+        training.best is not None
+        and {name: tensor.shape for name, tensor in training.best.weights.items()} != wanted
+    ):
         raise ValueError("the best weights do not fit the network")
     # What the optimizer remembers is known by letting it take a step with a single parameter.
     probe = training.recipe.step.prepare(*torch.zeros(2, 1, dtype=training.engine.parameters.dtype))
     if training.progress.step:
         probe.update(0.0)
-    remembered, expected = ({name: (held.ndim, held.dtype) for name, held in memory.items() if isinstance(held, Tensor)}
-                            for memory in (training.stepper.memory, probe.memory))
+    remembered, expected = (
+        {name: (held.ndim, held.dtype) for name, held in memory.items() if isinstance(held, Tensor)}
+        for memory in (training.stepper.memory, probe.memory)
+    )
     if remembered != expected:
-        raise ValueError(f"the step remembers {', '.join(remembered) or 'nothing'}, where {', '.join(expected) or 'nothing'} belongs")
+        raise ValueError(
+            f"the step remembers {', '.join(remembered) or 'nothing'}, where "
+            f"{', '.join(expected) or 'nothing'} belongs"
+        )
 
 
 def _digest(path: Path) -> str:
-    """The SHA-256 of a file, "" where its header shows that it is no whole file of tensors: no reading through gigabytes of anything."""
+    """The SHA-256 of a file, "" where its header shows that it is no whole file of tensors: no
+    reading through gigabytes of anything.
+    """
     inside(path)
     try:
         shapes(path)
@@ -174,5 +225,7 @@ def _digest(path: Path) -> str:
 
 
 def _sum(held: dict[str, Any]) -> str:
-    """Of the text that JSON makes of it, which is the same after reading: Python writes every float so that it reads back equal."""
+    """Of the text that JSON makes of it, which is the same after reading: Python writes every float
+    so that it reads back equal.
+    """
     return hashlib.sha256(json.dumps(held).encode()).hexdigest()

@@ -1,4 +1,6 @@
-"""Reads a run folder back, on this machine or another; whatever is wrong with it is said in one line."""
+"""Reads a run folder back, on this machine or another; whatever is wrong with it is said in one
+line.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,28 @@ from sevensteps.training.resolve import planned
 COUNT, NUMBER, TEXT, NAMES, LIST = "a whole number", "a number", "a text", "texts by name", "a list"
 METRICS = "numbers by name, the loss among them"
 RESULT = {  # what every reader of a run counts on
-    "epochs": COUNT, "steps": COUNT, "seconds": NUMBER, "findings": LIST, "stop": NAMES, "stop.rule": TEXT, "stop.reason": TEXT,
-    "seed": COUNT, "device": TEXT, "threads": COUNT, "precision": TEXT, "recipe": NAMES, "recipe.data": TEXT, "recipe.predict": TEXT,
-    "recipe.repeat": TEXT, "recipe.stop": TEXT, "metrics.train": METRICS, "metrics.valid": METRICS, "best.epoch": COUNT,
-    "best.metrics.train": METRICS, "best.metrics.valid": METRICS}
+    "epochs": COUNT,
+    "steps": COUNT,
+    "seconds": NUMBER,
+    "findings": LIST,
+    "stop": NAMES,
+    "stop.rule": TEXT,
+    "stop.reason": TEXT,
+    "seed": COUNT,
+    "device": TEXT,
+    "threads": COUNT,
+    "precision": TEXT,
+    "recipe": NAMES,
+    "recipe.data": TEXT,
+    "recipe.predict": TEXT,
+    "recipe.repeat": TEXT,
+    "recipe.stop": TEXT,
+    "metrics.train": METRICS,
+    "metrics.valid": METRICS,
+    "best.epoch": COUNT,
+    "best.metrics.train": METRICS,
+    "best.metrics.valid": METRICS,
+}
 LARGEST = 1 << 64  # of a whole number; more is no count of anything here
 KINDS = ("regression", "binary", "multiclass", "multilabel")
 
@@ -52,87 +72,146 @@ class Stored:
         return output
 
     def network(self, file: str) -> nn.Module:
-        """The recipe's network with the weights in `file`. Both are compared before memory is taken for either."""
+        """The recipe's network with the weights in `file`. Both are compared before memory is taken
+        for either.
+        """
         self._check_shapes(file)
-        with Isolation(generator(self.recipe.seed, "initialize")):  # what a factory of yours draws leaves no trace
-            network: nn.Module = self.recipe.predict.build(self.inputs.shape, self.output).to(PRECISIONS[self.recipe.precision])
+        with Isolation(
+            generator(self.recipe.seed, "initialize")
+        ):  # what a factory of yours draws leaves no trace
+            network: nn.Module = self.recipe.predict.build(self.inputs.shape, self.output).to(
+                PRECISIONS[self.recipe.precision]
+            )
         weights = read_weights(self.folder / file)
         try:
             network.load_state_dict(weights)
         except RuntimeError as failure:
-            raise RunError(f"{self.folder / file} does not fit {self.recipe.predict!r}: {str(failure).splitlines()[-1].strip()}") from None
+            raise RunError(
+                f"{self.folder / file} does not fit {self.recipe.predict!r}: "
+                f"{str(failure).splitlines()[-1].strip()}"
+            ) from None
         return network.eval()
 
     def _check_shapes(self, file: str) -> None:
         """Raise `RunError` where the weights in `file` are not those of the recipe's network."""
-        wanted, found = planned(self.recipe.predict, self.inputs.shape, self.output), shapes(self.folder / file)
+        wanted, found = (
+            planned(self.recipe.predict, self.inputs.shape, self.output),
+            shapes(self.folder / file),
+        )
         if wanted is None or wanted == found:
             return
         where = f"{self.folder / file} does not fit {self.recipe.predict!r}"
         if lacking := [name for name in wanted if name not in found]:
-            raise RunError(f"{where}: Missing key(s) in state_dict: {', '.join(map(json.dumps, lacking))}.")
+            raise RunError(
+                f"{where}: Missing key(s) in state_dict: {', '.join(map(json.dumps, lacking))}."
+            )
         for name in reversed([*(name for name in found if name not in wanted), *wanted]):
             if name not in wanted:
                 raise RunError(f"{where}: {cut(name)} is no parameter of it")
             if wanted[name] != found[name]:
-                raise RunError(f"{where}: size mismatch for {name}: it has shape {list(found[name])}, the network {list(wanted[name])}")
+                raise RunError(
+                    f"{where}: size mismatch for {name}: it has shape {list(found[name])}, the "
+                    f"network {list(wanted[name])}"
+                )
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
     """`run.json` of a run folder, with every key that a result has. Raises `RunError`."""
     summary = read_json(folder / "run.json")
     if not isinstance(version := summary.get("schema"), int) or version > SCHEMA:
-        raise RunError(f"{folder / 'run.json'} has schema {cut(repr(version))}; this sevensteps reads up to {SCHEMA}")
+        raise RunError(
+            f"{folder / 'run.json'} has schema {cut(repr(version))}; this sevensteps reads up to "
+            f"{SCHEMA}"
+        )
     try:
         for path, kind in RESULT.items():
             held = functools.reduce(operator.getitem, path.split("."), summary)
             if kind == METRICS and isinstance(held, dict) and "loss" not in held:
                 raise KeyError("loss")
             if not _is(kind, held):
-                raise RunError(f"{folder / 'run.json'} is damaged: {path} must be {kind}, not {cut(repr(held))}")
+                raise RunError(
+                    f"{folder / 'run.json'} is damaged: {path} must be {kind}, not "
+                    f"{cut(repr(held))}"
+                )
     except (KeyError, TypeError) as failure:
-        raise RunError(f"{folder / 'run.json'} is damaged: {type(failure).__name__}: {cut(str(failure), 300)}") from None
+        raise RunError(
+            f"{folder / 'run.json'} is damaged: {type(failure).__name__}: {cut(str(failure), 300)}"
+        ) from None
     return summary
 
 
 def _is(kind: str, held: Any) -> bool:
-    """Whether `held` is of this kind. A number may be None, which stands for one that was not finite."""
+    """Whether `held` is of this kind. A number may be None, which stands for one that was not
+    finite.
+    """
     if kind == METRICS:
-        return isinstance(held, dict) and all(_is(NUMBER, item) for name, item in held.items() if name != "by_class") and (
-            isinstance(by_class := held.get("by_class", {}), dict) and all(_is(NUMBER, item) for item in by_class.values()))
+        return (
+            isinstance(held, dict)
+            and all(_is(NUMBER, item) for name, item in held.items() if name != "by_class")
+            and (
+                isinstance(by_class := held.get("by_class", {}), dict)
+                and all(_is(NUMBER, item) for item in by_class.values())
+            )
+        )
     if kind == NAMES:
         return isinstance(held, dict) and all(isinstance(item, str) for item in held.values())
     if kind == NUMBER:
-        return held is None or isinstance(held, float) or (type(held) is int and abs(held) <= LARGEST)
+        return (
+            held is None or isinstance(held, float) or (type(held) is int and abs(held) <= LARGEST)
+        )
     if kind == COUNT:
         return type(held) is int and 0 <= held <= LARGEST
     return isinstance(held, str if kind == TEXT else list)
 
 
 def read_run(folder: Path, *, allow_code: bool = False, predict: nn.Module | None = None) -> Stored:
-    """Read `run.json` and `recipe.toml` of a run folder. Raises `RunError` (or `NotationError` for the recipe).
+    """Read `run.json` and `recipe.toml` of a run folder. Raises `RunError` (or `NotationError` for
+    the recipe).
 
     `predict` is the network of a run that was given one as a Python object.
     """
     summary = read_summary(folder)
     given: dict[str, Any] = {} if predict is None else {"predict": predict}
     if str(summary["recipe"]["repeat"]).startswith("loader("):
-        given["repeat"] = auto()  # the batches were a Python object; what has been trained does not need them
+        given["repeat"] = (
+            auto()
+        )  # the batches were a Python object; what has been trained does not need them
     recipe = Recipe.from_toml(inside(folder / "recipe.toml"), allow_code=allow_code, **given)
     for step in ("predict", "loss"):
         if isinstance(getattr(recipe, step), auto):
-            raise RunError(f"{folder / 'recipe.toml'} leaves {step} open, which the recipe of a run never does; it was changed since")
+            raise RunError(
+                f"{folder / 'recipe.toml'} leaves {step} open, which the recipe of a run never "
+                "does; it was changed since"
+            )
     try:
         held, task = summary["data"], summary["data"]["task"]
-        stored = Stored(folder, summary, recipe,
-                        Task(task["kind"], int(task["targets"]), tuple(map(str, task["classes"])), str(task["reason"])),
-                        Inputs.from_dict(held["inputs"]))
+        stored = Stored(
+            folder,
+            summary,
+            recipe,
+            Task(
+                task["kind"],
+                int(task["targets"]),
+                tuple(map(str, task["classes"])),
+                str(task["reason"]),
+            ),
+            Inputs.from_dict(held["inputs"]),
+        )
         _check_data(stored)
         return stored
     except Error as failure:
         raise RunError(f"{folder / 'run.json'} is damaged: {cut(str(failure), 300)}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as failure:
-        raise RunError(f"{folder / 'run.json'} is damaged: {type(failure).__name__}: {cut(str(failure), 300)}") from None
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RuntimeError,
+    ) as failure:
+        raise RunError(
+            f"{folder / 'run.json'} is damaged: {type(failure).__name__}: {cut(str(failure), 300)}"
+        ) from None
 
 
 def _check_data(stored: Stored) -> None:
@@ -141,17 +220,31 @@ def _check_data(stored: Stored) -> None:
     if task.kind not in KINDS:
         raise DataError(f"the task is {cut(repr(task.kind))}; known: {', '.join(KINDS)}")
     columns = {"binary": 1, "multiclass": 1, "multilabel": classes}.get(task.kind, task.targets)
-    if task.targets != columns or columns < 1 or (task.kind == "binary" and classes != 2) or (task.kind == "multiclass" and classes < 2):
-        raise DataError(f"a {task.kind} task cannot have {task.targets} columns of targets and {classes} classes")
+    if (
+        task.targets != columns
+        or columns < 1
+        or (task.kind == "binary" and classes != 2)
+        or (task.kind == "multiclass" and classes < 2)
+    ):
+        raise DataError(
+            f"a {task.kind} task cannot have {task.targets} columns of targets and {classes} "
+            "classes"
+        )
     dimensions = {"table": 1, "image": 3}[inputs.kind]
     if len(inputs.shape) != dimensions or math.prod(inputs.shape) > LARGEST:
         raise DataError(f"inputs of kind {inputs.kind} have shape {cut(str(list(inputs.shape)))}")
     if (inputs.features and len(inputs.features) != inputs.shape[0]) or (
-            inputs.encoding is not None and len(inputs.encoding.features) != inputs.shape[0]):
+        inputs.encoding is not None and len(inputs.encoding.features) != inputs.shape[0]
+    ):
         raise DataError(f"other names of columns than its {inputs.shape[0]} columns")
-    for scaling, shape in ((inputs.scaling, (inputs.shape[0], *(1,) * (dimensions - 1))), (inputs.target_scaling, (task.targets,))):
+    for scaling, shape in (
+        (inputs.scaling, (inputs.shape[0], *(1,) * (dimensions - 1))),
+        (inputs.target_scaling, (task.targets,)),
+    ):
         if tuple(scaling.offset.shape) not in ((), shape):
-            raise DataError(f"a scaling of {list(scaling.offset.shape)} numbers, where {list(shape)} belong")
+            raise DataError(
+                f"a scaling of {list(scaling.offset.shape)} numbers, where {list(shape)} belong"
+            )
     if inputs.highest is not None and not 0 < inputs.highest <= LARGEST:
         raise DataError(f"the highest pixel is {inputs.highest}")
     _ = stored.output

@@ -20,27 +20,42 @@ from sevensteps.notation import cut
 RUNS = Path("runs")  # under the current folder
 MARK = ".torchrun"  # names the job that trains in a folder
 BEFORE = (".lock", MARK)  # all that there is of a training that was killed before it wrote anything
-KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
-         (stat.S_ISBLK, "a device"))
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 MAX_JSON = 50_000_000  # bytes; a run.json has a few thousand, a table of many columns some more
 
 
 def create(out: Path | str | None, name: str) -> Path:
-    """A new, empty run folder: `out` itself, or `runs/<date>-<name>`. Refuses a folder that already holds something."""
+    """A new, empty run folder: `out` itself, or `runs/<date>-<name>`. Refuses a folder that already
+    holds something.
+    """
     if out is not None:
         folder = Path(out)
         try:
             unfinished = (folder / "recipe.toml").is_file() and not (folder / "run.json").is_file()
             full = folder.is_dir() and any(entry.name not in BEFORE for entry in folder.iterdir())
         except OSError as failure:  # a name that is too long, a folder that may not be looked into
-            raise RunError(f"the run folder {cut(str(folder))} cannot be looked into: {failure.strerror}; give another folder (--out)"
-                           ) from None
+            raise RunError(
+                f"the run folder {cut(str(folder))} cannot be looked into: {failure.strerror}; "
+                "give another folder (--out)"
+            ) from None
         if unfinished:
-            raise RunError(f"{folder} holds a training that was not finished; go on with: sevensteps resume {folder}, or give another "
-                           "folder (--out)")
+            raise RunError(
+                f"{folder} holds a training that was not finished; go on with: sevensteps resume "
+                f"{folder}, or give another "
+                "folder (--out)"
+            )
         if full:
-            raise RunError(f"{folder} is not empty, and a run is never written over another; give another folder (--out), or remove it "
-                           "first")
+            raise RunError(
+                f"{folder} is not empty, and a run is never written over another; give another "
+                "folder (--out), or remove it "
+                "first"
+            )
         return _make(folder, exist_ok=True)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:40].strip('-.') or 'run'}"
     for number in range(1, 1000):
@@ -60,9 +75,15 @@ def _make(folder: Path, exist_ok: bool) -> Path:
     except FileExistsError:
         if not exist_ok:
             raise
-        raise RunError(f"the run folder {folder} cannot be made: a file of that name is in the way; give another folder (--out)") from None
+        raise RunError(
+            f"the run folder {folder} cannot be made: a file of that name is in the way; give "
+            "another folder (--out)"
+        ) from None
     except OSError as failure:
-        raise RunError(f"the run folder {folder} cannot be written: {failure.strerror or failure}; give another folder (--out)") from None
+        raise RunError(
+            f"the run folder {folder} cannot be written: {failure.strerror or failure}; give "
+            "another folder (--out)"
+        ) from None
     return folder
 
 
@@ -74,7 +95,9 @@ def find(run: Path | str, file: str = "run.json") -> Path:
     if str(run) == "last":
         folders = listing(file=file)
         if not folders:
-            raise RunError(f"there is no run in {RUNS}/ yet; make one with: sevensteps train digits")
+            raise RunError(
+                f"there is no run in {RUNS}/ yet; make one with: sevensteps train digits"
+            )
         return folders[-1]
     places = (Path(run), RUNS / str(run))
     try:
@@ -86,15 +109,26 @@ def find(run: Path | str, file: str = "run.json") -> Path:
         unfinished = next((folder for folder in places if (folder / "recipe.toml").is_file()), None)
         empty = Path(run).is_dir()
     except OSError as failure:  # a name that is too long, a folder that may not be looked into
-        raise RunError(f"the run {cut(str(run))} cannot be looked for: {failure.strerror}; give a run folder, or a name under {RUNS}/"
-                       ) from None
+        raise RunError(
+            f"the run {cut(str(run))} cannot be looked for: {failure.strerror}; give a run "
+            f"folder, or a name under {RUNS}/"
+        ) from None
     if unfinished is not None:
-        raise RunError(f"{unfinished} holds a training that was not finished; go on with: sevensteps resume {unfinished}")
+        raise RunError(
+            f"{unfinished} holds a training that was not finished; go on with: sevensteps resume "
+            f"{unfinished}"
+        )
     if empty:
-        raise RunError(f"{run} holds no run: it has no {file}" if file != "run.json" else
-                       f"{run} holds no finished run: it has no run.json, and no watch.json of watch.save")
+        raise RunError(
+            f"{run} holds no run: it has no {file}"
+            if file != "run.json"
+            else f"{run} holds no finished run: it has no run.json, and no watch.json of watch.save"
+        )
     names = [folder.name for folder in listing(file=file)]
-    raise RunError(f"there is no run {cut(str(run))}; " + (nearest(str(run), names) if names else "make one with: sevensteps train digits"))
+    raise RunError(
+        f"there is no run {cut(str(run))}; "
+        + (nearest(str(run), names) if names else "make one with: sevensteps train digits")
+    )
 
 
 def diagnosed(run: Path | str) -> Path:
@@ -117,39 +151,52 @@ def listing(runs: Path = RUNS, file: str = "run.json") -> list[Path]:
 
 
 def inside(path: Path) -> Path:
-    """`path`, a file of a run folder, where it is a regular file there, a link to one there, or not there at all.
+    """`path`, a file of a run folder, where it is a regular file there, a link to one there, or not
+    there at all.
 
-    Else `RunError`: a link that leads out of the folder would have this one read, or change, a file of somebody else, and a pipe or a
-    device would be waited for without end. The folder itself may be reached by a link.
-    """
+    Else `RunError`: a link that leads out of the folder would have this one read, or change, a file
+    of somebody else, and a pipe or a device would be waited for without end. The folder itself may
+    be reached by a link."""
     real = Path(os.path.realpath(path))
     if path.is_symlink() and not real.is_relative_to(os.path.realpath(path.parent)):
-        raise RunError(f"{path} is a symbolic link to {cut(str(real), 300)}, out of the run folder, and is not followed; put the file "
-                       "itself in its place")
+        raise RunError(
+            f"{path} is a symbolic link to {cut(str(real), 300)}, out of the run folder, and is "
+            "not followed; put the file "
+            "itself in its place"
+        )
     try:
         mode = real.stat().st_mode
     except OSError:
         return path  # whoever opens it says why it cannot be opened
     if not stat.S_ISREG(mode):
         kind = next((name for is_kind, name in KINDS if is_kind(mode)), "no file")
-        raise RunError(f"{path} is {kind}, where a file belongs; take it away, or copy the run folder again")
+        raise RunError(
+            f"{path} is {kind}, where a file belongs; take it away, or copy the run folder again"
+        )
     return path
 
 
 def hold(folder: Path) -> FileLock:
-    """Keep other processes from training in `folder`, until `release()` or the end of this one. Raises `RunError` where one does."""
+    """Keep other processes from training in `folder`, until `release()` or the end of this one.
+    Raises `RunError` where one does.
+    """
     lock = FileLock(inside(folder / ".lock"), timeout=0)  # which would empty what a link leads to
     try:
         lock.acquire()
     except Timeout:
-        raise RunError(f"another process trains in {folder}; wait until it ends, or give another folder (--out)") from None
+        raise RunError(
+            f"another process trains in {folder}; wait until it ends, or give another folder "
+            "(--out)"
+        ) from None
     except OSError as failure:
         raise RunError(f"{folder} cannot be written: {failure.strerror or failure}") from None
     return lock
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a temporary one beside it, flushed to the disk, then renamed over it."""
+    """Write a file whole or not at all: a temporary one beside it, flushed to the disk, then
+    renamed over it.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.unlink(missing_ok=True)
@@ -176,27 +223,42 @@ def rename(path: Path, to: Path, missing_ok: bool = False) -> None:
 
 
 def write_json(path: Path, held: dict[str, Any]) -> None:
-    """Write `held` as JSON; numbers that are not finite, which JSON has no word for, become null."""
-    write(path, (json.dumps(finite(held), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    """Write `held` as JSON; numbers that are not finite, which JSON has no word for, become
+    null.
+    """
+    write(
+        path,
+        (json.dumps(finite(held), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(),
+    )
 
 
 def read_json(path: Path, most: int | None = None) -> dict[str, Any]:
     """The object in a JSON file, else a `RunError` that names the file."""
     try:
         if (size := inside(path).stat().st_size) > (most or MAX_JSON):
-            raise RunError(f"{path} has {size} bytes, more than any {path.name}; it is damaged or something else")
+            raise RunError(
+                f"{path} has {size} bytes, more than any {path.name}; it is damaged or something "
+                "else"
+            )
         text = path.read_text(encoding="utf-8")
         held = json.loads(text)
-        if re.search(r"\\u[dD][89a-fA-F]", text):  # half a character can neither be printed nor written
+        if re.search(
+            r"\\u[dD][89a-fA-F]", text
+        ):  # half a character can neither be printed nor written
             json.dumps(held, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise RunError(f"{path} cannot be read: a text in it holds half of a character") from None
     except RecursionError:
         raise RunError(f"{path} cannot be read: it nests too many brackets") from None
     except (OSError, ValueError) as failure:
-        raise RunError(f"{path} cannot be read: {getattr(failure, 'strerror', None) or failure}") from None
+        raise RunError(
+            f"{path} cannot be read: {getattr(failure, 'strerror', None) or failure}"
+        ) from None
     if not isinstance(held, dict):
-        raise RunError(f"{path} holds a {type(held).__name__} where a JSON object belongs; it is damaged or something else")
+        raise RunError(
+            f"{path} holds a {type(held).__name__} where a JSON object belongs; it is damaged or "
+            "something else"
+        )
     return held
 
 

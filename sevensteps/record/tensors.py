@@ -1,4 +1,5 @@
-"""Tensors by name in a safetensors file: eight bytes with the length of the header, the header in JSON, the numbers.
+"""Tensors by name in a safetensors file: eight bytes with the length of the header, the header in
+JSON, the numbers.
 
 What the header announces is held against limits and against the file before memory is taken for it.
 Source of the format: https://github.com/huggingface/safetensors, README, Format.
@@ -23,12 +24,25 @@ MAX_HEADER = 10_000_000  # bytes; some hundred for each tensor
 MAX_TENSORS = 50_000
 MAX_BYTES = 1 << 36  # 64 GB, of one file
 MAX_DIMENSIONS = 16
-BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "F16": 2, "BF16": 2, "I32": 4, "F32": 4, "I64": 8, "F64": 8}  # of one number
+BYTES = {
+    "BOOL": 1,
+    "U8": 1,
+    "I8": 1,
+    "I16": 2,
+    "F16": 2,
+    "BF16": 2,
+    "I32": 4,
+    "F32": 4,
+    "I64": 8,
+    "F64": 8,
+}  # of one number
 
 
 def pack(weights: dict[str, Tensor]) -> bytes:
     """Tensors by name as safetensors. Each is copied: the network's own are views of one vector."""
-    return safetensors.torch.save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()})
+    return safetensors.torch.save(
+        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
+    )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -36,12 +50,22 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     shapes(path)
     try:
         return safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as failure:
+    except (
+        OSError,
+        safetensors.SafetensorError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RuntimeError,
+        MemoryError,
+    ) as failure:
         raise RunError(f"{path} cannot be read: {failure}") from None
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the tensors in a safetensors file by name, from its header alone. Raises `RunError`."""
+    """The shapes of the tensors in a safetensors file by name, from its header alone. Raises
+    `RunError`.
+    """
     try:
         with inside(path).open("rb") as file:
             size = file.seek(0, 2)
@@ -50,9 +74,14 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
             if size > MAX_BYTES:
                 raise RunError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
             if MAX_HEADER < length <= size - 8:
-                raise RunError(f"{path} has a header of {length:,} bytes, more than any honest one (at most {MAX_HEADER:,} are read); "
-                               "it is damaged or something else")
-            with safetensors.safe_open(path, "pt"):  # reads the header, and holds it against the size of the file
+                raise RunError(
+                    f"{path} has a header of {length:,} bytes, more than any honest one (at most "
+                    f"{MAX_HEADER:,} are read); "
+                    "it is damaged or something else"
+                )
+            with safetensors.safe_open(
+                path, "pt"
+            ):  # reads the header, and holds it against the size of the file
                 header = json.loads(file.read(length))
     except OSError as failure:
         raise RunError(f"{path} cannot be read: {failure.strerror or failure}") from None
@@ -65,11 +94,22 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _shape(path: Path, name: str, held: dict[str, Any]) -> tuple[int, ...]:
-    """The shape of one tensor. An empty one may announce any size, as no byte of the file has to stand for it."""
+    """The shape of one tensor. An empty one may announce any size, as no byte of the file has to
+    stand for it.
+    """
     shape = tuple(held["shape"])
     if held["dtype"] not in BYTES:
-        raise RunError(f"{path} holds {cut(name)} as {held['dtype']}, which no network here has; known: {', '.join(BYTES)}")
-    if len(shape) > MAX_DIMENSIONS or math.prod(size for size in shape if size) * BYTES[held["dtype"]] > MAX_BYTES:
-        raise RunError(f"{path} holds {cut(name)} of shape {cut(str(list(shape)))}, larger than any; it is damaged, or something "
-                       "else")
+        raise RunError(
+            f"{path} holds {cut(name)} as {held['dtype']}, which no network here has; known: "
+            f"{', '.join(BYTES)}"
+        )
+    if (
+        len(shape) > MAX_DIMENSIONS
+        or math.prod(size for size in shape if size) * BYTES[held["dtype"]] > MAX_BYTES
+    ):
+        raise RunError(
+            f"{path} holds {cut(name)} of shape {cut(str(list(shape)))}, larger than any; it is "
+            "damaged, or something "
+            "else"
+        )
     return shape

@@ -25,7 +25,9 @@ from sevensteps.training.state import Training
 
 SCHEMA = 1
 EVERY = 30.0  # seconds from one state that is saved to the next
-SHARE = 60  # times as long as saving took, at least: saving takes less than 2 % of the time, that at the end included
+# times as long as saving took, at least: saving takes less than 2 % of the time, that at the end
+# included
+SHARE = 60
 
 
 class Keeper(Protocol):
@@ -35,21 +37,36 @@ class Keeper(Protocol):
         """Write what was seen so far into the record."""
 
     def report(self, record: Record) -> dict[str, Any]:
-        """Write what was seen in the whole training into the record; returns what `run.json` says of it."""
+        """Write what was seen in the whole training into the record; returns what `run.json` says
+        of it.
+        """
 
 
 class Writer:
     """Keeps the run folder: the recipe before the first step, the history as it grows, result and weights at the end.
 
-    The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts. The state is saved `every` so many seconds, and
-    where the training ends. `again`: `out` is the folder of a training that goes on, and is held already. `attending` has more to keep.
-    `job` is the mark of the job that trains there.
-    """
+    The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts. The state is
+    saved `every` so many seconds, and where the training ends. `again`: `out` is the folder of a
+    training that goes on, and is held already. `attending` has more to keep. `job` is the mark of
+    the job that trains there."""
 
-    def __init__(self, out: Path | str | None, name: str, attending: Keeper | None = None, every: float = EVERY,
-                 again: bool = False, job: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        out: Path | str | None,
+        name: str,
+        attending: Keeper | None = None,
+        every: float = EVERY,
+        again: bool = False,
+        job: dict[str, str] | None = None,
+    ) -> None:
         self.job = job
-        self.out, self.name, self.attending, self.every, self.again = out, name, attending, every, again
+        self.out, self.name, self.attending, self.every, self.again = (
+            out,
+            name,
+            attending,
+            every,
+            again,
+        )
         self.summary: dict[str, Any] = {}
         self.folder: Path | None = None
         self.record: Record | None = None
@@ -60,15 +77,20 @@ class Writer:
         if self.again and self.out is not None:
             self.folder = Path(self.out)
         else:
-            self.folder = create(self.out, self.name)  # not before: a start that is refused leaves no folder behind
+            self.folder = create(
+                self.out, self.name
+            )  # not before: a start that is refused leaves no folder behind
             self.lock = hold(self.folder)
             mark(self.folder, self.job)
         write(self.folder / "recipe.toml", training.recipe.to_toml().encode())
         self.record = Record(self.folder)
         if self.again:
             self.record.rewind(training.progress.history)
-        self.record.event(training.progress.step, "resume" if self.again else "start",
-                          f"{training.recipe.source}, seed {training.recipe.seed}")
+        self.record.event(
+            training.progress.step,
+            "resume" if self.again else "start",
+            f"{training.recipe.source}, seed {training.recipe.seed}",
+        )
         self.next = time.monotonic() + self.every
         self.best = training.best
 
@@ -90,18 +112,29 @@ class Writer:
         if training.best is not None:
             write(self.folder / "best.safetensors", pack(training.best.weights))
         self.summary = {**summarize(training, rule, reason, self.folder.name), **more}
-        write_json(self.folder / "run.json", self.summary)  # a folder with a run.json is a whole run
+        write_json(
+            self.folder / "run.json", self.summary
+        )  # a folder with a run.json is a whole run
         if rule != "not_finite":
-            self.save(training if not training.place.taken else self._before_its_last_row(training), watched=False)
+            self.save(
+                training if not training.place.taken else self._before_its_last_row(training),
+                watched=False,
+            )
         self.close()
 
     def _before_its_last_row(self, training: Training) -> Training:
-        """A training that ended within an epoch as it was before that part was evaluated, which happens only because it ends there."""
+        """A training that ended within an epoch as it was before that part was evaluated, which
+        happens only because it ends there.
+        """
         progress = training.progress
-        return replace(training, progress=replace(progress, history=progress.history[:-1]), best=self.best)
+        return replace(
+            training, progress=replace(progress, history=progress.history[:-1]), best=self.best
+        )
 
     def save(self, training: Training, watched: bool = True) -> None:
-        """Save the state, and what watching saw so far; not again before sixty times the time that this takes."""
+        """Save the state, and what watching saw so far; not again before sixty times the time that
+        this takes.
+        """
         assert self.folder is not None
         assert self.record is not None
         began = time.monotonic()
@@ -109,9 +142,18 @@ class Writer:
             self.attending.keep(self.record)
         tensors, held = capture(training)
         recipe, data = training.recipe, training.settled.data
-        save(self.folder, tensors, {
-            **held, "reasons": recipe.reasons, "data": data.digest, "threads": torch.get_num_threads(),
-            "versions": _versions(), "saved": datetime.now(UTC).isoformat(timespec="seconds")})
+        save(
+            self.folder,
+            tensors,
+            {
+                **held,
+                "reasons": recipe.reasons,
+                "data": data.digest,
+                "threads": torch.get_num_threads(),
+                "versions": _versions(),
+                "saved": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+        )
         self.saved, now = training.progress.step, time.monotonic()
         self.next = now + max(self.every, SHARE * (now - began))
 
@@ -143,11 +185,19 @@ class Partner:
 
 def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str, Any]:
     """What `run.json` says of a finished training."""
-    recipe, progress, data, best = training.recipe, training.progress, training.settled.data, training.best
+    recipe, progress, data, best = (
+        training.recipe,
+        training.progress,
+        training.settled.data,
+        training.best,
+    )
     assert best is not None  # every training is evaluated at least once
     train = evaluate(training, "train", alone=True)
-    of_best = train if best.valid is progress.history[-1]["valid"] else evaluate(
-        training, "train", training.best_network(), alone=True)
+    of_best = (
+        train
+        if best.valid is progress.history[-1]["valid"]
+        else evaluate(training, "train", training.best_network(), alone=True)
+    )
     return {
         "schema": SCHEMA,
         "run": name,
@@ -165,20 +215,34 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str
         "metrics": {"train": train, "valid": progress.history[-1]["valid"]},
         "best": {"epoch": best.epoch, "metrics": {"train": of_best, "valid": best.valid}},
         "findings": [],
-        "recipe": {"data": recipe.source, **{step: repr(held) for step, held in recipe.steps.items()}},
+        "recipe": {
+            "data": recipe.source,
+            **{step: repr(held) for step, held in recipe.steps.items()},
+        },
         "reasons": recipe.reasons,
         "parameters": training.engine.size,
         "data": {
-            "source": data.source, "train": len(data.train), "valid": len(data.valid), "inputs": data.inputs.to_dict(),
+            "source": data.source,
+            "train": len(data.train),
+            "valid": len(data.valid),
+            "inputs": data.inputs.to_dict(),
             "duplicates": duplicates(data),
-            "task": {"kind": data.task.kind, "targets": data.task.targets, "classes": list(data.task.classes), "reason": data.task.reason},
+            "task": {
+                "kind": data.task.kind,
+                "targets": data.task.targets,
+                "classes": list(data.task.classes),
+                "reason": data.task.reason,
+            },
         },
         "versions": _versions(),
     }
 
 
 def _versions() -> dict[str, str | None]:
-    return {"python": platform.python_version(), **{name: _version(name) for name in ("sevensteps", "torch", "numpy")}}
+    return {
+        "python": platform.python_version(),
+        **{name: _version(name) for name in ("sevensteps", "torch", "numpy")},
+    }
 
 
 def _version(package: str) -> str | None:

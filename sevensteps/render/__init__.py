@@ -1,1 +1,3 @@
-"""What every face of the package uses to show itself: wrapped text, characters for pictures, saving a figure."""
+"""What every face of the package uses to show itself: wrapped text, characters for pictures, saving
+a figure.
+"""

@@ -6,9 +6,17 @@ import textwrap
 
 
 def wrapped(text: str, width: int, indent: str = "", further: str | None = None) -> list[str]:
-    """Lines no wider than `width`, each after `indent`, or `further` from the second on (two columns more, unless told)."""
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=f"{indent}  " if further is None else further,
-                         break_long_words=True, break_on_hyphens=False) or [""]
+    """Lines no wider than `width`, each after `indent`, or `further` from the second on (two
+    columns more, unless told).
+    """
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  " if further is None else further,
+        break_long_words=True,
+        break_on_hyphens=False,
+    ) or [""]
 
 
 def counted(count: int, what: str) -> str:

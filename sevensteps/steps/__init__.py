@@ -1,4 +1,5 @@
-"""The seven steps of a training, one file each; here is how their values are listed and read from text.
+"""The seven steps of a training, one file each; here is how their values are listed and read from
+text.
 
 Listing reads the source, so `sevensteps steps` answers before PyTorch could even be imported.
 """
@@ -23,8 +24,15 @@ QUESTIONS = {
     "stop": "when is it enough?",
 }
 STEPS = tuple(QUESTIONS)
-EXAMPLES = {"initialize": "kaiming_normal()", "predict": "mlp(30)", "loss": "cross_entropy()", "gradient": "chain_rule()",
-            "step": "sgd(lr=0.1)", "repeat": "batches(64)", "stop": "epochs(20)"}
+EXAMPLES = {
+    "initialize": "kaiming_normal()",
+    "predict": "mlp(30)",
+    "loss": "cross_entropy()",
+    "gradient": "chain_rule()",
+    "step": "sgd(lr=0.1)",
+    "repeat": "batches(64)",
+    "stop": "epochs(20)",
+}
 RENAMED = {"stop": {"steps": "max_steps"}}  # names of earlier versions, still read in recipes
 
 
@@ -54,5 +62,10 @@ def parse(step: str, text: str) -> Any:
     names = [entry.name for entry in catalog(step)]
     earlier = RENAMED.get(step, {})
     used = [name for name in earlier if f"{name}(" in text]  # accepted, not offered
-    return parse_notation(text, lambda name: getattr(module_of(step), earlier.get(name, name)), what=step, known=[*names, *used],
-                          example=EXAMPLES[step])
+    return parse_notation(
+        text,
+        lambda name: getattr(module_of(step), earlier.get(name, name)),
+        what=step,
+        known=[*names, *used],
+        example=EXAMPLES[step],
+    )

@@ -1,8 +1,8 @@
 """Step 4, the gradient: how does the loss change with each parameter?
 
-A value here prepares the engine that computes it for one network and one loss. All methods but the perceptron's rule give the
-same numbers; they differ in which networks they take, in time, and in what can be read along the way.
-"""
+A value here prepares the engine that computes it for one network and one loss. All methods but the
+perceptron's rule give the same numbers; they differ in which networks they take, in time, and in
+what can be read along the way."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ OPTIONS = ("clip", "accumulate")
 class Gradient(ABC):
     """How the gradient is computed, and what is done with it before the step.
 
-    `clip`: the greatest length (L2 norm) of the whole gradient, in loss per unit of parameter; a longer one is shortened to it.
-    `accumulate`: how many batches' mean gradient makes one step.
-    """
+    `clip`: the greatest length (L2 norm) of the whole gradient, in loss per unit of parameter; a
+    longer one is shortened to it. `accumulate`: how many batches' mean gradient makes one step."""
 
     clip: float | None
     accumulate: int
@@ -46,14 +45,20 @@ class Gradient(ABC):
         whole("accumulate", self.accumulate, at_least=1)
 
     @abstractmethod
-    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
-        """The engine for `network` and `loss`, with its numbers `into` vectors that are there, or new ones.
+    def prepare(
+        self, network: nn.Module, loss: LossFunction, into: Vectors | None = None
+    ) -> Engine:
+        """The engine for `network` and `loss`, with its numbers `into` vectors that are there, or
+        new ones.
 
         Refused, with the reason and another method, where this one cannot take them.
         """
 
-    def finish(self, gradients: Float[Tensor, "P"], length: Callable[[], Tensor] | None = None) -> None:
-        """Clip in place: g · min(1, clip / (|g| + 1e-6)), as `torch.nn.utils.clip_grad_norm_` does (Pascanu et al. 2013).
+    def finish(
+        self, gradients: Float[Tensor, "P"], length: Callable[[], Tensor] | None = None
+    ) -> None:
+        """Clip in place: g · min(1, clip / (|g| + 1e-6)), as `torch.nn.utils.clip_grad_norm_` does
+        (Pascanu et al. 2013).
 
         `length` says |g|, where these are not all of it.
         """
@@ -66,14 +71,16 @@ class chain_rule(Gradient):
     """dL/dx = dL/dy · dy/dx, layer by layer from the last to the first, each derivative written out
 
     Takes chains of linear, convolution, pooling, batch norm, dropout and the usual activations.
-    Source: Leibniz 1676; Rumelhart, Hinton, Williams 1986, Learning representations by back-propagating errors.
-    """
+    Source: Leibniz 1676; Rumelhart, Hinton, Williams 1986, Learning representations by
+    back-propagating errors."""
 
     _: KW_ONLY
     clip: float | None = None
     accumulate: int = 1
 
-    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
+    def prepare(
+        self, network: nn.Module, loss: LossFunction, into: Vectors | None = None
+    ) -> Engine:
         return ChainRule(network, loss, "asked for", into)
 
 
@@ -81,10 +88,10 @@ class chain_rule(Gradient):
 class autograd(Gradient):
     """PyTorch's automatic differentiation: the chain rule over whatever was computed; takes any network
 
-    dL/dx = Σ dL/dy · dy/dx over every operation that PyTorch recorded. With `shard=True` each of several processes (`torchrun`)
-    keeps a part of the network, its gradients and the step's memory: for networks too large for one device.
-    Source: Paszke et al. 2017, Automatic differentiation in PyTorch; Rajbhandari et al. 2020, ZeRO.
-    """
+    dL/dx = Σ dL/dy · dy/dx over every operation that PyTorch recorded. With `shard=True` each of
+    several processes (`torchrun`) keeps a part of the network, its gradients and the step's memory:
+    for networks too large for one device. Source: Paszke et al. 2017, Automatic differentiation in
+    PyTorch; Rajbhandari et al. 2020, ZeRO."""
 
     _: KW_ONLY
     clip: float | None = None
@@ -95,7 +102,9 @@ class autograd(Gradient):
         flag("shard", self.shard)
         super().__post_init__()
 
-    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
+    def prepare(
+        self, network: nn.Module, loss: LossFunction, into: Vectors | None = None
+    ) -> Engine:
         if self.shard:
             return Spread(network, loss, "asked for")
         return Autograd(network, loss, "asked for", into)
@@ -105,9 +114,9 @@ class autograd(Gradient):
 class finite_differences(Gradient):
     """(L(p + h) - L(p - h)) / 2h for each parameter p: no derivative at all, but two losses per parameter
 
-    h = epsilon · max(1, |p|), in float64; at most 20 000 parameters. A check of the other methods, and of your own derivatives.
-    Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 11.5.
-    """
+    h = epsilon · max(1, |p|), in float64; at most 20 000 parameters. A check of the other methods,
+    and of your own derivatives. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch.
+    11.5."""
 
     epsilon: float = 1e-6
     _: KW_ONLY
@@ -118,7 +127,9 @@ class finite_differences(Gradient):
         number("epsilon", self.epsilon, above=0, at_most=0.1)
         super().__post_init__()
 
-    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
+    def prepare(
+        self, network: nn.Module, loss: LossFunction, into: Vectors | None = None
+    ) -> Engine:
         return FiniteDifferences(network, loss, self.epsilon, "asked for", into)
 
 
@@ -134,22 +145,32 @@ class perceptron_rule(Gradient):
     clip: float | None = None
     accumulate: int = 1
 
-    def prepare(self, network: nn.Module, loss: LossFunction, into: Vectors | None = None) -> Engine:
+    def prepare(
+        self, network: nn.Module, loss: LossFunction, into: Vectors | None = None
+    ) -> Engine:
         return PerceptronRule(network, loss, "asked for", into)
 
 
 def choose(network: nn.Module, loss: LossFunction, **options: object) -> tuple[Gradient, str]:
-    """What `auto(**options)` takes for `network`, and why. Raises `ArgumentError` for options that not every method has."""
+    """What `auto(**options)` takes for `network`, and why. Raises `ArgumentError` for options that
+    not every method has.
+    """
     for name in options:
         if name not in OPTIONS:
-            raise ArgumentError(f"gradient=auto() hands on {' and '.join(OPTIONS)}, not {name}; name a method")
+            raise ArgumentError(
+                f"gradient=auto() hands on {' and '.join(OPTIONS)}, not {name}; name a method"
+            )
     method, reason = _method(network)
     return method(**options), reason
 
 
 def _method(network: nn.Module) -> tuple[type[Gradient], str]:
     if any(isinstance(module, Step) for module in network.modules()):
-        return perceptron_rule, "the derivative of the step activation is 0 everywhere; only the perceptron's rule teaches it"
+        return (
+            perceptron_rule,
+            "the derivative of the step activation is 0 everywhere; only the perceptron's rule "
+            "teaches it",
+        )
     if not any(p.requires_grad for p in network.parameters()):
         return autograd, "the network has no parameter to train"
     lacking = missing(network)

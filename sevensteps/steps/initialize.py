@@ -1,9 +1,9 @@
 """Step 1, the initialisation: where do the parameters start?
 
-Weights are filled by the rule named; biases by `bias=`: "zeros", "normal" (with the std of `normal`, else 1) or "label_prior" (the
-output's bias answers with the shares of the classes, or the mean target, before anything is learned; other biases are 0).
-Normalisation layers start as the identity. Every random number comes from the generator handed in.
-"""
+Weights are filled by the rule named; biases by `bias=`: "zeros", "normal" (with the std of
+`normal`, else 1) or "label_prior" (the output's bias answers with the shares of the classes, or the
+mean target, before anything is learned; other biases are 0). Normalisation layers start as the
+identity. Every random number comes from the generator handed in."""
 
 from __future__ import annotations
 
@@ -25,8 +25,25 @@ from sevensteps.head import Output
 from sevensteps.notation import auto, value
 from sevensteps.seeds import Isolation
 
-__all__ = ["auto", "zeros", "ones", "constant", "normal", "uniform", "xavier_uniform", "xavier_normal", "kaiming_uniform",
-           "kaiming_normal", "lecun_normal", "orthogonal", "lsuv", "pixel_frequency", "pytorch_default", "class_means", "as_given"]
+__all__ = [
+    "auto",
+    "zeros",
+    "ones",
+    "constant",
+    "normal",
+    "uniform",
+    "xavier_uniform",
+    "xavier_normal",
+    "kaiming_uniform",
+    "kaiming_normal",
+    "lecun_normal",
+    "orthogonal",
+    "lsuv",
+    "pixel_frequency",
+    "pytorch_default",
+    "class_means",
+    "as_given",
+]
 
 BIASES = ("zeros", "normal", "label_prior")
 LSUV_SAMPLES = 512  # enough for a variance within a few percent
@@ -36,12 +53,22 @@ class Initializer(ABC):
     """Sets every trainable parameter of a network. `x`, `y` are the training samples, for rules that look at them."""
 
     @abstractmethod
-    def __call__(self, network: nn.Module, generator: torch.Generator, x: Float[Tensor, "N ..."] | Streamed,
-                 y: Shaped[Tensor, "N ..."], output: Output) -> None:
+    def __call__(
+        self,
+        network: nn.Module,
+        generator: torch.Generator,
+        x: Float[Tensor, "N ..."] | Streamed,
+        y: Shaped[Tensor, "N ..."],
+        output: Output,
+    ) -> None:
         """Set the parameters in place."""
 
-    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor) -> None:  # noqa: B027
-        """What a rule that fills weight by weight does once all are filled and no bias is: nothing, for most."""
+    def after(
+        self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor
+    ) -> None:  # noqa: B027
+        """What a rule that fills weight by weight does once all are filled and no bias is: nothing,
+        for most.
+        """
 
 
 class Filling(Protocol):
@@ -53,13 +80,23 @@ class Filling(Protocol):
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         """Fill one weight tensor, `[outputs, inputs, …]`, in place."""
 
-    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor) -> None:
+    def after(
+        self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor
+    ) -> None:
         """What is left to do once all weights are filled and no bias is."""
 
 
-def weight_by_weight(rule: Filling, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor,
-                     output: Output) -> None:
-    """Fill all weights by `rule`, then the biases as it says; normalisation layers become the identity."""
+def weight_by_weight(
+    rule: Filling,
+    network: nn.Module,
+    generator: torch.Generator,
+    x: Tensor | Streamed,
+    y: Tensor,
+    output: Output,
+) -> None:
+    """Fill all weights by `rule`, then the biases as it says; normalisation layers become the
+    identity.
+    """
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, NORMS):
@@ -75,7 +112,10 @@ def weight_by_weight(rule: Filling, network: nn.Module, generator: torch.Generat
                 nn.init.zeros_(bias)
         if rule.bias == "label_prior":
             if not found or found[-1].shape != (output.size,):
-                raise ArgumentError(f'bias="label_prior" needs a last layer with a bias of {output.size}; use bias="zeros"')
+                raise ArgumentError(
+                    f'bias="label_prior" needs a last layer with a bias of {output.size}; use '
+                    'bias="zeros"'
+                )
             found[-1].copy_(output.prior(y))
 
 
@@ -184,8 +224,8 @@ class uniform(Initializer):
 class xavier_uniform(Initializer):
     """w ~ U(±gain·√(6/(inputs + outputs))): keeps signal and gradient about the same size through tanh layers
 
-    Source: Glorot, Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Networks, equation 16.
-    """
+    Source: Glorot, Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Networks,
+    equation 16."""
 
     gain: float = 1.0
     _: KW_ONLY
@@ -304,8 +344,8 @@ class orthogonal(Initializer):
 class lsuv(Initializer):
     """orthogonal, then each layer's weights divided by the std of its output on real samples, until that is 1
 
-    The biases count as 0 while it measures. Source: Mishkin, Matas 2016, All You Need Is a Good Init, algorithm 1.
-    """
+    The biases count as 0 while it measures. Source: Mishkin, Matas 2016, All You Need Is a Good
+    Init, algorithm 1."""
 
     tolerance: float = 0.02
     _: KW_ONLY
@@ -322,18 +362,29 @@ class lsuv(Initializer):
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.orthogonal_(weight, generator=generator)
 
-    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor) -> None:
+    def after(
+        self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor
+    ) -> None:
         for bias in biases(network):
             nn.init.zeros_(bias)
         chosen = torch.randperm(len(x), generator=generator)[:LSUV_SAMPLES].to(x.device)
         sample = x[chosen]
-        layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.Conv1d | Neuron)]
+        layers = [
+            m
+            for m in network.modules()
+            if isinstance(m, nn.Linear | nn.Conv2d | nn.Conv1d | Neuron)
+        ]
         training = network.training
         network.eval()
         for layer in layers:
             for _ in range(self.iterations):
                 std = float(output_of(layer, network, sample).std())
-                if not layer.weight.requires_grad or not math.isfinite(std) or std == 0 or abs(std - 1) < self.tolerance:
+                if (
+                    not layer.weight.requires_grad
+                    or not math.isfinite(std)
+                    or std == 0
+                    or abs(std - 1) < self.tolerance
+                ):
                     break
                 layer.weight /= std
         network.train(training)
@@ -343,9 +394,9 @@ class lsuv(Initializer):
 class pixel_frequency(Initializer):
     """w[class, pixel] = share of the class's images in which the pixel is on, minus the mean share over classes
 
-    With one output: share for yes minus share for no. On means above `threshold` of the largest value. For `predict=linear()`.
-    A start that already knows something. Source: after Samuel's remark on weights, fastbook ch. 4.
-    """
+    With one output: share for yes minus share for no. On means above `threshold` of the largest
+    value. For `predict=linear()`. A start that already knows something. Source: after Samuel's
+    remark on weights, fastbook ch. 4."""
 
     threshold: float = 0.5
     _: KW_ONLY
@@ -360,18 +411,29 @@ class pixel_frequency(Initializer):
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.zeros_(weight)
 
-    def after(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor) -> None:
+    def after(
+        self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor
+    ) -> None:
         found = weights(network)
         if len(found) != 1 or found[0].ndim != 2 or found[0].shape[1] != x.shape[1:].numel():
-            raise ArgumentError("pixel_frequency sets one weight per class and pixel, so it needs a network of one layer; "
-                                "use predict=linear(), or initialize=kaiming_normal()")
+            raise ArgumentError(
+                "pixel_frequency sets one weight per class and pixel, so it needs a network of "
+                "one layer; "
+                "use predict=linear(), or initialize=kaiming_normal()"
+            )
         if y.is_floating_point() and not ((y == 0) | (y == 1)).all():
-            raise ArgumentError("pixel_frequency counts images of each class, but the targets are no classes; use initialize=zeros()")
+            raise ArgumentError(
+                "pixel_frequency counts images of each class, but the targets are no classes; use "
+                "initialize=zeros()"
+            )
         highest = max(float(pixels.max()) for pixels, _ in pieces(x, y))
         answers = y if y.ndim == 2 else nn.functional.one_hot(y, max(2, len(found[0])))
         answers = torch.cat([1 - answers, answers], 1) if answers.shape[1] == 1 else answers
         member = answers.to(x.dtype)
-        counts = sum(of.T @ (pixels.flatten(1) > self.threshold * highest).to(x.dtype) for pixels, of in pieces(x, member))
+        counts = sum(
+            of.T @ (pixels.flatten(1) > self.threshold * highest).to(x.dtype)
+            for pixels, of in pieces(x, member)
+        )
         shares = counts / member.sum(0).clamp_min(1)[:, None]
         found[0].copy_(shares[1:] - shares[:1] if len(found[0]) == 1 else shares - shares.mean(0))
 
@@ -384,7 +446,14 @@ class pytorch_default(Initializer):
     Source: torch.nn.Linear.reset_parameters (kaiming_uniform_ with a = √5).
     """
 
-    def __call__(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor, output: Output) -> None:
+    def __call__(
+        self,
+        network: nn.Module,
+        generator: torch.Generator,
+        x: Tensor | Streamed,
+        y: Tensor,
+        output: Output,
+    ) -> None:
         isolation = Isolation(generator)
         for module in network.modules():
             if isinstance(module, nn.Linear | nn.modules.conv._ConvNd | Neuron):
@@ -399,8 +468,14 @@ class pytorch_default(Initializer):
                 nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
             for bias in biases(module):
                 weight = module.get_parameter("weight")
-                inputs = module.in_features if isinstance(module, Neuron) else nn.init._calculate_fan_in_and_fan_out(weight)[0]
-                nn.init.uniform_(bias, -1 / math.sqrt(inputs), 1 / math.sqrt(inputs), generator=generator)
+                inputs = (
+                    module.in_features
+                    if isinstance(module, Neuron)
+                    else nn.init._calculate_fan_in_and_fan_out(weight)[0]
+                )
+                nn.init.uniform_(
+                    bias, -1 / math.sqrt(inputs), 1 / math.sqrt(inputs), generator=generator
+                )
 
 
 @value
@@ -410,10 +485,20 @@ class class_means(Initializer):
     Source: fastbook ch. 4.
     """
 
-    def __call__(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor, output: Output) -> None:
+    def __call__(
+        self,
+        network: nn.Module,
+        generator: torch.Generator,
+        x: Tensor | Streamed,
+        y: Tensor,
+        output: Output,
+    ) -> None:
         found = [m for m in network.modules() if isinstance(m, PixelSimilarity)]
         if not found:
-            raise ArgumentError("class_means sets what pixel_similarity compares with; use it with predict=pixel_similarity()")
+            raise ArgumentError(
+                "class_means sets what pixel_similarity compares with; use it with "
+                "predict=pixel_similarity()"
+            )
         labels = y.reshape(-1).long()
         for module in found:
             if isinstance(x, Streamed):
@@ -431,16 +516,33 @@ class as_given(Initializer):
     Source: torch.nn.Module.
     """
 
-    def __call__(self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor, output: Output) -> None:
+    def __call__(
+        self,
+        network: nn.Module,
+        generator: torch.Generator,
+        x: Tensor | Streamed,
+        y: Tensor,
+        output: Output,
+    ) -> None:
         return None
 
 
 def choose(activation: str, single: bool, **options: Any) -> tuple[Any, str]:
-    """What `auto()` takes for a network with hidden units of `activation`, or without hidden units (`single`), and why."""
+    """What `auto()` takes for a network with hidden units of `activation`, or without hidden units
+    (`single`), and why.
+    """
     if single:
-        return zeros(**options), "zeros are harmless in a single layer: its outputs get different gradients at once"
+        return zeros(
+            **options
+        ), "zeros are harmless in a single layer: its outputs get different gradients at once"
     if activation == "selu":
         return lecun_normal(**options), "SELU keeps its signal with weights of variance 1/inputs"
     if activation in ("sigmoid", "tanh", "identity", "softplus"):
-        return xavier_normal(**options), f"{activation} units keep signal and gradient with weights of variance 2/(inputs + outputs)"
-    return kaiming_normal(**options), f"{activation} units keep their signal with weights of variance 2/inputs"
+        return (
+            xavier_normal(**options),
+            f"{activation} units keep signal and gradient with weights of variance 2/(inputs + "
+            "outputs)",
+        )
+    return kaiming_normal(
+        **options
+    ), f"{activation} units keep their signal with weights of variance 2/inputs"

@@ -1,8 +1,8 @@
 """Step 2, the prediction: what function turns inputs into outputs?
 
-A value here builds a network for inputs of a given shape and the output layer that task and loss ask for. The networks are plain
-`torch.nn.Sequential`s with named layers (`layer1`, `activation1`, …, `output`), so each number in them has a name.
-"""
+A value here builds a network for inputs of a given shape and the output layer that task and loss
+ask for. The networks are plain `torch.nn.Sequential`s with named layers (`layer1`, `activation1`,
+…, `output`), so each number in them has a name."""
 
 from __future__ import annotations
 
@@ -28,8 +28,15 @@ from sevensteps.notation import auto, value
 __all__ = ["auto", "neuron", "linear", "polynomial", "mlp", "cnn", "pixel_similarity", "module"]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "elu": nn.ELU, "selu": nn.SELU,
-    "gelu": nn.GELU, "softplus": nn.Softplus, "identity": nn.Identity,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "softplus": nn.Softplus,
+    "identity": nn.Identity,
 }
 
 
@@ -40,7 +47,9 @@ class Predictor(ABC):
 
     @abstractmethod
     def build(self, shape: tuple[int, ...], output: Output) -> nn.Module:
-        """A network from inputs `[B, *shape]` to outputs `[B, output.size]`; its parameters are not yet set."""
+        """A network from inputs `[B, *shape]` to outputs `[B, output.size]`; its parameters are not
+        yet set.
+        """
 
 
 def _sequential(layers: list[tuple[str, nn.Module]], output: Output) -> nn.Sequential:
@@ -54,16 +63,23 @@ def _dense(layers: list[tuple[str, nn.Module]], name: str, inputs: int, outputs:
 
 
 def _unset(layer: nn.Module) -> nn.Module:
-    """A layer made on the meta device, with room for its parameters and no numbers drawn from PyTorch's global generator.
+    """A layer made on the meta device, with room for its parameters and no numbers drawn from
+    PyTorch's global generator.
 
-    `torch.nn.utils.skip_init` does the same, and imports a computer algebra system on the way: .2 s and 35 MB.
-    """
+    `torch.nn.utils.skip_init` does the same, and imports a computer algebra system on the way: .2 s
+    and 35 MB."""
     for name, parameter in list(layer.named_parameters(recurse=False)):
         setattr(layer, name, nn.Parameter(torch.empty(parameter.shape)))
     return layer
 
 
-def _after(layers: list[tuple[str, nn.Module]], index: int, norm: nn.Module | None, activation: str, dropout: float) -> None:
+def _after(
+    layers: list[tuple[str, nn.Module]],
+    index: int,
+    norm: nn.Module | None,
+    activation: str,
+    dropout: float,
+) -> None:
     if norm is not None:
         layers.append((f"norm{index}", norm))
     layers.append((f"activation{index}", ACTIVATIONS[activation]()))
@@ -75,10 +91,9 @@ def _after(layers: list[tuple[str, nn.Module]], index: int, norm: nn.Module | No
 class neuron(Predictor):
     """activation(w·x + b): one neuron, the perceptron when its activation is "step"
 
-    `bias="w0"` spells the bias as a weight w0 with the input x0 = 1. A "sigmoid" that the loss already applies as its output link
-    is not applied twice. Activations: step, identity and those of mlp.
-    Source: McCulloch, Pitts 1943; Rosenblatt 1958, The Perceptron.
-    """
+    `bias="w0"` spells the bias as a weight w0 with the input x0 = 1. A "sigmoid" that the loss
+    already applies as its output link is not applied twice. Activations: step, identity and those
+    of mlp. Source: McCulloch, Pitts 1943; Rosenblatt 1958, The Perceptron."""
 
     activation: str = "identity"
     _: KW_ONLY
@@ -91,14 +106,23 @@ class neuron(Predictor):
     def build(self, shape: tuple[int, ...], output: Output) -> nn.Module:
         if output.size != 1:
             raise ArgumentError(f"a neuron has one output, but {output.reason}; use linear()")
-        layers: list[tuple[str, nn.Module]] = [("flatten", nn.Flatten()), ("output", Neuron(math.prod(shape), self.bias))]
+        layers: list[tuple[str, nn.Module]] = [
+            ("flatten", nn.Flatten()),
+            ("output", Neuron(math.prod(shape), self.bias)),
+        ]
         if self.activation == "step":
             if output.link != "identity" or output.threshold != 0.5:
-                raise ArgumentError("a neuron with the step activation answers 0 or 1, which this loss would read as a score; "
-                                    "use loss=mean_absolute_error(), the share of wrong answers")
+                raise ArgumentError(
+                    "a neuron with the step activation answers 0 or 1, which this loss would read "
+                    "as a score; "
+                    "use loss=mean_absolute_error(), the share of wrong answers"
+                )
             layers.append(("activation", Step()))
         elif self.activation == "sigmoid" and output.threshold == 0 and output.link == "identity":
-            raise ArgumentError("a sigmoid is never below 0, but this loss takes scores of both signs; leave the activation out")
+            raise ArgumentError(
+                "a sigmoid is never below 0, but this loss takes scores of both signs; leave the "
+                "activation out"
+            )
         elif self.activation != output.link and self.activation != "identity":
             layers.append(("activation", ACTIVATIONS[self.activation]()))
         return _sequential(layers, output)
@@ -130,7 +154,10 @@ class polynomial(Predictor):
         whole("degree", self.degree, at_least=1)
 
     def build(self, shape: tuple[int, ...], output: Output) -> nn.Module:
-        layers: list[tuple[str, nn.Module]] = [("flatten", nn.Flatten()), ("powers", Powers(self.degree))]
+        layers: list[tuple[str, nn.Module]] = [
+            ("flatten", nn.Flatten()),
+            ("powers", Powers(self.degree)),
+        ]
         _dense(layers, "output", math.prod(shape) * self.degree, output.size)
         return _sequential(layers, output)
 
@@ -139,32 +166,45 @@ class polynomial(Predictor):
 class mlp(Predictor):
     """a(… a(x W1 + b1) W2 + b2 …): hidden layers of the given widths, each unit a feature of the layer before
 
-    activation: relu, leaky_relu, sigmoid, tanh, elu, selu, gelu, softplus, identity. dropout: the share of hidden units left out
-    at each training step. batch_norm: normalise each unit over the batch before its activation (hidden layers only).
-    Source: Rumelhart, Hinton, Williams 1986; dropout: Srivastava et al. 2014; batch norm: Ioffe, Szegedy 2015.
-    """
+    activation: relu, leaky_relu, sigmoid, tanh, elu, selu, gelu, softplus, identity. dropout: the
+    share of hidden units left out at each training step. batch_norm: normalise each unit over the
+    batch before its activation (hidden layers only). Source: Rumelhart, Hinton, Williams 1986;
+    dropout: Srivastava et al. 2014; batch norm: Ioffe, Szegedy 2015."""
 
     widths: tuple[int, ...]
     activation: str
     dropout: float
     batch_norm: bool
 
-    def __init__(self, *widths: int, activation: str = "relu", dropout: float = 0.0, batch_norm: bool = False) -> None:
+    def __init__(
+        self, *widths: int, activation: str = "relu", dropout: float = 0.0, batch_norm: bool = False
+    ) -> None:
         if not widths:
-            raise ArgumentError("mlp needs the width of at least one hidden layer, as in mlp(30); without any it is linear()")
+            raise ArgumentError(
+                "mlp needs the width of at least one hidden layer, as in mlp(30); without any it "
+                "is linear()"
+            )
         for width in widths:
             whole("a width", width, at_least=1)
         one_of("activation", activation, ACTIVATIONS)
         number("dropout", dropout, at_least=0, below=1)
         flag("batch_norm", batch_norm)
-        vars(self).update(widths=tuple(widths), activation=activation, dropout=dropout, batch_norm=batch_norm)
+        vars(self).update(
+            widths=tuple(widths), activation=activation, dropout=dropout, batch_norm=batch_norm
+        )
 
     def build(self, shape: tuple[int, ...], output: Output) -> nn.Module:
         layers: list[tuple[str, nn.Module]] = [("flatten", nn.Flatten())]
         inputs = math.prod(shape)
         for index, width in enumerate(self.widths, 1):
             _dense(layers, f"layer{index}", inputs, width)
-            _after(layers, index, nn.BatchNorm1d(width) if self.batch_norm else None, self.activation, self.dropout)
+            _after(
+                layers,
+                index,
+                nn.BatchNorm1d(width) if self.batch_norm else None,
+                self.activation,
+                self.dropout,
+            )
             inputs = width
         _dense(layers, "output", inputs, output.size)
         return _sequential(layers, output)
@@ -174,9 +214,9 @@ class mlp(Predictor):
 class cnn(Predictor):
     """convolutions of the given channels, each with its activation and 2×2 pooling, then one linear layer
 
-    kernel: side of the filters (odd); pool: max or average, while the picture is at least 2×2; dense: widths of hidden layers after
-    the convolutions. Activations as in mlp. Source: LeCun et al. 1998; fastbook ch. 13.
-    """
+    kernel: side of the filters (odd); pool: max or average, while the picture is at least 2×2;
+    dense: widths of hidden layers after the convolutions. Activations as in mlp. Source: LeCun et
+    al. 1998; fastbook ch. 13."""
 
     channels: tuple[int, ...]
     kernel: int
@@ -186,33 +226,63 @@ class cnn(Predictor):
     dropout: float
     batch_norm: bool
 
-    def __init__(self, *channels: int, kernel: int = 3, activation: str = "relu", pool: str = "max",
-                 dense: tuple[int, ...] = (), dropout: float = 0.0, batch_norm: bool = False) -> None:
+    def __init__(
+        self,
+        *channels: int,
+        kernel: int = 3,
+        activation: str = "relu",
+        pool: str = "max",
+        dense: tuple[int, ...] = (),
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ) -> None:
         if not channels:
-            raise ArgumentError("cnn needs the channels of at least one convolution, as in cnn(8, 16)")
+            raise ArgumentError(
+                "cnn needs the channels of at least one convolution, as in cnn(8, 16)"
+            )
         dense = (dense,) if isinstance(dense, int) else tuple(dense)
         for width in (*channels, *dense):
             whole("a width", width, at_least=1)
         if whole("kernel", kernel, at_least=1) % 2 == 0:
-            raise ArgumentError(f"kernel must be odd, so that the picture keeps its size, not {kernel}")
+            raise ArgumentError(
+                f"kernel must be odd, so that the picture keeps its size, not {kernel}"
+            )
         one_of("activation", activation, ACTIVATIONS)
         one_of("pool", pool, ["max", "average"])
         number("dropout", dropout, at_least=0, below=1)
         flag("batch_norm", batch_norm)
-        vars(self).update(channels=tuple(channels), kernel=kernel, activation=activation, pool=pool, dense=dense,
-                          dropout=dropout, batch_norm=batch_norm)
+        vars(self).update(
+            channels=tuple(channels),
+            kernel=kernel,
+            activation=activation,
+            pool=pool,
+            dense=dense,
+            dropout=dropout,
+            batch_norm=batch_norm,
+        )
 
     def build(self, shape: tuple[int, ...], output: Output) -> nn.Module:
         if len(shape) != 3:
-            raise ArgumentError(f"cnn reads pictures [channels, height, width], but an input has shape {list(shape)}; use mlp(30)")
+            raise ArgumentError(
+                "cnn reads pictures [channels, height, width], but an input has shape "
+                f"{list(shape)}; use mlp(30)"
+            )
         inputs, height, width = shape
         layers: list[tuple[str, nn.Module]] = []
         for index, channels in enumerate(self.channels, 1):
             conv = nn.Conv2d(inputs, channels, self.kernel, padding=self.kernel // 2, device="meta")
             layers.append((f"layer{index}", _unset(conv)))
-            _after(layers, index, nn.BatchNorm2d(channels) if self.batch_norm else None, self.activation, 0.0)
+            _after(
+                layers,
+                index,
+                nn.BatchNorm2d(channels) if self.batch_norm else None,
+                self.activation,
+                0.0,
+            )
             if min(height, width) >= 2:
-                layers.append((f"pool{index}", nn.MaxPool2d(2) if self.pool == "max" else nn.AvgPool2d(2)))
+                layers.append(
+                    (f"pool{index}", nn.MaxPool2d(2) if self.pool == "max" else nn.AvgPool2d(2))
+                )
                 height, width = height // 2, width // 2
             inputs = channels
         layers.append(("flatten", nn.Flatten()))
@@ -221,7 +291,13 @@ class cnn(Predictor):
             layers.append(("dropout", Dropout(self.dropout)))
         for place, hidden in enumerate(self.dense, len(self.channels) + 1):
             _dense(layers, f"layer{place}", inputs, hidden)
-            _after(layers, place, nn.BatchNorm1d(hidden) if self.batch_norm else None, self.activation, self.dropout)
+            _after(
+                layers,
+                place,
+                nn.BatchNorm1d(hidden) if self.batch_norm else None,
+                self.activation,
+                self.dropout,
+            )
             inputs = hidden
         _dense(layers, "output", inputs, output.size)
         return _sequential(layers, output)
@@ -231,9 +307,8 @@ class cnn(Predictor):
 class pixel_similarity(Predictor):
     """minus the distance to the mean image of each class: the baseline that needs no gradient
 
-    "l1": mean absolute difference of the pixels; "l2": root of the mean squared difference. With two classes the output is how much
-    nearer the second class is. Source: fastbook ch. 4.
-    """
+    "l1": mean absolute difference of the pixels; "l2": root of the mean squared difference. With
+    two classes the output is how much nearer the second class is. Source: fastbook ch. 4."""
 
     metric: str = "l1"
 
@@ -242,20 +317,27 @@ class pixel_similarity(Predictor):
 
     def build(self, shape: tuple[int, ...], output: Output) -> nn.Module:
         if output.task.kind not in ("binary", "multiclass"):
-            raise ArgumentError(f"pixel_similarity compares with the mean of each class, but {output.task.reason}; use linear()")
+            raise ArgumentError(
+                "pixel_similarity compares with the mean of each class, but "
+                f"{output.task.reason}; use linear()"
+            )
         if output.link == "identity" and output.threshold:
-            raise ArgumentError("pixel_similarity answers with a score, which this loss would compare with 0 and 1; use loss=auto()")
+            raise ArgumentError(
+                "pixel_similarity answers with a score, which this loss would compare with 0 and "
+                "1; use loss=auto()"
+            )
         count = len(output.task.classes)
-        return _sequential([("output", PixelSimilarity(shape, count, self.metric, output.size == 1))], output)
+        return _sequential(
+            [("output", PixelSimilarity(shape, count, self.metric, output.size == 1))], output
+        )
 
 
 @value
 class module(Predictor):
     """what `package.module:factory` returns when called with the other arguments: a network written by you
 
-    The factory returns a `torch.nn.Module` whose output is [B, O]. A recipe or run from somewhere else that names code is not
-    followed unless you allow it. Source: torch.nn.Module.
-    """
+    The factory returns a `torch.nn.Module` whose output is [B, O]. A recipe or run from somewhere
+    else that names code is not followed unless you allow it. Source: torch.nn.Module."""
 
     foreign: ClassVar[bool] = True
 
@@ -274,7 +356,9 @@ class module(Predictor):
         here = os.getcwd()
         sys.path.insert(0, here)  # as `python -m` does: a network file beside the recipe is found
         try:
-            made = getattr(importlib.import_module(package), factory)(*self.arguments, **self.options)
+            made = getattr(importlib.import_module(package), factory)(
+                *self.arguments, **self.options
+            )
         except Error:
             raise
         except Exception as failure:
@@ -304,8 +388,12 @@ class given(Predictor):
         return hash((given, id(self.network)))
 
     def __post_init__(self) -> None:
-        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in self.network.parameters()):
-            raise ArgumentError("the network has lazy layers without shapes; call it once on a batch first")
+        if any(
+            isinstance(p, nn.parameter.UninitializedParameter) for p in self.network.parameters()
+        ):
+            raise ArgumentError(
+                "the network has lazy layers without shapes; call it once on a batch first"
+            )
 
     def build(self, shape: tuple[int, ...], output: Output) -> nn.Module:
         return copy.deepcopy(self.network)
@@ -314,5 +402,9 @@ class given(Predictor):
 def choose(shape: tuple[int, ...], **options: Any) -> tuple[Predictor, str]:
     """What `auto()` builds for inputs of `shape`, and why."""
     if len(shape) == 3 and min(shape[1:]) >= 4:
-        return cnn(16, 32, **options), "convolutions look at neighbouring pixels together, wherever in the picture they are"
-    return mlp(100, **options), "one hidden layer of 100 units can bend the boundary that a linear layer cannot"
+        return cnn(
+            16, 32, **options
+        ), "convolutions look at neighbouring pixels together, wherever in the picture they are"
+    return mlp(
+        100, **options
+    ), "one hidden layer of 100 units can bend the boundary that a linear layer cannot"

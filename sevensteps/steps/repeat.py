@@ -1,7 +1,7 @@
 """Step 6, the repetition: on which samples, in which order?
 
-All samples lie in memory and a batch is taken by index: no worker processes, no copies of single samples.
-"""
+All samples lie in memory and a batch is taken by index: no worker processes, no copies of single
+samples."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ from sevensteps.seeds import Isolation
 
 __all__ = ["auto", "batches", "full_batch", "loader"]
 
-Batch = tuple[Any, Shaped[Tensor, "B ..."]]  # inputs [B, …], or the `Shard` of them that one of several processes computes
+Batch = tuple[
+    Any, Shaped[Tensor, "B ..."]
+]  # inputs [B, …], or the `Shard` of them that one of several processes computes
 
 
-TOGETHER = 2**20  # numbers gathered at once (4 MiB of float32): the batches are then views, which cost a tenth of a gather each
+TOGETHER = (
+    2**20
+)  # numbers gathered at once (4 MiB of float32): the batches are then views, which cost a tenth of a gather each
 END = object()  # what no loader can give as a batch
 
 
@@ -69,17 +73,18 @@ class Repeat(ABC):
 
     @abstractmethod
     def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch, as (x, y), without the first `skip`, which have been trained on."""
+        """The batches of one epoch, as (x, y), without the first `skip`, which have been trained
+        on.
+        """
 
 
 @value
 class batches(Repeat):
     """mini-batches of `size` samples, shuffled anew each epoch; the last one is smaller unless drop_last
 
-    `shuffle=False` keeps the order of the data, as the book's own loader does. With `seed=0` the order is that of seed 0, whatever the
-    seed of the training: trainings that differ in theirs then meet the same batches.
-    Source: fastbook ch. 4; torch.utils.data.DataLoader.
-    """
+    `shuffle=False` keeps the order of the data, as the book's own loader does. With `seed=0` the
+    order is that of seed 0, whatever the seed of the training: trainings that differ in theirs then
+    meet the same batches. Source: fastbook ch. 4; torch.utils.data.DataLoader."""
 
     size: int
     _: KW_ONLY
@@ -93,7 +98,9 @@ class batches(Repeat):
         if self.seed is not None:
             whole("seed", self.seed)
         if not flag("shuffle", self.shuffle) and self.seed is not None:
-            raise ArgumentError("without shuffling there is no order to draw; leave seed out, or shuffle=False")
+            raise ArgumentError(
+                "without shuffling there is no order to draw; leave seed out, or shuffle=False"
+            )
 
     @property
     def order(self) -> int | None:
@@ -101,8 +108,10 @@ class batches(Repeat):
 
     def count(self, samples: int) -> int:
         if self.size > samples:
-            raise ArgumentError(f"a batch of {self.size} is larger than the {samples} training samples; "
-                                f"use batches({min(64, samples)}) or full_batch()")
+            raise ArgumentError(
+                f"a batch of {self.size} is larger than the {samples} training samples; "
+                f"use batches({min(64, samples)}) or full_batch()"
+            )
         return samples // self.size if self.drop_last else -(-samples // self.size)
 
     def smallest(self, samples: int) -> int | None:
@@ -116,7 +125,12 @@ class batches(Repeat):
             return
         if not self.shuffle:
             for start in range(skip * self.size, end, self.size):
-                yield samples.part((samples.x[start:min(start + self.size, end)], samples.y[start:min(start + self.size, end)]))
+                yield samples.part(
+                    (
+                        samples.x[start : min(start + self.size, end)],
+                        samples.y[start : min(start + self.size, end)],
+                    )
+                )
             return
         indices = torch.randperm(total, generator=order)[:end].to(samples.x.device)
         if samples.share is not None:  # no process gathers the rows of another
@@ -124,20 +138,28 @@ class batches(Repeat):
                 yield samples.share.part(samples.x, samples.y, index)
             return
         many = max(1, TOGETHER // (self.size * samples.x[0].numel()))  # batches
-        for index in indices.split(self.size * many)[skip // many:]:
+        for index in indices.split(self.size * many)[skip // many :]:
             x, y = samples.x.index_select(0, index), samples.y.index_select(0, index)
             gathered = zip(x.split(self.size), y.split(self.size), strict=True)
-            yield from itertools.islice(gathered, skip % many, None)  # cut out of the same piece: where numbers lie can change bits
+            yield from itertools.islice(
+                gathered, skip % many, None
+            )  # cut out of the same piece: where numbers lie can change bits
             skip = 0
 
-    def _streamed(self, x: Streamed, y: Tensor, end: int, order: torch.Generator, skip: int) -> Iterator[Batch]:
-        """The same of samples that stay on disk: shuffled in windows, or in the order of the file."""
+    def _streamed(
+        self, x: Streamed, y: Tensor, end: int, order: torch.Generator, skip: int
+    ) -> Iterator[Batch]:
+        """The same of samples that stay on disk: shuffled in windows, or in the order of the
+        file.
+        """
         if self.shuffle:
-            yield from ((batch, y[places]) for batch, places in x.shuffled(self.size, end, order, skip))
+            yield from (
+                (batch, y[places]) for batch, places in x.shuffled(self.size, end, order, skip)
+            )
             return
         start = skip * self.size
         for batch in x.among(torch.arange(end)).pieces(self.size, start):
-            yield batch, y[start:start + len(batch)]
+            yield batch, y[start : start + len(batch)]
             start += len(batch)
 
 
@@ -156,8 +178,11 @@ class full_batch(Repeat):
 
     def check(self, x: Shaped[Tensor, "N ..."] | Streamed) -> None:
         if isinstance(x, Streamed):
-            raise DataError(f"full_batch() takes all {len(x):,} samples at once, but they stay on disk; use batches(256), or allow the "
-                            "data more memory")
+            raise DataError(
+                f"full_batch() takes all {len(x):,} samples at once, but they stay on disk; use "
+                "batches(256), or allow the "
+                "data more memory"
+            )
 
     def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         if not skip and isinstance(samples.x, Tensor):  # `check` has refused others
@@ -168,8 +193,8 @@ class full_batch(Repeat):
 class loader(Repeat):
     """the batches of a DataLoader, or of any iterable of (x, y) pairs that can be gone over again; from Python only
 
-    What it draws from PyTorch's global generator is made repeatable, and put back. Source: torch.utils.data.DataLoader.
-    """
+    What it draws from PyTorch's global generator is made repeatable, and put back. Source:
+    torch.utils.data.DataLoader."""
 
     batches: Iterable[Any]
 
@@ -178,14 +203,23 @@ class loader(Repeat):
             sized = len(self.batches) >= 0  # type: ignore[arg-type]
         except TypeError:  # also of a DataLoader over an iterable dataset
             sized = False
-        if not sized or not isinstance(self.batches, Iterable) or isinstance(self.batches, str | Iterator):
-            raise ArgumentError(f"loader takes a DataLoader, or a list of (x, y) batches, not a {type(self.batches).__name__}; "
-                                "it must have a length and allow going over it again")
+        if (
+            not sized
+            or not isinstance(self.batches, Iterable)
+            or isinstance(self.batches, str | Iterator)
+        ):
+            raise ArgumentError(
+                "loader takes a DataLoader, or a list of (x, y) batches, not a "
+                f"{type(self.batches).__name__}; "
+                "it must have a length and allow going over it again"
+            )
 
     def __repr__(self) -> str:
         return f"loader(<{type(self.batches).__name__} of {len(self.batches)} batches>)"  # type: ignore[arg-type]
 
-    def __eq__(self, other: object) -> bool:  # the same object: batches of tensors cannot be compared by ==
+    def __eq__(
+        self, other: object
+    ) -> bool:  # the same object: batches of tensors cannot be compared by ==
         return type(other) is loader and other.batches is self.batches
 
     def __hash__(self) -> int:
@@ -207,7 +241,9 @@ class loader(Repeat):
             if batch is END:
                 return
             if not isinstance(batch, list | tuple) or len(batch) != 2:
-                raise DataError(f"the loader gave a {type(batch).__name__}; a batch must be a pair (x, y)")
+                raise DataError(
+                    f"the loader gave a {type(batch).__name__}; a batch must be a pair (x, y)"
+                )
             if skip:
                 skip -= 1
             else:

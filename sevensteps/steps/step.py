@@ -1,8 +1,8 @@
 """Step 5, the step: how are the parameters changed?
 
-The optimizers are `torch.optim`'s own, applied to the one flat vector of all parameters, so a step is one operation however
-many tensors the network has. The learning rate is a number, or a schedule: a plain function of (step, total).
-"""
+The optimizers are `torch.optim`'s own, applied to the one flat vector of all parameters, so a step
+is one operation however many tensors the network has. The learning rate is a number, or a schedule:
+a plain function of (step, total)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,25 @@ from sevensteps.arguments import flag, number
 from sevensteps.errors import ArgumentError
 from sevensteps.notation import auto, value
 
-__all__ = ["auto", "sgd", "adam", "adamw", "rmsprop", "adagrad",
-           "constant", "linear_warmup", "cosine", "one_cycle", "step_decay", "exponential"]
+__all__ = [
+    "auto",
+    "sgd",
+    "adam",
+    "adamw",
+    "rmsprop",
+    "adagrad",
+    "constant",
+    "linear_warmup",
+    "cosine",
+    "one_cycle",
+    "step_decay",
+    "exponential",
+]
 
 LARGEST = 3e38  # what float32 can hold
 
 
-# -- schedules: (step, total) -> lr -------------------------------------------------------------------------------------
+# -- schedules: (step, total) -> lr ----------------------------------------------------------------
 
 
 class Schedule(ABC):
@@ -82,8 +94,8 @@ class linear_warmup(Schedule):
 class cosine(Schedule):
     """final + (lr - final)·(1 + cos(pi·step/total))/2: falls slowly, then fast, then slowly
 
-    Source: Loshchilov, Hutter 2017, SGDR, equation 5 (one period); torch.optim.lr_scheduler.CosineAnnealingLR.
-    """
+    Source: Loshchilov, Hutter 2017, SGDR, equation 5 (one period);
+    torch.optim.lr_scheduler.CosineAnnealingLR."""
 
     lr: float
     _: KW_ONLY
@@ -101,8 +113,8 @@ class cosine(Schedule):
 class one_cycle(Schedule):
     """half a cosine up from lr/div to lr over the first share `rise` of the steps, and down to lr/(div·final_div)
 
-    Source: Smith, Topin 2018, Super-Convergence; torch.optim.lr_scheduler.OneCycleLR (its lr, not its momentum).
-    """
+    Source: Smith, Topin 2018, Super-Convergence; torch.optim.lr_scheduler.OneCycleLR (its lr, not
+    its momentum)."""
 
     lr: float
     _: KW_ONLY
@@ -117,12 +129,18 @@ class one_cycle(Schedule):
         number("final_div", self.final_div, at_least=1)
 
     def __call__(self, step: int, total: int) -> float:
-        top = self.rise * total - 1  # the step of the highest rate; may lie before the first one in a very short training
+        top = (
+            self.rise * total - 1
+        )  # the step of the highest rate; may lie before the first one in a very short training
         last = total - 1
         if step <= top:
             start, end, share = self.lr / self.div, self.lr, step / top if top > 0 else 1.0
         else:
-            start, end, share = self.lr, self.lr / (self.div * self.final_div), (step - top) / (last - top)
+            start, end, share = (
+                self.lr,
+                self.lr / (self.div * self.final_div),
+                (step - top) / (last - top),
+            )
         return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 
@@ -130,8 +148,8 @@ class one_cycle(Schedule):
 class step_decay(Schedule):
     """lr·gamma^k after k of the given shares of all steps have passed: falls in stairs
 
-    Source: He et al. 2016, Deep Residual Learning, section 3.4; torch.optim.lr_scheduler.MultiStepLR.
-    """
+    Source: He et al. 2016, Deep Residual Learning, section 3.4;
+    torch.optim.lr_scheduler.MultiStepLR."""
 
     lr: float
     _: KW_ONLY
@@ -147,7 +165,9 @@ class step_decay(Schedule):
         vars(self).update(at=shares)
 
     def __call__(self, step: int, total: int) -> float:
-        return float(self.lr * self.gamma ** sum(step >= max(1, round(share * total)) for share in self.at))
+        return float(
+            self.lr * self.gamma ** sum(step >= max(1, round(share * total)) for share in self.at)
+        )
 
 
 @value
@@ -169,7 +189,7 @@ class exponential(Schedule):
         return float(self.lr * self.final ** (step / total))
 
 
-# -- optimizers ---------------------------------------------------------------------------------------------------------
+# -- optimizers ------------------------------------------------------------------------------------
 
 
 class Stepper:
@@ -178,9 +198,16 @@ class Stepper:
     `memory` is what it keeps from one step to the next, by name: empty before the first step.
     """
 
-    def __init__(self, lr: float | Schedule, update: Callable[[float], object], memory: MutableMapping[str, Any]) -> None:
+    def __init__(
+        self,
+        lr: float | Schedule,
+        update: Callable[[float], object],
+        memory: MutableMapping[str, Any],
+    ) -> None:
         self.update, self.memory = update, memory
-        self.rate: Callable[[int, int], float] = lr if isinstance(lr, Schedule) else lambda step, total: lr
+        self.rate: Callable[[int, int], float] = (
+            lr if isinstance(lr, Schedule) else lambda step, total: lr
+        )
 
     def __call__(self, step: int, total: int) -> float:
         rate = self.rate(step, total)
@@ -221,13 +248,17 @@ def _check_lr(lr: object) -> None:
         try:
             number("lr", lr, above=0, at_most=LARGEST)
         except ArgumentError as failure:
-            raise ArgumentError(f"{failure}; try lr=0.1, or a schedule such as one_cycle(0.1)") from None
+            raise ArgumentError(
+                f"{failure}; try lr=0.1, or a schedule such as one_cycle(0.1)"
+            ) from None
 
 
 def _check_betas(betas: object) -> tuple[float, float]:
     if not isinstance(betas, list | tuple) or len(betas) != 2:
         raise ArgumentError(f"betas must be two numbers, as in (0.9, 0.999), not {betas!r}")
-    return number("betas", betas[0], at_least=0, below=1), number("betas", betas[1], at_least=0, below=1)
+    return number("betas", betas[0], at_least=0, below=1), number(
+        "betas", betas[1], at_least=0, below=1
+    )
 
 
 @value
@@ -249,10 +280,16 @@ class sgd(Optimizer):
         number("momentum", self.momentum, at_least=0, below=1)
         number("weight_decay", self.weight_decay, at_least=0)
         if flag("nesterov", self.nesterov) and not self.momentum:
-            raise ArgumentError("nesterov needs momentum, as in sgd(lr=0.1, momentum=0.9, nesterov=True)")
+            raise ArgumentError(
+                "nesterov needs momentum, as in sgd(lr=0.1, momentum=0.9, nesterov=True)"
+            )
 
     def options(self) -> dict[str, Any]:
-        return {"momentum": self.momentum, "nesterov": self.nesterov, "weight_decay": self.weight_decay}
+        return {
+            "momentum": self.momentum,
+            "nesterov": self.nesterov,
+            "weight_decay": self.weight_decay,
+        }
 
     @property
     def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
@@ -264,9 +301,22 @@ class sgd(Optimizer):
         def descend(rate: float) -> None:
             parameters.add_(gradients, alpha=-rate)
 
-        def update(rate: float) -> None:  # the functional form of torch.optim.SGD, which a small network's step does not wait for
+        def update(
+            rate: float,
+        ) -> (
+            None
+        ):  # the functional form of torch.optim.SGD, which a small network's step does not wait for
             held = [memory.get("momentum_buffer")]  # v, made by the first step
-            sgd_step([parameters], [gradients], held, lr=rate, dampening=0.0, maximize=False, foreach=False, **self.options())
+            sgd_step(
+                [parameters],
+                [gradients],
+                held,
+                lr=rate,
+                dampening=0.0,
+                maximize=False,
+                foreach=False,
+                **self.options(),
+            )
             memory["momentum_buffer"] = held[0]
 
         return Stepper(self.lr, descend if self.plain else update, memory)
@@ -281,8 +331,8 @@ class sgd(Optimizer):
 class adam(Optimizer):
     """w ← w - lr·m/(√v + eps): m and v are running means of g and g², corrected for their start at 0
 
-    weight_decay adds weight_decay·w to g. Source: Kingma, Ba 2015, Adam, algorithm 1; torch.optim.Adam.
-    """
+    weight_decay adds weight_decay·w to g. Source: Kingma, Ba 2015, Adam, algorithm 1;
+    torch.optim.Adam."""
 
     _: KW_ONLY
     lr: float | Schedule = 0.001
@@ -353,7 +403,12 @@ class rmsprop(Optimizer):
         number("weight_decay", self.weight_decay, at_least=0)
 
     def options(self) -> dict[str, Any]:
-        return {"alpha": self.alpha, "eps": self.eps, "momentum": self.momentum, "weight_decay": self.weight_decay}
+        return {
+            "alpha": self.alpha,
+            "eps": self.eps,
+            "momentum": self.momentum,
+            "weight_decay": self.weight_decay,
+        }
 
     @property
     def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
@@ -386,7 +441,9 @@ class adagrad(Optimizer):
 
 
 def choose(answers_0_or_1: bool, fixed: bool, **options: Any) -> tuple[Optimizer, str]:
-    """What `auto()` takes for a perceptron or another network, with or without a fixed number of steps, and why."""
+    """What `auto()` takes for a perceptron or another network, with or without a fixed number of
+    steps, and why.
+    """
     if answers_0_or_1:
         return sgd(**{"lr": 1.0, **options}), "the perceptron rule adds or takes away whole inputs"
     why = "adam sizes the step of each parameter by itself"

@@ -1,8 +1,8 @@
 """Step 7, the stop: when is it enough?
 
-A rule answers with its reason, or with nothing; rules are joined with `|` and the first that answers ends the training. Two
-rules are never absent: a loss that is not finite, and your interrupt.
-"""
+A rule answers with its reason, or with nothing; rules are joined with `|` and the first that
+answers ends the training. Two rules are never absent: a loss that is not finite, and your
+interrupt."""
 
 from __future__ import annotations
 
@@ -96,8 +96,16 @@ class Always(Stop):
 
     def reason(self, progress: Progress) -> tuple[str, str] | None:
         if not math.isfinite(progress.loss):
-            return "not_finite", f"the loss is {progress.loss} at step {progress.step + 1}; the parameters are those before it"
-        return ("interrupt", f"interrupted after step {progress.step}") if progress.interrupted else None
+            return (
+                "not_finite",
+                f"the loss is {progress.loss} at step {progress.step + 1}; the parameters are "
+                "those before it",
+            )
+        return (
+            ("interrupt", f"interrupted after step {progress.step}")
+            if progress.interrupted
+            else None
+        )
 
 
 @value
@@ -144,8 +152,8 @@ class max_steps(Stop):
 class seconds(Stop):
     """after `count` seconds of training; evaluating, saving and watching do not count
 
-    The only rule whose result depends on the machine: the same seed may do more or fewer steps. Formula: training time ≥ count.
-    """
+    The only rule whose result depends on the machine: the same seed may do more or fewer steps.
+    Formula: training time ≥ count."""
 
     count: float
 
@@ -180,10 +188,16 @@ class patience(Stop):
             return None
         found = progress.values(self.metric)
         sign = 1 if LOWER_IS_BETTER[self.metric] else -1
-        best = min(range(len(found)), key=lambda i: math.inf if math.isnan(found[i]) else sign * found[i])
+        best = min(
+            range(len(found)), key=lambda i: math.inf if math.isnan(found[i]) else sign * found[i]
+        )
         if len(found) - 1 - best < self.count:
             return None
-        return "patience", f"no better {self.metric} than {found[best]:.4g} of epoch {best + 1} for {self.count} epochs"
+        return (
+            "patience",
+            f"no better {self.metric} than {found[best]:.4g} of epoch {best + 1} for {self.count} "
+            "epochs",
+        )
 
 
 @value
@@ -202,9 +216,16 @@ class accuracy(Stop):
         _has_metric(self, "accuracy", task)
 
     def reason(self, progress: Progress) -> tuple[str, str] | None:
-        if not progress.epoch_ended or not progress.history or not progress.values("accuracy")[-1] >= self.share:
+        if (
+            not progress.epoch_ended
+            or not progress.history
+            or not progress.values("accuracy")[-1] >= self.share
+        ):
             return None
-        return "accuracy", f"validation accuracy {progress.values('accuracy')[-1]:.4f} reaches {self.share:g}"
+        return (
+            "accuracy",
+            f"validation accuracy {progress.values('accuracy')[-1]:.4f} reaches {self.share:g}",
+        )
 
 
 @value
@@ -223,9 +244,16 @@ class loss_below(Stop):
         one_of("on", self.on, ["valid", "train"])
 
     def reason(self, progress: Progress) -> tuple[str, str] | None:
-        if not progress.epoch_ended or not progress.history or not progress.values("loss", self.on)[-1] < self.level:
+        if (
+            not progress.epoch_ended
+            or not progress.history
+            or not progress.values("loss", self.on)[-1] < self.level
+        ):
             return None
-        return "loss_below", f"{self.on} loss {progress.values('loss', self.on)[-1]:.4g} is below {self.level:g}"
+        return (
+            "loss_below",
+            f"{self.on} loss {progress.values('loss', self.on)[-1]:.4g} is below {self.level:g}",
+        )
 
 
 def _done(what: str, count: int) -> str:
@@ -235,12 +263,21 @@ def _done(what: str, count: int) -> str:
 def _has_metric(rule: Stop, metric: str, task: Task) -> None:
     has = {"loss", "r2"} if task.kind == "regression" else {"loss", "accuracy"}
     if metric not in has:
-        raise ArgumentError(f"{rule!r} waits for {metric}, but {task.reason}, which is measured by {' and '.join(sorted(has))}")
+        raise ArgumentError(
+            f"{rule!r} waits for {metric}, but {task.reason}, which is measured by "
+            f"{' and '.join(sorted(has))}"
+        )
 
 
 def choose(task: Task, per_epoch: int, **options: Any) -> tuple[Stop, str]:
     """What `auto()` takes for `task` at this many steps an epoch, and why."""
     count = options.pop("count", max(10, min(300, round(1200 / per_epoch))))
     if task.kind == "regression" and not options:
-        return epochs(count) | patience(20), "networks soon follow the noise of a regression, which the validation loss shows"
-    return epochs(count, **options), f"{count * per_epoch} steps, {per_epoch} an epoch, are enough for most small networks to settle"
+        return epochs(count) | patience(
+            20
+        ), "networks soon follow the noise of a regression, which the validation loss shows"
+    return (
+        epochs(count, **options),
+        f"{count * per_epoch} steps, {per_epoch} an epoch, are enough for most small networks to "
+        "settle",
+    )

@@ -1,4 +1,6 @@
-"""How good a network is: its outputs for all samples of a part, and loss and metric of them. No state is touched."""
+"""How good a network is: its outputs for all samples of a part, and loss and metric of them. No
+state is touched.
+"""
 
 from __future__ import annotations
 
@@ -24,23 +26,36 @@ from sevensteps.training.state import Training
 CHUNK = 2048  # samples evaluated at once: no slower than more, and half the memory of 4096
 
 
-def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."] | Streamed,
-               grad: Callable[[], AbstractContextManager[object]] = torch.inference_mode) -> Float[Tensor, "N O"]:
-    """What the network gives for all of `x`, in evaluation mode, in chunks; its mode is put back. `grad` keeps PyTorch from recording."""
+def outputs_of(
+    network: nn.Module,
+    x: Float[Tensor, "N ..."] | Streamed,
+    grad: Callable[[], AbstractContextManager[object]] = torch.inference_mode,
+) -> Float[Tensor, "N O"]:
+    """What the network gives for all of `x`, in evaluation mode, in chunks; its mode is put back.
+    `grad` keeps PyTorch from recording.
+    """
     modes = {module: module.training for module in network.modules()}
     # Only of known layers it is known that they do not mind how their input is stored.
-    store = channels_last if any(isinstance(m, nn.Conv2d) for m in modes) and missing(network) is None else nn.Identity()
+    store = (
+        channels_last
+        if any(isinstance(m, nn.Conv2d) for m in modes) and missing(network) is None
+        else nn.Identity()
+    )
     network.eval()
     try:
         with grad():
             outputs, start = torch.empty(0), 0
-            for piece in x.pieces(min(CHUNK, x.some)) if isinstance(x, Streamed) else x.split(CHUNK):
+            for piece in (
+                x.pieces(min(CHUNK, x.some)) if isinstance(x, Streamed) else x.split(CHUNK)
+            ):
                 found: Tensor = network(store(piece))
                 if len(piece) == len(x):
                     return found
-                if not start:  # in one piece from the start: small outputs, kept one by one between large activations, would pin these
+                # in one piece from the start: small outputs, kept one by one between large
+                # activations, would pin these
+                if not start:
                     outputs = found.new_empty(len(x), *found.shape[1:])
-                outputs[start:start + len(piece)] = found
+                outputs[start : start + len(piece)] = found
                 start += len(piece)
             return outputs
     finally:
@@ -48,28 +63,45 @@ def outputs_of(network: nn.Module, x: Float[Tensor, "N ..."] | Streamed,
             module.training = mode
 
 
-def evaluate(training: Training, part: str, network: nn.Module | None = None, alone: bool = False,
-             outputs: Float[Tensor, "N O"] | None = None) -> dict[str, Any]:
-    """Loss and metric over all samples of `part` ("train" or "valid"), each sample with the same weight; no state is touched.
+def evaluate(
+    training: Training,
+    part: str,
+    network: nn.Module | None = None,
+    alone: bool = False,
+    outputs: Float[Tensor, "N O"] | None = None,
+) -> dict[str, Any]:
+    """Loss and metric over all samples of `part` ("train" or "valid"), each sample with the same
+    weight; no state is touched.
 
-    Of the network as it is now, or of another `network`, such as a copy with the best weights; `outputs` are what it gives, where that is
-    known. The processes of a group all call this, compute a part of the outputs each, and get the same answer; `alone` one of them may
-    call it for itself.
-    """
+    Of the network as it is now, or of another `network`, such as a copy with the best weights;
+    `outputs` are what it gives, where that is known. The processes of a group all call this,
+    compute a part of the outputs each, and get the same answer; `alone` one of them may call it for
+    itself."""
     x, y = training.parts[part]
     group = None if alone else training.group
     if outputs is None:
         with training.foreign:
             network = network or training.network
-            outputs = outputs_of(network, x) if group is None else _shared(training, network, x, group)
+            outputs = (
+                outputs_of(network, x) if group is None else _shared(training, network, x, group)
+            )
     found = measure(outputs, y, training.loss, training.output)
-    return found if group is None else dict(group.said(found))  # another processor may round otherwise, and stop rules look at it
+    return (
+        found if group is None else dict(group.said(found))
+    )  # another processor may round otherwise, and stop rules look at it
 
 
-def _shared(training: Training, network: nn.Module, x: Float[Tensor, "N ..."] | Streamed, group: Group) -> Float[Tensor, "N O"]:
+def _shared(
+    training: Training, network: nn.Module, x: Float[Tensor, "N ..."] | Streamed, group: Group
+) -> Float[Tensor, "N O"]:
     """The outputs for all of `x`, of which every process computes its part."""
     rows = Share(group.rank, group.size).rows(len(x))
-    outputs = torch.zeros(len(x), training.output.size, dtype=training.engine.parameters.dtype, device=training.engine.parameters.device)
+    outputs = torch.zeros(
+        len(x),
+        training.output.size,
+        dtype=training.engine.parameters.dtype,
+        device=training.engine.parameters.device,
+    )
     if isinstance(training.engine, FullySharded):
         _in_step(network, x, rows, -(-len(x) // group.size), outputs)
     elif rows.stop > rows.start:
@@ -78,24 +110,39 @@ def _shared(training: Training, network: nn.Module, x: Float[Tensor, "N ..."] | 
     return outputs
 
 
-def _in_step(network: nn.Module, x: Float[Tensor, "N ..."] | Streamed, rows: slice, most: int, outputs: Float[Tensor, "N O"]) -> None:
-    """The outputs for `rows`, of which a process has at `most` so many: in as many passes as in all other processes."""
+def _in_step(
+    network: nn.Module,
+    x: Float[Tensor, "N ..."] | Streamed,
+    rows: slice,
+    most: int,
+    outputs: Float[Tensor, "N O"],
+) -> None:
+    """The outputs for `rows`, of which a process has at `most` so many: in as many passes as in all
+    other processes.
+    """
     size = min(CHUNK, x.some) if isinstance(x, Streamed) else CHUNK
     for start in range(rows.start, rows.start + most, size):
         mine = slice(min(start, rows.stop), min(start + size, rows.stop))
         some = _rows(x, mine if mine.stop > mine.start else slice(0, 1))  # of which none counts
-        outputs[mine] = outputs_of(network, some, torch.no_grad)[:mine.stop - mine.start]
+        outputs[mine] = outputs_of(network, some, torch.no_grad)[: mine.stop - mine.start]
 
 
 def _rows(x: Float[Tensor, "N ..."] | Streamed, rows: slice) -> Float[Tensor, "M ..."] | Streamed:
     return x.among(torch.arange(rows.start, rows.stop)) if isinstance(x, Streamed) else x[rows]
 
 
-def measure(outputs: Float[Tensor, "N O"], y: Shaped[Tensor, "N ..."], loss: Loss, output: Output) -> dict[str, Any]:
-    """Loss, metric, and accuracy by class where there are classes, of `outputs` against targets as stored."""
+def measure(
+    outputs: Float[Tensor, "N O"], y: Shaped[Tensor, "N ..."], loss: Loss, output: Output
+) -> dict[str, Any]:
+    """Loss, metric, and accuracy by class where there are classes, of `outputs` against targets as
+    stored.
+    """
     coded = output.encode(y)
     coded = coded.to(outputs.dtype) if coded.is_floating_point() else coded
-    found: dict[str, Any] = {"loss": float(loss(outputs, coded).double().mean()), **metrics(output, outputs, y)}
+    found: dict[str, Any] = {
+        "loss": float(loss(outputs, coded).double().mean()),
+        **metrics(output, outputs, y),
+    }
     if by_class := accuracy_by_class(output, outputs, y):
         found["by_class"] = by_class
     return found

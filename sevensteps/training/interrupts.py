@@ -18,9 +18,8 @@ class Asked(Protocol):
 
 @contextmanager
 def interruptible(*several_asked: Asked) -> Iterator[None]:
-    """Ctrl-C, or a request to terminate (SIGTERM), lets the step under way finish and ends the training, or several; a second one stops
-    at once.
-    """
+    """Ctrl-C, or a request to terminate (SIGTERM), lets the step under way finish and ends the
+    training, or several; a second one stops at once."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only
         return

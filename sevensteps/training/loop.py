@@ -27,7 +27,9 @@ class Observer(Protocol):
         """A step has been taken."""
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        """An epoch, or the part of one that there was, has been evaluated: `row` is the new last row of the history."""
+        """An epoch, or the part of one that there was, has been evaluated: `row` is the new last
+        row of the history.
+        """
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         """The training is over."""
@@ -41,12 +43,17 @@ def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, 
 
 def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
     """The seven, in order."""
-    recipe, engine, generators, progress = training.recipe, training.engine, training.generators, training.progress
+    recipe, engine, generators, progress = (
+        training.recipe,
+        training.engine,
+        training.generators,
+        training.progress,
+    )
     stop, accumulate = Always() | recipe.stop, recipe.gradient.accumulate
     network, output, (x, y) = training.network, training.output, training.parts["train"]
 
     if not training.resumed:
-        recipe.initialize(network, generators["initialize"], x, y, output)                      # 1 initialize
+        recipe.initialize(network, generators["initialize"], x, y, output)  # 1 initialize
     engine.begin()
     for observer in observers:
         observer.started(training)
@@ -57,31 +64,39 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
     while not ended:
         place, began = training.place, time.perf_counter()
         place.order = generators["order"].get_state()
-        order = recipe.repeat.epoch(training.samples, generators["order"], place.taken * accumulate)   # 6 repeat
+        order = recipe.repeat.epoch(
+            training.samples, generators["order"], place.taken * accumulate
+        )  # 6 repeat
         for batches in grouped(order, accumulate):
             place.taken += 1
             count, summed = sum(x.shape[0] for x, _ in batches), 0.0
             for index, (x, y) in enumerate(batches):
                 with training.foreign:
-                    engine.predict(x)                                                           # 2 predict
-                    losses = engine.loss(y)                                                     # 3 loss
-                    engine.gradient(share=x.shape[0] / count, add=index > 0)                    # 4 gradient
+                    engine.predict(x)  # 2 predict
+                    losses = engine.loss(y)  # 3 loss
+                    engine.gradient(share=x.shape[0] / count, add=index > 0)  # 4 gradient
                 summed += float(losses.sum())
-            summed = engine.joined(summed, progress)  # with those of other processes, where there are some
+            summed = engine.joined(
+                summed, progress
+            )  # with those of other processes, where there are some
             progress.loss = summed / count
             if not math.isfinite(progress.loss):
                 break
             recipe.gradient.finish(engine.gradients, engine.length)
-            progress.lr = training.stepper(progress.step, training.total or 1)                  # 5 step
+            progress.lr = training.stepper(progress.step, training.total or 1)  # 5 step
             progress.step += 1
             progress.samples += count
-            place.seen, place.weighed, now = place.seen + count, place.weighed + summed, time.perf_counter()
+            place.seen, place.weighed, now = (
+                place.seen + count,
+                place.weighed + summed,
+                time.perf_counter(),
+            )
             progress.seconds, began = progress.seconds + engine.spent(now - began), now
             for observer in observers:
                 observer.stepped(training)
             if observers:
                 began = time.perf_counter()  # their time is not the training's
-            ended = stop.reason(progress)                                                       # 7 stop
+            ended = stop.reason(progress)  # 7 stop
             if ended and place.taken < training.per_epoch:
                 break
         else:
@@ -100,18 +115,30 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
 
 
 def grouped(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
-    """The batches whose mean gradient makes one step: `size` at a time, fewer at the end of an epoch."""
+    """The batches whose mean gradient makes one step: `size` at a time, fewer at the end of an
+    epoch.
+    """
     left = iter(batches)
     while group := tuple(itertools.islice(left, size)):
         yield group
 
 
 def look(training: Training, observers: Sequence[Observer], outputs: Tensor | None = None) -> None:
-    """Evaluate the network as it is, add a row to the history, keep the best. `outputs` [N, O] for the validation data, if known."""
+    """Evaluate the network as it is, add a row to the history, keep the best. `outputs` [N, O] for
+    the validation data, if known.
+    """
     progress, place = training.progress, training.place
-    train_loss = place.weighed / place.seen if place.seen else progress.loss if place.taken else math.nan
-    row: dict[str, Any] = {"epoch": progress.epoch, "step": progress.step, "seconds": progress.seconds, "lr": progress.lr,
-           "train": {"loss": train_loss}, "valid": evaluate(training, "valid", outputs=outputs)}
+    train_loss = (
+        place.weighed / place.seen if place.seen else progress.loss if place.taken else math.nan
+    )
+    row: dict[str, Any] = {
+        "epoch": progress.epoch,
+        "step": progress.step,
+        "seconds": progress.seconds,
+        "lr": progress.lr,
+        "train": {"loss": train_loss},
+        "valid": evaluate(training, "valid", outputs=outputs),
+    }
     if math.isnan(train_loss) and not progress.step:
         row["train"] = evaluate(training, "train")
     progress.history.append(row)
@@ -122,7 +149,9 @@ def look(training: Training, observers: Sequence[Observer], outputs: Tensor | No
 
 
 def score(metrics: dict[str, Any]) -> tuple[float, float]:
-    """What makes one checkpoint better than another: its accuracy or r2, and between equals its loss."""
+    """What makes one checkpoint better than another: its accuracy or r2, and between equals its
+    loss.
+    """
     name = next(name for name in ("accuracy", "r2", "loss") if name in metrics)
     values = (metrics[name] * (-1 if LOWER_IS_BETTER[name] else 1), -metrics["loss"])
     return tuple(-math.inf if math.isnan(v) else v for v in values)  # type: ignore[return-value]

@@ -1,4 +1,6 @@
-"""A recipe: seven values, data and a seed. It is all that a training is, it can be written as TOML, and it repeats to the same bits."""
+"""A recipe: seven values, data and a seed. It is all that a training is, it can be written as TOML,
+and it repeats to the same bits.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,25 @@ from sevensteps.steps import step as optimizers
 from sevensteps.steps import stop as stops
 
 KINDS: dict[str, type] = {
-    "initialize": initializers.Initializer, "predict": predictors.Predictor, "loss": losses.Loss, "gradient": gradients.Gradient,
-    "step": optimizers.Optimizer, "repeat": repeats.Repeat, "stop": stops.Stop,
+    "initialize": initializers.Initializer,
+    "predict": predictors.Predictor,
+    "loss": losses.Loss,
+    "gradient": gradients.Gradient,
+    "step": optimizers.Optimizer,
+    "repeat": repeats.Repeat,
+    "stop": stops.Stop,
 }
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}  # of parameters; bf16 is what it multiplies in
+PRECISIONS = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bf16": torch.float32,
+}  # of parameters; bf16 is what it multiplies in
 OBJECTS = {"predict": "given(", "repeat": "loader("}  # what only Python can give, as it prints
 MAX_TOML = 100_000  # bytes; a recipe has some ten lines
 MAX_DOTS = 100  # of a line: the time to read a.b.c.… grows with their square
-MAX_THREADS = 1024  # more than there are processors; the process ends where the system has no more to give
+MAX_THREADS = (
+    1024  # more than there are processors; the process ends where the system has no more to give
+)
 MAX_PARAMETERS = 1 << 32  # 16 GB in float32, before gradients
 
 
@@ -43,10 +56,10 @@ MAX_PARAMETERS = 1 << 32  # 16 GB in float32, before gradients
 class Recipe:
     """The seven values of a training, its data and its seed.
 
-    A step is a value (`mlp(30)`), its text (`"mlp(30)"`), or None or `auto()` to have it chosen. `predict` may be any
-    `torch.nn.Module`, and `repeat` any DataLoader. `data` is `Data` or the text that loads it. `threads` and `device` are kept
-    because the bits of a result depend on them. `reasons` says of each step, once chosen, why.
-    """
+    A step is a value (`mlp(30)`), its text (`"mlp(30)"`), or None or `auto()` to have it chosen.
+    `predict` may be any `torch.nn.Module`, and `repeat` any DataLoader. `data` is `Data` or the
+    text that loads it. `threads` and `device` are kept because the bits of a result depend on them.
+    `reasons` says of each step, once chosen, why."""
 
     data: str | Data
     initialize: Any = None
@@ -66,8 +79,11 @@ class Recipe:
         for step in STEPS:
             object.__setattr__(self, step, as_value(step, getattr(self, step)))
         if not isinstance(self.data, str | Data):
-            raise ArgumentError(f"data must be a name such as 'digits', or made by sevensteps.data, not a {type(self.data).__name__}; "
-                                "for arrays use sevensteps.data.from_arrays(x, y)")
+            raise ArgumentError(
+                "data must be a name such as 'digits', or made by sevensteps.data, not a "
+                f"{type(self.data).__name__}; "
+                "for arrays use sevensteps.data.from_arrays(x, y)"
+            )
         whole("seed", self.seed)
         one_of("precision", self.precision, PRECISIONS)
         if self.threads is not None:
@@ -89,16 +105,26 @@ class Recipe:
         return {step: getattr(self, step) for step in STEPS}
 
     def to_toml(self) -> str:
-        """The recipe as TOML, each step with its reason as a comment. `from_toml` gives an equal recipe back."""
+        """The recipe as TOML, each step with its reason as a comment. `from_toml` gives an equal
+        recipe back.
+        """
         import tomlkit
 
         document = tomlkit.document()
-        document.add(tomlkit.comment("a sevensteps recipe; run it again with: sevensteps train --recipe FILE"))
+        document.add(
+            tomlkit.comment(
+                "a sevensteps recipe; run it again with: sevensteps train --recipe FILE"
+            )
+        )
         document.add("data", tomlkit.item(self.source))
         for step, held in self.steps.items():
             item = tomlkit.item(repr(held))
             if step in self.reasons:
-                item.comment(" ".join("".join(c if c.isprintable() else " " for c in self.reasons[step]).split()))
+                item.comment(
+                    " ".join(
+                        "".join(c if c.isprintable() else " " for c in self.reasons[step]).split()
+                    )
+                )
             document.add(step, item)
         for name in ("seed", "device", "threads", "precision"):
             if getattr(self, name) is not None:
@@ -107,39 +133,60 @@ class Recipe:
 
     @classmethod
     def from_toml(cls, source: str | Path, *, allow_code: bool = False, **given: Any) -> Recipe:
-        """The recipe in a TOML file, or in TOML text that has a line break; `given` takes the place of what it says.
+        """The recipe in a TOML file, or in TOML text that has a line break; `given` takes the place
+        of what it says.
 
-        Raises `NotationError` for what cannot be read, with the key. A `module("package:factory")` would run code: it is refused
-        unless `allow_code` says otherwise.
-        """
+        Raises `NotationError` for what cannot be read, with the key. A `module("package:factory")`
+        would run code: it is refused unless `allow_code` says otherwise."""
         where = "recipe"
         text = str(source)
         if isinstance(source, Path) or "\n" not in text:
             where = cut(str(source), 300)
             try:
-                if not Path(source).is_file() and Path(source).exists():  # a pipe would be waited for without end
+                if (
+                    not Path(source).is_file() and Path(source).exists()
+                ):  # a pipe would be waited for without end
                     raise OSError("it is no file")
                 if (size := Path(source).stat().st_size) > MAX_TOML:
                     raise OSError(f"it has {size:,} bytes, and a recipe at most {MAX_TOML:,}")
                 text = Path(source).read_text(encoding="utf-8")
             except FileNotFoundError:
-                raise NotationError(f"there is no recipe {where}; write one with Recipe.to_toml(), or take a run's recipe.toml") from None
+                raise NotationError(
+                    f"there is no recipe {where}; write one with Recipe.to_toml(), or take a "
+                    "run's recipe.toml"
+                ) from None
             except (OSError, ValueError) as failure:  # also a name that no file can have
                 why = getattr(failure, "strerror", None) or failure
-                raise NotationError(f"{where} cannot be read: {why}; a recipe is a TOML text file") from None
+                raise NotationError(
+                    f"{where} cannot be read: {why}; a recipe is a TOML text file"
+                ) from None
         if len(text) > MAX_TOML:
-            raise NotationError(f"{where} has {len(text)} characters; a recipe has at most {MAX_TOML}")
-        if any(re.sub(r"""#.*|"[^"]*"|'[^']*'""", "", line).count(".") > MAX_DOTS for line in text.splitlines()):
-            raise NotationError(f"{where} has more than {MAX_DOTS} dots in a line; outside of quotes a recipe has none")
+            raise NotationError(
+                f"{where} has {len(text)} characters; a recipe has at most {MAX_TOML}"
+            )
+        if any(
+            re.sub(r"""#.*|"[^"]*"|'[^']*'""", "", line).count(".") > MAX_DOTS
+            for line in text.splitlines()
+        ):
+            raise NotationError(
+                f"{where} has more than {MAX_DOTS} dots in a line; outside of quotes a recipe has "
+                "none"
+            )
         try:
             held = tomllib.loads(text)
         except (ValueError, RecursionError) as failure:
-            why = "too many brackets" if isinstance(failure, RecursionError) else cut(str(failure), 300)
+            why = (
+                "too many brackets"
+                if isinstance(failure, RecursionError)
+                else cut(str(failure), 300)
+            )
             raise NotationError(f"{where} is not valid TOML: {why}") from None
         return cls._from_table(held, where, allow_code, given)
 
     @classmethod
-    def _from_table(cls, held: Mapping[str, Any], where: str, allow_code: bool, given: Mapping[str, Any]) -> Recipe:
+    def _from_table(
+        cls, held: Mapping[str, Any], where: str, allow_code: bool, given: Mapping[str, Any]
+    ) -> Recipe:
         keys = [f.name for f in fields(cls) if f.name != "reasons"]
         for key, item in held.items():
             if key not in keys:
@@ -150,22 +197,34 @@ class Recipe:
             if not isinstance(item, wanted) or isinstance(item, bool):
                 kind = "a whole number" if wanted is int else "a text in quotes"
                 example = f', as in {key} = "{catalog(key)[1].name}()"' if key in STEPS else ""
-                raise NotationError(f"{where}: {key} must be {kind}{example}, not {reprlib.repr(item)}")
+                raise NotationError(
+                    f"{where}: {key} must be {kind}{example}, not {reprlib.repr(item)}"
+                )
         if "data" not in held:
-            raise NotationError(f'{where}: the key data is missing; name the data, as in data = "digits"')
+            raise NotationError(
+                f'{where}: the key data is missing; name the data, as in data = "digits"'
+            )
         for key, start in OBJECTS.items():
             if key not in given and held.get(key, "").startswith(start):
-                raise NotationError(f"{where}: {key} = {cut(repr(held[key]))} was a Python object, which no file can hold; give it "
-                                    f"again in Python, as {key}=…")
+                raise NotationError(
+                    f"{where}: {key} = {cut(repr(held[key]))} was a Python object, which no file "
+                    "can hold; give it "
+                    f"again in Python, as {key}=…"
+                )
         recipe = cls(**{**held, **given})
         if isinstance(recipe.predict, predictors.module) and not allow_code:
-            raise NotationError(f"{where}: predict = {recipe.predict!r} would run code from this machine; allow it with --allow-code "
-                                "(allow_code=True) if you trust the recipe")
+            raise NotationError(
+                f"{where}: predict = {recipe.predict!r} would run code from this machine; allow "
+                "it with --allow-code "
+                "(allow_code=True) if you trust the recipe"
+            )
         return recipe
 
 
 def as_value(step: str, held: Any) -> Any:
-    """`held` as a value of `step`: text is parsed, a network or DataLoader wrapped, None becomes `auto()`; else refused."""
+    """`held` as a value of `step`: text is parsed, a network or DataLoader wrapped, None becomes
+    `auto()`; else refused.
+    """
     if held is None:
         return auto()
     if isinstance(held, str):
@@ -177,7 +236,9 @@ def as_value(step: str, held: Any) -> Any:
     if isinstance(held, auto | KINDS[step]):
         return held
     if isinstance(held, optimizers.Schedule) and step == "step":
-        raise ArgumentError(f"{held!r} is a schedule of the learning rate, not a step; write sgd(lr={held!r})")
+        raise ArgumentError(
+            f"{held!r} is a schedule of the learning rate, not a step; write sgd(lr={held!r})"
+        )
     raise ArgumentError(f"{cut(repr(held))} is no value of the step {step}; {_offered(step, held)}")
 
 
@@ -197,14 +258,16 @@ def resolve_device(device: str) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-# -- from what was asked to what is run ---------------------------------------------------------------------------------
+# -- from what was asked to what is run ------------------------------------------------------------
 
 
 Trained = str | Data | Recipe | DataLoader[Any] | Dataset[Any]
 
 
 def as_recipe(data: Trained, given: dict[str, Any]) -> Recipe:
-    """One recipe from a name, `Data` or a recipe, and from keywords that replace what it says. None means not given."""
+    """One recipe from a name, `Data` or a recipe, and from keywords that replace what it says. None
+    means not given.
+    """
     given = {key: item for key, item in given.items() if item is not None}
     if isinstance(data, str):
         data = spelled(data)
@@ -213,5 +276,8 @@ def as_recipe(data: Trained, given: dict[str, Any]) -> Recipe:
     try:
         return replace(data, **given) if isinstance(data, Recipe) else Recipe(data, **given)
     except TypeError as failure:
-        raise ArgumentError(f"train: {str(failure).removeprefix('Recipe.__init__() ')}; the steps are initialize, predict, loss, gradient, "
-                            "step, repeat, stop") from None
+        raise ArgumentError(
+            f"train: {str(failure).removeprefix('Recipe.__init__() ')}; the steps are initialize, "
+            "predict, loss, gradient, "
+            "step, repeat, stop"
+        ) from None

@@ -1,4 +1,6 @@
-"""From what was asked to what is run: what a recipe leaves out is chosen, and all values are fitted to each other."""
+"""From what was asked to what is run: what a recipe leaves out is chosen, and all values are fitted
+to each other.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +40,14 @@ class Settled:
 
 
 def settle(recipe: Recipe, data_dir: Path | str | None = None, data: Data | None = None) -> Settled:
-    """Load the data, unless they are here already, choose what was left open, and fit the seven values to the data and to each other.
+    """Load the data, unless they are here already, choose what was left open, and fit the seven
+    values to the data and to each other.
 
-    Everything that does not fit is refused here, before the first step, with one line that says the fix.
-    """
-    data = data or (recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir))
+    Everything that does not fit is refused here, before the first step, with one line that says the
+    fix."""
+    data = data or (
+        recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir)
+    )
     task, shape = data.task, tuple(data.train.x.shape[1:])
     chosen: dict[str, Any] = recipe.steps
     reasons = dict.fromkeys(STEPS, "as asked")
@@ -63,61 +68,98 @@ def settle(recipe: Recipe, data_dir: Path | str | None = None, data: Data | None
     pick("loss", task, hard)
     output = chosen["loss"].output(task)
     planned(predict, shape, output)
-    with Isolation(generator(recipe.seed, "initialize")):  # a factory of yours draws its first parameters from the global generator
+    with Isolation(
+        generator(recipe.seed, "initialize")
+    ):  # a factory of yours draws its first parameters from the global generator
         network = predict.build(shape, output).to(PRECISIONS[recipe.precision])
     trainable = [p for p in network.parameters() if p.requires_grad]
     reasons["predict"] += f"; {output.reason}"
 
     pick("initialize", predict, sum(p.ndim > 1 for p in trainable) <= 1)
     if isinstance(chosen["initialize"], initializers.as_given) and not predict.foreign:
-        raise ArgumentError(f"as_given keeps the parameters of a network from outside, but {predict!r} comes without any; "
-                            "use kaiming_normal()")
+        raise ArgumentError(
+            f"as_given keeps the parameters of a network from outside, but {predict!r} comes "
+            "without any; "
+            "use kaiming_normal()"
+        )
     pick("gradient", network, chosen["loss"])
     pick("repeat", len(data.train))
     chosen["repeat"].check(data.train.x)
     batches = chosen["repeat"].count(len(data.train))
     per_epoch = -(-batches // chosen["gradient"].accumulate)
-    over_batch = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    over_batch = any(
+        isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules()
+    )
     if over_batch and chosen["repeat"].smallest(len(data.train)) == 1:
-        raise ArgumentError(f"{chosen['repeat']!r} of {len(data.train)} samples makes a batch of one, over which batch norm has no "
-                            "variance; use another size, or drop_last=True")
+        raise ArgumentError(
+            f"{chosen['repeat']!r} of {len(data.train)} samples makes a batch of one, over which "
+            "batch norm has no "
+            "variance; use another size, or drop_last=True"
+        )
     if not trainable:
         asked = chosen["stop"]
         if not isinstance(asked, auto) and asked.limit(per_epoch) != 0:
-            raise ArgumentError(f"{predict!r} has no trainable parameter, so there is nothing to repeat; leave stop out, or use epochs(0)")
-        chosen["stop"], reasons["stop"] = stops.epochs(0), "there is no parameter to train; the answer is computed at once"
+            raise ArgumentError(
+                f"{predict!r} has no trainable parameter, so there is nothing to repeat; leave "
+                "stop out, or use epochs(0)"
+            )
+        chosen["stop"], reasons["stop"] = (
+            stops.epochs(0),
+            "there is no parameter to train; the answer is computed at once",
+        )
     pick("stop", task, per_epoch)
     chosen["stop"].check(task)
     limit = chosen["stop"].limit(per_epoch)
     pick("step", hard, limit is not None and len(chosen["stop"].rules()) == 1)
     lr = chosen["step"].lr
     if limit is None and isinstance(lr, optimizers.Schedule) and lr.needs_total:
-        raise ArgumentError(f"{lr!r} needs to know how many steps there will be, but {chosen['stop']!r} does not say; "
-                            "join it with epochs(…) or max_steps(…), as in epochs(100) | patience(5)")
+        raise ArgumentError(
+            f"{lr!r} needs to know how many steps there will be, but {chosen['stop']!r} does not "
+            "say; "
+            "join it with epochs(…) or max_steps(…), as in epochs(100) | patience(5)"
+        )
     return Settled(replace(recipe, **chosen, reasons=reasons), data, network, output)
 
 
-def planned(predict: Any, shape: tuple[int, ...], output: Output) -> dict[str, tuple[int, ...]] | None:
-    """The shapes of the tensors of a network to be built, by name; no memory is taken. None for one from outside, which is code."""
+def planned(
+    predict: Any, shape: tuple[int, ...], output: Output
+) -> dict[str, tuple[int, ...]] | None:
+    """The shapes of the tensors of a network to be built, by name; no memory is taken. None for one
+    from outside, which is code.
+    """
     try:
         with torch.device("meta"):
             tensors = {} if predict.foreign else predict.build(shape, output).state_dict()
     except (RuntimeError, TypeError, OverflowError):  # a size that no tensor can have
-        raise ArgumentError(f"{cut(repr(predict))} has more parameters than can be counted; take smaller layers") from None
+        raise ArgumentError(
+            f"{cut(repr(predict))} has more parameters than can be counted; take smaller layers"
+        ) from None
     if (count := sum(tensor.numel() for tensor in tensors.values())) > MAX_PARAMETERS:
-        raise ArgumentError(f"{cut(repr(predict))} has {count:,} parameters; at most {MAX_PARAMETERS:,} are trained; take smaller layers")
-    return None if predict.foreign else {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        raise ArgumentError(
+            f"{cut(repr(predict))} has {count:,} parameters; at most {MAX_PARAMETERS:,} are "
+            "trained; take smaller layers"
+        )
+    return (
+        None if predict.foreign else {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    )
 
 
 def _choose_initialize(predict: Any, single: bool, **options: Any) -> tuple[Any, str]:
     if isinstance(predict, predictors.pixel_similarity):
-        return initializers.class_means(**options), "its images to compare with are the means of each class"
+        return initializers.class_means(
+            **options
+        ), "its images to compare with are the means of each class"
     if predict.foreign:
         return initializers.as_given(**options), "the network comes with parameters of its own"
     return initializers.choose(getattr(predict, "activation", "identity"), single, **options)
 
 
 CHOOSERS: dict[str, Callable[..., tuple[Any, str]]] = {
-    "initialize": _choose_initialize, "predict": predictors.choose, "loss": losses.choose, "gradient": gradients.choose,
-    "step": optimizers.choose, "repeat": repeats.choose, "stop": stops.choose,
+    "initialize": _choose_initialize,
+    "predict": predictors.choose,
+    "loss": losses.choose,
+    "gradient": gradients.choose,
+    "step": optimizers.choose,
+    "repeat": repeats.choose,
+    "stop": stops.choose,
 }

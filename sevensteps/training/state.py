@@ -1,4 +1,6 @@
-"""Everything a training needs to go on: the recipe's values at work on the data, the generators, and how far it has come."""
+"""Everything a training needs to go on: the recipe's values at work on the data, the generators,
+and how far it has come.
+"""
 
 from __future__ import annotations
 
@@ -55,11 +57,10 @@ class Place:
 class Training:
     """A training under way. The loop moves it on; observers read it.
 
-    `samples` are the training samples with targets as the loss takes them, `parts` both parts with targets as stored.
-    `total` is the largest number of steps there can be, where the stop rule says so. `best` is the checkpoint of the best
-    validation metric so far; `resumed` whether it goes on from a state that was kept;
-    `group` the processes that share it, where there are several.
-    """
+    `samples` are the training samples with targets as the loss takes them, `parts` both parts with
+    targets as stored. `total` is the largest number of steps there can be, where the stop rule says
+    so. `best` is the checkpoint of the best validation metric so far; `resumed` whether it goes on
+    from a state that was kept; `group` the processes that share it, where there are several."""
 
     recipe: Recipe
     settled: Settled
@@ -102,7 +103,9 @@ class Training:
         return Checkpoint(self.progress.epoch, row["valid"], weights)
 
     def gather(self) -> None:
-        """Bring together what each process of a group holds a part of, where that is so; the training is over."""
+        """Bring together what each process of a group holds a part of, where that is so; the
+        training is over.
+        """
         if self.best is not None:
             self.best.weights = {name: whole(tensor) for name, tensor in self.best.weights.items()}
         for name, held in self.stepper.memory.items():
@@ -112,17 +115,19 @@ class Training:
 
 
 def start(settled: Settled, beside: Training | None = None, group: Group | None = None) -> Training:
-    """A training at its beginning: data and network in place, parameters flat, nothing initialised or trained yet.
+    """A training at its beginning: data and network in place, parameters flat, nothing initialised
+    or trained yet.
 
-    It shares the samples of a training `beside` it, where they are the same. The processes of a `group` share the training; raises
-    `ArgumentError` where they cannot.
-    """
+    It shares the samples of a training `beside` it, where they are the same. The processes of a
+    `group` share the training; raises `ArgumentError` where they cannot."""
     recipe, data, output = settled.recipe, settled.data, settled.output
     device, dtype = resolve_device(recipe.device), PRECISIONS[recipe.precision]
     device = device if group is None else group.place(device)
     order = recipe.repeat.order
-    generators = {"initialize": generator(recipe.seed, "initialize"),
-                  "order": generator(recipe.seed if order is None else order, "order")}
+    generators = {
+        "initialize": generator(recipe.seed, "initialize"),
+        "order": generator(recipe.seed if order is None else order, "order"),
+    }
     generators["dropout"] = generator(recipe.seed, "dropout", device)
     network = settled.network.to(device)
     for module in network.modules():
@@ -133,12 +138,17 @@ def start(settled: Settled, beside: Training | None = None, group: Group | None 
         return x.to(device, dtype) if x.is_floating_point() else x.to(device)
 
     def encode(x: Any, y: Any) -> tuple[Tensor, Tensor]:
-        return place(_as_inputs(x, data.train.x)), place(output.encode(_as_targets(y, data.train.y)))
+        return place(_as_inputs(x, data.train.x)), place(
+            output.encode(_as_targets(y, data.train.y))
+        )
 
     if beside is not None and alike(settled, beside.settled):
         parts, samples = beside.parts, beside.samples
     else:
-        parts = {name: (place(part.x), place(part.y)) for name, part in (("train", data.train), ("valid", data.valid))}
+        parts = {
+            name: (place(part.x), place(part.y))
+            for name, part in (("train", data.train), ("valid", data.valid))
+        }
         share = None if group is None else Share(group.rank, group.size)
         samples = Samples(parts["train"][0], place(output.encode(parts["train"][1])), encode, share)
     foreign: Any = nullcontext()
@@ -150,22 +160,45 @@ def start(settled: Settled, beside: Training | None = None, group: Group | None 
     if recipe.precision == "bf16":
         engine.multiply_in(torch.bfloat16)
     if isinstance(engine, Spread) and group is None:
-        raise ArgumentError("autograd(shard=True) shares a network out to several processes, and this is one; start them with torchrun, or "
-                            "leave shard out")
+        raise ArgumentError(
+            "autograd(shard=True) shares a network out to several processes, and this is one; "
+            "start them with torchrun, or "
+            "leave shard out"
+        )
     if group is not None:
-        engine = FullySharded(engine, group) if isinstance(engine, Spread) else Sharded(engine, group)
+        engine = (
+            FullySharded(engine, group) if isinstance(engine, Spread) else Sharded(engine, group)
+        )
     per_epoch = -(-recipe.repeat.count(len(data.train)) // recipe.gradient.accumulate)
     return Training(
-        recipe=recipe, settled=settled, network=network, engine=engine,
+        recipe=recipe,
+        settled=settled,
+        network=network,
+        engine=engine,
         stepper=recipe.step.prepare(engine.parameters, engine.gradients),
-        samples=samples, parts=parts, generators=generators, foreign=foreign, per_epoch=per_epoch, total=recipe.stop.limit(per_epoch),
-        group=group)
+        samples=samples,
+        parts=parts,
+        generators=generators,
+        foreign=foreign,
+        per_epoch=per_epoch,
+        total=recipe.stop.limit(per_epoch),
+        group=group,
+    )
 
 
 def alike(one: Settled, other: Settled) -> bool:
-    """Whether two trainings take the same samples, in the same numbers and with targets coded alike."""
+    """Whether two trainings take the same samples, in the same numbers and with targets coded
+    alike.
+    """
+
     def facts(settled: Settled) -> tuple[object, ...]:
-        return id(settled.data), settled.recipe.device, settled.recipe.precision, settled.output.size, settled.output.coding
+        return (
+            id(settled.data),
+            settled.recipe.device,
+            settled.recipe.precision,
+            settled.output.size,
+            settled.output.coding,
+        )
 
     return facts(one) == facts(other)
 
@@ -173,7 +206,12 @@ def alike(one: Settled, other: Settled) -> bool:
 class Foreign(Isolation):
     """Around a network that is not ours: its random numbers are isolated, and its failures said in one line."""
 
-    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         super().__exit__(kind, raised, trace)
         if isinstance(raised, Exception) and not isinstance(raised, Error):
             raise ArgumentError(f"the network fails: {type(raised).__name__}: {raised}") from raised
@@ -182,8 +220,11 @@ class Foreign(Isolation):
 def _as_inputs(x: Any, like: Tensor | Streamed) -> Tensor:
     inputs: Tensor = torch.as_tensor(x)
     if inputs.shape[1:] != like.shape[1:]:
-        raise DataError(f"the loader gives inputs {list(inputs.shape)}, but the data have {['B', *like.shape[1:]]}; "
-                        "give both the same shape")
+        raise DataError(
+            f"the loader gives inputs {list(inputs.shape)}, but the data have "
+            f"{['B', *like.shape[1:]]}; "
+            "give both the same shape"
+        )
     return inputs.to(like.dtype)
 
 
@@ -192,13 +233,18 @@ def _as_targets(y: Any, like: Tensor) -> Tensor:
     if like.ndim == 2 and targets.ndim == 1 and like.shape[1] == 1:
         targets = targets[:, None]
     if targets.shape[1:] != like.shape[1:]:
-        raise DataError(f"the loader gives targets {list(targets.shape)}, but the data have {['B', *like.shape[1:]]}; "
-                        "give both the same shape")
+        raise DataError(
+            f"the loader gives targets {list(targets.shape)}, but the data have "
+            f"{['B', *like.shape[1:]]}; "
+            "give both the same shape"
+        )
     return targets.to(like.dtype)
 
 
 def check_output(network: nn.Module, x: Float[Tensor, "B ..."], output: Output) -> None:
-    """Run a few inputs through `network`; refuse outputs other than `[B, output.size]`, with what was seen and wanted."""
+    """Run a few inputs through `network`; refuse outputs other than `[B, output.size]`, with what
+    was seen and wanted.
+    """
     training = network.training
     network.eval()
     try:
@@ -208,5 +254,7 @@ def check_output(network: nn.Module, x: Float[Tensor, "B ..."], output: Output) 
         network.train(training)
     if not isinstance(seen, Tensor) or list(seen.shape) != [len(x), output.size]:
         got = list(seen.shape) if isinstance(seen, Tensor) else f"a {type(seen).__name__}"
-        raise ArgumentError(f"the network gives {got} for {len(x)} inputs, but {output.reason}; "
-                            f"its last layer must give [{len(x)}, {output.size}]")
+        raise ArgumentError(
+            f"the network gives {got} for {len(x)} inputs, but {output.reason}; "
+            f"its last layer must give [{len(x)}, {output.size}]"
+        )

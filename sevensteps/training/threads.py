@@ -13,22 +13,29 @@ from sevensteps.engine.parameters import multiplications, weights
 from sevensteps.errors import ArgumentError
 from sevensteps.training.resolve import Settled
 
-LITTLE = 6e6  # multiplications of a step: 5 million of a small CNN took one thread less time than two, 6 million of 784-30-10 more
+# multiplications of a step: 5 million of a small CNN took one thread less time than two, 6 million
+# of 784-30-10 more
+LITTLE = 6e6
 
 
 def usual_threads(settled: Settled, networks: int = 1) -> int:
-    """The threads that a training takes unless told, or several of such `networks` together: one where a step is little work, else half
-    of the processors, at most 4.
+    """The threads that a training takes unless told, or several of such `networks` together: one
+    where a step is little work, else half of the processors, at most 4.
 
     Several processes that train on this machine take as many together, so far as each has one.
 
-    Where PyTorch has been limited to fewer threads than there are processors, it takes all of those instead of a half.
+    Where PyTorch has been limited to fewer threads than there are processors, it takes all of those
+    instead of a half.
 
-    Threads wait for each other many times a step, which costs a small network more than they save; and where the processor is
-    busy with something else too, it was measured to cost a hundred times.
-    """
+    Threads wait for each other many times a step, which costs a small network more than they save;
+    and where the processor is busy with something else too, it was measured to cost a hundred
+    times."""
     samples, repeat = len(settled.data.train), settled.recipe.repeat
-    work = multiplications(settled.network, tuple(settled.data.train.x.shape[1:])) * samples / repeat.count(samples)
+    work = (
+        multiplications(settled.network, tuple(settled.data.train.x.shape[1:]))
+        * samples
+        / repeat.count(samples)
+    )
     if networks > 1:  # then it is products that are many: what counts is the work of one
         work *= networks / max(1, len(weights(settled.network)))
     had, processors = torch.get_num_threads(), os.cpu_count() or 1
@@ -41,10 +48,19 @@ def beside() -> int:
 
 
 def refuse_threads(count: int) -> None:
-    """Raise `ArgumentError` where the processes on this machine, with `count` threads each, would wait for each other's processors."""
-    if count > 1 and (processes := beside()) > 1 and processes * count > (processors := os.cpu_count() or 1):
-        raise ArgumentError(f"{processes} processes of {count} threads each are more than the {processors} processors of this machine; use "
-                            f"threads={max(1, processors // processes)}")
+    """Raise `ArgumentError` where the processes on this machine, with `count` threads each, would
+    wait for each other's processors.
+    """
+    if (
+        count > 1
+        and (processes := beside()) > 1
+        and processes * count > (processors := os.cpu_count() or 1)
+    ):
+        raise ArgumentError(
+            f"{processes} processes of {count} threads each are more than the {processors} "
+            "processors of this machine; use "
+            f"threads={max(1, processors // processes)}"
+        )
 
 
 @contextmanager

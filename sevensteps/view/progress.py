@@ -1,4 +1,6 @@
-"""A training on a terminal: one live line that says how far, how well and how long; in a log, one plain line an epoch."""
+"""A training on a terminal: one live line that says how far, how well and how long; in a log, one
+plain line an epoch.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ REDRAW = 0.1  # seconds
 
 @contextmanager
 def progress_view(wanted: bool | None) -> Iterator[list[Observer]]:
-    """A live line where there is a terminal, one line an epoch where there is none and it is asked for, else nothing.
+    """A live line where there is a terminal, one line an epoch where there is none and it is asked
+    for, else nothing.
 
     However the training ends, the terminal is as it was afterwards.
     """
@@ -35,8 +38,11 @@ def progress_view(wanted: bool | None) -> Iterator[list[Observer]]:
 
 def metric_text(metrics: dict[str, Any]) -> str:
     """The measures of one part, in the order they matter: `loss 0.1234  accuracy 0.9722`."""
-    return "  ".join(f"{name} {metrics[name]:.4g}" if name == "loss" else f"{name} {metrics[name]:.4f}"
-                     for name in ("loss", "accuracy", "r2") if metrics.get(name) is not None)
+    return "  ".join(
+        f"{name} {metrics[name]:.4g}" if name == "loss" else f"{name} {metrics[name]:.4f}"
+        for name in ("loss", "accuracy", "r2")
+        if metrics.get(name) is not None
+    )
 
 
 class LiveLine:
@@ -52,10 +58,19 @@ class LiveLine:
         self.metric = ""
         self.next = 0.0
         self.bar = Progress(
-            TextColumn("{task.fields[epoch]}"), BarColumn(bar_width=16), TextColumn("loss {task.fields[loss]:.4f}"),
-            TextColumn("{task.fields[metric]}"), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(compact=True),
-            console=Console(stderr=True), transient=True, auto_refresh=False)
-        self.task = self.bar.add_task("", total=training.total, epoch="epoch 1", loss=0.0, metric="", rate="")
+            TextColumn("{task.fields[epoch]}"),
+            BarColumn(bar_width=16),
+            TextColumn("loss {task.fields[loss]:.4f}"),
+            TextColumn("{task.fields[metric]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            transient=True,
+            auto_refresh=False,
+        )
+        self.task = self.bar.add_task(
+            "", total=training.total, epoch="epoch 1", loss=0.0, metric="", rate=""
+        )
         self.bar.start()
 
     def stepped(self, training: Training) -> None:
@@ -70,8 +85,15 @@ class LiveLine:
         epochs = f"/{-(-training.total // training.per_epoch)}" if training.total else ""
         rate = f"{progress.samples / progress.seconds:,.0f}/s" if progress.seconds else ""
         assert self.bar is not None  # started
-        self.bar.update(self.task, completed=progress.step, epoch=f"epoch {-(-progress.step // training.per_epoch)}{epochs}",
-                        loss=progress.loss, metric=self.metric, rate=rate, refresh=True)
+        self.bar.update(
+            self.task,
+            completed=progress.step,
+            epoch=f"epoch {-(-progress.step // training.per_epoch)}{epochs}",
+            loss=progress.loss,
+            metric=self.metric,
+            rate=rate,
+            refresh=True,
+        )
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         name = next((name for name in ("accuracy", "r2") if name in row["valid"]), None)
@@ -98,8 +120,13 @@ class LogLines:
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         progress = training.progress
         rate = f"  {progress.samples / progress.seconds:,.0f} samples/s" if progress.seconds else ""
-        print(f"epoch {row['epoch']}  step {row['step']}  train loss {row['train']['loss']:.4g}  valid {metric_text(row['valid'])}{rate}  "
-              f"{row['seconds']:.1f} s", file=sys.stderr, flush=True)
+        print(
+            f"epoch {row['epoch']}  step {row['step']}  train loss {row['train']['loss']:.4g}  "
+            f"valid {metric_text(row['valid'])}{rate}  "
+            f"{row['seconds']:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         return None

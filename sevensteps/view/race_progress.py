@@ -1,4 +1,6 @@
-"""A race on a terminal: one live line that says how far and who is ahead; in a log, a plain line an epoch."""
+"""A race on a terminal: one live line that says how far and who is ahead; in a log, a plain line an
+epoch.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ EVERY = 1.0  # seconds between two lines of a log
 
 @contextmanager
 def race_view(wanted: bool | None, on_ray: bool = False) -> Iterator[Callable[[Any], None] | None]:
-    """What to call after each step: a live line where there is a terminal, one line an epoch where there is none and it is asked for.
+    """What to call after each step: a live line where there is a terminal, one line an epoch where
+    there is none and it is asked for.
 
     Of a race on Ray, whose steps are elsewhere, both say how many groups are done.
     """
@@ -40,7 +43,9 @@ def race_view(wanted: bool | None, on_ray: bool = False) -> Iterator[Callable[[A
 
 def ahead(racing: Field) -> str:
     """The best metric so far."""
-    rows = [member.training.best.valid for member in racing.members if member.training.best is not None]
+    rows = [
+        member.training.best.valid for member in racing.members if member.training.best is not None
+    ]
     if not rows:
         return ""
     return best_of(max(rows, key=score))
@@ -76,20 +81,35 @@ class RaceLine:
         if self.bar is None:
             self._open(None if None in totals else sum(total or 0 for total in totals))
         running = [member for member in racing.members if not member.ended]
-        done = sum((training.total if member.ended else None) or training.progress.step
-                   for member, training in zip(racing.members, trainings, strict=True))
+        done = sum(
+            (training.total if member.ended else None) or training.progress.step
+            for member, training in zip(racing.members, trainings, strict=True)
+        )
         epoch = 1 + min((member.training.progress.epoch for member in running), default=0)
         assert self.bar is not None
-        self.bar.update(self.task, completed=done, epoch=f"epoch {epoch}", ahead=ahead(racing), refresh=True,
-                        running=f"{len(running)} of {len(trainings)} in the race")
+        self.bar.update(
+            self.task,
+            completed=done,
+            epoch=f"epoch {epoch}",
+            ahead=ahead(racing),
+            refresh=True,
+            running=f"{len(running)} of {len(trainings)} in the race",
+        )
 
     def _open(self, total: int | None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns: list[Any] = [TextColumn("{task.fields[epoch]}"), BarColumn(bar_width=16), TextColumn("{task.fields[running]}"),
-                              TextColumn("{task.fields[ahead]}"), TimeRemainingColumn(compact=True)]
-        self.bar = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+        columns: list[Any] = [
+            TextColumn("{task.fields[epoch]}"),
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[running]}"),
+            TextColumn("{task.fields[ahead]}"),
+            TimeRemainingColumn(compact=True),
+        ]
+        self.bar = Progress(
+            *columns, console=Console(stderr=True), transient=True, auto_refresh=False
+        )
         self.task = self.bar.add_task("", total=total, epoch="", running="", ahead="")
         self.bar.start()
 
@@ -110,8 +130,12 @@ class RaceLog:
         now = time.monotonic()
         if running and min(running) > self.epoch and now >= self.next:
             self.epoch, self.next = min(running), now + EVERY
-            print(f"epoch {self.epoch} done, {len(running)} of {len(racing.members)} in the race, {ahead(racing)}", file=sys.stderr,
-                  flush=True)
+            print(
+                f"epoch {self.epoch} done, {len(running)} of {len(racing.members)} in the race, "
+                f"{ahead(racing)}",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 class GroupsLine:
@@ -145,18 +169,29 @@ class GroupsLog:
 
 
 def sparkline(values: Sequence[float], low: float, high: float, width: int = 8) -> str:
-    """Numbers as blocks of eight heights, from `low` to `high`; at most `width` of them, evenly spread. A gap is not a number.
+    """Numbers as blocks of eight heights, from `low` to `high`; at most `width` of them, evenly
+    spread. A gap is not a number.
 
     >>> sparkline([0.1, 0.5, 0.8, 0.9], 0, 1)
     '▂▅▇▇'
     """
     count = min(width, len(values))
     chosen = [values[round(i * (len(values) - 1) / max(count - 1, 1))] for i in range(count)]
-    return "".join(BLOCKS[round(min(max((value - low) / (high - low or 1), 0), 1) * 7)] if math.isfinite(value) else " "
-                   for value in chosen)
+    return "".join(
+        BLOCKS[round(min(max((value - low) / (high - low or 1), 0), 1) * 7)]
+        if math.isfinite(value)
+        else " "
+        for value in chosen
+    )
 
 
 def span(curves: Iterable[Sequence[float]]) -> tuple[float, float]:
-    """The lowest and highest number of some curves that all are drawn to one scale; of r2, which has no lowest, from 0."""
+    """The lowest and highest number of some curves that all are drawn to one scale; of r2, which
+    has no lowest, from 0.
+    """
     finite = [value for curve in curves for value in curve if math.isfinite(value)]
-    return (max(min(finite), 0.0) if max(finite) > 0 else min(finite), max(finite)) if finite else (0.0, 1.0)
+    return (
+        (max(min(finite), 0.0) if max(finite) > 0 else min(finite), max(finite))
+        if finite
+        else (0.0, 1.0)
+    )

@@ -1,4 +1,6 @@
-"""Healing: what is proven to help is changed and recorded, and nothing else is; a healthy training is left to the bit as it is."""
+"""Healing: what is proven to help is changed and recorded, and nothing else is; a healthy training
+is left to the bit as it is.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,12 @@ from sevensteps.errors import ArgumentError, RunError
 from sevensteps.training.threads import threads
 
 ZEROS: dict[str, Any] = {"predict": "mlp(30)", "initialize": "zeros()", "stop": "epochs(6)"}
-SLOW: dict[str, Any] = {"predict": "mlp(30)", "initialize": "zeros()", "step": "sgd(lr=0.01)", "stop": "epochs(5)"}
+SLOW: dict[str, Any] = {
+    "predict": "mlp(30)",
+    "initialize": "zeros()",
+    "step": "sgd(lr=0.01)",
+    "stop": "epochs(5)",
+}
 
 
 def heal(data: Any, **given: Any) -> tuple[ss.Run, list[str]]:
@@ -34,13 +41,15 @@ def files(folder: Path) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Any:
-    """PyTorch as it was before: threads, gradients, and (as for every test) the global generator."""
+    """PyTorch as it was before: threads, gradients, and (as for every test) the global
+    generator.
+    """
     with threads(3):
         yield
         assert (torch.get_num_threads(), torch.is_grad_enabled()) == (3, True)
 
 
-# -- what is healed ----------------------------------------------------------------------------------------------------
+# -- what is healed --------------------------------------------------------------------------------
 
 
 def test_zeros_are_healed_and_it_is_recorded(tmp_path: Path) -> None:
@@ -51,7 +60,11 @@ def test_zeros_are_healed_and_it_is_recorded(tmp_path: Path) -> None:
     assert run.metrics["valid"]["accuracy"] > 0.8
     assert run.findings == []
     [step] = run.healed
-    assert (step["condition"], step["change"], step["from"]) == ("symmetric_units", {"initialize": "kaiming_normal()"}, str(out))
+    assert (step["condition"], step["change"], step["from"]) == (
+        "symmetric_units",
+        {"initialize": "kaiming_normal()"},
+        str(out),
+    )
     trial = Trial.from_dict(step["trial"])
     assert trial.proven
     assert said == [f"symmetric_units: {trial}"]
@@ -71,7 +84,13 @@ def test_zeros_are_healed_and_it_is_recorded(tmp_path: Path) -> None:
 def test_the_healed_run_is_that_of_its_recipe(tmp_path: Path) -> None:
     run, _ = heal("digits", **ZEROS, seed=3, out=tmp_path / "kept")
     assert run.recipe.seed == 3
-    plain = ss.train("digits", **{**ZEROS, "initialize": "kaiming_normal()"}, seed=3, out=tmp_path / "plain", progress=False)
+    plain = ss.train(
+        "digits",
+        **{**ZEROS, "initialize": "kaiming_normal()"},
+        seed=3,
+        out=tmp_path / "plain",
+        progress=False,
+    )
     for name in ("weights.safetensors", "best.safetensors"):
         assert (run.folder / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()  # type: ignore[operator]
     assert run.metrics == plain.metrics
@@ -85,14 +104,19 @@ def test_raw_numbers_are_scaled_and_answers_come_in_raw_units(data: Any, tmp_pat
     assert [step["change"]["data"] for step in run.healed] == ["standardize()"]
     assert run.recipe.source == 'speed(scale="standardize", target_scale="standardize")'
     assert run.metrics["valid"]["r2"] > 0.9
-    # speed is measured at times from 0 to 20 and lies between 1 and 95: the curve of the book, 0.75 (t - 9.5)² + 1
+    # speed is measured at times from 0 to 20 and lies between 1 and 95: the curve of the book, 0.75
+    # (t - 9.5)² + 1
     times = np.array([[2.0], [9.5], [18.0]])
-    assert run.predict(times).answers == pytest.approx((0.75 * (times[:, 0] - 9.5) ** 2 + 1).tolist(), abs=8)
+    assert run.predict(times).answers == pytest.approx(
+        (0.75 * (times[:, 0] - 9.5) ** 2 + 1).tolist(), abs=8
+    )
     assert ss.load(tmp_path / "kept-healed").predict(times).answers == run.predict(times).answers
 
 
 def test_one_fault_behind_another() -> None:
-    run, said = heal("digits", predict="mlp(30)", initialize="zeros()", step="sgd(lr=20.0)", stop="epochs(5)")
+    run, said = heal(
+        "digits", predict="mlp(30)", initialize="zeros()", step="sgd(lr=20.0)", stop="epochs(5)"
+    )
     [together] = run.healed
     assert set(together["change"]) == {"initialize", "step"}
     assert ": did not help" in said[0]
@@ -106,25 +130,35 @@ def test_one_fault_after_another(tmp_path: Path) -> None:
     assert first["change"] == {"initialize": "kaiming_normal()"}
     assert others
     assert all("initialize" not in step["change"] for step in others)
-    folders = ["kept", "kept-healed", *(f"kept-healed-{count}" for count in range(2, len(run.healed) + 1))]
+    folders = [
+        "kept",
+        "kept-healed",
+        *(f"kept-healed-{count}" for count in range(2, len(run.healed) + 1)),
+    ]
     assert files(tmp_path) == folders
     assert [step["from"] for step in run.healed] == [str(tmp_path / name) for name in folders[:-1]]
-    assert [ss.load(tmp_path / name).healed for name in folders] == [run.healed[:count] for count in range(len(folders))]
+    assert [ss.load(tmp_path / name).healed for name in folders] == [
+        run.healed[:count] for count in range(len(folders))
+    ]
     accuracies = [ss.load(tmp_path / name).metrics["valid"]["accuracy"] for name in folders]
     assert accuracies == sorted(accuracies)
     assert accuracies[-1] > 0.85
     assert sum(": proven:" in line for line in said) >= 2
 
 
-def test_by_default_the_runs_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_the_runs_stand_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     run, _ = heal("digits", **ZEROS, out=None)
     assert len(files(tmp_path / "runs")) == 2
     assert run.folder is not None
-    assert run.folder.resolve() == max((tmp_path / "runs").iterdir(), key=lambda folder: (folder / "run.json").stat().st_mtime_ns)
+    assert run.folder.resolve() == max(
+        (tmp_path / "runs").iterdir(), key=lambda folder: (folder / "run.json").stat().st_mtime_ns
+    )
 
 
-# -- what is left as it is ---------------------------------------------------------------------------------------------
+# -- what is left as it is -------------------------------------------------------------------------
 
 
 def test_a_healthy_training_is_not_touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -154,18 +188,29 @@ def test_a_remedy_that_does_not_help_changes_nothing(tmp_path: Path) -> None:
     assert ": did not help: validation r2" in said[0]
     assert run.recipe.source == "diabetes(target_scale='none', scale='none')"
     kept = json.loads((tmp_path / "kept" / "run.json").read_text())
-    assert {trial["proven"] for finding in kept["findings"] for trial in finding["trials"]} == {False}
+    assert {trial["proven"] for finding in kept["findings"] for trial in finding["trials"]} == {
+        False
+    }
     assert run.findings == ss.load(tmp_path / "kept").findings
 
 
 def fake(monkeypatch: pytest.MonkeyPatch, change: dict[str, str]) -> None:
     """Trials that prove anything."""
-    made = Trial("symmetric_units", change, "validation accuracy", seeds=[0, 1, 2], untouched=[0.1] * 3, remedied=[0.9, 0.91, 0.92])
+    made = Trial(
+        "symmetric_units",
+        change,
+        "validation accuracy",
+        seeds=[0, 1, 2],
+        untouched=[0.1] * 3,
+        remedied=[0.9, 0.91, 0.92],
+    )
     assert made.proven
     monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **given: [made])
 
 
-def test_what_is_proven_in_trials_only_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_proven_in_trials_only_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     fake(monkeypatch, {"initialize": "constant(0.0)"})  # zeros by another name: no better
     run, said = heal("digits", **ZEROS, out=tmp_path / "kept")
     assert said[-1] == "Trained on the whole data it does no better, so it is not kept."
@@ -176,8 +221,17 @@ def test_what_is_proven_in_trials_only_is_not_kept(monkeypatch: pytest.MonkeyPat
 
 
 def test_of_several_that_are_proven_the_best_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = [Trial("symmetric_units", {"initialize": f"{name}()"}, "validation accuracy", seeds=[0, 1, 2], untouched=[0.1] * 3,
-                  remedied=[after] * 3) for name, after in (("normal", 0.5), ("xavier_normal", 0.9), ("kaiming_normal", 0.8))]
+    made = [
+        Trial(
+            "symmetric_units",
+            {"initialize": f"{name}()"},
+            "validation accuracy",
+            seeds=[0, 1, 2],
+            untouched=[0.1] * 3,
+            remedied=[after] * 3,
+        )
+        for name, after in (("normal", 0.5), ("xavier_normal", 0.9), ("kaiming_normal", 0.8))
+    ]
     monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **given: made)
     run, said = heal("digits", **ZEROS)
     assert run.healed[0]["change"] == {"initialize": "xavier_normal()"}
@@ -190,7 +244,7 @@ def test_a_training_without_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (run.healed, said) == ([], ["There is no remedy that could be tried."])
 
 
-# -- the budget, the folders, what is asked ----------------------------------------------------------------------------
+# -- the budget, the folders, what is asked --------------------------------------------------------
 
 
 def test_the_budget_is_for_all_trials_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,8 +273,11 @@ def test_a_budget_is_a_positive_number(budget: float) -> None:
 def test_a_budget_that_is_over_is_said() -> None:
     run, said = heal("digits", **ZEROS, budget=1e-9)
     assert run.healed == []
-    assert said == ["symmetric_units: initialize = kaiming_normal(): not tried, the time given for trials is over",
-                    "Nothing more is proven to help."]
+    assert said == [
+        "symmetric_units: initialize = kaiming_normal(): not tried, the time given for trials is "
+        "over",
+        "Nothing more is proven to help.",
+    ]
 
 
 def test_a_folder_that_is_taken_is_said_before_anything_is_trained(tmp_path: Path) -> None:
@@ -246,23 +303,35 @@ def test_a_recipe_can_be_healed_and_what_is_done_is_reported() -> None:
     assert len(run.healed) == 1
     assert run.folder is None
     assert run.healed[0]["from"] is None
-    assert told == ["symmetric_units, initialize = kaiming_normal(): seed 1 of 3, 2 trainings",
-                    "symmetric_units, initialize = kaiming_normal(): seeds 2 to 3 of 3, 7 trainings"]
+    assert told == [
+        "symmetric_units, initialize = kaiming_normal(): seed 1 of 3, 2 trainings",
+        "symmetric_units, initialize = kaiming_normal(): seeds 2 to 3 of 3, 7 trainings",
+    ]
 
 
 def test_a_network_of_yours_can_be_healed() -> None:
-    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 20, device="meta"), torch.nn.ReLU(),
-                                  torch.nn.Linear(20, 10, device="meta")).to_empty(device="cpu")
+    network = torch.nn.Sequential(
+        torch.nn.Flatten(),
+        torch.nn.Linear(64, 20, device="meta"),
+        torch.nn.ReLU(),
+        torch.nn.Linear(20, 10, device="meta"),
+    ).to_empty(device="cpu")
     for parameter in network.parameters():
         torch.nn.init.constant_(parameter, 0.05)
     run, _ = heal("digits", predict=network, stop="epochs(5)")
     assert [set(step["change"]) for step in run.healed] == [{"initialize"}]
     assert run.metrics["valid"]["accuracy"] > 0.8
-    assert all(bool((parameter == 0.05).all()) for parameter in network.parameters())  # a copy was trained
+    assert all(
+        bool((parameter == 0.05).all()) for parameter in network.parameters()
+    )  # a copy was trained
 
 
 def test_several_processes_do_not_heal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ArgumentError, match="healing tries remedies in one process; start it without torchrun, or train without --heal"):
+    with pytest.raises(
+        ArgumentError,
+        match="healing tries remedies in one process; start it without torchrun, or train without "
+        "--heal",
+    ):
         heal("digits")

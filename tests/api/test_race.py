@@ -24,15 +24,24 @@ def test_a_grid_has_every_combination_with_every_seed() -> None:
     found = ss.grid("iris", seeds=2, step=STEPS, predict=["mlp(3)", "mlp(4)"], stop="epochs(2)")
     assert len(found) == 8
     assert {(repr(one.step), repr(one.predict), one.seed) for one in found} == {
-        (step, predict, seed) for step in STEPS for predict in ("mlp(3)", "mlp(4)") for seed in (0, 1)}
+        (step, predict, seed)
+        for step in STEPS
+        for predict in ("mlp(3)", "mlp(4)")
+        for seed in (0, 1)
+    }
     assert {repr(one.stop) for one in found} == {"epochs(2)"}
     assert [one.seed for one in ss.grid(ss.Recipe("iris", seed=5), seeds=2)] == [5, 6]
     assert [one.seed for one in ss.grid("iris", seeds=[3, 9])] == [3, 9]
 
 
-@pytest.mark.parametrize(("given", "message"), [
-    ({"seeds": 0}, "seeds must be at least 1"), ({"step": []}, "step is an empty list"), ({"nonsense": 3}, "unexpected keyword"),
-])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"seeds": 0}, "seeds must be at least 1"),
+        ({"step": []}, "step is an empty list"),
+        ({"nonsense": 3}, "unexpected keyword"),
+    ],
+)
 def test_a_grid_of_nothing_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         ss.grid("iris", **given)
@@ -57,11 +66,17 @@ def test_every_run_is_the_one_that_train_makes(tmp_path: Path) -> None:
         alone = ss.train(run.recipe, out=False)
         for a, b in zip(run.network.parameters(), alone.network.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
-        assert [f.condition for f in run.findings] == [f.condition for f in alone.findings]  # looks are made as time allows
+        assert [f.condition for f in run.findings] == [
+            f.condition for f in alone.findings
+        ]  # looks are made as time allows
         assert run.summary["stop"] == alone.summary["stop"]
-        assert run.metrics["train"]["loss"] == pytest.approx(alone.metrics["train"]["loss"], rel=1e-9)
+        assert run.metrics["train"]["loss"] == pytest.approx(
+            alone.metrics["train"]["loss"], rel=1e-9
+        )
         assert run.best.epoch == alone.best.epoch
-        assert run.best.metrics["train"]["loss"] == pytest.approx(alone.best.metrics["train"]["loss"], rel=1e-9)
+        assert run.best.metrics["train"]["loss"] == pytest.approx(
+            alone.best.metrics["train"]["loss"], rel=1e-9
+        )
 
 
 def test_the_folder_holds_a_run_for_each_and_the_table(tmp_path: Path) -> None:
@@ -77,7 +92,9 @@ def test_the_folder_holds_a_run_for_each_and_the_table(tmp_path: Path) -> None:
     assert (ss.Recipe.from_toml(tmp_path / "race" / "07" / "recipe.toml", data=DATA).seed) == 1
 
 
-def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_folder_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     race = ss.race(recipes(), out=False, watch=0)
     assert race.folder is None
@@ -99,15 +116,27 @@ def test_a_shared_order_is_written_into_the_recipes() -> None:
     assert {repr(run.recipe.repeat) for run in race.runs} == {"batches(16, seed=0)"}
     assert [group.numbers for group in race.groups] == [[0, 1, 2, 3, 4, 5]]
     alone = ss.train(race.runs[2].recipe, out=False, watch=0)
-    torch.testing.assert_close(race.runs[2].network.state_dict(), alone.network.state_dict(), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(
+        race.runs[2].network.state_dict(), alone.network.state_dict(), rtol=1e-9, atol=1e-12
+    )
     whole = ss.race(recipes(seeds=2, repeat="full_batch()"), order="shared", out=False, watch=0)
     assert {repr(run.recipe.repeat) for run in whole.runs} == {"full_batch()"}
 
 
 def test_halving_leaves_the_rest_as_it_is() -> None:
-    asked = ss.grid(ss.Recipe(DATA, **PLAIN), step=[f"sgd(lr={lr})" for lr in (0.001, 0.01, 0.1, 1.0)], stop="epochs(8)", seeds=2)
+    asked = ss.grid(
+        ss.Recipe(DATA, **PLAIN),
+        step=[f"sgd(lr={lr})" for lr in (0.001, 0.01, 0.1, 1.0)],
+        stop="epochs(8)",
+        seeds=2,
+    )
     race = ss.race(asked, halve=True, out=False, watch=0)
-    assert [row.stops for row in race.table] == [{"epochs": 2}, {"halving": 2}, {"halving": 2}, {"halving": 2}]
+    assert [row.stops for row in race.table] == [
+        {"epochs": 2},
+        {"halving": 2},
+        {"halving": 2},
+        {"halving": 2},
+    ]
     assert [run.summary["epochs"] for run in race.runs].count(2) == 4
 
 
@@ -118,18 +147,40 @@ def test_nothing_global_changes() -> None:
     assert torch.get_num_threads() == threads
 
 
-@pytest.mark.parametrize(("asked", "given", "kind", "message"), [
-    ([], {}, ArgumentError, "a race of no recipes has no winner; give at least one"),
-    ("digits", {}, ArgumentError, "a race takes a list of recipes, not 'digits'"),
-    (["digits"], {}, ArgumentError, "entry 1 of the race is 'digits', no recipe"),
-    ([ss.Recipe("iris"), ss.Recipe("wine")], {}, DataError, "recipe 2 is about wine and recipe 1 about iris"),
-    ([ss.Recipe("iris")], {"order": "random"}, ArgumentError, "order"),
-    ([ss.Recipe("iris")], {"watch": 2}, ArgumentError, "watch must be at most 1"),
-    ([ss.Recipe("iris", stop="patience(2)"), ss.Recipe("iris", stop="patience(3)")], {"halve": True}, ArgumentError, "halving needs"),
-    ([ss.Recipe("iris"), ss.Recipe("iris", loss="mean_squared_error()", repeat="batches(9999)")], {}, Error, "recipe 2 of 2: "),
-])
-def test_bad_input_is_refused_and_leaves_no_folder(asked: Any, given: dict[str, Any], kind: type[Error], message: str,
-                                                   tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("asked", "given", "kind", "message"),
+    [
+        ([], {}, ArgumentError, "a race of no recipes has no winner; give at least one"),
+        ("digits", {}, ArgumentError, "a race takes a list of recipes, not 'digits'"),
+        (["digits"], {}, ArgumentError, "entry 1 of the race is 'digits', no recipe"),
+        (
+            [ss.Recipe("iris"), ss.Recipe("wine")],
+            {},
+            DataError,
+            "recipe 2 is about wine and recipe 1 about iris",
+        ),
+        ([ss.Recipe("iris")], {"order": "random"}, ArgumentError, "order"),
+        ([ss.Recipe("iris")], {"watch": 2}, ArgumentError, "watch must be at most 1"),
+        (
+            [ss.Recipe("iris", stop="patience(2)"), ss.Recipe("iris", stop="patience(3)")],
+            {"halve": True},
+            ArgumentError,
+            "halving needs",
+        ),
+        (
+            [
+                ss.Recipe("iris"),
+                ss.Recipe("iris", loss="mean_squared_error()", repeat="batches(9999)"),
+            ],
+            {},
+            Error,
+            "recipe 2 of 2: ",
+        ),
+    ],
+)
+def test_bad_input_is_refused_and_leaves_no_folder(
+    asked: Any, given: dict[str, Any], kind: type[Error], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(kind, match=message):
         ss.race(asked, out=tmp_path / "race", **given)
     assert not (tmp_path / "race").exists()

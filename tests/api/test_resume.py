@@ -1,4 +1,6 @@
-"""Going on with a training: to the same bits as if it had never stopped, from wherever it stopped."""
+"""Going on with a training: to the same bits as if it had never stopped, from wherever it
+stopped.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,18 @@ from sevensteps.training.resolve import settle
 from sevensteps.training.state import Training
 from tests.counts import count
 
-PLAIN: dict[str, Any] = {"predict": "mlp(6)", "step": "sgd(lr=0.1)", "repeat": "batches(30)", "stop": "epochs(2)"}
+PLAIN: dict[str, Any] = {
+    "predict": "mlp(6)",
+    "step": "sgd(lr=0.1)",
+    "repeat": "batches(30)",
+    "stop": "epochs(2)",
+}
 
 
 class Keeping:
-    """Takes the state after every step, as the files hold it, and may interrupt the training after one."""
+    """Takes the state after every step, as the files hold it, and may interrupt the training after
+    one.
+    """
 
     def __init__(self, interrupt_at: int = 0) -> None:
         self.states: list[tuple[bytes, str]] = []
@@ -67,8 +76,12 @@ def end(training: Training, ended: tuple[str, str]) -> dict[str, Any]:
     for row in held["history"]:
         row.pop("seconds")
     held["progress"].pop("seconds")
-    return {"ended": ended, "best": training.best.epoch, "held": json.dumps(held, sort_keys=True),
-            "tensors": pack(dict(sorted(tensors.items())))}
+    return {
+        "ended": ended,
+        "best": training.best.epoch,
+        "held": json.dumps(held, sort_keys=True),
+        "tensors": pack(dict(sorted(tensors.items()))),
+    }
 
 
 def resumed_from_everywhere(make: Callable[[], Training]) -> int:
@@ -83,43 +96,87 @@ def resumed_from_everywhere(make: Callable[[], Training]) -> int:
     return len(keeping.states)
 
 
-# -- the same bits -----------------------------------------------------------------------------------------------------
+# -- the same bits ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("gradient", ["chain_rule()", "autograd()"])
-@pytest.mark.parametrize("step", [
-    "sgd(lr=0.1)", "sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)", "adam(lr=0.01)", "adamw(lr=0.01)",
-    "rmsprop(lr=0.01)", "rmsprop(lr=0.01, momentum=0.9)", "adagrad(lr=0.1)"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "sgd(lr=0.1)",
+        "sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)",
+        "adam(lr=0.01)",
+        "adamw(lr=0.01)",
+        "rmsprop(lr=0.01)",
+        "rmsprop(lr=0.01, momentum=0.9)",
+        "adagrad(lr=0.1)",
+    ],
+)
 def test_with_every_optimizer(step: str, gradient: str) -> None:
     assert resumed_from_everywhere(lambda: begun(step=step, gradient=gradient)) == 12
 
 
-@pytest.mark.parametrize("schedule", ["constant(0.1)", "linear_warmup(0.1)", "cosine(0.1)", "one_cycle(0.1)", "step_decay(0.1)",
-                                      "exponential(0.1)"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "constant(0.1)",
+        "linear_warmup(0.1)",
+        "cosine(0.1)",
+        "one_cycle(0.1)",
+        "step_decay(0.1)",
+        "exponential(0.1)",
+    ],
+)
 def test_with_every_schedule(schedule: str) -> None:
     assert resumed_from_everywhere(lambda: begun(step=f"sgd(lr={schedule}, momentum=0.9)")) == 12
 
 
-@pytest.mark.parametrize(("stop", "steps"), [
-    ("epochs(2)", 12), ("max_steps(9)", 9), ("max_steps(12)", 12), ("patience(1) | epochs(9)", None), ("accuracy(0.5) | epochs(9)", None),
-    ("loss_below(0.6) | epochs(9)", None), ("loss_below(0.7, on='train') | max_steps(50)", None)])
+@pytest.mark.parametrize(
+    ("stop", "steps"),
+    [
+        ("epochs(2)", 12),
+        ("max_steps(9)", 9),
+        ("max_steps(12)", 12),
+        ("patience(1) | epochs(9)", None),
+        ("accuracy(0.5) | epochs(9)", None),
+        ("loss_below(0.6) | epochs(9)", None),
+        ("loss_below(0.7, on='train') | max_steps(50)", None),
+    ],
+)
 def test_with_every_stop_rule(stop: str, steps: int | None) -> None:
-    assert resumed_from_everywhere(lambda: begun(stop=stop, step="sgd(lr=1.0)")) == (steps or pytest.approx(30, abs=24))
+    assert resumed_from_everywhere(lambda: begun(stop=stop, step="sgd(lr=1.0)")) == (
+        steps or pytest.approx(30, abs=24)
+    )
 
 
-@pytest.mark.parametrize("given", [
-    {"predict": "mlp(6, dropout=0.3, batch_norm=True)"},
-    {"predict": "mlp(6, dropout=0.3, batch_norm=True)", "gradient": "chain_rule(accumulate=4)"},
-    {"predict": "mlp(6, dropout=0.3)", "gradient": "autograd(accumulate=4, clip=0.5)"},
-    {"repeat": "batches(30, shuffle=False)"}, {"repeat": "batches(30, drop_last=True)"}, {"repeat": "full_batch()", "stop": "epochs(7)"},
-    {"predict": "neuron('step')", "gradient": "perceptron_rule()", "repeat": "batches(1)", "stop": "max_steps(40)"},
-    {"precision": "float64"}, {"precision": "bf16"}], ids=str)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"predict": "mlp(6, dropout=0.3, batch_norm=True)"},
+        {"predict": "mlp(6, dropout=0.3, batch_norm=True)", "gradient": "chain_rule(accumulate=4)"},
+        {"predict": "mlp(6, dropout=0.3)", "gradient": "autograd(accumulate=4, clip=0.5)"},
+        {"repeat": "batches(30, shuffle=False)"},
+        {"repeat": "batches(30, drop_last=True)"},
+        {"repeat": "full_batch()", "stop": "epochs(7)"},
+        {
+            "predict": "neuron('step')",
+            "gradient": "perceptron_rule()",
+            "repeat": "batches(1)",
+            "stop": "max_steps(40)",
+        },
+        {"precision": "float64"},
+        {"precision": "bf16"},
+    ],
+    ids=str,
+)
 def test_with_everything_that_is_drawn_gathered_or_kept(given: dict[str, Any]) -> None:
     assert resumed_from_everywhere(lambda: begun(**given)) >= 4
 
 
 def test_within_a_piece_that_is_gathered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sevensteps.steps.repeat.TOGETHER", 2 * 30 * 2)  # two batches of 30 samples of two numbers
+    monkeypatch.setattr(
+        "sevensteps.steps.repeat.TOGETHER", 2 * 30 * 2
+    )  # two batches of 30 samples of two numbers
     assert resumed_from_everywhere(begun) == 12
 
 
@@ -127,7 +184,9 @@ def test_within_a_piece_that_is_gathered_at_once(monkeypatch: pytest.MonkeyPatch
 def test_with_a_network_and_batches_of_one_s_own() -> None:
     def make() -> Training:
         torch.manual_seed(3)
-        network = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.4), nn.Linear(8, 1))
+        network = nn.Sequential(
+            nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.4), nn.Linear(8, 1)
+        )
         data = ss.data.load("xor")
         batches = DataLoader(TensorDataset(data.train.x, data.train.y), batch_size=32, shuffle=True)
         return begun(predict=network, repeat=batches, gradient="autograd(accumulate=2)")
@@ -135,18 +194,25 @@ def test_with_a_network_and_batches_of_one_s_own() -> None:
     assert resumed_from_everywhere(make) == 6
 
 
-# -- from a folder -----------------------------------------------------------------------------------------------------
+# -- from a folder ---------------------------------------------------------------------------------
 
 
 def same(one: ss.Run, two: ss.Run) -> bool:
     """Whether two runs are the same in all but their times and places."""
+
     def timeless(run: ss.Run) -> list[dict[str, Any]]:
         return [{key: held for key, held in row.items() if key != "seconds"} for row in run.history]
 
     mine, theirs = one.network.state_dict(), two.network.state_dict()
-    return (all(torch.equal(mine[name], theirs[name]) for name in mine) and timeless(one) == timeless(two)
-            and one.metrics == two.metrics and one.best.metrics == two.best.metrics and one.best.epoch == two.best.epoch
-            and one.summary["stop"] == two.summary["stop"] and one.summary["steps"] == two.summary["steps"])
+    return (
+        all(torch.equal(mine[name], theirs[name]) for name in mine)
+        and timeless(one) == timeless(two)
+        and one.metrics == two.metrics
+        and one.best.metrics == two.best.metrics
+        and one.best.epoch == two.best.epoch
+        and one.summary["stop"] == two.summary["stop"]
+        and one.summary["steps"] == two.summary["steps"]
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +241,10 @@ def test_more_often_interrupted_than_not() -> None:
     for at in (3, 8, 9):
         assert ss.resume("run", observers=[Keeping(at)]).summary["steps"] == at
     assert same(ss.resume("run"), whole)
-    assert [event["kind"] for event in ss_events("run")] == ["start", "stop"] + ["resume", "stop"] * 4
+    assert [event["kind"] for event in ss_events("run")] == ["start", "stop"] + [
+        "resume",
+        "stop",
+    ] * 4
 
 
 def ss_events(run: str) -> list[dict[str, Any]]:
@@ -186,7 +255,11 @@ def ss_events(run: str) -> list[dict[str, Any]]:
 
 def test_a_finished_run_goes_on_only_where_it_is_told_how_far() -> None:
     ss.train("xor", **PLAIN, out="run")
-    with pytest.raises(RunError, match=r"^run has finished: all 2 epochs are done; to go on, give a stop that is further away"):
+    with pytest.raises(
+        RunError,
+        match=r"^run has finished: all 2 epochs are done; to go on, give a stop that is further "
+        r"away",
+    ):
         ss.resume("run")
     whole = ss.train("xor", **{**PLAIN, "stop": "epochs(4)"}, out="whole")
     assert same(ss.resume("run", stop="epochs(4)"), whole)
@@ -197,7 +270,10 @@ def test_a_finished_run_goes_on_only_where_it_is_told_how_far() -> None:
 
 def test_a_run_that_stopped_within_an_epoch_goes_on() -> None:
     ss.train("xor", **{**PLAIN, "stop": "max_steps(8)"}, out="run")
-    assert same(ss.resume("run", stop="max_steps(14)"), ss.train("xor", **{**PLAIN, "stop": "max_steps(14)"}, out="whole"))
+    assert same(
+        ss.resume("run", stop="max_steps(14)"),
+        ss.train("xor", **{**PLAIN, "stop": "max_steps(14)"}, out="whole"),
+    )
 
 
 def test_one_that_was_never_saved_starts_anew() -> None:
@@ -233,14 +309,20 @@ def test_what_watching_saw_is_kept() -> None:
     assert whole.summary["before"] == run.summary["before"]
     for a, b in zip(one.looks, two.looks, strict=True):
         assert all(torch.equal(a.signals[name].mean, b.signals[name].mean) for name in a.signals)
-    assert [f.condition for f in ss.diagnose("run").findings] == [f.condition for f in ss.diagnose("whole").findings]
+    assert [f.condition for f in ss.diagnose("run").findings] == [
+        f.condition for f in ss.diagnose("whole").findings
+    ]
 
 
 def test_data_network_and_batches_from_python_are_given_again() -> None:
     x = torch.linspace(-1, 1, 200)[:, None]
     data = ss.data.from_arrays(x, (x > 0.3).long()[:, 0], name="mine")
     ss.train(data, **PLAIN, out="run", observers=[Keeping(3)])
-    with pytest.raises(RunError, match=r"^the data of run, .*, came from Python; give them again, as in ss.resume\(run, data=…\)"):
+    with pytest.raises(
+        RunError,
+        match=r"^the data of run, .*, came from Python; give them again, as in ss.resume\(run, "
+        r"data=…\)",
+    ):
         ss.resume("run")
     assert same(ss.resume("run", data=data), ss.train(data, **PLAIN, out="whole"))
 
@@ -249,31 +331,44 @@ def test_other_data_are_refused() -> None:
     x = torch.linspace(-1, 1, 200)[:, None]
     y = (x > 0.3).long()[:, 0]
     ss.train(ss.data.from_arrays(x, y, name="mine"), **PLAIN, out="run", observers=[Keeping(3)])
-    for other in (ss.data.from_arrays(x * 2, y, name="mine"), ss.data.from_arrays(x, 1 - y, name="mine"),
-                  ss.data.from_arrays(x[:-1], y[:-1], name="mine")):
-        with pytest.raises(DataError, match=r"is not what run was trained on: some numbers or their order differ"):
+    for other in (
+        ss.data.from_arrays(x * 2, y, name="mine"),
+        ss.data.from_arrays(x, 1 - y, name="mine"),
+        ss.data.from_arrays(x[:-1], y[:-1], name="mine"),
+    ):
+        with pytest.raises(
+            DataError, match=r"is not what run was trained on: some numbers or their order differ"
+        ):
             ss.resume("run", data=other)
 
 
 def test_a_training_that_diverged_does_not_go_on() -> None:
     ss.train("speed", predict="polynomial(2)", step="sgd(lr=1e6)", stop="epochs(9)", out="run")
-    with pytest.raises(RunError, match=r"^run cannot go on: the loss is .* find out why with: sevensteps diagnose run$"):
+    with pytest.raises(
+        RunError,
+        match=r"^run cannot go on: the loss is .* find out why with: sevensteps diagnose run$",
+    ):
         ss.resume("run")
 
 
 def test_what_is_not_there() -> None:
-    with pytest.raises(RunError, match=r"^there is no run nothing; make one with: sevensteps train digits$"):
+    with pytest.raises(
+        RunError, match=r"^there is no run nothing; make one with: sevensteps train digits$"
+    ):
         ss.resume("nothing")
     Path("empty").mkdir()
     with pytest.raises(RunError, match=r"^empty holds no run: it has no recipe.toml$"):
         ss.resume("empty")
     interrupted(3)
     (Path("run") / "run.json").unlink()
-    with pytest.raises(RunError, match=r"^run holds a training that was not finished; go on with: sevensteps resume run"):
+    with pytest.raises(
+        RunError,
+        match=r"^run holds a training that was not finished; go on with: sevensteps resume run",
+    ):
         ss.train("xor", **PLAIN, out="run")
 
 
-# -- damage ------------------------------------------------------------------------------------------------------------
+# -- damage ----------------------------------------------------------------------------------------
 
 
 STATES = ["state.json", "state.safetensors"]
@@ -297,7 +392,13 @@ def test_one_damaged_file_costs_one_state(kept: Path, name: str, damage: str) ->
             (kept / name).unlink()
         else:
             content[at] ^= 1
-            (kept / name).write_bytes(content if damage == "flipped" else content[:len(content) // 2] if damage == "cut" else b"")
+            (kept / name).write_bytes(
+                content
+                if damage == "flipped"
+                else content[: len(content) // 2]
+                if damage == "cut"
+                else b""
+            )
             content[at] ^= 1
         found = checkpoints.read(kept)
         assert found is not None
@@ -311,12 +412,18 @@ def test_one_damaged_file_costs_one_state(kept: Path, name: str, damage: str) ->
 def test_where_nothing_is_whole_that_is_said(kept: Path) -> None:
     for path in kept.glob("*state.safetensors"):
         path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(RunError, match=r"^no state in run is whole, so it cannot go on: the tensors of step 8 in run are damaged"):
+    with pytest.raises(
+        RunError,
+        match=r"^no state in run is whole, so it cannot go on: the tensors of step 8 in run are "
+        r"damaged",
+    ):
         ss.resume("run")
 
 
 @pytest.mark.parametrize("stopped_at", range(6))
-def test_wherever_saving_ends_there_is_a_whole_state(stopped_at: int, monkeypatch: pytest.MonkeyPatch, kept: Path) -> None:
+def test_wherever_saving_ends_there_is_a_whole_state(
+    stopped_at: int, monkeypatch: pytest.MonkeyPatch, kept: Path
+) -> None:
     done = 0
 
     def dying(real: Callable[..., None]) -> Callable[..., None]:
@@ -326,6 +433,7 @@ def test_wherever_saving_ends_there_is_a_whole_state(stopped_at: int, monkeypatc
                 raise KeyboardInterrupt
             done += 1
             real(*given, **named)
+
         return call
 
     before = checkpoints.read(kept)
@@ -344,7 +452,11 @@ def test_wherever_saving_ends_there_is_a_whole_state(stopped_at: int, monkeypatc
 
 def test_a_state_of_a_newer_sevensteps(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "SCHEMA", 0)
-    with pytest.raises(RunError, match=r"^the state in run has schema 1, written by a newer sevensteps; this one reads up to 0$"):
+    with pytest.raises(
+        RunError,
+        match=r"^the state in run has schema 1, written by a newer sevensteps; this one reads up "
+        r"to 0$",
+    ):
         ss.resume("run")
 
 
@@ -375,7 +487,10 @@ def test_two_processes_do_not_share_a_folder(kept: Path) -> None:
 
     lock = hold(kept)
     try:
-        with pytest.raises(RunError, match=r"^another process trains in run; wait until it ends, or give another folder"):
+        with pytest.raises(
+            RunError,
+            match=r"^another process trains in run; wait until it ends, or give another folder",
+        ):
             ss.resume("run")
     finally:
         lock.release()
@@ -387,18 +502,54 @@ def test_two_processes_do_not_share_a_folder(kept: Path) -> None:
 def test_a_full_disk_loses_no_state(limit: int, here: Path) -> None:
     import resource
 
-    given = ["--predict", "mlp(8)", "--step", "adam(lr=0.01)", "--repeat", "batches(30)", "--threads", "1"]
+    given = [
+        "--predict",
+        "mlp(8)",
+        "--step",
+        "adam(lr=0.01)",
+        "--repeat",
+        "batches(30)",
+        "--threads",
+        "1",
+    ]
     ended = subprocess.run(
-        [sys.executable, "-m", "sevensteps", "train", "digits", *given, "--stop", "epochs(6)", "--save-every", "0.05", "--out", "run"],
-        capture_output=True, text=True, timeout=120, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        [
+            sys.executable,
+            "-m",
+            "sevensteps",
+            "train",
+            "digits",
+            *given,
+            "--stop",
+            "epochs(6)",
+            "--save-every",
+            "0.05",
+            "--out",
+            "run",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
     assert ended.returncode == 2, ended.stderr
     last = ended.stderr.splitlines()[-1]
     assert last.startswith("sevensteps: run/")
     assert "cannot be" in last
     assert not (here / "run" / "run.json").exists()
-    assert (checkpoints.read(here / "run") is not None) == ("is kept: sevensteps resume run" in last)
-    whole = ss.train("digits", predict="mlp(8)", step="adam(lr=0.01)", repeat="batches(30)", stop="epochs(6)", threads=1, out="whole")
+    assert (checkpoints.read(here / "run") is not None) == (
+        "is kept: sevensteps resume run" in last
+    )
+    whole = ss.train(
+        "digits",
+        predict="mlp(8)",
+        step="adam(lr=0.01)",
+        repeat="batches(30)",
+        stop="epochs(6)",
+        threads=1,
+        out="whole",
+    )
     assert same(ss.resume("run"), whole)
 
 

@@ -1,4 +1,6 @@
-"""The face: what `train()` gives back, what a run answers to raw inputs, and that it reads back the same."""
+"""The face: what `train()` gives back, what a run answers to raw inputs, and that it reads back the
+same.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,12 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_what_a_run_is(iris: Run) -> None:
-    assert iris.metrics["valid"] == iris.history[-1]["valid"] == iris.last.metrics["valid"] == iris.summary["metrics"]["valid"]
+    assert (
+        iris.metrics["valid"]
+        == iris.history[-1]["valid"]
+        == iris.last.metrics["valid"]
+        == iris.summary["metrics"]["valid"]
+    )
     assert set(iris.metrics["valid"]) == {"loss", "accuracy", "by_class"}
     assert iris.last.epoch == 4 == len(iris.history)
     assert iris.last.network is iris.network
@@ -40,12 +47,18 @@ def test_what_a_run_is(iris: Run) -> None:
     assert not iris.network.training
     assert repr(iris.recipe.predict) == "mlp(8)"
     assert iris.recipe.reasons["predict"].startswith("as asked; the targets are 3 classes")
-    assert repr(iris) == f"<Run of iris: accuracy {iris.metrics['valid']['accuracy']:.4f} after 4 epochs, folder={str(iris.folder)!r}>"
+    assert (
+        repr(iris)
+        == f"<Run of iris: accuracy {iris.metrics['valid']['accuracy']:.4f} after 4 epochs, "
+        f"folder={str(iris.folder)!r}>"
+    )
 
 
 def test_the_best_and_the_last_are_what_their_metrics_say() -> None:
     data = ss.data.load("moons")
-    run = ss.train(data, predict="mlp(8)", step="sgd(lr=30.0)", stop="epochs(30)", out=False, seed=3)
+    run = ss.train(
+        data, predict="mlp(8)", step="sgd(lr=30.0)", stop="epochs(30)", out=False, seed=3
+    )
     assert run.best.epoch < run.last.epoch == 30
     assert run.best.metrics["valid"]["accuracy"] > run.last.metrics["valid"]["accuracy"]
     for snapshot in (run.best, run.last):
@@ -54,14 +67,19 @@ def test_the_best_and_the_last_are_what_their_metrics_say() -> None:
             accuracy = ((snapshot.network(held.x) > 0) == held.y).double().mean().item()
             assert snapshot.metrics[part]["accuracy"] == pytest.approx(accuracy, abs=1e-12)
     assert run.best.metrics["valid"] == run.history[run.best.epoch - 1]["valid"]
-    assert max(row["valid"]["accuracy"] for row in run.history) == run.best.metrics["valid"]["accuracy"]
+    assert (
+        max(row["valid"]["accuracy"] for row in run.history)
+        == run.best.metrics["valid"]["accuracy"]
+    )
 
 
 def test_nothing_is_kept_where_nothing_was_to_be(tmp_path: Path) -> None:
     run = ss.train("xor", **QUICK, out=False)
     assert run.folder is None
     assert list(tmp_path.iterdir()) == []
-    assert repr(run) == f"<Run of xor: accuracy {run.metrics['valid']['accuracy']:.4f} after 4 epochs>"
+    assert (
+        repr(run) == f"<Run of xor: accuracy {run.metrics['valid']['accuracy']:.4f} after 4 epochs>"
+    )
 
 
 def test_a_folder_is_made_by_itself_or_where_asked(tmp_path: Path) -> None:
@@ -75,7 +93,11 @@ def test_a_folder_is_made_by_itself_or_where_asked(tmp_path: Path) -> None:
     assert ss.load("last").folder == run.folder
     with pytest.raises(RunError) as caught:
         ss.train("xor", **QUICK, out="a/b")
-    assert str(caught.value) == "a/b is not empty, and a run is never written over another; give another folder (--out), or remove it first"
+    assert (
+        str(caught.value)
+        == "a/b is not empty, and a run is never written over another; give another folder "
+        "(--out), or remove it first"
+    )
 
 
 def test_two_runs_in_the_same_second_have_folders_of_their_own() -> None:
@@ -87,16 +109,35 @@ def test_nothing_of_the_world_is_moved() -> None:
     torch.set_num_threads(2)
     random.seed(1)
     np.random.seed(1)
-    before = torch.random.get_rng_state(), random.getstate(), str(np.random.get_state()), torch.get_num_threads(), torch.get_default_dtype()
+    before = (
+        torch.random.get_rng_state(),
+        random.getstate(),
+        str(np.random.get_state()),
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+    )
     gradients = torch.is_grad_enabled()
-    ss.train("moons", predict="mlp(8, dropout=0.5)", stop="epochs(2)", threads=1, precision="float64", out=False)
-    after = torch.random.get_rng_state(), random.getstate(), str(np.random.get_state()), torch.get_num_threads(), torch.get_default_dtype()
+    ss.train(
+        "moons",
+        predict="mlp(8, dropout=0.5)",
+        stop="epochs(2)",
+        threads=1,
+        precision="float64",
+        out=False,
+    )
+    after = (
+        torch.random.get_rng_state(),
+        random.getstate(),
+        str(np.random.get_state()),
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+    )
     assert torch.equal(before[0], after[0])
     assert before[1:] == after[1:]
     assert torch.is_grad_enabled() == gradients
 
 
-# -- what may be handed to train() -------------------------------------------------------------------------------------
+# -- what may be handed to train() -----------------------------------------------------------------
 
 
 def test_a_recipe_its_keywords_and_data_train_the_same() -> None:
@@ -104,7 +145,9 @@ def test_a_recipe_its_keywords_and_data_train_the_same() -> None:
     one = ss.train(recipe, out=False)
     two = ss.train("xor", **QUICK, seed=2, out=False)
     three = ss.train(ss.data.load("xor"), **QUICK, seed=2, out=False)
-    four = ss.train(ss.Recipe("xor", **{**QUICK, "stop": "epochs(1)"}), stop=ss.epochs(4), seed=2, out=False)
+    four = ss.train(
+        ss.Recipe("xor", **{**QUICK, "stop": "epochs(1)"}), stop=ss.epochs(4), seed=2, out=False
+    )
     assert one.metrics == two.metrics == three.metrics == four.metrics
     assert one.recipe == two.recipe == four.recipe
     assert three.recipe.source == "xor"
@@ -120,21 +163,28 @@ def test_threads_are_kept_in_the_recipe() -> None:
 def test_an_unknown_keyword_is_named() -> None:
     with pytest.raises(ArgumentError) as caught:
         ss.train("digits", stp="epochs(1)")
-    assert str(caught.value) == ("train: got an unexpected keyword argument 'stp'; the steps are initialize, predict, loss, gradient, "
-                                 "step, repeat, stop")
-    with pytest.raises(ArgumentError, match=r"^train: got an unexpected keyword argument 'stp'; the steps are "):
+    assert str(caught.value) == (
+        "train: got an unexpected keyword argument 'stp'; the steps are initialize, predict, "
+        "loss, gradient, "
+        "step, repeat, stop"
+    )
+    with pytest.raises(
+        ArgumentError, match=r"^train: got an unexpected keyword argument 'stp'; the steps are "
+    ):
         ss.train(ss.Recipe("digits"), stp="epochs(1)")
 
 
 def test_what_is_refused_while_parameters_are_set_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError) as caught:
         ss.train("digits", predict="mlp(3)", initialize="pixel_frequency()", out="mine")
-    assert str(caught.value) == ("pixel_frequency sets one weight per class and pixel, so it needs a network of one layer; "
-                                 "use predict=linear(), or initialize=kaiming_normal()")
+    assert str(caught.value) == (
+        "pixel_frequency sets one weight per class and pixel, so it needs a network of one layer; "
+        "use predict=linear(), or initialize=kaiming_normal()"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
-# -- answers to raw inputs ---------------------------------------------------------------------------------------------
+# -- answers to raw inputs -------------------------------------------------------------------------
 
 
 def test_flowers_are_answered_by_name(iris: Run) -> None:
@@ -149,12 +199,16 @@ def test_flowers_are_answered_by_name(iris: Run) -> None:
     x = ((torch.from_numpy(found.data) - data.scaling.offset) / data.scaling.scale).float()
     torch.testing.assert_close(answers.outputs, iris.network(x).detach(), rtol=0, atol=1e-6)
     assert answers.answers == [str(found.target_names[i]) for i in iris.network(x).argmax(1)]
-    assert iris.predict(found.data[:2].tolist()).answers == answers.answers[:2], "lists do as well as arrays"
+    assert iris.predict(found.data[:2].tolist()).answers == answers.answers[:2], (
+        "lists do as well as arrays"
+    )
     assert iris.predict(torch.from_numpy(found.data[:2])).answers == answers.answers[:2]
 
 
 def test_the_best_network_answers_where_asked() -> None:
-    run = ss.train("moons", predict="mlp(8)", step="sgd(lr=30.0)", stop="epochs(30)", out=False, seed=3)
+    run = ss.train(
+        "moons", predict="mlp(8)", step="sgd(lr=30.0)", stop="epochs(30)", out=False, seed=3
+    )
     raw = [[0.0, 0.0], [1.0, 0.5], [2.0, -0.5]]
     last, best = run.predict(raw), run.predict(raw, "best")
     torch.testing.assert_close(best.outputs, run.best.network(torch.tensor(raw)).detach())
@@ -165,22 +219,46 @@ def test_a_regression_answers_in_the_units_of_its_targets() -> None:
     from sklearn.datasets import load_diabetes
 
     found = load_diabetes(scaled=False)
-    run = ss.train("diabetes", predict="linear()", step="sgd(lr=0.05)", stop="epochs(60)", repeat="full_batch()", out=False)
+    run = ss.train(
+        "diabetes",
+        predict="linear()",
+        step="sgd(lr=0.05)",
+        stop="epochs(60)",
+        repeat="full_batch()",
+        out=False,
+    )
     answers = run.predict(found.data).answers
     error = np.array(answers) - found.target
     assert all(isinstance(answer, float) for answer in answers)
-    assert 1 - (error ** 2).sum() / ((found.target - found.target.mean()) ** 2).sum() > 0.45  # least squares has 0.52
+    assert (
+        1 - (error**2).sum() / ((found.target - found.target.mean()) ** 2).sum() > 0.45
+    )  # least squares has 0.52
     assert run.metrics["valid"]["r2"] > 0.35
 
 
 def test_several_values_and_several_labels() -> None:
     x = np.linspace(-1, 1, 40)[:, None]
-    run = ss.train(ss.data.from_arrays(x, np.hstack([x + 5.5, 100 * x]), target_scale="standardize"), predict="linear()",
-                   step="sgd(lr=0.1)", stop="epochs(200)", repeat="full_batch()", out=False)
+    run = ss.train(
+        ss.data.from_arrays(x, np.hstack([x + 5.5, 100 * x]), target_scale="standardize"),
+        predict="linear()",
+        step="sgd(lr=0.1)",
+        stop="epochs(200)",
+        repeat="full_batch()",
+        out=False,
+    )
     [(first, second)] = run.predict([[0.5]]).answers
     assert (first, second) == (pytest.approx(6.0, abs=0.01), pytest.approx(50.0, abs=0.5))
-    labels = ss.data.from_arrays(x, np.hstack([x > -0.5, x > 0.5]).astype(int), classes=("some", "much"))
-    run = ss.train(labels, predict="linear()", step="sgd(lr=5.0)", stop="epochs(200)", repeat="full_batch()", out=False)
+    labels = ss.data.from_arrays(
+        x, np.hstack([x > -0.5, x > 0.5]).astype(int), classes=("some", "much")
+    )
+    run = ss.train(
+        labels,
+        predict="linear()",
+        step="sgd(lr=5.0)",
+        stop="epochs(200)",
+        repeat="full_batch()",
+        out=False,
+    )
     assert run.predict([[-0.9], [0.0], [0.9]]).answers == [(), ("some",), ("some", "much")]
 
 
@@ -194,23 +272,47 @@ def test_two_classes_answer_by_name() -> None:
     assert np.mean([int(answer) for answer in answers] == found.target[kept]) > 0.95
 
 
-@pytest.mark.parametrize(("raw", "seen"), [
-    (np.zeros((2, 3)), [2, 3]), (np.zeros(4), [4]), (np.zeros((2, 4, 1)), [2, 4, 1]),
-])
+@pytest.mark.parametrize(
+    ("raw", "seen"),
+    [
+        (np.zeros((2, 3)), [2, 3]),
+        (np.zeros(4), [4]),
+        (np.zeros((2, 4, 1)), [2, 4, 1]),
+    ],
+)
 def test_inputs_of_another_shape_are_refused(raw: Any, seen: list[int], iris: Run) -> None:
     with pytest.raises(ShapeError) as caught:
         iris.predict(raw)
-    assert str(caught.value) == (f"inputs of shape {seen} do not fit a network trained on ['N', 4]; "
-                                 "give one row per sample, each of shape [4]")
+    assert str(caught.value) == (
+        f"inputs of shape {seen} do not fit a network trained on ['N', 4]; "
+        "give one row per sample, each of shape [4]"
+    )
 
 
-@pytest.mark.parametrize(("raw", "message"), [
-    ([["a", "b", "c", "d"]], "inputs must be numbers, one row per sample: can't convert np.ndarray of type numpy.str_."),
-    ([[1, 2, 3, 4], [1, 2]], "inputs must be numbers, one row per sample: setting an array element with a sequence."),
-    ([[1, 2, 3, 4], [1, 2, 3, float("nan")]],
-     "the inputs hold a number that is not finite, the first in row 1; fill it in or leave the row out"),
-    ([[1, 2, 3, float("inf")]], "the inputs hold a number that is not finite, the first in row 0; fill it in or leave the row out"),
-])
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (
+            [["a", "b", "c", "d"]],
+            "inputs must be numbers, one row per sample: can't convert np.ndarray of type "
+            "numpy.str_.",
+        ),
+        (
+            [[1, 2, 3, 4], [1, 2]],
+            "inputs must be numbers, one row per sample: setting an array element with a sequence.",
+        ),
+        (
+            [[1, 2, 3, 4], [1, 2, 3, float("nan")]],
+            "the inputs hold a number that is not finite, the first in row 1; fill it in or leave "
+            "the row out",
+        ),
+        (
+            [[1, 2, 3, float("inf")]],
+            "the inputs hold a number that is not finite, the first in row 0; fill it in or leave "
+            "the row out",
+        ),
+    ],
+)
 def test_inputs_that_are_no_numbers_are_refused(raw: Any, message: str, iris: Run) -> None:
     with pytest.raises(DataError) as caught:
         iris.predict(raw)
@@ -221,7 +323,7 @@ def test_no_input_has_no_answer(iris: Run) -> None:
     assert iris.predict(np.zeros((0, 4))).answers == []
 
 
-# -- reading back ------------------------------------------------------------------------------------------------------
+# -- reading back ----------------------------------------------------------------------------------
 
 KEPT: list[tuple[str, dict[str, Any]]] = [
     ("iris", QUICK),
@@ -229,12 +331,21 @@ KEPT: list[tuple[str, dict[str, Any]]] = [
     ("digits37", {"predict": "pixel_similarity('l2')"}),
     ("digits37", {"predict": "neuron('step', bias='w0')", "stop": "epochs(3)"}),
     ("diabetes", {**QUICK, "precision": "float64"}),
-    ("xor", {"predict": "mlp(4)", "loss": "negative_log_likelihood()", "stop": "epochs(3) | patience(1)"}),
+    (
+        "xor",
+        {
+            "predict": "mlp(4)",
+            "loss": "negative_log_likelihood()",
+            "stop": "epochs(3) | patience(1)",
+        },
+    ),
     ("speed(noise=1.0)", {"predict": "polynomial(2)", "step": "sgd(lr=1e9)", "stop": "epochs(9)"}),
 ]
 
 
-@pytest.mark.parametrize(("source", "given"), KEPT, ids=[f"{source} {given['predict']}" for source, given in KEPT])
+@pytest.mark.parametrize(
+    ("source", "given"), KEPT, ids=[f"{source} {given['predict']}" for source, given in KEPT]
+)
 def test_a_run_reads_back_the_same(source: str, given: dict[str, Any]) -> None:
     run = ss.train(source, **given, out="kept")
     again = ss.load("kept")
@@ -246,13 +357,17 @@ def test_a_run_reads_back_the_same(source: str, given: dict[str, Any]) -> None:
     for which in ("last", "best"):
         mine, theirs = run.predict(raw, which), again.predict(raw, which)  # type: ignore[arg-type]
         torch.testing.assert_close(mine.outputs, theirs.outputs, rtol=0, atol=0, equal_nan=True)
-        torch.testing.assert_close(mine.predictions, theirs.predictions, rtol=0, atol=0, equal_nan=True)
+        torch.testing.assert_close(
+            mine.predictions, theirs.predictions, rtol=0, atol=0, equal_nan=True
+        )
         assert str(mine.answers) == str(theirs.answers)
     for name, tensor in run.network.state_dict().items():
         assert torch.equal(tensor, again.network.state_dict()[name])
 
 
-@pytest.mark.parametrize(("source", "given"), [KEPT[0], KEPT[1], KEPT[4]], ids=["iris", "cnn", "float64"])
+@pytest.mark.parametrize(
+    ("source", "given"), [KEPT[0], KEPT[1], KEPT[4]], ids=["iris", "cnn", "float64"]
+)
 def test_its_own_recipe_repeats_it_to_the_same_bits(source: str, given: dict[str, Any]) -> None:
     ss.train(source, **given, seed=7, out="one")
     again = ss.train(ss.Recipe.from_toml(Path("one/recipe.toml")), out="two")
@@ -260,7 +375,10 @@ def test_its_own_recipe_repeats_it_to_the_same_bits(source: str, given: dict[str
         assert Path("one", file).read_bytes() == Path("two", file).read_bytes()
     assert again.summary["metrics"] == json.loads(Path("one/run.json").read_text())["metrics"]
     other = ss.train(ss.Recipe.from_toml(Path("one/recipe.toml")), seed=8, out="three")
-    assert Path("one/weights.safetensors").read_bytes() != Path("three/weights.safetensors").read_bytes()
+    assert (
+        Path("one/weights.safetensors").read_bytes()
+        != Path("three/weights.safetensors").read_bytes()
+    )
     assert other.recipe.seed == 8
 
 
@@ -271,15 +389,26 @@ def test_a_network_given_as_an_object_is_kept_and_wanted_again() -> None:
     assert run.predict([[0.0, 1.0]]).answers[0] in ("no", "yes")
     with pytest.raises(ss.Error) as caught:
         ss.load("given")
-    assert str(caught.value) == ("given/recipe.toml: predict = 'given(<Sequential>)' was a Python object, which no file can hold; "
-                                 "give it again in Python, as predict=…")
+    assert str(caught.value) == (
+        "given/recipe.toml: predict = 'given(<Sequential>)' was a Python object, which no file "
+        "can hold; "
+        "give it again in Python, as predict=…"
+    )
     raw = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
-    assert torch.equal(ss.load("given", predict=network).predict(raw).outputs, run.predict(raw).outputs)
+    assert torch.equal(
+        ss.load("given", predict=network).predict(raw).outputs, run.predict(raw).outputs
+    )
 
 
 def test_a_run_trained_with_a_loader_is_read_back() -> None:
     data = ss.data.load("xor")
-    run = ss.train(data, repeat=ss.loader([(data.train.x, data.train.y)]), predict="mlp(3)", stop="epochs(2)", out="loaded")
+    run = ss.train(
+        data,
+        repeat=ss.loader([(data.train.x, data.train.y)]),
+        predict="mlp(3)",
+        stop="epochs(2)",
+        out="loaded",
+    )
     raw = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
     assert torch.equal(ss.load("loaded").predict(raw).outputs, run.predict(raw).outputs)
 
@@ -289,8 +418,11 @@ def test_a_network_named_as_code_needs_leave(tmp_path: Path) -> None:
     run = ss.train("xor", predict='module("runnet:net")', stop="epochs(1)", out="coded")
     with pytest.raises(Error) as caught:
         ss.load("coded")
-    assert str(caught.value) == ('coded/recipe.toml: predict = module("runnet:net") would run code from this machine; allow it with '
-                                 "--allow-code (allow_code=True) if you trust the recipe")
+    assert str(caught.value) == (
+        'coded/recipe.toml: predict = module("runnet:net") would run code from this machine; '
+        "allow it with "
+        "--allow-code (allow_code=True) if you trust the recipe"
+    )
     before = torch.random.get_rng_state()
     again = ss.load("coded", allow_code=True)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -301,5 +433,8 @@ def test_weights_of_another_network_are_refused() -> None:
     ss.train("xor", **QUICK, out="one")
     ss.train("xor", **{**QUICK, "predict": "mlp(9)"}, out="two")
     Path("one/best.safetensors").write_bytes(Path("two/best.safetensors").read_bytes())
-    with pytest.raises(RunError, match=r"^one/best.safetensors does not fit mlp\(8\): size mismatch for output.weight: "):
+    with pytest.raises(
+        RunError,
+        match=r"^one/best.safetensors does not fit mlp\(8\): size mismatch for output.weight: ",
+    ):
         ss.load("one")

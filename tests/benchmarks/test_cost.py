@@ -11,12 +11,25 @@ from benchmarks.doctor.peers import tools
 
 
 def rounds(*costs: float) -> list[dict[str, Any]]:
-    return [{"steps": 9, "alone": [1.0, 1.1, 1.0], OURS: {"cost": c, "judging": 0.1, "share": 0.25},
-             "other": {"cost": 10 * c, "judging": 0.0, "share": None}} for c in costs]
+    return [
+        {
+            "steps": 9,
+            "alone": [1.0, 1.1, 1.0],
+            OURS: {"cost": c, "judging": 0.1, "share": 0.25},
+            "other": {"cost": 10 * c, "judging": 0.0, "share": None},
+        }
+        for c in costs
+    ]
 
 
 def in_train(cost: float) -> list[dict[str, Any]]:
-    return [{"epochs": 2, "alone": [1.0, 1.0], **{watch: {"cost": cost, "call": 2 * cost, "once": 0.5} for watch in ("0.02", "1.0")}}]
+    return [
+        {
+            "epochs": 2,
+            "alone": [1.0, 1.0],
+            **{watch: {"cost": cost, "call": 2 * cost, "once": 0.5} for watch in ("0.02", "1.0")},
+        }
+    ]
 
 
 def test_the_cost_is_the_median_of_the_rounds_and_is_held_to_its_target() -> None:

@@ -15,8 +15,12 @@ from benchmarks.doctor.peers.__main__ import judge, report
 from benchmarks.doctor.peers._turn import turn
 from sevensteps.doctor.conditions import BY_STEP
 
-FAULTY = Case("faulty", "faulty", ("dead_units", "learning_rate_too_high"), lambda seed: None, twin="cured")  # type: ignore[arg-type,return-value]
-STRUCTURAL = Case("structural", "faulty", ("symmetric_units",), lambda seed: None, twin="cured", structural=True)  # type: ignore[arg-type,return-value]
+FAULTY = Case(
+    "faulty", "faulty", ("dead_units", "learning_rate_too_high"), lambda seed: None, twin="cured"
+)  # type: ignore[arg-type,return-value]
+STRUCTURAL = Case(
+    "structural", "faulty", ("symmetric_units",), lambda seed: None, twin="cured", structural=True
+)  # type: ignore[arg-type,return-value]
 
 
 def scores(*values: float) -> list[dict[str, Any]]:
@@ -34,14 +38,20 @@ def test_a_healthy_run_counts_where_it_learned() -> None:
     assert counted.learned([]) == []
 
 
-@pytest.mark.parametrize(("said", "true"), [
-    ([], set()),
-    ([("a", True, ("dead_units",))], {"anything", "condition", "first", "step", "first step"}),
-    ([("a", False, ("dead_units",))], {"condition", "step"}),  # a remark is no warning
-    ([("a", True, ()), ("b", True, ("weight_decay_too_strong",))], {"anything", "step"}),
-    ([("a", True, ("saturated_units",)), ("b", True, ("label_noise", "dead_units"))], {"anything", "condition", "step", "first step"}),
-    ([("a", True, ("label_noise",))], {"anything"}),
-])
+@pytest.mark.parametrize(
+    ("said", "true"),
+    [
+        ([], set()),
+        ([("a", True, ("dead_units",))], {"anything", "condition", "first", "step", "first step"}),
+        ([("a", False, ("dead_units",))], {"condition", "step"}),  # a remark is no warning
+        ([("a", True, ()), ("b", True, ("weight_decay_too_strong",))], {"anything", "step"}),
+        (
+            [("a", True, ("saturated_units",)), ("b", True, ("label_noise", "dead_units"))],
+            {"anything", "condition", "step", "first step"},
+        ),
+        ([("a", True, ("label_noise",))], {"anything"}),
+    ],
+)
 def test_any_condition_that_a_finding_may_mean_counts(said: list[Any], true: set[str]) -> None:
     assert {key for key, is_true in judge(said, FAULTY.conditions).items() if is_true} == true
 
@@ -68,7 +78,13 @@ def test_one_case_by_one_tool() -> None:
     name = "xor: softmax over one unit"
     found = turn((name, 0, f"{OURS}, every step"))
     said = found["tools"].pop(f"{OURS}, every step")
-    assert found == {"name": name, "seed": 0, "score": 0.5, "seconds": found["seconds"], "tools": {}}
+    assert found == {
+        "name": name,
+        "seed": 0,
+        "score": 0.5,
+        "seconds": found["seconds"],
+        "tools": {},
+    }
     assert ("output_loss_mismatch", True, ("output_loss_mismatch",)) in said["said"]
     assert said["same"]
     assert not said["failure"]
@@ -76,15 +92,42 @@ def test_one_case_by_one_tool() -> None:
 
 def test_a_tool_that_crashes_has_said_nothing_and_the_crash_is_counted() -> None:
     def run(case: str, score: float, **tool: Any) -> dict[str, Any]:
-        return {"name": case, "seed": 0, "score": score, "seconds": 1.0, "tools": {
-            "good": {"said": [("NaN", True, ("not_finite", "dead_units"))], "failure": "", "seconds": 2.0, "same": True},
-            "bad": {"said": [], "failure": "ValueError: no", **tool}}}
+        return {
+            "name": case,
+            "seed": 0,
+            "score": score,
+            "seconds": 1.0,
+            "tools": {
+                "good": {
+                    "said": [("NaN", True, ("not_finite", "dead_units"))],
+                    "failure": "",
+                    "seconds": 2.0,
+                    "same": True,
+                },
+                "bad": {"said": [], "failure": "ValueError: no", **tool},
+            },
+        }
 
     faulty, healthy = "MNIST: ReLU on the output", "MNIST"
     runs = {faulty: [run(faulty, 0.5)], healthy: [run(healthy, 0.9)]}
-    lines = report({label: Tool(label, "1.0", None) for label in ("good", "bad")}, list(runs), runs, 1)  # type: ignore[arg-type]
-    good, bad = (next(line for line in lines if line.startswith(f"| {label} | 1.0")) for label in ("good", "bad"))
-    assert good.split(" | ")[2:] == ["1 (100 %)", "1 (100 %)", "1 (100 %)", "1 (100 %)", "1 (100 %)", "1 (100 %)", "0", "0", "2.00 |"]
+    lines = report(
+        {label: Tool(label, "1.0", None) for label in ("good", "bad")}, list(runs), runs, 1
+    )  # type: ignore[arg-type]
+    good, bad = (
+        next(line for line in lines if line.startswith(f"| {label} | 1.0"))
+        for label in ("good", "bad")
+    )
+    assert good.split(" | ")[2:] == [
+        "1 (100 %)",
+        "1 (100 %)",
+        "1 (100 %)",
+        "1 (100 %)",
+        "1 (100 %)",
+        "1 (100 %)",
+        "0",
+        "0",
+        "2.00 |",
+    ]
     assert bad.split(" | ")[2:] == ["0 (0 %)"] * 6 + ["2", "0", "nan |"]
     assert any("ValueError: no" in line for line in lines)
     assert f"| {faulty} | 1 | 1 / 1 | 0 / 0 |" in lines

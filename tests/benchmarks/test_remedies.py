@@ -1,4 +1,6 @@
-"""Changes carried out on the benchmark's loop, against what the same loop written by hand does; and what counts as proven and as cured."""
+"""Changes carried out on the benchmark's loop, against what the same loop written by hand does; and
+what counts as proven and as cured.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,19 @@ def classes(model: nn.Module | None = None, **settings: Any) -> Setup:
     x = torch.randn(60, 3)
     model = model or dense(3, 8, 3)
     pair = x, x.argmax(1)
-    return Setup(model, torch.optim.SGD(model.parameters(), lr=0.5), F.cross_entropy, pair, pair, **{"batch": 20, "epochs": 4, **settings})
+    return Setup(
+        model,
+        torch.optim.SGD(model.parameters(), lr=0.5),
+        F.cross_entropy,
+        pair,
+        pair,
+        **{"batch": 20, "epochs": 4, **settings},
+    )
 
 
-def numbers(y: Callable[[Tensor], Tensor], model: nn.Module | None = None, **settings: Any) -> Setup:
+def numbers(
+    y: Callable[[Tensor], Tensor], model: nn.Module | None = None, **settings: Any
+) -> Setup:
     """Targets y(x) of three inputs."""
     setup = classes(model or dense(3, 8, 1), **settings)
     setup.loss_fn, x = F.mse_loss, setup.train[0]
@@ -51,11 +62,22 @@ def test_a_step_is_a_new_optimizer_of_all_parameters() -> None:
     assert setup.step
 
 
-@pytest.mark.parametrize(("change", "rates"), [
-    ({"step": "sgd(lr=0.05)"}, [0.05, 0.005, 0.0005]),  # another rate: the schedule stays, from there
-    ({"predict": "mlp(5)"}, [0.5, 0.05, 0.005]),  # another network
-    ({"step": "sgd(lr=0.5)"}, None), ({"step": "sgd(lr=0.05, momentum=0.9)"}, None), ({"step": "adam(lr=0.05)"}, None)])
-def test_a_schedule_stays_where_the_rate_alone_is_another(change: dict[str, str], rates: list[float] | None) -> None:
+@pytest.mark.parametrize(
+    ("change", "rates"),
+    [
+        (
+            {"step": "sgd(lr=0.05)"},
+            [0.05, 0.005, 0.0005],
+        ),  # another rate: the schedule stays, from there
+        ({"predict": "mlp(5)"}, [0.5, 0.05, 0.005]),  # another network
+        ({"step": "sgd(lr=0.5)"}, None),
+        ({"step": "sgd(lr=0.05, momentum=0.9)"}, None),
+        ({"step": "adam(lr=0.05)"}, None),
+    ],
+)
+def test_a_schedule_stays_where_the_rate_alone_is_another(
+    change: dict[str, str], rates: list[float] | None
+) -> None:
     setup = classes()
     setup.scheduler = torch.optim.lr_scheduler.StepLR(setup.optimizer, 1, 0.1)
     apply(setup, change)
@@ -93,7 +115,9 @@ def test_the_loss_of_classes_is_cross_entropy_of_logits(end: nn.Module | None) -
 
 
 @pytest.mark.parametrize("coded", [yes, lambda x: yes(x)[:, None], lambda x: 2 * yes(x) - 1])
-def test_two_answers_are_judged_by_binary_cross_entropy_whatever_their_shape_and_coding(coded: Callable[[Tensor], Tensor]) -> None:
+def test_two_answers_are_judged_by_binary_cross_entropy_whatever_their_shape_and_coding(
+    coded: Callable[[Tensor], Tensor],
+) -> None:
     setup = numbers(coded, dense(3, 8, 1, end=nn.Sigmoid()), epochs=30)
     setup.decide = lambda o: (o.reshape(-1) > 0.5).long()
     apply(setup, {"loss": "auto()", "step": "adam(lr=0.1)"})
@@ -101,7 +125,9 @@ def test_two_answers_are_judged_by_binary_cross_entropy_whatever_their_shape_and
     with torch.no_grad():
         p = setup.model(x).sigmoid()
     by_hand = -torch.where(yes(x)[:, None] == 1, p, 1 - p).log().mean()
-    assert float(setup.loss_fn(setup.model(x), y).detach()) == pytest.approx(float(by_hand), rel=1e-5)
+    assert float(setup.loss_fn(setup.model(x), y).detach()) == pytest.approx(
+        float(by_hand), rel=1e-5
+    )
     assert run(setup, 0, watch=False).score > 0.9
     assert score(setup) == float(((setup.model(x)[:, 0] > 0) == (yes(x) == 1)).double().mean())
 
@@ -111,7 +137,9 @@ def test_squared_errors_compare_each_output_with_its_own_target() -> None:
     apply(setup, {"loss": "mean_squared_error()"})
     x, y = setup.train
     output = setup.model(x).detach()
-    assert float(setup.loss_fn(output, y)) == pytest.approx(float((output[:, 0] - x @ torch.tensor([1.0, 2, 3])).square().mean()), rel=1e-5)
+    assert float(setup.loss_fn(output, y)) == pytest.approx(
+        float((output[:, 0] - x @ torch.tensor([1.0, 2, 3])).square().mean()), rel=1e-5
+    )
 
 
 def test_class_numbers_that_were_regressed_get_an_output_each() -> None:
@@ -163,8 +191,19 @@ def test_another_network_keeps_inputs_outputs_closing_layer_and_optimizer() -> N
     setup = classes(dense(3, 4, 3, activation=nn.Sigmoid, end=nn.LogSoftmax(1)))
     setup.optimizer = torch.optim.SGD(setup.model.parameters(), lr=0.3, momentum=0.8)
     apply(setup, {"predict": "mlp(16, 5)", "initialize": "kaiming_normal()"})
-    assert [type(layer) for layer in setup.model] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear, nn.LogSoftmax]
-    assert [layer.weight.shape for layer in setup.model if isinstance(layer, nn.Linear)] == [(16, 3), (5, 16), (3, 5)]
+    assert [type(layer) for layer in setup.model] == [
+        nn.Linear,
+        nn.ReLU,
+        nn.Linear,
+        nn.ReLU,
+        nn.Linear,
+        nn.LogSoftmax,
+    ]
+    assert [layer.weight.shape for layer in setup.model if isinstance(layer, nn.Linear)] == [
+        (16, 3),
+        (5, 16),
+        (3, 5),
+    ]
     (group,) = setup.optimizer.param_groups
     assert (group["lr"], group["momentum"], len(group["params"])) == (0.3, 0.8, 6)
 
@@ -178,7 +217,9 @@ def test_data_are_standardised_by_what_the_training_part_has() -> None:
     means, spreads = x[:40].mean(0), x[:40].std(0)
     spreads[3] = 1
     torch.testing.assert_close(setup.valid[0], (x[40:] - means) / spreads, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(setup.valid[1], (y[40:] - y[:40].mean()) / y[:40].std(), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        setup.valid[1], (y[40:] - y[:40].mean()) / y[:40].std(), atol=1e-5, rtol=1e-4
+    )
 
 
 def test_answers_are_not_standardised() -> None:
@@ -198,11 +239,20 @@ def test_samples_that_are_no_numbers_are_left_out() -> None:
     assert torch.equal(setup.train[1], torch.cat([y[:5], y[6:]]))
 
 
-@pytest.mark.parametrize(("change", "why"), [
-    ({"predict": "mlp(8)"}, "where it is written"), ({"loss": "auto()"}, "in its own code"), ({"data": "shuffle()"}, "no change of"),
-    ({"gradient": "finite_differences()"}, "by autograd"), ({"step": "sgd(lr=cosine(0.1))"}, "constant rate"),
-    ({"stop": "seconds(3)"}, "not a rule"), ({"weather": "rain()"}, "known: data"), ({"initialize": "class_means()"}, "cannot fill"),
-    ({"step": "sgd(lr=-1)"}, "above 0")])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"predict": "mlp(8)"}, "where it is written"),
+        ({"loss": "auto()"}, "in its own code"),
+        ({"data": "shuffle()"}, "no change of"),
+        ({"gradient": "finite_differences()"}, "by autograd"),
+        ({"step": "sgd(lr=cosine(0.1))"}, "constant rate"),
+        ({"stop": "seconds(3)"}, "not a rule"),
+        ({"weather": "rain()"}, "known: data"),
+        ({"initialize": "class_means()"}, "cannot fill"),
+        ({"step": "sgd(lr=-1)"}, "above 0"),
+    ],
+)
 def test_what_cannot_be_done_is_refused(change: dict[str, str], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         apply(classes(Functional(3, 8)), change)
@@ -215,35 +265,92 @@ def test_no_seed_of_a_trial_is_fresh() -> None:
     assert [trial_seed(seed, 0) for seed in range(20)] == [*range(20)]
 
 
-def run_of(name: str, untouched: float, remedied: float, twin: float, **more: Any) -> dict[str, Any]:
-    trial = {"condition": "learning_rate_too_high", "change": {"step": "sgd(lr=0.1)"}, "difference": 0.5, "interval": [0.4, 0.6]}
-    return {"name": name, "seed": 0, "shown": True, "untouched": untouched, "remedied": remedied, "twin": twin, "proven": trial, **more}
+def run_of(
+    name: str, untouched: float, remedied: float, twin: float, **more: Any
+) -> dict[str, Any]:
+    trial = {
+        "condition": "learning_rate_too_high",
+        "change": {"step": "sgd(lr=0.1)"},
+        "difference": 0.5,
+        "interval": [0.4, 0.6],
+    }
+    return {
+        "name": name,
+        "seed": 0,
+        "shown": True,
+        "untouched": untouched,
+        "remedied": remedied,
+        "twin": twin,
+        "proven": trial,
+        **more,
+    }
 
 
-@pytest.mark.parametrize(("untouched", "remedied", "twin", "cured"), [
-    (0.1, 0.55, 0.9, True), (0.1, 0.45, 0.9, False),
-    (0.80, 0.825, 0.84, False),  # half of the way, but too little to show
-    (-1.0, 0.4, 0.9, False)])
-def test_a_cure_is_half_of_the_way_and_shows(untouched: float, remedied: float, twin: float, cured: bool) -> None:
+@pytest.mark.parametrize(
+    ("untouched", "remedied", "twin", "cured"),
+    [
+        (0.1, 0.55, 0.9, True),
+        (0.1, 0.45, 0.9, False),
+        (0.80, 0.825, 0.84, False),  # half of the way, but too little to show
+        (-1.0, 0.4, 0.9, False),
+    ],
+)
+def test_a_cure_is_half_of_the_way_and_shows(
+    untouched: float, remedied: float, twin: float, cured: bool
+) -> None:
     assert cures(run_of("MNIST: SGD 10", max(untouched, 0.0), remedied, twin)) is cured
 
 
 def test_the_report_counts_curable_faults() -> None:
-    lines = "\n".join(report([
-        run_of("MNIST: SGD 10", 0.1, 0.8, 0.8), run_of("MNIST: SGD 1e-5", 0.1, 0.2, 0.8),
-        run_of("MNIST: zero weights", 0.1, 0.1, 0.8, proven=None, trials=[], findings=[
-            {"condition": "symmetric_units", "severity": "error", "remedies": [{"change": {}}]}]),
-        run_of("MNIST: random labels", 0.1, 0.8, 0.8), run_of("MNIST: sorted", 0.79, 0.8, 0.8),
-        {"name": "MNIST: no step", "seed": 0, "shown": False}], 1, 60.0, 30.0))
+    lines = "\n".join(
+        report(
+            [
+                run_of("MNIST: SGD 10", 0.1, 0.8, 0.8),
+                run_of("MNIST: SGD 1e-5", 0.1, 0.2, 0.8),
+                run_of(
+                    "MNIST: zero weights",
+                    0.1,
+                    0.1,
+                    0.8,
+                    proven=None,
+                    trials=[],
+                    findings=[
+                        {
+                            "condition": "symmetric_units",
+                            "severity": "error",
+                            "remedies": [{"change": {}}],
+                        }
+                    ],
+                ),
+                run_of("MNIST: random labels", 0.1, 0.8, 0.8),
+                run_of("MNIST: sorted", 0.79, 0.8, 0.8),
+                {"name": "MNIST: no step", "seed": 0, "shown": False},
+            ],
+            1,
+            60.0,
+            30.0,
+        )
+    )
     assert "5 faulty runs in which the fault shows, of 6 (1 seed each), 3 of them curable" in lines
     assert "| curable faults with a proven remedy | 2 of 3 (66.7 %) | 85 % | **missed** |" in lines
-    assert f"that cure on five fresh seeds | 1 of 2 (50.0 %) | {100 * CURED:.0f} % | **missed** |" in lines
-    assert "| MNIST: SGD 1e-5 | 0 | learning_rate_too_high | step=sgd(lr=0.1) | +0.500 (+0.400 to +0.600) | 0.100 → 0.200 | 0.800 | " \
-           "**no** |" in lines
-    assert "| MNIST: random labels | 0 | learning_rate_too_high | step=sgd(lr=0.1) | +0.500 (+0.400 to +0.600) | 0.100 → 0.800 | 0.800 | " \
-           "not counted |" in lines
+    assert (
+        f"that cure on five fresh seeds | 1 of 2 (50.0 %) | {100 * CURED:.0f} % | **missed** |"
+        in lines
+    )
+    assert (
+        "| MNIST: SGD 1e-5 | 0 | learning_rate_too_high | step=sgd(lr=0.1) | +0.500 (+0.400 to "
+        "+0.600) | 0.100 → 0.200 | 0.800 | "
+        "**no** |" in lines
+    )
+    assert (
+        "| MNIST: random labels | 0 | learning_rate_too_high | step=sgd(lr=0.1) | +0.500 (+0.400 "
+        "to +0.600) | 0.100 → 0.800 | 0.800 | "
+        "not counted |" in lines
+    )
     assert "| MNIST: zero weights | 0 | yes | symmetric_units: advice only |" in lines
-    assert "not curable, the cured twin is not 0.03 better on the fresh seeds: MNIST: sorted" in lines
+    assert (
+        "not curable, the cured twin is not 0.03 better on the fresh seeds: MNIST: sorted" in lines
+    )
 
 
 def test_a_rate_that_is_too_low_is_proven_and_cured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +366,9 @@ def test_a_rate_that_is_too_low_is_proven_and_cured(monkeypatch: pytest.MonkeyPa
         setup.optimizer = torch.optim.SGD(setup.model.parameters(), lr=1e-5)
         return setup
 
-    monkeypatch.setitem(cases.CASES, "slow", Case("slow", "faulty", ("learning_rate_too_low",), build, twin="fast"))
+    monkeypatch.setitem(
+        cases.CASES, "slow", Case("slow", "faulty", ("learning_rate_too_low",), build, twin="fast")
+    )
     threads = torch.get_num_threads()
     try:
         found = turn("slow", 0, [0.95] * 5, [0.95] * 5, 30.0)

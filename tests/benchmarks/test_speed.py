@@ -19,11 +19,19 @@ def trained(*seconds: float, accuracy: float = 0.97) -> dict[str, Any]:
 
 
 def turn(ours: float, slow: float, slower: float, **more: Any) -> dict[str, Any]:
-    return {OURS: trained(ours), "sevensteps_watched": trained(ours), "slow": trained(slow, **more), "slower": trained(slower)}
+    return {
+        OURS: trained(ours),
+        "sevensteps_watched": trained(ours),
+        "slow": trained(slow, **more),
+        "slower": trained(slower),
+    }
 
 
 def test_a_ratio_is_taken_within_its_round_and_the_first_epoch_left_out() -> None:
-    rows = {row.contestant: row for row in summarize(CASE, [turn(1, 3, 4), turn(2, 4, 8), turn(10, 25, 40)])}
+    rows = {
+        row.contestant: row
+        for row in summarize(CASE, [turn(1, 3, 4), turn(2, 4, 8), turn(10, 25, 40)])
+    }
     assert rows["slow"].ratio == 2.5
     assert (rows["slow"].seconds, rows["slow"].low, rows["slow"].high) == (4, 3, 25)
     assert not rows["slow"].missed

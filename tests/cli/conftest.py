@@ -24,8 +24,12 @@ class Said(NamedTuple):
 
 
 @pytest.fixture
-def sevensteps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """`sevensteps("train", "digits")` is that command line, on a terminal of 80 columns without colours."""
+def sevensteps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """`sevensteps("train", "digits")` is that command line, on a terminal of 80 columns without
+    colours.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")

@@ -27,7 +27,11 @@ def test_what_differs(sevensteps: Command) -> None:
     assert (said.code, said.err) == (0, "")
     rows = [line.split() for line in said.lines]
     gap = rows.index([])
-    assert rows[:gap] == [["recipe", "slow", "fast"], ["step", "sgd(lr=0.1)", "sgd(lr=0.5)"], ["seed", "0", "1"]]
+    assert rows[:gap] == [
+        ["recipe", "slow", "fast"],
+        ["step", "sgd(lr=0.1)", "sgd(lr=0.5)"],
+        ["seed", "0", "1"],
+    ]
     assert rows[gap + 1] == ["result", "slow", "fast", "change"]
     slow, fast = (ss.load(name).metrics["valid"]["loss"] for name in ("slow", "fast"))
     assert ["valid", "loss", f"{slow:.4f}", f"{fast:.4f}", f"{fast - slow:+.4g}"] in rows
@@ -43,7 +47,9 @@ def test_as_json(sevensteps: Command) -> None:
     assert all({"sgd(lr=0.1)", "sgd(lr=0.5)"} <= set(row.values()) for row in found["recipe"][:1])
     assert found["metrics"]["epochs"] == [2, 2]
     for part in ("train", "valid"):
-        assert found["metrics"][f"{part} loss"] == [ss.load(name).metrics[part]["loss"] for name in ("slow", "fast")]
+        assert found["metrics"][f"{part} loss"] == [
+            ss.load(name).metrics[part]["loss"] for name in ("slow", "fast")
+        ]
 
 
 @pytest.mark.usefixtures("runs")
@@ -63,15 +69,20 @@ def test_runs_of_different_tasks(sevensteps: Command) -> None:
     rows = [line.split() for line in said.lines]
     assert ["data", "xor", "speed"] in rows
     assert next(row for row in rows if row[:2] == ["valid", "accuracy"])[3:] == ["–"]
-    assert next(row for row in rows if row[:2] == ["train", "loss"])[3:] == ["–"], "infinite, so not a number"
+    assert next(row for row in rows if row[:2] == ["train", "loss"])[3:] == ["–"], (
+        "infinite, so not a number"
+    )
 
 
 @pytest.mark.usefixtures("runs")
-@pytest.mark.parametrize(("damage", "message"), [
-    ("absent", "there is no run slwo; known: fast"),
-    ("json", "slow/run.json cannot be read: Expecting value: line 1 column 1 (char 0)"),
-    ("result", "slow/run.json is damaged: KeyError: 'recipe'"),
-])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("absent", "there is no run slwo; known: fast"),
+        ("json", "slow/run.json cannot be read: Expecting value: line 1 column 1 (char 0)"),
+        ("result", "slow/run.json is damaged: KeyError: 'recipe'"),
+    ],
+)
 def test_a_run_that_cannot_be_read(damage: str, message: str, sevensteps: Command) -> None:
     if damage == "json":
         Path("slow/run.json").write_text("")

@@ -19,15 +19,20 @@ from sevensteps.errors import Error
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments, env={"COLUMNS": "80", "NO_COLOR": "1"}, catch_exceptions=False)
+    return CliRunner().invoke(
+        command, arguments, env={"COLUMNS": "80", "NO_COLOR": "1"}, catch_exceptions=False
+    )
 
 
 def test_the_list_has_a_line_for_each_source() -> None:
     found = run()
     assert found.exit_code == 0
     lines = found.output.splitlines()
-    assert [line.split()[0] for line in lines[:len(data.catalog())]] == list(data.catalog())
-    assert lines[4].rstrip() == "speed          a roller coaster's speed, 0.75 (t - 9.5)^2 + 1, and noise"
+    assert [line.split()[0] for line in lines[: len(data.catalog())]] == list(data.catalog())
+    assert (
+        lines[4].rstrip()
+        == "speed          a roller coaster's speed, 0.75 (t - 9.5)^2 + 1, and noise"
+    )
     assert max(map(len, lines)) <= 80
 
 
@@ -38,13 +43,24 @@ def test_the_list_as_json() -> None:
 
 
 def test_the_list_needs_nothing_heavy() -> None:
-    code = ("import sys; from sevensteps.cli.data import command; command([], standalone_mode=False); "
-            "print(sorted({'torch', 'numpy', 'sklearn', 'pooch', 'jaxtyping'} & set(sys.modules)))")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    code = (
+        "import sys; from sevensteps.cli.data import command; command([], standalone_mode=False); "
+        "print(sorted({'torch', 'numpy', 'sklearn', 'pooch', 'jaxtyping'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("name", [e.name for e in data.catalog().values() if "mnist" not in e.name and "path" not in e.arguments])
+@pytest.mark.parametrize(
+    "name",
+    [
+        e.name
+        for e in data.catalog().values()
+        if "mnist" not in e.name and "path" not in e.arguments
+    ],
+)
 def test_every_screen_fits_80_columns(name: str) -> None:
     found = run(name)
     assert found.exit_code == 0
@@ -67,13 +83,15 @@ def test_the_screen_of_digits37() -> None:
         assert expected in lines
     place = lines.index("the first of each class")
     assert lines[place + 1].split() == ["7:", "3:"]
-    assert set("".join(lines[place + 2:place + 6])) <= set(" ▄▀█")
+    assert set("".join(lines[place + 2 : place + 6])) <= set(" ▄▀█")
 
 
 def test_the_screen_of_diabetes_and_speed() -> None:
     lines = [" ".join(line.split()) for line in run("diabetes").output.splitlines()]
     assert "scaling standardize: (value - mean) / std, their own for each column" in lines
-    assert any(line.startswith("targets standardize: (value - mean) / std, mean 15") for line in lines)
+    assert any(
+        line.startswith("targets standardize: (value - mean) / std, mean 15") for line in lines
+    )
     assert any(line.startswith("bmi 18") for line in lines)
     assert "train inputs -2.656 to 4.205, mean 0, std 0.9986" in lines
     text = run("speed(noise=0)").output
@@ -92,10 +110,16 @@ def test_json_is_the_facts() -> None:
     assert json.loads(run("speed(seed=2)", "--json").output) == data.load("speed(seed=2)").facts()
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["digit"], "data has no 'digit'; did you mean 'digits'?"),
-    (["mnist", "--data-dir", "/nowhere/at/all"], "the data folder /nowhere/at/all is not there; give a folder that holds "),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["digit"], "data has no 'digit'; did you mean 'digits'?"),
+        (
+            ["mnist", "--data-dir", "/nowhere/at/all"],
+            "the data folder /nowhere/at/all is not there; give a folder that holds ",
+        ),
+    ],
+)
 def test_what_fails_is_an_error_for_the_caller_to_print(arguments: list[str], message: str) -> None:
     with pytest.raises(Error) as caught:
         run(*arguments)
@@ -115,7 +139,7 @@ IMAGE = torch.tensor([[[0.0, 9.0, 9.0], [9.0, 0.0, 9.0], [9.0, 0.0, 0.0]]])
 
 def test_an_image_is_drawn_two_pixels_to_a_character() -> None:
     assert blocks(IMAGE) == "▄▀█\n▀  "
-    assert blocks(IMAGE, ascii_only=True) == "_\"#\n\"  "
+    assert blocks(IMAGE, ascii_only=True) == '_"#\n"  '
     assert blocks(torch.ones(3, 2, 2)) == "  "  # no contrast, no ink
     lines = blocks(torch.eye(28)[None]).splitlines()
     assert (len(lines), {len(line) for line in lines}) == (7, {14})

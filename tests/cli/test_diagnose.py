@@ -1,4 +1,6 @@
-"""`sevensteps diagnose`, and what `sevensteps train` says of the doctor: the screen, the JSON, the files and the exit codes."""
+"""`sevensteps diagnose`, and what `sevensteps train` says of the doctor: the screen, the JSON, the
+files and the exit codes.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,13 @@ def strict(text: str) -> Any:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three folders: `faulty` and `healthy` are runs, `loop` is what watching a plain loop left, with a fault."""
+    """Three folders: `faulty` and `healthy` are runs, `loop` is what watching a plain loop left,
+    with a fault.
+    """
     place = tmp_path_factory.mktemp("kept")
-    ss.train("digits", predict="mlp(8)", initialize="zeros()", stop="epochs(1)", out=place / "faulty")
+    ss.train(
+        "digits", predict="mlp(8)", initialize="zeros()", stop="epochs(1)", out=place / "faulty"
+    )
     ss.train("digits", predict="mlp(8)", stop="epochs(20)", out=place / "healthy")
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -61,22 +67,33 @@ def here(kept: Path, sevensteps: Command) -> None:
         shutil.copytree(kept / name, place)
 
 
-# -- sevensteps diagnose -----------------------------------------------------------------------------------------------
+# -- sevensteps diagnose ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("run", "code"), [("runs/faulty", 1), ("faulty", 1), ("last", 1), ("loop", 1), ("healthy", 0)])
-def test_a_run_by_folder_by_name_or_as_the_last_and_what_check_leaves(run: str, code: int, sevensteps: Command) -> None:
+@pytest.mark.parametrize(
+    ("run", "code"), [("runs/faulty", 1), ("faulty", 1), ("last", 1), ("loop", 1), ("healthy", 0)]
+)
+def test_a_run_by_folder_by_name_or_as_the_last_and_what_check_leaves(
+    run: str, code: int, sevensteps: Command
+) -> None:
     said = sevensteps("diagnose", run)
     assert (said.code, said.err) == (0, "")
     assert sevensteps("diagnose", run, "--check") == (code, said.out, "")
     assert ("symmetric_units" in said.out) is bool(code)
-    assert said.out.startswith("1 finding, most likely cause first. " if code else "Nothing is wrong that can be seen here. ")
+    assert said.out.startswith(
+        "1 finding, most likely cause first. "
+        if code
+        else "Nothing is wrong that can be seen here. "
+    )
     assert max(map(len, said.lines)) <= 80
 
 
 def test_a_warning_passes_the_check(sevensteps: Command) -> None:
     ss.train("digits", predict="mlp(30)", step="sgd(lr=1e-4)", stop="epochs(4)", out="slow")
-    severities = {finding["severity"] for finding in strict(sevensteps("diagnose", "slow", "--json").out)["findings"]}
+    severities = {
+        finding["severity"]
+        for finding in strict(sevensteps("diagnose", "slow", "--json").out)["findings"]
+    }
     assert severities, "nothing was found at all"
     assert sevensteps("diagnose", "slow", "--check").code == int("error" in severities)
 
@@ -109,11 +126,19 @@ def test_sarif_is_written_whole(sevensteps: Command) -> None:
     assert "no/such/folder/found.sarif cannot be written" in refused.err
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("nowhere",), "there is no run nowhere; "), (("faultx",), "there is no run faultx; did you mean 'faulty'?"),
-    (("empty",), "empty holds no finished run"), ((), "Missing argument 'RUN'."), (("last", "--fix"), "No such option"),
-])
-def test_what_is_not_there_is_said_in_one_line(arguments: tuple[str, ...], message: str, sevensteps: Command) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere",), "there is no run nowhere; "),
+        (("faultx",), "there is no run faultx; did you mean 'faulty'?"),
+        (("empty",), "empty holds no finished run"),
+        ((), "Missing argument 'RUN'."),
+        (("last", "--fix"), "No such option"),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_line(
+    arguments: tuple[str, ...], message: str, sevensteps: Command
+) -> None:
     Path("empty").mkdir()
     said = sevensteps("diagnose", *arguments)
     assert (said.code, said.out) == (2, "")
@@ -137,10 +162,12 @@ def test_a_run_without_looks(sevensteps: Command) -> None:
     assert "blind was not watched" in said.err
 
 
-# -- sevensteps train --------------------------------------------------------------------------------------------------
+# -- sevensteps train ------------------------------------------------------------------------------
 
 
-def test_what_is_wrong_at_the_start_is_said_before_training(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_at_the_start_is_said_before_training(
+    sevensteps: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def never(*_: Any) -> Any:
         raise ss.Error("no step is taken")
 
@@ -148,29 +175,39 @@ def test_what_is_wrong_at_the_start_is_said_before_training(sevensteps: Command,
     said = sevensteps("train", *ZEROS, "--out", "kept")
     assert (said.code, said.err) == (2, "sevensteps: no step is taken\n")
     at = said.lines.index("Seen before the first step:")
-    assert said.lines[at + 1:at + 5] == [
+    assert said.lines[at + 1 : at + 5] == [
         "  symmetric_units  initialize  error  97 % sure",
         "    Of the 8 units of layer1 only 1 is different: all weights are 0, so no",
         "    signal passes and no weight gets a gradient.",
-        "    → initialize = kaiming_normal()"]
+        "    → initialize = kaiming_normal()",
+    ]
 
 
 def test_what_was_found_stands_below_the_result(sevensteps: Command) -> None:
     said = sevensteps("train", *ZEROS, "--out", "a folder")
     assert max(map(len, said.lines)) <= 80
     at = said.lines.index("Kept in a folder")
-    assert said.lines[at + 1:at + 6] == [
-        "", "Found, most likely cause first:", "  symmetric_units  initialize  error  97 % sure",
+    assert said.lines[at + 1 : at + 6] == [
+        "",
+        "Found, most likely cause first:",
+        "  symmetric_units  initialize  error  97 % sure",
         "    Of the 8 units of layer1 only 1 is different: all weights are 0, so no",
-        "    signal passes and no weight gets a gradient."]
+        "    signal passes and no weight gets a gradient.",
+    ]
     at = said.lines.index("Try next:")
-    assert said.lines[at + 1:at + 3] == ['  sevensteps diagnose "a folder"', '  sevensteps diagnose "a folder" --try']
+    assert said.lines[at + 1 : at + 3] == [
+        '  sevensteps diagnose "a folder"',
+        '  sevensteps diagnose "a folder" --try',
+    ]
     assert [f"  {f.condition}" for f in ss.load("a folder").findings] == [
-        line.split("  initialize")[0] for line in said.lines if line.endswith("% sure")][1:]
+        line.split("  initialize")[0] for line in said.lines if line.endswith("% sure")
+    ][1:]
 
 
 def test_a_healthy_training_says_no_more_than_a_line(sevensteps: Command) -> None:
-    said = sevensteps("train", "digits", "--predict", "mlp(8)", "--stop", "epochs(20)", "--out", "kept")
+    said = sevensteps(
+        "train", "digits", "--predict", "mlp(8)", "--stop", "epochs(20)", "--out", "kept"
+    )
     assert said.lines.count("Nothing found wrong.") == 1
     assert "Seen before" not in said.out
     assert "diagnose" not in said.out
@@ -185,7 +222,7 @@ def test_json_of_a_faulty_training_is_lines_of_json(sevensteps: Command) -> None
     assert result["findings"] == strict(sevensteps("diagnose", "kept", "--json").out)["findings"]
 
 
-# -- sevensteps diagnose --try -----------------------------------------------------------------------------------------
+# -- sevensteps diagnose --try ---------------------------------------------------------------------
 
 
 def test_a_remedy_is_proven_shown_and_remembered(sevensteps: Command) -> None:
@@ -201,7 +238,11 @@ def test_a_remedy_is_proven_shown_and_remembered(sevensteps: Command) -> None:
     assert sevensteps("diagnose", "faulty") == (0, said.out, "")  # it is in the folder now
     [finding] = strict(Path("runs/faulty/run.json").read_text(encoding="utf-8"))["findings"]
     [trial] = finding["trials"]
-    assert (trial["proven"], trial["seeds"], trial["change"]) == (True, [0, 1, 2], {"initialize": "kaiming_normal()"})
+    assert (trial["proven"], trial["seeds"], trial["change"]) == (
+        True,
+        [0, 1, 2],
+        {"initialize": "kaiming_normal()"},
+    )
     assert trial["interval"][0] > 0
     assert [held.proven for held in ss.load("faulty").findings[0].trials] == [True]
     assert Path("runs/faulty/recipe.toml").read_bytes() == recipe
@@ -211,7 +252,9 @@ def test_a_remedy_is_proven_shown_and_remembered(sevensteps: Command) -> None:
 def test_what_is_tried_again_stands_there_once(sevensteps: Command) -> None:
     first = sevensteps("diagnose", "last", "--try", "--budget", "20")
     assert sevensteps("diagnose", "last", "--try", "--budget", "20").out == first.out
-    assert sevensteps("diagnose", "last", "--try", "--budget", "1e-9").out == first.out  # which comes to nothing
+    assert (
+        sevensteps("diagnose", "last", "--try", "--budget", "1e-9").out == first.out
+    )  # which comes to nothing
 
 
 def test_trials_as_json_are_one_line_on_standard_output(sevensteps: Command) -> None:
@@ -220,9 +263,26 @@ def test_trials_as_json_are_one_line_on_standard_output(sevensteps: Command) -> 
     assert len(said.out.splitlines()) == 1
     [trial] = strict(said.out)["findings"][0]["trials"]
     assert trial["proven"] is True
-    assert {"condition", "change", "measure", "least", "seeds", "untouched", "remedied", "random", "random_changes", "problem", "note",
-            "difference", "interval", "proven"} == set(trial)
-    assert strict(said.out)["findings"] == strict(Path("runs/faulty/run.json").read_text(encoding="utf-8"))["findings"]
+    assert {
+        "condition",
+        "change",
+        "measure",
+        "least",
+        "seeds",
+        "untouched",
+        "remedied",
+        "random",
+        "random_changes",
+        "problem",
+        "note",
+        "difference",
+        "interval",
+        "proven",
+    } == set(trial)
+    assert (
+        strict(said.out)["findings"]
+        == strict(Path("runs/faulty/run.json").read_text(encoding="utf-8"))["findings"]
+    )
 
 
 def test_without_a_remedy_there_is_nothing_to_try(sevensteps: Command) -> None:
@@ -234,25 +294,47 @@ def test_without_a_remedy_there_is_nothing_to_try(sevensteps: Command) -> None:
 
 def test_a_run_from_python_is_tried_in_python(sevensteps: Command) -> None:
     x = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
-    ss.train(ss.data.from_arrays(x, (x[:, 0] > 0).long()), predict="mlp(8)", initialize="zeros()", stop="epochs(2)", out="arrays")
+    ss.train(
+        ss.data.from_arrays(x, (x[:, 0] > 0).long()),
+        predict="mlp(8)",
+        initialize="zeros()",
+        stop="epochs(2)",
+        out="arrays",
+    )
     before = Path("arrays/run.json").read_bytes()
     assert sevensteps("diagnose", "arrays").code == 0
     said = sevensteps("diagnose", "arrays", "--try")
-    assert said == (2, "", "sevensteps: the data of this run came from Python, so it cannot be trained again from its folder; in Python: "
-                           "ss.diagnose(run).try_remedies()\n")
+    assert said == (
+        2,
+        "",
+        "sevensteps: the data of this run came from Python, so it cannot be trained again from "
+        "its folder; in Python: "
+        "ss.diagnose(run).try_remedies()\n",
+    )
     assert Path("arrays/run.json").read_bytes() == before
 
 
 def test_a_loop_that_was_watched_is_tried_by_a_function_of_yours(sevensteps: Command) -> None:
     before = Path("loop/watch.json").read_bytes()
     said = sevensteps("diagnose", "loop", "--try")
-    assert said == (2, "", "sevensteps: this training was a loop of yours, which only you can run again: give try_remedies(retrain), a "
-                           "function that trains with a change and returns the accuracy\n")
+    assert said == (
+        2,
+        "",
+        "sevensteps: this training was a loop of yours, which only you can run again: give "
+        "try_remedies(retrain), a "
+        "function that trains with a change and returns the accuracy\n",
+    )
     assert Path("loop/watch.json").read_bytes() == before
 
 
-@pytest.mark.parametrize(("budget", "message"), [("0", "budget must be above 0"), ("nan", "budget must be a finite number"),
-                                                 ("soon", "Invalid value for '--budget'")])
+@pytest.mark.parametrize(
+    ("budget", "message"),
+    [
+        ("0", "budget must be above 0"),
+        ("nan", "budget must be a finite number"),
+        ("soon", "Invalid value for '--budget'"),
+    ],
+)
 def test_a_budget_is_seconds(budget: str, message: str, sevensteps: Command) -> None:
     said = sevensteps("diagnose", "last", "--try", "--budget", budget)
     assert (said.code, said.out) == (2, "")
@@ -260,8 +342,17 @@ def test_a_budget_is_seconds(budget: str, message: str, sevensteps: Command) -> 
     assert len(said.err.splitlines()) == 1
 
 
-def test_an_interrupt_keeps_what_was_tried(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    ss.train("digits", predict="mlp(8)", initialize="zeros()", step="sgd(lr=20.0)", stop="epochs(1)", out="twice")
+def test_an_interrupt_keeps_what_was_tried(
+    sevensteps: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ss.train(
+        "digits",
+        predict="mlp(8)",
+        initialize="zeros()",
+        step="sgd(lr=20.0)",
+        stop="epochs(1)",
+        out="twice",
+    )
     real = Retraining.behind
 
     def interrupted(self: Retraining, condition: str, change: dict[str, str]) -> Any:
@@ -275,7 +366,9 @@ def test_an_interrupt_keeps_what_was_tried(sevensteps: Command, monkeypatch: pyt
     assert sevensteps("diagnose", "twice") == (0, said.out, "")
 
 
-def test_what_was_tried_is_shown_where_it_cannot_be_written(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_tried_is_shown_where_it_cannot_be_written(
+    sevensteps: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(path: Path, held: Any) -> None:
         raise ss.Error(f"{path} cannot be written: No space left on device")
 
@@ -283,4 +376,7 @@ def test_what_was_tried_is_shown_where_it_cannot_be_written(sevensteps: Command,
     said = sevensteps("diagnose", "last", "--try", "--budget", "20")
     assert said.code == 2
     assert "     proven: validation accuracy" in said.out
-    assert said.err.splitlines()[-1] == "sevensteps: runs/faulty/run.json cannot be written: No space left on device"
+    assert (
+        said.err.splitlines()[-1]
+        == "sevensteps: runs/faulty/run.json cannot be written: No space left on device"
+    )

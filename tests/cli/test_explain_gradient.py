@@ -25,22 +25,53 @@ def test_by_layer(sevensteps: Command, digits: ss.Run) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.out.rstrip() == digits.explain.gradient(3).text().rstrip()
     assert max(map(len, said.lines)) <= 80
-    found = json.loads(sevensteps("explain", "digits", "gradient", "--batch", "0,1,2", "--json").out)
+    found = json.loads(
+        sevensteps("explain", "digits", "gradient", "--batch", "0,1,2", "--json").out
+    )
     assert found["samples"] == [0, 1, 2]
-    assert [layer["name"] for layer in found["layers"]] == ["output", "activation1", "layer1", "flatten"]
+    assert [layer["name"] for layer in found["layers"]] == [
+        "output",
+        "activation1",
+        "layer1",
+        "flatten",
+    ]
 
 
 def test_one_parameter(sevensteps: Command, digits: ss.Run) -> None:
-    said = sevensteps("explain", "digits", "gradient", "3", "--parameter", "layer1.weight", "4,20", "--plot", "g.png")
+    said = sevensteps(
+        "explain",
+        "digits",
+        "gradient",
+        "3",
+        "--parameter",
+        "layer1.weight",
+        "4,20",
+        "--plot",
+        "g.png",
+    )
     assert (said.code, said.err) == (0, "")
     assert Path("g.png").stat().st_size > 5000
     assert said.lines[0].startswith("Gradient of layer1.weight[4,20] = ")
     assert max(map(len, said.lines)) <= 80
     wanted = digits.explain.gradient(3, "layer1.weight", (4, 20))
-    found = json.loads(sevensteps("explain", "digits", "gradient", "3", "--parameter", "layer1.weight", "4,20", "--json").out)
+    found = json.loads(
+        sevensteps(
+            "explain", "digits", "gradient", "3", "--parameter", "layer1.weight", "4,20", "--json"
+        ).out
+    )
     for key in ("chain_rule", "autograd", "finite_difference"):
         assert found[key] == getattr(wanted, key)
-    said = sevensteps("explain", "digits", "gradient", "--batch", "all", "--parameter", "output.bias", "largest", "--json")
+    said = sevensteps(
+        "explain",
+        "digits",
+        "gradient",
+        "--batch",
+        "all",
+        "--parameter",
+        "output.bias",
+        "largest",
+        "--json",
+    )
     largest = json.loads(said.out)
     assert largest["index"] == list(digits.explain.gradient("all", "output.bias").index)
 
@@ -53,16 +84,28 @@ def test_the_formula(sevensteps: Command, digits: ss.Run) -> None:
 
 
 @pytest.mark.usefixtures("digits")
-@pytest.mark.parametrize(("arguments", "message"), [
-    ([], "say whose loss: the number of a sample, or --batch 0,1,2"),
-    (["3", "--batch", "1,2"], "say whose loss"),
-    (["3", "--latex"], "a formula is of one number; name it"),
-    (["--batch", "1;2"], "--batch: '1;2' is no list of whole numbers such as 4,300"),
-    (["3", "--parameter", "layer1.weight", "x"], "--parameter: 'x' is no list of whole numbers such as 4,300"),
-    (["3", "--parameter", "layer2.weight", "0,0"], "there is no trained parameter 'layer2.weight'; the network has layer1.weight"),
-    (["3", "--parameter", "layer1.weight", "0,64"], "layer1.weight has shape [10, 64]; it has no number at [0, 64], counted from 0"),
-    (["900"], "there is no sample 900 in valid"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say whose loss: the number of a sample, or --batch 0,1,2"),
+        (["3", "--batch", "1,2"], "say whose loss"),
+        (["3", "--latex"], "a formula is of one number; name it"),
+        (["--batch", "1;2"], "--batch: '1;2' is no list of whole numbers such as 4,300"),
+        (
+            ["3", "--parameter", "layer1.weight", "x"],
+            "--parameter: 'x' is no list of whole numbers such as 4,300",
+        ),
+        (
+            ["3", "--parameter", "layer2.weight", "0,0"],
+            "there is no trained parameter 'layer2.weight'; the network has layer1.weight",
+        ),
+        (
+            ["3", "--parameter", "layer1.weight", "0,64"],
+            "layer1.weight has shape [10, 64]; it has no number at [0, 64], counted from 0",
+        ),
+        (["900"], "there is no sample 900 in valid"),
+    ],
+)
 def test_bad_input(sevensteps: Command, arguments: list[str], message: str) -> None:
     said = sevensteps("explain", "digits", "gradient", *arguments)
     assert (said.code, said.out) == (2, "")

@@ -1,4 +1,6 @@
-"""`sevensteps explain RUN neuron` and `surface`: a screen, JSON, a picture, and one line for what there is not."""
+"""`sevensteps explain RUN neuron` and `surface`: a screen, JSON, a picture, and one line for what
+there is not.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,12 @@ Call = Callable[..., Any]
 
 @pytest.fixture
 def trained(sevensteps: Call) -> Call:
-    assert sevensteps("train", "iris", "--predict", "mlp(5)", "--stop", "epochs(2)", "--out", "run", "--json").code == 0
+    assert (
+        sevensteps(
+            "train", "iris", "--predict", "mlp(5)", "--stop", "epochs(2)", "--out", "run", "--json"
+        ).code
+        == 0
+    )
     return sevensteps
 
 
@@ -51,13 +58,22 @@ def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
     assert (tmp_path / "it.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (["neuron", "layer7", "0"], "there is no layer 'layer7' with units; there are layer1 (0 to 4), output (0 to 2)"),
-    (["neuron", "layer1", "5"], "layer1 has no unit 5; its 5 are counted from 0 to 4"),
-    (["neuron", "layer1", "first"], "not a valid integer"),
-    (["surface", "--plot", "it.gif"], "a plot is written as .png or .svg"),
-    (["surface", "--plot", "nowhere/it.png"], "nowhere/it.png cannot be written: No such file or directory"),
-])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["neuron", "layer7", "0"],
+            "there is no layer 'layer7' with units; there are layer1 (0 to 4), output (0 to 2)",
+        ),
+        (["neuron", "layer1", "5"], "layer1 has no unit 5; its 5 are counted from 0 to 4"),
+        (["neuron", "layer1", "first"], "not a valid integer"),
+        (["surface", "--plot", "it.gif"], "a plot is written as .png or .svg"),
+        (
+            ["surface", "--plot", "nowhere/it.png"],
+            "nowhere/it.png cannot be written: No such file or directory",
+        ),
+    ],
+)
 def test_what_there_is_not(words: list[str], said: str, trained: Call) -> None:
     found = trained("explain", "run", *words)
     assert found.code == 2

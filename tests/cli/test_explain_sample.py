@@ -26,7 +26,9 @@ def test_one_sample(sevensteps: Command, digits: ss.Run) -> None:
     assert said.out.rstrip() == digits.explain.sample(3).text().rstrip()
     assert max(map(len, said.lines)) <= 80
     assert len(said.lines) <= 40
-    found = json.loads(sevensteps("explain", "digits", "sample", "3", "--part", "train", "--json").out)
+    found = json.loads(
+        sevensteps("explain", "digits", "sample", "3", "--part", "train", "--json").out
+    )
     assert (found["index"], found["part"]) == (3, "train")
     assert found["loss"] == digits.explain.sample(3, "train").loss
 
@@ -35,7 +37,8 @@ def test_the_worst_and_the_best(sevensteps: Command, digits: ss.Run) -> None:
     for option, arguments, count in (("worst", ["--worst"], 5), ("best", ["--best", "2"], 2)):
         found = json.loads(sevensteps("explain", "digits", "sample", *arguments, "--json").out)
         assert [row["index"] for row in found["ranked"]] == [
-            row.index for row in digits.explain.samples(**{option: count}).ranked]
+            row.index for row in digits.explain.samples(**{option: count}).ranked
+        ]
         assert found["confusion"]["total"] == 359
     said = sevensteps("explain", "digits", "sample", "--worst", "3")
     assert said.code == 0
@@ -51,14 +54,17 @@ def test_the_confusion_as_a_picture(sevensteps: Command) -> None:
 
 
 @pytest.mark.usefixtures("digits")
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["9999"], "there is no sample 9999 in valid; it has 359, counted from 0"),
-    ([], "say which: the number of a sample, --worst, --best or --confusion"),
-    (["3", "--worst"], "say which: the number of a sample, --worst, --best or --confusion"),
-    (["--worst", "0"], "worst must be at least 1, not 0"),
-    (["3", "--plot", "x.gif"], "a plot is written as .png or .svg, not as 'x.gif'"),
-    (["3", "--part", "test"], "'test' is not one of 'train', 'valid'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["9999"], "there is no sample 9999 in valid; it has 359, counted from 0"),
+        ([], "say which: the number of a sample, --worst, --best or --confusion"),
+        (["3", "--worst"], "say which: the number of a sample, --worst, --best or --confusion"),
+        (["--worst", "0"], "worst must be at least 1, not 0"),
+        (["3", "--plot", "x.gif"], "a plot is written as .png or .svg, not as 'x.gif'"),
+        (["3", "--part", "test"], "'test' is not one of 'train', 'valid'"),
+    ],
+)
 def test_bad_input(sevensteps: Command, arguments: list[str], message: str) -> None:
     said = sevensteps("explain", "digits", "sample", *arguments)
     assert (said.code, said.out) == (2, "")
@@ -73,15 +79,30 @@ def test_a_run_that_is_not_there(sevensteps: Command) -> None:
 
 
 def test_data_that_came_from_python_are_not_there(sevensteps: Command) -> None:
-    ss.train(ss.data.from_arrays([[1.0], [2.0], [3.0], [4.0]], [1.0, 2.5, 3.0, 4.0]), predict="linear()", stop="epochs(1)", out="mine",
-             progress=False)
+    ss.train(
+        ss.data.from_arrays([[1.0], [2.0], [3.0], [4.0]], [1.0, 2.5, 3.0, 4.0]),
+        predict="linear()",
+        stop="epochs(1)",
+        out="mine",
+        progress=False,
+    )
     said = sevensteps("explain", "mine", "sample", "0")
     assert said.code == 2
-    assert said.err.startswith("sevensteps: the data of mine, arrays, came from Python and are not kept with it; ask the Run")
+    assert said.err.startswith(
+        "sevensteps: the data of mine, arrays, came from Python and are not kept with it; ask the "
+        "Run"
+    )
 
 
 def test_the_book_s_digits(sevensteps: Command, mnist_dir: Path) -> None:
-    ss.train("mnist37", predict="linear()", stop="epochs(1)", out="book", data_dir=mnist_dir, progress=False)
+    ss.train(
+        "mnist37",
+        predict="linear()",
+        stop="epochs(1)",
+        out="book",
+        data_dir=mnist_dir,
+        progress=False,
+    )
     said = sevensteps("explain", "book", "sample", "0", "--data-dir", str(mnist_dir))
     assert (said.code, said.err) == (0, "")
     assert "0 is probability .5" in said.out

@@ -18,7 +18,15 @@ Command = Callable[..., Any]
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    ss.train("digits", predict="mlp(10)", step="sgd(lr=0.1)", stop="epochs(3)", threads=1, out=folder, progress=False)
+    ss.train(
+        "digits",
+        predict="mlp(10)",
+        step="sgd(lr=0.1)",
+        stop="epochs(3)",
+        threads=1,
+        out=folder,
+        progress=False,
+    )
     return str(folder)
 
 
@@ -29,13 +37,23 @@ def test_a_step_is_one_screen(sevensteps: Command, kept: str) -> None:
     assert len(said.lines) <= 40
     assert said.lines[0] == "Step 3 of 69, counted from 0: epoch 1, lr 0.1"
     found = json.loads(sevensteps("explain", kept, "steps", "--step", "3", "--json").out)
-    was, now = re.search(r" was (\S+), is (\S+)", " ".join(said.out.split())).groups()  # type: ignore[union-attr]
-    assert (float(was), float(now)) == (pytest.approx(found["weight"]["old"], rel=1e-8), pytest.approx(found["weight"]["new"], rel=1e-8))
+    was, now = re.search(
+        r" was (\S+), is "
+        r"(\S+)",
+        " ".join(said.out.split()),
+    ).groups()  # type: ignore[union-attr]
+    assert (float(was), float(now)) == (
+        pytest.approx(found["weight"]["old"], rel=1e-8),
+        pytest.approx(found["weight"]["new"], rel=1e-8),
+    )
     assert found["same"] is True
 
 
 def test_the_first_step_is_the_default(sevensteps: Command, kept: str) -> None:
-    assert sevensteps("explain", kept, "steps").out == sevensteps("explain", kept, "steps", "--step", "0").out
+    assert (
+        sevensteps("explain", kept, "steps").out
+        == sevensteps("explain", kept, "steps", "--step", "0").out
+    )
 
 
 def test_why(sevensteps: Command, kept: str) -> None:
@@ -65,12 +83,22 @@ def test_a_picture(question: str, sevensteps: Command, kept: str) -> None:
     assert Path("drawn.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (("steps", "--step", "69"), "there is no step 69; the training took 69, counted from 0 to 68"),
-    (("steps", "--step", "x"), "not a valid"),
-    (("words", "gradeint"), "did you mean 'gradient'?"), (("words", "--plot", "x.png"), "there is no picture of it"),
-    (("why", "--plot", "x.pdf"), ".png or .svg")])
-def test_bad_input_is_one_line(arguments: tuple[str, ...], said: str, sevensteps: Command, kept: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("steps", "--step", "69"),
+            "there is no step 69; the training took 69, counted from 0 to 68",
+        ),
+        (("steps", "--step", "x"), "not a valid"),
+        (("words", "gradeint"), "did you mean 'gradient'?"),
+        (("words", "--plot", "x.png"), "there is no picture of it"),
+        (("why", "--plot", "x.pdf"), ".png or .svg"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: tuple[str, ...], said: str, sevensteps: Command, kept: str
+) -> None:
     found = sevensteps("explain", kept, *arguments)
     assert (found.code, found.out) == (2, "")
     assert len(found.err.splitlines()) == 1

@@ -18,8 +18,14 @@ def test_help_names_every_verb(sevensteps: Command) -> None:
     for flag in ("--help", "-h"):
         said = sevensteps(flag)
         assert (said.code, said.err) == (0, "")
-        assert [line.split()[0] for line in said.lines if line.startswith("  ") and line.split()[0] in VERBS] == list(VERBS)
-        assert max(len(line) for line in said.lines if not line.startswith("  sevensteps ")) <= 80  # an example is one line
+        assert [
+            line.split()[0]
+            for line in said.lines
+            if line.startswith("  ") and line.split()[0] in VERBS
+        ] == list(VERBS)
+        assert (
+            max(len(line) for line in said.lines if not line.startswith("  sevensteps ")) <= 80
+        )  # an example is one line
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -37,21 +43,36 @@ def test_the_version(sevensteps: Command) -> None:
     assert said.out.rstrip().endswith(__version__)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("trian",), "there is no verb 'trian'; did you mean 'train'?"),
-    (("train",), "name the data to train on, as in: sevensteps train digits (see: sevensteps train --help)"),
-    (("train", "digits", "--seed", "x"), "Invalid value for '--seed': 'x' is not a valid integer. (see: sevensteps train --help)"),
-    (("compare", "a"), "Missing argument 'RUN'. (see: sevensteps compare --help)"),
-    (("runs", "extra"), "Got unexpected extra argument (extra) (see: sevensteps runs --help)"),
-    (("steps", "los"), "there is no step 'los'; did you mean 'loss'?"),
-])
-def test_a_wrong_command_line_is_one_line_and_2(arguments: tuple[str, ...], message: str, sevensteps: Command) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("trian",), "there is no verb 'trian'; did you mean 'train'?"),
+        (
+            ("train",),
+            "name the data to train on, as in: sevensteps train digits (see: sevensteps train "
+            "--help)",
+        ),
+        (
+            ("train", "digits", "--seed", "x"),
+            "Invalid value for '--seed': 'x' is not a valid integer. (see: sevensteps train "
+            "--help)",
+        ),
+        (("compare", "a"), "Missing argument 'RUN'. (see: sevensteps compare --help)"),
+        (("runs", "extra"), "Got unexpected extra argument (extra) (see: sevensteps runs --help)"),
+        (("steps", "los"), "there is no step 'los'; did you mean 'loss'?"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_2(
+    arguments: tuple[str, ...], message: str, sevensteps: Command
+) -> None:
     said = sevensteps(*arguments)
     assert (said.code, said.out) == (2, "")
     assert said.err == f"sevensteps: {message}\n"
 
 
-def test_debug_shows_where_it_went_wrong(monkeypatch: pytest.MonkeyPatch, sevensteps: Command) -> None:
+def test_debug_shows_where_it_went_wrong(
+    monkeypatch: pytest.MonkeyPatch, sevensteps: Command
+) -> None:
     assert sevensteps("train", "dgits").code == 2
     for arguments in (["--debug", "train", "dgits"], ["train", "dgits", "--debug"]):
         with pytest.raises(NotationError, match="data has no 'dgits'"):
@@ -67,7 +88,11 @@ def test_an_interrupt_anywhere_is_130(monkeypatch: pytest.MonkeyPatch, sevenstep
 
     monkeypatch.setattr("sevensteps.training.recipe.load_data", interrupted)
     said = sevensteps("train", "digits")
-    assert (said.code, said.out, said.err) == (130, "", "\nsevensteps: interrupted\n")  # on a line of its own, after ^C
+    assert (said.code, said.out, said.err) == (
+        130,
+        "",
+        "\nsevensteps: interrupted\n",
+    )  # on a line of its own, after ^C
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,9 @@ Command = Callable[..., Any]
 
 @pytest.fixture
 def digits(sevensteps: Command) -> ss.Run:
-    """A run on digits in the folder `digits`, and a picture of a 0 to 9, `0.png` …, in 256 levels of gray."""
+    """A run on digits in the folder `digits`, and a picture of a 0 to 9, `0.png` …, in 256 levels
+    of gray.
+    """
     images = load_digits().images
     for index in range(10):
         Image.fromarray((images[index] / 16 * 255).round().astype(np.uint8)).save(f"{index}.png")
@@ -34,7 +36,14 @@ def rows(said: Any) -> list[dict[str, Any]]:
 
 def test_pictures_and_arrays_are_answered_alike(sevensteps: Command, digits: ss.Run) -> None:
     found = rows(sevensteps("predict", "digits", "0.png", "1.png", "2.png", "some.npy", "--json"))
-    assert [row["sample"] for row in found] == ["0.png", "1.png", "2.png", "some.npy[0]", "some.npy[1]", "some.npy[2]"]
+    assert [row["sample"] for row in found] == [
+        "0.png",
+        "1.png",
+        "2.png",
+        "some.npy[0]",
+        "some.npy[1]",
+        "some.npy[2]",
+    ]
     assert [row["answer"] for row in found] == ["0", "1", "2"] * 2
     expected = digits.predict(load_digits().images[:3, None])
     assert [row["output"] for row in found[3:]] == expected.outputs.tolist()
@@ -42,7 +51,9 @@ def test_pictures_and_arrays_are_answered_alike(sevensteps: Command, digits: ss.
         assert list(row["probabilities"]) == list("0123456789")
         assert list(row["probabilities"].values()) == probabilities
         assert sum(probabilities) == pytest.approx(1, abs=1e-6)
-    for picture, array in zip(found[:3], found[3:], strict=True):  # a picture has 256 levels, the data 17
+    for picture, array in zip(
+        found[:3], found[3:], strict=True
+    ):  # a picture has 256 levels, the data 17
         assert picture["output"] == pytest.approx(array["output"], abs=0.1)
 
 
@@ -52,28 +63,46 @@ def test_the_screen(sevensteps: Command) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.lines[0].split() == ["sample", "answer", "most", "likely"]
     shown = [line.split()[:2] for line in said.lines[1:]]
-    assert shown == [["3.png", "3"], ["some.npy[0]", "0"], ["some.npy[1]", "1"], ["some.npy[2]", "2"]]
+    assert shown == [
+        ["3.png", "3"],
+        ["some.npy[0]", "0"],
+        ["some.npy[1]", "1"],
+        ["some.npy[2]", "2"],
+    ]
     assert max(map(len, said.lines)) <= 80
 
 
 def test_the_best_weights_where_asked(sevensteps: Command) -> None:
     # the loss (w - 0.5)² grows at every step, as the lr is too large: the first epoch is the best
-    run = ss.train(ss.data.from_arrays([[1.0], [-1.0]], [0.5, -0.5], valid=None), predict="linear()", initialize="constant(1.0)",
-                   repeat="full_batch()", step="sgd(lr=1.25)", stop="epochs(5)", out="pair")
+    run = ss.train(
+        ss.data.from_arrays([[1.0], [-1.0]], [0.5, -0.5], valid=None),
+        predict="linear()",
+        initialize="constant(1.0)",
+        repeat="full_batch()",
+        step="sgd(lr=1.25)",
+        stop="epochs(5)",
+        out="pair",
+    )
     assert (run.best.epoch, run.last.epoch) == (1, 5)
     np.save("one.npy", np.array([[1.0], [2.0]]))
     for option, which in (((), "last"), (("--best",), "best")):
         found = rows(sevensteps("predict", "pair", "one.npy", "--json", *option))
-        assert [row["output"] for row in found] == run.predict([[1.0], [2.0]], which).outputs.tolist()  # type: ignore[arg-type]
+        assert [row["output"] for row in found] == run.predict(
+            [[1.0], [2.0]], which
+        ).outputs.tolist()  # type: ignore[arg-type]
 
 
 def test_a_table_by_the_names_of_its_columns(sevensteps: Command) -> None:
     run = ss.train("iris", predict="linear()", stop="epochs(20)", out="runs/flowers")
     names, raw = list(run.inputs.features), load_iris().data[[0, 60, 120]]
-    Path("flowers.csv").write_text("\n".join([",".join(reversed(names)), *(",".join(map(str, row[::-1])) for row in raw)]))
+    Path("flowers.csv").write_text(
+        "\n".join([",".join(reversed(names)), *(",".join(map(str, row[::-1])) for row in raw)])
+    )
     expected = run.predict(raw).answers
     for name in ("flowers", "last", "runs/flowers"):
-        assert [row["answer"] for row in rows(sevensteps("predict", name, "flowers.csv", "--json"))] == expected
+        assert [
+            row["answer"] for row in rows(sevensteps("predict", name, "flowers.csv", "--json"))
+        ] == expected
     assert expected == ["setosa", "versicolor", "virginica"]
 
 
@@ -99,22 +128,41 @@ def test_two_classes_have_two_probabilities(sevensteps: Command) -> None:
 
 def test_labels_and_scores(sevensteps: Command) -> None:
     x = np.random.default_rng(0).normal(size=(60, 3))
-    ss.train(ss.data.from_arrays(x, (x[:, :2] > 0).astype(float)), predict="linear()", stop="epochs(60)", out="labels")
+    ss.train(
+        ss.data.from_arrays(x, (x[:, :2] > 0).astype(float)),
+        predict="linear()",
+        stop="epochs(60)",
+        out="labels",
+    )
     np.save("x.npy", np.array([[2.0, 2.0, 0.0], [-2.0, -2.0, 0.0]]))
-    assert [row["answer"] for row in rows(sevensteps("predict", "labels", "x.npy", "--json"))] == [["0", "1"], []]
-    assert [line.split()[1] for line in sevensteps("predict", "labels", "x.npy").lines[1:]] == ["0,", "none"]
+    assert [row["answer"] for row in rows(sevensteps("predict", "labels", "x.npy", "--json"))] == [
+        ["0", "1"],
+        [],
+    ]
+    assert [line.split()[1] for line in sevensteps("predict", "labels", "x.npy").lines[1:]] == [
+        "0,",
+        "none",
+    ]
     ss.train("xor", loss="hinge()", predict="mlp(4)", stop="epochs(2)", out="scores")
     np.save("p.npy", np.array([[0.0, 1.0]]))
     assert "probabilities" not in rows(sevensteps("predict", "scores", "p.npy", "--json"))[0]
 
 
 @pytest.mark.usefixtures("digits")
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("digits", "0.png", "none.png"), "none.png: there is no such file; give a picture, a .csv, a .parquet or a .npy"),
-    (("digts", "0.png"), "there is no run digts; make one with: sevensteps train digits"),
-    (("digits",), "Missing argument 'FILE...'. (see: sevensteps predict --help)"),
-])
-def test_nothing_is_answered_where_something_is_wrong(sevensteps: Command, arguments: tuple[str, ...], message: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("digits", "0.png", "none.png"),
+            "none.png: there is no such file; give a picture, a .csv, a .parquet or a .npy",
+        ),
+        (("digts", "0.png"), "there is no run digts; make one with: sevensteps train digits"),
+        (("digits",), "Missing argument 'FILE...'. (see: sevensteps predict --help)"),
+    ],
+)
+def test_nothing_is_answered_where_something_is_wrong(
+    sevensteps: Command, arguments: tuple[str, ...], message: str
+) -> None:
     said = sevensteps("predict", *arguments)
     assert (said.code, said.out, said.err) == (2, "", f"sevensteps: {message}\n")
 
@@ -122,6 +170,13 @@ def test_nothing_is_answered_where_something_is_wrong(sevensteps: Command, argum
 @pytest.mark.usefixtures("digits")
 def test_pictures_from_elsewhere(sevensteps: Command) -> None:
     image = Image.open("7.png")
-    image.resize((80, 80), Image.Resampling.NEAREST).point(lambda level: 255 - level).save("paper.png")  # dark on light, ten times as large
-    assert rows(sevensteps("predict", "digits", "paper.png", "--resize", "--invert", "--json"))[0]["answer"] == "7"
+    image.resize((80, 80), Image.Resampling.NEAREST).point(lambda level: 255 - level).save(
+        "paper.png"
+    )  # dark on light, ten times as large
+    assert (
+        rows(sevensteps("predict", "digits", "paper.png", "--resize", "--invert", "--json"))[0][
+            "answer"
+        ]
+        == "7"
+    )
     assert sevensteps("predict", "digits", "paper.png").code == 2

@@ -1,4 +1,6 @@
-"""`sevensteps race`: every combination trained, one table at 80 columns, and bad input in one line."""
+"""`sevensteps race`: every combination trained, one table at 80 columns, and bad input in one
+line.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,30 @@ RACE = ("race", "iris", "--predict", "mlp(4)", "--stop", "epochs(4)", "--threads
 
 
 def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., Said]) -> None:
-    said = sevensteps(*RACE, "--step", "sgd(lr=0.0001)", "--step", "sgd(lr=0.1)", "--initialize", "zeros()", "--initialize",
-                      "kaiming_normal()", "--seeds", "3", "--out", "race")
+    said = sevensteps(
+        *RACE,
+        "--step",
+        "sgd(lr=0.0001)",
+        "--step",
+        "sgd(lr=0.1)",
+        "--initialize",
+        "zeros()",
+        "--initialize",
+        "kaiming_normal()",
+        "--seeds",
+        "3",
+        "--out",
+        "race",
+    )
     assert said.code == 0
     head, *rows = said.lines[:5]
     assert head.split() == ["initialize", "step", "accuracy", "behind", "p", "epochs"]
     assert [row.split()[0] for row in rows] == ["1", "2", "3", "4"]
     assert rows[0].split()[1:3] == ["kaiming_normal()", "sgd(lr=0.1)"]
     assert all(len(line) <= 80 for line in said.lines if not line.startswith("  sevensteps"))
-    assert "12 of 12 networks were trained together, in 3 groups." in said.lines  # four of each seed
+    assert (
+        "12 of 12 networks were trained together, in 3 groups." in said.lines
+    )  # four of each seed
     assert "Kept in race" in said.lines
     hint = next(line for line in said.lines if "train --recipe" in line).split()
     assert sevensteps(*hint[1:], "--stop", "epochs(1)").code == 0
@@ -33,7 +50,9 @@ def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., Said]) ->
 
 
 def test_json_is_one_line_and_what_the_folder_holds(sevensteps: Callable[..., Said]) -> None:
-    said = sevensteps(*RACE, "--step", "sgd(lr=0.01)", "--step", "sgd(lr=0.1)", "--json", "--out", "race")
+    said = sevensteps(
+        *RACE, "--step", "sgd(lr=0.01)", "--step", "sgd(lr=0.1)", "--json", "--out", "race"
+    )
     held = json.loads(said.out)
     assert said.err == ""
     assert held == json.loads(Path("race/race.json").read_text()) | {"finished": held["finished"]}
@@ -44,8 +63,22 @@ def test_json_is_one_line_and_what_the_folder_holds(sevensteps: Callable[..., Sa
 def test_recipes_from_files_race_with_what_options_add(sevensteps: Callable[..., Said]) -> None:
     sevensteps("train", "iris", "--predict", "mlp(3)", "--stop", "epochs(1)", "--out", "one")
     sevensteps("train", "iris", "--predict", "linear()", "--stop", "epochs(1)", "--out", "two")
-    said = sevensteps("race", "--recipe", "one/recipe.toml", "--recipe", "two/recipe.toml", "--seeds", "2", "--stop", "epochs(2)", "--json")
-    assert {row["changes"]["predict"] for row in json.loads(said.out)["table"]} == {"mlp(3)", "linear()"}
+    said = sevensteps(
+        "race",
+        "--recipe",
+        "one/recipe.toml",
+        "--recipe",
+        "two/recipe.toml",
+        "--seeds",
+        "2",
+        "--stop",
+        "epochs(2)",
+        "--json",
+    )
+    assert {row["changes"]["predict"] for row in json.loads(said.out)["table"]} == {
+        "mlp(3)",
+        "linear()",
+    }
 
 
 def test_halving_and_a_shared_order(sevensteps: Callable[..., Said]) -> None:
@@ -60,17 +93,25 @@ def test_one_seed_is_said_to_prove_nothing(sevensteps: Callable[..., Said]) -> N
     assert "With one seed nobody knows what is chance; give --seeds 5." in said.lines
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ((), "name the data to train on, as in: sevensteps race digits"),
-    (("nosuchdata",), "nosuchdata"),
-    (("iris", "--seeds", "0"), "seeds must be at least 1, not 0"),
-    (("iris", "--step", "sgd(lr=-1)"), "lr must be above 0"),
-    (("iris", "--halve", "--stop", "patience(3)"), "halving needs to know how many epochs"),
-    (("iris", "--order", "none"), "none"),
-    (("--recipe", "no.toml"), "there is no recipe no.toml"),
-    (("iris", "--predict", "mlp(3)", "--predict", "mlp(4)", "--repeat", "batches(5000)"), "recipe 1 of 2: a batch of 5000"),
-])
-def test_bad_input_is_one_line(sevensteps: Callable[..., Said], arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name the data to train on, as in: sevensteps race digits"),
+        (("nosuchdata",), "nosuchdata"),
+        (("iris", "--seeds", "0"), "seeds must be at least 1, not 0"),
+        (("iris", "--step", "sgd(lr=-1)"), "lr must be above 0"),
+        (("iris", "--halve", "--stop", "patience(3)"), "halving needs to know how many epochs"),
+        (("iris", "--order", "none"), "none"),
+        (("--recipe", "no.toml"), "there is no recipe no.toml"),
+        (
+            ("iris", "--predict", "mlp(3)", "--predict", "mlp(4)", "--repeat", "batches(5000)"),
+            "recipe 1 of 2: a batch of 5000",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(
+    sevensteps: Callable[..., Said], arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
     said = sevensteps("race", *arguments)
     assert said.code == 2
     assert message in said.err
@@ -84,7 +125,17 @@ def test_help_has_examples(sevensteps: Callable[..., Said]) -> None:
 
 
 def test_the_curves_are_drawn(sevensteps: Callable[..., Said]) -> None:
-    said = sevensteps(*RACE, "--step", "sgd(lr=0.01)", "--step", "sgd(lr=0.1)", "--seeds", "2", "--plot", "race.png")
+    said = sevensteps(
+        *RACE,
+        "--step",
+        "sgd(lr=0.01)",
+        "--step",
+        "sgd(lr=0.1)",
+        "--seeds",
+        "2",
+        "--plot",
+        "race.png",
+    )
     assert Path("race.png").read_bytes().startswith(b"\x89PNG")
     assert said.lines[-1] == "Drawn in race.png"
     refused = sevensteps(*RACE, "--plot", "race.pdf")

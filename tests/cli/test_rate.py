@@ -14,7 +14,19 @@ import pytest
 import sevensteps as ss
 
 Command = Callable[..., Any]
-SHORT = ("digits", "--predict", "mlp(10)", "--step", "sgd(lr=0.1)", "--stop", "epochs(3)", "--seed", "1", "--threads", "1")
+SHORT = (
+    "digits",
+    "--predict",
+    "mlp(10)",
+    "--step",
+    "sgd(lr=0.1)",
+    "--stop",
+    "epochs(3)",
+    "--seed",
+    "1",
+    "--threads",
+    "1",
+)
 
 
 def test_one_screen_and_a_command_that_trains_with_it(sevensteps: Command) -> None:
@@ -22,13 +34,39 @@ def test_one_screen_and_a_command_that_trains_with_it(sevensteps: Command) -> No
     assert said.code == 0
     assert max(map(len, said.lines)) <= 80
     assert len(said.lines) <= 25
-    words = ("too low", "good", "edge", "Take", "Good", "Trained", "Curvature", "2/λ", "further seeds", "▲")
+    words = (
+        "too low",
+        "good",
+        "edge",
+        "Take",
+        "Good",
+        "Trained",
+        "Curvature",
+        "2/λ",
+        "further seeds",
+        "▲",
+    )
     assert [word for word in words if word not in said.out] == []
     place = said.lines.index("Train with it:")
-    command = shlex.split(" ".join(line.removesuffix("\\") for line in said.lines[place + 1:]))
-    rates = ss.find_learning_rate("digits", predict="mlp(10)", step="sgd(lr=0.1)", stop="epochs(3)", seed=1, threads=1)
-    assert command == ["sevensteps", "train", "digits", "--predict", "mlp(10)", "--stop", "epochs(3)", "--seed", "1", "--threads", "1",
-                       "--step", repr(rates.recipe.step)]
+    command = shlex.split(" ".join(line.removesuffix("\\") for line in said.lines[place + 1 :]))
+    rates = ss.find_learning_rate(
+        "digits", predict="mlp(10)", step="sgd(lr=0.1)", stop="epochs(3)", seed=1, threads=1
+    )
+    assert command == [
+        "sevensteps",
+        "train",
+        "digits",
+        "--predict",
+        "mlp(10)",
+        "--stop",
+        "epochs(3)",
+        "--seed",
+        "1",
+        "--threads",
+        "1",
+        "--step",
+        repr(rates.recipe.step),
+    ]
     assert re.search(rf"^Take +{rates.suggestion:g} ", said.out, re.MULTILINE)
     after = sevensteps(*command[1:], "--json", "--out", "run")
     assert after.code == 0
@@ -49,7 +87,9 @@ def test_json_is_the_answer_alone(sevensteps: Command) -> None:
 
 
 def test_a_recipe_file_and_a_plot(sevensteps: Command, tmp_path: Path) -> None:
-    recipe = ss.Recipe("iris", predict=ss.linear(), step=ss.sgd(lr=0.5, momentum=0.9), stop=ss.epochs(5))
+    recipe = ss.Recipe(
+        "iris", predict=ss.linear(), step=ss.sgd(lr=0.5, momentum=0.9), stop=ss.epochs(5)
+    )
     Path("iris.toml").write_text(recipe.to_toml(), encoding="utf-8")
     said = sevensteps("rate", "--recipe", "iris.toml", "--plot", "rates.svg")
     assert said.code == 0
@@ -59,11 +99,18 @@ def test_a_recipe_file_and_a_plot(sevensteps: Command, tmp_path: Path) -> None:
     assert "Drawn in rates.svg" in said.out
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    ((), "name the data"), (("digits", "--plot", "rates.pdf"), ".png or .svg"), (("nothing",), "nothing"),
-    (("digits37", "--predict", "pixel_similarity()"), "no trainable parameter"), (("digits", "--step", "sgd(lr=0)"), "lr must be above 0"),
-    (("digits", "--stop", "epochs(0)"), "no learning rate to search for"), (("--recipe", "none.toml"), "no recipe"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "name the data"),
+        (("digits", "--plot", "rates.pdf"), ".png or .svg"),
+        (("nothing",), "nothing"),
+        (("digits37", "--predict", "pixel_similarity()"), "no trainable parameter"),
+        (("digits", "--step", "sgd(lr=0)"), "lr must be above 0"),
+        (("digits", "--stop", "epochs(0)"), "no learning rate to search for"),
+        (("--recipe", "none.toml"), "no recipe"),
+    ],
+)
 def test_bad_input_is_one_line(arguments: tuple[str, ...], said: str, sevensteps: Command) -> None:
     found = sevensteps("rate", *arguments)
     assert (found.code, found.out) == (2, "")

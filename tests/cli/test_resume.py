@@ -19,7 +19,9 @@ Command = Callable[..., Any]
 @pytest.fixture
 def half(sevensteps: Command) -> None:
     """A run that was interrupted after step 4 of 9."""
-    ss.train("xor", predict="mlp(4)", step="sgd(lr=0.1)", stop="epochs(3)", out="half", observers=[At(4)])
+    ss.train(
+        "xor", predict="mlp(4)", step="sgd(lr=0.1)", stop="epochs(3)", out="half", observers=[At(4)]
+    )
 
 
 @pytest.mark.usefixtures("half")
@@ -49,17 +51,27 @@ def test_a_damaged_state_is_said(sevensteps: Command) -> None:
     (Path("half") / "state.safetensors").write_bytes(b"")
     said = sevensteps("resume", "half")
     assert said.code == 0
-    assert said.err.splitlines()[0] == ("sevensteps: the tensors of step 5 in half are damaged or gone; going on from step 4, which is "
-                                        "whole")
+    assert said.err.splitlines()[0] == (
+        "sevensteps: the tensors of step 5 in half are damaged or gone; going on from step 4, "
+        "which is "
+        "whole"
+    )
 
 
 def test_what_cannot_go_on_is_one_line(sevensteps: Command) -> None:
     assert sevensteps("train", "xor", *QUICK, "--stop", "epochs(1)", "--out", "done").code == 0
     for arguments, message in (
-        (("done",), "done has finished: the one epoch is done; to go on, give a stop that is further away (--stop)"),
+        (
+            ("done",),
+            "done has finished: the one epoch is done; to go on, give a stop that is further away "
+            "(--stop)",
+        ),
         (("nothing",), "there is no run nothing; make one with: sevensteps train digits"),
         (("done", "--stop", "epoch(3)"), "stop has no 'epoch'; did you mean 'epochs'?"),
-        (("done", "--stop", "epochs(3)", "--save-every", "0"), "save_every must be above 0, not 0.0"),
+        (
+            ("done", "--stop", "epochs(3)", "--save-every", "0"),
+            "save_every must be above 0, not 0.0",
+        ),
     ):
         said = sevensteps("resume", *arguments)
         assert (said.code, said.out) == (2, ""), arguments
@@ -67,7 +79,9 @@ def test_what_cannot_go_on_is_one_line(sevensteps: Command) -> None:
         assert len(said.err.splitlines()) == 1
 
 
-def test_a_run_that_was_interrupted_says_how_to_go_on(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_interrupted_says_how_to_go_on(
+    sevensteps: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from sevensteps.cli import train as module
 
     monkeypatch.setattr(module.Plan, "stepped", At(4).stepped, raising=True)

@@ -23,9 +23,16 @@ def keep(name: str, order: int, **given: Any) -> None:
 
 def test_no_run_yet(sevensteps: Command) -> None:
     said = sevensteps("runs")
-    assert (said.code, said.out, said.err) == (0, "no run in runs yet; make one with: sevensteps train digits\n", "")
+    assert (said.code, said.out, said.err) == (
+        0,
+        "no run in runs yet; make one with: sevensteps train digits\n",
+        "",
+    )
     assert sevensteps("runs", "--json").out == "[]\n"
-    assert sevensteps("runs", "--in", "nowhere").out == "no run in nowhere yet; make one with: sevensteps train digits\n"
+    assert (
+        sevensteps("runs", "--in", "nowhere").out
+        == "no run in nowhere yet; make one with: sevensteps train digits\n"
+    )
 
 
 def test_runs_oldest_first(sevensteps: Command) -> None:
@@ -36,18 +43,23 @@ def test_runs_oldest_first(sevensteps: Command) -> None:
     rows = [line.split() for line in said.lines]
     assert rows[0] == ["run", "data", "predict", "epochs", "validation", "stopped", "by"]
     valid = [ss.load(name).metrics["valid"]["accuracy"] for name in ("first", "second")]
-    assert rows[1:] == [["first", "xor", "linear()", "1", "accuracy", f"{valid[0]:.4f}", "epochs"],
-                        ["second", "xor", "mlp(3)", "2", "accuracy", f"{valid[1]:.4f}", "epochs"]]
+    assert rows[1:] == [
+        ["first", "xor", "linear()", "1", "accuracy", f"{valid[0]:.4f}", "epochs"],
+        ["second", "xor", "mlp(3)", "2", "accuracy", f"{valid[1]:.4f}", "epochs"],
+    ]
     assert max(map(len, said.lines)) <= 80
     found = json.loads(sevensteps("runs", "--json").out)
-    assert [(row["run"], row["data"], row["predict"], row["epochs"], row["stop"]) for row in found] == [
-        ("first", "xor", "linear()", 1, "epochs"), ("second", "xor", "mlp(3)", 2, "epochs")]
+    assert [
+        (row["run"], row["data"], row["predict"], row["epochs"], row["stop"]) for row in found
+    ] == [("first", "xor", "linear()", 1, "epochs"), ("second", "xor", "mlp(3)", 2, "epochs")]
     assert [row["valid"]["accuracy"] for row in found] == valid
 
 
 def test_runs_somewhere_else(sevensteps: Command) -> None:
     keep("../elsewhere/mine", 10)
-    assert [row["run"] for row in json.loads(sevensteps("runs", "--in", "elsewhere", "--json").out)] == ["mine"]
+    assert [
+        row["run"] for row in json.loads(sevensteps("runs", "--in", "elsewhere", "--json").out)
+    ] == ["mine"]
 
 
 def test_a_damaged_run_is_left_out_and_said_to_be(sevensteps: Command) -> None:
@@ -79,7 +91,14 @@ def test_a_training_that_was_not_finished_is_listed_last(sevensteps: Command) ->
     said = sevensteps("runs")
     assert [line.split() for line in said.lines[1:]][1] == ["killed", "xor", "mlp(3)", "unfinished"]
     found = json.loads(sevensteps("runs", "--json").out)[1]
-    assert found == {"run": "killed", "data": "xor", "predict": "mlp(3)", "epochs": None, "valid": None, "stop": None}
+    assert found == {
+        "run": "killed",
+        "data": "xor",
+        "predict": "mlp(3)",
+        "epochs": None,
+        "valid": None,
+        "stop": None,
+    }
     Path("runs/killed/recipe.toml").write_text("no recipe")
     assert sevensteps("runs").lines[2].split() == ["killed", "unfinished"]
 
@@ -88,7 +107,9 @@ def test_a_training_that_was_not_finished_is_listed_last(sevensteps: Command) ->
 def test_figures_that_are_none_are_left_out_too(sevensteps: Command, valid: str) -> None:
     keep("odd", 10)
     held = json.loads(Path("runs/odd/run.json").read_text())
-    Path("runs/odd/run.json").write_text(json.dumps({**held, "metrics": {"valid": json.loads(valid)}}).replace("Infinity", "1e999"))
+    Path("runs/odd/run.json").write_text(
+        json.dumps({**held, "metrics": {"valid": json.loads(valid)}}).replace("Infinity", "1e999")
+    )
     said = sevensteps("runs")
     assert said.code == 0
 
@@ -104,10 +125,25 @@ def test_what_would_steer_the_terminal_is_written_out(sevensteps: Command) -> No
 
 def test_a_race_stands_for_its_best_recipe(sevensteps: Command) -> None:
     keep("alone", 10)
-    race = ss.race(ss.grid("xor", step=["sgd(lr=0.01)", "sgd(lr=1.0)"], predict="mlp(3)", stop="epochs(3)"), out="runs/raced", watch=0)
+    race = ss.race(
+        ss.grid("xor", step=["sgd(lr=0.01)", "sgd(lr=1.0)"], predict="mlp(3)", stop="epochs(3)"),
+        out="runs/raced",
+        watch=0,
+    )
     rows = [line.split() for line in sevensteps("runs").lines]
-    assert rows[2] == ["raced", "xor", "mlp(3)", race.metric, f"{race.table[0].metric:.4f}", "race", "of", "2"]
-    assert [row["run"] for row in json.loads(sevensteps("runs", "--in", "runs/raced", "--json").out)] == ["1", "2"]
+    assert rows[2] == [
+        "raced",
+        "xor",
+        "mlp(3)",
+        race.metric,
+        f"{race.table[0].metric:.4f}",
+        "race",
+        "of",
+        "2",
+    ]
+    assert [
+        row["run"] for row in json.loads(sevensteps("runs", "--in", "runs/raced", "--json").out)
+    ] == ["1", "2"]
     Path("runs/raced/race.json").write_text('{"table": []}')
     said = sevensteps("runs")
     assert [line.split()[0] for line in said.lines] == ["run", "alone"]

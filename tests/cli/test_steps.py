@@ -16,7 +16,9 @@ Command = Callable[..., Any]
 def test_all_seven_with_their_questions(sevensteps: Command) -> None:
     said = sevensteps("steps")
     assert said.code == 0
-    assert [line[:2] + line.split()[1] for line in said.lines if line[:1].isdigit()] == [f"{n} {step}" for n, step in enumerate(STEPS, 1)]
+    assert [line[:2] + line.split()[1] for line in said.lines if line[:1].isdigit()] == [
+        f"{n} {step}" for n, step in enumerate(STEPS, 1)
+    ]
     text = " ".join(said.out.split())
     for step in STEPS:
         assert QUESTIONS[step] in text
@@ -30,13 +32,17 @@ def test_what_a_step_offers(step: str, sevensteps: Command) -> None:
     assert said.code == 0
     assert said.lines[0] == f"Step {STEPS.index(step) + 1}, {step}: {QUESTIONS[step]}"
     shown = [line.split()[0] for line in said.lines[1:-1] if line and not line.startswith(" ")]
-    assert [name for name in shown if name in {e.name for e in catalog(step)}] == [entry.name for entry in catalog(step)]
+    assert [name for name in shown if name in {e.name for e in catalog(step)}] == [
+        entry.name for entry in catalog(step)
+    ]
     text = " ".join(said.out.split())
     assert all(entry.summary in text for entry in catalog(step))
     assert max(map(len, said.lines)) <= 80
 
 
-@pytest.mark.parametrize(("step", "name"), [(step, entry.name) for step in STEPS for entry in catalog(step)])
+@pytest.mark.parametrize(
+    ("step", "name"), [(step, entry.name) for step in STEPS for entry in catalog(step)]
+)
 def test_one_value(step: str, name: str, sevensteps: Command) -> None:
     said = sevensteps("steps", step, name)
     entry = next(entry for entry in catalog(step) if entry.name == name)
@@ -50,7 +56,15 @@ def test_json(sevensteps: Command) -> None:
     everything = json.loads(sevensteps("steps", "--json").out)
     assert list(everything) == list(STEPS)
     assert everything["loss"]["question"] == QUESTIONS["loss"]
-    assert everything["stop"]["values"] == ["auto", "epochs", "steps", "seconds", "patience", "accuracy", "loss_below"]
+    assert everything["stop"]["values"] == [
+        "auto",
+        "epochs",
+        "steps",
+        "seconds",
+        "patience",
+        "accuracy",
+        "loss_below",
+    ]
     values = json.loads(sevensteps("steps", "step", "--json").out)
     assert [value["name"] for value in values] == [entry.name for entry in catalog("step")]
     one = json.loads(sevensteps("steps", "step", "sgd", "--json").out)
@@ -59,12 +73,19 @@ def test_json(sevensteps: Command) -> None:
     assert one["doc"].startswith(one["summary"])
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("gradeint",), "there is no step 'gradeint'; did you mean 'gradient'?"),
-    (("loss", "crossentropy"), "loss has no 'crossentropy'; did you mean 'cross_entropy'?"),
-    (("step", "relu"), "step has no 'relu'; known: adagrad, adam, adamw, auto, constant, cosine, exponential, linear_warmup, one_cycle, "
-                       "rmsprop, sgd, step_decay"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("gradeint",), "there is no step 'gradeint'; did you mean 'gradient'?"),
+        (("loss", "crossentropy"), "loss has no 'crossentropy'; did you mean 'cross_entropy'?"),
+        (
+            ("step", "relu"),
+            "step has no 'relu'; known: adagrad, adam, adamw, auto, constant, cosine, "
+            "exponential, linear_warmup, one_cycle, "
+            "rmsprop, sgd, step_decay",
+        ),
+    ],
+)
 def test_what_is_not_offered(arguments: tuple[str, ...], message: str, sevensteps: Command) -> None:
     said = sevensteps("steps", *arguments)
     assert (said.code, said.out, said.err) == (2, "", f"sevensteps: {message}\n")

@@ -1,4 +1,6 @@
-"""`sevensteps train`: the screen people read, the JSON programs read, and where each setting comes from."""
+"""`sevensteps train`: the screen people read, the JSON programs read, and where each setting comes
+from.
+"""
 
 from __future__ import annotations
 
@@ -29,20 +31,32 @@ def strict(text: str) -> dict[str, Any]:
     return held
 
 
-# -- the screen --------------------------------------------------------------------------------------------------------
+# -- the screen ------------------------------------------------------------------------------------
 
 
 def test_the_screen_shows_the_seven_steps_with_reasons(sevensteps: Command) -> None:
     said = sevensteps("train", "xor", *QUICK)
     assert said.code == 0
     shown = [line.split() for line in said.lines]
-    heads = [words[:3] for words in shown if len(words) >= 3 and words[0].isdigit() and words[1] in STEPS]
+    heads = [
+        words[:3] for words in shown if len(words) >= 3 and words[0].isdigit() and words[1] in STEPS
+    ]
     assert [(int(number), step) for number, step, _ in heads] == list(enumerate(STEPS, 1))
-    assert [value for *_, value in heads] == ["kaiming_normal()", "mlp(4)", "binary_cross_entropy()", "chain_rule()",
-                                              "adam(lr=one_cycle(0.01))", "batches(64)", "epochs(2)"]
+    assert [value for *_, value in heads] == [
+        "kaiming_normal()",
+        "mlp(4)",
+        "binary_cross_entropy()",
+        "chain_rule()",
+        "adam(lr=one_cycle(0.01))",
+        "batches(64)",
+        "epochs(2)",
+    ]
     text = " ".join(said.out.split())
     assert "relu units keep their signal with weights of variance 2/inputs" in text
-    assert "the targets are two classes, no and yes: one output, its sigmoid is the probability of yes" in text
+    assert (
+        "the targets are two classes, no and yes: one output, its sigmoid is the probability of yes"
+        in text
+    )
     assert "xor: 160 samples to train on, 40 to judge by; inputs 2; 17 parameters; seed 0" in text
 
 
@@ -51,25 +65,51 @@ def test_the_screen_says_what_came_of_it(sevensteps: Command) -> None:
     run = ss.load("kept")
     text = " ".join(said.out.split())
     valid, train = run.metrics["valid"], run.metrics["train"]
-    assert f"last, epoch 2 {train['loss']:.4g} {train['accuracy']:.4f} {valid['loss']:.4g} {valid['accuracy']:.4f}" in text
+    assert (
+        f"last, epoch 2 {train['loss']:.4g} {train['accuracy']:.4f} {valid['loss']:.4g} "
+        f"{valid['accuracy']:.4f}" in text
+    )
     assert f"best, epoch {run.best.epoch} " in text
     assert "Stopped by epochs: all 2 epochs are done. 6 steps in " in text
     assert "Kept in kept" in text
     assert "Try next:" in text
-    assert re.findall(r"sevensteps (\w+)", text.split("Try next:")[1]) == ["train", "compare", "steps", "data"]
+    assert re.findall(r"sevensteps (\w+)", text.split("Try next:")[1]) == [
+        "train",
+        "compare",
+        "steps",
+        "data",
+    ]
 
 
-@pytest.mark.parametrize(("source", "steps"), [
-    ("digits", ("--stop", "epochs(1)")),
-    ("speed(noise=1.0)", ("--predict", "polynomial(2)", "--step", "sgd(lr=1e-5)", "--stop", "epochs(3)")),
-    ("iris", ("--predict", "mlp(30, 20, 10, activation='leaky_relu', dropout=0.25, batch_norm=True)", "--stop", "epochs(1) | patience(2)")),
-    ("digits37", ("--predict", "pixel_similarity")),
-])
-def test_no_screen_is_wider_than_the_terminal(source: str, steps: tuple[str, ...], sevensteps: Command) -> None:
+@pytest.mark.parametrize(
+    ("source", "steps"),
+    [
+        ("digits", ("--stop", "epochs(1)")),
+        (
+            "speed(noise=1.0)",
+            ("--predict", "polynomial(2)", "--step", "sgd(lr=1e-5)", "--stop", "epochs(3)"),
+        ),
+        (
+            "iris",
+            (
+                "--predict",
+                "mlp(30, 20, 10, activation='leaky_relu', dropout=0.25, batch_norm=True)",
+                "--stop",
+                "epochs(1) | patience(2)",
+            ),
+        ),
+        ("digits37", ("--predict", "pixel_similarity")),
+    ],
+)
+def test_no_screen_is_wider_than_the_terminal(
+    source: str, steps: tuple[str, ...], sevensteps: Command
+) -> None:
     said = sevensteps("train", source, *steps, "--out", "kept")
     assert said.code == 0
     assert max(map(len, said.lines)) <= 80
-    assert sum(bool(re.match(r"[1-7] (" + "|".join(STEPS) + r")\b", line)) for line in said.lines) == 7
+    assert (
+        sum(bool(re.match(r"[1-7] (" + "|".join(STEPS) + r")\b", line)) for line in said.lines) == 7
+    )
 
 
 def test_a_log_has_one_plain_line_an_epoch(sevensteps: Command) -> None:
@@ -77,11 +117,15 @@ def test_a_log_has_one_plain_line_an_epoch(sevensteps: Command) -> None:
     lines = said.err.splitlines()
     assert len(lines) == 3
     for number, line in enumerate(lines, 1):
-        assert re.fullmatch(rf"epoch {number}  step {3 * number}  train loss [\d.]+  valid loss [\d.]+  accuracy 0\.\d{{4}}  "
-                            r"[\d,]+ samples/s  \d+\.\d s", line)
+        assert re.fullmatch(
+            rf"epoch {number}  step {3 * number}  train loss [\d.]+  valid loss [\d.]+  accuracy "
+            rf"0\.\d{{4}}  "
+            r"[\d,]+ samples/s  \d+\.\d s",
+            line,
+        )
 
 
-# -- JSON --------------------------------------------------------------------------------------------------------------
+# -- JSON ------------------------------------------------------------------------------------------
 
 
 def test_json_is_a_line_an_epoch_and_then_the_result(sevensteps: Command) -> None:
@@ -90,8 +134,20 @@ def test_json_is_a_line_an_epoch_and_then_the_result(sevensteps: Command) -> Non
     *rows, result = map(strict, said.out.splitlines())
     assert [row["epoch"] for row in rows] == [1, 2]
     assert all({"epoch", "step", "train", "valid"} <= set(row) for row in rows)
-    assert {"run", "stop", "epochs", "steps", "seconds", "samples_per_second", "seed", "device", "metrics", "best", "findings",
-            "recipe"} <= set(result)
+    assert {
+        "run",
+        "stop",
+        "epochs",
+        "steps",
+        "seconds",
+        "samples_per_second",
+        "seed",
+        "device",
+        "metrics",
+        "best",
+        "findings",
+        "recipe",
+    } <= set(result)
     assert (result["run"], result["seed"], result["epochs"], result["steps"]) == ("kept", 3, 2, 6)
     assert set(result["stop"]) == {"rule", "reason"}
     assert {"loss", "accuracy"} <= set(result["metrics"]["valid"])
@@ -105,39 +161,107 @@ def test_json_of_what_is_not_finite_is_still_json(sevensteps: Command) -> None:
     said = sevensteps("train", "speed", "--predict", "mlp(3)", "--step", "sgd(lr=1e30)", "--json")
     assert said.code == 0
     result = strict(said.out.splitlines()[-1])
-    assert result["stop"] == {"rule": "not_finite", "reason": "the loss is inf at step 2; the parameters are those before it"}
+    assert result["stop"] == {
+        "rule": "not_finite",
+        "reason": "the loss is inf at step 2; the parameters are those before it",
+    }
     assert result["metrics"]["train"]["loss"] is None
     assert "r2" in result["metrics"]["valid"]
 
 
-# -- where a setting comes from ----------------------------------------------------------------------------------------
+# -- where a setting comes from --------------------------------------------------------------------
 
 
 def test_every_step_and_setting_is_an_option(sevensteps: Command) -> None:
-    values = {"initialize": "normal(0.1)", "predict": 'mlp(3, activation="tanh")', "loss": "hinge()", "gradient": "autograd(clip=1.0)",
-              "step": "sgd(lr=0.2)", "repeat": "batches(20, shuffle=False)", "stop": "epochs(1) | patience(3)"}
+    values = {
+        "initialize": "normal(0.1)",
+        "predict": 'mlp(3, activation="tanh")',
+        "loss": "hinge()",
+        "gradient": "autograd(clip=1.0)",
+        "step": "sgd(lr=0.2)",
+        "repeat": "batches(20, shuffle=False)",
+        "stop": "epochs(1) | patience(3)",
+    }
     options = [part for step, value in values.items() for part in (f"--{step}", value)]
-    said = sevensteps("train", "xor", *options, "--seed", "5", "--threads", "1", "--precision", "float64", "--device", "cpu", "--json",
-                      "--out", "kept")
+    said = sevensteps(
+        "train",
+        "xor",
+        *options,
+        "--seed",
+        "5",
+        "--threads",
+        "1",
+        "--precision",
+        "float64",
+        "--device",
+        "cpu",
+        "--json",
+        "--out",
+        "kept",
+    )
     result = strict(said.out.splitlines()[-1])
     assert result["recipe"] == {"data": "xor", **values}
-    assert (result["seed"], result["threads"], result["precision"], result["device"]) == (5, 1, "float64", "cpu")
-    assert ss.Recipe.from_toml(Path("kept/recipe.toml")) == ss.Recipe("xor", **values, seed=5, threads=1, precision="float64")
+    assert (result["seed"], result["threads"], result["precision"], result["device"]) == (
+        5,
+        1,
+        "float64",
+        "cpu",
+    )
+    assert ss.Recipe.from_toml(Path("kept/recipe.toml")) == ss.Recipe(
+        "xor", **values, seed=5, threads=1, precision="float64"
+    )
 
 
 def test_a_recipe_file_and_what_replaces_it(sevensteps: Command) -> None:
-    Path("my.toml").write_text('data = "xor"\npredict = "mlp(4)"\nstep = "sgd(lr=0.2)"\nstop = "epochs(2)"\nseed = 4\nthreads = 1\n')
-    plain = strict(sevensteps("train", "--recipe", "my.toml", "--json", "--out", "a").out.splitlines()[-1])
-    assert (plain["recipe"]["data"], plain["recipe"]["predict"], plain["recipe"]["step"], plain["seed"]) == (
-        "xor", "mlp(4)", "sgd(lr=0.2)", 4)
-    changed = strict(sevensteps("train", "moons", "--recipe", "my.toml", "--step", "sgd(lr=0.5)", "--seed", "0", "--json",
-                                "--out", "b").out.splitlines()[-1])
-    assert (changed["recipe"]["data"], changed["recipe"]["predict"], changed["recipe"]["step"], changed["seed"]) == (
-        "moons", "mlp(4)", "sgd(lr=0.5)", 0)
+    Path("my.toml").write_text(
+        'data = "xor"\npredict = "mlp(4)"\nstep = "sgd(lr=0.2)"\nstop = "epochs(2)"\nseed = '
+        "4\nthreads = 1\n"
+    )
+    plain = strict(
+        sevensteps("train", "--recipe", "my.toml", "--json", "--out", "a").out.splitlines()[-1]
+    )
+    assert (
+        plain["recipe"]["data"],
+        plain["recipe"]["predict"],
+        plain["recipe"]["step"],
+        plain["seed"],
+    ) == ("xor", "mlp(4)", "sgd(lr=0.2)", 4)
+    changed = strict(
+        sevensteps(
+            "train",
+            "moons",
+            "--recipe",
+            "my.toml",
+            "--step",
+            "sgd(lr=0.5)",
+            "--seed",
+            "0",
+            "--json",
+            "--out",
+            "b",
+        ).out.splitlines()[-1]
+    )
+    assert (
+        changed["recipe"]["data"],
+        changed["recipe"]["predict"],
+        changed["recipe"]["step"],
+        changed["seed"],
+    ) == ("moons", "mlp(4)", "sgd(lr=0.5)", 0)
 
 
 def test_the_recipe_of_a_run_repeats_it_to_the_same_bits(sevensteps: Command) -> None:
-    sevensteps("train", "xor", "--predict", "mlp(4, dropout=0.2)", "--stop", "epochs(3)", "--seed", "9", "--out", "a")
+    sevensteps(
+        "train",
+        "xor",
+        "--predict",
+        "mlp(4, dropout=0.2)",
+        "--stop",
+        "epochs(3)",
+        "--seed",
+        "9",
+        "--out",
+        "a",
+    )
     assert sevensteps("train", "--recipe", "a/recipe.toml", "--out", "b").code == 0
     for file in ("weights.safetensors", "best.safetensors"):
         assert Path("a", file).read_bytes() == Path("b", file).read_bytes()
@@ -145,17 +269,27 @@ def test_the_recipe_of_a_run_repeats_it_to_the_same_bits(sevensteps: Command) ->
 
 def test_code_in_a_recipe_runs_only_if_allowed(sevensteps: Command) -> None:
     Path("clinet.py").write_text("from torch import nn\ndef net(): return nn.Linear(2, 1)\n")
-    Path("my.toml").write_text('data = "xor"\npredict = \'module("clinet:net")\'\nstop = "epochs(1)"\n')
+    Path("my.toml").write_text(
+        'data = "xor"\npredict = \'module("clinet:net")\'\nstop = "epochs(1)"\n'
+    )
     refused = sevensteps("train", "--recipe", "my.toml", "--out", "a")
     assert refused.code == 2
-    assert refused.err == ('sevensteps: my.toml: predict = module("clinet:net") would run code from this machine; allow it with '
-                           "--allow-code (allow_code=True) if you trust the recipe\n")
+    assert refused.err == (
+        'sevensteps: my.toml: predict = module("clinet:net") would run code from this machine; '
+        "allow it with "
+        "--allow-code (allow_code=True) if you trust the recipe\n"
+    )
     assert not Path("a").exists()
     assert sevensteps("train", "--recipe", "my.toml", "--allow-code", "--out", "a").code == 0
-    assert sevensteps("train", "xor", "--predict", 'module("clinet:net")', "--stop", "epochs(1)", "--out", "b").code == 0
+    assert (
+        sevensteps(
+            "train", "xor", "--predict", 'module("clinet:net")', "--stop", "epochs(1)", "--out", "b"
+        ).code
+        == 0
+    )
 
 
-# -- healing -----------------------------------------------------------------------------------------------------------
+# -- healing ---------------------------------------------------------------------------------------
 
 ZEROS = ("digits", "--predict", "mlp(30)", "--initialize", "zeros()", "--stop", "epochs(6)")
 
@@ -172,8 +306,14 @@ def test_healing_says_what_it_changed_and_ends_with_the_healed_run(sevensteps: C
     assert "Kept in kept-healed" in after
     assert "Nothing found wrong." in after
     [step] = ss.load("kept-healed").healed
-    assert (step["change"], step["from"], step["trial"]["proven"]) == ({"initialize": "kaiming_normal()"}, "kept", True)
-    assert "symmetric_units, initialize = kaiming_normal(): seeds 2 to 3 of 3, 7 trainings" in said.err
+    assert (step["change"], step["from"], step["trial"]["proven"]) == (
+        {"initialize": "kaiming_normal()"},
+        "kept",
+        True,
+    )
+    assert (
+        "symmetric_units, initialize = kaiming_normal(): seeds 2 to 3 of 3, 7 trainings" in said.err
+    )
 
 
 def test_healing_as_json_is_lines_of_json(sevensteps: Command) -> None:
@@ -190,7 +330,10 @@ def test_healing_as_json_is_lines_of_json(sevensteps: Command) -> None:
 
 def test_a_healthy_training_has_nothing_to_heal(sevensteps: Command) -> None:
     arguments = ("train", "digits", "--predict", "mlp(8)", "--stop", "epochs(20)", "--json")
-    healed, plain = sevensteps(*arguments, "--heal", "--out", "a"), sevensteps(*arguments, "--out", "b")
+    healed, plain = (
+        sevensteps(*arguments, "--heal", "--out", "a"),
+        sevensteps(*arguments, "--out", "b"),
+    )
     assert (healed.code, healed.err) == (0, "")
     assert not Path("a-healed").exists()
     for file in ("weights.safetensors", "best.safetensors", "recipe.toml"):
@@ -200,7 +343,9 @@ def test_a_healthy_training_has_nothing_to_heal(sevensteps: Command) -> None:
 
 
 def test_what_cannot_be_healed_is_said_and_left(sevensteps: Command) -> None:
-    said = sevensteps("train", "diabetes(target_scale='none', scale='none')", "--heal", "--out", "kept")
+    said = sevensteps(
+        "train", "diabetes(target_scale='none', scale='none')", "--heal", "--out", "kept"
+    )
     assert said.code == 0
     assert "did not help: validation r2" in " ".join(said.out.split())
     assert "Nothing more is proven to help." in said.out
@@ -218,16 +363,39 @@ def test_a_folder_that_a_healed_run_would_need_is_asked_for_first(sevensteps: Co
     assert not Path("kept").exists()
 
 
-# -- leaving -----------------------------------------------------------------------------------------------------------
+# -- leaving ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_keeps_the_run_and_leaves_with_130(number: signal.Signals, tmp_path: Path) -> None:
+def test_an_interrupt_keeps_the_run_and_leaves_with_130(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "sevensteps", "train", "xor", "--predict", "mlp(4)", "--stop", "seconds(100)", "--step", "sgd(lr=0.1)",
-         "--json", "--threads", "1", "--out", "kept"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        [
+            sys.executable,
+            "-m",
+            "sevensteps",
+            "train",
+            "xor",
+            "--predict",
+            "mlp(4)",
+            "--stop",
+            "seconds(100)",
+            "--step",
+            "sgd(lr=0.1)",
+            "--json",
+            "--threads",
+            "1",
+            "--out",
+            "kept",
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     assert process.stdout is not None
     first = process.stdout.readline()  # the training is under way
     process.send_signal(number)
@@ -243,13 +411,29 @@ def test_an_interrupt_keeps_the_run_and_leaves_with_130(number: signal.Signals, 
 
 def test_a_true_command_line(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "sevensteps", "train", "xor", *QUICK], cwd=tmp_path, capture_output=True, text=True, timeout=60,
-        env={**os.environ, "COLUMNS": "80"}, check=False)
+        [sys.executable, "-m", "sevensteps", "train", "xor", *QUICK],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "80"},
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert len(done.stderr.splitlines()) == 2
     assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
     [folder] = (tmp_path / "runs").iterdir()
     assert f"Kept in runs/{folder.name}" in done.stdout
-    bad = subprocess.run([sys.executable, "-m", "sevensteps", "train", "xro"], cwd=tmp_path, capture_output=True, text=True, timeout=60,
-                         check=False)
-    assert (bad.returncode, bad.stdout, bad.stderr) == (2, "", "sevensteps: data has no 'xro'; did you mean 'xor'?\n")
+    bad = subprocess.run(
+        [sys.executable, "-m", "sevensteps", "train", "xro"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (bad.returncode, bad.stdout, bad.stderr) == (
+        2,
+        "",
+        "sevensteps: data has no 'xro'; did you mean 'xor'?\n",
+    )

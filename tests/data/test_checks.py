@@ -22,50 +22,133 @@ NUMBERS = Task("regression", 2, (), "given")
 X = torch.arange(6.0).view(3, 2)
 
 
-def made(y: Tensor, task: Task, *, x: Tensor = X, valid: Part | None = None, **options: Any) -> Data:
-    return Data("mine", Part(x, y), Part(x, y) if valid is None else valid, task, identity(), **options)
+def made(
+    y: Tensor, task: Task, *, x: Tensor = X, valid: Part | None = None, **options: Any
+) -> Data:
+    return Data(
+        "mine", Part(x, y), Part(x, y) if valid is None else valid, task, identity(), **options
+    )
 
 
-@pytest.mark.parametrize(("y", "task"), [
-    (torch.tensor([[0.0], [1.0], [1.0]]), BINARY),
-    (torch.tensor([0, 1, 2]), THREE),
-    (torch.tensor([[0.0, 1.0], [0.0, 0.0], [1.0, 1.0]]), LABELS),
-    (torch.tensor([[0.5, 1.0], [0.0, 7.0], [1.0, 1.0]]), NUMBERS),
-])
+@pytest.mark.parametrize(
+    ("y", "task"),
+    [
+        (torch.tensor([[0.0], [1.0], [1.0]]), BINARY),
+        (torch.tensor([0, 1, 2]), THREE),
+        (torch.tensor([[0.0, 1.0], [0.0, 0.0], [1.0, 1.0]]), LABELS),
+        (torch.tensor([[0.5, 1.0], [0.0, 7.0], [1.0, 1.0]]), NUMBERS),
+    ],
+)
 def test_good_data_pass(y: Tensor, task: Task) -> None:
     assert len(made(y, task).train) == 3
 
 
 YES_NO = torch.tensor([[0.0], [1.0], [1.0]])
 REFUSED: list[tuple[Tensor, Task, dict[str, Any], str]] = [
-    (YES_NO, BINARY, {"x": X.double()}, "mine: the training inputs are float64 [3, 2]; give float32 [samples, columns] or "
-                                        "[samples, channels, height, width]"),
-    (YES_NO, BINARY, {"x": X[:, 0]}, "mine: the training inputs are float32 [3]; give float32 [samples, columns] or "
-                                     "[samples, channels, height, width]"),
-    (YES_NO[:2], BINARY, {}, "mine: the training part has 3 inputs but 2 targets; give one target for each input"),
-    (YES_NO, BINARY, {"valid": Part(X[:0], YES_NO[:0])}, "mine: the validation part is empty; give it at least one sample"),
-    (YES_NO, BINARY, {"valid": Part(X[:, :1], YES_NO)},
-     "mine: a training input has shape [2], a validation input [1]; they must be the same"),
-    (YES_NO[:, 0], BINARY, {}, "mine: the training targets are float32 [3]; binary takes float [samples, 1]"),
-    (YES_NO.long(), BINARY, {}, "mine: the training targets are int64 [3, 1]; binary takes float [samples, 1]"),
-    (YES_NO / 2, BINARY, {}, "mine: the training labels go outside 0..1: 0.5 in row 1; number the 2 classes from 0"),
-    (torch.ones(3, 1), BINARY, {}, "mine: all training targets are yes: one class only; give samples of at least two"),
-    (torch.tensor([0.0, 1.0, 2.0]), THREE, {},
-     "mine: the training targets are float32 [3]; a choice of 3 classes takes int64 [samples]"),
-    (torch.tensor([0, 1, 3]), THREE, {}, "mine: the training labels go outside 0..2: 3 in row 2; number the 3 classes from 0"),
-    (torch.tensor([0, 0, 2]), THREE, {},
-     "mine: the training part has no sample of 1 of 3 classes (b); give it some, or leave the class out; if the targets are "
-     "amounts, give them as floats"),
-    (torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 1.0]]), LABELS, {},
-     "mine: the training targets hold 2 in row 1; a label is 0 or 1"),
-    (torch.zeros(3, 1), NUMBERS, {}, "mine: the training targets are float32 [3, 1]; regression takes float [samples, 2]"),
-    (torch.tensor([[0.0, 1.0], [2.0, float("inf")], [1.0, 1.0]]), NUMBERS, {},
-     "mine: the training targets hold 1 number that is not finite (nan or inf), the first in row 1; leave those rows out"),
+    (
+        YES_NO,
+        BINARY,
+        {"x": X.double()},
+        "mine: the training inputs are float64 [3, 2]; give float32 [samples, columns] or "
+        "[samples, channels, height, width]",
+    ),
+    (
+        YES_NO,
+        BINARY,
+        {"x": X[:, 0]},
+        "mine: the training inputs are float32 [3]; give float32 [samples, columns] or "
+        "[samples, channels, height, width]",
+    ),
+    (
+        YES_NO[:2],
+        BINARY,
+        {},
+        "mine: the training part has 3 inputs but 2 targets; give one target for each input",
+    ),
+    (
+        YES_NO,
+        BINARY,
+        {"valid": Part(X[:0], YES_NO[:0])},
+        "mine: the validation part is empty; give it at least one sample",
+    ),
+    (
+        YES_NO,
+        BINARY,
+        {"valid": Part(X[:, :1], YES_NO)},
+        "mine: a training input has shape [2], a validation input [1]; they must be the same",
+    ),
+    (
+        YES_NO[:, 0],
+        BINARY,
+        {},
+        "mine: the training targets are float32 [3]; binary takes float [samples, 1]",
+    ),
+    (
+        YES_NO.long(),
+        BINARY,
+        {},
+        "mine: the training targets are int64 [3, 1]; binary takes float [samples, 1]",
+    ),
+    (
+        YES_NO / 2,
+        BINARY,
+        {},
+        "mine: the training labels go outside 0..1: 0.5 in row 1; number the 2 classes from 0",
+    ),
+    (
+        torch.ones(3, 1),
+        BINARY,
+        {},
+        "mine: all training targets are yes: one class only; give samples of at least two",
+    ),
+    (
+        torch.tensor([0.0, 1.0, 2.0]),
+        THREE,
+        {},
+        "mine: the training targets are float32 [3]; a choice of 3 classes takes int64 [samples]",
+    ),
+    (
+        torch.tensor([0, 1, 3]),
+        THREE,
+        {},
+        "mine: the training labels go outside 0..2: 3 in row 2; number the 3 classes from 0",
+    ),
+    (
+        torch.tensor([0, 0, 2]),
+        THREE,
+        {},
+        "mine: the training part has no sample of 1 of 3 classes (b); give it some, or leave the "
+        "class out; if the targets are "
+        "amounts, give them as floats",
+    ),
+    (
+        torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 1.0]]),
+        LABELS,
+        {},
+        "mine: the training targets hold 2 in row 1; a label is 0 or 1",
+    ),
+    (
+        torch.zeros(3, 1),
+        NUMBERS,
+        {},
+        "mine: the training targets are float32 [3, 1]; regression takes float [samples, 2]",
+    ),
+    (
+        torch.tensor([[0.0, 1.0], [2.0, float("inf")], [1.0, 1.0]]),
+        NUMBERS,
+        {},
+        "mine: the training targets hold 1 number that is not finite (nan or inf), the first in "
+        "row 1; leave those rows out",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("y", "task", "options", "message"), REFUSED, ids=[message[10:60] for *_, message in REFUSED])
-def test_bad_data_are_refused_in_one_line(y: Tensor, task: Task, options: dict[str, Any], message: str) -> None:
+@pytest.mark.parametrize(
+    ("y", "task", "options", "message"), REFUSED, ids=[message[10:60] for *_, message in REFUSED]
+)
+def test_bad_data_are_refused_in_one_line(
+    y: Tensor, task: Task, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(DataError) as caught:
         made(y, task, **options)
     assert str(caught.value) == message
@@ -79,7 +162,7 @@ def test_data_damaged_later_are_found_by_a_second_check() -> None:
         held.check()
 
 
-# -- facts -------------------------------------------------------------------------------------------------------------
+# -- facts -----------------------------------------------------------------------------------------
 
 
 def test_facts_of_a_table_known_by_hand() -> None:
@@ -88,17 +171,39 @@ def test_facts_of_a_table_known_by_hand() -> None:
     held = data.from_arrays(x, ["no", "no", "no", "yes"], valid=judged, features=("a", "b", "c"))
     facts = held.facts()
     assert facts == json.loads(json.dumps(facts, allow_nan=False))
-    assert facts["task"] == {"kind": "binary", "targets": 1, "classes": ["no", "yes"], "reason": "the targets are two classes, "
-                             "no and yes"}
-    assert (facts["source"], facts["kind"], facts["shape"], facts["inputs"]) == ("arrays", "table", [3], 3)
+    assert facts["task"] == {
+        "kind": "binary",
+        "targets": 1,
+        "classes": ["no", "yes"],
+        "reason": "the targets are two classes, no and yes",
+    }
+    assert (facts["source"], facts["kind"], facts["shape"], facts["inputs"]) == (
+        "arrays",
+        "table",
+        [3],
+        3,
+    )
     assert facts["features"] == ["a", "b", "c"]
     assert (facts["dtype"], facts["target_dtype"]) == ("float32", "float32")
-    assert facts["scaling"] == facts["target_scaling"] == {"name": "none", "offset": 0.0, "scale": 1.0}
+    assert (
+        facts["scaling"] == facts["target_scaling"] == {"name": "none", "offset": 0.0, "scale": 1.0}
+    )
     assert facts["train"]["count"] == 4
-    assert facts["train"]["classes"] == {"no": {"count": 3, "share": 0.75}, "yes": {"count": 1, "share": 0.25}}
-    assert facts["valid"]["classes"] == {"no": {"count": 0, "share": 0.0}, "yes": {"count": 3, "share": 1.0}}
-    assert facts["train"]["inputs"] == {"min": 0.0, "max": 7.0, "mean": pytest.approx(44 / 12), "not_finite": 0,
-                                        "std": pytest.approx((280 / 12 - (44 / 12) ** 2) ** 0.5)}
+    assert facts["train"]["classes"] == {
+        "no": {"count": 3, "share": 0.75},
+        "yes": {"count": 1, "share": 0.25},
+    }
+    assert facts["valid"]["classes"] == {
+        "no": {"count": 0, "share": 0.0},
+        "yes": {"count": 3, "share": 1.0},
+    }
+    assert facts["train"]["inputs"] == {
+        "min": 0.0,
+        "max": 7.0,
+        "mean": pytest.approx(44 / 12),
+        "not_finite": 0,
+        "std": pytest.approx((280 / 12 - (44 / 12) ** 2) ** 0.5),
+    }
     assert (facts["always_zero_inputs"], facts["constant_inputs"], facts["duplicates"]) == (1, 2, 2)
 
 
@@ -113,11 +218,23 @@ def test_facts_of_a_regression_and_of_labels() -> None:
     assert speed["train"]["targets"]["max"] == pytest.approx(0.75 * 9.5**2 + 1)
     assert speed["duplicates"] == 20  # the noise is drawn again at the same t
     assert "classes" not in speed["train"]
-    labels = data.from_arrays([1.0, 2.0], [[1, 1], [0, 1]], valid=None, classes=("warm", "wet")).facts()
-    assert labels["train"]["labels"] == {"warm": {"count": 1, "share": 0.5}, "wet": {"count": 2, "share": 1.0}}
+    labels = data.from_arrays(
+        [1.0, 2.0], [[1, 1], [0, 1]], valid=None, classes=("warm", "wet")
+    ).facts()
+    assert labels["train"]["labels"] == {
+        "warm": {"count": 1, "share": 0.5},
+        "wet": {"count": 2, "share": 1.0},
+    }
 
 
-@pytest.mark.parametrize("name", [e.name for e in data.catalog().values() if "mnist" not in e.name and "path" not in e.arguments])
+@pytest.mark.parametrize(
+    "name",
+    [
+        e.name
+        for e in data.catalog().values()
+        if "mnist" not in e.name and "path" not in e.arguments
+    ],
+)
 def test_facts_of_every_source_are_json(name: str) -> None:
     facts = data.load(name).facts()
     assert facts == json.loads(json.dumps(facts, allow_nan=False))

@@ -1,4 +1,6 @@
-"""Samples in both parts: counted exactly, against every row compared with every other, and said before the training."""
+"""Samples in both parts: counted exactly, against every row compared with every other, and said
+before the training.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,21 @@ from sevensteps.data import duplicates as module
 from sevensteps.data.duplicates import count, duplicates
 
 
-@given(st.integers(1, 200), st.integers(1, 4), st.integers(0, 2**31), st.sampled_from([torch.float32, torch.float64, torch.uint8]))
-def test_the_count_is_that_of_comparing_all_with_all(columns: int, values: int, seed: int, dtype: torch.dtype) -> None:
+@given(
+    st.integers(1, 200),
+    st.integers(1, 4),
+    st.integers(0, 2**31),
+    st.sampled_from([torch.float32, torch.float64, torch.uint8]),
+)
+def test_the_count_is_that_of_comparing_all_with_all(
+    columns: int, values: int, seed: int, dtype: torch.dtype
+) -> None:
     draw = np.random.default_rng(seed)
-    train, valid = (torch.from_numpy(draw.integers(0, values, (rows, columns))).to(dtype) for rows in (30, 20))
+    train, valid = (
+        torch.from_numpy(draw.integers(0, values, (rows, columns))).to(dtype) for rows in (30, 20)
+    )
     valid[::3] = train[draw.integers(0, 30, 7)]
-    valid[::6, columns // 2:columns // 2 + 1] += 1  # few that are alike but for one number
+    valid[::6, columns // 2 : columns // 2 + 1] += 1  # few that are alike but for one number
     expected = sum(any(bool((row == other).all()) for other in train) for row in valid)
     assert count(train, valid) == expected
     assert count(train.reshape(30, columns, 1, 1), valid.reshape(20, columns, 1, 1)) == expected
@@ -48,40 +59,79 @@ def test_too_many_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert count(torch.zeros(40, 2), torch.zeros(10, 2)) is None
     data = ss.data.load("blobs")
     assert duplicates(data) is None
-    assert repeated(data) == "Whether validation samples are also in the training part was not counted: there are too many."
+    assert (
+        repeated(data)
+        == "Whether validation samples are also in the training part was not counted: there are "
+        "too many."
+    )
 
 
 def held(copies: int) -> ss.data.Data:
     x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     y = (x[:, 0] > 0).astype(int)
-    judged = np.concatenate([x[:copies], x[40:60 - copies]]), np.concatenate([y[:copies], y[40:60 - copies]])
+    judged = (
+        np.concatenate([x[:copies], x[40 : 60 - copies]]),
+        np.concatenate([y[:copies], y[40 : 60 - copies]]),
+    )
     return ss.data.from_arrays(x[:40], y[:40], valid=judged, scale="standardize")
 
 
-@pytest.mark.parametrize(("copies", "said"), [
-    (0, ""), (1, "1 of 20 validation samples is also in the training part, so the validation figures flatter."),
-    (7, "7 of 20 validation samples are also in the training part, so the validation figures flatter."),
-    (20, "All 20 validation samples are also in the training part: what they say holds for no other."),
-])
+@pytest.mark.parametrize(
+    ("copies", "said"),
+    [
+        (0, ""),
+        (
+            1,
+            "1 of 20 validation samples is also in the training part, so the validation figures "
+            "flatter.",
+        ),
+        (
+            7,
+            "7 of 20 validation samples are also in the training part, so the validation figures "
+            "flatter.",
+        ),
+        (
+            20,
+            "All 20 validation samples are also in the training part: what they say holds for no "
+            "other.",
+        ),
+    ],
+)
 def test_what_is_said(copies: int, said: str) -> None:
     data = held(copies)
     assert duplicates(data) == data.facts()["duplicates"] == copies
     assert repeated(data) == said
 
 
-def test_training_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_says_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
-    x, y = (torch.cat([getattr(held(0).train, name), getattr(held(0).valid, name)]).numpy() for name in "xy")
-    np.savez("a.npz", x=x[:40], y=y[:40, 0].astype(int), x_valid=np.concatenate([x[:3], x[40:]]),
-             y_valid=np.concatenate([y[:3, 0], y[40:, 0]]).astype(int))
-    for arguments in (["train", "a.npz", "--stop", "epochs(1)", "--out", "run"], ["data", "a.npz", "--json"]):
+    x, y = (
+        torch.cat([getattr(held(0).train, name), getattr(held(0).valid, name)]).numpy()
+        for name in "xy"
+    )
+    np.savez(
+        "a.npz",
+        x=x[:40],
+        y=y[:40, 0].astype(int),
+        x_valid=np.concatenate([x[:3], x[40:]]),
+        y_valid=np.concatenate([y[:3, 0], y[40:, 0]]).astype(int),
+    )
+    for arguments in (
+        ["train", "a.npz", "--stop", "epochs(1)", "--out", "run"],
+        ["data", "a.npz", "--json"],
+    ):
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
             main(arguments)
         assert not left.value.code
         out = capsys.readouterr().out
         if arguments[0] == "train":
-            assert "3 of 23 validation samples are also in the training part, so the validation figures flatter." in " ".join(out.split())
+            assert (
+                "3 of 23 validation samples are also in the training part, so the validation "
+                "figures flatter." in " ".join(out.split())
+            )
     assert json.loads(out)["duplicates"] == 3
 
 
@@ -89,10 +139,20 @@ def test_the_doctor_counts_all_of_them() -> None:
     draw = np.random.default_rng(0)
     x = draw.normal(size=(12_000, 4)).astype(np.float32)
     y = (x[:, 0] + draw.normal(size=len(x)) > 0).astype(int)
-    copies = np.concatenate([x[6_000:6_600], x[9_000:]]), np.concatenate([y[6_000:6_600], y[9_000:]])  # beyond the first 5,000
-    run = ss.train(ss.data.from_arrays(x[:9_000], y[:9_000], valid=copies), predict="linear()", stop="epochs(1)", out=False)
+    copies = (
+        np.concatenate([x[6_000:6_600], x[9_000:]]),
+        np.concatenate([y[6_000:6_600], y[9_000:]]),
+    )  # beyond the first 5,000
+    run = ss.train(
+        ss.data.from_arrays(x[:9_000], y[:9_000], valid=copies),
+        predict="linear()",
+        stop="epochs(1)",
+        out=False,
+    )
     found = next(finding for finding in run.findings if finding.condition == "train_valid_mismatch")
-    assert found.explanation.startswith("17% of the validation samples are in the training data too")
+    assert found.explanation.startswith(
+        "17% of the validation samples are in the training data too"
+    )
 
 
 def test_it_stands_in_the_run() -> None:

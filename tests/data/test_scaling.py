@@ -29,7 +29,9 @@ def test_tables_are_scaled_by_column_as_scikit_learn_does() -> None:
 
 
 def test_what_does_not_vary_is_not_divided_by_zero() -> None:
-    odd = torch.full((7, 1), 0.1)  # whose mean and std, summed in floating point, are not exactly 0.1 and 0
+    odd = torch.full(
+        (7, 1), 0.1
+    )  # whose mean and std, summed in floating point, are not exactly 0.1 and 0
     assert learn("standardize", odd)(odd).tolist() == [[0.0]] * 7
     assert learn("standardize", torch.tensor([[3.0]]))(torch.tensor([[4.0]])).tolist() == [[1.0]]
     assert learn("unit", torch.zeros(3, 1))(torch.ones(1, 1)).tolist() == [[1.0]]
@@ -50,7 +52,9 @@ def test_bytes_become_shares_of_the_highest_value() -> None:
 
 
 def test_large_numbers_keep_their_differences() -> None:
-    dates = torch.tensor([[1_700_000_000.0], [1_700_000_001.0], [1_700_000_002.0]], dtype=torch.float64)
+    dates = torch.tensor(
+        [[1_700_000_000.0], [1_700_000_001.0], [1_700_000_002.0]], dtype=torch.float64
+    )
     assert learn("standardize", dates)(dates)[:, 0].tolist() == [-1.0, 0.0, 1.0]
 
 
@@ -71,14 +75,29 @@ def test_identity_changes_no_bit() -> None:
     assert torch.equal(identity().undo(raw), raw)
 
 
-@pytest.mark.parametrize(("raw", "message"), [
-    (torch.zeros(2, 4), "inputs of shape [2, 4] against a scaling learned on 3 columns; give the columns that the training "
-                        "had, in its order"),
-    (torch.zeros(3), "inputs of shape [3] against a scaling learned on 3 columns; give the columns that the training had, in "
-                     "its order"),
-    (torch.zeros(2, 3, 4, 4), "inputs of shape [2, 3, 4, 4] against a scaling learned on 3 columns; give the columns that the "
-                              "training had, in its order"),
-])
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (
+            torch.zeros(2, 4),
+            "inputs of shape [2, 4] against a scaling learned on 3 columns; give the columns that "
+            "the training "
+            "had, in its order",
+        ),
+        (
+            torch.zeros(3),
+            "inputs of shape [3] against a scaling learned on 3 columns; give the columns that "
+            "the training had, in "
+            "its order",
+        ),
+        (
+            torch.zeros(2, 3, 4, 4),
+            "inputs of shape [2, 3, 4, 4] against a scaling learned on 3 columns; give the "
+            "columns that the "
+            "training had, in its order",
+        ),
+    ],
+)
 def test_other_columns_are_refused(raw: torch.Tensor, message: str) -> None:
     for use in (learn("unit", TABLE), learn("standardize", TABLE).undo):
         with pytest.raises(ShapeError) as caught:
@@ -87,15 +106,26 @@ def test_other_columns_are_refused(raw: torch.Tensor, message: str) -> None:
 
 
 def test_other_channels_are_refused() -> None:
-    with pytest.raises(ShapeError, match=r"inputs of shape \[1, 1, 2, 2\] against a scaling learned on 3 channels"):
-        learn("standardize", torch.rand(2, 3, 2, 2, generator=torch.Generator().manual_seed(0)))(torch.zeros(1, 1, 2, 2))
+    with pytest.raises(
+        ShapeError, match=r"inputs of shape \[1, 1, 2, 2\] against a scaling learned on 3 channels"
+    ):
+        learn("standardize", torch.rand(2, 3, 2, 2, generator=torch.Generator().manual_seed(0)))(
+            torch.zeros(1, 1, 2, 2)
+        )
 
 
-@pytest.mark.parametrize("held", [
-    {}, {"name": "units", "offset": 0, "scale": 1}, {"name": "unit", "offset": "x", "scale": 1},
-    {"name": "unit", "offset": [0.0], "scale": [1.0, 2.0]}, {"name": "unit", "offset": 0.0, "scale": 0.0},
-    {"name": "unit", "offset": float("nan"), "scale": 1.0}, {"name": "unit", "offset": [[1.0], []], "scale": 1.0},
-])
+@pytest.mark.parametrize(
+    "held",
+    [
+        {},
+        {"name": "units", "offset": 0, "scale": 1},
+        {"name": "unit", "offset": "x", "scale": 1},
+        {"name": "unit", "offset": [0.0], "scale": [1.0, 2.0]},
+        {"name": "unit", "offset": 0.0, "scale": 0.0},
+        {"name": "unit", "offset": float("nan"), "scale": 1.0},
+        {"name": "unit", "offset": [[1.0], []], "scale": 1.0},
+    ],
+)
 def test_a_damaged_scaling_is_refused(held: dict[str, object]) -> None:
     with pytest.raises(DataError, match=r"^the stored scaling "):
         Scaling.from_dict(held)
@@ -106,11 +136,17 @@ def test_an_unknown_scaling_is_refused() -> None:
         learn("unite", TABLE)
 
 
-# -- splitting ---------------------------------------------------------------------------------------------------------
+# -- splitting -------------------------------------------------------------------------------------
 
 
-@given(labels=st.lists(st.integers(0, 4), max_size=60), share=st.floats(0.05, 0.95), seed=st.integers(0, 100))
-def test_a_split_is_a_partition_that_keeps_the_balance(labels: list[int], share: float, seed: int) -> None:
+@given(
+    labels=st.lists(st.integers(0, 4), max_size=60),
+    share=st.floats(0.05, 0.95),
+    seed=st.integers(0, 100),
+)
+def test_a_split_is_a_partition_that_keeps_the_balance(
+    labels: list[int], share: float, seed: int
+) -> None:
     strata = torch.tensor(labels, dtype=torch.int64)
     train, valid = split(len(labels), share, generator(seed, "split"), strata)
     assert sorted([*train.tolist(), *valid.tolist()]) == list(range(len(labels)))
@@ -139,6 +175,9 @@ def test_a_share_that_leaves_a_part_empty_is_refused(share: float) -> None:
 
 
 def test_numbers_whose_squares_are_none_are_refused() -> None:
-    with pytest.raises(DataError, match=r"^standardize: the inputs reach 7e\+299 and more, whose squares no number holds; "):
+    with pytest.raises(
+        DataError,
+        match=r"^standardize: the inputs reach 7e\+299 and more, whose squares no number holds; ",
+    ):
         learn("standardize", torch.tensor([[1e300], [2e300], [-1e300]], dtype=torch.float64))
     assert learn("standardize", torch.zeros(3, 0)).name == "none"

@@ -1,4 +1,6 @@
-"""A case in a folder: the same findings come back on another machine, and a folder that is damaged is said to be, in one line."""
+"""A case in a folder: the same findings come back on another machine, and a folder that is damaged
+is said to be, in one line.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +54,13 @@ LOOPS = {
     "healthy, regression": Loop(lambda: mlp(outputs=1), F.mse_loss, 0.05, numbers=True, epochs=30),
     "equal weights": Loop(equal, fault="symmetric_units"),
     "long steps": Loop(mlp, lr=300.0, fault="learning_rate_too_high"),
-    "softmax twice": Loop(lambda: nn.Sequential(*mlp(), nn.Softmax(1)), fault="output_loss_mismatch"),
+    "softmax twice": Loop(
+        lambda: nn.Sequential(*mlp(), nn.Softmax(1)), fault="output_loss_mismatch"
+    ),
     "never cleared": Loop(mlp, lr=1.0, clear=False, fault="gradient_not_cleared", epochs=20),
-    "diverged regression": Loop(lambda: mlp(outputs=1), F.mse_loss, 1e3, fault="learning_rate_too_high", numbers=True),
+    "diverged regression": Loop(
+        lambda: mlp(outputs=1), F.mse_loss, 1e3, fault="learning_rate_too_high", numbers=True
+    ),
 }
 
 
@@ -96,7 +102,10 @@ def trained(loop: Loop) -> Watch:
 
 
 def said(findings: list[Finding]) -> list[Any]:
-    return [(f.condition, f.step, f.severity, round(f.confidence, 3), f.onset, said(f.symptoms)) for f in findings]
+    return [
+        (f.condition, f.step, f.severity, round(f.confidence, 3), f.onset, said(f.symptoms))
+        for f in findings
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +114,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         train, valid = data(False)
-        return trained(LOOPS["equal weights"]).save(tmp_path_factory.mktemp("kept") / "whole", train, valid, F.cross_entropy)
+        return trained(LOOPS["equal weights"]).save(
+            tmp_path_factory.mktemp("kept") / "whole", train, valid, F.cross_entropy
+        )
 
 
 @pytest.fixture
@@ -114,7 +125,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
-# -- there and back ----------------------------------------------------------------------------------------------------
+# -- there and back --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("with_data", [True, False], ids=["with the data", "from looks alone"])
@@ -123,7 +134,9 @@ def test_the_same_findings_come_back(name: str, with_data: bool, tmp_path: Path)
     loop = LOOPS[name]
     watch = trained(loop)
     train, valid = data(loop.numbers)
-    given: dict[str, Any] = {"train": train, "valid": valid, "loss_fn": loop.loss} if with_data else {}
+    given: dict[str, Any] = (
+        {"train": train, "valid": valid, "loss_fn": loop.loss} if with_data else {}
+    )
     before = watch.diagnose(**given)
     grave = [f.condition for f in before.findings if f.severity != "info"]
     assert grave[:1] == ([loop.fault] if loop.fault else [])
@@ -133,7 +146,10 @@ def test_the_same_findings_come_back(name: str, with_data: bool, tmp_path: Path)
     after = ss.diagnose(elsewhere)
     assert after.case.network is None
     assert said(after.findings) == said(before.findings)
-    assert json.loads((elsewhere / "watch.json").read_text())["findings"] == before.to_dict()["findings"]
+    assert (
+        json.loads((elsewhere / "watch.json").read_text())["findings"]
+        == before.to_dict()["findings"]
+    )
 
 
 def test_the_folder_says_what_is_in_it(folder: Path) -> None:
@@ -151,7 +167,9 @@ def test_what_was_seen_comes_back_whole(tmp_path: Path) -> None:
     assert [look.step for look in case.looks] == [look.step for look in watch.observed.looks]
     assert case.facts == watch.observed.facts
     assert case.observed.rates == watch.observed.rates
-    assert case.scores["valid"] == pytest.approx((watch.network(valid[0]).argmax(1) == valid[1]).double().mean().item())
+    assert case.scores["valid"] == pytest.approx(
+        (watch.network(valid[0]).argmax(1) == valid[1]).double().mean().item()
+    )
     assert case.sample is not None
     assert torch.equal(case.sample[0], train[0])
     assert case.valid_outputs is not None
@@ -168,7 +186,7 @@ def test_a_folder_that_may_not_be_written_can_be_read(copy: Path) -> None:
         copy.chmod(0o755)
 
 
-# -- what is refused ---------------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 def test_a_folder_with_something_in_it_is_not_written_over(tmp_path: Path) -> None:
@@ -177,7 +195,9 @@ def test_a_folder_with_something_in_it_is_not_written_over(tmp_path: Path) -> No
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
     with pytest.raises(RunError, match="taken is not empty"):
         watch.save(tmp_path / "taken")
-    assert [(path.name, path.read_text()) for path in (tmp_path / "taken").iterdir()] == [("thesis.txt", "mine")]
+    assert [(path.name, path.read_text()) for path in (tmp_path / "taken").iterdir()] == [
+        ("thesis.txt", "mine")
+    ]
     (tmp_path / "file").write_text("mine")
     with pytest.raises(RunError, match=r"file cannot be made: a file of that name"):
         watch.save(tmp_path / "file")
@@ -193,13 +213,15 @@ def sql(*commands: str) -> Callable[[Path], None]:
             assert database.execute(command).rowcount != 0  # it met a row, or was no change of rows
         database.commit()
         database.close()
+
     return damage
 
 
 def cut(share: float) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         path = folder / "record.sqlite"
-        path.write_bytes(path.read_bytes()[:int(share * path.stat().st_size)])
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
     return damage
 
 
@@ -208,26 +230,49 @@ def overwrite(folder: Path) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
-    "nothing left of the record": cut(0), "half of the header": cut(0.0005), "a third of the record": cut(0.33),
+    "nothing left of the record": cut(0),
+    "half of the header": cut(0.0005),
+    "a third of the record": cut(0.33),
     "most of the record": cut(0.9),
-    "another file": overwrite, "no record": lambda folder: (folder / "record.sqlite").unlink(),
+    "another file": overwrite,
+    "no record": lambda folder: (folder / "record.sqlite").unlink(),
     "no watch.json": lambda folder: (folder / "watch.json").unlink(),
-    "no looks": sql("drop table looks"), "nothing else": sql("drop table watched"), "a newer schema": sql("pragma user_version = 99"),
+    "no looks": sql("drop table looks"),
+    "nothing else": sql("drop table watched"),
+    "a newer schema": sql("pragma user_version = 99"),
     "no facts": sql("delete from watched where name = 'observed'"),
-    "half of the facts": sql("update watched set held = substr(held, 1, 500) where name = 'observed'"),
+    "half of the facts": sql(
+        "update watched set held = substr(held, 1, 500) where name = 'observed'"
+    ),
     "facts of another kind": sql("update watched set held = '[1, 2]' where name = 'observed'"),
-    "facts without losses": sql("update watched set held = json_remove(held, '$.losses') where name = 'observed'"),
-    "a loss that is a word": sql("update watched set held = json_set(held, '$.losses[0][1]', 'low') where name = 'observed'"),
+    "facts without losses": sql(
+        "update watched set held = json_remove(held, '$.losses') where name = 'observed'"
+    ),
+    "a loss that is a word": sql(
+        "update watched set held = json_set(held, '$.losses[0][1]', 'low') where name = 'observed'"
+    ),
     "answers that are none": sql("update watched set held = 'perhaps' where name = 'answers'"),
-    "scores that are words": sql("""update watched set held = '{"scores": {"train": "good"}}' where name = 'answers'"""),
-    "scores that are missing": sql("""update watched set held = '{"scores": {"train": null}}' where name = 'answers'"""),
-    "scores that are a number": sql("""update watched set held = '{"scores": 5}' where name = 'answers'"""),
-    "samples cut": sql("update watched set tensors = substr(tensors, 1, 200) where name = 'samples'"),
+    "scores that are words": sql(
+        """update watched set held = '{"scores": {"train": "good"}}' where name = 'answers'"""
+    ),
+    "scores that are missing": sql(
+        """update watched set held = '{"scores": {"train": null}}' where name = 'answers'"""
+    ),
+    "scores that are a number": sql(
+        """update watched set held = '{"scores": 5}' where name = 'answers'"""
+    ),
+    "samples cut": sql(
+        "update watched set tensors = substr(tensors, 1, 200) where name = 'samples'"
+    ),
     "no samples": sql("update watched set tensors = x'' where name = 'samples'"),
     "a look that is no JSON": sql("update looks set numbers = '{' where rowid = 3"),
     "a look of nothing": sql("update looks set numbers = '{}' where rowid = 3"),
-    "a look's tensors cut": sql("update looks set tensors = substr(tensors, 1, 100) where rowid = 3"),
-    "a look with a word more": sql("update looks set numbers = json_set(numbers, '$.mood', 'good') where rowid = 3"),
+    "a look's tensors cut": sql(
+        "update looks set tensors = substr(tensors, 1, 100) where rowid = 3"
+    ),
+    "a look with a word more": sql(
+        "update looks set numbers = json_set(numbers, '$.mood', 'good') where rowid = 3"
+    ),
 }
 
 

@@ -1,4 +1,5 @@
-"""Every condition on a faulty training, which it must name, and on the cured one, on which no warning may be heard.
+"""Every condition on a faulty training, which it must name, and on the cured one, on which no
+warning may be heard.
 
 The trainings are those of benchmarks/doctor, which counts over seeds; here each is run once.
 """
@@ -20,37 +21,63 @@ from sevensteps.doctor.trials.changes import FINITE, STANDARDIZE
 from sevensteps.steps import parse
 
 FAULTY = {
-    "symmetric_units": "table: every weight .01", "signal_vanishes": "circle: 8 ReLU layers, weights within .05",
-    "signal_explodes": "digits: 8 ReLU layers, weights 3 times He", "output_overconfident": "MNIST: weights N(0, 1)",
-    "dead_units": "circle: 8 ReLU layers, weights within .05", "saturated_units": "digits: tanh, weights 20 times Xavier",
-          "no_nonlinearity": "circle: no activation",
-    "mode_mismatch": "CNN: judged in training mode", "too_small": "circle: no hidden layer",
-    "output_loss_mismatch": "MNIST: logarithm missing", "target_shape_mismatch": "MNIST 3 and 7: [B] against [B, 1]",
-    "target_out_of_range": "MNIST: targets -1 and 1", "loss_unsuited": "MNIST: class numbers regressed", "loss_sign": "MNIST: loss negated",
-    "loss_scale": "MNIST: loss summed", "vanishing_gradient": "MNIST: 8 sigmoid layers", "not_finite": "circle: 9 exponential layers",
-    "gradient_not_cleared": "MNIST: gradient not cleared", "parameters_not_updated": "MNIST: only the head trains",
-    "learning_rate_too_high": "MNIST: SGD 3, functional ReLU", "learning_rate_too_low": "MNIST: SGD 1e-5",
-          "ill_conditioned": "speed: raw t",
-    "weight_decay_too_strong": "MNIST: weight decay .5", "schedule_collapsed": "MNIST: schedule stepped per batch",
-    "optimizer_setting": "MNIST: Adam with eps 10", "inputs_unscaled": "MNIST: pixels 0 to 255, SGD .1",
-          "targets_unscaled": "x⁴ on ±100, raw",
-    "not_shuffled": "MNIST: sorted", "inputs_not_finite": "MNIST: a NaN among the inputs", "labels_unrelated": "MNIST: random labels",
-    "label_noise": "MNIST: 30 % of the labels wrong", "class_imbalance": "MNIST: a class of 6 samples",
-    "train_valid_mismatch": "MNIST: labels off by one", "batch_too_small": "blob: batch 1, momentum .9",
-          "overfitting": "MNIST: 150 samples by heart",
-    "stopped_early": "digits: tanh, weights 20 times Xavier", "underfitting": "circle: no hidden layer",
-          "exploding_gradient": "parabola: SGD .1",
+    "symmetric_units": "table: every weight .01",
+    "signal_vanishes": "circle: 8 ReLU layers, weights within .05",
+    "signal_explodes": "digits: 8 ReLU layers, weights 3 times He",
+    "output_overconfident": "MNIST: weights N(0, 1)",
+    "dead_units": "circle: 8 ReLU layers, weights within .05",
+    "saturated_units": "digits: tanh, weights 20 times Xavier",
+    "no_nonlinearity": "circle: no activation",
+    "mode_mismatch": "CNN: judged in training mode",
+    "too_small": "circle: no hidden layer",
+    "output_loss_mismatch": "MNIST: logarithm missing",
+    "target_shape_mismatch": "MNIST 3 and 7: [B] against [B, 1]",
+    "target_out_of_range": "MNIST: targets -1 and 1",
+    "loss_unsuited": "MNIST: class numbers regressed",
+    "loss_sign": "MNIST: loss negated",
+    "loss_scale": "MNIST: loss summed",
+    "vanishing_gradient": "MNIST: 8 sigmoid layers",
+    "not_finite": "circle: 9 exponential layers",
+    "gradient_not_cleared": "MNIST: gradient not cleared",
+    "parameters_not_updated": "MNIST: only the head trains",
+    "learning_rate_too_high": "MNIST: SGD 3, functional ReLU",
+    "learning_rate_too_low": "MNIST: SGD 1e-5",
+    "ill_conditioned": "speed: raw t",
+    "weight_decay_too_strong": "MNIST: weight decay .5",
+    "schedule_collapsed": "MNIST: schedule stepped per batch",
+    "optimizer_setting": "MNIST: Adam with eps 10",
+    "inputs_unscaled": "MNIST: pixels 0 to 255, SGD .1",
+    "targets_unscaled": "x⁴ on ±100, raw",
+    "not_shuffled": "MNIST: sorted",
+    "inputs_not_finite": "MNIST: a NaN among the inputs",
+    "labels_unrelated": "MNIST: random labels",
+    "label_noise": "MNIST: 30 % of the labels wrong",
+    "class_imbalance": "MNIST: a class of 6 samples",
+    "train_valid_mismatch": "MNIST: labels off by one",
+    "batch_too_small": "blob: batch 1, momentum .9",
+    "overfitting": "MNIST: 150 samples by heart",
+    "stopped_early": "digits: tanh, weights 20 times Xavier",
+    "underfitting": "circle: no hidden layer",
+    "exploding_gradient": "parabola: SGD .1",
 }
 
-# Where MNIST is not at hand, scikit-learn's digits stand in; so small, they are learned too well, or too little, for these.
-OF_MNIST = {"MNIST: a class of 6 samples": "six samples of these digits are enough",
-            "MNIST: 150 samples by heart": "150 of these digits tell enough of the others",
-            "CNN with norm": "84 steps are too few for the running statistics, so that it is indeed judged badly"}
+# Where MNIST is not at hand, scikit-learn's digits stand in; so small, they are learned too well,
+# or too little, for these.
+OF_MNIST = {
+    "MNIST: a class of 6 samples": "six samples of these digits are enough",
+    "MNIST: 150 samples by heart": "150 of these digits tell enough of the others",
+    "CNN with norm": "84 steps are too few for the running statistics, so that it is indeed "
+    "judged badly",
+}
 
 
 def of_mnist(case: str) -> None:
     """Skip a training that is what it should be on MNIST only, where there is none."""
-    if case in OF_MNIST and not (data.SHARED / "mnist").is_dir() and not any(data.SHARED.glob("*idx3-ubyte*")):
+    if (
+        case in OF_MNIST
+        and not (data.SHARED / "mnist").is_dir()
+        and not any(data.SHARED.glob("*idx3-ubyte*"))
+    ):
         pytest.skip(f"{case}: without MNIST, {OF_MNIST[case]}")
 
 
@@ -74,8 +101,12 @@ def flat(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.xdist_group("doctor")
 def test_a_fault_is_named_with_its_evidence(name: str) -> None:
     of_mnist(FAULTY[name])
-    found = [finding for finding in flat(outcome(FAULTY[name]).findings) if finding["condition"] == name]
-    assert found, f"{name} is not among {[f['condition'] for f in flat(outcome(FAULTY[name]).findings)]}"
+    found = [
+        finding for finding in flat(outcome(FAULTY[name]).findings) if finding["condition"] == name
+    ]
+    assert found, (
+        f"{name} is not among {[f['condition'] for f in flat(outcome(FAULTY[name]).findings)]}"
+    )
     (finding,) = found
     assert finding["step"] == condition(name).STEP
     assert finding["severity"] in ("warning", "error")
@@ -96,12 +127,34 @@ def test_nothing_is_said_of_the_cured(name: str) -> None:
     assert [f["condition"] for f in outcome(name).findings if f["severity"] != "info"] == []
 
 
-@pytest.mark.parametrize("name", [
-    "ReLU", "sigmoid", "tanh", "linear from zeros", "last layer from zeros", "CNN, norm, dropout", "transformer", "LSTM", "autoencoder",
-    "binary, sigmoid and BCE", "log-softmax and NLL", "softmax, -log p by hand", "a density, loss below 0", "accumulated",
-    "zero_grad after the step", "frozen first layer", "two optimizers", "cosine", "MNIST, pixels 0 to 255, Adam"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ReLU",
+        "sigmoid",
+        "tanh",
+        "linear from zeros",
+        "last layer from zeros",
+        "CNN, norm, dropout",
+        "transformer",
+        "LSTM",
+        "autoencoder",
+        "binary, sigmoid and BCE",
+        "log-softmax and NLL",
+        "softmax, -log p by hand",
+        "a density, loss below 0",
+        "accumulated",
+        "zero_grad after the step",
+        "frozen first layer",
+        "two optimizers",
+        "cosine",
+        "MNIST, pixels 0 to 255, Adam",
+    ],
+)
 def test_nothing_is_said_of_the_healthy(name: str) -> None:
-    assert [f["condition"] for f in outcome(f"healthy: {name}").findings if f["severity"] != "info"] == []
+    assert [
+        f["condition"] for f in outcome(f"healthy: {name}").findings if f["severity"] != "info"
+    ] == []
 
 
 def test_every_condition_of_the_vocabulary_is_there_and_blames_its_step() -> None:

@@ -1,4 +1,6 @@
-"""Which loss a loop computes is told from its slope, for every loss that is known, whatever it was multiplied by."""
+"""Which loss a loop computes is told from its slope, for every loss that is known, whatever it was
+multiplied by.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,28 @@ GENERATOR = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(40, 5, generator=GENERATOR)
 CLASSES = torch.randint(0, 5, (40,), generator=GENERATOR)
 VALUES = torch.randn(40, 5, generator=GENERATOR)
-COLUMN, ANSWERS = torch.randn(40, 1, generator=GENERATOR), torch.randint(0, 2, (40, 1), generator=GENERATOR).float()
+COLUMN, ANSWERS = (
+    torch.randn(40, 1, generator=GENERATOR),
+    torch.randint(0, 2, (40, 1), generator=GENERATOR).float(),
+)
 PAIRS: dict[str, tuple[Tensor, Tensor]] = {
-    "cross_entropy": (LOGITS, CLASSES), "mse_loss": (VALUES, VALUES.flip(0)), "l1_loss": (VALUES, VALUES.flip(0)),
-    "smooth_l1_loss": (VALUES, VALUES.flip(0)), "binary_cross_entropy_with_logits": (COLUMN, ANSWERS),
-    "binary_cross_entropy": (COLUMN.sigmoid(), ANSWERS), "nll_loss": (LOGITS.log_softmax(1), CLASSES),
-    "nll_loss of log(output)": (LOGITS.softmax(1), CLASSES), "mse_loss against one-hot": (LOGITS, CLASSES),
-    "cross_entropy over the batch": (LOGITS, CLASSES), "nll_loss of softmax": (LOGITS, CLASSES),
-                                           "cross_entropy of softmax": (LOGITS, CLASSES),
-    "binary_cross_entropy_with_logits of sigmoid": (COLUMN, ANSWERS), "mse_loss of columns": (COLUMN, ANSWERS[:, 0]),
-    "mse_loss of shapes that broadcast": (COLUMN, ANSWERS[:, 0]), "mnist_loss": (COLUMN, ANSWERS), "multi_margin_loss": (LOGITS, CLASSES),
+    "cross_entropy": (LOGITS, CLASSES),
+    "mse_loss": (VALUES, VALUES.flip(0)),
+    "l1_loss": (VALUES, VALUES.flip(0)),
+    "smooth_l1_loss": (VALUES, VALUES.flip(0)),
+    "binary_cross_entropy_with_logits": (COLUMN, ANSWERS),
+    "binary_cross_entropy": (COLUMN.sigmoid(), ANSWERS),
+    "nll_loss": (LOGITS.log_softmax(1), CLASSES),
+    "nll_loss of log(output)": (LOGITS.softmax(1), CLASSES),
+    "mse_loss against one-hot": (LOGITS, CLASSES),
+    "cross_entropy over the batch": (LOGITS, CLASSES),
+    "nll_loss of softmax": (LOGITS, CLASSES),
+    "cross_entropy of softmax": (LOGITS, CLASSES),
+    "binary_cross_entropy_with_logits of sigmoid": (COLUMN, ANSWERS),
+    "mse_loss of columns": (COLUMN, ANSWERS[:, 0]),
+    "mse_loss of shapes that broadcast": (COLUMN, ANSWERS[:, 0]),
+    "mnist_loss": (COLUMN, ANSWERS),
+    "multi_margin_loss": (LOGITS, CLASSES),
 }
 
 
@@ -39,7 +53,7 @@ def test_a_loss_is_told_from_its_slope(name: str, scale: float) -> None:
 
 
 def test_another_loss_is_not_mistaken_for_one() -> None:
-    slope = derivative(lambda o, t: (o ** 4).mean(), LOGITS, CLASSES)
+    slope = derivative(lambda o, t: (o**4).mean(), LOGITS, CLASSES)
     assert identify(LOGITS, CLASSES, slope, 40) is None
 
 

@@ -1,4 +1,6 @@
-"""The doctor at a training of `ss.train`: looking changes no bit, what is found is kept, and much shows before the first step."""
+"""The doctor at a training of `ss.train`: looking changes no bit, what is found is kept, and much
+shows before the first step.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,36 @@ from sevensteps.training.resolve import settle
 STOP = "epochs(3)"
 TRAININGS: dict[str, dict[str, Any]] = {
     "chain rule": {"predict": "mlp(8)", "gradient": "chain_rule()", "step": "sgd(lr=0.1)"},
-    "autograd": {"predict": "mlp(8, activation='tanh')", "gradient": "autograd()", "step": "sgd(lr=0.1)"},
+    "autograd": {
+        "predict": "mlp(8, activation='tanh')",
+        "gradient": "autograd()",
+        "step": "sgd(lr=0.1)",
+    },
     "momentum": {"predict": "mlp(8)", "step": "sgd(lr=0.05, momentum=0.9)"},
     "adam": {"predict": "mlp(8)", "step": "adam(lr=0.01)"},
-    "dropout and batch norm": {"predict": "mlp(8, dropout=0.3, batch_norm=True)", "step": "adam(lr=0.01)"},
-    "dropout, autograd": {"predict": "mlp(8, dropout=0.3)", "gradient": "autograd()", "step": "sgd(lr=0.1)"},
+    "dropout and batch norm": {
+        "predict": "mlp(8, dropout=0.3, batch_norm=True)",
+        "step": "adam(lr=0.01)",
+    },
+    "dropout, autograd": {
+        "predict": "mlp(8, dropout=0.3)",
+        "gradient": "autograd()",
+        "step": "sgd(lr=0.1)",
+    },
     "convolution": {"predict": "cnn(4)", "step": "sgd(lr=0.1)", "stop": "epochs(1)"},
-    "accumulated, clipped": {"predict": "mlp(8)", "gradient": "auto(accumulate=2, clip=0.5)", "step": "sgd(lr=one_cycle(0.1))"},
+    "accumulated, clipped": {
+        "predict": "mlp(8)",
+        "gradient": "auto(accumulate=2, clip=0.5)",
+        "step": "sgd(lr=one_cycle(0.1))",
+    },
     "diverging": {"predict": "mlp(8)", "step": "sgd(lr=1e30)"},
 }
 
 
 class Own(nn.Module):
-    """A network that is not ours, with dropout of PyTorch's, which draws from the global generator."""
+    """A network that is not ours, with dropout of PyTorch's, which draws from the global
+    generator.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +65,12 @@ class Own(nn.Module):
 
 
 def train(watch: Any, **given: Any) -> Run:
-    return ss.train("digits", **{"stop": STOP, "seed": 1, "repeat": "batches(128)", **given}, out=False, watch=watch)
+    return ss.train(
+        "digits",
+        **{"stop": STOP, "seed": 1, "repeat": "batches(128)", **given},
+        out=False,
+        watch=watch,
+    )
 
 
 def history(run: Run) -> list[dict[str, Any]]:
@@ -56,14 +80,17 @@ def history(run: Run) -> list[dict[str, Any]]:
 
 def assert_same(one: Run, other: Run) -> None:
     for network in ("network", "best"):
-        a, b = (getattr(run, network) if network == "network" else run.best.network for run in (one, other))
+        a, b = (
+            getattr(run, network) if network == "network" else run.best.network
+            for run in (one, other)
+        )
         for (name, x), y in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
             assert torch.equal(x, y), name
     assert repr(history(one)) == repr(history(other))  # as text: a loss of NaN is equal too
     assert one.summary["stop"] == other.summary["stop"]
 
 
-# -- the same bits -----------------------------------------------------------------------------------------------------
+# -- the same bits ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", TRAININGS)
@@ -87,39 +114,72 @@ def test_nor_does_a_network_that_is_not_ours_mind() -> None:
 
 
 def test_the_first_look_leaves_nothing_behind() -> None:
-    recipe = Recipe("digits", predict="mlp(8, dropout=0.3, batch_norm=True)", initialize="zeros()", seed=1)
+    recipe = Recipe(
+        "digits", predict="mlp(8, dropout=0.3, batch_norm=True)", initialize="zeros()", seed=1
+    )
     training = state.start(settle(recipe))
-    training.recipe.initialize(training.network, training.generators["initialize"], *training.parts["train"], training.output)
+    training.recipe.initialize(
+        training.network,
+        training.generators["initialize"],
+        *training.parts["train"],
+        training.output,
+    )
     training.network.train()
 
     def everything() -> list[Tensor]:
         generators = [generator.get_state() for generator in training.generators.values()]
         tensors = [tensor.clone() for tensor in training.network.state_dict().values()]
-        return [*tensors, *generators, training.engine.parameters.clone(), training.engine.gradients.clone(), torch.random.get_rng_state()]
+        return [
+            *tensors,
+            *generators,
+            training.engine.parameters.clone(),
+            training.engine.gradients.clone(),
+            torch.random.get_rng_state(),
+        ]
 
     before = everything()
     assert [finding.condition for finding in first_look(training).findings] == ["symmetric_units"]
     assert all(torch.equal(x, y) for x, y in zip(before, everything(), strict=True))
     assert training.network.training
     assert all(p.grad is None or not p.grad.any() for p in training.network.parameters())
-    assert not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in training.network.modules())
+    assert not any(
+        m._forward_hooks or m._forward_pre_hooks or m._backward_hooks
+        for m in training.network.modules()
+    )
 
 
-# -- what is seen before the first step --------------------------------------------------------------------------------
+# -- what is seen before the first step ------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("source", "given", "condition"), [
-    ("digits", {"predict": "mlp(30)", "initialize": "zeros()"}, "symmetric_units"),
-    ("digits", {"predict": "mlp(30)", "initialize": "constant(0.1)"}, "symmetric_units"),
-    ("digits", {"predict": "mlp(30)", "initialize": "normal(2.0)"}, "output_overconfident"),
-    ("digits", {"predict": "mlp(30, activation='tanh')", "initialize": "normal(3.0)"}, "saturated_units"),
-    ("digits", {"predict": "mlp(30, 30, 30, 30, 30, 30)", "initialize": "normal(0.01)"}, "signal_vanishes"),
-])
-def test_what_is_wrong_before_the_first_step(source: str, given: dict[str, Any], condition: str) -> None:
+@pytest.mark.parametrize(
+    ("source", "given", "condition"),
+    [
+        ("digits", {"predict": "mlp(30)", "initialize": "zeros()"}, "symmetric_units"),
+        ("digits", {"predict": "mlp(30)", "initialize": "constant(0.1)"}, "symmetric_units"),
+        ("digits", {"predict": "mlp(30)", "initialize": "normal(2.0)"}, "output_overconfident"),
+        (
+            "digits",
+            {"predict": "mlp(30, activation='tanh')", "initialize": "normal(3.0)"},
+            "saturated_units",
+        ),
+        (
+            "digits",
+            {"predict": "mlp(30, 30, 30, 30, 30, 30)", "initialize": "normal(0.01)"},
+            "signal_vanishes",
+        ),
+    ],
+)
+def test_what_is_wrong_before_the_first_step(
+    source: str, given: dict[str, Any], condition: str
+) -> None:
     attending = Attending()
     run = ss.train(source, **given, stop="epochs(0)", out=False, watch=attending)
     assert attending.before is not None
-    found = {f.condition: f for finding in attending.before.findings for f in (finding, *finding.symptoms)}
+    found = {
+        f.condition: f
+        for finding in attending.before.findings
+        for f in (finding, *finding.symptoms)
+    }
     assert condition in found
     assert found[condition].severity in ("warning", "error")
     assert found[condition].step in BY_STEP
@@ -128,7 +188,9 @@ def test_what_is_wrong_before_the_first_step(source: str, given: dict[str, Any],
     assert "before the first step" in str(attending.before)
 
 
-@pytest.mark.parametrize("source", ["digits", "digits37", "xor", "moons", "iris", "breast_cancer", "blobs"])
+@pytest.mark.parametrize(
+    "source", ["digits", "digits37", "xor", "moons", "iris", "breast_cancer", "blobs"]
+)
 def test_nothing_is_said_of_a_healthy_start(source: str) -> None:
     attending = Attending()
     ss.train(source, stop="epochs(0)", out=False, watch=attending)
@@ -136,22 +198,33 @@ def test_nothing_is_said_of_a_healthy_start(source: str) -> None:
     assert [f.condition for f in attending.before.findings if f.severity != "info"] == []
 
 
-# -- what is kept ------------------------------------------------------------------------------------------------------
+# -- what is kept ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("given", "condition"), [
-    ({"predict": "mlp(30)", "initialize": "zeros()"}, "symmetric_units"),
-    ({"predict": "mlp(30)", "step": "sgd(lr=10.0)"}, "learning_rate_too_high"),
-    ({"predict": "mlp(30)", "step": "adam(lr=0.01)", "stop": "epochs(10)"}, None),
-])
-def test_the_findings_are_kept_with_the_run(given: dict[str, Any], condition: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("given", "condition"),
+    [
+        ({"predict": "mlp(30)", "initialize": "zeros()"}, "symmetric_units"),
+        ({"predict": "mlp(30)", "step": "sgd(lr=10.0)"}, "learning_rate_too_high"),
+        ({"predict": "mlp(30)", "step": "adam(lr=0.01)", "stop": "epochs(10)"}, None),
+    ],
+)
+def test_the_findings_are_kept_with_the_run(
+    given: dict[str, Any], condition: str | None, tmp_path: Path
+) -> None:
     run = ss.train("digits", **{"stop": STOP, **given}, out=tmp_path / "kept")
-    assert [f.condition for f in run.findings if f.severity != "info"][:1] == ([condition] if condition else [])
+    assert [f.condition for f in run.findings if f.severity != "info"][:1] == (
+        [condition] if condition else []
+    )
     loaded = ss.load(tmp_path / "kept")
     assert loaded.findings == run.findings
-    assert [finding.to_dict() for finding in run.findings] == json.loads((tmp_path / "kept" / "run.json").read_text())["findings"]
+    assert [finding.to_dict() for finding in run.findings] == json.loads(
+        (tmp_path / "kept" / "run.json").read_text()
+    )["findings"]
     again = ss.diagnose(tmp_path / "kept")
-    assert [(f.condition, f.severity) for f in again.findings] == [(f.condition, f.severity) for f in run.findings]
+    assert [(f.condition, f.severity) for f in again.findings] == [
+        (f.condition, f.severity) for f in run.findings
+    ]
 
 
 def test_findings_that_were_tampered_with_are_said_in_one_line(tmp_path: Path) -> None:
@@ -176,24 +249,34 @@ def test_a_budget_is_a_share(watch: Any) -> None:
 
 def test_what_attends_is_what_is_kept() -> None:
     attending = Attending(1.0)
-    run = ss.train(replace(Recipe("xor", predict="mlp(4)"), stop="epochs(2)"), out=False, watch=attending)
+    run = ss.train(
+        replace(Recipe("xor", predict="mlp(4)"), stop="epochs(2)"), out=False, watch=attending
+    )
     assert attending.after is not None
     assert run.findings == attending.after.findings
-    assert run.summary["watched"]["looks"] == len(attending.after.case.looks) == run.summary["steps"]
+    assert (
+        run.summary["watched"]["looks"] == len(attending.after.case.looks) == run.summary["steps"]
+    )
 
 
 @pytest.mark.parametrize("step", ["sgd(lr=20.0)", "adam(lr=30.0)"])
 def test_a_rate_far_too_high_is_foreseen(step: str) -> None:
     attending = Attending()
-    run = ss.train("digits", predict="mlp(30)", step=step, stop="epochs(3)", out=False, watch=attending)
+    run = ss.train(
+        "digits", predict="mlp(30)", step=step, stop="epochs(3)", out=False, watch=attending
+    )
     assert attending.before is not None
-    assert [finding.condition for finding in attending.before.findings] == ["learning_rate_too_high"]
+    assert [finding.condition for finding in attending.before.findings] == [
+        "learning_rate_too_high"
+    ]
     (change,) = [remedy.change["step"] for remedy in attending.before.findings[0].remedies]
     cured = ss.train("digits", predict="mlp(30)", step=change, stop="epochs(3)", out=False)
     assert cured.metrics["valid"]["accuracy"] > run.metrics["valid"]["accuracy"] + 0.2
 
 
-@pytest.mark.parametrize("step", ["sgd(lr=0.5)", "adam(lr=0.01)", "rmsprop(lr=0.01)", "sgd(lr=0.1, momentum=0.9)"])
+@pytest.mark.parametrize(
+    "step", ["sgd(lr=0.5)", "adam(lr=0.01)", "rmsprop(lr=0.01)", "sgd(lr=0.1, momentum=0.9)"]
+)
 def test_a_usual_rate_is_not(step: str) -> None:
     attending = Attending()
     ss.train("digits", predict="mlp(30)", step=step, stop="epochs(1)", out=False, watch=attending)

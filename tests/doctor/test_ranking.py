@@ -17,7 +17,9 @@ from sevensteps.doctor.ranking import ranked
 NAMES = ("a", "b", "c", "d", "e")
 
 
-def found(name: str, severity: Severity = "error", confidence: float = 0.9, onset: int | None = None) -> Finding:
+def found(
+    name: str, severity: Severity = "error", confidence: float = 0.9, onset: int | None = None
+) -> Finding:
     return Finding(name, "step", severity, confidence, "It is so.", [], onset=onset)
 
 
@@ -38,7 +40,9 @@ def explains(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
     """Conditions a to e, in this order, which explain what is entered here."""
     table: dict[str, tuple[str, ...]] = {}
     monkeypatch.setattr(ranking, "CONDITIONS", NAMES)
-    monkeypatch.setattr(ranking, "condition", lambda name: SimpleNamespace(EXPLAINS=table.get(name, ())))
+    monkeypatch.setattr(
+        ranking, "condition", lambda name: SimpleNamespace(EXPLAINS=table.get(name, ()))
+    )
     return table
 
 
@@ -46,24 +50,44 @@ def test_nothing_found_is_nothing_ranked() -> None:
     assert ranked([]) == []
 
 
-def test_graver_then_surer_then_earlier_then_in_the_order_of_the_steps(explains: dict[str, tuple[str, ...]]) -> None:
-    assert flat(ranked([found("a", "info", 1.0), found("b", "warning", 0.2), found("c", "error", 0.1)])) == ["c", "b", "a"]
-    assert flat(ranked([found("a", confidence=0.5), found("b", confidence=0.9), found("c", confidence=0.7)])) == ["b", "c", "a"]
-    assert flat(ranked([found("a", onset=30), found("b", onset=2), found("c", onset=7)])) == ["b", "c", "a"]
+def test_graver_then_surer_then_earlier_then_in_the_order_of_the_steps(
+    explains: dict[str, tuple[str, ...]],
+) -> None:
+    assert flat(
+        ranked([found("a", "info", 1.0), found("b", "warning", 0.2), found("c", "error", 0.1)])
+    ) == ["c", "b", "a"]
+    assert flat(
+        ranked([found("a", confidence=0.5), found("b", confidence=0.9), found("c", confidence=0.7)])
+    ) == ["b", "c", "a"]
+    assert flat(ranked([found("a", onset=30), found("b", onset=2), found("c", onset=7)])) == [
+        "b",
+        "c",
+        "a",
+    ]
     assert flat(ranked([found("c"), found("a"), found("b")])) == ["a", "b", "c"]
     # .91 and .93 are as sure as each other: then it counts which began first
-    assert flat(ranked([found("a", confidence=0.93, onset=30), found("b", confidence=0.91, onset=2)])) == ["b", "a"]
+    assert flat(
+        ranked([found("a", confidence=0.93, onset=30), found("b", confidence=0.91, onset=2)])
+    ) == ["b", "a"]
 
 
-def test_a_symptom_is_folded_under_its_cause_and_its_own_symptoms_under_it(explains: dict[str, tuple[str, ...]]) -> None:
+def test_a_symptom_is_folded_under_its_cause_and_its_own_symptoms_under_it(
+    explains: dict[str, tuple[str, ...]],
+) -> None:
     explains |= {"d": ("a", "b"), "b": ("c",)}
     assert tree(ranked([found(name) for name in "abcd"])) == ["d", ["a", "b", ["c"]]]
     assert tree(ranked([found(name) for name in "abc"])) == ["a", "b", ["c"]]
 
 
-def test_of_several_causes_the_gravest_has_the_symptom(explains: dict[str, tuple[str, ...]]) -> None:
+def test_of_several_causes_the_gravest_has_the_symptom(
+    explains: dict[str, tuple[str, ...]],
+) -> None:
     explains |= {"a": ("c",), "b": ("c",)}
-    assert tree(ranked([found("a", "warning"), found("b", "error"), found("c", "warning")])) == ["b", ["c"], "a"]
+    assert tree(ranked([found("a", "warning"), found("b", "error"), found("c", "warning")])) == [
+        "b",
+        ["c"],
+        "a",
+    ]
 
 
 def test_what_cannot_be_the_cause(explains: dict[str, tuple[str, ...]]) -> None:
@@ -71,8 +95,14 @@ def test_what_cannot_be_the_cause(explains: dict[str, tuple[str, ...]]) -> None:
     assert tree(ranked([found("a"), found("b")])) == ["a", ["b"]]
     assert tree(ranked([found("a", onset=9), found("b", onset=3)])) == ["b", "a"]  # it began later
     assert tree(ranked([found("a", onset=None), found("b", onset=3)])) == ["a", ["b"]]
-    assert tree(ranked([found("a", confidence=0.4), found("b")])) == ["b", "a"]  # it is a guess itself
-    assert tree(ranked([found("a", "info"), found("b", "error")])) == ["b", "a"]  # it is a mere remark
+    assert tree(ranked([found("a", confidence=0.4), found("b")])) == [
+        "b",
+        "a",
+    ]  # it is a guess itself
+    assert tree(ranked([found("a", "info"), found("b", "error")])) == [
+        "b",
+        "a",
+    ]  # it is a mere remark
     assert tree(ranked([found("a", "warning"), found("b", "error")])) == ["a", ["b"]]
 
 
@@ -84,23 +114,41 @@ def test_two_that_explain_each_other_both_stand(explains: dict[str, tuple[str, .
 def test_of_a_circle_the_gravest_stays_on_top(explains: dict[str, tuple[str, ...]]) -> None:
     explains |= {"a": ("b",), "b": ("c",), "c": ("a",)}
     assert tree(ranked([found("a"), found("b"), found("c")])) == ["a", ["b", ["c"]]]
-    assert tree(ranked([found("a", "warning"), found("b"), found("c", "warning")])) == ["b", ["c", ["a"]]]
+    assert tree(ranked([found("a", "warning"), found("b"), found("c", "warning")])) == [
+        "b",
+        ["c", ["a"]],
+    ]
     assert tree(ranked([found(name) for name in "abcd"])) == ["a", ["b", ["c"]], "d"]
 
 
 @given(
     table=st.fixed_dictionaries({name: st.sets(st.sampled_from(NAMES)) for name in NAMES}),
-    kinds=st.lists(st.tuples(st.sampled_from(SEVERITIES), st.sampled_from([0.3, 0.6, 0.9]), st.sampled_from([None, 0, 5])),
-                   min_size=len(NAMES), max_size=len(NAMES)))
-def test_no_finding_is_lost_or_said_twice(table: dict[str, set[str]], kinds: list[tuple[Severity, float, int | None]]) -> None:
+    kinds=st.lists(
+        st.tuples(
+            st.sampled_from(SEVERITIES),
+            st.sampled_from([0.3, 0.6, 0.9]),
+            st.sampled_from([None, 0, 5]),
+        ),
+        min_size=len(NAMES),
+        max_size=len(NAMES),
+    ),
+)
+def test_no_finding_is_lost_or_said_twice(
+    table: dict[str, set[str]], kinds: list[tuple[Severity, float, int | None]]
+) -> None:
     findings = [found(name, *kind) for name, kind in zip(NAMES, kinds, strict=True)]
 
     def justified(finding: Finding) -> bool:
-        return all(symptom.condition in table[finding.condition] and justified(symptom) for symptom in finding.symptoms)
+        return all(
+            symptom.condition in table[finding.condition] and justified(symptom)
+            for symptom in finding.symptoms
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "CONDITIONS", NAMES)
-        patch.setattr(ranking, "condition", lambda name: SimpleNamespace(EXPLAINS=tuple(table[name])))
+        patch.setattr(
+            ranking, "condition", lambda name: SimpleNamespace(EXPLAINS=tuple(table[name]))
+        )
         top = ranked(findings)
     assert sorted(flat(top)) == sorted(NAMES)
     assert all(map(justified, top))
@@ -109,8 +157,13 @@ def test_no_finding_is_lost_or_said_twice(table: dict[str, set[str]], kinds: lis
 
 
 def test_whichever_conditions_come_together_each_is_said_once() -> None:
-    """The vocabulary itself has circles: a rate that is too high ends in NaN, NaN spoils the statistics of batch norm, …"""
-    every = {name: Finding(name, condition(name).STEP, "error", 0.9, "It is so.", []) for name in CONDITIONS}
+    """The vocabulary itself has circles: a rate that is too high ends in NaN, NaN spoils the
+    statistics of batch norm, …
+    """
+    every = {
+        name: Finding(name, condition(name).STEP, "error", 0.9, "It is so.", [])
+        for name in CONDITIONS
+    }
     for names in (CONDITIONS, *combinations(CONDITIONS, 3)):
         for finding in every.values():
             finding.symptoms = []

@@ -14,8 +14,17 @@ from sevensteps.errors import ArgumentError
 X, Y = torch.arange(30.0).view(10, 3), torch.arange(10)
 
 
-@pytest.mark.parametrize("given", [(X, Y), [X, Y], (X.numpy(), Y.numpy()), TensorDataset(X, Y), DataLoader(TensorDataset(X, Y), 4)],
-                         ids=["tensors", "list", "arrays", "dataset", "loader"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        (X, Y),
+        [X, Y],
+        (X.numpy(), Y.numpy()),
+        TensorDataset(X, Y),
+        DataLoader(TensorDataset(X, Y), 4),
+    ],
+    ids=["tensors", "list", "arrays", "dataset", "loader"],
+)
 def test_all_forms_are_one_pair(given: Any) -> None:
     found = pair_of("train", given)
     assert found is not None
@@ -38,10 +47,19 @@ def test_a_large_loader_is_not_read_to_its_end() -> None:
     assert len(found[0]) == MOST
 
 
-@pytest.mark.parametrize(("given", "said"), [
-    (X, "must be a pair"), ((X, Y[:5]), r"inputs \[10, 3\] and targets \[5\]"), ((X[:0], Y[:0]), "at least one sample"),
-    (([["a"]], [0]), "must hold numbers"), (DataLoader([X], 1), "not pairs"), ("digits", "not a str"), (DataLoader([]), "no batch")],
-    ids=["one tensor", "lengths", "empty", "words", "no targets", "a name", "empty loader"])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (X, "must be a pair"),
+        ((X, Y[:5]), r"inputs \[10, 3\] and targets \[5\]"),
+        ((X[:0], Y[:0]), "at least one sample"),
+        (([["a"]], [0]), "must hold numbers"),
+        (DataLoader([X], 1), "not pairs"),
+        ("digits", "not a str"),
+        (DataLoader([]), "no batch"),
+    ],
+    ids=["one tensor", "lengths", "empty", "words", "no targets", "a name", "empty loader"],
+)
 def test_the_rest_is_refused_in_one_line(given: Any, said: str) -> None:
     with pytest.raises(ArgumentError, match=said):
         pair_of("valid", given)

@@ -1,4 +1,6 @@
-"""What the engine's tests share: plain PyTorch as the oracle, networks made without touching the global generator."""
+"""What the engine's tests share: plain PyTorch as the oracle, networks made without touching the
+global generator.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from torch import Tensor, nn
 
 
 def plain_autograd(network: nn.Module, loss: Any, x: Tensor, y: Tensor) -> tuple[Tensor, nn.Module]:
-    """The gradient of the mean loss by PyTorch itself, on a copy that no engine has touched, and that copy afterwards."""
+    """The gradient of the mean loss by PyTorch itself, on a copy that no engine has touched, and
+    that copy afterwards.
+    """
     twin = copy.deepcopy(network)
     for parameter in twin.parameters():
         parameter.grad = None

@@ -33,8 +33,16 @@ def test_what_the_loss_does_not_reach_gets_0_not_what_was_there(build: Any) -> N
         engine.predict(X)
         engine.loss(Y)
         engine.gradient()
-        reached = {name: bool(engine.gradients[place].norm() > 0) for name, (place, _) in engine.slices.items()}
-        assert reached == {"left.weight": go_left, "left.bias": go_left, "right.weight": not go_left, "right.bias": not go_left}
+        reached = {
+            name: bool(engine.gradients[place].norm() > 0)
+            for name, (place, _) in engine.slices.items()
+        }
+        assert reached == {
+            "left.weight": go_left,
+            "left.bias": go_left,
+            "right.weight": not go_left,
+            "right.bias": not go_left,
+        }
 
 
 def test_nothing_to_train_and_nothing_reached(build: Any) -> None:

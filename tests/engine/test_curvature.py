@@ -1,4 +1,6 @@
-"""Curvature against closed forms: the Hessian of a linear model under a squared error is 2 XᵀX / N."""
+"""Curvature against closed forms: the Hessian of a linear model under a squared error is 2 XᵀX /
+N.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,14 @@ from torch import nn
 from sevensteps.engine.curvature import eigenvalues, largest_eigenvalue
 
 
-def linear(features: int, samples: int = 60) -> tuple[nn.Module, torch.Tensor, torch.Tensor, torch.Tensor]:
+def linear(
+    features: int, samples: int = 60
+) -> tuple[nn.Module, torch.Tensor, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(features)
-    x, y = torch.randn(samples, features, generator=generator), torch.randn(samples, 1, generator=generator)
+    x, y = (
+        torch.randn(samples, features, generator=generator),
+        torch.randn(samples, 1, generator=generator),
+    )
     x = x * torch.logspace(0, 1, features)
     with torch.random.fork_rng():
         model = nn.Linear(features, 1, bias=False)
@@ -56,5 +63,7 @@ def test_what_has_none() -> None:
 def test_it_is_had_where_pytorch_records_nothing() -> None:
     model, x, y, exact = linear(12)
     with torch.no_grad():
-        assert largest_eigenvalue(model, F.mse_loss, x, y) == pytest.approx(float(exact[-1]), rel=0.02)
+        assert largest_eigenvalue(model, F.mse_loss, x, y) == pytest.approx(
+            float(exact[-1]), rel=0.02
+        )
         assert eigenvalues(model, F.mse_loss, x, y) == pytest.approx(exact.tolist(), rel=1e-4)

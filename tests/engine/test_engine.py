@@ -1,4 +1,6 @@
-"""What every engine does alike: the order of its calls, accumulation, and the checks at its border."""
+"""What every engine does alike: the order of its calls, accumulation, and the checks at its
+border.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from sevensteps.errors import ArgumentError, Error, ShapeError
 from sevensteps.steps.loss import cross_entropy, mean_absolute_error, mean_squared_error
 
 METHODS = [ChainRule, Autograd, FiniteDifferences]
-X = torch.tensor([[0.5, -1.0, 2.0], [1.5, 0.3, -0.7], [-0.2, 0.9, 1.1], [2.0, -0.4, 0.6], [0.1, 0.2, 0.3]], dtype=torch.float64)
+X = torch.tensor(
+    [[0.5, -1.0, 2.0], [1.5, 0.3, -0.7], [-0.2, 0.9, 1.1], [2.0, -0.4, 0.6], [0.1, 0.2, 0.3]],
+    dtype=torch.float64,
+)
 Y = torch.tensor([[1.0], [0.0], [2.0], [-1.0], [0.5]], dtype=torch.float64)
 
 
@@ -61,7 +66,9 @@ def test_what_was_in_the_gradient_is_overwritten(method: type[Engine], build: An
 
 @pytest.mark.parametrize("method", METHODS)
 def test_eval_mode_is_honoured(method: type[Engine], build: Any) -> None:
-    network = build(lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))).eval()
+    network = build(
+        lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))
+    ).eval()
     before = copy.deepcopy(network.state_dict())
     engine = method(network, mean_squared_error())
     output = engine.predict(X)
@@ -95,22 +102,43 @@ def test_inputs_are_checked_at_the_border(build: Any) -> None:
     network = build(small)
     refused(network, X[0], r"inputs have shape \[3\]; give at least one sample")
     refused(network, X[:0], r"inputs have shape \[0, 3\]")
-    refused(network, X.float(), r"inputs \[5, 3\] are torch.float32, the network computes in torch.float64; use x.to")
+    refused(
+        network,
+        X.float(),
+        r"inputs \[5, 3\] are torch.float32, the network computes in torch.float64; use x.to",
+    )
     refused(network, torch.zeros(5, 3, dtype=torch.int64), "are torch.int64")
-    refused(network, X[:, :2], r"inputs \[5, 2\] do not fit 0, a Linear over 3 features; give 3 features")
-    refused(network, X[:, :, None], r"inputs \[5, 3, 1\] do not fit 0.*begin the network with nn.Flatten")
+    refused(
+        network,
+        X[:, :2],
+        r"inputs \[5, 2\] do not fit 0, a Linear over 3 features; give 3 features",
+    )
+    refused(
+        network,
+        X[:, :, None],
+        r"inputs \[5, 3, 1\] do not fit 0.*begin the network with nn.Flatten",
+    )
     flattened = build(lambda: nn.Sequential(nn.Flatten(), Neuron(4)))
     refused(flattened, X[:, :, None], r"inputs \[5, 3, 1\] do not fit 1, a Neuron over 4 features")
     picture = build(lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 1)))
-    refused(picture, X, r"inputs \[5, 3\] do not fit 0, a Conv2d over 1 channels; give \[samples, 1, height, width\]")
+    refused(
+        picture,
+        X,
+        r"inputs \[5, 3\] do not fit 0, a Conv2d over 1 channels; give \[samples, 1, height, "
+        r"width\]",
+    )
     refused(picture, X.view(5, 3, 1, 1), "a Conv2d over 1 channels")
 
 
 def test_shapes_that_only_the_network_knows_are_refused_in_one_line(build: Any) -> None:
     network = build(lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 1)))
     for method in METHODS:
-        with pytest.raises(ShapeError, match=r"the network fails on inputs \[2, 1, 5, 5\]: .*shape") as failure:
-            method(network, mean_squared_error()).predict(torch.zeros(2, 1, 5, 5, dtype=torch.float64))
+        with pytest.raises(
+            ShapeError, match=r"the network fails on inputs \[2, 1, 5, 5\]: .*shape"
+        ) as failure:
+            method(network, mean_squared_error()).predict(
+                torch.zeros(2, 1, 5, 5, dtype=torch.float64)
+            )
         assert "\n" not in str(failure.value)
 
 
@@ -126,13 +154,17 @@ def test_a_loss_that_takes_the_mean_is_refused(build: Any) -> None:
 
     engine = Autograd(build(small), Mean())
     engine.predict(X)
-    with pytest.raises(ShapeError, match=r"gives \[\] for 5 samples; it must give one number per sample"):
+    with pytest.raises(
+        ShapeError, match=r"gives \[\] for 5 samples; it must give one number per sample"
+    ):
         engine.loss(Y)
 
 
 def test_one_sample_has_no_batch_statistics(build: Any) -> None:
     for method in METHODS:
-        engine = method(build(lambda: nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1))), mean_squared_error())
+        engine = method(
+            build(lambda: nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1))), mean_squared_error()
+        )
         with pytest.raises(ShapeError, match=r"\[1, 3\]"):
             engine.predict(X[:1])
 
@@ -140,13 +172,22 @@ def test_one_sample_has_no_batch_statistics(build: Any) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_step_activation_is_refused_with_the_reason(method: type[Engine], build: Any) -> None:
     network = build(lambda: nn.Sequential(Neuron(3), Step()))
-    with pytest.raises(ArgumentError, match=rf"{method.method}: 1 is a step activation.*0 everywhere.*use perceptron_rule\(\)"):
+    with pytest.raises(
+        ArgumentError,
+        match=rf"{method.method}: 1 is a step activation.*0 everywhere.*use perceptron_rule\(\)",
+    ):
         method(network, mean_absolute_error())
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_frozen_layers_pass_the_gradient_on(method: type[Engine], oracle: Any, build: Any, error: Any) -> None:
-    network = build(lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)))
+def test_frozen_layers_pass_the_gradient_on(
+    method: type[Engine], oracle: Any, build: Any, error: Any
+) -> None:
+    network = build(
+        lambda: nn.Sequential(
+            nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)
+        )
+    )
     network[2].requires_grad_(False)
     network[2].weight.grad = torch.ones(4, 4, dtype=torch.float64)  # left by an earlier training
     network[3].bias.requires_grad_(False)

@@ -26,11 +26,15 @@ def test_parameters_and_statistics_are_as_after_one_forward(build: Any) -> None:
     engine.predict(X)
     engine.loss(Y)
     engine.gradient()
-    for (name, found), wanted in zip(network.state_dict().items(), twin.state_dict().values(), strict=True):
+    for (name, found), wanted in zip(
+        network.state_dict().items(), twin.state_dict().values(), strict=True
+    ):
         assert torch.equal(found, wanted), name
 
 
-def test_a_foreign_network_s_own_randomness_is_repeated_and_not_used_up(build: Any, error: Any) -> None:
+def test_a_foreign_network_s_own_randomness_is_repeated_and_not_used_up(
+    build: Any, error: Any
+) -> None:
     network = build(lambda: nn.Sequential(nn.Linear(3, 20), nn.Dropout(0.5), nn.Linear(20, 1)))
     found, left = [], []
     for method in (Autograd, FiniteDifferences):
@@ -55,7 +59,9 @@ def test_a_failure_on_the_way_leaves_no_trace(build: Any) -> None:
                 raise KeyboardInterrupt
             return super().__call__(output, target)
 
-    network = build(lambda: nn.Sequential(nn.Linear(3, 8), Dropout(0.5), Dropout(0.5), nn.Linear(8, 1)))
+    network = build(
+        lambda: nn.Sequential(nn.Linear(3, 8), Dropout(0.5), Dropout(0.5), nn.Linear(8, 1))
+    )
     generator = torch.Generator().manual_seed(1)
     use_generator(network, generator)
     engine = FiniteDifferences(network, Failing())
@@ -122,7 +128,10 @@ def test_epsilon_is_what_it_says(build: Any) -> None:
 
 def test_too_many_parameters_are_refused() -> None:
     network = nn.Linear(200, 100, device="meta")
-    with pytest.raises(ArgumentError, match=r"for each of 20,100 parameters, and takes at most 20,000; use autograd\(\)"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"for each of 20,100 parameters, and takes at most 20,000; use autograd\(\)",
+    ):
         FiniteDifferences(network, mean_squared_error())
 
 
@@ -140,10 +149,13 @@ def single(forward: Any) -> nn.Module:
     return network
 
 
-@pytest.mark.parametrize(("forward", "text"), [
-    (lambda y: torch.matmul(y, torch.ones(1, 1)), "in float64, where this network fails"),
-    (lambda y: y.float(), "in float64, but this network answers in torch.float32"),
-])
+@pytest.mark.parametrize(
+    ("forward", "text"),
+    [
+        (lambda y: torch.matmul(y, torch.ones(1, 1)), "in float64, where this network fails"),
+        (lambda y: y.float(), "in float64, but this network answers in torch.float32"),
+    ],
+)
 def test_a_network_that_insists_on_float32_is_refused(forward: Any, text: str, build: Any) -> None:
     engine = FiniteDifferences(build(lambda: single(forward)).float(), mean_squared_error())
     engine.predict(X.float())

@@ -34,7 +34,9 @@ def test_values_stay_and_tensors_become_views(build: Any) -> None:
     assert_views(network, parameters, gradients)
     parameters.fill_(2.0)
     gradients.fill_(3.0)
-    assert all((p == 2).all() and (p.grad == 3).all() and p.requires_grad for p in network.parameters())
+    assert all(
+        (p == 2).all() and (p.grad == 3).all() and p.requires_grad for p in network.parameters()
+    )
 
 
 @pytest.mark.parametrize("method", [ChainRule, Autograd, FiniteDifferences])
@@ -61,7 +63,11 @@ def test_loading_weights_keeps_the_views(build: Any) -> None:
 
 
 def test_a_tied_parameter_is_there_once_and_stays_tied(build: Any) -> None:
-    network = build(lambda: nn.ModuleDict({"encode": nn.Linear(2, 2, bias=False), "decode": nn.Linear(2, 2, bias=False)}))
+    network = build(
+        lambda: nn.ModuleDict(
+            {"encode": nn.Linear(2, 2, bias=False), "decode": nn.Linear(2, 2, bias=False)}
+        )
+    )
     network["decode"].weight = network["encode"].weight
     parameters, _, slices = flatten(network)
     assert list(slices) == ["encode.weight"]
@@ -101,7 +107,10 @@ def test_flattening_again_keeps_the_values(build: Any) -> None:
 def test_mixed_types_are_refused(build: Any) -> None:
     network = build(small)
     network[2].float()
-    with pytest.raises(ArgumentError, match=r"\(0.weight is torch.float64 on cpu, 2.weight is torch.float32 on cpu\); use"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"\(0.weight is torch.float64 on cpu, 2.weight is torch.float32 on cpu\); use",
+    ):
         flatten(network)
 
 
@@ -117,5 +126,7 @@ def test_lazy_and_complex_parameters_are_refused() -> None:
 def test_memory_shared_behind_the_parameters_is_refused(build: Any) -> None:
     network = build(small)
     network[0].bias.data = network[0].weight.data[0, :2]
-    with pytest.raises(ArgumentError, match=r"0.bias and 0.weight are two parameters over the same memory"):
+    with pytest.raises(
+        ArgumentError, match=r"0.bias and 0.weight are two parameters over the same memory"
+    ):
         flatten(network)

@@ -25,7 +25,11 @@ def problem(*widths: int, samples: int = 50) -> tuple[nn.Module, Tensor, Tensor]
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.Tanh()]
     network = nn.Sequential(*layers[:-1]).double()
-    return network, torch.randn(samples, widths[0], dtype=torch.float64), torch.randn(samples, widths[-1], dtype=torch.float64)
+    return (
+        network,
+        torch.randn(samples, widths[0], dtype=torch.float64),
+        torch.randn(samples, widths[-1], dtype=torch.float64),
+    )
 
 
 def test_it_is_that_of_pytorch() -> None:
@@ -45,16 +49,27 @@ def test_loss_and_gradient_are_those_of_autograd() -> None:
     loss = squared(network(x), y).mean()
     loss.backward()
     assert found.loss == loss.item()
-    assert torch.equal(found.gradient, torch.cat([p.grad.reshape(-1) for p in network.parameters() if p.grad is not None]))
+    assert torch.equal(
+        found.gradient,
+        torch.cat([p.grad.reshape(-1) for p in network.parameters() if p.grad is not None]),
+    )
 
 
 def test_lanczos_finds_both_ends() -> None:
     network, x, y = problem(10, 12, 3)
-    found, exact = Hessian(network, squared, x, y), torch.linalg.eigvalsh(hessian(network, squared, x, y))
+    found, exact = (
+        Hessian(network, squared, x, y),
+        torch.linalg.eigvalsh(hessian(network, squared, x, y)),
+    )
     values, vectors = found.largest(2)
     assert values.tolist() == pytest.approx(exact.flip(0)[:2].tolist(), rel=2e-3)
-    assert torch.linalg.vector_norm(found @ vectors[:, 0] - values[0] * vectors[:, 0]) < 0.05 * values[0]
-    assert found.smallest(float(values[0])) == pytest.approx(float(exact[0]), abs=4e-3 * float(values[0]))
+    assert (
+        torch.linalg.vector_norm(found @ vectors[:, 0] - values[0] * vectors[:, 0])
+        < 0.05 * values[0]
+    )
+    assert found.smallest(float(values[0])) == pytest.approx(
+        float(exact[0]), abs=4e-3 * float(values[0])
+    )
 
 
 def test_a_linear_model_has_two_xx_over_n() -> None:
@@ -65,7 +80,9 @@ def test_a_linear_model_has_two_xx_over_n() -> None:
 
 def test_a_loss_that_is_linear_in_the_parameters_has_none() -> None:
     network = nn.Linear(3, 1).double()
-    found = Hessian(network, lambda o, t: o.squeeze(1), torch.randn(5, 3, dtype=torch.float64), torch.zeros(5))
+    found = Hessian(
+        network, lambda o, t: o.squeeze(1), torch.randn(5, 3, dtype=torch.float64), torch.zeros(5)
+    )
     assert torch.equal(found.matrix(), torch.zeros(4, 4, dtype=torch.float64))
     assert found.largest(2)[0].tolist() == [0, 0]
 

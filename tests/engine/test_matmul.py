@@ -1,4 +1,6 @@
-"""The products of a linear layer: every way gives the same, the faster is taken, and what was found is kept."""
+"""The products of a linear layer: every way gives the same, the faster is taken, and what was found
+is kept.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,11 @@ def near(found: Tensor, exact: Tensor) -> bool:
 @pytest.mark.parametrize("biased", [False, True])
 def test_a_linear_layer(way: str, shape: tuple[int, int, int], relu: bool, biased: bool) -> None:
     samples, inputs, outputs = shape
-    x, weight, bias = drawn(samples, inputs), drawn(outputs, inputs), drawn(outputs) if biased else None
+    x, weight, bias = (
+        drawn(samples, inputs),
+        drawn(outputs, inputs),
+        drawn(outputs) if biased else None,
+    )
     exact = x.double() @ weight.double().T + (bias.double() if bias is not None else 0)
     with matmul.forced(way):
         assert near(linear(x, weight, bias, relu), exact.clamp_min(0) if relu else exact)
@@ -89,7 +95,9 @@ def large() -> tuple[Tensor, Tensor, Tensor]:
 
 @onednn
 @pytest.mark.parametrize(("slow", "taken"), [("mm", "onednn"), ("onednn", "mm")])
-def test_the_faster_way_is_taken_and_kept(slow: str, taken: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_faster_way_is_taken_and_kept(
+    slow: str, taken: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [0.0]
     ways = dict(matmul.WAYS[matmul.LINEAR])
     calls: list[str] = []
@@ -99,6 +107,7 @@ def test_the_faster_way_is_taken_and_kept(slow: str, taken: str, cache: Path, mo
             calls.append(name)
             now[0] += 2.0 if name == slow else 1.0
             return ways[name](*arguments)
+
         return way
 
     monkeypatch.setattr(matmul.time, "perf_counter", lambda: now[0])
@@ -124,10 +133,13 @@ def test_a_near_tie_goes_to_mm(monkeypatch: pytest.MonkeyPatch) -> None:
         def called(*arguments: Any) -> Tensor:
             now[0] += seconds
             return way(*arguments)
+
         return called
 
     monkeypatch.setattr(matmul.time, "perf_counter", lambda: now[0])
-    monkeypatch.setitem(matmul.WAYS, matmul.LINEAR, {"mm": clock("mm", 1.0), "onednn": clock("onednn", 0.95)})
+    monkeypatch.setitem(
+        matmul.WAYS, matmul.LINEAR, {"mm": clock("mm", 1.0), "onednn": clock("onednn", 0.95)}
+    )
     assert matmul._choose(matmul.LINEAR, *large()[:2]) == "mm"
 
 
@@ -157,7 +169,13 @@ def test_what_only_mm_can_do_is_not_measured(cache: Path) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_training_learns_alike_by_each_way(way: str) -> None:
     data = ss.data.load("digits")
-    steps: dict[str, Any] = {"predict": "mlp(40, 20)", "step": "sgd(lr=0.1)", "stop": "epochs(3)", "threads": 1, "out": False}
+    steps: dict[str, Any] = {
+        "predict": "mlp(40, 20)",
+        "step": "sgd(lr=0.1)",
+        "stop": "epochs(3)",
+        "threads": 1,
+        "out": False,
+    }
     plain = ss.train(data, **steps, gradient="autograd()").metrics["valid"]["loss"]
     with matmul.forced(way):
         first, again = (ss.train(data, **steps) for _ in range(2))

@@ -26,7 +26,9 @@ def dropout(p: float, seed: int = 0) -> Dropout:
 def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
     y = dropout(0.3)(torch.ones(100_000))
     assert set(y.unique().tolist()) == {0.0, float(torch.tensor(1 / 0.7))}
-    assert float((y == 0).float().mean()) == pytest.approx(0.3, abs=5 * math.sqrt(0.3 * 0.7 / 100_000))
+    assert float((y == 0).float().mean()) == pytest.approx(
+        0.3, abs=5 * math.sqrt(0.3 * 0.7 / 100_000)
+    )
 
 
 def test_dropout_leaves_out_the_same_in_every_precision() -> None:
@@ -93,8 +95,15 @@ def test_step_is_1_only_above_0() -> None:
     assert Step()(torch.tensor([-1.0, -0.0, 0.0, 1e-30, math.inf])).tolist() == [0, 0, 0, 1, 1]
 
 
-@given(samples=st.integers(1, 6), classes=st.integers(2, 4), metric=st.sampled_from(["l1", "l2"]), seed=st.integers(0, 99))
-def test_pixel_similarity_is_minus_the_distance(samples: int, classes: int, metric: str, seed: int) -> None:
+@given(
+    samples=st.integers(1, 6),
+    classes=st.integers(2, 4),
+    metric=st.sampled_from(["l1", "l2"]),
+    seed=st.integers(0, 99),
+)
+def test_pixel_similarity_is_minus_the_distance(
+    samples: int, classes: int, metric: str, seed: int
+) -> None:
     draw = torch.Generator().manual_seed(seed)
     x, y = torch.rand(4 * classes, 1, 3, 2, generator=draw), torch.arange(4 * classes) % classes
     new = torch.rand(samples, 1, 3, 2, generator=draw)
@@ -102,14 +111,22 @@ def test_pixel_similarity_is_minus_the_distance(samples: int, classes: int, metr
     module.fit(x, y)
     means = torch.stack([x[y == c].mean(0) for c in range(classes)])
     difference = new[:, None] - means
-    wanted = difference.abs().mean((2, 3, 4)) if metric == "l1" else difference.square().mean((2, 3, 4)).sqrt()
+    wanted = (
+        difference.abs().mean((2, 3, 4))
+        if metric == "l1"
+        else difference.square().mean((2, 3, 4)).sqrt()
+    )
     assert torch.allclose(module(new), -wanted, atol=1e-6)
 
 
 def test_pixel_similarity_of_two_classes_has_one_output() -> None:
     module = PixelSimilarity((2,), 2, binary=True)
     module.fit(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([[0.0], [1.0]]))
-    assert module(torch.tensor([[1.0, 1.0], [0.0, 0.0], [0.5, 0.5]])).tolist() == [[1.0], [-1.0], [0.0]]
+    assert module(torch.tensor([[1.0, 1.0], [0.0, 0.0], [0.5, 0.5]])).tolist() == [
+        [1.0],
+        [-1.0],
+        [0.0],
+    ]
     assert torch.equal(copy.deepcopy(module)(torch.ones(1, 2)), torch.ones(1, 1))
     assert list(module.parameters()) == []
 
@@ -120,7 +137,9 @@ def test_pixel_similarity_refuses() -> None:
         module(torch.zeros(1, 1, 2, 2))
     with pytest.raises(ArgumentError, match="no image of class 1"):
         module.fit(torch.zeros(2, 1, 2, 2), torch.zeros(2))
-    with pytest.raises(ShapeError, match=r"images \[1, 3, 3\] for a PixelSimilarity of \[1, 2, 2\]"):
+    with pytest.raises(
+        ShapeError, match=r"images \[1, 3, 3\] for a PixelSimilarity of \[1, 2, 2\]"
+    ):
         module.fit(torch.zeros(2, 1, 3, 3), torch.tensor([0, 1]))
     module.fit(torch.zeros(2, 1, 2, 2), torch.tensor([0, 1]))
     with pytest.raises(ShapeError, match=r"images \[1, 3, 3\] against mean images \[1, 2, 2\]"):
@@ -132,7 +151,9 @@ def test_pixel_similarity_refuses() -> None:
 
 
 def threes_and_sevens(folder: Path, part: str) -> tuple[Tensor, Tensor]:
-    """Pixels / 255 [N, 1, 28, 28], and 1 for a 3, 0 for a 7; read here by hand, so that this test needs nothing else."""
+    """Pixels / 255 [N, 1, 28, 28], and 1 for a 3, 0 for a 7; read here by hand, so that this test
+    needs nothing else.
+    """
     files = [folder / f"{part}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")]
     raw = [bytearray(gzip.decompress(file.read_bytes())) for file in files]
     images = torch.frombuffer(raw[0], dtype=torch.uint8, offset=16).view(-1, 1, 28, 28)
@@ -141,7 +162,9 @@ def threes_and_sevens(folder: Path, part: str) -> tuple[Tensor, Tensor]:
     return images[chosen] / 255, (labels[chosen] == 3).float()
 
 
-@pytest.mark.parametrize(("metric", "threes", "sevens"), [("l1", 0.9168, 0.9854), ("l2", 0.9584, 0.9737)])
+@pytest.mark.parametrize(
+    ("metric", "threes", "sevens"), [("l1", 0.9168, 0.9854), ("l2", 0.9584, 0.9737)]
+)
 def test_the_book_s_baseline(mnist_dir: Path, metric: str, threes: float, sevens: float) -> None:
     module = PixelSimilarity((1, 28, 28), 2, metric, binary=True)
     module.fit(*threes_and_sevens(mnist_dir, "train"))

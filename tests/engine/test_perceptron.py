@@ -29,14 +29,17 @@ def neuron(bias: str, w0: float, w1: float, w2: float) -> nn.Sequential:
 
 @pytest.mark.parametrize("bias", ["b", "w0"])
 def test_the_correction_by_hand(bias: str) -> None:
-    # w0 = .5, w1 = w2 = 1: all four answers are 1, three of them wrong: mean error = 3/4, mean error·x = ((0+0+1)/4, (0+1+0)/4)
+    # w0 = .5, w1 = w2 = 1: all four answers are 1, three of them wrong: mean error = 3/4, mean
+    # error·x = ((0+0+1)/4, (0+1+0)/4)
     engine = PerceptronRule(neuron(bias, 0.5, 1.0, 1.0), mean_absolute_error())
     assert engine.predict(CORNERS).tolist() == [[1], [1], [1], [1]]
     assert engine.loss(AND).tolist() == [1, 1, 1, 0]
     assert engine.gradient().tolist() == ([0.25, 0.25, 0.75] if bias == "b" else [0.75, 0.25, 0.25])
     engine.predict(CORNERS)
     engine.loss(AND)
-    assert engine.gradient(share=2.0, add=True).tolist() == ([0.75, 0.75, 2.25] if bias == "b" else [2.25, 0.75, 0.75])
+    assert engine.gradient(share=2.0, add=True).tolist() == (
+        [0.75, 0.75, 2.25] if bias == "b" else [2.25, 0.75, 0.75]
+    )
 
 
 @pytest.mark.parametrize("bias", ["b", "w0"])
@@ -60,7 +63,10 @@ def test_it_learns_and_sample_by_sample_as_in_1958(bias: str) -> None:
 def test_several_neurons_and_powers_of_the_input(build: Any) -> None:
     network = build(lambda: nn.Sequential(Powers(2), nn.Linear(4, 3), Step()))
     engine = PerceptronRule(network, mean_absolute_error())
-    x, y = torch.linspace(-1, 2, 10, dtype=torch.float64).view(5, 2), torch.ones(5, 3, dtype=torch.float64)
+    x, y = (
+        torch.linspace(-1, 2, 10, dtype=torch.float64).view(5, 2),
+        torch.ones(5, 3, dtype=torch.float64),
+    )
     wrong = engine.predict(x) - y
     engine.loss(y)
     engine.gradient()
@@ -69,16 +75,22 @@ def test_several_neurons_and_powers_of_the_input(build: Any) -> None:
     assert torch.allclose(network[1].bias.grad, wrong.mean(0))
 
 
-@pytest.mark.parametrize("make", [
-    lambda: nn.Sequential(nn.Linear(2, 1)),
-    lambda: nn.Sequential(Step()),
-    lambda: nn.Sequential(nn.Linear(2, 1), Step(), nn.Linear(1, 1)),
-    lambda: nn.Sequential(nn.Linear(2, 3), Step(), nn.Linear(3, 1), Step()),
-    lambda: nn.Sequential(Dropout(0.5), Neuron(2), Step()),
-    lambda: nn.Sequential(Neuron(2), nn.Tanh(), Step()),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Sequential(nn.Linear(2, 1)),
+        lambda: nn.Sequential(Step()),
+        lambda: nn.Sequential(nn.Linear(2, 1), Step(), nn.Linear(1, 1)),
+        lambda: nn.Sequential(nn.Linear(2, 3), Step(), nn.Linear(3, 1), Step()),
+        lambda: nn.Sequential(Dropout(0.5), Neuron(2), Step()),
+        lambda: nn.Sequential(Neuron(2), nn.Tanh(), Step()),
+    ],
+)
 def test_other_networks_are_refused(make: Callable[[], nn.Module], build: Any) -> None:
-    with pytest.raises(ArgumentError, match=r"one weighted sum before one step activation, not .*; use neuron\(activation="):
+    with pytest.raises(
+        ArgumentError,
+        match=r"one weighted sum before one step activation, not .*; use neuron\(activation=",
+    ):
         PerceptronRule(build(make), mean_absolute_error())
 
 

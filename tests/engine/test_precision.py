@@ -1,4 +1,6 @@
-"""precision="bf16": products in bfloat16, everything else in float32; the gradient is near, the accuracy the same."""
+"""precision="bf16": products in bfloat16, everything else in float32; the gradient is near, the
+accuracy the same.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from sevensteps.engine.modules import Dropout, Neuron, Powers, Step, use_generat
 from sevensteps.engine.precision import Cast
 from sevensteps.errors import ArgumentError
 from sevensteps.seeds import generator
-from sevensteps.steps.loss import Loss, cross_entropy, mean_absolute_error, mean_squared_error, negative_log_likelihood
+from sevensteps.steps.loss import (
+    Loss,
+    cross_entropy,
+    mean_absolute_error,
+    mean_squared_error,
+    negative_log_likelihood,
+)
 
 BF16 = torch.bfloat16
 DIGITS = 2.0**-8  # what rounding to bfloat16 changes a number by, at most, as a share of it
@@ -27,23 +35,63 @@ Y = torch.arange(64) % 4
 
 CHAINS: dict[str, tuple[Any, Loss]] = {
     "linear": (lambda: nn.Linear(12, 4), cross_entropy()),
-    "mlp": (lambda: nn.Sequential(nn.Linear(12, 30), nn.ReLU(), nn.Linear(30, 20), nn.Tanh(), nn.Linear(20, 4)), cross_entropy()),
-    "activations": (lambda: nn.Sequential(*[part for kind in (nn.LeakyReLU, nn.Sigmoid, nn.ELU, nn.SELU, nn.GELU, nn.Softplus)
-                                            for part in (nn.Linear(12, 12), kind())], nn.Linear(12, 4)), cross_entropy()),
-    "normed": (lambda: nn.Sequential(nn.Linear(12, 16), nn.BatchNorm1d(16), nn.ReLU(), Dropout(0.3), nn.Linear(16, 4)), cross_entropy()),
-    "log_softmax": (lambda: nn.Sequential(nn.Linear(12, 4), nn.LogSoftmax(-1)), negative_log_likelihood()),
+    "mlp": (
+        lambda: nn.Sequential(
+            nn.Linear(12, 30), nn.ReLU(), nn.Linear(30, 20), nn.Tanh(), nn.Linear(20, 4)
+        ),
+        cross_entropy(),
+    ),
+    "activations": (
+        lambda: nn.Sequential(
+            *[
+                part
+                for kind in (nn.LeakyReLU, nn.Sigmoid, nn.ELU, nn.SELU, nn.GELU, nn.Softplus)
+                for part in (nn.Linear(12, 12), kind())
+            ],
+            nn.Linear(12, 4),
+        ),
+        cross_entropy(),
+    ),
+    "normed": (
+        lambda: nn.Sequential(
+            nn.Linear(12, 16), nn.BatchNorm1d(16), nn.ReLU(), Dropout(0.3), nn.Linear(16, 4)
+        ),
+        cross_entropy(),
+    ),
+    "log_softmax": (
+        lambda: nn.Sequential(nn.Linear(12, 4), nn.LogSoftmax(-1)),
+        negative_log_likelihood(),
+    ),
     "powers": (lambda: nn.Sequential(Powers(2), nn.Identity(), nn.Linear(24, 4)), cross_entropy()),
-    "cnn": (lambda: nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 4, 1),
-                                  nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Flatten()), cross_entropy()),
-    "frozen": (lambda: nn.Sequential(nn.Linear(12, 8).requires_grad_(False), nn.ReLU(), nn.Linear(8, 4)), cross_entropy()),
+    "cnn": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 4, 1),
+            nn.AvgPool2d(2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        ),
+        cross_entropy(),
+    ),
+    "frozen": (
+        lambda: nn.Sequential(nn.Linear(12, 8).requires_grad_(False), nn.ReLU(), nn.Linear(8, 4)),
+        cross_entropy(),
+    ),
 }
 
 
 def inputs(name: str) -> Tensor:
-    return torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0)) if name == "cnn" else X
+    return (
+        torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0)) if name == "cnn" else X
+    )
 
 
-def step(method: type[Engine], network: nn.Module, loss: Loss, x: Tensor, y: Tensor, low: bool) -> Engine:
+def step(
+    method: type[Engine], network: nn.Module, loss: Loss, x: Tensor, y: Tensor, low: bool
+) -> Engine:
     use_generator(network, generator(0, "dropout"))
     engine = method(network, loss)
     if low:
@@ -56,13 +104,17 @@ def step(method: type[Engine], network: nn.Module, loss: Loss, x: Tensor, y: Ten
 
 @pytest.mark.parametrize("method", [ChainRule, Autograd])
 @pytest.mark.parametrize("name", CHAINS)
-def test_the_gradient_is_that_of_float64_to_the_digits_of_bfloat16(name: str, method: type[Engine], build: Any, error: Any) -> None:
+def test_the_gradient_is_that_of_float64_to_the_digits_of_bfloat16(
+    name: str, method: type[Engine], build: Any, error: Any
+) -> None:
     make, loss = CHAINS[name]
     network = build(make)
     exact = step(ChainRule, copy.deepcopy(network), loss, inputs(name).double(), Y, low=False)
     found = step(method, copy.deepcopy(network).float(), loss, inputs(name), Y, low=True)
     assert found.gradients.dtype == found.parameters.dtype == torch.float32
-    assert DIGITS / 100 < error(found.gradients.double(), exact.gradients) < 8 * DIGITS  # and it was not float32 after all
+    assert (
+        DIGITS / 100 < error(found.gradients.double(), exact.gradients) < 8 * DIGITS
+    )  # and it was not float32 after all
 
 
 def test_only_products_see_bfloat16(build: Any) -> None:
@@ -70,14 +122,30 @@ def test_only_products_see_bfloat16(build: Any) -> None:
     engine = ChainRule(build(make).float(), loss)
     use_generator(engine.network, generator(0, "dropout"))
     engine.multiply_in(BF16)
-    kinds = [str(layer.dtype) if isinstance(layer, Cast) else type(layer).__name__ for layer in engine.layers]
-    assert kinds == ["torch.bfloat16", "Linear", "torch.float32", "BatchNorm", "ReLU", "DropoutMask", "torch.bfloat16", "Linear",
-                     "torch.float32"]
+    kinds = [
+        str(layer.dtype) if isinstance(layer, Cast) else type(layer).__name__
+        for layer in engine.layers
+    ]
+    assert kinds == [
+        "torch.bfloat16",
+        "Linear",
+        "torch.float32",
+        "BatchNorm",
+        "ReLU",
+        "DropoutMask",
+        "torch.bfloat16",
+        "Linear",
+        "torch.float32",
+    ]
     engine.seen = seen = Seen()
-    assert engine.predict(X).dtype == engine.loss(Y).dtype == engine.gradient().dtype == torch.float32
+    assert (
+        engine.predict(X).dtype == engine.loss(Y).dtype == engine.gradient().dtype == torch.float32
+    )
     assert set(seen.outputs) == {"0", "1", "2", "3", "4"}
     assert "" not in seen.slopes
-    assert {tensor.dtype for tensor in (*seen.outputs.values(), *seen.slopes.values())} == {torch.float32}
+    assert {tensor.dtype for tensor in (*seen.outputs.values(), *seen.slopes.values())} == {
+        torch.float32
+    }
     assert {p.dtype for p in engine.network.parameters()} == {torch.float32}
 
 
@@ -103,19 +171,36 @@ def test_parts_of_a_batch_add_up(method: type[Engine], build: Any, error: Any) -
 
 
 def test_methods_that_cannot_say_so(build: Any) -> None:
-    for engine in (FiniteDifferences(build(lambda: nn.Linear(3, 1)), mean_squared_error()),
-                   PerceptronRule(nn.Sequential(Neuron(3), Step()), mean_absolute_error())):
-        with pytest.raises(ArgumentError, match=rf"^{engine.method} cannot compute in bfloat16; use precision='float32'$"):
+    for engine in (
+        FiniteDifferences(build(lambda: nn.Linear(3, 1)), mean_squared_error()),
+        PerceptronRule(nn.Sequential(Neuron(3), Step()), mean_absolute_error()),
+    ):
+        with pytest.raises(
+            ArgumentError,
+            match=rf"^{engine.method} cannot compute in bfloat16; use precision='float32'$",
+        ):
             engine.multiply_in(BF16)
-    with pytest.raises(ArgumentError, match=r"^finite_differences cannot compute in bfloat16; use precision='float32'$"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"^finite_differences cannot compute in bfloat16; use precision='float32'$",
+    ):
         ss.train("xor", gradient="finite_differences()", precision="bf16", out=False)
 
 
 @pytest.mark.parametrize("gradient", ["chain_rule()", "autograd()"])
 def test_a_training_is_judged_and_kept_in_float32(gradient: str) -> None:
-    steps: dict[str, Any] = {"predict": "mlp(40)", "step": "sgd(lr=0.5)", "stop": "epochs(8)", "gradient": gradient,
-                             "threads": 1, "out": False}
-    full, low, again = (ss.train("digits", precision=precision, **steps) for precision in ("float32", "bf16", "bf16"))
+    steps: dict[str, Any] = {
+        "predict": "mlp(40)",
+        "step": "sgd(lr=0.5)",
+        "stop": "epochs(8)",
+        "gradient": gradient,
+        "threads": 1,
+        "out": False,
+    }
+    full, low, again = (
+        ss.train("digits", precision=precision, **steps)
+        for precision in ("float32", "bf16", "bf16")
+    )
     assert {p.dtype for p in low.network.state_dict().values()} == {torch.float32}
     assert low.metrics == again.metrics
     assert low.metrics["valid"]["loss"] != full.metrics["valid"]["loss"]
@@ -126,7 +211,21 @@ def test_a_training_is_judged_and_kept_in_float32(gradient: str) -> None:
 @pytest.mark.slow
 def test_the_accuracy_on_mnist_is_that_of_float32(mnist_dir: Path) -> None:
     data = ss.data.load("mnist", mnist_dir)
-    steps: dict[str, Any] = {"predict": "mlp(256)", "step": "sgd(lr=0.1)", "repeat": "batches(256)", "stop": "epochs(3)", "out": False}
-    lower = [full - low for seed in range(3) for full, low in [
-        [ss.train(data, precision=precision, seed=seed, **steps).metrics["valid"]["accuracy"] for precision in ("float32", "bf16")]]]
+    steps: dict[str, Any] = {
+        "predict": "mlp(256)",
+        "step": "sgd(lr=0.1)",
+        "repeat": "batches(256)",
+        "stop": "epochs(3)",
+        "out": False,
+    }
+    lower = [
+        full - low
+        for seed in range(3)
+        for full, low in [
+            [
+                ss.train(data, precision=precision, seed=seed, **steps).metrics["valid"]["accuracy"]
+                for precision in ("float32", "bf16")
+            ]
+        ]
+    ]
     assert mean(lower) < 0.002, lower

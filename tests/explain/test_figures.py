@@ -1,4 +1,6 @@
-"""Pictures of samples and gradients: a figure is made for every kind of run, its axes are labelled, a file is written."""
+"""Pictures of samples and gradients: a figure is made for every kind of run, its axes are labelled,
+a file is written.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
     "sample": lambda explain: explain.sample(1),
     "worst": lambda explain: explain.samples(worst=3),
     "confusion": lambda explain: explain.confusion(),
-    "gradient": lambda explain: explain.gradient(1, next(iter(explain.subject.network.state_dict()))),
+    "gradient": lambda explain: explain.gradient(
+        1, next(iter(explain.subject.network.state_dict()))
+    ),
     "bias": lambda explain: explain.gradient(1, "output.bias"),
     "backward": lambda explain: explain.gradient([0, 1]),
 }
@@ -28,7 +32,10 @@ NAMES = ("digits", "cnn", "iris", "diabetes", "labels", "several", "hinge")
 REGRESSIONS = ("diabetes", "several")  # have no confusion
 
 
-@pytest.mark.parametrize(("name", "kind"), [(n, kind) for n in NAMES for kind in ANSWERS if kind != "confusion" or n not in REGRESSIONS])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(n, kind) for n in NAMES for kind in ANSWERS if kind != "confusion" or n not in REGRESSIONS],
+)
 def test_every_picture(runs: Any, tmp_path: Path, name: str, kind: str) -> None:
     figure = ANSWERS[kind](runs(name).explain).plot(tmp_path / "drawn.png")
     assert (tmp_path / "drawn.png").stat().st_size > 5000
@@ -59,5 +66,7 @@ def test_the_heat_maps_are_weights_and_gradient(runs: Any) -> None:
 
 
 def test_another_format_is_refused(runs: Any) -> None:
-    with pytest.raises(ArgumentError, match=r"a plot is written as \.png or \.svg, not as 'x\.gif'"):
+    with pytest.raises(
+        ArgumentError, match=r"a plot is written as \.png or \.svg, not as 'x\.gif'"
+    ):
         runs("digits").explain.sample(0).plot("x.gif")

@@ -1,4 +1,6 @@
-"""A folder of one's own with two finished runs, a command line, and a table of what must be refused."""
+"""A folder of one's own with two finished runs, a command line, and a table of what must be
+refused.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,16 @@ Refused = Callable[[tuple[str, ...], str], None]
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trainings, not to be changed: `run`, on xor and finished, `begun`, interrupted, and `digits`, on pictures."""
+    """Trainings, not to be changed: `run`, on xor and finished, `begun`, interrupted, and `digits`,
+    on pictures.
+    """
     place = tmp_path_factory.mktemp("hostile")
-    made = {"predict": "mlp(3)", "step": "sgd(lr=0.1, momentum=0.9)", "repeat": "batches(40)", "seed": 1}
+    made = {
+        "predict": "mlp(3)",
+        "step": "sgd(lr=0.1, momentum=0.9)",
+        "repeat": "batches(40)",
+        "seed": 1,
+    }
     ss.train("xor", **made, stop="epochs(2)", out=place / "run")
     ss.train("xor", **made, stop="max_steps(9)", out=place / "begun", observers=[At(6)])
     ss.train("digits", predict="linear()", stop="max_steps(1)", out=place / "digits")
@@ -39,7 +48,10 @@ def here(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def refused(here: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
-    """`refused(arguments, message)`: that command line says `message` in one line, leaves with 2, and leaves every file as it was."""
+    """`refused(arguments, message)`: that command line says `message` in one line, leaves with 2,
+    and leaves every file as it was.
+    """
+
     def check(arguments: tuple[str, ...], message: str) -> None:
         before = listed()
         with pytest.raises(SystemExit) as left:
@@ -55,4 +67,8 @@ def refused(here: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
 
 def listed() -> dict[str, int]:
     """All files here, with their sizes; the lock of a run is no trace."""
-    return {str(path): path.lstat().st_size for path in Path().rglob("*") if path.name != ".lock" and "__pycache__" not in path.parts}
+    return {
+        str(path): path.lstat().st_size
+        for path in Path().rglob("*")
+        if path.name != ".lock" and "__pycache__" not in path.parts
+    }

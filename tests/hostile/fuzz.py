@@ -1,8 +1,9 @@
-"""A longer look at the targets: `python -m tests.hostile.fuzz --seconds 60`, or `make fuzz SECONDS=60`.
+"""A longer look at the targets: `python -m tests.hostile.fuzz --seconds 60`, or `make fuzz
+SECONDS=60`.
 
-Atheris (libFuzzer) leads the samples towards code that was not reached before. Where there is none for this Python, the samples are only
-mutated, which finds less. A finding ends the run with exit code 1, its traceback, and the bytes that led to it, in a file.
-"""
+Atheris (libFuzzer) leads the samples towards code that was not reached before. Where there is none
+for this Python, the samples are only mutated, which finds less. A finding ends the run with exit
+code 1, its traceback, and the bytes that led to it, in a file."""
 
 from __future__ import annotations
 
@@ -47,9 +48,22 @@ def guided(name: str, seconds: int, seed: int) -> None:
             return bytes(atheris.Mutate(data, most))
         return changed(draw, bytes(data), samples, target.head)[:most]
 
-    atheris.Setup([name, str(corpus), f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-timeout={SLOWEST}", f"-rss_limit_mb={MOST}",
-                   f"-seed={seed}", f"-artifact_prefix={found_in(name)}", "-print_final_stats=1", "-verbosity=1"],
-                  target.run, custom_mutator=mutate)
+    atheris.Setup(
+        [
+            name,
+            str(corpus),
+            f"-max_total_time={seconds}",
+            f"-max_len={LONGEST}",
+            f"-timeout={SLOWEST}",
+            f"-rss_limit_mb={MOST}",
+            f"-seed={seed}",
+            f"-artifact_prefix={found_in(name)}",
+            "-print_final_stats=1",
+            "-verbosity=1",
+        ],
+        target.run,
+        custom_mutator=mutate,
+    )
     atheris.Fuzz()
 
 
@@ -86,11 +100,27 @@ def found_in(name: str) -> str:
 
 
 def look(name: str, seconds: int, seed: int) -> tuple[int | None, str]:
-    """Fuzz one target in a process of its own: how many executions there were, None where something was found, and what it wrote."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as place:  # for what the process leaves behind, as libFuzzer just ends it
+    """Fuzz one target in a process of its own: how many executions there were, None where something
+    was found, and what it wrote.
+    """
+    with tempfile.TemporaryDirectory(
+        prefix="fuzz-"
+    ) as place:  # for what the process leaves behind, as libFuzzer just ends it
         environment = {**os.environ, "TMPDIR": place, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "tests.hostile.fuzz", "--target", name, "--seconds", str(seconds), "--seed", str(seed)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "tests.hostile.fuzz",
+            "--target",
+            name,
+            "--seconds",
+            str(seconds),
+            "--seed",
+            str(seed),
+        ]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, errors="replace", check=False
+        )
         counts = re.findall(r"Done (\d+) runs", done.stderr)
         whole = done.returncode == 0 and counts
         for file in Path(place).glob("found-*"):
@@ -99,7 +129,9 @@ def look(name: str, seconds: int, seed: int) -> tuple[int | None, str]:
 
 
 def main() -> int:
-    asked = argparse.ArgumentParser(prog="python -m tests.hostile.fuzz", description=(__doc__ or "").split("\n")[0])
+    asked = argparse.ArgumentParser(
+        prog="python -m tests.hostile.fuzz", description=(__doc__ or "").split("\n")[0]
+    )
     asked.add_argument("--seconds", type=int, default=60, help="for each target")
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--jobs", type=int, default=2, help="targets at the same time")
@@ -113,7 +145,9 @@ def main() -> int:
         print("fuzz: there is no atheris for this Python, so the samples are mutated blindly")
     total, bad = 0, 0
     with ThreadPoolExecutor(given.jobs) as pool:
-        for name, (count, said) in zip(NAMES, pool.map(lambda name: look(name, given.seconds, given.seed), NAMES), strict=True):
+        for name, (count, said) in zip(
+            NAMES, pool.map(lambda name: look(name, given.seconds, given.seed), NAMES), strict=True
+        ):
             if count is None:
                 bad += 1
                 print(f"{name}: something was found, seed {given.seed}\n{said[-6000:]}")
@@ -121,9 +155,15 @@ def main() -> int:
                 total += count
                 print(f"{name}: {count:,} executions", flush=True)
     if bad:
-        print(f"fuzz: {bad} of {len(NAMES)} targets let something out; the bytes are in {found_in('*')}*")
+        print(
+            f"fuzz: {bad} of {len(NAMES)} targets let something out; the bytes are in "
+            f"{found_in('*')}*"
+        )
         return 1
-    print(f"fuzz: {total:,} executions over {len(NAMES)} targets, nothing but our own errors (seed {given.seed})")
+    print(
+        f"fuzz: {total:,} executions over {len(NAMES)} targets, nothing but our own errors (seed "
+        f"{given.seed})"
+    )
     return 0
 
 

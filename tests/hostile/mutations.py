@@ -1,4 +1,6 @@
-"""Valid samples made wrong: bytes flipped, cut and put in, values of JSON swapped for others, keys taken away."""
+"""Valid samples made wrong: bytes flipped, cut and put in, values of JSON swapped for others, keys
+taken away.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,80 @@ import json
 from random import Random
 from typing import Any
 
-TOKENS = [b"", b"\0", b"\xff" * 8, b"\n", b"\r\n", b'"', b"'", b"[" * 50, b"{", b"}", b"(" * 50, b",", b"-1", b"0", b"1e999", b"9" * 400,
-          b"NaN", b"null", b"true", b"\xf0\x9f\x98\x80", b"\\ud800", b"auto()", b"None", b"mlp(", b" | ", b"../../x", b"\x1b[2J", b"a.b.c",
-          b"\x1f\x8b", b"given(", b"loader(", b"module('os:getcwd')"]
-VALUES: list[Any] = [None, True, False, 0, 1, -1, 2**31, 2**63, 10**400, 0.5, -0.0, float("nan"), float("inf"), 1e308, "", "x", "\ud800",
-                     "\x1b[2J", "../..", "a" * 5000, [], {}, [[]], [None], {"": None}, [1, 2, 3], "cpu", "meta", "cuda", "state.json",
-                     {"loss": "low"}, {"loss": 0.5}]
+TOKENS = [
+    b"",
+    b"\0",
+    b"\xff" * 8,
+    b"\n",
+    b"\r\n",
+    b'"',
+    b"'",
+    b"[" * 50,
+    b"{",
+    b"}",
+    b"(" * 50,
+    b",",
+    b"-1",
+    b"0",
+    b"1e999",
+    b"9" * 400,
+    b"NaN",
+    b"null",
+    b"true",
+    b"\xf0\x9f\x98\x80",
+    b"\\ud800",
+    b"auto()",
+    b"None",
+    b"mlp(",
+    b" | ",
+    b"../../x",
+    b"\x1b[2J",
+    b"a.b.c",
+    b"\x1f\x8b",
+    b"given(",
+    b"loader(",
+    b"module('os:getcwd')",
+]
+VALUES: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    2**31,
+    2**63,
+    10**400,
+    0.5,
+    -0.0,
+    float("nan"),
+    float("inf"),
+    1e308,
+    "",
+    "x",
+    "\ud800",
+    "\x1b[2J",
+    "../..",
+    "a" * 5000,
+    [],
+    {},
+    [[]],
+    [None],
+    {"": None},
+    [1, 2, 3],
+    "cpu",
+    "meta",
+    "cuda",
+    "state.json",
+    {"loss": "low"},
+    {"loss": 0.5},
+]
 
 
 def mutated(draw: Random, sample: bytes, others: list[bytes]) -> bytes:
-    """`sample` with one to five things changed; `others` are samples of which pieces may be taken."""
+    """`sample` with one to five things changed; `others` are samples of which pieces may be
+    taken.
+    """
     made = bytearray(sample)
     for _ in range(draw.choice((1, 1, 1, 2, 5))):
         at = draw.randrange(len(made) + 1)
@@ -37,7 +103,7 @@ def mutated(draw: Random, sample: bytes, others: list[bytes]) -> bytes:
         else:
             other = draw.choice(others)
             start = draw.randrange(len(other) + 1)
-            made[at:end] = other[start:start + draw.choice((4, 40, 400))]
+            made[at:end] = other[start : start + draw.choice((4, 40, 400))]
     return bytes(made)
 
 

@@ -1,4 +1,6 @@
-"""Data that are odd and legal, and some that only look so: each trains to something sensible, or is refused in one line."""
+"""Data that are odd and legal, and some that only look so: each trains to something sensible, or is
+refused in one line.
+"""
 
 from __future__ import annotations
 
@@ -27,21 +29,53 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def trained(x: Any, y: Any, predict: str = "linear()", **given: Any) -> ss.Run:
     data = ss.data.from_arrays(x, y, **{"scale": "standardize", **given})
-    return ss.train(data, predict=predict, step="sgd(lr=0.5)", repeat="full_batch()", stop="epochs(60)", out=False, watch=0)
+    return ss.train(
+        data,
+        predict=predict,
+        step="sgd(lr=0.5)",
+        repeat="full_batch()",
+        stop="epochs(60)",
+        out=False,
+        watch=0,
+    )
 
 
-# -- labels ------------------------------------------------------------------------------------------------------------
+# -- labels ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("y", "classes"), [
-    (np.array(["früh", "spät 猫"])[HALF], ("früh", "spät 猫")), (np.array([b"a", b"b"])[HALF], ("a", "b")),
-    (np.array(["a", "b"], dtype=object)[HALF], ("a", "b")),
-    (HALF == 1, ("False", "True")), ((HALF == 1).tolist(), ("False", "True")),
-    (HALF * 1.0, ("0", "1")), (HALF * 200 - 100, ("-100", "100")), (HALF.astype("u1"), ("0", "1")), (HALF[:, None], ("0", "1")),
-    (torch.from_numpy(HALF), ("0", "1")), (np.eye(2)[HALF], ("0", "1")), (np.eye(2, dtype=bool)[HALF], ("0", "1")),
-    (np.eye(2, dtype=int)[HALF].tolist(), ("0", "1")),
-], ids=["texts", "bytes", "objects", "booleans", "a list of booleans", "floats", "any whole numbers", "bytes 0 and 1", "a column",
-        "a tensor", "one-hot", "one-hot booleans", "one-hot lists"])
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (np.array(["früh", "spät 猫"])[HALF], ("früh", "spät 猫")),
+        (np.array([b"a", b"b"])[HALF], ("a", "b")),
+        (np.array(["a", "b"], dtype=object)[HALF], ("a", "b")),
+        (HALF == 1, ("False", "True")),
+        ((HALF == 1).tolist(), ("False", "True")),
+        (HALF * 1.0, ("0", "1")),
+        (HALF * 200 - 100, ("-100", "100")),
+        (HALF.astype("u1"), ("0", "1")),
+        (HALF[:, None], ("0", "1")),
+        (torch.from_numpy(HALF), ("0", "1")),
+        (np.eye(2)[HALF], ("0", "1")),
+        (np.eye(2, dtype=bool)[HALF], ("0", "1")),
+        (np.eye(2, dtype=int)[HALF].tolist(), ("0", "1")),
+    ],
+    ids=[
+        "texts",
+        "bytes",
+        "objects",
+        "booleans",
+        "a list of booleans",
+        "floats",
+        "any whole numbers",
+        "bytes 0 and 1",
+        "a column",
+        "a tensor",
+        "one-hot",
+        "one-hot booleans",
+        "one-hot lists",
+    ],
+)
 def test_labels_of_every_kind(y: Any, classes: tuple[str, ...]) -> None:
     run = trained(X, y)
     assert run.output.task.kind == "binary"
@@ -57,19 +91,52 @@ def test_floats_are_amounts_and_several_columns_are_labels() -> None:
     assert all(isinstance(answer, tuple) for answer in both.predict(X).answers)
 
 
-@pytest.mark.parametrize(("y", "message"), [
-    ([0.5, float("nan")] * 20, f"{NOT_FINITE} 17 numbers that are not finite (nan or inf), the first in row 2; leave those rows out"),
-    ([0.0, 1.0] * 19 + [float("nan"), 1.0],
-     f"{NOT_FINITE} 1 number that is not finite (nan or inf), the first in row 6; leave those rows out"),
-    ([0.5, float("-inf")] * 20, f"{NOT_FINITE} 17 numbers that are not finite (nan or inf), the first in row 2; leave those rows out"),
-    (["a", 1] * 20, None), ([None, 1] * 20, "arrays: the targets are object; give numbers"),
-    (np.arange(40), "arrays: the 40 targets are all different whole numbers, which are read as classes; give amounts as floats"),
-    (np.zeros(40, int), "all targets are 0: one class only; a classifier needs samples of at least two"),
-    (HALF * 1j, "arrays: the targets are complex128; give numbers"),
-    (HALF.astype("M8[D]"), "arrays: the targets are datetime64[D]; give numbers"),
-    (HALF[:-1], "arrays: 40 inputs but 39 targets; give one target for each input"),
-], ids=["missing", "missing in labels", "infinite", "texts and numbers", "None", "each another", "one class", "complex", "dates",
-        "one short"])
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (
+            [0.5, float("nan")] * 20,
+            f"{NOT_FINITE} 17 numbers that are not finite (nan or inf), the first in row 2; leave "
+            "those rows out",
+        ),
+        (
+            [0.0, 1.0] * 19 + [float("nan"), 1.0],
+            f"{NOT_FINITE} 1 number that is not finite (nan or inf), the first in row 6; leave "
+            "those rows out",
+        ),
+        (
+            [0.5, float("-inf")] * 20,
+            f"{NOT_FINITE} 17 numbers that are not finite (nan or inf), the first in row 2; leave "
+            "those rows out",
+        ),
+        (["a", 1] * 20, None),
+        ([None, 1] * 20, "arrays: the targets are object; give numbers"),
+        (
+            np.arange(40),
+            "arrays: the 40 targets are all different whole numbers, which are read as classes; "
+            "give amounts as floats",
+        ),
+        (
+            np.zeros(40, int),
+            "all targets are 0: one class only; a classifier needs samples of at least two",
+        ),
+        (HALF * 1j, "arrays: the targets are complex128; give numbers"),
+        (HALF.astype("M8[D]"), "arrays: the targets are datetime64[D]; give numbers"),
+        (HALF[:-1], "arrays: 40 inputs but 39 targets; give one target for each input"),
+    ],
+    ids=[
+        "missing",
+        "missing in labels",
+        "infinite",
+        "texts and numbers",
+        "None",
+        "each another",
+        "one class",
+        "complex",
+        "dates",
+        "one short",
+    ],
+)
 def test_targets_that_cannot_be_learned(y: Any, message: str | None) -> None:
     if message is None:  # NumPy makes texts of them all, and texts are classes
         assert ss.data.from_arrays(X, y).task.classes == ("1", "a")
@@ -79,16 +146,21 @@ def test_targets_that_cannot_be_learned(y: Any, message: str | None) -> None:
     assert str(caught.value) == message
 
 
-# -- parts -------------------------------------------------------------------------------------------------------------
+# -- parts -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("labels", "named"), [([0, 1, 2], None), (["a", "b", "c"], None), ([0, 1, 2], ["a", "b", "c"])])
+@pytest.mark.parametrize(
+    ("labels", "named"), [([0, 1, 2], None), (["a", "b", "c"], None), ([0, 1, 2], ["a", "b", "c"])]
+)
 def test_a_class_that_only_the_validation_part_has(labels: Any, named: Any) -> None:
     y = np.array(labels)[:2][HALF]
     with pytest.raises(DataError) as caught:
         trained(X, y, valid=(X[:3], labels), classes=named)
-    assert str(caught.value) == (f"arrays: the training part has no sample of 1 of 3 classes ({(named or labels)[2]}); give it some, or "
-                                 "leave the class out; if the targets are amounts, give them as floats")
+    assert str(caught.value) == (
+        f"arrays: the training part has no sample of 1 of 3 classes ({(named or labels)[2]}); "
+        "give it some, or "
+        "leave the class out; if the targets are amounts, give them as floats"
+    )
 
 
 def test_a_class_that_the_validation_part_lacks() -> None:
@@ -100,15 +172,22 @@ def test_a_class_that_the_validation_part_lacks() -> None:
 def test_a_single_sample() -> None:
     run = trained([[1.0, 2.0]], [0.5], valid=None)
     assert run.predict([[1.0, 2.0]]).answers == [pytest.approx(0.5, abs=0.05)]
-    with pytest.raises(DataError, match=r"^arrays: the validation part is empty; give it at least one sample$"):
+    with pytest.raises(
+        DataError, match=r"^arrays: the validation part is empty; give it at least one sample$"
+    ):
         trained([[1.0, 2.0]], [0.5])
-    with pytest.raises(DataError, match=r"^all targets are 1: one class only; a classifier needs samples of at least two$"):
+    with pytest.raises(
+        DataError,
+        match=r"^all targets are 1: one class only; a classifier needs samples of at least two$",
+    ):
         trained([[1.0, 2.0]], [1])
-    with pytest.raises(DataError, match=r"^arrays: the training part is empty; give it at least one sample$"):
+    with pytest.raises(
+        DataError, match=r"^arrays: the training part is empty; give it at least one sample$"
+    ):
         trained(np.zeros((0, 2)), np.zeros(0))
 
 
-# -- columns -----------------------------------------------------------------------------------------------------------
+# -- columns ---------------------------------------------------------------------------------------
 
 
 def test_columns_that_never_vary_do_no_harm() -> None:
@@ -116,7 +195,9 @@ def test_columns_that_never_vary_do_no_harm() -> None:
     assert run.metrics["valid"]["accuracy"] >= 0.75
     assert all(bool(p.isfinite().all()) for p in run.network.parameters())
     alone = trained(np.ones((40, 3)), HALF)
-    assert alone.metrics["valid"]["loss"] == pytest.approx(np.log(2), abs=0.01), "nothing can be known, and that is what it says"
+    assert alone.metrics["valid"]["loss"] == pytest.approx(np.log(2), abs=0.01), (
+        "nothing can be known, and that is what it says"
+    )
 
 
 def test_a_target_that_never_varies() -> None:
@@ -127,7 +208,10 @@ def test_a_target_that_never_varies() -> None:
 def test_a_single_column() -> None:
     assert trained(X[:, 0], HALF).metrics["valid"]["accuracy"] >= 0.75
     assert trained(X[:, :1], HALF).inputs.shape == (1,)
-    with pytest.raises(DataError, match=r"^arrays: the training inputs have shape \[32, 0\]: no number in a sample; give"):
+    with pytest.raises(
+        DataError,
+        match=r"^arrays: the training inputs have shape \[32, 0\]: no number in a sample; give",
+    ):
         trained(X[:, :0], HALF, scale="none")
 
 
@@ -142,13 +226,15 @@ def test_a_hundred_thousand_columns() -> None:
 @pytest.mark.slow
 def test_a_table_of_a_hundred_thousand_columns() -> None:
     names = ",".join(f"c{place}" for place in range(100_000))
-    Path("wide.csv").write_text("\n".join([f"{names},t", *(f"{f'{row},' * 100_000}{'ab'[row % 2]}" for row in range(4))]))
+    Path("wide.csv").write_text(
+        "\n".join([f"{names},t", *(f"{f'{row},' * 100_000}{'ab'[row % 2]}" for row in range(4))])
+    )
     data = ss.data.load("csv('wide.csv', valid=0.5)", target="t")
     assert data.train.x.shape == (2, 100_000)
     assert data.task.classes == ("a", "b")
 
 
-# -- texts -------------------------------------------------------------------------------------------------------------
+# -- texts -----------------------------------------------------------------------------------------
 
 NAMES = ["größe", "название", "身長 [cm]", "🐈 = 1", "a.b/c\\d"]
 
@@ -156,10 +242,19 @@ NAMES = ["größe", "название", "身長 [cm]", "🐈 = 1", "a.b/c\\d"]
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_names_of_the_world_and_lines_of_every_system(end: str, mark: str) -> None:
-    lines = [",".join([*NAMES, "種類"]), *(",".join([str(n / 40)] * 5 + [("犬", "猫 é")[n >= 20]]) for n in range(40))]
+    lines = [
+        ",".join([*NAMES, "種類"]),
+        *(",".join([str(n / 40)] * 5 + [("犬", "猫 é")[n >= 20]]) for n in range(40)),
+    ]
     Path("données 猫.csv").write_bytes((mark + end.join(lines) + end).encode())
-    run = ss.train(ss.data.load("données 猫.csv", target="種類"), predict="linear()", step="sgd(lr=0.5)", repeat="full_batch()",
-                   stop="epochs(60)", out="прогон 🐈")
+    run = ss.train(
+        ss.data.load("données 猫.csv", target="種類"),
+        predict="linear()",
+        step="sgd(lr=0.5)",
+        repeat="full_batch()",
+        stop="epochs(60)",
+        out="прогон 🐈",
+    )
     assert run.metrics["valid"]["accuracy"] >= 0.75
     again = ss.load("прогон 🐈")
     assert list(again.inputs.features) == NAMES
@@ -167,7 +262,7 @@ def test_names_of_the_world_and_lines_of_every_system(end: str, mark: str) -> No
     assert set(again.predict([[0.0] * 5, [1.0] * 5]).answers) == {"犬", "猫 é"}
 
 
-# -- a line of two gigabytes -------------------------------------------------------------------------------------------
+# -- a line of two gigabytes -----------------------------------------------------------------------
 
 LIMITED = """
 import resource, sys
@@ -199,13 +294,26 @@ def test_a_line_of_two_gigabytes_takes_little_memory(start: str) -> None:
     with Path("long.csv").open("wb") as file:
         file.write(start.encode())
         file.truncate(2 << 30)  # a hole: it takes no place on the disk
-    done = subprocess.run([sys.executable, "-c", LIMITED, "long.csv"], capture_output=True, text=True, timeout=100, check=False,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, "long.csv"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 0, done.stderr
     *said, taken = done.stdout.splitlines()
     where = "line 1" if not start else "line 3"
     assert said[0] == f"long.csv: {where} has more than 16,000,000 characters; is it a table?"
     assert said[1] == said[0]
-    assert said[2] == "long.csv cannot be read: it has 2,147,483,648 bytes, and a recipe at most 100,000; a recipe is a TOML text file"
-    assert said[3] == "long.csv has 2147483648 bytes, more than any long.csv; it is damaged or something else"
+    assert (
+        said[2]
+        == "long.csv cannot be read: it has 2,147,483,648 bytes, and a recipe at most 100,000; a "
+        "recipe is a TOML text file"
+    )
+    assert (
+        said[3]
+        == "long.csv has 2147483648 bytes, more than any long.csv; it is damaged or something else"
+    )
     assert int(taken) < 400, "megabytes"

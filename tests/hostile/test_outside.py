@@ -1,4 +1,6 @@
-"""Nothing outside of a run folder is read or changed through it, no code that it names is run; and the tables of mistakes are long."""
+"""Nothing outside of a run folder is read or changed through it, no code that it names is run; and
+the tables of mistakes are long.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,17 @@ def test_there_are_enough_mistakes() -> None:
         assert "\n" not in message, name
 
 
-@pytest.mark.parametrize("name", ["record.sqlite", "weights.safetensors", "best.safetensors", "run.json", "state.json",
-                                  "state.safetensors"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "record.sqlite",
+        "weights.safetensors",
+        "best.safetensors",
+        "run.json",
+        "state.json",
+        "state.safetensors",
+    ],
+)
 def test_what_a_link_leads_to_is_never_changed(name: str, here: Path) -> None:
     bad_runs.link(f"run/{name}")()
     before = Path("elsewhere", name).read_bytes()
@@ -51,7 +62,9 @@ def test_a_file_that_somebody_put_in_the_way_of_writing(here: Path) -> None:
 def test_a_cell_without_end_is_not_read(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bad_runs.database("update history set valid = '\"' || hex(zeroblob(1000000)) || '\"'")()
     monkeypatch.setattr(database, "MAX_CELL", 1_000_000)
-    with pytest.raises(RunError, match=r"^run/record.sqlite cannot be used: string or blob too big$"):
+    with pytest.raises(
+        RunError, match=r"^run/record.sqlite cannot be used: string or blob too big$"
+    ):
         ss.load("run")
 
 
@@ -63,10 +76,21 @@ def test_links_that_stay_are_followed(here: Path) -> None:
     assert ss.load("mine").predict([[0.0, 1.0]]).answers[0] in ("no", "yes")
 
 
-@pytest.mark.parametrize("verb", [("train", "--recipe", "run/recipe.toml"), ("predict", "run", "new.csv"), ("diagnose", "run"),
-                                  ("diagnose", "run", "--try"), ("resume", "run", "--stop", "epochs(3)"), ("compare", "run", "run"),
-                                  ("runs",)])
-def test_code_that_a_run_names_is_never_imported_unasked(verb: tuple[str, ...], here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("train", "--recipe", "run/recipe.toml"),
+        ("predict", "run", "new.csv"),
+        ("diagnose", "run"),
+        ("diagnose", "run", "--try"),
+        ("resume", "run", "--stop", "epochs(3)"),
+        ("compare", "run", "run"),
+        ("runs",),
+    ],
+)
+def test_code_that_a_run_names_is_never_imported_unasked(
+    verb: tuple[str, ...], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("badnet.py").write_text("open('stamp', 'w').close()\n")
     monkeypatch.syspath_prepend(str(here))
     Path("new.csv").write_text("0,1\n")

@@ -9,10 +9,21 @@ import pytest
 from sevensteps.lr_finder.rates import label, ratio, sturdiest, window
 
 
-@pytest.mark.parametrize(("loss", "above", "expected"), [
-    (1.0, False, "good"), (1.0, True, "good"), (1.09, True, "good"), (1.5, False, "too low"), (1.5, True, "edge"),
-    (8.9, False, "too low"), (8.95, True, "diverges"), (9.5, False, "too low"), (math.inf, True, "diverges"), (math.inf, False, "diverges"),
-])
+@pytest.mark.parametrize(
+    ("loss", "above", "expected"),
+    [
+        (1.0, False, "good"),
+        (1.0, True, "good"),
+        (1.09, True, "good"),
+        (1.5, False, "too low"),
+        (1.5, True, "edge"),
+        (8.9, False, "too low"),
+        (8.95, True, "diverges"),
+        (9.5, False, "too low"),
+        (math.inf, True, "diverges"),
+        (math.inf, False, "diverges"),
+    ],
+)
 def test_a_label(loss: float, above: bool, expected: str) -> None:
     assert label(loss, best=1.0, start=10.0, nothing=9.0, above=above) == expected
 
@@ -29,9 +40,13 @@ def test_a_loss_that_hardly_falls_is_not_good_for_being_near_the_best() -> None:
 
 def test_of_equals_the_one_away_from_the_cliff_is_taken() -> None:
     assert sturdiest({0: 2.0, 1: 1.04, 2: 1.02, 3: 1.0, 4: math.inf}, 1e-9) == 2
-    assert sturdiest({0: 2.0, 1: 1.5, 2: 1.2, 3: 1.0, 4: math.inf}, 1e-9) == 3  # no other is as good
+    assert (
+        sturdiest({0: 2.0, 1: 1.5, 2: 1.2, 3: 1.0, 4: math.inf}, 1e-9) == 3
+    )  # no other is as good
     assert sturdiest({5: 3.0, 6: 1.0, 7: 3.0}, 1e-9) == 6
-    assert sturdiest({0: 1e-5, 1: 3e-13, 2: 1e-12, 3: 1e-15, 4: 1e-2}, 1e-9) == 2  # what the precision cannot tell apart is equal
+    assert (
+        sturdiest({0: 1e-5, 1: 3e-13, 2: 1e-12, 3: 1e-15, 4: 1e-2}, 1e-9) == 2
+    )  # what the precision cannot tell apart is equal
 
 
 def test_a_window_lies_around_the_best() -> None:

@@ -1,4 +1,6 @@
-"""The search for a learning rate, against plain trainings at every rate and against a quadratic whose edge is known."""
+"""The search for a learning rate, against plain trainings at every rate and against a quadratic
+whose edge is known.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ SPEED: dict[str, Any] = {"predict": "mlp(10)", "stop": "epochs(60)", "threads": 
 
 
 def quadratic() -> tuple[ss.data.Data, float]:
-    """Linear regression, and the largest eigenvalue of the Hessian of its mean squared error over weights and bias."""
+    """Linear regression, and the largest eigenvalue of the Hessian of its mean squared error over
+    weights and bias.
+    """
     draw = np.random.default_rng(3)
     x = draw.normal(size=(80, 4)) * np.array([1.0, 2.0, 0.5, 3.0])
     y = x @ np.array([1.0, -1.0, 2.0, 0.5]) + 0.1 * draw.normal(size=80)
@@ -36,47 +40,85 @@ def quadratic() -> tuple[ss.data.Data, float]:
     return data, float(np.linalg.eigvalsh(2 * inputs.T @ inputs / len(inputs))[-1])
 
 
-def trained_alone(rates: Rates, data: Any, given: dict[str, Any], seed: int = 0) -> dict[float, float]:
+def trained_alone(
+    rates: Rates, data: Any, given: dict[str, Any], seed: int = 0
+) -> dict[float, float]:
     """The mean training loss after `ss.train` at each of the rates, the loss by PyTorch."""
     found = {}
     for tried in rates.rates:
-        run = ss.train(data, **given, seed=seed, step=search.with_rate(rates.recipe.step, tried.lr), out=False, watch=0)
+        run = ss.train(
+            data,
+            **given,
+            seed=seed,
+            step=search.with_rate(rates.recipe.step, tried.lr),
+            out=False,
+            watch=0,
+        )
         part = ss.data.load(data).train
         with torch.no_grad():
             outputs = run.network(part.x)
-            loss = F.mse_loss(outputs, part.y) if part.y.is_floating_point() else F.cross_entropy(outputs, part.y)
-        found[tried.lr] = float(loss) if run.summary["stop"]["rule"] != "not_finite" and math.isfinite(loss) else math.inf
+            loss = (
+                F.mse_loss(outputs, part.y)
+                if part.y.is_floating_point()
+                else F.cross_entropy(outputs, part.y)
+            )
+        found[tried.lr] = (
+            float(loss)
+            if run.summary["stop"]["rule"] != "not_finite" and math.isfinite(loss)
+            else math.inf
+        )
     return found
 
 
-@pytest.mark.parametrize("step", ["sgd(lr=1.0)", "sgd(lr=1.0, momentum=0.9)", "sgd(lr=1.0, momentum=0.5, nesterov=True)"])
+@pytest.mark.parametrize(
+    "step", ["sgd(lr=1.0)", "sgd(lr=1.0, momentum=0.9)", "sgd(lr=1.0, momentum=0.5, nesterov=True)"]
+)
 def test_the_edge_of_a_quadratic_is_found_where_it_is(step: str) -> None:
     data, eigenvalue = quadratic()
     m = {"sgd(lr=1.0)": 0.0, "sgd(lr=1.0, momentum=0.9)": 0.9}.get(step, 0.5)
     exact = 2 * (1 + m) / eigenvalue / (1 + 2 * m if "nesterov" in step else 1)
-    rates = ss.find_learning_rate(data, predict="linear()", initialize="zeros()", loss="mean_squared_error()", step=step,
-                                  repeat="full_batch()", stop="max_steps(600)", precision="float64")
+    rates = ss.find_learning_rate(
+        data,
+        predict="linear()",
+        initialize="zeros()",
+        loss="mean_squared_error()",
+        step=step,
+        repeat="full_batch()",
+        stop="max_steps(600)",
+        precision="float64",
+    )
     assert rates.sharpness.eigenvalue == pytest.approx(eigenvalue, rel=1e-3)
     assert rates.sharpness.edge == pytest.approx(exact, rel=1e-3)
     for tried in rates.rates:
-        assert abs(math.log(tried.lr / exact)) > 0.01, "a rate too near the edge to tell; take other data"
+        assert abs(math.log(tried.lr / exact)) > 0.01, (
+            "a rate too near the edge to tell; take other data"
+        )
         assert (tried.label == "diverges") is (tried.lr > exact), tried
     assert rates.edge is not None
     assert exact < rates.edge <= exact * 10 ** (1 / 6) * 1.05
     assert rates.suggestion < exact
 
 
-@pytest.mark.parametrize(("data", "given"), [("digits", DIGITS), ('speed(scale="standardize")', SPEED)], ids=["digits", "speed"])
+@pytest.mark.parametrize(
+    ("data", "given"),
+    [("digits", DIGITS), ('speed(scale="standardize")', SPEED)],
+    ids=["digits", "speed"],
+)
 @pytest.mark.parametrize("step", ["sgd(lr=0.1)", "adam(lr=0.001)"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_suggestion_is_as_good_as_the_best_of_all_trained_alone(data: str, given: dict[str, Any], step: str, seed: int) -> None:
+def test_the_suggestion_is_as_good_as_the_best_of_all_trained_alone(
+    data: str, given: dict[str, Any], step: str, seed: int
+) -> None:
     rates = ss.find_learning_rate(data, **given, step=step, seed=seed)
     alone = trained_alone(rates, data, given, seed)
     assert len(alone) == 32
     assert alone[rates.suggestion] <= 1.1 * min(alone.values())
-    assert rates.loss == pytest.approx(alone[rates.suggestion], rel=1e-5), "not the training that the recipe is"
+    assert rates.loss == pytest.approx(alone[rates.suggestion], rel=1e-5), (
+        "not the training that the recipe is"
+    )
     assert [r.train for r in rates.rates if r.label == "too low"] == pytest.approx(
-        [alone[r.lr] for r in rates.rates if r.label == "too low"], rel=0.02)
+        [alone[r.lr] for r in rates.rates if r.label == "too low"], rel=0.02
+    )
 
 
 def test_halving_goes_to_the_end_and_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,18 +136,29 @@ def test_halving_goes_to_the_end_and_comes_to_the_same(monkeypatch: pytest.Monke
             assert tried.train == pytest.approx(alone[tried.lr], rel=1e-5)
 
 
-def test_a_recipe_that_would_take_minutes_is_searched_for_less_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recipe_that_would_take_minutes_is_searched_for_less_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(search, "ALL", 0)
     monkeypatch.setattr(search, "MOST", 0)
     rates = ss.find_learning_rate("digits", **{**DIGITS, "stop": "epochs(10)"}, step="sgd(lr=0.1)")
     assert (rates.steps, rates.full) == (search.FEWEST, 230)
 
 
-@pytest.mark.parametrize("given", [
-    {"predict": "mlp(10)", "step": "sgd(lr=0.1)", "stop": "epochs(3)"},
-    {"predict": "mlp(200)", "step": "adam(lr=0.001)", "repeat": "batches(256)", "stop": "epochs(2)"},  # its products are measured
-    {"predict": "cnn(4)", "step": "sgd(lr=0.1)", "stop": "max_steps(5)"},
-], ids=["small", "measured", "cnn"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"predict": "mlp(10)", "step": "sgd(lr=0.1)", "stop": "epochs(3)"},
+        {
+            "predict": "mlp(200)",
+            "step": "adam(lr=0.001)",
+            "repeat": "batches(256)",
+            "stop": "epochs(2)",
+        },  # its products are measured
+        {"predict": "cnn(4)", "step": "sgd(lr=0.1)", "stop": "max_steps(5)"},
+    ],
+    ids=["small", "measured", "cnn"],
+)
 def test_it_leaves_no_trace(given: dict[str, Any]) -> None:
     def train() -> dict[str, torch.Tensor]:
         return ss.train("digits", **given, seed=3, out=False, watch=0).network.state_dict()
@@ -113,7 +166,11 @@ def test_it_leaves_no_trace(given: dict[str, Any]) -> None:
     matmul.forget()
     without, decided = train(), matmul.decisions()
     assert bool(decided) is (given["predict"] == "mlp(200)")
-    generator, threads, grad = torch.random.get_rng_state(), torch.get_num_threads(), torch.is_grad_enabled()
+    generator, threads, grad = (
+        torch.random.get_rng_state(),
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+    )
     numpy_state = np.random.get_state()[1]  # type: ignore[index]
     rates = ss.find_learning_rate("digits", **given, seed=3)
     assert matmul.decisions() == decided
@@ -125,16 +182,26 @@ def test_it_leaves_no_trace(given: dict[str, Any]) -> None:
     matmul.forget()  # as in a new process
     again = train()
     assert all(torch.equal(tensor, again[name]) for name, tensor in without.items())
-    assert ss.find_learning_rate("digits", **given, seed=3).to_dict()["rates"] == rates.to_dict()["rates"]
+    assert (
+        ss.find_learning_rate("digits", **given, seed=3).to_dict()["rates"]
+        == rates.to_dict()["rates"]
+    )
 
 
 def test_a_network_of_yours_is_not_trained_and_trains_one_by_one() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10), torch.nn.LogSigmoid(), torch.nn.Linear(10, 10))
+        network = torch.nn.Sequential(
+            torch.nn.Flatten(),
+            torch.nn.Linear(64, 10),
+            torch.nn.LogSigmoid(),
+            torch.nn.Linear(10, 10),
+        )
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     heard: list[str] = []
-    rates = ss.find_learning_rate("digits", predict=network, step="sgd(lr=0.1)", stop="max_steps(20)", report=heard.append)
+    rates = ss.find_learning_rate(
+        "digits", predict=network, step="sgd(lr=0.1)", stop="max_steps(20)", report=heard.append
+    )
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     assert rates.loss < rates.start
     assert any("32 rates, 20 steps each" in line for line in heard)
@@ -155,25 +222,43 @@ def test_every_kind_of_task_and_optimizer(data: str, step: str) -> None:
 
 
 def test_a_recipe_whose_stop_has_no_limit_takes_the_usual_number_of_steps() -> None:
-    rates = ss.find_learning_rate("iris", predict="linear()", step="sgd(lr=0.1)", stop="patience(3)")
-    per_epoch = math.ceil(len(ss.data.load("iris").train) / rates.recipe.repeat.size) if hasattr(rates.recipe.repeat, "size") else None
+    rates = ss.find_learning_rate(
+        "iris", predict="linear()", step="sgd(lr=0.1)", stop="patience(3)"
+    )
+    per_epoch = (
+        math.ceil(len(ss.data.load("iris").train) / rates.recipe.repeat.size)
+        if hasattr(rates.recipe.repeat, "size")
+        else None
+    )
     assert rates.full is None
     assert per_epoch is None or rates.steps % per_epoch == 0
     assert rates.recipe.stop == stops.patience(3)
 
 
 def test_the_recipe_of_the_answer_is_what_was_asked_with_the_suggestion_in_place() -> None:
-    asked = ss.Recipe("iris", predict="linear()", step=sgd(lr=cosine(0.1, final=0.01), momentum=0.5), stop="epochs(5)", seed=4)
+    asked = ss.Recipe(
+        "iris",
+        predict="linear()",
+        step=sgd(lr=cosine(0.1, final=0.01), momentum=0.5),
+        stop="epochs(5)",
+        seed=4,
+    )
     rates = ss.find_learning_rate(asked)
     held = rates.recipe.step.lr
     assert (held.lr, held.final) == (rates.suggestion, pytest.approx(rates.suggestion / 10))
     assert rates.recipe.step.momentum == 0.5
-    assert (rates.recipe.seed, rates.recipe.predict, rates.recipe.stop) == (4, asked.predict, asked.stop)
+    assert (rates.recipe.seed, rates.recipe.predict, rates.recipe.stop) == (
+        4,
+        asked.predict,
+        asked.stop,
+    )
     assert repr(rates).startswith(f"<Rates for iris: {rates.suggestion:g} (")
 
 
 def test_a_network_whose_units_die_at_every_rate_is_said_to_know_nothing() -> None:
-    rates = ss.find_learning_rate("speed", predict="mlp(30)", step="sgd(lr=0.1)", stop="epochs(300)", seed=2)
+    rates = ss.find_learning_rate(
+        "speed", predict="mlp(30)", step="sgd(lr=0.1)", stop="epochs(300)", seed=2
+    )
     y = ss.data.load("speed").train.y
     assert rates.nothing == pytest.approx(float(y.var(unbiased=False)), rel=1e-4)
     assert rates.loss == pytest.approx(rates.nothing, rel=1e-3)  # it answers with the mean
@@ -181,7 +266,9 @@ def test_a_network_whose_units_die_at_every_rate_is_said_to_know_nothing() -> No
 
 
 def test_slopes_are_those_of_the_losses() -> None:
-    rates = ss.find_learning_rate("speed", predict="linear()", step="sgd(lr=0.1)", stop="epochs(20)")
+    rates = ss.find_learning_rate(
+        "speed", predict="linear()", step="sgd(lr=0.1)", stop="epochs(20)"
+    )
     finite = [r for r in rates.rates if math.isfinite(r.first)]
     exact = np.diff([r.first for r in finite]) / np.diff(np.log10([r.lr for r in finite]))
     assert rates.slopes[0] == pytest.approx(exact[0])
@@ -194,19 +281,29 @@ def test_rates_have_two_digits(number: int, lr: float) -> None:
     assert search.rate(number) == lr
 
 
-@pytest.mark.parametrize(("step", "edge"), [
-    (sgd(lr=1.0), 0.5), (sgd(lr=1.0, weight_decay=4.0), 0.25), (sgd(lr=1.0, momentum=0.9), 0.95), (adam(), None)])
+@pytest.mark.parametrize(
+    ("step", "edge"),
+    [
+        (sgd(lr=1.0), 0.5),
+        (sgd(lr=1.0, weight_decay=4.0), 0.25),
+        (sgd(lr=1.0, momentum=0.9), 0.95),
+        (adam(), None),
+    ],
+)
 def test_how_long_a_step_may_be(step: Optimizer, edge: float | None) -> None:
     assert stable(step, 4.0) == (None if edge is None else pytest.approx(edge))
     assert stable(step, None) is None
 
 
-@pytest.mark.parametrize(("data", "given", "said"), [
-    ("digits37", {"predict": "pixel_similarity()"}, "no trainable parameter"),
-    ("digits37", {"predict": 'neuron(activation="step")'}, "perceptron's rule"),
-    ("digits", {"stop": "epochs(0)"}, "takes no step"),
-    ("digits", {"step": "sgd(lr=-1)"}, "lr must be above 0"),
-])
+@pytest.mark.parametrize(
+    ("data", "given", "said"),
+    [
+        ("digits37", {"predict": "pixel_similarity()"}, "no trainable parameter"),
+        ("digits37", {"predict": 'neuron(activation="step")'}, "perceptron's rule"),
+        ("digits", {"stop": "epochs(0)"}, "takes no step"),
+        ("digits", {"step": "sgd(lr=-1)"}, "lr must be above 0"),
+    ],
+)
 def test_where_there_is_nothing_to_search_for(data: str, given: dict[str, Any], said: str) -> None:
     with pytest.raises(ss.Error, match=said) as failure:
         ss.find_learning_rate(data, **given)
@@ -224,7 +321,13 @@ def test_a_training_that_diverges_at_every_rate() -> None:
     draw = torch.Generator().manual_seed(0)
     x, y = torch.randn(40, 3, generator=draw) * 1e25, torch.randn(40, 1, generator=draw)
     with pytest.raises(ss.Error, match="diverges at every learning rate from"):
-        ss.find_learning_rate(ss.data.from_arrays(x, y), predict="linear()", initialize="zeros()", step="sgd(lr=0.1)", stop="max_steps(10)")
+        ss.find_learning_rate(
+            ss.data.from_arrays(x, y),
+            predict="linear()",
+            initialize="zeros()",
+            step="sgd(lr=0.1)",
+            stop="max_steps(10)",
+        )
 
 
 def test_a_training_that_no_rate_helps() -> None:
@@ -238,7 +341,9 @@ def test_a_training_that_no_rate_helps() -> None:
 
     x, y = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 2
     with pytest.raises(ss.Error, match=r"lowers the training loss of 0\.69"):
-        ss.find_learning_rate(ss.data.from_arrays(x, y), predict=Nothing(), step="sgd(lr=0.1)", stop="max_steps(10)")
+        ss.find_learning_rate(
+            ss.data.from_arrays(x, y), predict=Nothing(), step="sgd(lr=0.1)", stop="max_steps(10)"
+        )
 
 
 def test_it_is_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,6 @@
-"""Watching a plain loop: what is seen is what PyTorch computed, nothing in the training changes, and the budget holds."""
+"""Watching a plain loop: what is seen is what PyTorch computed, nothing in the training changes,
+and the budget holds.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +52,29 @@ class Recurrent(nn.Module):
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "dense": lambda: nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 3)),
     "in place": lambda: nn.Sequential(nn.Linear(6, 12), nn.ReLU(inplace=True), nn.Linear(12, 3)),
-    "norm and dropout": lambda: nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.3), nn.Linear(12, 3)),
-    "convolution": lambda: nn.Sequential(nn.Unflatten(1, (1, 2, 3)), nn.Conv2d(1, 4, 2, padding=1), nn.BatchNorm2d(4), nn.ReLU(),
-                                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)),
-    "functions": Functions, "a layer twice": Tied, "recurrent": Recurrent, "one layer": lambda: nn.Linear(6, 3),
-    "transformer": lambda: nn.Sequential(nn.Unflatten(1, (3, 2)), nn.Linear(2, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
-                                         nn.Flatten(), nn.Linear(24, 3)),
+    "norm and dropout": lambda: nn.Sequential(
+        nn.Linear(6, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.3), nn.Linear(12, 3)
+    ),
+    "convolution": lambda: nn.Sequential(
+        nn.Unflatten(1, (1, 2, 3)),
+        nn.Conv2d(1, 4, 2, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 3),
+    ),
+    "functions": Functions,
+    "a layer twice": Tied,
+    "recurrent": Recurrent,
+    "one layer": lambda: nn.Linear(6, 3),
+    "transformer": lambda: nn.Sequential(
+        nn.Unflatten(1, (3, 2)),
+        nn.Linear(2, 8),
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+        nn.Flatten(),
+        nn.Linear(24, 3),
+    ),
 }
 
 
@@ -67,15 +86,27 @@ def own_random_numbers() -> Iterator[None]:
         yield
 
 
-def train(make: Callable[[], nn.Module], budget: float | None, steps: int = 12, two: bool = False, accumulate: int = 1,
-          clear: bool = True) -> tuple[nn.Module, Watcher | None]:
+def train(
+    make: Callable[[], nn.Module],
+    budget: float | None,
+    steps: int = 12,
+    two: bool = False,
+    accumulate: int = 1,
+    clear: bool = True,
+) -> tuple[nn.Module, Watcher | None]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = make()
         x, y = torch.randn(64, 6), torch.randint(0, 3, (64,))
         parameters = list(model.parameters())
-        optimizers = [torch.optim.SGD(parameters[:1], lr=0.1, momentum=0.9), torch.optim.Adam(parameters[1:], lr=0.01)] if two else \
-            [torch.optim.SGD(parameters, lr=0.1)]
+        optimizers = (
+            [
+                torch.optim.SGD(parameters[:1], lr=0.1, momentum=0.9),
+                torch.optim.Adam(parameters[1:], lr=0.01),
+            ]
+            if two
+            else [torch.optim.SGD(parameters, lr=0.1)]
+        )
         watch = None if budget is None else ss.watch(model, optimizers, budget=budget)
         if watch is not None:
             watch.__enter__()
@@ -104,16 +135,22 @@ def test_watching_leaves_no_trace(name: str, budget: float) -> None:
         assert torch.equal(a, b), key
     assert watch is not None
     assert watch.observed.looks
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in watched.modules())
+    assert not any(
+        module._forward_hooks or module._forward_pre_hooks for module in watched.modules()
+    )
 
 
 @pytest.mark.parametrize(("two", "accumulate"), [(True, 1), (False, 4), (True, 3)])
 def test_nor_with_several_optimizers_or_accumulation(two: bool, accumulate: int) -> None:
     alone, _ = train(NETWORKS["dense"], None, two=two, accumulate=accumulate)
     watched, watch = train(NETWORKS["dense"], 1.0, two=two, accumulate=accumulate)
-    assert all(torch.equal(a, b) for a, b in zip(alone.parameters(), watched.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(alone.parameters(), watched.parameters(), strict=True)
+    )
     assert watch is not None
-    assert [look.stepped for look in watch.observed.looks] == [(step + 1) % accumulate == 0 for step in range(12)]
+    assert [look.stepped for look in watch.observed.looks] == [
+        (step + 1) % accumulate == 0 for step in range(12)
+    ]
     assert len(watch.observed.facts.groups) == 1 + two
 
 
@@ -126,8 +163,11 @@ def test_what_is_seen_is_what_was_computed() -> None:
     hidden, active = model[0](x), model[:2](x)
     output = model(x)
     h, a, o = (t.detach().requires_grad_() for t in (hidden, active, output))
-    wanted = [torch.autograd.grad(F.cross_entropy(model[1:](h), y), h)[0], torch.autograd.grad(F.cross_entropy(model[2](a), y), a)[0],
-              torch.autograd.grad(F.cross_entropy(o, y), o)[0]]
+    wanted = [
+        torch.autograd.grad(F.cross_entropy(model[1:](h), y), h)[0],
+        torch.autograd.grad(F.cross_entropy(model[2](a), y), a)[0],
+        torch.autograd.grad(F.cross_entropy(o, y), o)[0],
+    ]
     with ss.watch(model, optimizer, budget=1.0) as watch:
         loss = F.cross_entropy(model(x), y)
         optimizer.zero_grad()
@@ -141,10 +181,15 @@ def test_what_is_seen_is_what_was_computed() -> None:
         assert torch.allclose(signal.mean, value.detach().mean(0), atol=1e-6)
         assert torch.allclose(signal.std, value.detach().std(0, correction=0), atol=1e-6)
         assert torch.equal(signal.firing, (value.detach() > 0).float().mean(0))
-        assert (float(signal.low), float(signal.high)) == (float(value.detach().min()), float(value.detach().max()))
+        assert (float(signal.low), float(signal.high)) == (
+            float(value.detach().min()),
+            float(value.detach().max()),
+        )
         assert signal.gradient is not None
         assert torch.allclose(signal.gradient, slope.norm(dim=0), atol=1e-6)
-    for name, old, gradient, new in zip(dict(model.named_parameters()), before, gradients, model.parameters(), strict=True):
+    for name, old, gradient, new in zip(
+        dict(model.named_parameters()), before, gradients, model.parameters(), strict=True
+    ):
         change = look.changes[name]
         assert change.gradient is not None
         assert change.update is not None
@@ -188,6 +233,7 @@ def test_equal_rows_are_counted() -> None:
         nn.init.constant_(model[2].weight, 0.1)  # type: ignore[index, arg-type]
         nn.init.zeros_(model[0].bias)  # type: ignore[index, arg-type]
         return model
+
     _, watch = train(make, 1.0, steps=2)
     assert watch is not None
     assert watch.observed.looks[0].changes["0.weight"].distinct == 1
@@ -235,10 +281,19 @@ def test_a_look_survives_the_folder() -> None:
     assert watch is not None
     look = watch.observed.looks[0]
     again = unpack(*pack(look))
-    assert (again.step, again.lr, again.shapes, again.left) == (look.step, look.lr, look.shapes, look.left)
+    assert (again.step, again.lr, again.shapes, again.left) == (
+        look.step,
+        look.lr,
+        look.shapes,
+        look.left,
+    )
     assert again.signals.keys() == look.signals.keys()
-    assert all(torch.equal(again.signals[name].std, look.signals[name].std) for name in look.signals)
-    assert all(torch.equal(again.changes[name].weight, look.changes[name].weight) for name in look.changes)
+    assert all(
+        torch.equal(again.signals[name].std, look.signals[name].std) for name in look.signals
+    )
+    assert all(
+        torch.equal(again.changes[name].weight, look.changes[name].weight) for name in look.changes
+    )
 
 
 def test_long_trainings_are_thinned_out() -> None:
@@ -259,13 +314,19 @@ def test_long_trainings_are_thinned_out() -> None:
 def test_what_cannot_be_watched_is_said() -> None:
     with pytest.raises(ArgumentError, match=r"the network must be a torch\.nn\.Module, not a int"):
         ss.watch(3)
-    with pytest.raises(ArgumentError, match=r"the optimizer must be a torch\.optim\.Optimizer or a list of them, not a str"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"the optimizer must be a torch\.optim\.Optimizer or a list of them, not a str",
+    ):
         ss.watch(nn.Linear(1, 1), ["sgd"])
     with pytest.raises(ArgumentError, match="budget must be"):
         ss.watch(nn.Linear(1, 1), budget=2.0)
     with pytest.raises(ArgumentError, match="belongs inside"):
         ss.watch(nn.Linear(1, 1)).step(1.0)
-    with ss.watch(nn.Linear(1, 1)) as watch, pytest.raises(ArgumentError, match=r"the loss has shape \[3\]"):
+    with (
+        ss.watch(nn.Linear(1, 1)) as watch,
+        pytest.raises(ArgumentError, match=r"the loss has shape \[3\]"),
+    ):
         watch.step(torch.ones(3))
 
 

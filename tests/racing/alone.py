@@ -19,16 +19,26 @@ from sevensteps.training.state import Training
 
 
 def three_classes(count: int = 50) -> Data:
-    """Points of three classes in space, the first third to judge by; the last batch of 16 is smaller."""
+    """Points of three classes in space, the first third to judge by; the last batch of 16 is
+    smaller.
+    """
     draw = torch.Generator().manual_seed(1)
     x = torch.randn(count * 3 // 2, 4, generator=draw)
     y = (x[:, :3] + 0.3 * torch.randn(len(x), 3, generator=draw)).argmax(1)
-    return ss.data.from_arrays(x[count // 2:], y[count // 2:], valid=(x[:count // 2], y[:count // 2]), name="three")
+    return ss.data.from_arrays(
+        x[count // 2 :], y[count // 2 :], valid=(x[: count // 2], y[: count // 2]), name="three"
+    )
 
 
 DATA = three_classes()
-PLAIN: dict[str, Any] = {"predict": "mlp(5, activation='tanh')", "step": "sgd(lr=0.3)", "repeat": "batches(16)", "stop": "epochs(3)",
-                         "precision": "float64", "threads": 1}
+PLAIN: dict[str, Any] = {
+    "predict": "mlp(5, activation='tanh')",
+    "step": "sgd(lr=0.3)",
+    "repeat": "batches(16)",
+    "stop": "epochs(3)",
+    "precision": "float64",
+    "threads": 1,
+}
 
 
 def recipe(data: str | Data = DATA, **given: Any) -> Recipe:

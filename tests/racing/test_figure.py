@@ -15,14 +15,28 @@ def row(label: str, members: list[int]) -> Row:
 
 
 def test_means_and_ranges_over_the_seeds() -> None:
-    axes = figure([row("one", [0, 1]), row("two", [2])], [[0.1, 0.5], [0.3, math.nan], [0.2]], "accuracy", "iris").axes[0]
-    lines = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.get_lines()}
+    axes = figure(
+        [row("one", [0, 1]), row("two", [2])],
+        [[0.1, 0.5], [0.3, math.nan], [0.2]],
+        "accuracy",
+        "iris",
+    ).axes[0]
+    lines = {
+        line.get_label(): (list(line.get_xdata()), list(line.get_ydata()))
+        for line in axes.get_lines()
+    }
     assert lines == {"one": ([1, 2], [0.2, 0.5]), "two": ([1], [0.2])}
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "validation accuracy")
 
 
 def test_a_race_draws_itself() -> None:
-    race = ss.race(ss.grid(ss.Recipe(DATA, **PLAIN), step=["sgd(lr=0.01)", "sgd(lr=0.5)"], seeds=2), out=False, watch=0)
+    race = ss.race(
+        ss.grid(ss.Recipe(DATA, **PLAIN), step=["sgd(lr=0.01)", "sgd(lr=0.5)"], seeds=2),
+        out=False,
+        watch=0,
+    )
     made = race.plot()
-    assert [line.get_label() for line in made.axes[0].get_lines()][::-1] == [row.label for row in race.table]
+    assert [line.get_label() for line in made.axes[0].get_lines()][::-1] == [
+        row.label for row in race.table
+    ]

@@ -1,4 +1,6 @@
-"""Who is trained with whom: by shapes, data, order and amount of work, with the reason where a recipe is trained alone."""
+"""Who is trained with whom: by shapes, data, order and amount of work, with the reason where a
+recipe is trained alone.
+"""
 
 from __future__ import annotations
 
@@ -19,34 +21,68 @@ def parted(recipes: list[Recipe]) -> list[tuple[list[int], bool]]:
 
 
 def test_one_order_is_one_group_whatever_else_differs() -> None:
-    assert parted([recipe(step="sgd(lr=0.1)"), recipe(step="adam(lr=0.01)", stop="epochs(9)"), recipe(initialize="zeros()"),
-                   recipe(gradient="chain_rule(clip=1.0)")]) == [([0, 1, 2, 3], False)]
+    assert parted(
+        [
+            recipe(step="sgd(lr=0.1)"),
+            recipe(step="adam(lr=0.01)", stop="epochs(9)"),
+            recipe(initialize="zeros()"),
+            recipe(gradient="chain_rule(clip=1.0)"),
+        ]
+    ) == [([0, 1, 2, 3], False)]
 
 
 def test_seeds_have_orders_of_their_own_and_are_together_where_there_is_little_work() -> None:
-    small, large = [recipe(seed=seed) for seed in range(3)], [recipe("digits", predict="mlp(400)", repeat="batches(256)", seed=seed)
-                                                              for seed in range(3)]
+    small, large = (
+        [recipe(seed=seed) for seed in range(3)],
+        [
+            recipe("digits", predict="mlp(400)", repeat="batches(256)", seed=seed)
+            for seed in range(3)
+        ],
+    )
     assert parted(small) == [([0, 1, 2], True)]
     assert parted(large) == [([0], False), ([1], False), ([2], False)]
-    assert parted([recipe("digits", predict="mlp(400)", repeat="batches(256, seed=0)", seed=seed) for seed in range(3)]) == [
-        ([0, 1, 2], False)]
+    assert parted(
+        [
+            recipe("digits", predict="mlp(400)", repeat="batches(256, seed=0)", seed=seed)
+            for seed in range(3)
+        ]
+    ) == [([0, 1, 2], False)]
 
 
 def test_many_of_one_seed_have_their_own_group() -> None:
-    recipes = [*(recipe(step=f"sgd(lr={lr})") for lr in (0.1, 0.2, 0.3, 0.4)), recipe(seed=1), recipe(seed=2)]
+    recipes = [
+        *(recipe(step=f"sgd(lr={lr})") for lr in (0.1, 0.2, 0.3, 0.4)),
+        recipe(seed=1),
+        recipe(seed=2),
+    ]
     assert parted(recipes) == [([0, 1, 2, 3], False), ([4, 5], True)]
 
 
-@pytest.mark.parametrize("change", [
-    {"predict": "mlp(6)"}, {"predict": "mlp(5)"}, {"loss": "mean_squared_error()"}, {"repeat": "batches(8)"}, {"precision": "float32"},
-    {"gradient": "chain_rule(accumulate=2)"}, {"gradient": "autograd()"}, {"threads": 2}, {"repeat": "full_batch()"},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"predict": "mlp(6)"},
+        {"predict": "mlp(5)"},
+        {"loss": "mean_squared_error()"},
+        {"repeat": "batches(8)"},
+        {"precision": "float32"},
+        {"gradient": "chain_rule(accumulate=2)"},
+        {"gradient": "autograd()"},
+        {"threads": 2},
+        {"repeat": "full_batch()"},
+    ],
+)
 def test_what_computes_otherwise_is_apart(change: dict[str, str]) -> None:
     assert parted([recipe(), recipe(**change)]) == [([0], False), ([1], False)]
 
 
 def test_more_networks_than_the_cache_holds_are_parted_evenly() -> None:
-    parts = parted([recipe("digits", predict="mlp(400)", repeat="batches(256, seed=0)", seed=seed) for seed in range(40)])  # of 30,010
+    parts = parted(
+        [
+            recipe("digits", predict="mlp(400)", repeat="batches(256, seed=0)", seed=seed)
+            for seed in range(40)
+        ]
+    )  # of 30,010
     assert [len(numbers) for numbers, _ in parts] == [20, 20]
     assert [number for numbers, _ in parts for number in numbers] == list(range(40))
 
@@ -56,8 +92,13 @@ def test_the_reason_for_being_alone_is_said() -> None:
         with torch.random.fork_rng():
             return nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5), nn.Linear(3, 3))
 
-    recipes = [recipe(gradient="finite_differences()"), recipe(precision="bf16"), recipe(), recipe(predict=dropping(), precision="float32"),
-               recipe(predict=dropping(), precision="float32")]
+    recipes = [
+        recipe(gradient="finite_differences()"),
+        recipe(precision="bf16"),
+        recipe(),
+        recipe(predict=dropping(), precision="float32"),
+        recipe(predict=dropping(), precision="float32"),
+    ]
     reasons = [group.why for group in grouping.groups(grouping.settle_all(recipes))]
     assert reasons[0] == "its gradient is finite_differences()"
     assert reasons[1] == "it multiplies in bf16"
@@ -69,7 +110,9 @@ def test_a_network_of_yours_is_copied_for_each_and_trained_together() -> None:
     with torch.random.fork_rng():
         network = nn.Sequential(nn.Linear(4, 6), nn.Mish(), nn.Linear(6, 3))
     before = [p.detach().clone() for p in network.parameters()]
-    recipes = [recipe(predict=network, precision="float32", step=f"sgd(lr={lr})") for lr in (0.1, 0.5)]
+    recipes = [
+        recipe(predict=network, precision="float32", step=f"sgd(lr={lr})") for lr in (0.1, 0.5)
+    ]
     racing = grouping.line_up(grouping.settle_all(recipes))
     assert [len(lane.active) for lane, _ in racing.lanes] == [2]
     grouping.run(racing)
@@ -86,12 +129,18 @@ def test_no_recipe_and_bad_recipes_are_refused() -> None:
 
 
 def test_data_are_loaded_once_for_all() -> None:
-    settled = grouping.settle_all([Recipe("digits"), Recipe("digits", seed=1), Recipe(DATA), Recipe(DATA)])
+    settled = grouping.settle_all(
+        [Recipe("digits"), Recipe("digits", seed=1), Recipe(DATA), Recipe(DATA)]
+    )
     assert len({id(one.data) for one in settled}) == 2
 
 
 def test_who_looks_on_after_each_round_may_end_members() -> None:
-    racing = grouping.line_up(grouping.settle_all([recipe(step=f"sgd(lr={lr})", stop="epochs(5)") for lr in (0.1, 0.2, 0.3)]))
+    racing = grouping.line_up(
+        grouping.settle_all(
+            [recipe(step=f"sgd(lr={lr})", stop="epochs(5)") for lr in (0.1, 0.2, 0.3)]
+        )
+    )
     rounds: list[int] = []
 
     def after(racing: grouping.Field, epoch: int) -> None:
@@ -105,12 +154,22 @@ def test_who_looks_on_after_each_round_may_end_members() -> None:
     grouping.run(racing, after, lambda racing: steps.append(racing.trainings[0].progress.step))
     assert rounds == [1, 2, 3, 4, 5]
     assert [training.progress.epoch for training in racing.trainings] == [5, 2, 5]
-    assert [member.ended and member.ended[0] for member in racing.members] == ["epochs", "mine", "epochs"]
+    assert [member.ended and member.ended[0] for member in racing.members] == [
+        "epochs",
+        "mine",
+        "epochs",
+    ]
     assert steps == list(range(1, 21))
     assert isinstance(racing.lanes[0][0], Lane)
 
 
 def test_race_of_a_loader(tmp_path: object) -> None:
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(DATA.train.x, DATA.train.y), batch_size=10)
-    assert parted([Recipe(DATA, repeat=loader, predict=ss.mlp(3)), Recipe(DATA, repeat=loader, predict=ss.mlp(3))]) == [
-        ([0], False), ([1], False)]
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(DATA.train.x, DATA.train.y), batch_size=10
+    )
+    assert parted(
+        [
+            Recipe(DATA, repeat=loader, predict=ss.mlp(3)),
+            Recipe(DATA, repeat=loader, predict=ss.mlp(3)),
+        ]
+    ) == [([0], False), ([1], False)]

@@ -1,4 +1,6 @@
-"""The table: means and spread over seeds, best first, and intervals and p that scipy's own tests give."""
+"""The table: means and spread over seeds, best first, and intervals and p that scipy's own tests
+give.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,20 @@ def history(*values: float, metric: str = "accuracy") -> list[dict[str, Any]]:
     return [{"valid": {metric: value, "loss": 1.0}} for value in values]
 
 
-def table(values: dict[str, list[float | None]], metric: str = "accuracy", seeds: dict[str, list[int]] | None = None) -> Any:
-    recipes = [recipe(step=step, seed=seed) for step, found in values.items() for seed in (seeds or {}).get(step, range(len(found)))]
+def table(
+    values: dict[str, list[float | None]],
+    metric: str = "accuracy",
+    seeds: dict[str, list[int]] | None = None,
+) -> Any:
+    recipes = [
+        recipe(step=step, seed=seed)
+        for step, found in values.items()
+        for seed in (seeds or {}).get(step, range(len(found)))
+    ]
     summaries = [summary(value, metric) for found in values.values() for value in found]
-    histories = [history(0.5, value or 0.0, metric=metric) for found in values.values() for value in found]
+    histories = [
+        history(0.5, value or 0.0, metric=metric) for found in values.values() for value in found
+    ]
     return standing(recipes, summaries, histories)
 
 
@@ -55,7 +67,9 @@ def test_pairs_of_seeds_are_compared_as_pairs() -> None:
 
 
 def test_other_seeds_are_compared_by_welch() -> None:
-    _, second = table({"sgd(lr=0.2)": [*ONE], "sgd(lr=0.1)": [*TWO]}, seeds={"sgd(lr=0.1)": [5, 6, 7, 8]})
+    _, second = table(
+        {"sgd(lr=0.2)": [*ONE], "sgd(lr=0.1)": [*TWO]}, seeds={"sgd(lr=0.1)": [5, 6, 7, 8]}
+    )
     welch = stats.ttest_ind(TWO, ONE, equal_var=False)
     assert second.p == pytest.approx(welch.pvalue)
     interval = welch.confidence_interval(0.95)
@@ -87,10 +101,20 @@ def test_equal_runs_differ_by_nothing() -> None:
 
 
 def test_what_differs_in_the_seed_alone_is_one_entry() -> None:
-    recipes = [recipe(seed=1), recipe(step="adam()"), recipe(seed=2), recipe(precision="float32"), recipe(step="adam()", seed=3)]
+    recipes = [
+        recipe(seed=1),
+        recipe(step="adam()"),
+        recipe(seed=2),
+        recipe(precision="float32"),
+        recipe(step="adam()", seed=3),
+    ]
     assert entries(recipes) == [[0, 2], [1, 4], [3]]
 
 
 def test_other_data_are_refused() -> None:
-    with pytest.raises(DataError, match=r"recipe 2 is about iris and recipe 1 about wine; a race compares trainings on the same data"):
+    with pytest.raises(
+        DataError,
+        match=r"recipe 2 is about iris and recipe 1 about wine; a race compares trainings on the "
+        r"same data",
+    ):
         same_data([recipe("wine"), recipe("iris")], ["a", "b"])

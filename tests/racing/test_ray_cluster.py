@@ -19,21 +19,43 @@ from sevensteps.errors import RunError
 from sevensteps.racing.ray_cluster import address_of, answers
 
 
-@pytest.mark.parametrize(("on", "environment", "address"), [
-    ("ray", None, None), ("ray", "local", None), ("ray:local", "10.0.0.1:6379", None), ("ray", "10.0.0.1:6379", "10.0.0.1:6379"),
-    ("ray", "auto", "auto"), ("ray:auto", None, "auto"), ("ray:head:6379", "10.0.0.1:1", "head:6379"),
-    ("ray:[::1]:6379", None, "[::1]:6379"),
-])
-def test_an_address_is_said_or_in_the_environment(on: str, environment: str | None, address: str | None,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("on", "environment", "address"),
+    [
+        ("ray", None, None),
+        ("ray", "local", None),
+        ("ray:local", "10.0.0.1:6379", None),
+        ("ray", "10.0.0.1:6379", "10.0.0.1:6379"),
+        ("ray", "auto", "auto"),
+        ("ray:auto", None, "auto"),
+        ("ray:head:6379", "10.0.0.1:1", "head:6379"),
+        ("ray:[::1]:6379", None, "[::1]:6379"),
+    ],
+)
+def test_an_address_is_said_or_in_the_environment(
+    on: str, environment: str | None, address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     if environment is not None:
         monkeypatch.setenv("RAY_ADDRESS", environment)
     assert address_of(on) == address
 
 
-@pytest.mark.parametrize("on", ["", "dask", "rays", "ray:", "ray:head", "ray:head:", "ray:head:port", "ray:head:70000", "ray:head:²",
-                                "ray://head:10001"])
+@pytest.mark.parametrize(
+    "on",
+    [
+        "",
+        "dask",
+        "rays",
+        "ray:",
+        "ray:head",
+        "ray:head:",
+        "ray:head:port",
+        "ray:head:70000",
+        "ray:head:²",
+        "ray://head:10001",
+    ],
+)
 def test_no_address(on: str) -> None:
     with pytest.raises(ss.Error, match=r"ray:10\.0\.0\.1:6379|on must be 'ray'"):
         address_of(on)
@@ -59,6 +81,7 @@ def silent() -> Iterator[int]:
 @contextmanager
 def web() -> Iterator[int]:
     """A port where something else answers."""
+
     class Quiet(BaseHTTPRequestHandler):
         def log_message(self, *given: Any) -> None:
             return None
@@ -86,8 +109,11 @@ def refused(port: int, out: Path | Literal[False] = False) -> str:
 def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
     said = refused(port := free_port(), tmp_path / "race")
     assert not (tmp_path / "race").exists()
-    assert said == (f"the Ray cluster at 127.0.0.1:{port} does not answer: Connection refused; start it with 'ray start --head', or "
-                    "correct the address")
+    assert said == (
+        f"the Ray cluster at 127.0.0.1:{port} does not answer: Connection refused; start it with "
+        "'ray start --head', or "
+        "correct the address"
+    )
 
 
 def test_a_cluster_that_says_nothing() -> None:
@@ -109,7 +135,9 @@ def test_what_answers_as_ray_does_passes() -> None:
         def serve() -> None:
             line, _ = listening.accept()
             with line:
-                line.sendall(bytes([0, 0, 6, 4, 0, 0, 0, 0, 0]) + bytes(6))  # SETTINGS of one value, RFC 9113 section 6.5
+                line.sendall(
+                    bytes([0, 0, 6, 4, 0, 0, 0, 0, 0]) + bytes(6)
+                )  # SETTINGS of one value, RFC 9113 section 6.5
                 line.recv(100)
 
         serving = threading.Thread(target=serve)
@@ -123,4 +151,8 @@ def test_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(ss.Error) as refusal:
         ss.race([ss.Recipe("xor")], on="ray", out=False)
-    assert str(refusal.value) == "on='ray' needs Ray, which is not installed; install it with: pip install \"sevensteps[ray]\""
+    assert (
+        str(refusal.value)
+        == "on='ray' needs Ray, which is not installed; install it with: pip install "
+        '"sevensteps[ray]"'
+    )

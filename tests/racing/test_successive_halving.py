@@ -1,4 +1,6 @@
-"""Halving ends the worse half at ever longer shares of the epochs, and what it leaves running comes to what it comes to alone."""
+"""Halving ends the worse half at ever longer shares of the epochs, and what it leaves running comes
+to what it comes to alone.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ RATES = [0.001, 0.01, 0.05, 0.1, 0.3, 0.6, 1.0, 1e-6]
 
 
 def halved(seeds: int = 1, stop: str = "epochs(16)") -> tuple[list[list[int]], Field]:
-    recipes = [recipe(step=f"sgd(lr={lr})", stop=stop, seed=seed, repeat="batches(16, seed=0)") for lr in RATES for seed in range(seeds)]
+    recipes = [
+        recipe(step=f"sgd(lr={lr})", stop=stop, seed=seed, repeat="batches(16, seed=0)")
+        for lr in RATES
+        for seed in range(seeds)
+    ]
     racing = grouping.line_up(grouping.settle_all(recipes))
     of = [list(range(start, start + seeds)) for start in range(0, len(recipes), seeds)]
     halving = Halving([[racing.members[number] for number in numbers] for numbers in of])
@@ -31,26 +37,43 @@ def test_halves_leave_after_two_four_and_eight_epochs(seeds: int) -> None:
     epochs = sorted(racing.trainings[numbers[0]].progress.epoch for numbers in of)
     assert epochs == [2, 2, 2, 2, 4, 4, 8, 16]
     for numbers in of:
-        assert len({racing.trainings[number].progress.epoch for number in numbers}) == 1  # the seeds of an entry leave together
+        assert (
+            len({racing.trainings[number].progress.epoch for number in numbers}) == 1
+        )  # the seeds of an entry leave together
 
 
 def test_who_leaves_is_worse_than_who_stays() -> None:
     of, racing = halved()
     for epoch in (2, 4, 8):
-        accuracy = [training.progress.history[epoch - 1]["valid"]["accuracy"] for training in racing.trainings
-                    if training.progress.epoch > epoch]
-        left = [training.progress.history[-1]["valid"]["accuracy"] for training in racing.trainings if training.progress.epoch == epoch]
+        accuracy = [
+            training.progress.history[epoch - 1]["valid"]["accuracy"]
+            for training in racing.trainings
+            if training.progress.epoch > epoch
+        ]
+        left = [
+            training.progress.history[-1]["valid"]["accuracy"]
+            for training in racing.trainings
+            if training.progress.epoch == epoch
+        ]
         assert min(accuracy) >= max(left)
     rules = [member.ended[0] for member in racing.members if member.ended]
     assert sorted(rules) == ["epochs", *["halving"] * 7]
-    assert all("beaten after" in member.ended[1] for member in racing.members if member.ended and member.ended[0] == "halving")
+    assert all(
+        "beaten after" in member.ended[1]
+        for member in racing.members
+        if member.ended and member.ended[0] == "halving"
+    )
     assert of
 
 
 def test_the_last_one_comes_to_what_it_comes_to_alone() -> None:
     _, racing = halved()
     last = next(member for member in racing.members if member.ended and member.ended[0] == "epochs")
-    wanted, ended = alone(recipe(step=f"sgd(lr={RATES[last.number]})", stop="epochs(16)", repeat="batches(16, seed=0)"))
+    wanted, ended = alone(
+        recipe(
+            step=f"sgd(lr={RATES[last.number]})", stop="epochs(16)", repeat="batches(16, seed=0)"
+        )
+    )
     assert last.ended == ended
     same(last.training, wanted, 1e-9)
 
@@ -61,8 +84,16 @@ def test_few_epochs_halve_several_times_at_once() -> None:
 
 
 def test_what_diverged_counts_as_the_worst() -> None:
-    recipes = [recipe(step=f"sgd(lr={lr})", stop="epochs(4)", predict="mlp(5)", precision="float32", repeat="batches(16, seed=0)")
-               for lr in (1e30, 0.1, 0.2, 1e30)]
+    recipes = [
+        recipe(
+            step=f"sgd(lr={lr})",
+            stop="epochs(4)",
+            predict="mlp(5)",
+            precision="float32",
+            repeat="batches(16, seed=0)",
+        )
+        for lr in (1e30, 0.1, 0.2, 1e30)
+    ]
     racing = grouping.line_up(grouping.settle_all(recipes))
     grouping.run(racing, Halving([[member] for member in racing.members]))
     assert [member.ended and member.ended[0] for member in racing.members].count("not_finite") == 2
@@ -71,6 +102,8 @@ def test_what_diverged_counts_as_the_worst() -> None:
 
 
 def test_without_a_number_of_epochs_there_is_nothing_to_halve() -> None:
-    racing = grouping.line_up(grouping.settle_all([recipe(stop="patience(3)"), recipe(stop="epochs(3)")]))
+    racing = grouping.line_up(
+        grouping.settle_all([recipe(stop="patience(3)"), recipe(stop="epochs(3)")])
+    )
     with pytest.raises(ArgumentError, match=r"halving needs to know how many epochs"):
         Halving([[member] for member in racing.members])

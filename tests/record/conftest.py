@@ -14,7 +14,14 @@ import sevensteps as ss
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a short training; not to be changed."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    ss.train("xor", predict="mlp(4)", stop="epochs(3) | patience(2)", repeat="batches(50)", seed=3, out=folder)
+    ss.train(
+        "xor",
+        predict="mlp(4)",
+        stop="epochs(3) | patience(2)",
+        repeat="batches(50)",
+        seed=3,
+        out=folder,
+    )
     return folder
 
 

@@ -1,4 +1,6 @@
-"""`record.sqlite`: what goes in comes out, while it is open, from a read-only folder, and never from a damaged file."""
+"""`record.sqlite`: what goes in comes out, while it is open, from a read-only folder, and never
+from a damaged file.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,14 @@ import pytest
 from sevensteps.errors import RunError
 from sevensteps.record.database import SCHEMA, Record, read
 
-ROW: dict[str, Any] = {"step": 3, "epoch": 1, "seconds": 0.25, "lr": 0.1, "train": {"loss": 0.5},
-                       "valid": {"loss": 0.4, "accuracy": 0.9, "by_class": {"é": 1.0}}}
+ROW: dict[str, Any] = {
+    "step": 3,
+    "epoch": 1,
+    "seconds": 0.25,
+    "lr": 0.1,
+    "train": {"loss": 0.5},
+    "valid": {"loss": 0.4, "accuracy": 0.9, "by_class": {"é": 1.0}},
+}
 
 
 def test_rows_and_events_come_back_in_order(tmp_path: Path) -> None:
@@ -27,8 +35,12 @@ def test_rows_and_events_come_back_in_order(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert found["history"] == [ROW, {**ROW, "step": 6, "epoch": 2}]
     assert [(event["step"], event["kind"], event["detail"]) for event in found["events"]] == [
-        (0, "start", "xor, seed 0"), (6, "stop", "epochs: all 2 epochs are done")]
-    assert [path.name for path in tmp_path.iterdir()] == ["record.sqlite"], "the journal is folded in"
+        (0, "start", "xor, seed 0"),
+        (6, "stop", "epochs: all 2 epochs are done"),
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["record.sqlite"], (
+        "the journal is folded in"
+    )
 
 
 def test_it_reads_while_it_is_written(tmp_path: Path) -> None:
@@ -46,7 +58,9 @@ def test_it_is_a_write_ahead_log(tmp_path: Path) -> None:
     assert reader.execute("pragma journal_mode").fetchone() == ("wal",)
     assert reader.execute("pragma user_version").fetchone() == (SCHEMA,)
     reader.execute("begin")
-    reader.execute("select * from history").fetchall()  # a reader in the middle of a transaction does not hold the writer up
+    reader.execute(
+        "select * from history"
+    ).fetchall()  # a reader in the middle of a transaction does not hold the writer up
     record.row(ROW)
     reader.close()
     record.close()
@@ -56,7 +70,9 @@ def test_what_was_committed_outlives_a_crash(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     record = Record(tmp_path / "run")
     record.row(ROW)
-    shutil.copytree(tmp_path / "run", tmp_path / "crashed")  # as the disk would be found: never closed
+    shutil.copytree(
+        tmp_path / "run", tmp_path / "crashed"
+    )  # as the disk would be found: never closed
     record.close()
     assert read(tmp_path / "crashed")["history"] == [ROW]
 
@@ -67,7 +83,9 @@ def test_it_reads_from_a_folder_that_may_not_be_written(finished: Path, tmp_path
     folder.chmod(0o500)
     try:
         assert len(read(folder)["history"]) == 3
-        assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in finished.iterdir()), "nothing is added"
+        assert sorted(path.name for path in folder.iterdir()) == sorted(
+            path.name for path in finished.iterdir()
+        ), "nothing is added"
     finally:
         folder.chmod(0o700)
 
@@ -93,7 +111,9 @@ def test_texts_cannot_break_out_of_it(tmp_path: Path) -> None:
 def test_a_record_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         read(tmp_path)
-    assert str(caught.value) == f"{tmp_path / 'record.sqlite'} is missing, so the run has no history"
+    assert (
+        str(caught.value) == f"{tmp_path / 'record.sqlite'} is missing, so the run has no history"
+    )
 
 
 def test_a_record_that_is_no_database(damaged: Path) -> None:
@@ -120,7 +140,10 @@ def test_a_record_with_half_a_row(damaged: Path) -> None:
     database.execute("update history set valid = '{' where step = 8")
     database.commit()
     database.close()
-    with pytest.raises(RunError, match=r"record.sqlite cannot be used: Expecting property name enclosed in double quotes"):
+    with pytest.raises(
+        RunError,
+        match=r"record.sqlite cannot be used: Expecting property name enclosed in double quotes",
+    ):
         read(damaged)
 
 
@@ -131,7 +154,10 @@ def test_a_record_of_a_newer_sevensteps(damaged: Path) -> None:
     database.close()
     with pytest.raises(RunError) as caught:
         read(damaged)
-    assert str(caught.value) == f"{file} has schema 9, written by a newer sevensteps; this one reads up to 2"
+    assert (
+        str(caught.value)
+        == f"{file} has schema 9, written by a newer sevensteps; this one reads up to 2"
+    )
 
 
 def test_a_record_is_gone_on_with(damaged: Path) -> None:
@@ -143,7 +169,10 @@ def test_a_record_is_gone_on_with(damaged: Path) -> None:
     record.close()
     after = read(damaged)
     assert after["history"] == [before["history"][0], {**before["history"][0], "step": 99}]
-    assert [event["kind"] for event in after["events"]] == [*(event["kind"] for event in before["events"]), "resume"]
+    assert [event["kind"] for event in after["events"]] == [
+        *(event["kind"] for event in before["events"]),
+        "resume",
+    ]
 
 
 def test_a_record_of_another_schema_is_not_gone_on_with(damaged: Path) -> None:
@@ -153,10 +182,16 @@ def test_a_record_of_another_schema_is_not_gone_on_with(damaged: Path) -> None:
     database.close()
     with pytest.raises(RunError) as caught:
         Record(damaged)
-    assert str(caught.value) == f"{file} has schema 1, but this sevensteps goes on with records of schema 2 only"
+    assert (
+        str(caught.value)
+        == f"{file} has schema 1, but this sevensteps goes on with records of schema 2 only"
+    )
 
 
 def test_a_record_where_nothing_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         Record(tmp_path / "gone")
-    assert str(caught.value) == f"{tmp_path / 'gone' / 'record.sqlite'} cannot be used: unable to open database file"
+    assert (
+        str(caught.value)
+        == f"{tmp_path / 'gone' / 'record.sqlite'} cannot be used: unable to open database file"
+    )

@@ -1,4 +1,6 @@
-"""Trainings that are killed at random moments: nothing is lost but the time since the last state, and the end is the same."""
+"""Trainings that are killed at random moments: nothing is lost but the time since the last state,
+and the end is the same.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
-    ended = subprocess.run([sys.executable, "-m", "tests.killing", str(kills), "0", str(tmp_path)], cwd=ROOT, capture_output=True,
-                           text=True, timeout=900, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.killing", str(kills), "0", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout.splitlines()[-1])
     count("kills survived, with the end of a training that was not killed", found["kills"])

@@ -30,12 +30,19 @@ def made(name: str, order: int) -> Path:
     return path
 
 
-# -- made --------------------------------------------------------------------------------------------------------------
+# -- made ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("source", "stem"), [
-    ("digits", "digits"), ("speed(noise=1.0)", "speed-noise-1.0"), ("../../etc/passwd", "etc-passwd"), ("…", "run"), ("a b\nc", "a-b-c"),
-])
+@pytest.mark.parametrize(
+    ("source", "stem"),
+    [
+        ("digits", "digits"),
+        ("speed(noise=1.0)", "speed-noise-1.0"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("…", "run"),
+        ("a b\nc", "a-b-c"),
+    ],
+)
 def test_a_folder_is_named_by_date_and_data(source: str, stem: str) -> None:
     path = create(None, source)
     assert path.parent == Path("runs")
@@ -51,7 +58,11 @@ def test_folders_of_the_same_second_are_numbered(monkeypatch: pytest.MonkeyPatch
 
     folders_datetime = folders.datetime
     monkeypatch.setattr(folders, "datetime", Noon)
-    assert [create(None, "xor").name for _ in range(3)] == ["20260102-120000-xor", "20260102-120000-xor-2", "20260102-120000-xor-3"]
+    assert [create(None, "xor").name for _ in range(3)] == [
+        "20260102-120000-xor",
+        "20260102-120000-xor-2",
+        "20260102-120000-xor-3",
+    ]
 
 
 def test_a_folder_of_ones_own() -> None:
@@ -60,7 +71,11 @@ def test_a_folder_of_ones_own() -> None:
     Path("a/b/notes").touch()
     with pytest.raises(RunError) as caught:
         create("a/b", "x")
-    assert str(caught.value) == "a/b is not empty, and a run is never written over another; give another folder (--out), or remove it first"
+    assert (
+        str(caught.value)
+        == "a/b is not empty, and a run is never written over another; give another folder "
+        "(--out), or remove it first"
+    )
     assert [path.name for path in Path("a/b").iterdir()] == ["notes"]
 
 
@@ -68,24 +83,42 @@ def test_a_file_in_the_way() -> None:
     Path("taken").touch()
     with pytest.raises(RunError) as caught:
         create("taken", "x")
-    assert str(caught.value) == "the run folder taken cannot be made: a file of that name is in the way; give another folder (--out)"
+    assert (
+        str(caught.value)
+        == "the run folder taken cannot be made: a file of that name is in the way; give another "
+        "folder (--out)"
+    )
     with pytest.raises(RunError) as caught:
         create("taken/below", "x")
-    assert str(caught.value) == "the run folder taken/below cannot be written: Not a directory; give another folder (--out)"
+    assert (
+        str(caught.value)
+        == "the run folder taken/below cannot be written: Not a directory; give another folder "
+        "(--out)"
+    )
     Path("runs").touch()
-    with pytest.raises(RunError, match=r"^the run folder runs/.*-x cannot be written: Not a directory; give another folder \(--out\)$"):
+    with pytest.raises(
+        RunError,
+        match=r"^the run folder runs/.*-x cannot be written: Not a directory; give another folder "
+        r"\(--out\)$",
+    ):
         create(None, "x")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
+)
 def test_a_folder_that_may_not_be_written() -> None:
     Path("locked").mkdir(mode=0o500)
     with pytest.raises(RunError) as caught:
         create("locked/run", "x")
-    assert str(caught.value) == "the run folder locked/run cannot be written: Permission denied; give another folder (--out)"
+    assert (
+        str(caught.value)
+        == "the run folder locked/run cannot be written: Permission denied; give another folder "
+        "(--out)"
+    )
 
 
-# -- found -------------------------------------------------------------------------------------------------------------
+# -- found -----------------------------------------------------------------------------------------
 
 
 def test_runs_are_listed_oldest_first() -> None:
@@ -97,11 +130,17 @@ def test_runs_are_listed_oldest_first() -> None:
     assert find("b") == find("runs/b") == find(Path("runs/b")) == first
 
 
-@pytest.mark.parametrize(("name", "message"), [
-    ("last", "there is no run in runs/ yet; make one with: sevensteps train digits"),
-    ("nope", "there is no run nope; make one with: sevensteps train digits"),
-    ("empty", "empty holds no finished run: it has no run.json, and no watch.json of watch.save"),
-])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("last", "there is no run in runs/ yet; make one with: sevensteps train digits"),
+        ("nope", "there is no run nope; make one with: sevensteps train digits"),
+        (
+            "empty",
+            "empty holds no finished run: it has no run.json, and no watch.json of watch.save",
+        ),
+    ],
+)
 def test_what_is_not_there(name: str, message: str) -> None:
     Path("empty").mkdir()
     with pytest.raises(RunError) as caught:
@@ -114,10 +153,13 @@ def test_the_nearest_run_is_named() -> None:
     made("20260101-120000-xor", 2)
     with pytest.raises(RunError) as caught:
         find("20260101-120000-digit")
-    assert str(caught.value) == "there is no run 20260101-120000-digit; did you mean '20260101-120000-digits'?"
+    assert (
+        str(caught.value)
+        == "there is no run 20260101-120000-digit; did you mean '20260101-120000-digits'?"
+    )
 
 
-# -- files, whole or not at all ----------------------------------------------------------------------------------------
+# -- files, whole or not at all --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -146,19 +188,39 @@ def test_a_write_replaces_the_whole_file() -> None:
 
 
 def test_numbers_that_are_not_finite_are_null() -> None:
-    held = {"a": [1.0, math.nan, (math.inf, "NaN")], "b": {"c": -math.inf, "d": None, "e": True, "f": 3}}
-    assert finite(held) == {"a": [1.0, None, [None, "NaN"]], "b": {"c": None, "d": None, "e": True, "f": 3}}
+    held = {
+        "a": [1.0, math.nan, (math.inf, "NaN")],
+        "b": {"c": -math.inf, "d": None, "e": True, "f": 3},
+    }
+    assert finite(held) == {
+        "a": [1.0, None, [None, "NaN"]],
+        "b": {"c": None, "d": None, "e": True, "f": 3},
+    }
     write_json(Path("x.json"), held)
     assert read_json(Path("x.json")) == finite(held)
     assert not re.search(r"\b(NaN|Infinity)\b(?!\")", Path("x.json").read_text())
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"{", "x.json cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-    (b"", "x.json cannot be read: Expecting value: line 1 column 1 (char 0)"),
-    (b"[1]", "x.json holds a list where a JSON object belongs; it is damaged or something else"),
-    (b"\xff", "x.json cannot be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"{",
+            "x.json cannot be read: Expecting property name enclosed in double quotes: line 1 "
+            "column 2 (char 1)",
+        ),
+        (b"", "x.json cannot be read: Expecting value: line 1 column 1 (char 0)"),
+        (
+            b"[1]",
+            "x.json holds a list where a JSON object belongs; it is damaged or something else",
+        ),
+        (
+            b"\xff",
+            "x.json cannot be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid "
+            "start byte",
+        ),
+    ],
+)
 def test_json_that_cannot_be_read(content: bytes, message: str) -> None:
     Path("x.json").write_bytes(content)
     with pytest.raises(RunError) as caught:
@@ -176,7 +238,10 @@ def test_json_that_is_missing_or_hostile(monkeypatch: pytest.MonkeyPatch) -> Non
     Path("x.json").write_text(json.dumps({"a": "b" * 10}))
     with pytest.raises(RunError) as caught:
         read_json(Path("x.json"))
-    assert str(caught.value) == "x.json has 19 bytes, more than any x.json; it is damaged or something else"
+    assert (
+        str(caught.value)
+        == "x.json has 19 bytes, more than any x.json; it is damaged or something else"
+    )
 
 
 def test_a_folder_whose_training_was_killed_at_once_is_taken_again(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
     return Recipe("digits")
 
 
-def test_without_torchrun_nothing_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torchrun_nothing_is_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     assert torchrun.job(Recipe("digits")) is None
     torchrun.mark(tmp_path, None)
@@ -27,7 +29,9 @@ def test_without_torchrun_nothing_is_marked(tmp_path: Path, monkeypatch: pytest.
     assert torchrun.begun(tmp_path, None) is None
 
 
-def test_a_folder_is_found_by_its_job_its_number_and_its_recipe(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_found_by_its_job_its_number_and_its_recipe(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine = torchrun.job(recipe)
     torchrun.mark(tmp_path, mine)
     assert torchrun.begun(tmp_path, mine) is None, "nothing to go on with yet"
@@ -35,7 +39,9 @@ def test_a_folder_is_found_by_its_job_its_number_and_its_recipe(tmp_path: Path, 
     (tmp_path / "recipe.toml").write_text(recipe.to_toml())
     assert torchrun.begun(tmp_path, mine) == tmp_path
     assert torchrun.begun(tmp_path / "other", mine) is None
-    assert torchrun.begun(tmp_path, torchrun.job(recipe)) is None, "the second training of the script"
+    assert torchrun.begun(tmp_path, torchrun.job(recipe)) is None, (
+        "the second training of the script"
+    )
     monkeypatch.setattr(torchrun, "_trainings", [0])
     assert torchrun.begun(tmp_path, torchrun.job(Recipe("digits", seed=1))) is None
     monkeypatch.setattr(torchrun, "_trainings", [0])
@@ -43,8 +49,9 @@ def test_a_folder_is_found_by_its_job_its_number_and_its_recipe(tmp_path: Path, 
     assert torchrun.begun(tmp_path, torchrun.job(recipe)) is None
 
 
-def test_one_that_has_finished_counts_only_for_a_group_that_was_started_again(tmp_path: Path, recipe: Recipe,
-                                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_has_finished_counts_only_for_a_group_that_was_started_again(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine = torchrun.job(recipe)
     torchrun.mark(tmp_path, mine)
     (tmp_path / "recipe.toml").write_text(recipe.to_toml())
@@ -61,7 +68,9 @@ def test_a_mark_that_cannot_be_read_is_nobodys(text: str, tmp_path: Path, recipe
     assert torchrun.begun(tmp_path, torchrun.job(recipe)) is None
 
 
-def test_a_job_without_a_name_is_known_by_who_started_it(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_without_a_name_is_known_by_who_started_it(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     monkeypatch.setattr("os.getppid", lambda: 17)
     first = torchrun.job(recipe)

@@ -18,11 +18,21 @@ from sevensteps.record.database import read as read_history
 from sevensteps.record.reader import read_run
 from sevensteps.record.tensors import read_weights
 
-FILES = {"recipe.toml", "run.json", "record.sqlite", "weights.safetensors", "best.safetensors", "state.safetensors", "state.json", ".lock"}
+FILES = {
+    "recipe.toml",
+    "run.json",
+    "record.sqlite",
+    "weights.safetensors",
+    "best.safetensors",
+    "state.safetensors",
+    "state.json",
+    ".lock",
+}
 
 
 def strict(text: str) -> dict[str, Any]:
     """JSON as other languages read it: NaN and Infinity are not in it."""
+
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is not JSON")
 
@@ -36,8 +46,20 @@ def test_the_files_of_a_run(finished: Path) -> None:
 
 def test_run_json_has_what_is_promised(finished: Path) -> None:
     held = strict((finished / "run.json").read_text())
-    assert {"run", "stop", "epochs", "steps", "seconds", "samples_per_second", "seed", "device", "metrics", "best", "findings",
-            "recipe"} <= set(held)
+    assert {
+        "run",
+        "stop",
+        "epochs",
+        "steps",
+        "seconds",
+        "samples_per_second",
+        "seed",
+        "device",
+        "metrics",
+        "best",
+        "findings",
+        "recipe",
+    } <= set(held)
     assert (held["schema"], held["run"], held["seed"], held["device"]) == (1, "finished", 3, "cpu")
     assert held["stop"] == {"rule": "epochs", "reason": "all 3 epochs are done"}
     assert (held["epochs"], held["steps"]) == (3, 12)
@@ -47,9 +69,16 @@ def test_run_json_has_what_is_promised(finished: Path) -> None:
         assert {"loss", "accuracy"} <= set(held["metrics"][part])
         assert {"loss", "accuracy"} <= set(held["best"]["metrics"][part])
     assert 1 <= held["best"]["epoch"] <= 3
-    assert held["recipe"] == {"data": "xor", "initialize": "kaiming_normal()", "predict": "mlp(4)", "loss": "binary_cross_entropy()",
-                              "gradient": "chain_rule()", "step": "adam(lr=0.003)", "repeat": "batches(50)",
-                              "stop": "epochs(3) | patience(2)"}
+    assert held["recipe"] == {
+        "data": "xor",
+        "initialize": "kaiming_normal()",
+        "predict": "mlp(4)",
+        "loss": "binary_cross_entropy()",
+        "gradient": "chain_rule()",
+        "step": "adam(lr=0.003)",
+        "repeat": "batches(50)",
+        "stop": "epochs(3) | patience(2)",
+    }
     assert {"python", "sevensteps", "torch", "numpy"} <= set(held["versions"])
     assert held["versions"]["torch"] == torch.__version__
     assert held["threads"] >= 1
@@ -65,15 +94,26 @@ def test_the_files_agree_with_each_other(finished: Path) -> None:
     assert [event["kind"] for event in kept["events"]] == ["start", "stop"]
     assert kept["events"][-1]["detail"] == "epochs: all 3 epochs are done"
     recipe = ss.Recipe.from_toml(finished / "recipe.toml")
-    assert {step: repr(value) for step, value in recipe.steps.items()} == {s: held["recipe"][s] for s in recipe.steps}
+    assert {step: repr(value) for step, value in recipe.steps.items()} == {
+        s: held["recipe"][s] for s in recipe.steps
+    }
     assert (recipe.source, recipe.seed, recipe.threads) == ("xor", 3, held["threads"])
-    shapes = {"layer1.weight": (4, 2), "layer1.bias": (4,), "output.weight": (1, 4), "output.bias": (1,)}
+    shapes = {
+        "layer1.weight": (4, 2),
+        "layer1.bias": (4,),
+        "output.weight": (1, 4),
+        "output.bias": (1,),
+    }
     for file in ("weights.safetensors", "best.safetensors"):
-        assert {name: tuple(tensor.shape) for name, tensor in load_file(finished / file).items()} == shapes
+        assert {
+            name: tuple(tensor.shape) for name, tensor in load_file(finished / file).items()
+        } == shapes
 
 
 def test_a_training_that_ended_in_infinity_is_json_all_the_same(tmp_path: Path) -> None:
-    run = ss.train("speed", predict="mlp(3)", step="sgd(lr=1e30)", stop="epochs(50)", out=tmp_path / "run")
+    run = ss.train(
+        "speed", predict="mlp(3)", step="sgd(lr=1e30)", stop="epochs(50)", out=tmp_path / "run"
+    )
     held = strict((tmp_path / "run" / "run.json").read_text())
     assert held["stop"]["rule"] == "not_finite"
     assert held["metrics"]["train"]["loss"] is None
@@ -106,7 +146,9 @@ def test_the_recipe_and_the_history_are_there_before_the_end(tmp_path: Path) -> 
     assert seen[3] == FILES
 
 
-def test_a_run_that_could_not_be_finished_is_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_could_not_be_finished_is_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(path: Path, held: dict[str, Any]) -> None:
         raise RunError(f"{path} cannot be written: No space left on device")
 
@@ -117,10 +159,13 @@ def test_a_run_that_could_not_be_finished_is_no_run(tmp_path: Path, monkeypatch:
     assert str(caught.value) == "run/run.json cannot be written: No space left on device"
     with pytest.raises(RunError) as caught:
         ss.load("run")
-    assert str(caught.value) == "run holds a training that was not finished; go on with: sevensteps resume run"
+    assert (
+        str(caught.value)
+        == "run holds a training that was not finished; go on with: sevensteps resume run"
+    )
 
 
-# -- damage ------------------------------------------------------------------------------------------------------------
+# -- damage ----------------------------------------------------------------------------------------
 
 
 def changed(**items: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -136,14 +181,25 @@ DAMAGE: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (changed(schema="1"), "run.json has schema '1'; this sevensteps reads up to 1"),
     (without("schema"), "run.json has schema None; this sevensteps reads up to 1"),
     (without("data"), "run.json is damaged: KeyError: 'data'"),
-    (changed(data=[]), "run.json is damaged: TypeError: list indices must be integers or slices, not str"),
-    (changed(data={"task": 3}), "run.json is damaged: TypeError: 'int' object is not subscriptable"),
-    (lambda held: [held], "run.json holds a list where a JSON object belongs; it is damaged or something else"),
+    (
+        changed(data=[]),
+        "run.json is damaged: TypeError: list indices must be integers or slices, not str",
+    ),
+    (
+        changed(data={"task": 3}),
+        "run.json is damaged: TypeError: 'int' object is not subscriptable",
+    ),
+    (
+        lambda held: [held],
+        "run.json holds a list where a JSON object belongs; it is damaged or something else",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGE, ids=[message[:40] for _, message in DAMAGE])
-def test_a_damaged_run_json(damage: Callable[[dict[str, Any]], Any], message: str, damaged: Path) -> None:
+def test_a_damaged_run_json(
+    damage: Callable[[dict[str, Any]], Any], message: str, damaged: Path
+) -> None:
     file = damaged / "run.json"
     file.write_text(json.dumps(damage(json.loads(file.read_text()))))
     with pytest.raises(RunError) as caught:
@@ -162,12 +218,20 @@ def test_a_run_json_that_lacks_its_result(damaged: Path) -> None:
         file.write_text(json.dumps(held))
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"", "cannot be read: Error while deserializing header: header too small"),
-    (b"\xff" * 40, "cannot be read: Error while deserializing header: header too large"),
-    (b"\x02" + bytes(7) + b"{}", 'does not fit mlp(4): Missing key(s) in state_dict: "layer1.weight", "layer1.bias", "output.weight", '
-                                 '"output.bias".'),
-], ids=["empty", "no header", "no tensor"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read: Error while deserializing header: header too small"),
+        (b"\xff" * 40, "cannot be read: Error while deserializing header: header too large"),
+        (
+            b"\x02" + bytes(7) + b"{}",
+            'does not fit mlp(4): Missing key(s) in state_dict: "layer1.weight", "layer1.bias", '
+            '"output.weight", '
+            '"output.bias".',
+        ),
+    ],
+    ids=["empty", "no header", "no tensor"],
+)
 def test_damaged_weights(content: bytes, message: str, damaged: Path) -> None:
     file = damaged / "weights.safetensors"
     file.write_bytes(content)
@@ -182,7 +246,9 @@ def test_weights_that_are_cut_short_or_missing(damaged: Path) -> None:
     with pytest.raises(RunError, match=r"best.safetensors cannot be read: "):
         read_weights(file)
     file.unlink()
-    with pytest.raises(RunError, match=r"best.safetensors cannot be read: No such file or directory"):
+    with pytest.raises(
+        RunError, match=r"best.safetensors cannot be read: No such file or directory"
+    ):
         ss.load(damaged)
 
 
@@ -194,7 +260,11 @@ def test_a_missing_or_foreign_recipe(damaged: Path) -> None:
     file.unlink()
     with pytest.raises(Error) as caught:
         ss.load(damaged)
-    assert str(caught.value) == f"there is no recipe {file}; write one with Recipe.to_toml(), or take a run's recipe.toml"
+    assert (
+        str(caught.value)
+        == f"there is no recipe {file}; write one with Recipe.to_toml(), or take a run's "
+        "recipe.toml"
+    )
 
 
 def test_a_run_reads_from_a_folder_that_may_not_be_written(damaged: Path) -> None:

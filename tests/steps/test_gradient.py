@@ -1,4 +1,6 @@
-"""The values of step 4: their spelling, what they prepare or refuse, clipping, and what auto() takes."""
+"""The values of step 4: their spelling, what they prepare or refuse, clipping, and what auto()
+takes.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,11 @@ def perceptron() -> nn.Module:
     return nn.Sequential(Neuron(3), Step())
 
 
-@given(kind=st.sampled_from(VALUES), clip=st.none() | st.floats(1e-3, 1e3), accumulate=st.integers(1, 64))
+@given(
+    kind=st.sampled_from(VALUES),
+    clip=st.none() | st.floats(1e-3, 1e3),
+    accumulate=st.integers(1, 64),
+)
 def test_the_notation_round_trips(kind: Any, clip: float | None, accumulate: int) -> None:
     value = kind(clip=clip, accumulate=accumulate)
     assert steps.parse("gradient", repr(value)) == value
@@ -52,25 +58,49 @@ def test_the_notation_reads_as_written() -> None:
 
 def test_the_list_shows_every_argument() -> None:
     shown = {entry.name: entry.arguments for entry in steps.catalog("gradient")}
-    assert list(shown) == ["auto", "chain_rule", "autograd", "finite_differences", "perceptron_rule"]
+    assert list(shown) == [
+        "auto",
+        "chain_rule",
+        "autograd",
+        "finite_differences",
+        "perceptron_rule",
+    ]
     assert shown["chain_rule"] == "*, clip=None, accumulate=1"
     assert shown["finite_differences"] == "epsilon=1e-06, *, clip=None, accumulate=1"
 
 
-@pytest.mark.parametrize("text", [
-    "chain_rule(clip=0)", "autograd(clip=-1.0)", "autograd(accumulate=0)", "autograd(accumulate=1.5)", "autograd(1.0)",
-    "finite_differences(0)", "finite_differences(epsilon=1)", "perceptron_rule(clip='a')", "chainrule()", "autograd(slip=1)",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chain_rule(clip=0)",
+        "autograd(clip=-1.0)",
+        "autograd(accumulate=0)",
+        "autograd(accumulate=1.5)",
+        "autograd(1.0)",
+        "finite_differences(0)",
+        "finite_differences(epsilon=1)",
+        "perceptron_rule(clip='a')",
+        "chainrule()",
+        "autograd(slip=1)",
+    ],
+)
 def test_wrong_arguments_are_refused(text: str) -> None:
     with pytest.raises(NotationError, match="gradient"):
         steps.parse("gradient", text)
 
 
-@pytest.mark.parametrize(("value", "network", "loss"), [
-    (gradient.chain_rule(), mlp, mean_squared_error()), (gradient.autograd(), mlp, mean_squared_error()),
-    (gradient.finite_differences(), mlp, mean_squared_error()), (gradient.perceptron_rule(), perceptron, mean_absolute_error()),
-])
-def test_each_prepares_the_engine_of_its_name(value: Any, network: Callable[[], nn.Module], loss: Any) -> None:
+@pytest.mark.parametrize(
+    ("value", "network", "loss"),
+    [
+        (gradient.chain_rule(), mlp, mean_squared_error()),
+        (gradient.autograd(), mlp, mean_squared_error()),
+        (gradient.finite_differences(), mlp, mean_squared_error()),
+        (gradient.perceptron_rule(), perceptron, mean_absolute_error()),
+    ],
+)
+def test_each_prepares_the_engine_of_its_name(
+    value: Any, network: Callable[[], nn.Module], loss: Any
+) -> None:
     engine = value.prepare(network(), loss)
     assert engine.method == type(value).__name__
     assert engine.reason == "asked for"
@@ -84,7 +114,9 @@ def test_finite_differences_hands_its_epsilon_on() -> None:
     assert engine.epsilon == 1e-3
 
 
-@pytest.mark.parametrize("value", [gradient.chain_rule(), gradient.autograd(), gradient.finite_differences()])
+@pytest.mark.parametrize(
+    "value", [gradient.chain_rule(), gradient.autograd(), gradient.finite_differences()]
+)
 def test_the_step_activation_is_refused_with_the_reason(value: Any) -> None:
     with pytest.raises(ArgumentError, match=r"derivative is 0 everywhere.*use perceptron_rule\(\)"):
         value.prepare(perceptron(), mean_absolute_error())
@@ -92,17 +124,28 @@ def test_the_step_activation_is_refused_with_the_reason(value: Any) -> None:
 
 def test_an_unwritten_layer_is_refused_by_name() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Mish())
-    with pytest.raises(ArgumentError, match=r"chain_rule: 1 \(Mish\) has no written derivative; use autograd\(\)"):
+    with pytest.raises(
+        ArgumentError, match=r"chain_rule: 1 \(Mish\) has no written derivative; use autograd\(\)"
+    ):
         gradient.chain_rule().prepare(network, mean_squared_error())
 
 
-@pytest.mark.parametrize(("make", "chosen", "reason"), [
-    (mlp, "chain_rule", "every layer has a written derivative"),
-    (perceptron, "perceptron_rule", "the derivative of the step activation is 0 everywhere"),
-    (lambda: made(lambda: nn.Sequential(nn.Linear(3, 1), nn.Mish())), "autograd", r"1 \(Mish\) has no written derivative"),
-    (lambda: PixelSimilarity((3,), 2), "autograd", "the network has no parameter to train"),
-])
-def test_auto_takes_what_fits_and_says_why(make: Callable[[], nn.Module], chosen: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "chosen", "reason"),
+    [
+        (mlp, "chain_rule", "every layer has a written derivative"),
+        (perceptron, "perceptron_rule", "the derivative of the step activation is 0 everywhere"),
+        (
+            lambda: made(lambda: nn.Sequential(nn.Linear(3, 1), nn.Mish())),
+            "autograd",
+            r"1 \(Mish\) has no written derivative",
+        ),
+        (lambda: PixelSimilarity((3,), 2), "autograd", "the network has no parameter to train"),
+    ],
+)
+def test_auto_takes_what_fits_and_says_why(
+    make: Callable[[], nn.Module], chosen: str, reason: str
+) -> None:
     network = make()
     value, why = gradient.choose(network, mean_absolute_error(), clip=2.0, accumulate=3)
     assert repr(value) == f"{chosen}(clip=2.0, accumulate=3)"
@@ -120,14 +163,19 @@ def test_auto_refuses_what_not_every_method_has() -> None:
 @given(clip=st.floats(1e-3, 1e3), scale=st.floats(1e-3, 1e3), seed=st.integers(0, 99))
 def test_clipping_is_pytorch_s(clip: float, scale: float, seed: int) -> None:
     draw = torch.Generator().manual_seed(seed)
-    parts = [torch.randn(shape, generator=draw, dtype=torch.float64) * scale for shape in ((3, 2), (4,), (1,))]
+    parts = [
+        torch.randn(shape, generator=draw, dtype=torch.float64) * scale
+        for shape in ((3, 2), (4,), (1,))
+    ]
     flat = torch.cat([part.flatten() for part in parts])
     parameters = [nn.Parameter(torch.zeros_like(part)) for part in parts]
     for parameter, part in zip(parameters, parts, strict=True):
         parameter.grad = part.clone()
     nn.utils.clip_grad_norm_(parameters, clip)
     gradient.autograd(clip=clip).finish(flat)
-    assert torch.allclose(flat, torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]), rtol=1e-12)
+    assert torch.allclose(
+        flat, torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]), rtol=1e-12
+    )
     assert float(flat.norm()) <= clip * (1 + 1e-12)
 
 

@@ -1,4 +1,6 @@
-"""The contract table of step 1: every rule on every network sets what is trained, from its generator alone, as its formula says."""
+"""The contract table of step 1: every rule on every network sets what is trained, from its
+generator alone, as its formula says.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +36,31 @@ ONE_OF_3 = losses.cross_entropy().output(MANY)
 IMAGE = (1, 8, 8)
 COUNT = 40  # samples
 
-RULES = examples("initialize", "auto", "class_means", "as_given", "pixel_frequency")  # those that set any network
-RANDOM = ("normal", "uniform", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "lecun_normal", "orthogonal", "lsuv",
-          "pytorch_default")
+RULES = examples(
+    "initialize", "auto", "class_means", "as_given", "pixel_frequency"
+)  # those that set any network
+RANDOM = (
+    "normal",
+    "uniform",
+    "xavier_uniform",
+    "xavier_normal",
+    "kaiming_uniform",
+    "kaiming_normal",
+    "lecun_normal",
+    "orthogonal",
+    "lsuv",
+    "pytorch_default",
+)
 SYMMETRIC = ("zeros", "ones", "constant")
 
 # Networks as step 2 builds them: (spelling, output layer).
 NETWORKS: dict[str, tuple[str, Output]] = {
     "linear": ("linear()", ONE_OF_3),
     "mlp": ("mlp(6, 5)", ONE_OF_3),
-    "mlp, batch norm and dropout": ('mlp(6, 5, activation="tanh", batch_norm=True, dropout=0.2)', YES_NO),
+    "mlp, batch norm and dropout": (
+        'mlp(6, 5, activation="tanh", batch_norm=True, dropout=0.2)',
+        YES_NO,
+    ),
     "cnn": ("cnn(3, 4, dense=5)", ONE_OF_3),
     "cnn, batch norm": ("cnn(3, batch_norm=True)", YES_NO),
     "neuron": ("neuron()", YES_NO),
@@ -90,7 +107,7 @@ def parse(text: str) -> Any:
     return steps.parse("initialize", text)
 
 
-# -- common to all ------------------------------------------------------------------------------------------------------
+# -- common to all ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -124,7 +141,14 @@ def test_what_is_frozen_stays(rule: Initializer) -> None:
     for parameter in made.parameters():
         nn.init.uniform_(parameter, 2.0, 3.0, generator=draw)
     made.norm1.running_mean.fill_(4.0)
-    frozen = ["layer1.weight", "layer1.bias", "norm1.weight", "norm1.bias", "layer2.weight", "norm2.weight"]
+    frozen = [
+        "layer1.weight",
+        "layer1.bias",
+        "norm1.weight",
+        "norm1.bias",
+        "layer2.weight",
+        "norm2.weight",
+    ]
     for name, parameter in made.named_parameters():
         parameter.requires_grad = name not in frozen
     before = copy.deepcopy(made)
@@ -136,7 +160,12 @@ def test_what_is_frozen_stays(rule: Initializer) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_what_is_shared_is_set_once_and_stays_shared(rule: Initializer) -> None:
-    made = poisoned(nn.Sequential(*[nn.utils.skip_init(nn.Linear, 64, 64) for _ in range(2)], nn.utils.skip_init(nn.Linear, 64, 3)))
+    made = poisoned(
+        nn.Sequential(
+            *[nn.utils.skip_init(nn.Linear, 64, 64) for _ in range(2)],
+            nn.utils.skip_init(nn.Linear, 64, 3),
+        )
+    )
     made[1].weight = made[0].weight
     rule(made, generator(0, "initialize"), inputs().flatten(1), targets(ONE_OF_3), ONE_OF_3)
     assert made[1].weight is made[0].weight
@@ -153,7 +182,12 @@ def test_the_mode_is_left_as_it_was(rule: Initializer) -> None:
         assert {m.training for m in made.modules()} == {mode}
 
 
-@given(width=st.integers(1, 12), features=st.integers(1, 12), seed=st.integers(0, 10**6), rule=st.sampled_from(RULES))
+@given(
+    width=st.integers(1, 12),
+    features=st.integers(1, 12),
+    seed=st.integers(0, 10**6),
+    rule=st.sampled_from(RULES),
+)
 def test_any_width_is_set(width: int, features: int, seed: int, rule: Initializer) -> None:
     made = poisoned(steps.parse("predict", f"mlp({width})").build((features,), ONE_OF_3))
     x = torch.randn(20, features, generator=torch.Generator().manual_seed(seed))
@@ -161,11 +195,13 @@ def test_any_width_is_set(width: int, features: int, seed: int, rule: Initialize
     assert bool(values(made).isfinite().all())
 
 
-# -- biases -------------------------------------------------------------------------------------------------------------
+# -- biases ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("kind", [name for name in initialize.__all__ if hasattr(getattr(initialize, name), "bias")])
+@pytest.mark.parametrize(
+    "kind", [name for name in initialize.__all__ if hasattr(getattr(initialize, name), "bias")]
+)
 def test_biases_are_zero_unless_asked(kind: str, name: str) -> None:
     if kind != "pixel_frequency" or name == "linear":
         made = applied(parse("constant(0.5)" if kind == "constant" else f"{kind}()"), name)
@@ -174,31 +210,61 @@ def test_biases_are_zero_unless_asked(kind: str, name: str) -> None:
 
 def test_normal_biases_have_the_std_of_the_weights_else_one() -> None:
     made = steps.parse("predict", "mlp(4000)").build((3,), ONE_OF_3)
-    for text, std in (('normal(0.1, bias="normal")', 0.1), ('normal(bias="normal")', 0.01), ('kaiming_normal(bias="normal")', 1.0),
-                      ('zeros(bias="normal")', 1.0)):
+    for text, std in (
+        ('normal(0.1, bias="normal")', 0.1),
+        ('normal(bias="normal")', 0.01),
+        ('kaiming_normal(bias="normal")', 1.0),
+        ('zeros(bias="normal")', 1.0),
+    ):
         parse(text)(made, generator(0, "initialize"), inputs(), targets(ONE_OF_3), ONE_OF_3)
         assert float(made.layer1.bias.detach().std()) == pytest.approx(std, rel=0.05)
         assert abs(float(made.layer1.bias.detach().mean())) < 4 * std / math.sqrt(4000)
 
 
-@pytest.mark.parametrize(("loss", "task", "y", "answer"), [
-    (losses.cross_entropy(), MANY, torch.tensor([0] * 5 + [1] * 3 + [2] * 2), [0.5, 0.3, 0.2]),
-    (losses.negative_log_likelihood(), MANY, torch.tensor([0] * 5 + [1] * 3 + [2] * 2), [0.5, 0.3, 0.2]),
-    (losses.cross_entropy(), BINARY, torch.tensor([[1.0]] * 3 + [[0.0]] * 7), [0.7, 0.3]),
-    (losses.binary_cross_entropy(), BINARY, torch.tensor([[1.0]] * 3 + [[0.0]] * 7), [0.3]),
-    (losses.binary_cross_entropy(), MANY, torch.tensor([0] * 5 + [1] * 3 + [2] * 2), [0.5, 0.3, 0.2]),
-    (losses.binary_cross_entropy(), LABELS, torch.tensor([[1.0, 0.0]] * 4 + [[0.0, 1.0]] * 1 + [[0.0, 0.0]] * 5), [0.4, 0.1]),
-    (losses.mean_squared_error(), COLUMNS, torch.tensor([[1.0, -2.0], [3.0, -4.0]]), [2.0, -3.0]),
-    (losses.hinge(), BINARY, torch.tensor([[1.0]] * 3 + [[0.0]] * 7), [-0.4]),
-])
-@pytest.mark.parametrize("predict", ["linear()", "mlp(4)", "cnn(2)", "neuron()", 'neuron(bias="w0")'])
-def test_label_prior_answers_with_the_shares_before_anything_is_learned(predict: str, loss: losses.Loss, task: Task, y: Tensor,
-                                                                        answer: list[float]) -> None:
+@pytest.mark.parametrize(
+    ("loss", "task", "y", "answer"),
+    [
+        (losses.cross_entropy(), MANY, torch.tensor([0] * 5 + [1] * 3 + [2] * 2), [0.5, 0.3, 0.2]),
+        (
+            losses.negative_log_likelihood(),
+            MANY,
+            torch.tensor([0] * 5 + [1] * 3 + [2] * 2),
+            [0.5, 0.3, 0.2],
+        ),
+        (losses.cross_entropy(), BINARY, torch.tensor([[1.0]] * 3 + [[0.0]] * 7), [0.7, 0.3]),
+        (losses.binary_cross_entropy(), BINARY, torch.tensor([[1.0]] * 3 + [[0.0]] * 7), [0.3]),
+        (
+            losses.binary_cross_entropy(),
+            MANY,
+            torch.tensor([0] * 5 + [1] * 3 + [2] * 2),
+            [0.5, 0.3, 0.2],
+        ),
+        (
+            losses.binary_cross_entropy(),
+            LABELS,
+            torch.tensor([[1.0, 0.0]] * 4 + [[0.0, 1.0]] * 1 + [[0.0, 0.0]] * 5),
+            [0.4, 0.1],
+        ),
+        (
+            losses.mean_squared_error(),
+            COLUMNS,
+            torch.tensor([[1.0, -2.0], [3.0, -4.0]]),
+            [2.0, -3.0],
+        ),
+        (losses.hinge(), BINARY, torch.tensor([[1.0]] * 3 + [[0.0]] * 7), [-0.4]),
+    ],
+)
+@pytest.mark.parametrize(
+    "predict", ["linear()", "mlp(4)", "cnn(2)", "neuron()", 'neuron(bias="w0")']
+)
+def test_label_prior_answers_with_the_shares_before_anything_is_learned(
+    predict: str, loss: losses.Loss, task: Task, y: Tensor, answer: list[float]
+) -> None:
     output = loss.output(task)
     if "neuron" in predict and output.size > 1:
         return
     made = poisoned(steps.parse("predict", predict).build(IMAGE, output))
-    x = inputs()[:len(y)]
+    x = inputs()[: len(y)]
     parse('zeros(bias="label_prior")')(made, generator(0, "initialize"), x, y, output)
     with torch.no_grad():
         found = output.predict(made(x))
@@ -207,21 +273,37 @@ def test_label_prior_answers_with_the_shares_before_anything_is_learned(predict:
 
 
 def test_label_prior_without_an_output_bias_is_refused() -> None:
-    for made in (nn.Sequential(nn.Linear(2, 3, bias=False, device="meta")).to_empty(device="cpu"),
-                 nn.Sequential(nn.Linear(2, 4, device="meta"), nn.Linear(4, 3, bias=False, device="meta")).to_empty(device="cpu")):
+    for made in (
+        nn.Sequential(nn.Linear(2, 3, bias=False, device="meta")).to_empty(device="cpu"),
+        nn.Sequential(
+            nn.Linear(2, 4, device="meta"), nn.Linear(4, 3, bias=False, device="meta")
+        ).to_empty(device="cpu"),
+    ):
         with pytest.raises(ArgumentError) as refused:
-            parse('zeros(bias="label_prior")')(made, generator(0, "initialize"), torch.zeros(3, 2), torch.arange(3), ONE_OF_3)
-        assert str(refused.value) == 'bias="label_prior" needs a last layer with a bias of 3; use bias="zeros"'
+            parse('zeros(bias="label_prior")')(
+                made, generator(0, "initialize"), torch.zeros(3, 2), torch.arange(3), ONE_OF_3
+            )
+        assert (
+            str(refused.value)
+            == 'bias="label_prior" needs a last layer with a bias of 3; use bias="zeros"'
+        )
 
 
-# -- formulas -----------------------------------------------------------------------------------------------------------
+# -- formulas --------------------------------------------------------------------------------------
 
 INPUTS, OUTPUTS, CHANNELS, KERNEL = 400, 300, 30, 5
-WIDE: dict[str, tuple[Callable[[], nn.Module], int, int]] = {  # with its inputs and outputs, as the formulas count them
+WIDE: dict[
+    str, tuple[Callable[[], nn.Module], int, int]
+] = {  # with its inputs and outputs, as the formulas count them
     "linear": (lambda: nn.utils.skip_init(nn.Linear, INPUTS, OUTPUTS), INPUTS, OUTPUTS),
-    "conv": (lambda: nn.utils.skip_init(nn.Conv2d, CHANNELS, 2 * CHANNELS, KERNEL), CHANNELS * KERNEL**2, 2 * CHANNELS * KERNEL**2),
+    "conv": (
+        lambda: nn.utils.skip_init(nn.Conv2d, CHANNELS, 2 * CHANNELS, KERNEL),
+        CHANNELS * KERNEL**2,
+        2 * CHANNELS * KERNEL**2,
+    ),
 }
-# The variance of the weights by inputs and outputs, and whether they are bounded by √(3 variance), as even numbers are.
+# The variance of the weights by inputs and outputs, and whether they are bounded by √(3 variance),
+# as even numbers are.
 VARIANCE: dict[str, tuple[Callable[[int, int], float], bool]] = {
     "normal()": (lambda i, o: 1e-4, False),
     "normal(0.1)": (lambda i, o: 0.01, False),
@@ -257,12 +339,19 @@ SAME: dict[str, Callable[[Tensor, torch.Generator], Any]] = {
 def test_the_variance_is_the_formula_s(text: str, layer: str) -> None:
     make, fan_in, fan_out = WIDE[layer]
     made = make()
-    parse(text)(made, generator(0, "initialize"), torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64), ONE_OF_3)
+    parse(text)(
+        made,
+        generator(0, "initialize"),
+        torch.zeros(1, 1),
+        torch.zeros(1, dtype=torch.int64),
+        ONE_OF_3,
+    )
     weight: Any = made.weight
     of, bounded = VARIANCE[text]
     variance, found = of(fan_in, fan_out), weight.detach().double()
     assert abs(float(found.mean())) < 5 * math.sqrt(variance / found.numel())
-    # the variance of n normal numbers is itself spread by √(2/n) of its size, that of even numbers by less
+    # the variance of n normal numbers is itself spread by √(2/n) of its size, that of even numbers
+    # by less
     assert float(found.var()) == pytest.approx(variance, rel=5 * math.sqrt(2 / found.numel()))
     assert (float(found.abs().max()) <= math.sqrt(3 * variance) * (1 + 1e-6)) == bounded
 
@@ -272,7 +361,13 @@ def test_the_variance_is_the_formula_s(text: str, layer: str) -> None:
 def test_the_weights_are_those_of_torch_nn_init(text: str, layer: str) -> None:
     made = WIDE[layer][0]()
     twin: Any = copy.deepcopy(made)
-    parse(text)(made, generator(3, "initialize"), torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64), ONE_OF_3)
+    parse(text)(
+        made,
+        generator(3, "initialize"),
+        torch.zeros(1, 1),
+        torch.zeros(1, dtype=torch.int64),
+        ONE_OF_3,
+    )
     SAME[text](twin.weight, generator(3, "initialize"))
     assert torch.equal(weights(made)[0], twin.weight)
 
@@ -280,25 +375,36 @@ def test_the_weights_are_those_of_torch_nn_init(text: str, layer: str) -> None:
 def test_every_rule_has_an_oracle() -> None:
     """By closed form, by torch.nn.init, or by a test of its own below."""
     covered = {text.split("(")[0] for text in (*VARIANCE, *SAME)}
-    assert covered | {"auto", "lsuv", "pixel_frequency", "class_means", "as_given"} == set(initialize.__all__)
+    assert covered | {"auto", "lsuv", "pixel_frequency", "class_means", "as_given"} == set(
+        initialize.__all__
+    )
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.5])
 def test_orthogonal_rows_stand_at_right_angles(gain: float) -> None:
     made = steps.parse("predict", "mlp(20)").build((50,), ONE_OF_3)
-    initialize.orthogonal(gain)(made, generator(0, "initialize"), inputs(), targets(ONE_OF_3), ONE_OF_3)
+    initialize.orthogonal(gain)(
+        made, generator(0, "initialize"), inputs(), targets(ONE_OF_3), ONE_OF_3
+    )
     for weight in (made.layer1.weight, made.output.weight):
         assert torch.allclose(weight @ weight.T, gain**2 * torch.eye(len(weight)), atol=1e-5)
 
 
 @pytest.mark.draws
-@pytest.mark.parametrize("make", [
-    lambda: nn.Linear(INPUTS, OUTPUTS), lambda: nn.Conv2d(CHANNELS, 20, 3), lambda: nn.Conv2d(8, 16, 3, groups=4),
-    lambda: nn.Conv1d(8, 5, 2),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Linear(INPUTS, OUTPUTS),
+        lambda: nn.Conv2d(CHANNELS, 20, 3),
+        lambda: nn.Conv2d(8, 16, 3, groups=4),
+        lambda: nn.Conv1d(8, 5, 2),
+    ],
+)
 def test_pytorch_default_is_what_pytorch_does_by_itself(make: Callable[[], nn.Module]) -> None:
     theirs, ours = make(), poisoned(make())
-    initialize.pytorch_default()(ours, generator(0, "initialize"), inputs(), targets(ONE_OF_3), ONE_OF_3)
+    initialize.pytorch_default()(
+        ours, generator(0, "initialize"), inputs(), targets(ONE_OF_3), ONE_OF_3
+    )
     bound = 1 / math.sqrt(theirs.get_parameter("weight")[0].numel())
     for both in (theirs, ours):
         for name, found in both.named_parameters():
@@ -312,17 +418,33 @@ def test_pytorch_default_of_a_neuron_counts_its_inputs(bias: str) -> None:
     bounds = []
     for seed in range(200):
         made = poisoned(Neuron(25, bias))
-        initialize.pytorch_default()(made, generator(seed, "initialize"), inputs(), targets(YES_NO), YES_NO)
-        bounds.append([float(weights(made)[0].detach().abs().max()), float(biases(made)[0].detach().abs().max())])
-    assert torch.tensor(bounds).amax(0).tolist() == [pytest.approx(0.2, rel=0.03), pytest.approx(0.2, rel=0.03)]
+        initialize.pytorch_default()(
+            made, generator(seed, "initialize"), inputs(), targets(YES_NO), YES_NO
+        )
+        bounds.append(
+            [
+                float(weights(made)[0].detach().abs().max()),
+                float(biases(made)[0].detach().abs().max()),
+            ]
+        )
+    assert torch.tensor(bounds).amax(0).tolist() == [
+        pytest.approx(0.2, rel=0.03),
+        pytest.approx(0.2, rel=0.03),
+    ]
 
 
 def test_pytorch_default_lets_other_layers_set_themselves() -> None:
     found = []
     for _ in range(2):
-        made = poisoned(nn.Sequential(nn.GRU(3, 4, device="meta"), nn.Embedding(5, 2, device="meta")).to_empty(device="cpu"))
+        made = poisoned(
+            nn.Sequential(nn.GRU(3, 4, device="meta"), nn.Embedding(5, 2, device="meta")).to_empty(
+                device="cpu"
+            )
+        )
         before = torch.random.get_rng_state()
-        initialize.pytorch_default()(made, generator(0, "initialize"), inputs(), targets(YES_NO), YES_NO)
+        initialize.pytorch_default()(
+            made, generator(0, "initialize"), inputs(), targets(YES_NO), YES_NO
+        )
         assert torch.equal(torch.random.get_rng_state(), before)
         found.append(values(made))
     assert torch.equal(*found)
@@ -333,7 +455,9 @@ def test_pytorch_default_lets_other_layers_set_themselves() -> None:
 def test_pytorch_default_sets_the_bias_beside_a_frozen_weight() -> None:
     made = poisoned(nn.utils.skip_init(nn.Linear, 25, 8))
     made.weight.requires_grad = False
-    initialize.pytorch_default()(made, generator(0, "initialize"), inputs(), targets(YES_NO), YES_NO)
+    initialize.pytorch_default()(
+        made, generator(0, "initialize"), inputs(), targets(YES_NO), YES_NO
+    )
     bias: Any = made.bias
     assert bool(made.weight.isnan().all())
     assert 0 < float(bias.detach().abs().max()) <= 0.2
@@ -356,14 +480,21 @@ def test_random_rules_make_every_unit_different(kind: str) -> None:
         assert len(layer.weight.unique(dim=0)) == len(layer.weight)
 
 
-# -- lsuv ---------------------------------------------------------------------------------------------------------------
+# -- lsuv ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("predict", "shape"), [
-    ("mlp(50, 40, 30)", (20,)), ('mlp(50, 40, activation="tanh")', (20,)), ('mlp(50, activation="sigmoid")', (20,)),
-     ("cnn(8, 16, dense=20)", IMAGE),
-    ("linear()", IMAGE), ("mlp(50, 40, dropout=0.5)", (20,)), ("mlp(50, 40, batch_norm=True)", (20,)),
-])
+@pytest.mark.parametrize(
+    ("predict", "shape"),
+    [
+        ("mlp(50, 40, 30)", (20,)),
+        ('mlp(50, 40, activation="tanh")', (20,)),
+        ('mlp(50, activation="sigmoid")', (20,)),
+        ("cnn(8, 16, dense=20)", IMAGE),
+        ("linear()", IMAGE),
+        ("mlp(50, 40, dropout=0.5)", (20,)),
+        ("mlp(50, 40, batch_norm=True)", (20,)),
+    ],
+)
 def test_lsuv_gives_each_layer_an_output_of_std_one(predict: str, shape: tuple[int, ...]) -> None:
     made = steps.parse("predict", predict).build(shape, ONE_OF_3)
     x = 3 * torch.randn(200, *shape, generator=torch.Generator().manual_seed(0)) + 1
@@ -384,43 +515,78 @@ def test_lsuv_keeps_right_angles_and_its_tolerance() -> None:
     assert torch.allclose(square, square[0, 0] * torch.eye(10), atol=1e-5)
     rough: Any = steps.parse("predict", "mlp(10)").build((30,), ONE_OF_3)
     initialize.lsuv(1e6)(rough, generator(0, "initialize"), 5 * x, torch.arange(300) % 3, ONE_OF_3)
-    assert torch.allclose(rough.layer1.weight @ rough.layer1.weight.T, torch.eye(10), atol=1e-5)  # nothing was scaled
+    assert torch.allclose(
+        rough.layer1.weight @ rough.layer1.weight.T, torch.eye(10), atol=1e-5
+    )  # nothing was scaled
 
 
 @pytest.mark.parametrize("x", [torch.zeros(20, 4), torch.ones(1, 4), torch.full((20, 4), 1e20)])
 def test_lsuv_stays_finite_where_there_is_nothing_to_measure(x: Tensor) -> None:
     made = poisoned(steps.parse("predict", "mlp(5)").build((4,), ONE_OF_3))
-    initialize.lsuv()(made, generator(0, "initialize"), x, torch.zeros(len(x), dtype=torch.int64), ONE_OF_3)
+    initialize.lsuv()(
+        made, generator(0, "initialize"), x, torch.zeros(len(x), dtype=torch.int64), ONE_OF_3
+    )
     assert bool(values(made).isfinite().all())
 
 
-# -- rules that look at the data ----------------------------------------------------------------------------------------
+# -- rules that look at the data -------------------------------------------------------------------
 
-PICTURES = torch.tensor([[1.0, 0.0, 0.9, 0.0], [0.8, 0.6, 0.0, 0.0], [0.0, 0.9, 0.0, 0.2], [0.0, 0.7, 0.0, 0.51]]).view(4, 1, 2, 2)
+PICTURES = torch.tensor(
+    [[1.0, 0.0, 0.9, 0.0], [0.8, 0.6, 0.0, 0.0], [0.0, 0.9, 0.0, 0.2], [0.0, 0.7, 0.0, 0.51]]
+).view(4, 1, 2, 2)
 
 
 def test_pixel_frequency_is_the_count_by_hand() -> None:
     made: Any = steps.parse("predict", "linear()").build((1, 2, 2), YES_NO)
-    initialize.pixel_frequency()(made, generator(0, "initialize"), PICTURES, torch.tensor([[0.0], [0.0], [1.0], [1.0]]), YES_NO)
-    # pixel by pixel, the share of the yes images in which it is above 0.5, minus that of the no images
+    initialize.pixel_frequency()(
+        made,
+        generator(0, "initialize"),
+        PICTURES,
+        torch.tensor([[0.0], [0.0], [1.0], [1.0]]),
+        YES_NO,
+    )
+    # pixel by pixel, the share of the yes images in which it is above 0.5, minus that of the no
+    # images
     assert made.output.weight.tolist() == [[0 - 1, 1 - 0.5, 0 - 0.5, 0.5 - 0]]
     assert made.output.bias.tolist() == [0.0]
-    initialize.pixel_frequency(0.1)(made, generator(0, "initialize"), PICTURES, torch.tensor([[0.0], [0.0], [1.0], [1.0]]), YES_NO)
+    initialize.pixel_frequency(0.1)(
+        made,
+        generator(0, "initialize"),
+        PICTURES,
+        torch.tensor([[0.0], [0.0], [1.0], [1.0]]),
+        YES_NO,
+    )
     assert made.output.weight.tolist() == [[-1.0, 0.5, -0.5, 1.0]]
 
 
-@pytest.mark.parametrize("output", [losses.cross_entropy().output(BINARY), ONE_OF_3], ids=["two classes", "three classes"])
+@pytest.mark.parametrize(
+    "output",
+    [losses.cross_entropy().output(BINARY), ONE_OF_3],
+    ids=["two classes", "three classes"],
+)
 def test_pixel_frequency_of_many_classes_is_the_share_minus_its_mean(output: Output) -> None:
-    y = torch.tensor([0, 0, 1, 1]) if output.size == 3 else torch.tensor([[0.0], [0.0], [1.0], [1.0]])
+    y = (
+        torch.tensor([0, 0, 1, 1])
+        if output.size == 3
+        else torch.tensor([[0.0], [0.0], [1.0], [1.0]])
+    )
     made: Any = steps.parse("predict", "linear()").build((1, 2, 2), output)
     initialize.pixel_frequency()(made, generator(0, "initialize"), PICTURES, y, output)
-    shares = torch.tensor([[1.0, 0.5, 0.5, 0.0], [0.0, 1.0, 0.0, 0.5], [0.0, 0.0, 0.0, 0.0]])[:output.size]
+    shares = torch.tensor([[1.0, 0.5, 0.5, 0.0], [0.0, 1.0, 0.0, 0.5], [0.0, 0.0, 0.0, 0.0]])[
+        : output.size
+    ]
     assert torch.allclose(made.output.weight, shares - shares.mean(0))
 
 
 def test_pixel_frequency_of_a_w0_neuron_and_of_labels() -> None:
     made: Any = steps.parse("predict", 'neuron(bias="w0")').build((1, 2, 2), YES_NO)
-    initialize.pixel_frequency()(made, generator(0, "initialize"), PICTURES, torch.tensor([[0.0], [0.0], [1.0], [1.0]]), YES_NO)
+    initialize.pixel_frequency()(
+        made,
+        generator(0, "initialize"),
+        PICTURES,
+        torch.tensor([[0.0], [0.0], [1.0], [1.0]]),
+        YES_NO,
+    )
     assert made.output.weight.tolist() == [[0.0, -1.0, 0.5, -0.5, 0.5]]
     labels = losses.binary_cross_entropy().output(LABELS)
     made = steps.parse("predict", "linear()").build((1, 2, 2), labels)
@@ -440,20 +606,45 @@ def test_pixel_frequency_already_knows_something() -> None:
     assert float((made(x).argmax(1) == y).double().mean()) > 0.95
 
 
-@pytest.mark.parametrize(("predict", "output", "y", "message"), [
-    ("mlp(5)", ONE_OF_3, torch.tensor([0, 1, 2, 0]),
-     "pixel_frequency sets one weight per class and pixel, so it needs a network of one layer; "
-     "use predict=linear(), or initialize=kaiming_normal()"),
-    ("cnn(2)", ONE_OF_3, torch.tensor([0, 1, 2, 0]),
-     "pixel_frequency sets one weight per class and pixel, so it needs a network of one layer; "
-     "use predict=linear(), or initialize=kaiming_normal()"),
-    ("polynomial(2)", YES_NO, torch.tensor([[0.0], [0.0], [1.0], [1.0]]),
-     "pixel_frequency sets one weight per class and pixel, so it needs a network of one layer; "
-     "use predict=linear(), or initialize=kaiming_normal()"),
-    ("linear()", losses.mean_squared_error().output(COLUMNS), torch.tensor([[0.5, 1.0]] * 4),
-     "pixel_frequency counts images of each class, but the targets are no classes; use initialize=zeros()"),
-])
-def test_pixel_frequency_is_refused_where_it_means_nothing(predict: str, output: Output, y: Tensor, message: str) -> None:
+@pytest.mark.parametrize(
+    ("predict", "output", "y", "message"),
+    [
+        (
+            "mlp(5)",
+            ONE_OF_3,
+            torch.tensor([0, 1, 2, 0]),
+            "pixel_frequency sets one weight per class and pixel, so it needs a network of one "
+            "layer; "
+            "use predict=linear(), or initialize=kaiming_normal()",
+        ),
+        (
+            "cnn(2)",
+            ONE_OF_3,
+            torch.tensor([0, 1, 2, 0]),
+            "pixel_frequency sets one weight per class and pixel, so it needs a network of one "
+            "layer; "
+            "use predict=linear(), or initialize=kaiming_normal()",
+        ),
+        (
+            "polynomial(2)",
+            YES_NO,
+            torch.tensor([[0.0], [0.0], [1.0], [1.0]]),
+            "pixel_frequency sets one weight per class and pixel, so it needs a network of one "
+            "layer; "
+            "use predict=linear(), or initialize=kaiming_normal()",
+        ),
+        (
+            "linear()",
+            losses.mean_squared_error().output(COLUMNS),
+            torch.tensor([[0.5, 1.0]] * 4),
+            "pixel_frequency counts images of each class, but the targets are no classes; use "
+            "initialize=zeros()",
+        ),
+    ],
+)
+def test_pixel_frequency_is_refused_where_it_means_nothing(
+    predict: str, output: Output, y: Tensor, message: str
+) -> None:
     made = steps.parse("predict", predict).build((1, 2, 2), output)
     with pytest.raises(ArgumentError) as refused:
         initialize.pixel_frequency()(made, generator(0, "initialize"), PICTURES, y, output)
@@ -462,12 +653,23 @@ def test_pixel_frequency_is_refused_where_it_means_nothing(predict: str, output:
 
 def test_class_means_sets_the_mean_image_of_each_class() -> None:
     made: Any = steps.parse("predict", "pixel_similarity()").build((1, 2, 2), YES_NO)
-    initialize.class_means()(made, generator(0, "initialize"), PICTURES, torch.tensor([[0.0], [0.0], [1.0], [1.0]]), YES_NO)
+    initialize.class_means()(
+        made,
+        generator(0, "initialize"),
+        PICTURES,
+        torch.tensor([[0.0], [0.0], [1.0], [1.0]]),
+        YES_NO,
+    )
     assert isinstance(made.output, PixelSimilarity)
     assert torch.equal(made.output.means, torch.stack([PICTURES[:2].mean(0), PICTURES[2:].mean(0)]))
     with pytest.raises(ArgumentError) as refused:
-        initialize.class_means()(nn.Flatten(), generator(0, "initialize"), PICTURES, torch.zeros(4, 1), YES_NO)
-    assert str(refused.value) == "class_means sets what pixel_similarity compares with; use it with predict=pixel_similarity()"
+        initialize.class_means()(
+            nn.Flatten(), generator(0, "initialize"), PICTURES, torch.zeros(4, 1), YES_NO
+        )
+    assert (
+        str(refused.value) == "class_means sets what pixel_similarity compares with; use it with "
+        "predict=pixel_similarity()"
+    )
 
 
 def test_as_given_changes_nothing() -> None:
@@ -477,15 +679,55 @@ def test_as_given_changes_nothing() -> None:
     assert torch.equal(values(made), before)
 
 
-@pytest.mark.parametrize(("activation", "single", "options", "chosen", "reason"), [
-    ("relu", True, {}, "zeros()", "zeros are harmless in a single layer: its outputs get different gradients at once"),
-    ("relu", False, {}, "kaiming_normal()", "relu units keep their signal with weights of variance 2/inputs"),
-    ("gelu", False, {"bias": "normal"}, 'kaiming_normal(bias="normal")', "gelu units keep their signal with weights of variance 2/inputs"),
-    ("tanh", False, {}, "xavier_normal()", "tanh units keep signal and gradient with weights of variance 2/(inputs + outputs)"),
-    ("sigmoid", False, {"gain": 2}, "xavier_normal(2)",
-     "sigmoid units keep signal and gradient with weights of variance 2/(inputs + outputs)"),
-    ("selu", False, {}, "lecun_normal()", "SELU keeps its signal with weights of variance 1/inputs"),
-])
-def test_auto_takes_what_the_activation_needs(activation: str, single: bool, options: dict[str, Any], chosen: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("activation", "single", "options", "chosen", "reason"),
+    [
+        (
+            "relu",
+            True,
+            {},
+            "zeros()",
+            "zeros are harmless in a single layer: its outputs get different gradients at once",
+        ),
+        (
+            "relu",
+            False,
+            {},
+            "kaiming_normal()",
+            "relu units keep their signal with weights of variance 2/inputs",
+        ),
+        (
+            "gelu",
+            False,
+            {"bias": "normal"},
+            'kaiming_normal(bias="normal")',
+            "gelu units keep their signal with weights of variance 2/inputs",
+        ),
+        (
+            "tanh",
+            False,
+            {},
+            "xavier_normal()",
+            "tanh units keep signal and gradient with weights of variance 2/(inputs + outputs)",
+        ),
+        (
+            "sigmoid",
+            False,
+            {"gain": 2},
+            "xavier_normal(2)",
+            "sigmoid units keep signal and gradient with weights of variance 2/(inputs + outputs)",
+        ),
+        (
+            "selu",
+            False,
+            {},
+            "lecun_normal()",
+            "SELU keeps its signal with weights of variance 1/inputs",
+        ),
+    ],
+)
+def test_auto_takes_what_the_activation_needs(
+    activation: str, single: bool, options: dict[str, Any], chosen: str, reason: str
+) -> None:
     value, why = initialize.choose(activation, single, **options)
     assert (repr(value), why) == (chosen, reason)

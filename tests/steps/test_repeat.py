@@ -1,4 +1,6 @@
-"""The contract table of step 6: every sample once per epoch, in an order that the generator alone decides."""
+"""The contract table of step 6: every sample once per epoch, in an order that the generator alone
+decides.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,11 @@ from sevensteps.steps.repeat import Repeat, Samples, batches, full_batch, loader
 def samples(count: int) -> Samples:
     """Samples whose input and target both hold the sample's number, the target times ten."""
     numbers = torch.arange(count, dtype=torch.float32)
-    return Samples(numbers[:, None].repeat(1, 2), 10 * numbers[:, None],
-                   lambda x, y: (torch.as_tensor(x).float(), torch.as_tensor(y).float()))
+    return Samples(
+        numbers[:, None].repeat(1, 2),
+        10 * numbers[:, None],
+        lambda x, y: (torch.as_tensor(x).float(), torch.as_tensor(y).float()),
+    )
 
 
 def loader_of(count: int, size: int = 8, **options: Any) -> loader:
@@ -37,11 +42,19 @@ TABLE: dict[str, tuple[Callable[[int], Repeat], bool, bool]] = {
     "batches of all": (lambda count: batches(count), True, True),
     "batches in order": (lambda count: batches(min(8, count), shuffle=False), True, False),
     "batches, last dropped": (lambda count: batches(min(8, count), drop_last=True), False, True),
-    "batches in order, last dropped": (lambda count: batches(min(8, count), shuffle=False, drop_last=True), False, False),
+    "batches in order, last dropped": (
+        lambda count: batches(min(8, count), shuffle=False, drop_last=True),
+        False,
+        False,
+    ),
     "full_batch": (lambda count: full_batch(), True, False),
     "loader in order": (loader_of, True, False),
     "loader, shuffled": (lambda count: loader_of(count, shuffle=True), True, True),
-    "loader, last dropped": (lambda count: loader_of(count, shuffle=True, drop_last=True), False, True),
+    "loader, last dropped": (
+        lambda count: loader_of(count, shuffle=True, drop_last=True),
+        False,
+        True,
+    ),
     "loader of a list": (lambda count: loader([(samples(count).x, samples(count).y)]), True, False),
 }
 
@@ -99,7 +112,9 @@ def test_the_order_comes_from_the_generator_alone(name: str) -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_nothing_is_drawn_where_nothing_is_shuffled(name: str) -> None:
     make, _, shuffled = TABLE[name]
-    if not shuffled and "loader" not in name:  # a loader may draw whatever it likes: it always gets a seed
+    if (
+        not shuffled and "loader" not in name
+    ):  # a loader may draw whatever it likes: it always gets a seed
         order = generator(0, "order")
         before = order.get_state()
         epoch(make(40), 40, order)
@@ -111,7 +126,9 @@ def test_nothing_is_drawn_where_nothing_is_shuffled(name: str) -> None:
 
 
 @given(count=st.integers(1, 100), data=st.data(), shuffle=st.booleans(), drop_last=st.booleans())
-def test_the_sizes_of_the_batches(count: int, data: st.DataObject, shuffle: bool, drop_last: bool) -> None:
+def test_the_sizes_of_the_batches(
+    count: int, data: st.DataObject, shuffle: bool, drop_last: bool
+) -> None:
     size = data.draw(st.integers(1, count))
     value = batches(size, shuffle=shuffle, drop_last=drop_last)
     sizes = [len(batch) for batch in epoch(value, count, generator(0, "order"))]
@@ -121,25 +138,38 @@ def test_the_sizes_of_the_batches(count: int, data: st.DataObject, shuffle: bool
 
 
 def test_unshuffled_batches_are_the_book_s() -> None:
-    assert epoch(batches(4, shuffle=False), 10, generator(0, "order")) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    assert epoch(batches(4, shuffle=False, drop_last=True), 10, generator(0, "order")) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert epoch(batches(4, shuffle=False), 10, generator(0, "order")) == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+        [8, 9],
+    ]
+    assert epoch(batches(4, shuffle=False, drop_last=True), 10, generator(0, "order")) == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+    ]
 
 
 def test_a_shuffled_order_is_uniform_enough() -> None:
     order = generator(0, "order")
     firsts = [epoch(batches(5), 5, order)[0][0] for _ in range(500)]
     counts = [firsts.count(number) for number in range(5)]
-    assert sum((count - 100) ** 2 / 100 for count in counts) < 18.5  # chi-square, 4 degrees of freedom: p < 0.001
+    assert (
+        sum((count - 100) ** 2 / 100 for count in counts) < 18.5
+    )  # chi-square, 4 degrees of freedom: p < 0.001
 
 
 def test_what_is_dropped_differs_from_epoch_to_epoch() -> None:
     order = generator(0, "order")
-    seen = {number for _ in range(20) for number in flat(epoch(batches(4, drop_last=True), 7, order))}
+    seen = {
+        number for _ in range(20) for number in flat(epoch(batches(4, drop_last=True), 7, order))
+    }
     assert seen == set(range(7))
 
 
 def test_class_indices_are_taken_along() -> None:
-    held = Samples(torch.arange(6.0)[:, None], torch.tensor([0, 1, 2, 3, 4, 5]), lambda x, y: (x, y))
+    held = Samples(
+        torch.arange(6.0)[:, None], torch.tensor([0, 1, 2, 3, 4, 5]), lambda x, y: (x, y)
+    )
     for x, y in batches(4).epoch(held, generator(0, "order")):
         assert y.dtype == torch.int64
         assert x[:, 0].tolist() == y.tolist()
@@ -152,11 +182,27 @@ def test_the_full_batch_is_the_data_themselves() -> None:
     assert y is held.y
 
 
-@pytest.mark.parametrize(("size", "count", "message"), [
-    (65, 64, "a batch of 65 is larger than the 64 training samples; use batches(64) or full_batch()"),
-    (256, 100, "a batch of 256 is larger than the 100 training samples; use batches(64) or full_batch()"),
-    (20, 3, "a batch of 20 is larger than the 3 training samples; use batches(3) or full_batch()"),
-])
+@pytest.mark.parametrize(
+    ("size", "count", "message"),
+    [
+        (
+            65,
+            64,
+            "a batch of 65 is larger than the 64 training samples; use batches(64) or full_batch()",
+        ),
+        (
+            256,
+            100,
+            "a batch of 256 is larger than the 100 training samples; use batches(64) or "
+            "full_batch()",
+        ),
+        (
+            20,
+            3,
+            "a batch of 20 is larger than the 3 training samples; use batches(3) or full_batch()",
+        ),
+    ],
+)
 def test_a_batch_larger_than_the_data_is_refused(size: int, count: int, message: str) -> None:
     for value in (batches(size), batches(size, shuffle=False), batches(size, drop_last=True)):
         with pytest.raises(ArgumentError) as refused:
@@ -164,7 +210,7 @@ def test_a_batch_larger_than_the_data_is_refused(size: int, count: int, message:
         assert str(refused.value) == message
 
 
-# -- loader -------------------------------------------------------------------------------------------------------------
+# -- loader ----------------------------------------------------------------------------------------
 
 
 class Drawing(Dataset[tuple[Tensor, Tensor]]):
@@ -191,7 +237,9 @@ def test_what_a_dataset_draws_is_repeatable_and_leaves_no_trace() -> None:
         order = generator(seed, "order")
         for x, _ in value.epoch(samples(12), order):
             found.append(x)
-            assert torch.equal(torch.random.get_rng_state(), before)  # also while the loop is at work
+            assert torch.equal(
+                torch.random.get_rng_state(), before
+            )  # also while the loop is at work
         assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(one, other) for one, other in zip(found[:3], found[3:6], strict=True))
     assert not torch.equal(found[0], found[6])
@@ -211,36 +259,62 @@ def test_what_the_training_draws_does_not_reach_the_loader() -> None:
 
 
 def test_what_the_loader_gives_is_encoded() -> None:
-    held = Samples(torch.zeros(4, 2), torch.zeros(4, 1), lambda x, y: (2 * torch.tensor(x), torch.tensor(y) + 1))
+    held = Samples(
+        torch.zeros(4, 2),
+        torch.zeros(4, 1),
+        lambda x, y: (2 * torch.tensor(x), torch.tensor(y) + 1),
+    )
     ((x, y),) = loader([([[1.0, 2.0]], [[3.0]])]).epoch(held, generator(0, "order"))
     assert (x.tolist(), y.tolist()) == ([[2.0, 4.0]], [[4.0]])
 
 
-@pytest.mark.parametrize(("batch", "seen"), [
-    (torch.zeros(3, 2), "Tensor"), ({"x": 1, "y": 2}, "dict"), ((1, 2, 3), "tuple"), ([torch.zeros(1)], "list"), (None, "NoneType"),
-    ("xy", "str"),
-])
+@pytest.mark.parametrize(
+    ("batch", "seen"),
+    [
+        (torch.zeros(3, 2), "Tensor"),
+        ({"x": 1, "y": 2}, "dict"),
+        ((1, 2, 3), "tuple"),
+        ([torch.zeros(1)], "list"),
+        (None, "NoneType"),
+        ("xy", "str"),
+    ],
+)
 def test_what_is_no_pair_is_refused(batch: Any, seen: str) -> None:
     with pytest.raises(DataError) as refused:
-        list(loader([(torch.zeros(2, 2), torch.zeros(2, 1)), batch]).epoch(samples(4), generator(0, "order")))
+        list(
+            loader([(torch.zeros(2, 2), torch.zeros(2, 1)), batch]).epoch(
+                samples(4), generator(0, "order")
+            )
+        )
     assert str(refused.value) == f"the loader gave a {seen}; a batch must be a pair (x, y)"
 
 
-@pytest.mark.parametrize(("held", "seen"), [
-    (3, "int"), (None, "NoneType"), ("digits", "str"), (iter([(1, 2)]), "list_iterator"), ((pair for pair in [(1, 2)]), "generator"),
-    (DataLoader(Stream()), "DataLoader"),
-])
+@pytest.mark.parametrize(
+    ("held", "seen"),
+    [
+        (3, "int"),
+        (None, "NoneType"),
+        ("digits", "str"),
+        (iter([(1, 2)]), "list_iterator"),
+        ((pair for pair in [(1, 2)]), "generator"),
+        (DataLoader(Stream()), "DataLoader"),
+    ],
+)
 def test_what_cannot_be_gone_over_again_is_refused(held: Any, seen: str) -> None:
     with pytest.raises(ArgumentError) as refused:
         loader(held)
-    assert str(refused.value) == (f"loader takes a DataLoader, or a list of (x, y) batches, not a {seen}; "
-                                  "it must have a length and allow going over it again")
+    assert str(refused.value) == (
+        f"loader takes a DataLoader, or a list of (x, y) batches, not a {seen}; "
+        "it must have a length and allow going over it again"
+    )
 
 
 def test_a_loader_without_batches_is_refused() -> None:
     held = samples(3)
     for empty in ([], DataLoader(TensorDataset(held.x, held.y), batch_size=5, drop_last=True)):
-        with pytest.raises(DataError, match=r"^the loader has no batches; check its dataset and drop_last$"):
+        with pytest.raises(
+            DataError, match=r"^the loader has no batches; check its dataset and drop_last$"
+        ):
             loader(empty).count(3)
 
 
@@ -254,18 +328,43 @@ def test_a_loader_is_the_same_where_its_batches_are_the_same_object() -> None:
     assert repr(loader_of(20)) == "loader(<DataLoader of 3 batches>)"
 
 
-@pytest.mark.parametrize(("count", "options", "chosen", "reason"), [
-    (20, {}, "full_batch()", "20 samples fit into one batch, which gives the exact gradient"),
-    (64, {}, "full_batch()", "64 samples fit into one batch, which gives the exact gradient"),
-    (20, {"size": 5}, "batches(5)",
-     "5 of 20 samples give a good enough gradient for many cheap steps; shuffled, so that no batch is one-sided"),
-    (20, {"shuffle": False}, "batches(20, shuffle=False)", "20 of 20 samples give a good enough gradient for many cheap steps"),
-    (1437, {}, "batches(64)",
-     "64 of 1437 samples give a good enough gradient for many cheap steps; shuffled, so that no batch is one-sided"),
-    (60000, {}, "batches(256)",
-     "256 of 60000 samples give a good enough gradient for many cheap steps; shuffled, so that no batch is one-sided"),
-])
-def test_auto_takes_what_fits(count: int, options: dict[str, int], chosen: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("count", "options", "chosen", "reason"),
+    [
+        (20, {}, "full_batch()", "20 samples fit into one batch, which gives the exact gradient"),
+        (64, {}, "full_batch()", "64 samples fit into one batch, which gives the exact gradient"),
+        (
+            20,
+            {"size": 5},
+            "batches(5)",
+            "5 of 20 samples give a good enough gradient for many cheap steps; shuffled, so that "
+            "no batch is one-sided",
+        ),
+        (
+            20,
+            {"shuffle": False},
+            "batches(20, shuffle=False)",
+            "20 of 20 samples give a good enough gradient for many cheap steps",
+        ),
+        (
+            1437,
+            {},
+            "batches(64)",
+            "64 of 1437 samples give a good enough gradient for many cheap steps; shuffled, so "
+            "that no batch is one-sided",
+        ),
+        (
+            60000,
+            {},
+            "batches(256)",
+            "256 of 60000 samples give a good enough gradient for many cheap steps; shuffled, so "
+            "that no batch is one-sided",
+        ),
+    ],
+)
+def test_auto_takes_what_fits(
+    count: int, options: dict[str, int], chosen: str, reason: str
+) -> None:
     value, why = repeat.choose(count, **options)
     assert (repr(value), why) == (chosen, reason)
     assert value.count(count) >= 1

@@ -1,4 +1,6 @@
-"""The contract table of step 5: every optimizer against `torch.optim`, every schedule against `torch.optim.lr_scheduler`."""
+"""The contract table of step 5: every optimizer against `torch.optim`, every schedule against
+`torch.optim.lr_scheduler`.
+"""
 
 from __future__ import annotations
 
@@ -27,22 +29,36 @@ SHAPES = [(3, 4), (4,), (2, 1, 2, 2), (1,)]
 # Each optimizer as it is here and as PyTorch has it, with options off their defaults.
 ORACLES: dict[str, tuple[Optimizer, Callable[..., torch.optim.Optimizer]]] = {
     "sgd": (step.sgd(lr=0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
-    "sgd with momentum": (step.sgd(lr=0.1, momentum=0.9, weight_decay=0.01),
-                          lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01)),
-    "sgd with nesterov": (step.sgd(lr=0.05, momentum=0.5, nesterov=True),
-        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.5, nesterov=True)),
+    "sgd with momentum": (
+        step.sgd(lr=0.1, momentum=0.9, weight_decay=0.01),
+        lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+    ),
+    "sgd with nesterov": (
+        step.sgd(lr=0.05, momentum=0.5, nesterov=True),
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.5, nesterov=True),
+    ),
     "adam": (step.adam(lr=0.01), lambda p: torch.optim.Adam(p, lr=0.01)),
-    "adam with options": (step.adam(lr=0.1, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
-                          lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1)),
+    "adam with options": (
+        step.adam(lr=0.1, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
+        lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
+    ),
     "adamw": (step.adamw(lr=0.01), lambda p: torch.optim.AdamW(p, lr=0.01)),
-    "adamw with options": (step.adamw(lr=0.1, betas=(0.5, 0.9), eps=1e-3, weight_decay=0.3),
-                           lambda p: torch.optim.AdamW(p, lr=0.1, betas=(0.5, 0.9), eps=1e-3, weight_decay=0.3)),
+    "adamw with options": (
+        step.adamw(lr=0.1, betas=(0.5, 0.9), eps=1e-3, weight_decay=0.3),
+        lambda p: torch.optim.AdamW(p, lr=0.1, betas=(0.5, 0.9), eps=1e-3, weight_decay=0.3),
+    ),
     "rmsprop": (step.rmsprop(lr=0.01), lambda p: torch.optim.RMSprop(p, lr=0.01)),
-    "rmsprop with options": (step.rmsprop(lr=0.01, alpha=0.8, eps=1e-4, momentum=0.9, weight_decay=0.1),
-                             lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.8, eps=1e-4, momentum=0.9, weight_decay=0.1)),
+    "rmsprop with options": (
+        step.rmsprop(lr=0.01, alpha=0.8, eps=1e-4, momentum=0.9, weight_decay=0.1),
+        lambda p: torch.optim.RMSprop(
+            p, lr=0.01, alpha=0.8, eps=1e-4, momentum=0.9, weight_decay=0.1
+        ),
+    ),
     "adagrad": (step.adagrad(lr=0.1), lambda p: torch.optim.Adagrad(p, lr=0.1)),
-    "adagrad with options": (step.adagrad(lr=0.1, eps=1e-4, weight_decay=0.1),
-        lambda p: torch.optim.Adagrad(p, lr=0.1, eps=1e-4, weight_decay=0.1)),
+    "adagrad with options": (
+        step.adagrad(lr=0.1, eps=1e-4, weight_decay=0.1),
+        lambda p: torch.optim.Adagrad(p, lr=0.1, eps=1e-4, weight_decay=0.1),
+    ),
 }
 
 
@@ -55,7 +71,7 @@ def flat(parts: list[Tensor]) -> Tensor:
     return torch.cat([part.flatten() for part in parts])
 
 
-# -- optimizers ---------------------------------------------------------------------------------------------------------
+# -- optimizers ------------------------------------------------------------------------------------
 
 
 def test_every_optimizer_and_schedule_has_an_oracle() -> None:
@@ -69,7 +85,10 @@ def test_one_flat_vector_goes_where_separate_tensors_go(name: str) -> None:
     optimizer, oracle = ORACLES[name]
     separate = [nn.Parameter(part) for part in tensors(0)]
     reference = oracle(separate)
-    parameters, gradients = flat(tensors(0)), torch.zeros(sum(part.numel() for part in separate), dtype=torch.float64)
+    parameters, gradients = (
+        flat(tensors(0)),
+        torch.zeros(sum(part.numel() for part in separate), dtype=torch.float64),
+    )
     stepper, place = optimizer.prepare(parameters, gradients), parameters.data_ptr()
     for number in range(20):
         # a gradient that depends on where the parameters are, so that an error would grow
@@ -78,7 +97,9 @@ def test_one_flat_vector_goes_where_separate_tensors_go(name: str) -> None:
         gradients.copy_(parameters + flat(tensors(number + 1)))
         reference.step()
         assert stepper(number, 20) == optimizer.lr
-        assert torch.allclose(parameters, flat([p.detach() for p in separate]), rtol=1e-12, atol=1e-12)
+        assert torch.allclose(
+            parameters, flat([p.detach() for p in separate]), rtol=1e-12, atol=1e-12
+        )
     assert parameters.data_ptr() == place
     assert not parameters.requires_grad
 
@@ -143,11 +164,14 @@ def test_a_rate_that_is_not_above_zero_is_refused(kind: Any, lr: Any) -> None:
 
 
 def test_a_schedule_cannot_stand_in_a_schedule() -> None:
-    with pytest.raises(NotationError, match=r"^step: cosine\(cosine\(0.1\)\): lr must be a finite number, not cosine\(0.1\)$"):
+    with pytest.raises(
+        NotationError,
+        match=r"^step: cosine\(cosine\(0.1\)\): lr must be a finite number, not cosine\(0.1\)$",
+    ):
         steps.parse("step", "sgd(lr=cosine(cosine(0.1)))")
 
 
-# -- schedules ----------------------------------------------------------------------------------------------------------
+# -- schedules -------------------------------------------------------------------------------------
 
 
 def theirs(make: Callable[[torch.optim.Optimizer], Any], lr: float, total: int) -> list[float]:
@@ -163,8 +187,15 @@ def theirs(make: Callable[[torch.optim.Optimizer], Any], lr: float, total: int) 
 
 def one_cycle_rates(rise: float, div: float, final_div: float, total: int) -> list[float]:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
-    scheduler = lr_scheduler.OneCycleLR(optimizer, 0.3, total_steps=total, pct_start=rise, div_factor=div, final_div_factor=final_div,
-                                        cycle_momentum=False)
+    scheduler = lr_scheduler.OneCycleLR(
+        optimizer,
+        0.3,
+        total_steps=total,
+        pct_start=rise,
+        div_factor=div,
+        final_div_factor=final_div,
+        cycle_momentum=False,
+    )
     rates = []
     for number in range(total):
         rates.append(float(optimizer.param_groups[0]["lr"]))
@@ -176,34 +207,101 @@ def one_cycle_rates(rise: float, div: float, final_div: float, total: int) -> li
 
 SCHEDULED: list[tuple[Schedule, Callable[[int], list[float]]]] = [
     (step.constant(0.3), lambda total: [0.3] * total),
-    (step.linear_warmup(0.3), lambda total: [0.3 * min(1.0, (n + 1) / max(1, round(0.1 * total))) for n in range(total)]),
-    (step.linear_warmup(0.3, share=1), lambda total: theirs(
-        lambda o: lr_scheduler.LinearLR(o, 1 / total, 1.0, total - 1) if total > 1 else lr_scheduler.ConstantLR(o, 1.0), 0.3, total)),
-    (step.cosine(0.3), lambda total: theirs(lambda o: lr_scheduler.CosineAnnealingLR(o, total), 0.3, total)),
-    (step.cosine(0.3, final=0.1), lambda total: theirs(lambda o: lr_scheduler.CosineAnnealingLR(o, total, eta_min=0.1), 0.3, total)),
+    (
+        step.linear_warmup(0.3),
+        lambda total: [0.3 * min(1.0, (n + 1) / max(1, round(0.1 * total))) for n in range(total)],
+    ),
+    (
+        step.linear_warmup(0.3, share=1),
+        lambda total: theirs(
+            lambda o: (
+                lr_scheduler.LinearLR(o, 1 / total, 1.0, total - 1)
+                if total > 1
+                else lr_scheduler.ConstantLR(o, 1.0)
+            ),
+            0.3,
+            total,
+        ),
+    ),
+    (
+        step.cosine(0.3),
+        lambda total: theirs(lambda o: lr_scheduler.CosineAnnealingLR(o, total), 0.3, total),
+    ),
+    (
+        step.cosine(0.3, final=0.1),
+        lambda total: theirs(
+            lambda o: lr_scheduler.CosineAnnealingLR(o, total, eta_min=0.1), 0.3, total
+        ),
+    ),
     (step.one_cycle(0.3), lambda total: one_cycle_rates(0.3, 25.0, 1e4, total)),
-    (step.one_cycle(0.3, rise=0.4, div=10, final_div=100), lambda total: one_cycle_rates(0.4, 10, 100, total)),
-    (step.step_decay(0.3), lambda total: theirs(
-        lambda o: lr_scheduler.MultiStepLR(o, [max(1, round(share * total)) for share in (0.5, 0.75)], 0.1), 0.3, total)),
-    (step.step_decay(0.3, gamma=0.5, at=(0.1, 0.2, 0.9)), lambda total: theirs(
-        lambda o: lr_scheduler.MultiStepLR(o, [max(1, round(share * total)) for share in (0.1, 0.2, 0.9)], 0.5), 0.3, total)),
-    (step.exponential(0.3), lambda total: theirs(lambda o: lr_scheduler.ExponentialLR(o, 0.01 ** (1 / total)), 0.3, total)),
-    (step.exponential(0.3, final=0.5), lambda total: theirs(lambda o: lr_scheduler.ExponentialLR(o, 0.5 ** (1 / total)), 0.3, total)),
+    (
+        step.one_cycle(0.3, rise=0.4, div=10, final_div=100),
+        lambda total: one_cycle_rates(0.4, 10, 100, total),
+    ),
+    (
+        step.step_decay(0.3),
+        lambda total: theirs(
+            lambda o: lr_scheduler.MultiStepLR(
+                o, [max(1, round(share * total)) for share in (0.5, 0.75)], 0.1
+            ),
+            0.3,
+            total,
+        ),
+    ),
+    (
+        step.step_decay(0.3, gamma=0.5, at=(0.1, 0.2, 0.9)),
+        lambda total: theirs(
+            lambda o: lr_scheduler.MultiStepLR(
+                o, [max(1, round(share * total)) for share in (0.1, 0.2, 0.9)], 0.5
+            ),
+            0.3,
+            total,
+        ),
+    ),
+    (
+        step.exponential(0.3),
+        lambda total: theirs(
+            lambda o: lr_scheduler.ExponentialLR(o, 0.01 ** (1 / total)), 0.3, total
+        ),
+    ),
+    (
+        step.exponential(0.3, final=0.5),
+        lambda total: theirs(
+            lambda o: lr_scheduler.ExponentialLR(o, 0.5 ** (1 / total)), 0.3, total
+        ),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("schedule", "oracle"), SCHEDULED, ids=lambda made: repr(made) if isinstance(made, Schedule) else "")
+@pytest.mark.parametrize(
+    ("schedule", "oracle"),
+    SCHEDULED,
+    ids=lambda made: repr(made) if isinstance(made, Schedule) else "",
+)
 @pytest.mark.parametrize("total", [1, 2, 3, 4, 7, 10, 60, 101])
-def test_every_rate_is_pytorch_s(schedule: Schedule, oracle: Callable[[int], list[float]], total: int) -> None:
-    assert [schedule(number, total) for number in range(total)] == pytest.approx(oracle(total), rel=1e-9)
+def test_every_rate_is_pytorch_s(
+    schedule: Schedule, oracle: Callable[[int], list[float]], total: int
+) -> None:
+    assert [schedule(number, total) for number in range(total)] == pytest.approx(
+        oracle(total), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("name", [kind.__name__ for kind in SCHEDULES])
 @given(data=st.data(), total=st.integers(1, 10**5))
-def test_every_rate_is_above_zero_and_none_above_the_given_one(name: str, data: st.DataObject, total: int) -> None:
-    shape = {"lr": st.floats(1e-6, 1e3), "share": st.floats(0.01, 1), "rise": st.floats(0.01, 0.99), "div": st.floats(1, 1e4),
-             "final_div": st.floats(1, 1e5), "gamma": st.floats(0.01, 1), "final": st.floats(1e-6, 1),
-             "at": st.lists(st.floats(0.01, 0.99), max_size=4)}
+def test_every_rate_is_above_zero_and_none_above_the_given_one(
+    name: str, data: st.DataObject, total: int
+) -> None:
+    shape = {
+        "lr": st.floats(1e-6, 1e3),
+        "share": st.floats(0.01, 1),
+        "rise": st.floats(0.01, 0.99),
+        "div": st.floats(1, 1e4),
+        "final_div": st.floats(1, 1e5),
+        "gamma": st.floats(0.01, 1),
+        "final": st.floats(1e-6, 1),
+        "at": st.lists(st.floats(0.01, 0.99), max_size=4),
+    }
     kind = getattr(step, name)
     drew = {argument: data.draw(shape[argument]) for argument in inspect.signature(kind).parameters}
     if name == "cosine":
@@ -216,15 +314,21 @@ def test_every_rate_is_above_zero_and_none_above_the_given_one(name: str, data: 
 
 @pytest.mark.parametrize("name", [kind.__name__ for kind in SCHEDULES])
 @given(data=st.data(), number=st.integers(0, 50), more=st.integers(1, 50))
-def test_a_rate_depends_on_step_and_total_alone(name: str, data: st.DataObject, number: int, more: int) -> None:
+def test_a_rate_depends_on_step_and_total_alone(
+    name: str, data: st.DataObject, number: int, more: int
+) -> None:
     schedule = data.draw(drawn("step", name))
-    assert schedule(number, number + more) == steps.parse("step", repr(schedule))(number, number + more)
+    assert schedule(number, number + more) == steps.parse("step", repr(schedule))(
+        number, number + more
+    )
 
 
 def test_the_stairs_are_taken_when_their_share_has_passed() -> None:
     schedule = step.step_decay(1.0, gamma=0.5, at=(0.5, 0.75))
     assert [schedule(number, 8) for number in range(8)] == [1.0] * 4 + [0.5] * 2 + [0.25] * 2
-    assert step.step_decay(1.0, at=(0.01,))(0, 3) == 1.0  # no share has passed before the first step
+    assert (
+        step.step_decay(1.0, at=(0.01,))(0, 3) == 1.0
+    )  # no share has passed before the first step
 
 
 def test_the_cycle_rises_to_its_top_and_falls() -> None:
@@ -236,21 +340,59 @@ def test_the_cycle_rises_to_its_top_and_falls() -> None:
     assert rates[:25] == sorted(rates[:25])
     assert rates[24:] == sorted(rates[24:], reverse=True)
     # of two steps the first is the top, where PyTorch's own divides by zero
-    assert [step.one_cycle(1.0, rise=0.5)(number, 2) for number in range(2)] == pytest.approx([1.0, 1 / 25e4])
+    assert [step.one_cycle(1.0, rise=0.5)(number, 2) for number in range(2)] == pytest.approx(
+        [1.0, 1 / 25e4]
+    )
 
 
-# -- chosen -------------------------------------------------------------------------------------------------------------
+# -- chosen ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("hard", "fixed", "options", "chosen", "reason"), [
-    (False, True, {}, "adam(lr=one_cycle(0.01))", "adam sizes the step of each parameter by itself; one_cycle starts and ends gently"),
-    (False, False, {}, "adam(lr=0.003)", "adam sizes the step of each parameter by itself; a constant lr, as the end is not known"),
-    (False, True, {"lr": 0.5, "eps": 0.1}, "adam(lr=0.5, eps=0.1)", "adam sizes the step of each parameter by itself"),
-    (False, False, {"weight_decay": 0.1}, "adam(lr=0.003, weight_decay=0.1)",
-     "adam sizes the step of each parameter by itself; a constant lr, as the end is not known"),
-    (True, True, {}, "sgd(lr=1.0)", "the perceptron rule adds or takes away whole inputs"),
-    (True, True, {"lr": 0.1}, "sgd(lr=0.1)", "the perceptron rule adds or takes away whole inputs"),
-])
-def test_auto_takes_what_fits(hard: bool, fixed: bool, options: dict[str, float], chosen: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("hard", "fixed", "options", "chosen", "reason"),
+    [
+        (
+            False,
+            True,
+            {},
+            "adam(lr=one_cycle(0.01))",
+            "adam sizes the step of each parameter by itself; one_cycle starts and ends gently",
+        ),
+        (
+            False,
+            False,
+            {},
+            "adam(lr=0.003)",
+            "adam sizes the step of each parameter by itself; a constant lr, as the end is not "
+            "known",
+        ),
+        (
+            False,
+            True,
+            {"lr": 0.5, "eps": 0.1},
+            "adam(lr=0.5, eps=0.1)",
+            "adam sizes the step of each parameter by itself",
+        ),
+        (
+            False,
+            False,
+            {"weight_decay": 0.1},
+            "adam(lr=0.003, weight_decay=0.1)",
+            "adam sizes the step of each parameter by itself; a constant lr, as the end is not "
+            "known",
+        ),
+        (True, True, {}, "sgd(lr=1.0)", "the perceptron rule adds or takes away whole inputs"),
+        (
+            True,
+            True,
+            {"lr": 0.1},
+            "sgd(lr=0.1)",
+            "the perceptron rule adds or takes away whole inputs",
+        ),
+    ],
+)
+def test_auto_takes_what_fits(
+    hard: bool, fixed: bool, options: dict[str, float], chosen: str, reason: str
+) -> None:
     value, why = step.choose(hard, fixed, **options)
     assert (repr(value), why) == (chosen, reason)

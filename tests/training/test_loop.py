@@ -1,4 +1,6 @@
-"""The loop: seven calls in order, the same numbers as a loop written by hand, observers that change nothing, and every way to stop."""
+"""The loop: seven calls in order, the same numbers as a loop written by hand, observers that change
+nothing, and every way to stop.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +42,19 @@ def three_classes(count: int = 48) -> Data:
     x = torch.randn(count * 3 // 2, 4, generator=draw)
     y = (x[:, :3] + 0.3 * torch.randn(len(x), 3, generator=draw)).argmax(1)
     held_out = count // 2
-    return ss.data.from_arrays(x[held_out:], y[held_out:], valid=(x[:held_out], y[:held_out]), name="three")
+    return ss.data.from_arrays(
+        x[held_out:], y[held_out:], valid=(x[:held_out], y[:held_out]), name="three"
+    )
 
 
 DATA = three_classes()
-PLAIN: dict[str, Any] = {"predict": "mlp(5, activation='tanh')", "step": "sgd(lr=0.3)", "repeat": "batches(16)", "stop": "epochs(3)",
-                         "precision": "float64"}
+PLAIN: dict[str, Any] = {
+    "predict": "mlp(5, activation='tanh')",
+    "step": "sgd(lr=0.3)",
+    "repeat": "batches(16)",
+    "stop": "epochs(3)",
+    "precision": "float64",
+}
 
 
 class Watcher:
@@ -76,7 +85,9 @@ class Watcher:
         self.seen.append(f"stopped by {rule}: {reason}")
 
 
-def trained(data: str | Data = DATA, observers: tuple[Observer, ...] = (), **given: Any) -> tuple[Training, tuple[str, str]]:
+def trained(
+    data: str | Data = DATA, observers: tuple[Observer, ...] = (), **given: Any
+) -> tuple[Training, tuple[str, str]]:
     """A training that has run to its end, and what ended it."""
     training = state.start(settle(Recipe(data, **{**PLAIN, **given})))
     with interrupts.interruptible(training.progress):
@@ -85,14 +96,16 @@ def trained(data: str | Data = DATA, observers: tuple[Observer, ...] = (), **giv
 
 def same_bits(one: nn.Module, other: nn.Module) -> bool:
     mine, theirs = one.state_dict(), other.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+    return mine.keys() == theirs.keys() and all(
+        torch.equal(mine[name], theirs[name]) for name in mine
+    )
 
 
 def without_times(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: item for key, item in row.items() if key != "seconds"} for row in history]
 
 
-# -- the seven calls ---------------------------------------------------------------------------------------------------
+# -- the seven calls -------------------------------------------------------------------------------
 
 
 class Spy:
@@ -127,24 +140,49 @@ class SpyStop(Stop):
 
 
 def test_the_seven_steps_are_called_in_their_order() -> None:
-    training = state.start(settle(Recipe(DATA, **{**PLAIN, "repeat": "batches(24)", "stop": "epochs(2)"})))
+    training = state.start(
+        settle(Recipe(DATA, **{**PLAIN, "repeat": "batches(24)", "stop": "epochs(2)"}))
+    )
     calls: list[str] = []
     recipe = training.recipe
     training.recipe = SimpleNamespace(  # type: ignore[assignment]
-        initialize=Spy(calls, recipe.initialize, __call__="initialize"), repeat=Spy(calls, recipe.repeat, epoch="repeat"),
-        gradient=recipe.gradient, stop=SpyStop(calls, recipe.stop), loss=recipe.loss)
-    training.engine = Spy(calls, training.engine, predict="predict", loss="loss", gradient="gradient")  # type: ignore[assignment]
+        initialize=Spy(calls, recipe.initialize, __call__="initialize"),
+        repeat=Spy(calls, recipe.repeat, epoch="repeat"),
+        gradient=recipe.gradient,
+        stop=SpyStop(calls, recipe.stop),
+        loss=recipe.loss,
+    )
+    training.engine = Spy(
+        calls, training.engine, predict="predict", loss="loss", gradient="gradient"
+    )  # type: ignore[assignment]
     training.stepper = Spy(calls, training.stepper, __call__="step")  # type: ignore[assignment]
     loop.train(training)
     one_step = ["predict", "loss", "gradient", "step", "stop"]
-    assert calls == ["initialize", "stop", *["repeat", *one_step, *one_step, "stop"], "repeat", *one_step, *one_step, "stop"]
+    assert calls == [
+        "initialize",
+        "stop",
+        *["repeat", *one_step, *one_step, "stop"],
+        "repeat",
+        *one_step,
+        *one_step,
+        "stop",
+    ]
 
 
-# -- the same numbers as a loop written by hand ------------------------------------------------------------------------
+# -- the same numbers as a loop written by hand ----------------------------------------------------
 
 
-def by_hand(network: nn.Module, make: Callable[[Any], torch.optim.Optimizer], *, epochs: int, size: int = 16, shuffle: bool = True,
-            clip: float | None = None, schedule: Callable[[Any], Any] | None = None, seed: int = 0) -> list[float]:
+def by_hand(
+    network: nn.Module,
+    make: Callable[[Any], torch.optim.Optimizer],
+    *,
+    epochs: int,
+    size: int = 16,
+    shuffle: bool = True,
+    clip: float | None = None,
+    schedule: Callable[[Any], Any] | None = None,
+    seed: int = 0,
+) -> list[float]:
     """Plain PyTorch on DATA, in float64; the loss of each step."""
     x, y = DATA.train.x.double(), DATA.train.y
     order, optimizer, losses = generator(seed, "order"), make(network.parameters()), []
@@ -166,21 +204,52 @@ def by_hand(network: nn.Module, make: Callable[[Any], torch.optim.Optimizer], *,
 
 ORACLES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"step": "sgd(lr=0.3)"}, {"make": lambda p: torch.optim.SGD(p, lr=0.3)}),
-    ({"step": "sgd(lr=0.3, momentum=0.9, nesterov=True, weight_decay=0.01)"},
-     {"make": lambda p: torch.optim.SGD(p, lr=0.3, momentum=0.9, nesterov=True, weight_decay=0.01)}),
+    (
+        {"step": "sgd(lr=0.3, momentum=0.9, nesterov=True, weight_decay=0.01)"},
+        {
+            "make": lambda p: torch.optim.SGD(
+                p, lr=0.3, momentum=0.9, nesterov=True, weight_decay=0.01
+            )
+        },
+    ),
     ({"step": "adam(lr=0.02)"}, {"make": lambda p: torch.optim.Adam(p, lr=0.02)}),
-    ({"step": "sgd(lr=0.3)", "repeat": "batches(20)"}, {"make": lambda p: torch.optim.SGD(p, lr=0.3), "size": 20}),
-    ({"step": "sgd(lr=0.3)", "repeat": "batches(16, shuffle=False)"}, {"make": lambda p: torch.optim.SGD(p, lr=0.3), "shuffle": False}),
-    ({"step": "sgd(lr=0.3)", "repeat": "full_batch()"}, {"make": lambda p: torch.optim.SGD(p, lr=0.3), "size": 48, "shuffle": False}),
-    ({"step": "sgd(lr=0.3)", "gradient": "chain_rule(clip=0.1)"}, {"make": lambda p: torch.optim.SGD(p, lr=0.3), "clip": 0.1}),
-    ({"step": "sgd(lr=0.3)", "gradient": "autograd(clip=0.1)"}, {"make": lambda p: torch.optim.SGD(p, lr=0.3), "clip": 0.1}),
-    ({"step": "sgd(lr=cosine(0.5))"}, {"make": lambda p: torch.optim.SGD(p, lr=0.5),
-                                       "schedule": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 12)}),
-    ({"step": "adam(lr=0.02)", "seed": 3}, {"make": lambda p: torch.optim.Adam(p, lr=0.02), "seed": 3}),
+    (
+        {"step": "sgd(lr=0.3)", "repeat": "batches(20)"},
+        {"make": lambda p: torch.optim.SGD(p, lr=0.3), "size": 20},
+    ),
+    (
+        {"step": "sgd(lr=0.3)", "repeat": "batches(16, shuffle=False)"},
+        {"make": lambda p: torch.optim.SGD(p, lr=0.3), "shuffle": False},
+    ),
+    (
+        {"step": "sgd(lr=0.3)", "repeat": "full_batch()"},
+        {"make": lambda p: torch.optim.SGD(p, lr=0.3), "size": 48, "shuffle": False},
+    ),
+    (
+        {"step": "sgd(lr=0.3)", "gradient": "chain_rule(clip=0.1)"},
+        {"make": lambda p: torch.optim.SGD(p, lr=0.3), "clip": 0.1},
+    ),
+    (
+        {"step": "sgd(lr=0.3)", "gradient": "autograd(clip=0.1)"},
+        {"make": lambda p: torch.optim.SGD(p, lr=0.3), "clip": 0.1},
+    ),
+    (
+        {"step": "sgd(lr=cosine(0.5))"},
+        {
+            "make": lambda p: torch.optim.SGD(p, lr=0.5),
+            "schedule": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 12),
+        },
+    ),
+    (
+        {"step": "adam(lr=0.02)", "seed": 3},
+        {"make": lambda p: torch.optim.Adam(p, lr=0.02), "seed": 3},
+    ),
 ]
 
 
-@pytest.mark.parametrize(("given", "oracle"), ORACLES, ids=[" ".join(map(str, given.values())) for given, _ in ORACLES])
+@pytest.mark.parametrize(
+    ("given", "oracle"), ORACLES, ids=[" ".join(map(str, given.values())) for given, _ in ORACLES]
+)
 def test_it_trains_as_plain_pytorch_does(given: dict[str, Any], oracle: dict[str, Any]) -> None:
     watcher = Watcher()
     training, _ = trained(observers=(watcher,), **{**given, "stop": "epochs(4)"})
@@ -202,7 +271,9 @@ def test_accumulating_two_batches_is_one_of_twice_the_size() -> None:
 
 
 def test_accumulating_weighs_uneven_batches_by_their_samples() -> None:
-    halves, _ = trained(repeat="batches(32, shuffle=False)", gradient="autograd(accumulate=2, clip=0.05)")  # 32 and 16 samples
+    halves, _ = trained(
+        repeat="batches(32, shuffle=False)", gradient="autograd(accumulate=2, clip=0.05)"
+    )  # 32 and 16 samples
     whole, _ = trained(repeat="full_batch()", gradient="autograd(clip=0.05)")
     assert halves.progress.step == whole.progress.step == 3
     for mine, theirs in zip(halves.network.parameters(), whole.network.parameters(), strict=True):
@@ -215,15 +286,22 @@ def test_every_gradient_method_trains_the_same(other: str) -> None:
     one, _ = trained(gradient="chain_rule()", **given)
     two, _ = trained(gradient=other, **given)
     tolerance = 1e-9 if other == "autograd()" else 1e-6
-    torch.testing.assert_close(one.engine.parameters, two.engine.parameters, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(
+        one.engine.parameters, two.engine.parameters, rtol=tolerance, atol=tolerance
+    )
 
 
-# -- observers, evaluation, randomness ---------------------------------------------------------------------------------
+# -- observers, evaluation, randomness -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", [{}, {"predict": "mlp(6, dropout=0.3, batch_norm=True)", "step": "adam(lr=0.01)"}],
-                         ids=["plain", "drawing"])
-def test_observers_change_nothing(given: dict[str, Any], tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"predict": "mlp(6, dropout=0.3, batch_norm=True)", "step": "adam(lr=0.01)"}],
+    ids=["plain", "drawing"],
+)
+def test_observers_change_nothing(
+    given: dict[str, Any], tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     alone, ended = trained(**given)
 
     def meddle_by_reading(training: Training) -> None:
@@ -231,20 +309,39 @@ def test_observers_change_nothing(given: dict[str, Any], tmp_path: Any, capsys: 
         training.checkpoint({"train": {}, "valid": {}})
 
     attending = Attending()
-    observers = (attending, Writer(tmp_path / "run", "three"), LogLines(), LiveLine(), Lines(), Plan(attending), Watcher(meddle_by_reading))
+    observers = (
+        attending,
+        Writer(tmp_path / "run", "three"),
+        LogLines(),
+        LiveLine(),
+        Lines(),
+        Plan(attending),
+        Watcher(meddle_by_reading),
+    )
     watched, ended_too = trained(observers=observers, **given)
     assert same_bits(alone.network, watched.network)
     assert ended == ended_too
     assert without_times(alone.progress.history) == without_times(watched.progress.history)
-    assert all(torch.equal(alone.generators[name].get_state(), watched.generators[name].get_state()) for name in alone.generators)
+    assert all(
+        torch.equal(alone.generators[name].get_state(), watched.generators[name].get_state())
+        for name in alone.generators
+    )
     assert capsys.readouterr().err.count("epoch 3") == 1
 
 
 def test_observers_are_told_everything_in_order() -> None:
     watcher = Watcher()
     trained(observers=(watcher,), stop="epochs(2)", repeat="batches(24)")
-    assert watcher.seen == ["started", "stepped", "stepped", "evaluated", "stepped", "stepped", "evaluated",
-                            "stopped by epochs: all 2 epochs are done"]
+    assert watcher.seen == [
+        "started",
+        "stepped",
+        "stepped",
+        "evaluated",
+        "stepped",
+        "stepped",
+        "evaluated",
+        "stopped by epochs: all 2 epochs are done",
+    ]
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_one_others() -> None:
@@ -280,7 +377,9 @@ def test_a_network_that_draws_by_itself_repeats_and_leaves_no_trace() -> None:
     other, _ = trained(predict=network, seed=2)
     assert same_bits(one.network, again.network)
     assert not same_bits(one.network, other.network)
-    assert all(torch.equal(weights[name], held) for name, held in network.state_dict().items()), "it is a copy that is trained"
+    assert all(torch.equal(weights[name], held) for name, held in network.state_dict().items()), (
+        "it is a copy that is trained"
+    )
 
 
 @pytest.mark.draws
@@ -314,7 +413,7 @@ def test_a_network_that_draws_while_it_is_judged_repeats_too() -> None:
 
 def test_a_loader_gives_its_own_batches() -> None:
     x, y = DATA.train.x, DATA.train.y
-    pairs = [(x[start:start + 16], y[start:start + 16]) for start in range(0, 48, 16)]
+    pairs = [(x[start : start + 16], y[start : start + 16]) for start in range(0, 48, 16)]
     one, _ = trained(repeat=ss.loader(pairs))
     other, _ = trained(repeat="batches(16, shuffle=False)")
     assert same_bits(one.network, other.network)
@@ -322,7 +421,9 @@ def test_a_loader_gives_its_own_batches() -> None:
 
 def test_a_shuffling_dataloader_repeats_and_leaves_no_trace() -> None:
     def batches() -> torch.utils.data.DataLoader[Any]:
-        return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(DATA.train.x, DATA.train.y), batch_size=16, shuffle=True)
+        return torch.utils.data.DataLoader(
+            torch.utils.data.TensorDataset(DATA.train.x, DATA.train.y), batch_size=16, shuffle=True
+        )
 
     one, again, other = (trained(repeat=batches(), seed=seed)[0] for seed in (1, 1, 2))
     assert same_bits(one.network, again.network)
@@ -332,22 +433,35 @@ def test_a_shuffling_dataloader_repeats_and_leaves_no_trace() -> None:
     assert not same_bits(one.network, other.network)
 
 
-@pytest.mark.parametrize(("batch", "message"), [
-    ([torch.zeros(2, 3), torch.zeros(2)], "the loader gives inputs [2, 3], but the data have ['B', 4]; give both the same shape"),
-    ([torch.zeros(2, 4), torch.zeros(2, 1)], "the loader gives targets [2, 1], but the data have ['B']; give both the same shape"),
-    ([torch.zeros(2, 4)], "the loader gave a list; a batch must be a pair (x, y)"),
-    (torch.zeros(2, 4), "the loader gave a Tensor; a batch must be a pair (x, y)"),
-])
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (
+            [torch.zeros(2, 3), torch.zeros(2)],
+            "the loader gives inputs [2, 3], but the data have ['B', 4]; give both the same shape",
+        ),
+        (
+            [torch.zeros(2, 4), torch.zeros(2, 1)],
+            "the loader gives targets [2, 1], but the data have ['B']; give both the same shape",
+        ),
+        ([torch.zeros(2, 4)], "the loader gave a list; a batch must be a pair (x, y)"),
+        (torch.zeros(2, 4), "the loader gave a Tensor; a batch must be a pair (x, y)"),
+    ],
+)
 def test_a_loader_of_something_else_is_refused(batch: Any, message: str) -> None:
     with pytest.raises(DataError) as caught:
         trained(repeat=ss.loader([batch]))
     assert str(caught.value) == message
 
 
-def test_evaluation_in_chunks_equals_the_whole_and_touches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_in_chunks_equals_the_whole_and_touches_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     training, _ = trained(predict="mlp(6, dropout=0.3, batch_norm=True)")
     network = training.network
-    next(m for m in network.modules() if isinstance(m, nn.BatchNorm1d)).eval()  # somebody's own wish, to be kept
+    next(
+        m for m in network.modules() if isinstance(m, nn.BatchNorm1d)
+    ).eval()  # somebody's own wish, to be kept
     modes = [m.training for m in network.modules()]
     before = copy.deepcopy(network.state_dict())
     generators = {name: held.get_state() for name, held in training.generators.items()}
@@ -359,7 +473,10 @@ def test_evaluation_in_chunks_equals_the_whole_and_touches_nothing(monkeypatch: 
     assert [m.training for m in network.modules()] == modes
     assert modes.count(True) > 0 < modes.count(False)
     assert all(torch.equal(before[name], held) for name, held in network.state_dict().items())
-    assert all(torch.equal(generators[name], held.get_state()) for name, held in training.generators.items())
+    assert all(
+        torch.equal(generators[name], held.get_state())
+        for name, held in training.generators.items()
+    )
     x, y = training.parts["train"]
     outputs = copy.deepcopy(network).eval()(x).detach()
     assert whole["loss"] == pytest.approx(F.cross_entropy(outputs, y).item(), rel=1e-12)
@@ -373,18 +490,31 @@ def test_modes_are_put_back_when_the_network_fails() -> None:
     assert all(m.training for m in network.modules())
 
 
-# -- history, best, and every way to stop ------------------------------------------------------------------------------
+# -- history, best, and every way to stop ----------------------------------------------------------
 
 
 def test_a_row_of_the_history() -> None:
     watcher = Watcher()
-    training, ended = trained(observers=(watcher,), repeat="batches(20)", step="sgd(lr=exponential(0.5))", stop="epochs(2)")
+    training, ended = trained(
+        observers=(watcher,),
+        repeat="batches(20)",
+        step="sgd(lr=exponential(0.5))",
+        stop="epochs(2)",
+    )
     rows = training.progress.history
     assert [(row["epoch"], row["step"]) for row in rows] == [(1, 3), (2, 6)]
     assert ended == ("epochs", "all 2 epochs are done")
     for row, first in zip(rows, (0, 3), strict=True):
-        mean = sum(n * loss for n, loss in zip((20, 20, 8), watcher.losses[first:first + 3], strict=True)) / 48
-        assert row["train"] == {"loss": pytest.approx(mean, rel=1e-12)}, "weighted by samples, not by batches"
+        mean = (
+            sum(
+                n * loss
+                for n, loss in zip((20, 20, 8), watcher.losses[first : first + 3], strict=True)
+            )
+            / 48
+        )
+        assert row["train"] == {"loss": pytest.approx(mean, rel=1e-12)}, (
+            "weighted by samples, not by batches"
+        )
         assert row["lr"] == watcher.rates[first + 2]
         assert set(row) == {"epoch", "step", "seconds", "lr", "train", "valid"}
         assert set(row["valid"]) == {"loss", "accuracy", "by_class"}
@@ -399,7 +529,9 @@ def test_steps_stop_in_the_middle_of_an_epoch() -> None:
     training, ended = trained(observers=(watcher,), stop="max_steps(5)")
     assert ended == ("steps", "all 5 steps are done")
     assert [(row["epoch"], row["step"]) for row in training.progress.history] == [(1, 3), (1, 5)]
-    assert training.progress.history[-1]["train"]["loss"] == pytest.approx(sum(watcher.losses[3:]) / 2)
+    assert training.progress.history[-1]["train"]["loss"] == pytest.approx(
+        sum(watcher.losses[3:]) / 2
+    )
     whole, _ = trained(stop="epochs(2)")
     assert not same_bits(training.network, whole.network)
     exact, ended = trained(stop="max_steps(6)")
@@ -423,23 +555,41 @@ def test_no_epoch_at_all_only_evaluates() -> None:
 
 
 def diverging(**given: Any) -> tuple[Training, tuple[str, str]]:
-    """A training whose loss (w - 0.5)² grows by the same factor each epoch, as its lr is too large."""
+    """A training whose loss (w - 0.5)² grows by the same factor each epoch, as its lr is too
+    large.
+    """
     data = ss.data.from_arrays([[1.0], [-1.0]], [0.5, -0.5], valid=None, name="pair")
-    return trained(data, **{"predict": "linear()", "initialize": "constant(1.0)", "repeat": "full_batch()", "step": "sgd(lr=1.25)",
-                            "stop": "epochs(5)", **given})
+    return trained(
+        data,
+        **{
+            "predict": "linear()",
+            "initialize": "constant(1.0)",
+            "repeat": "full_batch()",
+            "step": "sgd(lr=1.25)",
+            "stop": "epochs(5)",
+            **given,
+        },
+    )
 
 
 def test_the_best_and_the_last_are_both_kept() -> None:
     training, _ = diverging()
-    # w - 0.5 is multiplied by 1 - 2 lr = -1.5 at each step, from 0.5; the best of the epochs is then the first
+    # w - 0.5 is multiplied by 1 - 2 lr = -1.5 at each step, from 0.5; the best of the epochs is
+    # then the first
     weights = [0.5 + 0.5 * (-1.5) ** k for k in range(6)]
-    assert training.network.state_dict()["output.weight"].item() == pytest.approx(weights[5], rel=1e-12)
+    assert training.network.state_dict()["output.weight"].item() == pytest.approx(
+        weights[5], rel=1e-12
+    )
     assert training.best is not None
     assert training.best.epoch == 1
     assert training.best.weights["output.weight"].item() == pytest.approx(weights[1], rel=1e-12)
     assert training.best.valid == training.progress.history[0]["valid"]
-    assert [row["valid"]["loss"] for row in training.progress.history] == pytest.approx([(w - 0.5) ** 2 for w in weights[1:]])
-    assert [row["train"]["loss"] for row in training.progress.history] == pytest.approx([(w - 0.5) ** 2 for w in weights[:5]])
+    assert [row["valid"]["loss"] for row in training.progress.history] == pytest.approx(
+        [(w - 0.5) ** 2 for w in weights[1:]]
+    )
+    assert [row["train"]["loss"] for row in training.progress.history] == pytest.approx(
+        [(w - 0.5) ** 2 for w in weights[:5]]
+    )
 
 
 def test_the_first_of_equals_is_the_best() -> None:
@@ -451,10 +601,18 @@ def test_the_first_of_equals_is_the_best() -> None:
 
 def test_what_makes_one_network_better_than_another() -> None:
     ranked: list[dict[str, Any]] = [
-        {"accuracy": 0.9, "loss": 0.2}, {"accuracy": 0.9, "loss": 0.3}, {"accuracy": 0.8, "loss": 0.1},
-        {"accuracy": 0.8, "loss": math.nan}, {"accuracy": math.nan, "loss": 0.1}]
+        {"accuracy": 0.9, "loss": 0.2},
+        {"accuracy": 0.9, "loss": 0.3},
+        {"accuracy": 0.8, "loss": 0.1},
+        {"accuracy": 0.8, "loss": math.nan},
+        {"accuracy": math.nan, "loss": 0.1},
+    ]
     assert sorted(ranked, key=loop.score, reverse=True) == ranked
-    assert loop.score({"r2": 0.5, "loss": 3.0}) > loop.score({"r2": -1.0, "loss": 2.0}) > loop.score({"r2": math.nan, "loss": 1.0})
+    assert (
+        loop.score({"r2": 0.5, "loss": 3.0})
+        > loop.score({"r2": -1.0, "loss": 2.0})
+        > loop.score({"r2": math.nan, "loss": 1.0})
+    )
     assert loop.score({"loss": 1.0}) > loop.score({"loss": 2.0}) > loop.score({"loss": math.inf})
 
 
@@ -465,11 +623,13 @@ def test_patience_ends_it() -> None:
 
 
 def test_the_first_rule_that_answers_ends_it() -> None:
-    _, ended = diverging(stop='patience(9) | loss_below(0.7) | epochs(9)')
+    _, ended = diverging(stop="patience(9) | loss_below(0.7) | epochs(9)")
     assert ended == ("loss_below", "valid loss 0.5625 is below 0.7")
     training, ended = trained(stop="epochs(500) | accuracy(0.8)", step="sgd(lr=0.03)")
     assert ended[0] == "accuracy"
-    assert [row["valid"]["accuracy"] >= 0.8 for row in training.progress.history] == [False] * (training.progress.epoch - 1) + [True]
+    assert [row["valid"]["accuracy"] >= 0.8 for row in training.progress.history] == [False] * (
+        training.progress.epoch - 1
+    ) + [True]
 
 
 def test_a_loss_that_is_not_finite_ends_it_before_its_step() -> None:
@@ -493,7 +653,9 @@ def test_a_loss_that_is_not_finite_from_the_start() -> None:
 
 
 class Knocking(Repeat):
-    """Batches in order; before the one numbered `at` it sends this process the signal of Ctrl-C, `times` over."""
+    """Batches in order; before the one numbered `at` it sends this process the signal of Ctrl-C,
+    `times` over.
+    """
 
     def __init__(self, at: int, times: int = 1) -> None:
         self.at, self.times, self.taken = at, times, 0
@@ -507,7 +669,7 @@ class Knocking(Repeat):
             if self.taken == self.at:
                 for _ in range(self.times):
                     os.kill(os.getpid(), signal.SIGINT)
-            yield samples.x[16 * index:16 * index + 16], samples.y[16 * index:16 * index + 16]
+            yield samples.x[16 * index : 16 * index + 16], samples.y[16 * index : 16 * index + 16]
 
 
 @pytest.fixture
@@ -555,7 +717,7 @@ def test_it_also_trains_beside_the_main_thread() -> None:
     assert found == [("epochs", "all 3 epochs are done")]
 
 
-# -- time --------------------------------------------------------------------------------------------------------------
+# -- time ------------------------------------------------------------------------------------------
 
 
 class Clock:
@@ -571,7 +733,9 @@ def test_only_training_counts_as_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(loop, "time", clock)
 
-    def slow_evaluate(training: Training, part: str, outputs: Tensor | None = None) -> dict[str, Any]:
+    def slow_evaluate(
+        training: Training, part: str, outputs: Tensor | None = None
+    ) -> dict[str, Any]:
         clock.now += 1000
         return evaluate(training, part, outputs=outputs)
 

@@ -1,4 +1,6 @@
-"""What a training is made of: its generators, its foreign network, and the output that a network must give."""
+"""What a training is made of: its generators, its foreign network, and the output that a network
+must give.
+"""
 
 from __future__ import annotations
 
@@ -23,25 +25,47 @@ def started(source: Any = "xor", **given: Any) -> state.Training:
 
 
 def test_a_training_at_its_beginning() -> None:
-    training = started(predict="mlp(3, dropout=0.5)", repeat="batches(50)", stop="epochs(4)", gradient="autograd(accumulate=3)")
-    assert (training.per_epoch, training.total) == (2, 8)  # 160 samples: 4 batches, 3 of them in one step
+    training = started(
+        predict="mlp(3, dropout=0.5)",
+        repeat="batches(50)",
+        stop="epochs(4)",
+        gradient="autograd(accumulate=3)",
+    )
+    assert (training.per_epoch, training.total) == (
+        2,
+        8,
+    )  # 160 samples: 4 batches, 3 of them in one step
     assert training.progress == Progress()
     assert training.best is None
     assert training.engine.method == "autograd"
     assert training.engine.parameters.numel() == 2 * 3 + 3 + 3 + 1
-    assert {part: tuple(y.shape) for part, (_, y) in training.parts.items()} == {"train": (160, 1), "valid": (40, 1)}
-    assert [m.generator for m in training.network.modules() if isinstance(m, Dropout)] == [training.generators["dropout"]]
+    assert {part: tuple(y.shape) for part, (_, y) in training.parts.items()} == {
+        "train": (160, 1),
+        "valid": (40, 1),
+    }
+    assert [m.generator for m in training.network.modules() if isinstance(m, Dropout)] == [
+        training.generators["dropout"]
+    ]
 
 
 def test_a_training_without_a_known_end() -> None:
     assert started(stop="patience(3)").total is None
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("float64", torch.float64)])
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("float32", torch.float32), ("float64", torch.float64)]
+)
 def test_precision_is_that_of_everything(precision: str, dtype: torch.dtype) -> None:
     training = started(precision=precision, predict="mlp(3, batch_norm=True)")
-    held: list[Tensor] = [training.engine.parameters, training.engine.gradients, training.samples.x, training.samples.y]
-    held += [tensor for part in training.parts.values() for tensor in part] + list(training.network.parameters())
+    held: list[Tensor] = [
+        training.engine.parameters,
+        training.engine.gradients,
+        training.samples.x,
+        training.samples.y,
+    ]
+    held += [tensor for part in training.parts.values() for tensor in part] + list(
+        training.network.parameters()
+    )
     assert {tensor.dtype for tensor in held} == {dtype}
 
 
@@ -57,10 +81,12 @@ def test_the_generators_of_a_seed_are_their_own() -> None:
     draws = {name: torch.rand(4, generator=held).tolist() for name, held in one.items()}
     assert len({tuple(drawn) for drawn in draws.values()}) == len(draws) == 3
     assert {name: torch.rand(4, generator=held).tolist() for name, held in same.items()} == draws
-    assert all(torch.rand(4, generator=held).tolist() != draws[name] for name, held in other.items())
+    assert all(
+        torch.rand(4, generator=held).tolist() != draws[name] for name, held in other.items()
+    )
 
 
-# -- networks from outside ---------------------------------------------------------------------------------------------
+# -- networks from outside -------------------------------------------------------------------------
 
 OUTSIDE = """
 import torch
@@ -99,21 +125,38 @@ def test_a_factory_starts_from_the_seed_and_leaves_no_trace(outside: str) -> Non
 
 
 MISFITS = [
-    ("flat", "the network gives [2] for 2 inputs, but the targets are two classes, no and yes: one output, its sigmoid is the "
-             "probability of yes; its last layer must give [2, 1]"),
-    ("pair", "the network gives a tuple for 2 inputs, but the targets are two classes, no and yes: one output, its sigmoid is the "
-             "probability of yes; its last layer must give [2, 1]"),
-    ("narrow", "the network fails: RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x2 and 3x1)"),
-    ("broken", 'module("MODULE:broken"): KeyError: \'weights\''),
+    (
+        "flat",
+        "the network gives [2] for 2 inputs, but the targets are two classes, no and yes: one "
+        "output, its sigmoid is the "
+        "probability of yes; its last layer must give [2, 1]",
+    ),
+    (
+        "pair",
+        "the network gives a tuple for 2 inputs, but the targets are two classes, no and yes: one "
+        "output, its sigmoid is the "
+        "probability of yes; its last layer must give [2, 1]",
+    ),
+    (
+        "narrow",
+        "the network fails: RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x2 and 3x1)",
+    ),
+    ("broken", "module(\"MODULE:broken\"): KeyError: 'weights'"),
     ("number", 'module("MODULE:number") returned a int, not a torch.nn.Module'),
-    ("absent", 'module("MODULE:absent"): AttributeError: module \'MODULE\' has no attribute \'absent\''),
+    (
+        "absent",
+        "module(\"MODULE:absent\"): AttributeError: module 'MODULE' has no attribute 'absent'",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("factory", "message"), MISFITS, ids=[factory for factory, _ in MISFITS])
 def test_a_network_that_does_not_fit_is_refused(factory: str, message: str, outside: str) -> None:
     with pytest.raises(Error) as caught:
-        started(predict=ss.module(f"{outside}:{factory}"), stop="epochs(0)" if factory == "pair" else None)
+        started(
+            predict=ss.module(f"{outside}:{factory}"),
+            stop="epochs(0)" if factory == "pair" else None,
+        )
     assert str(caught.value) == message.replace("MODULE", outside)
 
 

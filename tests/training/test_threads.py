@@ -24,17 +24,32 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("predict", "work"), [
-    ("linear()", 64 * 10),
-    ("mlp(30, 20, batch_norm=True)", 64 * 30 + 30 * 20 + 20 * 10),
-    # 3 × 3 convolutions at 8 × 8 places, and at the 4 × 4 that pooling leaves, then a linear layer over 2 × 2 of them
-    ("cnn(4, 6)", 9 * 4 * 64 + 9 * 4 * 6 * 16 + 6 * 4 * 10),
-    ("pixel_similarity()", 0),
-])
-def test_the_work_of_a_step_decides_the_threads(predict: str, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    settled = settle(Recipe("digits", predict=predict, repeat="batches(719)"))  # half of the samples
+@pytest.mark.parametrize(
+    ("predict", "work"),
+    [
+        ("linear()", 64 * 10),
+        ("mlp(30, 20, batch_norm=True)", 64 * 30 + 30 * 20 + 20 * 10),
+        # 3 × 3 convolutions at 8 × 8 places, and at the 4 × 4 that pooling leaves, then a linear
+        # layer over 2 × 2 of them
+        ("cnn(4, 6)", 9 * 4 * 64 + 9 * 4 * 6 * 16 + 6 * 4 * 10),
+        ("pixel_similarity()", 0),
+    ],
+)
+def test_the_work_of_a_step_decides_the_threads(
+    predict: str, work: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled = settle(
+        Recipe("digits", predict=predict, repeat="batches(719)")
+    )  # half of the samples
     assert multiplications(settled.network, (1, 8, 8)) == work
-    for had, processors, most in ((1, 1, 1), (2, 2, 1), (6, 6, 3), (64, 64, 4), (2, 4, 2), (12, 64, 12)):
+    for had, processors, most in (
+        (1, 1, 1),
+        (2, 2, 1),
+        (6, 6, 3),
+        (64, 64, 4),
+        (2, 4, 2),
+        (12, 64, 12),
+    ):
         monkeypatch.setattr(torch, "get_num_threads", lambda had=had: had)
         monkeypatch.setattr("os.cpu_count", lambda processors=processors: processors)
         monkeypatch.setattr(threads, "LITTLE", 719 * work + 1)
@@ -62,7 +77,9 @@ def test_threads_are_set_and_put_back() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_processes_that_share_a_machine_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_share_a_machine_share_its_processors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     settled = settle(Recipe("digits", predict="mlp(30)", repeat="batches(719)"))
     monkeypatch.setattr(threads, "LITTLE", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
@@ -73,7 +90,11 @@ def test_processes_that_share_a_machine_share_its_processors(monkeypatch: pytest
         monkeypatch.setenv(name, held)
     assert (threads.beside(), threads.usual_threads(settled)) == (4, 1)
     threads.refuse_threads(2)
-    with pytest.raises(ArgumentError, match="4 processes of 3 threads each are more than the 8 processors of this machine; use threads=2"):
+    with pytest.raises(
+        ArgumentError,
+        match="4 processes of 3 threads each are more than the 8 processors of this machine; use "
+        "threads=2",
+    ):
         threads.refuse_threads(3)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     threads.refuse_threads(1)  # fewer there are not

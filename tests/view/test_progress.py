@@ -17,7 +17,13 @@ from sevensteps.errors import Error
 from sevensteps.view import progress
 from sevensteps.view.progress import LiveLine, LogLines, metric_text, progress_view
 
-QUICK: dict[str, Any] = {"predict": "mlp(4)", "step": "sgd(lr=0.1)", "repeat": "batches(40)", "stop": "epochs(3)", "out": False}
+QUICK: dict[str, Any] = {
+    "predict": "mlp(4)",
+    "step": "sgd(lr=0.1)",
+    "repeat": "batches(40)",
+    "stop": "epochs(3)",
+    "out": False,
+}
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 
 
@@ -30,7 +36,11 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    monkeypatch.setattr(rich.console, "Console", functools.partial(rich.console.Console, force_terminal=True, width=80, color_system=None))
+    monkeypatch.setattr(
+        rich.console,
+        "Console",
+        functools.partial(rich.console.Console, force_terminal=True, width=80, color_system=None),
+    )
     monkeypatch.setattr(progress, "REDRAW", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     return Screen()
@@ -42,21 +52,37 @@ def frames(screen: Screen) -> list[str]:
     return [frame.strip() for frame in re.split(r"[\r\n]+", plain) if frame.strip()]
 
 
-@pytest.mark.parametrize(("wanted", "tty", "kind"), [
-    (None, False, None), (False, False, None), (True, False, LogLines), (None, True, LiveLine), (True, True, LiveLine), (False, True, None),
-])
-def test_a_live_line_needs_a_terminal(wanted: bool | None, tty: bool, kind: type | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "tty", "kind"),
+    [
+        (None, False, None),
+        (False, False, None),
+        (True, False, LogLines),
+        (None, True, LiveLine),
+        (True, True, LiveLine),
+        (False, True, None),
+    ],
+)
+def test_a_live_line_needs_a_terminal(
+    wanted: bool | None, tty: bool, kind: type | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "stderr", Screen() if tty else io.StringIO())
     with progress_view(wanted) as views:
         assert [type(view) for view in views] == ([kind] if kind else [])
 
 
-@pytest.mark.parametrize(("metrics", "text"), [
-    ({"loss": 0.123456, "accuracy": 0.97222, "by_class": {"a": 1.0}}, "loss 0.1235  accuracy 0.9722"),
-    ({"loss": 123456.0, "r2": -0.5}, "loss 1.235e+05  r2 -0.5000"),
-    ({"r2": None, "loss": 2.0}, "loss 2"),
-    ({"loss": float("nan"), "r2": float("-inf")}, "loss nan  r2 -inf"),
-])
+@pytest.mark.parametrize(
+    ("metrics", "text"),
+    [
+        (
+            {"loss": 0.123456, "accuracy": 0.97222, "by_class": {"a": 1.0}},
+            "loss 0.1235  accuracy 0.9722",
+        ),
+        ({"loss": 123456.0, "r2": -0.5}, "loss 1.235e+05  r2 -0.5000"),
+        ({"r2": None, "loss": 2.0}, "loss 2"),
+        ({"loss": float("nan"), "r2": float("-inf")}, "loss nan  r2 -inf"),
+    ],
+)
 def test_measures_as_text(metrics: dict[str, Any], text: str) -> None:
     assert metric_text(metrics) == text
 
@@ -74,14 +100,18 @@ def test_a_log_has_a_line_for_each_evaluation(capsys: pytest.CaptureFixture[str]
         rate = re.search(r"  [\d,]+ samples/s", line)
         assert rate is not None
         assert line.replace(rate.group(), "") == (
-            f"epoch {row['epoch']}  step {row['step']}  train loss {row['train']['loss']:.4g}  valid {metric_text(row['valid'])}  "
-            f"{row['seconds']:.1f} s")
+            f"epoch {row['epoch']}  step {row['step']}  train loss {row['train']['loss']:.4g}  "
+            f"valid {metric_text(row['valid'])}  "
+            f"{row['seconds']:.1f} s"
+        )
 
 
 def test_a_log_of_a_training_without_a_step(capsys: pytest.CaptureFixture[str]) -> None:
     ss.train("xor", **{**QUICK, "stop": "epochs(0)"}, progress=True)
     [line] = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"epoch 0  step 0  train loss [\d.]+  valid loss [\d.]+  accuracy 0\.\d{4}  0\.0 s", line)
+    assert re.fullmatch(
+        r"epoch 0  step 0  train loss [\d.]+  valid loss [\d.]+  accuracy 0\.\d{4}  0\.0 s", line
+    )
 
 
 def test_the_live_line(screen: Screen) -> None:
@@ -103,7 +133,9 @@ def test_the_live_line(screen: Screen) -> None:
 
 def test_the_live_line_of_a_training_without_a_known_end(screen: Screen) -> None:
     with redirect_stderr(screen):
-        ss.train("speed", predict="polynomial(1)", step="sgd(lr=1e-4)", stop="loss_below(1e9)", out=False)
+        ss.train(
+            "speed", predict="polynomial(1)", step="sgd(lr=1e-4)", stop="loss_below(1e9)", out=False
+        )
     shown = [frame for frame in frames(screen) if "/s" in frame]
     assert shown
     assert all(re.match(r"epoch 1 ", frame) for frame in shown)

@@ -1,4 +1,6 @@
-"""What a race says on the way: a line that is drawn over on a terminal, plain lines in a log; and curves as blocks."""
+"""What a race says on the way: a line that is drawn over on a terminal, plain lines in a log; and
+curves as blocks.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,13 @@ def test_all_curves_have_one_scale() -> None:
     assert span([[math.nan]]) == (0.0, 1.0)
 
 
-def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_has_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(race_progress, "EVERY", 0.0)
-    running = grouping.line_up(grouping.settle_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2)")]))
+    running = grouping.line_up(
+        grouping.settle_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2)")])
+    )
     grouping.run(running, report=RaceLog())
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(",")[0] for line in lines] == ["epoch 1 done", "epoch 2 done"]
@@ -37,11 +43,15 @@ def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monke
     assert "1 of 2 in the race" in lines[1]
 
 
-def test_a_live_line_is_drawn_and_taken_away(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_line_is_drawn_and_taken_away(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(race_progress, "REDRAW", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")
-    running = grouping.line_up(grouping.settle_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2) | patience(1)")]))
+    running = grouping.line_up(
+        grouping.settle_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2) | patience(1)")])
+    )
     live = RaceLine()
     grouping.run(running, report=live)
     live.close()

@@ -12,5 +12,7 @@ FILES: dict[str, str] = {}  # case -> the file that it stands in
 for _file in sorted(part.name for part in pkgutil.iter_modules(__path__)):
     for _case in importlib.import_module(f"{__name__}.{_file}").CASES:
         if _case.name in CASES:
-            raise ValueError(f"two cases are called {_case.name!r}: in {FILES[_case.name]}.py and {_file}.py")
+            raise ValueError(
+                f"two cases are called {_case.name!r}: in {FILES[_case.name]}.py and {_file}.py"
+            )
         CASES[_case.name], FILES[_case.name] = _case, _file

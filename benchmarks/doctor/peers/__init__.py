@@ -1,6 +1,8 @@
-"""Tools that say what is wrong with a training, each in a file of its own, on the doctor's cases: `python -m benchmarks.doctor.peers`.
+"""Tools that say what is wrong with a training, each in a file of its own, on the doctor's cases:
+`python -m benchmarks.doctor.peers`.
 
-To enter another tool, add a file here with three names; it takes part as soon as its package is installed:
+To enter another tool, add a file here with three names; it takes part as soon as its package is
+installed:
 
     PACKAGE   the name that it is installed under, for its version
     SETTINGS  {how it is set: keywords of `Watch`}; every setting is a row of the table, "" is the tool's name alone
@@ -27,11 +29,11 @@ OURS = "sevensteps"
 
 @dataclass(frozen=True)
 class Said:
-    """One finding: the tool's own `name` for it, and whether it is `loud`: a warning or worse, by the tool's own severity.
+    """One finding: the tool's own `name` for it, and whether it is `loud`: a warning or worse, by
+    the tool's own severity.
 
-    `means` are the conditions of ours that it names, gives as a cause or proposes to cure; any one that is right counts, so in doubt
-    one too many. Empty where it has to do with none.
-    """
+    `means` are the conditions of ours that it names, gives as a cause or proposes to cure; any one
+    that is right counts, so in doubt one too many. Empty where it has to do with none."""
 
     name: str
     loud: bool
@@ -39,7 +41,9 @@ class Said:
 
 
 class Watching:
-    """Watches one training, as a context manager around it. `crashed`: what of the tool failed without ending the training."""
+    """Watches one training, as a context manager around it. `crashed`: what of the tool failed
+    without ending the training.
+    """
 
     crashed = ""
 
@@ -53,7 +57,8 @@ class Watching:
         """Called after each `optimizer.step()`."""
 
     def diagnose(self, **given: Any) -> list[Said]:
-        """What it found, in the tool's own order, the most serious first; called once, after the last step.
+        """What it found, in the tool's own order, the most serious first; called once, after the
+        last step.
 
         `given`: `train=(x, y)`, `valid=(x, y)` and `loss_fn`, for a tool that takes them.
         """
@@ -70,11 +75,15 @@ class Tool:
 
 
 def tools(only: str = "") -> dict[str, Tool]:
-    """The tools that are installed, ours first, by label; only those whose label contains `only`."""
+    """The tools that are installed, ours first, by label; only those whose label contains
+    `only`.
+    """
     found = {}
     files = (part.name for part in pkgutil.iter_modules(__path__) if not part.name.startswith("_"))
     for name in sorted(files, key=lambda name: (name != OURS, name)):
-        module: ModuleType = importlib.import_module(f"{__name__}.{name}")  # imports the tool itself only when it watches
+        module: ModuleType = importlib.import_module(
+            f"{__name__}.{name}"
+        )  # imports the tool itself only when it watches
         try:
             version = metadata.version(module.PACKAGE)
         except metadata.PackageNotFoundError:

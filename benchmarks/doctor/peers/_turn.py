@@ -17,9 +17,8 @@ from benchmarks.doctor.peers import tools
 def turn(asked: tuple[str, int, str]) -> dict[str, Any]:
     """The score and seconds of a training alone, and for each tool what it said, as plain values.
 
-    `asked` is (case, seed, part of the tools' names). A tool that raises an error has said nothing, and `failure` says which error.
-    `same`: the training ended in the same bits.
-    """
+    `asked` is (case, seed, part of the tools' names). A tool that raises an error has said nothing,
+    and `failure` says which error. `same`: the training ended in the same bits."""
     name, seed, only = asked
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -29,7 +28,13 @@ def turn(asked: tuple[str, int, str]) -> dict[str, Any]:
     except Exception as failure:  # a case that fails is said, not lost
         return {"name": name, "seed": seed, "failure": f"{type(failure).__name__}: {failure}"}
     state = bits(setup)
-    found: dict[str, Any] = {"name": name, "seed": seed, "score": alone.score, "seconds": alone.seconds, "tools": {}}
+    found: dict[str, Any] = {
+        "name": name,
+        "seed": seed,
+        "score": alone.score,
+        "seconds": alone.seconds,
+        "tools": {},
+    }
     for label, tool in tools(only).items():
         gc.collect()
         setup = CASES[name].build(seed)
@@ -39,8 +44,12 @@ def turn(asked: tuple[str, int, str]) -> dict[str, Any]:
             found["tools"][label] = {"failure": f"{type(failure).__name__}: {failure}", "said": []}
             continue
         found["tools"][label] = {
-            "said": [(said.name, said.loud, said.means) for said in outcome.diagnosis], "failure": outcome.watch.crashed,
-            "seconds": outcome.seconds, "diagnosing": outcome.diagnosing, "same": torch.equal(bits(setup), state)}
+            "said": [(said.name, said.loud, said.means) for said in outcome.diagnosis],
+            "failure": outcome.watch.crashed,
+            "seconds": outcome.seconds,
+            "diagnosing": outcome.diagnosing,
+            "same": torch.equal(bits(setup), state),
+        }
     return found
 
 

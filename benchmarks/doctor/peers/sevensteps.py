@@ -26,4 +26,8 @@ class Watch(Watching):
 
     def diagnose(self, **given: Any) -> list[Said]:
         found = self.watch.diagnose(**given).findings
-        return [Said(f.condition, f.severity != "info", (f.condition,)) for finding in found for f in (finding, *finding.symptoms)]
+        return [
+            Said(f.condition, f.severity != "info", (f.condition,))
+            for finding in found
+            for f in (finding, *finding.symptoms)
+        ]

@@ -1,4 +1,6 @@
-"""One training in this process: `python -m benchmarks.speed.contestants NAME CASE ARRAYS EPOCHS SEED` prints it as a line of JSON."""
+"""One training in this process: `python -m benchmarks.speed.contestants NAME CASE ARRAYS EPOCHS
+SEED` prints it as a line of JSON.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,18 @@ from benchmarks.speed.trial import load
 
 
 def main(name: str, case: str, arrays: str, epochs: str, seed: str) -> None:
-    contestant = importlib.import_module(f"{__package__}.{name}")  # what it imports is not on the clock
+    contestant = importlib.import_module(
+        f"{__package__}.{name}"
+    )  # what it imports is not on the clock
     found = contestant.train(load(CASES[case], Path(arrays), int(epochs), int(seed)))
     check(found, int(epochs))
     print(json.dumps(found))
 
 
 def check(found: dict[str, Any], epochs: int) -> None:
-    """Every contestant did the same work: as many epochs, a loss recorded for each, on as many threads."""
+    """Every contestant did the same work: as many epochs, a loss recorded for each, on as many
+    threads.
+    """
     for key in ("seconds_per_epoch", "losses"):
         if len(found[key]) != epochs or not all(map(math.isfinite, found[key])):
             raise SystemExit(f"{key} should be {epochs} finite numbers, not {found[key]}")
@@ -33,5 +39,7 @@ def check(found: dict[str, Any], epochs: int) -> None:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")  # advice on workers, devices and convergence; errors still end the process
+    warnings.simplefilter(
+        "ignore"
+    )  # advice on workers, devices and convergence; errors still end the process
     main(*sys.argv[1:])

@@ -1,4 +1,6 @@
-"""fastai's Learner without printing and validation, on a DataLoader. The losses it records are its smoothed ones."""
+"""fastai's Learner without printing and validation, on a DataLoader. The losses it records are its
+smoothed ones.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,19 @@ def train(trial: Trial, batches_of: Callable[..., Iterable[Any]] = data_loader) 
     torch.manual_seed(trial.seed)
     batches = batches_of(torch.from_numpy(trial.x), torch.from_numpy(trial.y), trial.case.batch)
     clock = Clock()
-    learner = Learner(DataLoaders(batches, []), network(trial.case), loss_func=cross_entropy, opt_func=SGD,
-                      lr=trial.case.lr, cbs=[Laps(clock)])
+    learner = Learner(
+        DataLoaders(batches, []),
+        network(trial.case),
+        loss_func=cross_entropy,
+        opt_func=SGD,
+        lr=trial.case.lr,
+        cbs=[Laps(clock)],
+    )
     with learner.no_logging():
         learner.fit(trial.epochs)
-    return {"seconds_per_epoch": clock.laps, "losses": [row[0] for row in learner.recorder.values],
-            "accuracy": accuracy(trial, learner.model), "version": __version__}
+    return {
+        "seconds_per_epoch": clock.laps,
+        "losses": [row[0] for row in learner.recorder.values],
+        "accuracy": accuracy(trial, learner.model),
+        "version": __version__,
+    }

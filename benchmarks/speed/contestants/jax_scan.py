@@ -1,4 +1,6 @@
-"""JAX with a whole epoch in one compiled `lax.scan`: shuffling, batches, gradients and steps. It compiles in the warm-up epoch."""
+"""JAX with a whole epoch in one compiled `lax.scan`: shuffling, batches, gradients and steps. It
+compiles in the warm-up epoch.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ def initialize(key: Array, sizes: tuple[int, ...]) -> Parameters:
     layers = []
     for inputs, outputs in pairwise(sizes):
         key, of_weights, of_bias = random.split(key, 3)
-        draw = partial(random.uniform, minval=-inputs ** -0.5, maxval=inputs ** -0.5)
+        draw = partial(random.uniform, minval=-(inputs**-0.5), maxval=inputs**-0.5)
         layers.append((draw(of_weights, (inputs, outputs)), draw(of_bias, (outputs,))))
     return layers
 
@@ -37,7 +39,9 @@ def cross_entropy(layers: Parameters, x: Array, y: Array) -> Array:
 
 
 @partial(jax.jit, static_argnames=("batch", "lr"), donate_argnums=0)
-def epoch(layers: Parameters, key: Array, x: Array, y: Array, *, batch: int, lr: float) -> tuple[Parameters, Array]:
+def epoch(
+    layers: Parameters, key: Array, x: Array, y: Array, *, batch: int, lr: float
+) -> tuple[Parameters, Array]:
     """One epoch; returns the parameters and the mean training loss."""
     order = random.permutation(key, len(x))
     whole = len(x) // batch * batch
@@ -61,8 +65,14 @@ def train(trial: Trial) -> dict[str, Any]:
     jax.block_until_ready((x, y, layers))
     clock, losses = Clock(), []
     for number in range(1, trial.epochs + 1):
-        layers, loss = epoch(layers, random.fold_in(key, number), x, y, batch=trial.case.batch, lr=trial.case.lr)
+        layers, loss = epoch(
+            layers, random.fold_in(key, number), x, y, batch=trial.case.batch, lr=trial.case.lr
+        )
         losses.append(float(loss))  # waits for the epoch to end
         clock.lap()
-    return {"seconds_per_epoch": clock.laps, "losses": losses, "accuracy": trial.accuracy(predict(layers, jnp.asarray(trial.x_test))),
-            "version": jax.__version__}
+    return {
+        "seconds_per_epoch": clock.laps,
+        "losses": losses,
+        "accuracy": trial.accuracy(predict(layers, jnp.asarray(trial.x_test))),
+        "version": jax.__version__,
+    }

@@ -22,11 +22,24 @@ def train(trial: Trial) -> dict[str, Any]:
     keras.utils.set_random_seed(trial.seed)
     hidden = [keras.layers.Dense(width, activation="relu") for width in trial.case.widths]
     model = keras.Sequential([keras.layers.Input((784,)), *hidden, keras.layers.Dense(10)])
-    model.compile(optimizer=keras.optimizers.SGD(trial.case.lr),
-                  loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(
+        optimizer=keras.optimizers.SGD(trial.case.lr),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
     clock = Clock()
-    history = model.fit(trial.x, trial.y, batch_size=trial.case.batch, epochs=trial.epochs, shuffle=True, verbose=0,
-                        callbacks=[Laps(clock)])
+    history = model.fit(
+        trial.x,
+        trial.y,
+        batch_size=trial.case.batch,
+        epochs=trial.epochs,
+        shuffle=True,
+        verbose=0,
+        callbacks=[Laps(clock)],
+    )
     scores = model.predict(trial.x_test, batch_size=1000, verbose=0)
-    return {"seconds_per_epoch": clock.laps, "losses": history.history["loss"], "accuracy": trial.accuracy(scores),
-            "version": keras.__version__}
+    return {
+        "seconds_per_epoch": clock.laps,
+        "losses": history.history["loss"],
+        "accuracy": trial.accuracy(scores),
+        "version": keras.__version__,
+    }

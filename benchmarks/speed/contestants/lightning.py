@@ -41,8 +41,19 @@ def train(trial: Trial, batches_of: Callable[..., Iterable[Any]] = data_loader) 
     batches = batches_of(torch.from_numpy(trial.x), torch.from_numpy(trial.y), trial.case.batch)
     clock = Clock()
     module = Classifier(trial, clock)
-    trainer = lightning.Trainer(max_epochs=trial.epochs, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False,
-                                enable_progress_bar=False, enable_model_summary=False)
+    trainer = lightning.Trainer(
+        max_epochs=trial.epochs,
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     trainer.fit(module, batches)
-    return {"seconds_per_epoch": clock.laps, "losses": module.losses, "accuracy": accuracy(trial, module.model),
-            "version": lightning.__version__}
+    return {
+        "seconds_per_epoch": clock.laps,
+        "losses": module.losses,
+        "accuracy": accuracy(trial, module.model),
+        "version": lightning.__version__,
+    }

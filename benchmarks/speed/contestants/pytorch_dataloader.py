@@ -27,4 +27,9 @@ def train(trial: Trial) -> dict[str, Any]:
             total += loss.item() * len(x)
         losses.append(total / len(trial.x))
         clock.lap()
-    return {"seconds_per_epoch": clock.laps, "losses": losses, "accuracy": accuracy(trial, model), "version": torch.__version__}
+    return {
+        "seconds_per_epoch": clock.laps,
+        "losses": losses,
+        "accuracy": accuracy(trial, model),
+        "version": torch.__version__,
+    }

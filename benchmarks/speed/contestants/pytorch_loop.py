@@ -27,4 +27,9 @@ def train(trial: Trial) -> dict[str, Any]:
             total += loss.item() * len(index)
         losses.append(total / len(x))
         clock.lap()
-    return {"seconds_per_epoch": clock.laps, "losses": losses, "accuracy": accuracy(trial, model), "version": torch.__version__}
+    return {
+        "seconds_per_epoch": clock.laps,
+        "losses": losses,
+        "accuracy": accuracy(trial, model),
+        "version": torch.__version__,
+    }

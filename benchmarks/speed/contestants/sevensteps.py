@@ -16,9 +16,8 @@ from benchmarks.speed.trial import Trial
 class Laps:
     """An observer that takes the time from outside, after everyone else has looked.
 
-    `laps`: seconds of each epoch up to its last step, without the evaluation after it. `ends`: seconds from when this was made until
-    the evaluation after each epoch has ended.
-    """
+    `laps`: seconds of each epoch up to its last step, without the evaluation after it. `ends`:
+    seconds from when this was made until the evaluation after each epoch has ended."""
 
     def __init__(self) -> None:
         self.laps: list[float] = []
@@ -41,7 +40,9 @@ class Laps:
 
 
 def train(trial: Trial, watch: float = 0.0) -> dict[str, Any]:
-    torch.manual_seed(trial.seed)  # for the parameters that the user's own module draws; ours come from the seed of the recipe
+    torch.manual_seed(
+        trial.seed
+    )  # for the parameters that the user's own module draws; ours come from the seed of the recipe
     case = trial.case
     data = ss.data.from_arrays(trial.x, trial.y, valid=(trial.x_test, trial.y_test), name="mnist")
     if case.module:
@@ -50,9 +51,26 @@ def train(trial: Trial, watch: float = 0.0) -> dict[str, Any]:
         build = ss.cnn(*case.channels) if case.channels else ss.mlp(*case.widths)
         steps = {"predict": build, "initialize": ss.pytorch_default()}
     clock = Laps()
-    run = ss.train(data, loss=ss.cross_entropy(), step=ss.sgd(lr=case.lr), repeat=ss.batches(case.batch),
-                   stop=ss.epochs(trial.epochs), seed=trial.seed, threads=int(os.environ["OMP_NUM_THREADS"]), out=False,
-                   progress=False, watch=watch, observers=[clock], **steps, **case.ours)
+    run = ss.train(
+        data,
+        loss=ss.cross_entropy(),
+        step=ss.sgd(lr=case.lr),
+        repeat=ss.batches(case.batch),
+        stop=ss.epochs(trial.epochs),
+        seed=trial.seed,
+        threads=int(os.environ["OMP_NUM_THREADS"]),
+        out=False,
+        progress=False,
+        watch=watch,
+        observers=[clock],
+        **steps,
+        **case.ours,
+    )
     wall = time.perf_counter() - clock.made
-    return {"seconds_per_epoch": clock.laps, "losses": [row["train"]["loss"] for row in run.history],
-            "accuracy": run.metrics["valid"]["accuracy"], "version": ss.__version__, "wall_seconds": wall}
+    return {
+        "seconds_per_epoch": clock.laps,
+        "losses": [row["train"]["loss"] for row in run.history],
+        "accuracy": run.metrics["valid"]["accuracy"],
+        "version": ss.__version__,
+        "wall_seconds": wall,
+    }

@@ -26,9 +26,22 @@ def train(trial: Trial, **iterator: Any) -> dict[str, Any]:
     torch.manual_seed(trial.seed)
     x, y = torch.from_numpy(trial.x), torch.from_numpy(trial.y)
     clock = Clock()
-    net = NeuralNetClassifier(network(trial.case), criterion=nn.CrossEntropyLoss, optimizer=torch.optim.SGD, lr=trial.case.lr,
-                              batch_size=trial.case.batch, max_epochs=trial.epochs, train_split=None, verbose=0,
-                              callbacks=[("laps", Laps(clock))], **(iterator or {"iterator_train__shuffle": True}))
+    net = NeuralNetClassifier(
+        network(trial.case),
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.SGD,
+        lr=trial.case.lr,
+        batch_size=trial.case.batch,
+        max_epochs=trial.epochs,
+        train_split=None,
+        verbose=0,
+        callbacks=[("laps", Laps(clock))],
+        **(iterator or {"iterator_train__shuffle": True}),
+    )
     net.fit(x, y)
-    return {"seconds_per_epoch": clock.laps, "losses": net.history[:, "train_loss"], "accuracy": accuracy(trial, net.module_),
-            "version": skorch.__version__}
+    return {
+        "seconds_per_epoch": clock.laps,
+        "losses": net.history[:, "train_loss"],
+        "accuracy": accuracy(trial, net.module_),
+        "version": skorch.__version__,
+    }

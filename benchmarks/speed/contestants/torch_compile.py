@@ -1,4 +1,6 @@
-"""The hand-written loop with network and loss through `torch.compile`. It compiles in the warm-up epoch, outside the clock."""
+"""The hand-written loop with network and loss through `torch.compile`. It compiles in the warm-up
+epoch, outside the clock.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ def train(trial: Trial) -> dict[str, Any]:
     model = network(trial.case)
     optimizer = torch.optim.SGD(model.parameters(), lr=trial.case.lr)
 
-    @torch.compile(dynamic=False)  # a kernel each for whole batches and for the shorter last one, instead of one for any size
+    @torch.compile(
+        dynamic=False
+    )  # a kernel each for whole batches and for the shorter last one, instead of one for any size
     def loss_of(x: Tensor, y: Tensor) -> Tensor:
         return cross_entropy(model(x), y)
 
@@ -33,4 +37,9 @@ def train(trial: Trial) -> dict[str, Any]:
             total += loss.item() * len(index)
         losses.append(total / len(x))
         clock.lap()
-    return {"seconds_per_epoch": clock.laps, "losses": losses, "accuracy": accuracy(trial, model), "version": torch.__version__}
+    return {
+        "seconds_per_epoch": clock.laps,
+        "losses": losses,
+        "accuracy": accuracy(trial, model),
+        "version": torch.__version__,
+    }

@@ -1,4 +1,6 @@
-"""Images of handwritten digits: scikit-learn's small ones, and MNIST; all ten, or only threes against sevens."""
+"""Images of handwritten digits: scikit-learn's small ones, and MNIST; all ten, or only threes
+against sevens.
+"""
 
 from __future__ import annotations
 
@@ -47,16 +49,25 @@ class digits(_Images):
 
     def load(self, data_dir: Path | None = None) -> Data:
         x, y = _digits()
-        return build(self.text, x, y, classes=TEN, scale=self._scale, highest=16, draw=generator(self.seed, "split"),
-                     about="1797 handwritten digits, 8 x 8 pixels, from scikit-learn (UCI optical recognition)")
+        return build(
+            self.text,
+            x,
+            y,
+            classes=TEN,
+            scale=self._scale,
+            highest=16,
+            draw=generator(self.seed, "split"),
+            about="1797 handwritten digits, 8 x 8 pixels, from scikit-learn (UCI optical "
+            "recognition)",
+        )
 
 
 @value
 class digits37(_Images):
     """the 3s and 7s of digits: the book's first task, small
 
-    A 3 is 1, a 7 is 0. Split 80/20, each class alike. Scale: pixels / 16. Source: as digits; task: fastbook, ch. 4.
-    """
+    A 3 is 1, a 7 is 0. Split 80/20, each class alike. Scale: pixels / 16. Source: as digits; task:
+    fastbook, ch. 4."""
 
     _: KW_ONLY
     scale: str = "default"
@@ -65,9 +76,17 @@ class digits37(_Images):
     def load(self, data_dir: Path | None = None) -> Data:
         x, y = _digits()
         kept = (y == 3) | (y == 7)
-        return build(self.text, x[kept], (y[kept] == 3).long(), classes=SEVEN_THREE, scale=self._scale, highest=16,
-                     draw=generator(self.seed, "split"),
-                     about="handwritten threes and sevens, 8 x 8 pixels, from scikit-learn (UCI optical recognition)")
+        return build(
+            self.text,
+            x[kept],
+            (y[kept] == 3).long(),
+            classes=SEVEN_THREE,
+            scale=self._scale,
+            highest=16,
+            draw=generator(self.seed, "split"),
+            about="handwritten threes and sevens, 8 x 8 pixels, from scikit-learn (UCI optical "
+            "recognition)",
+        )
 
 
 def _digits() -> tuple[Tensor, Tensor]:
@@ -91,8 +110,16 @@ class mnist(_Images):
 
     def load(self, data_dir: Path | None = None) -> Data:
         train, valid = read(data_dir)
-        return build(self.text, train.images, train.labels.long(), valid=(valid.images, valid.labels.long()), classes=TEN,
-                     scale=self._scale, highest=255, about=_about("handwritten digits", train))
+        return build(
+            self.text,
+            train.images,
+            train.labels.long(),
+            valid=(valid.images, valid.labels.long()),
+            classes=TEN,
+            scale=self._scale,
+            highest=255,
+            about=_about("handwritten digits", train),
+        )
 
 
 @value
@@ -110,8 +137,16 @@ class mnist37(_Images):
     def load(self, data_dir: Path | None = None) -> Data:
         train, valid = read(data_dir)
         (x, y), judged = _three_then_seven(train), _three_then_seven(valid)
-        return build(self.text, x, y, valid=judged, classes=SEVEN_THREE, scale=self._scale, highest=255,
-                     about=_about("handwritten threes, then sevens", train))
+        return build(
+            self.text,
+            x,
+            y,
+            valid=judged,
+            classes=SEVEN_THREE,
+            scale=self._scale,
+            highest=255,
+            about=_about("handwritten threes, then sevens", train),
+        )
 
 
 def _three_then_seven(part: Samples) -> tuple[Tensor, Tensor]:

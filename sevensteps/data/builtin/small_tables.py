@@ -29,9 +29,17 @@ class _Table(Source):
         found = read()
         classes = tuple(str(name) for name in found.get("target_names", ()))
         y = torch.from_numpy(found.target)
-        return build(self.text, torch.from_numpy(found.data), y.long() if classes else y[:, None], about=about,
-                     classes=classes, features=tuple(map(str, found.feature_names)), target_scale=target_scale,
-                     scale="standardize" if self.scale == "default" else self.scale, draw=generator(self.seed, "split"))
+        return build(
+            self.text,
+            torch.from_numpy(found.data),
+            y.long() if classes else y[:, None],
+            about=about,
+            classes=classes,
+            features=tuple(map(str, found.feature_names)),
+            target_scale=target_scale,
+            scale="standardize" if self.scale == "default" else self.scale,
+            draw=generator(self.seed, "split"),
+        )
 
 
 @value
@@ -48,7 +56,10 @@ class iris(_Table):
     def load(self, data_dir: Path | None = None) -> Data:
         from sklearn.datasets import load_iris
 
-        return self._build(load_iris, "150 irises of three kinds by their petals and sepals, from scikit-learn (Fisher 1936)")
+        return self._build(
+            load_iris,
+            "150 irises of three kinds by their petals and sepals, from scikit-learn (Fisher 1936)",
+        )
 
 
 @value
@@ -66,15 +77,18 @@ class wine(_Table):
     def load(self, data_dir: Path | None = None) -> Data:
         from sklearn.datasets import load_wine
 
-        return self._build(load_wine, "178 wines from three growers by 13 chemical measures, from scikit-learn (UCI)")
+        return self._build(
+            load_wine,
+            "178 wines from three growers by 13 chemical measures, from scikit-learn (UCI)",
+        )
 
 
 @value
 class breast_cancer(_Table):
     """569 tumours, malignant or benign, by 30 measures of cells
 
-    Split 80/20, each class alike. Scale: standardize. Source: Wolberg, Street, Mangasarian 1995, UCI Wisconsin diagnostic.
-    """
+    Split 80/20, each class alike. Scale: standardize. Source: Wolberg, Street, Mangasarian 1995,
+    UCI Wisconsin diagnostic."""
 
     _: KW_ONLY
     scale: str = "default"
@@ -83,17 +97,20 @@ class breast_cancer(_Table):
     def load(self, data_dir: Path | None = None) -> Data:
         from sklearn.datasets import load_breast_cancer
 
-        return self._build(load_breast_cancer, "569 tumours by 30 measures of their cell nuclei, from scikit-learn (UCI)")
+        return self._build(
+            load_breast_cancer,
+            "569 tumours by 30 measures of their cell nuclei, from scikit-learn (UCI)",
+        )
 
 
 @value
 class diabetes(_Table):
     """442 patients: how their disease went on, by ten measures
 
-    A regression: the disease a year later, 25 to 346, from age, sex, body mass, blood pressure and six measures of the blood.
-    Split 80/20 at random. Scale: standardize, the targets too (target_scale="none" leaves them raw, which trains badly).
-    Source: Efron, Hastie, Johnstone, Tibshirani 2004, Least Angle Regression.
-    """
+    A regression: the disease a year later, 25 to 346, from age, sex, body mass, blood pressure and
+    six measures of the blood. Split 80/20 at random. Scale: standardize, the targets too
+    (target_scale="none" leaves them raw, which trains badly). Source: Efron, Hastie, Johnstone,
+    Tibshirani 2004, Least Angle Regression."""
 
     _: KW_ONLY
     scale: str = "default"
@@ -107,6 +124,9 @@ class diabetes(_Table):
     def load(self, data_dir: Path | None = None) -> Data:
         from sklearn.datasets import load_diabetes
 
-        return self._build(lambda: load_diabetes(scaled=False),
-                           "442 patients: progress of their diabetes in a year by ten measures, from scikit-learn (Efron 2004)",
-                           self.target_scale)
+        return self._build(
+            lambda: load_diabetes(scaled=False),
+            "442 patients: progress of their diabetes in a year by ten measures, from "
+            "scikit-learn (Efron 2004)",
+            self.target_scale,
+        )

@@ -27,11 +27,11 @@ MAX_CELLS = 50_000_000  # of a file, which are some gigabytes as Python's texts
 class csv(Source):
     """a table of your own: a CSV with a header, one column to predict
 
-    Columns of numbers are taken as they are, yes and no as 1 and 0, dates as days, of texts each value becomes an input. Texts, yes and no
-    and few whole numbers in the target are classes, other numbers are amounts. `drop` names columns to leave out; `missing` is "refuse",
-    "fill" (with the mean of the training part) or "drop" (the row). Split 80/20, each class alike. Scale: standardize, amounts too.
-    Source: RFC 4180, Common Format for CSV Files.
-    """
+    Columns of numbers are taken as they are, yes and no as 1 and 0, dates as days, of texts each
+    value becomes an input. Texts, yes and no and few whole numbers in the target are classes, other
+    numbers are amounts. `drop` names columns to leave out; `missing` is "refuse", "fill" (with the
+    mean of the training part) or "drop" (the row). Split 80/20, each class alike. Scale:
+    standardize, amounts too. Source: RFC 4180, Common Format for CSV Files."""
 
     path: str
     _: KW_ONLY
@@ -59,7 +59,10 @@ class Sheet(Frame):
 
     def __init__(self, path: Path, header: list[str], rows: list[list[str]]) -> None:
         self.where, self.title, self.names = str(path), path.name, header
-        self.block = {name: Cells.of((row[place] for row in rows), str(path)) for place, name in enumerate(header)}
+        self.block = {
+            name: Cells.of((row[place] for row in rows), str(path))
+            for place, name in enumerate(header)
+        }
 
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         yield {name: self.block[name] for name in names}
@@ -71,7 +74,9 @@ def sheet(path: Path, separator: str = ",") -> Sheet:
 
 
 def read(path: Path, separator: str = ",") -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a CSV, each row as long as the header. Raises `DataError` with the row, counted from 1 below the header."""
+    """Header and rows of a CSV, each row as long as the header. Raises `DataError` with the row,
+    counted from 1 below the header.
+    """
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; give a .csv")
     rows: list[list[str]] = []
@@ -85,43 +90,69 @@ def read(path: Path, separator: str = ",") -> tuple[list[str], list[list[str]]]:
                     header = _header(path, cells, separator)
                     continue
                 if len(cells) != len(header):
-                    raise DataError(f"{path}: row {len(rows) + 1} has {len(cells)} cells under a header of {len(header)}; give one for "
-                                    "each")
+                    raise DataError(
+                        f"{path}: row {len(rows) + 1} has {len(cells)} cells under a header of "
+                        f"{len(header)}; give one for "
+                        "each"
+                    )
                 if max(map(len, cells)) > MAX_CELL:
-                    raise DataError(f"{path}: row {len(rows) + 1} has a cell of more than {MAX_CELL:,} characters; texts that long cannot "
-                                    "be inputs")
+                    raise DataError(
+                        f"{path}: row {len(rows) + 1} has a cell of more than {MAX_CELL:,} "
+                        "characters; texts that long cannot "
+                        "be inputs"
+                    )
                 rows.append(cells)
                 if len(rows) * len(header) > MAX_CELLS:
-                    raise DataError(f"{path}: has more than {MAX_CELLS:,} cells; save it as numbers in a .npz")
+                    raise DataError(
+                        f"{path}: has more than {MAX_CELLS:,} cells; save it as numbers in a .npz"
+                    )
     except DataError:
         raise
     except (OSError, UnicodeDecodeError, reading.Error) as failure:
         raise DataError(f"{path}: cannot be read as a CSV: {why(failure)}") from None
     if not rows:
-        raise DataError(f"{path}: has no row below its header; give at least two" if header else f"{path}: is empty")
+        raise DataError(
+            f"{path}: has no row below its header; give at least two"
+            if header
+            else f"{path}: is empty"
+        )
     return header, rows
 
 
 def lines(path: Path, file: TextIO) -> Iterator[str]:
-    """The lines of a text file. Raises `DataError` for one that is longer than any line of a table, before it is read to its end."""
+    """The lines of a text file. Raises `DataError` for one that is longer than any line of a table,
+    before it is read to its end.
+    """
     count = 0
     while line := file.readline(MAX_LINE):
         count += 1
         if len(line) == MAX_LINE:
-            raise DataError(f"{path}: line {count} has more than {MAX_LINE:,} characters; is it a table?")
+            raise DataError(
+                f"{path}: line {count} has more than {MAX_LINE:,} characters; is it a table?"
+            )
         yield line
 
 
 def _header(path: Path, cells: list[str], separator: str) -> list[str]:
     header = [cell.strip() for cell in cells]
     if all(number(cell) is not None for cell in header):
-        raise DataError(f"{path}: has no header: its first line is {some(header)}; name the columns in a first line")
-    if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0] and mark != separator), None)):
-        raise DataError(f"{path}: has one column, '{header[0][:60]}'; is the separator {other!r}? Then say separator={other!r}")
+        raise DataError(
+            f"{path}: has no header: its first line is {some(header)}; name the columns in a "
+            "first line"
+        )
+    if len(header) == 1 and (
+        other := next((mark for mark in ";\t|" if mark in header[0] and mark != separator), None)
+    ):
+        raise DataError(
+            f"{path}: has one column, '{header[0][:60]}'; is the separator {other!r}? Then say "
+            f"separator={other!r}"
+        )
     seen: set[str] = set()  # as there may be a hundred thousand columns
     for name in header:
         if not name:
-            raise DataError(f"{path}: column {header.index(name) + 1} has no name in the header; give it one")
+            raise DataError(
+                f"{path}: column {header.index(name) + 1} has no name in the header; give it one"
+            )
         if name in seen:
             raise DataError(f"{path}: two columns are called {name}; give each a name of its own")
         seen.add(name)

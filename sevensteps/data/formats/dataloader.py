@@ -1,4 +1,6 @@
-"""Data from what PyTorch trains on elsewhere: a DataLoader, a dataset, or any batches that can be gone over."""
+"""Data from what PyTorch trains on elsewhere: a DataLoader, a dataset, or any batches that can be
+gone over.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,13 @@ def from_loader(
     seed: int = 0,
     name: str = "loader",
 ) -> Data:
-    """`Data` from one pass over `train`: a DataLoader, a `torch.utils.data.Dataset`, or an iterable of batches (x, y).
+    """`Data` from one pass over `train`: a DataLoader, a `torch.utils.data.Dataset`, or an iterable
+    of batches (x, y).
 
-    `valid` is the same for the part to judge by, or the share of the samples to split off, or None, as in `from_arrays`, which says
-    what x and y may be and what the other arguments do. The samples are taken into memory as they come, once: a transform that draws
-    anew each time is seen in one state. What is drawn comes from `seed`, and PyTorch's global generator is put back.
+    `valid` is the same for the part to judge by, or the share of the samples to split off, or None,
+    as in `from_arrays`, which says what x and y may be and what the other arguments do. The samples
+    are taken into memory as they come, once: a transform that draws anew each time is seen in one
+    state. What is drawn comes from `seed`, and PyTorch's global generator is put back.
 
     >>> from torch.utils.data import DataLoader, TensorDataset
     >>> samples = TensorDataset(torch.arange(6.0)[:, None], torch.tensor([0, 0, 0, 1, 1, 1]))
@@ -44,26 +48,49 @@ def from_loader(
     >>> len(data.train), len(data.valid), data.task.kind
     (6, 6, 'binary')
 
-    Raises `DataError` for what is no batch, ends too late to be held in memory, or cannot be learned from.
-    """
+    Raises `DataError` for what is no batch, ends too late to be held in memory, or cannot be
+    learned from."""
     draw = generator(whole("seed", seed), "order")
     x, y = _taken(name, "training", train, draw)
-    judged = valid if valid is None or isinstance(valid, int | float) else _taken(name, "validation", valid, draw)
-    data = from_arrays(x, y, valid=judged, classes=classes, features=features, scale=scale, target_scale=target_scale, seed=seed, name=name)
+    judged = (
+        valid
+        if valid is None or isinstance(valid, int | float)
+        else _taken(name, "validation", valid, draw)
+    )
+    data = from_arrays(
+        x,
+        y,
+        valid=judged,
+        classes=classes,
+        features=features,
+        scale=scale,
+        target_scale=target_scale,
+        seed=seed,
+        name=name,
+    )
     kind = type(train).__name__
-    return dataclasses.replace(data, about=f"{len(x):,} samples of a {kind}, taken once"
-                                           + ("; trained and judged on the same samples" if valid is None else ""))
+    return dataclasses.replace(
+        data,
+        about=f"{len(x):,} samples of a {kind}, taken once"
+        + ("; trained and judged on the same samples" if valid is None else ""),
+    )
 
 
 def _taken(name: str, part: str, held: Any, draw: torch.Generator) -> tuple[Tensor, Any]:
     """All samples of `held`: inputs, and targets as `from_arrays` takes them."""
     if isinstance(held, TensorDataset):
         if len(held.tensors) != 2:
-            raise DataError(f"{name}: the {part} TensorDataset has {len(held.tensors)} tensors; give two: inputs and targets")
+            raise DataError(
+                f"{name}: the {part} TensorDataset has {len(held.tensors)} tensors; give two: "
+                "inputs and targets"
+            )
         return held.tensors[0], held.tensors[1]
     if isinstance(held, str | bytes | dict) or not isinstance(held, Iterable | Dataset):
-        raise ArgumentError(f"{name}: {part} data must be a DataLoader, a torch.utils.data.Dataset or batches (x, y), not a "
-                            f"{type(held).__name__}")
+        raise ArgumentError(
+            f"{name}: {part} data must be a DataLoader, a torch.utils.data.Dataset or batches (x, "
+            "y), not a "
+            f"{type(held).__name__}"
+        )
     ours = isinstance(held, Dataset)
     source: Any = DataLoader(held, batch_size=SIZE) if isinstance(held, Dataset) else held
     limit = allowed(None) // COPIES
@@ -74,24 +101,37 @@ def _taken(name: str, part: str, held: Any, draw: torch.Generator) -> tuple[Tens
             for batch in source:
                 x, y = _pair(name, part, len(batches) + 1, batch)
                 if batches and x.shape[1:] != batches[0][0].shape[1:]:
-                    raise DataError(f"{name}: {part} batch {len(batches) + 1} has inputs {list(x.shape)}, the first "
-                                    f"{list(batches[0][0].shape)}; give all samples one shape")
+                    raise DataError(
+                        f"{name}: {part} batch {len(batches) + 1} has inputs {list(x.shape)}, the "
+                        "first "
+                        f"{list(batches[0][0].shape)}; give all samples one shape"
+                    )
                 size += x.numel() * x.itemsize
                 if size > limit:
-                    raise DataError(f"{name}: the {part} samples take more than {limit / 2**30:.1f} GB, which do not fit into memory; "
-                                    "does it end? Give fewer, or save them with numpy.save and train on the file")
+                    raise DataError(
+                        f"{name}: the {part} samples take more than {limit / 2**30:.1f} GB, which "
+                        "do not fit into memory; "
+                        "does it end? Give fewer, or save them with numpy.save and train on the "
+                        "file"
+                    )
                 batches.append((x, y))
         except (TypeError, RuntimeError) as failure:
             if not ours:
                 raise
-            raise DataError(f"{name}: the {part} samples cannot be put together: {why(failure)}; give the dataset a transform that makes "
-                            "tensors of one size") from None
+            raise DataError(
+                f"{name}: the {part} samples cannot be put together: {why(failure)}; give the "
+                "dataset a transform that makes "
+                "tensors of one size"
+            ) from None
     if not batches:
         raise DataError(f"{name}: the {part} data give no batch; check the dataset and drop_last")
     inputs = torch.cat([x for x, _ in batches])
     if all(isinstance(y, Tensor) for _, y in batches):
         if len({y.shape[1:] for _, y in batches}) > 1:
-            raise DataError(f"{name}: the targets of the {part} batches have several shapes; give all samples one shape")
+            raise DataError(
+                f"{name}: the targets of the {part} batches have several shapes; give all samples "
+                "one shape"
+            )
         return inputs, torch.cat([y for _, y in batches])
     return inputs, [text for _, y in batches for text in y]
 
@@ -99,7 +139,11 @@ def _taken(name: str, part: str, held: Any, draw: torch.Generator) -> tuple[Tens
 def _pair(name: str, part: str, number: int, batch: Any) -> tuple[Tensor, Any]:
     """One batch, copied: whoever gives it may fill it anew."""
     if not isinstance(batch, list | tuple) or len(batch) != 2:
-        seen = f"a dict of {', '.join(map(str, batch))}" if isinstance(batch, dict) else f"a {type(batch).__name__}"
+        seen = (
+            f"a dict of {', '.join(map(str, batch))}"
+            if isinstance(batch, dict)
+            else f"a {type(batch).__name__}"
+        )
         seen += f" of {len(batch)}" if isinstance(batch, list | tuple) else ""
         raise DataError(f"{name}: {part} batch {number} is {seen}; a batch must be a pair (x, y)")
     x, y = batch
@@ -108,8 +152,12 @@ def _pair(name: str, part: str, number: int, batch: Any) -> tuple[Tensor, Any]:
         texts = isinstance(y, list | tuple) and all(isinstance(target, str) for target in y)
         targets: Any = list(y) if texts else torch.as_tensor(y).detach().cpu().clone()
     except (TypeError, ValueError, RuntimeError) as failure:
-        raise DataError(f"{name}: {part} batch {number} cannot be made tensors: {why(failure)}") from None
+        raise DataError(
+            f"{name}: {part} batch {number} cannot be made tensors: {why(failure)}"
+        ) from None
     if inputs.ndim == 0 or (not texts and targets.ndim == 0) or len(inputs) != len(targets):
-        raise DataError(f"{name}: {part} batch {number} has inputs {list(inputs.shape)} and targets "
-                        f"{[len(targets)] if texts else list(targets.shape)}; give one target for each input")
+        raise DataError(
+            f"{name}: {part} batch {number} has inputs {list(inputs.shape)} and targets "
+            f"{[len(targets)] if texts else list(targets.shape)}; give one target for each input"
+        )
     return inputs, targets

@@ -56,15 +56,26 @@ def from_dataset(
     seed: int = 0,
     name: str = "dataset",
 ) -> Data:
-    """`Data` from a `datasets.Dataset`, or a `DatasetDict` with `train` and `validation` (or `valid`, `val`, `test`).
+    """`Data` from a `datasets.Dataset`, or a `DatasetDict` with `train` and `validation` (or
+    `valid`, `val`, `test`).
 
-    `target` is the column to predict. The others become inputs as those of a Parquet file do, unless `drop` names them; or one of them
-    holds pictures, which are then the inputs: all of one size, or brought to `size`, a side or (height, width); gray where all are, or
-    with `gray=True`. `valid` is a dataset to judge by, or the share of the samples to split off where there is none. Labels that have
-    names (ClassLabel) keep them, in their order. Raises `DataError` where nothing could be learned from it.
-    """
+    `target` is the column to predict. The others become inputs as those of a Parquet file do,
+    unless `drop` names them; or one of them holds pictures, which are then the inputs: all of one
+    size, or brought to `size`, a side or (height, width); gray where all are, or with `gray=True`.
+    `valid` is a dataset to judge by, or the share of the samples to split off where there is none.
+    Labels that have names (ClassLabel) keep them, in their order. Raises `DataError` where nothing
+    could be learned from it."""
     parts, share = _parts(name, dataset, valid)
-    asked = _Asked(name, target, tuple(drop) if not isinstance(drop, str) else (drop,), missing, share, scale, target_scale, seed)
+    asked = _Asked(
+        name,
+        target,
+        tuple(drop) if not isinstance(drop, str) else (drop,),
+        missing,
+        share,
+        scale,
+        target_scale,
+        seed,
+    )
     check(asked)
     flag("gray", gray)
     frame = Datasets(name, parts)
@@ -77,38 +88,60 @@ def from_dataset(
         return load(frame, asked)
     if len(inputs) > 1:
         others = [held for held in inputs if held != pictures[0]]
-        raise DataError(f"{name}: pictures are trained on alone, but beside {pictures[0]} there is {', '.join(others)}; leave out with "
-                        f"drop=({', '.join(map(repr, others))},)")
+        raise DataError(
+            f"{name}: pictures are trained on alone, but beside {pictures[0]} there is "
+            f"{', '.join(others)}; leave out with "
+            f"drop=({', '.join(map(repr, others))},)"
+        )
     if missing != "refuse":
-        raise ArgumentError(f"{name}: missing={missing!r} is for tables; leave pictures that are missing out with dataset.filter(…)")
+        raise ArgumentError(
+            f"{name}: missing={missing!r} is for tables; leave pictures that are missing out with "
+            "dataset.filter(…)"
+        )
     return _pictured(frame, asked, pictures[0], size, gray)
 
 
 def _parts(name: str, dataset: Any, valid: Any) -> tuple[list[tuple[str, Any]], float]:
-    """The datasets with their names in messages: one, or two where one is to judge by; and the share to split off else."""
+    """The datasets with their names in messages: one, or two where one is to judge by; and the
+    share to split off else.
+    """
     try:
         import datasets
     except ImportError:
-        raise DataError(f'{name}: needs the package datasets; install it with: pip install "sevensteps[datasets]"') from None
+        raise DataError(
+            f"{name}: needs the package datasets; install it with: pip install "
+            '"sevensteps[datasets]"'
+        ) from None
     given = isinstance(valid, datasets.Dataset)
     if not given and (isinstance(valid, bool) or not isinstance(valid, int | float)):
-        raise ArgumentError(f"valid must be a datasets.Dataset or a share such as 0.2, not a {type(valid).__name__}")
+        raise ArgumentError(
+            f"valid must be a datasets.Dataset or a share such as 0.2, not a {type(valid).__name__}"
+        )
     found: list[tuple[str, Any]]
     if isinstance(dataset, datasets.DatasetDict):
         judged = next((part for part in VALID if part in dataset), None)
         if "train" not in dataset:
-            raise DataError(f"{name}: has {', '.join(map(str, dataset)) or 'nothing'}, but no train; give one of them: dataset[…]")
+            raise DataError(
+                f"{name}: has {', '.join(map(str, dataset)) or 'nothing'}, but no train; give one "
+                "of them: dataset[…]"
+            )
         found = [(f"{name}, train", dataset["train"])]
         if judged is not None and not given:
             found.append((f"{name}, {judged}", dataset[judged]))
     elif isinstance(dataset, datasets.Dataset):
         found = [(name, dataset)]
     elif isinstance(dataset, datasets.IterableDataset | datasets.IterableDatasetDict):
-        raise DataError(f"{name}: is streamed, and does not say how long it is; load it with streaming=False, or take some of it: "
-                        "datasets.Dataset.from_list(list(dataset.take(10_000)))")
+        raise DataError(
+            f"{name}: is streamed, and does not say how long it is; load it with streaming=False, "
+            "or take some of it: "
+            "datasets.Dataset.from_list(list(dataset.take(10_000)))"
+        )
     else:
-        raise ArgumentError(f"{name}: a {type(dataset).__name__} is no datasets.Dataset; for arrays use from_arrays(x, y), for a "
-                            "DataLoader from_loader(loader)")
+        raise ArgumentError(
+            f"{name}: a {type(dataset).__name__} is no datasets.Dataset; for arrays use "
+            "from_arrays(x, y), for a "
+            "DataLoader from_loader(loader)"
+        )
     if given:
         found.append((f"{name}, valid", valid))
     return found, 0.2 if given else valid
@@ -128,9 +161,16 @@ class Datasets(Frame):
             for column in self.names:
                 if column not in part.features or part.features[column] != self.features[column]:
                     seen = part.features.get(column, "missing")
-                    raise DataError(f"{where}: the column '{column}' is {seen}, but {self.features[column]} in the training part; give "
-                                    "both the same columns")
-        self.classes = {column: tuple(names) for column in self.names if (names := getattr(self.features[column], "names", None))}
+                    raise DataError(
+                        f"{where}: the column '{column}' is {seen}, but {self.features[column]} "
+                        "in the training part; give "
+                        "both the same columns"
+                    )
+        self.classes = {
+            column: tuple(names)
+            for column in self.names
+            if (names := getattr(self.features[column], "names", None))
+        }
 
     def is_picture(self, name: str) -> bool:
         """Whether a column holds pictures."""
@@ -145,7 +185,10 @@ class Datasets(Frame):
         for where, part in self.parts:
             start = 0
             for table in part.with_format("arrow", columns=list(names)).iter(ROWS):
-                yield {name: self._named(name, arrow.cells(name, table.column(name), where, start)) for name in names}
+                yield {
+                    name: self._named(name, arrow.cells(name, table.column(name), where, start))
+                    for name in names
+                }
                 start += len(table)
 
     def _named(self, name: str, cells: Cells) -> Cells:
@@ -156,10 +199,17 @@ class Datasets(Frame):
         codes = numpy.where(cells.missing, -1, cells.values).astype(numpy.int32)
         if codes.size and codes.max() >= len(known):
             place = int(codes.argmax())
-            raise DataError(f"{cells.at(place)} has {name} {codes[place]}, but there are names for 0 to {len(known) - 1}")
-        return Cells("category", numpy.maximum(codes, -1), known, cells.where, cells.start)  # "none" is a name like others
+            raise DataError(
+                f"{cells.at(place)} has {name} {codes[place]}, but there are names for 0 to "
+                f"{len(known) - 1}"
+            )
+        return Cells(
+            "category", numpy.maximum(codes, -1), known, cells.where, cells.start
+        )  # "none" is a name like others
 
-    def pictures(self, name: str, work: Callable[[str, bytes | None, str | None], T]) -> Iterator[T]:
+    def pictures(
+        self, name: str, work: Callable[[str, bytes | None, str | None], T]
+    ) -> Iterator[T]:
         """`work(where, bytes, path)` of each picture, in order, by several threads."""
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             for where, part in self.parts:
@@ -167,27 +217,51 @@ class Datasets(Frame):
                 for table in part.with_format("arrow", columns=[name]).iter(PICTURES):
                     held = table.column(name).to_pylist()
                     if any(picture is None for picture in held):
-                        raise DataError(f"{where}: row {start + held.index(None) + 1} has no {name}; leave it out with dataset.filter(…)")
+                        raise DataError(
+                            f"{where}: row {start + held.index(None) + 1} has no {name}; leave it "
+                            "out with dataset.filter(…)"
+                        )
                     named = [f"{where}: row {start + row}" for row in range(1, len(held) + 1)]
-                    yield from pool.map(work, named, [picture["bytes"] for picture in held], [picture["path"] for picture in held])
+                    yield from pool.map(
+                        work,
+                        named,
+                        [picture["bytes"] for picture in held],
+                        [picture["path"] for picture in held],
+                    )
                     start += len(held)
 
 
-def _pictured(frame: Datasets, asked: _Asked, column: str, size: int | tuple[int, int] | None, gray: bool) -> Data:
+def _pictured(
+    frame: Datasets, asked: _Asked, column: str, size: int | tuple[int, int] | None, gray: bool
+) -> Data:
     assert asked.target is not None
-    y, classes, amounts = targets(frame, asked.target, [block[asked.target] for block in frame.blocks([asked.target])])
+    y, classes, amounts = targets(
+        frame, asked.target, [block[asked.target] for block in frame.blocks([asked.target])]
+    )
     if classes is None and not amounts:
         held, y = torch.unique(y, return_inverse=True)
         classes = tuple(map(str, held.tolist()))
     pixels = _pixels(frame, column, len(y), size, gray)
     first = frame.given
     about = f"{len(y):,} pictures, {pixels.shape[2]} x {pixels.shape[3]} pixels, {asked.target} to predict"
-    return build(asked.text, pixels[:first], y[:first], valid=None if first is None else (pixels[first:], y[first:]), share=asked.valid,
-                 draw=generator(asked.seed, "split"), classes=classes or (), scale="unit" if asked.scale == "default" else asked.scale,
-                 target_scale="none" if classes or asked.target_scale == "none" else "standardize", highest=255, about=about)
+    return build(
+        asked.text,
+        pixels[:first],
+        y[:first],
+        valid=None if first is None else (pixels[first:], y[first:]),
+        share=asked.valid,
+        draw=generator(asked.seed, "split"),
+        classes=classes or (),
+        scale="unit" if asked.scale == "default" else asked.scale,
+        target_scale="none" if classes or asked.target_scale == "none" else "standardize",
+        highest=255,
+        about=about,
+    )
 
 
-def _pixels(frame: Datasets, column: str, count: int, size: int | tuple[int, int] | None, gray: bool) -> Tensor:
+def _pixels(
+    frame: Datasets, column: str, count: int, size: int | tuple[int, int] | None, gray: bool
+) -> Tensor:
     """All pictures as uint8 [N, C, H, W]."""
     sides = None if size is None else (size, size) if isinstance(size, int) else tuple(size)
     if sides is not None and len(sides) != 2:
@@ -199,13 +273,19 @@ def _pixels(frame: Datasets, column: str, count: int, size: int | tuple[int, int
         colours = colours or not (mode in ("1", "L", "LA", "La") or mode.startswith("I"))
         sides = sides or (height, width)
         if size is None and sides != (height, width):
-            raise DataError(f"{where} has {width} × {height} pixels, the first {sides[1]} × {sides[0]}; give size=… to bring all pictures "
-                            "to one size")
+            raise DataError(
+                f"{where} has {width} × {height} pixels, the first {sides[1]} × {sides[0]}; give "
+                "size=… to bring all pictures "
+                "to one size"
+            )
     assert sides is not None
     channels = 3 if colours and not gray else 1
     if count * channels * sides[0] * sides[1] > MAX_BYTES:
-        raise DataError(f"{frame.where}: {count:,} pictures of {channels} × {sides[0]} × {sides[1]} take more than {MAX_BYTES >> 30} GB; "
-                        "give a smaller size=…")
+        raise DataError(
+            f"{frame.where}: {count:,} pictures of {channels} × {sides[0]} × {sides[1]} take more "
+            f"than {MAX_BYTES >> 30} GB; "
+            "give a smaller size=…"
+        )
     held = torch.empty(count, channels, *sides, dtype=torch.uint8)
 
     def read(where: str, data: bytes | None, path: str | None) -> Tensor:
@@ -224,9 +304,19 @@ def _pixels(frame: Datasets, column: str, count: int, size: int | tuple[int, int
 def _header(where: str, data: bytes | None, path: str | None) -> tuple[str, int, int, str]:
     with opened(*_file(where, data, path)) as found:
         turned = found.getexif().get(274, 1) in (5, 6, 7, 8)  # the camera was held upright
-        return where, *((found.width, found.height) if turned else (found.height, found.width)), found.mode
+        return (
+            where,
+            *((found.width, found.height) if turned else (found.height, found.width)),
+            found.mode,
+        )
 
 
 def _file(where: str, data: bytes | None, path: str | None) -> tuple[Path | str, io.BytesIO | None]:
-    """What `opened` takes: the name in messages, and the bytes where there is no file of that name."""
-    return (Path(path), None) if data is None and path is not None else (where, io.BytesIO(data or b""))
+    """What `opened` takes: the name in messages, and the bytes where there is no file of that
+    name.
+    """
+    return (
+        (Path(path), None)
+        if data is None and path is not None
+        else (where, io.BytesIO(data or b""))
+    )

@@ -1,8 +1,9 @@
-"""IDX files, the format of MNIST: two zero bytes, a type, the number of dimensions, their sizes, then the numbers.
+"""IDX files, the format of MNIST: two zero bytes, a type, the number of dimensions, their sizes,
+then the numbers.
 
-Every size is checked against the file before memory is taken for it, so a damaged or hostile file costs nothing.
-Source of the format: LeCun, Cortes, Burges, The MNIST database of handwritten digits.
-"""
+Every size is checked against the file before memory is taken for it, so a damaged or hostile file
+costs nothing. Source of the format: LeCun, Cortes, Burges, The MNIST database of handwritten
+digits."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ from sevensteps.errors import DataError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 8  # real files have 1 to 4
-MAX_BYTES = 1 << 31  # of numbers, as they lie unpacked in memory; the largest set of this kind, EMNIST, has a quarter
+MAX_BYTES = (
+    1 << 31
+)  # of numbers, as they lie unpacked in memory; the largest set of this kind, EMNIST, has a quarter
 MAX_RATIO = 1032  # deflate cannot pack tighter than this (zlib technical details)
 CHUNK = 1 << 20  # bytes; memory grows as content arrives, never by what a header announces
 
@@ -30,48 +33,70 @@ AGAIN = "fetch it again"
 
 
 def images(path: Path) -> Tensor:
-    """The images of an IDX file, uint8 `[N, 1, H, W]`. Raises `DataError` with the file and the fix."""
+    """The images of an IDX file, uint8 `[N, 1, H, W]`. Raises `DataError` with the file and the
+    fix.
+    """
     found = read(path)
     if found.ndim != 3:
-        raise DataError(f"{path}: {_described(found)}, where images (3 dimensions) are expected; "
-                        "give the images file, not that of the labels")
+        raise DataError(
+            f"{path}: {_described(found)}, where images (3 dimensions) are expected; "
+            "give the images file, not that of the labels"
+        )
     if found.dtype != numpy.uint8:
-        raise DataError(f"{path}: the pixels are {found.dtype.name}, where unsigned bytes are expected; convert them to 0..255")
+        raise DataError(
+            f"{path}: the pixels are {found.dtype.name}, where unsigned bytes are expected; "
+            "convert them to 0..255"
+        )
     if found.size == 0:
         raise DataError(f"{path}: {_described(found)}: no pixel in it; {AGAIN}")
     return torch.from_numpy(found)[:, None]
 
 
 def labels(path: Path, classes: int = 10) -> Tensor:
-    """The labels of an IDX file, uint8 `[N]`, each below `classes`. Raises `DataError` with the file and the fix."""
+    """The labels of an IDX file, uint8 `[N]`, each below `classes`. Raises `DataError` with the
+    file and the fix.
+    """
     found = read(path)
     if found.ndim != 1:
-        raise DataError(f"{path}: {_described(found)}, where labels (1 dimension) are expected; "
-                        "give the labels file, not that of the images")
+        raise DataError(
+            f"{path}: {_described(found)}, where labels (1 dimension) are expected; "
+            "give the labels file, not that of the images"
+        )
     if found.dtype != numpy.uint8:
-        raise DataError(f"{path}: the labels are {found.dtype.name}, where unsigned bytes are expected; "
-                        f"convert them to 0..{classes - 1}")
+        raise DataError(
+            f"{path}: the labels are {found.dtype.name}, where unsigned bytes are expected; "
+            f"convert them to 0..{classes - 1}"
+        )
     if found.size == 0:
         raise DataError(f"{path}: no label in it; {AGAIN}")
     if found.max() >= classes:
         row = int((found >= classes).argmax())
-        raise DataError(f"{path}: the labels go outside 0..{classes - 1}: {found[row]} at place {row}; "
-                        f"number the {classes} classes from 0")
+        raise DataError(
+            f"{path}: the labels go outside 0..{classes - 1}: {found[row]} at place {row}; "
+            f"number the {classes} classes from 0"
+        )
     return torch.from_numpy(found)
 
 
 def read(path: Path) -> numpy.ndarray:
-    """What an IDX file holds, plain or packed with gzip. Raises `DataError` with the file and the fix."""
+    """What an IDX file holds, plain or packed with gzip. Raises `DataError` with the file and the
+    fix.
+    """
     try:
         found = path.stat()
-        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):  # a pipe would be waited for without end
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(
+            found.st_mode
+        ):  # a pipe would be waited for without end
             raise DataError(f"{path}: is no file; give the files as MNIST publishes them")
         size = found.st_size
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             if path.suffix == ".gz" and not packed:
-                raise DataError(f"{path}: its name ends in .gz but it is not gzip; take .gz off the name, or {AGAIN}")
+                raise DataError(
+                    f"{path}: its name ends in .gz but it is not gzip; take .gz off the name, or "
+                    f"{AGAIN}"
+                )
             if packed:
                 with gzip.open(file) as unpacked:
                     return _parse(path, cast(BinaryIO, unpacked), size * MAX_RATIO)
@@ -84,16 +109,28 @@ def read(path: Path) -> numpy.ndarray:
         if isinstance(failure, DataError):
             raise
         failure = failure if isinstance(failure, OSError) else OSError(0, str(failure))
-        raise DataError(f"{path}: cannot be read ({failure.strerror or failure}); give a file that you may read") from None
+        raise DataError(
+            f"{path}: cannot be read ({failure.strerror or failure}); give a file that you may read"
+        ) from None
 
 
 def header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], numpy.dtype]:
-    """What the start of an IDX file announces: the sizes, and what the numbers are. `file` then stands where they begin."""
+    """What the start of an IDX file announces: the sizes, and what the numbers are. `file` then
+    stands where they begin.
+    """
     magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or not 1 <= magic[3] <= MAX_DIMENSIONS:
+    if (
+        len(magic) < 4
+        or magic[:2] != b"\0\0"
+        or magic[2] not in TYPES
+        or not 1 <= magic[3] <= MAX_DIMENSIONS
+    ):
         start = magic.hex(" ") or "nothing"
-        raise DataError(f"{path}: is not IDX: it starts with {start}, not with 00 00 08 and 01 (labels) or 03 (images); "
-                        "give the files as MNIST publishes them")
+        raise DataError(
+            f"{path}: is not IDX: it starts with {start}, not with 00 00 08 and 01 (labels) or 03 "
+            "(images); "
+            "give the files as MNIST publishes them"
+        )
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
         raise DataError(f"{path}: cut short inside its header; {AGAIN}")
@@ -106,19 +143,30 @@ def _parse(path: Path, file: BinaryIO, limit: int) -> numpy.ndarray:
     announced = math.prod(shape) * kind.itemsize
     text = " x ".join(map(str, shape))
     if announced > limit:
-        raise DataError(f"{path}: cut short: its header announces {text} numbers, more than a file of its size "
-                        f"can hold; {AGAIN}")
+        raise DataError(
+            f"{path}: cut short: its header announces {text} numbers, more than a file of its size "
+            f"can hold; {AGAIN}"
+        )
     if announced > MAX_BYTES or (not announced and math.prod(filter(None, shape)) > MAX_BYTES):
-        raise DataError(f"{path}: its header announces {text} numbers, more than the {MAX_BYTES >> 30} GB that are read; {AGAIN}, "
-                        "or give a part of them")
+        raise DataError(
+            f"{path}: its header announces {text} numbers, more than the {MAX_BYTES >> 30} GB "
+            f"that are read; {AGAIN}, "
+            "or give a part of them"
+        )
     content = bytearray()
-    while len(content) <= announced and (more := file.read(min(CHUNK, announced + 1 - len(content)))):
+    while len(content) <= announced and (
+        more := file.read(min(CHUNK, announced + 1 - len(content)))
+    ):
         content += more
     if len(content) < announced:
-        raise DataError(f"{path}: cut short: its header announces {text} numbers, {announced} bytes, "
-                        f"but {len(content)} follow; {AGAIN}")
+        raise DataError(
+            f"{path}: cut short: its header announces {text} numbers, {announced} bytes, "
+            f"but {len(content)} follow; {AGAIN}"
+        )
     if len(content) > announced:
-        raise DataError(f"{path}: goes on after the {text} numbers that its header announces; {AGAIN}")
+        raise DataError(
+            f"{path}: goes on after the {text} numbers that its header announces; {AGAIN}"
+        )
     return numpy.frombuffer(content, dtype=kind).reshape(shape)
 
 

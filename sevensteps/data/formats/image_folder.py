@@ -28,7 +28,12 @@ from sevensteps.seeds import generator
 __all__ = ["image_folder"]
 
 T = TypeVar("T")
-VALID = ("valid", "validation", "val", "test")  # what the part to judge by is called, beside `train`
+VALID = (
+    "valid",
+    "validation",
+    "val",
+    "test",
+)  # what the part to judge by is called, beside `train`
 MANY = 500  # pictures, from which on a terminal shows how far reading them has come
 MAX_BYTES = 8 << 30  # of pixels, or of one archive's arrays, as they lie unpacked in memory
 
@@ -37,11 +42,11 @@ MAX_BYTES = 8 << 30  # of pixels, or of one archive's arrays, as they lie unpack
 class image_folder(Source):
     """pictures of your own, in a folder for each class
 
-    `path/cat/1.png`, `path/dog/7.jpg`: the folders name the classes. Split 80/20, each class alike, or as it is where `path` holds
-    `train` and `valid` (or `validation`, `val`, `test`). `size` is the side, or (height, width), that all are brought to; without it they
-    must have one size already. Gray where all pictures are, else RGB; `gray=True` makes all gray. Pixels 0 to 255, scale: pixels / 255.
-    Source: the layout of torchvision.datasets.ImageFolder.
-    """
+    `path/cat/1.png`, `path/dog/7.jpg`: the folders name the classes. Split 80/20, each class alike,
+    or as it is where `path` holds `train` and `valid` (or `validation`, `val`, `test`). `size` is
+    the side, or (height, width), that all are brought to; without it they must have one size
+    already. Gray where all pictures are, else RGB; `gray=True` makes all gray. Pixels 0 to 255,
+    scale: pixels / 255. Source: the layout of torchvision.datasets.ImageFolder."""
 
     path: str
     _: KW_ONLY
@@ -71,48 +76,86 @@ class image_folder(Source):
         pixels = _pixels(files, shape, resize=self.size is not None)
         labels = torch.tensor([label for part in parts for _, label in part])
         count = len(parts[0])
-        about = (f"{len(files):,} pictures in {len(classes)} classes, {shape[1]} x {shape[2]} pixels"
-                 + (f"; {others:,} files that are no pictures left out" if others else ""))
+        about = (
+            f"{len(files):,} pictures in {len(classes)} classes, {shape[1]} x {shape[2]} pixels"
+            + (f"; {others:,} files that are no pictures left out" if others else "")
+        )
         judged = (pixels[count:], labels[count:]) if len(parts) == 2 else None
-        return build(self.text, pixels[:count], labels[:count], valid=judged, share=self.valid, draw=generator(self.seed, "split"),
-                     classes=classes, scale="unit" if self.scale == "default" else self.scale, highest=255, about=about)
+        return build(
+            self.text,
+            pixels[:count],
+            labels[:count],
+            valid=judged,
+            share=self.valid,
+            draw=generator(self.seed, "split"),
+            classes=classes,
+            scale="unit" if self.scale == "default" else self.scale,
+            highest=255,
+            about=about,
+        )
 
     def _shape(self, files: list[Path]) -> tuple[int, int, int]:
         """[channels, height, width] of all pictures, read off their headers."""
         first: tuple[int, int] | None = None
         colours = False
-        for (width, height, mode), file in zip(_each(_header, files, "looking at"), files, strict=True):
+        for (width, height, mode), file in zip(
+            _each(_header, files, "looking at"), files, strict=True
+        ):
             colours = colours or not (mode in ("1", "L", "LA", "La") or mode.startswith("I"))
             if self.size is None and first is not None and first != (height, width):
-                raise DataError(f"{file}: {width} × {height} pixels, but {files[0]} has {first[1]} × {first[0]}; give size=… to bring all "
-                                "pictures to one size")
+                raise DataError(
+                    f"{file}: {width} × {height} pixels, but {files[0]} has {first[1]} × "
+                    f"{first[0]}; give size=… to bring all "
+                    "pictures to one size"
+                )
             first = first or (height, width)
-        size = first if self.size is None else (self.size, self.size) if isinstance(self.size, int) else self.size
+        size = (
+            first
+            if self.size is None
+            else (self.size, self.size)
+            if isinstance(self.size, int)
+            else self.size
+        )
         assert size is not None
         shape = (3 if colours and not self.gray else 1, size[0], size[1])
         if len(files) * math.prod(shape) > MAX_BYTES:
-            raise DataError(f"{self.path}: {len(files):,} pictures of {' × '.join(map(str, shape))} take more than {MAX_BYTES >> 30} GB; "
-                            "give a smaller size=…")
+            raise DataError(
+                f"{self.path}: {len(files):,} pictures of {' × '.join(map(str, shape))} take more "
+                f"than {MAX_BYTES >> 30} GB; "
+                "give a smaller size=…"
+            )
         return shape
 
 
 def _parts(folder: Path) -> tuple[list[list[tuple[Path, int]]], tuple[str, ...], int]:
-    """The pictures of one part, or of two, each with the place of its class; the classes; and how many files are no pictures."""
+    """The pictures of one part, or of two, each with the place of its class; the classes; and how
+    many files are no pictures.
+    """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; give one that holds a folder of pictures for each class")
+        raise DataError(
+            f"{folder}: there is no such folder; give one that holds a folder of pictures for "
+            "each class"
+        )
     named = {entry.name: entry for entry in _folders(folder)}
     judged = next((named[name] for name in VALID if name in named), None)
     places = [named["train"], judged] if "train" in named and judged is not None else [folder]
     classes = sorted({entry.name for place in places for entry in _folders(place)})
     if len(classes) < 2:
         found = f"only {classes[0]}" if classes else "none"
-        raise DataError(f"{places[0]}: holds folders of pictures for each class, {found} was found; give at least two")
+        raise DataError(
+            f"{places[0]}: holds folders of pictures for each class, {found} was found; give at "
+            "least two"
+        )
     others = 0
     parts: list[list[tuple[Path, int]]] = []
     for place in places:
         part = []
         for index, name in enumerate(classes):
-            files = sorted(file for file in (place / name).rglob("*") if file.is_file() and not file.name.startswith("."))
+            files = sorted(
+                file
+                for file in (place / name).rglob("*")
+                if file.is_file() and not file.name.startswith(".")
+            )
             pictures = [file for file in files if file.suffix.lower() in PICTURES]
             others += len(files) - len(pictures)
             part += [(file, index) for file in pictures]
@@ -124,7 +167,11 @@ def _parts(folder: Path) -> tuple[list[list[tuple[Path, int]]], tuple[str, ...],
 
 def _folders(folder: Path) -> list[Path]:
     try:
-        return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__"))]
+        return [
+            entry
+            for entry in folder.iterdir()
+            if entry.is_dir() and not entry.name.startswith((".", "__"))
+        ]
     except OSError as failure:
         raise DataError(f"{folder}: cannot be read: {failure.strerror or failure}") from None
 
@@ -132,7 +179,11 @@ def _folders(folder: Path) -> list[Path]:
 def _header(file: Path) -> tuple[int, int, str]:
     with opened(file) as found:
         turned = found.getexif().get(274, 1) in (5, 6, 7, 8)  # the camera was held upright
-        return (found.height, found.width, found.mode) if turned else (found.width, found.height, found.mode)
+        return (
+            (found.height, found.width, found.mode)
+            if turned
+            else (found.width, found.height, found.mode)
+        )
 
 
 def _pixels(files: list[Path], shape: tuple[int, int, int], resize: bool) -> Tensor:
@@ -153,7 +204,9 @@ def _pixels(files: list[Path], shape: tuple[int, int, int], resize: bool) -> Ten
 
 
 def _each(work: Any, items: Iterable[T], what: str) -> Iterable[Any]:
-    """`work(item)` of each, in order, by several threads; on a terminal with a bar where there are many."""
+    """`work(item)` of each, in order, by several threads; on a terminal with a bar where there are
+    many.
+    """
     from rich.console import Console
     from rich.progress import track
 
@@ -162,7 +215,13 @@ def _each(work: Any, items: Iterable[T], what: str) -> Iterable[Any]:
         done: Iterable[Any] = pool.map(work, held)
         try:
             if len(held) >= MANY and sys.stderr.isatty():
-                done = track(done, f"{what} {len(held):,} pictures", len(held), console=Console(stderr=True), transient=True)
+                done = track(
+                    done,
+                    f"{what} {len(held):,} pictures",
+                    len(held),
+                    console=Console(stderr=True),
+                    transient=True,
+                )
             yield from done
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,6 @@
-"""Arrays of your own that may be larger than memory: .npy files of NumPy, and IDX files, the format of MNIST."""
+"""Arrays of your own that may be larger than memory: .npy files of NumPy, and IDX files, the format
+of MNIST.
+"""
 
 from __future__ import annotations
 
@@ -59,11 +61,11 @@ class _OnDisk(Source):
 class npy(_OnDisk):
     """arrays of your own in .npy files, as numpy.save writes them
 
-    `target` is the file with the targets, or the number of a column of the table (-1: the last). What they may be says `from_arrays`;
-    pictures may have their channels last. Split 80/20, each class alike. More than fits in `memory` (megabytes; default: three quarters
-    of what is free) stays on disk: read in stretches, shuffled in windows. Scale: pixels / 255, columns standardised.
-    Source: numpy.save.
-    """
+    `target` is the file with the targets, or the number of a column of the table (-1: the last).
+    What they may be says `from_arrays`; pictures may have their channels last. Split 80/20, each
+    class alike. More than fits in `memory` (megabytes; default: three quarters of what is free)
+    stays on disk: read in stretches, shuffled in windows. Scale: pixels / 255, columns
+    standardised. Source: numpy.save."""
 
     path: str
     _: KW_ONLY
@@ -85,13 +87,23 @@ class npy(_OnDisk):
     def load(self, data_dir: Path | None = None) -> Data:
         path = Path(self.path)
         if self.target is None:
-            raise DataError(f"{path}: say where the targets are: the file that has them, as in --target y.npy, or the number of their "
-                            "column, as in --target -1")
+            raise DataError(
+                f"{path}: say where the targets are: the file that has them, as in --target "
+                "y.npy, or the number of their "
+                "column, as in --target -1"
+            )
         rows: Rows = npy_rows(path)
         y: Any
         if isinstance(self.target, int):
-            if len(rows.shape) != 2 or not -rows.shape[1] <= self.target < rows.shape[1] or rows.shape[1] < 2:
-                raise DataError(f"{path}: has shape {list(rows.shape)}, so there is no column {self.target} to predict from others")
+            if (
+                len(rows.shape) != 2
+                or not -rows.shape[1] <= self.target < rows.shape[1]
+                or rows.shape[1] < 2
+            ):
+                raise DataError(
+                    f"{path}: has shape {list(rows.shape)}, so there is no column {self.target} "
+                    "to predict from others"
+                )
             column = self.target % rows.shape[1]
             y = _column(rows, column).double()
             y = y.long() if bool((y == y.floor()).all()) and len(torch.unique(y)) <= FEW else y
@@ -99,16 +111,25 @@ class npy(_OnDisk):
         else:
             y = array(Path(self.target), allowed(self.memory))
         x = self._held(rows)
-        return from_arrays(x, y, valid=self.valid, scale=self._scale(x), target_scale=self.target_scale, seed=self.seed, name=self.text)
+        return from_arrays(
+            x,
+            y,
+            valid=self.valid,
+            scale=self._scale(x),
+            target_scale=self.target_scale,
+            seed=self.seed,
+            name=self.text,
+        )
 
 
 @value
 class idx_files(_OnDisk):
     """pictures of your own in IDX files, the format of MNIST
 
-    `path` is a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and the two t10k-… to judge by, or a file of images, whose
-    labels are the file of that name, or `target`; then split 80/20, each class alike. What does not fit in `memory` stays on disk, as with
-    `npy`; packed files (.gz) are unpacked into memory. Scale: pixels / 255. Source: LeCun, Cortes, Burges 1998.
+    `path` is a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and the two t10k-… to
+    judge by, or a file of images, whose labels are the file of that name, or `target`; then split
+    80/20, each class alike. What does not fit in `memory` stays on disk, as with `npy`; packed
+    files (.gz) are unpacked into memory. Scale: pixels / 255. Source: LeCun, Cortes, Burges 1998.
     """
 
     path: str
@@ -122,22 +143,34 @@ class idx_files(_OnDisk):
     def load(self, data_dir: Path | None = None) -> Data:
         path = Path(self.path)
         if path.is_dir():
-            train, judged = (self._pair(_spelled(path, f"{part}-images-idx3-ubyte"), _spelled(path, f"{part}-labels-idx1-ubyte"))
-                             for part in PARTS)
+            train, judged = (
+                self._pair(
+                    _spelled(path, f"{part}-images-idx3-ubyte"),
+                    _spelled(path, f"{part}-labels-idx1-ubyte"),
+                )
+                for part in PARTS
+            )
             return from_arrays(*train, valid=judged, scale=self._scale(train[0]), name=self.text)
         name = path.name
         for images, labels in LABELS.items():
             name = name.replace(images, labels)
         if self.target is None and name == path.name:
             raise DataError(f"{path}: say where its labels are, as in --target labels-idx1-ubyte")
-        x, y = self._pair(path, Path(self.target) if self.target is not None else path.with_name(name))
-        return from_arrays(x, y, valid=self.valid, scale=self._scale(x), seed=self.seed, name=self.text)
+        x, y = self._pair(
+            path, Path(self.target) if self.target is not None else path.with_name(name)
+        )
+        return from_arrays(
+            x, y, valid=self.valid, scale=self._scale(x), seed=self.seed, name=self.text
+        )
 
     def _pair(self, images: Path, labels: Path) -> tuple[Any, Tensor]:
         x = idx.images(images) if images.suffix == ".gz" else self._held(idx_rows(images))
         y = idx.labels(labels, classes=256)
         if len(x) != len(y):
-            raise DataError(f"{images} has {len(x)} images but {labels.name} has {len(y)} labels; give the two files that belong together")
+            raise DataError(
+                f"{images} has {len(x)} images but {labels.name} has {len(y)} labels; give the "
+                "two files that belong together"
+            )
         return x, y
 
 
@@ -147,7 +180,7 @@ def _column(rows: Rows, column: int) -> Tensor:
     for start in range(0, len(rows), rows.stretch):
         part = torch.empty(min(rows.stretch, len(rows) - start), *rows.shape[1:], dtype=rows.dtype)
         rows.read(start, start + len(part), part)
-        held[start:start + len(part)] = part[:, column]
+        held[start : start + len(part)] = part[:, column]
     return held
 
 
@@ -155,5 +188,7 @@ def _spelled(folder: Path, name: str) -> Path:
     """The file of that name in the folder, or the packed one."""
     found = next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
     if found is None:
-        raise DataError(f"{folder}: has no {name} (plain or .gz); put it there, or give the file of the images")
+        raise DataError(
+            f"{folder}: has no {name} (plain or .gz); put it there, or give the file of the images"
+        )
     return found

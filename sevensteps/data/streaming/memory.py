@@ -9,13 +9,20 @@ from pathlib import Path
 
 from sevensteps.arguments import number
 
-COPIES = 5  # float32 copies of all samples that loading them takes for a moment: raw, split, as float64, scaled
+# float32 copies of all samples that loading them takes for a moment: raw, split, as float64, scaled
+COPIES = 5
 UNKNOWN = 4 << 30  # bytes, where the system does not say
 
 
 def allowed(memory: float | None) -> int:
-    """Bytes that samples may take: `memory` megabytes, or without it three quarters of what the process can still get."""
-    return available() * 3 // 4 if memory is None else int(number("memory", memory, above=0) * 1_000_000)
+    """Bytes that samples may take: `memory` megabytes, or without it three quarters of what the
+    process can still get.
+    """
+    return (
+        available() * 3 // 4
+        if memory is None
+        else int(number("memory", memory, above=0) * 1_000_000)
+    )
 
 
 def fits(shape: tuple[int, ...], limit: int) -> bool:
@@ -24,20 +31,39 @@ def fits(shape: tuple[int, ...], limit: int) -> bool:
 
 
 def available() -> int:
-    """Bytes of memory that this process can still get: of the machine, of its control group, and by its own limits."""
-    found = [UNKNOWN] if not hasattr(os, "sysconf") else [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    """Bytes of memory that this process can still get: of the machine, of its control group, and by
+    its own limits.
+    """
+    found = (
+        [UNKNOWN]
+        if not hasattr(os, "sysconf")
+        else [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    )
     with suppress(OSError, StopIteration, ValueError):
         found.append(1024 * _field(Path("/proc/meminfo"), "MemAvailable:"))
     with suppress(OSError, StopIteration, ValueError):
-        group = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
+        group = next(
+            line
+            for line in Path("/proc/self/cgroup").read_text().splitlines()
+            if line.startswith("0::")
+        )
         place = Path("/sys/fs/cgroup") / group[3:].lstrip("/")
         place = place if (place / "memory.max").is_file() else Path("/sys/fs/cgroup")
-        cached = _field(place / "memory.stat", "inactive_file")  # is given up when memory is asked for
-        found.append(int((place / "memory.max").read_text()) - int((place / "memory.current").read_text()) + cached)
+        cached = _field(
+            place / "memory.stat", "inactive_file"
+        )  # is given up when memory is asked for
+        found.append(
+            int((place / "memory.max").read_text())
+            - int((place / "memory.current").read_text())
+            + cached
+        )
     with suppress(ImportError, OSError, ValueError):
         import resource
 
-        pages = [int(count) * os.sysconf("SC_PAGE_SIZE") for count in Path("/proc/self/statm").read_text().split()]
+        pages = [
+            int(count) * os.sysconf("SC_PAGE_SIZE")
+            for count in Path("/proc/self/statm").read_text().split()
+        ]
         for limit, used in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
             if (most := resource.getrlimit(limit)[0]) != resource.RLIM_INFINITY:
                 found.append(most - used)
@@ -45,7 +71,9 @@ def available() -> int:
 
 
 def waits() -> int:
-    """How often this process has had to wait for a page of a file to come from the disk; 0 where the system does not say."""
+    """How often this process has had to wait for a page of a file to come from the disk; 0 where
+    the system does not say.
+    """
     try:
         import resource
     except ImportError:
@@ -54,4 +82,8 @@ def waits() -> int:
 
 
 def _field(path: Path, name: str) -> int:
-    return int(next(line for line in path.read_text().splitlines() if line.split()[:1] == [name]).split()[1])
+    return int(
+        next(line for line in path.read_text().splitlines() if line.split()[:1] == [name]).split()[
+            1
+        ]
+    )

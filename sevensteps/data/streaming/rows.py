@@ -16,14 +16,16 @@ from torch import Tensor
 
 from sevensteps.errors import DataError
 
-STRETCH = 1 << 20  # bytes read in one go: a disk gives these at its full rate; Linux maps files in lots of up to 2 MB
+STRETCH = (
+    1 << 20
+)  # bytes read in one go: a disk gives these at its full rate; Linux maps files in lots of up to 2 MB
 
 
 class Rows(ABC):
     """The raw inputs of all samples of a file, in its order.
 
-    `shape` is `[N, F]` of a table or `[N, C, H, W]` of pictures, `dtype` that of the tensors that `read` fills.
-    """
+    `shape` is `[N, F]` of a table or `[N, C, H, W]` of pictures, `dtype` that of the tensors that
+    `read` fills."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
@@ -48,14 +50,16 @@ class Rows(ABC):
 
     @abstractmethod
     def read(self, start: int, stop: int, out: Tensor) -> None:
-        """Fill `out` [stop - start, ...] with the rows from `start` up to `stop`. Raises `DataError` where the file has changed.
+        """Fill `out` [stop - start, ...] with the rows from `start` up to `stop`. Raises
+        `DataError` where the file has changed.
 
-        Called from a thread beside the one that trains: nothing in it may be computed by PyTorch, whose threads would get in the way.
-        """
+        Called from a thread beside the one that trains: nothing in it may be computed by PyTorch,
+        whose threads would get in the way."""
 
     @property
     def mapped(self) -> Tensor | None:
-        """All rows as one tensor whose numbers the system brings in where they are asked for; None where they must be read.
+        """All rows as one tensor whose numbers the system brings in where they are asked for; None
+        where they must be read.
 
         It must not be written to. Raises `DataError` where the file has changed.
         """
@@ -65,7 +69,9 @@ class Rows(ABC):
         """These rows of `mapped` will be asked for soon."""
 
     def forget(self) -> None:  # noqa: B027
-        """No row of `mapped` is needed for now: what has been brought in is memory of this process until it is said so."""
+        """No row of `mapped` is needed for now: what has been brought in is memory of this process
+        until it is said so.
+        """
 
 
 class Without(Rows):
@@ -87,7 +93,14 @@ class FileRows(Rows):
     `last` says that the channels of pictures come last in the file.
     """
 
-    def __init__(self, path: Path, offset: int, shape: tuple[int, ...], dtype: torch.dtype, last: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        offset: int,
+        shape: tuple[int, ...],
+        dtype: torch.dtype,
+        last: bool = False,
+    ) -> None:
         self.path, self.offset, self.dtype, self.last = path, offset, dtype, last
         self.stored = shape
         self.shape = (shape[0], shape[3], shape[1], shape[2]) if last else shape
@@ -113,7 +126,14 @@ class FileRows(Rows):
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it must not be written to
-            flat = torch.from_numpy(numpy.frombuffer(self._map, numpy.uint8, math.prod(self.stored) * self.dtype.itemsize, self.offset))
+            flat = torch.from_numpy(
+                numpy.frombuffer(
+                    self._map,
+                    numpy.uint8,
+                    math.prod(self.stored) * self.dtype.itemsize,
+                    self.offset,
+                )
+            )
         whole = flat.view(self.dtype).reshape(self.stored)
         return whole.permute(0, 3, 1, 2) if self.last else whole
 
@@ -135,10 +155,15 @@ class FileRows(Rows):
                 while left and (count := file.readinto(left)):
                     left = left[count:]
         except OSError as failure:
-            raise DataError(f"{self.path}: cannot be read any more: {failure.strerror or failure}") from None
+            raise DataError(
+                f"{self.path}: cannot be read any more: {failure.strerror or failure}"
+            ) from None
         self._check()
         if left:
-            raise DataError(f"{self.path}: has changed since it was opened; train again on the file as it is now")
+            raise DataError(
+                f"{self.path}: has changed since it was opened; train again on the file as it is "
+                "now"
+            )
         if self.last:
             out.numpy()[:] = into.numpy().transpose(0, 3, 1, 2)
 
@@ -146,6 +171,11 @@ class FileRows(Rows):
         try:
             found = self.path.stat()
         except OSError as failure:
-            raise DataError(f"{self.path}: cannot be read any more: {failure.strerror or failure}") from None
+            raise DataError(
+                f"{self.path}: cannot be read any more: {failure.strerror or failure}"
+            ) from None
         if (found.st_size, found.st_mtime_ns) != self.was:
-            raise DataError(f"{self.path}: has changed since it was opened; train again on the file as it is now")
+            raise DataError(
+                f"{self.path}: has changed since it was opened; train again on the file as it is "
+                "now"
+            )

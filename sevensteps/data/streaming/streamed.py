@@ -1,8 +1,8 @@
-"""Inputs larger than memory: they look like a tensor where little is asked, and are trained on in windows.
+"""Inputs larger than memory: they look like a tensor where little is asked, and are trained on in
+windows.
 
-An epoch goes over the file in stretches, in random order; as many as fit form a window, whose samples are shuffled among each other.
-While one window is trained on, the next is read.
-"""
+An epoch goes over the file in stretches, in random order; as many as fit form a window, whose
+samples are shuffled among each other. While one window is trained on, the next is read."""
 
 from __future__ import annotations
 
@@ -26,13 +26,18 @@ from sevensteps.data.streaming.rows import Rows
 from sevensteps.data.streaming.windows import Window, ahead, grouped
 
 T = TypeVar("T")
-MAPPED = 4  # rows that lie in a window of a mapped file take this part of the memory allowed, and the pages around them as much again
-HELD = 8  # a window that is read takes this part: one is trained on while the next is read; and so do samples as they come out
+# rows that lie in a window of a mapped file take this part of the memory allowed, and the pages
+# around them as much again
+MAPPED = 4
+# a window that is read takes this part: one is trained on while the next is read; and so do samples
+# as they come out
+HELD = 8
 PIECE = 1 << 18  # numbers looked at together where all of them are looked at
 TOGETHER = 1 << 19  # numbers gathered at once
 NEAR = 64 * 1024  # bytes between two wanted rows that are read and thrown away rather than skipped
 MANY = 1024  # samples looked at together
-EXACT = 100.0  # up to this many standard deviations from zero, float32 takes the mean off to 1e-5 of one
+# up to this many standard deviations from zero, float32 takes the mean off to 1e-5 of one
+EXACT = 100.0
 CPU = torch.device("cpu")
 
 
@@ -40,8 +45,8 @@ CPU = torch.device("cpu")
 class Streamed:
     """Some rows of a file as network inputs: `chosen` are their places, ascending.
 
-    `scaling` is applied to what is read; at most `memory` bytes of samples are held. `dtype` and `device` are those of what comes out.
-    """
+    `scaling` is applied to what is read; at most `memory` bytes of samples are held. `dtype` and
+    `device` are those of what comes out."""
 
     rows: Rows
     chosen: Int[Tensor, "N"]
@@ -49,8 +54,12 @@ class Streamed:
     scaling: Scaling
     dtype: torch.dtype = torch.float32
     device: torch.device = CPU
-    counted: list[Tally] = field(default_factory=list)  # of the raw rows chosen, once somebody has asked
-    buffers: list[Tensor] = field(default_factory=list)  # of windows, not in use: fresh memory would cost more than reading into it
+    counted: list[Tally] = field(
+        default_factory=list
+    )  # of the raw rows chosen, once somebody has asked
+    buffers: list[Tensor] = field(
+        default_factory=list
+    )  # of windows, not in use: fresh memory would cost more than reading into it
 
     @property
     def shape(self) -> torch.Size:
@@ -92,22 +101,33 @@ class Streamed:
         """Of the raw rows, before the scaling: a pass over the file, made once."""
         if not self.counted:
             numbers = max(math.prod(self.rows.shape[1:]), 1)
-            size = max(1, min(PIECE // numbers, self.memory // HELD // (32 * numbers)))  # raw, and three times as float64
-            self.counted.append(Tally(_told(self._raw_pieces(size), len(self), size, self.rows.each)))
+            size = max(
+                1, min(PIECE // numbers, self.memory // HELD // (32 * numbers))
+            )  # raw, and three times as float64
+            self.counted.append(
+                Tally(_told(self._raw_pieces(size), len(self), size, self.rows.each))
+            )
         return self.counted[0]
 
     @property
     def span(self) -> int:
         """How many rows of the file a window may reach over."""
-        return max(1, self.memory // (MAPPED if self.rows.mapped is not None else HELD) // max(self.rows.each, 1))
+        return max(
+            1,
+            self.memory
+            // (MAPPED if self.rows.mapped is not None else HELD)
+            // max(self.rows.each, 1),
+        )
 
     @property
     def some(self) -> int:
-        """How many to look at together, where that is a side matter; with the rows of the file between them they fit into a window."""
+        """How many to look at together, where that is a side matter; with the rows of the file
+        between them they fit into a window.
+        """
         out = self.memory // HELD // max(4 * math.prod(self.rows.shape[1:]), self.rows.each, 1)
         return max(1, min(MANY, out, self.span * len(self) // len(self.rows)))
 
-    # -- reading ------------------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     @overload
     def __getitem__(self, which: int) -> Tensor: ...
@@ -131,7 +151,9 @@ class Streamed:
     def _raw(self, wanted: Int[Tensor, "B"]) -> Tensor:
         """The rows `wanted`, ascending, as they are in the file."""
         around = int(wanted[-1] - wanted[0]) + 1 if len(wanted) else 0
-        if (whole := self.rows.mapped) is None or around > 2 * self.span:  # each row that is asked for brings in its neighbours
+        if (
+            whole := self.rows.mapped
+        ) is None or around > 2 * self.span:  # each row that is asked for brings in its neighbours
             return self._filled(self._empty(len(wanted)), wanted)
         found = whole.index_select(0, wanted)
         self.rows.forget()
@@ -150,13 +172,22 @@ class Streamed:
                 else:
                     between = self._empty(stop - start)
                     self.rows.read(start, stop, between)
-                    numpy.take(between.numpy(), places[begin:until] - start, 0, out=held[begin:until].numpy())
+                    numpy.take(
+                        between.numpy(),
+                        places[begin:until] - start,
+                        0,
+                        out=held[begin:until].numpy(),
+                    )
         return held
 
     def _raw_pieces(self, size: int, skip: int = 0) -> Iterator[Tensor]:
-        parts = [self.chosen[start:start + size] for start in range(skip, len(self), size)]
-        if self.rows.mapped is None:  # memory that a thread takes for itself is not given to others: it is taken here
-            yield from ahead(functools.partial(self._filled, self._empty(len(part)), part) for part in parts)
+        parts = [self.chosen[start : start + size] for start in range(skip, len(self), size)]
+        if (
+            self.rows.mapped is None
+        ):  # memory that a thread takes for itself is not given to others: it is taken here
+            yield from ahead(
+                functools.partial(self._filled, self._empty(len(part)), part) for part in parts
+            )
             return
         waited, at = False, waits()
         for part, after in itertools.zip_longest(parts, parts[1:]):
@@ -172,7 +203,9 @@ class Streamed:
 
     @functools.cached_property
     def _slope(self) -> tuple[Tensor, Tensor] | None:
-        """(a, b) for x = a + b raw in float32, where that is as good: a table in float64 takes longer than its training."""
+        """(a, b) for x = a + b raw in float32, where that is as good: a table in float64 takes
+        longer than its training.
+        """
         offset, scale = self.scaling.offset, self.scaling.scale
         if self.rows.dtype == torch.float64 or bool((offset.abs() > EXACT * scale).any()):
             return None
@@ -184,34 +217,54 @@ class Streamed:
             found = raw.to(torch.float32)
         elif self._slope is None:
             found = self.scaling(raw)
-        elif self.scaling.name == "unit":  # exactly as in memory: pixels are the same numbers wherever they come from
+        elif (
+            self.scaling.name == "unit"
+        ):  # exactly as in memory: pixels are the same numbers wherever they come from
             found = raw.to(torch.float32).div_(self.scaling.scale.float())
         else:
             found = raw.to(torch.float32)
             torch.addcmul(self._slope[0], found, self._slope[1], out=found)
         return found.to(self.device, self.dtype)
 
-    # -- an epoch -----------------------------------------------------------------------------------------------------------
+    # -- an epoch ----------------------------------------------------------------------------------
 
-    def shuffled(self, size: int, count: int, order: torch.Generator, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The first `count` samples of a random order, in batches of `size`, each with its places; without the first `skip` batches.
+    def shuffled(
+        self, size: int, count: int, order: torch.Generator, skip: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The first `count` samples of a random order, in batches of `size`, each with its places;
+        without the first `skip` batches.
 
         What is drawn from `order` does not depend on `skip`, nor on how the file is read.
         """
         together = max(1, TOGETHER // (size * max(math.prod(self.rows.shape[1:]), 1)))  # batches
         windows = self._windows(size, count, order, skip)
-        for held, window, at in self._read(windows) if self.rows.mapped is None else self._expected(windows):
+        for held, window, at in (
+            self._read(windows) if self.rows.mapped is None else self._expected(windows)
+        ):
             many, skipped = together * size, window.skip
-            for x_at, y_at in itertools.islice(zip(at.split(many), window.places.split(many), strict=True), skipped // together, None):
-                pairs = zip(self._out(held.index_select(0, x_at)).split(size), y_at.split(size), strict=True)
+            for x_at, y_at in itertools.islice(
+                zip(at.split(many), window.places.split(many), strict=True),
+                skipped // together,
+                None,
+            ):
+                pairs = zip(
+                    self._out(held.index_select(0, x_at)).split(size), y_at.split(size), strict=True
+                )
                 yield from itertools.islice(pairs, skipped % together, None)
                 skipped = 0
 
-    def _windows(self, size: int, count: int, order: torch.Generator, skip: int) -> Iterator[Window]:
+    def _windows(
+        self, size: int, count: int, order: torch.Generator, skip: int
+    ) -> Iterator[Window]:
         """The windows of an epoch, without those that are skipped whole."""
         edges = numpy.unique(numpy.searchsorted(self.chosen.numpy(), self.rows.edges)).tolist()
-        spans = [(edges[at], edges[at + 1]) for at in torch.randperm(len(edges) - 1, generator=order).tolist()]
-        room = max(1, self.span * len(self) // len(self.rows) // size) * size  # what lies between our rows is read too
+        spans = [
+            (edges[at], edges[at + 1])
+            for at in torch.randperm(len(edges) - 1, generator=order).tolist()
+        ]
+        room = (
+            max(1, self.span * len(self) // len(self.rows) // size) * size
+        )  # what lies between our rows is read too
         for window in grouped(spans, room, count):
             mixed = torch.randperm(sum(end - first for first, end in window), generator=order)
             batches = -(-len(mixed) // size)
@@ -220,7 +273,9 @@ class Streamed:
             skip = max(0, skip - batches)
 
     def _expected(self, windows: Iterable[Window]) -> Iterator[tuple[Tensor, Window, Tensor]]:
-        """The windows of a file that is mapped. Once one had to wait for the disk, the system is told in time which rows come next."""
+        """The windows of a file that is mapped. Once one had to wait for the disk, the system is
+        told in time which rows come next.
+        """
         before: Window | None = None
         waited, at = False, waits()
         for window in itertools.chain(windows, [None]):
@@ -233,12 +288,14 @@ class Streamed:
             before = window
 
     def _read(self, windows: Iterable[Window]) -> Iterator[tuple[Tensor, Window, Tensor]]:
-        """The windows of a file that must be read, each into a buffer of ours while the one before it is trained on."""
+        """The windows of a file that must be read, each into a buffer of ours while the one before
+        it is trained on.
+        """
         buffers = [self.buffers.pop() if self.buffers else self._empty(0) for _ in range(2)]
 
         def fill(buffer: Tensor, window: Window) -> tuple[Tensor, Window, Tensor]:
             for (start, stop), at in zip(window.reads, window.filled, strict=True):
-                self.rows.read(start, stop, buffer[at:at + stop - start])
+                self.rows.read(start, stop, buffer[at : at + stop - start])
             return buffer, window, window.at
 
         def works() -> Iterator[Callable[[], tuple[Tensor, Window, Tensor]]]:
@@ -270,7 +327,13 @@ def _told(pieces: Iterable[T], total: int, size: int, each: int) -> Iterable[T]:
     from rich.console import Console
     from rich.progress import track
 
-    return track(pieces, f"reading {total * each / 2**30:.1f} GB once", -(-total // size), console=Console(stderr=True), transient=True)
+    return track(
+        pieces,
+        f"reading {total * each / 2**30:.1f} GB once",
+        -(-total // size),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def stream(rows: Rows, memory: int) -> Streamed:

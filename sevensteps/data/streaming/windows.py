@@ -1,4 +1,6 @@
-"""Windows of an epoch over a file: which stretches of it are in memory together, and in which order their samples come."""
+"""Windows of an epoch over a file: which stretches of it are in memory together, and in which order
+their samples come.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,22 @@ Span = tuple[int, int]
 class Window:
     """Samples that are shuffled among each other; `spans` of them, in the order `mixed`, without the first `skip` batches.
 
-    `chosen` are the rows of all samples. `reads` are the rows to be read, one span's after the other's at the places `filled`, `length`
-    in all; `places` the samples in their order, `at` where each lies in what was read.
-    """
+    `chosen` are the rows of all samples. `reads` are the rows to be read, one span's after the
+    other's at the places `filled`, `length` in all; `places` the samples in their order, `at` where
+    each lies in what was read."""
 
-    def __init__(self, spans: list[Span], mixed: Int[Tensor, "W"], skip: int, chosen: Int[Tensor, "N"]) -> None:
+    def __init__(
+        self, spans: list[Span], mixed: Int[Tensor, "W"], skip: int, chosen: Int[Tensor, "N"]
+    ) -> None:
         self.skip = skip
         self.reads = [(int(chosen[first]), int(chosen[end - 1]) + 1) for first, end in spans]
-        *self.filled, self.length = itertools.accumulate((stop - start for start, stop in self.reads), initial=0)
+        *self.filled, self.length = itertools.accumulate(
+            (stop - start for start, stop in self.reads), initial=0
+        )
         self.places = torch.cat([torch.arange(first, end) for first, end in spans])[mixed]
-        shifts = torch.tensor([at - start for (start, _), at in zip(self.reads, self.filled, strict=True)])
+        shifts = torch.tensor(
+            [at - start for (start, _), at in zip(self.reads, self.filled, strict=True)]
+        )
         shift = shifts.repeat_interleave(torch.tensor([end - first for first, end in spans]))[mixed]
         self.at = chosen[self.places] + shift
 

@@ -11,7 +11,12 @@ from sevensteps.data.table.cells import Cells, Kind
 from sevensteps.errors import DataError
 
 MAX_TEXT = 10_000  # characters
-DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}  # units of time in a day
+DAY = {
+    "s": 86_400,
+    "ms": 86_400_000,
+    "us": 86_400_000_000,
+    "ns": 86_400_000_000_000,
+}  # units of time in a day
 
 
 def needed(what: str) -> None:
@@ -19,7 +24,10 @@ def needed(what: str) -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        raise DataError(f'{what}: needs pyarrow, which is not installed; install it with: pip install "sevensteps[parquet]"') from None
+        raise DataError(
+            f"{what}: needs pyarrow, which is not installed; install it with: pip install "
+            '"sevensteps[parquet]"'
+        ) from None
 
 
 def kind_of(type: Any) -> Kind | None:
@@ -30,7 +38,12 @@ def kind_of(type: Any) -> Kind | None:
         return kind_of(type.value_type)
     if types.is_boolean(type):
         return "flag"
-    if types.is_integer(type) or types.is_floating(type) or types.is_decimal(type) or types.is_null(type):
+    if (
+        types.is_integer(type)
+        or types.is_floating(type)
+        or types.is_decimal(type)
+        or types.is_null(type)
+    ):
         return "number"
     if types.is_date(type) or types.is_timestamp(type):
         return "date"
@@ -42,12 +55,17 @@ def kind_of(type: Any) -> Kind | None:
 def refuse(name: str, type: Any, where: str) -> None:
     """Raise `DataError` for a column that cannot be an input."""
     if kind_of(type) is None:
-        raise DataError(f"{where}: the column {name} holds {textwrap.shorten(str(type), 60, placeholder=' …')}, which is neither numbers, "
-                        f'yes and no, dates nor texts; leave it out with drop=("{name}",)')
+        raise DataError(
+            f"{where}: the column {name} holds "
+            f"{textwrap.shorten(str(type), 60, placeholder=' …')}, which is neither numbers, "
+            f'yes and no, dates nor texts; leave it out with drop=("{name}",)'
+        )
 
 
 def cells(name: str, column: Any, where: str, start: int = 0) -> Cells:
-    """A column, a `pyarrow.ChunkedArray`, as cells. Raises `DataError` for texts that are none, or too long to be inputs."""
+    """A column, a `pyarrow.ChunkedArray`, as cells. Raises `DataError` for texts that are none, or
+    too long to be inputs.
+    """
     import pyarrow
     import pyarrow.types as types
 
@@ -82,9 +100,16 @@ def _texts(name: str, column: Any, where: str, start: int) -> Cells:
     try:
         texts = held.dictionary.to_pylist()
     except UnicodeDecodeError as failure:
-        raise DataError(f"{where}: the column {name} holds a text that is not UTF-8: {failure.reason}") from None
+        raise DataError(
+            f"{where}: the column {name} holds a text that is not UTF-8: {failure.reason}"
+        ) from None
     if any(text is not None and len(text) > MAX_TEXT for text in texts):
-        raise DataError(f"{where}: the column {name} has a text of more than {MAX_TEXT:,} characters; texts that long cannot be inputs; "
-                        f'leave it out with drop=("{name}",)')
-    codes = numpy.asarray(held.indices.cast(pyarrow.int32()).fill_null(-1).to_numpy(zero_copy_only=False))
+        raise DataError(
+            f"{where}: the column {name} has a text of more than {MAX_TEXT:,} characters; texts "
+            "that long cannot be inputs; "
+            f'leave it out with drop=("{name}",)'
+        )
+    codes = numpy.asarray(
+        held.indices.cast(pyarrow.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
+    )
     return Cells.coded(codes, texts, where, start)

@@ -1,4 +1,6 @@
-"""The cells of one column of a table, from whatever file: numbers, or texts that are each held once."""
+"""The cells of one column of a table, from whatever file: numbers, or texts that are each held
+once.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,10 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 class Cells:
     """Some rows of one column.
 
-    Of the kind "number", "flag" or "date", `values` are float64 as a network takes them, nan where there is nothing; of the kind
-    "category" they are places in `texts`, -1 where there is nothing. `where` is the file as messages name it, `start` how many of its
-    rows come before these, `rows` the places of these in the file where some between them were left out.
-    """
+    Of the kind "number", "flag" or "date", `values` are float64 as a network takes them, nan where
+    there is nothing; of the kind "category" they are places in `texts`, -1 where there is nothing.
+    `where` is the file as messages name it, `start` how many of its rows come before these, `rows`
+    the places of these in the file where some between them were left out."""
 
     kind: Kind
     values: NDArray[Any]
@@ -36,7 +38,9 @@ class Cells:
     where: str = ""
     start: int = 0
     rows: NDArray[Any] | None = None
-    read: dict[Kind, NDArray[Any]] = field(default_factory=dict)  # the texts as numbers, once somebody has asked
+    read: dict[Kind, NDArray[Any]] = field(
+        default_factory=dict
+    )  # the texts as numbers, once somebody has asked
 
     def __len__(self) -> int:
         return len(self.values)
@@ -45,26 +49,44 @@ class Cells:
     def of(texts: Iterable[str], where: str = "", start: int = 0) -> Cells:
         """Cells as texts, one for each row."""
         places: dict[str, int] = {}
-        codes = numpy.array([places.setdefault(text, len(places)) for text in texts], dtype=numpy.int32)
+        codes = numpy.array(
+            [places.setdefault(text, len(places)) for text in texts], dtype=numpy.int32
+        )
         return Cells.coded(codes, list(places), where, start)
 
     @staticmethod
-    def coded(codes: NDArray[Any], texts: Sequence[str | None], where: str = "", start: int = 0) -> Cells:
-        """Cells as places in `texts`, of which several may mean the same and any may mean that there is nothing."""
+    def coded(
+        codes: NDArray[Any], texts: Sequence[str | None], where: str = "", start: int = 0
+    ) -> Cells:
+        """Cells as places in `texts`, of which several may mean the same and any may mean that
+        there is nothing.
+        """
         places: dict[str, int] = {}
-        table = numpy.array([-1 if text is None or missing(text) else places.setdefault(text.strip(), len(places)) for text in texts]
-                            + [-1], dtype=numpy.int32)  # the last is what -1 points to
+        table = numpy.array(
+            [
+                -1
+                if text is None or missing(text)
+                else places.setdefault(text.strip(), len(places))
+                for text in texts
+            ]
+            + [-1],
+            dtype=numpy.int32,
+        )  # the last is what -1 points to
         return Cells("category", table[codes], tuple(places), where, start)
 
     @property
     def missing(self) -> NDArray[numpy.bool_]:
         """Where there is nothing."""
-        found: NDArray[numpy.bool_] = self.values < 0 if self.kind == "category" else numpy.isnan(self.values)
+        found: NDArray[numpy.bool_] = (
+            self.values < 0 if self.kind == "category" else numpy.isnan(self.values)
+        )
         return found
 
     def take(self, rows: NDArray[Any]) -> Cells:
         """Some of the rows, by their places here."""
-        return replace(self, values=self.values[rows], rows=rows if self.rows is None else self.rows[rows])
+        return replace(
+            self, values=self.values[rows], rows=rows if self.rows is None else self.rows[rows]
+        )
 
     def numbers(self, kind: Kind) -> NDArray[numpy.float64]:
         """The cells as numbers of this kind, nan where there is nothing or something else."""
@@ -76,10 +98,14 @@ class Cells:
         return found
 
     def table(self, kind: Kind) -> NDArray[numpy.float64]:
-        """Each of the texts as a number of this kind, nan where it is something else; and one nan more, for the place -1."""
+        """Each of the texts as a number of this kind, nan where it is something else; and one nan
+        more, for the place -1.
+        """
         if kind not in self.read:
             found = [number(text, kind) for text in self.texts]
-            self.read[kind] = numpy.array([*(math.nan if value is None else value for value in found), math.nan])
+            self.read[kind] = numpy.array(
+                [*(math.nan if value is None else value for value in found), math.nan]
+            )
         return self.read[kind]
 
     def spelled(self) -> Cells:
@@ -100,7 +126,9 @@ class Cells:
     def shown(self, place: int) -> str:
         """One cell as text, in short."""
         value = self.values[place]
-        return textwrap.shorten(self.texts[value] if self.kind == "category" else spell(float(value), self.kind), 40)
+        return textwrap.shorten(
+            self.texts[value] if self.kind == "category" else spell(float(value), self.kind), 40
+        )
 
 
 def joined(parts: Sequence[Cells]) -> Cells:
@@ -113,7 +141,9 @@ def joined(parts: Sequence[Cells]) -> Cells:
     places: dict[str, int] = {}
     codes = []
     for part in parts:
-        table = numpy.array([*(places.setdefault(text, len(places)) for text in part.texts), -1], dtype=numpy.int32)
+        table = numpy.array(
+            [*(places.setdefault(text, len(places)) for text in part.texts), -1], dtype=numpy.int32
+        )
         codes.append(table[part.values])
     return Cells("category", numpy.concatenate(codes), tuple(places), first.where)
 
@@ -124,13 +154,17 @@ def missing(cell: str) -> bool:
 
 
 def number(cell: str, kind: Kind = "number") -> float | None:
-    """A cell as the number that a column of this kind makes of it; None where it is of another kind."""
+    """A cell as the number that a column of this kind makes of it; None where it is of another
+    kind.
+    """
     if kind == "flag":
         return FLAGS.get(cell.strip().lower())
     try:
         if kind == "date":
             moment = datetime.datetime.fromisoformat(cell.strip())
-            return (moment.replace(tzinfo=moment.tzinfo or datetime.UTC) - EPOCH).total_seconds() / 86400
+            return (
+                moment.replace(tzinfo=moment.tzinfo or datetime.UTC) - EPOCH
+            ).total_seconds() / 86400
         value = float(cell)
     except (ValueError, OverflowError):
         return None
@@ -146,5 +180,13 @@ def spell(value: float, kind: Kind) -> str:
             moment = EPOCH + datetime.timedelta(days=value)
         except OverflowError:
             return f"{value} days after 1970"
-        return moment.date().isoformat() if value == math.floor(value) else moment.replace(tzinfo=None).isoformat()
-    return str(int(value)) if math.isfinite(value) and value == math.floor(value) and abs(value) < 2**53 else repr(value)
+        return (
+            moment.date().isoformat()
+            if value == math.floor(value)
+            else moment.replace(tzinfo=None).isoformat()
+        )
+    return (
+        str(int(value))
+        if math.isfinite(value) and value == math.floor(value) and abs(value) < 2**53
+        else repr(value)
+    )

@@ -1,7 +1,8 @@
-"""From a table with named columns to `Data`: what each column is of, what is to be predicted, how it is split, what fills the gaps.
+"""From a table with named columns to `Data`: what each column is of, what is to be predicted, how
+it is split, what fills the gaps.
 
-The same for every file such a table can come from, a block of rows at a time; only the targets are held whole.
-"""
+The same for every file such a table can come from, a block of rows at a time; only the targets are
+held whole."""
 
 from __future__ import annotations
 
@@ -38,9 +39,9 @@ Block = dict[str, Cells]
 class Frame(ABC):
     """A table with named columns, read a block of rows at a time, as often as it is asked for.
 
-    `where` is its name in messages, `title` that in what is said of the data; of its rows the first `given` are the training part where
-    it comes split. `classes` are the names, in order, of columns that are known to hold classes.
-    """
+    `where` is its name in messages, `title` that in what is said of the data; of its rows the first
+    `given` are the training part where it comes split. `classes` are the names, in order, of
+    columns that are known to hold classes."""
 
     where: str
     title: str
@@ -50,7 +51,9 @@ class Frame(ABC):
 
     @abstractmethod
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
-        """The cells of these columns, block by block, in the order of the rows. Raises `DataError`."""
+        """The cells of these columns, block by block, in the order of the rows. Raises
+        `DataError`.
+        """
 
 
 class Asked(Protocol):
@@ -89,9 +92,9 @@ def check(asked: Any) -> None:
 class Learned:
     """All that one or two passes over a table tell.
 
-    `y` are the targets of the rows that are kept: places in `classes`, whole numbers that stand for classes, or `amounts [N, 1]`. `train`
-    and `valid` are places among these rows, in the order drawn; `kept` says which rows of the table they are, where some are left out.
-    """
+    `y` are the targets of the rows that are kept: places in `classes`, whole numbers that stand for
+    classes, or `amounts [N, 1]`. `train` and `valid` are places among these rows, in the order
+    drawn; `kept` says which rows of the table they are, where some are left out."""
 
     encoding: Encoding
     y: Tensor
@@ -103,7 +106,9 @@ class Learned:
 
 
 def learn(frame: Frame, asked: Asked) -> Learned:
-    """What `asked` makes of a table; memory is taken for its targets and one block of its rows. Raises `DataError`."""
+    """What `asked` makes of a table; memory is taken for its targets and one block of its rows.
+    Raises `DataError`.
+    """
     target = chosen(frame, asked)
     names = [name for name in frame.names if name not in (target, *asked.drop)]
     if not names:
@@ -118,19 +123,36 @@ def learn(frame: Frame, asked: Asked) -> Learned:
         goals.append(block[target])
     kept = numpy.concatenate(masks) if masks else None
     if not sum(map(len, goals)):
-        raise DataError(f'{frame.where}: every row lacks something; use missing="fill", or leave out with drop=… what is often missing')
+        raise DataError(
+            f'{frame.where}: every row lacks something; use missing="fill", or leave out with '
+            "drop=… what is often missing"
+        )
     y, classes, amounts = targets(frame, target, goals)
     goals.clear()
     columns = [survey.column() for survey in surveys]
-    first = frame.given if frame.given is None or kept is None else int(kept[:frame.given].sum())
+    first = frame.given if frame.given is None or kept is None else int(kept[: frame.given].sum())
     if first is None:
-        strata = None if amounts else y if classes is not None else torch.unique(y, return_inverse=True)[1].reshape(-1)
+        strata = (
+            None
+            if amounts
+            else y
+            if classes is not None
+            else torch.unique(y, return_inverse=True)[1].reshape(-1)
+        )
         train, valid = split(len(y), asked.valid, generator(asked.seed, "split"), strata)
     else:
         train, valid = torch.arange(len(y)).tensor_split([first])
     if asked.missing == "fill":
         columns = _filled(frame, columns, train, len(y))
-    return Learned(Encoding(tuple(columns)), y, classes, amounts, train, valid, kept if kept is None or not kept.all() else None)
+    return Learned(
+        Encoding(tuple(columns)),
+        y,
+        classes,
+        amounts,
+        train,
+        valid,
+        kept if kept is None or not kept.all() else None,
+    )
 
 
 def load(frame: Frame, asked: Asked) -> Data:
@@ -140,23 +162,41 @@ def load(frame: Frame, asked: Asked) -> Data:
 
 
 def data_of(frame: Frame, asked: Asked, found: Learned, x: Float[Tensor, "N F"] | Streamed) -> Data:
-    """`Data` from what was learned of a table and the raw inputs of all rows that are kept, in memory or on disk."""
+    """`Data` from what was learned of a table and the raw inputs of all rows that are kept, in
+    memory or on disk.
+    """
     parts: list[tuple[Tensor | Streamed, Tensor]] = [
-        (x.among(places), found.y[places.sort().values]) if isinstance(x, Streamed) else (x[places], found.y[places])
-        for places in (found.train, found.valid)]
-    on_disk = "; read from disk in windows, being larger than memory" if isinstance(x, Streamed) else ""
+        (x.among(places), found.y[places.sort().values])
+        if isinstance(x, Streamed)
+        else (x[places], found.y[places])
+        for places in (found.train, found.valid)
+    ]
+    on_disk = (
+        "; read from disk in windows, being larger than memory" if isinstance(x, Streamed) else ""
+    )
     del x  # what is scaled next takes as much again
-    scale, target_scale = ({"default": "standardize"}.get(held, held) for held in (asked.scale, asked.target_scale))
-    data = from_arrays(*parts[0], valid=parts[1], features=found.encoding.features, scale=scale, classes=found.classes,
-                       target_scale=target_scale if found.amounts else "none", name=asked.text)
-    return dataclasses.replace(data, encoding=found.encoding, about=about(frame, asked, found) + on_disk)
+    scale, target_scale = (
+        {"default": "standardize"}.get(held, held) for held in (asked.scale, asked.target_scale)
+    )
+    data = from_arrays(
+        *parts[0],
+        valid=parts[1],
+        features=found.encoding.features,
+        scale=scale,
+        classes=found.classes,
+        target_scale=target_scale if found.amounts else "none",
+        name=asked.text,
+    )
+    return dataclasses.replace(
+        data, encoding=found.encoding, about=about(frame, asked, found) + on_disk
+    )
 
 
 def about(frame: Frame, asked: Asked, found: Learned) -> str:
     """What is said of the data."""
     left = f", {int((~found.kept).sum()):,} rows left out" if found.kept is not None else ""
     columns, inputs = len(found.encoding.columns), len(found.encoding.features)
-    return (f"{len(found.y):,} rows of {frame.title}{left}: {columns} columns as {inputs} inputs, {asked.target} to predict")
+    return f"{len(found.y):,} rows of {frame.title}{left}: {columns} columns as {inputs} inputs, {asked.target} to predict"
 
 
 def encoded(frame: Frame, found: Learned) -> Float[Tensor, "N F"]:
@@ -166,10 +206,10 @@ def encoded(frame: Frame, found: Learned) -> Float[Tensor, "N F"]:
     for block in frame.blocks(found.encoding.names):
         count = len(next(iter(block.values())))
         if found.kept is not None:
-            block = _kept(block, found.kept[row:row + count])
+            block = _kept(block, found.kept[row : row + count])
         row += count
         part = found.encoding.encode(block)
-        held[first:first + len(part)] = torch.from_numpy(part)
+        held[first : first + len(part)] = torch.from_numpy(part)
         first += len(part)
     return held
 
@@ -184,24 +224,39 @@ def _kept(block: Block, mask: NDArray[numpy.bool_]) -> Block:
 def chosen(frame: Frame, asked: Asked) -> str:
     """The column to predict. Raises `DataError` where it, or one to drop, is none."""
     if asked.target is None:
-        raise DataError(f"{frame.where}: say which column to predict, as in --target {frame.names[-1]}; there are: {some(frame.names)}")
+        raise DataError(
+            f"{frame.where}: say which column to predict, as in --target {frame.names[-1]}; there "
+            f"are: {some(frame.names)}"
+        )
     for what, names in (("target", (asked.target,)), ("drop", asked.drop)):
         for name in names:
             if name not in frame.names:
-                raise DataError(f"{frame.where}: {what} '{name}' is no column; {nearest(name, frame.names)}")
+                raise DataError(
+                    f"{frame.where}: {what} '{name}' is no column; {nearest(name, frame.names)}"
+                )
     return asked.target
 
 
-def targets(frame: Frame, name: str, parts: list[Cells]) -> tuple[Tensor, tuple[str, ...] | None, bool]:
-    """The targets: places in the classes that are named, whole numbers of classes, or amounts; and whether they are amounts."""
+def targets(
+    frame: Frame, name: str, parts: list[Cells]
+) -> tuple[Tensor, tuple[str, ...] | None, bool]:
+    """The targets: places in the classes that are named, whole numbers of classes, or amounts; and
+    whether they are amounts.
+    """
     for part in parts:
         if part.missing.any():
-            raise DataError(f"{part.at(int(part.missing.argmax()))} has no {name}, and what is to be predicted cannot be filled in; leave "
-                            'such rows out with missing="drop"')
+            raise DataError(
+                f"{part.at(int(part.missing.argmax()))} has no {name}, and what is to be "
+                "predicted cannot be filled in; leave "
+                'such rows out with missing="drop"'
+            )
     cells = joined(parts)
     kind = "category" if name in frame.classes else infer(name, cells).kind
     if kind == "date":
-        raise DataError(f"{frame.where}: {name} is a date, which is neither a class nor an amount; make it a number first")
+        raise DataError(
+            f"{frame.where}: {name} is a date, which is neither a class nor an amount; make it a "
+            "number first"
+        )
     if kind != "number":
         cells = cells.spelled()
         held = sorted({cells.texts[place] for place in numpy.unique(cells.values).tolist()})
@@ -217,7 +272,9 @@ def targets(frame: Frame, name: str, parts: list[Cells]) -> tuple[Tensor, tuple[
 
 
 def _filled(frame: Frame, columns: list[Column], train: Tensor, count: int) -> list[Column]:
-    """The columns with what a missing cell is taken for: the mean of the others, all in the training part."""
+    """The columns with what a missing cell is taken for: the mean of the others, all in the
+    training part.
+    """
     ours = numpy.zeros(count, dtype=bool)
     ours[train.numpy()] = True
     numeric = [column for column in columns if column.kind != "category"]
@@ -227,12 +284,15 @@ def _filled(frame: Frame, columns: list[Column], train: Tensor, count: int) -> l
     for block in frame.blocks(list(sums)) if sums else ():
         length = len(next(iter(block.values())))
         for column in numeric:
-            held = block[column.name].numbers(column.kind)[ours[row:row + length]]
+            held = block[column.name].numbers(column.kind)[ours[row : row + length]]
             held = held[~numpy.isnan(held)]
             sums[column.name].append(float(held.sum()))
             counts[column.name] += len(held)
         row += length
-    means = {name: math.fsum(parts) / counts[name] if counts[name] else 0.0 for name, parts in sums.items()}
+    means = {
+        name: math.fsum(parts) / counts[name] if counts[name] else 0.0
+        for name, parts in sums.items()
+    }
     return [dataclasses.replace(column, fill=means.get(column.name, 0.0)) for column in columns]
 
 

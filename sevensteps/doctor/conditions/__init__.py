@@ -1,8 +1,8 @@
-"""The doctor's vocabulary: one file for each condition, with its mechanism, its thresholds and where they come from.
+"""The doctor's vocabulary: one file for each condition, with its mechanism, its thresholds and
+where they come from.
 
-Each module has STEP (which of the seven it blames), EXPLAINS (conditions that are symptoms of it), and
-`examine(case) -> Finding | None`, which may note in `case.ruled_out` why it is not this.
-"""
+Each module has STEP (which of the seven it blames), EXPLAINS (conditions that are symptoms of it),
+and `examine(case) -> Finding | None`, which may note in `case.ruled_out` why it is not this."""
 
 from __future__ import annotations
 
@@ -12,12 +12,40 @@ from types import ModuleType
 BY_STEP: dict[str, tuple[str, ...]] = {
     "initialize": ("symmetric_units", "signal_vanishes", "signal_explodes", "output_overconfident"),
     "predict": ("dead_units", "saturated_units", "no_nonlinearity", "mode_mismatch", "too_small"),
-    "loss": ("output_loss_mismatch", "target_shape_mismatch", "target_out_of_range", "loss_unsuited", "loss_sign", "loss_scale"),
-    "gradient": ("vanishing_gradient", "exploding_gradient", "not_finite", "gradient_not_cleared", "parameters_not_updated"),
-    "step": ("learning_rate_too_high", "learning_rate_too_low", "ill_conditioned", "weight_decay_too_strong", "schedule_collapsed",
-             "optimizer_setting"),
-    "repeat": ("inputs_unscaled", "targets_unscaled", "not_shuffled", "inputs_not_finite", "labels_unrelated", "label_noise",
-               "class_imbalance", "train_valid_mismatch", "batch_too_small"),
+    "loss": (
+        "output_loss_mismatch",
+        "target_shape_mismatch",
+        "target_out_of_range",
+        "loss_unsuited",
+        "loss_sign",
+        "loss_scale",
+    ),
+    "gradient": (
+        "vanishing_gradient",
+        "exploding_gradient",
+        "not_finite",
+        "gradient_not_cleared",
+        "parameters_not_updated",
+    ),
+    "step": (
+        "learning_rate_too_high",
+        "learning_rate_too_low",
+        "ill_conditioned",
+        "weight_decay_too_strong",
+        "schedule_collapsed",
+        "optimizer_setting",
+    ),
+    "repeat": (
+        "inputs_unscaled",
+        "targets_unscaled",
+        "not_shuffled",
+        "inputs_not_finite",
+        "labels_unrelated",
+        "label_noise",
+        "class_imbalance",
+        "train_valid_mismatch",
+        "batch_too_small",
+    ),
     "stop": ("stopped_early", "overfitting", "underfitting"),
 }
 CONDITIONS = tuple(name for names in BY_STEP.values() for name in names)

@@ -1,11 +1,12 @@
-"""batch_too_small: with one or a few samples a step, the gradient is mostly chance, and at this learning rate the weights wander.
+"""batch_too_small: with one or a few samples a step, the gradient is mostly chance, and at this
+learning rate the weights wander.
 
-Measured: the losses of single steps in the last half: how far they swing about their mean; and a simple model does better. Source: Smith
-et al. 2018, Don't Decay the Learning Rate, Increase the Batch Size.
+Measured: the losses of single steps in the last half: how far they swing about their mean; and a
+simple model does better. Source: Smith et al. 2018, Don't Decay the Learning Rate, Increase the
+Batch Size.
 
-Remedies: `batches(32)`, or a tenth of the learning rate. Silent on: small batches with small steps; networks that learn well; data of a
-few batches.
-"""
+Remedies: `batches(32)`, or a tenth of the learning rate. Silent on: small batches with small steps;
+networks that learn well; data of a few batches."""
 
 from __future__ import annotations
 
@@ -15,7 +16,14 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import behind, digits, median, rate_text, well
 
 STEP = "repeat"
-EXPLAINS = ("underfitting", "learning_rate_too_high", "optimizer_setting", "stopped_early", "dead_units", "too_small")
+EXPLAINS = (
+    "underfitting",
+    "learning_rate_too_high",
+    "optimizer_setting",
+    "stopped_early",
+    "dead_units",
+    "too_small",
+)
 SMALL = 4  # samples a step
 SWING = 0.4  # mean distance of single losses from their mean, in means
 
@@ -31,12 +39,36 @@ def examine(case: Case) -> Finding | None:
         return None
     batch = 32
     return Finding(
-        "batch_too_small", STEP, "warning", 0.75,
-        f"Each step follows {size:.0f} sample{'s' if size > 1 else ''}. The losses of single steps lie {swings:.2g} times their mean "
-        "apart from it, without settling: the weights wander with the chance of the last samples, and a simple model does better on the "
+        "batch_too_small",
+        STEP,
+        "warning",
+        0.75,
+        f"Each step follows {size:.0f} sample{'s' if size > 1 else ''}. The losses of single "
+        f"steps lie {swings:.2g} times their mean "
+        "apart from it, without settling: the weights wander with the chance of the last samples, "
+        "and a simple model does better on the "
         "same data.",
-        [Measure("samples in a step", int(size), "16 or more", "batches seen"),
-         Measure("swing of single losses, in means", digits(swings), f"below {SWING:g}", "second half of the training")],
-        [Remedy({"repeat": f"batches({batch})"}, "the mean of more samples is steadier", f"batches of {batch}"),
-         Remedy({"step": rate_text(case, case.rate / 10)} if case.rate else {}, "shorter steps average over more samples",
-                "a tenth of the learning rate")], {}, None)
+        [
+            Measure("samples in a step", int(size), "16 or more", "batches seen"),
+            Measure(
+                "swing of single losses, in means",
+                digits(swings),
+                f"below {SWING:g}",
+                "second half of the training",
+            ),
+        ],
+        [
+            Remedy(
+                {"repeat": f"batches({batch})"},
+                "the mean of more samples is steadier",
+                f"batches of {batch}",
+            ),
+            Remedy(
+                {"step": rate_text(case, case.rate / 10)} if case.rate else {},
+                "shorter steps average over more samples",
+                "a tenth of the learning rate",
+            ),
+        ],
+        {},
+        None,
+    )

@@ -1,12 +1,13 @@
-"""dead_units: a rectifier that is off for every sample has slope 0 for every sample: it gets no gradient and does not come back.
+"""dead_units: a rectifier that is off for every sample has slope 0 for every sample: it gets no
+gradient and does not come back.
 
-Measured: per unit, whether it was off for all samples of the last looks, and for all samples of the training data where the network is at
-hand; the onset is the step from which on it was so in every look. Source: Lu et al. 2019, Dying ReLU and Initialization.
+Measured: per unit, whether it was off for all samples of the last looks, and for all samples of the
+training data where the network is at hand; the onset is the step from which on it was so in every
+look. Source: Lu et al. 2019, Dying ReLU and Initialization.
 
-Remedies: `kaiming_normal()` with biases at 0; a leaky rectifier; a tenth of the learning rate where the units died on the way; no ReLU on
-the output layer where it stands there. Silent on: inputs that are always 0; sparse layers; a few dead units in a network that learns
-well.
-"""
+Remedies: `kaiming_normal()` with biases at 0; a leaky rectifier; a tenth of the learning rate where
+the units died on the way; no ReLU on the output layer where it stands there. Silent on: inputs that
+are always 0; sparse layers; a few dead units in a network that learns well."""
 
 from __future__ import annotations
 
@@ -15,60 +16,136 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import RECTIFIERS, called, dense_text, digits, last_activation, rate_text, well, with_activation
+from sevensteps.doctor.measures import (
+    RECTIFIERS,
+    called,
+    dense_text,
+    digits,
+    last_activation,
+    rate_text,
+    well,
+    with_activation,
+)
 from sevensteps.observe.look import Look
 
 STEP = "predict"
-EXPLAINS = ("vanishing_gradient", "underfitting", "too_small", "learning_rate_too_low", "parameters_not_updated", "stopped_early",
-            "ill_conditioned", "schedule_collapsed", "batch_too_small", "labels_unrelated")
+EXPLAINS = (
+    "vanishing_gradient",
+    "underfitting",
+    "too_small",
+    "learning_rate_too_low",
+    "parameters_not_updated",
+    "stopped_early",
+    "ill_conditioned",
+    "schedule_collapsed",
+    "batch_too_small",
+    "labels_unrelated",
+)
 NARROW = 8  # units, of which each that is lost counts
 LARGE = 0.5  # share of a layer; fewer do no harm that a wider layer would not have
 
 
 def examine(case: Case) -> Finding | None:
-    dead = {layer.name: off for layer in case.layers("activation") if layer.activation in RECTIFIERS
-            if (off := _off(case, layer.name)) is not None and bool(off.any())}
+    dead = {
+        layer.name: off
+        for layer in case.layers("activation")
+        if layer.activation in RECTIFIERS
+        if (off := _off(case, layer.name)) is not None and bool(off.any())
+    }
     if not dead:
         return None
     shares = {name: float(off.double().mean()) for name, off in dead.items()}
     name, share = max(shares.items(), key=lambda item: item[1])
     closing = last_activation(case)
     at_output = closing is not None and closing.name == name
-    if share < (0.05 if at_output else LARGE) or well(case, 0.7 if share == 1 or at_output else 0.4):
+    if share < (0.05 if at_output else LARGE) or well(
+        case, 0.7 if share == 1 or at_output else 0.4
+    ):
         if share > 0.05:
-            case.ruled_out.append(("dead_units", f"{share:.0%} of {called(name)} is off for all samples seen, which leaves enough that "
-                                                 "are not"))
+            case.ruled_out.append(
+                (
+                    "dead_units",
+                    f"{share:.0%} of {called(name)} is off for all samples seen, which leaves "
+                    "enough that "
+                    "are not",
+                )
+            )
         return None
     onset = _onset(case, name, dead[name])
     count, units = int(dead[name].sum()), len(dead[name])
     whole = count == units
     when = "from the start" if onset == 0 else f"since step {onset}"
-    remedies = [Remedy({"initialize": "kaiming_normal()"}, "weights of the right size leave about half of the samples on the active side",
-                       "initialise with torch.nn.init.kaiming_normal_ and biases at 0"),
-                Remedy(with_activation(case, "leaky_relu"), "a leaky rectifier has a slope on both sides, so that a unit can come back",
-                       "use LeakyReLU in place of ReLU")]
+    remedies = [
+        Remedy(
+            {"initialize": "kaiming_normal()"},
+            "weights of the right size leave about half of the samples on the active side",
+            "initialise with torch.nn.init.kaiming_normal_ and biases at 0",
+        ),
+        Remedy(
+            with_activation(case, "leaky_relu"),
+            "a leaky rectifier has a slope on both sides, so that a unit can come back",
+            "use LeakyReLU in place of ReLU",
+        ),
+    ]
     if units <= NARROW:
-        remedies.append(Remedy(dense_text(case, 4), "of more units enough are left", "make the hidden layers wider"))
+        remedies.append(
+            Remedy(
+                dense_text(case, 4), "of more units enough are left", "make the hidden layers wider"
+            )
+        )
     if onset and case.rate:
-        remedies.insert(0, Remedy({"step": rate_text(case, case.rate / 10)}, "smaller steps do not throw units over the edge",
-                                  f"a learning rate of {case.rate / 10:g}"))
+        remedies.insert(
+            0,
+            Remedy(
+                {"step": rate_text(case, case.rate / 10)},
+                "smaller steps do not throw units over the edge",
+                f"a learning rate of {case.rate / 10:g}",
+            ),
+        )
     if at_output:
-        remedies.insert(0, Remedy({"loss": "auto()"}, "the output has to reach every value that a target can have",
-                                  "take the ReLU off the output layer"))
+        remedies.insert(
+            0,
+            Remedy(
+                {"loss": "auto()"},
+                "the output has to reach every value that a target can have",
+                "take the ReLU off the output layer",
+            ),
+        )
     return Finding(
-        "dead_units", STEP, "error" if whole or at_output else "warning", 0.9 if whole else 0.75,
-        f"{count} of the {units} units of {called(name)} give 0 for every sample, {when}. Their slope is 0 there too, so no gradient "
-        f"reaches them and they will not come back{'; behind this layer nothing depends on the input any more' if whole else ''}.",
-        [Measure(f"units of {called(layer)} that are off for all samples", f"{int(off.sum())} of {len(off)}", "few",
-                 "all looks since the onset")
-         for layer, off in dead.items() if shares[layer] >= 0.05]
+        "dead_units",
+        STEP,
+        "error" if whole or at_output else "warning",
+        0.9 if whole else 0.75,
+        f"{count} of the {units} units of {called(name)} give 0 for every sample, {when}. Their "
+        "slope is 0 there too, so no gradient "
+        "reaches them and they will not come "
+        f"back{'; behind this layer nothing depends on the input any more' if whole else ''}.",
+        [
+            Measure(
+                f"units of {called(layer)} that are off for all samples",
+                f"{int(off.sum())} of {len(off)}",
+                "few",
+                "all looks since the onset",
+            )
+            for layer, off in dead.items()
+            if shares[layer] >= 0.05
+        ]
         + [Measure(f"share of {called(name)}", digits(share), f"below {LARGE:g}", "measured")],
-        remedies, {"layers": [layer for layer in dead if shares[layer] >= 0.05],
-                   "units": {layer: torch.nonzero(off).flatten().tolist()[:64] for layer, off in dead.items()}}, onset)
+        remedies,
+        {
+            "layers": [layer for layer in dead if shares[layer] >= 0.05],
+            "units": {
+                layer: torch.nonzero(off).flatten().tolist()[:64] for layer, off in dead.items()
+            },
+        },
+        onset,
+    )
 
 
 def _off(case: Case, name: str) -> Tensor | None:
-    """Which units were off for every sample of the last looks, and of the training sample where the network can be asked."""
+    """Which units were off for every sample of the last looks, and of the training sample where the
+    network can be asked.
+    """
     looks: list[Look] = [look for look in case.looks[-3:] if name in look.signals]
     if case.probe is not None and name in case.probe.signals:
         looks = [*looks[-2:], case.probe]
@@ -83,7 +160,11 @@ def _onset(case: Case, name: str, off: Tensor) -> int | None:
     onset: int | None = None
     for look in reversed(case.looks):
         signal = look.signals.get(name)
-        if signal is None or signal.firing.shape != off.shape or float((signal.firing[off] == 0).double().mean()) < 0.5:
+        if (
+            signal is None
+            or signal.firing.shape != off.shape
+            or float((signal.firing[off] == 0).double().mean()) < 0.5
+        ):
             break
         onset = look.step
     return onset

@@ -1,11 +1,13 @@
-"""gradient_not_cleared: the gradient of earlier steps is still there when the next backward pass adds its own.
+"""gradient_not_cleared: the gradient of earlier steps is still there when the next backward pass
+adds its own.
 
-Measured: what is in `.grad` at the moment the backward pass begins, though an optimizer has stepped since; found where that is above 1 %
-of the gradient just used, in at least half of the looks at two steps running. Source: PyTorch, torch.optim, zero_grad.
+Measured: what is in `.grad` at the moment the backward pass begins, though an optimizer has stepped
+since; found where that is above 1 % of the gradient just used, in at least half of the looks at two
+steps running. Source: PyTorch, torch.optim, zero_grad.
 
-Remedies: `optimizer.zero_grad()` once for every step. Silent on: clearing before or after the step, or between forward and backward,
-which is all the same; accumulating on purpose, which clears after its step.
-"""
+Remedies: `optimizer.zero_grad()` once for every step. Silent on: clearing before or after the step,
+or between forward and backward, which is all the same; accumulating on purpose, which clears after
+its step."""
 
 from __future__ import annotations
 
@@ -17,23 +19,62 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import digits
 
 STEP = "gradient"
-EXPLAINS = ("learning_rate_too_high", "exploding_gradient", "not_finite", "dead_units", "saturated_units", "underfitting",
-            "optimizer_setting",
-            "stopped_early", "overfitting", "batch_too_small", "output_overconfident", "signal_explodes")
+EXPLAINS = (
+    "learning_rate_too_high",
+    "exploding_gradient",
+    "not_finite",
+    "dead_units",
+    "saturated_units",
+    "underfitting",
+    "optimizer_setting",
+    "stopped_early",
+    "overfitting",
+    "batch_too_small",
+    "output_overconfident",
+    "signal_explodes",
+)
 
 
 def examine(case: Case) -> Finding | None:
-    pairs = [(a, b) for a, b in pairwise(case.looks) if a.stepped and b.step == a.step + 1 and b.left is not None]
+    pairs = [
+        (a, b)
+        for a, b in pairwise(case.looks)
+        if a.stepped and b.step == a.step + 1 and b.left is not None
+    ]
     kept = [(a, b) for a, b in pairs if b.left and b.left > 0.01 * max(whole(a), 1e-30)]
     if not kept or len(kept) < 0.5 * len(pairs):
         return None
     before, after = kept[0]
     return Finding(
-        "gradient_not_cleared", STEP, "error", 0.96,
-        f"When the backward pass of step {after.step} began, the gradient of the step before was still there ({after.left:.3g} long) and "
-        "was added to: each step goes on in the direction of all earlier ones, ever faster, and past the goal.",
-        [Measure("gradient left over when the backward pass begins", digits(after.left or 0.0), 0, f"step {after.step}"),
-         Measure("of the gradient that was just used", digits((after.left or 0.0) / max(whole(before), 1e-30)), 0, "")],
-        [Remedy({"gradient": "auto()"}, "each step then follows the gradient of its own batch",
-                "call optimizer.zero_grad() once for every step")],
-        {}, before.step + 1)
+        "gradient_not_cleared",
+        STEP,
+        "error",
+        0.96,
+        f"When the backward pass of step {after.step} began, the gradient of the step before was "
+        f"still there ({after.left:.3g} long) and "
+        "was added to: each step goes on in the direction of all earlier ones, ever faster, and "
+        "past the goal.",
+        [
+            Measure(
+                "gradient left over when the backward pass begins",
+                digits(after.left or 0.0),
+                0,
+                f"step {after.step}",
+            ),
+            Measure(
+                "of the gradient that was just used",
+                digits((after.left or 0.0) / max(whole(before), 1e-30)),
+                0,
+                "",
+            ),
+        ],
+        [
+            Remedy(
+                {"gradient": "auto()"},
+                "each step then follows the gradient of its own batch",
+                "call optimizer.zero_grad() once for every step",
+            )
+        ],
+        {},
+        before.step + 1,
+    )

@@ -1,11 +1,13 @@
-"""ill_conditioned: the loss is so much steeper in one direction than in another that no learning rate suits both.
+"""ill_conditioned: the loss is so much steeper in one direction than in another that no learning
+rate suits both.
 
-Measured: all eigenvalues of the Hessian of small networks, by autograd. The largest stable rate is 2/λ_max; along the flattest direction
-a step then closes only the share 2 λ_min/λ_max of the way. Source: LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, ch. 5.
+Measured: all eigenvalues of the Hessian of small networks, by autograd. The largest stable rate is
+2/λ_max; along the flattest direction a step then closes only the share 2 λ_min/λ_max of the way.
+Source: LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, ch. 5.
 
-Remedies: standardised inputs; `adam(lr=0.01)`, which steps as far in a flat direction as in a steep one. Silent on: larger networks;
-optimizers that scale each parameter's step; trainings that had steps enough; networks no worse than a simple model.
-"""
+Remedies: standardised inputs; `adam(lr=0.01)`, which steps as far in a flat direction as in a steep
+one. Silent on: larger networks; optimizers that scale each parameter's step; trainings that had
+steps enough; networks no worse than a simple model."""
 
 from __future__ import annotations
 
@@ -22,7 +24,14 @@ NUMBER = 1e4  # λ_max / λ_min
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or case.steps < 10 or case.diverged is not None or optimizer(case) in ADAPTIVE or not case.rate or well(case, 0.9):
+    if (
+        case.early
+        or case.steps < 10
+        or case.diverged is not None
+        or optimizer(case) in ADAPTIVE
+        or not case.rate
+        or well(case, 0.9)
+    ):
         return None
     if case.sample is None or case.loss is None or not behind(case, 0.05):
         return None
@@ -37,15 +46,52 @@ def examine(case: Case) -> Finding | None:
     number, slowest = top / positive[0], 1 / (case.rate * positive[0])
     if number < NUMBER or slowest < case.steps:
         return None
-    return Finding(
-        "ill_conditioned", STEP, "warning", 0.8,
-        f"The loss is {number:.3g} times as curved in its steepest direction as in its flattest. A learning rate above {2 / top:.2g} "
-        f"diverges in the one; at {case.rate:g} the other needs {slowest:,.0f} steps to close two thirds of its way, and {case.steps:,} "
-        "were made.",
-        [Measure("condition number λ_max / λ_min", digits(number), f"below {NUMBER:g}", "Hessian over the sample"),
-         Measure("largest stable learning rate, 2/λ_max", digits(2 / top), f"above {case.rate:g}", ""),
-         Measure("steps per factor e in the flattest direction", digits(slowest), f"below {case.steps}", "1 / (lr λ_min)")],
-        [Remedy({"data": "standardize()"}, "standardised inputs make the directions alike",
-                "subtract the mean of each input and divide by its standard deviation"),
-         Remedy({"step": "adam(lr=0.01)"}, "Adam steps as far in a flat direction as in a steep one", "Adam in place of SGD")],
-        {}, None) if math.isfinite(number) else None
+    return (
+        Finding(
+            "ill_conditioned",
+            STEP,
+            "warning",
+            0.8,
+            f"The loss is {number:.3g} times as curved in its steepest direction as in its "
+            f"flattest. A learning rate above {2 / top:.2g} "
+            f"diverges in the one; at {case.rate:g} the other needs {slowest:,.0f} steps to close "
+            f"two thirds of its way, and {case.steps:,} "
+            "were made.",
+            [
+                Measure(
+                    "condition number λ_max / λ_min",
+                    digits(number),
+                    f"below {NUMBER:g}",
+                    "Hessian over the sample",
+                ),
+                Measure(
+                    "largest stable learning rate, 2/λ_max",
+                    digits(2 / top),
+                    f"above {case.rate:g}",
+                    "",
+                ),
+                Measure(
+                    "steps per factor e in the flattest direction",
+                    digits(slowest),
+                    f"below {case.steps}",
+                    "1 / (lr λ_min)",
+                ),
+            ],
+            [
+                Remedy(
+                    {"data": "standardize()"},
+                    "standardised inputs make the directions alike",
+                    "subtract the mean of each input and divide by its standard deviation",
+                ),
+                Remedy(
+                    {"step": "adam(lr=0.01)"},
+                    "Adam steps as far in a flat direction as in a steep one",
+                    "Adam in place of SGD",
+                ),
+            ],
+            {},
+            None,
+        )
+        if math.isfinite(number)
+        else None
+    )

@@ -1,9 +1,11 @@
-"""inputs_not_finite: a missing or infinite number among the inputs or targets makes every number computed from it useless.
+"""inputs_not_finite: a missing or infinite number among the inputs or targets makes every number
+computed from it useless.
 
-Measured: every sample kept and all data given; the finding names rows and columns. Exact, without a threshold.
+Measured: every sample kept and all data given; the finding names rows and columns. Exact, without a
+threshold.
 
-Remedies: fill the numbers in, with the column's mean for instance, or leave those rows out. Silent on: numbers that are large but finite.
-"""
+Remedies: fill the numbers in, with the column's mean for instance, or leave those rows out. Silent
+on: numbers that are large but finite."""
 
 from __future__ import annotations
 
@@ -15,28 +17,73 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 
 STEP = "repeat"
-EXPLAINS = ("not_finite", "learning_rate_too_high", "exploding_gradient", "dead_units", "underfitting", "signal_explodes",
-            "parameters_not_updated",
-            "symmetric_units", "train_valid_mismatch", "loss_scale", "optimizer_setting", "saturated_units", "too_small", "mode_mismatch")
+EXPLAINS = (
+    "not_finite",
+    "learning_rate_too_high",
+    "exploding_gradient",
+    "dead_units",
+    "underfitting",
+    "signal_explodes",
+    "parameters_not_updated",
+    "symmetric_units",
+    "train_valid_mismatch",
+    "loss_scale",
+    "optimizer_setting",
+    "saturated_units",
+    "too_small",
+    "mode_mismatch",
+)
 
 
 def examine(case: Case) -> Finding | None:
     (x, y), (xv, yv) = case.train or (case.observed.x, case.observed.y), case.valid or (None, None)
-    parts: dict[str, Tensor | None] = {"training inputs": x, "training targets": y, "validation inputs": xv, "validation targets": yv}
+    parts: dict[str, Tensor | None] = {
+        "training inputs": x,
+        "training targets": y,
+        "validation inputs": xv,
+        "validation targets": yv,
+    }
     for name, tensor in parts.items():
         if tensor is None or not tensor.is_floating_point() or all_finite(tensor):
             continue
-        bad = ~tensor.detach().flatten(1).isfinite() if tensor.ndim > 1 else ~tensor.detach()[:, None].isfinite()
+        bad = (
+            ~tensor.detach().flatten(1).isfinite()
+            if tensor.ndim > 1
+            else ~tensor.detach()[:, None].isfinite()
+        )
         rows, columns = bad.any(1), bad.any(0)
         first = int(torch.nonzero(rows)[0, 0])
         where = torch.nonzero(columns).flatten().tolist()
         return Finding(
-            "inputs_not_finite", STEP, "error", 0.99,
-            f"{int(bad.sum())} of the numbers in the {name} are missing or infinite, the first in row {first}, in {len(where)} "
-            f"column{'s' if len(where) > 1 else ''}. One of them in a batch is enough to make its loss, its gradient and then all weights "
+            "inputs_not_finite",
+            STEP,
+            "error",
+            0.99,
+            f"{int(bad.sum())} of the numbers in the {name} are missing or infinite, the first in "
+            f"row {first}, in {len(where)} "
+            f"column{'s' if len(where) > 1 else ''}. One of them in a batch is enough to make its "
+            "loss, its gradient and then all weights "
             "not a number.",
-            [Measure(f"rows of the {name} with a number that is not finite", int(rows.sum()), 0, f"{len(rows):,} rows")],
-            [Remedy({"data": "finite()"}, "only finite numbers can be learned from",
-                    "leave those rows out, or fill them in (with the column's mean, say)")],
-            {"part": name, "rows": torch.nonzero(rows).flatten().tolist()[:16], "columns": where[:16]}, 0)
+            [
+                Measure(
+                    f"rows of the {name} with a number that is not finite",
+                    int(rows.sum()),
+                    0,
+                    f"{len(rows):,} rows",
+                )
+            ],
+            [
+                Remedy(
+                    {"data": "finite()"},
+                    "only finite numbers can be learned from",
+                    "leave those rows out, or fill them in (with the column's mean, say)",
+                )
+            ],
+            {
+                "part": name,
+                "rows": torch.nonzero(rows).flatten().tolist()[:16],
+                "columns": where[:16],
+            },
+            0,
+        )
     return None

@@ -1,12 +1,15 @@
-"""inputs_unscaled: inputs so large, or of so different sizes, that no learning rate suits all weights of the first layer.
+"""inputs_unscaled: inputs so large, or of so different sizes, that no learning rate suits all
+weights of the first layer.
 
-Measured: the root mean square of the inputs, and for tables the spread of the columns against each other; judged only where it hurts,
-that is where a simple model on standardised inputs does better. The curvature along a weight grows with the square of its input: pixels
-of 0 to 255 make the first layer 65,025 times as steep as pixels of 0 to 1. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
+Measured: the root mean square of the inputs, and for tables the spread of the columns against each
+other; judged only where it hurts, that is where a simple model on standardised inputs does better.
+The curvature along a weight grows with the square of its input: pixels of 0 to 255 make the first
+layer 65,025 times as steep as pixels of 0 to 1. Source: LeCun et al. 1998, Efficient BackProp, ch.
+4.3.
 
-Remedies: subtract each input's mean and divide by its standard deviation, learned on the training part. Silent on: large inputs with
-which the network learns all the same, as Adam often does with raw pixels; the examination before the first step, for the same reason.
-"""
+Remedies: subtract each input's mean and divide by its standard deviation, learned on the training
+part. Silent on: large inputs with which the network learns all the same, as Adam often does with
+raw pixels; the examination before the first step, for the same reason."""
 
 from __future__ import annotations
 
@@ -17,10 +20,25 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import baseline, digits, well
 
 STEP = "repeat"
-EXPLAINS = ("dead_units", "learning_rate_too_high", "output_overconfident", "ill_conditioned", "exploding_gradient", "not_finite",
-            "signal_explodes", "saturated_units", "underfitting", "learning_rate_too_low", "stopped_early", "vanishing_gradient",
-            "too_small",
-            "batch_too_small", "targets_unscaled", "overfitting", "optimizer_setting")
+EXPLAINS = (
+    "dead_units",
+    "learning_rate_too_high",
+    "output_overconfident",
+    "ill_conditioned",
+    "exploding_gradient",
+    "not_finite",
+    "signal_explodes",
+    "saturated_units",
+    "underfitting",
+    "learning_rate_too_low",
+    "stopped_early",
+    "vanishing_gradient",
+    "too_small",
+    "batch_too_small",
+    "targets_unscaled",
+    "overfitting",
+    "optimizer_setting",
+)
 LARGE = 6.0  # root mean square; standardised inputs have 1, pixels of 0 to 1 about .3
 APART = 100.0  # largest column's spread against the smallest
 MARGIN = 0.05  # of the score that a simple model on standardised inputs does better
@@ -46,27 +64,73 @@ def examine(case: Case) -> Finding | None:
     simple, score = baseline(case), case.scores.get("train")
     if simple is not None and score is not None:
         if simple - score < MARGIN:
-            case.ruled_out.append(("inputs_unscaled", f"the inputs are large (root mean square {size:.3g}), and the network learns all "
-                                                      "the same"))
+            case.ruled_out.append(
+                (
+                    "inputs_unscaled",
+                    f"the inputs are large (root mean square {size:.3g}), and the network learns "
+                    "all "
+                    "the same",
+                )
+            )
             return None
     elif well(case, 0.5):
         return None
     evidence = [Measure("root mean square of the inputs", digits(size), "about 1", "samples seen")]
     if table:
-        evidence.append(Measure("largest column's spread against the smallest", digits(apart), f"below {APART:g}", "standard deviations"))
+        evidence.append(
+            Measure(
+                "largest column's spread against the smallest",
+                digits(apart),
+                f"below {APART:g}",
+                "standard deviations",
+            )
+        )
     if simple is not None and score is not None:
-        evidence.append(Measure("score, against a simple model on standardised inputs", f"{score:.3g}", f"{simple:.3g}", "cross-validated"))
-    first_dead = any(float((s.firing == 0).double().mean()) == 1 for look in case.looks[1:3] for name, s in look.signals.items()
-                     if case.facts.layers.get(name) and case.facts.layers[name].activation == "relu")
-    columns = f", and one column varies {apart:.3g} times as much as another" if apart > APART else ""
+        evidence.append(
+            Measure(
+                "score, against a simple model on standardised inputs",
+                f"{score:.3g}",
+                f"{simple:.3g}",
+                "cross-validated",
+            )
+        )
+    first_dead = any(
+        float((s.firing == 0).double().mean()) == 1
+        for look in case.looks[1:3]
+        for name, s in look.signals.items()
+        if case.facts.layers.get(name) and case.facts.layers[name].activation == "relu"
+    )
+    columns = (
+        f", and one column varies {apart:.3g} times as much as another" if apart > APART else ""
+    )
     return Finding(
-        "inputs_unscaled", STEP, "error" if score is None or not well(case, 0.5) else "warning", 0.88,
-        f"The inputs have a root mean square of {size:.3g}{columns}: the loss is steep along the weights of large inputs and flat along "
-        "those of small ones, so that one learning rate is too large for the first and too small for the others."
+        "inputs_unscaled",
+        STEP,
+        "error" if score is None or not well(case, 0.5) else "warning",
+        0.88,
+        f"The inputs have a root mean square of {size:.3g}{columns}: the loss is steep along the "
+        "weights of large inputs and flat along "
+        "those of small ones, so that one learning rate is too large for the first and too small "
+        "for the others."
         + (" The first step already threw units over the edge." if first_dead else ""),
         evidence,
-        [Remedy({"data": "standardize()"}, "all weights of the first layer then see inputs of size 1",
-                "subtract each input's mean and divide by its standard deviation, learned on the training part"),
-         Remedy({"data": "standardize()", "step": "adam(lr=0.01)"}, "with a step that suits numbers of that size",
-                "the same, and Adam at 1e-2")],
-        {"columns": torch.nonzero(spreads > 10 * varied.median()).flatten().tolist()[:16] if table else []}, 0)
+        [
+            Remedy(
+                {"data": "standardize()"},
+                "all weights of the first layer then see inputs of size 1",
+                "subtract each input's mean and divide by its standard deviation, learned on the "
+                "training part",
+            ),
+            Remedy(
+                {"data": "standardize()", "step": "adam(lr=0.01)"},
+                "with a step that suits numbers of that size",
+                "the same, and Adam at 1e-2",
+            ),
+        ],
+        {
+            "columns": torch.nonzero(spreads > 10 * varied.median()).flatten().tolist()[:16]
+            if table
+            else []
+        },
+        0,
+    )

@@ -1,11 +1,13 @@
-"""label_noise: a share of the labels is wrong: samples whose neighbours nearly all say something else, far from any boundary.
+"""label_noise: a share of the labels is wrong: samples whose neighbours nearly all say something
+else, far from any boundary.
 
-Measured: among the nearest neighbours of each sample, at most one agrees with a label that most of the others contradict with one voice.
-Source: Wilson 1972, Asymptotic properties of nearest neighbor rules.
+Measured: among the nearest neighbours of each sample, at most one agrees with a label that most of
+the others contradict with one voice. Source: Wilson 1972, Asymptotic properties of nearest neighbor
+rules.
 
-Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)` stops before they are learned by heart.
-Silent on: classes that overlap, where neighbours are of several minds; fewer than 100 samples; regressions.
-"""
+Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)` stops
+before they are learned by heart. Silent on: classes that overlap, where neighbours are of several
+minds; fewer than 100 samples; regressions."""
 
 from __future__ import annotations
 
@@ -40,12 +42,30 @@ def examine(case: Case) -> Finding | None:
     if share < SHARE or settled.mean() < 0.3:
         return None
     return Finding(
-        "label_noise", STEP, "warning", 0.75,
-        f"{share:.0%} of the samples looked at carry a label that nearly all of their neighbours contradict with one voice: about "
-        f"{share / max(float(settled.mean()), share):.0%} of the labels are probably wrong. A network that trains long enough learns them "
+        "label_noise",
+        STEP,
+        "warning",
+        0.75,
+        f"{share:.0%} of the samples looked at carry a label that nearly all of their neighbours "
+        "contradict with one voice: about "
+        f"{share / max(float(settled.mean()), share):.0%} of the labels are probably wrong. A "
+        "network that trains long enough learns them "
         "by heart.",
-        [Measure("samples contradicted by their neighbours", digits(share), f"below {SHARE:g}",
-                 f"{NEIGHBOURS} nearest of {len(y)} samples")],
-        [Remedy({"stop": patient(case, 2)}, "stop before the wrong labels are learned by heart",
-                "look at the samples named here, and correct or drop them")],
-        {"samples": np.nonzero(wrong)[0].tolist()[:32]}, 0)
+        [
+            Measure(
+                "samples contradicted by their neighbours",
+                digits(share),
+                f"below {SHARE:g}",
+                f"{NEIGHBOURS} nearest of {len(y)} samples",
+            )
+        ],
+        [
+            Remedy(
+                {"stop": patient(case, 2)},
+                "stop before the wrong labels are learned by heart",
+                "look at the samples named here, and correct or drop them",
+            )
+        ],
+        {"samples": np.nonzero(wrong)[0].tolist()[:32]},
+        0,
+    )

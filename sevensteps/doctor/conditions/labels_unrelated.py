@@ -1,12 +1,14 @@
-"""labels_unrelated: the targets have nothing to do with the inputs, as when one was shuffled against the other.
+"""labels_unrelated: the targets have nothing to do with the inputs, as when one was shuffled
+against the other.
 
-Measured: the agreement of nearest neighbours, without any network: where targets follow from inputs, samples that lie near each other
-agree more often than chance. Judged against the spread of that agreement for shuffled targets, and only where neither the network nor a
-simple model does better than guessing. Source: Zhang et al. 2017, Understanding deep learning requires rethinking generalization.
+Measured: the agreement of nearest neighbours, without any network: where targets follow from
+inputs, samples that lie near each other agree more often than chance. Judged against the spread of
+that agreement for shuffled targets, and only where neither the network nor a simple model does
+better than guessing. Source: Zhang et al. 2017, Understanding deep learning requires rethinking
+generalization.
 
-Remedies: check that inputs and targets are read, sorted and split together. Silent on: small data; a network or a simple model that beats
-guessing by a tenth of the way.
-"""
+Remedies: check that inputs and targets are read, sorted and split together. Silent on: small data;
+a network or a simple model that beats guessing by a tenth of the way."""
 
 from __future__ import annotations
 
@@ -17,8 +19,21 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import baseline, digits, standardised
 
 STEP = "repeat"
-EXPLAINS = ("underfitting", "overfitting", "stopped_early", "too_small", "learning_rate_too_low", "label_noise", "train_valid_mismatch",
-            "batch_too_small", "class_imbalance", "inputs_unscaled", "targets_unscaled", "ill_conditioned", "dead_units")
+EXPLAINS = (
+    "underfitting",
+    "overfitting",
+    "stopped_early",
+    "too_small",
+    "learning_rate_too_low",
+    "label_noise",
+    "train_valid_mismatch",
+    "batch_too_small",
+    "class_imbalance",
+    "inputs_unscaled",
+    "targets_unscaled",
+    "ill_conditioned",
+    "dead_units",
+)
 SAMPLES = 100  # fewer say nothing
 SIGMAS = 3.0  # above chance that related targets show
 SHUFFLES = 50  # of the targets, to see what chance does
@@ -40,19 +55,40 @@ def examine(case: Case) -> Finding | None:
     if agreement > SIGMAS or (simple is not None and simple - chance > 0.1 * (1 - chance)):
         return None
     return Finding(
-        "labels_unrelated", STEP, "error", 0.85,
-        f"Samples that lie next to each other agree in their targets no more than shuffled targets would ({agreement:.1f} standard "
-        f"deviations from chance), and what the network has learned does not carry over ({reached:.3g}, where guessing reaches "
+        "labels_unrelated",
+        STEP,
+        "error",
+        0.85,
+        "Samples that lie next to each other agree in their targets no more than shuffled "
+        f"targets would ({agreement:.1f} standard "
+        "deviations from chance), and what the network has learned does not carry over "
+        f"({reached:.3g}, where guessing reaches "
         f"{chance:.3g}). Inputs and targets have probably been put out of step.",
-        [Measure("agreement of nearest neighbours, in standard deviations from chance", digits(agreement), f"above {SIGMAS:g}",
-                 f"{SHUFFLES} shuffles"),
-         Measure("score", digits(reached), f"above {chance:.3g}", "validation, else training")],
-        [Remedy({}, "a pattern can only be learned where there is one", "check that inputs and targets are read, sorted and "
-                                                                        "split together")], {}, 0)
+        [
+            Measure(
+                "agreement of nearest neighbours, in standard deviations from chance",
+                digits(agreement),
+                f"above {SIGMAS:g}",
+                f"{SHUFFLES} shuffles",
+            ),
+            Measure("score", digits(reached), f"above {chance:.3g}", "validation, else training"),
+        ],
+        [
+            Remedy(
+                {},
+                "a pattern can only be learned where there is one",
+                "check that inputs and targets are read, sorted and split together",
+            )
+        ],
+        {},
+        0,
+    )
 
 
 def _agreement(x: np.ndarray, y: np.ndarray) -> float:
-    """How much more the nearest neighbours agree than shuffled targets do, in standard deviations of the latter."""
+    """How much more the nearest neighbours agree than shuffled targets do, in standard deviations
+    of the latter.
+    """
     from sklearn.neighbors import NearestNeighbors
 
     nearest = NearestNeighbors(n_neighbors=4).fit(x).kneighbors(return_distance=False)

@@ -1,13 +1,15 @@
-"""learning_rate_too_high: the steps are so long that they jump over the goal: the loss rises, and units or numbers are lost on the way.
+"""learning_rate_too_high: the steps are so long that they jump over the goal: the loss rises, and
+units or numbers are lost on the way.
 
-Measured: what happened, not the number: whole weight matrices moved by a large part of their own length in one of the first steps, or the
-loss grew, and the training did not recover. Gradient descent on a quadratic is unstable beyond lr = 2/λ_max; training often settles just
-there ("edge of stability"), which is healthy. Source: Cauchy 1847; Cohen et al. 2021, Gradient Descent on Neural Networks Typically
-Occurs at the Edge of Stability.
+Measured: what happened, not the number: whole weight matrices moved by a large part of their own
+length in one of the first steps, or the loss grew, and the training did not recover. Gradient
+descent on a quadratic is unstable beyond lr = 2/λ_max; training often settles just there ("edge of
+stability"), which is healthy. Source: Cauchy 1847; Cohen et al. 2021, Gradient Descent on Neural
+Networks Typically Occurs at the Edge of Stability.
 
-Remedies: a tenth of the rate at most, and less where the jump or the curvature asks for it. Silent on: rates that look large but whose
-training goes well; the edge of stability; an early rise that is made good.
-"""
+Remedies: a tenth of the rate at most, and less where the jump or the curvature asks for it. Silent
+on: rates that look large but whose training goes well; the edge of stability; an early rise that is
+made good."""
 
 from __future__ import annotations
 
@@ -31,16 +33,36 @@ from sevensteps.doctor.measures import (
 )
 
 STEP = "step"
-EXPLAINS = ("dead_units", "saturated_units", "not_finite", "exploding_gradient", "underfitting", "vanishing_gradient", "stopped_early",
-            "batch_too_small", "optimizer_setting", "ill_conditioned", "class_imbalance", "too_small", "signal_explodes",
-            "weight_decay_too_strong",
-            "overfitting", "schedule_collapsed")
+EXPLAINS = (
+    "dead_units",
+    "saturated_units",
+    "not_finite",
+    "exploding_gradient",
+    "underfitting",
+    "vanishing_gradient",
+    "stopped_early",
+    "batch_too_small",
+    "optimizer_setting",
+    "ill_conditioned",
+    "class_imbalance",
+    "too_small",
+    "signal_explodes",
+    "weight_decay_too_strong",
+    "overfitting",
+    "schedule_collapsed",
+)
 JUMP = 0.5  # |Δw| / |w| of a whole matrix in one step
 STRIDE = 0.005  # of their length that weights move at least in a step that can make the loss rise
 ROSE = 1.5  # times the first loss
-LEAP = 20.0  # |Δw| / |w| of the first step of Adam and its like, before it is taken; the largest of a healthy training was 10
-BEYOND = 20.0  # times the edge of stability; training settles by itself below some four times that (Lewkowycz et al. 2020)
-WALK = 0.03  # |Δw| / |w| in the first step of a training that goes well: about the median of the healthy ones of benchmarks/doctor
+# |Δw| / |w| of the first step of Adam and its like, before it is taken; the largest of a healthy
+# training was 10
+LEAP = 20.0
+# times the edge of stability; training settles by itself below some four times that (Lewkowycz et
+# al. 2020)
+BEYOND = 20.0
+# |Δw| / |w| in the first step of a training that goes well: about the median of the healthy ones of
+# benchmarks/doctor
+WALK = 0.03
 
 
 def examine(case: Case) -> Finding | None:
@@ -50,7 +72,9 @@ def examine(case: Case) -> Finding | None:
         return None
     first, end = first_loss(case), end_loss(case)
     step, jump, layer = largest_jump(case)
-    early = [value for s, value in case.losses if s <= max(20, case.steps // 10) and math.isfinite(value)]
+    early = [
+        value for s, value in case.losses if s <= max(20, case.steps // 10) and math.isfinite(value)
+    ]
     peak = max(early, default=math.nan)
     rose = peak > ROSE * first and abs(first) > 0
     worse = case.diverged is not None or not end < 0.98 * max(first, case.ignorant_loss or first)
@@ -67,39 +91,99 @@ def examine(case: Case) -> Finding | None:
         sure = 0.8
     elif jump > JUMP and swings > 0.5 and not well(case, 0.6):
         sure = 0.7
-    elif _beyond_edge(case) and swings > 0.3 and not well(case, 0.6) and (baseline(case) or 0) > case.scores.get("train", 1) + 0.1:
+    elif (
+        _beyond_edge(case)
+        and swings > 0.3
+        and not well(case, 0.6)
+        and (baseline(case) or 0) > case.scores.get("train", 1) + 0.1
+    ):
         sure = 0.6
     if not sure:
         return None
     lr = case.rate
-    edge = 2 / case.curvature if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE else None
+    edge = (
+        2 / case.curvature
+        if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE
+        else None
+    )
     proposed = lr * min(0.1, max(WALK / jump, 1e-5)) if jump > 0 else lr / 10
     if edge and math.isfinite(edge) and edge > lr / 1000:
         proposed = min(proposed, edge / 2)
-    evidence = [Measure(f"|Δw| / |w| of {called(layer)} in step {step}", digits(jump), "below 0.1",
-                        "true update, first looks")] if layer else []
-    evidence.append(Measure("largest early loss against the first", digits(peak / first) if first else None, f"below {ROSE:g}",
-                            "losses of every step"))
-    evidence.append(Measure("loss at the end", digits(end) if case.diverged is None else "not a number",
-                            f"below {first:.3g}, the first", ""))
-    onset = next((s for s, value in case.losses if s and (not math.isfinite(value) or value > 1.2 * first)), step)
+    evidence = (
+        [
+            Measure(
+                f"|Δw| / |w| of {called(layer)} in step {step}",
+                digits(jump),
+                "below 0.1",
+                "true update, first looks",
+            )
+        ]
+        if layer
+        else []
+    )
+    evidence.append(
+        Measure(
+            "largest early loss against the first",
+            digits(peak / first) if first else None,
+            f"below {ROSE:g}",
+            "losses of every step",
+        )
+    )
+    evidence.append(
+        Measure(
+            "loss at the end",
+            digits(end) if case.diverged is None else "not a number",
+            f"below {first:.3g}, the first",
+            "",
+        )
+    )
+    onset = next(
+        (s for s, value in case.losses if s and (not math.isfinite(value) or value > 1.2 * first)),
+        step,
+    )
     return Finding(
-        "learning_rate_too_high", STEP, "error" if stalled else "warning", sure,
+        "learning_rate_too_high",
+        STEP,
+        "error" if stalled else "warning",
+        sure,
         f"With a learning rate of {lr:g} the steps are too long. "
-        + (f"Step {step} changed {called(layer)} by {jump:.2g} times its own length. " if jump > 0.1 else "")
-        + (f"The loss went from {first:.3g} up to {peak:.3g}" + (" and on to no number." if case.diverged is not None else ", and ended "
-                                                                                                                           f"at {end:.3g}.")
-           if rose or worse else f"The loss swings about {end:.3g} without settling."),
+        + (
+            f"Step {step} changed {called(layer)} by {jump:.2g} times its own length. "
+            if jump > 0.1
+            else ""
+        )
+        + (
+            f"The loss went from {first:.3g} up to {peak:.3g}"
+            + (
+                " and on to no number."
+                if case.diverged is not None
+                else f", and ended at {end:.3g}."
+            )
+            if rose or worse
+            else f"The loss swings about {end:.3g} without settling."
+        ),
         evidence,
-        [Remedy({"step": rate_text(case, proposed)}, "shorter steps follow the slope instead of jumping across the valley",
-                f"a learning rate of about {proposed:.1g}"),
-         Remedy({"step": rate_text(case, math.sqrt(lr * proposed))}, "half of the way to that, in powers of ten",
-                f"a learning rate of about {math.sqrt(lr * proposed):.1g}")],
-        {"layers": [layer] if layer else []}, min(step, onset))
+        [
+            Remedy(
+                {"step": rate_text(case, proposed)},
+                "shorter steps follow the slope instead of jumping across the valley",
+                f"a learning rate of about {proposed:.1g}",
+            ),
+            Remedy(
+                {"step": rate_text(case, math.sqrt(lr * proposed))},
+                "half of the way to that, in powers of ten",
+                f"a learning rate of about {math.sqrt(lr * proposed):.1g}",
+            ),
+        ],
+        {"layers": [layer] if layer else []},
+        min(step, onset),
+    )
 
 
 def _foreseen(case: Case) -> Finding | None:
-    """Before the first step: a rate far beyond the edge of stability, or with which the first step is many times the weights."""
+    """Before the first step: a rate far beyond the edge of stability, or with which the first step
+    is many times the weights.
+    """
     if not case.rate or not case.looks:
         return None
     lr, adaptive, moves = case.rate, optimizer(case) in ADAPTIVE, []
@@ -107,27 +191,66 @@ def _foreseen(case: Case) -> Finding | None:
         change, facts = case.looks[0].changes.get(name), case.facts.parameters[name]
         if change is not None:
             size = math.sqrt(math.prod(facts.shape)) if adaptive else length(change.gradient)
-            moves.append((lr * size / max(facts.length, 0.1 * math.sqrt(facts.shape[0])), layer.name))
+            moves.append(
+                (lr * size / max(facts.length, 0.1 * math.sqrt(facts.shape[0])), layer.name)
+            )
     jump, layer_name = max((m for m in moves if math.isfinite(m[0])), default=(0.0, ""))
-    edge = 2 / case.curvature if not adaptive and jump > JUMP / 2 and case.curvature is not None and case.curvature > 0 else None
+    edge = (
+        2 / case.curvature
+        if not adaptive and jump > JUMP / 2 and case.curvature is not None and case.curvature > 0
+        else None
+    )
     if not (jump > LEAP if adaptive else edge is not None and lr > BEYOND * edge):
         return None
     proposed = edge / 2 if edge else lr * WALK / jump
-    evidence = [Measure(f"|Δw| / |w| of {called(layer_name)} in the first step", digits(jump), "below 0.1", "gradient of one batch")]
+    evidence = [
+        Measure(
+            f"|Δw| / |w| of {called(layer_name)} in the first step",
+            digits(jump),
+            "below 0.1",
+            "gradient of one batch",
+        )
+    ]
     if edge:
-        evidence.append(Measure("largest stable learning rate, 2/λ_max", digits(edge), f"above {digits(lr / BEYOND)}",
-                                "Lanczos, one batch"))
+        evidence.append(
+            Measure(
+                "largest stable learning rate, 2/λ_max",
+                digits(edge),
+                f"above {digits(lr / BEYOND)}",
+                "Lanczos, one batch",
+            )
+        )
     return Finding(
-        "learning_rate_too_high", STEP, "warning", 0.75,
-        f"With a learning rate of {lr:g} the first step would change {called(layer_name)} by {jump:.2g} times its own length"
-        + (f", and the loss is so curved that plain gradient descent is stable up to {edge:.2g} only." if edge else "."),
-        evidence, [Remedy({"step": rate_text(case, proposed)}, "shorter steps follow the slope instead of jumping across the valley",
-                          f"a learning rate of about {proposed:.1g}")], {"layers": [layer_name]}, 0)
+        "learning_rate_too_high",
+        STEP,
+        "warning",
+        0.75,
+        f"With a learning rate of {lr:g} the first step would change {called(layer_name)} by "
+        f"{jump:.2g} times its own length"
+        + (
+            f", and the loss is so curved that plain gradient descent is stable up to {edge:.2g} "
+            "only."
+            if edge
+            else "."
+        ),
+        evidence,
+        [
+            Remedy(
+                {"step": rate_text(case, proposed)},
+                "shorter steps follow the slope instead of jumping across the valley",
+                f"a learning rate of about {proposed:.1g}",
+            )
+        ],
+        {"layers": [layer_name]},
+        0,
+    )
 
 
 def _swings(case: Case) -> float:
-    """How far the loss of single steps lies from its mean in the last half, as a share of that mean."""
-    tail = [value for _, value in case.losses[len(case.losses) // 2:] if math.isfinite(value)]
+    """How far the loss of single steps lies from its mean in the last half, as a share of that
+    mean.
+    """
+    tail = [value for _, value in case.losses[len(case.losses) // 2 :] if math.isfinite(value)]
     mean = sum(tail) / len(tail) if tail else 0.0
     return sum(abs(value - mean) for value in tail) / len(tail) / abs(mean) if mean else 0.0
 

@@ -1,13 +1,14 @@
-"""learning_rate_too_low: the steps are so short that the training has hardly left its start; the slope still points the same way.
+"""learning_rate_too_low: the steps are so short that the training has hardly left its start; the
+slope still points the same way.
 
-Measured: the path, not the number: all steps together moved the weights by little of their own length, or the loss still falls in a
-nearly straight line far from its goal, while the curvature λ_max, by Lanczos, would allow a rate many times as large. Closed form: stable
-below 2/λ_max.
+Measured: the path, not the number: all steps together moved the weights by little of their own
+length, or the loss still falls in a nearly straight line far from its goal, while the curvature
+λ_max, by Lanczos, would allow a rate many times as large. Closed form: stable below 2/λ_max.
 
-Remedies: a rate several times as high, as far as the curvature or the way still to go allows; `adam(lr=0.001)`, whose steps do not depend
-on how small the gradients are. Silent on: a rate that its schedule lowered (see schedule_collapsed); losses that have bent and levelled
-off; networks that learn.
-"""
+Remedies: a rate several times as high, as far as the curvature or the way still to go allows;
+`adam(lr=0.001)`, whose steps do not depend on how small the gradients are. Silent on: a rate that
+its schedule lowered (see schedule_collapsed); losses that have bent and levelled off; networks that
+learn."""
 
 from __future__ import annotations
 
@@ -34,11 +35,19 @@ STEP = "step"
 EXPLAINS = ("underfitting", "stopped_early", "too_small", "ill_conditioned", "class_imbalance")
 PATH = 0.1  # all steps together, in lengths of the weights
 ROOM = 10.0  # times larger rates would still be stable
-WAY = 6.0  # lengths of the weights that a healthy training walks: about the median of those of benchmarks/doctor
+# lengths of the weights that a healthy training walks: about the median of those of
+# benchmarks/doctor
+WAY = 6.0
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or not case.rate or case.steps < 10 or case.diverged is not None or len(case.smooth) < 5:
+    if (
+        case.early
+        or not case.rate
+        or case.steps < 10
+        or case.diverged is not None
+        or len(case.smooth) < 5
+    ):
         return None
     if median(look.lr[0] for look in case.looks if look.lr) < 0.1 * case.rate:
         return None  # that is its schedule's doing
@@ -50,30 +59,74 @@ def examine(case: Case) -> Finding | None:
     straight = (still_falling(case) or _steady(case)) and end > 0.25 * first and _straight(case)
     if not move > 0 or not (short or (straight and (weak or behind(case, 0.05)))):
         return None
-    edge = 2 / case.curvature if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE else None
+    edge = (
+        2 / case.curvature
+        if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE
+        else None
+    )
     room = edge / case.rate if edge else math.nan
     short, straight = short and not (room < ROOM), straight and (room > ROOM or math.isnan(room))
     if not (short or (straight and (weak or room > ROOM))):
         return None
     walk = max(WAY / path, 1.0)
-    factor = min(room / 2, math.sqrt(room / 2 * walk)) if room > ROOM else walk if short else 10.0  # a flat start may become steep
+    factor = (
+        min(room / 2, math.sqrt(room / 2 * walk)) if room > ROOM else walk if short else 10.0
+    )  # a flat start may become steep
     proposed = case.rate * min(max(factor, 3.0), 10_000.0)
-    evidence = [Measure("all steps together, in lengths of the weights", digits(path), f"above {PATH:g}", "median |Δw| / |w| times steps"),
-                Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", "")]
+    evidence = [
+        Measure(
+            "all steps together, in lengths of the weights",
+            digits(path),
+            f"above {PATH:g}",
+            "median |Δw| / |w| times steps",
+        ),
+        Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", ""),
+    ]
     if edge:
-        evidence.append(Measure("largest stable learning rate, 2/λ_max", digits(edge), f"about {case.rate:g}", "Lanczos, at the end"))
+        evidence.append(
+            Measure(
+                "largest stable learning rate, 2/λ_max",
+                digits(edge),
+                f"about {case.rate:g}",
+                "Lanczos, at the end",
+            )
+        )
     return Finding(
-        "learning_rate_too_low", STEP, "error" if not well(case, 0.3) else "warning", 0.85 if short and room > ROOM else 0.75,
-        f"With a learning rate of {case.rate:g} the {case.steps:,} steps together moved the weights by {path:.2g} times their own length: "
-        f"the loss only went from {first:.3g} to {end:.3g}" + (" and was still falling" if straight else "")
-        + (f". The curvature here would allow a rate {room:.2g} times as large." if room > ROOM else "."),
+        "learning_rate_too_low",
+        STEP,
+        "error" if not well(case, 0.3) else "warning",
+        0.85 if short and room > ROOM else 0.75,
+        f"With a learning rate of {case.rate:g} the {case.steps:,} steps together moved the "
+        f"weights by {path:.2g} times their own length: "
+        f"the loss only went from {first:.3g} to {end:.3g}"
+        + (" and was still falling" if straight else "")
+        + (
+            f". The curvature here would allow a rate {room:.2g} times as large."
+            if room > ROOM
+            else "."
+        ),
         evidence,
-        [Remedy({"step": rate_text(case, proposed)}, "longer steps reach in the same time what these would need many more for",
-                f"a learning rate of about {proposed:.1g}"),
-         Remedy({"step": rate_text(case, 10 * proposed)}, "longer still", f"a learning rate of about {10 * proposed:.1g}")
-         if optimizer(case) in ADAPTIVE else
-         Remedy({"step": "adam(lr=0.001)"}, "Adam's steps are about as long as its rate, however small the gradients", "Adam at 1e-3")],
-        {}, None)
+        [
+            Remedy(
+                {"step": rate_text(case, proposed)},
+                "longer steps reach in the same time what these would need many more for",
+                f"a learning rate of about {proposed:.1g}",
+            ),
+            Remedy(
+                {"step": rate_text(case, 10 * proposed)},
+                "longer still",
+                f"a learning rate of about {10 * proposed:.1g}",
+            )
+            if optimizer(case) in ADAPTIVE
+            else Remedy(
+                {"step": "adam(lr=0.001)"},
+                "Adam's steps are about as long as its rate, however small the gradients",
+                "Adam at 1e-3",
+            ),
+        ],
+        {},
+        None,
+    )
 
 
 def _steady(case: Case) -> bool:
@@ -83,7 +136,9 @@ def _steady(case: Case) -> bool:
 
 
 def _straight(case: Case) -> bool:
-    """Whether the loss of the second half fell at no less than a third of the pace of the first: no sign of a bend."""
+    """Whether the loss of the second half fell at no less than a third of the pace of the first: no
+    sign of a bend.
+    """
     means = [value for _, value in case.smooth]
     half = len(means) // 2
     before, after = means[0] - means[half], means[half] - means[-1]

@@ -1,11 +1,12 @@
-"""loss_scale: the loss is summed where it is usually averaged, so that every step is as many times too long as the batch has samples.
+"""loss_scale: the loss is summed where it is usually averaged, so that every step is as many times
+too long as the batch has samples.
 
-Measured: the slope, divided by that of the recognised loss; it gives the factor, 1 for a mean, B for a sum over the batch. Source:
-PyTorch, `reduction`.
+Measured: the slope, divided by that of the recognised loss; it gives the factor, 1 for a mean, B
+for a sum over the batch. Source: PyTorch, `reduction`.
 
-Remedies: `reduction="mean"`, as every loss here has it. Silent on: optimizers that divide by the gradient's own size (Adam), which do not
-mind; trainings that go well; losses that are scaled down, as for accumulation.
-"""
+Remedies: `reduction="mean"`, as every loss here has it. Silent on: optimizers that divide by the
+gradient's own size (Adam), which do not mind; trainings that go well; losses that are scaled down,
+as for accumulation."""
 
 from __future__ import annotations
 
@@ -14,9 +15,19 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import ADAPTIVE, digits, optimizer, well
 
 STEP = "loss"
-EXPLAINS = ("learning_rate_too_high", "exploding_gradient", "not_finite", "dead_units", "saturated_units", "output_overconfident",
-            "underfitting",
-            "batch_too_small", "optimizer_setting", "learning_rate_too_low", "ill_conditioned")
+EXPLAINS = (
+    "learning_rate_too_high",
+    "exploding_gradient",
+    "not_finite",
+    "dead_units",
+    "saturated_units",
+    "output_overconfident",
+    "underfitting",
+    "batch_too_small",
+    "optimizer_setting",
+    "learning_rate_too_low",
+    "ill_conditioned",
+)
 FACTOR = 6.0  # times the mean over the samples
 ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy")
 
@@ -35,10 +46,34 @@ def examine(case: Case) -> Finding | None:
     if factor < 1:
         return None
     summed = abs(factor / (look.batch * each) - 1) < 0.1 or abs(factor / look.batch - 1) < 0.1
-    lr = f", so that the learning rate {case.rate:g} works like {case.rate * factor:.3g}" if case.rate else ""
+    lr = (
+        f", so that the learning rate {case.rate:g} works like {case.rate * factor:.3g}"
+        if case.rate
+        else ""
+    )
     return Finding(
-        "loss_scale", STEP, "error" if not case.early else "warning", 0.85,
-        f"The loss is {factor:.3g} times the mean over the samples{': it is summed over the batch' if summed else ''}. The gradient is as "
+        "loss_scale",
+        STEP,
+        "error" if not case.early else "warning",
+        0.85,
+        f"The loss is {factor:.3g} times the mean over the "
+        f"samples{': it is summed over the batch' if summed else ''}. The gradient is as "
         f"many times larger{lr}.",
-        [Measure("loss and gradient, times those of a mean", digits(factor), 1, f"slope of {found.name}, batch of {look.batch}")],
-        [Remedy({"loss": "auto()"}, "with the mean, the learning rate does not depend on the batch size", 'reduction="mean"')], {}, 0)
+        [
+            Measure(
+                "loss and gradient, times those of a mean",
+                digits(factor),
+                1,
+                f"slope of {found.name}, batch of {look.batch}",
+            )
+        ],
+        [
+            Remedy(
+                {"loss": "auto()"},
+                "with the mean, the learning rate does not depend on the batch size",
+                'reduction="mean"',
+            )
+        ],
+        {},
+        0,
+    )

@@ -1,11 +1,13 @@
-"""loss_unsuited: the loss measures something else than what is asked: a distance between class numbers, a square behind a sigmoid.
+"""loss_unsuited: the loss measures something else than what is asked: a distance between class
+numbers, a square behind a sigmoid.
 
-Measured: the targets and the loss that was recognised. Class 7 is no nearer to class 8 than to class 1; and the slope of a squared error
-behind a saturated sigmoid is near 0 for the worst answers. Source: Nielsen, Neural Networks and Deep Learning, ch. 3.
+Measured: the targets and the loss that was recognised. Class 7 is no nearer to class 8 than to
+class 1; and the slope of a squared error behind a saturated sigmoid is near 0 for the worst
+answers. Source: Nielsen, Neural Networks and Deep Learning, ch. 3.
 
-Remedies: `cross_entropy()` with one output for each class; `binary_cross_entropy()` for two classes. Silent on: counts and other whole
-numbers of many values; a squared error behind a sigmoid where the network learns well.
-"""
+Remedies: `cross_entropy()` with one output for each class; `binary_cross_entropy()` for two
+classes. Silent on: counts and other whole numbers of many values; a squared error behind a sigmoid
+where the network learns well."""
 
 from __future__ import annotations
 
@@ -16,13 +18,24 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import last_activation, well
 
 STEP = "loss"
-EXPLAINS = ("underfitting", "stopped_early", "saturated_units", "vanishing_gradient", "learning_rate_too_low", "too_small")
+EXPLAINS = (
+    "underfitting",
+    "stopped_early",
+    "saturated_units",
+    "vanishing_gradient",
+    "learning_rate_too_low",
+    "too_small",
+)
 CLASSES = 20  # more whole numbers than this are taken for counts
 
 
 def examine(case: Case) -> Finding | None:
     t, found = case.target, case.found_loss
-    if t is None or found is None or not found.name.startswith(("mse_loss", "l1_loss", "smooth_l1_loss")):
+    if (
+        t is None
+        or found is None
+        or not found.name.startswith(("mse_loss", "l1_loss", "smooth_l1_loss"))
+    ):
         return None
     numbers = torch.unique(t)
     classes = len(numbers)
@@ -30,21 +43,60 @@ def examine(case: Case) -> Finding | None:
     whole = 3 <= classes <= CLASSES and bool((numbers == torch.arange(classes).to(numbers)).all())
     if single and whole and len(t) > 5 * classes:
         return Finding(
-            "loss_unsuited", STEP, "warning", 0.75,
-            f"The targets are the whole numbers 0 to {classes - 1}, as class indices are, and {found.name} measures the distance between "
-            "them. If they are classes, one is not nearer to its neighbour than to any other, and one output cannot tell them apart.",
-            [Measure("different targets", classes, "a number that varies freely", "targets seen"),
-             Measure("outputs per sample", 1, classes, "one per class")],
-            [Remedy({"loss": "cross_entropy()"}, "one output per class, and the probability of each",
-                    f"{classes} outputs and cross_entropy")], {}, 0)
+            "loss_unsuited",
+            STEP,
+            "warning",
+            0.75,
+            f"The targets are the whole numbers 0 to {classes - 1}, as class indices are, and "
+            f"{found.name} measures the distance between "
+            "them. If they are classes, one is not nearer to its neighbour than to any other, and "
+            "one output cannot tell them apart.",
+            [
+                Measure(
+                    "different targets", classes, "a number that varies freely", "targets seen"
+                ),
+                Measure("outputs per sample", 1, classes, "one per class"),
+            ],
+            [
+                Remedy(
+                    {"loss": "cross_entropy()"},
+                    "one output per class, and the probability of each",
+                    f"{classes} outputs and cross_entropy",
+                )
+            ],
+            {},
+            0,
+        )
     closing = last_activation(case)
-    squashed = "sigmoid" in found.name or "softmax" in found.name or (closing is not None and closing.activation in ("sigmoid", "softmax"))
-    if case.task in ("binary", "multiclass") and squashed and not case.early and not well(case, 0.8):
+    squashed = (
+        "sigmoid" in found.name
+        or "softmax" in found.name
+        or (closing is not None and closing.activation in ("sigmoid", "softmax"))
+    )
+    if (
+        case.task in ("binary", "multiclass")
+        and squashed
+        and not case.early
+        and not well(case, 0.8)
+    ):
         right = "binary_cross_entropy" if case.task == "binary" else "cross_entropy"
         return Finding(
-            "loss_unsuited", STEP, "warning", 0.65,
-            f"A squared error behind a {closing.activation if closing else 'sigmoid'} has hardly any slope where an answer is surely "
+            "loss_unsuited",
+            STEP,
+            "warning",
+            0.65,
+            f"A squared error behind a {closing.activation if closing else 'sigmoid'} has hardly "
+            "any slope where an answer is surely "
             "wrong, so the worst samples teach the least.",
             [Measure("loss", found.name, right, "slope of one batch")],
-            [Remedy({"loss": f"{right}()"}, "its slope is the error itself, p - t", f"use {right} on the raw outputs")], {}, 0)
+            [
+                Remedy(
+                    {"loss": f"{right}()"},
+                    "its slope is the error itself, p - t",
+                    f"use {right} on the raw outputs",
+                )
+            ],
+            {},
+            0,
+        )
     return None

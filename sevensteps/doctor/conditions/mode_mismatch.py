@@ -1,10 +1,12 @@
-"""mode_mismatch: dropout and batch norm compute otherwise in training than in evaluation; in the wrong mode they learn or judge wrongly.
+"""mode_mismatch: dropout and batch norm compute otherwise in training than in evaluation; in the
+wrong mode they learn or judge wrongly.
 
-Measured: the mode in which steps were taken; forward passes without gradients that ran in training mode; and how far the scores in the
-two modes lie apart on the same data. Source: Ioffe, Szegedy 2015; Srivastava et al. 2014.
+Measured: the mode in which steps were taken; forward passes without gradients that ran in training
+mode; and how far the scores in the two modes lie apart on the same data. Source: Ioffe, Szegedy
+2015; Srivastava et al. 2014.
 
-Remedies: `model.train()` before training, `model.eval()` before every evaluation; batches of at least 8 for batch norm. Silent on:
-networks without such layers, which are the same in both modes.
+Remedies: `model.train()` before training, `model.eval()` before every evaluation; batches of at
+least 8 for batch norm. Silent on: networks without such layers, which are the same in both modes.
 """
 
 from __future__ import annotations
@@ -14,8 +16,17 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import digits
 
 STEP = "predict"
-EXPLAINS = ("overfitting", "train_valid_mismatch", "underfitting", "batch_too_small", "learning_rate_too_high", "stopped_early",
-            "learning_rate_too_low", "exploding_gradient", "class_imbalance")
+EXPLAINS = (
+    "overfitting",
+    "train_valid_mismatch",
+    "underfitting",
+    "batch_too_small",
+    "learning_rate_too_high",
+    "stopped_early",
+    "learning_rate_too_low",
+    "exploding_gradient",
+    "class_imbalance",
+)
 APART = 0.15  # of the score between the modes
 
 
@@ -27,29 +38,73 @@ def examine(case: Case) -> Finding | None:
     evaluations = int(case.observed.notes.get("evaluations_training", 0))
     stepped = [look for look in case.looks if look.stepped]
     if stepped and not any(look.training for look in stepped):
-        return _found(layers, 0.85, f"Every step was taken in evaluation mode, in which {kind} does not do its work: call model.train() "
-                                    "before the steps.", [Measure("steps looked at that were in training mode", 0, len(stepped),
-                                                                  "model.training")],
-                      "model.train() before training, model.eval() before evaluation")
+        return _found(
+            layers,
+            0.85,
+            f"Every step was taken in evaluation mode, in which {kind} does not do its work: call "
+            "model.train() "
+            "before the steps.",
+            [
+                Measure(
+                    "steps looked at that were in training mode", 0, len(stepped), "model.training"
+                )
+            ],
+            "model.train() before training, model.eval() before evaluation",
+        )
     if evaluations:
-        return _found(layers, 0.85, f"{evaluations} evaluation batches ran in training mode: dropout leaves out, and batch norm takes the "
-                                    "statistics of the batch and spoils its running ones. What they measured is not the network that "
-                                    "predicts.",
-                      [Measure("evaluation batches in training mode", evaluations, 0, "forward passes without gradients")],
-                      "model.eval() before every evaluation, model.train() after it")
+        return _found(
+            layers,
+            0.85,
+            f"{evaluations} evaluation batches ran in training mode: dropout leaves out, and "
+            "batch norm takes the "
+            "statistics of the batch and spoils its running ones. What they measured is not the "
+            "network that "
+            "predicts.",
+            [
+                Measure(
+                    "evaluation batches in training mode",
+                    evaluations,
+                    0,
+                    "forward passes without gradients",
+                )
+            ],
+            "model.eval() before every evaluation, model.train() after it",
+        )
     pair = case.valid or case.sample
     if case.facts.norms and pair is not None and case.steps >= 20:
         judged = case.score(case.outputs(pair), pair[1])
         trained = case.score(case.outputs(pair, training=True), pair[1])
         if judged is not None and trained is not None and trained - judged > APART:
-            return _found(list(case.facts.norms), 0.8, f"With the statistics of the batch the network scores {trained:.3g}, with the "
-                                                       f"running ones that evaluation uses {judged:.3g}: the running statistics of batch "
-                                                       "norm do not fit the data.",
-                          [Measure("score in evaluation mode", digits(judged), digits(trained), "the same data in training mode")],
-                          "check momentum of the batch norm, batches of at least 8, and that no evaluation runs in training mode")
+            return _found(
+                list(case.facts.norms),
+                0.8,
+                f"With the statistics of the batch the network scores {trained:.3g}, with the "
+                f"running ones that evaluation uses {judged:.3g}: the running statistics of batch "
+                "norm do not fit the data.",
+                [
+                    Measure(
+                        "score in evaluation mode",
+                        digits(judged),
+                        digits(trained),
+                        "the same data in training mode",
+                    )
+                ],
+                "check momentum of the batch norm, batches of at least 8, and that no evaluation "
+                "runs in training mode",
+            )
     return None
 
 
-def _found(layers: list[str], confidence: float, explanation: str, evidence: list[Measure], advice: str) -> Finding:
-    return Finding("mode_mismatch", STEP, "warning", confidence, explanation, evidence,
-                   [Remedy({}, "each layer then computes what its mode asks for", advice)], {"layers": layers})
+def _found(
+    layers: list[str], confidence: float, explanation: str, evidence: list[Measure], advice: str
+) -> Finding:
+    return Finding(
+        "mode_mismatch",
+        STEP,
+        "warning",
+        confidence,
+        explanation,
+        evidence,
+        [Remedy({}, "each layer then computes what its mode asks for", advice)],
+        {"layers": layers},
+    )

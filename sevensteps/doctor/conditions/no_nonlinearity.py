@@ -1,11 +1,13 @@
-"""no_nonlinearity: without an activation between them, two linear layers are one linear layer, and depth adds nothing.
+"""no_nonlinearity: without an activation between them, two linear layers are one linear layer, and
+depth adds nothing.
 
-Measured: the layers, of which all are linear, convolutions, batch norms or averages; and by asking: a network whose output at the middle
-of two inputs is the middle of its outputs is linear. Closed form: W₂(W₁x) = (W₂W₁)x.
+Measured: the layers, of which all are linear, convolutions, batch norms or averages; and by asking:
+a network whose output at the middle of two inputs is the middle of its outputs is linear. Closed
+form: W₂(W₁x) = (W₂W₁)x.
 
-Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower than input and output, which is a bottleneck
-on purpose, as in a linear autoencoder; networks that bend by a function called in `forward`.
-"""
+Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower than
+input and output, which is a bottleneck on purpose, as in a linear autoencoder; networks that bend
+by a function called in `forward`."""
 
 from __future__ import annotations
 
@@ -17,14 +19,29 @@ from sevensteps.doctor.measures import called, last_activation, weight_layers
 
 STEP = "predict"
 EXPLAINS = ("too_small", "underfitting", "stopped_early")
-LINEAR = {"Linear", "Neuron", "Conv1d", "Conv2d", "Conv3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "AvgPool1d", "AvgPool2d",
-          "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "LazyLinear"}
+LINEAR = {
+    "Linear",
+    "Neuron",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "LazyLinear",
+}
 
 
 def examine(case: Case) -> Finding | None:
     layers = weight_layers(case)
     closing = last_activation(case)
-    if len(layers) < 2 or any(layer.kind not in LINEAR for layer in case.layers() if layer is not closing):
+    if len(layers) < 2 or any(
+        layer.kind not in LINEAR for layer in case.layers() if layer is not closing
+    ):
         return None
     widths = [case.facts.parameters[name].shape[0] for _, name in layers]
     inputs = int(torch.Size(case.facts.parameters[layers[0][1]].shape[1:]).numel())
@@ -34,24 +51,38 @@ def examine(case: Case) -> Finding | None:
         return None  # something nonlinear is there that is no module
     names = [layer.name for layer, _ in layers]
     return Finding(
-        "no_nonlinearity", STEP, "warning", 0.9,
-        f"Nothing nonlinear stands between {called(names[0])} and {called(names[-1])}: together they compute what one linear layer "
-        f"computes, so the {len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} add{'' if len(layers) > 2 else 's'} nothing but "
+        "no_nonlinearity",
+        STEP,
+        "warning",
+        0.9,
+        f"Nothing nonlinear stands between {called(names[0])} and {called(names[-1])}: together "
+        "they compute what one linear layer "
+        f"computes, so the {len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} "
+        f"add{'' if len(layers) > 2 else 's'} nothing but "
         "cost.",
         [Measure("activations between linear layers", 0, len(layers) - 1, "layers of the network")],
-        [Remedy({"predict": f"mlp({', '.join(map(str, widths[:-1]))})"} if all(layer.kind in ("Linear", "Neuron") for layer, _ in layers)
+        [
+            Remedy(
+                {"predict": f"mlp({', '.join(map(str, widths[:-1]))})"}
+                if all(layer.kind in ("Linear", "Neuron") for layer, _ in layers)
                 else {},
-                "a ReLU after each hidden layer lets the network bend", "put nn.ReLU() after each hidden layer")],
-        {"layers": names})
+                "a ReLU after each hidden layer lets the network bend",
+                "put nn.ReLU() after each hidden layer",
+            )
+        ],
+        {"layers": names},
+    )
 
 
 def _bent(case: Case) -> bool:
-    """Whether the network's output at the middle of two inputs differs from the middle of its outputs; False where it cannot be asked."""
+    """Whether the network's output at the middle of two inputs differs from the middle of its
+    outputs; False where it cannot be asked.
+    """
     if case.sample is None or len(case.sample[0]) < 8 or not case.sample[0].is_floating_point():
         return False
     x, y = case.sample
     half = min(len(x) // 2, 64)
-    a, b = x[:half], x[half:2 * half]
+    a, b = x[:half], x[half : 2 * half]
     outputs = [case.outputs((part, y[:half])) for part in (a, b, (a + b) / 2)]
     if any(o is None for o in outputs):
         return False

@@ -1,11 +1,11 @@
 """not_finite: a number became infinite or not a number, and from there everything behind it is.
 
-Measured: the loss of every step; the look after the first bad one shows which layers and parameters are affected. It is the end of a
-story: a learning rate, an exponent or bad inputs usually began it, and explain it.
+Measured: the loss of every step; the look after the first bad one shows which layers and parameters
+are affected. It is the end of a story: a learning rate, an exponent or bad inputs usually began it,
+and explain it.
 
-Remedies: look for log(0), a division by 0, exp of large numbers; `auto(clip=1.0)` as the gradient; a lower learning rate. Silent on: a
-loss that is large but finite.
-"""
+Remedies: look for log(0), a division by 0, exp of large numbers; `auto(clip=1.0)` as the gradient;
+a lower learning rate. Silent on: a loss that is large but finite."""
 
 from __future__ import annotations
 
@@ -16,33 +16,107 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import digits, rate_text, with_activation
 
 STEP = "gradient"
-EXPLAINS = ("dead_units", "underfitting", "saturated_units", "parameters_not_updated", "symmetric_units", "too_small", "mode_mismatch",
-            "train_valid_mismatch", "overfitting")
+EXPLAINS = (
+    "dead_units",
+    "underfitting",
+    "saturated_units",
+    "parameters_not_updated",
+    "symmetric_units",
+    "too_small",
+    "mode_mismatch",
+    "train_valid_mismatch",
+    "overfitting",
+)
 
 
 def examine(case: Case) -> Finding | None:
     step = case.diverged
-    broken = [name for look in case.looks for name, change in look.changes.items() if not bool(change.weight.isfinite().all())]
+    broken = [
+        name
+        for look in case.looks
+        for name, change in look.changes.items()
+        if not bool(change.weight.isfinite().all())
+    ]
     if step is None and not broken:
         return None
-    first_layer = next((name for look in case.looks if step is None or look.step >= step for name, signal in look.signals.items()
-                        if not bool(torch.isfinite(signal.mean).all())), "")
+    first_layer = next(
+        (
+            name
+            for look in case.looks
+            if step is None or look.step >= step
+            for name, signal in look.signals.items()
+            if not bool(torch.isfinite(signal.mean).all())
+        ),
+        "",
+    )
     before = [look for look in case.looks if step is None or look.step < step]
-    high = max((float(signal.high.abs()) for look in before[-1:] for signal in look.signals.values()), default=float("nan"))
-    evidence = [Measure("first step whose loss is no number", step if step is not None else "unknown", "none", "every step is checked")]
+    high = max(
+        (float(signal.high.abs()) for look in before[-1:] for signal in look.signals.values()),
+        default=float("nan"),
+    )
+    evidence = [
+        Measure(
+            "first step whose loss is no number",
+            step if step is not None else "unknown",
+            "none",
+            "every step is checked",
+        )
+    ]
     if before:
-        evidence.append(Measure("largest signal in the last look before", digits(high), "below 1e4", f"step {before[-1].step}"))
-    exponential = any("exp" in str(layer.activation or layer.kind).lower() for layer in case.layers())
+        evidence.append(
+            Measure(
+                "largest signal in the last look before",
+                digits(high),
+                "below 1e4",
+                f"step {before[-1].step}",
+            )
+        )
+    exponential = any(
+        "exp" in str(layer.activation or layer.kind).lower() for layer in case.layers()
+    )
     where = f"; the first layer to show it is {first_layer}" if first_layer else ""
     return Finding(
-        "not_finite", STEP, "error", 0.9,
-        f"At step {step} the loss is no longer a number{where}. Nothing that is computed from it can be used, and the weights that it "
-        "touched are lost." if step is not None else f"The weights of {broken[0]} are no longer numbers.",
+        "not_finite",
+        STEP,
+        "error",
+        0.9,
+        f"At step {step} the loss is no longer a number{where}. Nothing that is computed from it "
+        "can be used, and the weights that it "
+        "touched are lost."
+        if step is not None
+        else f"The weights of {broken[0]} are no longer numbers.",
         evidence,
-        [*([Remedy(with_activation(case, "relu"), "an exponential of an exponential grows beyond every number; a ReLU does not",
-                   "use relu, tanh or selu as the activation instead of exp")] if exponential else []),
-         Remedy({"gradient": "auto(clip=1.0)"}, "a bounded gradient cannot throw the weights to infinity",
-                "look for log(0), division by 0, exp of large numbers; clip the gradient; lower the learning rate"),
-         *([Remedy({"step": rate_text(case, case.rate / 100)}, "short steps cannot throw the weights to infinity",
-                   f"a learning rate of {case.rate / 100:.1g}")] if case.rate else [])],
-        {"layers": [first_layer] if first_layer else [], "parameters": sorted(set(broken))[:8]}, step)
+        [
+            *(
+                [
+                    Remedy(
+                        with_activation(case, "relu"),
+                        "an exponential of an exponential grows beyond every number; a ReLU does "
+                        "not",
+                        "use relu, tanh or selu as the activation instead of exp",
+                    )
+                ]
+                if exponential
+                else []
+            ),
+            Remedy(
+                {"gradient": "auto(clip=1.0)"},
+                "a bounded gradient cannot throw the weights to infinity",
+                "look for log(0), division by 0, exp of large numbers; clip the gradient; lower "
+                "the learning rate",
+            ),
+            *(
+                [
+                    Remedy(
+                        {"step": rate_text(case, case.rate / 100)},
+                        "short steps cannot throw the weights to infinity",
+                        f"a learning rate of {case.rate / 100:.1g}",
+                    )
+                ]
+                if case.rate
+                else []
+            ),
+        ],
+        {"layers": [first_layer] if first_layer else [], "parameters": sorted(set(broken))[:8]},
+        step,
+    )

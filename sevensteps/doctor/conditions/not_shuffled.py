@@ -1,11 +1,12 @@
-"""not_shuffled: batches that hold one kind of sample after the other pull the network to and fro, and it forgets what it saw first.
+"""not_shuffled: batches that hold one kind of sample after the other pull the network to and fro,
+and it forgets what it saw first.
 
-Measured: the targets of each batch against all targets seen: the entropy of the classes within a batch, or the variance of batch means.
-Closed form: of batches drawn at random, the latter is 1/B of the whole variance.
+Measured: the targets of each batch against all targets seen: the entropy of the classes within a
+batch, or the variance of batch means. Closed form: of batches drawn at random, the latter is 1/B of
+the whole variance.
 
-Remedies: `batches(64)`, which shuffles; in PyTorch, `DataLoader(…, shuffle=True)`. Silent on: data in order that are mixed anyway; full
-batches; batches of fewer than 8 samples.
-"""
+Remedies: `batches(64)`, which shuffles; in PyTorch, `DataLoader(…, shuffle=True)`. Silent on: data
+in order that are mixed anyway; full batches; batches of fewer than 8 samples."""
 
 from __future__ import annotations
 
@@ -17,16 +18,33 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import digits, well
 
 STEP = "repeat"
-EXPLAINS = ("overfitting", "learning_rate_too_high", "train_valid_mismatch", "class_imbalance", "underfitting", "batch_too_small",
-            "stopped_early",
-            "labels_unrelated", "dead_units", "mode_mismatch", "exploding_gradient", "optimizer_setting", "ill_conditioned", "too_small",
-            "learning_rate_too_low", "schedule_collapsed", "saturated_units")
+EXPLAINS = (
+    "overfitting",
+    "learning_rate_too_high",
+    "train_valid_mismatch",
+    "class_imbalance",
+    "underfitting",
+    "batch_too_small",
+    "stopped_early",
+    "labels_unrelated",
+    "dead_units",
+    "mode_mismatch",
+    "exploding_gradient",
+    "optimizer_setting",
+    "ill_conditioned",
+    "too_small",
+    "learning_rate_too_low",
+    "schedule_collapsed",
+    "saturated_units",
+)
 MIXED = 0.6  # entropy within a batch against that of all; random batches of 16 have above .9
 TIMES = 8.0  # variance of batch means against that of random batches
 
 
 def examine(case: Case) -> Finding | None:
-    targets = [look.target for look in case.looks if look.target is not None and len(look.target) >= 8]
+    targets = [
+        look.target for look in case.looks if look.target is not None and len(look.target) >= 8
+    ]
     if case.early or len(targets) < 3 or any(t.shape[1:] != targets[0].shape[1:] for t in targets):
         return None
     if case.train is not None and len(case.train[1]) <= 1.5 * len(targets[0]):
@@ -37,24 +55,44 @@ def examine(case: Case) -> Finding | None:
         within = sum(_entropy(_classes(t)) for t in targets) / len(targets)
         if whole < 0.2 or within > MIXED * whole:
             return None
-        measure = Measure("entropy of the classes within a batch", digits(within), digits(whole), "of all targets")
+        measure = Measure(
+            "entropy of the classes within a batch", digits(within), digits(whole), "of all targets"
+        )
     elif case.task == "regression":
         whole = float(pool.double().var(0).mean())
         size = sum(map(len, targets)) / len(targets)
         between = float(torch.stack([t.double().mean(0) for t in targets]).var(0).mean())
         if whole <= 0 or between * size / whole < TIMES or len(targets) < 5:
             return None
-        measure = Measure("variance of batch means against random batches", digits(between * size / whole), 1, "var / B")
+        measure = Measure(
+            "variance of batch means against random batches",
+            digits(between * size / whole),
+            1,
+            "var / B",
+        )
     else:
         return None
-    hurts = not well(case, 0.9) or ("valid" in case.scores and case.scores.get("train", 0) - case.scores["valid"] > 0.05)
+    hurts = not well(case, 0.9) or (
+        "valid" in case.scores and case.scores.get("train", 0) - case.scores["valid"] > 0.05
+    )
     return Finding(
-        "not_shuffled", STEP, "error" if not well(case, 0.6) else "warning", 0.93,
-        "The batches are not mixed: each holds samples of one kind, so that the network learns one kind at a time and forgets the others"
-        + (", as its score shows." if hurts else "."),
-        [measure], [Remedy({"repeat": f"batches({case.looks[0].batch or 64})"}, "mixed batches each "
-                                                                                "point to what suits all", "DataLoader(…, shuffle=True)")],
-        {}, 0)
+        "not_shuffled",
+        STEP,
+        "error" if not well(case, 0.6) else "warning",
+        0.93,
+        "The batches are not mixed: each holds samples of one kind, so that the network learns "
+        "one kind at a time and forgets the others" + (", as its score shows." if hurts else "."),
+        [measure],
+        [
+            Remedy(
+                {"repeat": f"batches({case.looks[0].batch or 64})"},
+                "mixed batches each point to what suits all",
+                "DataLoader(…, shuffle=True)",
+            )
+        ],
+        {},
+        0,
+    )
 
 
 def _classes(t: Tensor) -> Tensor:

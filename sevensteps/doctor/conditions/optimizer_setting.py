@@ -1,12 +1,14 @@
-"""optimizer_setting: a setting of the optimizer other than its learning rate that keeps it from working.
+"""optimizer_setting: a setting of the optimizer other than its learning rate that keeps it from
+working.
 
-Measured: the settings of the first group, where the training does not learn: momentum of .985 or more, which remembers 1/(1 - momentum)
-steps and overshoots; dampening of .9 or more; eps of .01 or more, as large as the gradients, which turns Adam into slow gradient descent;
-β₁ of .99 or more, which averages over more steps than there are, or β₂ below .5. Source: Kingma, Ba 2015; Sutskever et al. 2013.
+Measured: the settings of the first group, where the training does not learn: momentum of .985 or
+more, which remembers 1/(1 - momentum) steps and overshoots; dampening of .9 or more; eps of .01 or
+more, as large as the gradients, which turns Adam into slow gradient descent; β₁ of .99 or more,
+which averages over more steps than there are, or β₂ below .5. Source: Kingma, Ba 2015; Sutskever et
+al. 2013.
 
-Remedies: the usual setting: momentum .9, no dampening, eps 1e-8, betas (.9, .999). Silent on: unusual settings with which the network
-learns.
-"""
+Remedies: the usual setting: momentum .9, no dampening, eps 1e-8, betas (.9, .999). Silent on:
+unusual settings with which the network learns."""
 
 from __future__ import annotations
 
@@ -15,9 +17,19 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import optimizer, well
 
 STEP = "step"
-EXPLAINS = ("learning_rate_too_high", "learning_rate_too_low", "underfitting", "stopped_early", "not_finite", "exploding_gradient",
-            "dead_units",
-            "saturated_units", "too_small", "batch_too_small", "class_imbalance")
+EXPLAINS = (
+    "learning_rate_too_high",
+    "learning_rate_too_low",
+    "underfitting",
+    "stopped_early",
+    "not_finite",
+    "exploding_gradient",
+    "dead_units",
+    "saturated_units",
+    "too_small",
+    "batch_too_small",
+    "class_imbalance",
+)
 
 
 def examine(case: Case) -> Finding | None:
@@ -27,26 +39,65 @@ def examine(case: Case) -> Finding | None:
     lr = case.rate or 0.01
     momentum = float(group.get("momentum", 0) or 0)
     if name in ("SGD", "RMSprop") and momentum >= 0.985:
-        return _finding("momentum", momentum, "0.9", f"A momentum of {momentum:g} adds up the last {1 / max(1 - momentum, 1e-9):,.0f} "
-                                                     "gradients: the steps become that many times as long as the learning rate says, and "
-                                                     "cannot turn in time.", {"step": f"sgd(lr={lr:g}, momentum=0.9)"})
+        return _finding(
+            "momentum",
+            momentum,
+            "0.9",
+            f"A momentum of {momentum:g} adds up the last {1 / max(1 - momentum, 1e-9):,.0f} "
+            "gradients: the steps become that many times as long as the learning rate says, and "
+            "cannot turn in time.",
+            {"step": f"sgd(lr={lr:g}, momentum=0.9)"},
+        )
     dampening = float(group.get("dampening", 0) or 0)
     if name == "SGD" and dampening >= 0.9 and momentum:
-        return _finding("dampening", dampening, "0", f"A dampening of {dampening:g} lets only {1 - dampening:.0%} of each gradient in.",
-                        {"step": f"sgd(lr={lr:g}, momentum={momentum:g})"})
+        return _finding(
+            "dampening",
+            dampening,
+            "0",
+            f"A dampening of {dampening:g} lets only {1 - dampening:.0%} of each gradient in.",
+            {"step": f"sgd(lr={lr:g}, momentum={momentum:g})"},
+        )
     eps = float(group.get("eps", 0) or 0)
     if name.startswith(("Adam", "NAdam", "RMSprop", "RAdam")) and eps >= 1e-2:
-        return _finding("eps", eps, "1e-8", f"An eps of {eps:g} is as large as the gradients themselves: the step no longer adapts to "
-                                            "their size, and is far shorter than the learning rate says.", {"step": f"adam(lr={lr:g})"})
+        return _finding(
+            "eps",
+            eps,
+            "1e-8",
+            f"An eps of {eps:g} is as large as the gradients themselves: the step no longer "
+            "adapts to "
+            "their size, and is far shorter than the learning rate says.",
+            {"step": f"adam(lr={lr:g})"},
+        )
     betas = group.get("betas")
-    if isinstance(betas, tuple | list) and len(betas) == 2 and (float(betas[0]) >= 0.99 or float(betas[1]) < 0.5):
-        return _finding("betas", str(tuple(betas)), "(0.9, 0.999)", f"With betas of {tuple(betas)} Adam averages the gradient over "
-                                                                    f"{1 / max(1 - float(betas[0]), 1e-9):,.0f} steps and its square over "
-                                                                    f"{1 / max(1 - float(betas[1]), 1e-9):,.0f}: the direction is old, or "
-                                                                    "the scale is noise.", {"step": f"adam(lr={lr:g})"})
+    if (
+        isinstance(betas, tuple | list)
+        and len(betas) == 2
+        and (float(betas[0]) >= 0.99 or float(betas[1]) < 0.5)
+    ):
+        return _finding(
+            "betas",
+            str(tuple(betas)),
+            "(0.9, 0.999)",
+            f"With betas of {tuple(betas)} Adam averages the gradient over "
+            f"{1 / max(1 - float(betas[0]), 1e-9):,.0f} steps and its square over "
+            f"{1 / max(1 - float(betas[1]), 1e-9):,.0f}: the direction is old, or "
+            "the scale is noise.",
+            {"step": f"adam(lr={lr:g})"},
+        )
     return None
 
 
-def _finding(setting: str, observed: object, expected: str, explanation: str, change: dict[str, str]) -> Finding:
-    return Finding("optimizer_setting", STEP, "error", 0.8, explanation, [Measure(setting, observed, expected, "the optimizer's group")],
-                   [Remedy(change, "the usual setting", f"{setting}={expected}")], {"setting": setting}, 0)
+def _finding(
+    setting: str, observed: object, expected: str, explanation: str, change: dict[str, str]
+) -> Finding:
+    return Finding(
+        "optimizer_setting",
+        STEP,
+        "error",
+        0.8,
+        explanation,
+        [Measure(setting, observed, expected, "the optimizer's group")],
+        [Remedy(change, "the usual setting", f"{setting}={expected}")],
+        {"setting": setting},
+        0,
+    )

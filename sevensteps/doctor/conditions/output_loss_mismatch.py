@@ -1,11 +1,13 @@
-"""output_loss_mismatch: the network's last operation and the loss do not belong together: one applies what the other has applied already.
+"""output_loss_mismatch: the network's last operation and the loss do not belong together: one
+applies what the other has applied already.
 
-Measured: the outputs seen, and the slope that the loss returned, compared with that of every known loss: softmax twice, over one unit or
-over the batch, a missing logarithm, sigmoid twice, an output cut off at 0. Floor of the double softmax, -log(e/(e + C - 1)): closed form.
+Measured: the outputs seen, and the slope that the loss returned, compared with that of every known
+loss: softmax twice, over one unit or over the batch, a missing logarithm, sigmoid twice, an output
+cut off at 0. Floor of the double softmax, -log(e/(e + C - 1)): closed form.
 
-Remedies: raw outputs (logits) for a loss that applies softmax or sigmoid itself; `auto()` as the loss puts the two together. Silent on: a
-softmax or sigmoid inside the network with a loss, PyTorch's or hand-written, that takes probabilities.
-"""
+Remedies: raw outputs (logits) for a loss that applies softmax or sigmoid itself; `auto()` as the
+loss puts the two together. Silent on: a softmax or sigmoid inside the network with a loss,
+PyTorch's or hand-written, that takes probabilities."""
 
 from __future__ import annotations
 
@@ -19,15 +21,41 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import digits, end_loss, last_activation
 
 STEP = "loss"
-EXPLAINS = ("dead_units", "saturated_units", "underfitting", "learning_rate_too_low", "vanishing_gradient", "loss_unsuited", "loss_sign",
-            "stopped_early", "too_small", "output_overconfident", "target_out_of_range", "learning_rate_too_high", "ill_conditioned",
-            "class_imbalance", "symmetric_units", "signal_vanishes", "batch_too_small", "labels_unrelated")
-LOGITS = ("cross_entropy", "cross_entropy of columns", "cross_entropy with probabilities as targets")
+EXPLAINS = (
+    "dead_units",
+    "saturated_units",
+    "underfitting",
+    "learning_rate_too_low",
+    "vanishing_gradient",
+    "loss_unsuited",
+    "loss_sign",
+    "stopped_early",
+    "too_small",
+    "output_overconfident",
+    "target_out_of_range",
+    "learning_rate_too_high",
+    "ill_conditioned",
+    "class_imbalance",
+    "symmetric_units",
+    "signal_vanishes",
+    "batch_too_small",
+    "labels_unrelated",
+)
+LOGITS = (
+    "cross_entropy",
+    "cross_entropy of columns",
+    "cross_entropy with probabilities as targets",
+)
 
 
 def examine(case: Case) -> Finding | None:
     look = next((look for look in case.looks if look.output is not None), None)
-    if look is None or look.output is None or look.output.ndim < 2 or not bool(look.output.isfinite().all()):
+    if (
+        look is None
+        or look.output is None
+        or look.output.ndim < 2
+        or not bool(look.output.isfinite().all())
+    ):
         return None
     output, columns = look.output.double(), look.output.shape[-1]
     found = case.found_loss
@@ -38,67 +66,185 @@ def examine(case: Case) -> Finding | None:
     unit = bool(((output >= 0) & (output <= 1)).all())
     end = end_loss(case)
     if columns == 1 and last == "softmax":
-        return _finding(0.97, "The network ends in a softmax over a single unit, which is 1 whatever comes in: nothing can be learned.",
-                        [Measure("spread of the outputs", 0.0, "above 0", "softmax of one number is 1")],
-                        "use a sigmoid, or no activation with binary_cross_entropy_with_logits, for one output")
+        return _finding(
+            0.97,
+            "The network ends in a softmax over a single unit, which is 1 whatever comes in: "
+            "nothing can be learned.",
+            [Measure("spread of the outputs", 0.0, "above 0", "softmax of one number is 1")],
+            "use a sigmoid, or no activation with binary_cross_entropy_with_logits, for one output",
+        )
     if found and found.loss.faulty and "broadcast" not in name:
-        return _finding(0.95, f"The loss that this loop computes is {name}: {found.loss.faulty}.",
-                        [Measure("distance of the slope from that loss", digits(found.distance), "0", "dL/d(output) of one batch")],
-                        "hand the network's raw outputs (logits) to the loss")
+        return _finding(
+            0.95,
+            f"The loss that this loop computes is {name}: {found.loss.faulty}.",
+            [
+                Measure(
+                    "distance of the slope from that loss",
+                    digits(found.distance),
+                    "0",
+                    "dL/d(output) of one batch",
+                )
+            ],
+            "hand the network's raw outputs (logits) to the loss",
+        )
     if name in LOGITS and probabilities and columns > 1:
         floor = math.log(1 + (columns - 1) / math.e)
-        return _finding(0.96, f"The network ends in a softmax, and {name} applies another: a loss of {floor:.4f} is the least that is "
-                              "possible even when every answer is right, and the gradient fades as the network gets surer.",
-                        [Measure("sum of a sample's outputs", digits(float(output.sum(-1).mean()), 4), "any number", "outputs seen"),
-                         Measure("loss at the end", digits(end, 4), f"above {floor:.4f}, its floor", "closed form")],
-                        "take the softmax off the network: cross_entropy takes logits")
-    if name in LOGITS and bool(((output.sum(0) - 1).abs() < 1e-3).all()) and bool((output >= 0).all()):
-        return _finding(0.95, "The network's softmax runs over the samples of the batch, not over the classes: each column sums to 1.",
-                        [Measure("sum of a column of the batch", 1.0, "any number", "outputs seen")], "softmax over dim=1, and only once")
+        return _finding(
+            0.96,
+            f"The network ends in a softmax, and {name} applies another: a loss of {floor:.4f} is "
+            "the least that is "
+            "possible even when every answer is right, and the gradient fades as the network gets "
+            "surer.",
+            [
+                Measure(
+                    "sum of a sample's outputs",
+                    digits(float(output.sum(-1).mean()), 4),
+                    "any number",
+                    "outputs seen",
+                ),
+                Measure(
+                    "loss at the end",
+                    digits(end, 4),
+                    f"above {floor:.4f}, its floor",
+                    "closed form",
+                ),
+            ],
+            "take the softmax off the network: cross_entropy takes logits",
+        )
+    if (
+        name in LOGITS
+        and bool(((output.sum(0) - 1).abs() < 1e-3).all())
+        and bool((output >= 0).all())
+    ):
+        return _finding(
+            0.95,
+            "The network's softmax runs over the samples of the batch, not over the classes: each "
+            "column sums to 1.",
+            [Measure("sum of a column of the batch", 1.0, "any number", "outputs seen")],
+            "softmax over dim=1, and only once",
+        )
     if name == "nll_loss" and columns > 1 and (finding := _log_missing(output, probabilities)):
         return finding
-    if name.startswith("binary_cross_entropy_with_logits") and unit and (last in ("sigmoid", "softmax") or _ends(case, "Sigmoid")):
-        return _finding(0.95, "The network ends in a sigmoid, and binary_cross_entropy_with_logits applies another: its probabilities "
-                              "stay between .5 and .73, and the loss cannot come below .31.",
-                        [Measure("range of the outputs", f"{float(output.min()):.3g} to {float(output.max()):.3g}", "any number",
-                                 "outputs seen")],
-                        "take the sigmoid off the network, or use binary_cross_entropy")
+    if (
+        name.startswith("binary_cross_entropy_with_logits")
+        and unit
+        and (last in ("sigmoid", "softmax") or _ends(case, "Sigmoid"))
+    ):
+        return _finding(
+            0.95,
+            "The network ends in a sigmoid, and binary_cross_entropy_with_logits applies another: "
+            "its probabilities "
+            "stay between .5 and .73, and the loss cannot come below .31.",
+            [
+                Measure(
+                    "range of the outputs",
+                    f"{float(output.min()):.3g} to {float(output.max()):.3g}",
+                    "any number",
+                    "outputs seen",
+                )
+            ],
+            "take the sigmoid off the network, or use binary_cross_entropy",
+        )
     if name in LOGITS and columns > 1 and last in ("sigmoid", "tanh", "hardsigmoid"):
-        return _finding(0.9, f"The network's outputs pass a {last}, which keeps them between {'-1' if last == 'tanh' else '0'} and 1, but "
-                             "cross_entropy takes logits: with so little room it can never be sure.",
-                        [Measure("range of the outputs", f"{float(output.min()):.3g} to {float(output.max()):.3g}", "any number",
-                                 "outputs seen")],
-                        f"take the {last} off the output layer")
-    takes_signs = name in LOGITS or name.startswith("binary_cross_entropy_with_logits") or "normalised" in name
-    if takes_signs and (last in ("relu", "relu6") or _ends(case, "Relu")) and float((output == 0).double().mean()) > 0.02:
-        return _finding(0.9, "The outputs pass a ReLU before the loss: what is below 0 is cut off, and where an output is 0 no gradient "
-                             "comes back, so that some classes may never be predicted.",
-                        [Measure("share of outputs that are exactly 0", digits(float((output == 0).double().mean())), "0", "outputs seen")],
-                        "take the ReLU off the output layer")
+        return _finding(
+            0.9,
+            f"The network's outputs pass a {last}, which keeps them between "
+            f"{'-1' if last == 'tanh' else '0'} and 1, but "
+            "cross_entropy takes logits: with so little room it can never be sure.",
+            [
+                Measure(
+                    "range of the outputs",
+                    f"{float(output.min()):.3g} to {float(output.max()):.3g}",
+                    "any number",
+                    "outputs seen",
+                )
+            ],
+            f"take the {last} off the output layer",
+        )
+    takes_signs = (
+        name in LOGITS
+        or name.startswith("binary_cross_entropy_with_logits")
+        or "normalised" in name
+    )
+    if (
+        takes_signs
+        and (last in ("relu", "relu6") or _ends(case, "Relu"))
+        and float((output == 0).double().mean()) > 0.02
+    ):
+        return _finding(
+            0.9,
+            "The outputs pass a ReLU before the loss: what is below 0 is cut off, and where an "
+            "output is 0 no gradient "
+            "comes back, so that some classes may never be predicted.",
+            [
+                Measure(
+                    "share of outputs that are exactly 0",
+                    digits(float((output == 0).double().mean())),
+                    "0",
+                    "outputs seen",
+                )
+            ],
+            "take the ReLU off the output layer",
+        )
     return None
 
 
 def _log_missing(output: Tensor, probabilities: bool) -> Finding | None:
     if probabilities:
-        return _finding(0.96, "nll_loss gets probabilities where it takes their logarithms: the loss lies between -1 and 0, and the "
-                              "gradient does not grow for answers that are badly wrong.",
-                        [Measure("sum of a sample's outputs", 1.0, "sum of their exponentials is 1", "outputs seen")],
-                        "end in log_softmax, or hand logits to cross_entropy")
+        return _finding(
+            0.96,
+            "nll_loss gets probabilities where it takes their logarithms: the loss lies between "
+            "-1 and 0, and the "
+            "gradient does not grow for answers that are badly wrong.",
+            [
+                Measure(
+                    "sum of a sample's outputs",
+                    1.0,
+                    "sum of their exponentials is 1",
+                    "outputs seen",
+                )
+            ],
+            "end in log_softmax, or hand logits to cross_entropy",
+        )
     normal = torch.logsumexp(output, -1).abs()
     if bool((normal > 0.05).double().mean() > 0.5):
-        return _finding(0.95, "nll_loss gets raw outputs where it takes log-probabilities: it can fall for ever by making one output "
-                              "larger.",
-                        [Measure("log of the sum of exponentials", digits(float(normal.median())), 0, "0 for log-probabilities")],
-                        "end in log_softmax, or use cross_entropy")
+        return _finding(
+            0.95,
+            "nll_loss gets raw outputs where it takes log-probabilities: it can fall for ever by "
+            "making one output "
+            "larger.",
+            [
+                Measure(
+                    "log of the sum of exponentials",
+                    digits(float(normal.median())),
+                    0,
+                    "0 for log-probabilities",
+                )
+            ],
+            "end in log_softmax, or use cross_entropy",
+        )
     return None
 
 
 def _ends(case: Case, operation: str) -> bool:
-    """Whether this operation is among those between the loss and the last weights, on the network's side."""
+    """Whether this operation is among those between the loss and the last weights, on the network's
+    side.
+    """
     graph = case.observed.graph
-    return graph is not None and any(op.name == operation for op in graph.head[graph.outside or 0:])
+    return graph is not None and any(
+        op.name == operation for op in graph.head[graph.outside or 0 :]
+    )
 
 
 def _finding(confidence: float, explanation: str, evidence: list[Measure], advice: str) -> Finding:
-    return Finding("output_loss_mismatch", STEP, "error", confidence, explanation, evidence,
-                   [Remedy({"loss": "auto()"}, "loss and output layer then fit each other", advice)], {"layers": ["output"]}, 0)
+    return Finding(
+        "output_loss_mismatch",
+        STEP,
+        "error",
+        confidence,
+        explanation,
+        evidence,
+        [Remedy({"loss": "auto()"}, "loss and output layer then fit each other", advice)],
+        {"layers": ["output"]},
+        0,
+    )

@@ -1,11 +1,13 @@
-"""output_overconfident: before anything is learned, the network is sure of wrong answers, because its weights are far too large.
+"""output_overconfident: before anything is learned, the network is sure of wrong answers, because
+its weights are far too large.
 
-Measured: the first loss of a classifier against that of one that knows nothing, the entropy of its classes (ln C for C equal ones),
-together with the length of the weight rows, √2 by He et al. 2015. The first epochs then only undo that.
+Measured: the first loss of a classifier against that of one that knows nothing, the entropy of its
+classes (ln C for C equal ones), together with the length of the weight rows, √2 by He et al. 2015.
+The first epochs then only undo that.
 
-Remedies: `kaiming_normal()`, or random weights divided by the root of the number of inputs. Silent on: a high first loss that large
-inputs make (see inputs_unscaled). A remark, no more, where the network learns well.
-"""
+Remedies: `kaiming_normal()`, or random weights divided by the root of the number of inputs. Silent
+on: a high first loss that large inputs make (see inputs_unscaled). A remark, no more, where the
+network learns well."""
 
 from __future__ import annotations
 
@@ -14,8 +16,18 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import called, digits, first_loss, median, weight_layers, well
 
 STEP = "initialize"
-EXPLAINS = ("saturated_units", "learning_rate_too_high", "exploding_gradient", "dead_units", "underfitting",
-            "stopped_early", "ill_conditioned", "vanishing_gradient", "overfitting", "batch_too_small")
+EXPLAINS = (
+    "saturated_units",
+    "learning_rate_too_high",
+    "exploding_gradient",
+    "dead_units",
+    "underfitting",
+    "stopped_early",
+    "ill_conditioned",
+    "vanishing_gradient",
+    "overfitting",
+    "batch_too_small",
+)
 TIMES = 3.0  # the ignorant loss
 LONG = 6.0  # median length of a weight row; √2 by He, .6 by PyTorch's default
 
@@ -24,21 +36,51 @@ def examine(case: Case) -> Finding | None:
     if not case.looks or case.task not in ("binary", "multiclass") or case.ignorant_loss is None:
         return None
     loss, ignorant = first_loss(case), case.ignorant_loss
-    rows = {layer.name: median(case.looks[0].changes[name].weight.tolist())
-            for layer, name in weight_layers(case) if name in case.looks[0].changes}
+    rows = {
+        layer.name: median(case.looks[0].changes[name].weight.tolist())
+        for layer, name in weight_layers(case)
+        if name in case.looks[0].changes
+    }
     if not rows or ignorant <= 0 or not loss > TIMES * ignorant:
         return None
     layer, longest = max(rows.items(), key=lambda item: item[1])
     if longest < LONG:
-        case.ruled_out.append(("output_overconfident", f"the first loss is {loss:.3g}, but no weights are large: it comes from the inputs"))
+        case.ruled_out.append(
+            (
+                "output_overconfident",
+                f"the first loss is {loss:.3g}, but no weights are large: it comes from the inputs",
+            )
+        )
         return None
     return Finding(
-        "output_overconfident", STEP, "info" if well(case, 0.93) else "warning", 0.9,
-        f"The first loss is {loss:.3g}, where a network that knows nothing has {ignorant:.3g}: it starts out sure of wrong answers. The "
-        f"weights of {called(layer)} are too large ({longest:.3g} long for each unit, where about 1.4 keeps the signal's size), and much "
+        "output_overconfident",
+        STEP,
+        "info" if well(case, 0.93) else "warning",
+        0.9,
+        f"The first loss is {loss:.3g}, where a network that knows nothing has {ignorant:.3g}: it "
+        "starts out sure of wrong answers. The "
+        f"weights of {called(layer)} are too large ({longest:.3g} long for each unit, where about "
+        "1.4 keeps the signal's size), and much "
         "of the training goes into making them small again.",
-        [Measure("loss of the first step", digits(loss), digits(ignorant), "entropy of the classes"),
-         Measure(f"length of a weight row in {called(layer)}", digits(longest), "0.6 to 1.4", "He et al. 2015; PyTorch's default")],
-        [Remedy({"initialize": "kaiming_normal()"}, "weights with variance 2 / inputs start near the ignorant loss",
-                "initialise with torch.nn.init.kaiming_normal_, or divide the random weights by the root of the number of inputs")],
-        {"layers": [name for name, rows_ in rows.items() if rows_ >= LONG]}, 0)
+        [
+            Measure(
+                "loss of the first step", digits(loss), digits(ignorant), "entropy of the classes"
+            ),
+            Measure(
+                f"length of a weight row in {called(layer)}",
+                digits(longest),
+                "0.6 to 1.4",
+                "He et al. 2015; PyTorch's default",
+            ),
+        ],
+        [
+            Remedy(
+                {"initialize": "kaiming_normal()"},
+                "weights with variance 2 / inputs start near the ignorant loss",
+                "initialise with torch.nn.init.kaiming_normal_, or divide the random weights by "
+                "the root of the number of inputs",
+            )
+        ],
+        {"layers": [name for name, rows_ in rows.items() if rows_ >= LONG]},
+        0,
+    )

@@ -1,11 +1,13 @@
-"""overfitting: the network has learned its training samples by heart, and does worse on others the longer it trains.
+"""overfitting: the network has learned its training samples by heart, and does worse on others the
+longer it trains.
 
-Measured: the gap between training and validation score, and a validation loss that turned and rose; in a loop of yours, whose validation
-losses are not known, the gap alone. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
+Measured: the gap between training and validation score, and a validation loss that turned and rose;
+in a loop of yours, whose validation losses are not known, the gap alone. Source: Goodfellow,
+Bengio, Courville, Deep Learning (2016), ch. 5.2.
 
-Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight decay, a smaller network. Silent on: a gap
-while the validation loss still falls; fewer than 20 validation samples; a network that does not fit its training data.
-"""
+Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight
+decay, a smaller network. Silent on: a gap while the validation loss still falls; fewer than 20
+validation samples; a network that does not fit its training data."""
 
 from __future__ import annotations
 
@@ -20,22 +22,65 @@ RISEN = 1.25  # times the least validation loss
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or case.valid is None or len(case.valid[0]) < 20 or not well(case, 0.8) or not {"train", "valid"} <= case.scores.keys():
+    if (
+        case.early
+        or case.valid is None
+        or len(case.valid[0]) < 20
+        or not well(case, 0.8)
+        or not {"train", "valid"} <= case.scores.keys()
+    ):
         return None
     train, valid = case.scores["train"], case.scores["valid"]
     gap = train - valid
-    losses = [row["valid"]["loss"] for row in case.history if isinstance(row["valid"].get("loss"), float)]
+    losses = [
+        row["valid"]["loss"] for row in case.history if isinstance(row["valid"].get("loss"), float)
+    ]
     risen = losses[-1] / min(losses) if len(losses) > 4 and min(losses) > 0 else None
     if gap < GAP or (risen is not None and risen < RISEN):
         return None
     best = losses.index(min(losses)) if risen is not None else None
-    evidence = [Measure("score on training and on validation data", f"{train:.3g}, {valid:.3g}", f"less than {GAP:g} apart", "")]
+    evidence = [
+        Measure(
+            "score on training and on validation data",
+            f"{train:.3g}, {valid:.3g}",
+            f"less than {GAP:g} apart",
+            "",
+        )
+    ]
     if risen is not None:
-        evidence.append(Measure("validation loss, end against its least", digits(risen), f"below {RISEN:g}", f"least at evaluation {best}"))
+        evidence.append(
+            Measure(
+                "validation loss, end against its least",
+                digits(risen),
+                f"below {RISEN:g}",
+                f"least at evaluation {best}",
+            )
+        )
     return Finding(
-        "overfitting", STEP, "warning", 0.8 if risen is not None else 0.7,
-        f"The network scores {train:.3g} on the samples it was trained on and {valid:.3g} on others: it has learned them by heart"
-        + (f", and its validation loss has risen to {risen:.2g} times its least." if risen is not None else "."),
+        "overfitting",
+        STEP,
+        "warning",
+        0.8 if risen is not None else 0.7,
+        f"The network scores {train:.3g} on the samples it was trained on and {valid:.3g} on "
+        "others: it has learned them by heart"
+        + (
+            f", and its validation loss has risen to {risen:.2g} times its least."
+            if risen is not None
+            else "."
+        ),
         evidence,
-        [Remedy({"stop": patient(case, 3)}, "stop where validation is best", "keep the weights of the best validation loss"),
-         Remedy({}, "fewer ways to learn by heart", "more data, dropout, weight decay, or a smaller network")], {}, None)
+        [
+            Remedy(
+                {"stop": patient(case, 3)},
+                "stop where validation is best",
+                "keep the weights of the best validation loss",
+            ),
+            Remedy(
+                {},
+                "fewer ways to learn by heart",
+                "more data, dropout, weight decay, or a smaller network",
+            ),
+        ],
+        {},
+        None,
+    )

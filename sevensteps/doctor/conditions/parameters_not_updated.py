@@ -1,12 +1,13 @@
 """parameters_not_updated: parameters that are to be trained, and that no step changes.
 
-Measured: the optimizers' groups (they may hold another network's parameters), PyTorch's graph (the loss may not depend on them), and the
-true updates (every step may leave them where they are). An update counts as none where it is exactly 0.
+Measured: the optimizers' groups (they may hold another network's parameters), PyTorch's graph (the
+loss may not depend on them), and the true updates (every step may leave them where they are). An
+update counts as none where it is exactly 0.
 
-Remedies: build the optimizer from `model.parameters()` after the model is complete; look for `detach`, `no_grad` and layers that
-`forward` does not call; call `optimizer.step()`. Silent on: freezing on purpose by `requires_grad_(False)`; a few parameters that the
-loss does not use; accumulation, whose steps are fewer than its backward passes.
-"""
+Remedies: build the optimizer from `model.parameters()` after the model is complete; look for
+`detach`, `no_grad` and layers that `forward` does not call; call `optimizer.step()`. Silent on:
+freezing on purpose by `requires_grad_(False)`; a few parameters that the loss does not use;
+accumulation, whose steps are fewer than its backward passes."""
 
 from __future__ import annotations
 
@@ -17,9 +18,19 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import digits, length, median, rate_text
 
 STEP = "gradient"
-EXPLAINS = ("underfitting", "learning_rate_too_low", "stopped_early", "too_small", "vanishing_gradient", "labels_unrelated",
-            "symmetric_units",
-            "dead_units", "signal_vanishes", "schedule_collapsed", "ill_conditioned")
+EXPLAINS = (
+    "underfitting",
+    "learning_rate_too_low",
+    "stopped_early",
+    "too_small",
+    "vanishing_gradient",
+    "labels_unrelated",
+    "symmetric_units",
+    "dead_units",
+    "signal_vanishes",
+    "schedule_collapsed",
+    "ill_conditioned",
+)
 LEAST = 1e-7  # of the weights: a step that is less changes no number of 32 bits
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
@@ -35,26 +46,48 @@ def examine(case: Case) -> Finding | None:
 
     if case.facts.groups and (orphans := [name for name, p in trained.items() if p.group is None]):
         stranger = len(orphans) == len(trained) and case.facts.strangers
-        return _finding(case, orphans, share(orphans), 0.97,
-                        "The optimizer holds the parameters of another network, not of the one that is trained: gradients are computed, "
-                        "and nothing moves."
-                        if stranger else
-                        f"No optimizer holds {_list(orphans)}: {share(orphans):.0%} of the parameters get gradients and are never moved.",
-                        "no optimizer group", "build the optimizer from model.parameters() after the model is complete; freeze on purpose "
-                                              "with requires_grad_(False)")
+        return _finding(
+            case,
+            orphans,
+            share(orphans),
+            0.97,
+            "The optimizer holds the parameters of another network, not of the one that is "
+            "trained: gradients are computed, "
+            "and nothing moves."
+            if stranger
+            else f"No optimizer holds {_list(orphans)}: {share(orphans):.0%} of the parameters "
+            "get gradients and are never moved.",
+            "no optimizer group",
+            "build the optimizer from model.parameters() after the model is complete; freeze on "
+            "purpose "
+            "with requires_grad_(False)",
+        )
     graph = case.observed.graph
     if graph is not None and graph.whole:
         lost = [name for name in trained if name not in graph.reached]
         if lost and share(lost) > 0.02:
-            return _finding(case, lost, share(lost), 0.85 if share(lost) > 0.2 else 0.6,
-                            f"The loss does not depend on {_list(lost)}: no gradient reaches {share(lost):.0%} of the parameters.",
-                            "not in the loss's graph",
-                            "look for detach(), .data, no_grad() or a layer that forward() does not call")
+            return _finding(
+                case,
+                lost,
+                share(lost),
+                0.85 if share(lost) > 0.2 else 0.6,
+                f"The loss does not depend on {_list(lost)}: no gradient reaches "
+                f"{share(lost):.0%} of the parameters.",
+                "not in the loss's graph",
+                "look for detach(), .data, no_grad() or a layer that forward() does not call",
+            )
     still = [name for name in trained if _still(case, name)]
     if still and share(still) > 0.2:
-        return _finding(case, still, share(still), 0.9, f"{_list(still)} get a gradient, and yet not one step that was looked at changed "
-                                                        f"them: {share(still):.0%} of the parameters stand still.", "no change in any look",
-                                                        "call optimizer.step(), and check the learning rate of every group")
+        return _finding(
+            case,
+            still,
+            share(still),
+            0.9,
+            f"{_list(still)} get a gradient, and yet not one step that was looked at changed "
+            f"them: {share(still):.0%} of the parameters stand still.",
+            "no change in any look",
+            "call optimizer.step(), and check the learning rate of every group",
+        )
     return None
 
 
@@ -65,9 +98,13 @@ def _still(case: Case, name: str) -> bool:
     changes = [look.changes[name] for look in looks if name in look.changes]
     updates = [length(c.update) for c in changes if c.update is not None]
     gradients = [length(c.gradient) for c in changes if c.gradient is not None]
-    if not gradients or not median(gradients) * (case.rate or 1.0) > LEAST * max(length(c.weight) for c in changes):
+    if not gradients or not median(gradients) * (case.rate or 1.0) > LEAST * max(
+        length(c.weight) for c in changes
+    ):
         return False  # steps so short that they round to nothing are another fault
-    return (bool(updates) and max(updates) == 0) or (not updates and len(changes) >= 3 and _same([length(c.weight) for c in changes]))
+    return (bool(updates) and max(updates) == 0) or (
+        not updates and len(changes) >= 3 and _same([length(c.weight) for c in changes])
+    )
 
 
 def _same(lengths: list[float]) -> bool:
@@ -78,9 +115,29 @@ def _list(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _finding(case: Case, names: list[str], share: float, confidence: float, explanation: str, observed: str, advice: str) -> Finding:
-    return Finding("parameters_not_updated", STEP, "error" if share > 0.2 else "warning", confidence, explanation,
-                   [Measure("share of the parameters", digits(share), 0, observed)],
-                   [Remedy({"step": rate_text(case, case.rate)} if case.rate else {},
-                           "every parameter that is to learn needs a gradient and an optimizer", advice)], {"parameters": names[:32]},
-                   0)
+def _finding(
+    case: Case,
+    names: list[str],
+    share: float,
+    confidence: float,
+    explanation: str,
+    observed: str,
+    advice: str,
+) -> Finding:
+    return Finding(
+        "parameters_not_updated",
+        STEP,
+        "error" if share > 0.2 else "warning",
+        confidence,
+        explanation,
+        [Measure("share of the parameters", digits(share), 0, observed)],
+        [
+            Remedy(
+                {"step": rate_text(case, case.rate)} if case.rate else {},
+                "every parameter that is to learn needs a gradient and an optimizer",
+                advice,
+            )
+        ],
+        {"parameters": names[:32]},
+        0,
+    )

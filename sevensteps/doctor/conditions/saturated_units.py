@@ -1,11 +1,12 @@
-"""saturated_units: a sigmoid or tanh driven to the flat ends of its range hands hardly any gradient back.
+"""saturated_units: a sigmoid or tanh driven to the flat ends of its range hands hardly any gradient
+back.
 
-Measured: the share of a hidden layer's outputs within 1 % of the ends of its activation's range, in each of the last three looks. Source:
-Glorot, Bengio 2010.
+Measured: the share of a hidden layer's outputs within 1 % of the ends of its activation's range, in
+each of the last three looks. Source: Glorot, Bengio 2010.
 
-Remedies: `xavier_normal()` and standardised inputs; ReLU in the hidden layers. Silent on: tanh layers near ±1 in a network that learns;
-an output layer, which may be sure of its answers; activations without a flat end.
-"""
+Remedies: `xavier_normal()` and standardised inputs; ReLU in the hidden layers. Silent on: tanh
+layers near ±1 in a network that learns; an output layer, which may be sure of its answers;
+activations without a flat end."""
 
 from __future__ import annotations
 
@@ -13,10 +14,24 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import SATURATING, called, digits, hidden_activations, well, with_activation
+from sevensteps.doctor.measures import (
+    SATURATING,
+    called,
+    digits,
+    hidden_activations,
+    well,
+    with_activation,
+)
 
 STEP = "predict"
-EXPLAINS = ("vanishing_gradient", "underfitting", "too_small", "learning_rate_too_low", "stopped_early", "ill_conditioned")
+EXPLAINS = (
+    "vanishing_gradient",
+    "underfitting",
+    "too_small",
+    "learning_rate_too_low",
+    "stopped_early",
+    "ill_conditioned",
+)
 MOST = 0.7  # share of a layer's outputs at the ends
 
 
@@ -27,8 +42,11 @@ def examine(case: Case) -> Finding | None:
     for layer in hidden_activations(case):
         if layer.activation not in SATURATING:
             continue
-        shares = [float(look.signals[layer.name].flat.mean()) for look in case.looks[-3:]  # type: ignore[union-attr]
-                  if layer.name in look.signals and look.signals[layer.name].flat is not None]
+        shares = [
+            float(look.signals[layer.name].flat.mean())
+            for look in case.looks[-3:]  # type: ignore[union-attr]
+            if layer.name in look.signals and look.signals[layer.name].flat is not None
+        ]
         if shares and min(shares) >= MOST:
             found[layer.name] = min(shares)
     if not found:
@@ -36,16 +54,49 @@ def examine(case: Case) -> Finding | None:
     name, share = max(found.items(), key=lambda item: item[1])
     first = case.looks[0].signals.get(name)
     at_start = first is not None and first.flat is not None and float(first.flat.mean()) >= MOST
-    spread = float(case.looks[-1].signals[name].std.mean()) if name in case.looks[-1].signals else math.nan
+    spread = (
+        float(case.looks[-1].signals[name].std.mean())
+        if name in case.looks[-1].signals
+        else math.nan
+    )
     return Finding(
-        "saturated_units", STEP, "error" if share > 0.95 else "warning", 0.8,
+        "saturated_units",
+        STEP,
+        "error" if share > 0.95 else "warning",
+        0.8,
         f"{share:.0%} of what {called(name)} gives lies at the flat ends of its activation, "
-        f"{'from the start' if at_start else 'by the end'}. There its slope is near 0, so that almost no gradient passes back through it, "
+        f"{'from the start' if at_start else 'by the end'}. There its slope is near 0, so that "
+        "almost no gradient passes back through it, "
         "and the layers before it learn nothing.",
-        [Measure(f"share of {called(layer)} at the ends", digits(value), f"below {MOST:g}",
-                 "within 1 % of the range") for layer, value in found.items()]
-        + [Measure(f"spread of {called(name)} over samples", digits(spread), "well above 0", "standard deviation")],
-        [Remedy({"initialize": "xavier_normal()"}, "smaller weights start where the activation is steep",
-                "initialise with torch.nn.init.xavier_normal_, and standardise the inputs"),
-         Remedy(with_activation(case, "relu"), "a ReLU does not saturate where it is on", "use ReLU in the hidden layers")],
-        {"layers": list(found)}, 0 if at_start else None)
+        [
+            Measure(
+                f"share of {called(layer)} at the ends",
+                digits(value),
+                f"below {MOST:g}",
+                "within 1 % of the range",
+            )
+            for layer, value in found.items()
+        ]
+        + [
+            Measure(
+                f"spread of {called(name)} over samples",
+                digits(spread),
+                "well above 0",
+                "standard deviation",
+            )
+        ],
+        [
+            Remedy(
+                {"initialize": "xavier_normal()"},
+                "smaller weights start where the activation is steep",
+                "initialise with torch.nn.init.xavier_normal_, and standardise the inputs",
+            ),
+            Remedy(
+                with_activation(case, "relu"),
+                "a ReLU does not saturate where it is on",
+                "use ReLU in the hidden layers",
+            ),
+        ],
+        {"layers": list(found)},
+        0 if at_start else None,
+    )

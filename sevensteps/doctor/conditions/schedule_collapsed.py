@@ -1,11 +1,13 @@
-"""schedule_collapsed: the schedule brought the learning rate down to nothing long before the end, and the training stood still from there.
+"""schedule_collapsed: the schedule brought the learning rate down to nothing long before the end,
+and the training stood still from there.
 
-Measured: the rate of every step against its peak, and the loss at the step from which on it stayed low. A schedule that was stepped too
-often (per batch instead of per epoch), or made for fewer steps, does that. Closed form: a step is proportional to its rate.
+Measured: the rate of every step against its peak, and the loss at the step from which on it stayed
+low. A schedule that was stepped too often (per batch instead of per epoch), or made for fewer
+steps, does that. Closed form: a step is proportional to its rate.
 
-Remedies: step the scheduler once an epoch, or make it as long as the training; a constant rate. Silent on: a rate that ends near 0 at the
-end, which is a healthy schedule; trainings that had learned well before.
-"""
+Remedies: step the scheduler once an epoch, or make it as long as the training; a constant rate.
+Silent on: a rate that ends near 0 at the end, which is a healthy schedule; trainings that had
+learned well before."""
 
 from __future__ import annotations
 
@@ -14,7 +16,14 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import behind, digits, rate_text, well
 
 STEP = "step"
-EXPLAINS = ("stopped_early", "underfitting", "learning_rate_too_low", "too_small", "parameters_not_updated", "class_imbalance")
+EXPLAINS = (
+    "stopped_early",
+    "underfitting",
+    "learning_rate_too_low",
+    "too_small",
+    "parameters_not_updated",
+    "class_imbalance",
+)
 LOW = 0.01  # of the peak
 SHARE = 0.5  # of the steps
 
@@ -26,8 +35,14 @@ def examine(case: Case) -> Finding | None:
     peak = max(rate for _, rate in rates)
     if not peak > 0:
         return None
-    collapsed = next((step for index, (step, rate) in enumerate(rates) if rate < LOW * peak
-                      and all(r < LOW * peak for _, r in rates[index:])), None)
+    collapsed = next(
+        (
+            step
+            for index, (step, rate) in enumerate(rates)
+            if rate < LOW * peak and all(r < LOW * peak for _, r in rates[index:])
+        ),
+        None,
+    )
     if collapsed is None or case.steps - collapsed < SHARE * case.steps:
         return None
     before = [value for step, value in case.losses if step <= collapsed]
@@ -35,10 +50,35 @@ def examine(case: Case) -> Finding | None:
     if len(before) < 2 or not after or (well(case, 0.6) and not behind(case, 0.03)):
         return None
     return Finding(
-        "schedule_collapsed", STEP, "error" if not well(case, 0.5) else "warning", 0.87,
-        f"From step {collapsed} on, the learning rate is below a hundredth of its peak of {peak:g}: "
-        f"{(case.steps - collapsed) / case.steps:.0%} of the steps changed nothing any more, though there was still much to learn.",
-        [Measure("learning rate at the end against its peak", digits(rates[-1][1] / peak), f"above {LOW:g} for most steps", "looks"),
-         Measure("share of steps with hardly any rate", digits((case.steps - collapsed) / case.steps), f"below {SHARE:g}", "")],
-        [Remedy({"step": rate_text(case, peak)}, "a constant rate keeps learning; a schedule should end where the training ends",
-                "step the scheduler once an epoch, or make it as long as the training")], {}, collapsed)
+        "schedule_collapsed",
+        STEP,
+        "error" if not well(case, 0.5) else "warning",
+        0.87,
+        f"From step {collapsed} on, the learning rate is below a hundredth of its peak of "
+        f"{peak:g}: "
+        f"{(case.steps - collapsed) / case.steps:.0%} of the steps changed nothing any more, "
+        "though there was still much to learn.",
+        [
+            Measure(
+                "learning rate at the end against its peak",
+                digits(rates[-1][1] / peak),
+                f"above {LOW:g} for most steps",
+                "looks",
+            ),
+            Measure(
+                "share of steps with hardly any rate",
+                digits((case.steps - collapsed) / case.steps),
+                f"below {SHARE:g}",
+                "",
+            ),
+        ],
+        [
+            Remedy(
+                {"step": rate_text(case, peak)},
+                "a constant rate keeps learning; a schedule should end where the training ends",
+                "step the scheduler once an epoch, or make it as long as the training",
+            )
+        ],
+        {},
+        collapsed,
+    )

@@ -1,11 +1,12 @@
-"""signal_explodes: from layer to layer the signal grows, until outputs, loss and gradients are too large for any learning rate.
+"""signal_explodes: from layer to layer the signal grows, until outputs, loss and gradients are too
+large for any learning rate.
 
-Measured: how much each hidden activation varies over the samples of the first look, last layer against first; healthy initialisation
-keeps it within a small factor. Source: Glorot, Bengio 2010; He et al. 2015.
+Measured: how much each hidden activation varies over the samples of the first look, last layer
+against first; healthy initialisation keeps it within a small factor. Source: Glorot, Bengio 2010;
+He et al. 2015.
 
-Remedies: `kaiming_normal()`; where the activation is an exponential, another one. Silent on: networks with fewer than three hidden
-activations, and those that learn well all the same.
-"""
+Remedies: `kaiming_normal()`; where the activation is an exponential, another one. Silent on:
+networks with fewer than three hidden activations, and those that learn well all the same."""
 
 from __future__ import annotations
 
@@ -17,8 +18,15 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import called, digits, hidden_activations, well, with_activation
 
 STEP = "initialize"
-EXPLAINS = ("exploding_gradient", "not_finite", "output_overconfident", "learning_rate_too_high", "dead_units", "saturated_units",
-            "underfitting")
+EXPLAINS = (
+    "exploding_gradient",
+    "not_finite",
+    "output_overconfident",
+    "learning_rate_too_high",
+    "dead_units",
+    "saturated_units",
+    "underfitting",
+)
 GROWN = 100.0  # times the first layer's spread
 PER_LAYER = 1.6  # times, on average, so that a single wide place is something else
 
@@ -37,16 +45,41 @@ def examine(case: Case) -> Finding | None:
         return None
     unbounded = sorted({str(layer.activation or layer.kind) for layer in hidden_activations(case)})
     exponential = "exp" in unbounded
-    remedies = [Remedy({"initialize": "kaiming_normal()"}, "weights as small as the number of inputs asks for keep the signal's size",
-                       "initialise every hidden layer with torch.nn.init.kaiming_normal_")]
+    remedies = [
+        Remedy(
+            {"initialize": "kaiming_normal()"},
+            "weights as small as the number of inputs asks for keep the signal's size",
+            "initialise every hidden layer with torch.nn.init.kaiming_normal_",
+        )
+    ]
     if exponential:
-        remedies.insert(0, Remedy(with_activation(case, "relu"), "an exponential of an exponential grows beyond every number; a ReLU does "
-                                                                 "not",
-                                  "use relu, tanh or selu as the activation instead of exp"))
+        remedies.insert(
+            0,
+            Remedy(
+                with_activation(case, "relu"),
+                "an exponential of an exponential grows beyond every number; a ReLU does not",
+                "use relu, tanh or selu as the activation instead of exp",
+            ),
+        )
     return Finding(
-        "signal_explodes", STEP, "error", 0.9,
-        f"At the start, each layer makes the signal {each:.3g} times as large: what {called(names[-1])} gives varies {grown:.2g} times as "
-        f"much as what {called(names[0])} gives. Loss and gradients are then so large that a step throws the weights far off.",
-        [Measure(f"spread over samples, {called(names[-1])} / {called(names[0])}", digits(grown), "about 1", "He et al. 2015"),
-         Measure("factor per layer", digits(each), "about 1", "geometric mean")],
-        remedies, {"layers": list(names)}, 0)
+        "signal_explodes",
+        STEP,
+        "error",
+        0.9,
+        f"At the start, each layer makes the signal {each:.3g} times as large: what "
+        f"{called(names[-1])} gives varies {grown:.2g} times as "
+        f"much as what {called(names[0])} gives. Loss and gradients are then so large that a step "
+        "throws the weights far off.",
+        [
+            Measure(
+                f"spread over samples, {called(names[-1])} / {called(names[0])}",
+                digits(grown),
+                "about 1",
+                "He et al. 2015",
+            ),
+            Measure("factor per layer", digits(each), "about 1", "geometric mean"),
+        ],
+        remedies,
+        {"layers": list(names)},
+        0,
+    )

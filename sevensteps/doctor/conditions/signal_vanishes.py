@@ -1,13 +1,14 @@
-"""signal_vanishes: from layer to layer the signal shrinks, until the output hardly depends on the input and no gradient says how it should.
+"""signal_vanishes: from layer to layer the signal shrinks, until the output hardly depends on the
+input and no gradient says how it should.
 
-Measured: how much each hidden activation varies over the samples of the first look, last layer against first. A weight matrix with std σ
-and n inputs multiplies the variance by nσ²/2 under a ReLU; PyTorch's default σ² = 1/(3n) makes that 1/6. Source: He et al. 2015, Delving
-Deep into Rectifiers.
+Measured: how much each hidden activation varies over the samples of the first look, last layer
+against first. A weight matrix with std σ and n inputs multiplies the variance by nσ²/2 under a
+ReLU; PyTorch's default σ² = 1/(3n) makes that 1/6. Source: He et al. 2015, Delving Deep into
+Rectifiers.
 
-Remedies: `kaiming_normal()`, or `xavier_normal()` for tanh; a batch norm or layer norm after each hidden layer. Silent on: shallow
-networks; a single narrow place; sigmoids, which do it under any initialisation (see vanishing_gradient); networks that learn all the
-same.
-"""
+Remedies: `kaiming_normal()`, or `xavier_normal()` for tanh; a batch norm or layer norm after each
+hidden layer. Silent on: shallow networks; a single narrow place; sigmoids, which do it under any
+initialisation (see vanishing_gradient); networks that learn all the same."""
 
 from __future__ import annotations
 
@@ -19,8 +20,18 @@ from sevensteps.doctor.measures import called, digits, hidden_activations, well
 from sevensteps.observe.look import Look
 
 STEP = "initialize"
-EXPLAINS = ("vanishing_gradient", "learning_rate_too_low", "underfitting", "too_small", "dead_units", "stopped_early", "saturated_units",
-            "ill_conditioned", "symmetric_units", "parameters_not_updated")
+EXPLAINS = (
+    "vanishing_gradient",
+    "learning_rate_too_low",
+    "underfitting",
+    "too_small",
+    "dead_units",
+    "stopped_early",
+    "saturated_units",
+    "ill_conditioned",
+    "symmetric_units",
+    "parameters_not_updated",
+)
 LAYERS = 4  # hidden layers; in fewer the shrinking does no harm
 SHRUNK = 0.05  # of the first layer's spread is left in the last
 PER_LAYER = 0.85  # and each layer does its part: a single narrow place is something else
@@ -39,28 +50,61 @@ def examine(case: Case) -> Finding | None:
         return None
     kinds = {layer.activation for layer in hidden_activations(case)}
     if kinds & {"sigmoid", "hardsigmoid"}:
-        case.ruled_out.append(("signal_vanishes", "the activations are sigmoids, whose slope of at most 1/4 does it under any "
-                                                  "initialisation"))
+        case.ruled_out.append(
+            (
+                "signal_vanishes",
+                "the activations are sigmoids, whose slope of at most 1/4 does it under any "
+                "initialisation",
+            )
+        )
         return None
     start = "xavier_normal()" if "tanh" in kinds else "kaiming_normal()"
     return Finding(
-        "signal_vanishes", STEP, "error" if not case.early or left < 0.01 else "warning", 0.9,
-        f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the spread over the samples that "
-        f"{called(names[0])} gives, {left:.1g} is left in {called(names[-1])}. The output hardly depends on the input, so no gradient "
+        "signal_vanishes",
+        STEP,
+        "error" if not case.early or left < 0.01 else "warning",
+        0.9,
+        f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the "
+        "spread over the samples that "
+        f"{called(names[0])} gives, {left:.1g} is left in {called(names[-1])}. The output hardly "
+        "depends on the input, so no gradient "
         "tells the early layers what to change.",
-        [Measure(f"spread over samples, {called(names[-1])} / {called(names[0])}", digits(left), "about 1", "He et al. 2015"),
-         Measure("kept per layer", digits(each), "about 1", "geometric mean")],
-        [Remedy({"initialize": start}, "weights as large as the number of inputs asks for keep the signal's size through all layers",
-                f"initialise every hidden layer with torch.nn.init.{start[:-2]}_"),
-         Remedy({}, "batch norm after each layer sets the signal's size anew",
-                "put a batch norm or layer norm after each hidden layer")],
-        {"layers": list(names)}, 0)
+        [
+            Measure(
+                f"spread over samples, {called(names[-1])} / {called(names[0])}",
+                digits(left),
+                "about 1",
+                "He et al. 2015",
+            ),
+            Measure("kept per layer", digits(each), "about 1", "geometric mean"),
+        ],
+        [
+            Remedy(
+                {"initialize": start},
+                "weights as large as the number of inputs asks for keep the signal's size through "
+                "all layers",
+                f"initialise every hidden layer with torch.nn.init.{start[:-2]}_",
+            ),
+            Remedy(
+                {},
+                "batch norm after each layer sets the signal's size anew",
+                "put a batch norm or layer norm after each hidden layer",
+            ),
+        ],
+        {"layers": list(names)},
+        0,
+    )
 
 
 def depth(case: Case) -> list[tuple[str, float]]:
-    """The root mean square, over units, of the spread over samples, of each hidden activation at the first look."""
+    """The root mean square, over units, of the spread over samples, of each hidden activation at
+    the first look.
+    """
     if not case.looks:
         return []
     look: Look = case.looks[0]
-    return [(layer.name, float(look.signals[layer.name].std.double().square().mean().sqrt()))
-            for layer in hidden_activations(case) if layer.name in look.signals]
+    return [
+        (layer.name, float(look.signals[layer.name].std.double().square().mean().sqrt()))
+        for layer in hidden_activations(case)
+        if layer.name in look.signals
+    ]

@@ -1,10 +1,11 @@
 """stopped_early: the training was ended while it was still learning, far from what it can reach.
 
-Measured: the loss fell steadily to the last step (by 5 % in the last quarter, and by more than its own noise), most of the way was still
-to go, and a simple model does better by a tenth of the score. Where the rate could be ten times as large, that is the cause instead.
+Measured: the loss fell steadily to the last step (by 5 % in the last quarter, and by more than its
+own noise), most of the way was still to go, and a simple model does better by a tenth of the score.
+Where the rate could be ten times as large, that is the cause instead.
 
-Remedies: more steps, until the loss is level. Silent on: a short training that has learned most of it.
-"""
+Remedies: more steps, until the loss is level. Silent on: a short training that has learned most of
+it."""
 
 from __future__ import annotations
 
@@ -17,14 +18,44 @@ EXPLAINS = ("underfitting", "too_small")
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or case.diverged is not None or well(case, 0.6) or not still_falling(case) or not behind(case, 0.1):
+    if (
+        case.early
+        or case.diverged is not None
+        or well(case, 0.6)
+        or not still_falling(case)
+        or not behind(case, 0.1)
+    ):
         return None
     score = case.scores.get("train")
     return Finding(
-        "stopped_early", STEP, "warning", 0.65,
-        f"After {case.steps:,} steps the loss was still falling steadily, from {first_loss(case):.3g} to {end_loss(case):.3g}: the "
+        "stopped_early",
+        STEP,
+        "warning",
+        0.65,
+        f"After {case.steps:,} steps the loss was still falling steadily, from "
+        f"{first_loss(case):.3g} to {end_loss(case):.3g}: the "
         "training was stopped on its way.",
-        [Measure("loss in the last quarter", "falling", "level", "means over stretches of the training"),
-         Measure("score on the training data", digits(score) if score is not None else None, "at least that of a simple model", "")],
-        [Remedy({"stop": f"steps({10 * case.steps})"}, "more steps, until the loss is level",
-                f"train for some {10 * case.steps:,} steps")], {}, None)
+        [
+            Measure(
+                "loss in the last quarter",
+                "falling",
+                "level",
+                "means over stretches of the training",
+            ),
+            Measure(
+                "score on the training data",
+                digits(score) if score is not None else None,
+                "at least that of a simple model",
+                "",
+            ),
+        ],
+        [
+            Remedy(
+                {"stop": f"steps({10 * case.steps})"},
+                "more steps, until the loss is level",
+                f"train for some {10 * case.steps:,} steps",
+            )
+        ],
+        {},
+        None,
+    )

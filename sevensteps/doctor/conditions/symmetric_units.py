@@ -1,11 +1,13 @@
-"""symmetric_units: units of a layer that start with the same weights get the same gradient, and stay copies of each other for ever.
+"""symmetric_units: units of a layer that start with the same weights get the same gradient, and
+stay copies of each other for ever.
 
-Measured: how many rows of each hidden layer's weights differ, and how many of their gradients; found where that is at most half of the
-rows for both. Closed form; see Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 8.4.
+Measured: how many rows of each hidden layer's weights differ, and how many of their gradients;
+found where that is at most half of the rows for both. Closed form; see Goodfellow, Bengio,
+Courville, Deep Learning (2016), ch. 8.4.
 
-Remedies: random weights in the hidden layers, `kaiming_normal()`, or `xavier_normal()` before sigmoid and tanh. Silent on: equal rows in
-the output layer, whose units have targets of their own; rows that are equal but get different gradients, and so part at the first step.
-"""
+Remedies: random weights in the hidden layers, `kaiming_normal()`, or `xavier_normal()` before
+sigmoid and tanh. Silent on: equal rows in the output layer, whose units have targets of their own;
+rows that are equal but get different gradients, and so part at the first step."""
 
 from __future__ import annotations
 
@@ -16,13 +18,26 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import called, hidden_activations, hidden_layers, length
 
 STEP = "initialize"
-EXPLAINS = ("too_small", "underfitting", "signal_vanishes", "vanishing_gradient", "parameters_not_updated", "dead_units",
-            "learning_rate_too_low", "learning_rate_too_high", "stopped_early", "output_overconfident", "signal_explodes",
-            "no_nonlinearity")
+EXPLAINS = (
+    "too_small",
+    "underfitting",
+    "signal_vanishes",
+    "vanishing_gradient",
+    "parameters_not_updated",
+    "dead_units",
+    "learning_rate_too_low",
+    "learning_rate_too_high",
+    "stopped_early",
+    "output_overconfident",
+    "signal_explodes",
+    "no_nonlinearity",
+)
 
 
 def examine(case: Case) -> Finding | None:
-    full = [look for look in case.looks if any(c.distinct is not None for c in look.changes.values())]
+    full = [
+        look for look in case.looks if any(c.distinct is not None for c in look.changes.values())
+    ]
     if not full:
         return None
     look = full[-1]
@@ -40,21 +55,51 @@ def examine(case: Case) -> Finding | None:
     if not found:
         return None
     where, (distinct, units) = next(iter(found.items()))
-    start = ("xavier_normal()" if any(a.activation in ("sigmoid", "tanh") for a in hidden_activations(case)) else "kaiming_normal()")
-    why = "all weights are 0, so no signal passes and no weight gets a gradient" if zero else \
-        "equal units compute the same, get the same gradient, and move together"
+    start = (
+        "xavier_normal()"
+        if any(a.activation in ("sigmoid", "tanh") for a in hidden_activations(case))
+        else "kaiming_normal()"
+    )
+    why = (
+        "all weights are 0, so no signal passes and no weight gets a gradient"
+        if zero
+        else "equal units compute the same, get the same gradient, and move together"
+    )
     return Finding(
-        "symmetric_units", STEP, "error", 0.97,
-        f"Of the {units} units of {called(where)} only {distinct} {'is' if distinct == 1 else 'are'} different: {why}. The layer does the "
+        "symmetric_units",
+        STEP,
+        "error",
+        0.97,
+        f"Of the {units} units of {called(where)} only {distinct} "
+        f"{'is' if distinct == 1 else 'are'} different: {why}. The layer does the "
         f"work of {distinct} unit{'s' if distinct > 1 else ''}, however long the training.",
-        [Measure(f"different units in {layer_name}", f"{d} of {u}", f"{u} of {u}",
-                 "rows of the weight matrix") for layer_name, (d, u) in found.items()],
-        [Remedy({"initialize": start}, "random weights make the units differ from the start",
-                "initialise the weights of the hidden layers at random, as torch.nn.init.kaiming_normal_ does")],
-        {"layers": list(found)}, 0)
+        [
+            Measure(
+                f"different units in {layer_name}",
+                f"{d} of {u}",
+                f"{u} of {u}",
+                "rows of the weight matrix",
+            )
+            for layer_name, (d, u) in found.items()
+        ],
+        [
+            Remedy(
+                {"initialize": start},
+                "random weights make the units differ from the start",
+                "initialise the weights of the hidden layers at random, as "
+                "torch.nn.init.kaiming_normal_ does",
+            )
+        ],
+        {"layers": list(found)},
+        0,
+    )
 
 
 def _different(rows: torch.Tensor) -> int:
     """How many lengths differ by more than rounding."""
     ordered = rows.double().sort().values
-    return 1 + int(((ordered[1:] - ordered[:-1]) > 1e-4 * ordered[1:].abs().clamp_min(1e-30)).sum()) if len(ordered) else 0
+    return (
+        1 + int(((ordered[1:] - ordered[:-1]) > 1e-4 * ordered[1:].abs().clamp_min(1e-30)).sum())
+        if len(ordered)
+        else 0
+    )

@@ -1,11 +1,12 @@
-"""target_out_of_range: targets that the network's last activation cannot reach, or that the loss does not take.
+"""target_out_of_range: targets that the network's last activation cannot reach, or that the loss
+does not take.
 
-Measured: the targets against the range of the closing activation: a sigmoid answers between 0 and 1, a tanh between -1 and 1, a ReLU
-nothing below 0; and against the range of the loss: binary cross-entropy takes targets between 0 and 1. Closed form.
+Measured: the targets against the range of the closing activation: a sigmoid answers between 0 and
+1, a tanh between -1 and 1, a ReLU nothing below 0; and against the range of the loss: binary
+cross-entropy takes targets between 0 and 1. Closed form.
 
-Remedies: a linear output, `mean_squared_error()`, or targets scaled into the range; classes coded as 0 and 1. Silent on: a few targets
-outside; outputs of classifiers, whose targets are classes.
-"""
+Remedies: a linear output, `mean_squared_error()`, or targets scaled into the range; classes coded
+as 0 and 1. Silent on: a few targets outside; outputs of classifiers, whose targets are classes."""
 
 from __future__ import annotations
 
@@ -14,10 +15,30 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import digits, last_activation
 
 STEP = "loss"
-EXPLAINS = ("saturated_units", "dead_units", "underfitting", "targets_unscaled", "learning_rate_too_low", "learning_rate_too_high",
-            "vanishing_gradient", "loss_sign", "stopped_early", "too_small", "loss_unsuited", "ill_conditioned")
-RANGES = {"sigmoid": (0.0, 1.0), "hardsigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "hardtanh": (-1.0, 1.0),
-          "relu": (0.0, float("inf")), "relu6": (0.0, 6.0), "softplus": (0.0, float("inf"))}
+EXPLAINS = (
+    "saturated_units",
+    "dead_units",
+    "underfitting",
+    "targets_unscaled",
+    "learning_rate_too_low",
+    "learning_rate_too_high",
+    "vanishing_gradient",
+    "loss_sign",
+    "stopped_early",
+    "too_small",
+    "loss_unsuited",
+    "ill_conditioned",
+)
+RANGES = {
+    "sigmoid": (0.0, 1.0),
+    "hardsigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "hardtanh": (-1.0, 1.0),
+    "relu": (0.0, float("inf")),
+    "relu6": (0.0, 6.0),
+    "softplus": (0.0, float("inf")),
+}
 ABOVE = 0.02  # share of the targets outside
 REGRESSIONS = ("mse_loss", "l1_loss", "smooth_l1_loss")
 
@@ -28,15 +49,30 @@ def examine(case: Case) -> Finding | None:
         return None
     found = case.found_loss
     low, high = float(t.min()), float(t.max())
-    if found is not None and found.name.startswith("binary_cross_entropy") and (low < 0 or high > 1):
+    if (
+        found is not None
+        and found.name.startswith("binary_cross_entropy")
+        and (low < 0 or high > 1)
+    ):
         return Finding(
-            "target_out_of_range", STEP, "error", 0.95,
-            f"The targets run from {low:.3g} to {high:.3g}, but binary cross-entropy takes 0 for no and 1 for yes: beyond that its loss "
+            "target_out_of_range",
+            STEP,
+            "error",
+            0.95,
+            f"The targets run from {low:.3g} to {high:.3g}, but binary cross-entropy takes 0 for "
+            "no and 1 for yes: beyond that its loss "
             "has no floor, and falls for ever as the outputs grow.",
             [Measure("range of the targets", f"{low:.3g} to {high:.3g}", "0 to 1", "targets seen")],
-            [Remedy({}, "0 and 1 are the shares of yes", "code the targets as 0 and 1")], {}, 0)
+            [Remedy({}, "0 and 1 are the shares of yes", "code the targets as 0 and 1")],
+            {},
+            0,
+        )
     closing = last_activation(case)
-    if closing is None or closing.activation not in RANGES or (found is not None and not found.name.startswith(REGRESSIONS)):
+    if (
+        closing is None
+        or closing.activation not in RANGES
+        or (found is not None and not found.name.startswith(REGRESSIONS))
+    ):
         return None
     if found is None and case.task != "regression":
         return None
@@ -46,11 +82,31 @@ def examine(case: Case) -> Finding | None:
         return None
     reach = f"{least:g} to {most:g}" if most != float("inf") else f"{least:g} and above"
     return Finding(
-        "target_out_of_range", STEP, "error", 0.93,
-        f"The targets run from {low:.3g} to {high:.3g}, but the network ends in a {closing.activation}, which gives {reach}: "
-        f"{outside:.0%} of the targets cannot be reached, and the outputs are pressed against the end of the range, where the slope is 0.",
-        [Measure("range of the targets", f"{low:.3g} to {high:.3g}", reach, "targets seen"),
-         Measure("share of targets out of reach", digits(outside), 0, f"range of a {closing.activation}")],
-        [Remedy({"loss": "mean_squared_error()"}, "a linear output reaches every number",
-                f"take the {closing.activation} off the output layer, or scale the targets into its range")],
-        {"layers": [closing.name]}, 0)
+        "target_out_of_range",
+        STEP,
+        "error",
+        0.93,
+        f"The targets run from {low:.3g} to {high:.3g}, but the network ends in a "
+        f"{closing.activation}, which gives {reach}: "
+        f"{outside:.0%} of the targets cannot be reached, and the outputs are pressed against the "
+        "end of the range, where the slope is 0.",
+        [
+            Measure("range of the targets", f"{low:.3g} to {high:.3g}", reach, "targets seen"),
+            Measure(
+                "share of targets out of reach",
+                digits(outside),
+                0,
+                f"range of a {closing.activation}",
+            ),
+        ],
+        [
+            Remedy(
+                {"loss": "mean_squared_error()"},
+                "a linear output reaches every number",
+                f"take the {closing.activation} off the output layer, or scale the targets into "
+                "its range",
+            )
+        ],
+        {"layers": [closing.name]},
+        0,
+    )

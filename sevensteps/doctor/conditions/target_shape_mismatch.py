@@ -1,11 +1,12 @@
-"""target_shape_mismatch: output and target have different shapes, and PyTorch stretches both until they fit: all against all.
+"""target_shape_mismatch: output and target have different shapes, and PyTorch stretches both until
+they fit: all against all.
 
-Measured: the two shapes, and the slope. [B, 1] against [B] becomes [B, B]: every output is compared with every target, and the best
-constant answer wins. Cross-entropy over one output is 0 at once. Source: PyTorch, broadcasting semantics.
+Measured: the two shapes, and the slope. [B, 1] against [B] becomes [B, B]: every output is compared
+with every target, and the best constant answer wins. Cross-entropy over one output is 0 at once.
+Source: PyTorch, broadcasting semantics.
 
-Remedies: the same shape for both, `output.squeeze(1)` or `target[:, None]`; for one output, binary cross-entropy. Silent on: shapes that
-differ but are compared row by row.
-"""
+Remedies: the same shape for both, `output.squeeze(1)` or `target[:, None]`; for one output, binary
+cross-entropy. Silent on: shapes that differ but are compared row by row."""
 
 from __future__ import annotations
 
@@ -13,38 +14,89 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 
 STEP = "loss"
-EXPLAINS = ("underfitting", "stopped_early", "learning_rate_too_low", "vanishing_gradient", "dead_units", "parameters_not_updated",
-            "too_small",
-            "signal_vanishes", "labels_unrelated", "ill_conditioned", "loss_unsuited", "class_imbalance", "learning_rate_too_high")
+EXPLAINS = (
+    "underfitting",
+    "stopped_early",
+    "learning_rate_too_low",
+    "vanishing_gradient",
+    "dead_units",
+    "parameters_not_updated",
+    "too_small",
+    "signal_vanishes",
+    "labels_unrelated",
+    "ill_conditioned",
+    "loss_unsuited",
+    "class_imbalance",
+    "learning_rate_too_high",
+)
 
 
 def examine(case: Case) -> Finding | None:
-    look = next((look for look in case.looks if "output" in look.shapes and "target" in look.shapes), None)
+    look = next(
+        (look for look in case.looks if "output" in look.shapes and "target" in look.shapes), None
+    )
     if look is None:
         return None
     output, target = look.shapes["output"], look.shapes["target"]
-    evidence = [Measure("shape of the output", str(list(output)), "that of the target", "one batch"),
-                Measure("shape of the target", str(list(target)), str(list(output)), "one batch")]
-    if len(output) == 2 and output[1] == 1 and look.slope is not None and not bool(look.slope.any()) and abs(look.loss) < 1e-6 \
-            and _softmax(case):
-        return _finding("The loss is 0 at once, whatever the network answers: cross-entropy chooses among classes, and with one output "
-                        "there is nothing to choose from.", [*evidence, Measure("loss of the first step", look.loss, "above 0", "")],
-                        "use binary_cross_entropy_with_logits for one output, or one output per class", 0.97)
+    evidence = [
+        Measure("shape of the output", str(list(output)), "that of the target", "one batch"),
+        Measure("shape of the target", str(list(target)), str(list(output)), "one batch"),
+    ]
+    if (
+        len(output) == 2
+        and output[1] == 1
+        and look.slope is not None
+        and not bool(look.slope.any())
+        and abs(look.loss) < 1e-6
+        and _softmax(case)
+    ):
+        return _finding(
+            "The loss is 0 at once, whatever the network answers: cross-entropy chooses among "
+            "classes, and with one output "
+            "there is nothing to choose from.",
+            [*evidence, Measure("loss of the first step", look.loss, "above 0", "")],
+            "use binary_cross_entropy_with_logits for one output, or one output per class",
+            0.97,
+        )
     found = case.found_loss
     if found is not None and "broadcast" in found.name:
-        return _finding(f"The output has shape {list(output)} and the target {list(target)}: PyTorch stretches them to compare every "
-                        "output with every target of the batch. The loss is least where all answers are the mean, so that is what is "
-                        "learned.",
-                        [*evidence, Measure("distance of the slope from such a loss", found.distance, 0, "dL/d(output) of one batch")],
-                        "give both the same shape: output.squeeze(1), or target[:, None]", 0.97)
+        return _finding(
+            f"The output has shape {list(output)} and the target {list(target)}: PyTorch "
+            "stretches them to compare every "
+            "output with every target of the batch. The loss is least where all answers are the "
+            "mean, so that is what is "
+            "learned.",
+            [
+                *evidence,
+                Measure(
+                    "distance of the slope from such a loss",
+                    found.distance,
+                    0,
+                    "dL/d(output) of one batch",
+                ),
+            ],
+            "give both the same shape: output.squeeze(1), or target[:, None]",
+            0.97,
+        )
     return None
 
 
 def _softmax(case: Case) -> bool:
     graph = case.observed.graph
-    return graph is None or any(op.name in ("LogSoftmax", "Softmax", "NllLoss") for op in graph.head)
+    return graph is None or any(
+        op.name in ("LogSoftmax", "Softmax", "NllLoss") for op in graph.head
+    )
 
 
 def _finding(explanation: str, evidence: list[Measure], advice: str, confidence: float) -> Finding:
-    return Finding("target_shape_mismatch", STEP, "error", confidence, explanation, evidence,
-                   [Remedy({"loss": "auto()"}, "each output is then compared with its own target", advice)], {}, 0)
+    return Finding(
+        "target_shape_mismatch",
+        STEP,
+        "error",
+        confidence,
+        explanation,
+        evidence,
+        [Remedy({"loss": "auto()"}, "each output is then compared with its own target", advice)],
+        {},
+        0,
+    )

@@ -1,12 +1,13 @@
-"""targets_unscaled: targets far larger than what a fresh network gives, so that it needs huge weights, and gradients are huge.
+"""targets_unscaled: targets far larger than what a fresh network gives, so that it needs huge
+weights, and gradients are huge.
 
-Measured: the root mean square of the targets, by itself and against that of the outputs at the start; judged only where it hurts. The
-slope of a squared error is the error itself: with targets of a million, so are the gradients. Source: LeCun et al. 1998, Efficient
-BackProp.
+Measured: the root mean square of the targets, by itself and against that of the outputs at the
+start; judged only where it hurts. The slope of a squared error is the error itself: with targets of
+a million, so are the gradients. Source: LeCun et al. 1998, Efficient BackProp.
 
-Remedies: subtract the targets' mean, divide by their standard deviation, and undo it for predictions. Silent on: large targets that the
-network reaches; classes; data on which simple models are no better.
-"""
+Remedies: subtract the targets' mean, divide by their standard deviation, and undo it for
+predictions. Silent on: large targets that the network reaches; classes; data on which simple models
+are no better."""
 
 from __future__ import annotations
 
@@ -15,37 +16,83 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import baseline, digits
 
 STEP = "repeat"
-EXPLAINS = ("learning_rate_too_low", "learning_rate_too_high", "stopped_early", "underfitting", "exploding_gradient", "not_finite",
-            "dead_units",
-            "saturated_units", "too_small", "output_overconfident", "ill_conditioned", "vanishing_gradient", "inputs_unscaled",
-            "loss_scale",
-            "optimizer_setting", "signal_explodes")
+EXPLAINS = (
+    "learning_rate_too_low",
+    "learning_rate_too_high",
+    "stopped_early",
+    "underfitting",
+    "exploding_gradient",
+    "not_finite",
+    "dead_units",
+    "saturated_units",
+    "too_small",
+    "output_overconfident",
+    "ill_conditioned",
+    "vanishing_gradient",
+    "inputs_unscaled",
+    "loss_scale",
+    "optimizer_setting",
+    "signal_explodes",
+)
 FAR = 30.0  # times the size of the first outputs
 LARGE = 20.0  # root mean square of the targets
 
 
 def examine(case: Case) -> Finding | None:
     t = case.target
-    if case.task != "regression" or t is None or not t.is_floating_point() or not bool(t.isfinite().all()) or case.early or not case.looks:
+    if (
+        case.task != "regression"
+        or t is None
+        or not t.is_floating_point()
+        or not bool(t.isfinite().all())
+        or case.early
+        or not case.looks
+    ):
         return None
     size, spread = float(t.double().square().mean().sqrt()), float(t.double().std())
     output = case.looks[0].output
-    given = float(output.double().square().mean().sqrt()) if output is not None and bool(output.isfinite().all()) else 1.0
+    given = (
+        float(output.double().square().mean().sqrt())
+        if output is not None and bool(output.isfinite().all())
+        else 1.0
+    )
     score = case.scores.get("train")
-    if size < LARGE or size < FAR * min(max(given, 1e-3), 1.0) or (score is not None and score > 0.9):
+    if (
+        size < LARGE
+        or size < FAR * min(max(given, 1e-3), 1.0)
+        or (score is not None and score > 0.9)
+    ):
         return None
     simple = baseline(case)
     if score is not None and simple is not None and simple - score < 0.1 and simple < 0.3:
         return None
     return Finding(
-        "targets_unscaled", STEP, "error" if score is None or score < 0.5 else "warning", 0.87,
-        f"The targets have a size of {size:.3g} and a spread of {spread:.3g}, where a fresh network gives about {given:.2g}. Its weights "
-        "would have to grow by that much, with gradients as large as the errors: one learning rate cannot serve the way there and the "
+        "targets_unscaled",
+        STEP,
+        "error" if score is None or score < 0.5 else "warning",
+        0.87,
+        f"The targets have a size of {size:.3g} and a spread of {spread:.3g}, where a fresh "
+        f"network gives about {given:.2g}. Its weights "
+        "would have to grow by that much, with gradients as large as the errors: one learning "
+        "rate cannot serve the way there and the "
         "end.",
-        [Measure("root mean square of the targets", digits(size), "about 1", "targets seen"),
-         Measure("of the first outputs", digits(given), "that of the targets", "first look")],
-        [Remedy({"data": "standardize()"}, "the network then learns numbers of size 1",
-                "subtract the targets' mean and divide by their standard deviation; undo it for predictions"),
-         Remedy({"data": "standardize()", "step": "adam(lr=0.01)"}, "with a step that suits numbers of that size",
-                "the same, and Adam at 1e-2")],
-        {}, 0)
+        [
+            Measure("root mean square of the targets", digits(size), "about 1", "targets seen"),
+            Measure("of the first outputs", digits(given), "that of the targets", "first look"),
+        ],
+        [
+            Remedy(
+                {"data": "standardize()"},
+                "the network then learns numbers of size 1",
+                "subtract the targets' mean and divide by their standard deviation; undo it for "
+                "predictions",
+            ),
+            Remedy(
+                {"data": "standardize()", "step": "adam(lr=0.01)"},
+                "with a step that suits numbers of that size",
+                "the same, and Adam at 1e-2",
+            ),
+        ],
+        {},
+        0,
+    )

@@ -1,12 +1,13 @@
-"""too_small: the network cannot bend enough for the data: its training is at rest, and a simple nonlinear model fits them.
+"""too_small: the network cannot bend enough for the data: its training is at rest, and a simple
+nonlinear model fits them.
 
-Measured: the score on its own training data against the cross-validated score of simple models (linear, 5 nearest neighbours) on the same
-samples. Where they do far better, the pattern is there and the network lacks the units for it. Source of the example: Minsky, Papert
-1969, Perceptrons (XOR).
+Measured: the score on its own training data against the cross-validated score of simple models
+(linear, 5 nearest neighbours) on the same samples. Where they do far better, the pattern is there
+and the network lacks the units for it. Source of the example: Minsky, Papert 1969, Perceptrons
+(XOR).
 
-Remedies: a hidden layer, `mlp(32)`, or wider ones. Silent on: networks with a wide layer; trainings that are still under way; networks
-that learn well.
-"""
+Remedies: a hidden layer, `mlp(32)`, or wider ones. Silent on: networks with a wide layer; trainings
+that are still under way; networks that learn well."""
 
 from __future__ import annotations
 
@@ -21,7 +22,13 @@ NARROW = 8  # units; wider layers have been enough for everything this was measu
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or case.diverged is not None or case.steps < 50 or well(case, 0.9) or "train" not in case.scores:
+    if (
+        case.early
+        or case.diverged is not None
+        or case.steps < 50
+        or well(case, 0.9)
+        or "train" not in case.scores
+    ):
         return None
     widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
     if (widths and max(widths) > NARROW) or still_falling(case) or not case.facts.groups:
@@ -31,10 +38,31 @@ def examine(case: Case) -> Finding | None:
         return None
     shape = f"hidden layers of {', '.join(map(str, widths))}" if widths else "no hidden layer"
     return Finding(
-        "too_small", STEP, "warning", 0.7,
-        f"The loss no longer falls, and the network scores {score:.3g} on its own training data, where the nearest neighbours of each "
-        f"sample reach {simple:.3g}. With {shape} it cannot draw the boundary that the data ask for.",
-        [Measure("score on training data", digits(score), f"at least {digits(simple)}", "simple models, cross-validated")],
-        [Remedy({"predict": f"mlp({', '.join(str(max(4 * w, 16)) for w in widths) or 32})", "initialize": "kaiming_normal()"},
-                "more hidden units can combine more features", "add a hidden layer, or make those that are there wider")],
-        {"widths": widths})
+        "too_small",
+        STEP,
+        "warning",
+        0.7,
+        f"The loss no longer falls, and the network scores {score:.3g} on its own training data, "
+        "where the nearest neighbours of each "
+        f"sample reach {simple:.3g}. With {shape} it cannot draw the boundary that the data ask "
+        "for.",
+        [
+            Measure(
+                "score on training data",
+                digits(score),
+                f"at least {digits(simple)}",
+                "simple models, cross-validated",
+            )
+        ],
+        [
+            Remedy(
+                {
+                    "predict": f"mlp({', '.join(str(max(4 * w, 16)) for w in widths) or 32})",
+                    "initialize": "kaiming_normal()",
+                },
+                "more hidden units can combine more features",
+                "add a hidden layer, or make those that are there wider",
+            )
+        ],
+        {"widths": widths},
+    )

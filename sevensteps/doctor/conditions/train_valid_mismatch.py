@@ -1,11 +1,13 @@
-"""train_valid_mismatch: training and validation data were not prepared alike, so that the score says nothing about the network.
+"""train_valid_mismatch: training and validation data were not prepared alike, so that the score
+says nothing about the network.
 
-Measured: both parts: the inputs' scale and mean, the classes that occur, rows in both, and a validation score below half of what guessing
-reaches although the network knows the training data, which only another coding of the labels can give.
+Measured: both parts: the inputs' scale and mean, the classes that occur, rows in both, and a
+validation score below half of what guessing reaches although the network knows the training data,
+which only another coding of the labels can give.
 
-Remedies: the training part's scaling for both; the same coding of labels; a split by class, without duplicates. Silent on: judging by the
-training data themselves; tables of few different rows; parts that differ by chance.
-"""
+Remedies: the training part's scaling for both; the same coding of labels; a split by class, without
+duplicates. Silent on: judging by the training data themselves; tables of few different rows; parts
+that differ by chance."""
 
 from __future__ import annotations
 
@@ -26,8 +28,14 @@ SHARED = 0.1  # share of validation rows that are training rows too
 
 
 def examine(case: Case) -> Finding | None:
-    if case.train is None or case.valid is None or len(case.valid[0]) < 10 or not case.train[0].is_floating_point() \
-            or not case.valid[0].is_floating_point() or case.train[0].shape[1:] != case.valid[0].shape[1:]:
+    if (
+        case.train is None
+        or case.valid is None
+        or len(case.valid[0]) < 10
+        or not case.train[0].is_floating_point()
+        or not case.valid[0].is_floating_point()
+        or case.train[0].shape[1:] != case.valid[0].shape[1:]
+    ):
         return None
     a, b = (pair[0][:ROWS].detach().cpu().float().flatten(1) for pair in (case.train, case.valid))
     if not all_finite(a) or not all_finite(b):
@@ -36,40 +44,93 @@ def examine(case: Case) -> Finding | None:
     if spread_a > 0 and spread_b >= 0:
         ratio, shift = spread_b / spread_a, abs(float(b.mean() - a.mean())) / spread_a
         if ratio > SCALE or ratio < 1 / SCALE or shift > SHIFT:
-            return _finding("error", 0.93, f"The validation inputs have a spread of {spread_b:.3g} and a mean of {float(b.mean()):.3g}, "
-                                           f"the training inputs of {spread_a:.3g} and {float(a.mean()):.3g}: they were not scaled alike, "
-                                           "and the network meets inputs that it has never seen.",
-                            [Measure("spread of validation against training inputs", digits(ratio), "about 1", ""),
-                             Measure("difference of the means, in standard deviations", digits(shift), f"below {SHIFT:g}", "")],
-                            "apply the training part's scaling to both parts")
+            return _finding(
+                "error",
+                0.93,
+                f"The validation inputs have a spread of {spread_b:.3g} and a mean of "
+                f"{float(b.mean()):.3g}, "
+                f"the training inputs of {spread_a:.3g} and {float(a.mean()):.3g}: they were not "
+                "scaled alike, "
+                "and the network meets inputs that it has never seen.",
+                [
+                    Measure(
+                        "spread of validation against training inputs", digits(ratio), "about 1", ""
+                    ),
+                    Measure(
+                        "difference of the means, in standard deviations",
+                        digits(shift),
+                        f"below {SHIFT:g}",
+                        "",
+                    ),
+                ],
+                "apply the training part's scaling to both parts",
+            )
     train, valid, chance = case.scores.get("train"), case.scores.get("valid"), case.chance
     classes = case.task in ("binary", "multiclass")
-    if classes and well(case, 0.6) and train is not None and valid is not None and chance is not None and len(case.valid[0]) >= 50 \
-            and valid < 0.5 * min(chance, 1 - chance) and train > 0.7:
-        return _finding("error", 0.93, f"The network scores {train:.3g} on the training data and {valid:.3g} on the validation data, far "
-                                       "less than guessing would: it knows the samples, and the labels mean something else there.",
-                        [Measure("validation score", digits(valid), f"above {chance:.3g}, by guessing", "")],
-                        "check how the labels of the two parts are coded: shifted by one, or in another order", )
+    if (
+        classes
+        and well(case, 0.6)
+        and train is not None
+        and valid is not None
+        and chance is not None
+        and len(case.valid[0]) >= 50
+        and valid < 0.5 * min(chance, 1 - chance)
+        and train > 0.7
+    ):
+        return _finding(
+            "error",
+            0.93,
+            f"The network scores {train:.3g} on the training data and {valid:.3g} on the "
+            "validation data, far "
+            "less than guessing would: it knows the samples, and the labels mean something else "
+            "there.",
+            [Measure("validation score", digits(valid), f"above {chance:.3g}, by guessing", "")],
+            "check how the labels of the two parts are coded: shifted by one, or in another order",
+        )
     if classes and case.labels is not None:
         other = case.valid[1].cpu()
-        other = other.argmax(1) if other.ndim == 2 and other.shape[1] > 1 else other.reshape(-1).long()
+        other = (
+            other.argmax(1) if other.ndim == 2 and other.shape[1] > 1 else other.reshape(-1).long()
+        )
         unseen = sorted(set(other.tolist()) - set(case.labels.tolist()))
         if unseen:
-            return _finding("warning", 0.9, f"Class {', '.join(map(str, unseen[:5]))} occurs in the validation data only: the network has "
-                                            "never seen it.",
-                            [Measure("classes without a training sample", len(unseen), 0, "")], "split by class (stratified)")
+            return _finding(
+                "warning",
+                0.9,
+                f"Class {', '.join(map(str, unseen[:5]))} occurs in the validation data only: the "
+                "network has "
+                "never seen it.",
+                [Measure("classes without a training sample", len(unseen), 0, "")],
+                "split by class (stratified)",
+            )
     shared = _shared(case.train[0], case.valid[0])
-    chosen = case.train[0].data_ptr() == case.valid[0].data_ptr()  # judging by the very training data is a choice that everybody sees
+    chosen = (
+        case.train[0].data_ptr() == case.valid[0].data_ptr()
+    )  # judging by the very training data is a choice that everybody sees
     if shared > SHARED and not chosen:
-        return _finding("warning", 0.85, f"{shared:.0%} of the validation samples are in the training data too: the validation score "
-                                         "measures memory.",
-                        [Measure("validation rows that are training rows", digits(shared), f"below {SHARED:g}", "exact copies")],
-                        "drop duplicates before the split")
+        return _finding(
+            "warning",
+            0.85,
+            f"{shared:.0%} of the validation samples are in the training data too: the validation "
+            "score "
+            "measures memory.",
+            [
+                Measure(
+                    "validation rows that are training rows",
+                    digits(shared),
+                    f"below {SHARED:g}",
+                    "exact copies",
+                )
+            ],
+            "drop duplicates before the split",
+        )
     return None
 
 
 def _shared(train: Tensor, valid: Tensor) -> float:
-    """The share of validation inputs that are training inputs, of all where they can be compared; tables of few values are left out."""
+    """The share of validation inputs that are training inputs, of all where they can be compared;
+    tables of few values are left out.
+    """
     some = train[:ROWS].detach().cpu().flatten(1)
     if some.shape[1] < 3 or len({row.tobytes() for row in some.numpy()}) < 0.5 * len(some):
         return 0.0
@@ -81,6 +142,17 @@ def _shared(train: Tensor, valid: Tensor) -> float:
     return (found or 0) / len(valid)
 
 
-def _finding(severity: str, confidence: float, explanation: str, evidence: list[Measure], advice: str) -> Finding:
-    return Finding("train_valid_mismatch", STEP, "error" if severity == "error" else "warning", confidence, explanation, evidence,
-                   [Remedy({}, "both parts then ask the same question", advice)], {}, None)
+def _finding(
+    severity: str, confidence: float, explanation: str, evidence: list[Measure], advice: str
+) -> Finding:
+    return Finding(
+        "train_valid_mismatch",
+        STEP,
+        "error" if severity == "error" else "warning",
+        confidence,
+        explanation,
+        evidence,
+        [Remedy({}, "both parts then ask the same question", advice)],
+        {},
+        None,
+    )

@@ -1,11 +1,12 @@
-"""underfitting: the network does not even fit its training data, where simple models do, and no cause was found that says why.
+"""underfitting: the network does not even fit its training data, where simple models do, and no
+cause was found that says why.
 
-Measured: the score on its own training data against the cross-validated score of simple models (linear, 5 nearest neighbours). The last
-resort: every condition that explains it folds it under itself.
+Measured: the score on its own training data against the cross-validated score of simple models
+(linear, 5 nearest neighbours). The last resort: every condition that explains it folds it under
+itself.
 
-Remedies: `adam(lr=0.001)`, a robust start; `epochs(50)`, more time. Silent on: networks that learn well; data on which simple models are
-no better.
-"""
+Remedies: `adam(lr=0.001)`, a robust start; `epochs(50)`, more time. Silent on: networks that learn
+well; data on which simple models are no better."""
 
 from __future__ import annotations
 
@@ -25,9 +26,25 @@ def examine(case: Case) -> Finding | None:
     if simple is None or simple - score < MARGIN:
         return None
     return Finding(
-        "underfitting", STEP, "warning", 0.6,
-        f"After {case.steps:,} steps the network scores {score:.3g} on its own training data, where a simple model reaches {simple:.3g} "
+        "underfitting",
+        STEP,
+        "warning",
+        0.6,
+        f"After {case.steps:,} steps the network scores {score:.3g} on its own training data, "
+        f"where a simple model reaches {simple:.3g} "
         "on samples it has not seen: the pattern is there, and the training does not find it.",
-        [Measure("score on the training data", digits(score), f"at least {digits(simple)}", "simple models, cross-validated")],
-        [Remedy({"step": "adam(lr=0.001)"}, "a robust start", "try Adam at 1e-3"),
-         Remedy({"stop": f"steps({5 * case.steps})"}, "more time", "train five times as long")], {}, None)
+        [
+            Measure(
+                "score on the training data",
+                digits(score),
+                f"at least {digits(simple)}",
+                "simple models, cross-validated",
+            )
+        ],
+        [
+            Remedy({"step": "adam(lr=0.001)"}, "a robust start", "try Adam at 1e-3"),
+            Remedy({"stop": f"steps({5 * case.steps})"}, "more time", "train five times as long"),
+        ],
+        {},
+        None,
+    )

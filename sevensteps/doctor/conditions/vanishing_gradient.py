@@ -1,21 +1,44 @@
-"""vanishing_gradient: on its way back through the layers the gradient shrinks geometrically, and the first layers stand still.
+"""vanishing_gradient: on its way back through the layers the gradient shrinks geometrically, and
+the first layers stand still.
 
-Measured: each weight matrix's gradient relative to its size, first layer against last, median over the looks. A sigmoid's slope is at
-most 1/4, so that eight of them leave 4⁻⁸. Source: Hochreiter 1991; Nielsen, Neural Networks and Deep Learning, ch. 5.
+Measured: each weight matrix's gradient relative to its size, first layer against last, median over
+the looks. A sigmoid's slope is at most 1/4, so that eight of them leave 4⁻⁸. Source: Hochreiter
+1991; Nielsen, Neural Networks and Deep Learning, ch. 5.
 
-Remedies: ReLU with `kaiming_normal()`, SELU with `lecun_normal()`, or a batch norm after each layer. Silent on: gradients of exactly 0,
-which are another matter; shallow networks; networks that learn all the same.
-"""
+Remedies: ReLU with `kaiming_normal()`, SELU with `lecun_normal()`, or a batch norm after each
+layer. Silent on: gradients of exactly 0, which are another matter; shallow networks; networks that
+learn all the same."""
 
 from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import SATURATING, called, dense_text, digits, hidden_activations, length, median, weight_layers, well
+from sevensteps.doctor.measures import (
+    SATURATING,
+    called,
+    dense_text,
+    digits,
+    hidden_activations,
+    length,
+    median,
+    weight_layers,
+    well,
+)
 
 STEP = "gradient"
-EXPLAINS = ("learning_rate_too_low", "underfitting", "too_small", "stopped_early", "ill_conditioned", "saturated_units", "batch_too_small",
-            "labels_unrelated", "class_imbalance", "schedule_collapsed", "parameters_not_updated")
+EXPLAINS = (
+    "learning_rate_too_low",
+    "underfitting",
+    "too_small",
+    "stopped_early",
+    "ill_conditioned",
+    "saturated_units",
+    "batch_too_small",
+    "labels_unrelated",
+    "class_imbalance",
+    "schedule_collapsed",
+    "parameters_not_updated",
+)
 LAYERS = 4  # weight matrices
 LEFT = 3e-3  # of the last layer's relative gradient in the first
 
@@ -24,8 +47,11 @@ def ratios(case: Case) -> list[tuple[str, float]]:
     """Of every weight matrix, |gradient| / |weights|: the median over the looks."""
     found = []
     for layer, name in weight_layers(case):
-        values = [length(c.gradient) / w for look in case.looks if (c := look.changes.get(name)) is not None
-                  and (w := length(c.weight)) > 0]
+        values = [
+            length(c.gradient) / w
+            for look in case.looks
+            if (c := look.changes.get(name)) is not None and (w := length(c.weight)) > 0
+        ]
         found.append((layer.name, median(values)))
     return found
 
@@ -44,13 +70,31 @@ def examine(case: Case) -> Finding | None:
     kinds = {layer.activation for layer in hidden_activations(case)} & set(SATURATING)
     through = f"{', '.join(sorted(map(str, kinds)))} layers" if kinds else "layers"
     return Finding(
-        "vanishing_gradient", STEP, "error", 0.9,
-        f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about {each:.2g} in each: of the push that "
-        f"{called(last)} gets, relative to its weights, {called(first)} gets {left:.1g}. The first layers stay as they were initialised.",
-        [Measure(f"|gradient| / |weights|, {called(first)} against {called(last)}", digits(left), f"above {LEFT:g}",
-                 "median over the looks"),
-         Measure("kept per layer", digits(each), "about 1", "geometric mean")],
-        [Remedy(dense_text(case),
+        "vanishing_gradient",
+        STEP,
+        "error",
+        0.9,
+        f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about "
+        f"{each:.2g} in each: of the push that "
+        f"{called(last)} gets, relative to its weights, {called(first)} gets {left:.1g}. The "
+        "first layers stay as they were initialised.",
+        [
+            Measure(
+                f"|gradient| / |weights|, {called(first)} against {called(last)}",
+                digits(left),
+                f"above {LEFT:g}",
+                "median over the looks",
+            ),
+            Measure("kept per layer", digits(each), "about 1", "geometric mean"),
+        ],
+        [
+            Remedy(
+                dense_text(case),
                 "the slope of a ReLU is 1 where it is on, so gradients pass through any depth",
-                "use ReLU with kaiming_normal_, or SELU with lecun normal, or batch norm after each layer")],
-        {"layers": [name for name, size in sizes if size < b * 0.1]}, 0)
+                "use ReLU with kaiming_normal_, or SELU with lecun normal, or batch norm after "
+                "each layer",
+            )
+        ],
+        {"layers": [name for name, size in sizes if size < b * 0.1]},
+        0,
+    )

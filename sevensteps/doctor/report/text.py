@@ -1,4 +1,6 @@
-"""A diagnosis for people and for machines: one screen of text, HTML for notebooks, SARIF for code review tools."""
+"""A diagnosis for people and for machines: one screen of text, HTML for notebooks, SARIF for code
+review tools.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +19,39 @@ WIDTH = 80
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}  # SARIF's words
 
 
-def text(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], seen: str, width: int = WIDTH, ours: bool = True) -> str:
-    """One screen, no line wider than `width`: each finding with its evidence and what to change, most likely cause first.
+def text(
+    findings: Sequence[Finding],
+    ruled_out: Sequence[tuple[str, str]],
+    seen: str,
+    width: int = WIDTH,
+    ours: bool = True,
+) -> str:
+    """One screen, no line wider than `width`: each finding with its evidence and what to change,
+    most likely cause first.
 
-    `seen` says what that rests on. `ours`: a training of ours, whose remedies are values of the seven steps; else advice comes first.
-    """
+    `seen` says what that rests on. `ours`: a training of ours, whose remedies are values of the
+    seven steps; else advice comes first."""
     if not findings:
         parts = ["\n".join(wrapped(seen, width))]
     else:
         parts = ["\n".join(wrapped(f"{_count(findings)}, most likely cause first. {seen}", width))]
-        parts += ["\n".join(_finding(number, finding, width, ours)) for number, finding in enumerate(findings, 1)]
+        parts += [
+            "\n".join(_finding(number, finding, width, ours))
+            for number, finding in enumerate(findings, 1)
+        ]
     if ruled_out and findings:
-        parts.append("\n".join(["Ruled out", *(line for name, why in ruled_out[:4] for line in wrapped(f"{name}: {why}", width, "  "))]))
+        parts.append(
+            "\n".join(
+                [
+                    "Ruled out",
+                    *(
+                        line
+                        for name, why in ruled_out[:4]
+                        for line in wrapped(f"{name}: {why}", width, "  ")
+                    ),
+                ]
+            )
+        )
     return "\n\n".join(parts)
 
 
@@ -37,9 +60,16 @@ def _count(findings: Sequence[Finding]) -> str:
 
 
 def _finding(number: int, finding: Finding, width: int, ours: bool) -> list[str]:
-    head, tail = f"{number}  {finding.condition}", plain(f"step: {finding.step} · {finding.severity} · {sure(finding)}")
+    head, tail = (
+        f"{number}  {finding.condition}",
+        plain(f"step: {finding.step} · {finding.severity} · {sure(finding)}"),
+    )
     gap = width - cell_len(head) - cell_len(tail)
-    lines = [f"{head}{' ' * gap}{tail}"] if gap >= 2 else [*wrapped(head, width), *wrapped(tail, width, "   ")]
+    lines = (
+        [f"{head}{' ' * gap}{tail}"]
+        if gap >= 2
+        else [*wrapped(head, width), *wrapped(tail, width, "   ")]
+    )
     lines += wrapped(finding.explanation, width, "   ")
     if finding.onset:
         lines.append(f"   since step {finding.onset:,}")
@@ -47,14 +77,30 @@ def _finding(number: int, finding: Finding, width: int, ours: bool) -> list[str]
         lines += ["", *_evidence(finding.evidence, width)]
     for remedy in finding.remedies[:3]:
         lines.append("")
-        lines += wrapped(f"→ {proposal(remedy) if ours else remedy.advice or proposal(remedy)}", width, "   ", "     ")
+        lines += wrapped(
+            f"→ {proposal(remedy) if ours else remedy.advice or proposal(remedy)}",
+            width,
+            "   ",
+            "     ",
+        )
         lines += wrapped(remedy.why, width, "     ") if remedy.change or remedy.advice else []
         for trial in _tried(finding, remedy):
             lines += wrapped(trial.verdict, width, "     ")
     for trial in _together(finding):
-        lines += ["", *wrapped(f"→ together: {notation(trial.change)}", width, "   ", "     "), *wrapped(trial.verdict, width, "     ")]
+        lines += [
+            "",
+            *wrapped(f"→ together: {notation(trial.change)}", width, "   ", "     "),
+            *wrapped(trial.verdict, width, "     "),
+        ]
     if finding.symptoms:
-        lines += ["", *wrapped("explains: " + ", ".join(_symptom(symptom) for symptom in finding.symptoms), width, "   ")]
+        lines += [
+            "",
+            *wrapped(
+                "explains: " + ", ".join(_symptom(symptom) for symptom in finding.symptoms),
+                width,
+                "   ",
+            ),
+        ]
     return lines
 
 
@@ -93,11 +139,16 @@ def first_sentence(paragraph: str) -> str:
 
 
 def _symptom(finding: Finding) -> str:
-    return finding.condition + (f" ({', '.join(_symptom(s) for s in finding.symptoms)})" if finding.symptoms else "")
+    return finding.condition + (
+        f" ({', '.join(_symptom(s) for s in finding.symptoms)})" if finding.symptoms else ""
+    )
 
 
 def _evidence(evidence: Sequence[Measure], width: int) -> list[str]:
-    rows = [("measured", "observed", "expected"), *((m.measure, number(m.observed), number(m.expected)) for m in evidence)]
+    rows = [
+        ("measured", "observed", "expected"),
+        *((m.measure, number(m.observed), number(m.expected)) for m in evidence),
+    ]
     seen, want = (min(max(cell_len(row[column]) for row in rows), 24) for column in (1, 2))
     room = min(max(cell_len(row[0]) for row in rows), width - 3 - seen - want - 4)
     lines = []
@@ -105,12 +156,17 @@ def _evidence(evidence: Sequence[Measure], width: int) -> list[str]:
         cells = (wrapped(name, room), wrapped(observed, seen), wrapped(expected, want))
         for index in range(max(map(len, cells))):
             left, middle, right = (cell[index] if index < len(cell) else "" for cell in cells)
-            lines.append(f"   {left}{' ' * (room - cell_len(left))}  {' ' * (seen - cell_len(middle))}{middle}  {right}".rstrip())
+            lines.append(
+                f"   {left}{' ' * (room - cell_len(left))}  "
+                f"{' ' * (seen - cell_len(middle))}{middle}  {right}".rstrip()
+            )
     return lines
 
 
 def wrapped(value: str, width: int, first: str = "", later: str | None = None) -> list[str]:
-    """`value` in lines of at most `width` columns, some characters taking two, indented; a longer word is cut."""
+    """`value` in lines of at most `width` columns, some characters taking two, indented; a longer
+    word is cut.
+    """
     indent, lines = first if later is None else later, [first]
     for word in plain(value).split():
         if lines != [first] and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
@@ -122,7 +178,9 @@ def wrapped(value: str, width: int, first: str = "", later: str | None = None) -
 
 
 def plain(value: str) -> str:
-    """`value` without what moves a cursor: layer names may hold anything, and a folder may come from elsewhere."""
+    """`value` without what moves a cursor: layer names may hold anything, and a folder may come
+    from elsewhere.
+    """
     return "".join(c if c.isprintable() else " " for c in value)
 
 
@@ -138,33 +196,55 @@ def number(value: Any) -> str:
 def html(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], seen: str) -> str:
     """The same as HTML, for notebooks; it takes its colours and letters from the page around it."""
     e = markup.escape
-    parts = [f"<p>{_count(findings)}, most likely cause first. {e(seen)}</p>" if findings else f"<p>{e(seen)}</p>"]
+    parts = [
+        f"<p>{_count(findings)}, most likely cause first. {e(seen)}</p>"
+        if findings
+        else f"<p>{e(seen)}</p>"
+    ]
     for f in findings:
         rows = [(m.measure, number(m.observed), number(m.expected), m.source) for m in f.evidence]
-        table = "".join("<tr>" + "".join(f"<td style='text-align:left'>{e(cell)}</td>" for cell in row) + "</tr>"
-                        for row in [("measured", "observed", "expected", "source"), *rows])
-        remedies = "".join(f"<li>{'<br>'.join([_remedy(remedy), *(e(trial.verdict) for trial in _tried(f, remedy))])}</li>"
-                           for remedy in f.remedies)
-        remedies += "".join(f"<li><code>{e(notation(trial.change))}</code>: {e(trial.verdict)}</li>" for trial in _together(f))
+        table = "".join(
+            "<tr>"
+            + "".join(f"<td style='text-align:left'>{e(cell)}</td>" for cell in row)
+            + "</tr>"
+            for row in [("measured", "observed", "expected", "source"), *rows]
+        )
+        remedies = "".join(
+            f"<li>{'<br>'.join([_remedy(remedy), *(e(trial.verdict) for trial in _tried(f, remedy))])}</li>"
+            for remedy in f.remedies
+        )
+        remedies += "".join(
+            f"<li><code>{e(notation(trial.change))}</code>: {e(trial.verdict)}</li>"
+            for trial in _together(f)
+        )
         since = f" Since step {f.onset:,}." if f.onset else ""
-        parts.append(f"<h4>{e(f.condition)} <small>step: {e(f.step)} · {e(f.severity)} · "
-                     f"{sure(f)}</small></h4><p>{e(f.explanation)}{since}</p>" + (f"<table>{table}</table>" if rows else "")
-                     + (f"<ul>{remedies}</ul>" if remedies else "")
-                     + (f"<p>Explains: {e(', '.join(map(_symptom, f.symptoms)))}</p>" if f.symptoms else ""))
+        parts.append(
+            f"<h4>{e(f.condition)} <small>step: {e(f.step)} · {e(f.severity)} · "
+            f"{sure(f)}</small></h4><p>{e(f.explanation)}{since}</p>"
+            + (f"<table>{table}</table>" if rows else "")
+            + (f"<ul>{remedies}</ul>" if remedies else "")
+            + (f"<p>Explains: {e(', '.join(map(_symptom, f.symptoms)))}</p>" if f.symptoms else "")
+        )
     if ruled_out and findings:
-        parts.append("<p>Ruled out: " + "; ".join(f"{e(name)}: {e(why)}" for name, why in ruled_out) + "</p>")
+        parts.append(
+            "<p>Ruled out: " + "; ".join(f"{e(name)}: {e(why)}" for name, why in ruled_out) + "</p>"
+        )
     return "".join(parts)
 
 
 def _remedy(remedy: Remedy) -> str:
     why, advice = markup.escape(remedy.why), markup.escape(remedy.advice)
     if remedy.change:
-        return f"<code>{markup.escape(proposal(remedy))}</code>: {why}" + (f"; in a loop of yours: {advice}" if advice else "")
+        return f"<code>{markup.escape(proposal(remedy))}</code>: {why}" + (
+            f"; in a loop of yours: {advice}" if advice else ""
+        )
     return f"{advice}: {why}" if advice else why
 
 
 def sarif(findings: Sequence[Finding], version: str, subject: str) -> dict[str, Any]:
-    """The findings in SARIF 2.1.0, symptoms after their cause; the seven steps and the layers are logical locations."""
+    """The findings in SARIF 2.1.0, symptoms after their cause; the seven steps and the layers are
+    logical locations.
+    """
     flat: list[Finding] = []
 
     def add(finding: Finding) -> None:
@@ -178,18 +258,49 @@ def sarif(findings: Sequence[Finding], version: str, subject: str) -> dict[str, 
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {"name": "sevensteps", "version": version, "rules": [
-                {"id": name, "shortDescription": {"text": mechanism(name)}, "properties": {"step": _step_of(name)}} for name in rules]}},
-            "results": [{
-                "ruleId": finding.condition, "ruleIndex": rules.index(finding.condition), "level": LEVELS[finding.severity],
-                "rank": round(100 * finding.confidence, 1), "message": {"text": finding.explanation},
-                "locations": [{"logicalLocations": [
-                    {"fullyQualifiedName": f"{subject}/{name}", "kind": "module"} for name in dict.fromkeys(
-                        [finding.step, *map(str, finding.where.get("layers", []))])]}],
-                "properties": {key: value for key, value in finding.to_dict().items() if key in ("where", "onset", "evidence", "remedies")},
-            } for finding in flat],
-        }],
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "sevensteps",
+                        "version": version,
+                        "rules": [
+                            {
+                                "id": name,
+                                "shortDescription": {"text": mechanism(name)},
+                                "properties": {"step": _step_of(name)},
+                            }
+                            for name in rules
+                        ],
+                    }
+                },
+                "results": [
+                    {
+                        "ruleId": finding.condition,
+                        "ruleIndex": rules.index(finding.condition),
+                        "level": LEVELS[finding.severity],
+                        "rank": round(100 * finding.confidence, 1),
+                        "message": {"text": finding.explanation},
+                        "locations": [
+                            {
+                                "logicalLocations": [
+                                    {"fullyQualifiedName": f"{subject}/{name}", "kind": "module"}
+                                    for name in dict.fromkeys(
+                                        [finding.step, *map(str, finding.where.get("layers", []))]
+                                    )
+                                ]
+                            }
+                        ],
+                        "properties": {
+                            key: value
+                            for key, value in finding.to_dict().items()
+                            if key in ("where", "onset", "evidence", "remedies")
+                        },
+                    }
+                    for finding in flat
+                ],
+            }
+        ],
     }
 
 

@@ -1,8 +1,9 @@
-"""Changes of a recipe: a remedy's, and one drawn at random that is no larger, to compare the remedy with.
+"""Changes of a recipe: a remedy's, and one drawn at random that is no larger, to compare the remedy
+with.
 
-A change is `{step: value as text}`. Beside the seven it may name the data: `{"data": "standardize()"}` scales inputs, and the targets
-of a regression, to mean 0 and standard deviation 1.
-"""
+A change is `{step: value as text}`. Beside the seven it may name the data: `{"data":
+"standardize()"}` scales inputs, and the targets of a regression, to mean 0 and standard deviation
+1."""
 
 from __future__ import annotations
 
@@ -28,15 +29,27 @@ from sevensteps.training.resolve import settle
 Change = dict[str, str]
 STANDARDIZE, UNIT, FINITE = "standardize()", "unit()", "finite()"
 TRIES = 12  # draws until a random change fits the rest of the recipe
-NEVER = ("auto", "given", "loader", "module", "as_given", "perceptron_rule", "finite_differences")  # they need more than a name, or hours
+NEVER = (
+    "auto",
+    "given",
+    "loader",
+    "module",
+    "as_given",
+    "perceptron_rule",
+    "finite_differences",
+)  # they need more than a name, or hours
 
 
 def changed(recipe: Recipe, change: Mapping[str, str]) -> Recipe:
-    """`recipe` with the values of `change`. Raises `NotationError` for a step or value that there is not."""
+    """`recipe` with the values of `change`. Raises `NotationError` for a step or value that there
+    is not.
+    """
     given: dict[str, Any] = {}
     for step, text in change.items():
         if step == "data":
-            given[step] = recipe.data if text == FINITE else scaled(recipe.data, text)  # data of ours have no other numbers
+            given[step] = (
+                recipe.data if text == FINITE else scaled(recipe.data, text)
+            )  # data of ours have no other numbers
         elif step in STEPS:
             given[step] = parse(step, text)
         else:
@@ -45,52 +58,76 @@ def changed(recipe: Recipe, change: Mapping[str, str]) -> Recipe:
 
 
 def scaled(data: str | Data, text: str) -> str | Data:
-    """The same data with inputs (and the targets of a regression) standardised, or with inputs from -1 to 1 (`unit()`).
+    """The same data with inputs (and the targets of a regression) standardised, or with inputs from
+    -1 to 1 (`unit()`).
 
-    Data by name stay a name: `speed` becomes `speed(scale="standardize", target_scale="standardize")`, as does the name of loaded ones.
-    """
+    Data by name stay a name: `speed` becomes `speed(scale="standardize",
+    target_scale="standardize")`, as does the name of loaded ones."""
     if text not in (STANDARDIZE, UNIT):
-        raise NotationError(f'a change of the data is "{STANDARDIZE}", "{UNIT}" or "{FINITE}", not {text!r}')
+        raise NotationError(
+            f'a change of the data is "{STANDARDIZE}", "{UNIT}" or "{FINITE}", not {text!r}'
+        )
     name = text.removesuffix("()")
     if isinstance(data, str):
         held: Any = source(data)
-        has = {field.name for field in dataclasses.fields(held)} & ({"scale", "target_scale"} if name == "standardize" else {"scale"})
+        has = {field.name for field in dataclasses.fields(held)} & (
+            {"scale", "target_scale"} if name == "standardize" else {"scale"}
+        )
         return str(dataclasses.replace(held, **dict.fromkeys(has, name)).text)
     raw = isinstance(data.train.x, Streamed)  # then known as it lies on disk, and scaled from there
     inputs = learn(name, data.train.x.tally if isinstance(data.train.x, Streamed) else data.train.x)
-    targets = learn(name, data.train.y) if data.task.kind == "regression" and name == "standardize" else learn("none", data.train.y)
+    targets = (
+        learn(name, data.train.y)
+        if data.task.kind == "regression" and name == "standardize"
+        else learn("none", data.train.y)
+    )
 
     def part(held: Part) -> Part:
         x = held.x.scaled(inputs) if isinstance(held.x, Streamed) else inputs(held.x)
         return Part(x, targets(held.y) if data.task.kind == "regression" else held.y)
 
     named = loadable(data.source)
-    return dataclasses.replace(data, source=str(scaled(data.source, text)) if named else data.source, train=part(data.train),
-                               valid=part(data.valid), scaling=inputs if raw else _after(data.scaling, inputs),
-                               target_scaling=_after(data.target_scaling, targets))
+    return dataclasses.replace(
+        data,
+        source=str(scaled(data.source, text)) if named else data.source,
+        train=part(data.train),
+        valid=part(data.valid),
+        scaling=inputs if raw else _after(data.scaling, inputs),
+        target_scaling=_after(data.target_scaling, targets),
+    )
 
 
 def _after(first: Scaling, second: Scaling) -> Scaling:
-    """Both, one after the other: (raw - a) / b, then (that - c) / d, is (raw - (a + b c)) / (b d)."""
+    """Both, one after the other: (raw - a) / b, then (that - c) / d, is (raw - (a + b c)) / (b
+    d).
+    """
     name = first.name if second.name == "none" else second.name
     return Scaling(name, first.offset + first.scale * second.offset, first.scale * second.scale)
 
 
-def at_random(held: Mapping[str, Any], change: Mapping[str, str], draw: torch.Generator,
-              fits: Callable[[Change], object] = lambda change: None) -> Change | None:
-    """A change of the same steps as `change`, no larger, drawn at random; `held` are the values that there are. None where there is none.
+def at_random(
+    held: Mapping[str, Any],
+    change: Mapping[str, str],
+    draw: torch.Generator,
+    fits: Callable[[Change], object] = lambda change: None,
+) -> Change | None:
+    """A change of the same steps as `change`, no larger, drawn at random; `held` are the values
+    that there are. None where there is none.
 
-    Where the remedy multiplies a number by f, this multiplies it by f^u, with u between -1 and 1 at random. Where it takes another
-    value of the step, or another activation, so does this one: any that is neither the old nor the new. A change that comes to one of
-    these two, or for which `fits` raises a `sevensteps.Error`, is drawn again.
-    """
+    Where the remedy multiplies a number by f, this multiplies it by f^u, with u between -1 and 1 at
+    random. Where it takes another value of the step, or another activation, so does this one: any
+    that is neither the old nor the new. A change that comes to one of these two, or for which
+    `fits` raises a `sevensteps.Error`, is drawn again."""
+
     def values(of: Mapping[str, str]) -> dict[str, Any]:
         return {step: text if step == "data" else parse(step, text) for step, text in of.items()}
 
     known = values(change), {step: held.get(step) for step in change}
     for _ in range(TRIES):
         try:
-            drawn = {step: _drawn(held.get(step), step, text, draw) for step, text in change.items()}
+            drawn = {
+                step: _drawn(held.get(step), step, text, draw) for step, text in change.items()
+            }
             kept = {step: text for step, text in drawn.items() if text is not None}
             if len(kept) < len(drawn):
                 return None
@@ -104,7 +141,10 @@ def at_random(held: Mapping[str, Any], change: Mapping[str, str], draw: torch.Ge
 
 
 def of_recipe(recipe: Recipe) -> Callable[[Change, torch.Generator], Change | None]:
-    """`at_random` for `recipe`: what is drawn fits its other values, and is not what an `auto()` of the remedy comes to."""
+    """`at_random` for `recipe`: what is drawn fits its other values, and is not what an `auto()` of
+    the remedy comes to.
+    """
+
     def drawn(change: Change, draw: torch.Generator) -> Change | None:
         remedied = {} if "data" in change else settle(changed(recipe, change)).recipe.steps
 
@@ -123,7 +163,11 @@ def _drawn(old: Any, step: str, text: str, draw: torch.Generator) -> str | None:
     new = parse(step, text)
     if type(old) is type(new) and (moved := _moved(old, new, draw)) is not None:
         return repr(moved)
-    others = [entry.name for entry in catalog(step) if entry.name not in (type(old).__name__, type(new).__name__, *NEVER)]
+    others = [
+        entry.name
+        for entry in catalog(step)
+        if entry.name not in (type(old).__name__, type(new).__name__, *NEVER)
+    ]
     bare = [name for name in others if _bare(step, name)]
     return f"{_one(bare, draw)}()" if bare else None
 
@@ -136,14 +180,21 @@ def _bare(step: str, name: str) -> bool:
 
 
 def _moved(old: Any, new: Any, draw: torch.Generator) -> Any:
-    """`old` with each argument that `new` has changed moved as far, or less, the rest as it is; None where one cannot be moved."""
-    given = {name: _between(name, before, after, draw) for name in inspect.signature(type(old)).parameters
-             if (before := getattr(old, name)) != (after := getattr(new, name))}
+    """`old` with each argument that `new` has changed moved as far, or less, the rest as it is;
+    None where one cannot be moved.
+    """
+    given = {
+        name: _between(name, before, after, draw)
+        for name in inspect.signature(type(old)).parameters
+        if (before := getattr(old, name)) != (after := getattr(new, name))
+    }
     return None if None in given.values() else rebuilt(old, **given)
 
 
 def _between(name: str, before: Any, after: Any, draw: torch.Generator) -> Any:
-    """An argument drawn: a number, or the widths of all layers, times f^u; a schedule likewise; any other activation."""
+    """An argument drawn: a number, or the widths of all layers, times f^u; a schedule likewise; any
+    other activation.
+    """
     if name == "activation":
         return _one([held for held in ACTIVATIONS if held not in (before, after)], draw)
     if isinstance(before, Schedule) and type(before) is type(after):
@@ -155,7 +206,9 @@ def _between(name: str, before: Any, after: Any, draw: torch.Generator) -> Any:
     power = float(torch.rand((), generator=draw)) * 2 - 1
     factor = math.prod(n / o for n, o in zip(new, old, strict=True)) ** (power / len(old))
     whole = all(isinstance(held, int) for held in (*old, *new))
-    moved = tuple(max(1, round(held * factor)) if whole else float(f"{held * factor:.2g}") for held in old)
+    moved = tuple(
+        max(1, round(held * factor)) if whole else float(f"{held * factor:.2g}") for held in old
+    )
     return moved if many else moved[0]
 
 

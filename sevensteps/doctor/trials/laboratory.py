@@ -1,4 +1,6 @@
-"""Trials: a remedy is proven by training again, untouched, remedied and changed at random, on the same seed and on new ones."""
+"""Trials: a remedy is proven by training again, untouched, remedied and changed at random, on the
+same seed and on new ones.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from sevensteps.notation import cut
 from sevensteps.seeds import generator
 
 Measure = Callable[[Change, int], float]  # (change, seed) -> a number that is larger the better
-Draw = Callable[[Change, torch.Generator], Change | None]  # a change at random that is no larger than the one given
+Draw = Callable[
+    [Change, torch.Generator], Change | None
+]  # a change at random that is no larger than the one given
 OVER = "the time given for trials is over"
 
 
@@ -40,12 +44,27 @@ class Clock:
 class Laboratory:
     """Trains again to try remedies, one training after another. `train(change, seed)` tells how well it went, larger is better.
 
-    What untouched trainings came to is kept, so that every remedy is compared with the same ones. `report(text)` is told before each.
-    """
+    What untouched trainings came to is kept, so that every remedy is compared with the same ones.
+    `report(text)` is told before each."""
 
-    def __init__(self, train: Measure, measure: str, seed: int, clock: Clock, at_random: Draw, *, least: float = 0.0,
-                 report: Callable[[str], None] | None = None) -> None:
-        self.train, self.measure, self.seed, self.clock, self.least = train, measure, seed, clock, least
+    def __init__(
+        self,
+        train: Measure,
+        measure: str,
+        seed: int,
+        clock: Clock,
+        at_random: Draw,
+        *,
+        least: float = 0.0,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        self.train, self.measure, self.seed, self.clock, self.least = (
+            train,
+            measure,
+            seed,
+            clock,
+            least,
+        )
         self.at_random, self.report = at_random, report or (lambda text: None)
         self.untouched: dict[int, float] = {}
 
@@ -66,14 +85,18 @@ class Laboratory:
         for count, seed in enumerate(range(self.seed, self.seed + MOST), 1):
             if not trial.open:
                 break
-            if not self.clock.allows((seed not in self.untouched) * self.clock.each + max(longest, self.clock.each)):
+            if not self.clock.allows(
+                (seed not in self.untouched) * self.clock.each + max(longest, self.clock.each)
+            ):
                 trial.note = OVER
                 break
             where = f"{what}: seed {count} of {PAIRS if count <= PAIRS else MOST}"
             try:
                 self.report(f"{where}, untouched")
                 before = self.plain(seed)
-                if not self.clock.allows(self.clock.each):  # only now is it known how long a training takes
+                if not self.clock.allows(
+                    self.clock.each
+                ):  # only now is it known how long a training takes
                     trial.note = OVER
                     break
                 self.report(f"{where}, remedied")
@@ -99,19 +122,36 @@ class Laboratory:
             return
         try:
             found = self.train(other, seed)
-        except Exception:  # a change that does not fit, or that a function of yours cannot make, says nothing
+        except (
+            Exception
+        ):  # a change that does not fit, or that a function of yours cannot make, says nothing
             return
         trial.random.append(found)
         trial.random_changes.append(other)
 
 
-def try_function(retrain: Callable[..., float], findings: list[Finding], at_random: Draw, *, budget: float = 60.0,
-                 until_proven: bool = False, report: Callable[[str], None] | None = None) -> list[Trial]:
-    """Try the remedies of `findings` with `retrain(change)` or `retrain(change, seed=…)`; each trial is also added to its finding.
+def try_function(
+    retrain: Callable[..., float],
+    findings: list[Finding],
+    at_random: Draw,
+    *,
+    budget: float = 60.0,
+    until_proven: bool = False,
+    report: Callable[[str], None] | None = None,
+) -> list[Trial]:
+    """Try the remedies of `findings` with `retrain(change)` or `retrain(change, seed=…)`; each
+    trial is also added to its finding.
 
-    Of a change with which `retrain` raises something, the trial says so; what it raises without any change goes through.
-    """
-    laboratory = Laboratory(_measure(retrain), "your measure", 0, Clock(number("budget", budget, above=0)), at_random, report=report)
+    Of a change with which `retrain` raises something, the trial says so; what it raises without any
+    change goes through."""
+    laboratory = Laboratory(
+        _measure(retrain),
+        "your measure",
+        0,
+        Clock(number("budget", budget, above=0)),
+        at_random,
+        report=report,
+    )
     trials: list[Trial] = []
     for finding, change in remedies(findings):
         if until_proven and enough(trials, finding):
@@ -132,11 +172,16 @@ def _measure(retrain: Callable[..., float]) -> Measure:
         except Exception as failure:
             if not change:
                 raise
-            raise ArgumentError(f"your function raised {type(failure).__name__}: {failure}") from failure
+            raise ArgumentError(
+                f"your function raised {type(failure).__name__}: {failure}"
+            ) from failure
         try:
             return float(found)
         except (TypeError, ValueError):
-            raise ArgumentError(f"your function must return a number that is larger the better, not {cut(repr(found))}") from None
+            raise ArgumentError(
+                "your function must return a number that is larger the better, not "
+                f"{cut(repr(found))}"
+            ) from None
 
     return measure
 
@@ -147,20 +192,26 @@ def enough(trials: list[Trial], finding: Finding) -> bool:
 
 
 def enter(trial: Trial, finding: Finding) -> None:
-    """Add a trial to its finding. It takes the place of an earlier one of the same change, unless nothing came of it."""
+    """Add a trial to its finding. It takes the place of an earlier one of the same change, unless
+    nothing came of it.
+    """
     if trial.remedied or all(held.change != trial.change for held in finding.trials):
         finding.trials = [*(held for held in finding.trials if held.change != trial.change), trial]
 
 
 def keep(trial: Trial, finding: Finding, findings: list[Finding]) -> None:
-    """Add `trial` to `finding`, for which it was made, and to all others that have the same remedy."""
+    """Add `trial` to `finding`, for which it was made, and to all others that have the same
+    remedy.
+    """
     for other in findings:
         if other is finding or any(remedy.change == trial.change for remedy in other.remedies):
             enter(trial, other)
 
 
 def remedies(findings: list[Finding], most: int = 3) -> Iterator[tuple[Finding, Change]]:
-    """What can be tried, most likely first: the remedies that are changes, of findings that are more than remarks."""
+    """What can be tried, most likely first: the remedies that are changes, of findings that are
+    more than remarks.
+    """
     seen: list[Change] = []
     for finding in findings:
         if finding.severity == "info":

@@ -1,9 +1,10 @@
-"""Remedies tried side by side, in rounds: trainings that do not depend on each other's outcome are one race.
+"""Remedies tried side by side, in rounds: trainings that do not depend on each other's outcome are
+one race.
 
-The first round is the seed that showed the fault, untouched and with each remedy; the second the other seeds, and all changes at
-random, for the remedies that helped; one more for each further seed that is needed to tell. What each training comes to, and what
-follows from it, is the same as in `Laboratory`, which trains one after another.
-"""
+The first round is the seed that showed the fault, untouched and with each remedy; the second the
+other seeds, and all changes at random, for the remedies that helped; one more for each further seed
+that is needed to tell. What each training comes to, and what follows from it, is the same as in
+`Laboratory`, which trains one after another."""
 
 from __future__ import annotations
 
@@ -19,14 +20,18 @@ from sevensteps.doctor.trials.trial import MOST, PAIRS, Trial, spelled
 from sevensteps.errors import Error
 from sevensteps.seeds import generator
 
-HELD = 1e8  # numbers that the networks of one race hold at most, 400 MB: 600 of 784-30-10 and Adam; one alone may hold more
+# numbers that the networks of one race hold at most, 400 MB: 600 of 784-30-10 and Adam; one alone
+# may hold more
+HELD = 1e8
 
 
 class Together(Protocol):
     """What trains several at once."""
 
     def ready(self, change: Change, seed: int) -> Any:
-        """A training made ready for `race`, once. Raises a `sevensteps.Error` for a change that does not fit."""
+        """A training made ready for `race`, once. Raises a `sevensteps.Error` for a change that
+        does not fit.
+        """
 
     def size(self, ready: Any) -> float:
         """How many numbers it holds in memory while it is trained."""
@@ -75,25 +80,57 @@ class Attempt:
 class Rounds:
     """Tries remedies of one recipe, `train`. Untouched trainings are kept, so that every remedy is compared with the same ones.
 
-    `each` is how long one training takes, as far as is known. `report(text)` is told before each race.
-    """
+    `each` is how long one training takes, as far as is known. `report(text)` is told before each
+    race."""
 
-    def __init__(self, train: Together, seed: int, clock: Clock, each: float, at_random: Draw, *, least: float = 0.0,
-                 problem: str = "whole", report: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        train: Together,
+        seed: int,
+        clock: Clock,
+        each: float,
+        at_random: Draw,
+        *,
+        least: float = 0.0,
+        problem: str = "whole",
+        report: Callable[[str], None] | None = None,
+    ) -> None:
         self.train, self.seed, self.clock, self.each, self.least = train, seed, clock, each, least
-        self.at_random, self.problem, self.report = at_random, problem, report or (lambda text: None)
+        self.at_random, self.problem, self.report = (
+            at_random,
+            problem,
+            report or (lambda text: None),
+        )
         self.untouched: dict[int, Job] = {}
-        self.took: dict[tuple[str, bool], float] = {}  # (remedy, whether alone) -> seconds of a training, at most
+        self.took: dict[
+            tuple[str, bool], float
+        ] = {}  # (remedy, whether alone) -> seconds of a training, at most
 
-    def try_all(self, asked: Sequence[tuple[str, Change]], keep: Callable[[Trial], None] = lambda trial: None) -> list[Trial]:
-        """Try remedies, each given with the condition that it is for: as many side by side as there is time for.
+    def try_all(
+        self,
+        asked: Sequence[tuple[str, Change]],
+        keep: Callable[[Trial], None] = lambda trial: None,
+    ) -> list[Trial]:
+        """Try remedies, each given with the condition that it is for: as many side by side as there
+        is time for.
 
         `keep` is told of each trial that has ended, also where an interrupt ends the rest.
         """
         trials: list[Trial] = []
         while len(trials) < len(asked):
-            some = [Attempt(Trial(condition, change, self.train.measure(condition), self.least, problem=self.problem),
-                            generator(self.seed, "race")) for condition, change in asked[len(trials):][:self._room()]]
+            some = [
+                Attempt(
+                    Trial(
+                        condition,
+                        change,
+                        self.train.measure(condition),
+                        self.least,
+                        problem=self.problem,
+                    ),
+                    generator(self.seed, "race"),
+                )
+                for condition, change in asked[len(trials) :][: self._room()]
+            ]
             try:
                 self._try(some)
             finally:
@@ -106,7 +143,9 @@ class Rounds:
     def _room(self) -> int:
         """For how many remedies there is time to try them to the end; one at least."""
         each = self.took.get(("", False), self.each)
-        left = (self.clock.budget - self.clock.elapsed) / max(each, 1e-9) - sum(job.open for job in map(self._plain, self._seeds(PAIRS)))
+        left = (self.clock.budget - self.clock.elapsed) / max(each, 1e-9) - sum(
+            job.open for job in map(self._plain, self._seeds(PAIRS))
+        )
         return int(max(1, min(left // (2 * PAIRS), 1e6)))
 
     def _seeds(self, count: int) -> range:
@@ -117,11 +156,16 @@ class Rounds:
         for seeds in ([first], others, *([seed] for seed in self._seeds(MOST)[PAIRS:])):
             left = [attempt for attempt in attempts if attempt.trial.open]
             controlled = [first, *others] if seeds == others else []
-            self._train([job for attempt in left for job in self._jobs(attempt, seeds, controlled)], self._said(left, seeds))
+            self._train(
+                [job for attempt in left for job in self._jobs(attempt, seeds, controlled)],
+                self._said(left, seeds),
+            )
             for attempt in left:
                 self._note(attempt, seeds, controlled)
 
-    def _jobs(self, attempt: Attempt, seeds: Sequence[int], controlled: Sequence[int]) -> Iterable[Job]:
+    def _jobs(
+        self, attempt: Attempt, seeds: Sequence[int], controlled: Sequence[int]
+    ) -> Iterable[Job]:
         """The trainings of a round, in the order in which one after another would do them."""
         change = attempt.trial.change
         remedy = spelled(change)
@@ -132,7 +176,9 @@ class Rounds:
                 yield attempt.remedied[seed]
             if seed in controlled:
                 drawn = self.at_random(change, attempt.draw)
-                attempt.random[seed] = job = None if drawn is None else Job(drawn, seed, remedy, control=True)
+                attempt.random[seed] = job = (
+                    None if drawn is None else Job(drawn, seed, remedy, control=True)
+                )
                 if job is not None:
                     yield job
 
@@ -151,7 +197,11 @@ class Rounds:
                 trial.seeds.append(seed)
                 trial.untouched.append(self.train.value(trial.condition, before.result))
                 trial.remedied.append(self.train.value(trial.condition, after.result))
-            if seed in controlled and (job := attempt.random[seed]) is not None and job.result is not None:
+            if (
+                seed in controlled
+                and (job := attempt.random[seed]) is not None
+                and job.result is not None
+            ):
                 trial.random.append(self.train.value(trial.condition, job.result))
                 trial.random_changes.append(job.change)
 
@@ -165,10 +215,12 @@ class Rounds:
         which = f"seed {first}" if first == last else f"seeds {first} to {last}"
         return f"{what}: {which} of {PAIRS if last <= PAIRS else MOST}"
 
-    # -- which of them are one race ------------------------------------------------------------------------------------
+    # -- which of them are one race ----------------------------------------------------------------
 
     def _train(self, jobs: Iterable[Job], said: str) -> None:
-        """Train what has not been, in as few races as memory and time allow; what there is no time for stays open."""
+        """Train what has not been, in as few races as memory and time allow; what there is no time
+        for stays open.
+        """
         left = [job for job in dict.fromkeys(jobs) if job.open]
         while left:
             racing = self._next(left)
@@ -193,20 +245,29 @@ class Rounds:
                 break
             racing.append(job)
         cut = False
-        while racing and (not self.clock.allows(self._expected(racing)) or (cut and not racing[-1].remedy)):
+        while racing and (
+            not self.clock.allows(self._expected(racing)) or (cut and not racing[-1].remedy)
+        ):
             racing.pop().ready = None  # nor an untouched training whose remedied one does not fit
             cut = True
         return racing
 
     def _expected(self, jobs: Sequence[Job]) -> float:
-        """Seconds that a race is likely to take, going by what its trainings took alone and together."""
+        """Seconds that a race is likely to take, going by what its trainings took alone and
+        together.
+        """
+
         def known(remedy: str, alone: bool) -> float:
             if (remedy, alone) in self.took:
                 return self.took[remedy, alone]
             return max(self.took.get((remedy, not alone), 0.0), 0.0 if remedy else self.each)
 
         lanes = self.train.lanes([job.ready for job in jobs])
-        return sum(max(known("", len(lane) == 1), known(jobs[index].remedy, len(lane) == 1)) for lane in lanes for index in lane)
+        return sum(
+            max(known("", len(lane) == 1), known(jobs[index].remedy, len(lane) == 1))
+            for lane in lanes
+            for index in lane
+        )
 
     def _race(self, jobs: list[Job], said: str) -> None:
         """Train these in one race; where it fails, each by itself, to tell which it was."""
@@ -229,12 +290,16 @@ class Rounds:
             job.result = result
             if not job.control:
                 kind = job.remedy, index in alone
-                self.took[kind] = max(self.took.get(kind, 0.0), took * (seconds / whole if whole else 1 / len(jobs)))
+                self.took[kind] = max(
+                    self.took.get(kind, 0.0), took * (seconds / whole if whole else 1 / len(jobs))
+                )
         self.each = self.took.get(("", True), self.each)
 
 
 def _failed(job: Job, failure: Exception) -> None:
-    """Keep why a training failed. What is no `sevensteps.Error` goes through, but for a change at random, which then says nothing."""
+    """Keep why a training failed. What is no `sevensteps.Error` goes through, but for a change at
+    random, which then says nothing.
+    """
     if not isinstance(failure, Error) and not job.control:
         raise failure
     job.failure = failure

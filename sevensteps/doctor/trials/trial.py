@@ -10,18 +10,20 @@ from typing import Any
 
 PAIRS, MOST = 3, 5  # seeds on which each is trained; the latter where the former leave it open
 LEVEL = 0.95  # of the interval
-SLACK = 0.1  # of the effect: how much better random changes may do; without it a good cure is lost to a better one
+# of the effect: how much better random changes may do; without it a good cure is lost to a better
+# one
+SLACK = 0.1
 
 
 @dataclass
 class Trial:
     """One remedy, tried. The lists have a number for each of `seeds`, larger is better; the first seed is that of the training itself.
 
-    `random` are trainings with another change of the same steps, at most as large, drawn at random: `random_changes`. A remedy is
-    proven when the interval of its differences from the untouched training lies above no effect, the effect is worth while (`least`),
-    and random changes do not do better (by more than a tenth of the effect: any initialisation cures zeros, and one of them is best).
-    `problem` says on what it was tried, `note` why it ended before it could be proven.
-    """
+    `random` are trainings with another change of the same steps, at most as large, drawn at random:
+    `random_changes`. A remedy is proven when the interval of its differences from the untouched
+    training lies above no effect, the effect is worth while (`least`), and random changes do not do
+    better (by more than a tenth of the effect: any initialisation cures zeros, and one of them is
+    best). `problem` says on what it was tried, `note` why it ended before it could be proven."""
 
     condition: str
     change: dict[str, str]
@@ -36,17 +38,21 @@ class Trial:
     note: str = ""
 
     def finite(self, numbers: list[float]) -> list[float]:
-        """`numbers` with one that is not finite (a diverged training) taken as 0, or where there are numbers below 0 as twice the least.
+        """`numbers` with one that is not finite (a diverged training) taken as 0, or where there
+        are numbers below 0 as twice the least.
 
-        What changes at random come to has no say in that: the interval of the remedy must not depend on them.
-        """
+        What changes at random come to has no say in that: the interval of the remedy must not
+        depend on them."""
         least = min((n for n in (*self.untouched, *self.remedied) if math.isfinite(n)), default=0.0)
         return [n if math.isfinite(n) else min(0.0, 2 * least) for n in numbers]
 
     @property
     def differences(self) -> list[float]:
         """remedied - untouched, for each seed."""
-        return [a - b for a, b in zip(self.finite(self.remedied), self.finite(self.untouched), strict=True)]
+        return [
+            a - b
+            for a, b in zip(self.finite(self.remedied), self.finite(self.untouched), strict=True)
+        ]
 
     @property
     def difference(self) -> float | None:
@@ -55,7 +61,9 @@ class Trial:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where the mean difference lies with a confidence of 95 %: Student's t over the pairs. None for fewer than two."""
+        """Where the mean difference lies with a confidence of 95 %: Student's t over the pairs.
+        None for fewer than two.
+        """
         from scipy.stats import t
 
         found = self.differences
@@ -70,8 +78,16 @@ class Trial:
         """Whether the remedy is shown to help."""
         if len(self.remedied) < PAIRS or self.interval is None or self.difference is None:
             return False
-        more = mean(self.finite(self.random)) - mean(self.finite(self.remedied)) if self.random else 0.0
-        return self.interval[0] > 0 and self.difference >= self.least and more <= max(self.least, SLACK * self.difference)
+        more = (
+            mean(self.finite(self.random)) - mean(self.finite(self.remedied))
+            if self.random
+            else 0.0
+        )
+        return (
+            self.interval[0] > 0
+            and self.difference >= self.least
+            and more <= max(self.least, SLACK * self.difference)
+        )
 
     @property
     def open(self) -> bool:
@@ -79,17 +95,26 @@ class Trial:
         count = len(self.seeds)
         if self.note or count >= MOST or (count == 1 and self.differences[0] <= self.least):
             return False  # the last: it does not help where the fault was seen
-        return count < PAIRS or (not self.proven and self.interval is not None and self.interval[1] >= self.least)
+        return count < PAIRS or (
+            not self.proven and self.interval is not None and self.interval[1] >= self.least
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As `run.json` and `--json` hold it."""
-        return {**{name: getattr(self, name) for name in self.__dataclass_fields__}, "difference": self.difference,
-                "interval": None if self.interval is None else list(self.interval), "proven": self.proven}
+        return {
+            **{name: getattr(self, name) for name in self.__dataclass_fields__},
+            "difference": self.difference,
+            "interval": None if self.interval is None else list(self.interval),
+            "proven": self.proven,
+        }
 
     @classmethod
     def from_dict(cls, held: Mapping[str, Any]) -> Trial:
         """What `to_dict` gave. Raises `KeyError` or `TypeError` for anything else."""
-        numbers = {name: [math.nan if n is None else n for n in held[name]] for name in ("untouched", "remedied", "random")}
+        numbers = {
+            name: [math.nan if n is None else n for n in held[name]]
+            for name in ("untouched", "remedied", "random")
+        }
         return cls(**{name: held[name] for name in cls.__dataclass_fields__} | numbers)
 
     def __str__(self) -> str:
@@ -104,12 +129,20 @@ class Trial:
         said = f"{self.measure} {mean(self.finite(self.untouched)):.4g} → {mean(self.finite(self.remedied)):.4g}"
         if self.interval is not None:
             low, high = self.interval
-            said += f" ({self.difference:+.3g}, 95 % interval {low:+.3g} to {high:+.3g}, {count} seeds)"
+            said += (
+                f" ({self.difference:+.3g}, 95 % interval {low:+.3g} to {high:+.3g}, {count} seeds)"
+            )
         if self.random:
             said += f"; random changes of that size: {mean(self.finite(self.random)):.4g}"
         if self.problem != "whole":
             said += f"; on {self.problem}"
-        head = "proven" if self.proven else "did not help" if (self.difference or 0) <= self.least else "not proven"
+        head = (
+            "proven"
+            if self.proven
+            else "did not help"
+            if (self.difference or 0) <= self.least
+            else "not proven"
+        )
         return f"{head}: {said}" + (f"; {self.note}" if self.note else "")
 
 
@@ -120,4 +153,8 @@ def spelled(change: Mapping[str, str]) -> str:
 
 def best(trials: Sequence[Trial]) -> Trial | None:
     """The proven remedy with the largest effect; None where none is proven."""
-    return max((trial for trial in trials if trial.proven), key=lambda trial: trial.difference or 0.0, default=None)
+    return max(
+        (trial for trial in trials if trial.proven),
+        key=lambda trial: trial.difference or 0.0,
+        default=None,
+    )

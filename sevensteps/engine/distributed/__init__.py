@@ -1,1 +1,3 @@
-"""One network trained by several processes: the group they form, data parallel and fully sharded."""
+"""One network trained by several processes: the group they form, data parallel and fully
+sharded.
+"""

@@ -1,8 +1,9 @@
-"""A network too large for one device: each process of a group keeps a part of every tensor, and of what the step remembers of it.
+"""A network too large for one device: each process of a group keeps a part of every tensor, and of
+what the step remembers of it.
 
-PyTorch's FSDP brings a block's parameters together for as long as it is computed, and adds up its gradients where each part is kept.
-Source: Rajbhandari et al. 2020, ZeRO, stage 3; https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html.
-"""
+PyTorch's FSDP brings a block's parameters together for as long as it is computed, and adds up its
+gradients where each part is kept. Source: Rajbhandari et al. 2020, ZeRO, stage 3;
+https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html."""
 
 from __future__ import annotations
 
@@ -25,38 +26,55 @@ CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """All of a tensor of which the processes hold parts, in main memory; each of them asks. Another is what it is."""
+    """All of a tensor of which the processes hold parts, in main memory; each of them asks. Another
+    is what it is.
+    """
     gather = getattr(tensor, "full_tensor", None)  # of a DTensor
     return tensor if gather is None else gather().cpu()
 
 
 def blocks(network: nn.Module) -> Iterator[nn.Module]:
-    """What is brought together at a time: the members of containers and of the network itself, so far as they have parameters.
+    """What is brought together at a time: the members of containers and of the network itself, so
+    far as they have parameters.
 
     The inner ones come first.
     """
     for parent in reversed(list(network.modules())):
         if parent is network or isinstance(parent, CONTAINERS):
-            yield from (child for child in parent.children()
-                        if not isinstance(child, CONTAINERS) and next(child.parameters(), None) is not None)
+            yield from (
+                child
+                for child in parent.children()
+                if not isinstance(child, CONTAINERS) and next(child.parameters(), None) is not None
+            )
 
 
 class Spread(Autograd):
     """Autograd over a network in parts. `divide` says which part is kept: until then there are no vectors."""
 
     def _flatten(self, into: Vectors | None) -> tuple[Tensor, Tensor, Slices]:
-        named, once = trained(self.network), {id(parameter): name for name, parameter in self.network.named_parameters()}
+        named, once = (
+            trained(self.network),
+            {id(parameter): name for name, parameter in self.network.named_parameters()},
+        )
         for name, parameter in self.network.named_parameters(remove_duplicate=False):
             if not parameter.ndim:
-                raise ArgumentError(f"{name} is a single number, which cannot be shared out; give it the shape [1], or leave shard out")
+                raise ArgumentError(
+                    f"{name} is a single number, which cannot be shared out; give it the shape "
+                    "[1], or leave shard out"
+                )
             if name != (first := once[id(parameter)]):
-                raise ArgumentError(f"{first} and {name} are one parameter, which cannot be shared out; leave shard out")
+                raise ArgumentError(
+                    f"{first} and {name} are one parameter, which cannot be shared out; leave "
+                    "shard out"
+                )
         self.shapes = {name: parameter.shape for name, parameter in named.items()}
         none = next(iter(named.values()), torch.zeros(0)).new_empty(0)
         return none, none, {}
 
     def divide(self, group: Group) -> None:
-        """Make the vectors of this process: of each parameter its part of the first dimension, as many numbers in every process."""
+        """Make the vectors of this process: of each parameter its part of the first dimension, as
+        many numbers in every process.
+        """
         self.group, start = group, 0
         for name, shape in self.shapes.items():
             part = torch.Size((-(-shape[0] // group.size), *shape[1:]))
@@ -73,14 +91,21 @@ class Spread(Autograd):
     def piece(self, vector: Tensor, name: str) -> Tensor:
         """The part of a parameter that `vector` holds, without what fills it up."""
         (place, shape), rows = self.slices[name], self.rows(name)
-        return vector[place].view(shape)[:rows.stop - rows.start]
+        return vector[place].view(shape)[: rows.stop - rows.start]
 
     def tensor(self, vector: Tensor, name: str) -> Any:
         """The same, for what PyTorch takes for all of it."""
         from torch.distributed.tensor import DTensor, Shard
 
         stride = torch.empty(self.shapes[name], device="meta").stride()
-        return DTensor.from_local(self.piece(vector, name), self.mesh, [Shard(0)], run_check=False, shape=self.shapes[name], stride=stride)
+        return DTensor.from_local(
+            self.piece(vector, name),
+            self.mesh,
+            [Shard(0)],
+            run_check=False,
+            shape=self.shapes[name],
+            stride=stride,
+        )
 
     def begin(self) -> None:
         """Leave no more of the network here than the part of this process."""
@@ -89,25 +114,37 @@ class Spread(Autograd):
 
         network: Any = self.network
         c10d: Any = torch.distributed  # whose types are not told
-        own = c10d.new_group()  # PyTorch does not let go of it, and its threads, before Python ends; of the other it does
+        # PyTorch does not let go of it, and its threads, before Python ends; of the other it does
+        own = c10d.new_group()
         self.mesh = DeviceMesh.from_group(own, self.parameters.device.type)
         for block in [*blocks(network), network]:
             fully_shard(block, mesh=self.mesh, reshard_after_forward=True)
         for module in network.modules():
-            if isinstance(module, FSDPModule):  # add up, by what every backend can: it is the loss that is weighted
+            if isinstance(
+                module, FSDPModule
+            ):  # add up, by what every backend can: it is the loss that is weighted
                 module.set_gradient_divide_factor(1.0)
                 module.set_force_sum_reduction_for_comms(True)
         named = dict(network.named_parameters())
         with torch.no_grad():
             for name in self.slices:
                 self.piece(self.parameters, name).copy_(named[name].to_local())
-            network.load_state_dict({name: self.tensor(self.parameters, name) for name in self.slices}, strict=False, assign=True)
+            network.load_state_dict(
+                {name: self.tensor(self.parameters, name) for name in self.slices},
+                strict=False,
+                assign=True,
+            )
             network.unshard()  # takes these over, but for those that it has to fill up with zeros
             network.reshard()
         named = dict(network.named_parameters())
         self._views = [(named[name], self.tensor(self.gradients, name)) for name in self.slices]
-        pairs = [(named[name].to_local().detach(), self.piece(self.parameters, name)) for name in self.slices]
-        self._apart = [(local, piece) for local, piece in pairs if local.data_ptr() != piece.data_ptr()]
+        pairs = [
+            (named[name].to_local().detach(), self.piece(self.parameters, name))
+            for name in self.slices
+        ]
+        self._apart = [
+            (local, piece) for local, piece in pairs if local.data_ptr() != piece.data_ptr()
+        ]
         network.register_forward_pre_hook(lambda module, x: self.follow(), prepend=True)
 
     @torch.no_grad()
@@ -120,7 +157,9 @@ class Spread(Autograd):
         with talking(self.group):
             return super()._forward(x)
 
-    def _backward(self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool) -> None:
+    def _backward(
+        self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool
+    ) -> None:
         with talking(self.group):
             super()._backward(output, target, losses, share, add)
 
@@ -128,8 +167,8 @@ class Spread(Autograd):
 class FullySharded(Sharded):
     """The engine of one process of a group that keeps its part of the network, from `begin` to `end`.
 
-    `parameters`, `gradients` and with them the memory of the step are those of this part; `size` is that of the network.
-    """
+    `parameters`, `gradients` and with them the memory of the step are those of this part; `size` is
+    that of the network."""
 
     engine: Spread
 
@@ -143,8 +182,13 @@ class FullySharded(Sharded):
 
     def begin(self) -> None:
         super().begin()
-        memo: dict[int, Any] = {id(p): nn.Parameter(torch.empty_like(p, device="meta"), p.requires_grad) for p in self.network.parameters()}
-        self._plain = copy.deepcopy(self.network, memo)  # as PyTorch has no way back, and refuses to copy the other
+        memo: dict[int, Any] = {
+            id(p): nn.Parameter(torch.empty_like(p, device="meta"), p.requires_grad)
+            for p in self.network.parameters()
+        }
+        self._plain = copy.deepcopy(
+            self.network, memo
+        )  # as PyTorch has no way back, and refuses to copy the other
         with talking(self.group):
             self.engine.begin()
 
@@ -156,7 +200,9 @@ class FullySharded(Sharded):
     def end(self) -> nn.Module:
         if self._plain is not None:
             with talking(self.group):
-                self._plain.load_state_dict({name: whole(tensor) for name, tensor in self.weights().items()}, assign=True)
+                self._plain.load_state_dict(
+                    {name: whole(tensor) for name, tensor in self.weights().items()}, assign=True
+                )
             self.network, self._plain = self._plain.to(self.parameters.device), None
         return self.network
 
@@ -175,7 +221,9 @@ class FullySharded(Sharded):
         found = torch.zeros_like(self.parameters)
         start = 0
         for name, shape in self.engine.shapes.items():
-            self.engine.piece(found, name).copy_(vector[start:start + shape.numel()].view(shape)[self.engine.rows(name)])
+            self.engine.piece(found, name).copy_(
+                vector[start : start + shape.numel()].view(shape)[self.engine.rows(name)]
+            )
             start += shape.numel()
         return found
 
@@ -187,9 +235,13 @@ class FullySharded(Sharded):
         return self._now
 
     def _added(self, numbers: list[float]) -> list[float]:
-        """Each has the gradient of its part already; left are the numbers, with the squares of the gradient and the wish of process 0."""
+        """Each has the gradient of its part already; left are the numbers, with the squares of the
+        gradient and the wish of process 0.
+        """
         squares = float(torch.linalg.vector_norm(self.gradients, dtype=torch.float64)) ** 2
-        told = torch.tensor([*numbers, squares, self._wish], dtype=torch.float64, device=self.gradients.device)
+        told = torch.tensor(
+            [*numbers, squares, self._wish], dtype=torch.float64, device=self.gradients.device
+        )
         self.group.add(told)
         *added, squares, wish = told.tolist()
         self._length, self._now = math.sqrt(squares), wish > 0
@@ -198,7 +250,9 @@ class FullySharded(Sharded):
 
 @contextmanager
 def talking(group: Group) -> Iterator[None]:
-    """PyTorch talks to the other processes in here; where they are gone, that is said as the group says it."""
+    """PyTorch talks to the other processes in here; where they are gone, that is said as the group
+    says it.
+    """
     try:
         yield
     except RuntimeError as failure:

@@ -1,9 +1,10 @@
-"""The layers of a stack: the written layers of K networks with the network as the first axis, x [K, B, …].
+"""The layers of a stack: the written layers of K networks with the network as the first axis, x [K,
+B, …].
 
-A layer that works number by number does not mind the axis. One that works sample by sample gets the K·B samples in a row. Linear
-layers are products of three-dimensional tensors. Convolution, batch norm and dropout run network by network: PyTorch's grouped
-convolution was measured to take as long or up to three times as long, and each network has statistics and a generator of its own.
-"""
+A layer that works number by number does not mind the axis. One that works sample by sample gets the
+K·B samples in a row. Linear layers are products of three-dimensional tensors. Convolution, batch
+norm and dropout run network by network: PyTorch's grouped convolution was measured to take as long
+or up to three times as long, and each network has statistics and a generator of its own."""
 
 from __future__ import annotations
 
@@ -20,10 +21,21 @@ from sevensteps.engine.layer import Layer
 from sevensteps.engine.pooling import channels_last
 from sevensteps.errors import ArgumentError
 
-Column = Callable[[Sequence[Tensor]], tuple[Tensor, Tensor] | None]  # one parameter of all networks -> (values, gradients), [K, …]
+Column = Callable[
+    [Sequence[Tensor]], tuple[Tensor, Tensor] | None
+]  # one parameter of all networks -> (values, gradients), [K, …]
 
-NUMBER_BY_NUMBER = (written.Identity, activations.ReLU, activations.LeakyReLU, activations.Sigmoid, activations.Tanh, activations.ELU,
-                    activations.SELU, activations.GELU, activations.Softplus)
+NUMBER_BY_NUMBER = (
+    written.Identity,
+    activations.ReLU,
+    activations.LeakyReLU,
+    activations.Sigmoid,
+    activations.Tanh,
+    activations.ELU,
+    activations.SELU,
+    activations.GELU,
+    activations.Softplus,
+)
 NETWORK_BY_NETWORK = (written.Conv2d, written.BatchNorm, written.DropoutMask)
 
 
@@ -48,8 +60,11 @@ class Together:
 
     def __init__(self, layer: Layer, in_a_row: bool) -> None:
         if getattr(layer.module, "dim", 1) == 0 or getattr(layer.module, "start_dim", 1) == 0:
-            raise ArgumentError(f"{layer.module} works across samples, which networks trained together have side by side; "
-                                "train them one by one")
+            raise ArgumentError(
+                f"{layer.module} works across samples, which networks trained together have side "
+                "by side; "
+                "train them one by one"
+            )
         self.layer, self.in_a_row = layer, in_a_row
 
     def forward(self, x: Tensor, own: bool) -> Tensor:
@@ -59,7 +74,11 @@ class Together:
         return y
 
     def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
-        dx: Tensor = self.layer.backward(g.flatten(0, 1)).unflatten(0, g.shape[:2]) if self.in_a_row else self.layer.backward(g)
+        dx: Tensor = (
+            self.layer.backward(g.flatten(0, 1)).unflatten(0, g.shape[:2])
+            if self.in_a_row
+            else self.layer.backward(g)
+        )
         return dx
 
 
@@ -101,17 +120,27 @@ class Linear:
 
     def __init__(self, members: list[written.Linear], column: Column) -> None:
         self.members, self.before = members, members[0].before
-        self.columns = {name: column([getattr(member, name) for member in members])
-                        for name in ("weight", "bias") if getattr(members[0], name) is not None}
+        self.columns = {
+            name: column([getattr(member, name) for member in members])
+            for name in ("weight", "bias")
+            if getattr(members[0], name) is not None
+        }
         self.trained = any(found is not None for found in self.columns.values())
 
     def _values(self, name: str) -> Tensor:
         found = self.columns[name]
-        return torch.stack([getattr(member, name) for member in self.members]) if found is None else found[0]
+        return (
+            torch.stack([getattr(member, name) for member in self.members])
+            if found is None
+            else found[0]
+        )
 
     def forward(self, x: Tensor, own: bool) -> Tensor:
         x = F.pad(x, (1, 0), value=1.0) if self.before else x
-        self.own, self.shape = own, x.shape[int(own):-1]  # samples, and places if it works over the last axis of more
+        self.own, self.shape = (
+            own,
+            x.shape[int(own) : -1],
+        )  # samples, and places if it works over the last axis of more
         self.x = x = x.flatten(1, -2) if own else x.flatten(0, -2)  # [K, R, F] or [R, F], R rows
         weight = self._values("weight")
         if own:
@@ -131,13 +160,19 @@ class Linear:
                 _put(found[1], torch.bmm(g, self.x), add)  # dL/dW = gᵀ x
             else:
                 wide = g.flatten(0, 1)
-                _put(found[1], matmul.way(matmul.INPUT, wide, self.x)(wide, self.x).view_as(found[1]), add)
+                _put(
+                    found[1],
+                    matmul.way(matmul.INPUT, wide, self.x)(wide, self.x).view_as(found[1]),
+                    add,
+                )
         if found := self.columns.get("bias"):
             _put(found[1], g.sum(2), add)  # dL/db = Σ g over the rows
         if not further:
             return g
-        weight = self._values("weight")[:, :, self.before:]
-        dx: Tensor = torch.bmm(weight.transpose(1, 2), g).transpose(1, 2).unflatten(1, self.shape)  # dL/dx = g W
+        weight = self._values("weight")[:, :, self.before :]
+        dx: Tensor = (
+            torch.bmm(weight.transpose(1, 2), g).transpose(1, 2).unflatten(1, self.shape)
+        )  # dL/dx = g W
         return dx
 
 
@@ -149,13 +184,17 @@ def _put(gradients: Tensor, found: Tensor, add: bool) -> None:
 
 
 def blocks(chains: list[list[Layer]], column: Column) -> list[Block]:
-    """The layers of K networks, `chains[k][i]`, as blocks: what runs network by network goes on so up to the next linear layer."""
+    """The layers of K networks, `chains[k][i]`, as blocks: what runs network by network goes on so
+    up to the next linear layer.
+    """
     made: list[Block] = []
     apart: list[list[Layer]] | None = None
     for members in map(list, zip(*chains, strict=True)):
         layer = members[0]
         if isinstance(layer, written.Linear):
-            made.append(Linear([member for member in members if isinstance(member, written.Linear)], column))
+            made.append(
+                Linear([member for member in members if isinstance(member, written.Linear)], column)
+            )
             apart = None
         elif apart is not None:
             for chain, member in zip(apart, members, strict=True):

@@ -1,4 +1,6 @@
-"""Whether networks can be trained together at all: the same layers, shapes, number types, frozen parts and mode."""
+"""Whether networks can be trained together at all: the same layers, shapes, number types, frozen
+parts and mode.
+"""
 
 from __future__ import annotations
 
@@ -11,34 +13,60 @@ from torch import Tensor, nn
 from sevensteps.errors import ArgumentError
 
 
-def check(networks: Sequence[nn.Module], refusal: Callable[[nn.Module], str | None], way: str) -> None:
-    """Refuse no networks, one network twice, networks that share or differ, and those that `refusal` says cannot go this `way`."""
+def check(
+    networks: Sequence[nn.Module], refusal: Callable[[nn.Module], str | None], way: str
+) -> None:
+    """Refuse no networks, one network twice, networks that share or differ, and those that
+    `refusal` says cannot go this `way`.
+    """
     if not networks:
         raise ArgumentError("a stack of no networks trains nothing; give at least one")
     if len({id(network) for network in networks}) < len(networks):
-        raise ArgumentError("one network stands twice in the stack; give copies of it: copy.deepcopy(network)")
+        raise ArgumentError(
+            "one network stands twice in the stack; give copies of it: copy.deepcopy(network)"
+        )
     owners: dict[int, int] = {}
     first: list[str] = []
     for index, network in enumerate(networks):
         if lacking := refusal(network):
-            raise ArgumentError(f"networks are stacked by {way}, but in network {index} {lacking}; train them one by one")
+            raise ArgumentError(
+                f"networks are stacked by {way}, but in network {index} {lacking}; train them one "
+                "by one"
+            )
         for name, parameter in network.named_parameters():
             if (owner := owners.setdefault(id(parameter), index)) != index:
-                raise ArgumentError(f"networks {owner} and {index} share {name}, which cannot be in two rows; give copies")
+                raise ArgumentError(
+                    f"networks {owner} and {index} share {name}, which cannot be in two rows; "
+                    "give copies"
+                )
         own = structure(network)
         first = first or own
         if own != first:
-            here, there = next((a, b) for a, b in zip([*own, "nothing"], [*first, "nothing"], strict=False) if a != b)
-            raise ArgumentError(f"network {index} has {here} where network 0 has {there}; only networks of the same layers and shapes "
-                                "are trained together")
+            here, there = next(
+                (a, b)
+                for a, b in zip([*own, "nothing"], [*first, "nothing"], strict=False)
+                if a != b
+            )
+            raise ArgumentError(
+                f"network {index} has {here} where network 0 has {there}; only networks of the "
+                "same layers and shapes "
+                "are trained together"
+            )
 
 
 def structure(network: nn.Module) -> list[str]:
-    """What has to be the same: layers with their settings, shapes, number types, what is tied, what is trained, and the mode."""
-    found = [f"{name} {_layer(module)}, {'training' if module.training else 'evaluating'}".lstrip()
-             for name, module in network.named_modules(remove_duplicate=False)]
+    """What has to be the same: layers with their settings, shapes, number types, what is tied, what
+    is trained, and the mode.
+    """
+    found = [
+        f"{name} {_layer(module)}, {'training' if module.training else 'evaluating'}".lstrip()
+        for name, module in network.named_modules(remove_duplicate=False)
+    ]
     places: dict[int, str] = {}
-    for name, tensor in (*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)):
+    for name, tensor in (
+        *network.named_parameters(remove_duplicate=False),
+        *network.named_buffers(remove_duplicate=False),
+    ):
         place = places.setdefault(id(tensor), name)
         frozen = isinstance(tensor, nn.Parameter) and not tensor.requires_grad
         kind = f"{list(tensor.shape)} of {tensor.dtype} on {tensor.device}{', frozen' if frozen else ''}"
@@ -49,20 +77,27 @@ def structure(network: nn.Module) -> list[str]:
 def _layer(module: nn.Module) -> str:
     """A layer with its settings, on one line; of one that holds others, its own settings alone."""
     inside = any(module.children())
-    return " ".join((f"{type(module).__name__}({module.extra_repr()})" if inside else str(module)).split())
+    return " ".join(
+        (f"{type(module).__name__}({module.extra_repr()})" if inside else str(module)).split()
+    )
 
 
-# What is compared elsewhere: the parts of any module, and the lists in which a recurrent layer has its parameters once more.
+# What is compared elsewhere: the parts of any module, and the lists in which a recurrent layer has
+# its parameters once more.
 COMPARED = frozenset(vars(nn.Module())) | {"_flat_weights", "_flat_weight_refs"}
 
 
 def differing(network: nn.Module, other: nn.Module) -> str | None:
-    """The first setting, `layer.attribute`, that two networks of one structure do not share; None where they share all.
+    """The first setting, `layer.attribute`, that two networks of one structure do not share; None
+    where they share all.
 
-    A module from outside may keep settings that it does not print. Generators may differ: they are settings of chance.
-    """
+    A module from outside may keep settings that it does not print. Generators may differ: they are
+    settings of chance."""
     for (name, module), counterpart in zip(network.named_modules(), other.modules(), strict=True):
-        here, there = ({key: value for key, value in vars(m).items() if key not in COMPARED} for m in (module, counterpart))
+        here, there = (
+            {key: value for key, value in vars(m).items() if key not in COMPARED}
+            for m in (module, counterpart)
+        )
         for key in here.keys() | there.keys():
             if key not in here or key not in there or not _same(here[key], there[key]):
                 return f"{name}.{key}".lstrip(".")
@@ -80,7 +115,9 @@ def _same(a: object, b: object) -> bool:
         return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, types.FunctionType) and isinstance(b, types.FunctionType):  # a lambda made anew for each network
+    if isinstance(a, types.FunctionType) and isinstance(
+        b, types.FunctionType
+    ):  # a lambda made anew for each network
         inside = [[cell.cell_contents for cell in f.__closure__ or ()] for f in (a, b)]
         return a.__code__ is b.__code__ and _same(a.__defaults__, b.__defaults__) and _same(*inside)
     try:

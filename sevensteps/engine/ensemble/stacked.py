@@ -1,9 +1,10 @@
-"""K networks of the same shapes trained together: the chain rule with one more axis in front, for races and sweeps.
+"""K networks of the same shapes trained together: the chain rule with one more axis in front, for
+races and sweeps.
 
-One network of 784-30-10 spends half its step on calls and on products too narrow for the processor. Side by side, the first
-layers of K networks over the same batch are one product of [K·O, F] by [F, B], the others K small ones in one call, and the
-batch is gathered once. What each network computes stays what it computes alone. Networks without a written chain rule: `Vmapped`.
-"""
+One network of 784-30-10 spends half its step on calls and on products too narrow for the processor.
+Side by side, the first layers of K networks over the same batch are one product of [K·O, F] by [F,
+B], the others K small ones in one call, and the batch is gathered once. What each network computes
+stays what it computes alone. Networks without a written chain rule: `Vmapped`."""
 
 from __future__ import annotations
 
@@ -22,18 +23,23 @@ from sevensteps.engine.sequence import layers
 class Stack(Group):
     """A `Group` by the written chain rule.
 
-    Dropout draws from each network's own generator, batch norm keeps each network's own statistics. Raises `ArgumentError` for
-    networks that differ or that have no written chain rule.
-    """
+    Dropout draws from each network's own generator, batch norm keeps each network's own statistics.
+    Raises `ArgumentError` for networks that differ or that have no written chain rule."""
 
     def _check(self, networks: Sequence[nn.Module]) -> None:
         compatibility.check(networks, missing, "the chain rule")
 
     def _prepare(self) -> None:
-        chains = [[WRITTEN[type(module)](module) for _, module in layers(network)] for network in self.networks]
+        chains = [
+            [WRITTEN[type(module)](module) for _, module in layers(network)]
+            for network in self.networks
+        ]
         self.blocks: list[Block] = blocks(chains, self._column)
-        # Nothing before the first block that is trained needs a gradient, nor does that block's own input.
-        self.first = next((i for i, block in enumerate(self.blocks) if block.trained), len(self.blocks))
+        # Nothing before the first block that is trained needs a gradient, nor does that block's own
+        # input.
+        self.first = next(
+            (i for i, block in enumerate(self.blocks) if block.trained), len(self.blocks)
+        )
 
     @torch.no_grad()
     def _forward(self, x: Tensor, own: bool) -> Tensor:
@@ -45,7 +51,9 @@ class Stack(Group):
     @torch.no_grad()
     def _judge(self, output: Tensor, target: Tensor) -> Tensor:
         losses, slope = self.loss_function.both(output, target)
-        self._slope = slope.mul_(len(self))  # of each network's mean: its samples count 1/B, not 1/KB
+        self._slope = slope.mul_(
+            len(self)
+        )  # of each network's mean: its samples count 1/B, not 1/KB
         return losses
 
     def _backward(self, losses: Tensor, share: float, add: bool) -> None:
@@ -55,9 +63,13 @@ class Stack(Group):
             g = self.blocks[index].back(g, add, further=index > self.first)
 
     def _column(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor] | None:
-        """(values, gradients), [K, …] each, of one parameter of every network; None where it is not trained."""
+        """(values, gradients), [K, …] each, of one parameter of every network; None where it is not
+        trained.
+        """
         for name, parameter in self.networks[0].named_parameters():
             if parameter is tensors[0] and name in self.slices:
                 place, shape = self.slices[name]
-                return self.parameters[:, place].unflatten(1, shape), self.gradients[:, place].unflatten(1, shape)
+                return self.parameters[:, place].unflatten(1, shape), self.gradients[
+                    :, place
+                ].unflatten(1, shape)
         return None

@@ -1,10 +1,11 @@
-"""K networks of the same shapes that have no written chain rule, trained together: one call of the network for all of them.
+"""K networks of the same shapes that have no written chain rule, trained together: one call of the
+network for all of them.
 
-PyTorch's `vmap` runs the forward of network 0 with the tensors of all K stacked in front, and autograd goes back through that.
-It saves calls: a step of 16 networks was measured to take a quarter of the time for small operations, as long where one network
-keeps the processor busy, and longer where vmap falls back to one network at a time (`nn.GRUCell`), which `stackable` refuses.
-Networks with a written chain rule: `Stack`.
-"""
+PyTorch's `vmap` runs the forward of network 0 with the tensors of all K stacked in front, and
+autograd goes back through that. It saves calls: a step of 16 networks was measured to take a
+quarter of the time for small operations, as long where one network keeps the processor busy, and
+longer where vmap falls back to one network at a time (`nn.GRUCell`), which `stackable` refuses.
+Networks with a written chain rule: `Stack`."""
 
 from __future__ import annotations
 
@@ -35,12 +36,13 @@ from sevensteps.seeds import Isolation
 class Vmapped(Group):
     """A `Group` of any modules that PyTorch can run side by side; each computes what it computes alone by `Autograd`.
 
-    Frozen parameters and buffers, such as batch norm's running statistics, are rows of common tensors too. All networks follow
-    the mode of network 0. Raises `ArgumentError` for networks that differ, draw random numbers or cannot run side by side;
-    `stackable` tries that first.
-    """
+    Frozen parameters and buffers, such as batch norm's running statistics, are rows of common
+    tensors too. All networks follow the mode of network 0. Raises `ArgumentError` for networks that
+    differ, draw random numbers or cannot run side by side; `stackable` tries that first."""
 
-    slow: Literal["ignore", "error"] = "ignore"  # what to do where vmap runs an operation network by network
+    slow: Literal["ignore", "error"] = (
+        "ignore"  # what to do where vmap runs an operation network by network
+    )
 
     def _check(self, networks: Sequence[nn.Module]) -> None:
         _check(networks)
@@ -49,24 +51,40 @@ class Vmapped(Group):
         self._trained: list[tuple[Tensor, Tensor]] = []  # (values, gradients), [K, …] each
         self._tensors: dict[str, Tensor] = {}
         self._buffers = [name for name, _ in self.networks[0].named_buffers()]
-        common: dict[int, Tensor] = {}  # what is stacked for a tensor of network 0, which may stand in several places
+        common: dict[
+            int, Tensor
+        ] = {}  # what is stacked for a tensor of network 0, which may stand in several places
         for name, tensor in _places(self.networks[0]):
             if id(tensor) not in common:
-                common[id(tensor)] = self._column(name) if name in self.slices else self._fixed(name)
+                common[id(tensor)] = (
+                    self._column(name) if name in self.slices else self._fixed(name)
+                )
             self._tensors[name] = common[id(tensor)]
-        self.runs = copy.deepcopy(self.networks[0])  # for all of them; network 0 itself may be watched, by hooks that expect one network
-        self._recurrent = any(isinstance(module, nn.RNNBase) for module in self.networks[0].modules())
-        self._forwards = {own: vmap(self._one, in_dims=(0, 0 if own else None)) for own in (False, True)}
+        self.runs = copy.deepcopy(
+            self.networks[0]
+        )  # for all of them; network 0 itself may be watched, by hooks that expect one network
+        self._recurrent = any(
+            isinstance(module, nn.RNNBase) for module in self.networks[0].modules()
+        )
+        self._forwards = {
+            own: vmap(self._one, in_dims=(0, 0 if own else None)) for own in (False, True)
+        }
 
     def _column(self, name: str) -> Tensor:
-        """A trained parameter of all networks, as autograd sees it: over the memory of `parameters`."""
+        """A trained parameter of all networks, as autograd sees it: over the memory of
+        `parameters`.
+        """
         place, shape = self.slices[name]
-        column, slope = (tensor[:, place].view(len(self), *shape) for tensor in (self.parameters, self.gradients))
+        column, slope = (
+            tensor[:, place].view(len(self), *shape) for tensor in (self.parameters, self.gradients)
+        )
         self._trained.append((column.detach().requires_grad_(), slope))
         return self._trained[-1][0]
 
     def _fixed(self, name: str) -> Tensor:
-        """A frozen parameter or a buffer of all networks; each network's own becomes a view of it."""
+        """A frozen parameter or a buffer of all networks; each network's own becomes a view of
+        it.
+        """
         own = [dict(_places(network))[name] for network in self.networks]
         column = torch.stack([tensor.detach() for tensor in own])
         for tensor, row in zip(own, column, strict=True):
@@ -80,21 +98,32 @@ class Vmapped(Group):
                 tensor.data = tensor.data.clone()
 
     def _one(self, tensors: dict[str, Tensor], x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The output of one network, and those of its buffers that it does not change but replaces."""
+        """The output of one network, and those of its buffers that it does not change but
+        replaces.
+        """
         before = dict(tensors)
         output = functional_call(self.runs, tensors, (x,), tie_weights=False)
-        return output, {name: tensors[name] for name in self._buffers if tensors[name] is not before[name]}
+        return output, {
+            name: tensors[name] for name in self._buffers if tensors[name] is not before[name]
+        }
 
     def _forward(self, x: Tensor, own: bool) -> Tensor:
         for module, like in zip(self.runs.modules(), self.networks[0].modules(), strict=True):
             module.training = like.training
         try:
-            with torch.enable_grad(), _side_by_side(self.slow), _StepByStep() if self._recurrent else nullcontext():
+            with (
+                torch.enable_grad(),
+                _side_by_side(self.slow),
+                _StepByStep() if self._recurrent else nullcontext(),
+            ):
                 output, replaced = self._forwards[own](self._tensors, x)
         except (RuntimeError, ValueError) as failure:
             if reason := _unsupported(str(failure)):
-                raise ArgumentError(f"networks are stacked by vmap, but {type(self.networks[0]).__name__} {reason}; "
-                                    "train them one by one") from failure
+                raise ArgumentError(
+                    f"networks are stacked by vmap, but {type(self.networks[0]).__name__} "
+                    f"{reason}; "
+                    "train them one by one"
+                ) from failure
             raise
         with torch.no_grad():
             for name, buffer in replaced.items():
@@ -108,8 +137,12 @@ class Vmapped(Group):
     def _backward(self, losses: Tensor, share: float, add: bool) -> None:
         found: Sequence[Tensor | None] = [None] * len(self._trained)
         if losses.requires_grad:  # not where nothing is trained, or the loss depends on none of it
-            each = torch.full_like(losses, share / losses.shape[1])  # of each network's mean: its samples count 1/B
-            found = torch.autograd.grad(losses, [values for values, _ in self._trained], each, allow_unused=True)
+            each = torch.full_like(
+                losses, share / losses.shape[1]
+            )  # of each network's mean: its samples count 1/B
+            found = torch.autograd.grad(
+                losses, [values for values, _ in self._trained], each, allow_unused=True
+            )
         for (_, slope), part in zip(self._trained, found, strict=True):
             if not add:
                 slope.zero_() if part is None else slope.copy_(part)
@@ -117,12 +150,15 @@ class Vmapped(Group):
                 slope += part
 
 
-def stackable(networks: Sequence[nn.Module], loss: LossFunction, x: Tensor, y: Tensor, own: bool = False) -> str | None:
-    """Why `Vmapped` cannot train these networks, None where it can: copies of two compute one batch together and alone.
+def stackable(
+    networks: Sequence[nn.Module], loss: LossFunction, x: Tensor, y: Tensor, own: bool = False
+) -> str | None:
+    """Why `Vmapped` cannot train these networks, None where it can: copies of two compute one batch
+    together and alone.
 
-    `x` [B, …] and `y` [B, …] are one batch, a small one will do; `own` tries it as each network's own. Nothing in the networks
-    changes, and whatever they draw from PyTorch's global generator leaves no trace.
-    """
+    `x` [B, …] and `y` [B, …] are one batch, a small one will do; `own` tries it as each network's
+    own. Nothing in the networks changes, and whatever they draw from PyTorch's global generator
+    leaves no trace."""
     try:
         _check(networks)
         with Isolation(torch.Generator().manual_seed(0)):
@@ -138,19 +174,29 @@ def _step(engine: Autograd | Vmapped, x: Tensor, y: Tensor) -> tuple[Tensor, Ten
     return engine.predict(x), engine.loss(y), engine.gradient()
 
 
-def _compare(networks: Sequence[nn.Module], loss: LossFunction, x: Tensor, y: Tensor, own: bool) -> str | None:
+def _compare(
+    networks: Sequence[nn.Module], loss: LossFunction, x: Tensor, y: Tensor, own: bool
+) -> str | None:
     """What two of the networks compute otherwise together than alone."""
     tried = networks[:2]
     together = Vmapped([copy.deepcopy(network) for network in tried], loss)
     together.slow, size = "error", len(tried)
-    found = [together.predict(x.expand(size, *x.shape).clone() if own else x.clone(), own=own),
-             together.loss(y, own=False), together.gradient()]
+    found = [
+        together.predict(x.expand(size, *x.shape).clone() if own else x.clone(), own=own),
+        together.loss(y, own=False),
+        together.gradient(),
+    ]
     for index, network in enumerate(tried):
         engine = Autograd(copy.deepcopy(network), loss)
         wanted = _step(engine, x.clone(), y)
-        pairs = [(what, a[index], b) for what, a, b in zip(("outputs", "losses", "gradients"), found, wanted, strict=True)]
-        pairs += [(name, buffer, dict(engine.network.named_buffers())[name])
-                  for name, buffer in together.networks[index].named_buffers()]
+        pairs = [
+            (what, a[index], b)
+            for what, a, b in zip(("outputs", "losses", "gradients"), found, wanted, strict=True)
+        ]
+        pairs += [
+            (name, buffer, dict(engine.network.named_buffers())[name])
+            for name, buffer in together.networks[index].named_buffers()
+        ]
         for what, a, b in pairs:
             if not _close(a, b):
                 return f"network {index} has other {what} together with others than alone; train them one by one"
@@ -160,7 +206,9 @@ def _compare(networks: Sequence[nn.Module], loss: LossFunction, x: Tensor, y: Te
 
 
 def _close(a: Tensor, b: Tensor) -> bool:
-    """Whether two ways of computing agree as far as their number type lets them: 4e-10 in float64, 7e-5 in float32."""
+    """Whether two ways of computing agree as far as their number type lets them: 4e-10 in float64,
+    7e-5 in float32.
+    """
     if not b.is_floating_point():
         return torch.equal(a, b)
     if torch.equal(a.isfinite(), b.isfinite()):
@@ -181,8 +229,10 @@ def _check(networks: Sequence[nn.Module]) -> None:
     compatibility.check(networks, _refusal, "vmap")
     for index, network in enumerate(networks):
         if attribute := compatibility.differing(networks[0], network):
-            raise ArgumentError(f"network {index} has another {attribute} than network 0, whose code runs for all; "
-                                "train them one by one")
+            raise ArgumentError(
+                f"network {index} has another {attribute} than network 0, whose code runs for all; "
+                "train them one by one"
+            )
 
 
 def _refusal(network: nn.Module) -> str | None:
@@ -203,10 +253,14 @@ def _refusal(network: nn.Module) -> str | None:
 
 
 def _draws(module: nn.Module) -> bool:
-    """Whether a layer of PyTorch or of ours draws in training; what others draw, vmap refuses while they run."""
+    """Whether a layer of PyTorch or of ours draws in training; what others draw, vmap refuses while
+    they run.
+    """
     if isinstance(module, Dropout | nn.modules.dropout._DropoutNd):
         return module.p > 0
-    return isinstance(module, nn.RReLU) or (isinstance(module, nn.MultiheadAttention | nn.RNNBase) and module.dropout > 0)
+    return isinstance(module, nn.RReLU) or (
+        isinstance(module, nn.MultiheadAttention | nn.RNNBase) and module.dropout > 0
+    )
 
 
 def _unsupported(message: str) -> str | None:
@@ -214,12 +268,18 @@ def _unsupported(message: str) -> str | None:
     if "random" in message:
         return "draws random numbers"
     told = ("vmap", "atching rule", "functorch", "functional_call")
-    return f"cannot run side by side ({' '.join(message.split('. ')[0].split())})" if any(word in message for word in told) else None
+    return (
+        f"cannot run side by side ({' '.join(message.split('. ')[0].split())})"
+        if any(word in message for word in told)
+        else None
+    )
 
 
 @contextmanager
 def _side_by_side(slow: Literal["ignore", "error"]) -> Iterator[None]:
-    """Attention from products, which vmap does for all networks at once; its fused kernels it runs one by one, with a warning."""
+    """Attention from products, which vmap does for all networks at once; its fused kernels it runs
+    one by one, with a warning.
+    """
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -231,15 +291,21 @@ def _side_by_side(slow: Literal["ignore", "error"]) -> Iterator[None]:
 
 
 _RECURRENT: dict[str, Callable[..., Any]] = {
-    name: steps for name in ("gru", "lstm", "rnn_tanh", "rnn_relu")
-    for steps in get_decompositions([getattr(torch.ops.aten, name).input]).values()}
+    name: steps
+    for name in ("gru", "lstm", "rnn_tanh", "rnn_relu")
+    for steps in get_decompositions([getattr(torch.ops.aten, name).input]).values()
+}
 
 
 class _StepByStep(TorchFunctionMode):
     """A recurrent layer as its steps in time, which vmap can run, in place of PyTorch's kernel for all steps, which it cannot."""
 
-    def __torch_function__(self, function: Callable[..., Any], kinds: object, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self, function: Callable[..., Any], kinds: object, args: Any = (), kwargs: Any = None
+    ) -> Any:
         steps = _RECURRENT.get(getattr(function, "__name__", ""))
-        if steps is not None and len(args) > 2 and isinstance(args[2], list):  # not of a packed sequence, which has its sizes first
+        if (
+            steps is not None and len(args) > 2 and isinstance(args[2], list)
+        ):  # not of a packed sequence, which has its sizes first
             return steps(*args)
         return function(*args, **(kwargs or {}))

@@ -1,1 +1,3 @@
-"""Where a gradient comes from: the chain rule factor by factor, and the backward pass layer by layer."""
+"""Where a gradient comes from: the chain rule factor by factor, and the backward pass layer by
+layer.
+"""

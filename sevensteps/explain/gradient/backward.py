@@ -1,4 +1,6 @@
-"""The whole backward pass of a sample or batch: how large the gradient is at every layer, and where it is lost."""
+"""The whole backward pass of a sample or batch: how large the gradient is at every layer, and where
+it is lost.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,11 @@ class Backward(Explanation):
     input_shape: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        held = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("weights", "gradients")}
+        held = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name not in ("weights", "gradients")
+        }
         return {**held, "layers": [asdict(layer) for layer in self.layers]}
 
     def text(self, width: int = WIDTH) -> str:
@@ -72,12 +78,18 @@ class Backward(Explanation):
 
 
 def backward(subject: Subject, samples: int | Sequence[int] | str, part: str = "valid") -> Backward:
-    """The backward pass for one sample, several, or "all" of `part`. Raises `ArgumentError` where there is no gradient to take."""
+    """The backward pass for one sample, several, or "all" of `part`. Raises `ArgumentError` where
+    there is no gradient to take.
+    """
     network, x, y, chosen = given(subject, samples, part)
     gradients = {name: g.detach() for name, g in automatic(network, subject.loss, x, y).items()}
     lacking = missing(network)
     chain = None if lacking else Chain(network, subject.loss, x, y)
-    slopes = _taped(network, subject.loss, x, y) if chain is None else dict(zip(chain.names, chain.slopes, strict=True))
+    slopes = (
+        _taped(network, subject.loss, x, y)
+        if chain is None
+        else dict(zip(chain.names, chain.slopes, strict=True))
+    )
     rows = _rows(network, slopes, gradients)
     name = max(gradients, key=lambda key: float(gradients[key].abs().max()))
     at = place(int(gradients[name].abs().argmax()), gradients[name].shape)
@@ -87,24 +99,47 @@ def backward(subject: Subject, samples: int | Sequence[int] | str, part: str = "
     numeric = difference(network, subject.loss, x, y, name, at) + 0.0
     with torch.no_grad():
         mean = float(subject.loss(network(x), y).mean())
-    lost = min((row for row in rows if row.factor is not None), key=lambda row: row.factor or 0.0, default=None)
+    lost = min(
+        (row for row in rows if row.factor is not None),
+        key=lambda row: row.factor or 0.0,
+        default=None,
+    )
     notes = remarks(network, None, {}, None, float(gradients[name][at]), numeric)
-    return Backward(part, tuple(chosen), type(subject.loss).__name__, mean, rows,
-                    lost.name if lost is not None and (lost.factor or 0.0) < LOST else None,
-                    None if chain is None else _relative(chain, gradients), f"{name}[{','.join(map(str, at))}]", own,
-                    float(gradients[name][at]) + 0.0, numeric, notes, lacking,
-                    {key: p.detach() for key, p in network.named_parameters()}, gradients, tuple(x.shape[1:]))
+    return Backward(
+        part,
+        tuple(chosen),
+        type(subject.loss).__name__,
+        mean,
+        rows,
+        lost.name if lost is not None and (lost.factor or 0.0) < LOST else None,
+        None if chain is None else _relative(chain, gradients),
+        f"{name}[{','.join(map(str, at))}]",
+        own,
+        float(gradients[name][at]) + 0.0,
+        numeric,
+        notes,
+        lacking,
+        {key: p.detach() for key, p in network.named_parameters()},
+        gradients,
+        tuple(x.shape[1:]),
+    )
 
 
-def _rows(network: nn.Module, slopes: dict[str, Tensor], gradients: dict[str, Tensor]) -> tuple[LayerGradient, ...]:
+def _rows(
+    network: nn.Module, slopes: dict[str, Tensor], gradients: dict[str, Tensor]
+) -> tuple[LayerGradient, ...]:
     chain = [(name, module) for name, module in leaves(network) if name in slopes]
     row = len(layers(network)) > 1  # else what one layer hands back need not be for the one before
     sizes = [float(slopes[name].norm()) for name, _ in chain]
     rows = []
     for order, (name, module) in enumerate(chain):
         factor = sizes[order - 1] / sizes[order] if row and order and sizes[order] else None
-        own = {key: float(gradients[full].norm()) for key, _ in module.named_parameters(recurse=False)
-                if (full := f"{name}.{key}" if name and f"{name}.{key}" in gradients else key) in gradients}
+        own = {
+            key: float(gradients[full].norm())
+            for key, _ in module.named_parameters(recurse=False)
+            if (full := f"{name}.{key}" if name and f"{name}.{key}" in gradients else key)
+            in gradients
+        }
         rows.append(LayerGradient(name, type(module).__name__, sizes[order], factor, own))
     return tuple(reversed(rows))
 
@@ -112,12 +147,20 @@ def _rows(network: nn.Module, slopes: dict[str, Tensor], gradients: dict[str, Te
 def _taped(network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> dict[str, Tensor]:
     """dL/d(output) of every layer that is called once, as PyTorch's autograd has it."""
     seen: dict[str, Tensor] = {}
-    handles = [module.register_forward_hook(lambda module, inputs, output, name=name: seen.setdefault(name, output))
-               for name, module in leaves(network)]
+    handles = [
+        module.register_forward_hook(
+            lambda module, inputs, output, name=name: seen.setdefault(name, output)
+        )
+        for name, module in leaves(network)
+    ]
     try:
         with torch.enable_grad(), Isolation(torch.Generator().manual_seed(0)):
             mean = loss(network(x), y).mean()
-            tensors = {name: held for name, held in seen.items() if isinstance(held, Tensor) and held.requires_grad}
+            tensors = {
+                name: held
+                for name, held in seen.items()
+                if isinstance(held, Tensor) and held.requires_grad
+            }
             found = torch.autograd.grad(mean, list(tensors.values()), allow_unused=True)
     finally:
         for handle in handles:

@@ -11,12 +11,16 @@ from sevensteps.render.text import figure
 
 
 def by_unit(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
-    """Why d(unit)/d(unit before) of layer `at` of one sample is what it is; `before` counts in the input of that layer, flat."""
+    """Why d(unit)/d(unit before) of layer `at` of one sample is what it is; `before` counts in the
+    input of that layer, flat.
+    """
     module, name = chain.modules[at], chain.names[at]
     kind = type(module).__name__
     if isinstance(module, nn.Linear | Neuron) and unit is not None and before is not None:
         if chain.outputs[at].ndim == 2:
-            shift = 1 if isinstance(module, Neuron) and module.bias is None else 0  # w0 stands first
+            shift = (
+                1 if isinstance(module, Neuron) and module.bias is None else 0
+            )  # w0 stands first
             return f"{name}.weight[{unit},{before + shift}]"
         return f"a weight of {name}"
     if isinstance(module, nn.Conv2d):
@@ -31,13 +35,21 @@ def by_unit(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
         return "n xⁿ⁻¹"
     if isinstance(module, nn.Softmax | nn.LogSoftmax) or unit is None:
         return f"derivative of {kind}"
-    return _activation(module, float(chain.inputs[at].flatten()[unit]), float(chain.outputs[at].flatten()[unit]))
+    return _activation(
+        module, float(chain.inputs[at].flatten()[unit]), float(chain.outputs[at].flatten()[unit])
+    )
 
 
 def _activation(module: nn.Module, x: float, y: float) -> str:
     kind = type(module).__name__
     if isinstance(module, nn.ReLU):
-        return f"ReLU: {figure(x, 3)} > 0" if x > 0 else "ReLU: off, exactly 0" if x == 0 else f"ReLU: off, {figure(x, 3)} < 0"
+        return (
+            f"ReLU: {figure(x, 3)} > 0"
+            if x > 0
+            else "ReLU: off, exactly 0"
+            if x == 0
+            else f"ReLU: off, {figure(x, 3)} < 0"
+        )
     if isinstance(module, nn.Sigmoid):
         return f"y (1 - y), y = {figure(y, 3)}"
     if isinstance(module, nn.Tanh):
@@ -52,13 +64,17 @@ def _conv(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
         return f"a weight of {chain.names[at]}"
     out, *to = place(unit, chain.outputs[at].shape[1:])
     into, *came = place(before, chain.inputs[at].shape[1:])
-    kernel = [(c + module.padding[axis] - t * module.stride[axis]) // module.dilation[axis]
-              for axis, (t, c) in enumerate(zip(to, came, strict=True))]
+    kernel = [
+        (c + module.padding[axis] - t * module.stride[axis]) // module.dilation[axis]
+        for axis, (t, c) in enumerate(zip(to, came, strict=True))
+    ]
     return f"{chain.names[at]}.weight[{out},{into},{kernel[0]},{kernel[1]}]"
 
 
 def feeding(chain: Chain, parameter: str, index: tuple[int, ...]) -> tuple[int | None, str]:
-    """What a parameter multiplies: the place in its layer's input, flat, where it is one place, and in words otherwise."""
+    """What a parameter multiplies: the place in its layer's input, flat, where it is one place, and
+    in words otherwise.
+    """
     at, name = chain.owner(parameter), parameter.rpartition(".")[2]
     module = chain.modules[at]
     if name == "bias":

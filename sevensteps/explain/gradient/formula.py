@@ -1,4 +1,6 @@
-"""The chain rule of one parameter as a formula with the network's own names: as text, in LaTeX, and in HTML (MathML)."""
+"""The chain rule of one parameter as a formula with the network's own names: as text, in LaTeX, and
+in HTML (MathML).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,17 @@ from sevensteps.explain.gradient.paths import Chain, Route
 from sevensteps.render.text import figure
 
 LETTERS = "kjihmpqrstuvw"
-MIXING = (nn.Linear, Neuron, nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Softmax, nn.LogSoftmax, Powers)
+MIXING = (
+    nn.Linear,
+    Neuron,
+    nn.Conv2d,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.Softmax,
+    nn.LogSoftmax,
+    Powers,
+)
 TERMS = 3  # of a sum, written out
 
 
@@ -32,10 +44,16 @@ class Symbol:
 
     def latex(self) -> str:
         name = self.name.replace("_", r"\_")
-        return (rf"\mathtt{{{name}}}" if self.name != "L" else "L") + (f"_{{{self.index}}}" if self.index else "")
+        return (rf"\mathtt{{{name}}}" if self.name != "L" else "L") + (
+            f"_{{{self.index}}}" if self.index else ""
+        )
 
     def mathml(self) -> str:
-        name = f"<mi>{escape(self.name)}</mi>" if self.name == "L" else f'<mi mathvariant="monospace">{escape(self.name)}</mi>'
+        name = (
+            f"<mi>{escape(self.name)}</mi>"
+            if self.name == "L"
+            else f'<mi mathvariant="monospace">{escape(self.name)}</mi>'
+        )
         return f"<msub>{name}<mi>{escape(self.index)}</mi></msub>" if self.index else name
 
 
@@ -43,8 +61,8 @@ class Symbol:
 class Formula:
     """dL/d(parameter) as a product over `links`, from the output back to the parameter's own layer, summed over `letters`.
 
-    `factors` are the numbers where there is one path of one sample; else `products` are the strongest paths', `more` the others.
-    """
+    `factors` are the numbers where there is one path of one sample; else `products` are the
+    strongest paths', `more` the others."""
 
     parameter: Symbol
     links: tuple[Symbol, ...]
@@ -73,7 +91,13 @@ class Formula:
             mean = f"1/{self.samples:,} " if self.samples > 1 else ""
             sums = f"Σ over {', '.join(self.sums)} of " if self.sums else ""
             lines.append(f"= {mean}{sums}" + " · ".join(f"∂{a}/∂{b}" for a, b in self.fractions))
-        return "\n".join([*lines, *([f"= {self._numbers(' · ', '…')}"] if self._numbers("", "") else []), f"= {figure(self.value, 6)}"])
+        return "\n".join(
+            [
+                *lines,
+                *([f"= {self._numbers(' · ', '…')}"] if self._numbers("", "") else []),
+                f"= {figure(self.value, 6)}",
+            ]
+        )
 
     def latex(self) -> str:
         """For a display in LaTeX (amsmath): `\\begin{aligned} … \\end{aligned}`."""
@@ -81,8 +105,14 @@ class Formula:
         right = []
         if self.links:
             mean = rf"\frac{{1}}{{{self.samples}}} " if self.samples > 1 else ""
-            right.append(mean + "".join(rf"\sum_{{{letter}}} " for letter in self.sums)
-                         + r" \cdot ".join(rf"\frac{{\partial {a.latex()}}}{{\partial {b.latex()}}}" for a, b in self.fractions))
+            right.append(
+                mean
+                + "".join(rf"\sum_{{{letter}}} " for letter in self.sums)
+                + r" \cdot ".join(
+                    rf"\frac{{\partial {a.latex()}}}{{\partial {b.latex()}}}"
+                    for a, b in self.fractions
+                )
+            )
         if numbers := self._numbers(r" \cdot ", r"\cdots", power=r" \cdot 10^{{{}}}"):
             right.append(numbers)
         right.append(_scientific(figure(self.value, 6), r" \cdot 10^{{{}}}"))
@@ -96,17 +126,27 @@ class Formula:
         if self.links:
             mean = f"<mfrac><mn>1</mn><mn>{self.samples}</mn></mfrac>" if self.samples > 1 else ""
             sums = "".join(f"<munder><mo>∑</mo><mi>{letter}</mi></munder>" for letter in self.sums)
-            right.append(mean + sums + "<mo>·</mo>".join(
-                f"<mfrac><mrow><mo>∂</mo>{a.mathml()}</mrow><mrow><mo>∂</mo>{b.mathml()}</mrow></mfrac>" for a, b in self.fractions))
+            right.append(
+                mean
+                + sums
+                + "<mo>·</mo>".join(
+                    f"<mfrac><mrow><mo>∂</mo>{a.mathml()}</mrow><mrow><mo>∂</mo>{b.mathml()}</mrow></mfrac>"
+                    for a, b in self.fractions
+                )
+            )
         if numbers := self._numbers(" · ", "…"):
             right.append(f"<mtext>{escape(numbers)}</mtext>")
         right.append(f"<mn>{figure(self.value, 6)}</mn>")
-        rows = "".join(f"<mtr><mtd>{left if i == 0 else ''}</mtd><mtd style=\"text-align:left\"><mo>=</mo>{line}</mtd></mtr>"
-                       for i, line in enumerate(right))
+        rows = "".join(
+            f"<mtr><mtd>{left if i == 0 else ''}</mtd><mtd "
+            f'style="text-align:left"><mo>=</mo>{line}</mtd></mtr>'
+            for i, line in enumerate(right)
+        )
         return f'<math display="block" style="math-style:normal"><mtable>{rows}</mtable></math>'
 
     def _numbers(self, times: str, dots: str, power: str = "") -> str:
         """The product of the factors, or the sum of the strongest paths' products."""
+
         def number(value: float, first: bool = True) -> str:
             written = _scientific(figure(value), power)
             return f"({written})" if value < 0 and not first else written
@@ -114,7 +154,10 @@ class Formula:
         if self.factors:
             return times.join(number(value, i == 0) for i, value in enumerate(self.factors))
         if len(self.products) > 1:
-            return " + ".join([number(value, i == 0) for i, value in enumerate(self.products)] + ([dots] if self.more else []))
+            return " + ".join(
+                [number(value, i == 0) for i, value in enumerate(self.products)]
+                + ([dots] if self.more else [])
+            )
         return ""
 
 
@@ -129,12 +172,29 @@ def whole(parameter: str, index: Sequence[int], value: float) -> Formula:
     return Formula(Symbol(parameter, ",".join(map(str, index))), (), (), 1, (), (), False, value)
 
 
-def build(parameter: str, index: Sequence[int], chain: Chain, moves: Mapping[int, Tensor], route: Route | None, paths: Sequence[Any],
-          complete: bool, value: float, samples: int) -> Formula:
-    """The formula over the layers in `moves` = d(units)/d(parameter), by place; `paths` are those of one sample, strongest first, and
-    `route` is the first of them, which may end on the way."""
+def build(
+    parameter: str,
+    index: Sequence[int],
+    chain: Chain,
+    moves: Mapping[int, Tensor],
+    route: Route | None,
+    paths: Sequence[Any],
+    complete: bool,
+    value: float,
+    samples: int,
+) -> Formula:
+    """The formula over the layers in `moves` = d(units)/d(parameter), by place; `paths` are those
+    of one sample, strongest first, and `route` is the first of them, which may end on the way."""
     one = len(paths) == 1 and complete and samples == 1
-    ends = {place: held for place, held in zip(route.places, route.units, strict=True) if held is not None} if one and route else {}
+    ends = (
+        {
+            place: held
+            for place, held in zip(route.places, route.units, strict=True)
+            if held is not None
+        }
+        if one and route
+        else {}
+    )
     letters: list[str] = []
     links: list[Symbol] = []
     last: str | None = None  # the letter of the layer before
@@ -145,12 +205,25 @@ def build(parameter: str, index: Sequence[int], chain: Chain, moves: Mapping[int
         alive = [ends[place]] if one else alive
         if len(alive) == 1:
             last = None
-            links.append(Symbol(chain.names[place], ",".join(map(str, place_of(alive[0], chain.outputs[place].shape[1:])))))
+            links.append(
+                Symbol(
+                    chain.names[place],
+                    ",".join(map(str, place_of(alive[0], chain.outputs[place].shape[1:]))),
+                )
+            )
             continue
         if last is None or isinstance(chain.modules[place], MIXING):
             last = LETTERS[len(letters)] if len(letters) < len(LETTERS) else f"k{len(letters)}"
             letters.append(last)
         links.append(Symbol(chain.names[place], last))
     products = () if one or samples > 1 else tuple(path.product for path in paths[:TERMS])
-    return Formula(Symbol(parameter, ",".join(map(str, index))), tuple(reversed(links)), tuple(reversed(letters)), samples,
-                   tuple(factor.value for factor in paths[0].factors) if one else (), products, len(paths) > TERMS or not complete, value)
+    return Formula(
+        Symbol(parameter, ",".join(map(str, index))),
+        tuple(reversed(links)),
+        tuple(reversed(letters)),
+        samples,
+        tuple(factor.value for factor in paths[0].factors) if one else (),
+        products,
+        len(paths) > TERMS or not complete,
+        value,
+    )

@@ -1,4 +1,6 @@
-"""What a reader of a gradient should notice: where a path ends, what is saturated, what evaluation mode leaves out."""
+"""What a reader of a gradient should notice: where a path ends, what is saturated, what evaluation
+mode leaves out.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +18,50 @@ STEEPEST = {nn.Sigmoid: 0.25, nn.Tanh: 1.0}  # the greatest slope that the funct
 SATURATED = 0.1  # of the steepest slope: a unit that passes on less is called saturated
 
 
-def remarks(network: nn.Module, chain: Chain | None, moves: Mapping[int, Tensor], route: Route | None, total: float,
-            numeric: float) -> tuple[str, ...]:
-    """Sentences about a gradient `total`; `chain` is that of one sample, `moves` d(unit)/d(parameter) there by layer, `route` its path."""
+def remarks(
+    network: nn.Module,
+    chain: Chain | None,
+    moves: Mapping[int, Tensor],
+    route: Route | None,
+    total: float,
+    numeric: float,
+) -> tuple[str, ...]:
+    """Sentences about a gradient `total`; `chain` is that of one sample, `moves`
+    d(unit)/d(parameter) there by layer, `route` its path.
+    """
     found: list[str] = []
     if chain is not None and route is not None:
         found += [*_end(chain, route), *_kinks(chain, moves), *_saturated(chain, route)]
     if coupled(network):
-        found.append("Batch norm takes the statistics of the batch here: samples act on each other, so no path is one sample's alone.")
-    modes = [word for kind, word in ((Dropout | nn.Dropout, "dropout leaves nothing out"),
-                                     (nn.BatchNorm1d | nn.BatchNorm2d, "batch norm has its running statistics"))
-             if any(isinstance(module, kind) for module in network.modules()) and not coupled(network)]
+        found.append(
+            "Batch norm takes the statistics of the batch here: samples act on each other, so no "
+            "path is one sample's alone."
+        )
+    modes = [
+        word
+        for kind, word in (
+            (Dropout | nn.Dropout, "dropout leaves nothing out"),
+            (nn.BatchNorm1d | nn.BatchNorm2d, "batch norm has its running statistics"),
+        )
+        if any(isinstance(module, kind) for module in network.modules()) and not coupled(network)
+    ]
     if modes:
-        found.append(f"Evaluation mode: {' and '.join(modes)}; the gradient of a training step differs.")
+        found.append(
+            f"Evaluation mode: {' and '.join(modes)}; the gradient of a training step differs."
+        )
     if apart(total, numeric) > 1e-3 and abs(total - numeric) > 1e-8:
         found.append("The finite difference is far off: a kink (ReLU, max) lies within its step.")
     return tuple(found)
 
 
 def coupled(network: nn.Module) -> bool:
-    """Whether samples act on each other even in evaluation mode: batch norm without running statistics."""
-    return any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.running_mean is None for module in network.modules())
+    """Whether samples act on each other even in evaluation mode: batch norm without running
+    statistics.
+    """
+    return any(
+        isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.running_mean is None
+        for module in network.modules()
+    )
 
 
 def _end(chain: Chain, route: Route) -> list[str]:
@@ -49,9 +74,16 @@ def _end(chain: Chain, route: Route) -> list[str]:
     if end == len(route.places):
         return ["The loss is flat here: dL/do is 0, so nothing is learned from this sample."]
     place, held = route.places[end], route.units[end]
-    name = chain.names[place] if held is None else unit(chain.names[place], held, chain.outputs[place].shape[1:])
+    name = (
+        chain.names[place]
+        if held is None
+        else unit(chain.names[place], held, chain.outputs[place].shape[1:])
+    )
     if isinstance(chain.modules[place], nn.ReLU) and held is not None:
-        return [f"The path ends here: {name} is off for this sample, its input is {figure(float(chain.inputs[place].flatten()[held]), 3)}."]
+        return [
+            f"The path ends here: {name} is off for this sample, its input is "
+            f"{figure(float(chain.inputs[place].flatten()[held]), 3)}."
+        ]
     return [f"The path ends here: {name} does not move with what comes before."]
 
 
@@ -61,15 +93,23 @@ def _kinks(chain: Chain, moves: Mapping[int, Tensor]) -> list[str]:
         if isinstance(chain.modules[place], nn.ReLU) and place - 1 in moves:
             at = (chain.inputs[place].flatten() == 0) & (moves[place - 1] != 0)
             if bool(at.any()):
-                name = unit(chain.names[place], int(at.nonzero()[0, 0]), chain.outputs[place].shape[1:])
-                return [f"The input of {name} is exactly 0, where ReLU has no derivative: 0 is taken, as in PyTorch."]
+                name = unit(
+                    chain.names[place], int(at.nonzero()[0, 0]), chain.outputs[place].shape[1:]
+                )
+                return [
+                    f"The input of {name} is exactly 0, where ReLU has no derivative: 0 is taken, "
+                    "as in PyTorch."
+                ]
     return []
 
 
 def _saturated(chain: Chain, route: Route) -> list[str]:
     """What the sigmoids and tanhs on the strongest path leave of the gradient."""
-    squeezed = [(place, factor) for place, factor in list(zip(route.places, route.factors, strict=False))[1:]
-                if type(chain.modules[place]) in STEEPEST]
+    squeezed = [
+        (place, factor)
+        for place, factor in list(zip(route.places, route.factors, strict=False))[1:]
+        if type(chain.modules[place]) in STEEPEST
+    ]
     if not squeezed:
         return []
     found = []
@@ -84,7 +124,14 @@ def _saturated(chain: Chain, route: Route) -> list[str]:
         if sigmoids == len(squeezed) > 1:
             many = f"{sigmoids} sigmoid factors, at most .25 each, {figure(0.25**sigmoids, 3)} together; here they come to"
         found.append(f"{many} {figure(product, 3)}.")
-    tight = [chain.names[place] for place, factor in squeezed if abs(factor) < SATURATED * STEEPEST[type(chain.modules[place])]]
+    tight = [
+        chain.names[place]
+        for place, factor in squeezed
+        if abs(factor) < SATURATED * STEEPEST[type(chain.modules[place])]
+    ]
     if tight:
-        found.append(f"Saturated on this path: {', '.join(tight)}, which passes on less than a tenth of what it could.")
+        found.append(
+            f"Saturated on this path: {', '.join(tight)}, which passes on less than a tenth of "
+            "what it could."
+        )
     return found

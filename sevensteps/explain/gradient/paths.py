@@ -1,9 +1,10 @@
-"""The chain rule of one batch taken apart: what the loss feels at every unit, how every unit moves with one parameter, and the paths.
+"""The chain rule of one batch taken apart: what the loss feels at every unit, how every unit moves
+with one parameter, and the paths.
 
-Both come from the derivatives written in engine/layers.py and activations.py. `backward` hands dL/dy back; it is linear in what it is
-given, so its transpose, dx -> dy, carries a small move of a parameter forward. At every layer the gradient is
-Σ dL/d(unit) · d(unit)/d(parameter), over samples and units: that sum is the same wherever the network is cut.
-"""
+Both come from the derivatives written in engine/layers.py and activations.py. `backward` hands
+dL/dy back; it is linear in what it is given, so its transpose, dx -> dy, carries a small move of a
+parameter forward. At every layer the gradient is Σ dL/d(unit) · d(unit)/d(parameter), over samples
+and units: that sum is the same wherever the network is cut."""
 
 from __future__ import annotations
 
@@ -18,7 +19,10 @@ from sevensteps.engine.layer import Layer
 from sevensteps.engine.sequence import layers
 from sevensteps.steps.loss import Loss
 
-PASSING = (nn.Flatten, nn.Identity)  # hand the same numbers on; dropout does too, in evaluation mode
+PASSING = (
+    nn.Flatten,
+    nn.Identity,
+)  # hand the same numbers on; dropout does too, in evaluation mode
 KEPT = 32  # paths followed at once: those whose prefix carries most
 
 
@@ -26,9 +30,9 @@ KEPT = 32  # paths followed at once: those whose prefix carries most
 class Route:
     """A path of one sample: `units[k]` is the unit it passes in the layer at `places[k]`, flat.
 
-    `factors` are d(first unit)/d(parameter), then d(unit)/d(unit before), then dL/d(last unit); their product is the path's part.
-    Of a path that ends on the way the last unit is where it does, with a factor 0; None where that cannot be told.
-    """
+    `factors` are d(first unit)/d(parameter), then d(unit)/d(unit before), then dL/d(last unit);
+    their product is the path's part. Of a path that ends on the way the last unit is where it does,
+    with a factor 0; None where that cannot be told."""
 
     places: tuple[int, ...]
     units: tuple[int | None, ...]
@@ -46,8 +50,8 @@ class Route:
 class Chain:
     """One forward and one backward pass of a network whose layers all have a written derivative, over a batch in float64.
 
-    `inputs[i]` and `outputs[i]` are those of layer i, `slopes[i]` is dL/d(outputs[i]) of the mean loss.
-    """
+    `inputs[i]` and `outputs[i]` are those of layer i, `slopes[i]` is dL/d(outputs[i]) of the mean
+    loss."""
 
     def __init__(self, network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> None:
         self.names, self.modules = (list(held) for held in zip(*layers(network), strict=True))
@@ -71,11 +75,15 @@ class Chain:
     def places(self, start: int) -> list[int]:
         """The layers from `start` on in which the numbers change, and the last."""
         last = len(self.layers) - 1
-        return [at for at in range(start, last + 1) if at in (start, last) or not isinstance(self.modules[at], PASSING)]
+        return [
+            at
+            for at in range(start, last + 1)
+            if at in (start, last) or not isinstance(self.modules[at], PASSING)
+        ]
 
     def local(self, parameter: str, index: tuple[int, ...]) -> Tensor:
-        """d(output)/d(parameter) of the layer that holds it, [B, …]: a layer is linear in its own parameters, so this is what it
-        gives where that one is 1 and all others are 0."""
+        """d(output)/d(parameter) of the layer that holds it, [B, …]: a layer is linear in its own
+        parameters, so this is what it gives where that one is 1 and all others are 0."""
         at, name = self.owner(parameter), parameter.rpartition(".")[2]
         only = {key: torch.zeros_like(p) for key, p in self.modules[at].named_parameters()}
         only[name][index] = 1
@@ -87,18 +95,24 @@ class Chain:
         """dL/d(parameter), all of it, by the written derivative of its layer."""
         at, name = self.owner(parameter), parameter.rpartition(".")[2]
         layer = self.layers[at]
-        layer.grads = {key: torch.zeros_like(p) for key, p in self.modules[at].named_parameters(recurse=False)}
+        layer.grads = {
+            key: torch.zeros_like(p) for key, p in self.modules[at].named_parameters(recurse=False)
+        }
         with torch.no_grad():
             layer.descend(self.slopes[at].clone(), False)
         found: Tensor = layer.grads[name]
         return found
 
     def push(self, at: int, move: Tensor) -> Tensor:
-        """How the output of layer `at` moves where its input moves by `move`: the transpose of its written backward."""
+        """How the output of layer `at` moves where its input moves by `move`: the transpose of its
+        written backward.
+        """
         with torch.enable_grad():
             g = torch.zeros_like(self.outputs[at], requires_grad=True)
             back = self.layers[at].backward(g * 1)
-            return torch.autograd.grad((back * move).sum(), g)[0]  # of a number: a vector makes PyTorch import a computer algebra system
+            return torch.autograd.grad((back * move).sum(), g)[
+                0
+            ]  # of a number: a vector makes PyTorch import a computer algebra system
 
     def moves(self, parameter: str, index: tuple[int, ...]) -> dict[int, Tensor]:
         """d(output)/d(parameter) of its own layer and of all behind it, by place."""
@@ -109,12 +123,14 @@ class Chain:
         return found
 
 
-def routes(network: nn.Module, loss: Loss, x: Tensor, y: Tensor, parameter: str, index: tuple[int, ...]) -> tuple[list[Route], bool]:
-    """The paths by which a parameter reaches the loss of one sample, [1, …], strongest first; and whether these are all.
+def routes(
+    network: nn.Module, loss: Loss, x: Tensor, y: Tensor, parameter: str, index: tuple[int, ...]
+) -> tuple[list[Route], bool]:
+    """The paths by which a parameter reaches the loss of one sample, [1, …], strongest first; and
+    whether these are all.
 
-    Of more than `KEPT` the ones are followed whose units, so far, carry most; each path's factors are exact all the same. Not for batch
-    norm over the batch, where samples act on each other.
-    """
+    Of more than `KEPT` the ones are followed whose units, so far, carry most; each path's factors
+    are exact all the same. Not for batch norm over the batch, where samples act on each other."""
     one = Chain(network, loss, x, y)
     many = Chain(network, loss, x.expand(KEPT, *x.shape[1:]), y.expand(KEPT, *y.shape[1:]))
     start = one.owner(parameter)
@@ -124,27 +140,45 @@ def routes(network: nn.Module, loss: Loss, x: Tensor, y: Tensor, parameter: str,
     if not found:
         unit = index[0] if move.numel() == one.modules[start].weight.shape[0] else None
         return [_ended(one, (start,), (unit,), (0.0,))], True
-    held: list[tuple[tuple[int, ...], tuple[float, ...]]] = [((unit,), (float(move[unit]),)) for unit in found]
+    held: list[tuple[tuple[int, ...], tuple[float, ...]]] = [
+        ((unit,), (float(move[unit]),)) for unit in found
+    ]
     for order, at in enumerate(places[1:], 1):
         edges = _edges(many, places[order - 1], at, [units[-1] for units, _ in held])
         so_far = torch.tensor([factors for _, factors in held], dtype=x.dtype).prod(1)
-        flat, all_of_them = _strongest((so_far[:, None] * edges * one.slopes[at].flatten()).flatten(), edges.flatten())
+        flat, all_of_them = _strongest(
+            (so_far[:, None] * edges * one.slopes[at].flatten()).flatten(), edges.flatten()
+        )
         if not flat:
             units, factors = held[0]
-            same = units[-1] if one.outputs[at].numel() == one.outputs[places[order - 1]].numel() else None
-            return [_ended(one, tuple(places[:order + 1]), (*units, same), (*factors, 0.0))], True
+            same = (
+                units[-1]
+                if one.outputs[at].numel() == one.outputs[places[order - 1]].numel()
+                else None
+            )
+            return [_ended(one, tuple(places[: order + 1]), (*units, same), (*factors, 0.0))], True
         complete &= all_of_them
         rows = [(*divmod(edge, edges.shape[1]), float(edges.flatten()[edge])) for edge in flat]
         held = [((*held[row][0], unit), (*held[row][1], factor)) for row, unit, factor in rows]
     last = one.slopes[-1].flatten()
-    paths = [Route(tuple(places), units, (*factors, float(last[units[-1]]))) for units, factors in held]
+    paths = [
+        Route(tuple(places), units, (*factors, float(last[units[-1]]))) for units, factors in held
+    ]
     return sorted(paths, key=lambda path: -abs(path.product)), complete
 
 
-def _ended(one: Chain, places: tuple[int, ...], units: tuple[int | None, ...], factors: tuple[float, ...]) -> Route:
-    """A path that carries nothing further, closed with what the loss feels where it ends, if that can be told."""
+def _ended(
+    one: Chain, places: tuple[int, ...], units: tuple[int | None, ...], factors: tuple[float, ...]
+) -> Route:
+    """A path that carries nothing further, closed with what the loss feels where it ends, if that
+    can be told.
+    """
     last = units[-1]
-    return Route(places, units, factors if last is None else (*factors, float(one.slopes[places[-1]].flatten()[last])))
+    return Route(
+        places,
+        units,
+        factors if last is None else (*factors, float(one.slopes[places[-1]].flatten()[last])),
+    )
 
 
 def _edges(many: Chain, before: int, at: int, units: list[int]) -> Tensor:
@@ -154,11 +188,13 @@ def _edges(many: Chain, before: int, at: int, units: list[int]) -> Tensor:
     step = step.view_as(many.outputs[before])
     for place in range(before + 1, at + 1):
         step = many.push(place, step)
-    return step.flatten(1)[:len(units)]
+    return step.flatten(1)[: len(units)]
 
 
 def _strongest(carried: Tensor, moved: Tensor) -> tuple[list[int], bool]:
-    """The places that carry something, at most `KEPT`, the most first; where none does, those that move. And whether these are all."""
+    """The places that carry something, at most `KEPT`, the most first; where none does, those that
+    move. And whether these are all.
+    """
     alive = torch.nonzero(carried if bool(carried.any()) else moved)[:, 0]
     order = carried[alive].abs().argsort(descending=True, stable=True)[:KEPT]
     return alive[order].tolist(), len(alive) <= KEPT

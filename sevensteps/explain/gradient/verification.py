@@ -1,4 +1,6 @@
-"""One parameter's gradient by two means that know nothing of our derivatives: PyTorch's autograd and a central difference."""
+"""One parameter's gradient by two means that know nothing of our derivatives: PyTorch's autograd
+and a central difference.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +11,28 @@ from torch.func import functional_call
 from sevensteps.seeds import Isolation
 from sevensteps.steps.loss import Loss
 
-STEP = 1e-5  # h / max(1, |p|): in float64 the error of the formula, h², and that of rounding, 1e-16 / h, are about equal there
+# h / max(1, |p|): in float64 the error of the formula, h², and that of rounding, 1e-16 / h, are
+# about equal there
+STEP = 1e-5
 
 
 def automatic(network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """dL/d(parameter) of the mean loss for every trained parameter by PyTorch; 0 where the loss does not depend on it."""
+    """dL/d(parameter) of the mean loss for every trained parameter by PyTorch; 0 where the loss
+    does not depend on it.
+    """
     named = {name: p for name, p in network.named_parameters() if p.requires_grad}
     with torch.enable_grad(), Isolation(torch.Generator().manual_seed(0)):
         mean = loss(network(x), y).mean()
         found = torch.autograd.grad(mean, list(named.values()), allow_unused=True)
-    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(named.items(), found, strict=True)}
+    return {
+        name: torch.zeros_like(p) if g is None else g
+        for (name, p), g in zip(named.items(), found, strict=True)
+    }
 
 
-def difference(network: nn.Module, loss: Loss, x: Tensor, y: Tensor, parameter: str, index: tuple[int, ...]) -> float:
+def difference(
+    network: nn.Module, loss: Loss, x: Tensor, y: Tensor, parameter: str, index: tuple[int, ...]
+) -> float:
     """(L(p + h) - L(p - h)) / 2h with h = 1e-5 · max(1, |p|)."""
     held = dict(network.named_parameters())[parameter].detach().clone()
     middle = float(held[index])

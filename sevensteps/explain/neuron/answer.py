@@ -1,4 +1,6 @@
-"""One neuron: its weights, what makes it fire, its life over the training, its twin, and what is lost without it."""
+"""One neuron: its weights, what makes it fire, its life over the training, its twin, and what is
+lost without it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,17 @@ from sevensteps.engine.modules import Neuron as Sum
 from sevensteps.errors import ArgumentError, Error
 from sevensteps.explain.base import WIDTH, Explanation
 from sevensteps.explain.neuron.history import Life, life
-from sevensteps.explain.neuron.units import RECTIFIERS, Answers, Place, answers, named_inputs, outgoing, pieces, place, silenced
+from sevensteps.explain.neuron.units import (
+    RECTIFIERS,
+    Answers,
+    Place,
+    answers,
+    named_inputs,
+    outgoing,
+    pieces,
+    place,
+    silenced,
+)
 from sevensteps.explain.subject import Subject
 from sevensteps.explain.surface.slice import START
 from sevensteps.training.evaluation import measure
@@ -60,11 +72,11 @@ class Twins:
 class Neuron(Explanation):
     """A unit of a layer. `weights` has the shape of the layer's inputs to it (`shape`, of the image where it reads one).
 
-    `dead`: a rectifier whose sum is 0 or below for every training sample; None where there is no rectifier. `dead_inputs`: inputs of its
-    that are 0 for every training sample, whose weights get no gradient; `dead_moved`: how far at most such a weight is from its start.
-    `outgoing`: by what weight each unit of the layer `following` takes it in (its length over positions). `whole` and `without` are the
-    validation metrics with it and with 0 in its place; None for an output.
-    """
+    `dead`: a rectifier whose sum is 0 or below for every training sample; None where there is no
+    rectifier. `dead_inputs`: inputs of its that are 0 for every training sample, whose weights get
+    no gradient; `dead_moved`: how far at most such a weight is from its start. `outgoing`: by what
+    weight each unit of the layer `following` takes it in (its length over positions). `whole` and
+    `without` are the validation metrics with it and with 0 in its place; None for an output."""
 
     layer: str
     unit: int
@@ -127,11 +139,19 @@ def neuron(subject: Subject, layer: str, unit: int, again: bool | None = None) -
     x = subject.part("train")[0]
     seen = answers(network, where, x, unit)
     if not bool(seen.sums[:, unit].isfinite().all() and seen.values[:, unit].isfinite().all()):
-        raise ArgumentError(f"unit {unit} of {layer} gives numbers that are not finite: the training diverged; lower the learning rate")
+        raise ArgumentError(
+            f"unit {unit} of {layer} gives numbers that are not finite: the training diverged; "
+            "lower the learning rate"
+        )
     weights, bias = _weights(where, unit)
     moved, dead_moved = _since_start(subject, where, unit, seen.silent)
     data = subject.data
-    image = data.kind == "image" and where.raw and not where.conv and weights.numel() == math.prod(data.train.x.shape[1:])
+    image = (
+        data.kind == "image"
+        and where.raw
+        and not where.conv
+        and weights.numel() == math.prod(data.train.x.shape[1:])
+    )
     targets = _targets(subject)
     count = len(seen.sums)
     strongest = seen.sums[:, unit].topk(min(TOP, count)).indices.sort().values
@@ -141,14 +161,42 @@ def neuron(subject: Subject, layer: str, unit: int, again: bool | None = None) -
     hidden = where.at < 0 or where.following is not None
     whole, without = _without(subject, network, where, unit) if hidden else (None, None)
     return Neuron(
-        layer, unit, where.units, type(where.module).__name__, where.kind, weights.view(data.train.x.shape[1:]) if image else weights,
-        tuple(data.train.x.shape[1:]) if image else tuple(weights.shape), image, _names(subject, where, weights.numel()), bias,
-        isinstance(where.module, Sum) and where.module.bias is None, moved, count, float(seen.on[:, unit].mean()),
-        float(seen.values[:, unit].mean()), _groups(subject, seen, unit),
-        tuple(Strong(int(index), targets(int(index)), float(seen.sums[index, unit]), int(seen.positions[index])) for index in order),
-        data.train.x[order].cpu() if data.kind == "image" else None, dead,
-        int(seen.silent.sum()), dead_moved, life(subject, where, unit, again), _twins(where, seen, unit),
-        where.following, () if after is None else tuple((after if after.ndim == 1 else after.norm(dim=1)).tolist()), whole, without)
+        layer,
+        unit,
+        where.units,
+        type(where.module).__name__,
+        where.kind,
+        weights.view(data.train.x.shape[1:]) if image else weights,
+        tuple(data.train.x.shape[1:]) if image else tuple(weights.shape),
+        image,
+        _names(subject, where, weights.numel()),
+        bias,
+        isinstance(where.module, Sum) and where.module.bias is None,
+        moved,
+        count,
+        float(seen.on[:, unit].mean()),
+        float(seen.values[:, unit].mean()),
+        _groups(subject, seen, unit),
+        tuple(
+            Strong(
+                int(index),
+                targets(int(index)),
+                float(seen.sums[index, unit]),
+                int(seen.positions[index]),
+            )
+            for index in order
+        ),
+        data.train.x[order].cpu() if data.kind == "image" else None,
+        dead,
+        int(seen.silent.sum()),
+        dead_moved,
+        life(subject, where, unit, again),
+        _twins(where, seen, unit),
+        where.following,
+        () if after is None else tuple((after if after.ndim == 1 else after.norm(dim=1)).tolist()),
+        whole,
+        without,
+    )
 
 
 def _weights(where: Place, unit: int) -> tuple[Tensor, float | None]:
@@ -159,8 +207,12 @@ def _weights(where: Place, unit: int) -> tuple[Tensor, float | None]:
     return row, None if module.bias is None else float(module.bias.detach()[unit])
 
 
-def _since_start(subject: Subject, where: Place, unit: int, silent: Tensor) -> tuple[float | None, float | None]:
-    """How far the weights have come from where step 1 put them, and how far at most those of dead inputs have."""
+def _since_start(
+    subject: Subject, where: Place, unit: int, silent: Tensor
+) -> tuple[float | None, float | None]:
+    """How far the weights have come from where step 1 put them, and how far at most those of dead
+    inputs have.
+    """
     try:
         before = place(subject.again(**START).network.cpu(), where.name, unit)
     except Error:
@@ -171,14 +223,26 @@ def _since_start(subject: Subject, where: Place, unit: int, silent: Tensor) -> t
 
 
 def _names(subject: Subject, where: Place, count: int) -> tuple[str, ...]:
-    """What its weights belong to: features, or units of the layer before; none where they are pixels or positions."""
-    before = where.chain[:max(where.at, 0)]
+    """What its weights belong to: features, or units of the layer before; none where they are
+    pixels or positions.
+    """
+    before = where.chain[: max(where.at, 0)]
     if where.raw and subject.data.kind == "table":
-        found = named_inputs(subject.data.features, subject.data.train.x[0].numel(), [module for _, module in before])
+        found = named_inputs(
+            subject.data.features, subject.data.train.x[0].numel(), [module for _, module in before]
+        )
         return found if len(found) == count else ()
-    source = next(((name, module) for name, module in reversed(before) if isinstance(module, nn.Linear) and module.out_features == count),
-                  None)
-    return tuple(f"{source[0]} {index}" for index in range(count)) if source and not where.conv else ()
+    source = next(
+        (
+            (name, module)
+            for name, module in reversed(before)
+            if isinstance(module, nn.Linear) and module.out_features == count
+        ),
+        None,
+    )
+    return (
+        tuple(f"{source[0]} {index}" for index in range(count)) if source and not where.conv else ()
+    )
 
 
 def _targets(subject: Subject) -> Any:
@@ -187,9 +251,19 @@ def _targets(subject: Subject) -> Any:
 
     def said(index: int) -> str:
         if data.task.kind == "regression":
-            return ", ".join(f"{value:.4g}" for value in data.target_scaling.undo(y[index:index + 1])[0].tolist())
+            return ", ".join(
+                f"{value:.4g}"
+                for value in data.target_scaling.undo(y[index : index + 1])[0].tolist()
+            )
         if data.task.kind == "multilabel":
-            return "+".join(name for name, on in zip(data.task.classes, y[index].tolist(), strict=True) if on) or "none"
+            return (
+                "+".join(
+                    name
+                    for name, on in zip(data.task.classes, y[index].tolist(), strict=True)
+                    if on
+                )
+                or "none"
+            )
         return data.task.classes[int(y[index])]
 
     return said
@@ -201,22 +275,46 @@ def _groups(subject: Subject, seen: Answers, unit: int) -> tuple[Group, ...]:
     if task.kind == "regression":
         order = y[:, 0].argsort(stable=True)
         raw = subject.data.target_scaling.undo(y)[:, 0]
-        members = [(f"{raw[part[0]]:.4g} to {raw[part[-1]]:.4g}", part) for part in order.chunk(min(GROUPS, len(order)))]
+        members = [
+            (f"{raw[part[0]]:.4g} to {raw[part[-1]]:.4g}", part)
+            for part in order.chunk(min(GROUPS, len(order)))
+        ]
     elif task.kind == "multilabel":
-        members = [(name, torch.nonzero(y[:, index])[:, 0]) for index, name in enumerate(task.classes)]
+        members = [
+            (name, torch.nonzero(y[:, index])[:, 0]) for index, name in enumerate(task.classes)
+        ]
     else:
-        members = [(name, torch.nonzero(y.reshape(-1).long() == index)[:, 0]) for index, name in enumerate(task.classes)]
-    found = [Group(name, len(rows), float(seen.values[rows, unit].mean()), float(seen.on[rows, unit].double().mean()))
-             for name, rows in members if len(rows)]
-    return tuple(found if task.kind == "regression" else sorted(found, key=lambda group: -group.mean))
+        members = [
+            (name, torch.nonzero(y.reshape(-1).long() == index)[:, 0])
+            for index, name in enumerate(task.classes)
+        ]
+    found = [
+        Group(
+            name,
+            len(rows),
+            float(seen.values[rows, unit].mean()),
+            float(seen.on[rows, unit].double().mean()),
+        )
+        for name, rows in members
+        if len(rows)
+    ]
+    return tuple(
+        found if task.kind == "regression" else sorted(found, key=lambda group: -group.mean)
+    )
 
 
 def _twins(where: Place, seen: Answers, unit: int) -> Twins | None:
-    """The units with its weights and bias, up to rounding; else with those times -1; else those whose activation goes with its own."""
+    """The units with its weights and bias, up to rounding; else with those times -1; else those
+    whose activation goes with its own.
+    """
     if where.units < 2:
         return None
     rows = where.module.weight.detach().flatten(1)
-    rows = rows if where.module.bias is None else torch.cat([rows, where.module.bias.detach()[:, None]], 1)
+    rows = (
+        rows
+        if where.module.bias is None
+        else torch.cat([rows, where.module.bias.detach()[:, None]], 1)
+    )
     others = torch.arange(where.units) != unit
     near = SAME * float(rows[unit].abs().max())
     for how, sign in (("the same weights", 1), ("the opposite weights", -1)):
@@ -234,7 +332,9 @@ def _twins(where: Place, seen: Answers, unit: int) -> Twins | None:
     return Twins(tuple(torch.nonzero(like)[:, 0].tolist()), "the same activation", float(best))
 
 
-def _without(subject: Subject, network: nn.Module, where: Place, unit: int) -> tuple[dict[str, float], dict[str, float]]:
+def _without(
+    subject: Subject, network: nn.Module, where: Place, unit: int
+) -> tuple[dict[str, float], dict[str, float]]:
     """The validation metrics with the unit, and with 0 in the place of its activation."""
     x, y = subject.part("valid")[0], subject.data.valid.y
     found = []
@@ -243,5 +343,11 @@ def _without(subject: Subject, network: nn.Module, where: Place, unit: int) -> t
         with silenced(network, where, unit) as outputs:
             less = torch.cat([outputs(piece) for piece in pieces(x)])
     for given in (whole, less):
-        found.append({name: value for name, value in measure(given, y, subject.loss, subject.output).items() if name != "by_class"})
+        found.append(
+            {
+                name: value
+                for name, value in measure(given, y, subject.loss, subject.output).items()
+                if name != "by_class"
+            }
+        )
     return found[0], found[1]

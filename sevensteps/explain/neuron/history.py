@@ -1,4 +1,6 @@
-"""A unit's life over the training: when it fired, fell silent and came back, and how its weights grew."""
+"""A unit's life over the training: when it fired, fell silent and came back, and how its weights
+grew.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,18 @@ from sevensteps.training.state import Training
 PATIENCE = 10.0  # seconds of training that is repeated without being asked
 SAMPLES = 1000  # on which a unit is seen in a training that is repeated
 LOOKS = 48
-SIGNED = ("relu", "relu6", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu", "softsign", "step")  # above 0 where the sum is
+SIGNED = (
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "tanh",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "softsign",
+    "step",
+)  # above 0 where the sum is
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,9 @@ class Life:
 
     @property
     def events(self) -> tuple[tuple[int, str], ...]:
-        """(step, "born" | "silent" | "revived"): first seen to fire where it did not at first, seen to be off, and to fire again."""
+        """(step, "born" | "silent" | "revived"): first seen to fire where it did not at first, seen
+        to be off, and to fire again.
+        """
         found: list[tuple[int, str]] = []
         before: bool | None = None
         fired = False
@@ -61,34 +76,57 @@ class Life:
 
 
 def life(subject: Subject, where: Place, unit: int, again: bool | None) -> Life:
-    """From what watching saw, or by training again: where asked for, or where nobody watched and it was short."""
+    """From what watching saw, or by training again: where asked for, or where nobody watched and it
+    was short.
+    """
     seconds = float(subject.summary.get("seconds") or 0.0)
     if not again and (watched := _watched(subject, where, unit)):
         return Life(tuple(watched), "watched")
     if again is False:
         return Life((), "", why="nobody watched this training")
     if again is None and seconds > PATIENCE:
-        return Life((), "", why=f"nobody watched this training; --again (again=True) repeats it, about {seconds:.0f} s")
+        return Life(
+            (),
+            "",
+            why="nobody watched this training; --again (again=True) repeats it, about "
+            f"{seconds:.0f} s",
+        )
     looking = Looking(subject, where.name, unit)
     try:
         training = subject.again([looking])
     except Error as failure:
-        return Life((), "", why=f"nobody watched this training, and it cannot be repeated: {failure}")
+        return Life(
+            (), "", why=f"nobody watched this training, and it cannot be repeated: {failure}"
+        )
     ended = training.network.state_dict()
-    same = all(torch.equal(held.cpu(), ended[name].cpu()) for name, held in subject.network.state_dict().items())
+    same = all(
+        torch.equal(held.cpu(), ended[name].cpu())
+        for name, held in subject.network.state_dict().items()
+    )
     return Life(tuple(looking.moments), "trained again", len(looking.x), same)
 
 
 def _watched(subject: Subject, where: Place, unit: int) -> list[Moment]:
     moments = []
     for look in subject.observed.looks if subject.observed is not None else ():
-        signal, change = look.signals.get(where.norm or where.name), look.changes.get(f"{where.name}.weight")
-        if signal is None and where.kind in SIGNED:  # a look at a training of ours has a layer and its activation as one
+        signal, change = (
+            look.signals.get(where.norm or where.name),
+            look.changes.get(f"{where.name}.weight"),
+        )
+        if (
+            signal is None and where.kind in SIGNED
+        ):  # a look at a training of ours has a layer and its activation as one
             signal = look.signals.get(where.activation or "")
         if signal is None or len(signal.firing) <= unit:
             continue
-        moments.append(Moment(look.step, float(signal.firing[unit]), _of(change.weight if change else None, unit),
-                              _of(change.update if change else None, unit)))
+        moments.append(
+            Moment(
+                look.step,
+                float(signal.firing[unit]),
+                _of(change.weight if change else None, unit),
+                _of(change.update if change else None, unit),
+            )
+        )
     return moments
 
 
@@ -102,7 +140,7 @@ class Looking:
     def __init__(self, subject: Subject, layer: str, unit: int) -> None:
         self.layer, self.unit, self.moments, self.every = layer, unit, list[Moment](), 1
         part = subject.part("train")[0]
-        self.x = part[::-(-len(part) // SAMPLES)]
+        self.x = part[:: -(-len(part) // SAMPLES)]
 
     def started(self, training: Training) -> None:
         self._look(training)
@@ -112,7 +150,9 @@ class Looking:
             self._look(training)
             if len(self.moments) > LOOKS:
                 self.every *= 2
-                self.moments[1:] = [moment for moment in self.moments[1:] if moment.step % self.every == 0]
+                self.moments[1:] = [
+                    moment for moment in self.moments[1:] if moment.step % self.every == 0
+                ]
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         return None
@@ -122,7 +162,9 @@ class Looking:
             self._look(training)
 
     def _look(self, training: Training) -> None:
-        network = copy.deepcopy(training.network).cpu().eval()  # a copy: batch norm and dropout mind being called
+        network = (
+            copy.deepcopy(training.network).cpu().eval()
+        )  # a copy: batch norm and dropout mind being called
         where = place(network, self.layer, self.unit)
         on = answers(network, where, self.x, self.unit).on[:, self.unit]
         length = float(where.module.weight.detach()[self.unit].norm())

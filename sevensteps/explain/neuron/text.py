@@ -27,7 +27,13 @@ def told(found: Neuron, width: int) -> str:
     """The screen."""
     lines = [*_head(found, width), "", *_weights(found, width), ""]
     lines += _fires(found, width)
-    lines += ["", *_life(found, width), *_state(found, width), *_twins(found, width), *_after(found, width)]
+    lines += [
+        "",
+        *_life(found, width),
+        *_state(found, width),
+        *_twins(found, width),
+        *_after(found, width),
+    ]
     return "\n".join(lines)
 
 
@@ -36,9 +42,16 @@ def _head(found: Neuron, width: int) -> list[str]:
     if found.bias is None:
         bias = "no bias"
     else:
-        bias = f"w0 = {figure(found.bias)}, the bias, times x0 = 1" if found.w0 else f"bias {figure(found.bias)}"
-    text = (f"Unit {found.unit} of the {found.units} of {found.layer}: {found.kind}, {counted(found.weights.numel(), 'weight')}, "
-            f"{bias}{then}. ")
+        bias = (
+            f"w0 = {figure(found.bias)}, the bias, times x0 = 1"
+            if found.w0
+            else f"bias {figure(found.bias)}"
+        )
+    text = (
+        f"Unit {found.unit} of the {found.units} of {found.layer}: {found.kind}, "
+        f"{counted(found.weights.numel(), 'weight')}, "
+        f"{bias}{then}. "
+    )
     if found.moved is not None:
         text += f"Its weights are {figure(float(found.weights.norm()))} long, {figure(found.moved)} from where they started."
     return wrapped(text, width, further="")
@@ -58,7 +71,10 @@ def _weights(found: Neuron, width: int) -> list[str]:
     for index in order:
         value = float(found.weights[index])
         bar = "█" * max(round(half * abs(value) / top), 1 if value else 0)
-        lines.append(f"  {names[index][:label]:<{label}} {bar if value < 0 else '':>{half}}│{bar if value > 0 else '':<{half}} {value:.4g}")
+        lines.append(
+            f"  {names[index][:label]:<{label}} "
+            f"{bar if value < 0 else '':>{half}}│{bar if value > 0 else '':<{half}} {value:.4g}"
+        )
     if (rest := found.weights.numel() - len(order)) > 0:
         lines.append(f"  and {counted(rest, 'smaller weight')}")
     return lines
@@ -72,8 +88,13 @@ def _pictures(weights: Tensor) -> list[str]:
     columns = 2 * small.shape[1]
     lines = [f"  {'weights above 0':<{columns}}  weights below 0"]
     for row in small:
-        above, below = ("".join(2 * SHADES[min(int(max(sign * value, 0.0) / top * len(SHADES)), len(SHADES) - 1)] for value in row.tolist())
-                        for sign in (1, -1))
+        above, below = (
+            "".join(
+                2 * SHADES[min(int(max(sign * value, 0.0) / top * len(SHADES)), len(SHADES) - 1)]
+                for value in row.tolist()
+            )
+            for sign in (1, -1)
+        )
         lines.append(f"  {above}  {below}".rstrip() or "")
     return lines
 
@@ -82,22 +103,35 @@ def _kernel(found: Neuron) -> list[str]:
     """The numbers of the kernel over the channel that it reads most of."""
     lengths = found.weights.flatten(1).norm(dim=1)
     strongest = int(lengths.argmax())
-    lines = [f"  kernel over input channel {strongest}" + (f", the one that it reads most of {len(lengths)}" if len(lengths) > 1 else "")]
+    lines = [
+        f"  kernel over input channel {strongest}"
+        + (f", the one that it reads most of {len(lengths)}" if len(lengths) > 1 else "")
+    ]
     kernel = found.weights[strongest].reshape(-1, found.weights.shape[-1])
-    return lines + ["  " + "".join(f"{value:>8.3f}" for value in row) for row in kernel[:ROWS, :9].tolist()]
+    return lines + [
+        "  " + "".join(f"{value:>8.3f}" for value in row) for row in kernel[:ROWS, :9].tolist()
+    ]
 
 
 def _fires(found: Neuron, width: int) -> list[str]:
-    lines = wrapped(f"Its sum is above 0 for {found.firing:.1%} of the {counted(found.samples, 'training sample')}"
-                    f"{' and their positions' if found.conv else ''}; its mean activation is {figure(found.mean)}.",
-                    width, further="")
+    lines = wrapped(
+        f"Its sum is above 0 for {found.firing:.1%} of the "
+        f"{counted(found.samples, 'training sample')}"
+        f"{' and their positions' if found.conv else ''}; its mean activation is "
+        f"{figure(found.mean)}.",
+        width,
+        further="",
+    )
     order = found.groups
     label = max(12, *(min(len(group.name), 24) for group in order))
     peak = max((abs(group.mean) for group in order), default=0.0) or 1.0
     lines.append(f"  {'class or target':<{max(label, 15)}}  samples   fires  mean activation")
     for group in order[:GROUPS]:
         bar = "█" * round(16 * abs(group.mean) / peak)
-        lines.append(f"  {group.name[:24]:<{max(label, 15)}}  {group.count:>7,}  {group.firing:>5.1%}  {group.mean:>10.4g} {bar}".rstrip())
+        lines.append(
+            f"  {group.name[:24]:<{max(label, 15)}}  {group.count:>7,}  {group.firing:>5.1%}  "
+            f"{group.mean:>10.4g} {bar}".rstrip()
+        )
     if len(order) > GROUPS:
         lines.append(f"  and {len(order) - GROUPS} more with less")
     shown = "  ".join(f"#{one.sample} ({one.target}) {one.sum:.3g}" for one in found.top[:5])
@@ -110,15 +144,30 @@ def _life(found: Neuron, width: int) -> list[str]:
         return wrapped(f"Its life is not known: {life.why}.", width)
     shown = spread(life.moments, MOMENTS)
     first, last = life.moments[0], life.moments[-1]
-    line = "".join("·" if moment.firing == 0 else BLOCKS[min(int(moment.firing * len(BLOCKS)), len(BLOCKS) - 1)] for moment in shown)
-    how = "looks on the batch" if life.source == "watched" else f"trained again, on {life.samples:,} samples"
+    line = "".join(
+        "·"
+        if moment.firing == 0
+        else BLOCKS[min(int(moment.firing * len(BLOCKS)), len(BLOCKS) - 1)]
+        for moment in shown
+    )
+    how = (
+        "looks on the batch"
+        if life.source == "watched"
+        else f"trained again, on {life.samples:,} samples"
+    )
     if life.same is False:
         how += ", not to the same bits"
     lines = wrapped(f"Life: {line} (steps {first.step:,} to {last.step:,}, {how}; · is off)", width)
     said = {"born": "fires for the first time", "silent": "falls silent", "revived": "fires again"}
     events = [f"step {step:,} {said[what]}" for step, what in life.events]
-    kept = events if len(events) <= 6 else [*events[:3], f"… {len(events) - 5} more …", *events[-2:]]
-    told = "; ".join(kept) if kept else ("silent at every look" if last.firing == 0 else "fires at every look")
+    kept = (
+        events if len(events) <= 6 else [*events[:3], f"… {len(events) - 5} more …", *events[-2:]]
+    )
+    told = (
+        "; ".join(kept)
+        if kept
+        else ("silent at every look" if last.firing == 0 else "fires at every look")
+    )
     told += f"; fires on {first.firing:.1%} at first, {last.firing:.1%} at last"
     if first.weights is not None and last.weights is not None:
         told += f"; weights {figure(first.weights)} long, then {figure(last.weights)}"
@@ -128,8 +177,12 @@ def _life(found: Neuron, width: int) -> list[str]:
 def _state(found: Neuron, width: int) -> list[str]:
     lines = []
     if found.dead:
-        lines += wrapped(f"Dead: its sum is 0 or below for every training sample, so {found.activation} gives 0 with slope 0, and no "
-                         "gradient reaches it.", width)
+        lines += wrapped(
+            f"Dead: its sum is 0 or below for every training sample, so {found.activation} gives "
+            "0 with slope 0, and no "
+            "gradient reaches it.",
+            width,
+        )
     elif found.dead is False:
         lines.append("Alive: at least one training sample puts its sum above 0.")
     if found.dead_inputs:
@@ -149,11 +202,20 @@ def _twins(found: Neuron, width: int) -> list[str]:
     twins = found.twins
     if twins is None:
         return ["No twin: no other unit of the layer has its weights or goes with it."]
-    who = ", ".join(map(str, twins.units[:8])) + (f" and {len(twins.units) - 8} more" if len(twins.units) > 8 else "")
-    what = {"the same weights": "has the same weights and bias: while their outgoing weights are alike too, they get the same gradient",
-            "the opposite weights": "has the same weights and bias with the other sign",
-            "the same activation": f"has other weights and the same activation (correlation {twins.correlation:.4f})"}[twins.how]
-    return wrapped(f"Twin: unit {who} {what}." if len(twins.units) == 1 else f"Twins: each of {who} {what}.", width)
+    who = ", ".join(map(str, twins.units[:8])) + (
+        f" and {len(twins.units) - 8} more" if len(twins.units) > 8 else ""
+    )
+    what = {
+        "the same weights": "has the same weights and bias: while their outgoing weights are "
+        "alike too, they get the same gradient",
+        "the opposite weights": "has the same weights and bias with the other sign",
+        "the same activation": "has other weights and the same activation (correlation "
+        f"{twins.correlation:.4f})",
+    }[twins.how]
+    return wrapped(
+        f"Twin: unit {who} {what}." if len(twins.units) == 1 else f"Twins: each of {who} {what}.",
+        width,
+    )
 
 
 def _after(found: Neuron, width: int) -> list[str]:
@@ -162,12 +224,21 @@ def _after(found: Neuron, width: int) -> list[str]:
         values = torch.tensor(found.outgoing)
         order = values.abs().argsort(descending=True, stable=True)[:5].tolist()
         shown = ", ".join(f"{values[index]:.3g} to unit {index}" for index in order)
-        lines += wrapped(f"Outgoing weights into {found.following}: {shown}" + (f" … of {len(values)}" if len(values) > 5 else ""), width)
+        lines += wrapped(
+            f"Outgoing weights into {found.following}: {shown}"
+            + (f" … of {len(values)}" if len(values) > 5 else ""),
+            width,
+        )
     elif found.whole is None:
         lines.append("It is an output: nothing stands behind it.")
     if found.whole is not None and found.without is not None:
-        parts = [f"{name} {_number(found.whole[name])} to {_number(found.without[name])}" for name in found.whole]
-        lines += wrapped(f"Without it (0 in its place), on the validation samples: {', '.join(parts)}.", width)
+        parts = [
+            f"{name} {_number(found.whole[name])} to {_number(found.without[name])}"
+            for name in found.whole
+        ]
+        lines += wrapped(
+            f"Without it (0 in its place), on the validation samples: {', '.join(parts)}.", width
+        )
     return lines
 
 

@@ -1,4 +1,6 @@
-"""A layer's units: where their weights are, what they give for each sample, and the network with one of them silenced."""
+"""A layer's units: where their weights are, what they give for each sample, and the network with
+one of them silenced.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,9 @@ CHUNK = 2048  # samples at once
 class Place:
     """Where a layer is: the modules that its sum goes through (`norm`, then `activation`, named as PyTorch has them) and what comes next.
 
-    `chain` and `at` are the network's layers and the index of this one; -1 where the network is no plain chain: then nothing is known
-    of what stands behind the layer, and its sums are all that is seen. `raw` says that it reads the network's inputs themselves.
-    """
+    `chain` and `at` are the network's layers and the index of this one; -1 where the network is no
+    plain chain: then nothing is known of what stands behind the layer, and its sums are all that is
+    seen. `raw` says that it reads the network's inputs themselves."""
 
     name: str
     module: Any
@@ -38,14 +40,19 @@ class Place:
     at: int
     norm: str | None
     activation: str | None
-    end: int  # the index of the last module that belongs to the units: the activation, or what stands for it
+    # the index of the last module that belongs to the units: the activation, or what stands for it
+    end: int
     following: str | None
     raw: bool
 
     @property
     def kind(self) -> str | None:
         """The usual name of the activation."""
-        return None if self.activation is None else ACTIVATIONS.get(type(dict(self.chain)[self.activation]), self.activation)
+        return (
+            None
+            if self.activation is None
+            else ACTIVATIONS.get(type(dict(self.chain)[self.activation]), self.activation)
+        )
 
     @property
     def units(self) -> int:
@@ -57,18 +64,30 @@ class Place:
 
 
 def place(network: nn.Module, name: str, unit: int) -> Place:
-    """The layer `name`, checked for the unit. Raises `ArgumentError` with the names there are, or the range of the units."""
+    """The layer `name`, checked for the unit. Raises `ArgumentError` with the names there are, or
+    the range of the units.
+    """
     named = {key: module for key, module in network.named_modules() if isinstance(module, WEIGHTED)}
     if not named:
-        kinds = ", ".join(dict.fromkeys(type(module).__name__ for module in network.modules() if not any(module.children())))
-        raise ArgumentError(f"no layer here has units with weights of their own, only {kinds}; the questions sample and shapes can be "
-                            "answered")
+        kinds = ", ".join(
+            dict.fromkeys(
+                type(module).__name__ for module in network.modules() if not any(module.children())
+            )
+        )
+        raise ArgumentError(
+            f"no layer here has units with weights of their own, only {kinds}; the questions "
+            "sample and shapes can be "
+            "answered"
+        )
     if name not in named:
         known = ", ".join(f"{key} (0 to {_units(module) - 1})" for key, module in named.items())
         raise ArgumentError(f"there is no layer {name!r} with units; there are {known}")
     module = named[name]
     if whole("unit", unit) >= _units(module):
-        raise ArgumentError(f"{name} has no unit {unit}; its {_units(module)} are counted from 0 to {_units(module) - 1}")
+        raise ArgumentError(
+            f"{name} has no unit {unit}; its {_units(module)} are counted from 0 to "
+            f"{_units(module) - 1}"
+        )
     chain = tuple(layers(network))
     at = next((index for index, (key, _) in enumerate(chain) if key == name), -1)
     if at < 0:
@@ -84,7 +103,7 @@ def place(network: nn.Module, name: str, unit: int) -> Place:
             break
         elif not isinstance(after, SILENT):
             break
-    following = next((key for key, after in chain[end + 1:] if isinstance(after, WEIGHTED)), None)
+    following = next((key for key, after in chain[end + 1 :] if isinstance(after, WEIGHTED)), None)
     raw = all(isinstance(before, nn.Flatten | nn.Identity | Powers) for _, before in chain[:at])
     return Place(name, module, chain, at, norm, activation, end, following, raw)
 
@@ -93,12 +112,18 @@ def _units(module: Any) -> int:
     return int(1 if isinstance(module, Neuron) else module.weight.shape[0])
 
 
-def named_inputs(features: Sequence[str], count: int, before: Sequence[nn.Module]) -> tuple[str, ...]:
+def named_inputs(
+    features: Sequence[str], count: int, before: Sequence[nn.Module]
+) -> tuple[str, ...]:
     """What the inputs of a layer are called behind the modules that stand `before` it: t², t."""
     found = list(features) if len(features) == count else [f"x{index}" for index in range(count)]
     for module in before:
         if isinstance(module, Powers):
-            found = [f"{name}{_power(degree)}" for name in found for degree in range(module.degree, 0, -1)]
+            found = [
+                f"{name}{_power(degree)}"
+                for name in found
+                for degree in range(module.degree, 0, -1)
+            ]
     return tuple(found)
 
 
@@ -144,23 +169,29 @@ def answers(network: nn.Module, where: Place, x: Tensor | Streamed, unit: int) -
 
 
 def _through(network: nn.Module, where: Place, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What the layer gets, its sums (after batch norm), and what comes out behind the activation."""
+    """What the layer gets, its sums (after batch norm), and what comes out behind the
+    activation.
+    """
     if where.at < 0:
         seen: list[Tensor] = []
-        handle = dict(network.named_modules())[where.name].register_forward_hook(lambda module, given, out: seen.extend((given[0], out)))
+        handle = dict(network.named_modules())[where.name].register_forward_hook(
+            lambda module, given, out: seen.extend((given[0], out))
+        )
         try:
             network(x)
         finally:
             handle.remove()
         if not seen:
-            raise ArgumentError(f"{where.name} is not called when the network predicts, so there is nothing to see")
+            raise ArgumentError(
+                f"{where.name} is not called when the network predicts, so there is nothing to see"
+            )
         return seen[0], seen[1], seen[1]
     chain = [module for _, module in layers(network)]
-    for module in chain[:where.at]:
+    for module in chain[: where.at]:
         x = module(x)
     given, sums = x, chain[where.at](x)
     stop = where.end if where.activation is None else where.end - 1
-    for module in chain[where.at + 1:stop + 1]:
+    for module in chain[where.at + 1 : stop + 1]:
         sums = module(sums)
     return given, sums, chain[where.end](sums) if where.activation is not None else sums
 
@@ -173,8 +204,11 @@ def _rows(t: Tensor, where: Place) -> Tensor:
 
 @contextmanager
 def silenced(network: nn.Module, where: Place, unit: int) -> Iterator[Any]:
-    """A function of inputs that gives the network's outputs with this unit at 0, whatever it sees."""
+    """A function of inputs that gives the network's outputs with this unit at 0, whatever it
+    sees.
+    """
     if where.at < 0:
+
         def zero(module: nn.Module, given: Any, out: Tensor) -> Tensor:
             return _without(out, where, unit)
 
@@ -189,7 +223,7 @@ def silenced(network: nn.Module, where: Place, unit: int) -> Iterator[Any]:
     def outputs(x: Tensor) -> Tensor:
         x = _through(network, where, x)[2]
         x = _without(x, where, unit)
-        for module in chain[where.end + 1:]:
+        for module in chain[where.end + 1 :]:
             x = module(x)
         return x
 
@@ -203,14 +237,22 @@ def _without(t: Tensor, where: Place, unit: int) -> Tensor:
 
 
 def outgoing(where: Place, unit: int) -> Tensor | None:
-    """The weights by which the next layer takes this unit in: [units of it], or [units, positions]; None where that is not known."""
+    """The weights by which the next layer takes this unit in: [units of it], or [units, positions];
+    None where that is not known.
+    """
     if where.following is None:
         return None
     module: Any = dict(where.chain)[where.following]
     count = where.units
-    weight = module.weight.detach()[:, 1:] if isinstance(module, Neuron) and module.bias is None else module.weight.detach()
+    weight = (
+        module.weight.detach()[:, 1:]
+        if isinstance(module, Neuron) and module.bias is None
+        else module.weight.detach()
+    )
     if weight.shape[1] == count:
         return weight[:, unit].flatten(1) if weight.ndim > 2 else weight[:, unit]
-    if weight.ndim == 2 and weight.shape[1] % count == 0:  # positions of a channel lie together once they are flattened
+    if (
+        weight.ndim == 2 and weight.shape[1] % count == 0
+    ):  # positions of a channel lie together once they are flattened
         return weight.view(len(weight), count, -1)[:, unit]
     return None

@@ -1,4 +1,6 @@
-"""What happened in one training step, 1 to 7, and what came of it: the training is repeated up to that step, to the same bits."""
+"""What happened in one training step, 1 to 7, and what came of it: the training is repeated up to
+that step, to the same bits.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from sevensteps.explain.subject import Subject
 
 GUESSES = 4  # samples whose predictions are shown
 ROWS = 8  # of the samples whose places are named
-FLOAT_DIGITS = {torch.float32: 9, torch.float64: 17}  # with so many a number is read back to the same bits
+FLOAT_DIGITS = {
+    torch.float32: 9,
+    torch.float64: 17,
+}  # with so many a number is read back to the same bits
 
 
 @dataclass(frozen=True)
@@ -109,16 +114,34 @@ def steps(subject: Subject, at: int = 0) -> Steps:
     changed = step.before.double() - step.after.double()
     sloped = type(recipe.gradient).__name__ != "perceptron_rule"
     rows = [batch.rows for batch in step.batches]
-    places = None if any(row is None for row in rows) else torch.cat([row for row in rows if row is not None])
+    places = (
+        None
+        if any(row is None for row in rows)
+        else torch.cat([row for row in rows if row is not None])
+    )
     return Steps(
-        at=at, count=int(subject.summary["steps"]), epoch=step.epoch, lr=step.lr,
-        steps={name: repr(held) for name, held in recipe.steps.items()}, layers=_layers(step), guesses=_guesses(subject, step, places),
-        losses=step.mean, loss=step.loss, ignorant=subject.loss.ignorant(training.samples.y, training.output.size),
+        at=at,
+        count=int(subject.summary["steps"]),
+        epoch=step.epoch,
+        lr=step.lr,
+        steps={name: repr(held) for name, held in recipe.steps.items()},
+        layers=_layers(step),
+        guesses=_guesses(subject, step, places),
+        losses=step.mean,
+        loss=step.loss,
+        ignorant=subject.loss.ignorant(training.samples.y, training.output.size),
         gradient=float(step.raw.double().norm()),
         clipped=float(step.gradient.double().norm()) if recipe.gradient.clip is not None else None,
-        weight=_weight(step), digits=FLOAT_DIGITS[step.before.dtype], foreseen=float(step.raw.double() @ changed) if sloped else None,
-        size=sum(len(batch.y) for batch in step.batches), rows=None if places is None else tuple(places.tolist()),
-        order=_order(subject, step), members=_members(subject, places), stop=_stop(subject, step), same=_same(subject, step))
+        weight=_weight(step),
+        digits=FLOAT_DIGITS[step.before.dtype],
+        foreseen=float(step.raw.double() @ changed) if sloped else None,
+        size=sum(len(batch.y) for batch in step.batches),
+        rows=None if places is None else tuple(places.tolist()),
+        order=_order(subject, step),
+        members=_members(subject, places),
+        stop=_stop(subject, step),
+        same=_same(subject, step),
+    )
 
 
 def _layers(step: OneStep) -> tuple[Layer, ...]:
@@ -135,8 +158,23 @@ def _layers(step: OneStep) -> tuple[Layer, ...]:
         began = []
         for name, (place, shape) in zip(names, places, strict=True):
             start = step.start[place].double()
-            began.append((name.rpartition(".")[2], tuple(shape), float(start.mean()), float(start.std(correction=0))))
-        found.append(Layer(layer, tuple(began), length(step.before), length(step.gradient), length(step.after.double() - step.before)))
+            began.append(
+                (
+                    name.rpartition(".")[2],
+                    tuple(shape),
+                    float(start.mean()),
+                    float(start.std(correction=0)),
+                )
+            )
+        found.append(
+            Layer(
+                layer,
+                tuple(began),
+                length(step.before),
+                length(step.gradient),
+                length(step.after.double() - step.before),
+            )
+        )
     return tuple(found)
 
 
@@ -147,9 +185,13 @@ def _weight(step: OneStep) -> Weight:
     place, shape = slices[name]
     flat = int(step.gradient[place].abs().argmax())
     at = place.start + flat
-    index = [flat // math.prod(shape[axis + 1:]) % size for axis, size in enumerate(shape)]  # torch's own takes .4 s to import
-    before, after = ({key: float(held[at] if held.ndim else held) for key, held in memory.items()}
-                     for memory in (step.remembered, step.memory))
+    index = [
+        flat // math.prod(shape[axis + 1 :]) % size for axis, size in enumerate(shape)
+    ]  # torch's own takes .4 s to import
+    before, after = (
+        {key: float(held[at] if held.ndim else held) for key, held in memory.items()}
+        for memory in (step.remembered, step.memory)
+    )
     old, slope = float(step.before[at]), float(step.gradient[at])
     made = update(step.training.recipe.step, step.lr, old, slope, before, after)
     return Weight(f"{name}{index or ''}", old, slope, float(step.after[at]), made)
@@ -162,18 +204,31 @@ def _guesses(subject: Subject, step: OneStep, places: Tensor | None) -> tuple[Gu
     for number, target in enumerate(targets):
         column, of = 0, "output"
         if output.task.kind in ("binary", "multiclass"):
-            right = int(target.reshape(-1).argmax()) if output.coding == "one_hot" else int(target.reshape(-1)[0])
+            right = (
+                int(target.reshape(-1).argmax())
+                if output.coding == "one_hot"
+                else int(target.reshape(-1)[0])
+            )
             said = names[right]
             column = right if output.size > 1 else 0
-            of = f"output for {said}" if output.size > 1 else f"output, above {output.threshold:g} for {names[1]}"
+            of = (
+                f"output for {said}"
+                if output.size > 1
+                else f"output, above {output.threshold:g} for {names[1]}"
+            )
             if output.link != "identity":
                 of = f"probability of {said if output.size > 1 else names[1]}"
         elif output.task.kind == "multilabel":
-            said, of = ("yes" if target[0] else "no"), f"{'probability of' if output.link != 'identity' else 'output for'} {names[0]}"
+            said, of = (
+                ("yes" if target[0] else "no"),
+                f"{'probability of' if output.link != 'identity' else 'output for'} {names[0]}",
+            )
         else:
             said, of = f"{float(target.reshape(-1)[0]):.4g}", "prediction"
         before, after = (float(held[number, column]) for held in predictions)
-        found.append(Guess(None if places is None else int(places[number]), said, of, before, after))
+        found.append(
+            Guess(None if places is None else int(places[number]), said, of, before, after)
+        )
     return tuple(found)
 
 
@@ -183,7 +238,9 @@ def _members(subject: Subject, places: Tensor | None) -> dict[str, int]:
     if places is None or task.kind not in ("binary", "multiclass"):
         return {}
     labels = subject.data.train.y.reshape(-1).long()[places.cpu()]
-    return dict(zip(task.classes, torch.bincount(labels, minlength=len(task.classes)).tolist(), strict=True))
+    return dict(
+        zip(task.classes, torch.bincount(labels, minlength=len(task.classes)).tolist(), strict=True)
+    )
 
 
 def _order(subject: Subject, step: OneStep) -> str:
@@ -200,7 +257,11 @@ def _order(subject: Subject, step: OneStep) -> str:
 
 def _stop(subject: Subject, step: OneStep) -> str:
     total, stop = step.training.total, subject.summary["stop"]
-    far = f"{step.at + 1:,} of at most {total:,} steps taken" if total else f"{step.at + 1:,} steps taken"
+    far = (
+        f"{step.at + 1:,} of at most {total:,} steps taken"
+        if total
+        else f"{step.at + 1:,} steps taken"
+    )
     ended = f"the training ended after {int(subject.summary['steps']):,}: {stop['reason']}"
     return f"{far}; {ended}"
 

@@ -1,4 +1,6 @@
-"""One training step drawn: what its batch's loss came to, and how far each layer's weights moved."""
+"""One training step drawn: what its batch's loss came to, and how far each layer's weights
+moved.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +12,46 @@ BEFORE, AFTER = "#7a8794", "#2b6cb0"
 
 
 def draw(answer: Steps) -> Figure:
-    """Loss before and after at the left, the change of each layer relative to its weights at the right."""
-    moved = [(layer.name, 100 * layer.relative) for layer in answer.layers if layer.relative is not None]
+    """Loss before and after at the left, the change of each layer relative to its weights at the
+    right.
+    """
+    moved = [
+        (layer.name, 100 * layer.relative) for layer in answer.layers if layer.relative is not None
+    ]
     figure = Figure(figsize=(9, max(3.2, 1.6 + 0.32 * len(answer.layers))), layout="constrained")
     figure.suptitle(f"Step {answer.at:,}: {answer.steps['step']}")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
     bars = left.bar(["before", "after"], answer.losses, color=[BEFORE, AFTER], width=0.6)
     left.bar_label(bars, fmt="%.4g", label_type="center", color="white")
-    left.axhline(answer.ignorant, color="0.2", linestyle=":", linewidth=1, label=f"a network that knows nothing: {answer.ignorant:.4g}")
+    left.axhline(
+        answer.ignorant,
+        color="0.2",
+        linestyle=":",
+        linewidth=1,
+        label=f"a network that knows nothing: {answer.ignorant:.4g}",
+    )
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), fontsize=8, frameon=False)
     left.set_ylabel(f"loss, mean of the {answer.size:,} samples")
     left.set_title("The same batch, around the step", fontsize=10)
     if moved:
         names, shares = zip(*moved, strict=True)
-        right.bar_label(right.barh(names, shares, color=AFTER, height=0.5), fmt="%.3g %%", padding=3)
+        right.bar_label(
+            right.barh(names, shares, color=AFTER, height=0.5), fmt="%.3g %%", padding=3
+        )
         right.invert_yaxis()
         right.margins(x=0.2)
     else:
-        right.barh([layer.name for layer in answer.layers], [layer.change for layer in answer.layers], color=AFTER)
+        right.barh(
+            [layer.name for layer in answer.layers],
+            [layer.change for layer in answer.layers],
+            color=AFTER,
+        )
         right.invert_yaxis()
-    right.set_xlabel("change, % of the weights' length" if moved else "length of the change (the weights were all 0)")
+    right.set_xlabel(
+        "change, % of the weights' length"
+        if moved
+        else "length of the change (the weights were all 0)"
+    )
     right.set_title("How far each layer moved", fontsize=10)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)

@@ -16,7 +16,10 @@ INDENT = "   "
 def text(found: Steps, width: int) -> str:
     """All seven, then what came of it."""
     taken = found.steps
-    lines = [f"Step {found.at:,} of {found.count:,}, counted from 0: epoch {found.epoch + 1}, lr {found.lr:g}"]
+    lines = [
+        f"Step {found.at:,} of {found.count:,}, counted from 0: epoch {found.epoch + 1}, lr "
+        f"{found.lr:g}"
+    ]
 
     def head(number: int, name: str) -> None:
         lines.extend(wrapped(f"{number}  {name:<11}{taken[name]}", width, further=INDENT))
@@ -28,30 +31,50 @@ def text(found: Steps, width: int) -> str:
     for layer in shown(found.layers):
         say(_started(layer) if layer is not None else f"… {len(found.layers) - LAYERS} more layers")
     head(2, "predict")
-    say("; ".join(f"{_row(guess.row)} ({guess.target}), {guess.of}: {figure(guess.before)}" for guess in found.guesses[:2]))
+    say(
+        "; ".join(
+            f"{_row(guess.row)} ({guess.target}), {guess.of}: {figure(guess.before)}"
+            for guess in found.guesses[:2]
+        )
+    )
     head(3, "loss")
-    say(f"mean of the {counted(found.size, 'sample')}: {figure(found.loss)}; a network that knows nothing has {figure(found.ignorant)}")
+    say(
+        f"mean of the {counted(found.size, 'sample')}: {figure(found.loss)}; a network that knows "
+        f"nothing has {figure(found.ignorant)}"
+    )
     head(4, "gradient")
     clipped = "" if found.clipped is None else f", clipped to {figure(found.clipped)}"
-    say(f"length {figure(found.gradient)} over all parameters{clipped}; {found.weight.name}: {figure(found.weight.gradient, 9)}")
+    say(
+        f"length {figure(found.gradient)} over all parameters{clipped}; {found.weight.name}: "
+        f"{figure(found.weight.gradient, 9)}"
+    )
     head(5, "step")
     say(found.weight.update.formula)
     for line in found.weight.update.lines:
         say(line)
-    say(f"{found.weight.name} was {exact(found.weight.old, found.digits)}, is {exact(found.weight.new, found.digits)}")
+    say(
+        f"{found.weight.name} was {exact(found.weight.old, found.digits)}, is "
+        f"{exact(found.weight.new, found.digits)}"
+    )
     label = max(len(layer.name) for layer in found.layers)
     lines.append(f"{INDENT}{'':<{label}}  |weights|  |gradient|   |change|  change/weights")
     for row in shown(found.layers):
         if row is not None:
             relative = "–" if row.relative is None else f"{row.relative:.3g}"
-            lines.append(f"{INDENT}{row.name:<{label}} {row.parameters:10.4g} {row.gradient:11.4g} {row.change:10.4g}  {relative:>14}")
+            lines.append(
+                f"{INDENT}{row.name:<{label}} {row.parameters:10.4g} {row.gradient:11.4g} "
+                f"{row.change:10.4g}  {relative:>14}"
+            )
     head(6, "repeat")
     say(f"{counted(found.size, 'sample')}, {found.order}{_places(found)}{_members(found)}")
     head(7, "stop")
     say(found.stop)
     lines += ["", "The same batch again, after the step:"]
     for guess in found.guesses:
-        say(f"{_row(guess.row)} ({guess.target}), {guess.of}: {figure(guess.before)} → {figure(guess.after)}")
+        say(
+            f"{_row(guess.row)} ({guess.target}), {guess.of}: {figure(guess.before)} → "
+            f"{figure(guess.after)}"
+        )
     for sentence in _outcome(found):
         say(sentence)
     return "\n".join(lines)
@@ -64,15 +87,19 @@ def exact(value: float, digits: int) -> str:
 
 def shown(layers: tuple[Layer, ...]) -> list[Layer | None]:
     """The layers that there is room for; None stands for those left out."""
-    return list(layers) if len(layers) <= LAYERS + 1 else [*layers[:LAYERS - 1], None, layers[-1]]
+    return list(layers) if len(layers) <= LAYERS + 1 else [*layers[: LAYERS - 1], None, layers[-1]]
 
 
 def _started(layer: Layer) -> str:
     def numbers(mean: float, std: float) -> str:
-        return f"all {figure(mean, 3)}" if std == 0 else f"mean {figure(mean, 2)}, std {figure(std)}"
+        return (
+            f"all {figure(mean, 3)}" if std == 0 else f"mean {figure(mean, 2)}, std {figure(std)}"
+        )
 
-    return f"{layer.name}: " + "; ".join(f"{name} [{', '.join(map(str, shape))}] {numbers(mean, std)}"
-                                          for name, shape, mean, std in layer.started)
+    return f"{layer.name}: " + "; ".join(
+        f"{name} [{', '.join(map(str, shape))}] {numbers(mean, std)}"
+        for name, shape, mean, std in layer.started
+    )
 
 
 def _row(row: int | None) -> str:
@@ -101,14 +128,23 @@ def _outcome(found: Steps) -> list[str]:
     said = f"loss {figure(before, 6)} → {figure(after, 6)}: it {'fell' if found.fall >= 0 else 'rose'} by {figure(abs(found.fall))}"
     if found.foreseen is None:
         return [said + "; the perceptron's rule is no slope and promises no fall"]
-    plain = found.steps["step"].startswith("sgd(") and not any(word in found.steps["step"] for word in ("momentum", "weight_decay"))
+    plain = found.steps["step"].startswith("sgd(") and not any(
+        word in found.steps["step"] for word in ("momentum", "weight_decay")
+    )
     name = "lr · |gradient|²" if plain and found.clipped is None else "gradient · change"
     lines = [f"{said}; {name} = {figure(found.foreseen)} is what the slope alone promises"]
     if found.foreseen > 0:
-        lines[0] += f", of which {found.fall / found.foreseen:.0%} came: {_why(found.fall / found.foreseen)}"
+        lines[0] += (
+            f", of which {found.fall / found.foreseen:.0%} came: "
+            f"{_why(found.fall / found.foreseen)}"
+        )
     if found.same is not None:
-        lines.append("the loss is to the bit what was seen in the training" if found.same else
-                     "the loss is not to the bit what was seen in the training, which ran on another machine or in several processes")
+        lines.append(
+            "the loss is to the bit what was seen in the training"
+            if found.same
+            else "the loss is not to the bit what was seen in the training, which ran on another "
+            "machine or in several processes"
+        )
     return lines
 
 
@@ -117,4 +153,8 @@ def _why(share: float) -> str:
         return "the step overshot, and lr is too high here"
     if share < 0.8:
         return "the slope changes on the way, as the loss is curved"
-    return "the step was short enough for the slope to hold" if share <= 1.2 else "the slope grew on the way"
+    return (
+        "the step was short enough for the slope to hold"
+        if share <= 1.2
+        else "the slope grew on the way"
+    )

@@ -13,24 +13,44 @@ MOST = 12  # bars
 
 
 def draw(answer: Sample) -> Figure:
-    """The input on the left, on the right a bar for each class: green is the truth, red a wrong answer; or one for a single score."""
+    """The input on the left, on the right a bar for each class: green is the truth, red a wrong
+    answer; or one for a single score.
+    """
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     show_input(left, answer.given)
-    rows = sorted(sorted(answer.rows, key=lambda row: -(row.probability or row.output or 0.0))[:MOST], key=lambda row: row.index)
+    rows = sorted(
+        sorted(answer.rows, key=lambda row: -(row.probability or row.output or 0.0))[:MOST],
+        key=lambda row: row.index,
+    )
     probable = any(row.probability is not None for row in rows)
     values = [row.probability if probable else row.output for row in rows]
     if answer.right is None:
         right.barh(["answer", "truth"], _numbers(answer), color=[OTHER, RIGHT])
         right.set_xlabel("target, in its own units")
     elif len(rows) == 1:  # a score of one output
-        right.barh([f"score for {rows[0].name}"], [rows[0].output or 0.0], height=0.3, color=RIGHT if answer.right else WRONG)
+        right.barh(
+            [f"score for {rows[0].name}"],
+            [rows[0].output or 0.0],
+            height=0.3,
+            color=RIGHT if answer.right else WRONG,
+        )
         right.axvline(answer.threshold, color="black", linewidth=0.8)
         reach = 1.2 * max(abs((rows[0].output or 0.0) - answer.threshold), 0.5)
-        right.set(xlabel=f"output: above {answer.threshold:g} the answer is {rows[0].name}", ylim=(-0.5, 0.5),
-                  xlim=(answer.threshold - reach, answer.threshold + reach))
+        right.set(
+            xlabel=f"output: above {answer.threshold:g} the answer is {rows[0].name}",
+            ylim=(-0.5, 0.5),
+            xlim=(answer.threshold - reach, answer.threshold + reach),
+        )
     else:
-        colors = [RIGHT if row.target else WRONG if row.name == answer.answer and not answer.right else OTHER for row in rows]
+        colors = [
+            RIGHT
+            if row.target
+            else WRONG
+            if row.name == answer.answer and not answer.right
+            else OTHER
+            for row in rows
+        ]
         right.barh([row.name for row in rows], [value or 0.0 for value in values], color=colors)
         right.set_xlabel("probability" if probable else "output")
         right.set_ylabel("class (green: the truth)")
@@ -49,20 +69,26 @@ def _numbers(answer: Sample) -> list[float]:
 
 
 def show_input(axes: Any, given: Given) -> None:
-    """An image as it is, a row of a table as bars of what the network is fed, with the raw values in their labels."""
+    """An image as it is, a row of a table as bars of what the network is fed, with the raw values
+    in their labels.
+    """
     if given.kind == "image" and len(given.shape) == 3:
         image(axes, given.raw, given.shape, given.highest)
         axes.set(xlabel="column (pixels)", ylabel="row (pixels)")
         return
     names = given.names or tuple(f"x[{i}]" for i in range(len(given.raw)))
-    labels = [f"{name} = {raw:.4g}" for name, raw in list(zip(names, given.raw, strict=True))[:MOST]]
+    labels = [
+        f"{name} = {raw:.4g}" for name, raw in list(zip(names, given.raw, strict=True))[:MOST]
+    ]
     axes.barh(labels, given.fed[:MOST], color=OTHER)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set(xlabel="as the network is fed", ylabel="feature = raw value")
     axes.invert_yaxis()
 
 
-def image(axes: Any, raw: tuple[float, ...], shape: tuple[int, ...], highest: float | None = None) -> None:
+def image(
+    axes: Any, raw: tuple[float, ...], shape: tuple[int, ...], highest: float | None = None
+) -> None:
     """Raw pixels [C, H, W], given flat: one channel in grays, three in colours."""
     import numpy
 

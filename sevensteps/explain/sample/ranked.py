@@ -48,13 +48,25 @@ class Confusion(Explanation):
     @property
     def right(self) -> int:
         """How many answers are right."""
-        return sum(row[0] + row[3] for row in self.counts) if self.labels else sum(row[i] for i, row in enumerate(self.counts))
+        return (
+            sum(row[0] + row[3] for row in self.counts)
+            if self.labels
+            else sum(row[i] for i, row in enumerate(self.counts))
+        )
 
     @property
     def mistakes(self) -> list[tuple[str, str, int]]:
         """Which class was taken for which, how often: most often first."""
-        found = [(self.classes[i], self.classes[j], count) for i, row in enumerate(self.counts) for j, count in enumerate(row)
-                 if i != j and count] if not self.labels else []
+        found = (
+            [
+                (self.classes[i], self.classes[j], count)
+                for i, row in enumerate(self.counts)
+                for j, count in enumerate(row)
+                if i != j and count
+            ]
+            if not self.labels
+            else []
+        )
         return sorted(found, key=lambda held: -held[2])
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,18 +75,35 @@ class Confusion(Explanation):
     def text(self, width: int = WIDTH) -> str:
         share = f"{self.right:,} of {self.total:,} right, {self.right / self.total:.2%}"
         heading = "label" if self.labels else "truth ↓ answer →"
-        columns = ("right no", "false yes", "false no", "right yes") if self.labels else self.classes
+        columns = (
+            ("right no", "false yes", "false no", "right yes") if self.labels else self.classes
+        )
         label = min(max(len(heading), *map(len, self.classes)), 24)
-        wide = max(*(len(f"{count:,}") for row in self.counts for count in row), *(min(len(name), 9) for name in columns)) + 2
+        wide = (
+            max(
+                *(len(f"{count:,}") for row in self.counts for count in row),
+                *(min(len(name), 9) for name in columns),
+            )
+            + 2
+        )
         lines = [*wrapped(f"Confusion of the {self.part} part: {share}", width), ""]
         if label + wide * len(columns) <= width:
             lines.append(f"{heading:<{label}}" + "".join(f"{name[:9]:>{wide}}" for name in columns))
             for name, row in zip(self.classes, self.counts, strict=True):
-                lines.append(f"{name[:label]:<{label}}" + "".join(f"{count or '·':>{wide}}" for count in row))
+                lines.append(
+                    f"{name[:label]:<{label}}" + "".join(f"{count or '·':>{wide}}" for count in row)
+                )
         else:
-            lines.append(f"{len(self.classes)} classes are more than fit here; --plot or --json has the table")
-        often = ", ".join(f"{truth} taken for {answer} ({count:,})" for truth, answer, count in self.mistakes[:3])
-        return "\n".join([*lines, *(["", *wrapped(f"Most often: {often}", width)] if often else [])])
+            lines.append(
+                f"{len(self.classes)} classes are more than fit here; --plot or --json has the "
+                "table"
+            )
+        often = ", ".join(
+            f"{truth} taken for {answer} ({count:,})" for truth, answer, count in self.mistakes[:3]
+        )
+        return "\n".join(
+            [*lines, *(["", *wrapped(f"Most often: {often}", width)] if often else [])]
+        )
 
 
 @dataclass(frozen=True)
@@ -97,23 +126,48 @@ class Samples(Explanation):
 
     def text(self, width: int = WIDTH) -> str:
         named = "greatest" if self.which == "worst" else "least"
-        lines = wrapped(f"The {counted(len(self.ranked), 'sample')} of {self.total:,} in {self.part} with the {named} loss "
-                        f"({self.loss_name}; the mean is {figure(self.mean)})", width)
+        lines = wrapped(
+            f"The {counted(len(self.ranked), 'sample')} of {self.total:,} in {self.part} with the "
+            f"{named} loss "
+            f"({self.loss_name}; the mean is {figure(self.mean)})",
+            width,
+        )
         probable = any(row.p is not None for row in self.ranked)
         cells = [["sample", "truth", "answer", "loss", *(["p of the truth"] if probable else [])]]
         most = max(8, (width - 44) // 2)
         for row in self.ranked:
-            cells.append([f"{row.index:,}", said(row.truth)[:most], said(row.answer)[:most], figure(row.loss),
-                          *([figure(row.p)] if row.p is not None else [])])
+            cells.append(
+                [
+                    f"{row.index:,}",
+                    said(row.truth)[:most],
+                    said(row.answer)[:most],
+                    figure(row.loss),
+                    *([figure(row.p)] if row.p is not None else []),
+                ]
+            )
         widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-        lines += ["", *("  ".join(f"{cell:>{w}}" for cell, w in zip(line, widths, strict=True)) for line in cells)]
+        lines += [
+            "",
+            *(
+                "  ".join(f"{cell:>{w}}" for cell, w in zip(line, widths, strict=True))
+                for line in cells
+            ),
+        ]
         if self.ranked:
-            lines += ["", f"Look at one: sevensteps explain RUN sample {self.ranked[0].index} --part {self.part}"[:width]]
+            lines += [
+                "",
+                f"Look at one: sevensteps explain RUN sample {self.ranked[0].index} --part "
+                f"{self.part}"[:width],
+            ]
         return "\n".join([*lines, *(["", self.confusion.text(width)] if self.confusion else [])])
 
 
-def samples(subject: Subject, worst: int | None = None, best: int | None = None, part: str = "valid") -> Samples:
-    """The `worst` or the `best` so many samples of `part`, by loss. Raises `ArgumentError` where both or a number below 1 are given."""
+def samples(
+    subject: Subject, worst: int | None = None, best: int | None = None, part: str = "valid"
+) -> Samples:
+    """The `worst` or the `best` so many samples of `part`, by loss. Raises `ArgumentError` where
+    both or a number below 1 are given.
+    """
     if worst is not None and best is not None:
         raise ArgumentError("worst and best are two questions; ask for one of them")
     asked = "best" if best is not None else "worst"
@@ -122,22 +176,43 @@ def samples(subject: Subject, worst: int | None = None, best: int | None = None,
     outputs = _outputs(subject, x)
     losses = subject.loss(outputs, target.double() if target.is_floating_point() else target)
     # numbers that are not finite first among the worst, last among the best
-    order = losses.nan_to_num(nan=float("inf"), posinf=float("inf")).argsort(descending=asked == "worst", stable=True)[:count].tolist()
+    order = (
+        losses.nan_to_num(nan=float("inf"), posinf=float("inf"))
+        .argsort(descending=asked == "worst", stable=True)[:count]
+        .tolist()
+    )
     stored, ranked = getattr(subject.data, part).y, []
     for index in order:
-        answer, truth = read(subject.data, subject.output, outputs[index:index + 1], stored[index:index + 1])
-        shown = subject.data.scaling.undo(x[index:index + 1].float()).flatten().tolist()
+        answer, truth = read(
+            subject.data, subject.output, outputs[index : index + 1], stored[index : index + 1]
+        )
+        shown = subject.data.scaling.undo(x[index : index + 1].float()).flatten().tolist()
         p = _probability(subject, outputs[index], target[index])
         ranked.append(Ranked(index, truth, answer, float(losses[index]), p, tuple(shown)))
     several = subject.output.task.kind != "regression"
-    return Samples(asked, part, subject.recipe.source, type(subject.loss).__name__, float(losses.mean()), len(losses), tuple(ranked),
-                   subject.data.kind, tuple(x.shape[1:]), _confusion(subject, outputs, stored, part) if several else None)
+    return Samples(
+        asked,
+        part,
+        subject.recipe.source,
+        type(subject.loss).__name__,
+        float(losses.mean()),
+        len(losses),
+        tuple(ranked),
+        subject.data.kind,
+        tuple(x.shape[1:]),
+        _confusion(subject, outputs, stored, part) if several else None,
+    )
 
 
 def confusion(subject: Subject, part: str = "valid") -> Confusion:
-    """Which class is taken for which in `part`. Raises `ArgumentError` for a regression, which has none."""
+    """Which class is taken for which in `part`. Raises `ArgumentError` for a regression, which has
+    none.
+    """
     if subject.output.task.kind == "regression":
-        raise ArgumentError("a regression has no classes to take for each other; its greatest errors: samples(worst=5)")
+        raise ArgumentError(
+            "a regression has no classes to take for each other; its greatest errors: "
+            "samples(worst=5)"
+        )
     x, _ = subject.part(part)
     return _confusion(subject, _outputs(subject, x), getattr(subject.data, part).y, part)
 
@@ -157,7 +232,11 @@ def _confusion(subject: Subject, outputs: Tensor, stored: Tensor, part: str) -> 
         counts = [torch.bincount(row, minlength=4).tolist() for row in at]
     else:
         size = len(task.classes)
-        counts = torch.bincount(stored.reshape(-1).long() * size + answers, minlength=size * size).view(size, size).tolist()
+        counts = (
+            torch.bincount(stored.reshape(-1).long() * size + answers, minlength=size * size)
+            .view(size, size)
+            .tolist()
+        )
     return Confusion(part, subject.recipe.source, task.classes, tuple(map(tuple, counts)), labels)
 
 

@@ -1,4 +1,6 @@
-"""The worst or best samples as a picture: a grid of images with captions, or of tables their losses as bars."""
+"""The worst or best samples as a picture: a grid of images with captions, or of tables their losses
+as bars.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,11 @@ def draw(answer: Samples) -> Figure:
     if answer.kind != "image" or len(answer.shape) != 3:
         figure = Figure(figsize=(8, 1.4 + 0.35 * len(ranked)), layout="constrained")
         axes = figure.subplots()
-        axes.barh([f"{row.index}: {said(row.truth)}, answered {said(row.answer)}" for row in ranked], [row.loss for row in ranked],
-                  color=OTHER)
+        axes.barh(
+            [f"{row.index}: {said(row.truth)}, answered {said(row.answer)}" for row in ranked],
+            [row.loss for row in ranked],
+            color=OTHER,
+        )
         axes.invert_yaxis()
         axes.set(xlabel="loss", ylabel="sample: truth, answer")
         figure.suptitle(title, fontsize=11)
@@ -31,8 +36,11 @@ def draw(answer: Samples) -> Figure:
     grid = figure.subplots(down, across, squeeze=False).flatten()
     for axes, row in zip(grid, ranked, strict=False):
         image(axes, row.input, answer.shape)
-        axes.set_title(f"{row.index}: {said(row.truth)}, answered {said(row.answer)}\nloss {row.loss:.3g}"
-                       + (f", p {row.p:.2g}" if row.p is not None else ""), fontsize=8)
+        axes.set_title(
+            f"{row.index}: {said(row.truth)}, answered {said(row.answer)}\nloss {row.loss:.3g}"
+            + (f", p {row.p:.2g}" if row.p is not None else ""),
+            fontsize=8,
+        )
     for axes in grid:
         axes.set_axis_off()
     figure.suptitle(title, fontsize=11)

@@ -22,22 +22,41 @@ def text(found: Sample, width: int) -> str:
     if given.kind == "image" and len(given.shape) == 3:
         drawn = shades(torch.tensor(given.raw).view(given.shape), given.highest)
     else:
-        drawn = features(given.names or tuple(f"x[{i}]" for i in range(len(given.raw))), given.raw, given.fed)
+        drawn = features(
+            given.names or tuple(f"x[{i}]" for i in range(len(given.raw))), given.raw, given.fed
+        )
     side = table(found, width - max(map(len, drawn)) - 2)
     lines = [*wrapped(found.title, width), ""]
-    lines += beside(drawn, side, 2) if side else [*(line[:width].rstrip() for line in drawn), "", *table(found, width)]
+    lines += (
+        beside(drawn, side, 2)
+        if side
+        else [*(line[:width].rstrip() for line in drawn), "", *table(found, width)]
+    )
     lines += ["", *loss_lines(found, width)]
     for why in found.why:
         lines += wrapped(why, width)
     lines += ["", "Layers, largest numbers first where not all fit:"]
     label = max((len(f"{layer.name} {layer.kind}") for layer in found.layers), default=0)
-    lines += [_layer(layer, label, width) for layer in found.layers if layer.kind not in ("Flatten", "Identity", "Dropout")]
+    lines += [
+        _layer(layer, label, width)
+        for layer in found.layers
+        if layer.kind not in ("Flatten", "Identity", "Dropout")
+    ]
     return "\n".join(lines)
 
 
 def table(found: Sample, width: int) -> list[str]:
-    """The book's table: output, probability, target, loss and dL/d(output) of each class, in fewer digits or nothing where it is wider."""
-    return next((lines for digits in (4, 3) if max(map(len, lines := _table(found, digits, width))) <= width), [])
+    """The book's table: output, probability, target, loss and dL/d(output) of each class, in fewer
+    digits or nothing where it is wider.
+    """
+    return next(
+        (
+            lines
+            for digits in (4, 3)
+            if max(map(len, lines := _table(found, digits, width))) <= width
+        ),
+        [],
+    )
 
 
 def _table(found: Sample, digits: int, width: int) -> list[str]:
@@ -45,18 +64,38 @@ def _table(found: Sample, digits: int, width: int) -> list[str]:
     rows = _shown(found.rows)
     cells = [["", "output", *(["p"] if probable else []), "target", "loss", "dL/do"]]
     for row in rows:
-        numbers = [row.output, *([row.probability] if probable else []), row.target, row.loss, row.slope]
-        cells.append([row.name[:max(8, width - 55)], *("" if number is None else figure(number, digits) for number in numbers)])
+        numbers = [
+            row.output,
+            *([row.probability] if probable else []),
+            row.target,
+            row.loss,
+            row.slope,
+        ]
+        cells.append(
+            [
+                row.name[: max(8, width - 55)],
+                *("" if number is None else figure(number, digits) for number in numbers),
+            ]
+        )
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-    lines = ["  ".join(f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(line, widths, strict=True))).rstrip()
-             for line in cells]
-    return [*lines, f"and {len(found.rows) - len(rows)} more, less likely"] if len(rows) < len(found.rows) else lines
+    lines = [
+        "  ".join(
+            f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}"
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    ]
+    return (
+        [*lines, f"and {len(found.rows) - len(rows)} more, less likely"]
+        if len(rows) < len(found.rows)
+        else lines
+    )
 
 
 def _shown(rows: tuple[Row, ...]) -> list[Row]:
     if len(rows) <= CLASSES:
         return list(rows)
-    likely = sorted(rows, key=lambda row: -(row.output or 0.0))[:CLASSES - 1]
+    likely = sorted(rows, key=lambda row: -(row.output or 0.0))[: CLASSES - 1]
     right = [row for row in rows if row.loss is not None and row not in likely]
     return sorted([*likely, *right[:1]], key=lambda row: row.index)
 
@@ -67,10 +106,21 @@ def loss_lines(found: Sample, width: int) -> list[str]:
     if len(found.terms) == 1:
         lines = wrapped(f"{found.loss_name}: {first.formula} = {figure(found.loss, 6)}", width)
     else:
-        shown = ", ".join(figure(term.value) for term in found.terms[:6]) + (", …" if len(found.terms) > 6 else "")
-        lines = wrapped(f"{found.loss_name}: the mean of {len(found.terms)} numbers, {shown} = {figure(found.loss, 6)}", width)
+        shown = ", ".join(figure(term.value) for term in found.terms[:6]) + (
+            ", …" if len(found.terms) > 6 else ""
+        )
+        lines = wrapped(
+            f"{found.loss_name}: the mean of {len(found.terms)} numbers, {shown} = "
+            f"{figure(found.loss, 6)}",
+            width,
+        )
         at = max(range(len(found.terms)), key=lambda i: found.terms[i].value)
-        lines += wrapped(f"largest, of {found.rows[at].name}: {found.terms[at].formula} = {figure(found.terms[at].value)}", width, "  ")
+        lines += wrapped(
+            f"largest, of {found.rows[at].name}: {found.terms[at].formula} = "
+            f"{figure(found.terms[at].value)}",
+            width,
+            "  ",
+        )
     at = max(range(len(found.slopes)), key=lambda i: abs(found.slopes[i]))
     slope = found.terms[at if len(found.terms) > 1 else 0].slope
     of = "" if len(found.slopes) == 1 else f" of {found.rows[at].name}, the largest,"
@@ -78,7 +128,9 @@ def loss_lines(found: Sample, width: int) -> list[str]:
 
 
 def _layer(layer: LayerSeen, label: int, width: int) -> str:
-    """As many of a layer's numbers as fit on the line, largest first; in their order where all fit."""
+    """As many of a layer's numbers as fit on the line, largest first; in their order where all
+    fit.
+    """
     start = f"{f'{layer.name} {layer.kind}':<{label}}  {_shape(layer.shape):<4}"
 
     def line(most: int) -> str:

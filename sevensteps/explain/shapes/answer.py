@@ -1,4 +1,6 @@
-"""The forward pass as shapes: what each layer makes of its input, axis by axis, and what it holds."""
+"""The forward pass as shapes: what each layer makes of its input, axis by axis, and what it
+holds.
+"""
 
 from __future__ import annotations
 
@@ -59,20 +61,39 @@ class Shapes(Explanation):
     def text(self, width: int = WIDTH) -> str:
         from sevensteps.render.text import counted, wrapped
 
-        lines = [f"A batch of {self.batch}: input {_shape(self.input)}, rank {len(self.input)} ({' × '.join(self.axes)})", ""]
+        lines = [
+            f"A batch of {self.batch}: input {_shape(self.input)}, rank {len(self.input)} "
+            f"({' × '.join(self.axes)})",
+            "",
+        ]
         label = max(len(f"{row.name} {row.kind}") for row in self.rows)
         for row in self.rows:
-            lines += wrapped(f"{f'{row.name} {row.kind}':<{label}}  {_shape(row.output)}  {' × '.join(row.axes)}", width)
+            lines += wrapped(
+                f"{f'{row.name} {row.kind}':<{label}}  {_shape(row.output)}  "
+                f"{' × '.join(row.axes)}",
+                width,
+            )
             for name, shape in row.parameters.items():
-                lines += wrapped(f"{name} {_shape(shape)}: {counted(torch.Size(shape).numel(), 'parameter')}", width, "    ")
+                lines += wrapped(
+                    f"{name} {_shape(shape)}: {counted(torch.Size(shape).numel(), 'parameter')}",
+                    width,
+                    "    ",
+                )
             if row.formula:
                 lines += wrapped(row.formula, width, "    ")
             if row.broadcast:
                 lines += wrapped(row.broadcast, width, "    ")
-        lines += ["", *wrapped(
-            f"{counted(self.parameters, 'parameter')} ({_bytes(self.parameters * self.bytes_each)}): learned, kept from step to step. "
-            f"{counted(self.activations, 'activation')} ({_bytes(self.activations * self.bytes_each)}): computed anew for each batch.",
-            width, further="")]
+        lines += [
+            "",
+            *wrapped(
+                f"{counted(self.parameters, 'parameter')} "
+                f"({_bytes(self.parameters * self.bytes_each)}): learned, kept from step to step. "
+                f"{counted(self.activations, 'activation')} "
+                f"({_bytes(self.activations * self.bytes_each)}): computed anew for each batch.",
+                width,
+                further="",
+            ),
+        ]
         return "\n".join(lines)
 
 
@@ -92,12 +113,20 @@ def shapes(subject: Subject) -> Shapes:
     for name, module in _named(network):
         if name in seen:
             rows.append(_row(name, module, tuple(seen[name].shape)))
-    axes = ("samples", "channels", "height", "width") if batch.ndim == 4 else ("samples", "features")
-    return Shapes(len(batch), tuple(batch.shape), axes[:batch.ndim], tuple(rows), batch.element_size())
+    axes = (
+        ("samples", "channels", "height", "width") if batch.ndim == 4 else ("samples", "features")
+    )
+    return Shapes(
+        len(batch), tuple(batch.shape), axes[: batch.ndim], tuple(rows), batch.element_size()
+    )
 
 
 def _named(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [(name or type(module).__name__, module) for name, module in network.named_modules() if not any(module.children())]
+    return [
+        (name or type(module).__name__, module)
+        for name, module in network.named_modules()
+        if not any(module.children())
+    ]
 
 
 def _keep(seen: dict[str, Tensor], name: str) -> Any:
@@ -114,8 +143,11 @@ def _row(name: str, module: nn.Module, output: tuple[int, ...]) -> Row:
     parameters = {key: tuple(p.shape) for key, p in module.named_parameters(recurse=False)}
     formula = broadcast = ""
     if isinstance(module, nn.Linear) and len(output) == 2:
-        formula = (f"y = x Wᵀ + b: {_shape((output[0], module.in_features))} by {_shape((module.in_features, module.out_features))} "
-                   f"gives {_shape(output)}")
+        formula = (
+            f"y = x Wᵀ + b: {_shape((output[0], module.in_features))} by "
+            f"{_shape((module.in_features, module.out_features))} "
+            f"gives {_shape(output)}"
+        )
         if module.bias is not None:
             broadcast = f"b {_shape((module.out_features,))} is one number per unit, added to each of the {output[0]} samples (broadcast)"
     return Row(name, type(module).__name__, output, axes, parameters, formula, broadcast)

@@ -1,4 +1,6 @@
-"""The forward pass drawn: a box for each tensor, as large as its shape; activations above, the parameters that make them below."""
+"""The forward pass drawn: a box for each tensor, as large as its shape; activations above, the
+parameters that make them below.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from matplotlib.patches import Patch, Rectangle
 from sevensteps.explain.shapes.answer import Row, Shapes
 
 ACTIVATION, PARAMETER, EDGE = "#9ecae1", "#fdae6b", "#444444"
-TALL = 2.4  # the longest axis of all, drawn; others by the square root of their lengths, else a bias could not be seen beside 784 pixels
+# the longest axis of all, drawn; others by the square root of their lengths, else a bias could not
+# be seen beside 784 pixels
+TALL = 2.4
 SHEETS = 8  # of a stack of channels that are drawn
 SHIFT = 0.09  # between two of them
 LEAST = 0.08
@@ -20,7 +24,17 @@ GAP = 0.9
 
 def draw(answer: Shapes) -> Figure:
     """From left to right: the input, then what each layer gives; under a layer what it holds."""
-    longest = max([*answer.input, *(size for row in answer.rows for shape in (row.output, *row.parameters.values()) for size in shape)])
+    longest = max(
+        [
+            *answer.input,
+            *(
+                size
+                for row in answer.rows
+                for shape in (row.output, *row.parameters.values())
+                for size in shape
+            ),
+        ]
+    )
     scale = TALL / math.sqrt(longest)
     made = Figure(layout="constrained")
     axes = made.subplots()
@@ -30,24 +44,47 @@ def draw(answer: Shapes) -> Figure:
     low, high = 0.0, TALL / 2 + 0.8
     for row in answer.rows:
         left = right + GAP
-        axes.annotate("", (left - 0.12, 0), (right + 0.12, 0), arrowprops={"arrowstyle": "->", "color": EDGE})
+        axes.annotate(
+            "", (left - 0.12, 0), (right + 0.12, 0), arrowprops={"arrowstyle": "->", "color": EDGE}
+        )
         right = _tensor(axes, left, 0.0, row.output, scale, ACTIVATION, f"{row.name}\n{row.kind}")
         below, end = _held(axes, left, row, scale)
         right, low = max(right, end), min(low, below)
     axes.set_xlim(-0.6, right + 0.6)
     axes.set_ylim(low, high)
-    axes.legend(handles=[
-        Patch(facecolor=ACTIVATION, edgecolor=EDGE, label=f"activations: {answer.activations:,} numbers, computed anew for each batch"),
-        Patch(facecolor=PARAMETER, edgecolor=EDGE, label=f"parameters: {answer.parameters:,} numbers, learned and kept"),
-    ], loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, fontsize=8, frameon=False)
-    axes.set_title(f"One batch of {answer.batch}: samples across, units down, channels stacked; a side grows with the square root of its "
-                   "axis", fontsize=10)
+    axes.legend(
+        handles=[
+            Patch(
+                facecolor=ACTIVATION,
+                edgecolor=EDGE,
+                label=f"activations: {answer.activations:,} numbers, computed anew for each batch",
+            ),
+            Patch(
+                facecolor=PARAMETER,
+                edgecolor=EDGE,
+                label=f"parameters: {answer.parameters:,} numbers, learned and kept",
+            ),
+        ],
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        ncols=2,
+        fontsize=8,
+        frameon=False,
+    )
+    axes.set_title(
+        f"One batch of {answer.batch}: samples across, units down, channels stacked; a side grows "
+        "with the square root of its "
+        "axis",
+        fontsize=10,
+    )
     made.set_size_inches(max(9.0, min(right + 1.2, 26.0)), max(4.0, min(high - low + 1.0, 12.0)))
     return made
 
 
 def _held(axes: Axes, left: float, row: Row, scale: float) -> tuple[float, float]:
-    """The parameters of a layer, one under the other. Returns how low they reach, and how far to the right."""
+    """The parameters of a layer, one under the other. Returns how low they reach, and how far to
+    the right.
+    """
     top, end = -TALL / 2 - 0.75, left
     for name, shape in row.parameters.items():
         wide, tall = _size(shape, scale)
@@ -57,10 +94,23 @@ def _held(axes: Axes, left: float, row: Row, scale: float) -> tuple[float, float
     return top, end
 
 
-def _tensor(axes: Axes, left: float, middle: float, shape: tuple[int, ...], scale: float, colour: str, name: str) -> float:
-    """Samples across, units down; of images a stack of channels, each as high and wide as it is. Returns where it ends."""
+def _tensor(
+    axes: Axes,
+    left: float,
+    middle: float,
+    shape: tuple[int, ...],
+    scale: float,
+    colour: str,
+    name: str,
+) -> float:
+    """Samples across, units down; of images a stack of channels, each as high and wide as it is.
+    Returns where it ends.
+    """
     if len(shape) == 4:
-        tall, wide = max(scale * math.sqrt(shape[2]), LEAST), max(scale * math.sqrt(shape[3]), LEAST)
+        tall, wide = (
+            max(scale * math.sqrt(shape[2]), LEAST),
+            max(scale * math.sqrt(shape[3]), LEAST),
+        )
         sheets = min(shape[1], SHEETS)
         for index in reversed(range(sheets)):
             _box(axes, left + SHIFT * index, middle - tall / 2 + SHIFT * index, wide, tall, colour)
@@ -71,15 +121,21 @@ def _tensor(axes: Axes, left: float, middle: float, shape: tuple[int, ...], scal
         _box(axes, left, middle - tall / 2, wide, tall, colour)
         high = tall / 2
     axes.text(left + wide / 2, middle + high + 0.08, name, ha="center", va="bottom", fontsize=8)
-    axes.text(left + wide / 2, middle - tall / 2 - 0.08, _named(shape), ha="center", va="top", fontsize=7)
+    axes.text(
+        left + wide / 2, middle - tall / 2 - 0.08, _named(shape), ha="center", va="top", fontsize=7
+    )
     return left + wide
 
 
 def _size(shape: tuple[int, ...], scale: float) -> tuple[float, float]:
-    """Width and height of a parameter: a matrix [outputs, inputs] is as wide as its outputs and as high as its inputs, as x meets it."""
+    """Width and height of a parameter: a matrix [outputs, inputs] is as wide as its outputs and as
+    high as its inputs, as x meets it.
+    """
     if len(shape) < 2:
         return max(scale * math.sqrt(math.prod(shape)), LEAST), LEAST
-    return max(scale * math.sqrt(shape[0]), LEAST), max(scale * math.sqrt(math.prod(shape[1:])), LEAST)
+    return max(scale * math.sqrt(shape[0]), LEAST), max(
+        scale * math.sqrt(math.prod(shape[1:])), LEAST
+    )
 
 
 def _box(axes: Axes, x: float, y: float, wide: float, tall: float, colour: str) -> None:

@@ -1,4 +1,6 @@
-"""The loss surface drawn: the slice with the path over it, and what the quadratic foretells beside what was measured."""
+"""The loss surface drawn: the slice with the path over it, and what the quadratic foretells beside
+what was measured.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def _slice(made: Figure, axes: Axes, plane: Any) -> None:
     low, high = float(losses.min()), float(losses.max())
     wide = low > 0 and high > 10 * low
     levels = np.geomspace(low, high, LEVELS) if wide else np.linspace(low, high, LEVELS)
-    shown = axes.contourf(plane.across, plane.up, losses, levels=levels, cmap="Blues", norm="log" if wide else None)
+    shown = axes.contourf(
+        plane.across, plane.up, losses, levels=levels, cmap="Blues", norm="log" if wide else None
+    )
     axes.contour(plane.across, plane.up, losses, levels=levels, colors="white", linewidths=0.4)
     if high > low:
         bar = made.colorbar(shown, ax=axes, format="%.3g")
@@ -42,16 +46,35 @@ def _slice(made: Figure, axes: Axes, plane: Any) -> None:
     if plane.path:
         across, up = [a for _, a, _ in plane.path], [b for _, _, b in plane.path]
         line = "path of the training" if plane.again else "start to end"
-        axes.plot(across, up, color=PATH, linewidth=0.8, alpha=0.8, marker="." if len(across) < 100 else None, markersize=3, label=line)
+        axes.plot(
+            across,
+            up,
+            color=PATH,
+            linewidth=0.8,
+            alpha=0.8,
+            marker="." if len(across) < 100 else None,
+            markersize=3,
+            label=line,
+        )
         axes.plot(across[:1], up[:1], "o", color=PATH, label="start")
     axes.plot([0], [0], "X", color=PATH, markersize=9, markeredgecolor="white", label="end")
     if plane.optimum:
-        axes.plot(*[[value] for value in plane.optimum], "*", color=BEST, markersize=12, label="optimum, by least squares")
+        axes.plot(
+            *[[value] for value in plane.optimum],
+            "*",
+            color=BEST,
+            markersize=12,
+            label="optimum, by least squares",
+        )
     axes.set_xlim(plane.across[0], plane.across[-1])
     axes.set_ylim(plane.up[0], plane.up[-1])
     axes.set_xlabel(f"distance along the {plane.names[0]}")
     axes.set_ylabel(f"along the {plane.names[1]}")
-    rest = f"; {plane.share:.0%} of the way (squared) lies in this slice" if plane.share is not None and plane.share < 0.9 else ""
+    rest = (
+        f"; {plane.share:.0%} of the way (squared) lies in this slice"
+        if plane.share is not None and plane.share < 0.9
+        else ""
+    )
     axes.set_title(f"Training loss around the last weights{rest}", fontsize=10)
     axes.legend(fontsize=8, loc="best")
 
@@ -63,9 +86,15 @@ def _forecast(axes: Axes, answer: Surface) -> None:
     axes.set_ylabel("training loss")
     finite = [value for value in answer.measured if math.isfinite(value)]
     top, low = max(finite), min(finite)
-    if top > low and not (-abs(top) <= min(answer.predicted) and max(answer.predicted) <= 3 * abs(top)):  # a quadratic may run away
+    if top > low and not (
+        -abs(top) <= min(answer.predicted) and max(answer.predicted) <= 3 * abs(top)
+    ):  # a quadratic may run away
         axes.set_ylim(low - 0.2 * (top - low), top + 0.2 * (top - low))
     axes.ticklabel_format(axis="y", useOffset=False)
-    axes.set_title(f"λ from {answer.eigenvalues[-1]:.3g} to {answer.eigenvalues[0]:.3g}: stable below lr {answer.stable:.3g}", fontsize=10)
+    axes.set_title(
+        f"λ from {answer.eigenvalues[-1]:.3g} to {answer.eigenvalues[0]:.3g}: stable below lr "
+        f"{answer.stable:.3g}",
+        fontsize=10,
+    )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8)

@@ -1,4 +1,6 @@
-"""A slice of the loss surface: its height over two directions through the last weights, and the path that the training took."""
+"""A slice of the loss surface: its height over two directions through the last weights, and the
+path that the training took.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +23,19 @@ PATIENCE = 3.0  # seconds of training that may be trained again for its path
 POINTS = 400  # of the path that are kept
 MARGIN = 1.25  # how far the slice reaches beyond the path
 SHADES = " ░▒▓█"
-START: dict[str, Any] = {"stop": "max_steps(0)", "step": "sgd(lr=0.1)"}  # to see where a training began; an Adam imports for a second
+START: dict[str, Any] = {
+    "stop": "max_steps(0)",
+    "step": "sgd(lr=0.1)",
+}  # to see where a training began; an Adam imports for a second
 
 
 @dataclass(frozen=True)
 class Plane:
     """`losses[j][i]` at `across[i]` along the first direction and `up[j]` along the second, both from the last weights, at (0, 0).
 
-    `path` are (step, along the first, along the second); `again` says whether the training was repeated for it, else it has start and end
-    at most. `share` is the part of the way, start to end squared, that lies in this plane. `optimum` is where the loss is least.
-    """
+    `path` are (step, along the first, along the second); `again` says whether the training was
+    repeated for it, else it has start and end at most. `share` is the part of the way, start to end
+    squared, that lies in this plane. `optimum` is where the loss is least."""
 
     names: tuple[str, str]
     across: tuple[float, ...]
@@ -62,9 +67,17 @@ def _nearest(places: tuple[float, ...], value: float) -> int:
     return min(range(len(places)), key=lambda index: abs(places[index] - value))
 
 
-def slice_of(network: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor, directions: Tensor,
-             reach: tuple[tuple[float, float], tuple[float, float]]) -> tuple[list[float], list[float], list[list[float]]]:
-    """Places along both `directions` [P, 2], and the mean loss over x, y at each pair of them, computed in the number type of x."""
+def slice_of(
+    network: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    x: Tensor,
+    y: Tensor,
+    directions: Tensor,
+    reach: tuple[tuple[float, float], tuple[float, float]],
+) -> tuple[list[float], list[float], list[list[float]]]:
+    """Places along both `directions` [P, 2], and the mean loss over x, y at each pair of them,
+    computed in the number type of x.
+    """
     moved, directions = copy.deepcopy(network).to(x.dtype), directions.to(x.dtype)
     parameters = [p for p in moved.parameters() if p.requires_grad]
     with torch.no_grad():
@@ -107,15 +120,23 @@ class Path:
             self._keep(training)
 
     def _keep(self, training: Training) -> None:
-        self.points.append((training.progress.step, (_flat(training.network) - self.end) @ self.directions))
+        self.points.append(
+            (training.progress.step, (_flat(training.network) - self.end) @ self.directions)
+        )
 
 
 def _flat(network: nn.Module) -> Tensor:
-    return torch.cat([p.detach().reshape(-1) for p in network.parameters() if p.requires_grad]).double().cpu()
+    return (
+        torch.cat([p.detach().reshape(-1) for p in network.parameters() if p.requires_grad])
+        .double()
+        .cpu()
+    )
 
 
 def path_of(subject: Subject, directions: Tensor) -> tuple[Path | None, bool]:
-    """The way to the last weights along `directions`, and whether all of it: only its start where training again would take long."""
+    """The way to the last weights along `directions`, and whether all of it: only its start where
+    training again would take long.
+    """
     path = Path(directions, _flat(subject.network))
     whole = float(subject.summary.get("seconds") or 0.0) <= PATIENCE
     try:
@@ -126,7 +147,9 @@ def path_of(subject: Subject, directions: Tensor) -> tuple[Path | None, bool]:
 
 
 def reach_of(values: list[float], radius: float) -> tuple[float, float]:
-    """From where to where a slice goes, so that it shows these places and at least `radius` to either side of 0."""
+    """From where to where a slice goes, so that it shows these places and at least `radius` to
+    either side of 0.
+    """
     low, high = min([*values, -radius]), max([*values, radius])
     middle, half = (low + high) / 2, (high - low) / 2 * MARGIN
     return middle - half, middle + half

@@ -1,4 +1,6 @@
-"""The questions that readers of this run are likely to ask, answered with its own numbers, each with a command that proves it."""
+"""The questions that readers of this run are likely to ask, answered with its own numbers, each
+with a command that proves it.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +24,37 @@ from sevensteps.training.threads import threads
 
 MOST = 6
 FOUND = 2  # findings that are asked about
-FIXED = ("zeros", "ones", "constant", "class_means", "as_given", "pixel_frequency")  # rules that draw nothing for the weights
+FIXED = (
+    "zeros",
+    "ones",
+    "constant",
+    "class_means",
+    "as_given",
+    "pixel_frequency",
+)  # rules that draw nothing for the weights
 SHORT = 400  # characters of an explanation of the doctor's
 RANKS = {"error": 100, "warning": 80, "info": 42}
-LEVELS = {"good": ("ignorant", "simple"), "printed": ("printed", "low", "high")}  # what a question of this topic compares with
+LEVELS = {
+    "good": ("ignorant", "simple"),
+    "printed": ("printed", "low", "high"),
+}  # what a question of this topic compares with
 TOPICS = {"ill_conditioned": "converge", "symmetric_units": "zeros", "not_shuffled": "shuffle"}
 WORDS = {
-    "ill_conditioned": "Why does it not converge?", "learning_rate_too_low": "Why is it so slow?",
-    "learning_rate_too_high": "Why does the loss jump?", "vanishing_gradient": "Why do the first layers not learn?",
-    "symmetric_units": "Why do all units do the same?", "dead_units": "Why do units answer 0 to everything?",
-    "overfitting": "Why is it worse on new samples than on its own?", "stopped_early": "Would it get better with more time?",
-    "inputs_unscaled": "Why should the inputs be scaled?", "targets_unscaled": "Why should the targets be scaled?",
-    "label_noise": "Are some labels wrong?", "saturated_units": "Why do units hardly react?", "underfitting": "Why does it not learn more?",
-    "not_finite": "Why is there no number?", "not_shuffled": "Does the order of the samples matter?",
+    "ill_conditioned": "Why does it not converge?",
+    "learning_rate_too_low": "Why is it so slow?",
+    "learning_rate_too_high": "Why does the loss jump?",
+    "vanishing_gradient": "Why do the first layers not learn?",
+    "symmetric_units": "Why do all units do the same?",
+    "dead_units": "Why do units answer 0 to everything?",
+    "overfitting": "Why is it worse on new samples than on its own?",
+    "stopped_early": "Would it get better with more time?",
+    "inputs_unscaled": "Why should the inputs be scaled?",
+    "targets_unscaled": "Why should the targets be scaled?",
+    "label_noise": "Are some labels wrong?",
+    "saturated_units": "Why do units hardly react?",
+    "underfitting": "Why does it not learn more?",
+    "not_finite": "Why is there no number?",
+    "not_shuffled": "Does the order of the samples matter?",
 }
 
 
@@ -42,8 +62,8 @@ WORDS = {
 class Why(Explanation):
     """The questions, most likely first, at most six.
 
-    `history` is the run's `metric` on the validation samples by epoch, `levels` what it is compared with.
-    """
+    `history` is the run's `metric` on the validation samples by epoch, `levels` what it is compared
+    with."""
 
     questions: tuple[Question, ...]
     metric: str
@@ -56,7 +76,11 @@ class Why(Explanation):
     def text(self, width: int = WIDTH) -> str:
         lines: list[str] = []
         for question in self.questions:
-            lines += [*([""] if lines else []), *wrapped(question.question, width), *wrapped(question.answer, width, "  ", "  ")]
+            lines += [
+                *([""] if lines else []),
+                *wrapped(question.question, width),
+                *wrapped(question.answer, width, "  ", "  "),
+            ]
             lines += broken(question.command, width) if question.command else []
         return "\n".join(lines)
 
@@ -101,14 +125,31 @@ def why(subject: Subject) -> Why:
         try:
             found = list(_findings(facts))
         except (KeyError, TypeError, AttributeError, IndexError) as failure:
-            raise RunError(f"the findings of {subject.folder} are damaged: {type(failure).__name__}: {failure}") from None
-        asked = [*found, *(question for ask in ASKED for question in ask(facts)), *_good(facts), *_seed(facts), *_best(facts)]
+            raise RunError(
+                f"the findings of {subject.folder} are damaged: {type(failure).__name__}: {failure}"
+            ) from None
+        asked = [
+            *found,
+            *(question for ask in ASKED for question in ask(facts)),
+            *_good(facts),
+            *_seed(facts),
+            *_best(facts),
+        ]
     chosen: dict[str, Question] = {}
     for question in sorted(asked, key=lambda question: -question.rank):
         chosen.setdefault(question.topic, question)
-    history = tuple((row["epoch"], row["valid"][facts.metric]) for row in subject.history if row["valid"].get(facts.metric) is not None)
-    levels = {name: value for topic, names in LEVELS.items() if topic in chosen for name in names
-              if (value := chosen[topic].numbers.get(name)) is not None}
+    history = tuple(
+        (row["epoch"], row["valid"][facts.metric])
+        for row in subject.history
+        if row["valid"].get(facts.metric) is not None
+    )
+    levels = {
+        name: value
+        for topic, names in LEVELS.items()
+        if topic in chosen
+        for name in names
+        if (value := chosen[topic].numbers.get(name)) is not None
+    }
     return Why(tuple(chosen.values())[:MOST], facts.metric, history, levels)
 
 
@@ -125,10 +166,15 @@ def _findings(facts: Facts) -> Iterator[Question]:
         if remedies:
             change = ", ".join(f"{key} = {text}" for key, text in remedies[0]["change"].items())
             cure = f" Change {change}: {remedies[0]['why']}."
-        yield Question(WORDS.get(name, f"Why does it not do better? ({name})"),
-                       f"The doctor found {name}, step {step}: {explanation.rstrip('.')}.{cure}", _trying(subject), TOPICS.get(name, name),
-                       RANKS.get(found["severity"], 42) - place, {"condition": name, "confidence": found["confidence"]},
-                       str(POINTS[CONDITIONS[name]]) if name in CONDITIONS else "")
+        yield Question(
+            WORDS.get(name, f"Why does it not do better? ({name})"),
+            f"The doctor found {name}, step {step}: {explanation.rstrip('.')}.{cure}",
+            _trying(subject),
+            TOPICS.get(name, name),
+            RANKS.get(found["severity"], 42) - place,
+            {"condition": name, "confidence": found["confidence"]},
+            str(POINTS[CONDITIONS[name]]) if name in CONDITIONS else "",
+        )
 
 
 def _trying(subject: Subject) -> str:
@@ -136,7 +182,9 @@ def _trying(subject: Subject) -> str:
         return "ss.diagnose(run).try_remedies()"
     place = [] if subject.data_dir is None else ["--data-dir", str(subject.data_dir)]
     code = ["--allow-code"] if runs_code(subject) else []
-    return " ".join(["sevensteps", "diagnose", *map(quoted, [str(subject.folder), "--try", *place, *code])])
+    return " ".join(
+        ["sevensteps", "diagnose", *map(quoted, [str(subject.folder), "--try", *place, *code])]
+    )
 
 
 def _good(facts: Facts) -> Iterator[Question]:
@@ -146,20 +194,42 @@ def _good(facts: Facts) -> Iterator[Question]:
     simple = _simple(facts)
     if facts.metric == "loss" or math.isnan(facts.score):
         return
-    said = (f"It came to {facts.metric} {figure(facts.score)} on the validation samples. An answer that does not look at its input has "
-            f"{figure(chance)}")
+    said = (
+        f"It came to {facts.metric} {figure(facts.score)} on the validation samples. An answer "
+        "that does not look at its input has "
+        f"{figure(chance)}"
+    )
     if simple is not None:
         said += f", {simple[0]} {figure(simple[1])}"
-    better = [bar for bar in (chance, simple and simple[1]) if bar is not None and facts.score > bar]
-    verdict = ("no better than not looking" if not better else "better than that" if simple is None else "better than both"
-               if len(better) == 2 else "as good as the simple answer" if facts.score == simple[1] else
-               "worse than the simple answer, so there is more to get")
+    better = [
+        bar for bar in (chance, simple and simple[1]) if bar is not None and facts.score > bar
+    ]
+    verdict = (
+        "no better than not looking"
+        if not better
+        else "better than that"
+        if simple is None
+        else "better than both"
+        if len(better) == 2
+        else "as good as the simple answer"
+        if facts.score == simple[1]
+        else "worse than the simple answer, so there is more to get"
+    )
     mine = repr(subject.recipe.predict)
     other = "mlp(30)" if mine == "linear()" else "linear()"
-    proof = command("race", subject, "--predict", mine, "--predict", other, "--seeds", "5") if subject.summary["steps"] else \
-        line("train", subject, subject.recipe.source, "--predict", "linear()")
-    yield Question("Is it good?", f"{said}: it is {verdict}.", proof, "good", 57,
-                   {facts.metric: facts.score, "ignorant": chance, "simple": simple and simple[1]})
+    proof = (
+        command("race", subject, "--predict", mine, "--predict", other, "--seeds", "5")
+        if subject.summary["steps"]
+        else line("train", subject, subject.recipe.source, "--predict", "linear()")
+    )
+    yield Question(
+        "Is it good?",
+        f"{said}: it is {verdict}.",
+        proof,
+        "good",
+        57,
+        {facts.metric: facts.score, "ignorant": chance, "simple": simple and simple[1]},
+    )
 
 
 def _simple(facts: Facts) -> tuple[str, float] | None:
@@ -170,7 +240,7 @@ def _simple(facts: Facts) -> tuple[str, float] | None:
     if not x.is_floating_point() or kind == "multilabel" or not isinstance(rest, torch.Tensor):
         return None
     x, new = x.double().flatten(1), rest.double().flatten(1)
-    y, truth = subject.data.train.y[:len(x)].cpu(), subject.data.valid.y.cpu()
+    y, truth = subject.data.train.y[: len(x)].cpu(), subject.data.valid.y.cpu()
     if kind == "regression":
         if x.shape[1] > 1000:
             return None
@@ -178,9 +248,13 @@ def _simple(facts: Facts) -> tuple[str, float] | None:
         fitted = torch.linalg.lstsq(torch.cat([x, ones[0]], 1), y.double(), driver="gelsd").solution
         left = (truth.double() - torch.cat([new, ones[1]], 1) @ fitted).square().sum()
         spread = (truth.double() - truth.double().mean(0)).square().sum()
-        return ("a straight line by least squares", float(1 - left / spread)) if spread > 0 else None
+        return (
+            ("a straight line by least squares", float(1 - left / spread)) if spread > 0 else None
+        )
     labels = y.reshape(-1).long()
-    means = torch.stack([x[labels == number].mean(0) for number in range(len(subject.output.task.classes))])
+    means = torch.stack(
+        [x[labels == number].mean(0) for number in range(len(subject.output.task.classes))]
+    )
     answers = torch.cdist(new, means).argmin(1)
     return "the nearest class mean", float((answers == truth.reshape(-1).long()).double().mean())
 
@@ -191,27 +265,55 @@ def _seed(facts: Facts) -> Iterator[Question]:
         return
     subject, count, drawn = facts.subject, len(facts.subject.data.valid), _drawn(facts.subject)
     if not drawn:
-        yield Question("Would another seed give the same?", "Yes, to the bit: this recipe draws nothing at random.",
-                       command("race", subject, "--seeds", "2"), "seed", 35, {facts.metric: facts.score})
+        yield Question(
+            "Would another seed give the same?",
+            "Yes, to the bit: this recipe draws nothing at random.",
+            command("race", subject, "--seeds", "2"),
+            "seed",
+            35,
+            {facts.metric: facts.score},
+        )
         return
     said = f"Not to the digit: seed {subject.recipe.seed} draws {' and '.join(drawn)}"
     numbers: dict[str, Any] = {facts.metric: facts.score, "samples": count}
     if facts.metric == "accuracy":
         numbers["error"] = 1.96 * math.sqrt(facts.score * (1 - facts.score) / count)
-        said += (f". And {facts.score:.4f} of {count:,} validation samples is itself uncertain by about ±{figure(numbers['error'], 2)} "
-                 "(95 %), so that smaller differences say little")
-    yield Question("Would another seed give the same?", f"{said}. The same seed gives the same bits again.",
-                   command("race", subject, "--seeds", "5"), "seed", 56, numbers)
+        said += (
+            f". And {facts.score:.4f} of {count:,} validation samples is itself uncertain by "
+            f"about ±{figure(numbers['error'], 2)} "
+            "(95 %), so that smaller differences say little"
+        )
+    yield Question(
+        "Would another seed give the same?",
+        f"{said}. The same seed gives the same bits again.",
+        command("race", subject, "--seeds", "5"),
+        "seed",
+        56,
+        numbers,
+    )
 
 
 def _drawn(subject: Subject) -> list[str]:
     """What the seed decides."""
     recipe = subject.recipe
-    fixed = type(recipe.initialize).__name__ in FIXED and getattr(recipe.initialize, "bias", "") != "normal"
+    fixed = (
+        type(recipe.initialize).__name__ in FIXED
+        and getattr(recipe.initialize, "bias", "") != "normal"
+    )
     left_out = any("Dropout" in type(module).__name__ for module in subject.network.modules())
-    ordered = type(recipe.repeat).__name__ == "full_batch" or getattr(recipe.repeat, "shuffle", True) is False
-    return [what for what, there in (("where the parameters start", not fixed), ("the order of the samples", not ordered),
-                                     ("what dropout leaves out", left_out)) if there]
+    ordered = (
+        type(recipe.repeat).__name__ == "full_batch"
+        or getattr(recipe.repeat, "shuffle", True) is False
+    )
+    return [
+        what
+        for what, there in (
+            ("where the parameters start", not fixed),
+            ("the order of the samples", not ordered),
+            ("what dropout leaves out", left_out),
+        )
+        if there
+    ]
 
 
 def _best(facts: Facts) -> Iterator[Question]:
@@ -223,12 +325,25 @@ def _best(facts: Facts) -> Iterator[Question]:
         return
     first = facts.subject.history[0]["valid"].get(facts.metric)
     if best == last:
-        said = f"Yes: {facts.metric} was {figure(value)} in epoch {best}, the last" + \
-            (f", and {figure(first)} in the first" if first is not None else "") + ". It may not have been at its end yet."
+        said = (
+            f"Yes: {facts.metric} was {figure(value)} in epoch {best}, the last"
+            + (f", and {figure(first)} in the first" if first is not None else "")
+            + ". It may not have been at its end yet."
+        )
     elif value == facts.score:
         said = f"It makes no difference: {facts.metric} is {figure(value)} in epoch {best}, and in the last, {last}, too."
     else:
-        said = (f"No: {facts.metric} was {figure(value)} in epoch {best} and {figure(facts.score)} in the last, {last}. Both networks "
-                "are kept; the best was picked by the validation samples, and flatters a little.")
+        said = (
+            f"No: {facts.metric} was {figure(value)} in epoch {best} and {figure(facts.score)} in "
+            f"the last, {last}. Both networks "
+            "are kept; the best was picked by the validation samples, and flatters a little."
+        )
     longer = command("train", facts.subject, "--stop", f"epochs({2 * last}) | patience(10)")
-    yield Question("Is the best epoch the last?", said, longer, "best", 54, {"best": best, "last": last, "value": value})
+    yield Question(
+        "Is the best epoch the last?",
+        said,
+        longer,
+        "best",
+        54,
+        {"best": best, "last": last, "value": value},
+    )

@@ -1,4 +1,6 @@
-"""What readers of the books ask when they see a run on the books' data: why not the printed number, why 30 units, why below 0."""
+"""What readers of the books ask when they see a run on the books' data: why not the printed number,
+why 30 units, why below 0.
+"""
 
 from __future__ import annotations
 
@@ -30,41 +32,68 @@ def printed(facts: Facts) -> Iterator[Question]:
     subject = facts.subject
     predict, score = repr(subject.recipe.predict), facts.score
     for entry in FIGURES:
-        if entry.data != base(facts) or entry.predict != predict or entry.low is None or entry.high is None:
+        if (
+            entry.data != base(facts)
+            or entry.predict != predict
+            or entry.low is None
+            or entry.high is None
+        ):
             continue
         if not entry.recipe and "pixel_similarity" in predict:
             by_class = subject.summary["metrics"]["valid"].get("by_class", {})
             mean = sum(by_class.values()) / max(1, len(by_class))
             yield Question(
-                f"Is my result the {'printed ' + entry.printed if entry.value else f'known {entry.low:g}'}?",
-                f"The mean over the classes is {mean:.4f} here and {entry.low:.4f} there; the accuracy of {score:.4f} counts each sample "
-                "once. Nothing is drawn at random, so every run gives the same.", command("train", subject), "printed", 90,
-                {"mean": mean, "accuracy": score}, entry.source)
+                "Is my result the "
+                f"{'printed ' + entry.printed if entry.value else f'known {entry.low:g}'}?",
+                f"The mean over the classes is {mean:.4f} here and {entry.low:.4f} there; the "
+                f"accuracy of {score:.4f} counts each sample "
+                "once. Nothing is drawn at random, so every run gives the same.",
+                command("train", subject),
+                "printed",
+                90,
+                {"mean": mean, "accuracy": score},
+                entry.source,
+            )
             continue
         yield Question(
-            f"Why is my result not the {'printed ' + entry.printed if entry.value else f'{entry.low:g} to {entry.high:g} of others'}?",
-            _compared(facts, entry, score), _proof(facts, entry), "printed", 90,
+            "Why is my result not the "
+            f"{'printed ' + entry.printed if entry.value else f'{entry.low:g} to {entry.high:g} of others'}?",
+            _compared(facts, entry, score),
+            _proof(facts, entry),
+            "printed",
+            90,
             {"accuracy": score, "printed": entry.value, "low": entry.low, "high": entry.high},
-            f"{entry.source}; {POINTS['seed']}")
+            f"{entry.source}; {POINTS['seed']}",
+        )
 
 
 def _compared(facts: Facts, entry: Published, score: float) -> str:
     assert entry.low is not None
     assert entry.high is not None
-    where = "within" if entry.low <= score <= entry.high else "below" if score < entry.low else "above"
+    where = (
+        "within" if entry.low <= score <= entry.high else "below" if score < entry.low else "above"
+    )
     said = f"Yours is {score:.6f}, {where} the {entry.low:.4f} to {entry.high:.4f} that ten seeds come to with the recipe of "
     said += "the text" if entry.value else "that figure"
     if entry.value is not None:
         at = "inside" if entry.low <= entry.value <= entry.high else "outside"
         said += f"; the printed {entry.printed} lies {at} that range, and the text sets no seed, so it is one draw of many"
-    other = [step for step, text in entry.recipe.items() if repr(facts.subject.recipe.steps[step]) != text]
+    other = [
+        step
+        for step, text in entry.recipe.items()
+        if repr(facts.subject.recipe.steps[step]) != text
+    ]
     named = " and ".join(f"{step} ({facts.subject.recipe.steps[step]!r})" for step in other)
     said += f"; your recipe has another {named}." if other else "."
     if entry.recipe and "shuffle=False" in entry.recipe["repeat"]:
         mine = getattr(facts.subject.recipe.repeat, "shuffle", True)
-        said += f" The book's loader does not shuffle; yours {'does' if mine else 'does not either'}."
+        said += (
+            f" The book's loader does not shuffle; yours {'does' if mine else 'does not either'}."
+        )
         if entry.shuffled:
-            said += f" Shuffled, ten seeds come to {entry.shuffled[0]:.4f} to {entry.shuffled[1]:.4f}."
+            said += (
+                f" Shuffled, ten seeds come to {entry.shuffled[0]:.4f} to {entry.shuffled[1]:.4f}."
+            )
     return said
 
 
@@ -72,7 +101,9 @@ def _proof(facts: Facts, entry: Published) -> str:
     if not entry.recipe:
         return command("race", facts.subject, "--seeds", "5")
     words = [word for step, text in entry.recipe.items() for word in (f"--{step}", text)]
-    return line("race", facts.subject, entry.data, "--predict", entry.predict, *words, "--seeds", "10")
+    return line(
+        "race", facts.subject, entry.data, "--predict", entry.predict, *words, "--seeds", "10"
+    )
 
 
 def widths(facts: Facts) -> Iterator[Question]:
@@ -82,21 +113,41 @@ def widths(facts: Facts) -> Iterator[Question]:
         return
     width, inputs, outputs = predict.widths[0], facts.x[0].numel(), facts.subject.output.size
     each = inputs + 1 + outputs
-    said = (f"Each hidden unit is one feature: {inputs:,} weights and a bias that make one number, and {counted(outputs, 'weight')} to the "
-            f"output, {each:,} parameters, {width * each + outputs:,} in all. ")
+    said = (
+        f"Each hidden unit is one feature: {inputs:,} weights and a bias that make one number, "
+        f"and {counted(outputs, 'weight')} to the "
+        f"output, {each:,} parameters, {width * each + outputs:,} in all. "
+    )
     book = base(facts) == "mnist37"
     if book:
         said += f"{POINTS['widths'].measured} "
     elif facts.subject.output.task.kind == "multiclass":
-        said += f"One number alone has to tell {len(facts.subject.output.task.classes)} classes apart. "
+        said += (
+            f"One number alone has to tell {len(facts.subject.output.task.classes)} classes apart. "
+        )
     if predict.activation == "relu":
         said += "A single ReLU may also be dead from the start, and then nothing is left. "
-    one = type(predict)(1, activation=predict.activation, dropout=predict.dropout, batch_norm=predict.batch_norm)
-    yield Question(f"Why {width} hidden units and not 1?", f"{said}Yours came to {facts.metric} {figure(facts.score)}; the race shows "
-                   "what 1 "
-                   "does.", command("race", facts.subject, "--predict", repr(one), "--predict", repr(predict), "--seeds", "5"), "widths",
-                   70 if book else 45, {"parameters": width * each + outputs, facts.metric: facts.score},
-                   str(POINTS["widths"]) if book else "")
+    one = type(predict)(
+        1, activation=predict.activation, dropout=predict.dropout, batch_norm=predict.batch_norm
+    )
+    yield Question(
+        f"Why {width} hidden units and not 1?",
+        f"{said}Yours came to {facts.metric} {figure(facts.score)}; the race shows what 1 does.",
+        command(
+            "race",
+            facts.subject,
+            "--predict",
+            repr(one),
+            "--predict",
+            repr(predict),
+            "--seeds",
+            "5",
+        ),
+        "widths",
+        70 if book else 45,
+        {"parameters": width * each + outputs, facts.metric: facts.score},
+        str(POINTS["widths"]) if book else "",
+    )
 
 
 def below_zero(facts: Facts) -> Iterator[Question]:
@@ -104,19 +155,37 @@ def below_zero(facts: Facts) -> Iterator[Question]:
     output = facts.subject.output
     if output.size != 1 or output.task.kind != "binary" or output.threshold != 0:
         return
-    values, truth = facts.valid[:, 0], facts.subject.data.valid.y.reshape(-1).long().to(facts.valid.device)
+    values, truth = (
+        facts.valid[:, 0],
+        facts.subject.data.valid.y.reshape(-1).long().to(facts.valid.device),
+    )
     no, yes = output.task.classes
     of_no, below = int((truth == 0).sum()), int((values[truth == 0] < 0).sum())
     at = int((truth == 0).nonzero()[0])
     value = float(values[at])
-    chance = f", the probability {figure(float(values[at].sigmoid()), 3)} of {yes}" if output.link == "sigmoid" else ""
+    chance = (
+        f", the probability {figure(float(values[at].sigmoid()), 3)} of {yes}"
+        if output.link == "sigmoid"
+        else ""
+    )
     odds = output.link == "sigmoid"
-    meaning = "The output is a log-odds: 0 means a probability of .5" if odds else "The output is a score: its sign answers"
-    yield Question(f"Why are predictions below 0 where the answer is {no}?",
-                   f"{meaning}, and the targets count {yes} as 1 and {no} as 0. Of the {of_no:,} validation samples of {no}, {below:,} "
-                   f"have an output below 0, which is the right answer; sample {at} has {figure(value)}{chance}.",
-                   again(facts.subject, "words", "logit"), "logit", 60, {"of": of_no, "below": below, "output": value},
-                   str(POINTS["below_zero"]))
+    meaning = (
+        "The output is a log-odds: 0 means a probability of .5"
+        if odds
+        else "The output is a score: its sign answers"
+    )
+    yield Question(
+        f"Why are predictions below 0 where the answer is {no}?",
+        f"{meaning}, and the targets count {yes} as 1 and {no} as 0. Of the {of_no:,} validation "
+        f"samples of {no}, {below:,} "
+        f"have an output below 0, which is the right answer; sample {at} has "
+        f"{figure(value)}{chance}.",
+        again(facts.subject, "words", "logit"),
+        "logit",
+        60,
+        {"of": of_no, "below": below, "output": value},
+        str(POINTS["below_zero"]),
+    )
 
 
 def batch_means(facts: Facts) -> Iterator[Question]:
@@ -127,65 +196,141 @@ def batch_means(facts: Facts) -> Iterator[Question]:
     right = (facts.subject.output.decide(facts.valid).cpu() == truth).double()
     parts = right.split(BOOK_BATCH)
     mean = float(torch.stack([part.mean() for part in parts]).mean())
-    yield Question("Why does the book's accuracy differ in the last digits?",
-                   f"Yours is the share of samples, {int(right.sum()):,} of {len(right):,} = {float(right.mean()):.6f}. The book averages "
-                   f"the accuracies of batches of {BOOK_BATCH}, {len(parts)} of them, the last with {len(parts[-1])}, each counting the "
-                   f"same: for your network that gives {mean:.6f}.", again(facts.subject, "words", "metric"), "batch means", 65,
-                   {"share": float(right.mean()), "batch_mean": mean}, BOOK)
+    yield Question(
+        "Why does the book's accuracy differ in the last digits?",
+        f"Yours is the share of samples, {int(right.sum()):,} of {len(right):,} = "
+        f"{float(right.mean()):.6f}. The book averages "
+        f"the accuracies of batches of {BOOK_BATCH}, {len(parts)} of them, the last with "
+        f"{len(parts[-1])}, each counting the "
+        f"same: for your network that gives {mean:.6f}.",
+        again(facts.subject, "words", "metric"),
+        "batch means",
+        65,
+        {"share": float(right.mean()), "batch_mean": mean},
+        BOOK,
+    )
 
 
 def unshuffled(facts: Facts) -> Iterator[Question]:
     """Why is the first epoch so bad?"""
     repeat, history = facts.subject.recipe.repeat, facts.subject.history
-    if base(facts) != "mnist37" or getattr(repeat, "shuffle", True) or not history or "accuracy" not in history[0]["valid"]:
+    if (
+        base(facts) != "mnist37"
+        or getattr(repeat, "shuffle", True)
+        or not history
+        or "accuracy" not in history[0]["valid"]
+    ):
         return
     first = history[0]["valid"]["accuracy"]
     always = [name for name, share in history[0]["valid"].get("by_class", {}).items() if share == 1]
-    said = f" It answers {always[0]} to every sample." if len(always) == 1 and min(history[0]["valid"]["by_class"].values()) == 0 else ""
-    yield Question("Why is the first epoch so bad?",
-                   "The samples come in the order of the data, all 3s and then all 7s, so that each batch pulls to one side. The first "
-                   f"epoch came to {first:.4f}.{said} The book prints .4932 for its linear model, exactly (3 + 242/256)/8: always "
-                   "answering 3.",
-                   command("race", facts.subject, "--repeat", repr(repeat), "--repeat", repr(dataclasses.replace(repeat, shuffle=True)),
-                           "--seeds", "5"), "shuffle", 75, {"first": first}, str(POINTS["order"]))
+    said = (
+        f" It answers {always[0]} to every sample."
+        if len(always) == 1 and min(history[0]["valid"]["by_class"].values()) == 0
+        else ""
+    )
+    yield Question(
+        "Why is the first epoch so bad?",
+        "The samples come in the order of the data, all 3s and then all 7s, so that each batch "
+        "pulls to one side. The first "
+        f"epoch came to {first:.4f}.{said} The book prints .4932 for its linear model, exactly (3 "
+        "+ 242/256)/8: always "
+        "answering 3.",
+        command(
+            "race",
+            facts.subject,
+            "--repeat",
+            repr(repeat),
+            "--repeat",
+            repr(dataclasses.replace(repeat, shuffle=True)),
+            "--seeds",
+            "5",
+        ),
+        "shuffle",
+        75,
+        {"first": first},
+        str(POINTS["order"]),
+    )
 
 
 def conditioning(facts: Facts) -> Iterator[Question]:
     """Why does it not converge? The curvatures of a least-squares fit, in float64."""
     subject = facts.subject
     recipe = subject.recipe
-    if type(recipe.predict).__name__ not in ("polynomial", "linear") or type(recipe.loss).__name__ != "mean_squared_error" or \
-            not facts.linears or facts.train.shape[1:].numel() > 1000 or subject.output.size != 1:
+    if (
+        type(recipe.predict).__name__ not in ("polynomial", "linear")
+        or type(recipe.loss).__name__ != "mean_squared_error"
+        or not facts.linears
+        or facts.train.shape[1:].numel() > 1000
+        or subject.output.size != 1
+    ):
         return
-    x, y = facts.train.double().flatten(1), subject.part("train", torch.float64)[1][:len(facts.train)]
+    x, y = (
+        facts.train.double().flatten(1),
+        subject.part("train", torch.float64)[1][: len(facts.train)],
+    )
     degree = getattr(recipe.predict, "degree", 1)
     columns, curvature = _curved(x, degree)
     even = _curved((x - x.mean(0)) / x.std(0).clamp_min(1e-12), degree)[1]
     low, high = float(curvature[0]), float(curvature[-1])
     if low <= 0 or high / low < ILL:
         return
-    best = float((columns @ torch.linalg.lstsq(columns, y, driver="gelsd").solution - y).square().mean())
+    best = float(
+        (columns @ torch.linalg.lstsq(columns, y, driver="gelsd").solution - y).square().mean()
+    )
     loss, lr = subject.summary["metrics"]["train"]["loss"], recipe.step.lr
-    said = (f"It can converge, slowly: the least loss there is is {figure(best)}, yours came to "
-            f"{figure(math.nan if loss is None else loss)}. The curvatures of its directions lie between {figure(low)} and {figure(high)}, "
-            f"a condition number of {high / low:,.0f}; with sgd, rates above 2/{figure(high)} = {figure(2 / high, 3)} diverge")
+    said = (
+        f"It can converge, slowly: the least loss there is is {figure(best)}, yours came to "
+        f"{figure(math.nan if loss is None else loss)}. The curvatures of its directions lie "
+        f"between {figure(low)} and {figure(high)}, "
+        f"a condition number of {high / low:,.0f}; with sgd, rates above 2/{figure(high)} = "
+        f"{figure(2 / high, 3)} diverge"
+    )
     if type(recipe.step).__name__ == "sgd" and isinstance(lr, float | int):
         said += f", and at lr {lr:g} the flattest direction needs {1 / (lr * low):,.0f} steps for a factor of e"
     cured = float(even[-1] / even[0])
     if cured * 10 < high / low and (scaled := _standardized(recipe.source)):
         said += f". With standardised inputs the condition number is {figure(cured, 2)}."
-        proof = line("train", subject, scaled, "--predict", repr(recipe.predict), "--loss", repr(recipe.loss), "--repeat", "full_batch()",
-                     "--step", f"sgd(lr={float(1 / even[-1]):.1g})", "--stop", f"epochs({math.ceil(10 * cured)})")
+        proof = line(
+            "train",
+            subject,
+            scaled,
+            "--predict",
+            repr(recipe.predict),
+            "--loss",
+            repr(recipe.loss),
+            "--repeat",
+            "full_batch()",
+            "--step",
+            f"sgd(lr={float(1 / even[-1]):.1g})",
+            "--stop",
+            f"epochs({math.ceil(10 * cured)})",
+        )
     else:
         said += ". Its inputs go together, which scaling does not change: take more steps, or one that sizes each direction by itself."
-        proof = command("race", subject, "--step", repr(recipe.step), "--step", "adam(lr=0.01)", "--seeds", "3")
-    yield Question("Why does it not converge?", said, proof, "converge", 101,
-                   {"curvatures": curvature.tolist(), "condition": high / low, "standardised": cured, "best": best, "loss": loss},
-                   str(POINTS["speed"]))
+        proof = command(
+            "race", subject, "--step", repr(recipe.step), "--step", "adam(lr=0.01)", "--seeds", "3"
+        )
+    yield Question(
+        "Why does it not converge?",
+        said,
+        proof,
+        "converge",
+        101,
+        {
+            "curvatures": curvature.tolist(),
+            "condition": high / low,
+            "standardised": cured,
+            "best": best,
+            "loss": loss,
+        },
+        str(POINTS["speed"]),
+    )
 
 
 def _curved(x: Tensor, degree: int) -> tuple[Tensor, Tensor]:
-    """Columns of a least-squares fit, highest power first and ones last, and the curvatures 2 XᵀX / N, ascending."""
+    """Columns of a least-squares fit, highest power first and ones last, and the curvatures 2 XᵀX /
+    N, ascending.
+    """
     columns = (x[:, :, None] ** torch.arange(degree, 0, -1)).flatten(1)
     columns = torch.cat([columns, torch.ones(len(x), 1, dtype=x.dtype)], 1)
     return columns, torch.linalg.eigvalsh(2 * columns.T @ columns / len(x))
@@ -204,35 +349,75 @@ def zeros(facts: Facts) -> Iterator[Question]:
     """Is starting from zeros a fault?"""
     if type(facts.subject.recipe.initialize).__name__ != "zeros" or facts.first is None:
         return
-    proof = command("race", facts.subject, "--initialize", "zeros()", "--initialize", "kaiming_normal()", "--seeds", "5")
-    tensors = [(name, p.detach().flatten(1)) for name, p in facts.subject.network.named_parameters() if p.ndim >= 2]
+    proof = command(
+        "race",
+        facts.subject,
+        "--initialize",
+        "zeros()",
+        "--initialize",
+        "kaiming_normal()",
+        "--seeds",
+        "5",
+    )
+    tensors = [
+        (name, p.detach().flatten(1))
+        for name, p in facts.subject.network.named_parameters()
+        if p.ndim >= 2
+    ]
     if len(tensors) < 2:
-        yield Question("Is it a fault to start from zeros?",
-                       "Not in a single layer: the gradient of each weight is its input times the error, so that they differ at once. The "
-                       f"first step moved {facts.first.weight.name} from {figure(facts.first.weight.old)} to "
-                       f"{figure(facts.first.weight.new)}.",
-                       proof, "zeros", 40, {"old": facts.first.weight.old, "new": facts.first.weight.new}, str(POINTS["zeros"]))
+        yield Question(
+            "Is it a fault to start from zeros?",
+            "Not in a single layer: the gradient of each weight is its input times the error, so "
+            "that they differ at once. The "
+            f"first step moved {facts.first.weight.name} from {figure(facts.first.weight.old)} to "
+            f"{figure(facts.first.weight.new)}.",
+            proof,
+            "zeros",
+            40,
+            {"old": facts.first.weight.old, "new": facts.first.weight.new},
+            str(POINTS["zeros"]),
+        )
         return
     name, rows = tensors[0]
     different = len(torch.unique(rows, dim=0))
-    yield Question("Why does starting from zeros not work?",
-                   f"Units that start the same get the same gradients and stay the same: of the {len(rows)} units of {name}, {different} "
-                   f"differ{'s' if different == 1 else ''} at the end. It came to {facts.metric} {figure(facts.score)}. A random start "
-                   "makes them differ.",
-                   proof, "zeros", 85, {"units": len(rows), "different": different}, str(POINTS["zeros"]))
+    yield Question(
+        "Why does starting from zeros not work?",
+        f"Units that start the same get the same gradients and stay the same: of the {len(rows)} "
+        f"units of {name}, {different} "
+        f"differ{'s' if different == 1 else ''} at the end. It came to {facts.metric} "
+        f"{figure(facts.score)}. A random start "
+        "makes them differ.",
+        proof,
+        "zeros",
+        85,
+        {"units": len(rows), "different": different},
+        str(POINTS["zeros"]),
+    )
 
 
 def dead_inputs(facts: Facts) -> Iterator[Question]:
     """Are inputs that are always 0 a fault?"""
-    if not facts.dead_inputs or not facts.linears or facts.linears[0][1].in_features != facts.train.shape[1:].numel():
+    if (
+        not facts.dead_inputs
+        or not facts.linears
+        or facts.linears[0][1].in_features != facts.train.shape[1:].numel()
+    ):
         return
     name, module, _, _ = facts.linears[0]
     weights = facts.dead_inputs * module.out_features
-    yield Question(f"Are the {facts.dead_inputs} inputs that are always 0 a fault?",
-                   f"No. {facts.dead_inputs} of the {module.in_features} inputs are 0 in every training sample, so {weights:,} weights of "
-                   f"{name} get a gradient of 0 and stay as they started: dead inputs, harmless. A dead unit is something else, a ReLU "
-                   f"that is 0 for every sample{_dead(facts)}.", again(facts.subject, "words", "dead input"), "dead inputs", 58,
-                   {"dead": facts.dead_inputs, "inputs": module.in_features, "weights": weights}, str(POINTS["dead_inputs"]))
+    yield Question(
+        f"Are the {facts.dead_inputs} inputs that are always 0 a fault?",
+        f"No. {facts.dead_inputs} of the {module.in_features} inputs are 0 in every training "
+        f"sample, so {weights:,} weights of "
+        f"{name} get a gradient of 0 and stay as they started: dead inputs, harmless. A dead unit "
+        "is something else, a ReLU "
+        f"that is 0 for every sample{_dead(facts)}.",
+        again(facts.subject, "words", "dead input"),
+        "dead inputs",
+        58,
+        {"dead": facts.dead_inputs, "inputs": module.in_features, "weights": weights},
+        str(POINTS["dead_inputs"]),
+    )
 
 
 def _dead(facts: Facts) -> str:
@@ -250,10 +435,16 @@ def one_minus(facts: Facts) -> Iterator[Question]:
     if said.text is None:
         return
     chance, loss = said.numbers["probability"], said.numbers["loss"]
-    yield Question("Is the loss 1 − the probability of the right answer?",
-                   f"No, it is minus its logarithm. {said.text[0].upper()}{said.text[1:]}, where 1 − p would be {figure(1 - chance)}.",
-                   again(facts.subject, "words", "cross-entropy"), "one minus", 30,
-                   {"probability": chance, "loss": loss}, str(POINTS["one_minus"]))
+    yield Question(
+        "Is the loss 1 − the probability of the right answer?",
+        f"No, it is minus its logarithm. {said.text[0].upper()}{said.text[1:]}, where 1 − p would "
+        f"be {figure(1 - chance)}.",
+        again(facts.subject, "words", "cross-entropy"),
+        "one minus",
+        30,
+        {"probability": chance, "loss": loss},
+        str(POINTS["one_minus"]),
+    )
 
 
 def bias(facts: Facts) -> Iterator[Question]:
@@ -262,11 +453,30 @@ def bias(facts: Facts) -> Iterator[Question]:
         return
     name, module, _, _ = facts.linears[0]
     first = float(module.bias[0].detach())
-    yield Question("Is the bias added to the input, or to each number of it?",
-                   f"To neither: {name} has one bias for each of its {counted(module.out_features, 'unit')}, added to the weighted sum of "
-                   f"all {module.in_features:,} inputs, and the same for each of the {facts.size:,} samples of a batch. That of unit 0 is "
-                   f"{figure(first)}.", again(facts.subject, "shapes"), "bias", 25, {"bias": first}, str(POINTS["bias"]))
+    yield Question(
+        "Is the bias added to the input, or to each number of it?",
+        f"To neither: {name} has one bias for each of its {counted(module.out_features, 'unit')}, "
+        "added to the weighted sum of "
+        f"all {module.in_features:,} inputs, and the same for each of the {facts.size:,} samples "
+        "of a batch. That of unit 0 is "
+        f"{figure(first)}.",
+        again(facts.subject, "shapes"),
+        "bias",
+        25,
+        {"bias": first},
+        str(POINTS["bias"]),
+    )
 
 
 ASKED: tuple[Callable[[Facts], Iterator[Question]], ...] = (
-    printed, widths, below_zero, batch_means, unshuffled, conditioning, zeros, dead_inputs, one_minus, bias)
+    printed,
+    widths,
+    below_zero,
+    batch_means,
+    unshuffled,
+    conditioning,
+    zeros,
+    dead_inputs,
+    one_minus,
+    bias,
+)

@@ -1,4 +1,6 @@
-"""A run drawn beside what its readers compare it with: not looking, a simple answer, the printed figure and its range over seeds."""
+"""A run drawn beside what its readers compare it with: not looking, a simple answer, the printed
+figure and its range over seeds.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,10 @@ from matplotlib.ticker import MaxNLocator
 from sevensteps.explain.why.answer import Why
 
 MINE, PRINTED, OTHERS = "#2b6cb0", "#c05621", "0.45"
-NAMES = {"ignorant": "an answer that does not look at its input", "simple": "a simple answer in closed form"}
+NAMES = {
+    "ignorant": "an answer that does not look at its input",
+    "simple": "a simple answer in closed form",
+}
 
 
 def draw(answer: Why) -> Figure:
@@ -17,16 +22,39 @@ def draw(answer: Why) -> Figure:
     axes = figure.subplots()
     levels = answer.levels
     if "low" in levels and "high" in levels:
-        axes.axhspan(levels["low"], levels["high"], color=PRINTED, alpha=0.25, linewidth=0,
-                     label=f"ten seeds: {levels['low']:.4f} to {levels['high']:.4f}")
+        axes.axhspan(
+            levels["low"],
+            levels["high"],
+            color=PRINTED,
+            alpha=0.25,
+            linewidth=0,
+            label=f"ten seeds: {levels['low']:.4f} to {levels['high']:.4f}",
+        )
     if "printed" in levels:
-        axes.axhline(levels["printed"], color=PRINTED, linewidth=1, label=f"printed: {levels['printed']:.4f}")
+        axes.axhline(
+            levels["printed"], color=PRINTED, linewidth=1, label=f"printed: {levels['printed']:.4f}"
+        )
     if answer.history:
         epochs, values = zip(*answer.history, strict=True)
-        axes.plot(epochs, values, color=MINE, marker="o", markersize=3, label=f"this run: {values[-1]:.4f} at the end")
+        axes.plot(
+            epochs,
+            values,
+            color=MINE,
+            marker="o",
+            markersize=3,
+            label=f"this run: {values[-1]:.4f} at the end",
+        )
     for name, style in (("simple", "--"), ("ignorant", ":")):
-        if name in levels and (name == "simple" or "printed" not in levels):  # else all that matters would be pressed into a line
-            axes.axhline(levels[name], color=OTHERS, linestyle=style, linewidth=1, label=f"{NAMES[name]}: {levels[name]:.4g}")
+        if name in levels and (
+            name == "simple" or "printed" not in levels
+        ):  # else all that matters would be pressed into a line
+            axes.axhline(
+                levels[name],
+                color=OTHERS,
+                linestyle=style,
+                linewidth=1,
+                label=f"{NAMES[name]}: {levels[name]:.4g}",
+            )
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(f"{answer.metric} on the validation samples")

@@ -34,7 +34,9 @@ def quoted(word: str) -> str:
 def written(subject: Subject) -> bool:
     """Whether a file can hold the recipe: no Python object is in it."""
     steps = {step: repr(held) for step, held in subject.recipe.steps.items()}
-    return loadable(subject.recipe.source) and not any(steps[step].startswith(mark) for step, mark in OBJECTS.items())
+    return loadable(subject.recipe.source) and not any(
+        steps[step].startswith(mark) for step, mark in OBJECTS.items()
+    )
 
 
 def runs_code(subject: Subject) -> bool:
@@ -43,7 +45,9 @@ def runs_code(subject: Subject) -> bool:
 
 
 def command(verb: str, subject: Subject, *words: str) -> str:
-    """`sevensteps verb …` of this run's recipe with `words` behind it, or its Python for one that no file can hold."""
+    """`sevensteps verb …` of this run's recipe with `words` behind it, or its Python for one that
+    no file can hold.
+    """
     if not written(subject):
         return _python(verb, subject, words)
     if subject.folder is not None:
@@ -58,8 +62,12 @@ def command(verb: str, subject: Subject, *words: str) -> str:
 
 
 def _chosen(subject: Subject) -> set[str]:
-    """The steps that were left out and chosen, where leaving them out comes to the same recipe again."""
-    chosen = {step for step, why in subject.recipe.reasons.items() if not why.startswith("as asked")}
+    """The steps that were left out and chosen, where leaving them out comes to the same recipe
+    again.
+    """
+    chosen = {
+        step for step, why in subject.recipe.reasons.items() if not why.startswith("as asked")
+    }
     nothing: dict[str, Any] = dict.fromkeys(chosen)
     again = settle(replace(subject.recipe, **nothing), subject.data_dir, subject.data).recipe
     return chosen if again == subject.recipe else set()  # it was auto(lr=0.5), or the like
@@ -67,7 +75,9 @@ def _chosen(subject: Subject) -> set[str]:
 
 def line(verb: str, subject: Subject, *words: str) -> str:
     """`sevensteps verb words`, with the folder of MNIST where one was named."""
-    place = [] if subject.data_dir is None or verb == "steps" else ["--data-dir", str(subject.data_dir)]
+    place = (
+        [] if subject.data_dir is None or verb == "steps" else ["--data-dir", str(subject.data_dir)]
+    )
     return " ".join(["sevensteps", verb, *map(quoted, [*words, *place])])
 
 
@@ -77,15 +87,36 @@ def again(subject: Subject, question: str, *words: str) -> str:
         return f"run.explain.{question}({', '.join(map(repr, words))})"
     place = [] if subject.data_dir is None else ["--data-dir", str(subject.data_dir)]
     code = ["--allow-code"] if runs_code(subject) else []
-    return " ".join(["sevensteps", "explain", *map(quoted, [str(subject.folder), question, *words, *place, *code])])
+    return " ".join(
+        [
+            "sevensteps",
+            "explain",
+            *map(quoted, [str(subject.folder), question, *words, *place, *code]),
+        ]
+    )
 
 
 def _python(verb: str, subject: Subject, words: tuple[str, ...]) -> str:
-    """The same in Python, of a recipe that holds Python's own objects: those are named where they are."""
+    """The same in Python, of a recipe that holds Python's own objects: those are named where they
+    are.
+    """
     steps: dict[str, list[str]] = {}
     for option, text in zip(words[::2], words[1::2], strict=True):
         name = option.removeprefix("--")
-        own = name != "seeds" and text == repr(subject.recipe.steps[name]) and text.startswith(tuple(OBJECTS.values()))
-        steps.setdefault(name, []).append(f"run.recipe.{name}" if own else text if name == "seeds" else repr(text))
-    given = "".join(f", {name}={held[0] if len(held) == 1 else '[' + ', '.join(held) + ']'}" for name, held in steps.items())
-    return f"ss.race(ss.grid(run.recipe{given}), out=False)" if verb == "race" else f"ss.train(run.recipe{given})"
+        own = (
+            name != "seeds"
+            and text == repr(subject.recipe.steps[name])
+            and text.startswith(tuple(OBJECTS.values()))
+        )
+        steps.setdefault(name, []).append(
+            f"run.recipe.{name}" if own else text if name == "seeds" else repr(text)
+        )
+    given = "".join(
+        f", {name}={held[0] if len(held) == 1 else '[' + ', '.join(held) + ']'}"
+        for name, held in steps.items()
+    )
+    return (
+        f"ss.race(ss.grid(run.recipe{given}), out=False)"
+        if verb == "race"
+        else f"ss.train(run.recipe{given})"
+    )

@@ -41,17 +41,34 @@ class Words(Explanation):
         if self.whole:
             label = max(len(word.name) for word in GLOSSARY)
             lines = [f"{word.name:<{label}}  {word.short}" for word in GLOSSARY]
-            return "\n".join([*lines, "", *wrapped('Ask for one with its example from this run: words "learning rate"', width)])
+            return "\n".join(
+                [
+                    *lines,
+                    "",
+                    *wrapped(
+                        'Ask for one with its example from this run: words "learning rate"', width
+                    ),
+                ]
+            )
         lines = []
         for entry in self.entries:
-            lines += [*([""] if lines else []), *wrapped(f"{entry.word}: {entry.definition}", width)]
-            here = f"Here: {entry.example}" if entry.example is not None else f"This run has no example: {entry.lacking}."
+            lines += [
+                *([""] if lines else []),
+                *wrapped(f"{entry.word}: {entry.definition}", width),
+            ]
+            here = (
+                f"Here: {entry.example}"
+                if entry.example is not None
+                else f"This run has no example: {entry.lacking}."
+            )
             lines += wrapped(here, width, "  ", "  ")
         return "\n".join(lines)
 
 
 def words(subject: Subject, *asked: str) -> Words:
-    """The words `asked` for with this run's examples, or all of them. Raises `ArgumentError` for an unknown word, with the nearest."""
+    """The words `asked` for with this run's examples, or all of them. Raises `ArgumentError` for an
+    unknown word, with the nearest.
+    """
     from sevensteps.explain.run_numbers import Facts
     from sevensteps.explain.words.examples import example
 
@@ -68,7 +85,12 @@ def known(text: str) -> Word:
     """The word that is meant."""
     named = {spelled: word for word in GLOSSARY for spelled in (word.name.lower(), *word.also)}
     wanted = " ".join(str(text).lower().replace("_", " ").split())
-    for spelled in (wanted, wanted.replace("-", " "), wanted.replace(" ", "-"), wanted.removesuffix("s")):
+    for spelled in (
+        wanted,
+        wanted.replace("-", " "),
+        wanted.replace(" ", "-"),
+        wanted.removesuffix("s"),
+    ):
         if spelled in named:
             return named[spelled]
     raise ArgumentError(f"the glossary has no word {text!r}; {nearest(wanted, named)}")

@@ -40,7 +40,7 @@ def lacks(why: str) -> Example:
     return Example(None, lacking=why)
 
 
-# -- numbers and tensors ------------------------------------------------------------------------------------------------
+# -- numbers and tensors ---------------------------------------------------------------------------
 
 
 def _activation(facts: Facts) -> Example:
@@ -48,13 +48,23 @@ def _activation(facts: Facts) -> Example:
     if held is None:
         return lacks("its network has no layers that can be looked into")
     name, _, _, y = held
-    return Example(f"for validation sample 0, {name} gives {counted(y[0].numel(), 'activation')}; the first is "
-                   f"{figure(float(y.flatten()[0]))}",
-                   {"layer": name, "count": y[0].numel(), "first": float(y.flatten()[0])})
+    return Example(
+        f"for validation sample 0, {name} gives {counted(y[0].numel(), 'activation')}; the first "
+        "is "
+        f"{figure(float(y.flatten()[0]))}",
+        {"layer": name, "count": y[0].numel(), "first": float(y.flatten()[0])},
+    )
 
 
 def _named(facts: Facts, rank: int) -> tuple[str, Tensor] | None:
-    return next(((name, p.detach()) for name, p in facts.subject.network.named_parameters() if p.ndim == rank), None)
+    return next(
+        (
+            (name, p.detach())
+            for name, p in facts.subject.network.named_parameters()
+            if p.ndim == rank
+        ),
+        None,
+    )
 
 
 def _parameter(facts: Facts) -> Example:
@@ -64,9 +74,12 @@ def _parameter(facts: Facts) -> Example:
     name, first = found[0]
     total, value = sum(p.numel() for _, p in found), float(first.flatten()[0].detach())
     index = [0] * first.ndim
-    return Example(f"{name}{index or ''} ended as {figure(value, 6)}; there are {counted(total, 'parameter')} in "
-                   f"{counted(len(found), 'tensor')}",
-                   {"value": value, "count": total})
+    return Example(
+        f"{name}{index or ''} ended as {figure(value, 6)}; there are "
+        f"{counted(total, 'parameter')} in "
+        f"{counted(len(found), 'tensor')}",
+        {"value": value, "count": total},
+    )
 
 
 def _scalar(facts: Facts) -> Example:
@@ -80,8 +93,12 @@ def _tensor(rank: int) -> Callable[[Facts], Example]:
         if held is None:
             return lacks(f"none of its parameters has {'one axis' if rank == 1 else 'two axes'}")
         name, tensor = held
-        few = ", ".join(figure(float(value)) for value in tensor.flatten()[:3]) + (", …" if tensor.numel() > 3 else "")
-        return Example(f"{name} {shape(tensor.shape)}: {few}", {"name": name, "shape": list(tensor.shape)})
+        few = ", ".join(figure(float(value)) for value in tensor.flatten()[:3]) + (
+            ", …" if tensor.numel() > 3 else ""
+        )
+        return Example(
+            f"{name} {shape(tensor.shape)}: {few}", {"name": name, "shape": list(tensor.shape)}
+        )
 
     return made
 
@@ -92,34 +109,53 @@ def _batch_shape(facts: Facts) -> list[int]:
 
 def _rank(facts: Facts) -> Example:
     batch = _batch_shape(facts)
-    return Example(f"a batch of inputs {shape(batch)} has rank {len(batch)}", {"shape": batch, "rank": len(batch)})
+    return Example(
+        f"a batch of inputs {shape(batch)} has rank {len(batch)}",
+        {"shape": batch, "rank": len(batch)},
+    )
 
 
 def _axis(facts: Facts) -> Example:
     batch = _batch_shape(facts)
-    axes = {2: ("samples", "features"), 4: ("samples", "channels", "rows of pixels", "columns of pixels")}.get(len(batch))
+    axes = {
+        2: ("samples", "features"),
+        4: ("samples", "channels", "rows of pixels", "columns of pixels"),
+    }.get(len(batch))
     if axes is None:
         return lacks(f"its inputs {shape(batch)} do not say what their axes count")
-    said = ", ".join(f"axis {number} counts {size:,} {axis}" for number, (size, axis) in enumerate(zip(batch, axes, strict=True)))
+    said = ", ".join(
+        f"axis {number} counts {size:,} {axis}"
+        for number, (size, axis) in enumerate(zip(batch, axes, strict=True))
+    )
     return Example(f"of a batch {shape(batch)}, {said}", {"shape": batch})
 
 
 def _layer(facts: Facts) -> Example:
     names = [name for name, _ in facts.subject.layers]
-    return Example(f"the network is {counted(len(names), 'layer')}: {' → '.join(names)}", {"layers": names})
+    return Example(
+        f"the network is {counted(len(names), 'layer')}: {' → '.join(names)}", {"layers": names}
+    )
 
 
 def _linear(facts: Facts) -> Example:
     if not facts.linears:
         return lacks("its network has no linear layer")
     name, module, x, y = facts.linears[0]
-    summed, bias = float(module.weight[0].detach() @ x[0]), 0.0 if module.bias is None else float(module.bias[0].detach())
-    return Example(f"{name}, unit 0, for validation sample 0: the sum of {module.in_features:,} products is {figure(summed)}, plus the "
-                   f"bias {figure(bias)} gives {figure(float(y[0, 0]))}",
-                   {"layer": name, "sum": summed, "bias": bias, "result": float(y[0, 0])})
+    summed, bias = (
+        float(module.weight[0].detach() @ x[0]),
+        0.0 if module.bias is None else float(module.bias[0].detach()),
+    )
+    return Example(
+        f"{name}, unit 0, for validation sample 0: the sum of {module.in_features:,} products is "
+        f"{figure(summed)}, plus the "
+        f"bias {figure(bias)} gives {figure(float(y[0, 0]))}",
+        {"layer": name, "sum": summed, "bias": bias, "result": float(y[0, 0])},
+    )
 
 
-def _bent(facts: Facts, kind: type[nn.Module] | None = None) -> Example | tuple[str, nn.Module, int, float, float]:
+def _bent(
+    facts: Facts, kind: type[nn.Module] | None = None
+) -> Example | tuple[str, nn.Module, int, float, float]:
     for name, module, x, y in facts.activations:
         if kind is None or isinstance(module, kind):
             at = int(x.flatten().argmin())
@@ -132,8 +168,11 @@ def _nonlinear(facts: Facts) -> Example:
     if isinstance(held, Example):
         return held
     name, module, at, low, made = held
-    return Example(f"{name} is {type(module).__name__}: for validation sample 0 it makes of {figure(low)} in unit {at} {figure(made)}",
-                   {"input": low, "output": made})
+    return Example(
+        f"{name} is {type(module).__name__}: for validation sample 0 it makes of {figure(low)} in "
+        f"unit {at} {figure(made)}",
+        {"input": low, "output": made},
+    )
 
 
 def _relu(facts: Facts) -> Example:
@@ -141,18 +180,30 @@ def _relu(facts: Facts) -> Example:
     if isinstance(held, Example):
         return held
     name, _, at, low, made = held
-    off, units = next((int((x <= 0).sum()), x.numel()) for other, _, x, _ in facts.activations if other == name)
-    return Example(f"in {name}, for validation sample 0, unit {at} is max(0, {figure(low)}) = {figure(made)}; {off} of {units} units are 0",
-                   {"input": low, "output": made, "off": off, "units": units})
+    off, units = next(
+        (int((x <= 0).sum()), x.numel()) for other, _, x, _ in facts.activations if other == name
+    )
+    return Example(
+        f"in {name}, for validation sample 0, unit {at} is max(0, {figure(low)}) = "
+        f"{figure(made)}; {off} of {units} units are 0",
+        {"input": low, "output": made, "off": off, "units": units},
+    )
 
 
 def _bias(facts: Facts) -> Example:
-    found = [(name, p.detach()) for name, p in facts.subject.network.named_parameters() if name.rpartition(".")[2] == "bias"]
+    found = [
+        (name, p.detach())
+        for name, p in facts.subject.network.named_parameters()
+        if name.rpartition(".")[2] == "bias"
+    ]
     if not found:
         return lacks("its network has no bias of that name")
     name, held = found[-1]
-    return Example(f"{name} {shape(held.shape)}: unit 0 adds {figure(float(held[0]))} to its sum, for every sample",
-                   {"name": name, "value": float(held[0])})
+    return Example(
+        f"{name} {shape(held.shape)}: unit 0 adds {figure(float(held[0]))} to its sum, for every "
+        "sample",
+        {"name": name, "value": float(held[0])},
+    )
 
 
 def _broadcasting(facts: Facts) -> Example:
@@ -160,11 +211,15 @@ def _broadcasting(facts: Facts) -> Example:
         return lacks("its network has no linear layer with a bias")
     name, module, _, _ = facts.linears[0]
     units = module.out_features
-    return Example(f"in {name} the bias {shape([units])} is added to {shape([facts.size, units])}: the same {units} numbers to each of the "
-                   f"{facts.size:,} samples of a batch", {"layer": name, "bias": [units], "output": [facts.size, units]})
+    return Example(
+        f"in {name} the bias {shape([units])} is added to {shape([facts.size, units])}: the same "
+        f"{units} numbers to each of the "
+        f"{facts.size:,} samples of a batch",
+        {"layer": name, "bias": [units], "output": [facts.size, units]},
+    )
 
 
-# -- training -----------------------------------------------------------------------------------------------------------
+# -- training --------------------------------------------------------------------------------------
 
 
 def _mini_batch(facts: Facts) -> Example:
@@ -174,8 +229,12 @@ def _mini_batch(facts: Facts) -> Example:
     if not facts.subject.summary["steps"]:
         return lacks(NONE)
     count = recipe.repeat.count(samples)
-    return Example(f"{recipe.repeat!r}: {counted(facts.size, 'sample')} a step, so that the {samples:,} training samples make "
-                   f"{counted(count, 'step')}", {"size": facts.size, "batches": count, "samples": samples})
+    return Example(
+        f"{recipe.repeat!r}: {counted(facts.size, 'sample')} a step, so that the {samples:,} "
+        "training samples make "
+        f"{counted(count, 'step')}",
+        {"size": facts.size, "batches": count, "samples": samples},
+    )
 
 
 def _forward(facts: Facts) -> Example:
@@ -183,29 +242,44 @@ def _forward(facts: Facts) -> Example:
     values = [float(v) for v in facts.output[:3]]
     said = ", ".join(map(figure, values)) + (", …" if len(facts.output) > 3 else "")
     shown = way if len(way) <= 6 else [*way[:5], "…", way[-1]]
-    return Example(f"validation sample 0: {shape(facts.x.shape[1:])} → {' → '.join(shown)}, which is {said}", {"output": values})
+    return Example(
+        f"validation sample 0: {shape(facts.x.shape[1:])} → {' → '.join(shown)}, which is {said}",
+        {"output": values},
+    )
 
 
 def _backward(facts: Facts) -> Example:
     if facts.first is None:
         return lacks(NONE)
     lengths = {layer.name: layer.gradient for layer in reversed(facts.first.layers)}
-    return Example("at the first step the gradient has the length " + ", then ".join(f"{figure(held)} in {name}" for name, held in
-                   list(lengths.items())[:5]), {"lengths": lengths})
+    return Example(
+        "at the first step the gradient has the length "
+        + ", then ".join(f"{figure(held)} in {name}" for name, held in list(lengths.items())[:5]),
+        {"lengths": lengths},
+    )
 
 
 def _loss(facts: Facts) -> Example:
     recipe, end = facts.subject.recipe, facts.subject.summary["metrics"]["valid"]["loss"]
     start = f" of the first batch was {figure(facts.first.loss)},  that" if facts.first else ""
-    return Example(f"{recipe.loss!r}{start} of the validation data at the end is {figure(end)}".replace(",  ", ", "),
-                   {"first": facts.first and facts.first.loss, "last": end})
+    return Example(
+        f"{recipe.loss!r}{start} of the validation data at the end is {figure(end)}".replace(
+            ",  ", ", "
+        ),
+        {"first": facts.first and facts.first.loss, "last": end},
+    )
 
 
 def _metric(facts: Facts) -> Example:
     if facts.metric == "accuracy":
         count = len(facts.subject.data.valid)
-        return Example(f"accuracy, {facts.score:.4f} on the {count:,} validation samples", {"accuracy": facts.score})
-    return Example(f"{facts.metric}, {figure(facts.score)} on the validation data", {facts.metric: facts.score})
+        return Example(
+            f"accuracy, {facts.score:.4f} on the {count:,} validation samples",
+            {"accuracy": facts.score},
+        )
+    return Example(
+        f"{facts.metric}, {figure(facts.score)} on the validation data", {facts.metric: facts.score}
+    )
 
 
 def _gradient(facts: Facts) -> Example:
@@ -213,17 +287,23 @@ def _gradient(facts: Facts) -> Example:
         return lacks(NONE)
     weight = facts.first.weight
     way = "falls" if weight.gradient > 0 else "rises"
-    return Example(f"at the first step that of {weight.name} was {figure(weight.gradient)}: the loss {way} by about "
-                   f"{figure(abs(weight.gradient) / 1000)} where this weight is lowered by .001",
-                   {"weight": weight.name, "gradient": weight.gradient})
+    return Example(
+        f"at the first step that of {weight.name} was {figure(weight.gradient)}: the loss {way} "
+        "by about "
+        f"{figure(abs(weight.gradient) / 1000)} where this weight is lowered by .001",
+        {"weight": weight.name, "gradient": weight.gradient},
+    )
 
 
 def _descent(facts: Facts) -> Example:
     if facts.first is None:
         return lacks(NONE)
     before, after = facts.first.losses
-    return Example(f"the first step brought the loss of its samples from {figure(before)} to {figure(after)}; "
-                   f"{counted(facts.first.count, 'step')} were taken", {"before": before, "after": after, "steps": facts.first.count})
+    return Example(
+        f"the first step brought the loss of its samples from {figure(before)} to {figure(after)}; "
+        f"{counted(facts.first.count, 'step')} were taken",
+        {"before": before, "after": after, "steps": facts.first.count},
+    )
 
 
 def _sgd(facts: Facts) -> Example:
@@ -231,35 +311,60 @@ def _sgd(facts: Facts) -> Example:
         return lacks(NONE)
     samples = len(facts.subject.data.train)
     if facts.first.size >= samples:
-        return lacks(f"each step takes all {samples:,} samples, which is gradient descent without chance")
-    return Example(f"the first step took the gradient of {facts.first.size:,} of the {samples:,} training samples, {facts.first.order}, "
-                   f"and moved by {facts.subject.recipe.step!r}", {"size": facts.first.size, "samples": samples})
+        return lacks(
+            f"each step takes all {samples:,} samples, which is gradient descent without chance"
+        )
+    return Example(
+        f"the first step took the gradient of {facts.first.size:,} of the {samples:,} training "
+        f"samples, {facts.first.order}, "
+        f"and moved by {facts.subject.recipe.step!r}",
+        {"size": facts.first.size, "samples": samples},
+    )
 
 
 def _rate(facts: Facts) -> Example:
     if facts.first is None:
         return lacks(NONE)
     weight, lr = facts.first.weight, facts.subject.recipe.step.lr
-    rate = f"{lr!r}, {facts.first.lr:g} at the first step" if isinstance(lr, Schedule) else f"{lr:g}"
-    return Example(f"{rate}; the first step moved {weight.name} from {figure(weight.old, 6)} to {figure(weight.new, 6)}",
-                   {"lr": facts.first.lr, "weight": weight.name, "old": weight.old, "new": weight.new})
+    rate = (
+        f"{lr!r}, {facts.first.lr:g} at the first step" if isinstance(lr, Schedule) else f"{lr:g}"
+    )
+    return Example(
+        f"{rate}; the first step moved {weight.name} from {figure(weight.old, 6)} to "
+        f"{figure(weight.new, 6)}",
+        {"lr": facts.first.lr, "weight": weight.name, "old": weight.old, "new": weight.new},
+    )
 
 
 def _epoch(facts: Facts) -> Example:
     summary, samples = facts.subject.summary, len(facts.subject.data.train)
     if not summary["epochs"]:
         return lacks("it has not gone once over its samples")
-    return Example(f"{counted(summary['epochs'], 'epoch')} of {counted(samples, 'sample')}, in {counted(summary['steps'], 'step')}",
-                   {"epochs": summary["epochs"], "steps": summary["steps"], "samples": samples})
+    return Example(
+        f"{counted(summary['epochs'], 'epoch')} of {counted(samples, 'sample')}, in "
+        f"{counted(summary['steps'], 'step')}",
+        {"epochs": summary["epochs"], "steps": summary["steps"], "samples": samples},
+    )
 
 
 def _overfitting(facts: Facts) -> Example:
     summary = facts.subject.summary
-    train, valid, best = summary["metrics"]["train"]["loss"], summary["metrics"]["valid"]["loss"], summary["best"]
-    lowest = min((row["valid"]["loss"] for row in facts.subject.history if row["valid"]["loss"] is not None), default=math.nan)
-    return Example(f"at the end the loss is {figure(train)} on the training samples and {figure(valid)} on the validation samples, "
-                   f"where its lowest was {figure(lowest)}; the best epoch was {best['epoch']} of {summary['epochs']}",
-                   {"train": train, "valid": valid, "lowest": lowest, "best_epoch": best["epoch"]})
+    train, valid, best = (
+        summary["metrics"]["train"]["loss"],
+        summary["metrics"]["valid"]["loss"],
+        summary["best"],
+    )
+    lowest = min(
+        (row["valid"]["loss"] for row in facts.subject.history if row["valid"]["loss"] is not None),
+        default=math.nan,
+    )
+    return Example(
+        f"at the end the loss is {figure(train)} on the training samples and {figure(valid)} on "
+        "the validation samples, "
+        f"where its lowest was {figure(lowest)}; the best epoch was {best['epoch']} of "
+        f"{summary['epochs']}",
+        {"train": train, "valid": valid, "lowest": lowest, "best_epoch": best["epoch"]},
+    )
 
 
 def examples() -> dict[str, Callable[[Facts], Example]]:
@@ -267,8 +372,29 @@ def examples() -> dict[str, Callable[[Facts], Example]]:
     from sevensteps.explain.words import slope_examples as slopes
 
     return {
-        "activation": _activation, "parameter": _parameter, "scalar": _scalar, "vector": _tensor(1), "matrix": _tensor(2), "rank": _rank,
-        "axis": _axis, "layer": _layer, "linear": _linear, "nonlinear": _nonlinear, "ReLU": _relu, "mini-batch": _mini_batch,
-        "forward pass": _forward, "backward pass": _backward, "loss": _loss, "metric": _metric, "gradient": _gradient,
-        "gradient descent": _descent, "SGD": _sgd, "learning rate": _rate, "epoch": _epoch, "bias": _bias, "broadcasting": _broadcasting,
-        "overfitting": _overfitting, **slopes.EXAMPLES}
+        "activation": _activation,
+        "parameter": _parameter,
+        "scalar": _scalar,
+        "vector": _tensor(1),
+        "matrix": _tensor(2),
+        "rank": _rank,
+        "axis": _axis,
+        "layer": _layer,
+        "linear": _linear,
+        "nonlinear": _nonlinear,
+        "ReLU": _relu,
+        "mini-batch": _mini_batch,
+        "forward pass": _forward,
+        "backward pass": _backward,
+        "loss": _loss,
+        "metric": _metric,
+        "gradient": _gradient,
+        "gradient descent": _descent,
+        "SGD": _sgd,
+        "learning rate": _rate,
+        "epoch": _epoch,
+        "bias": _bias,
+        "broadcasting": _broadcasting,
+        "overfitting": _overfitting,
+        **slopes.EXAMPLES,
+    }

@@ -1,4 +1,6 @@
-"""The examples of words about slopes and probabilities: how gradients pass, where they end, and what an output says."""
+"""The examples of words about slopes and probabilities: how gradients pass, where they end, and
+what an output says.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +19,44 @@ FLAT = 0.01  # of the slope at its steepest: below it a sigmoid counts as satura
 def _chain(facts: Facts) -> Example:
     """dL/dw = dL/do · do/dw for the last linear layer, with dL/do of the loss's own derivative."""
     subject, held = facts.subject, facts.linears
-    if not held or held[-1][0] != facts.passed[-1][0] or not torch.equal(held[-1][3][0], facts.output):
-        return lacks("its last layer is not linear, so that more than two slopes would have to be shown")
+    if (
+        not held
+        or held[-1][0] != facts.passed[-1][0]
+        or not torch.equal(held[-1][3][0], facts.output)
+    ):
+        return lacks(
+            "its last layer is not linear, so that more than two slopes would have to be shown"
+        )
     name, _, x, _ = held[-1]
     target = facts.target.double() if facts.target.is_floating_point() else facts.target
     slope = subject.loss.derivative(facts.output[None], target)[0]
     unit, at = int(slope.abs().argmax()), int(x[0].abs().argmax())
     outer, inner = float(slope[unit]), float(x[0, at])
-    return Example(f"for validation sample 0 the loss changes by {figure(outer)} per unit of output {unit}, and that output by "
-                   f"{figure(inner)} per unit of {name}.weight[{unit}, {at}]; their product {figure(outer * inner)} is the gradient of "
-                   "that "
-                   "weight", {"weight": f"{name}.weight", "index": [unit, at], "outer": outer, "inner": inner, "gradient": outer * inner})
+    return Example(
+        f"for validation sample 0 the loss changes by {figure(outer)} per unit of output {unit}, "
+        "and that output by "
+        f"{figure(inner)} per unit of {name}.weight[{unit}, {at}]; their product "
+        f"{figure(outer * inner)} is the gradient of "
+        "that "
+        "weight",
+        {
+            "weight": f"{name}.weight",
+            "index": [unit, at],
+            "outer": outer,
+            "inner": inner,
+            "gradient": outer * inner,
+        },
+    )
 
 
 def _pushes(facts: Facts) -> dict[str, float]:
-    return {} if facts.first is None else {row.name: row.gradient / row.parameters for row in facts.first.layers if row.parameters}
+    return (
+        {}
+        if facts.first is None
+        else {
+            row.name: row.gradient / row.parameters for row in facts.first.layers if row.parameters
+        }
+    )
 
 
 def _vanishing(facts: Facts) -> Example:
@@ -39,21 +64,34 @@ def _vanishing(facts: Facts) -> Example:
         return lacks(NONE)
     pushes = _pushes(facts)
     if len(pushes) < 2:
-        return lacks("it has fewer than two layers whose parameters are not all 0 at the start, between which a gradient could vanish")
+        return lacks(
+            "it has fewer than two layers whose parameters are not all 0 at the start, between "
+            "which a gradient could vanish"
+        )
     (first, early), *_, (last, late) = pushes.items()
     share = early / late if late else math.inf
-    return Example(f"{_found(facts, 'vanishing_gradient')}; at the first step the gradient of {first} is {figure(early, 3)} times as "
-                   f"long as its weights, that of {last} {figure(late, 3)}: {figure(share, 3)} to 1",
-                   {"first": early, "last": late, "ratio": share})
+    return Example(
+        f"{_found(facts, 'vanishing_gradient')}; at the first step the gradient of {first} is "
+        f"{figure(early, 3)} times as "
+        f"long as its weights, that of {last} {figure(late, 3)}: {figure(share, 3)} to 1",
+        {"first": early, "last": late, "ratio": share},
+    )
 
 
 def _exploding(facts: Facts) -> Example:
     if facts.first is None:
         return lacks(NONE)
     pushes = _pushes(facts)
-    said = f"; the most in one layer is {figure(max(pushes.values()), 3)} of its weights' length" if pushes else ""
-    return Example(f"{_found(facts, 'exploding_gradient')}; the first gradient has the length {figure(facts.first.gradient)}{said}",
-                   {"length": facts.first.gradient})
+    said = (
+        f"; the most in one layer is {figure(max(pushes.values()), 3)} of its weights' length"
+        if pushes
+        else ""
+    )
+    return Example(
+        f"{_found(facts, 'exploding_gradient')}; the first gradient has the length "
+        f"{figure(facts.first.gradient)}{said}",
+        {"length": facts.first.gradient},
+    )
 
 
 def _found(facts: Facts, condition: str) -> str:
@@ -66,29 +104,41 @@ def _dead_unit(facts: Facts) -> Example:
         return lacks("its network has no ReLU layer")
     dead, units, name = facts.dead_units
     are = "is" if dead == 1 else "are"
-    return Example(f"{dead} of the {units} units of {name} {are} 0 for every one of {len(facts.train):,} training samples",
-                   {"dead": dead, "units": units, "layer": name})
+    return Example(
+        f"{dead} of the {units} units of {name} {are} 0 for every one of {len(facts.train):,} "
+        "training samples",
+        {"dead": dead, "units": units, "layer": name},
+    )
 
 
 def _dead_input(facts: Facts) -> Example:
     inputs = facts.train.shape[1:].numel()
     if not facts.dead_inputs:
         return lacks(f"each of its {inputs:,} inputs differs from 0 somewhere")
-    return Example(f"{facts.dead_inputs:,} of the {inputs:,} inputs are 0 in every one of {len(facts.train):,} training samples",
-                   {"dead": facts.dead_inputs, "inputs": inputs})
+    return Example(
+        f"{facts.dead_inputs:,} of the {inputs:,} inputs are 0 in every one of "
+        f"{len(facts.train):,} training samples",
+        {"dead": facts.dead_inputs, "inputs": inputs},
+    )
 
 
 def _saturation(facts: Facts) -> Example:
     for name, module, _, y in facts.activations:
         if isinstance(module, nn.Sigmoid | nn.Tanh):
             share = _flat(y, isinstance(module, nn.Tanh))
-            return Example(f"for validation sample 0, {share:.0%} of the units of {name} have a slope below 1 % of the steepest",
-                           {"layer": name, "share": share})
+            return Example(
+                f"for validation sample 0, {share:.0%} of the units of {name} have a slope below "
+                "1 % of the steepest",
+                {"layer": name, "share": share},
+            )
     if facts.subject.output.link != "sigmoid":
         return lacks("its network has neither sigmoid nor tanh")
     share = _flat(facts.valid.sigmoid(), False)
-    return Example(f"{share:.0%} of the {len(facts.valid):,} validation outputs lie where the sigmoid's slope is below 1 % of the steepest",
-                   {"share": share})
+    return Example(
+        f"{share:.0%} of the {len(facts.valid):,} validation outputs lie where the sigmoid's "
+        "slope is below 1 % of the steepest",
+        {"share": share},
+    )
 
 
 def _flat(y: Tensor, tanh: bool) -> float:
@@ -99,14 +149,24 @@ def _flat(y: Tensor, tanh: bool) -> float:
 def _symmetry(facts: Facts) -> Example:
     if facts.first is None:
         return lacks(NONE)
-    held = next(((name, p.detach().flatten(1)) for name, p in facts.subject.network.named_parameters() if p.ndim >= 2 and len(p) > 1), None)
+    held = next(
+        (
+            (name, p.detach().flatten(1))
+            for name, p in facts.subject.network.named_parameters()
+            if p.ndim >= 2 and len(p) > 1
+        ),
+        None,
+    )
     if held is None:
         return lacks("no layer has two units")
     name, rows = held
     different = len(torch.unique(rows, dim=0))
     apart = float((rows[0] - rows[1]).double().norm())
-    return Example(f"{different} of the {len(rows)} units of {name} differ at the end; units 0 and 1 are {figure(apart)} apart",
-                   {"layer": name, "units": len(rows), "different": different, "apart": apart})
+    return Example(
+        f"{different} of the {len(rows)} units of {name} differ at the end; units 0 and 1 are "
+        f"{figure(apart)} apart",
+        {"layer": name, "units": len(rows), "different": different, "apart": apart},
+    )
 
 
 def _logit(facts: Facts) -> Example:
@@ -117,20 +177,34 @@ def _logit(facts: Facts) -> Example:
     at = int(values.argmax()) if output.link == "softmax" else 0
     chance = float(output.predict(values[None])[0, at])
     answer = task.classes[1] if task.kind == "binary" and output.size == 1 else task.classes[at]
-    return Example(f"validation sample 0 has the output {figure(float(values[at]))} for class {answer}, which means a probability of "
-                   f"{figure(chance)}", {"logit": float(values[at]), "probability": chance, "class": answer})
+    return Example(
+        f"validation sample 0 has the output {figure(float(values[at]))} for class {answer}, "
+        "which means a probability of "
+        f"{figure(chance)}",
+        {"logit": float(values[at]), "probability": chance, "class": answer},
+    )
 
 
 def _sigmoid(facts: Facts) -> Example:
-    held = next(((float(x.flatten()[0]), name) for name, module, x, _ in facts.activations if isinstance(module, nn.Sigmoid)), None)
+    held = next(
+        (
+            (float(x.flatten()[0]), name)
+            for name, module, x, _ in facts.activations
+            if isinstance(module, nn.Sigmoid)
+        ),
+        None,
+    )
     if facts.subject.output.link == "sigmoid":
         held = float(facts.output[0]), "the output"
     if held is None:
         return lacks("neither its layers nor its output use one")
     value, where = held
     made = float(torch.tensor(value, dtype=torch.float64).sigmoid())
-    return Example(f"for validation sample 0, {where} makes of {figure(value)} the number 1 / (1 + exp({figure(-value)})) = {figure(made)}",
-                   {"input": value, "output": made})
+    return Example(
+        f"for validation sample 0, {where} makes of {figure(value)} the number 1 / (1 + "
+        f"exp({figure(-value)})) = {figure(made)}",
+        {"input": value, "output": made},
+    )
 
 
 def _softmax(facts: Facts) -> Example:
@@ -138,21 +212,42 @@ def _softmax(facts: Facts) -> Example:
         return lacks(f"its output is made an answer by {facts.subject.output.link}")
     chances = facts.subject.output.predict(facts.output[None])[0]
     classes = facts.subject.output.task.classes
-    three = ", ".join(f"{classes[i]}: {figure(float(chances[i]), 3)}" for i in chances.argsort(descending=True)[:3])
-    return Example(f"validation sample 0 gets, by class, the probabilities {three}" + (", …" if len(chances) > 3 else "") + "; all add "
-                   f"up to {figure(float(chances.sum()))}", {"probabilities": chances.tolist()})
+    three = ", ".join(
+        f"{classes[i]}: {figure(float(chances[i]), 3)}"
+        for i in chances.argsort(descending=True)[:3]
+    )
+    return Example(
+        f"validation sample 0 gets, by class, the probabilities {three}"
+        + (", …" if len(chances) > 3 else "")
+        + "; all add "
+        f"up to {figure(float(chances.sum()))}",
+        {"probabilities": chances.tolist()},
+    )
 
 
 def _cross_entropy(facts: Facts) -> Example:
     name, task = type(facts.subject.loss).__name__, facts.subject.output.task
-    if name not in ("cross_entropy", "binary_cross_entropy", "negative_log_likelihood") or task.kind == "multilabel":
+    if (
+        name not in ("cross_entropy", "binary_cross_entropy", "negative_log_likelihood")
+        or task.kind == "multilabel"
+    ):
         return lacks(f"its loss is {facts.subject.loss!r}")
     chances = facts.subject.output.predict(facts.output[None])[0]
-    right = int(facts.target.flatten()[0]) if facts.target.numel() == 1 else int(facts.target.argmax())
-    chance = float(chances[right]) if len(chances) > 1 else float(chances[0] if right else 1 - chances[0])
+    right = (
+        int(facts.target.flatten()[0]) if facts.target.numel() == 1 else int(facts.target.argmax())
+    )
+    chance = (
+        float(chances[right])
+        if len(chances) > 1
+        else float(chances[0] if right else 1 - chances[0])
+    )
     loss = -math.log(max(chance, 1e-300))
-    return Example(f"validation sample 0 is of class {task.classes[right]}, which got the probability {figure(chance)}: the loss is "
-                   f"−log {figure(chance)} = {figure(loss)}", {"probability": chance, "loss": loss})
+    return Example(
+        f"validation sample 0 is of class {task.classes[right]}, which got the probability "
+        f"{figure(chance)}: the loss is "
+        f"−log {figure(chance)} = {figure(loss)}",
+        {"probability": chance, "loss": loss},
+    )
 
 
 def _perceptron(facts: Facts) -> Example:
@@ -164,14 +259,36 @@ def _perceptron(facts: Facts) -> Example:
         return lacks("its neuron cannot be looked into")
     _, module, x, y = sums
     weight = module.get_parameter("weight").detach()[0]
-    w0 = float(weight[0]) if len(weight) > x.shape[1] else float(module.get_parameter("bias").detach())
+    w0 = (
+        float(weight[0])
+        if len(weight) > x.shape[1]
+        else float(module.get_parameter("bias").detach())
+    )
     activation = predict.activation
-    end = f"which the step makes {figure(float(facts.output[0]))}" if activation == "step" else f"and no step follows, but {activation}"
-    return Example(f"for validation sample 0, w0 · x0 = {figure(w0)} · 1, and with the {counted(x.shape[1], 'other input')} the sum is "
-                   f"{figure(float(y[0, 0]))}, {end}", {"w0": w0, "sum": float(y[0, 0]), "output": float(facts.output[0])})
+    end = (
+        f"which the step makes {figure(float(facts.output[0]))}"
+        if activation == "step"
+        else f"and no step follows, but {activation}"
+    )
+    return Example(
+        f"for validation sample 0, w0 · x0 = {figure(w0)} · 1, and with the "
+        f"{counted(x.shape[1], 'other input')} the sum is "
+        f"{figure(float(y[0, 0]))}, {end}",
+        {"w0": w0, "sum": float(y[0, 0]), "output": float(facts.output[0])},
+    )
 
 
 EXAMPLES = {
-    "chain rule": _chain, "vanishing gradient": _vanishing, "exploding gradient": _exploding, "dead unit": _dead_unit,
-    "dead input": _dead_input, "saturation": _saturation, "symmetry": _symmetry, "logit": _logit, "sigmoid": _sigmoid,
-    "softmax": _softmax, "cross-entropy": _cross_entropy, "perceptron": _perceptron}
+    "chain rule": _chain,
+    "vanishing gradient": _vanishing,
+    "exploding gradient": _exploding,
+    "dead unit": _dead_unit,
+    "dead input": _dead_input,
+    "saturation": _saturation,
+    "symmetry": _symmetry,
+    "logit": _logit,
+    "sigmoid": _sigmoid,
+    "softmax": _softmax,
+    "cross-entropy": _cross_entropy,
+    "perceptron": _perceptron,
+}

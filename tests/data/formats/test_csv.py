@@ -1,4 +1,6 @@
-"""Tables of one's own: a CSV is read to the number, its encoding is kept with the run, and what is wrong with it is one line."""
+"""Tables of one's own: a CSV is read to the number, its encoding is kept with the run, and what is
+wrong with it is one line.
+"""
 
 from __future__ import annotations
 
@@ -36,15 +38,28 @@ def pets(count: int = 100) -> list[list[str]]:
     for index in range(count):
         kind = KINDS[index % 2]
         born = datetime.date(2010, 1, 1) + datetime.timedelta(days=int(draw.integers(0, 4000)))
-        rows.append([f"{(4 if kind == 'cat' else 20) + index / 1000:.3f}", COLORS[draw.integers(3)], "yes" if draw.random() < 0.5 else "No",
-                     born.isoformat(), kind])
+        rows.append(
+            [
+                f"{(4 if kind == 'cat' else 20) + index / 1000:.3f}",
+                COLORS[draw.integers(3)],
+                "yes" if draw.random() < 0.5 else "No",
+                born.isoformat(),
+                kind,
+            ]
+        )
     return rows
 
 
 HEADER = ["weight", "color", "indoor", "born", "kind"]
 
 
-def write(rows: list[list[str]], name: str = "pets.csv", header: list[str] = HEADER, end: str = "\n", encoding: str = "utf-8") -> None:
+def write(
+    rows: list[list[str]],
+    name: str = "pets.csv",
+    header: list[str] = HEADER,
+    end: str = "\n",
+    encoding: str = "utf-8",
+) -> None:
     Path(name).write_bytes(end.join(",".join(row) for row in [header, *rows]).encode(encoding))
 
 
@@ -52,7 +67,7 @@ def raw(data: ss.data.Data, part: str = "train") -> torch.Tensor:
     return data.scaling.undo(getattr(data, part).x)
 
 
-# -- what is read ------------------------------------------------------------------------------------------------------
+# -- what is read ----------------------------------------------------------------------------------
 
 
 def test_a_table_is_read_to_the_number() -> None:
@@ -62,13 +77,22 @@ def test_a_table_is_read_to_the_number() -> None:
     assert data.source == 'csv("pets.csv", target="kind")'
     assert data.about == "100 rows of pets.csv: 4 columns as 6 inputs, kind to predict"
     assert data.features == ("weight", "color=black", "color=red", "color=white", "indoor", "born")
-    assert (data.task.kind, data.task.classes, len(data.train), len(data.valid)) == ("binary", KINDS, 80, 20)
+    assert (data.task.kind, data.task.classes, len(data.train), len(data.valid)) == (
+        "binary",
+        KINDS,
+        80,
+        20,
+    )
     assert data.valid.y.mean() == 0.5
     hot = OneHotEncoder(sparse_output=False).fit_transform([[row[1]] for row in rows])
     days = [(datetime.date.fromisoformat(row[3]) - datetime.date(1970, 1, 1)).days for row in rows]
-    expected = {round(float(row[0]), 3): (row, *place) for row, *place in zip(rows, hot, days, strict=True)}
+    expected = {
+        round(float(row[0]), 3): (row, *place) for row, *place in zip(rows, hot, days, strict=True)
+    }
     for part in ("train", "valid"):
-        for got, label in zip(raw(data, part).tolist(), getattr(data, part).y[:, 0].tolist(), strict=True):
+        for got, label in zip(
+            raw(data, part).tolist(), getattr(data, part).y[:, 0].tolist(), strict=True
+        ):
             row, shown, day = expected[round(got[0], 3)]
             assert got[1:4] == pytest.approx(shown.tolist(), abs=1e-5)
             assert got[4] == pytest.approx(float(row[2] == "yes"), abs=1e-5)
@@ -77,22 +101,35 @@ def test_a_table_is_read_to_the_number() -> None:
     assert raw(data).mean(0)[1:4].sum() == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize(("values", "kind", "classes"), [
-    (["1", "2", "3"] * 10, "multiclass", ("1", "2", "3")), (["yes", "no"] * 10, "binary", ("no", "yes")),
-    (["0", "1"] * 10, "binary", ("0", "1")), (["True", "False"] * 10, "binary", ("False", "True")),
-    ([str(n) for n in range(30)], "regression", ()), ([f"{n / 7:.3f}" for n in range(30)], "regression", ()),
-    (["é", "ß", "猫"] * 10, "multiclass", ("ß", "é", "猫")),
-])
-def test_the_target_says_what_is_asked(values: list[str], kind: str, classes: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("values", "kind", "classes"),
+    [
+        (["1", "2", "3"] * 10, "multiclass", ("1", "2", "3")),
+        (["yes", "no"] * 10, "binary", ("no", "yes")),
+        (["0", "1"] * 10, "binary", ("0", "1")),
+        (["True", "False"] * 10, "binary", ("False", "True")),
+        ([str(n) for n in range(30)], "regression", ()),
+        ([f"{n / 7:.3f}" for n in range(30)], "regression", ()),
+        (["é", "ß", "猫"] * 10, "multiclass", ("ß", "é", "猫")),
+    ],
+)
+def test_the_target_says_what_is_asked(
+    values: list[str], kind: str, classes: tuple[str, ...]
+) -> None:
     write([[str(n), value] for n, value in enumerate(values)], header=["n", "t"])
     data = ss.data.load("pets.csv", target="t")
     assert (data.task.kind, data.task.classes) == (kind, classes)
     if kind == "regression":
-        assert sorted(torch.cat([data.target_scaling.undo(part.y)[:, 0] for part in (data.train, data.valid)]).tolist()) == pytest.approx(
-            sorted(map(float, values)), abs=1e-4)
+        assert sorted(
+            torch.cat(
+                [data.target_scaling.undo(part.y)[:, 0] for part in (data.train, data.valid)]
+            ).tolist()
+        ) == pytest.approx(sorted(map(float, values)), abs=1e-4)
 
 
-@pytest.mark.parametrize(("end", "encoding"), [("\n", "utf-8"), ("\r\n", "utf-8"), ("\r", "utf-8"), ("\n", "utf-8-sig")])
+@pytest.mark.parametrize(
+    ("end", "encoding"), [("\n", "utf-8"), ("\r\n", "utf-8"), ("\r", "utf-8"), ("\n", "utf-8-sig")]
+)
 def test_line_ends_and_marks_of_every_system(end: str, encoding: str) -> None:
     write(pets())
     one = ss.data.load("pets.csv", target="kind")
@@ -110,35 +147,53 @@ def test_quotes_spaces_and_empty_lines() -> None:
 
 def test_other_separators() -> None:
     Path("a.csv").write_text("x;t\n1,5;a\n")
-    with pytest.raises(DataError, match=r"^a.csv: has one column, 'x;t'; is the separator ';'\? Then say separator=';'$"):
+    with pytest.raises(
+        DataError,
+        match=r"^a.csv: has one column, 'x;t'; is the separator ';'\? Then say separator=';'$",
+    ):
         ss.data.load("a.csv", target="t")
     Path("a.csv").write_text("x;t\n1;a\n2;b\n3;a\n4;b\n")
     assert len(ss.data.load("a.csv", target="t", separator=";").train) == 2
 
 
-# -- gaps --------------------------------------------------------------------------------------------------------------
+# -- gaps ------------------------------------------------------------------------------------------
 
 
 def gaps() -> list[list[str]]:
     rows = pets()
-    for row, column, text in ((3, 0, ""), (8, 0, "NA"), (20, 1, "?"), (33, 2, "null"), (40, 3, "n/a")):
+    for row, column, text in (
+        (3, 0, ""),
+        (8, 0, "NA"),
+        (20, 1, "?"),
+        (33, 2, "null"),
+        (40, 3, "n/a"),
+    ):
         rows[row][column] = text
     return rows
 
 
 def test_gaps_are_refused_filled_or_left_out() -> None:
     write(gaps())
-    with pytest.raises(DataError, match=r'^pets.csv: row 4 has no weight; fill it in, leave the row out, or train with missing="fill"$'):
+    with pytest.raises(
+        DataError,
+        match=r"^pets.csv: row 4 has no weight; fill it in, leave the row out, or train with "
+        r'missing="fill"$',
+    ):
         ss.data.load("pets.csv", target="kind")
     dropped = ss.data.load("pets.csv", target="kind", missing="drop")
-    assert dropped.about == "95 rows of pets.csv, 5 rows left out: 4 columns as 6 inputs, kind to predict"
+    assert (
+        dropped.about
+        == "95 rows of pets.csv, 5 rows left out: 4 columns as 6 inputs, kind to predict"
+    )
     filled = ss.data.load("pets.csv", target="kind", missing="fill", scale="none")
     assert len(filled.train) + len(filled.valid) == 100
     assert filled.encoding is not None
     fill = {column.name: column.fill for column in filled.encoding.columns}
     train = filled.train.x.double()
     known = train[(train[:, 0] - fill["weight"]).abs() > 1e-4, 0]
-    assert fill["weight"] == pytest.approx(float(known.mean()), rel=1e-4), "learned on the training part alone"
+    assert fill["weight"] == pytest.approx(float(known.mean()), rel=1e-4), (
+        "learned on the training part alone"
+    )
     every = torch.cat([filled.train.x, filled.valid.x])
     assert int((every[:, 1:4].sum(1) == 0).sum()) == 1, "the colour that is missing is none of them"
 
@@ -147,30 +202,59 @@ def test_a_gap_in_the_target_cannot_be_filled() -> None:
     rows = pets()
     rows[5][4] = ""
     write(rows)
-    with pytest.raises(DataError, match=r'^pets.csv: row 6 has no kind, and what is to be predicted cannot be filled in; leave such rows'):
+    with pytest.raises(
+        DataError,
+        match=r"^pets.csv: row 6 has no kind, and what is to be predicted cannot be filled in; "
+        r"leave such rows",
+    ):
         ss.data.load("pets.csv", target="kind", missing="fill")
     assert len(ss.data.load("pets.csv", target="kind", missing="drop").train) == 79
 
 
-# -- kept with a run ---------------------------------------------------------------------------------------------------
+# -- kept with a run -------------------------------------------------------------------------------
 
 
 def test_the_encoding_is_kept_and_used_by_predict() -> None:
     write(gaps())
-    run = ss.train('csv("pets.csv", target="kind", missing="fill")', predict="mlp(8)", stop="epochs(30)", out="run")
+    run = ss.train(
+        'csv("pets.csv", target="kind", missing="fill")',
+        predict="mlp(8)",
+        stop="epochs(30)",
+        out="run",
+    )
     assert run.metrics["valid"]["accuracy"] >= 0.9  # two weights are unknown
     loaded = ss.load("run")
     assert loaded.inputs.encoding == run.inputs.encoding
     assert json.loads(Path("run/run.json").read_text())["data"]["inputs"]["encoding"][1] == {
-        "name": "color", "kind": "category", "values": list(COLORS), "fill": 0.0}
-    Path("new.csv").write_text("color,born,extra,indoor,weight\nred,2015-05-05,1,yes,21\nblack,2016-01-01,2,no,3.5\n?,,3,,20.5\n")
+        "name": "color",
+        "kind": "category",
+        "values": list(COLORS),
+        "fill": 0.0,
+    }
+    Path("new.csv").write_text(
+        "color,born,extra,indoor,weight\nred,2015-05-05,1,yes,21\nblack,2016-01-01,2,no,3.5\n?,,3,,20.5\n"
+    )
     names, found = read_inputs(Path("new.csv"), loaded.inputs)
     assert names == ["new.csv:1", "new.csv:2", "new.csv:3"]
     assert loaded.predict(found).answers == ["dog", "cat", "dog"]
-    for text, message in (("color,born,indoor,weight\nblue,2015-05-05,yes,21\n", r"^new.csv: row 1 has color 'blue', which is none of"),
-                          ("color,born,indoor,weight\nred,soon,yes,21\n", r"^new.csv: row 1 has born 'soon', where a date"),
-                          ("color,born,indoor,weight\nred,2015-05-05,maybe,21\n", r"^new.csv: row 1 has indoor 'maybe', where yes"),
-                          ("color,born,indoor\nred,2015-05-05,yes\n", r"^new.csv: the column 'weight' is missing; the network was")):
+    for text, message in (
+        (
+            "color,born,indoor,weight\nblue,2015-05-05,yes,21\n",
+            r"^new.csv: row 1 has color 'blue', which is none of",
+        ),
+        (
+            "color,born,indoor,weight\nred,soon,yes,21\n",
+            r"^new.csv: row 1 has born 'soon', where a date",
+        ),
+        (
+            "color,born,indoor,weight\nred,2015-05-05,maybe,21\n",
+            r"^new.csv: row 1 has indoor 'maybe', where yes",
+        ),
+        (
+            "color,born,indoor\nred,2015-05-05,yes\n",
+            r"^new.csv: the column 'weight' is missing; the network was",
+        ),
+    ):
         Path("new.csv").write_text(text)
         with pytest.raises(DataError, match=message):
             read_inputs(Path("new.csv"), loaded.inputs)
@@ -178,7 +262,9 @@ def test_the_encoding_is_kept_and_used_by_predict() -> None:
 
 def test_the_same_run_from_its_recipe() -> None:
     write(pets())
-    run = ss.train('csv("pets.csv", target="kind")', predict="linear()", stop="epochs(3)", out="run")
+    run = ss.train(
+        'csv("pets.csv", target="kind")', predict="linear()", stop="epochs(3)", out="run"
+    )
     assert ss.train(ss.Recipe.from_toml(Path("run/recipe.toml")), out=False).metrics == run.metrics
     assert ss.resume("run", stop="epochs(4)").summary["epochs"] == 4
 
@@ -187,7 +273,11 @@ def test_a_damaged_encoding_is_said() -> None:
     write(pets())
     ss.train('csv("pets.csv", target="kind")', predict="linear()", stop="epochs(1)", out="run")
     file = Path("run/run.json")
-    for old, new in (('"category"', '"colour"'), ('"kind": "number"', '"sort": "number"'), ('"values": []', '"values": 3')):
+    for old, new in (
+        ('"category"', '"colour"'),
+        ('"kind": "number"', '"sort": "number"'),
+        ('"values": []', '"values": 3'),
+    ):
         held = file.read_text()
         assert old in held
         file.write_text(held.replace(old, new, 1))
@@ -196,7 +286,9 @@ def test_a_damaged_encoding_is_said() -> None:
         file.write_text(held)
 
 
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=20))
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=20)
+)
 def test_every_number_is_read_as_python_writes_it(values: list[float]) -> None:
     column = infer("x", [repr(value) for value in values], "a.csv")
     assert column == Column("x", "number")
@@ -205,7 +297,13 @@ def test_every_number_is_read_as_python_writes_it(values: list[float]) -> None:
 
 @given(st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=12))
 def test_an_encoding_is_itself_after_json(texts: list[str]) -> None:
-    encoding = Encoding((Column("a", "category", tuple(texts), 0.0), Column("b", "number", (), 0.1), Column("c", "date")))
+    encoding = Encoding(
+        (
+            Column("a", "category", tuple(texts), 0.0),
+            Column("b", "number", (), 0.1),
+            Column("c", "date"),
+        )
+    )
     assert Encoding.from_dict(json.loads(json.dumps(encoding.to_dict()))) == encoding
 
 
@@ -216,29 +314,54 @@ def test_dates_are_days() -> None:
     assert number("1.1.1970", "date") is None
 
 
-# -- what cannot be read -----------------------------------------------------------------------------------------------
+# -- what cannot be read ---------------------------------------------------------------------------
 
 MANY = "\n".join(f"text{n},a" for n in range(300))
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("", r"^a.csv: is empty$"), ("x,t\n", r"^a.csv: has no row below its header; give at least two$"),
-    ("1,2\n3,4\n", r"^a.csv: has no header: its first line is 1, 2; name the columns in a first line$"),
-    ("x,x,t\n1,2,a\n", r"^a.csv: two columns are called x; give each a name of its own$"),
-    ("x,,t\n1,2,a\n", r"^a.csv: column 2 has no name in the header; give it one$"),
-    ("x,t\n1,a\n2\n", r"^a.csv: row 2 has 1 cells under a header of 2; give one for each$"),
-    ("x,t\n1,a,b\n", r"^a.csv: row 1 has 3 cells under a header of 2; give one for each$"),
-    ("x,t\n,a\n,b\n", r'^a.csv: the column x is empty; leave it out with drop=\("x",\)$'),
-    ("x,t\n" + "1,a\n" * 20 + "1o,b\n", r"^a.csv: row 21 has x '1o' in a column of numbers; mend it, or leave the column out with drop="),
-    ("x,t\n" + MANY, r"^a.csv: the column x has 300 different texts, from 'text0' on, and an input for each is too many \(at most 200\)"),
-    ("x,t\n1e300,a\n2,b\n", r"the validation part is empty; give it at least one sample$"),
-    ("x,t\n1,a\n2,a\n3,a\n", r"all .*targets are a: one class only"),
-    ("x,u\n1,a\n", r"^a.csv: target 't' is no column; known: u, x|^a.csv: target 't' is no column"),
-    ("x,t\n1,2020-01-01\n2,2020-01-02\n", r"^a.csv: t is a date, which is neither a class nor an amount; make it a number first$"),
-    ("t\na\nb\n", r"^a.csv: no column is left to predict t from$"),
-    ('x,t\n"1,a\n2,b\n', r"^a.csv: .*"), ("x,t\n" + "9" * 20_000 + ",a\n", r"^a.csv: row 1 has a cell of more than 10,000 characters"),
-    ("x,t\n\0,a\n1,b\n", r"the validation part is empty; give it at least one sample$|NUL"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"^a.csv: is empty$"),
+        ("x,t\n", r"^a.csv: has no row below its header; give at least two$"),
+        (
+            "1,2\n3,4\n",
+            r"^a.csv: has no header: its first line is 1, 2; name the columns in a first line$",
+        ),
+        ("x,x,t\n1,2,a\n", r"^a.csv: two columns are called x; give each a name of its own$"),
+        ("x,,t\n1,2,a\n", r"^a.csv: column 2 has no name in the header; give it one$"),
+        ("x,t\n1,a\n2\n", r"^a.csv: row 2 has 1 cells under a header of 2; give one for each$"),
+        ("x,t\n1,a,b\n", r"^a.csv: row 1 has 3 cells under a header of 2; give one for each$"),
+        ("x,t\n,a\n,b\n", r'^a.csv: the column x is empty; leave it out with drop=\("x",\)$'),
+        (
+            "x,t\n" + "1,a\n" * 20 + "1o,b\n",
+            r"^a.csv: row 21 has x '1o' in a column of numbers; mend it, or leave the column out "
+            r"with drop=",
+        ),
+        (
+            "x,t\n" + MANY,
+            r"^a.csv: the column x has 300 different texts, from 'text0' on, and an input for "
+            r"each is too many \(at most 200\)",
+        ),
+        ("x,t\n1e300,a\n2,b\n", r"the validation part is empty; give it at least one sample$"),
+        ("x,t\n1,a\n2,a\n3,a\n", r"all .*targets are a: one class only"),
+        (
+            "x,u\n1,a\n",
+            r"^a.csv: target 't' is no column; known: u, x|^a.csv: target 't' is no column",
+        ),
+        (
+            "x,t\n1,2020-01-01\n2,2020-01-02\n",
+            r"^a.csv: t is a date, which is neither a class nor an amount; make it a number first$",
+        ),
+        ("t\na\nb\n", r"^a.csv: no column is left to predict t from$"),
+        ('x,t\n"1,a\n2,b\n', r"^a.csv: .*"),
+        (
+            "x,t\n" + "9" * 20_000 + ",a\n",
+            r"^a.csv: row 1 has a cell of more than 10,000 characters",
+        ),
+        ("x,t\n\0,a\n1,b\n", r"the validation part is empty; give it at least one sample$|NUL"),
+    ],
+)
 def test_bad_tables_are_one_line(text: str, message: str) -> None:
     Path("a.csv").write_text(text)
     with pytest.raises(Error, match=message) as caught:
@@ -248,30 +371,47 @@ def test_bad_tables_are_one_line(text: str, message: str) -> None:
 
 def test_bytes_that_are_no_text() -> None:
     Path("a.csv").write_bytes(b"x,t\n\xff\xfe,1\n")
-    with pytest.raises(DataError, match=r"^a.csv: cannot be read as a CSV: 'utf-8' codec can't decode"):
+    with pytest.raises(
+        DataError, match=r"^a.csv: cannot be read as a CSV: 'utf-8' codec can't decode"
+    ):
         ss.data.load("a.csv", target="t")
 
 
 def test_a_line_without_end_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv, "MAX_LINE", 1000)
     Path("a.csv").write_text("x,t\n" + "1," * 5000)
-    with pytest.raises(DataError, match=r"^a.csv: line 2 has more than 1,000 characters; is it a table\?$"):
+    with pytest.raises(
+        DataError, match=r"^a.csv: line 2 has more than 1,000 characters; is it a table\?$"
+    ):
         ss.data.load("a.csv", target="t")
 
 
 def test_too_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv, "MAX_CELLS", 100)
     write(pets())
-    with pytest.raises(DataError, match=r"^pets.csv: has more than 100 cells; save it as numbers in a .npz$"):
+    with pytest.raises(
+        DataError, match=r"^pets.csv: has more than 100 cells; save it as numbers in a .npz$"
+    ):
         ss.data.load("pets.csv", target="kind")
 
 
-@pytest.mark.parametrize(("given", "message"), [
-    ({}, r"^pets.csv: say which column to predict, as in --target kind; there are: weight, color, indoor, born, kind$"),
-    ({"target": "knd"}, r"^pets.csv: target 'knd' is no column; did you mean 'kind'\?$"),
-    ({"target": "kind", "drop": ("colour",)}, r"^pets.csv: drop 'colour' is no column; did you mean 'color'\?$"),
-    ({"target": "kind", "missing": "guess"}, r"missing has no option 'guess'"), ({"target": "kind", "separator": ", "}, r"one character"),
-])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {},
+            r"^pets.csv: say which column to predict, as in --target kind; there are: weight, "
+            r"color, indoor, born, kind$",
+        ),
+        ({"target": "knd"}, r"^pets.csv: target 'knd' is no column; did you mean 'kind'\?$"),
+        (
+            {"target": "kind", "drop": ("colour",)},
+            r"^pets.csv: drop 'colour' is no column; did you mean 'color'\?$",
+        ),
+        ({"target": "kind", "missing": "guess"}, r"missing has no option 'guess'"),
+        ({"target": "kind", "separator": ", "}, r"one character"),
+    ],
+)
 def test_what_cannot_be_asked_for(given: dict[str, object], message: str) -> None:
     write(pets())
     with pytest.raises(Error, match=message):

@@ -1,4 +1,6 @@
-"""A DataLoader as data: its samples, to the bit, once; nothing global moves, and what is no batch is said in one line."""
+"""A DataLoader as data: its samples, to the bit, once; nothing global moves, and what is no batch
+is said in one line.
+"""
 
 from __future__ import annotations
 
@@ -39,17 +41,33 @@ class Stream(IterableDataset[Any]):
 
 
 def alike(one: ss.data.Data, other: ss.data.Data) -> bool:
-    return all(torch.equal(a, b) for part in ("train", "valid")
-               for a, b in ((getattr(one, part).x, getattr(other, part).x), (getattr(one, part).y, getattr(other, part).y)))
+    return all(
+        torch.equal(a, b)
+        for part in ("train", "valid")
+        for a, b in (
+            (getattr(one, part).x, getattr(other, part).x),
+            (getattr(one, part).y, getattr(other, part).y),
+        )
+    )
 
 
-@pytest.mark.parametrize("held", [HELD, DataLoader(HELD, batch_size=32), [(X[:50], Y[:50]), (X[50:], Y[50:])],
-                                  [(X[:50].tolist(), Y[:50].tolist()), (X[50:].numpy(), Y[50:].numpy())]])
+@pytest.mark.parametrize(
+    "held",
+    [
+        HELD,
+        DataLoader(HELD, batch_size=32),
+        [(X[:50], Y[:50]), (X[50:], Y[50:])],
+        [(X[:50].tolist(), Y[:50].tolist()), (X[50:].numpy(), Y[50:].numpy())],
+    ],
+)
 def test_it_is_what_its_samples_are(held: Any) -> None:
     data = from_loader(held, HELD, seed=4)
     assert alike(data, from_arrays(X, Y, valid=(X, Y), seed=4))
     assert alike(from_loader(held, seed=4), from_arrays(X, Y, seed=4))
-    assert (data.source, data.about) == ("loader", f"90 samples of a {type(held).__name__}, taken once")
+    assert (data.source, data.about) == (
+        "loader",
+        f"90 samples of a {type(held).__name__}, taken once",
+    )
     assert from_loader(held, None).about.endswith("; trained and judged on the same samples")
 
 
@@ -61,7 +79,9 @@ def test_the_samples_of_a_shuffled_loader_are_the_same_and_in_an_order_of_their_
     assert torch.equal(one.train.x.sort(0).values, X.sort(0).values)
 
 
-def test_nothing_global_moves() -> None:  # the fixture of all tests fails where PyTorch's generator does
+def test_nothing_global_moves() -> (
+    None
+):  # the fixture of all tests fails where PyTorch's generator does
     before = np.random.get_state()[1].copy()
     from_loader(DataLoader(HELD, batch_size=8, shuffle=True), DataLoader(HELD, batch_size=8))
     assert (np.random.get_state()[1] == before).all()
@@ -69,8 +89,14 @@ def test_nothing_global_moves() -> None:  # the fixture of all tests fails where
 
 def test_datasets_of_every_form() -> None:
     pictures = from_loader(Squares())
-    assert (pictures.kind, pictures.task.classes, len(pictures.train)) == ("image", ("0", "1", "2"), 24)
-    assert sorted(torch.cat([pictures.train.x, pictures.valid.x])[:, 0, 0, 0].tolist()) == list(range(30))
+    assert (pictures.kind, pictures.task.classes, len(pictures.train)) == (
+        "image",
+        ("0", "1", "2"),
+        24,
+    )
+    assert sorted(torch.cat([pictures.train.x, pictures.valid.x])[:, 0, 0, 0].tolist()) == list(
+        range(30)
+    )
     stream = from_loader(Stream(), target_scale="standardize")
     assert (stream.task.kind, len(stream.train)) == ("regression", 72)
     assert alike(from_loader(DataLoader(Squares(), batch_size=7)), pictures)
@@ -80,7 +106,10 @@ def test_datasets_of_every_form() -> None:
 def test_targets_as_texts_and_names() -> None:
     named = from_loader([(X[:2], ["cat", "dog"]), (X[2:4], ("dog", "cat"))], None)
     assert (named.task.classes, named.train.y[:, 0].tolist()) == (("cat", "dog"), [0, 1, 1, 0])
-    assert from_loader(HELD, classes=("no", "yes"), features=list("abcde")).task.classes == ("no", "yes")
+    assert from_loader(HELD, classes=("no", "yes"), features=list("abcde")).task.classes == (
+        "no",
+        "yes",
+    )
 
 
 def test_batches_that_are_filled_anew() -> None:
@@ -95,7 +124,9 @@ def test_batches_that_are_filled_anew() -> None:
 
 
 def test_it_trains() -> None:
-    data = from_loader(DataLoader(HELD, batch_size=16, shuffle=True), DataLoader(HELD, batch_size=16))
+    data = from_loader(
+        DataLoader(HELD, batch_size=16, shuffle=True), DataLoader(HELD, batch_size=16)
+    )
     run = ss.train(data, predict="linear()", repeat=ss.batches(16), stop="epochs(20)", out=False)
     assert run.metrics["valid"]["accuracy"] > 0.9
 
@@ -111,33 +142,84 @@ class Bad(Dataset[Any]):
         return self.samples[index]
 
 
-@pytest.mark.parametrize(("held", "message"), [
-    (3, "loader: training data must be a DataLoader, a torch.utils.data.Dataset or batches (x, y), not a int"),
-    ("digits", "loader: training data must be a DataLoader, a torch.utils.data.Dataset or batches (x, y), not a str"),
-    ([], "loader: the training data give no batch; check the dataset and drop_last"),
-    (DataLoader(HELD, batch_size=100, drop_last=True), "loader: the training data give no batch; check the dataset and drop_last"),
-    ([{"x": X, "y": Y}], "loader: training batch 1 is a dict of x, y; a batch must be a pair (x, y)"),
-    ([X], "loader: training batch 1 is a Tensor; a batch must be a pair (x, y)"),
-    ([(X, Y), (X, Y, Y)], "loader: training batch 2 is a tuple of 3; a batch must be a pair (x, y)"),
-    ([(X, Y[:9])], "loader: training batch 1 has inputs [90, 5] and targets [9]; give one target for each input"),
-    ([(X, 1)], "loader: training batch 1 has inputs [90, 5] and targets []; give one target for each input"),
-    ([(X, Y), (X[:, :3], Y)], "loader: training batch 2 has inputs [90, 3], the first [90, 5]; give all samples one shape"),
-    ([(X, Y), (X, Y[:, None])], "loader: the targets of the training batches have several shapes; give all samples one shape"),
-    ([("ab", Y)], "loader: training batch 1 cannot be made tensors: new(): invalid data type 'str'"),
-    (TensorDataset(X), "loader: the training TensorDataset has 1 tensors; give two: inputs and targets"),
-])
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        (
+            3,
+            "loader: training data must be a DataLoader, a torch.utils.data.Dataset or batches "
+            "(x, y), not a int",
+        ),
+        (
+            "digits",
+            "loader: training data must be a DataLoader, a torch.utils.data.Dataset or batches "
+            "(x, y), not a str",
+        ),
+        ([], "loader: the training data give no batch; check the dataset and drop_last"),
+        (
+            DataLoader(HELD, batch_size=100, drop_last=True),
+            "loader: the training data give no batch; check the dataset and drop_last",
+        ),
+        (
+            [{"x": X, "y": Y}],
+            "loader: training batch 1 is a dict of x, y; a batch must be a pair (x, y)",
+        ),
+        ([X], "loader: training batch 1 is a Tensor; a batch must be a pair (x, y)"),
+        (
+            [(X, Y), (X, Y, Y)],
+            "loader: training batch 2 is a tuple of 3; a batch must be a pair (x, y)",
+        ),
+        (
+            [(X, Y[:9])],
+            "loader: training batch 1 has inputs [90, 5] and targets [9]; give one target for "
+            "each input",
+        ),
+        (
+            [(X, 1)],
+            "loader: training batch 1 has inputs [90, 5] and targets []; give one target for each "
+            "input",
+        ),
+        (
+            [(X, Y), (X[:, :3], Y)],
+            "loader: training batch 2 has inputs [90, 3], the first [90, 5]; give all samples one "
+            "shape",
+        ),
+        (
+            [(X, Y), (X, Y[:, None])],
+            "loader: the targets of the training batches have several shapes; give all samples "
+            "one shape",
+        ),
+        (
+            [("ab", Y)],
+            "loader: training batch 1 cannot be made tensors: new(): invalid data type 'str'",
+        ),
+        (
+            TensorDataset(X),
+            "loader: the training TensorDataset has 1 tensors; give two: inputs and targets",
+        ),
+    ],
+)
 def test_what_is_no_data(held: Any, message: str) -> None:
     with pytest.raises(Error) as caught:
         from_loader(held)
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("samples", [
-    [(Image.new("L", (4, 4)), 0)], [(torch.zeros(3), 0), (torch.zeros(4), 1)], [(None, 1)],
-])
+@pytest.mark.parametrize(
+    "samples",
+    [
+        [(Image.new("L", (4, 4)), 0)],
+        [(torch.zeros(3), 0), (torch.zeros(4), 1)],
+        [(None, 1)],
+    ],
+)
 def test_samples_that_cannot_be_put_together(samples: list[Any]) -> None:
-    with pytest.raises(Error, match=r"^loader: the validation samples cannot be put together: .*; give the dataset a transform that makes "
-                                    r"tensors of one size$") as caught:
+    with pytest.raises(
+        Error,
+        match=r"^loader: the validation samples cannot be put together: .*; give the dataset a "
+        r"transform that makes "
+        r"tensors of one size$",
+    ) as caught:
         from_loader(HELD, Bad(*samples))
     assert "\n" not in str(caught.value)
 
@@ -158,8 +240,12 @@ def test_a_loader_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
         while True:
             yield X, Y
 
-    with pytest.raises(Error, match=r"^loader: the training samples take more than 0.0 GB, which do not fit into memory; does it end\? "
-                                    r"Give fewer, or save them with numpy.save and train on the file$"):
+    with pytest.raises(
+        Error,
+        match=r"^loader: the training samples take more than 0.0 GB, which do not fit into "
+        r"memory; does it end\? "
+        r"Give fewer, or save them with numpy.save and train on the file$",
+    ):
         from_loader(endless())
 
 

@@ -31,7 +31,10 @@ def test_images_and_labels_are_read(tmp_path: Path, pack: Callable[[bytes], byte
     pictures, answers = tmp_path / f"images{suffix}", tmp_path / f"labels{suffix}"
     pictures.write_bytes(pack(packed(IMAGES, 2, 3, 2)))
     answers.write_bytes(pack(packed(bytes([3, 7]), 2)))
-    assert idx.images(pictures).tolist() == [[[[0, 1], [2, 3], [4, 5]]], [[[6, 7], [8, 9], [10, 11]]]]
+    assert idx.images(pictures).tolist() == [
+        [[[0, 1], [2, 3], [4, 5]]],
+        [[[6, 7], [8, 9], [10, 11]]],
+    ]
     assert idx.labels(answers).tolist() == [3, 7]
     assert idx.images(pictures).dtype == idx.labels(answers).dtype == torch.uint8
 
@@ -55,41 +58,116 @@ GOOD = packed(IMAGES, 2, 3, 2)
 LABELS = packed(bytes([3, 7]), 2)
 DAMAGED = [
     # name of the file, its bytes, what it is read as, the message after the path
-    ("x", b"", idx.images, "is not IDX: it starts with nothing, not with 00 00 08 and 01 (labels) or 03 (images); "
-                           "give the files as MNIST publishes them"),
-    ("x", b"\x89PNG\r\n", idx.images,
-     "is not IDX: it starts with 89 50 4e 47, not with 00 00 08 and 01 (labels) or 03 (images); "
-     "give the files as MNIST publishes them"),
+    (
+        "x",
+        b"",
+        idx.images,
+        "is not IDX: it starts with nothing, not with 00 00 08 and 01 (labels) or 03 (images); "
+        "give the files as MNIST publishes them",
+    ),
+    (
+        "x",
+        b"\x89PNG\r\n",
+        idx.images,
+        "is not IDX: it starts with 89 50 4e 47, not with 00 00 08 and 01 (labels) or 03 (images); "
+        "give the files as MNIST publishes them",
+    ),
     ("x", GOOD[:10], idx.images, "cut short inside its header; fetch it again"),
-    ("x", GOOD[:-1], idx.images, "cut short: its header announces 2 x 3 x 2 numbers, 12 bytes, but 11 follow; fetch it again"),
-    ("x", GOOD + b"!", idx.images, "goes on after the 2 x 3 x 2 numbers that its header announces; fetch it again"),
-    ("x", packed(b"", 2**32 - 1, 2**32 - 1, 2**32 - 1), idx.images,
-     "cut short: its header announces 4294967295 x 4294967295 x 4294967295 numbers, more than a file of its size can hold; "
-     "fetch it again"),
-    ("x", LABELS, idx.images, "holds 2 numbers (1 dimension), where images (3 dimensions) are expected; "
-                              "give the images file, not that of the labels"),
-    ("x", GOOD, idx.labels, "holds 2 x 3 x 2 numbers (3 dimensions), where labels (1 dimension) are expected; "
-                            "give the labels file, not that of the images"),
-    ("x", packed(bytes(4), 1, 1, 1, kind=0x0D), idx.images,
-     "the pixels are float32, where unsigned bytes are expected; convert them to 0..255"),
-    ("x", packed(bytes(4), 1, kind=0x0C), idx.labels,
-     "the labels are int32, where unsigned bytes are expected; convert them to 0..9"),
-    ("x", packed(b"", 0, 28, 28), idx.images, "holds 0 x 28 x 28 numbers (3 dimensions): no pixel in it; fetch it again"),
+    (
+        "x",
+        GOOD[:-1],
+        idx.images,
+        "cut short: its header announces 2 x 3 x 2 numbers, 12 bytes, but 11 follow; fetch it "
+        "again",
+    ),
+    (
+        "x",
+        GOOD + b"!",
+        idx.images,
+        "goes on after the 2 x 3 x 2 numbers that its header announces; fetch it again",
+    ),
+    (
+        "x",
+        packed(b"", 2**32 - 1, 2**32 - 1, 2**32 - 1),
+        idx.images,
+        "cut short: its header announces 4294967295 x 4294967295 x 4294967295 numbers, more than "
+        "a file of its size can hold; "
+        "fetch it again",
+    ),
+    (
+        "x",
+        LABELS,
+        idx.images,
+        "holds 2 numbers (1 dimension), where images (3 dimensions) are expected; "
+        "give the images file, not that of the labels",
+    ),
+    (
+        "x",
+        GOOD,
+        idx.labels,
+        "holds 2 x 3 x 2 numbers (3 dimensions), where labels (1 dimension) are expected; "
+        "give the labels file, not that of the images",
+    ),
+    (
+        "x",
+        packed(bytes(4), 1, 1, 1, kind=0x0D),
+        idx.images,
+        "the pixels are float32, where unsigned bytes are expected; convert them to 0..255",
+    ),
+    (
+        "x",
+        packed(bytes(4), 1, kind=0x0C),
+        idx.labels,
+        "the labels are int32, where unsigned bytes are expected; convert them to 0..9",
+    ),
+    (
+        "x",
+        packed(b"", 0, 28, 28),
+        idx.images,
+        "holds 0 x 28 x 28 numbers (3 dimensions): no pixel in it; fetch it again",
+    ),
     ("x", packed(b"", 0), idx.labels, "no label in it; fetch it again"),
-    ("x", packed(bytes([0, 9, 10, 200]), 4), idx.labels,
-     "the labels go outside 0..9: 10 at place 2; number the 10 classes from 0"),
-    ("x.gz", GOOD, idx.images, "its name ends in .gz but it is not gzip; take .gz off the name, or fetch it again"),
-    ("x.gz", gzip.compress(GOOD)[:-9], idx.images,
-     "damaged gzip (Compressed file ended before the end-of-stream marker was reached); fetch it again"),
-    ("x.gz", gzip.compress(GOOD + b"!"), idx.images,
-     "goes on after the 2 x 3 x 2 numbers that its header announces; fetch it again"),
-    ("x.gz", gzip.compress(GOOD[:-1]), idx.images,
-     "cut short: its header announces 2 x 3 x 2 numbers, 12 bytes, but 11 follow; fetch it again"),
+    (
+        "x",
+        packed(bytes([0, 9, 10, 200]), 4),
+        idx.labels,
+        "the labels go outside 0..9: 10 at place 2; number the 10 classes from 0",
+    ),
+    (
+        "x.gz",
+        GOOD,
+        idx.images,
+        "its name ends in .gz but it is not gzip; take .gz off the name, or fetch it again",
+    ),
+    (
+        "x.gz",
+        gzip.compress(GOOD)[:-9],
+        idx.images,
+        "damaged gzip (Compressed file ended before the end-of-stream marker was reached); fetch "
+        "it again",
+    ),
+    (
+        "x.gz",
+        gzip.compress(GOOD + b"!"),
+        idx.images,
+        "goes on after the 2 x 3 x 2 numbers that its header announces; fetch it again",
+    ),
+    (
+        "x.gz",
+        gzip.compress(GOOD[:-1]),
+        idx.images,
+        "cut short: its header announces 2 x 3 x 2 numbers, 12 bytes, but 11 follow; fetch it "
+        "again",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "read", "message"), DAMAGED, ids=[entry[3][:40] for entry in DAMAGED])
-def test_damage_is_named(tmp_path: Path, name: str, content: bytes, read: Callable[[Path], torch.Tensor], message: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "read", "message"), DAMAGED, ids=[entry[3][:40] for entry in DAMAGED]
+)
+def test_damage_is_named(
+    tmp_path: Path, name: str, content: bytes, read: Callable[[Path], torch.Tensor], message: str
+) -> None:
     file = tmp_path / name
     file.write_bytes(content)
     with pytest.raises(Error) as caught:
@@ -100,10 +178,16 @@ def test_damage_is_named(tmp_path: Path, name: str, content: bytes, read: Callab
 def test_a_file_that_is_not_there_or_a_folder(tmp_path: Path) -> None:
     with pytest.raises(Error) as caught:
         idx.read(tmp_path / "x")
-    assert str(caught.value) == f"{tmp_path / 'x'}: there is no such file; check the folder and the name"
+    assert (
+        str(caught.value)
+        == f"{tmp_path / 'x'}: there is no such file; check the folder and the name"
+    )
     with pytest.raises(Error) as caught:
         idx.read(tmp_path)
-    assert str(caught.value) == f"{tmp_path}: cannot be read (Is a directory); give a file that you may read"
+    assert (
+        str(caught.value)
+        == f"{tmp_path}: cannot be read (Is a directory); give a file that you may read"
+    )
 
 
 def test_a_flipped_bit_in_gzip_is_found(tmp_path: Path) -> None:
@@ -129,7 +213,9 @@ def test_a_bomb_takes_no_more_memory_than_it_announces(tmp_path: Path) -> None:
 
 def test_announcing_much_takes_no_memory(tmp_path: Path) -> None:
     file = tmp_path / "x.gz"
-    file.write_bytes(gzip.compress(packed(numpy.random.default_rng(0).bytes(1_000_000), 1_000_000_000)))
+    file.write_bytes(
+        gzip.compress(packed(numpy.random.default_rng(0).bytes(1_000_000), 1_000_000_000))
+    )
     tracemalloc.start()
     try:
         with pytest.raises(Error, match="1000000000 bytes, but 1000000 follow"):
@@ -139,14 +225,25 @@ def test_announcing_much_takes_no_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-HEADERS = st.builds(lambda kind, shape, rest: packed(rest, *shape, kind=kind), st.sampled_from([*idx.TYPES, 0, 255]),
-                    st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 4), max_size=9), st.binary(max_size=64))
+HEADERS = st.builds(
+    lambda kind, shape, rest: packed(rest, *shape, kind=kind),
+    st.sampled_from([*idx.TYPES, 0, 255]),
+    st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 4), max_size=9),
+    st.binary(max_size=64),
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-@given(content=st.binary(max_size=64) | HEADERS, pack=st.sampled_from([bytes, gzip.compress]), cut=st.integers(0, 8))
+@given(
+    content=st.binary(max_size=64) | HEADERS,
+    pack=st.sampled_from([bytes, gzip.compress]),
+    cut=st.integers(0, 8),
+)
 def test_any_bytes_are_read_or_refused_in_one_line(
-    tmp_path: Path, content: bytes, pack: Callable[[bytes], bytes], cut: int,
+    tmp_path: Path,
+    content: bytes,
+    pack: Callable[[bytes], bytes],
+    cut: int,
 ) -> None:
     file = tmp_path / "x"
     written = pack(content)

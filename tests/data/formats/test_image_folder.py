@@ -1,4 +1,6 @@
-"""Data of one's own on disk: folders of pictures and archives of arrays, read to the pixel, refused to the word."""
+"""Data of one's own on disk: folders of pictures and archives of arrays, read to the pixel, refused
+to the word.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def picture(file: str | Path, value: Any = 0, size: tuple[int, int] = (6, 4), mode: str = "L") -> Path:
+def picture(
+    file: str | Path, value: Any = 0, size: tuple[int, int] = (6, 4), mode: str = "L"
+) -> Path:
     path = Path(file)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, value).save(path)
@@ -41,13 +45,17 @@ def pets(here: Path) -> Path:
     return here / "pets"
 
 
-# -- pictures ----------------------------------------------------------------------------------------------------------
+# -- pictures --------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("pets")
 def test_a_folder_is_read_to_the_pixel() -> None:
     data = ss.data.load("pets")
-    assert (data.source, data.kind, data.task.classes) == ('image_folder("pets")', "image", ("cat", "dog"))
+    assert (data.source, data.kind, data.task.classes) == (
+        'image_folder("pets")',
+        "image",
+        ("cat", "dog"),
+    )
     assert (len(data.train), len(data.valid)) == (16, 4)
     assert tuple(data.train.x.shape[1:]) == (1, 4, 6)
     assert data.about == "20 pictures in 2 classes, 4 x 6 pixels"
@@ -59,7 +67,9 @@ def test_a_folder_is_read_to_the_pixel() -> None:
     assert data.valid.y.mean() == 0.5, "each class alike"
     seen = torch.cat([data.train.x, data.valid.x])[:, 0, 0, 0]
     assert len(seen.unique()) == 20, "no picture twice"
-    assert torch.equal(ss.data.load('image_folder("pets", seed=1)').valid.x, ss.data.load("pets", seed=1).valid.x)
+    assert torch.equal(
+        ss.data.load('image_folder("pets", seed=1)').valid.x, ss.data.load("pets", seed=1).valid.x
+    )
     assert not torch.equal(ss.data.load("pets", seed=1).valid.x, data.valid.x)
 
 
@@ -67,7 +77,13 @@ def test_parts_of_one_s_own_are_kept_apart() -> None:
     for part, count in (("train", 5), ("val", 2)):
         for name, colour in (("a", (255, 0, 0)), ("b", (0, 0, 255))):
             for index in range(count):
-                picture(f"set/{part}/{name}/{index}.jpg" if index else f"set/{part}/{name}/deep/{index}.bmp", colour, mode="RGB")
+                picture(
+                    f"set/{part}/{name}/{index}.jpg"
+                    if index
+                    else f"set/{part}/{name}/deep/{index}.bmp",
+                    colour,
+                    mode="RGB",
+                )
     data = ss.data.load("set/")
     assert (len(data.train), len(data.valid)) == (10, 4)
     assert tuple(data.train.x.shape[1:]) == (3, 4, 6)
@@ -95,7 +111,12 @@ def test_a_picture_on_its_side_is_turned(pets: Path) -> None:
 
 def test_a_folder_called_like_data_from_python_is_not_taken_for_them(pets: Path) -> None:
     x = torch.linspace(-1, 1, 100)[:, None]
-    ss.train(ss.data.from_arrays(x, (x[:, 0] > 0).long(), name="pets"), predict="linear()", stop="epochs(1)", out="run")
+    ss.train(
+        ss.data.from_arrays(x, (x[:, 0] > 0).long(), name="pets"),
+        predict="linear()",
+        stop="epochs(1)",
+        out="run",
+    )
     with pytest.raises(Error, match="came from Python; give them again"):
         ss.resume("run", stop="epochs(2)")
 
@@ -104,7 +125,10 @@ def test_what_is_no_picture_is_left_out_and_said(pets: Path) -> None:
     (pets / "cat" / "notes.txt").write_text("x")
     (pets / "cat" / ".hidden").write_text("x")
     (pets / "README.md").write_text("x")
-    assert ss.data.load("pets").about == "20 pictures in 2 classes, 4 x 6 pixels; 1 files that are no pictures left out"
+    assert (
+        ss.data.load("pets").about
+        == "20 pictures in 2 classes, 4 x 6 pixels; 1 files that are no pictures left out"
+    )
 
 
 @pytest.mark.usefixtures("pets")
@@ -127,25 +151,59 @@ def damaged(path: Path) -> None:
 
 def bomb(path: Path) -> None:
     """A PNG of a few bytes that says it has 100,000 × 100,000 pixels."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
 
 
-@pytest.mark.parametrize(("spoil", "message"), [
-    (lambda pets: picture(pets / "dog" / "x.png", 1, (7, 4)),
-     r"^pets/dog/x.png: 7 × 4 pixels, but pets/cat/0.png has 6 × 4; give size=… to bring all pictures to one size$"),
-    (lambda pets: damaged(pets / "dog" / "4.png"), r"^pets/dog/4.png: cannot be read as a picture: "),
-    (lambda pets: (pets / "dog" / "4.png").write_bytes(b""), r"^pets/dog/4.png: cannot be read as a picture: "),
-    (lambda pets: bomb(pets / "dog" / "4.png"), r"^pets/dog/4.png: .* far exceeds the 50,000,000 pixels that are read; make it smaller$"),
-    (lambda pets: picture(pets / "dog" / "4.png", (0, 0, 0, 9), mode="RGBA"), r"^pets/dog/4.png: has transparent pixels; put it on a"),
-    (lambda pets: [path.unlink() for path in (pets / "dog").iterdir()],
-     r'^image_folder\("pets"\): .*the training part has no sample|^image_folder\("pets"\): all training targets are cat'),
-    (lambda pets: [path.rename(pets.parent / path.name) for path in (pets / "dog",)],
-     r"^pets: holds folders of pictures for each class, only cat was found; give at least two$"),
-], ids=["sizes", "cut", "empty", "bomb", "transparent", "class", "one class"])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda pets: picture(pets / "dog" / "x.png", 1, (7, 4)),
+            r"^pets/dog/x.png: 7 × 4 pixels, but pets/cat/0.png has 6 × 4; give size=… to bring "
+            r"all pictures to one size$",
+        ),
+        (
+            lambda pets: damaged(pets / "dog" / "4.png"),
+            r"^pets/dog/4.png: cannot be read as a picture: ",
+        ),
+        (
+            lambda pets: (pets / "dog" / "4.png").write_bytes(b""),
+            r"^pets/dog/4.png: cannot be read as a picture: ",
+        ),
+        (
+            lambda pets: bomb(pets / "dog" / "4.png"),
+            r"^pets/dog/4.png: .* far exceeds the 50,000,000 pixels that are read; make it "
+            r"smaller$",
+        ),
+        (
+            lambda pets: picture(pets / "dog" / "4.png", (0, 0, 0, 9), mode="RGBA"),
+            r"^pets/dog/4.png: has transparent pixels; put it on a",
+        ),
+        (
+            lambda pets: [path.unlink() for path in (pets / "dog").iterdir()],
+            r'^image_folder\("pets"\): .*the training part has no sample|^image_folder\("pets"\): '
+            r"all training targets are cat",
+        ),
+        (
+            lambda pets: [path.rename(pets.parent / path.name) for path in (pets / "dog",)],
+            r"^pets: holds folders of pictures for each class, only cat was found; give at least "
+            r"two$",
+        ),
+    ],
+    ids=["sizes", "cut", "empty", "bomb", "transparent", "class", "one class"],
+)
 def test_bad_folders_are_one_line(pets: Path, spoil: Any, message: str) -> None:
     spoil(pets)
     with pytest.raises(Error, match=message) as caught:
@@ -153,26 +211,43 @@ def test_bad_folders_are_one_line(pets: Path, spoil: Any, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ('image_folder("gone")', r"^gone: there is no such folder; give one that holds a folder of pictures for each class$"),
-    ("gone/", r"^data: 'gone/' is no folder of pictures, and no .csv, .parquet, .npz, .npy or IDX file; "),
-    ('image_folder("x", size=0)', r"size must be at least 1, not 0"),
-    ('image_folder("x", size=(1, 2, 3))', r"size must be one number, or \(height, width\)"),
-    ('image_folder("x", valid=1)', r"valid must be below 1"),
-    ("image_folder()", r"image_folder"), ("gone.npz", r"^gone.npz: there is no such file; give a .npz that numpy.savez wrote$"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'image_folder("gone")',
+            r"^gone: there is no such folder; give one that holds a folder of pictures for each "
+            r"class$",
+        ),
+        (
+            "gone/",
+            r"^data: 'gone/' is no folder of pictures, and no .csv, .parquet, .npz, .npy or IDX "
+            r"file; ",
+        ),
+        ('image_folder("x", size=0)', r"size must be at least 1, not 0"),
+        ('image_folder("x", size=(1, 2, 3))', r"size must be one number, or \(height, width\)"),
+        ('image_folder("x", valid=1)', r"valid must be below 1"),
+        ("image_folder()", r"image_folder"),
+        ("gone.npz", r"^gone.npz: there is no such file; give a .npz that numpy.savez wrote$"),
+    ],
+)
 def test_what_cannot_be_asked_for(text: str, message: str) -> None:
     with pytest.raises(Error, match=message):
         ss.data.load(text)
 
 
-def test_pixels_that_do_not_fit_into_memory_are_refused(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pixels_that_do_not_fit_into_memory_are_refused(
+    pets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(image_folder, "MAX_BYTES", 20 * 24 - 1)
-    with pytest.raises(DataError, match=r"^pets: 20 pictures of 1 × 4 × 6 take more than 0 GB; give a smaller size=…$"):
+    with pytest.raises(
+        DataError,
+        match=r"^pets: 20 pictures of 1 × 4 × 6 take more than 0 GB; give a smaller size=…$",
+    ):
         ss.data.load(str(pets.name))
 
 
-# -- arrays ------------------------------------------------------------------------------------------------------------
+# -- arrays ----------------------------------------------------------------------------------------
 
 
 def test_arrays_are_those_of_from_arrays() -> None:
@@ -196,7 +271,9 @@ def test_pictures_as_keras_stores_them() -> None:
     data = ss.data.load("keras.npz")
     assert tuple(data.train.x.shape) == (40, 3, 5, 6)
     assert data.task.classes == ("cat", "dog")
-    assert torch.equal((data.valid.x * 255).round().byte(), torch.from_numpy(x[:4]).permute(0, 3, 1, 2))
+    assert torch.equal(
+        (data.valid.x * 255).round().byte(), torch.from_numpy(x[:4]).permute(0, 3, 1, 2)
+    )
     np.savez("gray.npz", x=x[..., 0], y=np.arange(40) % 2)
     assert tuple(ss.data.load("gray.npz").train.x.shape[1:]) == (1, 5, 6)
 
@@ -222,18 +299,30 @@ def announced(shape: str) -> bytes:
 GOOD = npy(np.arange(6) % 2)
 
 
-@pytest.mark.parametrize(("members", "message"), [
-    ({"x": npy(np.ones((6, 2)))}, r"^a.npz: holds x; name the arrays x and y$"),
-    ({}, r"^a.npz: holds nothing; name the arrays x and y$"),
-    ({"x": npy(np.ones((6, 2))), "y": GOOD, "x_valid": npy(np.ones((6, 2)))}, r"^a.npz: holds only one of x_valid and y_valid; give both"),
-    ({"x": npy(np.array([{}] * 6, dtype=object)), "y": GOOD}, r"^a.npz: cannot be read as a .npz: it holds Python objects, which could"),
-    ({"x": announced("(9000000000000, 2)"), "y": GOOD}, r"^a.npz: cannot be read as a .npz: "),
-    ({"x": announced("(10, 2)"), "y": GOOD}, r"^a.npz: cannot be read as a .npz: "),
-    ({"x": announced("__import__('os')"), "y": GOOD}, r"^a.npz: cannot be read as a .npz: "),
-    ({"x": b"nothing", "y": GOOD}, r"^a.npz: 'x' in it is no array; write it with numpy.savez$"),
-    ({"x": npy(np.ones((5, 2))), "y": GOOD}, r'^npz\("a.npz"\): 5 inputs but 6 targets'),
-    ({"x": npy(np.full((6, 2), np.nan)), "y": GOOD}, r'^npz\("a.npz"\): .* not finite'),
-])
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"x": npy(np.ones((6, 2)))}, r"^a.npz: holds x; name the arrays x and y$"),
+        ({}, r"^a.npz: holds nothing; name the arrays x and y$"),
+        (
+            {"x": npy(np.ones((6, 2))), "y": GOOD, "x_valid": npy(np.ones((6, 2)))},
+            r"^a.npz: holds only one of x_valid and y_valid; give both",
+        ),
+        (
+            {"x": npy(np.array([{}] * 6, dtype=object)), "y": GOOD},
+            r"^a.npz: cannot be read as a .npz: it holds Python objects, which could",
+        ),
+        ({"x": announced("(9000000000000, 2)"), "y": GOOD}, r"^a.npz: cannot be read as a .npz: "),
+        ({"x": announced("(10, 2)"), "y": GOOD}, r"^a.npz: cannot be read as a .npz: "),
+        ({"x": announced("__import__('os')"), "y": GOOD}, r"^a.npz: cannot be read as a .npz: "),
+        (
+            {"x": b"nothing", "y": GOOD},
+            r"^a.npz: 'x' in it is no array; write it with numpy.savez$",
+        ),
+        ({"x": npy(np.ones((5, 2))), "y": GOOD}, r'^npz\("a.npz"\): 5 inputs but 6 targets'),
+        ({"x": npy(np.full((6, 2), np.nan)), "y": GOOD}, r'^npz\("a.npz"\): .* not finite'),
+    ],
+)
 def test_bad_archives_are_one_line(members: dict[str, bytes], message: str) -> None:
     archive("a.npz", **members)
     with pytest.raises(Error, match=message) as caught:
@@ -250,7 +339,13 @@ def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_archive() -> None:
     Path("a.npz").write_bytes(b"PK\x03\x04 and nothing more")
-    with pytest.raises(DataError, match=r"^a.npz: cannot be read as a .npz: File is not a zip file$"):
+    with pytest.raises(
+        DataError, match=r"^a.npz: cannot be read as a .npz: File is not a zip file$"
+    ):
         ss.data.load("a.npz")
-    with pytest.raises(NotationError, match=r"^data: 'b.txt' is no folder of pictures, and no .csv, .parquet, .npz, .npy or IDX file; "):
+    with pytest.raises(
+        NotationError,
+        match=r"^data: 'b.txt' is no folder of pictures, and no .csv, .parquet, .npz, .npy or IDX "
+        r"file; ",
+    ):
         ss.data.load("b.txt")

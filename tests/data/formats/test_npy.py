@@ -34,11 +34,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def put(count: int = 600, *shape: int, kind: str = "f4", seed: int = 0) -> tuple[numpy.ndarray, numpy.ndarray]:
+def put(
+    count: int = 600, *shape: int, kind: str = "f4", seed: int = 0
+) -> tuple[numpy.ndarray, numpy.ndarray]:
     """x.npy and y.npy: three classes that lie apart, in order of class as many files have them."""
     draw = numpy.random.default_rng(seed)
     y = numpy.sort(draw.integers(0, 3, count))
-    x = draw.normal(100, 20, (count, *(shape or (6,)))) + 40 * y.reshape(-1, *[1] * len(shape or (6,)))
+    x = draw.normal(100, 20, (count, *(shape or (6,)))) + 40 * y.reshape(
+        -1, *[1] * len(shape or (6,))
+    )
     x = x.clip(0, 255).astype(kind)
     numpy.save("x.npy", x)
     numpy.save("y.npy", y)
@@ -46,7 +50,12 @@ def put(count: int = 600, *shape: int, kind: str = "f4", seed: int = 0) -> tuple
 
 
 def idx(name: str, array: numpy.ndarray) -> None:
-    Path(name).write_bytes(b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype("u1").tobytes())
+    Path(name).write_bytes(
+        b"\0\0\x08"
+        + bytes([array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + array.astype("u1").tobytes()
+    )
 
 
 def both(source: str, **more: Any) -> tuple[Data, Data]:
@@ -62,15 +71,28 @@ def sorted_rows(x: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(flat[numpy.lexsort(flat.T)])
 
 
-# -- what is read --------------------------------------------------------------------------------------------------------
+# -- what is read ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("shape", "kind"), [((6,), "f4"), ((6,), "f8"), ((6,), "i2"), ((4, 5), "u1"), ((3, 4, 5), "u1"),
-                                             ((4, 5, 3), "u1")])
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [
+        ((6,), "f4"),
+        ((6,), "f8"),
+        ((6,), "i2"),
+        ((4, 5), "u1"),
+        ((3, 4, 5), "u1"),
+        ((4, 5, 3), "u1"),
+    ],
+)
 def test_data_from_disk_are_those_in_memory(shape: tuple[int, ...], kind: str) -> None:
     put(600, *shape, kind=kind)
     inside, streamed = both("x.npy", target="y.npy")
-    assert (streamed.task, streamed.kind, streamed.highest) == (inside.task, inside.kind, inside.highest)
+    assert (streamed.task, streamed.kind, streamed.highest) == (
+        inside.task,
+        inside.kind,
+        inside.highest,
+    )
     for part in ("train", "valid"):
         a, b = getattr(inside, part), getattr(streamed, part)
         torch.testing.assert_close(sorted_rows(b.x[:]), sorted_rows(a.x), atol=2e-5, rtol=0)
@@ -80,8 +102,13 @@ def test_data_from_disk_are_those_in_memory(shape: tuple[int, ...], kind: str) -
     for part in ("train", "valid"):
         assert seen[part]["classes"] == wanted[part]["classes"]
         assert seen[part]["inputs"] == pytest.approx(wanted[part]["inputs"], abs=1e-4)
-    assert [seen[key] for key in ("inputs", "constant_inputs", "always_zero_inputs", "duplicates", "shape")] == \
-        [wanted[key] for key in ("inputs", "constant_inputs", "always_zero_inputs", "duplicates", "shape")]
+    assert [
+        seen[key]
+        for key in ("inputs", "constant_inputs", "always_zero_inputs", "duplicates", "shape")
+    ] == [
+        wanted[key]
+        for key in ("inputs", "constant_inputs", "always_zero_inputs", "duplicates", "shape")
+    ]
 
 
 def test_copies_across_the_split_are_counted_on_disk_too() -> None:
@@ -104,8 +131,9 @@ def test_a_column_of_the_table_can_be_the_target() -> None:
     numpy.save("exact.npy", numpy.column_stack([x, exact]))
     for memory in (None, 0.02):
         data = load("exact.npy", target=-1, memory=memory)
-        assert sorted([*data.train.y[:, 0].double().tolist(), *data.valid.y[:, 0].double().tolist()]) == sorted(
-            torch.from_numpy(exact).float().double().tolist())
+        assert sorted(
+            [*data.train.y[:, 0].double().tolist(), *data.valid.y[:, 0].double().tolist()]
+        ) == sorted(torch.from_numpy(exact).float().double().tolist())
         shifted = load("exact.npy", target=-1, memory=memory, target_scale="standardize")
         assert len(torch.unique(torch.cat([shifted.train.y, shifted.valid.y]))) == 600
 
@@ -120,41 +148,98 @@ def test_idx_files_by_folder_by_name_and_packed() -> None:
     assert torch.equal(streamed.train.x[:], inside.train.x)
     alone = load("train-images-idx3-ubyte", memory=0.02)
     assert (len(alone.train), len(alone.valid), alone.task.classes) == (479, 121, ("0", "1", "2"))
-    Path("train-images-idx3-ubyte.gz").write_bytes(gzip.compress(Path("train-images-idx3-ubyte").read_bytes()))
+    Path("train-images-idx3-ubyte.gz").write_bytes(
+        gzip.compress(Path("train-images-idx3-ubyte").read_bytes())
+    )
     packed = load("train-images-idx3-ubyte.gz", target="train-labels-idx1-ubyte")
     assert isinstance(packed.train.x, torch.Tensor)
     assert len(packed.train) == 479
 
 
 BAD = [
-    ({}, "x.npy", {}, "x.npy: say where the targets are: the file that has them, as in --target y.npy, or the number of their column, as "
-     "in --target -1"),
-    ({}, "gone.npy", {"target": "y.npy"}, "gone.npy: there is no such file; give a .npy that numpy.save wrote"),
-    ({}, "x.npy", {"target": "gone.npy"}, "gone.npy: there is no such file; give a .npy that numpy.save wrote"),
-    ({"y": numpy.array([0, 1, 1])}, "x.npy", {"target": "y.npy"}, "npy(\"x.npy\", target=\"y.npy\"): 600 inputs but 3 targets; give "
-     "one target for each input"),
-    ({}, "x.npy", {"target": "9"}, "x.npy: has shape [600, 6], so there is no column 9 to predict from others"),
-    ({"x": numpy.zeros((5, 2), complex)}, "x.npy", {"target": "y.npy"},
-     "x.npy: holds complex128, which cannot be trained on as it is; save it as float32 or uint8"),
-    ({"x": numpy.asfortranarray(numpy.zeros((5, 2)))}, "x.npy", {"target": "y.npy"},
-     "x.npy: is stored column by column; save it with numpy.save(path, numpy.ascontiguousarray(x))"),
-    ({"x": numpy.array([{}, 1], object)}, "x.npy", {"target": "y.npy"},
-     "x.npy: holds Python objects, which could run code; save numbers or texts"),
+    (
+        {},
+        "x.npy",
+        {},
+        "x.npy: say where the targets are: the file that has them, as in --target y.npy, or the "
+        "number of their column, as "
+        "in --target -1",
+    ),
+    (
+        {},
+        "gone.npy",
+        {"target": "y.npy"},
+        "gone.npy: there is no such file; give a .npy that numpy.save wrote",
+    ),
+    (
+        {},
+        "x.npy",
+        {"target": "gone.npy"},
+        "gone.npy: there is no such file; give a .npy that numpy.save wrote",
+    ),
+    (
+        {"y": numpy.array([0, 1, 1])},
+        "x.npy",
+        {"target": "y.npy"},
+        'npy("x.npy", target="y.npy"): 600 inputs but 3 targets; give one target for each input',
+    ),
+    (
+        {},
+        "x.npy",
+        {"target": "9"},
+        "x.npy: has shape [600, 6], so there is no column 9 to predict from others",
+    ),
+    (
+        {"x": numpy.zeros((5, 2), complex)},
+        "x.npy",
+        {"target": "y.npy"},
+        "x.npy: holds complex128, which cannot be trained on as it is; save it as float32 or uint8",
+    ),
+    (
+        {"x": numpy.asfortranarray(numpy.zeros((5, 2)))},
+        "x.npy",
+        {"target": "y.npy"},
+        "x.npy: is stored column by column; save it with numpy.save(path, "
+        "numpy.ascontiguousarray(x))",
+    ),
+    (
+        {"x": numpy.array([{}, 1], object)},
+        "x.npy",
+        {"target": "y.npy"},
+        "x.npy: holds Python objects, which could run code; save numbers or texts",
+    ),
     ({"x": numpy.zeros((5, 7, 2, 3))}, "x.npy", {"target": "y.npy"}, None),
-    ({"x": numpy.zeros((5, 7, 2, 2))}, "x.npy", {"target": "y.npy"},
-     "x.npy: has shape [5, 7, 2, 2]; pictures have 1 or 3 channels: [samples, 1 or 3, height, width]"),
-    ({"x": numpy.zeros((5, 0))}, "x.npy", {"target": "y.npy"},
-     "x.npy: has shape [5, 0]; give [samples, columns] for a table, [samples, 1 or 3, height, width] for pictures"),
+    (
+        {"x": numpy.zeros((5, 7, 2, 2))},
+        "x.npy",
+        {"target": "y.npy"},
+        "x.npy: has shape [5, 7, 2, 2]; pictures have 1 or 3 channels: [samples, 1 or 3, height, "
+        "width]",
+    ),
+    (
+        {"x": numpy.zeros((5, 0))},
+        "x.npy",
+        {"target": "y.npy"},
+        "x.npy: has shape [5, 0]; give [samples, columns] for a table, [samples, 1 or 3, height, "
+        "width] for pictures",
+    ),
     ({"x": b"no array"}, "x.npy", {"target": "y.npy"}, None),
     ({}, "x.npy", {"target": "y.npy", "memory": 0}, "memory must be above 0, not 0"),
-    ({"x": numpy.full((600, 6), numpy.nan, "f4")}, "x.npy", {"target": "y.npy", "memory": 0.02},
-     "npy(\"x.npy\", target=\"y.npy\", memory=0.02): the training inputs hold numbers that are not finite (nan or inf), the first in row "
-     "0, column 0; fill them in or leave those rows out"),
+    (
+        {"x": numpy.full((600, 6), numpy.nan, "f4")},
+        "x.npy",
+        {"target": "y.npy", "memory": 0.02},
+        'npy("x.npy", target="y.npy", memory=0.02): the training inputs hold numbers that are not '
+        "finite (nan or inf), the first in row "
+        "0, column 0; fill them in or leave those rows out",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("files", "source", "more", "message"), BAD, ids=range(len(BAD)))
-def test_what_cannot_be_read_is_said(files: dict[str, Any], source: str, more: dict[str, Any], message: str | None) -> None:
+def test_what_cannot_be_read_is_said(
+    files: dict[str, Any], source: str, more: dict[str, Any], message: str | None
+) -> None:
     put()
     for name, held in files.items():
         if isinstance(held, bytes):
@@ -180,28 +265,48 @@ def test_a_file_cut_short_is_refused_before_memory_is_taken() -> None:
         load("x.npy", target="y.npy")
 
 
-# -- training ------------------------------------------------------------------------------------------------------------
+# -- training --------------------------------------------------------------------------------------
 
 
 def weights(data: str | Data, **steps: Any) -> torch.Tensor:
-    given = {"predict": "mlp(8)", "step": "sgd(lr=0.1)", "repeat": "batches(32)", "stop": "epochs(3)", "out": False, **steps}
-    return torch.nn.utils.parameters_to_vector(ss.train(data, **given).network.parameters()).detach()
+    given = {
+        "predict": "mlp(8)",
+        "step": "sgd(lr=0.1)",
+        "repeat": "batches(32)",
+        "stop": "epochs(3)",
+        "out": False,
+        **steps,
+    }
+    return torch.nn.utils.parameters_to_vector(
+        ss.train(data, **given).network.parameters()
+    ).detach()
 
 
 def test_training_on_disk_learns_repeats_and_leaves_the_order_to_the_seed() -> None:
     put()
     streamed = load("x.npy", target="y.npy", memory=0.02)
-    run = ss.train(streamed, predict="mlp(8)", step="sgd(lr=0.1)", repeat="batches(32)", stop="epochs(8)", out=False)
+    run = ss.train(
+        streamed,
+        predict="mlp(8)",
+        step="sgd(lr=0.1)",
+        repeat="batches(32)",
+        stop="epochs(8)",
+        out=False,
+    )
     assert run.metrics["valid"]["accuracy"] > 0.9
     assert torch.equal(weights(streamed), weights(load("x.npy", target="y.npy", memory=0.02)))
     assert not torch.equal(weights(streamed), weights(streamed, seed=1))
 
 
 def test_batches_in_order_are_those_of_the_file() -> None:
-    """Unshuffled, the same samples in the same batches as in memory: the same training but for how float32 rounds."""
+    """Unshuffled, the same samples in the same batches as in memory: the same training but for how
+    float32 rounds.
+    """
     put()
     streamed = load("x.npy", target="y.npy", memory=0.02)
-    inside = ss.data.from_arrays(streamed.train.x[:], streamed.train.y, valid=(streamed.valid.x[:], streamed.valid.y))
+    inside = ss.data.from_arrays(
+        streamed.train.x[:], streamed.train.y, valid=(streamed.valid.x[:], streamed.valid.y)
+    )
     for repeat in ("batches(32, shuffle=False)", "batches(32, shuffle=False, drop_last=True)"):
         assert torch.equal(weights(streamed, repeat=repeat), weights(inside, repeat=repeat))
 
@@ -210,23 +315,40 @@ def test_batches_in_order_are_those_of_the_file() -> None:
 def test_initialisations_that_look_at_the_data_find_the_same(initialize: str) -> None:
     put(600, 4, 5, kind="u1")
     streamed = load("x.npy", target="y.npy", memory=0.02)
-    inside = ss.data.from_arrays(streamed.train.x[:], streamed.train.y, valid=(streamed.valid.x[:], streamed.valid.y))
+    inside = ss.data.from_arrays(
+        streamed.train.x[:], streamed.train.y, valid=(streamed.valid.x[:], streamed.valid.y)
+    )
     value = 'zeros(bias="label_prior")' if initialize == "label" else initialize
-    predict = {"pixel_frequency()": "linear()", "class_means()": "pixel_similarity()"}.get(initialize, "mlp(8)")
+    predict = {"pixel_frequency()": "linear()", "class_means()": "pixel_similarity()"}.get(
+        initialize, "mlp(8)"
+    )
     found = []
     for data in (streamed, inside):
-        training = state.start(settle(Recipe(data, initialize=value, predict=predict, stop="epochs(0)", repeat="batches(32)")))
+        training = state.start(
+            settle(
+                Recipe(
+                    data, initialize=value, predict=predict, stop="epochs(0)", repeat="batches(32)"
+                )
+            )
+        )
         loop.train(training)
         found.append(torch.cat([held.flatten() for held in training.network.state_dict().values()]))
     torch.testing.assert_close(*found, atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize("repeat", ["batches(64)", "batches(64, shuffle=False)", "batches(64, drop_last=True)"])
+@pytest.mark.parametrize(
+    "repeat", ["batches(64)", "batches(64, shuffle=False)", "batches(64, drop_last=True)"]
+)
 def test_resumed_at_any_step_it_ends_in_the_same_bits(repeat: str) -> None:
     put()
     source = f'npy("x.npy", target="y.npy", {LITTLE})'
-    given: dict[str, Any] = {"predict": "mlp(8, dropout=0.2)", "step": "adam(lr=0.01)", "repeat": repeat, "stop": "epochs(2)",
-                             "watch": 0}
+    given: dict[str, Any] = {
+        "predict": "mlp(8, dropout=0.2)",
+        "step": "adam(lr=0.01)",
+        "repeat": repeat,
+        "stop": "epochs(2)",
+        "watch": 0,
+    }
     whole = ss.train(source, out="whole", **given)
     for step in range(1, whole.summary["steps"], 3):
         ss.train(source, out=f"at{step}", observers=[At(step)], **given)
@@ -268,11 +390,13 @@ def test_the_command_line_from_data_to_answers(capsys: pytest.CaptureFixture[str
     trained = sevensteps(capsys, "train", source, "--out", "run", "--stop", "epochs(3)", "--json")
     assert json.loads(trained.splitlines()[-1])["metrics"]["valid"]["accuracy"] > 0.7
     assert len(sevensteps(capsys, "predict", "run", "x.npy").splitlines()) >= 600
-    sevensteps(capsys, "train", "x.npy", "--target", "y.npy", "--out", "typed", "--stop", "epochs(1)")
+    sevensteps(
+        capsys, "train", "x.npy", "--target", "y.npy", "--out", "typed", "--stop", "epochs(1)"
+    )
     assert ss.load("typed").recipe.source == source.replace(f", {LITTLE}", "")
 
 
-# -- the limit -----------------------------------------------------------------------------------------------------------
+# -- the limit -------------------------------------------------------------------------------------
 
 LIMITED = """
 import resource, sys
@@ -296,20 +420,24 @@ print(run.summary["data"]["train"], run.metrics["valid"]["accuracy"], (most() - 
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="needs /proc to read memory")
 @pytest.mark.parametrize("memory", ["", ", memory=96"], ids=["found", "said"])
 def test_a_file_four_times_the_memory_is_trained_on_within_it(memory: str) -> None:
-    """512 MB of float32 with 128 MB to be had, also for all else that training takes; whether the limit is found or said."""
+    """512 MB of float32 with 128 MB to be had, also for all else that training takes; whether the
+    limit is found or said.
+    """
     limit, count, columns = 128, 160_000, 800
     made = numpy.lib.format.open_memmap("big.npy", "w+", "f4", (count, columns))
     draw = numpy.random.default_rng(0)
     y = draw.integers(0, 2, count)
     noise = draw.normal(0, 1, (8000, columns)).astype("f4")
     for start in range(0, count, 8000):
-        made[start:start + 8000] = draw.permutation(noise) + 0.2 * y[start:start + 8000, None]
+        made[start : start + 8000] = draw.permutation(noise) + 0.2 * y[start : start + 8000, None]
     made.flush()
     del made
     numpy.save("y.npy", y)
     assert Path("big.npy").stat().st_size >= 4 * limit * 1_000_000
     script = LIMITED.format(limit=limit, memory=memory)
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stderr[-2000:]
     samples, accuracy, grown = ended.stdout.split()
     assert int(samples) == 128_000

@@ -1,4 +1,6 @@
-"""Parquet files: what Arrow holds becomes the same numbers as from a CSV, row group by row group, in memory or from disk."""
+"""Parquet files: what Arrow holds becomes the same numbers as from a CSV, row group by row group,
+in memory or from disk.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +42,13 @@ def pets(count: int = 100) -> dict[str, Any]:
     draw = np.random.default_rng(0)
     kind = np.arange(count) % 2
     born = np.datetime64("2010-01-01") + draw.integers(0, 4000, count).astype("timedelta64[D]")
-    return {"weight": np.round(np.where(kind, 20.0, 4.0) + np.arange(count) / 1000, 3),
-            "color": np.array(["black", "red", "white"])[draw.integers(3, size=count)], "indoor": draw.random(count) < 0.5,
-            "born": born.astype("datetime64[D]"), "kind": np.array(KINDS)[kind]}
+    return {
+        "weight": np.round(np.where(kind, 20.0, 4.0) + np.arange(count) / 1000, 3),
+        "color": np.array(["black", "red", "white"])[draw.integers(3, size=count)],
+        "indoor": draw.random(count) < 0.5,
+        "born": born.astype("datetime64[D]"),
+        "kind": np.array(KINDS)[kind],
+    }
 
 
 def write(columns: dict[str, Any], name: str = "pets.parquet", **options: Any) -> pa.Table:
@@ -52,24 +58,37 @@ def write(columns: dict[str, Any], name: str = "pets.parquet", **options: Any) -
 
 
 def bits(data: ss.data.Data) -> list[torch.Tensor]:
-    return [data.train.x, data.train.y, data.valid.x, data.valid.y, data.scaling.offset, data.scaling.scale]
+    return [
+        data.train.x,
+        data.train.y,
+        data.valid.x,
+        data.valid.y,
+        data.scaling.offset,
+        data.scaling.scale,
+    ]
 
 
 def raw(data: ss.data.Data) -> torch.Tensor:
     return torch.cat([data.scaling.undo(part.x[:]) for part in (data.train, data.valid)])
 
 
-# -- what is read ------------------------------------------------------------------------------------------------------
+# -- what is read ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [7, 30, 1000])
 @pytest.mark.parametrize("target", ["kind", "weight", "indoor"])
 def test_the_same_bits_as_from_a_csv(size: int, target: str) -> None:
     pa.csv.write_csv(write(pets(), row_group_size=size), "pets.csv")
-    ours, other = (ss.data.load(f"pets.{kind}", target=target, seed=3) for kind in ("parquet", "csv"))
+    ours, other = (
+        ss.data.load(f"pets.{kind}", target=target, seed=3) for kind in ("parquet", "csv")
+    )
     assert ours.source == f'parquet("pets.parquet", target="{target}", seed=3)'
     assert ours.about == other.about.replace(".csv", ".parquet")
-    assert (ours.features, ours.encoding, ours.task.kind) == (other.features, other.encoding, other.task.kind)
+    assert (ours.features, ours.encoding, ours.task.kind) == (
+        other.features,
+        other.encoding,
+        other.task.kind,
+    )
     assert [name.lower() for name in ours.task.classes] == list(other.task.classes)  # True and true
     assert all(torch.equal(a, b) for a, b in zip(bits(ours), bits(other), strict=True))
 
@@ -78,20 +97,57 @@ DAYS = np.array(["1969-12-31", "2000-02-29", "2024-12-31"], dtype="datetime64[D]
 NOON = DAYS.astype("datetime64[h]") + np.timedelta64(12, "h")
 
 
-@pytest.mark.parametrize(("values", "expected"), [
-    *[(pa.array([1, 2, 3], kind), [1, 2, 3]) for kind in (pa.int8(), pa.uint8(), pa.int16(), pa.int32(), pa.int64(), pa.uint64(),
-                                                         pa.float16(), pa.float32(), pa.float64())],
-    (pa.array([2**60, 0, -2**60]), [2.0**60, 0, -2.0**60]),
-    (pa.array([decimal.Decimal("1.25"), decimal.Decimal("-3.50"), decimal.Decimal(7)]), [1.25, -3.5, 7]),
-    (pa.array([True, False, True]), [1, 0, 1]),
-    (pa.array(DAYS), [-1, 11016, 20088]), (pa.array(DAYS).cast(pa.date64()), [-1, 11016, 20088]),
-    *[(pa.array(NOON.astype(f"datetime64[{unit}]")), [-0.5, 11016.5, 20088.5]) for unit in ("s", "ms", "us", "ns")],
-    (pa.array([datetime.datetime(1970, 1, 2, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))] * 2
-              + [datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)], pa.timestamp("us", "Europe/Paris")), [1, 1, 0]),
-    (pa.array([5, 5, 6]).dictionary_encode(), [5, 5, 6]),
-    (pa.array(["1.5", " 2 ", "-3e1"]), [1.5, 2, -30]), (pa.array(["yes", "No", "true"]), [1, 0, 1]),
-    (pa.array(["2000-02-29", "1970-01-02", "1970-01-01"]).cast(pa.large_string()), [11016, 1, 0]),
-])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        *[
+            (pa.array([1, 2, 3], kind), [1, 2, 3])
+            for kind in (
+                pa.int8(),
+                pa.uint8(),
+                pa.int16(),
+                pa.int32(),
+                pa.int64(),
+                pa.uint64(),
+                pa.float16(),
+                pa.float32(),
+                pa.float64(),
+            )
+        ],
+        (pa.array([2**60, 0, -(2**60)]), [2.0**60, 0, -(2.0**60)]),
+        (
+            pa.array([decimal.Decimal("1.25"), decimal.Decimal("-3.50"), decimal.Decimal(7)]),
+            [1.25, -3.5, 7],
+        ),
+        (pa.array([True, False, True]), [1, 0, 1]),
+        (pa.array(DAYS), [-1, 11016, 20088]),
+        (pa.array(DAYS).cast(pa.date64()), [-1, 11016, 20088]),
+        *[
+            (pa.array(NOON.astype(f"datetime64[{unit}]")), [-0.5, 11016.5, 20088.5])
+            for unit in ("s", "ms", "us", "ns")
+        ],
+        (
+            pa.array(
+                [
+                    datetime.datetime(
+                        1970, 1, 2, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=1))
+                    )
+                ]
+                * 2
+                + [datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)],
+                pa.timestamp("us", "Europe/Paris"),
+            ),
+            [1, 1, 0],
+        ),
+        (pa.array([5, 5, 6]).dictionary_encode(), [5, 5, 6]),
+        (pa.array(["1.5", " 2 ", "-3e1"]), [1.5, 2, -30]),
+        (pa.array(["yes", "No", "true"]), [1, 0, 1]),
+        (
+            pa.array(["2000-02-29", "1970-01-02", "1970-01-01"]).cast(pa.large_string()),
+            [11016, 1, 0],
+        ),
+    ],
+)
 def test_every_type_of_a_number(values: pa.Array, expected: list[float]) -> None:
     table = pa.table({"x": pa.concat_arrays([values] * 4), "t": ["a", "b", "a"] * 4})
     pq.write_table(table, "a.parquet", row_group_size=5)
@@ -99,10 +155,18 @@ def test_every_type_of_a_number(values: pa.Array, expected: list[float]) -> None
     assert data.features == ("x",)
     assert sorted(raw(data)[:, 0].tolist()) == sorted(np.float32(expected * 4).tolist())
     frame = Parquet(Path("a.parquet"))
-    assert joined([block["x"] for block in frame.blocks(["x"])]).numbers(data.encoding.columns[0].kind).tolist() == expected * 4
+    assert (
+        joined([block["x"] for block in frame.blocks(["x"])])
+        .numbers(data.encoding.columns[0].kind)
+        .tolist()
+        == expected * 4
+    )
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())])
+@pytest.mark.parametrize(
+    "kind",
+    [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())],
+)
 def test_texts_become_an_input_for_each_value(kind: pa.DataType) -> None:
     texts = ["red", "é", " red", "blue", None] * 4
     write({"x": pa.array(texts).cast(kind), "t": [1, 2, 1, 2, 1] * 4}, row_group_size=6)
@@ -113,17 +177,32 @@ def test_texts_become_an_input_for_each_value(kind: pa.DataType) -> None:
 
 
 def test_a_dictionary_may_name_what_no_row_has() -> None:
-    write({"x": pa.DictionaryArray.from_arrays(pa.array([0, 2] * 10), pa.array(["a", "never", "b"])), "t": ["u", "v"] * 10})
+    write(
+        {
+            "x": pa.DictionaryArray.from_arrays(
+                pa.array([0, 2] * 10), pa.array(["a", "never", "b"])
+            ),
+            "t": ["u", "v"] * 10,
+        }
+    )
     assert ss.data.load("pets.parquet", target="t").features == ("x=a", "x=b")
     assert ss.data.load("pets.parquet", target="x").task.classes == ("a", "b")
 
 
-@pytest.mark.parametrize(("values", "kind", "classes"), [
-    ([1, 2, 3] * 10, "multiclass", ("1", "2", "3")), ([0.0, 1.0] * 10, "binary", ("0", "1")),
-    ([True, False] * 10, "binary", ("False", "True")), (list(range(30)), "regression", ()),
-    ([n / 7 for n in range(30)], "regression", ()), (["3", "4"] * 10, "binary", ("3", "4")),
-])
-def test_the_target_says_what_is_asked(values: list[Any], kind: str, classes: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("values", "kind", "classes"),
+    [
+        ([1, 2, 3] * 10, "multiclass", ("1", "2", "3")),
+        ([0.0, 1.0] * 10, "binary", ("0", "1")),
+        ([True, False] * 10, "binary", ("False", "True")),
+        (list(range(30)), "regression", ()),
+        ([n / 7 for n in range(30)], "regression", ()),
+        (["3", "4"] * 10, "binary", ("3", "4")),
+    ],
+)
+def test_the_target_says_what_is_asked(
+    values: list[Any], kind: str, classes: tuple[str, ...]
+) -> None:
     write({"n": np.arange(len(values)), "t": values}, row_group_size=9)
     data = ss.data.load("pets.parquet", target="t")
     assert (data.task.kind, data.task.classes) == (kind, classes)
@@ -131,12 +210,19 @@ def test_the_target_says_what_is_asked(values: list[Any], kind: str, classes: tu
 
 
 def test_names_with_dots_and_the_index_of_pandas() -> None:
-    write({"a": np.arange(20.0), "a.b": np.arange(20.0) * 2, "__index_level_0__": np.arange(20), "t": ["u", "v"] * 10})
+    write(
+        {
+            "a": np.arange(20.0),
+            "a.b": np.arange(20.0) * 2,
+            "__index_level_0__": np.arange(20),
+            "t": ["u", "v"] * 10,
+        }
+    )
     assert ss.data.load("pets.parquet", target="t").features == ("a", "a.b")
     assert ss.data.load("pets.parquet", target="t", drop="a.b").features == ("a",)
 
 
-# -- gaps --------------------------------------------------------------------------------------------------------------
+# -- gaps ------------------------------------------------------------------------------------------
 
 
 def gaps() -> dict[str, Any]:
@@ -150,63 +236,95 @@ def test_gaps_are_refused_filled_or_left_out() -> None:
     write(gaps())
     with pytest.raises(DataError) as caught:
         ss.data.load("pets.parquet", target="kind")
-    assert str(caught.value) == 'pets.parquet: row 34 has no weight; fill it in, leave the row out, or train with missing="fill"'
+    assert (
+        str(caught.value)
+        == "pets.parquet: row 34 has no weight; fill it in, leave the row out, or train with "
+        'missing="fill"'
+    )
     dropped = ss.data.load("pets.parquet", target="kind", missing="drop", scale="none")
-    assert dropped.about == "97 rows of pets.parquet, 3 rows left out: 4 columns as 6 inputs, kind to predict"
+    assert (
+        dropped.about
+        == "97 rows of pets.parquet, 3 rows left out: 4 columns as 6 inputs, kind to predict"
+    )
     kept = np.delete(pets()["weight"], [33, 40, 77])
     assert np.sort(raw(dropped)[:, 0].numpy()) == pytest.approx(np.sort(kept), abs=1e-5)
     filled = ss.data.load("pets.parquet", target="kind", missing="fill", scale="none")
     fill = {column.name: column.fill for column in filled.encoding.columns}
     train = filled.train.x[:, 0].numpy().astype(float)
-    assert fill["weight"] == pytest.approx(train[abs(train - fill["weight"]) > 1e-4].mean(), rel=1e-6), "of the training part alone"
+    assert fill["weight"] == pytest.approx(
+        train[abs(train - fill["weight"]) > 1e-4].mean(), rel=1e-6
+    ), "of the training part alone"
     assert (fill["color"], len(raw(filled))) == (0.0, 100)
 
 
 @pytest.mark.parametrize("missing", ["fill", "drop"])
 def test_gaps_as_in_a_csv(missing: str) -> None:
     pa.csv.write_csv(write(gaps()), "pets.csv")
-    ours, other = (ss.data.load(f"pets.{kind}", target="kind", missing=missing) for kind in ("parquet", "csv"))
-    assert ours.encoding.to_dict() == [column | {"fill": column["fill"] and pytest.approx(column["fill"], rel=1e-12)}
-                                       for column in other.encoding.to_dict()]
+    ours, other = (
+        ss.data.load(f"pets.{kind}", target="kind", missing=missing) for kind in ("parquet", "csv")
+    )
+    assert ours.encoding.to_dict() == [
+        column | {"fill": column["fill"] and pytest.approx(column["fill"], rel=1e-12)}
+        for column in other.encoding.to_dict()
+    ]
     assert torch.allclose(ours.train.x, other.train.x, rtol=1e-6)
 
 
 def test_a_gap_in_the_target() -> None:
     columns = pets()
-    write(columns | {"kind": [*columns["kind"].tolist()[:64], None, *columns["kind"].tolist()[65:]]})
+    write(
+        columns | {"kind": [*columns["kind"].tolist()[:64], None, *columns["kind"].tolist()[65:]]}
+    )
     with pytest.raises(DataError) as caught:
         ss.data.load("pets.parquet", target="kind", missing="fill")
-    assert str(caught.value) == ("pets.parquet: row 65 has no kind, and what is to be predicted cannot be filled in; leave such rows "
-                                 'out with missing="drop"')
+    assert str(caught.value) == (
+        "pets.parquet: row 65 has no kind, and what is to be predicted cannot be filled in; leave "
+        "such rows "
+        'out with missing="drop"'
+    )
     assert len(ss.data.load("pets.parquet", target="kind", missing="drop").train) == 79
 
 
-# -- kept with a run ---------------------------------------------------------------------------------------------------
+# -- kept with a run -------------------------------------------------------------------------------
 
 
 def test_predict_takes_either_file() -> None:
     table = write(pets())
     pa.csv.write_csv(table, "pets.csv")
     for kind in ("parquet", "csv"):
-        run = ss.train(f'{kind}("pets.{kind}", target="kind")', predict="mlp(8)", stop="epochs(20)", out=kind)
+        run = ss.train(
+            f'{kind}("pets.{kind}", target="kind")', predict="mlp(8)", stop="epochs(20)", out=kind
+        )
         loaded = ss.load(kind)
         assert loaded.inputs.encoding == run.inputs.encoding
         names, found = read_inputs(Path("pets.parquet"), loaded.inputs)
         assert names[:2] == ["pets.parquet:1", "pets.parquet:2"]
         assert torch.equal(found, read_inputs(Path("pets.csv"), loaded.inputs)[1])
         assert np.mean(np.array(loaded.predict(found).answers) == table["kind"].to_numpy()) >= 0.9
-    for change, message in (({"color": ["blue"]}, r"^new.parquet: row 1 has color 'blue', which is none of those trained on; "),
-                            ({"weight": ["heavy"]}, r"^new.parquet: row 1 has weight 'heavy', where a number belongs$"),
-                            ({"weight": [float("inf")]}, r"^new.parquet: row 1 has weight 'inf', where a number belongs$"),
-                            ({"born": [7]}, r"^new.parquet: row 1 has born '7', where a date"),
-                            ({"indoor": [1]}, r"^new.parquet: row 1 has indoor '1', where yes or no belongs$"),
-                            ({"weight": pa.array([None], pa.null())}, r"^new.parquet: row 1 has no weight; fill it in")):
+    for change, message in (
+        (
+            {"color": ["blue"]},
+            r"^new.parquet: row 1 has color 'blue', which is none of those trained on; ",
+        ),
+        ({"weight": ["heavy"]}, r"^new.parquet: row 1 has weight 'heavy', where a number belongs$"),
+        (
+            {"weight": [float("inf")]},
+            r"^new.parquet: row 1 has weight 'inf', where a number belongs$",
+        ),
+        ({"born": [7]}, r"^new.parquet: row 1 has born '7', where a date"),
+        ({"indoor": [1]}, r"^new.parquet: row 1 has indoor '1', where yes or no belongs$"),
+        ({"weight": pa.array([None], pa.null())}, r"^new.parquet: row 1 has no weight; fill it in"),
+    ):
         write({name: column[:1] for name, column in pets().items()} | change, "new.parquet")
         with pytest.raises(DataError, match=message):
             read_inputs(Path("new.parquet"), loaded.inputs)
     write({"weight": [1.0]}, "new.parquet")
-    with pytest.raises(DataError, match=r"^new.parquet: the column 'color' is missing; the network was trained on weight, color, indoor, "
-                                        r"born$"):
+    with pytest.raises(
+        DataError,
+        match=r"^new.parquet: the column 'color' is missing; the network was trained on weight, "
+        r"color, indoor, "
+        r"born$",
+    ):
         read_inputs(Path("new.parquet"), loaded.inputs)
 
 
@@ -216,7 +334,9 @@ def test_predict_for_a_network_trained_on_arrays() -> None:
     write({"b": x[:, 1], "other": ["?"] * 40, "a": x[:, 0]}, "new.parquet")
     assert read_inputs(Path("new.parquet"), named)[1].tolist() == x.tolist()
     bare = ss.data.from_arrays(x, x[:, 0] > 0).inputs
-    with pytest.raises(DataError, match=r"^new.parquet: has 3 columns, but the network takes 2 numbers$"):
+    with pytest.raises(
+        DataError, match=r"^new.parquet: has 3 columns, but the network takes 2 numbers$"
+    ):
         read_inputs(Path("new.parquet"), bare)
     write({"u": x[:, 0], "v": x[:, 1]}, "new.parquet")
     assert read_inputs(Path("new.parquet"), bare)[1].tolist() == x.tolist()
@@ -224,8 +344,11 @@ def test_predict_for_a_network_trained_on_arrays() -> None:
 
 def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     write(pets())
-    for arguments, code in ((["train", "pets.parquet", "--target", "kind", "--stop", "epochs(40)", "--out", "run"], 0),
-                            (["predict", "run", "pets.parquet"], 0), (["data", "pets.parquet"], 2)):
+    for arguments, code in (
+        (["train", "pets.parquet", "--target", "kind", "--stop", "epochs(40)", "--out", "run"], 0),
+        (["predict", "run", "pets.parquet"], 0),
+        (["data", "pets.parquet"], 2),
+    ):
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
             main(arguments)
@@ -238,7 +361,7 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert ss.load("run").recipe.source == 'parquet("pets.parquet", target="kind")'
 
 
-# -- row groups --------------------------------------------------------------------------------------------------------
+# -- row groups ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("missing", ["fill", "drop"])
@@ -252,7 +375,13 @@ def test_rows_are_those_of_the_whole(missing: str, dtype: torch.dtype) -> None:
     rows = ParquetRows(Path("pets.parquet"), found.encoding, found.kept, dtype)
     assert (rows.shape, rows.dtype, rows.stretch) == (tuple(whole.shape), dtype, len(whole) // 4)
     draw = np.random.default_rng(0)
-    for start, stop in [(0, len(whole)), (0, 1), (29, 31), (len(whole) - 1, len(whole)), *np.sort(draw.integers(len(whole), size=(30, 2)))]:
+    for start, stop in [
+        (0, len(whole)),
+        (0, 1),
+        (29, 31),
+        (len(whole) - 1, len(whole)),
+        *np.sort(draw.integers(len(whole), size=(30, 2))),
+    ]:
         out = torch.full((int(stop - start), rows.shape[1]), torch.nan, dtype=dtype)
         rows.read(int(start), int(stop), out)
         assert torch.equal(out, whole[start:stop])
@@ -261,10 +390,17 @@ def test_rows_are_those_of_the_whole(missing: str, dtype: torch.dtype) -> None:
 def test_a_row_group_is_read_once_for_all_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     write(pets())
     frame = Parquet(Path("pets.parquet"))
-    rows = ParquetRows(Path("pets.parquet"), learn(frame, ss.data.source('parquet("pets.parquet", target="kind")')).encoding)
+    rows = ParquetRows(
+        Path("pets.parquet"),
+        learn(frame, ss.data.source('parquet("pets.parquet", target="kind")')).encoding,
+    )
     read: list[int] = []
     plain = Parquet.block
-    monkeypatch.setattr(Parquet, "block", lambda self, group, *rest, **more: read.append(group) or plain(self, group, *rest, **more))
+    monkeypatch.setattr(
+        Parquet,
+        "block",
+        lambda self, group, *rest, **more: read.append(group) or plain(self, group, *rest, **more),
+    )
     out = torch.empty(10, rows.shape[1], dtype=torch.float64)
     for start in range(0, 100, 10):
         rows.read(start, start + 10, out)
@@ -280,8 +416,14 @@ def test_an_epoch_decodes_each_row_group_once(monkeypatch: pytest.MonkeyPatch) -
     x.rows.held = None
     read: list[int] = []
     plain = Parquet.block
-    monkeypatch.setattr(Parquet, "block", lambda self, group, *rest, **more: read.append(group) or plain(self, group, *rest, **more))
-    places = torch.cat([places for _, places in x.shuffled(64, len(x), torch.Generator().manual_seed(1))])
+    monkeypatch.setattr(
+        Parquet,
+        "block",
+        lambda self, group, *rest, **more: read.append(group) or plain(self, group, *rest, **more),
+    )
+    places = torch.cat(
+        [places for _, places in x.shuffled(64, len(x), torch.Generator().manual_seed(1))]
+    )
     assert sorted(places.tolist()) == list(range(len(x)))
     assert sorted(read) == list(range(11))
     assert read != sorted(read)
@@ -289,12 +431,20 @@ def test_an_epoch_decodes_each_row_group_once(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_file_that_changes_meanwhile() -> None:
     write(pets())
-    found = learn(Parquet(Path("pets.parquet")), ss.data.source('parquet("pets.parquet", target="kind")'))
+    found = learn(
+        Parquet(Path("pets.parquet")), ss.data.source('parquet("pets.parquet", target="kind")')
+    )
     rows = ParquetRows(Path("pets.parquet"), found.encoding)
     write(pets(60))
-    with pytest.raises(DataError, match=r"^pets.parquet: has changed since it was opened; train again on the file as it is now$"):
+    with pytest.raises(
+        DataError,
+        match=r"^pets.parquet: has changed since it was opened; train again on the file as it is "
+        r"now$",
+    ):
         rows.read(0, 1, torch.empty(1, rows.shape[1], dtype=torch.float64))
-    with pytest.raises(DataError, match=r"^pets.parquet: has 60 rows where 100 were seen before; it has changed$"):
+    with pytest.raises(
+        DataError, match=r"^pets.parquet: has 60 rows where 100 were seen before; it has changed$"
+    ):
         ParquetRows(Path("pets.parquet"), found.encoding, np.ones(100, bool))
     Path("pets.parquet").unlink()
     with pytest.raises(DataError, match=r"^pets.parquet: cannot be read any more: No such file"):
@@ -309,11 +459,20 @@ def test_gaps_in_what_stays_on_disk(missing: str) -> None:
     write(columns | {"weight": weight}, row_group_size=200)
     text = f'parquet("pets.parquet", target="kind", missing="{missing}", scale="none"'
     data, whole = ss.data.load(f"{text}, memory=0.05)"), ss.data.load(f"{text})")
-    assert (data.encoding, len(data.train), len(data.valid)) == (whole.encoding, len(whole.train), len(whole.valid))
+    assert (data.encoding, len(data.train), len(data.valid)) == (
+        whole.encoding,
+        len(whole.train),
+        len(whole.valid),
+    )
     for part in ("train", "valid"):
-        (x, y), (other, wanted) = ((held.x[:], held.y) for held in (getattr(data, part), getattr(whole, part)))
-        assert sorted([*row, *label] for row, label in zip(x.tolist(), y.tolist(), strict=True)) == sorted(
-            [*row, *label] for row, label in zip(other.tolist(), wanted.tolist(), strict=True))
+        (x, y), (other, wanted) = (
+            (held.x[:], held.y) for held in (getattr(data, part), getattr(whole, part))
+        )
+        assert sorted(
+            [*row, *label] for row, label in zip(x.tolist(), y.tolist(), strict=True)
+        ) == sorted(
+            [*row, *label] for row, label in zip(other.tolist(), wanted.tolist(), strict=True)
+        )
 
 
 def test_what_does_not_fit_in_memory_stays_on_disk() -> None:
@@ -324,48 +483,95 @@ def test_what_does_not_fit_in_memory_stays_on_disk() -> None:
     assert data.about == whole.about + "; read from disk in windows, being larger than memory"
     assert data.scaling.offset.tolist() == pytest.approx(whole.scaling.offset.tolist())
     for part in ("train", "valid"):
-        expected, got = ({tuple(np.round(row, 3)): label for row, label in zip(held.x[:].tolist(), held.y.tolist(), strict=True)}
-                         for held in (getattr(whole, part), getattr(data, part)))
+        expected, got = (
+            {
+                tuple(np.round(row, 3)): label
+                for row, label in zip(held.x[:].tolist(), held.y.tolist(), strict=True)
+            }
+            for held in (getattr(whole, part), getattr(data, part))
+        )
         assert got == expected
     run = ss.train(text, predict="linear()", stop="epochs(3)", out="run")
     assert run.metrics["valid"]["accuracy"] == 1
-    assert ss.load("run").predict(read_inputs(Path("pets.parquet"), run.inputs)[1]).answers == list(KINDS) * 1000
+    assert (
+        ss.load("run").predict(read_inputs(Path("pets.parquet"), run.inputs)[1]).answers
+        == list(KINDS) * 1000
+    )
 
 
-# -- what is refused ---------------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 def holds(kind: str) -> str:
     return f'a.parquet: the column x holds {kind}, which is neither numbers, yes and no, dates nor texts; leave it out with drop=("x",)'
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    ([[1.0], [2.0]], holds("list<element: double>")), ([{"u": 1}, {"u": 2}], holds("struct<u: int64>")), ([b"1", b"2"], holds("binary")),
-    ([datetime.time(1), datetime.time(2)], holds("time64[us]")), ([datetime.timedelta(1)] * 2, holds("duration[us]")),
-    ([None, None], 'a.parquet: the column x is empty; leave it out with drop=("x",)'),
-    ([1.0, float("inf")], "a.parquet: row 2 has x 'inf' in a column of numbers; mend it, or leave the column out with drop=(\"x\",)"),
-    ([1.0, -1e300], "a.parquet: row 2 has x '-1e+300' in a column of numbers; mend it, or leave the column out with drop=(\"x\",)"),
-    (["a" * 10_001, "b"], "a.parquet: the column x has a text of more than 10,000 characters; texts that long cannot be inputs; leave it "
-                          'out with drop=("x",)'),
-    ([f"text{n}" for n in range(300)], "a.parquet: the column x has 300 different texts, from 'text0' on, and an input for each is too "
-                                       'many (at most 200); leave it out with drop=("x",)'),
-])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1.0], [2.0]], holds("list<element: double>")),
+        ([{"u": 1}, {"u": 2}], holds("struct<u: int64>")),
+        ([b"1", b"2"], holds("binary")),
+        ([datetime.time(1), datetime.time(2)], holds("time64[us]")),
+        ([datetime.timedelta(1)] * 2, holds("duration[us]")),
+        ([None, None], 'a.parquet: the column x is empty; leave it out with drop=("x",)'),
+        (
+            [1.0, float("inf")],
+            "a.parquet: row 2 has x 'inf' in a column of numbers; mend it, or leave the column "
+            'out with drop=("x",)',
+        ),
+        (
+            [1.0, -1e300],
+            "a.parquet: row 2 has x '-1e+300' in a column of numbers; mend it, or leave the "
+            'column out with drop=("x",)',
+        ),
+        (
+            ["a" * 10_001, "b"],
+            "a.parquet: the column x has a text of more than 10,000 characters; texts that long "
+            "cannot be inputs; leave it "
+            'out with drop=("x",)',
+        ),
+        (
+            [f"text{n}" for n in range(300)],
+            "a.parquet: the column x has 300 different texts, from 'text0' on, and an input for "
+            "each is too "
+            'many (at most 200); leave it out with drop=("x",)',
+        ),
+    ],
+)
 def test_columns_that_cannot_be_inputs(values: list[Any], message: str) -> None:
     values = values * 10
-    write({"x": values, "y": np.arange(len(values)), "t": ["a", "b"] * (len(values) // 2)}, "a.parquet", row_group_size=1000)
+    write(
+        {"x": values, "y": np.arange(len(values)), "t": ["a", "b"] * (len(values) // 2)},
+        "a.parquet",
+        row_group_size=1000,
+    )
     with pytest.raises(DataError) as caught:
         ss.data.load("a.parquet", target="t")
     assert str(caught.value) == message
     assert ss.data.load("a.parquet", target="t", drop=("x",)).features == ("y",)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"target": "knd"}, "pets.parquet: target 'knd' is no column; did you mean 'kind'?"),
-    ({"target": "kind", "drop": ("colour",)}, "pets.parquet: drop 'colour' is no column; did you mean 'color'?"),
-    ({"target": "born"}, "pets.parquet: born is a date, which is neither a class nor an amount; make it a number first"),
-    ({"target": "kind", "drop": ("weight", "color", "indoor", "born")}, "pets.parquet: no column is left to predict kind from"),
-    ({"target": "kind", "memory": -1}, "memory must be above 0, not -1"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target": "knd"}, "pets.parquet: target 'knd' is no column; did you mean 'kind'?"),
+        (
+            {"target": "kind", "drop": ("colour",)},
+            "pets.parquet: drop 'colour' is no column; did you mean 'color'?",
+        ),
+        (
+            {"target": "born"},
+            "pets.parquet: born is a date, which is neither a class nor an amount; make it a "
+            "number first",
+        ),
+        (
+            {"target": "kind", "drop": ("weight", "color", "indoor", "born")},
+            "pets.parquet: no column is left to predict kind from",
+        ),
+        ({"target": "kind", "memory": -1}, "memory must be above 0, not -1"),
+    ],
+)
 def test_what_cannot_be_asked_for(arguments: dict[str, Any], message: str) -> None:
     write(pets())
     with pytest.raises(Error) as caught:
@@ -377,10 +583,16 @@ def test_files_that_are_none() -> None:
     write(pets())
     held = Path("pets.parquet").read_bytes()
     for name, content, message in (
-            ("none.parquet", None, r"^none.parquet: there is no such file; give a .parquet$"),
-            ("a.parquet", b"", "cannot be read as a Parquet"),
-            ("a.parquet", b"PAR1 no PAR1", "cannot be read as a Parquet"), ("a.parquet", held[:-100], "cannot be read as a Parquet"),
-            ("a.parquet", held[:4] + bytes(200) + held[204:], r"^a.parquet: row group 0 cannot be read: ")):
+        ("none.parquet", None, r"^none.parquet: there is no such file; give a .parquet$"),
+        ("a.parquet", b"", "cannot be read as a Parquet"),
+        ("a.parquet", b"PAR1 no PAR1", "cannot be read as a Parquet"),
+        ("a.parquet", held[:-100], "cannot be read as a Parquet"),
+        (
+            "a.parquet",
+            held[:4] + bytes(200) + held[204:],
+            r"^a.parquet: row group 0 cannot be read: ",
+        ),
+    ):
         if content is not None:
             Path(name).write_bytes(content)
         with pytest.raises(DataError, match=message) as caught:
@@ -390,7 +602,9 @@ def test_files_that_are_none() -> None:
     with pytest.raises(DataError, match=r"^a.parquet: has no row; give at least two$"):
         ss.data.load("a.parquet", target="t")
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"]), "a.parquet")
-    with pytest.raises(DataError, match=r"^a.parquet: two columns are called x; give each a name of its own$"):
+    with pytest.raises(
+        DataError, match=r"^a.parquet: two columns are called x; give each a name of its own$"
+    ):
         ss.data.load("a.parquet", target="x")
 
 
@@ -409,12 +623,19 @@ def test_damaged_files_are_one_line() -> None:
 
 
 def test_a_row_group_that_unpacks_to_too_much_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    write({"x": np.zeros(1_000_000), "y": np.arange(1_000_000) % 7, "t": ["a", "b"] * 500_000}, row_group_size=1_000_000)
+    write(
+        {"x": np.zeros(1_000_000), "y": np.arange(1_000_000) % 7, "t": ["a", "b"] * 500_000},
+        row_group_size=1_000_000,
+    )
     assert Path("pets.parquet").stat().st_size < 1_000_000
     monkeypatch.setattr(parquet, "MAX_GROUP", 20_000_000)
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda *_, **__: pytest.fail("was read"))
-    with pytest.raises(DataError, match=r"^pets.parquet: row group 0 of 1,000,000 rows unpacks to 0.0 GB; at most 0 are read; write the "
-                                        r"file with smaller row groups \(row_group_size=100_000\)$"):
+    with pytest.raises(
+        DataError,
+        match=r"^pets.parquet: row group 0 of 1,000,000 rows unpacks to 0.0 GB; at most 0 are "
+        r"read; write the "
+        r"file with smaller row groups \(row_group_size=100_000\)$",
+    ):
         ss.data.load("pets.parquet", target="t")
 
 
@@ -423,20 +644,33 @@ def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(DataError) as caught:
         ss.data.load("pets.parquet", target="kind")
-    assert str(caught.value) == ('pets.parquet: needs pyarrow, which is not installed; install it with: pip install "sevensteps[parquet]"')
+    assert str(caught.value) == (
+        "pets.parquet: needs pyarrow, which is not installed; install it with: pip install "
+        '"sevensteps[parquet]"'
+    )
 
 
-# -- cells -------------------------------------------------------------------------------------------------------------
+# -- cells -----------------------------------------------------------------------------------------
 
 
 def test_cells_of_any_kind_can_be_texts() -> None:
     assert Cells("number", np.array([2.0, np.nan, 0.5])).spelled().texts == ("0.5", "2")
     assert Cells("flag", np.array([1.0, 0.0])).spelled().texts == ("False", "True")
-    assert Cells("date", np.array([0.0, 1.5, 1e18])).spelled().texts == ("1970-01-01", "1970-01-02T12:00:00", "1e+18 days after 1970")
+    assert Cells("date", np.array([0.0, 1.5, 1e18])).spelled().texts == (
+        "1970-01-01",
+        "1970-01-02T12:00:00",
+        "1e+18 days after 1970",
+    )
     column = Column("x", "category", ("1", "a"), 0.0)
     assert column.encode(Cells("number", np.array([1.0, np.nan]))).tolist() == [[1, 0], [0, 0]]
 
 
 def test_blocks_are_joined() -> None:
     whole = joined([Cells.of(["a", "b", "?"]), Cells.of(["c", "a"])])
-    assert [whole.texts[place] if place >= 0 else None for place in whole.values] == ["a", "b", None, "c", "a"]
+    assert [whole.texts[place] if place >= 0 else None for place in whole.values] == [
+        "a",
+        "b",
+        None,
+        "c",
+        "a",
+    ]

@@ -1,4 +1,6 @@
-"""Inputs that stay on disk give the numbers that they would give in memory, each once an epoch, in an order that can be repeated."""
+"""Inputs that stay on disk give the numbers that they would give in memory, each once an epoch, in
+an order that can be repeated.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Short(Held):
     stretch = 7  # type: ignore[assignment]
 
 
-def numbers(count: int, *shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> numpy.ndarray:
+def numbers(
+    count: int, *shape: int, dtype: torch.dtype = torch.float32, seed: int = 0
+) -> numpy.ndarray:
     made = numpy.random.default_rng(seed).integers(0, 200, (count, *shape))
     return torch.from_numpy(made).to(dtype).numpy()
 
@@ -59,12 +63,14 @@ def small(array: numpy.ndarray, memory: int = 10_000) -> Streamed:
     return stream(Short(array), memory)
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", KINDS, ids=str)
 @pytest.mark.parametrize("shape", [(3,), (1, 4, 5), (3, 2, 2)])
-def test_what_is_read_is_what_the_file_holds(tmp_path: Path, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+def test_what_is_read_is_what_the_file_holds(
+    tmp_path: Path, dtype: torch.dtype, shape: tuple[int, ...]
+) -> None:
     array = numbers(500, *shape, dtype=dtype)
     x, held = stream(written(tmp_path, array), 5_000), torch.from_numpy(array).float()
     assert (x.shape, x.ndim, len(x), x.numel()) == (held.shape, held.ndim, 500, held.numel())
@@ -112,11 +118,18 @@ def test_scaling_gives_what_it_gives_in_memory(name: str, far: float) -> None:
     held = torch.from_numpy(array)
     scaling, counted = learn(name, held), learn(name, stream(Held(array), 10**6).tally)
     for field in ("offset", "scale"):
-        torch.testing.assert_close(getattr(counted, field), getattr(scaling, field), rtol=1e-8, atol=1e-12)
+        torch.testing.assert_close(
+            getattr(counted, field), getattr(scaling, field), rtol=1e-8, atol=1e-12
+        )
     for kind, exact in ((array, 0.0), (array.astype("f4"), 2e-5)):
         if far and kind.dtype == "f4":
             continue  # such numbers float32 does not hold
-        torch.testing.assert_close(stream(Held(kind), 10**6).scaled(scaling)[:], scaling(torch.from_numpy(kind)), rtol=0, atol=exact)
+        torch.testing.assert_close(
+            stream(Held(kind), 10**6).scaled(scaling)[:],
+            scaling(torch.from_numpy(kind)),
+            rtol=0,
+            atol=exact,
+        )
 
 
 def test_a_tally_is_that_of_all_numbers_at_once() -> None:
@@ -131,7 +144,9 @@ def test_a_tally_is_that_of_all_numbers_at_once() -> None:
 
 
 @pytest.fixture(params=["mapped", "read"])
-def rows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileRows:
+def rows(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> FileRows:
     """A file, also where the system does not map files."""
     if request.param == "read":
         monkeypatch.setattr(FileRows, "_map", None)
@@ -144,7 +159,10 @@ def test_mapped_or_read_it_is_the_same(rows: FileRows, tmp_path: Path) -> None:
     array = numpy.frombuffer(held, "f4", offset=4).reshape(300, 3).copy()
     batches = epoch(x, 32)
     assert (rows.mapped is None) == (rows._map is None)
-    torch.testing.assert_close(torch.cat([b for b, _ in batches]), x.scaling(torch.from_numpy(array))[torch.cat([p for _, p in batches])])
+    torch.testing.assert_close(
+        torch.cat([b for b, _ in batches]),
+        x.scaling(torch.from_numpy(array))[torch.cat([p for _, p in batches])],
+    )
     torch.testing.assert_close(torch.cat(list(x.pieces(70))), x.scaling(torch.from_numpy(array)))
     assert rows.path.read_bytes() == held
     running = x.shuffled(32, 300, torch.Generator())
@@ -158,24 +176,39 @@ def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
     rows = written(tmp_path, numbers(100, 3))
     x = stream(rows, 5_000)
     os.utime(rows.path, ns=(1, 1))
-    with pytest.raises(DataError, match=r"x\.bin: has changed since it was opened; train again on the file as it is now$"):
+    with pytest.raises(
+        DataError,
+        match=r"x\.bin: has changed since it was opened; train again on the file as it is now$",
+    ):
         x[:5]
     rows.path.unlink()
-    with pytest.raises(DataError, match=r"x\.bin: cannot be read any more: No such file or directory$"):
+    with pytest.raises(
+        DataError, match=r"x\.bin: cannot be read any more: No such file or directory$"
+    ):
         x[:5]
 
 
-# -- an epoch ----------------------------------------------------------------------------------------------------------
+# -- an epoch --------------------------------------------------------------------------------------
 
 
-def epoch(x: Streamed, size: int, count: int | None = None, skip: int = 0, seed: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    return list(x.shuffled(size, len(x) if count is None else count, torch.Generator().manual_seed(seed), skip))
+def epoch(
+    x: Streamed, size: int, count: int | None = None, skip: int = 0, seed: int = 0
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return list(
+        x.shuffled(
+            size, len(x) if count is None else count, torch.Generator().manual_seed(seed), skip
+        )
+    )
 
 
 @given(st.integers(1, 300), st.integers(1, 40), st.integers(40, 4000), st.floats(0.2, 1))
-def test_every_sample_comes_once_in_whole_batches(count: int, size: int, memory: int, share: float) -> None:
+def test_every_sample_comes_once_in_whole_batches(
+    count: int, size: int, memory: int, share: float
+) -> None:
     array = numbers(count, 2, seed=count)
-    kept = torch.nonzero(torch.rand(count, generator=torch.Generator().manual_seed(count)) <= share)[:, 0]
+    kept = torch.nonzero(
+        torch.rand(count, generator=torch.Generator().manual_seed(count)) <= share
+    )[:, 0]
     if not len(kept):
         return
     x = small(array, memory).among(kept)
@@ -183,11 +216,15 @@ def test_every_sample_comes_once_in_whole_batches(count: int, size: int, memory:
     assert [len(batch) for batch, _ in batches[:-1]] == [size] * (len(batches) - 1)
     places = torch.cat([places for _, places in batches])
     assert sorted(places.tolist()) == list(range(len(kept)))
-    assert torch.equal(torch.cat([batch for batch, _ in batches]), torch.from_numpy(array)[kept][places])
+    assert torch.equal(
+        torch.cat([batch for batch, _ in batches]), torch.from_numpy(array)[kept][places]
+    )
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(40, 1000), st.booleans())
-def test_skipping_batches_leaves_the_rest_as_it_was(count: int, size: int, memory: int, drop_last: bool) -> None:
+def test_skipping_batches_leaves_the_rest_as_it_was(
+    count: int, size: int, memory: int, drop_last: bool
+) -> None:
     x = small(numbers(count, 2), memory)
     end = count // size * size if drop_last else count
     whole = epoch(x, size, end)
@@ -201,19 +238,25 @@ def test_skipping_batches_leaves_the_rest_as_it_was(count: int, size: int, memor
 
 def test_the_order_is_that_of_its_generator() -> None:
     x = small(numbers(200, 2), 400)
-    first, again, other = (torch.cat([places for _, places in epoch(x, 10, seed=seed)]) for seed in (0, 0, 1))
+    first, again, other = (
+        torch.cat([places for _, places in epoch(x, 10, seed=seed)]) for seed in (0, 0, 1)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_batches_mix_samples_from_all_over_the_file() -> None:
     """A file sorted by class, as many are: a batch must not come from one place."""
-    x = small(numbers(40_000, 2), 8 * 4000 * 8)  # a window has a tenth of the file, in 571 stretches
+    x = small(
+        numbers(40_000, 2), 8 * 4000 * 8
+    )  # a window has a tenth of the file, in 571 stretches
     batches = [places.float() for _, places in epoch(x, 256)]
     assert all(len(torch.unique(places // 4000)) == 10 for places in batches)
     means = torch.stack([places.mean() for places in batches[:-1]])
     assert means.std() < 1.5 * 40_000 / 12**0.5 / 256**0.5  # samples drawn one by one have 1
-    assert abs(stats.spearmanr(torch.cat(batches), range(40_000)).statistic) < 0.04  # of 5715 stretches: three times its spread by chance
+    assert (
+        abs(stats.spearmanr(torch.cat(batches), range(40_000)).statistic) < 0.04
+    )  # of 5715 stretches: three times its spread by chance
 
 
 def test_a_window_has_room_for_a_batch_whatever_the_memory() -> None:

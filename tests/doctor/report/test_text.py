@@ -1,4 +1,6 @@
-"""A diagnosis as text, HTML, JSON and SARIF: what is printed for one list of findings, and for hostile ones."""
+"""A diagnosis as text, HTML, JSON and SARIF: what is printed for one list of findings, and for
+hostile ones.
+"""
 
 from __future__ import annotations
 
@@ -23,25 +25,80 @@ from sevensteps.observe.observation import Observed
 
 SEEN = "Seen: 1,196 steps of Sequential, 21 of them closely (2.4 % of the time)."
 FINDINGS = [
-    Finding("learning_rate_too_high", "step", "error", 0.9,
-            "With a learning rate of 10 the steps are too long. Step 1 changed output by 1 times its own length, and the loss went from "
-            "3.07 up to 201.",
-            [Measure("|Δw| / |w| of output in step 1", 1.0123, "below 0.1", "measured"),
-             Measure("largest early loss against the first", 65.3, "below 1.5", "measured")],
-            [Remedy({"step": "sgd(lr=1.0)"}, "shorter steps follow the slope", "a learning rate of about 1"),
-             Remedy({"gradient": "auto(clip=1.0)", "step": "adam(lr=0.001)"}, "no gradient is longer than 1 then")],
-            {"layers": ["output"]}, 1234,
-            [Trial("learning_rate_too_high", {"step": "sgd(lr=1.0)"}, "accuracy", 0.01, [0, 1, 2], [0.1, 0.12, 0.11], [0.95, 0.96, 0.97],
-                   [0.2], [{"step": "sgd(lr=90.0)"}])],
-            symptoms=[Finding("dead_units", "predict", "warning", 0.8, "Units are dead.", [], where={"layers": ["0", "2"]},
-                              symptoms=[Finding("vanishing_gradient", "gradient", "info", 0.5, "It vanishes.", [])]),
-                      Finding("underfitting", "stop", "warning", 0.7, "It does not fit.", [])]),
-    Finding("labels_unrelated", "repeat", "warning", 0.625, "The labels have nothing to do with the inputs.",
-            [Measure("score of a simple model", None, 0.1 + 0.2), Measure("samples", 12345, True)],
-            [Remedy({}, "a pattern can only be learned where there is one", "check how inputs and targets are read")]),
+    Finding(
+        "learning_rate_too_high",
+        "step",
+        "error",
+        0.9,
+        "With a learning rate of 10 the steps are too long. Step 1 changed output by 1 times its "
+        "own length, and the loss went from "
+        "3.07 up to 201.",
+        [
+            Measure("|Δw| / |w| of output in step 1", 1.0123, "below 0.1", "measured"),
+            Measure("largest early loss against the first", 65.3, "below 1.5", "measured"),
+        ],
+        [
+            Remedy(
+                {"step": "sgd(lr=1.0)"},
+                "shorter steps follow the slope",
+                "a learning rate of about 1",
+            ),
+            Remedy(
+                {"gradient": "auto(clip=1.0)", "step": "adam(lr=0.001)"},
+                "no gradient is longer than 1 then",
+            ),
+        ],
+        {"layers": ["output"]},
+        1234,
+        [
+            Trial(
+                "learning_rate_too_high",
+                {"step": "sgd(lr=1.0)"},
+                "accuracy",
+                0.01,
+                [0, 1, 2],
+                [0.1, 0.12, 0.11],
+                [0.95, 0.96, 0.97],
+                [0.2],
+                [{"step": "sgd(lr=90.0)"}],
+            )
+        ],
+        symptoms=[
+            Finding(
+                "dead_units",
+                "predict",
+                "warning",
+                0.8,
+                "Units are dead.",
+                [],
+                where={"layers": ["0", "2"]},
+                symptoms=[
+                    Finding("vanishing_gradient", "gradient", "info", 0.5, "It vanishes.", [])
+                ],
+            ),
+            Finding("underfitting", "stop", "warning", 0.7, "It does not fit.", []),
+        ],
+    ),
+    Finding(
+        "labels_unrelated",
+        "repeat",
+        "warning",
+        0.625,
+        "The labels have nothing to do with the inputs.",
+        [Measure("score of a simple model", None, 0.1 + 0.2), Measure("samples", 12345, True)],
+        [
+            Remedy(
+                {},
+                "a pattern can only be learned where there is one",
+                "check how inputs and targets are read",
+            )
+        ],
+    ),
 ]
-RULED_OUT = [("not_shuffled", "the classes of one batch are mixed"), ("inputs_unscaled", "the inputs have a root mean square of 0.42, "
-              "about as a network likes it")]
+RULED_OUT = [
+    ("not_shuffled", "the classes of one batch are mixed"),
+    ("inputs_unscaled", "the inputs have a root mean square of 0.42, about as a network likes it"),
+]
 SCREEN = """\
 2 findings, most likely cause first. Seen: 1,196 steps of Sequential, 21 of them
 closely (2.4 % of the time).
@@ -83,17 +140,32 @@ Ruled out
 
 def columns(line: str) -> int:
     """What a terminal needs for a line, by the tables of Unicode."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in line
+    )
 
 
 def hostile(word: str) -> list[Finding]:
     """A finding that says `word` wherever it can."""
-    return [Finding("dead_units", word, "error", 0.9, f"{word} {word}. {word}", [Measure(word, word, word, word), Measure("a", word, 1.5)],
-                    [Remedy({word: word}, word, word), Remedy({}, word, word), Remedy({}, word)], {"layers": [word]}, 3,
-                    [Trial("dead_units", {word: word}, "accuracy", note=word)], [Finding("too_small", word, "info", 0.9, word, [])])]
+    return [
+        Finding(
+            "dead_units",
+            word,
+            "error",
+            0.9,
+            f"{word} {word}. {word}",
+            [Measure(word, word, word, word), Measure("a", word, 1.5)],
+            [Remedy({word: word}, word, word), Remedy({}, word, word), Remedy({}, word)],
+            {"layers": [word]},
+            3,
+            [Trial("dead_units", {word: word}, "accuracy", note=word)],
+            [Finding("too_small", word, "info", 0.9, word, [])],
+        )
+    ]
 
 
-# -- text --------------------------------------------------------------------------------------------------------------
+# -- text ------------------------------------------------------------------------------------------
 
 
 def test_what_is_printed() -> None:
@@ -105,13 +177,29 @@ def test_what_is_printed_of_the_healthy() -> None:
 
 
 def test_a_finding_without_evidence_or_remedy_has_no_empty_table() -> None:
-    said = text.text([Finding("too_small", "predict", "info", 0.5, "It is small.", [])], [], "Seen.")
-    assert said == ("1 finding, most likely cause first. Seen.\n\n"
-                    "1  too_small                                    step: predict · info · 50 % sure\n   It is small.")
+    said = text.text(
+        [Finding("too_small", "predict", "info", 0.5, "It is small.", [])], [], "Seen."
+    )
+    assert said == (
+        "1 finding, most likely cause first. Seen.\n\n"
+        "1  too_small                                    step: predict · info · 50 % sure\n   It "
+        "is small."
+    )
 
 
-@pytest.mark.parametrize("word", [
-    "w" * 300, "层" * 150, "encoder.layers.11." * 12, "a" + "層b" * 90, "🙂" * 100, "é" * 200, "a b " * 80, "x"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "w" * 300,
+        "层" * 150,
+        "encoder.layers.11." * 12,
+        "a" + "層b" * 90,
+        "🙂" * 100,
+        "é" * 200,
+        "a b " * 80,
+        "x",
+    ],
+)
 def test_no_line_is_wider_than_80_columns(word: str) -> None:
     said = text.text(hostile(word), [(word, word)], f"Seen: 3 steps of {word}.")
     assert max(map(columns, said.splitlines())) <= 80
@@ -126,26 +214,49 @@ def test_nor_than_another_width(width: int) -> None:
 
 
 def test_no_layer_name_moves_the_cursor() -> None:
-    said = text.text(hostile("\x1b[2J\rname\x07\x9b1A\u202eeman"), [("\x1b]0;title\x07", "\x1b")], "\x1b[31m")
+    said = text.text(
+        hostile("\x1b[2J\rname\x07\x9b1A\u202eeman"), [("\x1b]0;title\x07", "\x1b")], "\x1b[31m"
+    )
     assert [c for c in said if not c.isprintable() and c != "\n"] == []
     assert "name" in said
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (0.123456, "0.123"), (1234567, "1,234,567"), (True, "yes"), (False, "no"), (None, "–"), ("3 of 7", "3 of 7"), (math.nan, "nan"),
-    (-math.inf, "-inf"), (2e-9, "2e-09"), (0.0, "0")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456, "0.123"),
+        (1234567, "1,234,567"),
+        (True, "yes"),
+        (False, "no"),
+        (None, "–"),
+        ("3 of 7", "3 of 7"),
+        (math.nan, "nan"),
+        (-math.inf, "-inf"),
+        (2e-9, "2e-09"),
+        (0.0, "0"),
+    ],
+)
 def test_how_numbers_are_written(value: Any, text: str) -> None:
     assert text.number(value) == text
 
 
-@pytest.mark.parametrize(("paragraph", "sentence"), [
-    ("One. Two.", "One."), ("A rate of 0.1 is too high.", "A rate of 0.1 is too high."), ("No stop", "No stop"), ("", ""),
-    ("It is, e.g. with Adam, so. Then", "It is, e.g. with Adam, so."), ("A\n  b. C", "A b."), ("So? Yes.", "So?")])
+@pytest.mark.parametrize(
+    ("paragraph", "sentence"),
+    [
+        ("One. Two.", "One."),
+        ("A rate of 0.1 is too high.", "A rate of 0.1 is too high."),
+        ("No stop", "No stop"),
+        ("", ""),
+        ("It is, e.g. with Adam, so. Then", "It is, e.g. with Adam, so."),
+        ("A\n  b. C", "A b."),
+        ("So? Yes.", "So?"),
+    ],
+)
 def test_the_first_sentence(paragraph: str, sentence: str) -> None:
     assert text.first_sentence(paragraph) == sentence
 
 
-# -- HTML --------------------------------------------------------------------------------------------------------------
+# -- HTML ------------------------------------------------------------------------------------------
 
 
 class Parts(HTMLParser):
@@ -172,23 +283,42 @@ class Parts(HTMLParser):
         self.text += data
 
 
-@pytest.mark.parametrize("word", ["<script>alert(1)</script>", "<img src=x onerror='alert(1)'>", "</td></table>\"'&amp;<b>", "&lt;i&gt;"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror='alert(1)'>",
+        "</td></table>\"'&amp;<b>",
+        "&lt;i&gt;",
+    ],
+)
 def test_html_holds_what_it_was_given_as_text(word: str) -> None:
     page = Parts(text.html(hostile(word), [(word, word)], word))
     assert set(page.tags) <= {"p", "h4", "small", "table", "tr", "td", "ul", "li", "code", "br"}
     assert page.attributes == {("style", "text-align:left")}
     assert page.open == []
-    assert page.text.count(word) == 20  # seen 1, step 1, explanation 3, evidence 5, remedies 4 + 2 + 1, trial 1, ruled out 2
+    assert (
+        page.text.count(word) == 20
+    )  # seen 1, step 1, explanation 3, evidence 5, remedies 4 + 2 + 1, trial 1, ruled out 2
 
 
 def test_html_says_what_the_text_says() -> None:
     page = Parts(text.html(FINDINGS, RULED_OUT, SEEN))
-    for said in (f"2 findings, most likely cause first. {SEEN}", FINDINGS[0].explanation, " Since step 1,234.",
-                 "step: step · error · 90 % sure", "|Δw| / |w| of output in step 11.01below 0.1measured", "samples12,345yes",
-                 "in a loop of yours: a learning rate of about 1", "step = sgd(lr=1.0): shorter steps follow the slope",
-                 "proven: accuracy 0.11 → 0.96", "gradient = auto(clip=1.0), step = adam(lr=0.001): no gradient",
-                 "check how inputs and targets are read: a pattern", "Explains: dead_units (vanishing_gradient), underfitting",
-                 f"Ruled out: not_shuffled: {RULED_OUT[0][1]}; inputs_unscaled: {RULED_OUT[1][1]}"):
+    for said in (
+        f"2 findings, most likely cause first. {SEEN}",
+        FINDINGS[0].explanation,
+        " Since step 1,234.",
+        "step: step · error · 90 % sure",
+        "|Δw| / |w| of output in step 11.01below 0.1measured",
+        "samples12,345yes",
+        "in a loop of yours: a learning rate of about 1",
+        "step = sgd(lr=1.0): shorter steps follow the slope",
+        "proven: accuracy 0.11 → 0.96",
+        "gradient = auto(clip=1.0), step = adam(lr=0.001): no gradient",
+        "check how inputs and targets are read: a pattern",
+        "Explains: dead_units (vanishing_gradient), underfitting",
+        f"Ruled out: not_shuffled: {RULED_OUT[0][1]}; inputs_unscaled: {RULED_OUT[1][1]}",
+    ):
         assert said in page.text
     assert [page.tags.count(tag) for tag in ("h4", "table", "li", "code")] == [2, 2, 3, 2]
 
@@ -199,11 +329,13 @@ def test_html_of_nothing_has_no_empty_table_or_list() -> None:
     assert Parts(text.html([], RULED_OUT, "Nothing is wrong.")).text == "Nothing is wrong."
 
 
-# -- JSON and SARIF ----------------------------------------------------------------------------------------------------
+# -- JSON and SARIF --------------------------------------------------------------------------------
 
 
 def diagnosis(findings: list[Finding]) -> Diagnosis:
-    return Diagnosis(findings, Case(Observed(facts_of(nn.Sequential(nn.Flatten()))), ruled_out=list(RULED_OUT)))
+    return Diagnosis(
+        findings, Case(Observed(facts_of(nn.Sequential(nn.Flatten()))), ruled_out=list(RULED_OUT))
+    )
 
 
 def strict(held: Any) -> Any:
@@ -216,7 +348,9 @@ def flat(findings: list[Finding]) -> list[Finding]:
 
 
 def test_sarif_has_what_the_standard_requires() -> None:
-    """SARIF 2.1.0, sections 3.13 (log), 3.18 and 3.19 (tool), 3.27 (result), 3.33 (logical location), 3.49 (rule)."""
+    """SARIF 2.1.0, sections 3.13 (log), 3.18 and 3.19 (tool), 3.27 (result), 3.33 (logical
+    location), 3.49 (rule).
+    """
     held = strict(diagnosis(FINDINGS).to_sarif())
     assert set(held) == {"$schema", "version", "runs"}
     assert held["version"] == "2.1.0"
@@ -229,16 +363,26 @@ def test_sarif_has_what_the_standard_requires() -> None:
         assert rule["shortDescription"]["text"].strip()
         assert rule["id"] in BY_STEP[rule["properties"]["step"]]
     assert [result["ruleId"] for result in run["results"]] == [
-        "learning_rate_too_high", "dead_units", "vanishing_gradient", "underfitting", "labels_unrelated"]
+        "learning_rate_too_high",
+        "dead_units",
+        "vanishing_gradient",
+        "underfitting",
+        "labels_unrelated",
+    ]
     for result, finding in zip(run["results"], flat(FINDINGS), strict=True):
         assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
-        assert result["level"] == {"error": "error", "warning": "warning", "info": "note"}[finding.severity]
+        assert (
+            result["level"]
+            == {"error": "error", "warning": "warning", "info": "note"}[finding.severity]
+        )
         assert result["level"] in {"none", "note", "warning", "error"}
         assert 0 <= result["rank"] <= 100
         assert result["message"]["text"] == finding.explanation
         (location,) = result["locations"]
         names = [place["fullyQualifiedName"] for place in location["logicalLocations"]]
-        assert names == [f"Sequential/{name}" for name in [finding.step, *finding.where.get("layers", [])]]
+        assert names == [
+            f"Sequential/{name}" for name in [finding.step, *finding.where.get("layers", [])]
+        ]
         assert len(set(names)) == len(names)
 
 
@@ -249,12 +393,27 @@ def test_two_findings_of_one_condition_share_its_rule() -> None:
 
 
 def test_a_number_that_is_none_is_null_in_every_form() -> None:
-    odd = Finding("not_finite", "gradient", "error", math.nan, "The loss is NaN.", [Measure("loss", math.nan, -math.inf)],
-                  where={"losses": [math.inf, 1.0]})
+    odd = Finding(
+        "not_finite",
+        "gradient",
+        "error",
+        math.nan,
+        "The loss is NaN.",
+        [Measure("loss", math.nan, -math.inf)],
+        where={"losses": [math.inf, 1.0]},
+    )
     said = diagnosis([odd])
-    assert strict(said.to_dict())["findings"][0]["evidence"][0] == {"measure": "loss", "observed": None, "expected": None, "source": ""}
+    assert strict(said.to_dict())["findings"][0]["evidence"][0] == {
+        "measure": "loss",
+        "observed": None,
+        "expected": None,
+        "source": "",
+    }
     assert strict(said.to_dict())["findings"][0]["where"] == {"losses": [None, 1.0]}
-    assert strict(said.to_sarif())["runs"][0]["results"][0]["properties"]["evidence"][0]["observed"] is None
+    assert (
+        strict(said.to_sarif())["runs"][0]["results"][0]["properties"]["evidence"][0]["observed"]
+        is None
+    )
 
 
 def test_every_condition_can_be_described() -> None:
@@ -267,12 +426,29 @@ def test_every_condition_can_be_described() -> None:
 
 def test_a_diagnosis_as_json() -> None:
     held = strict(diagnosis(FINDINGS).to_dict())
-    assert [finding["condition"] for finding in held["findings"]] == ["learning_rate_too_high", "labels_unrelated"]
+    assert [finding["condition"] for finding in held["findings"]] == [
+        "learning_rate_too_high",
+        "labels_unrelated",
+    ]
     assert held["ruled_out"] == [{"condition": name, "because": why} for name, why in RULED_OUT]
-    assert set(held["findings"][0]) >= {"condition", "step", "severity", "confidence", "where", "onset", "evidence", "explanation",
-                                        "remedies", "trials"}
+    assert set(held["findings"][0]) >= {
+        "condition",
+        "step",
+        "severity",
+        "confidence",
+        "where",
+        "onset",
+        "evidence",
+        "explanation",
+        "remedies",
+        "trials",
+    }
     assert held["findings"][0]["evidence"][0] == {
-        "measure": "|Δw| / |w| of output in step 1", "observed": 1.0123, "expected": "below 0.1", "source": "measured"}
+        "measure": "|Δw| / |w| of output in step 1",
+        "observed": 1.0123,
+        "expected": "below 0.1",
+        "source": "measured",
+    }
 
 
 def test_what_was_found_is_not_ruled_out() -> None:
@@ -285,9 +461,16 @@ def test_a_finding_survives_json(finding: Finding) -> None:
     assert Finding.from_dict(strict(finding.to_dict())) == finding
 
 
-@pytest.mark.parametrize(("change", "failure"), [
-    ({"evidence": None}, TypeError), ({"evidence": [{"measure": "x"}]}, TypeError), ({"unknown": 1}, TypeError),
-    ({"symptoms": [{}]}, KeyError), ({"remedies": [{"what": 1}]}, TypeError)])
+@pytest.mark.parametrize(
+    ("change", "failure"),
+    [
+        ({"evidence": None}, TypeError),
+        ({"evidence": [{"measure": "x"}]}, TypeError),
+        ({"unknown": 1}, TypeError),
+        ({"symptoms": [{}]}, KeyError),
+        ({"remedies": [{"what": 1}]}, TypeError),
+    ],
+)
 def test_what_is_no_finding_is_refused(change: dict[str, Any], failure: type[Exception]) -> None:
     with pytest.raises(failure):
         Finding.from_dict({**FINDINGS[0].to_dict(), **change})

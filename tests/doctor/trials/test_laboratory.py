@@ -1,4 +1,6 @@
-"""The laboratory, with an artificial measure whose effect is known: how often it is wrong, what it spends, when it ends."""
+"""The laboratory, with an artificial measure whose effect is known: how often it is wrong, what it
+spends, when it ends.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,12 @@ def draw(change: Change, generator: torch.Generator) -> Change | None:
     return at_random(HELD, change, generator)
 
 
-def laboratory(train: Measure, *, budget: float = 1e9, least: float = 0.0, **given: Any) -> Laboratory:
-    return Laboratory(train, "accuracy", 0, Clock(budget), given.pop("at_random", draw), least=least, **given)
+def laboratory(
+    train: Measure, *, budget: float = 1e9, least: float = 0.0, **given: Any
+) -> Laboratory:
+    return Laboratory(
+        train, "accuracy", 0, Clock(budget), given.pop("at_random", draw), least=least, **given
+    )
 
 
 def noisy(effect: float, noise: float, key: int) -> Measure:
@@ -38,8 +44,18 @@ def noisy(effect: float, noise: float, key: int) -> Measure:
     return lambda change, seed: 0.5 + source.gauss(0, noise) + (effect if change == CURE else 0.0)
 
 
-def finding(*changes: Change, condition: str = "learning_rate_too_high", severity: Severity = "error") -> Finding:
-    return Finding(condition, "step", severity, 0.9, "The steps are too long.", [], [Remedy(change, "shorter") for change in changes])
+def finding(
+    *changes: Change, condition: str = "learning_rate_too_high", severity: Severity = "error"
+) -> Finding:
+    return Finding(
+        condition,
+        "step",
+        severity,
+        0.9,
+        "The steps are too long.",
+        [],
+        [Remedy(change, "shorter") for change in changes],
+    )
 
 
 @pytest.fixture
@@ -50,15 +66,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return held
 
 
-# -- how often it is wrong ---------------------------------------------------------------------------------------------
+# -- how often it is wrong -------------------------------------------------------------------------
 
 
 def share_proven(effect: float, noise: float, least: float, count: int) -> float:
-    made = (laboratory(noisy(effect, noise, key), least=least).try_one("c", CURE) for key in range(count))
+    made = (
+        laboratory(noisy(effect, noise, key), least=least).try_one("c", CURE)
+        for key in range(count)
+    )
     return sum(trial.proven for trial in made) / count
 
 
-@pytest.mark.parametrize(("noise", "least"), [(0.05, 0.0), (0.05, 0.01), (0.01, 0.01)])  # 4.3, 4.4 and 3.0 % of 4,000 each
+@pytest.mark.parametrize(
+    ("noise", "least"), [(0.05, 0.0), (0.05, 0.01), (0.01, 0.01)]
+)  # 4.3, 4.4 and 3.0 % of 4,000 each
 def test_of_remedies_without_effect_few_are_called_proven(noise: float, least: float) -> None:
     assert share_proven(0.0, noise, least, 2000) < 0.05
 
@@ -77,18 +98,22 @@ def test_an_effect_that_is_not_worth_while_is_not_proven() -> None:
     assert share_proven(0.005, 0.0001, 0.0, 50) == 1
 
 
-# -- which trainings are done ------------------------------------------------------------------------------------------
+# -- which trainings are done ----------------------------------------------------------------------
 
 
 def test_each_seed_is_trained_as_it_is_remedied_and_changed_at_random() -> None:
     seen: list[tuple[str, int]] = []
 
     def train(change: Change, seed: int) -> float:
-        seen.append(("untouched" if not change else "remedied" if change == CURE else "random", seed))
+        seen.append(
+            ("untouched" if not change else "remedied" if change == CURE else "random", seed)
+        )
         return {"untouched": 0.1, "remedied": 0.9, "random": 0.2}[seen[-1][0]] + 0.001 * seed
 
     made = laboratory(train).try_one("c", CURE)
-    assert seen == [(kind, seed) for seed in range(PAIRS) for kind in ("untouched", "remedied", "random")]
+    assert seen == [
+        (kind, seed) for seed in range(PAIRS) for kind in ("untouched", "remedied", "random")
+    ]
     assert made.seeds == [0, 1, 2]
     for numbers, first in ((made.untouched, 0.1), (made.remedied, 0.9), (made.random, 0.2)):
         assert numbers == pytest.approx([first, first + 0.001, first + 0.002])
@@ -105,14 +130,23 @@ def test_untouched_trainings_are_shared_by_all_remedies() -> None:
     held = laboratory(train)
     for rate in ("0.1", "0.2", "0.3"):
         assert held.try_one("c", {"step": f"sgd(lr={rate})"}).proven
-    assert {seed: count for (change, seed), count in counts.items() if change == "{}"} == {0: 1, 1: 1, 2: 1}
+    assert {seed: count for (change, seed), count in counts.items() if change == "{}"} == {
+        0: 1,
+        1: 1,
+        2: 1,
+    }
 
 
 def test_where_it_does_not_help_the_seed_that_showed_the_fault_it_ends() -> None:
     for after, count in ((0.4, 1), (0.5, 1), (0.505, 1), (float("nan"), 1), (0.52, 3)):
         seen: list[Change] = []
-        made = laboratory(lambda change, seed, after=after, seen=seen: seen.append(change) or (after if change else 0.5),  # type: ignore[misc]
-                          least=0.01, at_random=lambda change, draw: None).try_one("c", CURE)
+        made = laboratory(
+            lambda change, seed, after=after, seen=seen: (
+                seen.append(change) or (after if change else 0.5)
+            ),  # type: ignore[misc]
+            least=0.01,
+            at_random=lambda change, draw: None,
+        ).try_one("c", CURE)
         assert len(made.seeds) == count, after
         assert len(seen) == 2 * count
         assert made.random == []
@@ -120,21 +154,34 @@ def test_where_it_does_not_help_the_seed_that_showed_the_fault_it_ends() -> None
 
 def test_two_seeds_more_only_where_three_leave_it_open() -> None:
     def lengths(*differences: float) -> int:
-        return len(laboratory(lambda change, seed: differences[seed] if change == CURE else 0.0).try_one("c", CURE).seeds)
+        return len(
+            laboratory(lambda change, seed: differences[seed] if change == CURE else 0.0)
+            .try_one("c", CURE)
+            .seeds
+        )
 
     assert lengths(1.0, 1.1, 0.9) == PAIRS  # proven
     assert lengths(1.0, -2.0, -2.5, 9, 9) == MOST  # the interval holds both
     assert lengths(0.5, 0.2, 1.0, 0.6, 9) == 4  # proven by the fourth
-    assert laboratory(lambda change, seed: [0.02, 0.001, 0.002, 9, 9][seed] if change == CURE else 0.0,
-                      least=0.1).try_one("c", CURE).seeds == [0]
+    assert laboratory(
+        lambda change, seed: [0.02, 0.001, 0.002, 9, 9][seed] if change == CURE else 0.0, least=0.1
+    ).try_one("c", CURE).seeds == [0]
 
 
 def test_the_later_seeds_are_announced_as_such() -> None:
     said: list[str] = []
-    laboratory(lambda change, seed: [1.0, -2.0, -2.5, 9, 9][seed] if change == CURE else 0.0, report=said.append).try_one("c", CURE)
+    laboratory(
+        lambda change, seed: [1.0, -2.0, -2.5, 9, 9][seed] if change == CURE else 0.0,
+        report=said.append,
+    ).try_one("c", CURE)
     assert said[0] == "c, step = sgd(lr=0.1): seed 1 of 3, untouched"
     assert [line.split(": ")[1] for line in said if "remedied" in line] == [
-        "seed 1 of 3, remedied", "seed 2 of 3, remedied", "seed 3 of 3, remedied", "seed 4 of 5, remedied", "seed 5 of 5, remedied"]
+        "seed 1 of 3, remedied",
+        "seed 2 of 3, remedied",
+        "seed 3 of 3, remedied",
+        "seed 4 of 5, remedied",
+        "seed 5 of 5, remedied",
+    ]
     assert sum("at random" in line for line in said) == 3
 
 
@@ -148,7 +195,9 @@ def test_the_same_seed_draws_the_same_random_changes() -> None:
     assert len({change["step"] for change in first}) == PAIRS
     for change in first:
         rate = parse("step", change["step"]).lr
-        assert 0.1 < rate <= 1000  # the remedy takes a hundredth, so at most a hundred times either way
+        assert (
+            0.1 < rate <= 1000
+        )  # the remedy takes a hundredth, so at most a hundred times either way
         assert rate != 10.0
 
 
@@ -163,21 +212,35 @@ def test_a_random_change_that_fails_is_left_out() -> None:
     assert made.proven
 
 
-# -- the budget --------------------------------------------------------------------------------------------------------
+# -- the budget ------------------------------------------------------------------------------------
 
 
 def timed(clock: SimpleNamespace, untouched: float, remedied: float, randomly: float) -> Measure:
     def train(change: Change, seed: int) -> float:
         clock.now += untouched if not change else remedied if change == CURE else randomly
         return 0.9 + 0.001 * seed if change == CURE else 0.1
+
     return train
 
 
-@pytest.mark.parametrize(("seconds", "budget", "seeds"), [
-    ((1, 1, 1), 100, 3), ((10, 10, 10), 90, 3), ((10, 10, 10), 89, 3), ((10, 10, 10), 79, 2), ((10, 10, 10), 49, 1), ((10, 10, 10), 20, 1),
-    ((10, 10, 10), 19, 0), ((10, 50, 10), 180, 2), ((10, 50, 10), 250, 3), ((0.001, 50, 0.001), 120, 2)])
-def test_the_budget_is_kept_by_what_is_known_of_the_time(seconds: tuple[float, float, float], budget: float, seeds: int,
-                                                        clock: SimpleNamespace) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "budget", "seeds"),
+    [
+        ((1, 1, 1), 100, 3),
+        ((10, 10, 10), 90, 3),
+        ((10, 10, 10), 89, 3),
+        ((10, 10, 10), 79, 2),
+        ((10, 10, 10), 49, 1),
+        ((10, 10, 10), 20, 1),
+        ((10, 10, 10), 19, 0),
+        ((10, 50, 10), 180, 2),
+        ((10, 50, 10), 250, 3),
+        ((0.001, 50, 0.001), 120, 2),
+    ],
+)
+def test_the_budget_is_kept_by_what_is_known_of_the_time(
+    seconds: tuple[float, float, float], budget: float, seeds: int, clock: SimpleNamespace
+) -> None:
     made = laboratory(timed(clock, *seconds), budget=budget).try_one("c", CURE)
     assert len(made.seeds) == seeds
     assert clock.now <= budget
@@ -186,7 +249,9 @@ def test_the_budget_is_kept_by_what_is_known_of_the_time(seconds: tuple[float, f
 
 
 def test_what_took_long_once_is_not_begun_again(clock: SimpleNamespace) -> None:
-    made = laboratory(timed(clock, 1, 500, 1), budget=60).try_one("c", CURE)  # that could not be known
+    made = laboratory(timed(clock, 1, 500, 1), budget=60).try_one(
+        "c", CURE
+    )  # that could not be known
     assert made.seeds == [0]
     assert clock.now == 501  # no random change either
     assert made.verdict == "not proven: accuracy 0.1 → 0.9; the time given for trials is over"
@@ -204,7 +269,7 @@ def test_later_remedies_need_no_time_for_untouched_trainings(clock: SimpleNamesp
     assert clock.now == 120
 
 
-# -- a function of yours -----------------------------------------------------------------------------------------------
+# -- a function of yours ---------------------------------------------------------------------------
 
 
 def tried(retrain: Callable[..., Any], *findings: Finding, **given: Any) -> list[Trial]:
@@ -227,7 +292,10 @@ def test_a_function_with_and_without_a_seed() -> None:
         return 0.9 if change == CURE else 0.1
 
     wanted: list[tuple[Callable[..., float], list[Any]]] = [
-        (seeded, [0, 0, 0, 1, 1, 1, 2, 2, 2]), (any_keyword, [{"seed": s} for s in (0, 0, 0, 1, 1, 1, 2, 2, 2)]), (plain, [None] * 9)]
+        (seeded, [0, 0, 0, 1, 1, 1, 2, 2, 2]),
+        (any_keyword, [{"seed": s} for s in (0, 0, 0, 1, 1, 1, 2, 2, 2)]),
+        (plain, [None] * 9),
+    ]
     for function, seeds in wanted:
         seen.clear()
         found = finding(CURE)
@@ -273,7 +341,10 @@ def test_an_answer_that_is_no_number_is_said() -> None:
         return None
 
     [made] = tried(forgot, finding(CURE))
-    assert made.verdict == "not tried, your function must return a number that is larger the better, not None"
+    assert (
+        made.verdict
+        == "not tried, your function must return a number that is larger the better, not None"
+    )
 
 
 def test_an_interrupt_goes_through_with_what_was_tried_in_its_place() -> None:
@@ -296,9 +367,14 @@ def test_a_budget_is_a_positive_number(budget: Any) -> None:
 
 def test_until_proven_ends_with_the_first_finding_that_has_a_proven_remedy() -> None:
     def retrain(change: Change) -> float:
-        return {"sgd(lr=5.0)": 0.1, "sgd(lr=0.1)": 0.9, "sgd(lr=0.2)": 0.95}.get(change.get("step", ""), 0.1)
+        return {"sgd(lr=5.0)": 0.1, "sgd(lr=0.1)": 0.9, "sgd(lr=0.2)": 0.95}.get(
+            change.get("step", ""), 0.1
+        )
 
-    found = [finding({"step": "sgd(lr=5.0)"}, CURE, {"step": "sgd(lr=0.2)"}), finding({"step": "sgd(lr=0.3)"}, condition="underfitting")]
+    found = [
+        finding({"step": "sgd(lr=5.0)"}, CURE, {"step": "sgd(lr=0.2)"}),
+        finding({"step": "sgd(lr=0.3)"}, condition="underfitting"),
+    ]
     made = tried(retrain, *found, until_proven=True)
     assert [trial.change["step"] for trial in made] == ["sgd(lr=5.0)", "sgd(lr=0.1)", "sgd(lr=0.2)"]
     largest = best(made)
@@ -307,14 +383,20 @@ def test_until_proven_ends_with_the_first_finding_that_has_a_proven_remedy() -> 
     assert best(made[:1]) is None
 
 
-# -- which remedies, and where trials are kept -------------------------------------------------------------------------
+# -- which remedies, and where trials are kept -----------------------------------------------------
 
 
 def test_remarks_and_advice_are_not_tried_and_nothing_twice() -> None:
-    found = [finding(CURE, {}, {"step": "sgd(lr=0.01)"}), finding({"step": "sgd(lr=3.0)"}, condition="dead_units", severity="info"),
-             finding(CURE, {"initialize": "zeros()"}, condition="not_finite", severity="warning")]
+    found = [
+        finding(CURE, {}, {"step": "sgd(lr=0.01)"}),
+        finding({"step": "sgd(lr=3.0)"}, condition="dead_units", severity="info"),
+        finding(CURE, {"initialize": "zeros()"}, condition="not_finite", severity="warning"),
+    ]
     assert [(held.condition, change) for held, change in remedies(found)] == [
-        ("learning_rate_too_high", CURE), ("learning_rate_too_high", {"step": "sgd(lr=0.01)"}), ("not_finite", {"initialize": "zeros()"})]
+        ("learning_rate_too_high", CURE),
+        ("learning_rate_too_high", {"step": "sgd(lr=0.01)"}),
+        ("not_finite", {"initialize": "zeros()"}),
+    ]
 
 
 def test_a_trial_is_kept_with_every_finding_that_proposes_it() -> None:
@@ -325,7 +407,9 @@ def test_a_trial_is_kept_with_every_finding_that_proposes_it() -> None:
     assert second.trials == made
 
 
-def test_a_newer_trial_takes_the_place_of_the_older_unless_it_came_to_nothing(clock: SimpleNamespace) -> None:
+def test_a_newer_trial_takes_the_place_of_the_older_unless_it_came_to_nothing(
+    clock: SimpleNamespace,
+) -> None:
     found = finding(CURE)
     tried(timed(clock, 1, 1, 1), found, budget=4)
     assert [len(trial.seeds) for trial in found.trials] == [1]
@@ -342,7 +426,9 @@ def test_a_loop_that_was_watched_is_tried_with_its_own_function() -> None:
 
     def train(change: Change, seed: int, budget: float = 0.0) -> Any:
         torch.manual_seed(seed)
-        network = torch.nn.Sequential(torch.nn.Linear(2, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
+        network = torch.nn.Sequential(
+            torch.nn.Linear(2, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2)
+        )
         if "initialize" not in change:
             for parameter in network.parameters():
                 torch.nn.init.constant_(parameter, 0.1)

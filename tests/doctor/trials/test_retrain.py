@@ -1,4 +1,6 @@
-"""Trials of a recipe: what a training counts for, when fewer samples will do, and a fault that stands behind another."""
+"""Trials of a recipe: what a training counts for, when fewer samples will do, and a fault that
+stands behind another.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
 from tests.interrupting import At
 
-ZEROS = Recipe("digits", predict="mlp(30)", initialize="zeros()", step="adam(lr=0.01)", stop="epochs(3)")
+ZEROS = Recipe(
+    "digits", predict="mlp(30)", initialize="zeros()", step="adam(lr=0.01)", stop="epochs(3)"
+)
 CURE: Change = {"initialize": "kaiming_normal()"}
 
 
@@ -37,7 +41,15 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def finding(*changes: Change, condition: str = "symmetric_units") -> Finding:
-    return Finding(condition, "initialize", "error", 0.9, "All units are the same.", [], [Remedy(change, "differ") for change in changes])
+    return Finding(
+        condition,
+        "initialize",
+        "error",
+        0.9,
+        "All units are the same.",
+        [],
+        [Remedy(change, "differ") for change in changes],
+    )
 
 
 def settled(recipe: Recipe) -> Recipe:
@@ -52,19 +64,25 @@ def clouds(count: int = 3000, rare: int = 0) -> Data:
     return from_arrays(draw.normal(size=(count, 4)) + 2.0 * np.eye(4)[y], y)
 
 
-# -- one training ------------------------------------------------------------------------------------------------------
+# -- one training ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("recipe", "metric"), [
-    (replace(ZEROS, initialize="kaiming_normal()"), "accuracy"), (Recipe("speed", predict="polynomial(2)", step="sgd(lr=0.01)",
-                                                                         stop="epochs(30)"), "r2")])
+@pytest.mark.parametrize(
+    ("recipe", "metric"),
+    [
+        (replace(ZEROS, initialize="kaiming_normal()"), "accuracy"),
+        (Recipe("speed", predict="polynomial(2)", step="sgd(lr=0.01)", stop="epochs(30)"), "r2"),
+    ],
+)
 def test_a_training_counts_for_what_train_gives(recipe: Recipe, metric: str) -> None:
     for change, seed in (({}, 0), ({"step": "sgd(lr=0.05)"}, 3)):
         run = ss.train(recipe, **change, seed=seed, out=False, progress=False)
         train = Retraining(recipe, ss.data.load(recipe.source))
         [(result, seconds)] = train.race([train.ready(change, seed)])
         assert train.value("underfitting", result) == max(run.metrics["valid"][metric], 0.0)
-        assert train.value("overfitting", result) == pytest.approx(-math.log(run.metrics["valid"]["loss"]))
+        assert train.value("overfitting", result) == pytest.approx(
+            -math.log(run.metrics["valid"]["loss"])
+        )
         assert seconds > 0
 
 
@@ -72,7 +90,10 @@ def test_what_it_measures_is_said() -> None:
     train = Retraining(ZEROS, ss.data.load("digits"))
     assert train.measure("underfitting") == "validation accuracy"
     assert train.measure("overfitting") == "-log(validation loss)"
-    assert Retraining(Recipe("speed"), ss.data.load("speed")).measure("underfitting") == "validation r2"
+    assert (
+        Retraining(Recipe("speed"), ss.data.load("speed")).measure("underfitting")
+        == "validation r2"
+    )
 
 
 class Explodes(nn.Module):
@@ -87,13 +108,25 @@ class Explodes(nn.Module):
 
 
 @pytest.mark.parametrize(("data", "worst"), [("speed", 0.0), ("xor", 0.5)])
-def test_a_training_that_came_to_no_number_is_worth_an_ignorant_answer(data: str, worst: float) -> None:
-    train = Retraining(Recipe(data, predict=Explodes(), step="sgd(lr=0.1)", stop="epochs(2)"), ss.data.load(data))
+def test_a_training_that_came_to_no_number_is_worth_an_ignorant_answer(
+    data: str, worst: float
+) -> None:
+    train = Retraining(
+        Recipe(data, predict=Explodes(), step="sgd(lr=0.1)", stop="epochs(2)"), ss.data.load(data)
+    )
     [(result, _)] = train.race([train.ready({}, 0)])
     assert train.value("underfitting", result) == worst
     assert train.value("overfitting", result) == -math.inf
-    bad = Retraining(Recipe("speed", predict="linear()", initialize="constant(1000.0)", step="sgd(lr=1e-9)", stop="epochs(1)"),
-                     ss.data.load("speed"))
+    bad = Retraining(
+        Recipe(
+            "speed",
+            predict="linear()",
+            initialize="constant(1000.0)",
+            step="sgd(lr=1e-9)",
+            stop="epochs(1)",
+        ),
+        ss.data.load("speed"),
+    )
     [(result, _)] = bad.race([bad.ready({}, 0)])
     assert bad.value("underfitting", result) == 0.0  # and so is one much worse than the mean
 
@@ -104,7 +137,9 @@ def test_it_leaves_nothing_behind() -> None:
         for parameter in network.parameters():
             parameter.zero_()
     before, drawn = [p.clone() for p in network.parameters()], torch.random.get_rng_state()
-    recipe = settled(Recipe("xor", predict=network, step="sgd(lr=0.1)", stop="epochs(3)", threads=1))
+    recipe = settled(
+        Recipe("xor", predict=network, step="sgd(lr=0.1)", stop="epochs(3)", threads=1)
+    )
     with threads.threads(3):
         try_recipe(recipe, [finding({"step": "sgd(lr=0.5)"})], 0.01)
         assert torch.get_num_threads() == 3
@@ -113,7 +148,7 @@ def test_it_leaves_nothing_behind() -> None:
     assert torch.is_grad_enabled()
 
 
-# -- many at once ------------------------------------------------------------------------------------------------------
+# -- many at once ----------------------------------------------------------------------------------
 
 
 def alone(recipe: Recipe, change: Change, seed: int) -> dict[str, Any]:
@@ -126,9 +161,17 @@ def alone(recipe: Recipe, change: Change, seed: int) -> dict[str, Any]:
 
 
 JOBS: list[tuple[Change, int]] = [
-    ({}, 0), (CURE, 0), ({"step": "sgd(lr=0.2)"}, 0), ({"predict": "mlp(12)", **CURE}, 0), ({"data": "standardize()", **CURE}, 0),
-    (CURE, 1), ({"step": "adam(lr=0.001)", **CURE}, 1), (CURE, 2), ({"repeat": "batches(50)", **CURE}, 2),
-    ({"data": "standardize()", **CURE}, 2)]
+    ({}, 0),
+    (CURE, 0),
+    ({"step": "sgd(lr=0.2)"}, 0),
+    ({"predict": "mlp(12)", **CURE}, 0),
+    ({"data": "standardize()", **CURE}, 0),
+    (CURE, 1),
+    ({"step": "adam(lr=0.001)", **CURE}, 1),
+    (CURE, 2),
+    ({"repeat": "batches(50)", **CURE}, 2),
+    ({"data": "standardize()", **CURE}, 2),
+]
 
 
 @pytest.mark.parametrize("predict", ["mlp(30)", "mlp(16, dropout=0.2)", "mlp(16, batch_norm=True)"])
@@ -140,7 +183,10 @@ def test_a_race_comes_to_what_each_comes_to_alone(predict: str) -> None:
     for (change, seed), (result, _) in zip(JOBS, train.race(ready), strict=True):
         wanted = alone(replace(recipe, data=train.data), change, seed)
         assert result["valid"]["accuracy"] == wanted["valid"]["accuracy"], (change, seed)
-        assert result["valid"]["loss"] == pytest.approx(wanted["valid"]["loss"], rel=1e-9), (change, seed)
+        assert result["valid"]["loss"] == pytest.approx(wanted["valid"]["loss"], rel=1e-9), (
+            change,
+            seed,
+        )
 
 
 def test_one_that_is_trained_alone_comes_to_the_same_bits() -> None:
@@ -158,23 +204,36 @@ def test_all_trainings_with_a_change_of_the_data_share_them() -> None:
 
 
 def test_trials_of_several_findings_are_one_race_and_those_until_proven_are_not() -> None:
-    findings = [finding({"step": "sgd(lr=0.001)"}, CURE), finding({"initialize": "xavier_normal()"}, condition="overfitting")]
+    findings = [
+        finding({"step": "sgd(lr=0.001)"}, CURE),
+        finding({"initialize": "xavier_normal()"}, condition="overfitting"),
+    ]
     said: list[str] = []
     made = try_recipe(settled(ZEROS), findings, 0.02, report=said.append)
     assert said[0] == "symmetric_units, overfitting, 3 remedies: seed 1 of 3, 4 trainings"
     assert [(trial.condition, trial.measure) for trial in made] == [
-        ("symmetric_units", "validation accuracy"), ("symmetric_units", "validation accuracy"), ("overfitting", "-log(validation loss)")]
+        ("symmetric_units", "validation accuracy"),
+        ("symmetric_units", "validation accuracy"),
+        ("overfitting", "-log(validation loss)"),
+    ]
     assert [trial.proven for trial in made] == [False, True, True]
     assert [held.trials for held in findings] == [made[:2], made[2:]]
     said.clear()
-    assert [trial.change for trial in try_recipe(settled(ZEROS), findings, 0.02, until_proven=True, report=said.append)] == [
-        trial.change for trial in made[:2]]
+    assert [
+        trial.change
+        for trial in try_recipe(
+            settled(ZEROS), findings, 0.02, until_proven=True, report=said.append
+        )
+    ] == [trial.change for trial in made[:2]]
     assert said[0] == "symmetric_units, 2 remedies: seed 1 of 3, 3 trainings"
 
 
 def test_what_a_training_holds_grows_with_its_network_and_its_batch() -> None:
     train = Retraining(settled(ZEROS), ss.data.load("digits"))
-    size = {predict: train.size(train.ready({"predict": predict, "repeat": "batches(50)"}, 0)) for predict in ("mlp(30)", "cnn(8, 16)")}
+    size = {
+        predict: train.size(train.ready({"predict": predict, "repeat": "batches(50)"}, 0))
+        for predict in ("mlp(30)", "cnn(8, 16)")
+    }
     parameters = 64 * 30 + 30 + 30 * 10 + 10
     layers = 64 + 30 + 30 + 10  # the flat input, the first layer, its activation, the output
     batch = 1438 / 29  # on average
@@ -183,7 +242,9 @@ def test_what_a_training_holds_grows_with_its_network_and_its_batch() -> None:
     assert train.size(train.ready({"predict": "mlp(30)"}, 0)) != size["mlp(30)"]
 
 
-def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     found = finding({"initialize": "ones()"}, CURE)
     before, races = signal.getsignal(signal.SIGINT), list[int]()
     real = retrain.racing.run
@@ -208,11 +269,13 @@ def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         try_recipe(settled(ZEROS), [found], 0.02)
     assert races == [3, 7]
-    assert [(trial.change, trial.proven) for trial in found.trials] == [({"initialize": "ones()"}, False)]
+    assert [(trial.change, trial.proven) for trial in found.trials] == [
+        ({"initialize": "ones()"}, False)
+    ]
     assert signal.getsignal(signal.SIGINT) is before
 
 
-# -- fewer samples -----------------------------------------------------------------------------------------------------
+# -- fewer samples ---------------------------------------------------------------------------------
 
 
 def test_where_there_is_time_the_whole_problem_is_taken() -> None:
@@ -222,14 +285,21 @@ def test_where_there_is_time_the_whole_problem_is_taken() -> None:
     assert made.proven
     assert found.trials == [made]
     assert made.seeds == [0, 1, 2]
-    assert all(change["initialize"] not in ("zeros()", "kaiming_normal()") for change in made.random_changes)
+    assert all(
+        change["initialize"] not in ("zeros()", "kaiming_normal()")
+        for change in made.random_changes
+    )
     assert len(made.random_changes) == 3
 
 
 def test_where_time_is_short_fewer_samples_show_the_fault_and_its_cure() -> None:
     recipe, said = settled(replace(ZEROS, data=clouds(), seed=4)), list[str]()
-    [made] = try_recipe(recipe, [finding(CURE)], 20.0, budget=60, report=said.append)  # 20 s that it did not take
-    assert said[0] == "symmetric_units: does it show with 655 of 2,400 samples?"  # 60 s, eleven of 20 s
+    [made] = try_recipe(
+        recipe, [finding(CURE)], 20.0, budget=60, report=said.append
+    )  # 20 s that it did not take
+    assert (
+        said[0] == "symmetric_units: does it show with 655 of 2,400 samples?"
+    )  # 60 s, eleven of 20 s
     assert made.problem == "655 of 2,400 training samples"
     assert made.verdict.endswith("on 655 of 2,400 training samples")
     assert made.proven
@@ -246,12 +316,16 @@ def test_fewer_samples_are_a_part_of_those_there_are() -> None:
         chosen = [(*x.tolist(), y.item()) for x, y in zip(mine.x, mine.y.flatten(), strict=True)]
         assert set(chosen) <= rows
         assert len(set(chosen)) == len(chosen)
-        assert torch.equal(mine.x, getattr(whole.smaller(0.3).data, part).x)  # the same ones for every trial
+        assert torch.equal(
+            mine.x, getattr(whole.smaller(0.3).data, part).x
+        )  # the same ones for every trial
     assert len(whole.smaller(0.01).data.train) == FEWEST
     assert len(whole.smaller(1.0).data.train) == 2400
 
 
-def test_where_fewer_samples_do_not_show_it_the_whole_problem_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_fewer_samples_do_not_show_it_the_whole_problem_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sizes: list[int] = []
 
     def shows(self: Retraining, condition: str) -> bool:
@@ -260,9 +334,13 @@ def test_where_fewer_samples_do_not_show_it_the_whole_problem_is_taken(monkeypat
 
     monkeypatch.setattr(Retraining, "shows", shows)
     for count, seconds, tried, problem in (
-            (20_000, 50.0, [1745, 5236], "5,236 of 16,000 training samples"), (5_000, 50.0, [FEWEST, 1500], "whole"),
-            (1_000, 50.0, [FEWEST], "whole"), (800, 50.0, [], "whole"), (20_000, 0.1, [], "whole"),
-            (20_000, 1e6, [FEWEST, 1500, 4500], "whole")):
+        (20_000, 50.0, [1745, 5236], "5,236 of 16,000 training samples"),
+        (5_000, 50.0, [FEWEST, 1500], "whole"),
+        (1_000, 50.0, [FEWEST], "whole"),
+        (800, 50.0, [], "whole"),
+        (20_000, 0.1, [], "whole"),
+        (20_000, 1e6, [FEWEST, 1500, 4500], "whole"),
+    ):
         sizes.clear()
         recipe = settled(replace(ZEROS, data=clouds(count), stop="epochs(1)"))
         [made] = try_recipe(recipe, [finding(CURE)], seconds, budget=60)
@@ -289,13 +367,15 @@ def test_a_class_that_is_rare_may_be_missing_there() -> None:
 def test_a_loader_brings_samples_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Retraining, "shows", lambda self, condition: True)
     data = clouds()
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(data.train.x, data.train.y), batch_size=100)
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(data.train.x, data.train.y), batch_size=100
+    )
     recipe = settled(replace(ZEROS, data=data, repeat=loader, stop="epochs(1)"))
     [made] = try_recipe(recipe, [finding(CURE)], 20.0, budget=60)
     assert made.problem == "whole"
 
 
-# -- one fault behind another ------------------------------------------------------------------------------------------
+# -- one fault behind another ----------------------------------------------------------------------
 
 
 def test_a_fault_behind_a_fault_is_proven_together() -> None:
@@ -319,19 +399,25 @@ def test_behind_a_cure_that_is_enough_there_is_nothing() -> None:
     assert Retraining(settled(ZEROS), data).behind("symmetric_units", CURE) == []
     twice = Retraining(settled(replace(ZEROS, step="sgd(lr=20.0)")), data)
     assert {tuple(change) for _, change in twice.behind("symmetric_units", CURE)} == {("step",)}
-    assert twice.behind("symmetric_units", {"initialize": "constant(0.5)"}) == []  # it is still there
-    assert twice.behind("symmetric_units", {"loss": "binary_cross_entropy()"}) == []  # which does not fit
+    assert (
+        twice.behind("symmetric_units", {"initialize": "constant(0.5)"}) == []
+    )  # it is still there
+    assert (
+        twice.behind("symmetric_units", {"loss": "binary_cross_entropy()"}) == []
+    )  # which does not fit
 
 
 def test_nothing_is_tried_together_where_one_is_enough() -> None:
     changes: list[Change] = [{"initialize": "ones()"}, CURE, {"initialize": "xavier_normal()"}]
     made = try_recipe(settled(ZEROS), [finding(*changes)], 0.02)
-    assert [(trial.change, trial.proven) for trial in made] == list(zip(changes, (False, True, True), strict=True))
+    assert [(trial.change, trial.proven) for trial in made] == list(
+        zip(changes, (False, True, True), strict=True)
+    )
     made = try_recipe(settled(ZEROS), [finding(*changes)], 0.02, until_proven=True)
     assert [trial.proven for trial in made] == [False, True, True]
 
 
-# -- what does not fit -------------------------------------------------------------------------------------------------
+# -- what does not fit -----------------------------------------------------------------------------
 
 
 def test_of_a_change_that_does_not_fit_the_trial_says_so_and_the_others_go_on() -> None:
@@ -346,9 +432,17 @@ def test_a_budget_is_a_positive_number(budget: Any) -> None:
         try_recipe(ZEROS, [finding(CURE)], 1.0, budget=budget)
 
 
-@pytest.mark.parametrize(("condition", "measure"), [("overfitting", "-log(validation loss)"), ("label_noise", "-log(validation loss)"),
-                                                   ("underfitting", "validation accuracy")])
+@pytest.mark.parametrize(
+    ("condition", "measure"),
+    [
+        ("overfitting", "-log(validation loss)"),
+        ("label_noise", "-log(validation loss)"),
+        ("underfitting", "validation accuracy"),
+    ],
+)
 def test_what_shows_in_the_loss_first_is_measured_by_it(condition: str, measure: str) -> None:
-    [made, *_] = try_recipe(settled(replace(ZEROS, stop="epochs(1)")), [finding(CURE, condition=condition)], 0.01)
+    [made, *_] = try_recipe(
+        settled(replace(ZEROS, stop="epochs(1)")), [finding(CURE, condition=condition)], 0.01
+    )
     assert made.measure == measure
     assert made.least == retrain.LEAST

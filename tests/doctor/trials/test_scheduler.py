@@ -1,4 +1,6 @@
-"""Remedies tried in rounds: the same trials as one training after another, which races, what they spend, what fails, when it ends."""
+"""Remedies tried in rounds: the same trials as one training after another, which races, what they
+spend, what fails, when it ends.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def draw(change: Change, generator: torch.Generator) -> Change | None:
 
 @dataclass
 class Artificial:
-    """Trainings that come to what `train` says, each in a lane of its own unless `together`. `races` is what was trained at once."""
+    """Trainings that come to what `train` says, each in a lane of its own unless `together`.
+    `races` is what was trained at once.
+    """
 
     train: Measure
     together: bool = True
@@ -65,11 +69,19 @@ class Artificial:
         return result
 
 
-def tried(train: Measure | Artificial, *changes: Change, budget: float = 1e9, each: float = 0.0, least: float = 0.0,
-          **given: Any) -> list[Trial]:
+def tried(
+    train: Measure | Artificial,
+    *changes: Change,
+    budget: float = 1e9,
+    each: float = 0.0,
+    least: float = 0.0,
+    **given: Any,
+) -> list[Trial]:
     racing = train if isinstance(train, Artificial) else Artificial(train)
     keep = given.pop("keep", lambda trial: None)
-    made = Rounds(racing, 0, Clock(budget), each, given.pop("at_random", draw), least=least, **given)
+    made = Rounds(
+        racing, 0, Clock(budget), each, given.pop("at_random", draw), least=least, **given
+    )
     return made.try_all([("c", change) for change in changes], keep)
 
 
@@ -81,14 +93,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return held
 
 
-# -- the same as one after another -------------------------------------------------------------------------------------
+# -- the same as one after another -----------------------------------------------------------------
 
 
 def noisy(effect: float, key: int) -> Measure:
-    """0.5 and noise, the same for the same training; the smaller a rate, the more it has of `effect`."""
+    """0.5 and noise, the same for the same training; the smaller a rate, the more it has of
+    `effect`.
+    """
+
     def train(change: Change, seed: int) -> float:
         rate = parse("step", change["step"]).lr if change else 10.0
         return 0.5 + effect / rate + random.Random(f"{key} {change} {seed}").gauss(0, 0.05)
+
     return train
 
 
@@ -115,22 +131,44 @@ def test_what_does_not_depend_on_each_other_is_one_race() -> None:
     first, second = tried(racing, WORSE, CURE, report=said.append)
     assert racing.races[0] == [({}, 0), (WORSE, 0), (CURE, 0)]
     controls = second.random_changes
-    assert racing.races[1:] == [[(controls[0], 0), ({}, 1), (CURE, 1), (controls[1], 1), ({}, 2), (CURE, 2), (controls[2], 2)]]
+    assert racing.races[1:] == [
+        [
+            (controls[0], 0),
+            ({}, 1),
+            (CURE, 1),
+            (controls[1], 1),
+            ({}, 2),
+            (CURE, 2),
+            (controls[2], 2),
+        ]
+    ]
     assert (first.seeds, second.seeds, second.proven) == ([0], [0, 1, 2], True)
-    assert said == ["c, 2 remedies: seed 1 of 3, 3 trainings", "c, step = sgd(lr=0.1): seeds 2 to 3 of 3, 7 trainings"]
+    assert said == [
+        "c, 2 remedies: seed 1 of 3, 3 trainings",
+        "c, step = sgd(lr=0.1): seeds 2 to 3 of 3, 7 trainings",
+    ]
 
 
 def test_more_seeds_only_for_those_that_three_leave_open() -> None:
     open_ = {"step": "sgd(lr=0.5)"}
 
     def train(change: Change, seed: int) -> float:
-        return (1.0 + 0.01 * seed if change == CURE else [1.0, -2.0, -2.5, 9.0, 9.0][seed] if change == open_ else 0.0)
+        return (
+            1.0 + 0.01 * seed
+            if change == CURE
+            else [1.0, -2.0, -2.5, 9.0, 9.0][seed]
+            if change == open_
+            else 0.0
+        )
 
     racing, said = Artificial(train), list[str]()
     first, second = tried(racing, CURE, open_, report=said.append)
     assert (len(first.seeds), len(second.seeds)) == (PAIRS, MOST)
     assert racing.races[2:] == [[({}, 3), (open_, 3)], [({}, 4), (open_, 4)]]
-    assert said[2:] == ["c, step = sgd(lr=0.5): seed 4 of 5, 2 trainings", "c, step = sgd(lr=0.5): seed 5 of 5, 2 trainings"]
+    assert said[2:] == [
+        "c, step = sgd(lr=0.5): seed 4 of 5, 2 trainings",
+        "c, step = sgd(lr=0.5): seed 5 of 5, 2 trainings",
+    ]
 
 
 def test_untouched_trainings_are_trained_once_for_all() -> None:
@@ -141,7 +179,7 @@ def test_untouched_trainings_are_trained_once_for_all() -> None:
     assert sorted(seed for race in racing.races for change, seed in race if not change) == [0, 1, 2]
 
 
-# -- what fails --------------------------------------------------------------------------------------------------------
+# -- what fails ------------------------------------------------------------------------------------
 
 
 def test_a_change_that_does_not_fit_says_so_and_the_others_go_on() -> None:
@@ -163,7 +201,12 @@ def test_a_training_that_fails_among_others_says_so_and_the_others_come_to_the_s
     assert first.verdict == "not tried, the network fails"
     assert [second] == tried(train, CURE)
     assert second.proven
-    assert racing.races[:4] == [[({}, 0), (WORSE, 0), (CURE, 0)], [({}, 0)], [(WORSE, 0)], [(CURE, 0)]]  # to tell which it was
+    assert racing.races[:4] == [
+        [({}, 0), (WORSE, 0), (CURE, 0)],
+        [({}, 0)],
+        [(WORSE, 0)],
+        [(CURE, 0)],
+    ]  # to tell which it was
 
 
 def test_on_a_later_seed_too() -> None:
@@ -205,30 +248,59 @@ def test_an_interrupt_goes_through_and_what_has_ended_is_kept() -> None:
     kept: list[Trial] = []
     with pytest.raises(KeyboardInterrupt):
         tried(train, WORSE, CURE, keep=kept.append)
-    assert [(trial.change, trial.verdict) for trial in kept] == [(WORSE, "did not help: accuracy 0.1 → 0.1")]
+    assert [(trial.change, trial.verdict) for trial in kept] == [
+        (WORSE, "did not help: accuracy 0.1 → 0.1")
+    ]
 
 
-# -- time and memory ---------------------------------------------------------------------------------------------------
+# -- time and memory -------------------------------------------------------------------------------
 
 
-def timed(clock: SimpleNamespace, untouched: float, remedied: float, together: bool = False) -> Artificial:
-    return Artificial(lambda change, seed: 0.9 + 0.001 * seed if change == CURE else 0.1, together, clock=clock,
-                      seconds=lambda change: remedied if change == CURE else untouched)
+def timed(
+    clock: SimpleNamespace, untouched: float, remedied: float, together: bool = False
+) -> Artificial:
+    return Artificial(
+        lambda change, seed: 0.9 + 0.001 * seed if change == CURE else 0.1,
+        together,
+        clock=clock,
+        seconds=lambda change: remedied if change == CURE else untouched,
+    )
 
 
 @pytest.mark.parametrize("together", [True, False])
-@pytest.mark.parametrize(("seconds", "budget", "seeds", "randomly"), [
-    ((10, 10), 90, 3, 3), ((10, 10), 89, 3, 2), ((10, 10), 79, 2, 2), ((10, 10), 20, 1, 0), ((10, 10), 19, 0, 0), ((10, 30), 150, 3, 2),
-    ((10, 30), 130, 2, 2)])
-def test_the_budget_is_kept_by_what_is_known_of_the_time(seconds: tuple[float, float], budget: float, seeds: int, randomly: int,
-                                                        together: bool, clock: SimpleNamespace) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "budget", "seeds", "randomly"),
+    [
+        ((10, 10), 90, 3, 3),
+        ((10, 10), 89, 3, 2),
+        ((10, 10), 79, 2, 2),
+        ((10, 10), 20, 1, 0),
+        ((10, 10), 19, 0, 0),
+        ((10, 30), 150, 3, 2),
+        ((10, 30), 130, 2, 2),
+    ],
+)
+def test_the_budget_is_kept_by_what_is_known_of_the_time(
+    seconds: tuple[float, float],
+    budget: float,
+    seeds: int,
+    randomly: int,
+    together: bool,
+    clock: SimpleNamespace,
+) -> None:
     [made] = tried(timed(clock, *seconds, together), CURE, budget=budget, each=10.0)
     assert (len(made.seeds), len(made.random)) == (seeds, randomly)
     assert clock.now <= budget
     assert made.note == (OVER if seeds < PAIRS else "")
     spent, clock.now = clock.now, 0.0
     racing = timed(clock, *seconds)
-    apart = Laboratory(lambda change, seed: racing.race([(change, seed)])[0][0], "accuracy", 0, Clock(budget, 10.0), draw)
+    apart = Laboratory(
+        lambda change, seed: racing.race([(change, seed)])[0][0],
+        "accuracy",
+        0,
+        Clock(budget, 10.0),
+        draw,
+    )
     assert apart.try_one("c", CURE) == made
     assert clock.now == spent
 
@@ -244,10 +316,15 @@ def test_what_is_faster_together_leaves_room_for_more(clock: SimpleNamespace) ->
 
 def test_where_time_is_short_the_first_remedy_is_tried_to_the_end(clock: SimpleNamespace) -> None:
     racing = timed(clock, 10, 10)
-    first, second, third = tried(racing, CURE, {"step": "sgd(lr=0.2)"}, WORSE, budget=110, each=10.0)
+    first, second, third = tried(
+        racing, CURE, {"step": "sgd(lr=0.2)"}, WORSE, budget=110, each=10.0
+    )
     assert (first.proven, second.seeds, third.seeds) == (True, [0], [0])
     assert clock.now == 110
-    assert tried(racing, CURE, budget=1, each=10.0)[0].verdict == "not tried, the time given for trials is over"
+    assert (
+        tried(racing, CURE, budget=1, each=10.0)[0].verdict
+        == "not tried, the time given for trials is over"
+    )
 
 
 def test_what_took_long_once_is_not_begun_again(clock: SimpleNamespace) -> None:

@@ -1,4 +1,6 @@
-"""A batch in parts: the gradients of all parts add up to that of the whole, whatever their sizes."""
+"""A batch in parts: the gradients of all parts add up to that of the whole, whatever their
+sizes.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,10 @@ def network(generator: torch.Generator) -> nn.Module:
 def test_every_row_belongs_to_one(size: int, count: int) -> None:
     rows = [Share(index, size).rows(count) for index in range(size)]
     assert [row for part in rows for row in range(count)[part]] == list(range(count))
-    assert max(part.stop - part.start for part in rows) - min(part.stop - part.start for part in rows) <= 1
+    assert (
+        max(part.stop - part.start for part in rows) - min(part.stop - part.start for part in rows)
+        <= 1
+    )
 
 
 @pytest.mark.draws  # nn.Linear does
@@ -55,7 +60,10 @@ def test_every_row_belongs_to_one(size: int, count: int) -> None:
 def test_parts_add_up_to_the_whole(size: int, samples: int, kind: type[Engine]) -> None:
     generator = torch.Generator().manual_seed(1)
     first = network(generator)
-    x, y = torch.randn(samples, 5, generator=generator).double(), torch.randint(0, 3, (samples,), generator=generator)
+    x, y = (
+        torch.randn(samples, 5, generator=generator).double(),
+        torch.randint(0, 3, (samples,), generator=generator),
+    )
     total, summed = torch.zeros(0), 0.0
     for index in range(size):
         mine = copy.deepcopy(first)
@@ -81,9 +89,15 @@ def test_parts_add_up_to_the_whole(size: int, samples: int, kind: type[Engine]) 
 @pytest.mark.draws
 def test_a_network_that_sees_only_a_part_is_refused() -> None:
     group: Any = Silent(0, 2)
-    with pytest.raises(ArgumentError, match="1 \\(BatchNorm1d\\) takes its statistics over the whole batch, of which 2 processes see"):
+    with pytest.raises(
+        ArgumentError,
+        match="1 \\(BatchNorm1d\\) takes its statistics over the whole batch, of which 2 "
+        "processes see",
+    ):
         Sharded(Autograd(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), cross_entropy()), group)
-    with pytest.raises(ArgumentError, match="0 \\(Dropout\\) would draw other numbers in 2 processes than in one"):
+    with pytest.raises(
+        ArgumentError, match="0 \\(Dropout\\) would draw other numbers in 2 processes than in one"
+    ):
         Sharded(Autograd(nn.Sequential(nn.Dropout(), nn.Linear(2, 2)), cross_entropy()), group)
 
 
@@ -97,5 +111,9 @@ def test_batches_of_other_sizes_are_noticed() -> None:
     engine.predict(shard)
     engine.loss(target)
     engine.gradient()
-    with pytest.raises(Error, match="here it has 5 samples, in 2 processes together 5; every process must go over the same batches"):
+    with pytest.raises(
+        Error,
+        match="here it has 5 samples, in 2 processes together 5; every process must go over the "
+        "same batches",
+    ):
         engine.joined(1.0, Progress())  # nobody has added the other's five

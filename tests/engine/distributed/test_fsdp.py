@@ -1,4 +1,6 @@
-"""A network in parts, by PyTorch's FSDP: what one process comes to, with a part of the memory in each; saved whole, and gone on with."""
+"""A network in parts, by PyTorch's FSDP: what one process comes to, with a part of the memory in
+each; saved whole, and gone on with.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,20 @@ def group(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("spread")
     ended = torchrun(request.param, ["-m", "tests.spreading", str(folder)])
     assert ended.returncode == 0, ended.stderr[-3000:]
-    return request.param, folder, [json.loads((folder / f"found{rank}.json").read_text()) for rank in range(request.param)]
+    return (
+        request.param,
+        folder,
+        [json.loads((folder / f"found{rank}.json").read_text()) for rank in range(request.param)],
+    )
 
 
 def distance(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> float:
     """The largest relative difference of a tensor."""
     assert list(found) == list(wanted)
-    return max(float((found[name] - wanted[name]).norm() / wanted[name].norm().clamp_min(1e-3)) for name in wanted)
+    return max(
+        float((found[name] - wanted[name]).norm() / wanted[name].norm().clamp_min(1e-3))
+        for name in wanted
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -42,7 +51,10 @@ def test_parts_come_to_what_the_whole_comes_to(case: str, group: Group) -> None:
     tolerance = 1e-9 if run.recipe.precision == "float64" else 2e-5
     for rank in range(size):
         for which, network in (("last", run.last.network), ("best", run.best.network)):
-            weights = {name: safetensors.torch.load_file(folder / f"{case} {which} {rank}")[name] for name in network.state_dict()}
+            weights = {
+                name: safetensors.torch.load_file(folder / f"{case} {which} {rank}")[name]
+                for name in network.state_dict()
+            }
             assert distance(weights, network.state_dict()) < tolerance, f"{which} of process {rank}"
         for row, mine in zip(found[rank][case]["history"], run.history, strict=True):
             assert row["step"] == mine["step"]
@@ -50,10 +62,14 @@ def test_parts_come_to_what_the_whole_comes_to(case: str, group: Group) -> None:
             assert row["valid"]["accuracy"] == mine["valid"]["accuracy"]
     summary = found[0][case]["summary"]
     assert {key: summary[key] for key in ("stop", "steps", "epochs", "parameters")} == {
-        key: run.summary[key] for key in ("stop", "steps", "epochs", "parameters")}
+        key: run.summary[key] for key in ("stop", "steps", "epochs", "parameters")
+    }
     assert summary["best"]["epoch"] == run.summary["best"]["epoch"]
     for which in ("metrics", "best"):
-        metrics, mine = (held if which == "metrics" else held["metrics"] for held in (summary[which], run.summary[which]))
+        metrics, mine = (
+            held if which == "metrics" else held["metrics"]
+            for held in (summary[which], run.summary[which])
+        )
         assert metrics["train"]["loss"] == pytest.approx(mine["train"]["loss"], rel=1e-5)
     if case == "the best is not the last":
         assert run.best.epoch < run.last.epoch
@@ -63,9 +79,13 @@ def test_parts_come_to_what_the_whole_comes_to(case: str, group: Group) -> None:
 def test_all_processes_come_to_the_same_bits(case: str, group: Group) -> None:
     size, folder, found = group
     for rank in range(1, size):
-        assert (folder / f"{case} last {rank}").read_bytes() == (folder / f"{case} last 0").read_bytes()
+        assert (folder / f"{case} last {rank}").read_bytes() == (
+            folder / f"{case} last 0"
+        ).read_bytes()
         assert found[rank][case] == found[0][case]
-    assert found[0]["interrupt"]["summary"]["steps"] in (5, 6), "the fifth batch brought the signal to process 1"
+    assert found[0]["interrupt"]["summary"]["steps"] in (5, 6), (
+        "the fifth batch brought the signal to process 1"
+    )
 
 
 def test_each_keeps_its_part(group: Group) -> None:
@@ -75,17 +95,30 @@ def test_each_keeps_its_part(group: Group) -> None:
     assert rows < 1.03 * whole / size
     assert sum(told["kept"]["network"] for told in found) == whole
     for told in found:
-        assert {**told["kept"], "network": 0, "apart": 0} == {"network": 0, "apart": 0, "parameters": rows, "gradients": rows,
-                                                              "memory": 2 * rows}
+        assert {**told["kept"], "network": 0, "apart": 0} == {
+            "network": 0,
+            "apart": 0,
+            "parameters": rows,
+            "gradients": rows,
+            "memory": 2 * rows,
+        }
     if size == 2:
-        assert [told["kept"]["apart"] for told in found] == [0, 0], "the network's tensors are views of the vector"
+        assert [told["kept"]["apart"] for told in found] == [0, 0], (
+            "the network's tensors are views of the vector"
+        )
 
 
-@pytest.mark.parametrize(("case", "text"), {
-    "tied": "^first.weight and second.weight are one parameter, which cannot be shared out; leave shard out",
-    "single number": r"scale is a single number, which cannot be shared out; give it the shape \[1\], or leave shard out",
-    "batch norm": r"takes its statistics over the whole batch, of which \d processes see a part each; leave batch norm out",
-}.items())
+@pytest.mark.parametrize(
+    ("case", "text"),
+    {
+        "tied": "^first.weight and second.weight are one parameter, which cannot be shared out; "
+        "leave shard out",
+        "single number": r"scale is a single number, which cannot be shared out; give it the "
+        r"shape \[1\], or leave shard out",
+        "batch norm": r"takes its statistics over the whole batch, of which \d processes see a "
+        r"part each; leave batch norm out",
+    }.items(),
+)
 def test_what_cannot_be_shared_out_is_refused(case: str, text: str, group: Group) -> None:
     assert case in REFUSED
     for told in group[2]:
@@ -93,7 +126,10 @@ def test_what_cannot_be_shared_out_is_refused(case: str, text: str, group: Group
 
 
 def test_one_process_is_not_enough() -> None:
-    with pytest.raises(ArgumentError, match=r"^autograd\(shard=True\) shares a network out to several processes, and this is one"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"^autograd\(shard=True\) shares a network out to several processes, and this is one",
+    ):
         ss.train("digits", gradient="autograd(shard=True)", out=False, watch=0)
     with pytest.raises(ArgumentError, match="hands on clip and accumulate, not shard"):
         ss.train("digits", gradient="auto(shard=True)", out=False, watch=0)
@@ -101,14 +137,29 @@ def test_one_process_is_not_enough() -> None:
 
 def test_clipping_by_a_length_that_is_told() -> None:
     gradients = torch.tensor([3.0, 4.0], dtype=torch.float64)
-    ss.autograd(clip=2.6, shard=True).finish(gradients, lambda: torch.tensor(13.0, dtype=torch.float64))
+    ss.autograd(clip=2.6, shard=True).finish(
+        gradients, lambda: torch.tensor(13.0, dtype=torch.float64)
+    )
     assert torch.allclose(gradients, torch.tensor([0.6, 0.8], dtype=torch.float64), rtol=1e-6)
 
 
-# -- going on ------------------------------------------------------------------------------------------------------------
+# -- going on --------------------------------------------------------------------------------------
 
-GIVEN = ["digits", "--predict", "mlp(15, dropout=0.1)", "--step", "adam(lr=0.01)", "--repeat", "batches(100)", "--stop", "epochs(6)",
-         "--precision", "float64", "--threads", "1"]
+GIVEN = [
+    "digits",
+    "--predict",
+    "mlp(15, dropout=0.1)",
+    "--step",
+    "adam(lr=0.01)",
+    "--repeat",
+    "batches(100)",
+    "--stop",
+    "epochs(6)",
+    "--precision",
+    "float64",
+    "--threads",
+    "1",
+]
 DIES = """
 import os, signal, sys
 from sevensteps.record import writer
@@ -146,25 +197,54 @@ def test_what_was_saved_is_gone_on_with(dies: str, tmp_path: Path) -> None:
     ended = torchrun(2, ["-m", "sevensteps", "train", *spread, "--out", "whole"], cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr[-3000:]
     for which in ("last", "best"):
-        assert distance(weights(tmp_path / "of2", which), weights(tmp_path / "whole", which)) == 0.0, "the same bits"
+        assert (
+            distance(weights(tmp_path / "of2", which), weights(tmp_path / "whole", which)) == 0.0
+        ), "the same bits"
         assert distance(weights(tmp_path / "of3", which), weights(tmp_path / "whole", which)) < 1e-9
     given = dict(zip([name.removeprefix("--") for name in GIVEN[1::2]], GIVEN[2::2], strict=True))
-    alone = ss.train("digits", **{**given, "threads": 1}, gradient="autograd(clip=0.5)", out=False, watch=0)
+    alone = ss.train(
+        "digits", **{**given, "threads": 1}, gradient="autograd(clip=0.5)", out=False, watch=0
+    )
     assert distance(weights(tmp_path / "whole"), alone.network.state_dict()) < 1e-9
     assert repr(ss.load(tmp_path / "of3").recipe.gradient) == "autograd(clip=0.5, shard=True)"
     ended = torchrun(2, ["-m", "sevensteps", "resume", "of3", "--stop", "epochs(7)"], cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr[-3000:]
-    again = torchrun(2, command, "--max-restarts", "1", cwd=tmp_path, DIES=dies)  # another job: refused
+    again = torchrun(
+        2, command, "--max-restarts", "1", cwd=tmp_path, DIES=dies
+    )  # another job: refused
     assert "run holds a training that was not finished" in again.stderr
 
 
 @pytest.mark.slow
 def test_a_group_that_loses_a_process_starts_again(tmp_path: Path) -> None:
     (tmp_path / "dies.py").write_text(DIES)
-    command = [str(tmp_path / "dies.py"), "train", *GIVEN, "--gradient", "autograd(shard=True)", "--save-every", "0.001", "--out", "run"]
+    command = [
+        str(tmp_path / "dies.py"),
+        "train",
+        *GIVEN,
+        "--gradient",
+        "autograd(shard=True)",
+        "--save-every",
+        "0.001",
+        "--out",
+        "run",
+    ]
     ended = torchrun(2, command, "--max-restarts", "1", cwd=tmp_path, DIES="1")
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert "Going on after step" in ended.stdout
-    whole = torchrun(2, ["-m", "sevensteps", "train", *GIVEN, "--gradient", "autograd(shard=True)", "--out", "whole"], cwd=tmp_path)
+    whole = torchrun(
+        2,
+        [
+            "-m",
+            "sevensteps",
+            "train",
+            *GIVEN,
+            "--gradient",
+            "autograd(shard=True)",
+            "--out",
+            "whole",
+        ],
+        cwd=tmp_path,
+    )
     assert whole.returncode == 0, whole.stderr[-3000:]
     assert distance(weights(tmp_path / "run"), weights(tmp_path / "whole")) == 0.0

@@ -1,4 +1,6 @@
-"""Several processes train one network: the same result as one, the same end for all, and a group that loses one of them goes on."""
+"""Several processes train one network: the same result as one, the same end for all, and a group
+that loses one of them goes on.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,18 @@ COMMAND = [sys.executable, "-m", "sevensteps"]
 
 
 @pytest.fixture(scope="module", params=[2, pytest.param(4, marks=pytest.mark.slow)])
-def group(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path, list[dict[str, Any]]]:
+def group(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[int, Path, list[dict[str, Any]]]:
     """(how many processes trained, where, what each found)."""
     folder = tmp_path_factory.mktemp("group")
     ended = torchrun(request.param, ["-m", "tests.groups", str(folder)])
     assert ended.returncode == 0, ended.stderr[-3000:]
-    return request.param, folder, [json.loads((folder / f"found{rank}.json").read_text()) for rank in range(request.param)]
+    return (
+        request.param,
+        folder,
+        [json.loads((folder / f"found{rank}.json").read_text()) for rank in range(request.param)],
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -44,7 +52,9 @@ def test_several_train_what_one_trains(case: str, group: Any) -> None:
         weights = safetensors.torch.load_file(folder / f"{case} {rank}")
         for name, tensor in run.network.state_dict().items():
             error = (weights[name] - tensor).norm() / tensor.norm().clamp_min(1e-12)
-            assert error < (1e-6 if case == "finite differences" else tolerance), f"{name} of process {rank}: {error:.1e}"
+            assert error < (1e-6 if case == "finite differences" else tolerance), (
+                f"{name} of process {rank}: {error:.1e}"
+            )
         for row, mine in zip(found[rank][case]["history"], run.history, strict=True):
             assert row["step"] == mine["step"]
             assert row["train"]["loss"] == pytest.approx(mine["train"]["loss"], rel=1e-5)
@@ -52,7 +62,8 @@ def test_several_train_what_one_trains(case: str, group: Any) -> None:
     summary = found[0][case]["summary"]
     assert summary["processes"] == size
     assert {key: summary[key] for key in ("stop", "steps", "epochs", "threads")} == {
-        key: run.summary[key] for key in ("stop", "steps", "epochs", "threads")}
+        key: run.summary[key] for key in ("stop", "steps", "epochs", "threads")
+    }
 
 
 @pytest.mark.parametrize("case", [*CASES, "seconds", "not finite", "interrupt", "again"])
@@ -70,18 +81,29 @@ def test_all_stop_after_the_same_step(group: Any) -> None:
     assert found[0]["not finite"]["summary"]["stop"]["rule"] == "not_finite"
     assert not math.isfinite(found[0]["not finite"]["history"][-1]["valid"]["loss"])
     assert found[0]["interrupt"]["summary"]["stop"]["rule"] == "interrupt"
-    assert found[0]["interrupt"]["summary"]["steps"] in (5, 6), "of twenty an epoch: the fifth batch brought the signal to process 1"
+    assert found[0]["interrupt"]["summary"]["steps"] in (5, 6), (
+        "of twenty an epoch: the fifth batch brought the signal to process 1"
+    )
 
 
-@pytest.mark.parametrize(("case", "text"), {
-    "batch norm": r"takes its statistics over the whole batch, of which \d processes see a part each; leave batch norm out",
-    "dropout of PyTorch": r"^1 \(Dropout\) would draw other numbers in \d processes than in one; use sevensteps.engine.modules.Dropout",
-    "threads": r"^\d processes of 512 threads each are more than the \d+ processors of this machine; use threads=\d",
-    "another seed": r"^process 1 has another recipe than process 0; give all processes the same command",
-    "fails in one": r"^process 1: a batch of 100000 is larger than the 1438 training samples",
-    "fails in all": r"^a batch of 100000 is larger than the 1438 training samples",
-}.items())
-def test_what_does_not_fit_is_refused_by_all_and_said_by_one(case: str, text: str, group: Any) -> None:
+@pytest.mark.parametrize(
+    ("case", "text"),
+    {
+        "batch norm": r"takes its statistics over the whole batch, of which \d processes see a "
+        r"part each; leave batch norm out",
+        "dropout of PyTorch": r"^1 \(Dropout\) would draw other numbers in \d processes than in "
+        r"one; use sevensteps.engine.modules.Dropout",
+        "threads": r"^\d processes of 512 threads each are more than the \d+ processors of this "
+        r"machine; use threads=\d",
+        "another seed": r"^process 1 has another recipe than process 0; give all processes the "
+        r"same command",
+        "fails in one": r"^process 1: a batch of 100000 is larger than the 1438 training samples",
+        "fails in all": r"^a batch of 100000 is larger than the 1438 training samples",
+    }.items(),
+)
+def test_what_does_not_fit_is_refused_by_all_and_said_by_one(
+    case: str, text: str, group: Any
+) -> None:
     size, _, found = group
     assert case in REFUSED
     assert re.search(text, found[0][case]["failure"]), found[0][case]
@@ -92,14 +114,23 @@ def test_what_does_not_fit_is_refused_by_all_and_said_by_one(case: str, text: st
 def test_batches_that_differ_between_the_processes_are_refused(group: Any) -> None:
     size, _, found = group
     for told in found:
-        assert re.search(r"cannot share a batch: here it has 1\d samples|has lost the others", told["uneven"]["failure"])
-    assert "every process must go over the same batches in the same order" in " ".join(told["uneven"]["failure"] for told in found)
+        assert re.search(
+            r"cannot share a batch: here it has 1\d samples|has lost the others",
+            told["uneven"]["failure"],
+        )
+    assert "every process must go over the same batches in the same order" in " ".join(
+        told["uneven"]["failure"] for told in found
+    )
     assert size == len(found)
 
 
 @pytest.mark.slow
 def test_the_command_line_speaks_once_and_keeps_one_run(tmp_path: Path) -> None:
-    ended = torchrun(2, ["-m", "sevensteps", "train", "digits", "--stop", "epochs(1)", "--out", "run"], cwd=tmp_path)
+    ended = torchrun(
+        2,
+        ["-m", "sevensteps", "train", "digits", "--stop", "epochs(1)", "--out", "run"],
+        cwd=tmp_path,
+    )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("Stopped by epochs") == 1
     assert ended.stderr.count("epoch 1 ") == 1
@@ -107,10 +138,16 @@ def test_the_command_line_speaks_once_and_keeps_one_run(tmp_path: Path) -> None:
     run = ss.load(tmp_path / "run")
     assert run.summary["processes"] == 2
     assert run.findings == []
-    refused = torchrun(2, ["-m", "sevensteps", "train", "digits", "--stop", "epochs(1)", "--out", "run"], cwd=tmp_path)
+    refused = torchrun(
+        2,
+        ["-m", "sevensteps", "train", "digits", "--stop", "epochs(1)", "--out", "run"],
+        cwd=tmp_path,
+    )
     assert refused.returncode != 0
     assert next(line for line in refused.stderr.splitlines() if line.startswith("sevensteps:")) == (
-        "sevensteps: run is not empty, and a run is never written over another; give another folder (--out), or remove it first")
+        "sevensteps: run is not empty, and a run is never written over another; give another "
+        "folder (--out), or remove it first"
+    )
 
 
 def free_port() -> int:
@@ -120,38 +157,85 @@ def free_port() -> int:
         return int(held.getsockname()[1])
 
 
-@pytest.mark.parametrize(("rank", "text"), [
-    ("1", "process 1: nobody answers at 127.0.0.1:PORT, where process 0 should be (Connection refused); start all at about the same time, "
-          "or allow more than 0.5 s with SEVENSTEPS_JOIN_SECONDS"),
-    ("0", "of 2 processes number 1 did not come to 127.0.0.1:PORT within 0.5 s; start all at about the same time, or allow more than 0.5 s "
-          "with SEVENSTEPS_JOIN_SECONDS"),
-])
+@pytest.mark.parametrize(
+    ("rank", "text"),
+    [
+        (
+            "1",
+            "process 1: nobody answers at 127.0.0.1:PORT, where process 0 should be (Connection "
+            "refused); start all at about the same time, "
+            "or allow more than 0.5 s with SEVENSTEPS_JOIN_SECONDS",
+        ),
+        (
+            "0",
+            "of 2 processes number 1 did not come to 127.0.0.1:PORT within 0.5 s; start all at "
+            "about the same time, or allow more than 0.5 s "
+            "with SEVENSTEPS_JOIN_SECONDS",
+        ),
+    ],
+)
 def test_a_process_does_not_wait_for_ever(rank: str, text: str, tmp_path: Path) -> None:
     port = str(free_port())
-    environment = alone(RANK=rank, WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port, SEVENSTEPS_JOIN_SECONDS="0.5")
-    ended = subprocess.run([*COMMAND, "train", "digits", "--out", "run"], cwd=tmp_path, capture_output=True, text=True, timeout=60,
-                           check=False, env=environment)
-    assert (ended.returncode, ended.stderr.splitlines()) == (2, [f"sevensteps: {text}".replace("PORT", port)])
+    environment = alone(
+        RANK=rank,
+        WORLD_SIZE="2",
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=port,
+        SEVENSTEPS_JOIN_SECONDS="0.5",
+    )
+    ended = subprocess.run(
+        [*COMMAND, "train", "digits", "--out", "run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    assert (ended.returncode, ended.stderr.splitlines()) == (
+        2,
+        [f"sevensteps: {text}".replace("PORT", port)],
+    )
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.slow
 def test_another_version_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "other.py").write_text("import os, sevensteps\nsevensteps.__version__ = '0.' + os.environ['RANK']\n"
-                                       "from sevensteps.cli import main\nmain()\n")
-    ended = torchrun(2, [str(tmp_path / "other.py"), "train", "digits", "--out", "run"], cwd=tmp_path)
+    (tmp_path / "other.py").write_text(
+        "import os, sevensteps\nsevensteps.__version__ = '0.' + os.environ['RANK']\n"
+        "from sevensteps.cli import main\nmain()\n"
+    )
+    ended = torchrun(
+        2, [str(tmp_path / "other.py"), "train", "digits", "--out", "run"], cwd=tmp_path
+    )
     assert [line for line in ended.stderr.splitlines() if line.startswith("sevensteps:")] == [
-        "sevensteps: process 1 runs sevensteps 0.1, process 0 0.0; install the same version everywhere"]
+        "sevensteps: process 1 runs sevensteps 0.1, process 0 0.0; install the same version "
+        "everywhere"
+    ]
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("given", "text"), [
-    ({"WORLD_SIZE": "two"}, "WORLD_SIZE must be a whole number, not 'two'; let torchrun set it"),
-    ({"MASTER_PORT": "x"}, "MASTER_PORT must be a whole number, not 'x'; let torchrun set it"),
-    ({"SEVENSTEPS_JOIN_SECONDS": "soon"}, "SEVENSTEPS_JOIN_SECONDS must be a number of seconds above 0, not 'soon'"),
-    ({"SEVENSTEPS_JOIN_SECONDS": "0"}, "SEVENSTEPS_JOIN_SECONDS must be a number of seconds above 0, not '0'"),
-])
-def test_an_environment_that_makes_no_sense_is_said(given: dict[str, str], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (
+            {"WORLD_SIZE": "two"},
+            "WORLD_SIZE must be a whole number, not 'two'; let torchrun set it",
+        ),
+        ({"MASTER_PORT": "x"}, "MASTER_PORT must be a whole number, not 'x'; let torchrun set it"),
+        (
+            {"SEVENSTEPS_JOIN_SECONDS": "soon"},
+            "SEVENSTEPS_JOIN_SECONDS must be a number of seconds above 0, not 'soon'",
+        ),
+        (
+            {"SEVENSTEPS_JOIN_SECONDS": "0"},
+            "SEVENSTEPS_JOIN_SECONDS must be a number of seconds above 0, not '0'",
+        ),
+    ],
+)
+def test_an_environment_that_makes_no_sense_is_said(
+    given: dict[str, str], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, held in {"RANK": "1", "WORLD_SIZE": "2", **given}.items():
         monkeypatch.setenv(name, held)
     with pytest.raises(ArgumentError, match=text):
@@ -166,16 +250,37 @@ def test_one_process_forms_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_pickled_on_the_way() -> None:
-    names = {node.attr for path in (ROOT / "sevensteps").rglob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-             if isinstance(node, ast.Attribute)}
+    names = {
+        node.attr
+        for path in (ROOT / "sevensteps").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
     assert {"all_reduce", "broadcast"} <= names
-    assert {name for name in names if re.fullmatch(r"\w*(gather|broadcast|scatter|send|recv)_object\w*", name)} == set()
+    assert {
+        name
+        for name in names
+        if re.fullmatch(r"\w*(gather|broadcast|scatter|send|recv)_object\w*", name)
+    } == set()
 
 
-# -- going on ------------------------------------------------------------------------------------------------------------
+# -- going on --------------------------------------------------------------------------------------
 
-GIVEN = ["digits", "--predict", "mlp(16, dropout=0.1)", "--step", "adam(lr=0.01)", "--repeat", "batches(100)", "--stop", "epochs(12)",
-         "--precision", "float64", "--threads", "1"]
+GIVEN = [
+    "digits",
+    "--predict",
+    "mlp(16, dropout=0.1)",
+    "--step",
+    "adam(lr=0.01)",
+    "--repeat",
+    "batches(100)",
+    "--stop",
+    "epochs(12)",
+    "--precision",
+    "float64",
+    "--threads",
+    "1",
+]
 DIES = """
 import os, signal
 from sevensteps import loop
@@ -206,8 +311,14 @@ def close(a: dict[str, Any], b: dict[str, Any], tolerance: float = 1e-9) -> bool
 def test_a_group_that_loses_a_process_goes_on(dies: str, out: bool, tmp_path: Path) -> None:
     (tmp_path / "dies.py").write_text(DIES)
     where = ["--out", "run"] if out else []
-    ended = torchrun(2, [str(tmp_path / "dies.py"), "train", *GIVEN, "--save-every", "0.001", *where], "--max-restarts", "2", cwd=tmp_path,
-                     DIES=dies)
+    ended = torchrun(
+        2,
+        [str(tmp_path / "dies.py"), "train", *GIVEN, "--save-every", "0.001", *where],
+        "--max-restarts",
+        "2",
+        cwd=tmp_path,
+        DIES=dies,
+    )
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert "Going on after step" in ended.stdout
     folders = [path for path in (tmp_path if out else tmp_path / "runs").iterdir() if path.is_dir()]
@@ -226,26 +337,64 @@ def test_a_folder_of_another_job_is_refused(tmp_path: Path) -> None:
     command = [str(tmp_path / "dies.py"), "train", *GIVEN, "--save-every", "0.001", "--out", "run"]
     assert torchrun(2, command, cwd=tmp_path, DIES="1").returncode != 0  # and no restart
     refused = torchrun(2, command, cwd=tmp_path, DIES="2")
-    assert "sevensteps: run holds a training that was not finished; go on with: sevensteps resume run" in refused.stderr
+    assert (
+        "sevensteps: run holds a training that was not finished; go on with: sevensteps resume run"
+        in refused.stderr
+    )
     for size in (1, 2, 3):  # on as many processes as there are now
         folder = tmp_path / f"of{size}"
         subprocess.run(["cp", "-r", str(tmp_path / "run"), str(folder)], check=True)
         ended = torchrun(size, ["-m", "sevensteps", "resume", folder.name], cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr[-3000:]
         assert ended.stdout.count("Going on after step") == 1
-    ss.train("digits", **{"predict": "mlp(16, dropout=0.1)", "step": "adam(lr=0.01)", "repeat": "batches(100)", "stop": "epochs(12)",
-                          "precision": "float64", "threads": 1}, out=tmp_path / "alone")
+    ss.train(
+        "digits",
+        **{
+            "predict": "mlp(16, dropout=0.1)",
+            "step": "adam(lr=0.01)",
+            "repeat": "batches(100)",
+            "stop": "epochs(12)",
+            "precision": "float64",
+            "threads": 1,
+        },
+        out=tmp_path / "alone",
+    )
     for size in (1, 2, 3):
         assert close(weights(tmp_path / f"of{size}"), weights(tmp_path / "alone"))
     ended = torchrun(2, ["-m", "sevensteps", "resume", "of2"], cwd=tmp_path)
-    assert "sevensteps: of2 has finished: all 12 epochs are done; to go on, give a stop that is further away (--stop)" in ended.stderr
+    assert (
+        "sevensteps: of2 has finished: all 12 epochs are done; to go on, give a stop that is "
+        "further away (--stop)" in ended.stderr
+    )
 
 
 @pytest.mark.slow
 def test_a_group_ends_when_torchrun_is_asked_to(tmp_path: Path) -> None:
-    started = subprocess.Popen([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "sevensteps",
-                                "train", *GIVEN[:-6], "--stop", "epochs(100000)", "--save-every", "0.05", "--out", "run"], cwd=tmp_path,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=alone())
+    started = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            "-m",
+            "sevensteps",
+            "train",
+            *GIVEN[:-6],
+            "--stop",
+            "epochs(100000)",
+            "--save-every",
+            "0.05",
+            "--out",
+            "run",
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=alone(),
+    )
     try:
         end = time.monotonic() + 60
         while not (tmp_path / "run" / "state.json").exists() and time.monotonic() < end:

@@ -26,18 +26,39 @@ def times(factor: float) -> Callable[[float], float]:
     return lambda x: factor * x
 
 
-@pytest.mark.parametrize(("a", "b"), [
-    (1, 1), ("a", "a"), (F.relu, F.relu), (times(2), times(2)), ((1, [2.0]), (1, [2.0])), ({"a": torch.ones(2)}, {"a": torch.ones(2)}),
-    (torch.float32, torch.float32), (generator(0, "dropout"), generator(1, "dropout")),
-])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (1, 1),
+        ("a", "a"),
+        (F.relu, F.relu),
+        (times(2), times(2)),
+        ((1, [2.0]), (1, [2.0])),
+        ({"a": torch.ones(2)}, {"a": torch.ones(2)}),
+        (torch.float32, torch.float32),
+        (generator(0, "dropout"), generator(1, "dropout")),
+    ],
+)
 def test_alike(a: object, b: object) -> None:
     assert differing(holding(a), holding(b)) is None
 
 
-@pytest.mark.parametrize(("a", "b"), [
-    (1, 2), (1, 1.0), (F.relu, F.gelu), (times(2), times(3)), ([1], [1, 2]), ({"a": 1}, {"b": 1}), (torch.ones(2), torch.zeros(2)),
-    (torch.ones(2), torch.ones(3)), (object(), object()), (np.ones(2), np.zeros(2)), (lambda x: x, lambda x: -x),
-])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (1, 2),
+        (1, 1.0),
+        (F.relu, F.gelu),
+        (times(2), times(3)),
+        ([1], [1, 2]),
+        ({"a": 1}, {"b": 1}),
+        (torch.ones(2), torch.zeros(2)),
+        (torch.ones(2), torch.ones(3)),
+        (object(), object()),
+        (np.ones(2), np.zeros(2)),
+        (lambda x: x, lambda x: -x),
+    ],
+)
 def test_different(a: object, b: object) -> None:
     assert differing(holding(a), holding(b)) == "1.setting"
 

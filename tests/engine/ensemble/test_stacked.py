@@ -1,4 +1,6 @@
-"""Networks trained together: each computes what the same network computes alone by the chain rule."""
+"""Networks trained together: each computes what the same network computes alone by the chain
+rule.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ def members(make: Callable[[], nn.Module], build: Any) -> list[nn.Module]:
     for index, network in enumerate(networks):
         use_generator(network, generator(index, "dropout"))
         with torch.no_grad():
-            for tensor in (*network.parameters(), *(b for b in network.buffers() if b.is_floating_point())):
+            for tensor in (
+                *network.parameters(),
+                *(b for b in network.buffers() if b.is_floating_point()),
+            ):
                 tensor.mul_(1 + 0.03 * index)
     return networks
 
@@ -38,8 +43,12 @@ def batches(x: Tensor, own: bool) -> list[Tensor]:
     return [x.roll(index, 0) if own else x for index in range(K)]
 
 
-def same(networks: list[nn.Module], loss: Loss, x: Tensor, y: Tensor, own: bool, limit: float, error: Any) -> Stack:
-    """Compare outputs, losses, gradients and buffers of two steps of the stack with those of the networks alone."""
+def same(
+    networks: list[nn.Module], loss: Loss, x: Tensor, y: Tensor, own: bool, limit: float, error: Any
+) -> Stack:
+    """Compare outputs, losses, gradients and buffers of two steps of the stack with those of the
+    networks alone.
+    """
     alone = [ChainRule(copy.deepcopy(network), loss) for network in networks]
     stack = Stack(networks, loss)
     xs, ys = batches(x, own), batches(y, own)
@@ -51,7 +60,9 @@ def same(networks: list[nn.Module], loss: Loss, x: Tensor, y: Tensor, own: bool,
             assert error(outputs[index], engine.predict(xs[index])) <= limit
             assert error(losses[index], engine.loss(ys[index])) <= limit
             assert error(gradients[index], engine.gradient(share=0.5, add=add)) <= limit
-            for found, wanted in zip(networks[index].buffers(), engine.network.buffers(), strict=True):
+            for found, wanted in zip(
+                networks[index].buffers(), engine.network.buffers(), strict=True
+            ):
                 assert torch.allclose(found, wanted, rtol=limit, atol=limit)
     return stack
 
@@ -61,7 +72,15 @@ def same(networks: list[nn.Module], loss: Loss, x: Tensor, y: Tensor, own: bool,
 def test_every_layer(name: str, own: bool, build: Any, error: Any) -> None:
     make, shape = LAYERS[name]
     x = spread(*shape)
-    same(members(lambda: around(make, x), build), mean_squared_error(), x, spread(shape[0], 2), own, 1e-9, error)
+    same(
+        members(lambda: around(make, x), build),
+        mean_squared_error(),
+        x,
+        spread(shape[0], 2),
+        own,
+        1e-9,
+        error,
+    )
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -71,17 +90,39 @@ def test_every_loss(name: str, own: bool, build: Any, error: Any) -> None:
     same(members(lambda: head(loss, outputs), build), loss, spread(6, 3), y, own, 1e-9, error)
 
 
-FIRST: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {  # what the shared batch meets first
+FIRST: dict[
+    str, tuple[Callable[[], nn.Module], tuple[int, ...]]
+] = {  # what the shared batch meets first
     "a bare linear layer": (lambda: nn.Linear(3, 2), (6, 3)),
     "dropout": (lambda: nn.Sequential(Dropout(0.4), nn.Linear(3, 2)), (6, 3)),
     "batch norm": (lambda: nn.Sequential(nn.BatchNorm1d(3), nn.Tanh(), nn.Linear(3, 2)), (6, 3)),
     "a neuron with w0": (lambda: nn.Sequential(nn.Flatten(), Neuron(12, "w0")), (6, 3, 4)),
-    "pooling": (lambda: nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 2)), (6, 2, 6, 6)),
-    "a frozen layer": (lambda: nn.Sequential(nn.Linear(3, 4).requires_grad_(False), nn.ReLU(), nn.Linear(4, 2)), (6, 3)),
+    "pooling": (
+        lambda: nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 2)),
+        (6, 2, 6, 6),
+    ),
+    "a frozen layer": (
+        lambda: nn.Sequential(nn.Linear(3, 4).requires_grad_(False), nn.ReLU(), nn.Linear(4, 2)),
+        (6, 3),
+    ),
     "a frozen bias": (lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), (6, 3)),
-    "a cnn": (lambda: nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 3, 2),
-                                    nn.Softplus(), nn.Flatten(), Dropout(0.2), nn.Linear(12, 5), nn.GELU(), nn.BatchNorm1d(5),
-                                    nn.Linear(5, 2)), (6, 2, 6, 6)),
+    "a cnn": (
+        lambda: nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(4, 3, 2),
+            nn.Softplus(),
+            nn.Flatten(),
+            Dropout(0.2),
+            nn.Linear(12, 5),
+            nn.GELU(),
+            nn.BatchNorm1d(5),
+            nn.Linear(5, 2),
+        ),
+        (6, 2, 6, 6),
+    ),
 }
 
 
@@ -94,12 +135,27 @@ def test_whole_networks(name: str, own: bool, dtype: torch.dtype, build: Any, er
     if name == "a frozen bias":
         for network in networks:
             network[0].bias.requires_grad_(False)
-    loss, y = (mean_squared_error(), spread(6, 1).to(dtype)) if "w0" in name else (cross_entropy(), Y)
-    same(networks, loss, spread(*shape).to(dtype), y, own, 1e-9 if dtype == torch.float64 else 1e-4, error)
+    loss, y = (
+        (mean_squared_error(), spread(6, 1).to(dtype)) if "w0" in name else (cross_entropy(), Y)
+    )
+    same(
+        networks,
+        loss,
+        spread(*shape).to(dtype),
+        y,
+        own,
+        1e-9 if dtype == torch.float64 else 1e-4,
+        error,
+    )
 
 
 def test_evaluation_mode_is_each_network_s(build: Any, error: Any) -> None:
-    networks = members(lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), Dropout(0.5), nn.Linear(4, 2)).eval(), build)
+    networks = members(
+        lambda: nn.Sequential(
+            nn.Linear(3, 4), nn.BatchNorm1d(4), Dropout(0.5), nn.Linear(4, 2)
+        ).eval(),
+        build,
+    )
     same(networks, cross_entropy(), X, Y, False, 1e-9, error)
 
 
@@ -133,7 +189,9 @@ def test_the_networks_are_trained_and_those_dropped_stay_as_they_are(build: Any)
             engine.predict(X)
             engine.loss(Y)
             engine.parameters -= rates[index] * engine.gradient()
-        for found, wanted in zip(networks[index].parameters(), engine.network.parameters(), strict=True):
+        for found, wanted in zip(
+            networks[index].parameters(), engine.network.parameters(), strict=True
+        ):
             assert torch.allclose(found, wanted, rtol=1e-9, atol=1e-12)
 
 
@@ -157,21 +215,37 @@ def test_each_call_needs_the_one_before(build: Any) -> None:
 def test_what_does_not_fit_is_refused_in_one_line(build: Any) -> None:
     networks = small(build)
     stack = Stack(networks, cross_entropy())
-    for x, own, text in ((X, True, r"\[6, 3\]; give a batch to each of 3 networks, as \[3, samples, features\]"),
-                         (X[:, :2], False, "do not fit 0, a Linear over 3 features"), (X[None], True, "a batch to each of 3")):
+    for x, own, text in (
+        (X, True, r"\[6, 3\]; give a batch to each of 3 networks, as \[3, samples, features\]"),
+        (X[:, :2], False, "do not fit 0, a Linear over 3 features"),
+        (X[None], True, "a batch to each of 3"),
+    ):
         with pytest.raises(ShapeError, match=text):
             stack.predict(x, own=own)
     stack.predict(X)
-    with pytest.raises(ShapeError, match=r"targets \[5\] against 3 networks' outputs for 6 samples; give \[6, …\]"):
+    with pytest.raises(
+        ShapeError, match=r"targets \[5\] against 3 networks' outputs for 6 samples; give \[6, …\]"
+    ):
         stack.loss(Y[:5])
     for others, text in (
         ([], "a stack of no networks"),
         ([networks[0], networks[0]], "one network stands twice"),
-        ([networks[0], build(lambda: nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2)))],
-         "network 1 has 0 Linear.*out_features=5.*where network 0 has 0 Linear.*out_features=4"),
-        ([networks[0], networks[1].eval()], "network 1 has .*, evaluating where network 0 has .*, training"),
+        (
+            [
+                networks[0],
+                build(lambda: nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))),
+            ],
+            "network 1 has 0 Linear.*out_features=5.*where network 0 has 0 Linear.*out_features=4",
+        ),
+        (
+            [networks[0], networks[1].eval()],
+            "network 1 has .*, evaluating where network 0 has .*, training",
+        ),
         ([networks[0], build(lambda: nn.Sequential(nn.Linear(3, 4)))], "network 1 has "),
-        ([nn.Sequential(nn.Mish())], r"in network 0 0 \(Mish\) has no written derivative; train them one by one"),
+        (
+            [nn.Sequential(nn.Mish())],
+            r"in network 0 0 \(Mish\) has no written derivative; train them one by one",
+        ),
         ([nn.Sequential(nn.Softmax(0))], r"Softmax\(dim=0\) works across samples"),
     ):
         with pytest.raises(ArgumentError, match=text) as failure:

@@ -1,4 +1,6 @@
-"""Networks without a written chain rule trained together: each computes what the same network computes alone by autograd."""
+"""Networks without a written chain rule trained together: each computes what the same network
+computes alone by autograd.
+"""
 
 from __future__ import annotations
 
@@ -52,11 +54,18 @@ def transformer() -> nn.Module:
 
 
 class Tied(nn.Module):
-    """A weight used in two layers, a layer used twice, a layer not used, and a parameter of no axis."""
+    """A weight used in two layers, a layer used twice, a layer not used, and a parameter of no
+    axis.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.one, self.two, self.unused, self.out = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(4, 4), nn.Linear(3, 2)
+        self.one, self.two, self.unused, self.out = (
+            nn.Linear(3, 3),
+            nn.Linear(3, 3),
+            nn.Linear(4, 4),
+            nn.Linear(3, 2),
+        )
         self.two.weight = self.one.weight
         self.scale = nn.Parameter(torch.tensor(1.5))
         self.again = nn.Sequential(self.one, nn.Mish(), nn.BatchNorm1d(3))
@@ -83,22 +92,57 @@ class Running(nn.Module):
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mish": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Mish(), nn.Linear(4, 2)), (6, 3)),
-    "layer norm": (lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.SiLU(), nn.Linear(4, 2)), (6, 3)),
-    "batch norm": (lambda: nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Mish(), nn.Linear(4, 2)), (6, 3)),
-    "a residual cnn": (lambda: nn.Sequential(Residual(), nn.MaxPool2d(2), Residual(), nn.GroupNorm(1, 2), nn.Flatten(),
-                                             nn.Linear(18, 2)), (6, 2, 6, 6)),
+    "layer norm": (
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.SiLU(), nn.Linear(4, 2)),
+        (6, 3),
+    ),
+    "batch norm": (
+        lambda: nn.Sequential(
+            nn.BatchNorm1d(3), nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Mish(), nn.Linear(4, 2)
+        ),
+        (6, 3),
+    ),
+    "a residual cnn": (
+        lambda: nn.Sequential(
+            Residual(),
+            nn.MaxPool2d(2),
+            Residual(),
+            nn.GroupNorm(1, 2),
+            nn.Flatten(),
+            nn.Linear(18, 2),
+        ),
+        (6, 2, 6, 6),
+    ),
     "a transformer": (transformer, (6, 5, 8)),
     "a gru": (lambda: Sequence(nn.GRU(3, 4, num_layers=2, batch_first=True), 4), (6, 5, 3)),
-    "an lstm": (lambda: Sequence(nn.LSTM(3, 4, bidirectional=True, batch_first=True), 8), (6, 5, 3)),
+    "an lstm": (
+        lambda: Sequence(nn.LSTM(3, 4, bidirectional=True, batch_first=True), 8),
+        (6, 5, 3),
+    ),
     "a plain recurrent layer": (lambda: Sequence(nn.RNN(3, 4, batch_first=True), 4), (6, 5, 3)),
     "tied": (Tied, (6, 3)),
     "a buffer replaced": (Running, (6, 3)),
-    "a frozen layer": (lambda: nn.Sequential(nn.Linear(3, 4).requires_grad_(False), nn.Mish(), nn.Linear(4, 2)), (6, 3)),
-    "nothing trained": (lambda: nn.Sequential(nn.Linear(3, 2), nn.Mish()).requires_grad_(False), (6, 3)),
-    "dropout while evaluating": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Mish(), nn.Dropout(), Dropout(),
-                                                       nn.Linear(4, 2)).eval(), (6, 3)),
+    "a frozen layer": (
+        lambda: nn.Sequential(nn.Linear(3, 4).requires_grad_(False), nn.Mish(), nn.Linear(4, 2)),
+        (6, 3),
+    ),
+    "nothing trained": (
+        lambda: nn.Sequential(nn.Linear(3, 2), nn.Mish()).requires_grad_(False),
+        (6, 3),
+    ),
+    "dropout while evaluating": (
+        lambda: nn.Sequential(
+            nn.Linear(3, 4), nn.Mish(), nn.Dropout(), Dropout(), nn.Linear(4, 2)
+        ).eval(),
+        (6, 3),
+    ),
     "a transformer while evaluating": (lambda: transformer().eval(), (6, 5, 8)),
-    "batch norm while evaluating": (lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Mish(), nn.Linear(4, 2)).eval(), (6, 3)),
+    "batch norm while evaluating": (
+        lambda: nn.Sequential(
+            nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Mish(), nn.Linear(4, 2)
+        ).eval(),
+        (6, 3),
+    ),
 }
 
 
@@ -107,7 +151,10 @@ def members(make: Callable[[], nn.Module], build: Any) -> list[nn.Module]:
     networks = [build(make, seed) for seed in range(K)]
     for index, network in enumerate(networks):
         with torch.no_grad():
-            for tensor in (*network.parameters(), *(b for b in network.buffers() if b.is_floating_point())):
+            for tensor in (
+                *network.parameters(),
+                *(b for b in network.buffers() if b.is_floating_point()),
+            ):
                 tensor.mul_(1 + 0.03 * index)
     return networks
 
@@ -116,8 +163,12 @@ def small(build: Any) -> list[nn.Module]:
     return members(NETWORKS["batch norm"][0], build)
 
 
-def same(networks: list[nn.Module], loss: Loss, x: Tensor, y: Tensor, own: bool, limit: float, error: Any) -> None:
-    """Compare outputs, losses, gradients and buffers of two steps together with those of the networks alone."""
+def same(
+    networks: list[nn.Module], loss: Loss, x: Tensor, y: Tensor, own: bool, limit: float, error: Any
+) -> None:
+    """Compare outputs, losses, gradients and buffers of two steps together with those of the
+    networks alone.
+    """
     alone = [Autograd(copy.deepcopy(network), loss) for network in networks]
     together = Vmapped(networks, loss)
     xs, ys = ([tensor.roll(index if own else 0, 0) for index in range(K)] for tensor in (x, y))
@@ -130,7 +181,9 @@ def same(networks: list[nn.Module], loss: Loss, x: Tensor, y: Tensor, own: bool,
             assert error(outputs[index], engine.predict(xs[index])) <= limit
             assert error(losses[index], engine.loss(ys[index])) <= limit
             assert error(gradients[index], engine.gradient(share=0.5, add=add)) <= limit
-            for found, wanted in zip(networks[index].buffers(), engine.network.buffers(), strict=True):
+            for found, wanted in zip(
+                networks[index].buffers(), engine.network.buffers(), strict=True
+            ):
                 assert torch.allclose(found, wanted, rtol=limit, atol=limit)
     assert not outputs.requires_grad
     assert not losses.requires_grad
@@ -143,7 +196,10 @@ def test_every_network(name: str, own: bool, dtype: torch.dtype, build: Any, err
     make, shape = NETWORKS[name]
     networks = [network.to(dtype) for network in members(make, build)]
     x = spread(*shape).to(dtype)
-    if (name, dtype) != ("an lstm", torch.float32):  # which has a kernel that vmap runs one by one: right, and not faster
+    if (name, dtype) != (
+        "an lstm",
+        torch.float32,
+    ):  # which has a kernel that vmap runs one by one: right, and not faster
         assert stackable(networks, cross_entropy(), x, Y, own=own) is None
     same(networks, cross_entropy(), x, Y, own, 1e-9 if dtype == torch.float64 else 1e-4, error)
 
@@ -186,7 +242,11 @@ def test_the_networks_are_trained_and_those_dropped_stay_as_they_are(build: Any)
     assert together.networks == [networks[2], networks[0]]
     assert all(torch.equal(left[name], value) for name, value in networks[1].state_dict().items())
     assert networks[1][1].weight.untyped_storage().nbytes() == 36 * 8  # not the memory of all
-    assert networks[1][1].bias.untyped_storage().nbytes() == networks[1][2].running_mean.untyped_storage().nbytes() == 4 * 8
+    assert (
+        networks[1][1].bias.untyped_storage().nbytes()
+        == networks[1][2].running_mean.untyped_storage().nbytes()
+        == 4 * 8
+    )
     for index, steps in ((0, 2), (1, 1), (2, 2)):
         engine = Autograd(alone[index], cross_entropy())
         for _ in range(steps):
@@ -194,7 +254,9 @@ def test_the_networks_are_trained_and_those_dropped_stay_as_they_are(build: Any)
             engine.loss(Y)
             engine.parameters -= rates[index] * engine.gradient()
         for name, wanted in engine.network.state_dict().items():
-            assert torch.allclose(networks[index].state_dict()[name], wanted, rtol=1e-9, atol=1e-12), name
+            assert torch.allclose(
+                networks[index].state_dict()[name], wanted, rtol=1e-9, atol=1e-12
+            ), name
 
 
 def test_rows_are_what_the_networks_compute_with(build: Any) -> None:
@@ -207,18 +269,25 @@ def test_rows_are_what_the_networks_compute_with(build: Any) -> None:
     with torch.no_grad():
         networks[2][1].weight.zero_()
         networks[2][2].running_mean.fill_(3.0)
-    assert torch.allclose(together.predict(X), torch.stack([network(X).detach() for network in networks]))
+    assert torch.allclose(
+        together.predict(X), torch.stack([network(X).detach() for network in networks])
+    )
     networks[0].train()
     together.predict(X)
     together.loss(Y)
     together.gradient()
-    assert all(torch.equal(p.grad.flatten(), together.gradients[0, place]) for p, (place, _) in
-               zip(networks[0].parameters(), together.slices.values(), strict=True))
+    assert all(
+        torch.equal(p.grad.flatten(), together.gradients[0, place])
+        for p, (place, _) in zip(networks[0].parameters(), together.slices.values(), strict=True)
+    )
 
 
 def test_no_global_generator_and_nothing_of_the_networks_changes_by_trying(build: Any) -> None:
     networks = small(build)
-    before, start = copy.deepcopy([network.state_dict() for network in networks]), torch.random.get_rng_state()
+    before, start = (
+        copy.deepcopy([network.state_dict() for network in networks]),
+        torch.random.get_rng_state(),
+    )
     assert stackable(networks, cross_entropy(), X, Y) is None
     for network, state in zip(networks, before, strict=True):
         assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
@@ -258,8 +327,14 @@ def test_drawing_networks_are_refused(build: Any) -> None:
     state, start = given.generator.get_state(), torch.random.get_rng_state()
     ours = build(lambda: nn.Sequential(Dropout(0.2), nn.Linear(3, 2)))
     use_generator(ours, generator(0, "dropout"))
-    for network in (build(lambda: nn.Sequential(nn.Linear(3, 2), nn.Dropout())), build(lambda: nn.Sequential(nn.RReLU(), nn.Linear(3, 2))),
-                    build(lambda: Sequence(nn.GRU(3, 2, 2, dropout=0.1), 2)), ours, build(lambda: Drawing(3, 2)), given):
+    for network in (
+        build(lambda: nn.Sequential(nn.Linear(3, 2), nn.Dropout())),
+        build(lambda: nn.Sequential(nn.RReLU(), nn.Linear(3, 2))),
+        build(lambda: Sequence(nn.GRU(3, 2, 2, dropout=0.1), 2)),
+        ours,
+        build(lambda: Drawing(3, 2)),
+        given,
+    ):
         networks = [network, copy.deepcopy(network)]
         text = r"draws random numbers; train them one by one"
         assert text in str(stackable(networks, cross_entropy(), X, Y))
@@ -307,13 +382,19 @@ class Odd(nn.Linear):
         return y
 
 
-@pytest.mark.parametrize(("way", "text"), [
-    ("branches", "Odd cannot run side by side .*control flow.*; train them one by one"),
-    ("reads a number", r"Odd cannot run side by side .*\.item\(\).*; train them one by one"),
-    ("sees that it is one of several", "network 0 has other outputs together with others than alone; train them one by one"),
-    ("counts", "the forward changes calls, which would happen to network 0 alone"),
-    ("detaches", "."),
-])
+@pytest.mark.parametrize(
+    ("way", "text"),
+    [
+        ("branches", "Odd cannot run side by side .*control flow.*; train them one by one"),
+        ("reads a number", r"Odd cannot run side by side .*\.item\(\).*; train them one by one"),
+        (
+            "sees that it is one of several",
+            "network 0 has other outputs together with others than alone; train them one by one",
+        ),
+        ("counts", "the forward changes calls, which would happen to network 0 alone"),
+        ("detaches", "."),
+    ],
+)
 def test_code_that_cannot_run_side_by_side(way: str, text: str, build: Any) -> None:
     reason = stackable(members(lambda: Odd(way), build), cross_entropy(), X, Y)
     assert reason is not None
@@ -332,12 +413,30 @@ def test_what_differs_is_refused_in_one_line(build: Any) -> None:
         ([], "a stack of no networks"),
         ([networks[0], networks[0]], "one network stands twice"),
         ([sharing, nn.Sequential(nn.Mish(), sharing[1])], r"networks 0 and 1 share 1\.weight"),
-        ([build(lambda: nn.Linear(3, 2)), build(lambda: nn.Linear(3, 4))], "network 1 has Linear.*out_features=4.* where network 0 has "),
-        ([networks[0], networks[1].eval()], "network 1 has .*, evaluating where network 0 has .*, training"),
-        ([networks[0], copy.deepcopy(networks[0]).float()], "torch.float32 .* where network 0 has .*torch.float64"),
-        ([build(lambda: nn.Linear(3, 2)), build(lambda: nn.Linear(3, 2)).requires_grad_(False)], "frozen where network 0"),
-        ([build(Tied), untied], r"network 1 has two\.weight .* where network 0 has two\.weight tied to one\.weight"),
-        ([build(Odd), build(lambda: Odd(factor=2.0))], "network 1 has another factor than network 0"),
+        (
+            [build(lambda: nn.Linear(3, 2)), build(lambda: nn.Linear(3, 4))],
+            "network 1 has Linear.*out_features=4.* where network 0 has ",
+        ),
+        (
+            [networks[0], networks[1].eval()],
+            "network 1 has .*, evaluating where network 0 has .*, training",
+        ),
+        (
+            [networks[0], copy.deepcopy(networks[0]).float()],
+            "torch.float32 .* where network 0 has .*torch.float64",
+        ),
+        (
+            [build(lambda: nn.Linear(3, 2)), build(lambda: nn.Linear(3, 2)).requires_grad_(False)],
+            "frozen where network 0",
+        ),
+        (
+            [build(Tied), untied],
+            r"network 1 has two\.weight .* where network 0 has two\.weight tied to one\.weight",
+        ),
+        (
+            [build(Odd), build(lambda: Odd(factor=2.0))],
+            "network 1 has another factor than network 0",
+        ),
         ([hooked], r"network 0 \(Linear\) has hooks"),
         ([noticed], "weight has a hook"),
         ([nn.Sequential(nn.Mish())], "there are no parameters"),
@@ -353,14 +452,21 @@ def test_what_does_not_fit_is_refused_in_one_line(build: Any) -> None:
     together = Vmapped(small(build), cross_entropy())
     with pytest.raises(Error, match="call predict"):
         together.loss(Y)
-    for x, own, text in ((X, True, r"\[6, 3\]; give a batch to each of 3 networks"), (X.float(), False, "use x.to"),
-                         (X[:, :2], False, r"fail on inputs \[6, 2\]|over 3 features")):
+    for x, own, text in (
+        (X, True, r"\[6, 3\]; give a batch to each of 3 networks"),
+        (X.float(), False, "use x.to"),
+        (X[:, :2], False, r"fail on inputs \[6, 2\]|over 3 features"),
+    ):
         with pytest.raises(ShapeError, match=text):
             together.predict(x, own=own)
     together.predict(X)
     with pytest.raises(Error, match=r"gradient\(\) needs a loss"):
         together.gradient()
-    with pytest.raises(ShapeError, match=r"targets \[5\] against 3 networks' outputs for 6 samples; give \[6, …\]"):
+    with pytest.raises(
+        ShapeError, match=r"targets \[5\] against 3 networks' outputs for 6 samples; give \[6, …\]"
+    ):
         together.loss(Y[:5])
     with pytest.raises(ShapeError, match=r"they must give \[networks, samples, outputs\]"):
-        Vmapped([build(lambda: nn.Sequential(nn.Linear(3, 2), nn.Flatten(0)))], mean_squared_error()).predict(X)
+        Vmapped(
+            [build(lambda: nn.Sequential(nn.Linear(3, 2), nn.Flatten(0)))], mean_squared_error()
+        ).predict(X)

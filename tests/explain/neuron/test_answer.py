@@ -1,4 +1,6 @@
-"""One neuron against NumPy, a plain loop of PyTorch, and networks whose units are known by construction."""
+"""One neuron against NumPy, a plain loop of PyTorch, and networks whose units are known by
+construction.
+"""
 
 from __future__ import annotations
 
@@ -22,21 +24,33 @@ from sevensteps.explain.neuron.units import place
 QUICK: dict[str, Any] = {"stop": "epochs(2)", "out": False}
 
 
-def hand_made(weight: list[list[float]], bias: list[float], out: list[list[float]], activation: nn.Module | None = None) -> Any:
+def hand_made(
+    weight: list[list[float]],
+    bias: list[float],
+    out: list[list[float]],
+    activation: nn.Module | None = None,
+) -> Any:
     """A run of no steps on circles, of a network with these numbers."""
-    network = nn.Sequential(nn.Linear(2, len(bias), device="meta"), activation or nn.ReLU(), nn.Linear(len(bias), 1, device="meta"))
+    network = nn.Sequential(
+        nn.Linear(2, len(bias), device="meta"),
+        activation or nn.ReLU(),
+        nn.Linear(len(bias), 1, device="meta"),
+    )
     for layer, held in ((network[0], (weight, bias)), (network[2], (out, [0.0]))):
         layer.weight, layer.bias = (nn.Parameter(torch.tensor(numbers)) for numbers in held)
     return ss.train("circles", predict=network, stop="max_steps(0)", out=False)
 
 
-# -- what it is and what makes it fire -----------------------------------------------------------------------------------
+# -- what it is and what makes it fire -------------------------------------------------------------
 
 
 def test_a_hidden_unit_of_a_table() -> None:
     run = ss.train("iris", predict="mlp(6)", **QUICK)
     found = run.explain.neuron("layer1", 2)
-    data, held = ss.data.load("iris"), {name: t.numpy() for name, t in run.network.state_dict().items()}
+    data, held = (
+        ss.data.load("iris"),
+        {name: t.numpy() for name, t in run.network.state_dict().items()},
+    )
     sums = data.train.x.numpy() @ held["layer1.weight"][2] + held["layer1.bias"][2]
     on = sums > 0
     assert found.weights.tolist() == held["layer1.weight"][2].tolist()
@@ -61,7 +75,9 @@ def test_the_channel_of_a_convolution() -> None:
     x, network = ss.data.load("digits").train.x, run.network
     with torch.no_grad():
         before = F.max_pool2d(F.relu(network.layer1(x)), 2)
-        sums = F.conv2d(before, network.layer2.weight[3:4], network.layer2.bias[3:4], padding=1)[:, 0]
+        sums = F.conv2d(before, network.layer2.weight[3:4], network.layer2.bias[3:4], padding=1)[
+            :, 0
+        ]
     assert found.conv
     assert found.shape == (4, 3, 3)
     assert found.firing == pytest.approx(float((sums > 0).double().mean()), rel=1e-6)
@@ -69,7 +85,9 @@ def test_the_channel_of_a_convolution() -> None:
     largest = sums.flatten(1).max(1)
     assert found.top[0].sample == int(largest.values.argmax())
     assert found.top[0].position == int(largest.indices[found.top[0].sample])
-    columns = network.output.weight.detach()[:, 3 * 4:4 * 4]  # 2×2 positions a channel, once flattened
+    columns = network.output.weight.detach()[
+        :, 3 * 4 : 4 * 4
+    ]  # 2×2 positions a channel, once flattened
     assert found.outgoing == pytest.approx(columns.norm(dim=1).tolist(), rel=1e-5)
     assert "kernel over input channel" in found.text()
 
@@ -122,7 +140,7 @@ def test_a_network_of_ones_own_shows_its_sums() -> None:
     assert found.without is not None
 
 
-# -- dead units, dead inputs, twins, and what is lost ----------------------------------------------------------------------
+# -- dead units, dead inputs, twins, and what is lost ----------------------------------------------
 
 
 def test_a_unit_is_dead_when_its_sum_is_never_above_zero() -> None:
@@ -148,7 +166,9 @@ def test_dead_inputs_do_not_make_a_unit_dead() -> None:
     assert found.dead is False
     assert found.moved is not None
     assert found.moved > 0
-    decayed = ss.train("digits", predict="mlp(5)", step="sgd(lr=0.1, weight_decay=0.1)", **QUICK).explain.neuron("layer1", 0)
+    decayed = ss.train(
+        "digits", predict="mlp(5)", step="sgd(lr=0.1, weight_decay=0.1)", **QUICK
+    ).explain.neuron("layer1", 0)
     assert decayed.dead_moved is not None
     assert decayed.dead_moved > 0
 
@@ -166,13 +186,21 @@ def test_the_144_dead_pixels(mnist_dir: Path) -> None:
 
 @pytest.mark.parametrize("start", ["zeros()", "ones()"])
 def test_units_that_start_alike_are_twins(start: str) -> None:
-    run = ss.train("iris", predict="mlp(4, activation='sigmoid')", initialize=start, repeat="full_batch()", **QUICK)
+    run = ss.train(
+        "iris",
+        predict="mlp(4, activation='sigmoid')",
+        initialize=start,
+        repeat="full_batch()",
+        **QUICK,
+    )
     found = run.explain.neuron("layer1", 1)
     assert found.twins is not None
     assert found.twins.units == (0, 2, 3)
     assert found.twins.how == "the same weights"
     assert "get the same gradient" in " ".join(found.text().split())
-    apart = ss.train("iris", predict="mlp(4, activation='sigmoid')", **QUICK).explain.neuron("layer1", 1)
+    apart = ss.train("iris", predict="mlp(4, activation='sigmoid')", **QUICK).explain.neuron(
+        "layer1", 1
+    )
     assert apart.twins is None
 
 
@@ -187,10 +215,15 @@ def test_opposite_and_parallel_units_are_twins_too() -> None:
     assert run.explain.neuron("0", 3).twins is None
 
 
-@pytest.mark.parametrize(("data", "predict", "layer"), [
-    ("digits", "mlp(6)", "layer1"), ("digits", "mlp(6, 5, activation='tanh', batch_norm=True)", "layer1"),
-    ("digits", "cnn(4, 6)", "layer2"), ("diabetes", "mlp(6)", "layer1"),
-])
+@pytest.mark.parametrize(
+    ("data", "predict", "layer"),
+    [
+        ("digits", "mlp(6)", "layer1"),
+        ("digits", "mlp(6, 5, activation='tanh', batch_norm=True)", "layer1"),
+        ("digits", "cnn(4, 6)", "layer2"),
+        ("diabetes", "mlp(6)", "layer1"),
+    ],
+)
 def test_what_is_lost_without_it(data: str, predict: str, layer: str) -> None:
     run = ss.train(data, predict=predict, step="sgd(lr=0.1)", **QUICK)
     unit = next(unit for unit in range(4) if not run.explain.neuron(layer, unit).dead)
@@ -198,7 +231,7 @@ def test_what_is_lost_without_it(data: str, predict: str, layer: str) -> None:
     network = run.network.eval()
     count = getattr(network, found.following).weight.shape[1] // found.units  # type: ignore[arg-type]
     with torch.no_grad():
-        getattr(network, found.following).weight[:, unit * count:(unit + 1) * count] = 0  # type: ignore[arg-type]
+        getattr(network, found.following).weight[:, unit * count : (unit + 1) * count] = 0  # type: ignore[arg-type]
     subject = run.explain.subject
     valid = subject.data.valid
     from sevensteps.training.evaluation import measure
@@ -206,18 +239,31 @@ def test_what_is_lost_without_it(data: str, predict: str, layer: str) -> None:
     with torch.no_grad():
         expected = measure(network(valid.x), valid.y, subject.loss, subject.output)
     assert found.without is not None
-    assert found.whole == pytest.approx({name: run.metrics["valid"][name] for name in found.without}, rel=1e-5)
-    assert found.without == pytest.approx({name: expected[name] for name in found.without}, rel=1e-5)
+    assert found.whole == pytest.approx(
+        {name: run.metrics["valid"][name] for name in found.without}, rel=1e-5
+    )
+    assert found.without == pytest.approx(
+        {name: expected[name] for name in found.without}, rel=1e-5
+    )
     assert found.without["loss"] != found.whole["loss"]  # type: ignore[index]
 
 
-# -- its life --------------------------------------------------------------------------------------------------------------
+# -- its life --------------------------------------------------------------------------------------
 
 
 def firing_by_hand(seed: int, steps: int, rate: float) -> Tensor:
-    """[steps + 1, 6]: the share of samples on which each unit of the second hidden layer fires, trained by a plain loop of PyTorch."""
-    run = ss.train("circles(n=200)", predict="mlp(6, 6)", step=f"sgd(lr={rate})", stop="max_steps(0)", seed=seed, precision="float64",
-                   out=False)
+    """[steps + 1, 6]: the share of samples on which each unit of the second hidden layer fires,
+    trained by a plain loop of PyTorch.
+    """
+    run = ss.train(
+        "circles(n=200)",
+        predict="mlp(6, 6)",
+        step=f"sgd(lr={rate})",
+        stop="max_steps(0)",
+        seed=seed,
+        precision="float64",
+        out=False,
+    )
     network, data = run.network, ss.data.load("circles(n=200)").train
     x, y = data.x.double(), data.y.double()
     optimizer = torch.optim.SGD(network.parameters(), lr=rate)
@@ -233,8 +279,17 @@ def firing_by_hand(seed: int, steps: int, rate: float) -> Tensor:
 
 def test_births_deaths_and_revivals_are_those_of_a_plain_loop() -> None:
     expected = firing_by_hand(1, 40, 2.0)
-    run = ss.train("circles(n=200)", predict="mlp(6, 6)", step="sgd(lr=2.0)", repeat="full_batch()", stop="max_steps(40)", seed=1, watch=0,
-                   precision="float64", out=False)
+    run = ss.train(
+        "circles(n=200)",
+        predict="mlp(6, 6)",
+        step="sgd(lr=2.0)",
+        repeat="full_batch()",
+        stop="max_steps(40)",
+        seed=1,
+        watch=0,
+        precision="float64",
+        out=False,
+    )
     subject = run.explain.subject
     revived = 0
     for unit in range(6):
@@ -242,7 +297,9 @@ def test_births_deaths_and_revivals_are_those_of_a_plain_loop() -> None:
         assert found.source == "trained again"
         assert found.same
         assert [moment.step for moment in found.moments] == list(range(41))
-        assert [moment.firing for moment in found.moments] == pytest.approx(expected[:, unit].tolist())
+        assert [moment.firing for moment in found.moments] == pytest.approx(
+            expected[:, unit].tolist()
+        )
         on = expected[:, unit] > 0
         back = [step for step in range(1, 41) if on[step] and not on[step - 1]]
         gone = [step for step in range(1, 41) if on[step - 1] and not on[step]]
@@ -253,22 +310,35 @@ def test_births_deaths_and_revivals_are_those_of_a_plain_loop() -> None:
 
 
 def test_watching_saw_the_same_life() -> None:
-    run = ss.train("circles(n=200)", predict="mlp(6, 6)", step="sgd(lr=2.0)", repeat="full_batch()", stop="max_steps(30)", seed=1, watch=1.0,
-                   precision="float64", out=False)
+    run = ss.train(
+        "circles(n=200)",
+        predict="mlp(6, 6)",
+        step="sgd(lr=2.0)",
+        repeat="full_batch()",
+        stop="max_steps(30)",
+        seed=1,
+        watch=1.0,
+        precision="float64",
+        out=False,
+    )
     seen, again = run.explain.neuron("layer2", 2), run.explain.neuron("layer2", 2, again=True)
     assert (seen.life.source, again.life.source) == ("watched", "trained again")
     by_step = {moment.step: moment for moment in again.life.moments}
     assert len(seen.life.moments) > 10
     for moment in seen.life.moments:
         assert moment.firing == pytest.approx(by_step[moment.step].firing), moment.step
-        assert moment.weights == pytest.approx(by_step[moment.step + 1].weights), "a look sees the weights after its step"
+        assert moment.weights == pytest.approx(by_step[moment.step + 1].weights), (
+            "a look sees the weights after its step"
+        )
     assert "trained again, on 160 samples" in " ".join(again.text().split())
     assert "looks on the batch" in " ".join(seen.text().split())
 
 
 def test_events_in_words() -> None:
     def of(*firing: float) -> tuple[tuple[int, str], ...]:
-        return Life(tuple(Moment(step, share, None, None) for step, share in enumerate(firing)), "watched").events
+        return Life(
+            tuple(Moment(step, share, None, None) for step, share in enumerate(firing)), "watched"
+        ).events
 
     assert of(0, 0, 0.5, 0.2) == ((2, "born"),)
     assert of(0.5, 0, 0, 0.1, 0) == ((1, "silent"), (3, "revived"), (4, "silent"))
@@ -287,17 +357,22 @@ def test_a_life_that_nobody_saw(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nobody watched" in run.explain.neuron("layer1", 0, again=False).text()
 
 
-# -- all of them -------------------------------------------------------------------------------------------------------------
+# -- all of them -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("data", "steps", "layer"), [
-    ("iris", {"predict": "mlp(5, activation='sigmoid', dropout=0.5)"}, "layer1"),
-    ("iris", {"predict": "mlp(5, batch_norm=True)"}, "layer1"),
-    ("speed", {"predict": "polynomial(2)"}, "output"),
-    ("circles", {"predict": "neuron()", "loss": "hinge()"}, "output"),
-    ("digits37", {"predict": "cnn(4)"}, "layer1"),
-])
-def test_the_screen_is_80_columns_and_40_lines(data: str, steps: dict[str, str], layer: str) -> None:
+@pytest.mark.parametrize(
+    ("data", "steps", "layer"),
+    [
+        ("iris", {"predict": "mlp(5, activation='sigmoid', dropout=0.5)"}, "layer1"),
+        ("iris", {"predict": "mlp(5, batch_norm=True)"}, "layer1"),
+        ("speed", {"predict": "polynomial(2)"}, "output"),
+        ("circles", {"predict": "neuron()", "loss": "hinge()"}, "output"),
+        ("digits37", {"predict": "cnn(4)"}, "layer1"),
+    ],
+)
+def test_the_screen_is_80_columns_and_40_lines(
+    data: str, steps: dict[str, str], layer: str
+) -> None:
     found: Neuron = ss.train(data, **steps, **QUICK).explain.neuron(layer, 0)
     lines = found.text(80).splitlines()
     assert max(map(len, lines)) <= 80
@@ -310,14 +385,25 @@ def test_several_labels() -> None:
     x = torch.randn(100, 4, generator=draw)
     run = ss.train(TensorDataset(x, (x[:, :3] > 0).float()), predict="mlp(3)", **QUICK)
     found = run.explain.neuron("layer1", 0)
-    assert [group.count for group in sorted(found.groups, key=lambda group: group.name)] == \
-        [int((run.explain.subject.data.train.y[:, index] > 0).sum()) for index in range(3)]
+    assert [group.count for group in sorted(found.groups, key=lambda group: group.name)] == [
+        int((run.explain.subject.data.train.y[:, index] > 0).sum()) for index in range(3)
+    ]
 
 
-@pytest.mark.parametrize(("layer", "unit", "said"), [
-    ("layer9", 0, r"no layer 'layer9' with units; there are layer1 \(0 to 4\), output \(0 to 2\)"), ("activation1", 0, "there are layer1"),
-    ("layer1", 5, "counted from 0 to 4"), ("layer1", -1, "at least 0"), ("layer1", True, "whole number"),
-])
+@pytest.mark.parametrize(
+    ("layer", "unit", "said"),
+    [
+        (
+            "layer9",
+            0,
+            r"no layer 'layer9' with units; there are layer1 \(0 to 4\), output \(0 to 2\)",
+        ),
+        ("activation1", 0, "there are layer1"),
+        ("layer1", 5, "counted from 0 to 4"),
+        ("layer1", -1, "at least 0"),
+        ("layer1", True, "whole number"),
+    ],
+)
 def test_what_there_is_not(layer: str, unit: int, said: str) -> None:
     run = ss.train("iris", predict="mlp(5)", stop="max_steps(1)", out=False)
     with pytest.raises(ArgumentError, match=said) as raised:
@@ -339,8 +425,14 @@ def test_a_network_without_units() -> None:
 
 def test_asking_changes_nothing() -> None:
     run = ss.train("circles", predict="mlp(4, dropout=0.5, batch_norm=True)", watch=0, **QUICK)
-    before, mode = {name: held.clone() for name, held in run.network.state_dict().items()}, run.network.training
-    first, second = run.explain.neuron("layer1", 0, again=True), run.explain.neuron("layer1", 0, again=True)
+    before, mode = (
+        {name: held.clone() for name, held in run.network.state_dict().items()},
+        run.network.training,
+    )
+    first, second = (
+        run.explain.neuron("layer1", 0, again=True),
+        run.explain.neuron("layer1", 0, again=True),
+    )
     assert first.life == second.life
     assert first.life.same, "looking on changes nothing in the training that is repeated"
     assert all(torch.equal(held, before[name]) for name, held in run.network.state_dict().items())

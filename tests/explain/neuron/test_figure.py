@@ -18,7 +18,9 @@ def axes_of(figure: Any) -> list[Any]:
 
 
 def test_a_first_layer_over_images(tmp_path: Path) -> None:
-    found = ss.train("digits", predict="mlp(5)", stop="epochs(2)", out=False).explain.neuron("layer1", 2)
+    found = ss.train("digits", predict="mlp(5)", stop="epochs(2)", out=False).explain.neuron(
+        "layer1", 2
+    )
     figure = found.plot(tmp_path / "unit.png")
     assert (tmp_path / "unit.png").stat().st_size > 10_000
     images = [np.asarray(image.get_array()) for axes in axes_of(figure) for image in axes.images]
@@ -30,14 +32,20 @@ def test_a_first_layer_over_images(tmp_path: Path) -> None:
     assert f"#{found.top[0].sample} ({found.top[0].target}): {found.top[0].sum:.3g}" in titles
 
 
-@pytest.mark.parametrize(("data", "predict", "layer"), [("iris", "mlp(4)", "layer1"), ("diabetes", "linear()", "output")])
+@pytest.mark.parametrize(
+    ("data", "predict", "layer"), [("iris", "mlp(4)", "layer1"), ("diabetes", "linear()", "output")]
+)
 def test_a_table_has_a_bar_for_each_weight_and_group(data: str, predict: str, layer: str) -> None:
     found = ss.train(data, predict=predict, stop="epochs(2)", out=False).explain.neuron(layer, 0)
     figure = found.plot()
     weights, groups, life = axes_of(figure)
-    assert sorted(bar.get_width() for bar in weights.patches) == pytest.approx(sorted(found.weights.tolist()))
+    assert sorted(bar.get_width() for bar in weights.patches) == pytest.approx(
+        sorted(found.weights.tolist())
+    )
     assert {label.get_text() for label in weights.get_yticklabels()} == set(found.names)
-    assert [bar.get_width() for bar in groups.patches][::-1] == pytest.approx([group.mean for group in found.groups])
+    assert [bar.get_width() for bar in groups.patches][::-1] == pytest.approx(
+        [group.mean for group in found.groups]
+    )
     assert list(life.lines[0].get_ydata()) == [moment.firing for moment in found.life.moments]
     assert all(axes.get_xlabel() for axes in (weights, groups, life))
 
@@ -45,6 +53,11 @@ def test_a_table_has_a_bar_for_each_weight_and_group(data: str, predict: str, la
 def test_kernels_and_a_life_that_is_not_known() -> None:
     run = ss.train("digits", predict="cnn(3, 4)", stop="epochs(1)", watch=0, out=False)
     figure = run.explain.neuron("layer2", 1, again=False).plot()
-    kernels = [image for axes in axes_of(figure) for image in axes.images if np.asarray(image.get_array()).shape == (3, 3)]
+    kernels = [
+        image
+        for axes in axes_of(figure)
+        for image in axes.images
+        if np.asarray(image.get_array()).shape == (3, 3)
+    ]
     assert len(kernels) == 3
     assert any("not known" in text.get_text() for axes in axes_of(figure) for text in axes.texts)

@@ -1,4 +1,6 @@
-"""One step against an oracle: the same recipe trained alone, its gradient by autograd, its optimizer torch's own."""
+"""One step against an oracle: the same recipe trained alone, its gradient by autograd, its
+optimizer torch's own.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from sevensteps.training import threads
 from sevensteps.training.resolve import settle
 from sevensteps.training.state import Training, start
 
-SHORT: dict[str, Any] = {"predict": "mlp(12)", "stop": "epochs(2)", "threads": 1, "out": False, "progress": False}
+SHORT: dict[str, Any] = {
+    "predict": "mlp(12)",
+    "stop": "epochs(2)",
+    "threads": 1,
+    "out": False,
+    "progress": False,
+}
 
 
 class Keeper:
@@ -54,12 +62,25 @@ def place(name: str, kept: Keeper) -> int:
     """Where a weight such as `layer1.weight[3, 1]` lies in the flat vector."""
     tensor, _, index = name.partition("[")
     where, shape = kept.slices[tensor]
-    return where.start + int(torch.arange(shape.numel()).reshape(shape)[tuple(int(i) for i in index.rstrip("]").split(","))])
+    return where.start + int(
+        torch.arange(shape.numel()).reshape(shape)[
+            tuple(int(i) for i in index.rstrip("]").split(","))
+        ]
+    )
 
 
-OPTIMIZERS = ["sgd(lr=0.1)", "sgd(lr=0.1, momentum=0.9)", "sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01)",
-              "sgd(lr=0.1, weight_decay=0.1)", "adam(lr=0.01)", "adam(lr=one_cycle(0.02), weight_decay=0.1)", "adamw(lr=0.01)",
-              "rmsprop(lr=0.001)", "rmsprop(lr=0.001, momentum=0.5, weight_decay=0.1)", "adagrad(lr=0.01, weight_decay=0.1)"]
+OPTIMIZERS = [
+    "sgd(lr=0.1)",
+    "sgd(lr=0.1, momentum=0.9)",
+    "sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01)",
+    "sgd(lr=0.1, weight_decay=0.1)",
+    "adam(lr=0.01)",
+    "adam(lr=one_cycle(0.02), weight_decay=0.1)",
+    "adamw(lr=0.01)",
+    "rmsprop(lr=0.001)",
+    "rmsprop(lr=0.001, momentum=0.5, weight_decay=0.1)",
+    "adagrad(lr=0.01, weight_decay=0.1)",
+]
 
 
 @pytest.mark.parametrize("at", [0, 24])
@@ -68,17 +89,26 @@ def test_the_weight_is_that_of_the_training_to_the_bit(step: str, at: int) -> No
     run, kept = trained(step=step)
     found = run.explain.steps(at)
     where = place(found.weight.name, kept)
-    assert (found.weight.old, found.weight.new) == (float(kept.before[at][where]), float(kept.before[at + 1][where]))
+    assert (found.weight.old, found.weight.new) == (
+        float(kept.before[at][where]),
+        float(kept.before[at + 1][where]),
+    )
     assert found.weight.gradient == float(kept.gradients[at][where])
     assert found.loss == kept.losses[at]
     assert found.same is True
-    assert found.weight.update.value == pytest.approx(found.weight.new, rel=1e-5, abs=1e-7)  # the formula, filled in
-    assert abs(found.weight.update.value - found.weight.new) < 1e-3 * abs(found.weight.new - found.weight.old)
+    assert found.weight.update.value == pytest.approx(
+        found.weight.new, rel=1e-5, abs=1e-7
+    )  # the formula, filled in
+    assert abs(found.weight.update.value - found.weight.new) < 1e-3 * abs(
+        found.weight.new - found.weight.old
+    )
 
 
 @pytest.mark.parametrize("step", OPTIMIZERS)
 def test_the_formula_is_that_of_torch(step: str) -> None:
-    """25 steps of torch's optimizer on one float64 weight, with the gradients that the training had."""
+    """25 steps of torch's optimizer on one float64 weight, with the gradients that the training
+    had.
+    """
     run, kept = trained(step=step, precision="float64")
     found = run.explain.steps(24)
     where = place(found.weight.name, kept)
@@ -87,7 +117,9 @@ def test_the_formula_is_that_of_torch(step: str) -> None:
     for number, gradient in enumerate(kept.gradients[:25]):
         weight.grad = gradient[where].reshape(1)
         rate = run.recipe.step.lr
-        optimizer.param_groups[0]["lr"] = rate(number, len(kept.gradients)) if callable(rate) else rate
+        optimizer.param_groups[0]["lr"] = (
+            rate(number, len(kept.gradients)) if callable(rate) else rate
+        )
         optimizer.step()
     assert found.weight.update.value == pytest.approx(float(weight.detach()), rel=1e-12)
     assert found.weight.new == pytest.approx(float(weight.detach()), rel=1e-12)
@@ -104,10 +136,19 @@ def test_what_is_printed_reads_back_to_the_same_bits() -> None:
         assert torch.tensor(float(now), dtype=kind) == kept.before[4][where]
 
 
-@pytest.mark.parametrize(("repeat", "gradient"), [("batches(64)", "auto()"), ("batches(64, shuffle=False)", "auto()"),
-                                                  ("batches(50, seed=3)", "auto(accumulate=3)"), ("full_batch()", "auto()"),
-                                                  ("batches(64)", "auto(clip=0.05)")])
-def test_batch_loss_and_gradient_are_those_of_the_samples_it_names(repeat: str, gradient: str) -> None:
+@pytest.mark.parametrize(
+    ("repeat", "gradient"),
+    [
+        ("batches(64)", "auto()"),
+        ("batches(64, shuffle=False)", "auto()"),
+        ("batches(50, seed=3)", "auto(accumulate=3)"),
+        ("full_batch()", "auto()"),
+        ("batches(64)", "auto(clip=0.05)"),
+    ],
+)
+def test_batch_loss_and_gradient_are_those_of_the_samples_it_names(
+    repeat: str, gradient: str
+) -> None:
     run, kept = trained(step="sgd(lr=0.1)", repeat=repeat, gradient=gradient)
     at = 1
     found = run.explain.steps(at)
@@ -117,7 +158,9 @@ def test_batch_loss_and_gradient_are_those_of_the_samples_it_names(repeat: str, 
     rows = list(found.rows)
     assert len(rows) == found.size
     loss = nn.functional.cross_entropy(network(data.train.x[rows].double()), data.train.y[rows])
-    gradients = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(network.parameters()))])
+    gradients = torch.cat(
+        [g.flatten() for g in torch.autograd.grad(loss, list(network.parameters()))]
+    )
     assert found.loss == pytest.approx(float(loss.detach()), rel=1e-5)
     assert found.losses[0] == pytest.approx(float(loss.detach()), rel=1e-5)
     assert found.gradient == pytest.approx(float(gradients.norm()), rel=1e-4)
@@ -139,7 +182,9 @@ def test_plain_descent_promises_lr_times_the_squared_gradient() -> None:
     run, _ = trained(step="sgd(lr=0.001)", precision="float64")
     found = run.explain.steps()
     assert found.foreseen == pytest.approx(0.001 * found.gradient**2, rel=1e-9)
-    assert found.fall == pytest.approx(found.foreseen, rel=0.01)  # so short a step that the slope holds
+    assert found.fall == pytest.approx(
+        found.foreseen, rel=0.01
+    )  # so short a step that the slope holds
     assert "lr · |gradient|²" in str(found)
 
 
@@ -155,7 +200,9 @@ def test_layers_start_and_change_as_the_training_has_it() -> None:
 
         assert layer.parameters == pytest.approx(length(kept.before[2]), rel=1e-9)
         assert layer.gradient == pytest.approx(length(kept.gradients[2]), rel=1e-9)
-        assert layer.change == pytest.approx(length(kept.before[3].double() - kept.before[2].double()), rel=1e-9)
+        assert layer.change == pytest.approx(
+            length(kept.before[3].double() - kept.before[2].double()), rel=1e-9
+        )
         start = kept.before[0][places[0]]
         assert layer.started[0][3] == pytest.approx(float(start.std(correction=0)), rel=1e-5)
 
@@ -188,7 +235,9 @@ def test_a_folder_says_the_same_and_stays_as_it_was(tmp_path: Any) -> None:
     again = ss.load(tmp_path / "run").explain.steps(7)
     assert again.to_dict() == run.explain.steps(7).to_dict()
     assert again.same is True
-    assert {path.name: path.read_bytes() for path in run.folder.iterdir() if path.is_file()} == before
+    assert {
+        path.name: path.read_bytes() for path in run.folder.iterdir() if path.is_file()
+    } == before
     after = torch.cat([p.detach().flatten() for p in run.network.parameters()])
     assert torch.equal(after, kept.before[-1])
 
@@ -196,7 +245,9 @@ def test_a_folder_says_the_same_and_stays_as_it_was(tmp_path: Any) -> None:
 @pytest.mark.draws
 def test_a_network_of_ones_own_with_random_numbers_of_its_own() -> None:
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.Dropout(0.3), nn.GELU(), nn.Linear(20, 10))
+    network = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 20), nn.Dropout(0.3), nn.GELU(), nn.Linear(20, 10)
+    )
     run, kept = trained(predict=network, step="sgd(lr=0.1)")
     found = run.explain.steps(5)
     where = place(found.weight.name, kept)
@@ -204,11 +255,20 @@ def test_a_network_of_ones_own_with_random_numbers_of_its_own() -> None:
     assert found.losses[0] == pytest.approx(found.loss, rel=1e-6)
 
 
-@pytest.mark.parametrize(("data", "steps"), [
-    ("diabetes", {}), ("speed", {"predict": "polynomial(2)", "step": "sgd(lr=1e-5)"}), ("circles", {"predict": "neuron()"}),
-    ("digits", {"predict": "cnn(4)"}), ("digits", {"loss": "mean_squared_error()"}), ("digits37", {"loss": "hinge()"}),
-    ("digits", {"predict": "mlp(6, 6, 6, 6, 6, 6, 6, 6, 6, batch_norm=True)"}), ("iris", {"precision": "bf16"}),
-    ("xor", {"predict": "mlp(3)", "gradient": "finite_differences()"})])
+@pytest.mark.parametrize(
+    ("data", "steps"),
+    [
+        ("diabetes", {}),
+        ("speed", {"predict": "polynomial(2)", "step": "sgd(lr=1e-5)"}),
+        ("circles", {"predict": "neuron()"}),
+        ("digits", {"predict": "cnn(4)"}),
+        ("digits", {"loss": "mean_squared_error()"}),
+        ("digits37", {"loss": "hinge()"}),
+        ("digits", {"predict": "mlp(6, 6, 6, 6, 6, 6, 6, 6, 6, batch_norm=True)"}),
+        ("iris", {"precision": "bf16"}),
+        ("xor", {"predict": "mlp(3)", "gradient": "finite_differences()"}),
+    ],
+)
 def test_every_kind_of_training_fits_a_screen(data: str, steps: dict[str, Any]) -> None:
     run, kept = trained(data, **steps)
     found: Steps = run.explain.steps()
@@ -259,5 +319,10 @@ def test_again_takes_the_threads_of_the_run() -> None:
 def test_the_start_is_that_of_a_training_set_up_by_hand() -> None:
     run, kept = trained()
     training = start(settle(replace(run.recipe, stop=ss.steps.parse("stop", "epochs(0)"))))
-    training.recipe.initialize(training.network, training.generators["initialize"], *training.parts["train"], training.output)
+    training.recipe.initialize(
+        training.network,
+        training.generators["initialize"],
+        *training.parts["train"],
+        training.output,
+    )
     assert torch.equal(training.engine.parameters, kept.before[0])

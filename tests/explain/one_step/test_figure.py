@@ -1,4 +1,6 @@
-"""The pictures of a step and of what a run is compared with: what is drawn are the answer's numbers."""
+"""The pictures of a step and of what a run is compared with: what is drawn are the answer's
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def test_the_bars_of_a_step_are_its_losses_and_changes(tmp_path: Path) -> None:
     figure: Figure = found.plot(tmp_path / "step.png")
     left, right = figure.axes
     assert [bar.get_height() for bar in left.patches] == pytest.approx(found.losses)
-    assert [bar.get_width() for bar in right.patches] == pytest.approx([100 * (layer.relative or 0) for layer in found.layers])
+    assert [bar.get_width() for bar in right.patches] == pytest.approx(
+        [100 * (layer.relative or 0) for layer in found.layers]
+    )
     assert "samples" in left.get_ylabel()
     assert "%" in right.get_xlabel()
     assert (tmp_path / "step.png").stat().st_size > 5000
@@ -30,7 +34,9 @@ def test_the_bars_of_a_step_are_its_losses_and_changes(tmp_path: Path) -> None:
 def test_weights_that_were_all_zero_have_lengths() -> None:
     found = trained(predict="linear()").explain.steps()
     right = found.plot().axes[1]
-    assert [bar.get_width() for bar in right.patches] == pytest.approx([layer.change for layer in found.layers])
+    assert [bar.get_width() for bar in right.patches] == pytest.approx(
+        [layer.change for layer in found.layers]
+    )
     assert "were all 0" in right.get_xlabel()
 
 
@@ -39,7 +45,9 @@ def test_the_line_of_a_run_is_its_history() -> None:
     found = run.explain.why()
     axes = found.plot().axes[0]
     (line,) = [line for line in axes.lines if line.get_marker() == "o"]
-    assert list(line.get_ydata()) == pytest.approx([row["valid"]["accuracy"] for row in run.history])
+    assert list(line.get_ydata()) == pytest.approx(
+        [row["valid"]["accuracy"] for row in run.history]
+    )
     heights = [line.get_ydata()[0] for line in axes.lines if line.get_marker() != "o"]
     assert sorted(heights) == pytest.approx(sorted(found.levels.values()))
     assert "accuracy" in axes.get_ylabel()

@@ -1,4 +1,6 @@
-"""The shapes drawn: a box for each tensor, its sides by its shape, activations and parameters told apart."""
+"""The shapes drawn: a box for each tensor, its sides by its shape, activations and parameters told
+apart.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,19 @@ def boxes(figure: Any, colour: str) -> list[tuple[float, float]]:
     from matplotlib.colors import to_hex
 
     (axes,) = figure.get_axes()
-    return [(box.get_width(), box.get_height()) for box in axes.patches if to_hex(box.get_facecolor()) == colour]
+    return [
+        (box.get_width(), box.get_height())
+        for box in axes.patches
+        if to_hex(box.get_facecolor()) == colour
+    ]
 
 
 def test_a_box_for_each_tensor(tmp_path: Path) -> None:
     from sevensteps.explain.shapes.figure import ACTIVATION, PARAMETER
 
-    found = ss.train("digits", predict="mlp(16)", stop="max_steps(1)", repeat="batches(32)", out=False).explain.shapes()
+    found = ss.train(
+        "digits", predict="mlp(16)", stop="max_steps(1)", repeat="batches(32)", out=False
+    ).explain.shapes()
     figure = found.plot(tmp_path / "shapes.png")
     activations, parameters = boxes(figure, ACTIVATION), boxes(figure, PARAMETER)
     assert len(activations) == 1 + len(found.rows)
@@ -46,5 +54,6 @@ def test_channels_are_stacked() -> None:
     from sevensteps.explain.shapes.figure import ACTIVATION
 
     found = ss.train("digits", predict="cnn(4)", stop="max_steps(1)", out=False).explain.shapes()
-    # the input, 4 channels of the convolution, of the activation and of the pooling; then the flat ones and the output
+    # the input, 4 channels of the convolution, of the activation and of the pooling; then the flat
+    # ones and the output
     assert len(boxes(found.plot(), ACTIVATION)) == 1 + 3 * 4 + 2

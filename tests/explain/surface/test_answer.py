@@ -17,8 +17,13 @@ from sevensteps.errors import ArgumentError
 from sevensteps.explain.surface.answer import Surface
 from tests.explain.oracles import hessian
 
-SPEED: dict[str, Any] = {"predict": "polynomial(2)", "step": "sgd(lr=1e-5)", "repeat": "full_batch()", "stop": "epochs(10)",
-                         "loss": "mean_squared_error()"}
+SPEED: dict[str, Any] = {
+    "predict": "polynomial(2)",
+    "step": "sgd(lr=1e-5)",
+    "repeat": "full_batch()",
+    "stop": "epochs(10)",
+    "loss": "mean_squared_error()",
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def surface_of(data: Any, **steps: Any) -> Surface:
     return ss.train(data, **{"stop": "epochs(3)", **steps}, out=False).explain.surface()
 
 
-# -- the speed example -------------------------------------------------------------------------------------------------
+# -- the speed example -----------------------------------------------------------------------------
 
 
 def test_the_curvature_of_the_speed_example(speed: Surface) -> None:
@@ -38,7 +43,9 @@ def test_the_curvature_of_the_speed_example(speed: Surface) -> None:
     assert speed.condition == pytest.approx(218_451, rel=1e-3)
     assert speed.stable == pytest.approx(3.54e-5, rel=1e-3)
     assert speed.slowest == pytest.approx(386_600, rel=1e-3)
-    assert speed.at_start == pytest.approx(speed.eigenvalues[0]), "a quadratic is as curved everywhere"
+    assert speed.at_start == pytest.approx(speed.eigenvalues[0]), (
+        "a quadratic is as curved everywhere"
+    )
     assert speed.exact
     assert (speed.samples, speed.total) == (20, 20)
 
@@ -49,7 +56,9 @@ def test_the_optimum_is_that_of_numpy(speed: Surface) -> None:
     best = np.polyfit(t, y, 2)
     assert speed.optimum is not None
     assert speed.optimum.parameters == pytest.approx(best.tolist(), rel=1e-6)
-    assert speed.optimum.loss == pytest.approx(float(((np.polyval(best, t) - y) ** 2).mean()), rel=1e-9)
+    assert speed.optimum.loss == pytest.approx(
+        float(((np.polyval(best, t) - y) ** 2).mean()), rel=1e-9
+    )
     assert speed.optimum.noiseless == pytest.approx([0.75, -14.25, 68.6875], rel=1e-6)
     assert speed.optimum.terms == ("t²", "t", "1")
     own = ss.train("speed", **SPEED, out=False)
@@ -58,12 +67,18 @@ def test_the_optimum_is_that_of_numpy(speed: Surface) -> None:
     assert speed.optimum.here == pytest.approx(speed.loss)
 
 
-def test_standardised_inputs_reach_the_optimum_in_50_steps_and_raw_ones_do_not(speed: Surface) -> None:
+def test_standardised_inputs_reach_the_optimum_in_50_steps_and_raw_ones_do_not(
+    speed: Surface,
+) -> None:
     raw, standard = speed.race
     assert raw.condition == pytest.approx(218_451, rel=1e-3)
     assert standard.condition == pytest.approx(7.4, rel=0.01)
     assert raw.steps == standard.steps == 50
-    best = ss.train("speed(scale='standardize')", **{**SPEED, "step": f"sgd(lr={standard.lr!r})", "stop": "max_steps(50)"}, out=False)
+    best = ss.train(
+        "speed(scale='standardize')",
+        **{**SPEED, "step": f"sgd(lr={standard.lr!r})", "stop": "max_steps(50)"},
+        out=False,
+    )
     assert speed.optimum is not None
     assert standard.loss == pytest.approx(speed.optimum.loss, rel=1e-4)
     assert best.explain.surface().loss == pytest.approx(standard.loss, rel=1e-3)
@@ -72,7 +87,12 @@ def test_standardised_inputs_reach_the_optimum_in_50_steps_and_raw_ones_do_not(s
 
 @pytest.mark.parametrize(("factor", "falls"), [(0.98, True), (1.02, False)])
 def test_the_largest_stable_rate_is_one(factor: float, falls: bool, speed: Surface) -> None:
-    run = ss.train("speed", **{**SPEED, "step": ss.sgd(lr=factor * speed.stable), "stop": "epochs(200)"}, precision="float64", out=False)
+    run = ss.train(
+        "speed",
+        **{**SPEED, "step": ss.sgd(lr=factor * speed.stable), "stop": "epochs(200)"},
+        precision="float64",
+        out=False,
+    )
     assert (run.history[-1]["train"]["loss"] < run.history[20]["train"]["loss"]) is falls
 
 
@@ -80,14 +100,25 @@ def test_the_text_says_the_figures(speed: Surface) -> None:
     text = speed.text(80)
     assert max(map(len, text.splitlines())) <= 80
     assert len(text.splitlines()) <= 40
-    for figure in ("56,499", "15.98", "0.2586", "218,451", "3.54e-05", "386,600", "0.75 t² - 14.25 t + 68.6875", "7.438"):
+    for figure in (
+        "56,499",
+        "15.98",
+        "0.2586",
+        "218,451",
+        "3.54e-05",
+        "386,600",
+        "0.75 t² - 14.25 t + 68.6875",
+        "7.438",
+    ):
         assert figure in text
 
 
 def test_a_quadratic_foretells_every_step(speed: Surface) -> None:
     assert speed.predicted == pytest.approx(speed.measured, rel=1e-9)
     longer = ss.train("speed", **{**SPEED, "stop": "epochs(60)"}, precision="float64", out=False)
-    assert speed.measured[49] == pytest.approx(longer.history[-1]["train"]["loss"], rel=1e-4)  # which is that before the last step
+    assert speed.measured[49] == pytest.approx(
+        longer.history[-1]["train"]["loss"], rel=1e-4
+    )  # which is that before the last step
 
 
 def test_the_plane_goes_through_the_end_and_shows_the_way(speed: Surface) -> None:
@@ -98,26 +129,40 @@ def test_the_plane_goes_through_the_end_and_shows_the_way(speed: Surface) -> Non
     assert slice.path[-1][1:] == pytest.approx((0, 0), abs=1e-5)
     a, b = slice.path[0][1:]
     assert slice.share is not None
-    assert a**2 + b**2 == pytest.approx(slice.share * sum(own**2 for own in speed.optimum.own), rel=1e-3)  # type: ignore[union-attr]
+    assert a**2 + b**2 == pytest.approx(
+        slice.share * sum(own**2 for own in speed.optimum.own), rel=1e-3
+    )  # type: ignore[union-attr]
     assert min(map(min, slice.losses)) < speed.loss
     across, up = np.abs(slice.across).argmin(), np.abs(slice.up).argmin()
     top, low = speed.eigenvalues[0], speed.eigenvalues[-1]
     grid, x, y = np.array(slice.losses), np.array(slice.across), np.array(slice.up)
     bend = (grid[up, across + 1] - 2 * grid[up, across] + grid[up, across - 1]) / (x[1] - x[0]) ** 2
-    assert bend == pytest.approx(top, rel=1e-6), "a second difference along the steepest direction is its curvature"
-    assert (grid[up + 1, across] - 2 * grid[up, across] + grid[up - 1, across]) / (y[1] - y[0]) ** 2 == pytest.approx(low, rel=1e-6)
+    assert bend == pytest.approx(top, rel=1e-6), (
+        "a second difference along the steepest direction is its curvature"
+    )
+    assert (grid[up + 1, across] - 2 * grid[up, across] + grid[up - 1, across]) / (
+        y[1] - y[0]
+    ) ** 2 == pytest.approx(low, rel=1e-6)
     assert slice.optimum is not None
     shades = slice.blocks()
     assert {"o", "x", "*"} <= set("".join(shades))
 
 
-# -- other trainings ---------------------------------------------------------------------------------------------------
+# -- other trainings -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("predict", ["neuron()", "neuron(bias='w0')", "linear()", "polynomial(3)"])
 def test_the_optimum_of_every_model_that_is_linear_in_its_parameters(predict: str) -> None:
-    run = ss.train("speed(scale='standardize')", predict=predict, step="sgd(lr=0.1)", repeat="full_batch()", stop="epochs(2000)",
-                   loss="mean_squared_error()", precision="float64", out=False)
+    run = ss.train(
+        "speed(scale='standardize')",
+        predict=predict,
+        step="sgd(lr=0.1)",
+        repeat="full_batch()",
+        stop="epochs(2000)",
+        loss="mean_squared_error()",
+        precision="float64",
+        out=False,
+    )
     found = run.explain.surface()
     assert found.optimum is not None
     assert found.optimum.here == pytest.approx(found.optimum.loss, rel=1e-5)
@@ -134,32 +179,55 @@ def test_a_table_by_its_features() -> None:
     assert found.optimum.parameters == pytest.approx(best[:, 0].tolist(), rel=1e-6)
     assert found.optimum.loss == pytest.approx(float(left[0]) / len(x), rel=1e-9)
     assert found.optimum.terms[:3] == ("age", "sex", "bmi")
-    assert found.eigenvalues == pytest.approx(sorted(np.linalg.eigvalsh(2 * x.T @ x / len(x)), reverse=True), rel=1e-6)
+    assert found.eigenvalues == pytest.approx(
+        sorted(np.linalg.eigvalsh(2 * x.T @ x / len(x)), reverse=True), rel=1e-6
+    )
     assert "standardising changes nothing here" in found.text()
 
 
-@pytest.mark.parametrize(("data", "steps"), [
-    ("iris", {"predict": "mlp(5, activation='tanh')"}),
-    ("circles", {"predict": "mlp(4, activation='sigmoid')"}),
-    ("diabetes", {"predict": "mlp(4)"}),
-])
+@pytest.mark.parametrize(
+    ("data", "steps"),
+    [
+        ("iris", {"predict": "mlp(5, activation='tanh')"}),
+        ("circles", {"predict": "mlp(4, activation='sigmoid')"}),
+        ("diabetes", {"predict": "mlp(4)"}),
+    ],
+)
 def test_the_hessian_of_a_network_is_that_of_pytorch(data: str, steps: dict[str, str]) -> None:
     run = ss.train(data, **steps, stop="epochs(3)", out=False)
     found, subject = run.explain.surface(), run.explain.subject
     x, y = subject.part("train", torch.float64)
     exact = hessian(subject.engine().network, subject.loss, x, y)
-    assert found.eigenvalues == pytest.approx(torch.linalg.eigvalsh(exact).flip(0).tolist(), rel=1e-6, abs=1e-9)
+    assert found.eigenvalues == pytest.approx(
+        torch.linalg.eigvalsh(exact).flip(0).tolist(), rel=1e-6, abs=1e-9
+    )
     assert found.optimum is None
 
 
 def test_the_next_steps_of_a_network_are_measured() -> None:
-    run = ss.train("circles", predict="mlp(8, activation='tanh')", step="sgd(lr=0.5)", repeat="full_batch()", stop="epochs(3)",
-                   precision="float64", out=False)
+    run = ss.train(
+        "circles",
+        predict="mlp(8, activation='tanh')",
+        step="sgd(lr=0.5)",
+        repeat="full_batch()",
+        stop="epochs(3)",
+        precision="float64",
+        out=False,
+    )
     found = run.explain.surface()
-    longer = ss.train("circles", predict="mlp(8, activation='tanh')", step="sgd(lr=0.5)", repeat="full_batch()", stop="epochs(53)",
-                      precision="float64", out=False)
+    longer = ss.train(
+        "circles",
+        predict="mlp(8, activation='tanh')",
+        step="sgd(lr=0.5)",
+        repeat="full_batch()",
+        stop="epochs(53)",
+        precision="float64",
+        out=False,
+    )
     assert found.rate == 0.5
-    assert list(found.measured[:50]) == pytest.approx([row["train"]["loss"] for row in longer.history[3:]], rel=1e-9)
+    assert list(found.measured[:50]) == pytest.approx(
+        [row["train"]["loss"] for row in longer.history[3:]], rel=1e-9
+    )
     assert found.predicted[1] == pytest.approx(found.measured[1], rel=1e-3)
     assert found.predicted[0] == found.measured[0]
 
@@ -175,11 +243,15 @@ def test_a_large_network_by_lanczos(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not found.exact
     assert len(found.eigenvalues) == 3
     assert found.eigenvalues[:2] == pytest.approx(exact.eigenvalues[:2], rel=2e-3)
-    assert found.eigenvalues[2] == pytest.approx(exact.eigenvalues[-1], abs=4e-3 * exact.eigenvalues[0])
+    assert found.eigenvalues[2] == pytest.approx(
+        exact.eigenvalues[-1], abs=4e-3 * exact.eigenvalues[0]
+    )
     assert "Lanczos" in found.text()
 
 
-def test_fewer_samples_are_looked_at_where_all_would_take_long_and_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_samples_are_looked_at_where_all_would_take_long_and_it_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from sevensteps.explain.surface import answer as module
 
     monkeypatch.setattr(module, "WORK", 1e7)
@@ -188,7 +260,9 @@ def test_fewer_samples_are_looked_at_where_all_would_take_long_and_it_says_so(mo
     assert f"over {found.samples:,} of the 1,438 training samples" in " ".join(found.text().split())
 
 
-def test_only_start_and_end_where_training_again_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_start_and_end_where_training_again_takes_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from sevensteps.explain.surface import slice
 
     monkeypatch.setattr(slice, "PATIENCE", -1.0)
@@ -210,16 +284,24 @@ def test_no_condition_number_where_the_loss_curves_down_or_one_direction_is_curv
 
 
 def test_a_loss_of_straight_pieces_allows_any_rate() -> None:
-    found = surface_of("speed", predict="linear()", loss="mean_absolute_error()", step="sgd(lr=0.01)")
+    found = surface_of(
+        "speed", predict="linear()", loss="mean_absolute_error()", step="sgd(lr=0.01)"
+    )
     assert math.isinf(found.stable)
     assert found.plane is None
     assert "No direction curves upwards" in found.text()
 
 
-@pytest.mark.parametrize(("steps", "said"), [
-    ({"predict": "neuron('step')", "loss": "mean_absolute_error()"}, "step activation"),
-    ({"predict": "pixel_similarity()", "data": "digits37", "stop": "epochs(0)"}, "no trained parameter"),
-])
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ({"predict": "neuron('step')", "loss": "mean_absolute_error()"}, "step activation"),
+        (
+            {"predict": "pixel_similarity()", "data": "digits37", "stop": "epochs(0)"},
+            "no trained parameter",
+        ),
+    ],
+)
 def test_what_has_no_surface_says_so_in_one_line(steps: dict[str, str], said: str) -> None:
     with pytest.raises(ArgumentError, match=said) as raised:
         surface_of(**{"data": "xor", **steps})
@@ -227,8 +309,13 @@ def test_what_has_no_surface_says_so_in_one_line(steps: dict[str, str], said: st
 
 
 def test_asking_changes_nothing() -> None:
-    run = ss.train("circles", predict="mlp(4, dropout=0.5, batch_norm=True)", stop="epochs(2)", out=False)
-    before, mode = {name: held.clone() for name, held in run.network.state_dict().items()}, run.network.training
+    run = ss.train(
+        "circles", predict="mlp(4, dropout=0.5, batch_norm=True)", stop="epochs(2)", out=False
+    )
+    before, mode = (
+        {name: held.clone() for name, held in run.network.state_dict().items()},
+        run.network.training,
+    )
     vector = parameters_to_vector(run.network.parameters()).clone()
     run.explain.surface()
     assert all(torch.equal(held, before[name]) for name, held in run.network.state_dict().items())

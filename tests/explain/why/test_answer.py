@@ -1,4 +1,6 @@
-"""The questions of a run's readers: asked only where they apply, answered with right numbers, proven by commands that run."""
+"""The questions of a run's readers: asked only where they apply, answered with right numbers,
+proven by commands that run.
+"""
 
 from __future__ import annotations
 
@@ -37,43 +39,58 @@ def asked(run: ss.Run) -> dict[str, Question]:
 
 def steps_of(words: list[str]) -> dict[str, str]:
     """The steps that a command line gives."""
-    pairs = ((option.removeprefix("--"), text) for option, text in itertools.pairwise(words) if option.startswith("--"))
+    pairs = (
+        (option.removeprefix("--"), text)
+        for option, text in itertools.pairwise(words)
+        if option.startswith("--")
+    )
     return {step: text for step, text in pairs if step in ss.steps.STEPS}
 
 
 def parsed(command: str) -> click.Context:
-    """The command line read by click, down to the question of `explain`; every value of a step by its own reader."""
+    """The command line read by click, down to the question of `explain`; every value of a step by
+    its own reader.
+    """
     words = shlex.split(command)
     assert words[0] == "sevensteps"
     for step, text in steps_of(words).items():
         ss.steps.parse(step, text)
     context = cli.make_context("sevensteps", words[1:])
     while isinstance(context.command, click.Group):
-        _, found, rest = context.command.resolve_command(context, [*context._protected_args, *context.args])
+        _, found, rest = context.command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
         assert found is not None
         context = found.make_context(str(found.name), rest, parent=context)
     return context
 
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "mlp": ("digits", {"predict": "mlp(12)"}), "linear": ("digits37", {"predict": "linear()"}), "cnn": ("digits", {"predict": "cnn(4)"}),
-    "regression": ("diabetes", {}), "curve": ("speed", {"predict": "polynomial(2)", "step": "sgd(lr=1e-5)"}),
+    "mlp": ("digits", {"predict": "mlp(12)"}),
+    "linear": ("digits37", {"predict": "linear()"}),
+    "cnn": ("digits", {"predict": "cnn(4)"}),
+    "regression": ("diabetes", {}),
+    "curve": ("speed", {"predict": "polynomial(2)", "step": "sgd(lr=1e-5)"}),
     "nothing": ("digits37", {"predict": "pixel_similarity()", "stop": None}),
     "zeros": ("iris", {"initialize": "zeros()", "predict": "mlp(4)"}),
-    "chosen lr": ("digits", {"step": "auto(lr=0.02)"}), "diverged": ("digits", {"predict": "mlp(8)", "step": "sgd(lr=1e9)"}),
+    "chosen lr": ("digits", {"step": "auto(lr=0.02)"}),
+    "diverged": ("digits", {"predict": "mlp(8)", "step": "sgd(lr=1e9)"}),
 }
 
 
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("case", CASES)
-def test_every_run_gets_a_few_questions_whose_commands_can_be_read(case: str, kept: bool, tmp_path: Path,
-                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_run_gets_a_few_questions_whose_commands_can_be_read(
+    case: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     data, steps = CASES[case]
     run = trained(data, **steps, **({"out": "a run"} if kept else {}))
     found: Why = run.explain.why()
     assert 2 <= len(found.questions) <= MOST
-    assert [question.rank for question in found.questions] == sorted((question.rank for question in found.questions), reverse=True)
+    assert [question.rank for question in found.questions] == sorted(
+        (question.rank for question in found.questions), reverse=True
+    )
     assert len({question.topic for question in found.questions}) == len(found.questions)
     for question in found.questions:
         assert question.question.endswith(("?", ")"))
@@ -92,8 +109,14 @@ def test_every_run_gets_a_few_questions_whose_commands_can_be_read(case: str, ke
 def test_the_commands_as_they_are_printed_are_those_of_the_answer(tmp_path: Path) -> None:
     found = trained(predict="mlp(12)", out=tmp_path / "run").explain.why()
     lines = str(found).splitlines()
-    printed = "\n".join(line.strip() for line in lines if line.startswith(("  $ ", "      "))).replace("\\\n", "").split("\n")
-    assert [shlex.split(line.removeprefix("$ ")) for line in printed] == [shlex.split(question.command) for question in found.questions]
+    printed = (
+        "\n".join(line.strip() for line in lines if line.startswith(("  $ ", "      ")))
+        .replace("\\\n", "")
+        .split("\n")
+    )
+    assert [shlex.split(line.removeprefix("$ ")) for line in printed] == [
+        shlex.split(question.command) for question in found.questions
+    ]
 
 
 def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,17 +128,24 @@ def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(SystemExit) as left:
             main(shlex.split(questions[topic].command)[1:])
         assert left.value.code == 0
-    (race,) = [path for path in (tmp_path / "runs").glob("*/race.json") if "mlp(1)" in path.read_text()]
+    (race,) = [
+        path for path in (tmp_path / "runs").glob("*/race.json") if "mlp(1)" in path.read_text()
+    ]
     labels = [row["label"] for row in json.loads(race.read_text())["table"]]
     assert len(labels) == 2
 
 
 def test_python_commands_run() -> None:
     x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
-    data = DataLoader(TensorDataset(torch.tensor(x), torch.tensor((x[:, 0] > 0).astype(np.int64))), batch_size=20)
+    data = DataLoader(
+        TensorDataset(torch.tensor(x), torch.tensor((x[:, 0] > 0).astype(np.int64))), batch_size=20
+    )
     run = trained(data, predict="mlp(4)")
     found = asked(run)
-    assert found["good"].command == "ss.race(ss.grid(run.recipe, predict=['mlp(4)', 'linear()'], seeds=5), out=False)"
+    assert (
+        found["good"].command
+        == "ss.race(ss.grid(run.recipe, predict=['mlp(4)', 'linear()'], seeds=5), out=False)"
+    )
     race = ss.race(ss.grid(run.recipe, predict=["mlp(4)", "linear()"], seeds=2), out=False)
     assert len(race.table) == 2
     assert found["best"].command == "ss.train(run.recipe, stop='epochs(6) | patience(10)')"
@@ -124,11 +154,18 @@ def test_python_commands_run() -> None:
 @pytest.mark.draws
 def test_a_network_of_ones_own_is_named_where_it_is() -> None:
     run = trained(predict=nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))
-    assert asked(run)["good"].command == "ss.race(ss.grid(run.recipe, predict=[run.recipe.predict, 'linear()'], seeds=5), out=False)"
+    assert (
+        asked(run)["good"].command
+        == "ss.race(ss.grid(run.recipe, predict=[run.recipe.predict, 'linear()'], seeds=5), "
+        "out=False)"
+    )
 
 
 def test_a_command_repeats_the_run_to_the_bit() -> None:
-    for steps in ({"predict": "mlp(12)", "seed": 3}, {"predict": "mlp(5)", "step": "auto(lr=0.02)"}):
+    for steps in (
+        {"predict": "mlp(12)", "seed": 3},
+        {"predict": "mlp(5)", "step": "auto(lr=0.02)"},
+    ):
         run = trained(**steps)
         words = shlex.split(asked(run)["seed"].command)
         given = steps_of(words)
@@ -137,7 +174,7 @@ def test_a_command_repeats_the_run_to_the_bit() -> None:
         assert again.metrics == run.metrics
 
 
-# -- the numbers --------------------------------------------------------------------------------------------------------
+# -- the numbers -----------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings("ignore:self.within_class_std_dev_")  # of pixels that are always 0
@@ -151,7 +188,11 @@ def test_simple_answers_are_those_of_sklearn() -> None:
         x, new = (part.x.double().flatten(1).numpy() for part in (data.train, data.valid))
         fitted = model.fit(x, data.train.y.numpy().ravel())
         said = fitted.predict(new)
-        expected = r2_score(data.valid.y.numpy().ravel(), said) if name == "diabetes" else (said == data.valid.y.numpy()).mean()
+        expected = (
+            r2_score(data.valid.y.numpy().ravel(), said)
+            if name == "diabetes"
+            else (said == data.valid.y.numpy()).mean()
+        )
         found = asked(trained(name))["good"]
         assert found.numbers["simple"] == pytest.approx(expected, abs=1e-9)
         assert f"{found.numbers['simple']:.4g}" in found.answer
@@ -175,15 +216,23 @@ def test_the_speed_example_can_converge(tmp_path: Path, monkeypatch: pytest.Monk
     given = steps_of(words)
     cured = ss.train(words[2], **given, out=False, progress=False, precision="float64")
     again = ss.data.load(words[2])
-    columns = np.stack([again.train.x[:, 0].double().numpy()**power for power in (2, 1, 0)], 1)
-    least = np.linalg.lstsq(columns, again.train.y[:, 0].double().numpy(), rcond=None)[1][0] / len(columns)
-    assert cured.metrics["train"]["loss"] == pytest.approx(least, rel=0.02)  # the command does what the answer says
+    columns = np.stack([again.train.x[:, 0].double().numpy() ** power for power in (2, 1, 0)], 1)
+    least = np.linalg.lstsq(columns, again.train.y[:, 0].double().numpy(), rcond=None)[1][0] / len(
+        columns
+    )
+    assert cured.metrics["train"]["loss"] == pytest.approx(
+        least, rel=0.02
+    )  # the command does what the answer says
 
 
 def test_zeros_before_a_hidden_layer_and_in_a_single_one() -> None:
     hidden = asked(trained("iris", initialize="zeros()", predict="mlp(4)"))["zeros"]
     assert hidden.rank >= 80
-    assert "diagnose" in hidden.command or "try_remedies" in hidden.command or "--initialize" in hidden.command
+    assert (
+        "diagnose" in hidden.command
+        or "try_remedies" in hidden.command
+        or "--initialize" in hidden.command
+    )
     single = asked(trained("iris", initialize="zeros()", predict="linear()"))["zeros"]
     assert single.question == "Is it a fault to start from zeros?"
     assert "zeros" not in asked(trained("iris", predict="mlp(4)"))
@@ -194,7 +243,10 @@ def test_outputs_below_zero_are_counted() -> None:
     data, found = ss.data.load("digits37"), asked(run)["logit"]
     outputs = run.network(data.valid.x)[:, 0].detach()
     no = data.valid.y[:, 0] == 0
-    assert (found.numbers["of"], found.numbers["below"]) == (int(no.sum()), int((outputs[no] < 0).sum()))
+    assert (found.numbers["of"], found.numbers["below"]) == (
+        int(no.sum()),
+        int((outputs[no] < 0).sum()),
+    )
     assert "where the answer is 7" in found.question
     for other in ("digits", "diabetes"):
         assert "logit" not in asked(trained(other))
@@ -209,7 +261,12 @@ def test_dead_inputs_are_asked_about_where_there_are_some() -> None:
 
 def test_another_seed_where_nothing_is_drawn() -> None:
     run = trained("iris", predict="linear()", initialize="zeros()", repeat="full_batch()")
-    assert run.metrics == trained("iris", predict="linear()", initialize="zeros()", repeat="full_batch()", seed=7).metrics
+    assert (
+        run.metrics
+        == trained(
+            "iris", predict="linear()", initialize="zeros()", repeat="full_batch()", seed=7
+        ).metrics
+    )
     (found,) = _seed(Facts(run.explain.subject))
     assert found.answer.startswith("Yes, to the bit")
 
@@ -235,12 +292,15 @@ def test_words_and_topics_are_of_conditions_that_there_are() -> None:
     assert set(CONDITIONS.values()) <= set(POINTS)
     assert len(POINTS) == 12
     for entry in FIGURES:
-        for step, text in {**entry.recipe, **({"predict": entry.predict} if entry.predict else {})}.items():
+        for step, text in {
+            **entry.recipe,
+            **({"predict": entry.predict} if entry.predict else {}),
+        }.items():
             assert repr(ss.steps.parse(step, text)) == text
         assert entry.low is None or entry.high is None or entry.low <= entry.high
 
 
-# -- beside the book ----------------------------------------------------------------------------------------------------
+# -- beside the book -------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -249,20 +309,32 @@ def mnist37(mnist_dir: Path) -> ss.data.Data:
 
 
 def test_beside_the_printed_figure(mnist37: ss.data.Data) -> None:
-    run = trained(mnist37, predict="mlp(30)", step="sgd(lr=0.1)", repeat="batches(256, shuffle=False)", stop="epochs(2)",
-                  loss="mnist_loss()", initialize="pytorch_default()")
+    run = trained(
+        mnist37,
+        predict="mlp(30)",
+        step="sgd(lr=0.1)",
+        repeat="batches(256, shuffle=False)",
+        stop="epochs(2)",
+        loss="mnist_loss()",
+        initialize="pytorch_default()",
+    )
     found = asked(run)
     printed = found["printed"]
     score = run.metrics["valid"]["accuracy"]
-    assert printed.numbers == {"accuracy": score, "printed": 0.982826, "low": 0.9819, "high": 0.9834}
+    assert printed.numbers == {
+        "accuracy": score,
+        "printed": 0.982826,
+        "low": 0.9819,
+        "high": 0.9834,
+    }
     assert f"{score:.6f}, below the 0.9819 to 0.9834" in printed.answer
     assert "another stop (epochs(2))" in printed.answer
     assert "yours does not either" in printed.answer
     assert "--seeds 10" in printed.command
-    assert "--stop \"epochs(40)\"" in printed.command
+    assert '--stop "epochs(40)"' in printed.command
     parsed(printed.command)
     assert "shuffle" in found
-    assert "--predict \"mlp(1)\"" in found["widths"].command
+    assert '--predict "mlp(1)"' in found["widths"].command
     right = (run.network(mnist37.valid.x) > 0).double().detach() == mnist37.valid.y
     means = [float(part.double().mean()) for part in right.split(256)]
     assert [len(part) for part in right.split(256)] == [256] * 7 + [246]
@@ -273,8 +345,17 @@ def test_beside_the_printed_figure(mnist37: ss.data.Data) -> None:
 def test_within_or_above_the_range(mnist37: ss.data.Data) -> None:
     similar = asked(trained(mnist37, predict="pixel_similarity()", stop=None))["printed"]
     assert similar.numbers["mean"] == pytest.approx(0.9511, abs=5e-5)
-    linear = asked(trained(mnist37, predict="linear()", step="sgd(lr=1.0)", repeat="batches(256)", loss="mnist_loss()",
-                           initialize="pytorch_default()", stop="epochs(20)"))["printed"]
+    linear = asked(
+        trained(
+            mnist37,
+            predict="linear()",
+            step="sgd(lr=1.0)",
+            repeat="batches(256)",
+            loss="mnist_loss()",
+            initialize="pytorch_default()",
+            stop="epochs(20)",
+        )
+    )["printed"]
     assert "above the 0.9780 to 0.9790" in linear.answer
     assert "Shuffled, ten seeds come to 0.9819 to 0.9829" in linear.answer
     assert "another repeat (batches(256))" in linear.answer

@@ -1,4 +1,6 @@
-"""The glossary: every word has a definition, its example is made of this run's numbers, and those are right."""
+"""The glossary: every word has a definition, its example is made of this run's numbers, and those
+are right.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from sevensteps.explain.words.examples import examples
 from sevensteps.explain.words.glossary import GLOSSARY
 from sevensteps.record.run_folder import finite
 
-SHORT: dict[str, Any] = {"predict": "mlp(12)", "step": "sgd(lr=0.1)", "stop": "epochs(2)", "threads": 1, "out": False, "progress": False}
+SHORT: dict[str, Any] = {
+    "predict": "mlp(12)",
+    "step": "sgd(lr=0.1)",
+    "stop": "epochs(2)",
+    "threads": 1,
+    "out": False,
+    "progress": False,
+}
 
 
 def trained(data: Any = "digits", **steps: Any) -> ss.Run:
@@ -36,10 +45,15 @@ def numbers(run: ss.Run, word: str) -> dict[str, Any]:
 
 def test_the_glossary_has_the_words_of_the_field() -> None:
     names = [word.name for word in GLOSSARY]
-    asked = ("activation, parameter, scalar, vector, matrix, rank, axis, layer, linear, nonlinear, relu, mini-batch, forward pass, "
-             "backward pass, loss, metric, gradient, gradient descent, sgd, learning rate, epoch, bias, broadcasting, chain rule, "
-             "vanishing gradient, exploding gradient, dead unit, dead input, saturation, symmetry, logit, sigmoid, softmax, "
-             "cross-entropy, overfitting, perceptron")
+    asked = (
+        "activation, parameter, scalar, vector, matrix, rank, axis, layer, linear, nonlinear, "
+        "relu, mini-batch, forward pass, "
+        "backward pass, loss, metric, gradient, gradient descent, sgd, learning rate, epoch, "
+        "bias, broadcasting, chain rule, "
+        "vanishing gradient, exploding gradient, dead unit, dead input, saturation, symmetry, "
+        "logit, sigmoid, softmax, "
+        "cross-entropy, overfitting, perceptron"
+    )
     assert [known(word).name for word in asked.split(", ")] == names
     assert set(examples()) == set(names)
     spelled = [text for word in GLOSSARY for text in (word.name.lower(), *word.also)]
@@ -61,12 +75,18 @@ def test_the_list_is_a_screen(run: ss.Run) -> None:
 
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "mlp": ("digits", {}), "linear": ("digits37", {"predict": "linear()"}), "cnn": ("digits", {"predict": "cnn(4)"}),
-    "sigmoid": ("circles", {"predict": "mlp(4, activation='sigmoid')"}), "regression": ("diabetes", {}),
-    "neuron": ("circles", {"predict": "neuron(bias='w0')"}), "full batch": ("iris", {"repeat": "full_batch()"}),
+    "mlp": ("digits", {}),
+    "linear": ("digits37", {"predict": "linear()"}),
+    "cnn": ("digits", {"predict": "cnn(4)"}),
+    "sigmoid": ("circles", {"predict": "mlp(4, activation='sigmoid')"}),
+    "regression": ("diabetes", {}),
+    "neuron": ("circles", {"predict": "neuron(bias='w0')"}),
+    "full batch": ("iris", {"repeat": "full_batch()"}),
     "nothing to train": ("digits37", {"predict": "pixel_similarity()", "stop": None, "step": None}),
-    "hinge": ("digits37", {"loss": "hinge()"}), "log": ("digits", {"loss": "negative_log_likelihood()"}),
-    "one hot": ("digits", {"loss": "mean_squared_error()"}), "float64": ("iris", {"precision": "float64"}),
+    "hinge": ("digits37", {"loss": "hinge()"}),
+    "log": ("digits", {"loss": "negative_log_likelihood()"}),
+    "one hot": ("digits", {"loss": "mean_squared_error()"}),
+    "float64": ("iris", {"precision": "float64"}),
     "curve": ("speed", {"predict": "polynomial(2)", "step": "sgd(lr=1e-5)"}),
 }
 
@@ -86,7 +106,12 @@ def test_every_word_of_every_kind_of_run_has_an_example_or_says_why_not(case: st
 
 def test_the_learning_rate_moved_a_weight(run: ss.Run) -> None:
     found, step = numbers(run, "learning rate"), run.explain.steps(0)
-    assert found == {"lr": 0.1, "weight": step.weight.name, "old": step.weight.old, "new": step.weight.new}
+    assert found == {
+        "lr": 0.1,
+        "weight": step.weight.name,
+        "old": step.weight.old,
+        "new": step.weight.new,
+    }
     assert found["new"] == pytest.approx(found["old"] - 0.1 * step.weight.gradient, rel=1e-5)
 
 
@@ -106,7 +131,9 @@ def test_relu_counts_what_is_off(run: ss.Run) -> None:
 
 def test_the_chain_rule_gives_the_gradient_of_autograd(run: ss.Run) -> None:
     data, found = ss.data.load("digits"), numbers(run, "chain rule")
-    loss = nn.functional.cross_entropy(run.network.double()(data.valid.x[:1].double()), data.valid.y[:1])
+    loss = nn.functional.cross_entropy(
+        run.network.double()(data.valid.x[:1].double()), data.valid.y[:1]
+    )
     (gradient,) = torch.autograd.grad(loss, [run.network.output.weight])
     run.network.float()
     unit, at = found["index"]
@@ -114,20 +141,29 @@ def test_the_chain_rule_gives_the_gradient_of_autograd(run: ss.Run) -> None:
     assert found["gradient"] == pytest.approx(found["outer"] * found["inner"])
 
 
-@pytest.mark.parametrize(("data", "steps"), [("digits", {}), ("digits37", {}), ("digits", {"loss": "negative_log_likelihood()"})])
+@pytest.mark.parametrize(
+    ("data", "steps"),
+    [("digits", {}), ("digits37", {}), ("digits", {"loss": "negative_log_likelihood()"})],
+)
 def test_probabilities_and_the_loss_of_a_sample(data: str, steps: dict[str, Any]) -> None:
     run = trained(data, **steps)
     held = ss.data.load(data)
     output = run.network(held.valid.x[:1])[0].detach()
     binary = data == "digits37"
     right = int(held.valid.y[0])
-    chances = torch.stack([1 - output[0].sigmoid(), output[0].sigmoid()]) if binary else output.softmax(-1)
+    chances = (
+        torch.stack([1 - output[0].sigmoid(), output[0].sigmoid()])
+        if binary
+        else output.softmax(-1)
+    )
     found = numbers(run, "cross-entropy")
     assert found["probability"] == pytest.approx(float(chances[right]), rel=1e-4)
     assert found["loss"] == pytest.approx(-math.log(float(chances[right])), rel=1e-3)
     if binary:
         assert numbers(run, "logit")["logit"] == pytest.approx(float(output[0]), rel=1e-5)
-        assert numbers(run, "sigmoid")["output"] == pytest.approx(float(output[0].sigmoid()), rel=1e-5)
+        assert numbers(run, "sigmoid")["output"] == pytest.approx(
+            float(output[0].sigmoid()), rel=1e-5
+        )
     else:
         assert numbers(run, "softmax")["probabilities"] == pytest.approx(chances.tolist(), abs=1e-5)
 
@@ -138,7 +174,11 @@ def test_dead_inputs_and_dead_units_are_counted() -> None:
         run.network.layer1.bias[:2] = -1e6
     x = ss.data.load("digits").train.x
     hidden = run.network.layer1(x.flatten(1))
-    assert numbers(run, "dead unit") == {"dead": int((hidden <= 0).all(0).sum()), "units": 9, "layer": "activation1"}
+    assert numbers(run, "dead unit") == {
+        "dead": int((hidden <= 0).all(0).sum()),
+        "units": 9,
+        "layer": "activation1",
+    }
     assert numbers(run, "dead unit")["dead"] >= 2
     assert numbers(run, "dead input") == {"dead": int((x == 0).all(0).sum()), "inputs": 64}
 
@@ -172,14 +212,25 @@ def test_a_perceptron_has_its_bias_as_w0() -> None:
 
 @pytest.mark.draws
 def test_a_network_that_works_in_place_is_not_misread() -> None:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(inplace=True), nn.Linear(20, 10))
+    network = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 20), nn.ReLU(inplace=True), nn.Linear(20, 10)
+    )
     found = numbers(trained(predict=network), "relu")
     assert found["input"] < 0 == found["output"]
 
 
-@pytest.mark.parametrize(("text", "name"), [
-    ("Learning Rate", "learning rate"), ("lr", "learning rate"), ("sgd", "SGD"), ("minibatch", "mini-batch"),
-    ("mini batch", "mini-batch"), ("cross entropy", "cross-entropy"), ("gradients", "gradient")])
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Learning Rate", "learning rate"),
+        ("lr", "learning rate"),
+        ("sgd", "SGD"),
+        ("minibatch", "mini-batch"),
+        ("mini batch", "mini-batch"),
+        ("cross entropy", "cross-entropy"),
+        ("gradients", "gradient"),
+    ],
+)
 def test_spellings(text: str, name: str) -> None:
     assert known(text).name == name
 

@@ -296,18 +296,18 @@ def _repeat(setup: Setup, value: Any, draw: torch.Generator) -> None:
 
 
 def _stop(setup: Setup, value: Any, draw: torch.Generator) -> None:
-    """As many epochs as that; of `steps` as many epochs as have them."""
+    """As many epochs as that; of `max_steps` as many epochs as have them."""
     for rule in value.rules():
         name = type(rule).__name__
         if name == "epochs":
             setup.epochs = rule.count
-        elif name == "steps":
+        elif name == "max_steps":
             setup.epochs = -(-rule.count // -(-len(setup.train[0]) // setup.batch))
         elif name == "patience":
             _patience(setup, rule.count, rule.metric)
         else:
             raise ArgumentError(
-                f"{rule!r} is not a rule that this loop knows; epochs, steps and patience are"
+                f"{rule!r} is not a rule that this loop knows; epochs, max_steps and patience are"
             )
 
 

@@ -1,7 +1,7 @@
 """A lane: trainings whose networks have the same shapes, moved on together, the seven steps of all
 of them at once.
 
-It is the loop of `sevensteps.loop` with one more axis: what a member comes to is what the same
+It is the loop of `sevensteps.training.loop` with one more axis: what a member comes to is what the same
 recipe comes to alone. A member that has ended leaves, and the others go on without it."""
 
 from __future__ import annotations

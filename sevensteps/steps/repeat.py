@@ -191,10 +191,12 @@ class full_batch(Repeat):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class loader(Repeat):
-    """the batches of a DataLoader, or of any iterable of (x, y) pairs that can be gone over again; from Python only
+    """the batches of a DataLoader, or of any iterable of (x, y) pairs; from Python only
 
-    What it draws from PyTorch's global generator is made repeatable, and put back. Source:
-    torch.utils.data.DataLoader."""
+    It is gone over once an epoch. What it draws from PyTorch's global generator is made repeatable,
+    and put back.
+    Source: torch.utils.data.DataLoader.
+    """
 
     batches: Iterable[Any]
 

@@ -86,7 +86,7 @@ def test_an_interrupt_anywhere_is_130(monkeypatch: pytest.MonkeyPatch, sevenstep
     def interrupted(*given: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sevensteps.training.recipe.load_data", interrupted)
+    monkeypatch.setattr("sevensteps.training.resolve.load_data", interrupted)
     said = sevensteps("train", "digits")
     assert (said.code, said.out, said.err) == (
         130,
@@ -99,6 +99,6 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     def broken(*given: Any) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("sevensteps.training.recipe.load_data", broken)
+    monkeypatch.setattr("sevensteps.training.resolve.load_data", broken)
     with pytest.raises(ZeroDivisionError, match="a defect"):
         main(["train", "digits"])

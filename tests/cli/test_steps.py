@@ -59,7 +59,7 @@ def test_json(sevensteps: Command) -> None:
     assert everything["stop"]["values"] == [
         "auto",
         "epochs",
-        "steps",
+        "max_steps",
         "seconds",
         "patience",
         "accuracy",

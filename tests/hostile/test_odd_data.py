@@ -268,10 +268,10 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 import sevensteps as ss
-from sevensteps.data.files import read_inputs
+from sevensteps.data.formats.prediction_inputs import read_inputs
 from sevensteps.errors import Error
-from sevensteps.recipe import Recipe
-from sevensteps.record.folder import read_json
+from sevensteps.training.recipe import Recipe
+from sevensteps.record.run_folder import read_json
 inputs = ss.data.from_arrays([[1.0, 2.0]] * 4, [0, 1, 0, 1]).inputs
 ss.data.load("csv('small.csv', target='t')")  # what is imported on the way counts for itself
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import sevensteps as ss
-from sevensteps.lr_finder import figure as view
+from sevensteps.lr_finder import text as view
 from sevensteps.lr_finder.rates import Rate, Rates, Sharpness
 
 

@@ -17,8 +17,8 @@ from torch.utils.data import TensorDataset
 
 import sevensteps as ss
 from sevensteps.engine import matmul
-from sevensteps.lr_finder import figure as view
 from sevensteps.lr_finder import search
+from sevensteps.lr_finder import text as view
 from sevensteps.lr_finder.rates import Rates
 from sevensteps.lr_finder.stability import stable
 from sevensteps.steps import stop as stops

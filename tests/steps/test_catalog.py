@@ -383,8 +383,7 @@ def test_a_recipe_of_an_earlier_version_is_still_read() -> None:
     )
     with pytest.raises(
         NotationError,
-        match=r"^stop has no 'step'; known: accuracy, auto, epochs, loss_below, max_steps, "
-        r"patience, seconds$",
+        match=r"^stop has no 'step'; did you mean 'max_steps'\?$",
     ):
         steps.parse("stop", "step(100)")
 

@@ -527,7 +527,7 @@ def test_a_row_of_the_history() -> None:
 def test_steps_stop_in_the_middle_of_an_epoch() -> None:
     watcher = Watcher()
     training, ended = trained(observers=(watcher,), stop="max_steps(5)")
-    assert ended == ("steps", "all 5 steps are done")
+    assert ended == ("max_steps", "all 5 steps are done")
     assert [(row["epoch"], row["step"]) for row in training.progress.history] == [(1, 3), (1, 5)]
     assert training.progress.history[-1]["train"]["loss"] == pytest.approx(
         sum(watcher.losses[3:]) / 2

@@ -237,7 +237,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "stop": st.lists(
         st.one_of(
             st.builds(ss.epochs, st.integers(0, 99)),
-            st.builds(ss.steps, st.integers(0, 99)),
+            st.builds(ss.max_steps, st.integers(0, 99)),
             st.builds(ss.seconds, rates),
             st.builds(ss.patience, st.integers(1, 9), st.sampled_from(["loss", "accuracy", "r2"])),
             st.builds(ss.accuracy, shares),

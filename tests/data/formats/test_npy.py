@@ -403,7 +403,7 @@ import resource, sys
 import torch
 torch.set_num_threads(1)
 import sevensteps as ss
-from sevensteps.data.memory import available
+from sevensteps.data.streaming.memory import available
 ss.train("moons", predict="mlp(8)", stop="epochs(3)", out=False, progress=False)  # for the libraries that every training loads
 def most(): return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 def now(name): return int(open("/proc/self/statm").read().split()[name]) * resource.getpagesize()

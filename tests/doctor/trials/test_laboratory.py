@@ -62,7 +62,9 @@ def finding(
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The time that trials see: `clock.now`, which only a test moves on."""
     held = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(laboratory, "time", SimpleNamespace(perf_counter=lambda: held.now))
+    monkeypatch.setattr(
+        "sevensteps.doctor.trials.laboratory.time", SimpleNamespace(perf_counter=lambda: held.now)
+    )
     return held
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import sevensteps as ss
 from sevensteps.data import Data, from_arrays
 from sevensteps.doctor.finding import Finding, Remedy
-from sevensteps.doctor.trials import laboratory, retrain
+from sevensteps.doctor.trials import retrain
 from sevensteps.doctor.trials.changes import Change, changed
 from sevensteps.doctor.trials.retrain import FEWEST, Retraining, try_recipe
 from sevensteps.doctor.trials.trial import best
@@ -37,7 +37,9 @@ CURE: Change = {"initialize": "kaiming_normal()"}
 @pytest.fixture(autouse=True)
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """No time passes during trials; how long a training takes is what a test says."""
-    monkeypatch.setattr(laboratory, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    monkeypatch.setattr(
+        "sevensteps.doctor.trials.laboratory.time", SimpleNamespace(perf_counter=lambda: 0.0)
+    )
 
 
 def finding(*changes: Change, condition: str = "symmetric_units") -> Finding:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from sevensteps.doctor.trials import laboratory, scheduler
+from sevensteps.doctor.trials import scheduler
 from sevensteps.doctor.trials.changes import Change, at_random
 from sevensteps.doctor.trials.laboratory import OVER, Clock, Laboratory
 from sevensteps.doctor.trials.scheduler import Rounds
@@ -89,7 +89,9 @@ def tried(
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The time that trials see: `clock.now`, which only a test moves on."""
     held = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(laboratory, "time", SimpleNamespace(perf_counter=lambda: held.now))
+    monkeypatch.setattr(
+        "sevensteps.doctor.trials.laboratory.time", SimpleNamespace(perf_counter=lambda: held.now)
+    )
     return held
 
 

@@ -546,3 +546,17 @@ def test_an_unknown_name_is_refused_with_the_nearest(step: str, text: str, messa
     with pytest.raises(NotationError) as refused:
         steps.parse(step, text)
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("step", steps.STEPS)
+def test_every_value_says_what_it_is_and_where_it_comes_from(step: str) -> None:
+    entries = steps.catalog(step)
+    assert len(entries) >= 2
+    for entry in entries:
+        assert 10 <= len(entry.summary) <= 110, (
+            f"{step}.{entry.name}: {len(entry.summary)} characters: {entry.summary}"
+        )
+        if entry.name != "auto":
+            assert re.search(r"Source|[=≤≥<>²√·×σΣ∂]", entry.doc), (
+                f"{step}.{entry.name}: no source, no formula"
+            )

@@ -43,8 +43,8 @@ def examine(case: Case) -> Finding | None:
         if layer.activation not in SATURATING:
             continue
         shares = [
-            float(look.signals[layer.name].flat.mean())
-            for look in case.looks[-3:]  # type: ignore[union-attr]
+            float(look.signals[layer.name].flat.mean())  # type: ignore[union-attr]
+            for look in case.looks[-3:]
             if layer.name in look.signals and look.signals[layer.name].flat is not None
         ]
         if shares and min(shares) >= MOST:

@@ -5,6 +5,7 @@ generator left alone.
 from __future__ import annotations
 
 import os
+import typing
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,13 @@ install_import_hook(
 )
 
 import torch  # noqa: E402
+
+import sevensteps.head  # noqa: E402
+
+typing.TYPE_CHECKING = True  # the shapes of metrics are imported for type checkers only
+import sevensteps.metrics  # noqa: E402, F401
+
+typing.TYPE_CHECKING = False
 
 torch.set_num_threads(2)
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50)

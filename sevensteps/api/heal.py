@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from sevensteps import metrics
 from sevensteps.api.run import Run
 from sevensteps.api.train import train
 from sevensteps.arguments import number
@@ -22,7 +23,7 @@ from sevensteps.doctor.trials.retrain import BY_LOSS
 from sevensteps.doctor.trials.trial import Trial, best
 from sevensteps.engine.distributed.process_group import several
 from sevensteps.errors import ArgumentError, RunError
-from sevensteps.training.loop import Observer, score
+from sevensteps.training.loop import Observer
 from sevensteps.training.recipe import Recipe, as_recipe
 
 ROUNDS = 6  # remedies at most
@@ -125,7 +126,7 @@ def better(run: Run, other: Run, trial: Trial) -> bool:
     """Whether `run` does better than `other` by the measure of the trial."""
     if trial.condition in BY_LOSS:
         return bool(run.metrics["valid"]["loss"] < other.metrics["valid"]["loss"])
-    return score(run.history[-1]["valid"]) > score(other.history[-1]["valid"])
+    return metrics.better(run.history[-1]["valid"], other.history[-1]["valid"])
 
 
 def _free(out: Path | str | Literal[False] | None) -> None:

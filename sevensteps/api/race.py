@@ -56,7 +56,7 @@ class Race:
     @property
     def best(self) -> Run:
         """The best run of the best recipe."""
-        from sevensteps.training.loop import score
+        from sevensteps.metrics import score
 
         return max(
             (self.runs[member] for member in self.table[0].members),
@@ -73,9 +73,9 @@ class Race:
         """What the recipes are compared by: accuracy, r2 or loss, on the validation data at the
         end.
         """
-        from sevensteps.racing.leaderboard import measure_of
+        from sevensteps.metrics import primary
 
-        return measure_of(self.runs[0].metrics["valid"])
+        return primary(self.runs[0].metrics["valid"])
 
     def plot(self, path: Path | str | None = None) -> Any:
         """The metric of each recipe by epoch as a figure of matplotlib; written to `path` (.png or

@@ -15,6 +15,7 @@ from sevensteps.doctor import Diagnosis
 from sevensteps.doctor.finding import Finding
 from sevensteps.errors import DataError, RunError, ShapeError
 from sevensteps.head import Output
+from sevensteps.metrics import primary
 from sevensteps.training.evaluation import outputs_of
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import Settled
@@ -149,7 +150,7 @@ class Run:
 
     def __repr__(self) -> str:
         valid = self.metrics["valid"]
-        name = "accuracy" if "accuracy" in valid else "r2" if "r2" in valid else "loss"
+        name = primary(valid)
         where = f", folder={str(self.folder)!r}" if self.folder else ""
         value = "not a number" if valid[name] is None else f"{valid[name]:.4f}"
         return f"<Run of {self.recipe.source}: {name} {value} after {self.summary['epochs']} epochs{where}>"

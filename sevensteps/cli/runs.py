@@ -132,7 +132,9 @@ def _recipe(folder: Path) -> dict[str, str]:
 
 
 def _valid(valid: dict[str, Any] | None) -> str:
+    from sevensteps.metrics import LOWER_IS_BETTER, primary
+
     if valid is None:
         return ""
-    name = next((name for name in ("accuracy", "r2", "loss") if valid.get(name) is not None), None)
-    return f"{name} {valid[name]:.4f}" if name else "not finite"
+    finite = {name: valid[name] for name in LOWER_IS_BETTER if valid.get(name) is not None}
+    return f"{(name := primary(finite))} {finite[name]:.4f}" if finite else "not finite"

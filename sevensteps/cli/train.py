@@ -274,8 +274,10 @@ def result(run: Run) -> None:
     """What came of it, where it is kept, and what to try next."""
     from rich.text import Text
 
+    from sevensteps.metrics import LOWER_IS_BETTER
+
     screen, summary = console(), run.summary
-    names = [name for name in ("loss", "accuracy", "r2") if name in run.metrics["valid"]]
+    names = [name for name in LOWER_IS_BETTER if name in run.metrics["valid"]]
     rows = [("last", summary["epochs"], run.metrics), (("best", run.best.epoch, run.best.metrics))]
     columns = [(part, name) for part in ("train", "valid") for name in names]
     screen.print(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from sevensteps.doctor.identify_loss import FoundLoss, LossFn, identify_by
 from sevensteps.doctor.scores import score
+from sevensteps.metrics import baseline
 from sevensteps.observe.capture import Capture
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import Facts, LayerFacts
@@ -274,9 +275,11 @@ class Case:
         """The score of an answer that does not look at the input: the share of the largest class,
         or r2 = 0.
         """
+        if self.target is None:
+            return None
         if self.labels is not None:
-            return float(torch.bincount(self.labels).max() / len(self.labels))
-        return 0.0 if self.task == "regression" else None
+            return baseline("multiclass", self.labels)
+        return baseline("regression", self.target) if self.task == "regression" else None
 
     @cached_property
     def learned(self) -> float | None:

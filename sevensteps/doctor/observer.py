@@ -15,7 +15,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.case_folder import keep, keep_before, keep_seen
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding
-from sevensteps.metrics import metrics
+from sevensteps.metrics import compute_metrics
 from sevensteps.observe.observation import Observed
 from sevensteps.observe.observer import Watching, facts_in
 from sevensteps.record.database import Record
@@ -115,7 +115,7 @@ def case_of(training: Training, observed: Observed, early: bool = False) -> Case
 
     def judge(outputs: Tensor, coded: Tensor) -> float:
         stored = coded.argmax(1) if output.coding == "one_hot" and output.size > 1 else coded
-        found = metrics(output, outputs, stored)
+        found = compute_metrics(output, outputs, stored)
         return next(iter(found.values()))
 
     x, y = _some(*training.parts["valid"])

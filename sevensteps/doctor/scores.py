@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from sevensteps.metrics import accuracy, r2
+
 
 def score(task: str | None, link: str, output: Tensor, target: Tensor) -> float | None:
     """Accuracy for classes, r2 for numbers, None where it cannot be told. One output is a yes above
@@ -16,17 +18,9 @@ def score(task: str | None, link: str, output: Tensor, target: Tensor) -> float 
             else target.reshape(-1).long()
         )
         if output.ndim == 2 and output.shape[1] > 1:
-            return float((output.argmax(1) == truth).double().mean())
-        return float(
-            ((output.reshape(-1) > (0.0 if link == "sigmoid" else 0.5)).long() == truth)
-            .double()
-            .mean()
-        )
+            return accuracy(output.argmax(1), truth)
+        threshold = 0.0 if link == "sigmoid" else 0.5
+        return accuracy((output.reshape(-1) > threshold).long(), truth)
     if task == "regression" and output.numel() == target.numel():
-        spread = (target - target.mean(0)).double().square().sum()
-        return (
-            float(1 - (output.reshape(target.shape) - target).double().square().sum() / spread)
-            if spread > 0
-            else None
-        )
+        return r2(output.reshape(target.shape), target)
     return None

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sevensteps.explain.one_step.answer import Steps, steps
 from sevensteps.explain.subject import Subject
+from sevensteps.metrics import primary
 from sevensteps.training.evaluation import outputs_of
 
 MOST = 50_000_000  # numbers of training inputs that are looked through at once
@@ -111,16 +112,12 @@ class Facts:
 
     @property
     def metric(self) -> str:
-        """accuracy, r2 or loss."""
-        return next(
-            name
-            for name in ("accuracy", "r2", "loss")
-            if name in self.subject.summary["metrics"]["valid"]
-        )
+        """The name of the metric that judges this run: accuracy, r2 or loss."""
+        return primary(self.subject.summary["metrics"]["valid"])
 
     @property
     def score(self) -> float:
-        """It, on the validation data at the end."""
+        """The value of `metric` on the validation data at the end; nan where it is no number."""
         value = self.subject.summary["metrics"]["valid"][self.metric]
         return float("nan") if value is None else float(value)
 

@@ -11,7 +11,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from sevensteps.errors import DataError
-from sevensteps.steps.stop import LOWER_IS_BETTER
+from sevensteps.metrics import LOWER_IS_BETTER, merit, primary
 from sevensteps.training.recipe import Recipe
 
 LEVEL = 0.95  # of the intervals
@@ -47,11 +47,6 @@ class Row:
         return asdict(self)
 
 
-def measure_of(valid: Mapping[str, Any]) -> str:
-    """The metric by which runs are compared: accuracy, r2, or else the loss."""
-    return next(name for name in ("accuracy", "r2", "loss") if name in valid)
-
-
 def entries(recipes: Sequence[Recipe]) -> list[list[int]]:
     """The numbers of the recipes that differ in nothing but their seed, together, in the order in
     which they come first.
@@ -81,7 +76,7 @@ def standing(
 ) -> list[Row]:
     """The table, best first, of runs with these recipes, summaries and histories."""
     of = entries(recipes)
-    metric = measure_of(summaries[0]["metrics"]["valid"])
+    metric = primary(summaries[0]["metrics"]["valid"])
     rows = [
         _row(metric, change, numbers, recipes, summaries, histories)
         for change, numbers in zip(changes(recipes, of), of, strict=True)
@@ -89,7 +84,7 @@ def standing(
     values = {row.label: _values(metric, summaries, row.members) for row in rows}
     rows.sort(
         key=lambda row: (
-            _worth(metric, row.metric),
+            merit(metric, row.metric),
             -row.loss if math.isfinite(row.loss) else -math.inf,
         ),
         reverse=True,
@@ -186,10 +181,6 @@ def _values(
 
 def _number(held: float | None) -> float:
     return math.nan if held is None else float(held)
-
-
-def _worth(metric: str, value: float) -> float:
-    return -math.inf if math.isnan(value) else -value if LOWER_IS_BETTER[metric] else value
 
 
 def same_data(recipes: Sequence[Recipe], digests: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ from sevensteps import __version__
 from sevensteps.data import Data, load, loadable
 from sevensteps.data.streaming.streamed import Streamed
 from sevensteps.errors import ArgumentError, DataError, Error, RunError
+from sevensteps.metrics import score
 from sevensteps.racing.grouping import FEW, Group
 from sevensteps.racing.ray_cluster import connected, first_line
 from sevensteps.record.run_folder import write
@@ -31,7 +32,6 @@ from sevensteps.steps.predict import given
 from sevensteps.steps.repeat import loader
 from sevensteps.steps.stop import Progress
 from sevensteps.training import interrupts
-from sevensteps.training.loop import score
 from sevensteps.training.recipe import Recipe, resolve_device
 from sevensteps.training.resolve import Settled, settle
 

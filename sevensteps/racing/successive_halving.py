@@ -8,10 +8,9 @@ import math
 from collections.abc import Iterable, Sequence
 
 from sevensteps.errors import ArgumentError
+from sevensteps.metrics import LOWER_IS_BETTER, primary, score
 from sevensteps.racing.grouping import Field
-from sevensteps.racing.leaderboard import measure_of
 from sevensteps.racing.lockstep_loop import Member
-from sevensteps.training.loop import score
 from sevensteps.training.recipe import Recipe
 
 
@@ -40,12 +39,12 @@ class Halving:
     def _halve(self, racing: Field, epoch: int) -> None:
         order = sorted(self.entries, key=_worth, reverse=True)
         self.entries, beaten = order[: -(-len(order) // 2)], order[-(-len(order) // 2) :]
-        name = measure_of(order[0][0].training.progress.history[-1]["valid"])
+        name = primary(order[0][0].training.progress.history[-1]["valid"])
         least = _worth(self.entries[-1])[0]
         over = [member for entry in beaten for member in entry if not member.ended]
         for member in over:
             found = _worth(next(entry for entry in beaten if member in entry))[0]
-            sign = -1 if name == "loss" else 1
+            sign = -1 if LOWER_IS_BETTER[name] else 1
             member.ended = (
                 "halving",
                 f"beaten after {epoch} {'epoch' if epoch == 1 else 'epochs'}: {name} "

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.errors import DataError, RunError
+from sevensteps.metrics import metric_of
 from sevensteps.notation import cut
 from sevensteps.record.run_folder import inside, read_json, rename, write
 from sevensteps.record.tensors import pack, read_weights, shapes
@@ -149,7 +150,7 @@ def _check(held: dict[str, Any], training: Training) -> None:
     """Raise `ValueError`, or what missing keys raise, where something is not of its kind: nothing
     must fail later, in the loop.
     """
-    measures = {"loss", "r2" if training.output.task.kind == "regression" else "accuracy"}
+    measures = {"loss", metric_of(training.output.task.kind)}
     counts = [held["progress"][name] for name in ("epoch", "step", "samples")] + [
         held["place"][name] for name in ("taken", "seen")
     ]

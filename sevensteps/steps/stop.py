@@ -13,12 +13,11 @@ from typing import Any
 
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.errors import ArgumentError
+from sevensteps.metrics import LOWER_IS_BETTER, merit, metric_of
 from sevensteps.notation import auto, value
 from sevensteps.task import Task
 
 __all__ = ["auto", "epochs", "max_steps", "seconds", "patience", "accuracy", "loss_below"]
-
-LOWER_IS_BETTER = {"loss": True, "accuracy": False, "r2": False}
 
 
 @dataclass
@@ -187,10 +186,7 @@ class patience(Stop):
         if not progress.epoch_ended or progress.epoch <= self.count:
             return None
         found = progress.values(self.metric)
-        sign = 1 if LOWER_IS_BETTER[self.metric] else -1
-        best = min(
-            range(len(found)), key=lambda i: math.inf if math.isnan(found[i]) else sign * found[i]
-        )
+        best = max(range(len(found)), key=lambda epoch: merit(self.metric, found[epoch]))
         if len(found) - 1 - best < self.count:
             return None
         return (
@@ -261,7 +257,7 @@ def _done(what: str, count: int) -> str:
 
 
 def _has_metric(rule: Stop, metric: str, task: Task) -> None:
-    has = {"loss", "r2"} if task.kind == "regression" else {"loss", "accuracy"}
+    has = {"loss", metric_of(task.kind)}
     if metric not in has:
         raise ArgumentError(
             f"{rule!r} waits for {metric}, but {task.reason}, which is measured by "

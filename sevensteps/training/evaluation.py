@@ -19,7 +19,7 @@ from sevensteps.engine.distributed.fsdp import FullySharded
 from sevensteps.engine.distributed.process_group import Group
 from sevensteps.engine.pooling import channels_last
 from sevensteps.head import Output
-from sevensteps.metrics import accuracy_by_class, metrics
+from sevensteps.metrics import accuracy_by_class, compute_metrics
 from sevensteps.steps.loss import Loss
 from sevensteps.training.state import Training
 
@@ -141,7 +141,7 @@ def measure(
     coded = coded.to(outputs.dtype) if coded.is_floating_point() else coded
     found: dict[str, Any] = {
         "loss": float(loss(outputs, coded).double().mean()),
-        **metrics(output, outputs, y),
+        **compute_metrics(output, outputs, y),
     }
     if by_class := accuracy_by_class(output, outputs, y):
         found["by_class"] = by_class

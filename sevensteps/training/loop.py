@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from sevensteps.metrics import better
 from sevensteps.steps.repeat import Batch
-from sevensteps.steps.stop import LOWER_IS_BETTER, Always
+from sevensteps.steps.stop import Always
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.state import Place, Training
 
@@ -142,16 +143,7 @@ def look(training: Training, observers: Sequence[Observer], outputs: Tensor | No
     if math.isnan(train_loss) and not progress.step:
         row["train"] = evaluate(training, "train")
     progress.history.append(row)
-    if training.best is None or score(row["valid"]) > score(training.best.valid):
+    if training.best is None or better(row["valid"], training.best.valid):
         training.best = training.checkpoint(row)
     for observer in observers:
         observer.evaluated(training, row)
-
-
-def score(metrics: dict[str, Any]) -> tuple[float, float]:
-    """What makes one checkpoint better than another: its accuracy or r2, and between equals its
-    loss.
-    """
-    name = next(name for name in ("accuracy", "r2", "loss") if name in metrics)
-    values = (metrics[name] * (-1 if LOWER_IS_BETTER[name] else 1), -metrics["loss"])
-    return tuple(-math.inf if math.isnan(v) else v for v in values)  # type: ignore[return-value]

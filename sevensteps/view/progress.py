@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sevensteps.metrics import LOWER_IS_BETTER, primary
 from sevensteps.training.loop import Observer
 from sevensteps.training.state import Training
 
@@ -40,7 +41,7 @@ def metric_text(metrics: dict[str, Any]) -> str:
     """The measures of one part, in the order they matter: `loss 0.1234  accuracy 0.9722`."""
     return "  ".join(
         f"{name} {metrics[name]:.4g}" if name == "loss" else f"{name} {metrics[name]:.4f}"
-        for name in ("loss", "accuracy", "r2")
+        for name in LOWER_IS_BETTER
         if metrics.get(name) is not None
     )
 
@@ -96,8 +97,8 @@ class LiveLine:
         )
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        name = next((name for name in ("accuracy", "r2") if name in row["valid"]), None)
-        self.metric = f"{name} {row['valid'][name]:.4f}" if name else ""
+        name = primary(row["valid"])
+        self.metric = f"{name} {row['valid'][name]:.4f}" if name != "loss" else ""
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         self.close()

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sevensteps.metrics import primary, score
 from sevensteps.racing.grouping import Field
-from sevensteps.racing.leaderboard import measure_of
 from sevensteps.racing.ray_tasks import Tally
-from sevensteps.training.loop import score
 from sevensteps.view.progress import REDRAW
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def ahead(racing: Field) -> str:
 
 def best_of(valid: dict[str, Any]) -> str:
     """`best accuracy 0.9500`, of validation metrics."""
-    name = measure_of(valid)
+    name = primary(valid)
     return f"best {name} {valid[name]:.4f}"
 
 

@@ -599,23 +599,6 @@ def test_the_first_of_equals_is_the_best() -> None:
     assert len({row["valid"]["loss"] for row in training.progress.history}) == 1
 
 
-def test_what_makes_one_network_better_than_another() -> None:
-    ranked: list[dict[str, Any]] = [
-        {"accuracy": 0.9, "loss": 0.2},
-        {"accuracy": 0.9, "loss": 0.3},
-        {"accuracy": 0.8, "loss": 0.1},
-        {"accuracy": 0.8, "loss": math.nan},
-        {"accuracy": math.nan, "loss": 0.1},
-    ]
-    assert sorted(ranked, key=loop.score, reverse=True) == ranked
-    assert (
-        loop.score({"r2": 0.5, "loss": 3.0})
-        > loop.score({"r2": -1.0, "loss": 2.0})
-        > loop.score({"r2": math.nan, "loss": 1.0})
-    )
-    assert loop.score({"loss": 1.0}) > loop.score({"loss": 2.0}) > loop.score({"loss": math.inf})
-
-
 def test_patience_ends_it() -> None:
     training, ended = diverging(stop="epochs(50) | patience(2)")
     assert ended == ("patience", "no better loss than 0.5625 of epoch 1 for 2 epochs")

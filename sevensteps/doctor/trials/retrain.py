@@ -24,7 +24,7 @@ from sevensteps.doctor.trials.scheduler import Rounds
 from sevensteps.doctor.trials.trial import PAIRS, Trial, best
 from sevensteps.engine.parameters import outputs
 from sevensteps.errors import Error
-from sevensteps.metrics import ignorant
+from sevensteps.metrics import baseline, metric_of, primary
 from sevensteps.racing import grouping as racing
 from sevensteps.seeds import generator
 from sevensteps.steps.repeat import loader
@@ -65,8 +65,8 @@ class Retraining:
 
     def measure(self, condition: str) -> str:
         """What remedies of `condition` are measured by."""
-        kind = "r2" if self.data.task.kind == "regression" else "accuracy"
-        return "-log(validation loss)" if condition in BY_LOSS else f"validation {kind}"
+        metric = metric_of(self.data.task.kind)
+        return "-log(validation loss)" if condition in BY_LOSS else f"validation {metric}"
 
     def value(self, condition: str, result: dict[str, Any]) -> float:
         """What a training whose last row of the history is `result` counts for, by that measure."""
@@ -75,8 +75,8 @@ class Retraining:
             loss = float(row["loss"])
             return -math.log(max(loss, 1e-12)) if math.isfinite(loss) else -math.inf
         found, chance = (
-            row["r2"] if "r2" in row else row["accuracy"],
-            ignorant(self.data.task, self.data.valid.y),
+            row[primary(row)],
+            baseline(self.data.task.kind, self.data.valid.y),
         )
         return (
             max(float(found), chance)

@@ -18,7 +18,7 @@ from sevensteps.explain.subject import Subject
 from sevensteps.explain.why.book_questions import ASKED
 from sevensteps.explain.why.published import CONDITIONS, POINTS
 from sevensteps.explain.why.question import Question, command, line, quoted, runs_code, written
-from sevensteps.metrics import ignorant
+from sevensteps.metrics import baseline
 from sevensteps.render.text import figure, wrapped
 from sevensteps.training.threads import threads
 
@@ -190,7 +190,7 @@ def _trying(subject: Subject) -> str:
 def _good(facts: Facts) -> Iterator[Question]:
     """Is it good?"""
     subject, task = facts.subject, facts.subject.output.task
-    chance = ignorant(task, subject.data.valid.y)
+    chance = baseline(task.kind, subject.data.valid.y)
     simple = _simple(facts)
     if facts.metric == "loss" or math.isnan(facts.score):
         return

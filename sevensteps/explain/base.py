@@ -1,34 +1,62 @@
-"""What every explanation is: numbers with names, one screen of words, and a picture."""
+"""What every explanation is: numbers with names, one screen of text, and a picture.
+
+An answer holds numbers only. How it looks is registered for its class beside it, in the `text.py`
+and `figure.py` of its topic, which the topic's package imports, so that no answer is without them.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import singledispatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sevensteps.errors import ArgumentError
+from sevensteps.render.figures import drawable, new_figure, written
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WIDTH = 80  # columns of the screen
 
 
 class Explanation(ABC):
-    """An answer. Its fields are the numbers; `print(found)` is one screen, `found.to_dict()` JSON, `found.plot(path)` the picture."""
+    """An answer: its fields are the numbers, `print(answer)` is one screen of text.
 
-    @abstractmethod
-    def text(self, width: int = WIDTH) -> str:
-        """One screen, no line wider than `width`."""
+    `answer.to_dict()` has the numbers for JSON, `answer.plot(path)` draws the picture."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """All numbers as JSON can hold them."""
 
-    def plot(self, path: Path | str | None = None) -> Any:
-        """The picture as a figure of matplotlib; written to `path` (.png or .svg) where one is
-        given.
+    def text(self, width: int = WIDTH) -> str:
+        """One screen of text, no line wider than `width`."""
+        return render_text(self, width)
 
-        Raises `ArgumentError` where matplotlib is not installed.
+    def plot(self, path: Path | str | None = None) -> Figure:
+        """The picture as a matplotlib figure, written to `path` (.png or .svg) if one is given.
+
+        Raises `ArgumentError` if matplotlib is not installed, or if this answer has no picture.
         """
-        from sevensteps.render.figures import picture
-
-        return picture(self, path)
+        drawable(Path(path or "picture.png"))
+        figure = new_figure()
+        draw_figure(self, figure)
+        written(figure, path)
+        return figure
 
     def __str__(self) -> str:
         return self.text()
+
+
+@singledispatch
+def render_text(answer: Explanation, width: int) -> str:
+    """The answer as one screen of text, no line wider than `width`. One function a class."""
+    raise TypeError(f"no text is registered for {type(answer).__name__}")
+
+
+@singledispatch
+def draw_figure(answer: Explanation, figure: Figure) -> None:
+    """Draw the answer into an empty matplotlib `figure`. One function a class that has a picture.
+
+    Raises `ArgumentError` for an answer without one."""
+    raise ArgumentError("this answer is words and numbers alone; there is no picture of it")

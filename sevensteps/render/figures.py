@@ -1,23 +1,18 @@
-"""Pictures drawn by matplotlib: where they may be written, and those of explanations, a module
-`drawn_…` for each kind of answer.
-"""
+"""Pictures drawn by matplotlib: an empty figure, and where one may be written."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sevensteps.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 FORMATS = (".png", ".svg")
-FIGURES = {
-    "Samples": "sevensteps.explain.sample.ranked_figure",
-    "Confusion": "sevensteps.explain.sample.confusion_figure",
-    "Backward": "sevensteps.explain.gradient.backward_figure",
-}
+DPI = 150
 
 
 def drawable(path: Path) -> None:
@@ -32,6 +27,13 @@ def drawable(path: Path) -> None:
         )
 
 
+def new_figure() -> Figure:
+    """An empty figure; matplotlib is imported only here, when one is drawn."""
+    from matplotlib.figure import Figure
+
+    return Figure(layout="constrained", dpi=DPI)
+
+
 def written(figure: Any, path: Path | str | None) -> Any:
     """The figure, which is also in the file `path` where one is given. Raises `ArgumentError` where
     that cannot be written.
@@ -44,18 +46,3 @@ def written(figure: Any, path: Path | str | None) -> Any:
                 f"{path} cannot be written: {failure.strerror or failure}"
             ) from None
     return figure
-
-
-def picture(answer: Any, path: Path | str | None = None) -> Any:
-    """The figure of an answer; written to `path` where one is given. Raises what `drawable` and
-    `written` raise, and `ArgumentError` for an answer that has no picture."""
-    drawable(Path(path or "picture.png"))
-    name = FIGURES.get(
-        type(answer).__name__, f"{type(answer).__module__.rpartition('.')[0]}.figure"
-    )
-    if importlib.util.find_spec(name) is None:
-        raise ArgumentError("this answer is words and numbers alone; there is no picture of it")
-    draw: Callable[[Any], Any] = import_module(name).draw
-    figure = draw(answer)
-    figure.set_dpi(150)
-    return written(figure, path)

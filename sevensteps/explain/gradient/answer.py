@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.engine import refuse_step
 from sevensteps.errors import ArgumentError
-from sevensteps.explain.base import WIDTH, Explanation
+from sevensteps.explain.base import Explanation
 from sevensteps.explain.forward import exact, forward, input_name, place, unit
 from sevensteps.explain.gradient import formula
 from sevensteps.explain.gradient.factors import by_unit, feeding
@@ -114,11 +114,6 @@ class Gradient(Explanation):
         for key in ("paths", "cuts", "by_sample"):
             held[key] = [asdict(part) for part in held[key]]
         return {**held, "formula": self.formula.text(), "latex": self.latex()}
-
-    def text(self, width: int = WIDTH) -> str:
-        from sevensteps.explain.gradient.text import one
-
-        return one(self, width)
 
     def latex(self) -> str:
         """The formula and its numbers, for a display in LaTeX."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.sequence import layers
-from sevensteps.explain.base import WIDTH, Explanation
+from sevensteps.explain.base import Explanation
 from sevensteps.explain.forward import leaves, place
 from sevensteps.explain.gradient.answer import given
 from sevensteps.explain.gradient.notes import remarks
@@ -70,11 +70,6 @@ class Backward(Explanation):
             if f.name not in ("weights", "gradients")
         }
         return {**held, "layers": [asdict(layer) for layer in self.layers]}
-
-    def text(self, width: int = WIDTH) -> str:
-        from sevensteps.explain.gradient.text import by_layer
-
-        return by_layer(self, width)
 
 
 def backward(subject: Subject, samples: int | Sequence[int] | str, part: str = "valid") -> Backward:

@@ -1,28 +1,30 @@
-"""One gradient as a picture: the weights of its unit and their gradients side by side, and its
-factors as bars.
-"""
+"""Gradients as pictures: one number with its factors, and the backward pass layer by layer."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from sevensteps.explain.base import draw_figure
 from sevensteps.explain.gradient.answer import Gradient
+from sevensteps.explain.gradient.backward import Backward
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHARE = "#2a6fbb"
+WIDE = 30  # times the smallest: beyond it sizes are drawn on a scale of powers of ten
 
 
-def draw(answer: Gradient) -> Figure:
+@draw_figure.register(Gradient)
+def draw_gradient(answer: Gradient, figure: Figure) -> None:
     """Weights, gradient, factors of the strongest path (or, without written derivatives, only the
     first two).
     """
     path = answer.paths[0] if answer.paths else None
-    figure = Figure(figsize=(13 if path else 8, 3.8), layout="constrained")
+    figure.set_size_inches(13 if path else 8, 3.8)
     panels = figure.subplots(1, 3 if path else 2, width_ratios=[1, 1, 1.1] if path else [1, 1])
     for axes, held, what in (
         (panels[0], answer.weights, "weights"),
@@ -58,7 +60,49 @@ def draw(answer: Gradient) -> Figure:
         panels[2].set(xlabel="factor", ylabel="from the loss back")
         panels[2].set_title(f"the strongest path: product {path.product:.3g}", fontsize=9)
     figure.suptitle(f"∂L/∂{answer.name} = {answer.autograd:.4g}", fontsize=11)
-    return figure
+
+
+@draw_figure.register(Backward)
+def draw_backward(answer: Backward, figure: Figure) -> None:
+    """Bars from the last layer to the first; weights and gradient of the first layer that has
+    any.
+    """
+    name = next(
+        (key for key, held in answer.weights.items() if key in answer.gradients and held.ndim >= 2),
+        None,
+    )
+    figure.set_size_inches(13 if name else 6, 3.8)
+    panels = figure.subplots(1, 3 if name else 1, squeeze=False)[0]
+    rows = [row for row in answer.layers if row.slope > 0]
+    panels[0].barh([row.name for row in rows], [row.slope for row in rows], color=SHARE)
+    panels[0].invert_yaxis()
+    if rows and max(row.slope for row in rows) > WIDE * min(row.slope for row in rows):
+        panels[0].set_xscale("log")
+    panels[0].set(xlabel="|dL/d(output of the layer)|", ylabel="from the loss back")
+    panels[0].set_title("size of the gradient by layer", fontsize=9)
+    if name:
+        held, slopes = answer.weights[name], answer.gradients[name]
+        flat = int(slopes.abs().argmax())
+        index: tuple[int, ...] | None = None
+        if held.ndim == 2:
+            index = divmod(flat, held.shape[1])
+        elif held.ndim == 4:
+            out, rest = divmod(flat, held[0].numel())
+            into, rest = divmod(rest, held[0, 0].numel())
+            index = (out, into, *divmod(rest, held.shape[3]))
+        for axes, values, what in ((panels[1], held, "weights"), (panels[2], slopes, "gradient")):
+            heat(
+                figure,
+                axes,
+                values,
+                index,
+                answer.input_shape,
+                f"{name}: {what}",
+                "weight" if what == "weights" else "dL/d(weight)",
+            )
+    count = len(answer.samples)
+    whose = f"sample {answer.samples[0]:,}" if count == 1 else f"{count:,} samples"
+    figure.suptitle(f"Backward pass: {whose} of {answer.part}, loss {answer.loss:.4g}", fontsize=11)
 
 
 def heat(
@@ -72,6 +116,9 @@ def heat(
 ) -> None:
     """A parameter as a heat map, red above 0 and blue below. Of weights over an image those of one
     unit, laid out as the image; of a filter the one named by `index`, which is marked."""
+    from matplotlib.patches import Rectangle
+    from matplotlib.ticker import MaxNLocator
+
     values, mark, labels, of = _laid_out(held, index, input_shape)
     limit = float(numpy.abs(values).max()) or 1.0
     shown = axes.imshow(

@@ -4,15 +4,12 @@ three numbers that must agree.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from sevensteps.explain.base import render_text
+from sevensteps.explain.gradient.answer import Carrier, Gradient
+from sevensteps.explain.gradient.backward import Backward
 from sevensteps.explain.gradient.paths import KEPT
 from sevensteps.explain.gradient.verification import apart
 from sevensteps.render.text import counted, figure, wrapped
-
-if TYPE_CHECKING:
-    from sevensteps.explain.gradient.answer import Carrier, Gradient
-    from sevensteps.explain.gradient.backward import Backward
 
 WEIGHTED = (
     "Linear",
@@ -22,7 +19,8 @@ WEIGHTED = (
 SIDE = 3  # carriers shown of each layer
 
 
-def one(found: Gradient, width: int) -> str:
+@render_text.register(Gradient)
+def render_gradient(found: Gradient, width: int) -> str:
     """The gradient of one parameter, no line wider than `width`."""
     lines = wrapped(
         f"Gradient of {found.name} = {figure(found.value)}: {of_samples(found)}, loss "
@@ -80,7 +78,8 @@ def one(found: Gradient, width: int) -> str:
     return "\n".join(lines)
 
 
-def by_layer(found: Backward, width: int) -> str:
+@render_text.register(Backward)
+def render_backward(found: Backward, width: int) -> str:
     """The backward pass layer by layer, no line wider than `width`."""
     lines = wrapped(
         f"Backward pass: {of_samples(found)}, loss {figure(found.loss)} ({found.loss_name})", width

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sevensteps.engine.modules import Neuron as Sum
 from sevensteps.errors import ArgumentError, Error
-from sevensteps.explain.base import WIDTH, Explanation
+from sevensteps.explain.base import Explanation
 from sevensteps.explain.neuron.history import Life, life
 from sevensteps.explain.neuron.units import (
     RECTIFIERS,
@@ -125,11 +125,6 @@ class Neuron(Explanation):
         for name in ("groups", "top"):
             held[name] = [asdict(one) for one in held[name]]
         return {**held, "weights": self.weights.tolist(), "events": self.life.events}
-
-    def text(self, width: int = WIDTH) -> str:
-        from sevensteps.explain.neuron.text import told
-
-        return told(self, width)
 
 
 def neuron(subject: Subject, layer: str, unit: int, again: bool | None = None) -> Neuron:

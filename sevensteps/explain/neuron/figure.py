@@ -4,23 +4,27 @@ its life.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
 
+from sevensteps.explain.base import draw_figure
 from sevensteps.explain.neuron.answer import Neuron
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 ABOVE, BELOW, LINE = "#b2182b", "#2166ac", "#333333"
 BARS = 20  # weights that are drawn as bars
 KERNELS = 16  # input channels whose kernels are drawn
 
 
-def draw(answer: Neuron) -> Figure:
+@draw_figure.register(Neuron)
+def draw_neuron(answer: Neuron, figure: Figure) -> None:
     """Weights on the left; samples, classes and life on the right."""
-    made = Figure(figsize=(11, 5.6), layout="constrained")
-    left, right = made.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.25)).flat
+    figure.set_size_inches(11, 5.6)
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.25)).flat
     _weights(left, answer)
     if answer.pictures is not None:
         top, below = right.subfigures(2, 1, squeeze=False, height_ratios=(1.2, 1)).flat
@@ -31,8 +35,7 @@ def draw(answer: Neuron) -> Figure:
     _groups(groups, answer)
     _life(life, answer)
     state = "" if answer.dead is None else " (dead)" if answer.dead else " (alive)"
-    made.suptitle(f"{answer.layer}, unit {answer.unit} of {answer.units}{state}", fontsize=12)
-    return made
+    figure.suptitle(f"{answer.layer}, unit {answer.unit} of {answer.units}{state}", fontsize=12)
 
 
 def _weights(part: SubFigure, answer: Neuron) -> None:

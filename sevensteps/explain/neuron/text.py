@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sevensteps.explain.base import render_text
+from sevensteps.explain.neuron.answer import Neuron
 from sevensteps.explain.neuron.history import spread
 from sevensteps.render.text import counted, figure, wrapped
-
-if TYPE_CHECKING:
-    from sevensteps.explain.neuron.answer import Neuron
 
 SHADES = " ░▒▓█"
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -23,7 +21,8 @@ GROUPS = 5  # classes that are listed
 MOMENTS = 40  # of its life that are drawn
 
 
-def told(found: Neuron, width: int) -> str:
+@render_text.register(Neuron)
+def render_neuron(found: Neuron, width: int) -> str:
     """The screen."""
     lines = [*_head(found, width), "", *_weights(found, width), ""]
     lines += _fires(found, width)

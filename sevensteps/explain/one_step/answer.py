@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sevensteps.explain.base import WIDTH, Explanation
+from sevensteps.explain.base import Explanation
 from sevensteps.explain.one_step.replay import OneStep, catch
 from sevensteps.explain.one_step.updates import Update, update
 from sevensteps.explain.subject import Subject
@@ -100,11 +100,6 @@ class Steps(Explanation):
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "fall": self.fall}
-
-    def text(self, width: int = WIDTH) -> str:
-        from sevensteps.explain.one_step.text import text
-
-        return text(self, width)
 
 
 def steps(subject: Subject, at: int = 0) -> Steps:

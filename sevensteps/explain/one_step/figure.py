@@ -4,21 +4,26 @@ moved.
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
+from sevensteps.explain.base import draw_figure
 from sevensteps.explain.one_step.answer import Steps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BEFORE, AFTER = "#7a8794", "#2b6cb0"
 
 
-def draw(answer: Steps) -> Figure:
+@draw_figure.register(Steps)
+def draw_steps(answer: Steps, figure: Figure) -> None:
     """Loss before and after at the left, the change of each layer relative to its weights at the
     right.
     """
     moved = [
         (layer.name, 100 * layer.relative) for layer in answer.layers if layer.relative is not None
     ]
-    figure = Figure(figsize=(9, max(3.2, 1.6 + 0.32 * len(answer.layers))), layout="constrained")
+    figure.set_size_inches(9, max(3.2, 1.6 + 0.32 * len(answer.layers)))
     figure.suptitle(f"Step {answer.at:,}: {answer.steps['step']}")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
     bars = left.bar(["before", "after"], answer.losses, color=[BEFORE, AFTER], width=0.6)
@@ -55,4 +60,3 @@ def draw(answer: Steps) -> Figure:
     right.set_title("How far each layer moved", fontsize=10)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
-    return figure

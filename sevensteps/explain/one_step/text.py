@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from sevensteps.explain.base import render_text
+from sevensteps.explain.one_step.answer import Layer, Steps
 from sevensteps.render.text import counted, figure, wrapped
-
-if TYPE_CHECKING:
-    from sevensteps.explain.one_step.answer import Layer, Steps
 
 LAYERS = 4  # rows of a table; of more layers the first and the last are shown
 INDENT = "   "
 
 
-def text(found: Steps, width: int) -> str:
+@render_text.register(Steps)
+def render_steps(found: Steps, width: int) -> str:
     """All seven, then what came of it."""
     taken = found.steps
     lines = [

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.data import Data
-from sevensteps.explain.base import WIDTH, Explanation
+from sevensteps.explain.base import Explanation
 from sevensteps.explain.forward import forward, leaves, names, unit
 from sevensteps.explain.loss_terms import Term, terms
 from sevensteps.explain.subject import Subject
@@ -93,11 +93,6 @@ class Sample(Explanation):
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-    def text(self, width: int = WIDTH) -> str:
-        from sevensteps.explain.sample.text import text
-
-        return text(self, width)
 
     @property
     def title(self) -> str:

@@ -1,22 +1,31 @@
-"""One sample as a picture: the input beside what the network says of it."""
+"""Samples as pictures: one with its answer, the worst or best in a grid, and the confusion."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
+import numpy
 
-from sevensteps.explain.sample.answer import Given, Sample
+from sevensteps.explain.base import draw_figure
+from sevensteps.explain.sample.answer import Given, Sample, said
+from sevensteps.explain.sample.ranked import Confusion, Samples
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RIGHT, OTHER, WRONG = "#2a7f62", "#9aa0a6", "#c0392b"
 MOST = 12  # bars
+ACROSS = 5
+MOST_RANKED = 25
+NAMED = 25  # classes whose names and counts can be read
 
 
-def draw(answer: Sample) -> Figure:
+@draw_figure.register(Sample)
+def draw_sample(answer: Sample, figure: Figure) -> None:
     """The input on the left, on the right a bar for each class: green is the truth, red a wrong
     answer; or one for a single score.
     """
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    figure.set_size_inches(8, 3.6)
     left, right = figure.subplots(1, 2)
     show_input(left, answer.given)
     rows = sorted(
@@ -60,7 +69,6 @@ def draw(answer: Sample) -> Figure:
         right.invert_yaxis()
     right.set_title(f"{answer.loss_name} {answer.loss:.4g}", fontsize=10)
     figure.suptitle(answer.title, fontsize=11)
-    return figure
 
 
 def _numbers(answer: Sample) -> list[float]:
@@ -90,10 +98,80 @@ def image(
     axes: Any, raw: tuple[float, ...], shape: tuple[int, ...], highest: float | None = None
 ) -> None:
     """Raw pixels [C, H, W], given flat: one channel in grays, three in colours."""
-    import numpy
-
     pixels = numpy.asarray(raw, dtype=float).reshape(shape)
     if shape[0] == 3:
         axes.imshow(numpy.clip(pixels.transpose(1, 2, 0) / (highest or pixels.max() or 1.0), 0, 1))
     else:
         axes.imshow(pixels.mean(0), cmap="gray", vmin=0 if highest else None, vmax=highest)
+
+
+@draw_figure.register(Samples)
+def draw_samples(answer: Samples, figure: Figure) -> None:
+    """Up to 25 samples: truth, answer and loss of each."""
+    ranked = answer.ranked[:MOST_RANKED]
+    title = f"The {'greatest' if answer.which == 'worst' else 'least'} losses in {answer.part} ({answer.loss_name}, mean {answer.mean:.3g})"
+    if answer.kind != "image" or len(answer.shape) != 3:
+        figure.set_size_inches(8, 1.4 + 0.35 * len(ranked))
+        axes = figure.subplots()
+        axes.barh(
+            [f"{row.index}: {said(row.truth)}, answered {said(row.answer)}" for row in ranked],
+            [row.loss for row in ranked],
+            color=OTHER,
+        )
+        axes.invert_yaxis()
+        axes.set(xlabel="loss", ylabel="sample: truth, answer")
+        figure.suptitle(title, fontsize=11)
+        return
+    across = min(ACROSS, len(ranked))
+    down = -(-len(ranked) // across)
+    figure.set_size_inches(max(5.0, 1.7 * across), 0.7 + 2.1 * down)
+    grid = figure.subplots(down, across, squeeze=False).flatten()
+    for axes, row in zip(grid, ranked, strict=False):
+        image(axes, row.input, answer.shape)
+        axes.set_title(
+            f"{row.index}: {said(row.truth)}, answered {said(row.answer)}\nloss {row.loss:.3g}"
+            + (f", p {row.p:.2g}" if row.p is not None else ""),
+            fontsize=8,
+        )
+    for axes in grid:
+        axes.set_axis_off()
+    figure.suptitle(title, fontsize=11)
+
+
+@draw_figure.register(Confusion)
+def draw_confusion(answer: Confusion, figure: Figure) -> None:
+    """A row for each true class, shaded by the share of its samples that got each answer, with the
+    counts.
+    """
+    counts = numpy.array(answer.counts, dtype=float)
+    shares = counts / counts.sum(1, keepdims=True).clip(1)
+    columns = (
+        ("right no", "false yes", "false no", "right yes") if answer.labels else answer.classes
+    )
+    side = 2.2 + 0.42 * min(max(counts.shape), NAMED)
+    figure.set_size_inches(side + 1.2, side)
+    axes = figure.subplots()
+    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    if max(counts.shape) <= NAMED:
+        axes.set_xticks(
+            range(len(columns)), columns, rotation=45 if max(map(len, columns)) > 3 else 0
+        )
+        axes.set_yticks(range(len(answer.classes)), answer.classes)
+        for row, line in enumerate(answer.counts):
+            for column, count in enumerate(line):
+                if count:
+                    axes.text(
+                        column,
+                        row,
+                        f"{count:,}",
+                        ha="center",
+                        va="center",
+                        fontsize=8,
+                        color="white" if shares[row, column] > 0.5 else "black",
+                    )
+    axes.set(
+        xlabel="outcome" if answer.labels else "answer",
+        ylabel="label" if answer.labels else "truth",
+        title=f"{answer.right:,} of {answer.total:,} right in {answer.part}",
+    )
+    figure.colorbar(shown, ax=axes, label="share of the row")

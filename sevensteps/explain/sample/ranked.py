@@ -10,10 +10,9 @@ from torch import Tensor
 
 from sevensteps.arguments import whole
 from sevensteps.errors import ArgumentError
-from sevensteps.explain.base import WIDTH, Explanation
-from sevensteps.explain.sample.answer import read, said
+from sevensteps.explain.base import Explanation
+from sevensteps.explain.sample.answer import read
 from sevensteps.explain.subject import Subject
-from sevensteps.render.text import counted, figure, wrapped
 from sevensteps.seeds import Isolation
 from sevensteps.training.evaluation import outputs_of
 
@@ -72,39 +71,6 @@ class Confusion(Explanation):
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "total": self.total, "right": self.right}
 
-    def text(self, width: int = WIDTH) -> str:
-        share = f"{self.right:,} of {self.total:,} right, {self.right / self.total:.2%}"
-        heading = "label" if self.labels else "truth ↓ answer →"
-        columns = (
-            ("right no", "false yes", "false no", "right yes") if self.labels else self.classes
-        )
-        label = min(max(len(heading), *map(len, self.classes)), 24)
-        wide = (
-            max(
-                *(len(f"{count:,}") for row in self.counts for count in row),
-                *(min(len(name), 9) for name in columns),
-            )
-            + 2
-        )
-        lines = [*wrapped(f"Confusion of the {self.part} part: {share}", width), ""]
-        if label + wide * len(columns) <= width:
-            lines.append(f"{heading:<{label}}" + "".join(f"{name[:9]:>{wide}}" for name in columns))
-            for name, row in zip(self.classes, self.counts, strict=True):
-                lines.append(
-                    f"{name[:label]:<{label}}" + "".join(f"{count or '·':>{wide}}" for count in row)
-                )
-        else:
-            lines.append(
-                f"{len(self.classes)} classes are more than fit here; --plot or --json has the "
-                "table"
-            )
-        often = ", ".join(
-            f"{truth} taken for {answer} ({count:,})" for truth, answer, count in self.mistakes[:3]
-        )
-        return "\n".join(
-            [*lines, *(["", *wrapped(f"Most often: {often}", width)] if often else [])]
-        )
-
 
 @dataclass(frozen=True)
 class Samples(Explanation):
@@ -123,43 +89,6 @@ class Samples(Explanation):
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "confusion": self.confusion.to_dict() if self.confusion else None}
-
-    def text(self, width: int = WIDTH) -> str:
-        named = "greatest" if self.which == "worst" else "least"
-        lines = wrapped(
-            f"The {counted(len(self.ranked), 'sample')} of {self.total:,} in {self.part} with the "
-            f"{named} loss "
-            f"({self.loss_name}; the mean is {figure(self.mean)})",
-            width,
-        )
-        probable = any(row.p is not None for row in self.ranked)
-        cells = [["sample", "truth", "answer", "loss", *(["p of the truth"] if probable else [])]]
-        most = max(8, (width - 44) // 2)
-        for row in self.ranked:
-            cells.append(
-                [
-                    f"{row.index:,}",
-                    said(row.truth)[:most],
-                    said(row.answer)[:most],
-                    figure(row.loss),
-                    *([figure(row.p)] if row.p is not None else []),
-                ]
-            )
-        widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-        lines += [
-            "",
-            *(
-                "  ".join(f"{cell:>{w}}" for cell, w in zip(line, widths, strict=True))
-                for line in cells
-            ),
-        ]
-        if self.ranked:
-            lines += [
-                "",
-                f"Look at one: sevensteps explain RUN sample {self.ranked[0].index} --part "
-                f"{self.part}"[:width],
-            ]
-        return "\n".join([*lines, *(["", self.confusion.text(width)] if self.confusion else [])])
 
 
 def samples(

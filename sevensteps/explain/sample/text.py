@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from itertools import count, takewhile
-from typing import TYPE_CHECKING
 
 import torch
 
+from sevensteps.explain.base import render_text
+from sevensteps.explain.sample.answer import LayerSeen, Row, Sample, said
+from sevensteps.explain.sample.ranked import Confusion, Samples
 from sevensteps.render.ascii import beside, features, shades
-from sevensteps.render.text import figure, wrapped
-
-if TYPE_CHECKING:
-    from sevensteps.explain.sample.answer import LayerSeen, Row, Sample
+from sevensteps.render.text import counted, figure, wrapped
 
 CLASSES = 12  # rows of the table; of more classes the likeliest, and the right one
 
 
-def text(found: Sample, width: int) -> str:
+@render_text.register(Sample)
+def render_sample(found: Sample, width: int) -> str:
     """The sample, no line wider than `width`."""
     given = found.given
     if given.kind == "image" and len(given.shape) == 3:
@@ -142,3 +142,83 @@ def _layer(layer: LayerSeen, label: int, width: int) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
+
+
+@render_text.register(Samples)
+def render_samples(samples: Samples, width: int) -> str:
+    """A row for each sample, by its loss, and the confusion of the classes."""
+    named = "greatest" if samples.which == "worst" else "least"
+    lines = wrapped(
+        f"The {counted(len(samples.ranked), 'sample')} of {samples.total:,} in {samples.part} with the "
+        f"{named} loss "
+        f"({samples.loss_name}; the mean is {figure(samples.mean)})",
+        width,
+    )
+    probable = any(row.p is not None for row in samples.ranked)
+    cells = [["sample", "truth", "answer", "loss", *(["p of the truth"] if probable else [])]]
+    most = max(8, (width - 44) // 2)
+    for row in samples.ranked:
+        cells.append(
+            [
+                f"{row.index:,}",
+                said(row.truth)[:most],
+                said(row.answer)[:most],
+                figure(row.loss),
+                *([figure(row.p)] if row.p is not None else []),
+            ]
+        )
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    lines += [
+        "",
+        *(
+            "  ".join(f"{cell:>{w}}" for cell, w in zip(line, widths, strict=True))
+            for line in cells
+        ),
+    ]
+    if samples.ranked:
+        lines += [
+            "",
+            f"Look at one: sevensteps explain RUN sample {samples.ranked[0].index} --part "
+            f"{samples.part}"[:width],
+        ]
+    return "\n".join(
+        [*lines, *(["", render_confusion(samples.confusion, width)] if samples.confusion else [])]
+    )
+
+
+@render_text.register(Confusion)
+def render_confusion(confusion: Confusion, width: int) -> str:
+    """The confusion as a table, and the pairs confused most often."""
+    share = (
+        f"{confusion.right:,} of {confusion.total:,} right, {confusion.right / confusion.total:.2%}"
+    )
+    heading = "label" if confusion.labels else "truth ↓ answer →"
+    columns = (
+        ("right no", "false yes", "false no", "right yes")
+        if confusion.labels
+        else confusion.classes
+    )
+    label = min(max(len(heading), *map(len, confusion.classes)), 24)
+    wide = (
+        max(
+            *(len(f"{count:,}") for row in confusion.counts for count in row),
+            *(min(len(name), 9) for name in columns),
+        )
+        + 2
+    )
+    lines = [*wrapped(f"Confusion of the {confusion.part} part: {share}", width), ""]
+    if label + wide * len(columns) <= width:
+        lines.append(f"{heading:<{label}}" + "".join(f"{name[:9]:>{wide}}" for name in columns))
+        for name, row in zip(confusion.classes, confusion.counts, strict=True):
+            lines.append(
+                f"{name[:label]:<{label}}" + "".join(f"{count or '·':>{wide}}" for count in row)
+            )
+    else:
+        lines.append(
+            f"{len(confusion.classes)} classes are more than fit here; --plot or --json has the "
+            "table"
+        )
+    often = ", ".join(
+        f"{truth} taken for {answer} ({count:,})" for truth, answer, count in confusion.mistakes[:3]
+    )
+    return "\n".join([*lines, *(["", *wrapped(f"Most often: {often}", width)] if often else [])])

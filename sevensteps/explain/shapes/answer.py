@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.explain.base import WIDTH, Explanation
+from sevensteps.explain.base import Explanation
 from sevensteps.explain.subject import Subject
 
 BATCH = 64  # samples shown where the recipe takes all at once
@@ -57,44 +57,6 @@ class Shapes(Explanation):
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "parameters": self.parameters, "activations": self.activations}
-
-    def text(self, width: int = WIDTH) -> str:
-        from sevensteps.render.text import counted, wrapped
-
-        lines = [
-            f"A batch of {self.batch}: input {_shape(self.input)}, rank {len(self.input)} "
-            f"({' × '.join(self.axes)})",
-            "",
-        ]
-        label = max(len(f"{row.name} {row.kind}") for row in self.rows)
-        for row in self.rows:
-            lines += wrapped(
-                f"{f'{row.name} {row.kind}':<{label}}  {_shape(row.output)}  "
-                f"{' × '.join(row.axes)}",
-                width,
-            )
-            for name, shape in row.parameters.items():
-                lines += wrapped(
-                    f"{name} {_shape(shape)}: {counted(torch.Size(shape).numel(), 'parameter')}",
-                    width,
-                    "    ",
-                )
-            if row.formula:
-                lines += wrapped(row.formula, width, "    ")
-            if row.broadcast:
-                lines += wrapped(row.broadcast, width, "    ")
-        lines += [
-            "",
-            *wrapped(
-                f"{counted(self.parameters, 'parameter')} "
-                f"({_bytes(self.parameters * self.bytes_each)}): learned, kept from step to step. "
-                f"{counted(self.activations, 'activation')} "
-                f"({_bytes(self.activations * self.bytes_each)}): computed anew for each batch.",
-                width,
-                further="",
-            ),
-        ]
-        return "\n".join(lines)
 
 
 def shapes(subject: Subject) -> Shapes:
@@ -144,22 +106,14 @@ def _row(name: str, module: nn.Module, output: tuple[int, ...]) -> Row:
     formula = broadcast = ""
     if isinstance(module, nn.Linear) and len(output) == 2:
         formula = (
-            f"y = x Wᵀ + b: {_shape((output[0], module.in_features))} by "
-            f"{_shape((module.in_features, module.out_features))} "
-            f"gives {_shape(output)}"
+            f"y = x Wᵀ + b: {bracketed((output[0], module.in_features))} by "
+            f"{bracketed((module.in_features, module.out_features))} "
+            f"gives {bracketed(output)}"
         )
         if module.bias is not None:
-            broadcast = f"b {_shape((module.out_features,))} is one number per unit, added to each of the {output[0]} samples (broadcast)"
+            broadcast = f"b {bracketed((module.out_features,))} is one number per unit, added to each of the {output[0]} samples (broadcast)"
     return Row(name, type(module).__name__, output, axes, parameters, formula, broadcast)
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def bracketed(shape: tuple[int, ...]) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
-
-
-def _bytes(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"

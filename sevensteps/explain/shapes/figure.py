@@ -5,12 +5,14 @@ parameters that make them below.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
-
+from sevensteps.explain.base import draw_figure
 from sevensteps.explain.shapes.answer import Row, Shapes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ACTIVATION, PARAMETER, EDGE = "#9ecae1", "#fdae6b", "#444444"
 # the longest axis of all, drawn; others by the square root of their lengths, else a bias could not
@@ -22,8 +24,11 @@ LEAST = 0.08
 GAP = 0.9
 
 
-def draw(answer: Shapes) -> Figure:
+@draw_figure.register(Shapes)
+def draw_shapes(answer: Shapes, figure: Figure) -> None:
     """From left to right: the input, then what each layer gives; under a layer what it holds."""
+    from matplotlib.patches import Patch
+
     longest = max(
         [
             *answer.input,
@@ -36,8 +41,7 @@ def draw(answer: Shapes) -> Figure:
         ]
     )
     scale = TALL / math.sqrt(longest)
-    made = Figure(layout="constrained")
-    axes = made.subplots()
+    axes = figure.subplots()
     axes.set_aspect("equal")
     axes.axis("off")
     right = _tensor(axes, 0.0, 0.0, answer.input, scale, ACTIVATION, "input")
@@ -77,8 +81,7 @@ def draw(answer: Shapes) -> Figure:
         "axis",
         fontsize=10,
     )
-    made.set_size_inches(max(9.0, min(right + 1.2, 26.0)), max(4.0, min(high - low + 1.0, 12.0)))
-    return made
+    figure.set_size_inches(max(9.0, min(right + 1.2, 26.0)), max(4.0, min(high - low + 1.0, 12.0)))
 
 
 def _held(axes: Axes, left: float, row: Row, scale: float) -> tuple[float, float]:
@@ -139,6 +142,8 @@ def _size(shape: tuple[int, ...], scale: float) -> tuple[float, float]:
 
 
 def _box(axes: Axes, x: float, y: float, wide: float, tall: float, colour: str) -> None:
+    from matplotlib.patches import Rectangle
+
     axes.add_patch(Rectangle((x, y), wide, tall, facecolor=colour, edgecolor=EDGE, linewidth=0.7))
 
 

@@ -16,7 +16,7 @@ from sevensteps.engine.hessian import TOLERANCE, Hessian
 from sevensteps.engine.modules import Step
 from sevensteps.engine.parameters import multiplications
 from sevensteps.errors import ArgumentError, Error
-from sevensteps.explain.base import WIDTH, Explanation
+from sevensteps.explain.base import Explanation
 from sevensteps.explain.subject import Subject
 from sevensteps.explain.surface import least_squares
 from sevensteps.explain.surface.least_squares import FLAT, Lane, Optimum
@@ -108,11 +108,6 @@ class Surface(Explanation):
     def to_dict(self) -> dict[str, Any]:
         derived = {name: getattr(self, name) for name in ("stable", "condition", "slowest", "flat")}
         return {**asdict(self), **derived, "tolerance": 0.0 if self.exact else TOLERANCE}
-
-    def text(self, width: int = WIDTH) -> str:
-        from sevensteps.explain.surface.text import told
-
-        return told(self, width)
 
 
 def surface(subject: Subject) -> Surface:

@@ -5,32 +5,36 @@ what was measured.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
+from sevensteps.explain.base import draw_figure
 from sevensteps.explain.surface.answer import Surface
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LEVELS = 24
 PATH, BEST, PREDICTED = "#d62728", "#111111", "#888888"
 
 
-def draw(answer: Surface) -> Figure:
+@draw_figure.register(Surface)
+def draw_surface(answer: Surface, figure: Figure) -> None:
     """Contours of the loss along two directions, and the forecast."""
-    made = Figure(figsize=(11, 4.6), layout="constrained")
+    figure.set_size_inches(11, 4.6)
     if answer.plane is None:
-        _forecast(made.subplots(), answer)
-        return made
-    left, right = made.subplots(1, 2, width_ratios=(1.35, 1))
-    _slice(made, left, answer.plane)
+        _forecast(figure.subplots(), answer)
+        return
+    left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
+    _slice(figure, left, answer.plane)
     _forecast(right, answer)
-    return made
 
 
-def _slice(made: Figure, axes: Axes, plane: Any) -> None:
+def _slice(figure: Figure, axes: Axes, plane: Any) -> None:
+    from matplotlib.ticker import NullLocator
+
     losses = np.ma.masked_invalid(np.array(plane.losses))
     low, high = float(losses.min()), float(losses.max())
     wide = low > 0 and high > 10 * low
@@ -40,7 +44,7 @@ def _slice(made: Figure, axes: Axes, plane: Any) -> None:
     )
     axes.contour(plane.across, plane.up, losses, levels=levels, colors="white", linewidths=0.4)
     if high > low:
-        bar = made.colorbar(shown, ax=axes, format="%.3g")
+        bar = figure.colorbar(shown, ax=axes, format="%.3g")
         bar.set_ticks(list(levels[::4]))
         bar.ax.yaxis.set_minor_locator(NullLocator())
     if plane.path:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sevensteps.engine.hessian import TOLERANCE
+from sevensteps.explain.base import render_text
+from sevensteps.explain.surface.answer import Surface
 from sevensteps.render.text import counted, figure, wrapped
-
-if TYPE_CHECKING:
-    from sevensteps.explain.surface.answer import Surface
 
 SHOWN = (0, 1, 2, 5, 20, 50)  # steps of the forecast
 TERMS = 6  # parameters that are named
 APART = 1.02  # ratio from which two losses are called different
 
 
-def told(found: Surface, width: int) -> str:
+@render_text.register(Surface)
+def render_surface(found: Surface, width: int) -> str:
     """The screen."""
     lines = [*_curvature(found, width), *_rates(found, width)]
     if found.optimum is not None:

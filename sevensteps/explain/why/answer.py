@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from sevensteps.errors import RunError
-from sevensteps.explain.base import WIDTH, Explanation
+from sevensteps.explain.base import Explanation
 from sevensteps.explain.run_numbers import Facts
 from sevensteps.explain.subject import Subject
 from sevensteps.explain.why.book_questions import ASKED
 from sevensteps.explain.why.published import CONDITIONS, POINTS
 from sevensteps.explain.why.question import Question, command, line, quoted, runs_code, written
 from sevensteps.metrics import baseline
-from sevensteps.render.text import figure, wrapped
+from sevensteps.render.text import figure
 from sevensteps.training.threads import threads
 
 MOST = 6
@@ -72,50 +72,6 @@ class Why(Explanation):
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-    def text(self, width: int = WIDTH) -> str:
-        lines: list[str] = []
-        for question in self.questions:
-            lines += [
-                *([""] if lines else []),
-                *wrapped(question.question, width),
-                *wrapped(question.answer, width, "  ", "  "),
-            ]
-            lines += broken(question.command, width) if question.command else []
-        return "\n".join(lines)
-
-
-def broken(text: str, width: int) -> list[str]:
-    """A command over several lines, as a shell reads it; a word is never broken."""
-    lines, now = [], "  $ " if text.startswith("sevensteps ") else "  >>> "
-    for word in _words(text):
-        if len(now) + len(word) + 2 > width and now.strip() not in ("$", ">>>", ""):
-            lines.append(f"{now.rstrip()} \\")
-            now = "      "
-        now += f"{word} "
-    return [*lines, now.rstrip()]
-
-
-def _words(text: str) -> Iterator[str]:
-    """The words of a command as they are written, an option together with its value."""
-    held, mark, pending = "", "", ""
-    for letter in f"{text} ":
-        if letter == " " and not mark:
-            if held.startswith("--") and not pending:
-                pending = held
-            elif pending and held.startswith("--"):
-                yield pending
-                pending = held
-            else:
-                yield f"{pending} {held}".strip()
-                pending = ""
-            held = ""
-            continue
-        if letter in "\"'" and mark in ("", letter):
-            mark = "" if mark else letter
-        held += letter
-    if pending:
-        yield pending
 
 
 def why(subject: Subject) -> Why:

@@ -4,10 +4,13 @@ figure and its range over seeds.
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING
 
+from sevensteps.explain.base import draw_figure
 from sevensteps.explain.why.answer import Why
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MINE, PRINTED, OTHERS = "#2b6cb0", "#c05621", "0.45"
 NAMES = {
@@ -16,9 +19,12 @@ NAMES = {
 }
 
 
-def draw(answer: Why) -> Figure:
+@draw_figure.register(Why)
+def draw_why(answer: Why, figure: Figure) -> None:
     """The metric by epoch, and lines and a band for what it is compared with."""
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    figure.set_size_inches(8, 4.2)
+    from matplotlib.ticker import MaxNLocator
+
     axes = figure.subplots()
     levels = answer.levels
     if "low" in levels and "high" in levels:
@@ -61,4 +67,3 @@ def draw(answer: Why) -> Figure:
     axes.set_title("What the run is compared with", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, loc="best")
-    return figure

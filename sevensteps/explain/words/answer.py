@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from sevensteps.errors import ArgumentError, nearest
-from sevensteps.explain.base import WIDTH, Explanation
+from sevensteps.explain.base import Explanation
 from sevensteps.explain.subject import Subject
 from sevensteps.explain.words.glossary import GLOSSARY, Word
 from sevensteps.training.threads import threads
@@ -34,35 +34,6 @@ class Words(Explanation):
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-    def text(self, width: int = WIDTH) -> str:
-        from sevensteps.render.text import wrapped
-
-        if self.whole:
-            label = max(len(word.name) for word in GLOSSARY)
-            lines = [f"{word.name:<{label}}  {word.short}" for word in GLOSSARY]
-            return "\n".join(
-                [
-                    *lines,
-                    "",
-                    *wrapped(
-                        'Ask for one with its example from this run: words "learning rate"', width
-                    ),
-                ]
-            )
-        lines = []
-        for entry in self.entries:
-            lines += [
-                *([""] if lines else []),
-                *wrapped(f"{entry.word}: {entry.definition}", width),
-            ]
-            here = (
-                f"Here: {entry.example}"
-                if entry.example is not None
-                else f"This run has no example: {entry.lacking}."
-            )
-            lines += wrapped(here, width, "  ", "  ")
-        return "\n".join(lines)
 
 
 def words(subject: Subject, *asked: str) -> Words:

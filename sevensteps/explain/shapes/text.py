@@ -1,0 +1,55 @@
+"""The forward pass as shapes, on one screen."""
+
+from __future__ import annotations
+
+import torch
+
+from sevensteps.explain.base import render_text
+from sevensteps.explain.shapes.answer import Shapes, bracketed
+from sevensteps.render.text import counted, wrapped
+
+
+@render_text.register(Shapes)
+def render_shapes(shapes: Shapes, width: int) -> str:
+    """A line for each layer with its shape, then its parameters and what it computes."""
+    lines = [
+        f"A batch of {shapes.batch}: input {bracketed(shapes.input)}, rank {len(shapes.input)} "
+        f"({' × '.join(shapes.axes)})",
+        "",
+    ]
+    label = max(len(f"{row.name} {row.kind}") for row in shapes.rows)
+    for row in shapes.rows:
+        lines += wrapped(
+            f"{f'{row.name} {row.kind}':<{label}}  {bracketed(row.output)}  {' × '.join(row.axes)}",
+            width,
+        )
+        for name, shape in row.parameters.items():
+            lines += wrapped(
+                f"{name} {bracketed(shape)}: {counted(torch.Size(shape).numel(), 'parameter')}",
+                width,
+                "    ",
+            )
+        if row.formula:
+            lines += wrapped(row.formula, width, "    ")
+        if row.broadcast:
+            lines += wrapped(row.broadcast, width, "    ")
+    lines += [
+        "",
+        *wrapped(
+            f"{counted(shapes.parameters, 'parameter')} "
+            f"({_bytes(shapes.parameters * shapes.bytes_each)}): learned, kept from step to step. "
+            f"{counted(shapes.activations, 'activation')} "
+            f"({_bytes(shapes.activations * shapes.bytes_each)}): computed anew for each batch.",
+            width,
+            further="",
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"

@@ -11,7 +11,9 @@ import sevensteps.explain
 from sevensteps.explain.base import Explanation, draw_figure, render_text
 from tests.test_startup import loaded
 
-MODULES = [m.name for m in pkgutil.walk_packages(sevensteps.explain.__path__, "sevensteps.explain.")]
+MODULES = [
+    m.name for m in pkgutil.walk_packages(sevensteps.explain.__path__, "sevensteps.explain.")
+]
 WITHOUT_PICTURE = {"Words"}
 
 

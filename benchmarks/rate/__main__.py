@@ -24,6 +24,7 @@ import sevensteps as ss
 from benchmarks.rate import finders
 from benchmarks.speed.machine import ROOT, SHARED, busy, describe, mnist_folder
 from sevensteps.racing import grouping
+from sevensteps.racing.run import prepare_race, run_race
 from sevensteps.training import loop, state, threads
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.resolve import Settled, settle
@@ -129,8 +130,8 @@ def judge(settled: Settled, lrs: list[float]) -> dict[float, float]:
         replace(settled.recipe, data=settled.data, step=replace(settled.recipe.step, lr=lr))
         for lr in lrs
     ]
-    racing = grouping.line_up(grouping.settle_all(recipes))
-    grouping.run(racing)
+    racing = prepare_race(grouping.resolve_all(recipes))
+    run_race(racing)
     with threads.threads(THREADS):
         judged = {lr: final(training) for lr, training in zip(lrs, racing.trainings, strict=True)}
         near = [lr for lr in lrs if judged[lr] <= NEAR * min(judged.values())]

@@ -22,12 +22,18 @@ from sevensteps.doctor.observer import Attending
 from sevensteps.errors import ArgumentError
 from sevensteps.notation import cut
 from sevensteps.racing import grouping, ray_tasks
-from sevensteps.racing.grouping import Field, Group
-from sevensteps.racing.leaderboard import Row, entries, same_data, standing
+from sevensteps.racing.grouping import LockstepPlan
+from sevensteps.racing.leaderboard import (
+    LeaderboardRow,
+    group_by_recipe,
+    leaderboard,
+    require_same_data,
+)
 from sevensteps.racing.lockstep_loop import Member
-from sevensteps.racing.ray_cluster import address_of
-from sevensteps.racing.ray_tasks import Result
-from sevensteps.racing.successive_halving import Halving, check
+from sevensteps.racing.ray_cluster import cluster_address
+from sevensteps.racing.ray_tasks import TaskResult
+from sevensteps.racing.run import RaceState, prepare_race, run_race
+from sevensteps.racing.successive_halving import SuccessiveHalving, require_epoch_limit
 from sevensteps.record.run_folder import create, write_json
 from sevensteps.record.writer import Writer
 from sevensteps.training import threads
@@ -48,8 +54,8 @@ class Race:
     the recipes without a run, where a race on Ray was interrupted."""
 
     runs: list[Run]
-    table: list[Row]
-    groups: list[Group]
+    table: list[LeaderboardRow]
+    groups: list[LockstepPlan]
     folder: Path | None = None
     missing: Sequence[int] = ()
 
@@ -212,7 +218,7 @@ def race(
     ('sgd(lr=1.0)', 2)
     """
     number("watch", watch, at_least=0, at_most=1)
-    address = None if on is None else address_of(on)
+    address = None if on is None else cluster_address(on)
     if on is not None and halve:
         raise ArgumentError(
             "halving compares all networks while they train, which tasks on several machines "
@@ -224,11 +230,11 @@ def race(
             replace(one, recipe=replace(one.recipe, threads=one.recipe.threads or 1))
             for one in settled
         ]
-        ray_tasks.check(settled)
+        ray_tasks.require_movable(settled)
     if halve:
-        check([one.recipe for one in settled])
-    parted = grouping.groups(settled)
-    places = entries([one.recipe for one in settled]) if halve else []
+        require_epoch_limit([one.recipe for one in settled])
+    parted = grouping.plan_groups(settled)
+    places = group_by_recipe([one.recipe for one in settled]) if halve else []
     folder = None if out is False else create(out, f"race-{settled[0].data.source}")
     names = [f"{place:0{len(str(len(settled)))}d}" for place in range(1, len(settled) + 1)]
     missing: list[int] = []
@@ -236,7 +242,7 @@ def race(
         if on is None:
             runs = trained(settled, parted, folder, names, watch, places, report)
         else:
-            parted, results = ray_tasks.run(
+            parted, results = ray_tasks.run_on_ray(
                 settled, parted, names, trained, address, watch, folder, data_dir, report
             )
             if not results:
@@ -256,7 +262,7 @@ def race(
             with suppress(OSError):
                 folder.rmdir()  # where nothing has come into it
         raise
-    table = standing(
+    table = leaderboard(
         [run.recipe for run in runs], [run.summary for run in runs], [run.history for run in runs]
     )
     found = Race(runs, table, parted, folder, missing)
@@ -267,21 +273,23 @@ def race(
 
 def trained(
     settled: Sequence[Settled],
-    parted: Sequence[Group],
+    parted: Sequence[LockstepPlan],
     folder: Path | None,
     names: Sequence[str],
     watch: float,
     halve: Sequence[Sequence[int]] = (),
-    report: Callable[[Field], None] | None = None,
+    report: Callable[[RaceState], None] | None = None,
 ) -> list[Run]:
     """The runs of these recipes, trained here in their groups; each has a folder of its name in
     `folder`. `halve` are the entries.
     """
     about_data: dict[str, Any] = {}
     attending = [Attending(watch, shared=about_data) if watch else None for _ in settled]
-    racing = grouping.line_up(settled, parted)
+    racing = prepare_race(settled, parted)
     halving = (
-        Halving([[racing.members[place] for place in entry] for entry in halve]) if halve else None
+        SuccessiveHalving([[racing.members[place] for place in entry] for entry in halve])
+        if halve
+        else None
     )
     writers = [
         Writer(folder / name, name, look) if folder else None
@@ -291,7 +299,7 @@ def trained(
         both: tuple[Observer | None, ...] = attending[place], writers[place]
         member.observers = [look for look in both if look is not None]
     try:
-        grouping.run(racing, halving, report)
+        run_race(racing, halving, report)
     finally:
         for writer in writers:
             if writer is not None:
@@ -313,15 +321,15 @@ def _run(member: Member, writer: Writer | None, attending: Attending | None) -> 
         )
 
 
-def _returned(one: Settled, result: Result, folder: Path | None) -> Run:
+def _returned(one: Settled, result: TaskResult, folder: Path | None) -> Run:
     """The run that came back from another machine."""
-    best = ray_tasks.weights_into(copy.deepcopy(one.network), result.best)
+    best = ray_tasks.load_weights(copy.deepcopy(one.network), result.best)
     return Run(
         one.recipe,
         result.summary,
         result.history,
         folder,
-        ray_tasks.weights_into(one.network, result.last),
+        ray_tasks.load_weights(one.network, result.last),
         best,
         one.output,
         one.data.inputs,
@@ -346,11 +354,11 @@ def ready(recipes: Sequence[Recipe], order: str, data_dir: Path | str | None) ->
     one_of("order", order, ORDERS)
     if not recipes:
         raise ArgumentError("a race of no recipes has no winner; give at least one")
-    settled = grouping.settle_all(recipes, data_dir)
-    same_data([one.recipe for one in settled], [one.data.digest for one in settled])
+    settled = grouping.resolve_all(recipes, data_dir)
+    require_same_data([one.recipe for one in settled], [one.data.digest for one in settled])
     if order == "own":
         return settled
-    seed = grouping.order_of(settled[0])
+    seed = grouping.order_seed(settled[0])
     return [
         replace(
             one,
@@ -361,7 +369,7 @@ def ready(recipes: Sequence[Recipe], order: str, data_dir: Path | str | None) ->
                 ),
             ),
         )
-        if grouping.order_of(one) is not None
+        if grouping.order_seed(one) is not None
         else one
         for one in settled
     ]

@@ -13,7 +13,7 @@ from sevensteps.steps import QUESTIONS, STEPS
 
 if TYPE_CHECKING:
     from sevensteps.api.race import Race
-    from sevensteps.racing.leaderboard import Row
+    from sevensteps.racing.leaderboard import LeaderboardRow
     from sevensteps.training.recipe import Recipe
 
 EXAMPLES = """\b
@@ -265,19 +265,19 @@ def said(race: Race) -> list[str]:
     return [f"{first.label} and {second.label} cannot be told apart: {apart}. More seeds may tell."]
 
 
-def _figure(row: Row) -> str:
+def _figure(row: LeaderboardRow) -> str:
     if row.metric != row.metric:
         return "not a number"
     return f"{row.metric:.4f}" + (f" ± {row.spread:.4f}" if row.spread is not None else "")
 
 
-def _behind(row: Row) -> tuple[str, str]:
+def _behind(row: LeaderboardRow) -> tuple[str, str]:
     """How far a row is behind the best, and the probability of that by chance."""
     p = "" if row.p is None else "< .001" if row.p < 0.001 else f"{row.p:.2g}"
     return "" if row.behind is None else f"{-row.behind:.4f}", p
 
 
-def _ended(row: Row) -> str:
+def _ended(row: LeaderboardRow) -> str:
     words = {"not_finite": "diverged", "halving": "left", "interrupt": "interrupted"}
     said = [
         f"{count} {words[rule]}" if len(row.members) > 1 else words[rule]

@@ -126,11 +126,11 @@ def show(rates: Rates, train: list[str]) -> None:
     screen.width = min(screen.width, 80)
     title = f"{rates.recipe.source}: training loss after {rates.stages[0][1]:,} steps at each of {len(rates.rates)} rates"
     screen.print(Text(title, "bold"))
-    for line in view.text(rates):
+    for line in view.drawing(rates):
         screen.print(Text(line))
     screen.print(Text(view.legend(rates), "dim"))
     screen.print()
-    for name, said in view.said(rates):
+    for name, said in view.sentences(rates):
         lines = wrapped(said, screen.width - 12, "", "")
         for index, line in enumerate(lines):
             screen.print(Text.assemble((f"{name if not index else '':<12}", "bold"), line))

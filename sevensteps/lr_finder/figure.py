@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sevensteps.lr_finder.rates import Rates
-from sevensteps.lr_finder.text import limits
+from sevensteps.lr_finder.text import loss_limits
 from sevensteps.render.figures import drawable, written
 
 COLOURS = {"too low": "#7f9bb3", "good": "#2e8b57", "edge": "#e0a030", "diverges": "#c0504d"}
@@ -30,7 +30,7 @@ def figure(rates: Rates, path: Path | str | None = None) -> Any:
 
 def _draw(axes: Any, rates: Rates) -> None:
     lrs, middle = [rate.lr for rate in rates.rates], math.sqrt(10 ** (1 / 6))
-    low, high = limits([min(rate.first, rate.train) for rate in rates.rates], rates.start)
+    low, high = loss_limits([min(rate.first, rate.train) for rate in rates.rates], rates.start)
     low, high = low / (high / low) ** 0.06, high * (high / low) ** 0.12
     borders = [
         lrs[0] / middle,

@@ -13,15 +13,17 @@ from typing import Any
 from sevensteps.training.recipe import Recipe
 
 LABELS = ("too low", "good", "edge", "diverges")
-WITHIN = 1.1  # times the best loss: as good as the best
+GOOD_RATIO = 1.1  # times the best loss: as good as the best
 # of the way from the start to the best that a good rate may fall short, where that is less than 10
 # % of the loss
-MOST = 0.25
-WAY = 0.01  # and the share of that way that never matters, however near 0 the best loss is
+GOOD_SHARE_OF_DESCENT = 0.25
+NEGLIGIBLE_SHARE_OF_DESCENT = (
+    0.01  # and the share of that way that never matters, however near 0 the best loss is
+)
 # times the best loss: up to here the sturdier rate is taken; half of WITHIN, the rest is for the
 # noise
-CLOSE = 1.05
-WORDS = ((0.75, "sure"), (0.5, "fairly sure"), (0.0, "not sure"))
+ROBUST_RATIO = 1.05
+CONFIDENCE_WORDS = ((0.75, "sure"), (0.5, "fairly sure"), (0.0, "not sure"))
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,14 @@ class Rates:
 
         The seed of the search is one of the seeds. Source: Laplace's rule of succession.
         """
-        return (1 + sum(ratio <= WITHIN for ratio in self.seeds) + 1) / (1 + len(self.seeds) + 2)
+        return (1 + sum(ratio <= GOOD_RATIO for ratio in self.seeds) + 1) / (
+            1 + len(self.seeds) + 2
+        )
 
     @property
     def word(self) -> str:
         """The same in words."""
-        return next(word for level, word in WORDS if self.sure >= level)
+        return next(word for level, word in CONFIDENCE_WORDS if self.sure >= level)
 
     @property
     def slopes(self) -> tuple[float | None, ...]:
@@ -160,7 +164,7 @@ class Rates:
                 "steps": self.steps,
                 "loss": self.loss,
                 "best": {"lr": self.best.lr, "loss": self.best.train},
-                "ratio": finite(ratio(self.loss, self.best.train)),
+                "ratio": finite(loss_ratio(self.loss, self.best.train)),
                 "seeds": [finite(value) for value in self.seeds],
             },
             "sharpness": {
@@ -198,12 +202,12 @@ class Rates:
         )
 
 
-def ratio(loss: float, best: float) -> float:
+def loss_ratio(loss: float, best: float) -> float:
     """`loss` as a multiple of `best`; 1 for two that are both 0."""
     return 1.0 if loss == best else loss / best if best else math.inf
 
 
-def label(loss: float, best: float, start: float, nothing: float, above: bool) -> str:
+def classify(loss: float, best: float, start: float, nothing: float, above: bool) -> str:
     """What a training says that came to `loss`, the best one to `best`, from `start`; `above` where
     its rate is above the best one's.
 
@@ -211,14 +215,16 @@ def label(loss: float, best: float, start: float, nothing: float, above: bool) -
     the best one and has no lower loss has diverged, even where the loss is still a number, as it is
     of a network whose units have died."""
     way = start - best
-    if loss <= best + max(min((WITHIN - 1) * best, MOST * way), WAY * way):
+    if loss <= best + max(
+        min((GOOD_RATIO - 1) * best, GOOD_SHARE_OF_DESCENT * way), NEGLIGIBLE_SHARE_OF_DESCENT * way
+    ):
         return "good"
     if not math.isfinite(loss) or (above and loss >= 0.99 * nothing):
         return "diverges"
     return "edge" if above else "too low"
 
 
-def sturdiest(losses: Mapping[int, float], lowest: float) -> int:
+def most_robust_rate(losses: Mapping[int, float], lowest: float) -> int:
     """Of the rates, by number, within `CLOSE` of the best loss, the one whose two neighbours have
     the lowest losses beside it.
 
@@ -232,11 +238,12 @@ def sturdiest(losses: Mapping[int, float], lowest: float) -> int:
         return max([at_least[number], *beside]), at_least[number]
 
     return min(
-        (number for number, loss in at_least.items() if loss <= CLOSE * best), key=worst_beside
+        (number for number, loss in at_least.items() if loss <= ROBUST_RATIO * best),
+        key=worst_beside,
     )
 
 
-def window(losses: Sequence[float], size: int, worst: float) -> range:
+def best_window(losses: Sequence[float], size: int, worst: float) -> range:
     """The numbers of `size` neighbouring rates with the best losses: those whose logarithms have
     the least sum, each at most `worst`.
     """

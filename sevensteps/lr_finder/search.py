@@ -22,9 +22,21 @@ import torch
 from sevensteps.engine import matmul
 from sevensteps.engine.parameters import multiplications
 from sevensteps.errors import ArgumentError, Error
-from sevensteps.lr_finder.rates import Rate, Rates, label, ratio, sturdiest, window
-from sevensteps.lr_finder.stability import curvature, read, stable
+from sevensteps.lr_finder.rates import (
+    Rate,
+    Rates,
+    best_window,
+    classify,
+    loss_ratio,
+    most_robust_rate,
+)
+from sevensteps.lr_finder.stability import (
+    describe_sharpness,
+    largest_curvature,
+    largest_stable_rate,
+)
 from sevensteps.racing import grouping
+from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.steps import stop as stops
 from sevensteps.steps.gradient import perceptron_rule
 from sevensteps.steps.step import Optimizer, Schedule, adagrad, cosine, sgd
@@ -39,20 +51,22 @@ COUNT = 32
 PER_DECADE = 6
 # of them above the edge of stability 2/λ of the start: mini-batches and ReLUs let networks train
 # some times above it
-ABOVE = 11
-FEWEST = 64  # steps below which a training is not cut short
+RATES_ABOVE_EDGE = 11
+MIN_STEPS = 64  # steps below which a training is not cut short
 # multiplications forward up to which all rates are trained for all steps: some ten seconds on two
 # processors
-ALL = 6e10
-MOST = 4e11  # and above which the recipe is not trained to its end: minutes
-CALL = 2e5  # multiplications that take as long as the calls of one network in a step
+MULTIPLICATIONS_OF_ALL = 6e10
+MULTIPLICATIONS_AT_MOST = 4e11  # and above which the recipe is not trained to its end: minutes
+MULTIPLICATIONS_OF_CALLS = (
+    2e5  # multiplications that take as long as the calls of one network in a step
+)
 FINALISTS = 6
-BYTES = (
+BYTES_AT_ONCE = (
     2e9  # for the networks of one race, their gradients, what optimizers keep, and the best of each
 )
-FURTHER = 2  # seeds at which the suggestion is trained again, beside its neighbours
+FURTHER_SEEDS = 2  # seeds at which the suggestion is trained again, beside its neighbours
 SHIFTS = 4  # times that the range is moved towards the best rate
-REPORT = 2.0  # seconds between two reports
+REPORT_SECONDS = 2.0  # seconds between two reports
 
 Report = Callable[[str], None]
 
@@ -102,26 +116,26 @@ class Search:
         report("reading the data")
         self.settled = settle(recipe, data_dir)
         self.recipe = replace(self.settled.recipe, data=self.settled.data)
-        refuse(self.recipe, self.settled)
+        require_searchable(self.recipe, self.settled)
         per_epoch = -(
             -self.recipe.repeat.count(len(self.settled.data.train))
             // self.recipe.gradient.accumulate
         )
         self.full = self.recipe.stop.limit(per_epoch)
         usual, _ = stops.choose(self.settled.data.task, per_epoch)
-        self.plan = plan(self.settled, self.full or usual.limit(per_epoch) or per_epoch)
+        self.plan = plan_stages(self.settled, self.full or usual.limit(per_epoch) or per_epoch)
         self.trained: dict[int, Training] = {}
 
     def answer(self) -> Rates:
         """Race, judge, and train at the suggestion beside its neighbours with further seeds."""
         start, nothing, curved, dtype = self._begin()
-        edge = stable(self.recipe.step, curved)
+        edge = largest_stable_rate(self.recipe.step, curved)
         stages = [self._first(edge, self.plan[0][1])]
         grid = sorted(stages[0].found)
         if not math.isfinite(stages[0].found[stages[0].best].train):
             raise Error(
-                f"the training diverges at every learning rate from {rate(grid[0]):g} to "
-                f"{rate(grid[-1]):g}; the cause is another: "
+                f"the training diverges at every learning rate from {rate_at(grid[0]):g} to "
+                f"{rate_at(grid[-1]):g}; the cause is another: "
                 "look at the scale of inputs and targets with: sevensteps data"
             )
         for size, steps in self.plan[1:]:
@@ -129,7 +143,9 @@ class Search:
             numbers = sorted(before)
             kept = [
                 numbers[index]
-                for index in window([before[number].train for number in numbers], size, 10 * start)
+                for index in best_window(
+                    [before[number].train for number in numbers], size, 10 * start
+                )
             ]
             if len(stages) + 1 < len(self.plan):
                 stages.append(Stage(steps, self._train(kept, steps)))
@@ -138,29 +154,29 @@ class Search:
                     self._last(kept, grid, steps, before if steps == stages[-1].steps else {})
                 )
         end = stages[-1]
-        chosen = sturdiest(
+        chosen = most_robust_rate(
             {number: outcome.train for number, outcome in end.found.items()},
             start * torch.finfo(dtype).eps,
         )
         if not end.found[chosen].train < start:
             raise Error(
-                f"no learning rate from {rate(grid[0]):g} to {rate(grid[-1]):g} lowers the "
+                f"no learning rate from {rate_at(grid[0]):g} to {rate_at(grid[-1]):g} lowers the "
                 f"training loss of {start:.4g}; the cause "
                 "is another: train a few epochs and ask sevensteps diagnose"
             )
-        after = stable(self.recipe.step, curvature(self.trained[chosen]))
+        after = largest_stable_rate(self.recipe.step, largest_curvature(self.trained[chosen]))
         self.trained = {}
         return Rates(
-            recipe=replace(self.asked, step=with_rate(self.recipe.step, rate(chosen))),
-            rates=tuple(labelled(stages, start, nothing)),
-            suggestion=rate(chosen),
+            recipe=replace(self.asked, step=with_rate(self.recipe.step, rate_at(chosen))),
+            rates=tuple(labelled_rates(stages, start, nothing)),
+            suggestion=rate_at(chosen),
             start=start,
             nothing=nothing,
             steps=end.steps,
             full=self.full,
             seeds=self._seeds(chosen, grid, end.steps),
             stages=tuple((len(stage.found), stage.steps) for stage in stages),
-            sharpness=read(self.recipe.step, curved, edge, after, rate(chosen)),
+            sharpness=describe_sharpness(self.recipe.step, curved, edge, after, rate_at(chosen)),
             seconds=time.perf_counter() - self.began,
         )
 
@@ -184,11 +200,11 @@ class Search:
                     "and targets with: sevensteps data"
                 )
             nothing = min(start, training.loss.ignorant(training.samples.y, training.output.size))
-            return start, nothing, curvature(training), training.engine.parameters.dtype
+            return start, nothing, largest_curvature(training), training.engine.parameters.dtype
 
     def _first(self, edge: float | None, steps: int) -> Stage:
         """All rates, the range moved until the best lies inside of it."""
-        low = lowest(self.recipe.step, edge)
+        low = lowest_rate_number(self.recipe.step, edge)
         known: dict[int, Outcome] = {}
         for _ in range(SHIFTS + 1):
             grid = range(low, low + COUNT)
@@ -226,9 +242,9 @@ class Search:
         """
         numbers = [number for number in (chosen - 1, chosen, chosen + 1) if number in grid]
         ratios = []
-        for seed in range(self.recipe.seed + 1, self.recipe.seed + 1 + FURTHER):
+        for seed in range(self.recipe.seed + 1, self.recipe.seed + 1 + FURTHER_SEEDS):
             found = Stage(steps, self._train(numbers, steps, seed))
-            ratios.append(ratio(found.found[chosen].train, found.found[found.best].train))
+            ratios.append(loss_ratio(found.found[chosen].train, found.found[found.best].train))
         return tuple(ratios)
 
     def _train(
@@ -240,41 +256,43 @@ class Search:
         bytes_each = 6 * sum(
             p.numel() * p.element_size() for p in self.settled.network.parameters()
         )
-        size, found = max(1, int(BYTES / max(bytes_each, 1))), dict[int, Outcome]()
+        size, found = max(1, int(BYTES_AT_ONCE / max(bytes_each, 1))), dict[int, Outcome]()
         how = ", one by one" if alone else "" if seed is None else f" with seed {seed}"
         for place in range(0, len(numbers), size):
             part = numbers[place : place + size]
             recipes = [
                 replace(
                     self.recipe,
-                    step=with_rate(self.recipe.step, rate(number)),
+                    step=with_rate(self.recipe.step, rate_at(number)),
                     stop=stops.max_steps(steps),
                     seed=self.recipe.seed if seed is None else seed,
                 )
                 for number in part
             ]
-            parted = [grouping.Group([place]) for place in range(len(part))] if alone else None
-            racing = grouping.line_up(grouping.settle_all(recipes), parted)
+            parted = (
+                [grouping.LockstepPlan([place]) for place in range(len(part))] if alone else None
+            )
+            racing = prepare_race(grouping.resolve_all(recipes), parted)
             said = f"{len(part)} {'rates' if len(part) > 1 else 'rate'}, {steps:,} steps each{how}"
             self.report(said)
-            grouping.run(racing, Told(self.report, said))
+            run_race(racing, ProgressReport(self.report, said))
             if any(member.ended and member.ended[0] == "interrupt" for member in racing.members):
                 raise KeyboardInterrupt("the search was interrupted; nothing of it is kept")
             for number, member in zip(part, racing.members, strict=True):
-                found[number] = outcome(member.training)
+                found[number] = outcome_of(member.training)
                 if seed is None:
                     self.trained[number] = member.training
         return found
 
 
-class Told:
+class ProgressReport:
     """Reports how far a race is, every two seconds."""
 
     def __init__(self, report: Report, what: str) -> None:
         self.report, self.what, self.last = report, what, time.monotonic()
 
-    def __call__(self, racing: grouping.Field, epoch: int) -> None:
-        if time.monotonic() - self.last > REPORT:
+    def __call__(self, racing: RaceState, epoch: int) -> None:
+        if time.monotonic() - self.last > REPORT_SECONDS:
             self.last = time.monotonic()
             self.report(
                 f"{self.what}: "
@@ -284,7 +302,7 @@ class Told:
             )
 
 
-def outcome(training: Training) -> Outcome:
+def outcome_of(training: Training) -> Outcome:
     """What a training came to."""
     if not math.isfinite(training.progress.loss):
         return Outcome(math.inf, math.inf)
@@ -294,7 +312,7 @@ def outcome(training: Training) -> Outcome:
     return Outcome(*(loss if math.isfinite(loss) else math.inf for loss in losses))
 
 
-def labelled(stages: list[Stage], start: float, nothing: float) -> Iterator[Rate]:
+def labelled_rates(stages: list[Stage], start: float, nothing: float) -> Iterator[Rate]:
     """The rates of the first stage, each judged beside the best of the last stage that it took part
     in.
     """
@@ -302,16 +320,16 @@ def labelled(stages: list[Stage], start: float, nothing: float) -> Iterator[Rate
         stage = next(stage for stage in reversed(stages) if number in stage.found)
         found, best = stage.found[number], stage.best
         yield Rate(
-            rate(number),
+            rate_at(number),
             found.train if stage.steps == stages[0].steps else first.train,
             stage.steps,
             found.train,
             found.valid,
-            label(found.train, stage.found[best].train, start, nothing, above=number > best),
+            classify(found.train, stage.found[best].train, start, nothing, above=number > best),
         )
 
 
-def rate(number: int) -> float:
+def rate_at(number: int) -> float:
     """10^(number/6), to two digits.
 
     >>> [rate(number) for number in range(-6, 1)]
@@ -320,10 +338,10 @@ def rate(number: int) -> float:
     return float(f"{10 ** (number / PER_DECADE):.2g}")
 
 
-def lowest(step: Optimizer, edge: float | None) -> int:
+def lowest_rate_number(step: Optimizer, edge: float | None) -> int:
     """The number of the lowest rate to begin with."""
     if edge is not None:
-        return math.floor(PER_DECADE * math.log10(edge)) + ABOVE + 1 - COUNT
+        return math.floor(PER_DECADE * math.log10(edge)) + RATES_ABOVE_EDGE + 1 - COUNT
     return -24 if isinstance(step, sgd | adagrad) else -30
 
 
@@ -336,7 +354,7 @@ def with_rate(step: Optimizer, lr: float) -> Optimizer:
     return replace(step, lr=replace(held, lr=lr, **stretched))  # type: ignore[type-var]
 
 
-def refuse(recipe: Recipe, settled: Settled) -> None:
+def require_searchable(recipe: Recipe, settled: Settled) -> None:
     """Raise `ArgumentError` where no learning rate changes what a recipe comes to."""
     if not any(p.requires_grad for p in settled.network.parameters()):
         raise ArgumentError(
@@ -356,13 +374,16 @@ def refuse(recipe: Recipe, settled: Settled) -> None:
         )
 
 
-def plan(settled: Settled, length: int) -> list[tuple[int, int]]:
+def plan_stages(settled: Settled, length: int) -> list[tuple[int, int]]:
     """(rates, steps) of each stage, for a training of `length` steps."""
     samples, repeat = len(settled.data.train), settled.recipe.repeat
     batch = samples / repeat.count(samples) * settled.recipe.gradient.accumulate
-    each = multiplications(settled.network, tuple(settled.data.train.x.shape[1:])) * batch + CALL
-    if COUNT * length * each <= ALL or length < FEWEST:
+    each = (
+        multiplications(settled.network, tuple(settled.data.train.x.shape[1:])) * batch
+        + MULTIPLICATIONS_OF_CALLS
+    )
+    if COUNT * length * each <= MULTIPLICATIONS_OF_ALL or length < MIN_STEPS:
         return [(COUNT, length), (FINALISTS, length)]
     halved = COUNT / 16 + 2 * FINALISTS / 4 + FINALISTS  # trainings to the end that all stages cost
-    length = min(length, max(FEWEST, int(MOST / (halved * each))))
+    length = min(length, max(MIN_STEPS, int(MULTIPLICATIONS_AT_MOST / (halved * each))))
     return [(COUNT, length // 16), (2 * FINALISTS, length // 4), (FINALISTS, length)]

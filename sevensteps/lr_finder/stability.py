@@ -17,7 +17,7 @@ from sevensteps.training.state import Training
 SAMPLES = 1000  # whose loss the curvature is of, evenly from all training samples
 
 
-def curvature(training: Training) -> float | None:
+def largest_curvature(training: Training) -> float | None:
     """λ_max of the Hessian of the training loss at the network as it is now; None where it says
     nothing or cannot be had.
     """
@@ -38,7 +38,7 @@ def curvature(training: Training) -> float | None:
     return found if found is not None and found > 0 else None
 
 
-def stable(step: Optimizer, eigenvalue: float | None) -> float | None:
+def largest_stable_rate(step: Optimizer, eigenvalue: float | None) -> float | None:
     """The largest rate at which full-batch descent is stable on a quadratic of this curvature; None
     where nothing limits it so.
 
@@ -51,7 +51,7 @@ def stable(step: Optimizer, eigenvalue: float | None) -> float | None:
     return 2 * (1 + m) / (1 + 2 * m if step.nesterov else 1) / (eigenvalue + step.weight_decay)
 
 
-def read(
+def describe_sharpness(
     step: Optimizer,
     eigenvalue: float | None,
     edge: float | None,

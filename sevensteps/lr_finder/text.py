@@ -5,30 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sevensteps.lr_finder.rates import LABELS, WITHIN, Rates, ratio
+from sevensteps.lr_finder.rates import GOOD_RATIO, LABELS, Rates, loss_ratio
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
-ROWS = 8  # of the drawing in text
+DRAWING_ROWS = 8  # of the drawing in text
 MARKS = {"too low": "─", "good": "━", "edge": "┄", "diverges": "×"}
 
 
-def text(rates: Rates) -> list[str]:
+def drawing(rates: Rates) -> list[str]:
     """Loss against learning rate, both in powers of ten, two columns a rate; under it the zones,
     the suggestion, and the axis.
     """
     losses = [rate.first for rate in rates.rates]
-    low, high = limits(losses, rates.start)
-    heights = [height(loss, low, high) for loss in losses]
+    low, high = loss_limits(losses, rates.start)
+    heights = [_height(loss, low, high) for loss in losses]
     lines = []
-    for row in range(ROWS, 0, -1):
+    for row in range(DRAWING_ROWS, 0, -1):
         cells = "".join(
-            ("××" if row == ROWS else "  ")
+            ("××" if row == DRAWING_ROWS else "  ")
             if tall is None
             else BLOCKS[max(0, min(8, round(8 * (tall - row + 1))))] * 2
             for tall in heights
         )
         lines.append(
-            f"{f'{high:.2g}' if row == ROWS else f'{low:.2g}' if row == 1 else '':>8} │{cells}"
+            f"{f'{high:.2g}' if row == DRAWING_ROWS else f'{low:.2g}' if row == 1 else '':>8} │{cells}"
         )
     lines.append(" " * 8 + " └" + "".join(MARKS[rate.label] * 2 for rate in rates.rates))
     lines.append(" " * 10 + "  " * [rate.lr for rate in rates.rates].index(rates.suggestion) + "▲")
@@ -40,19 +40,19 @@ def text(rates: Rates) -> list[str]:
     return lines
 
 
-def limits(losses: Sequence[float], start: float) -> tuple[float, float]:
+def loss_limits(losses: Sequence[float], start: float) -> tuple[float, float]:
     """The lowest and highest loss that is drawn: diverging ones do not press the others flat."""
     low = max(min(losses), 1e-6 * start)
     return low, max(start, low * 1.01, *(loss for loss in losses if loss <= 1.5 * start))
 
 
-def height(loss: float, low: float, high: float) -> float | None:
+def _height(loss: float, low: float, high: float) -> float | None:
     """How many rows tall `loss` is drawn, on a logarithmic scale; None for one above all that is
     drawn.
     """
     if not loss <= high:
         return None
-    return 0.5 + (ROWS - 0.5) * (math.log(max(loss, low)) - math.log(low)) / (
+    return 0.5 + (DRAWING_ROWS - 0.5) * (math.log(max(loss, low)) - math.log(low)) / (
         math.log(high) - math.log(low)
     )
 
@@ -71,10 +71,10 @@ def legend(rates: Rates) -> str:
     )
 
 
-def said(rates: Rates) -> list[tuple[str, str]]:
+def sentences(rates: Rates) -> list[tuple[str, str]]:
     """What was found, as (name, sentence)."""
     low, high = rates.good
-    hits, seeds = sum(ratio <= WITHIN for ratio in rates.seeds), len(rates.seeds)
+    hits, seeds = sum(ratio <= GOOD_RATIO for ratio in rates.seeds), len(rates.seeds)
     range_ = f"from {low:g} to {high:g}" if low < high else f"only {low:g} of the rates tried"
     lines = [
         (
@@ -87,7 +87,7 @@ def said(rates: Rates) -> list[tuple[str, str]]:
             range_
             + (f"; from {rates.edge:g} on it diverges or learns nothing" if rates.edge else ""),
         ),
-        ("Trained", trained(rates)),
+        ("Trained", _trained_sentence(rates)),
         ("Curvature", rates.sharpness.reading),
     ]
     if rates.full is not None and rates.steps < rates.full:
@@ -111,13 +111,14 @@ def said(rates: Rates) -> list[tuple[str, str]]:
     return lines
 
 
-def trained(rates: Rates) -> str:
+def _trained_sentence(rates: Rates) -> str:
     """What training at the suggestion came to, beside the best."""
     best = rates.best
     at = f"{rates.steps:,} steps at {rates.suggestion:g}: training loss {rates.start:.4g} → {rates.loss:.4g}, "
     if best.lr == rates.suggestion:
         return at + "the lowest of all"
     return (
-        at + f"{100 * (ratio(rates.loss, best.train) - 1):.2g} % above the lowest, at {best.lr:g}, "
+        at
+        + f"{100 * (loss_ratio(rates.loss, best.train) - 1):.2g} % above the lowest, at {best.lr:g}, "
         "whose neighbours are worse"
     )

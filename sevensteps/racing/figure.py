@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sevensteps.racing.leaderboard import Row
+from sevensteps.racing.leaderboard import LeaderboardRow
 from sevensteps.render.figures import drawable, written
 
-MOST = 10  # recipes with a colour of their own; the others are grey
+COLOURED = 10  # recipes with a colour of their own; the others are grey
 COLOURS = (
     "#2e6fb0",
     "#d1612f",
@@ -29,7 +29,7 @@ GREY = "#c3c7cc"
 
 
 def figure(
-    table: Sequence[Row],
+    table: Sequence[LeaderboardRow],
     values: Sequence[Sequence[float]],
     metric: str,
     title: str,
@@ -46,7 +46,7 @@ def figure(
     made = Figure(figsize=(8, 4.6), dpi=150, layout="constrained")
     axes = made.add_subplot()
     for place, row in reversed(list(enumerate(table))):
-        colour = COLOURS[place] if place < MOST else GREY
+        colour = COLOURS[place] if place < COLOURED else GREY
         runs = [values[member] for member in row.members]
         epochs = range(1, max(map(len, runs)) + 1)
         columns = [
@@ -68,9 +68,9 @@ def figure(
             xs,
             [sum(found) / len(found) for _, found in known],
             color=colour,
-            lw=1.6 if place < MOST else 0.8,
+            lw=1.6 if place < COLOURED else 0.8,
             marker="o" if len(xs) == 1 else None,
-            label=row.label if place < MOST else None,
+            label=row.label if place < COLOURED else None,
         )
     axes.set(xlabel="epoch", ylabel=f"validation {metric}")
     if metric == "r2":  # which has no lowest value

@@ -14,11 +14,11 @@ from sevensteps.errors import DataError
 from sevensteps.metrics import LOWER_IS_BETTER, merit, primary
 from sevensteps.training.recipe import Recipe
 
-LEVEL = 0.95  # of the intervals
+CONFIDENCE = 0.95  # of the intervals
 
 
 @dataclass(frozen=True)
-class Row:
+class LeaderboardRow:
     """One recipe in the table. `label` says in what it differs from the others; `members` are the numbers of its runs, by seed.
 
     `metric` is the mean of the validation metric at the end of its runs and `spread` their standard
@@ -47,7 +47,7 @@ class Row:
         return asdict(self)
 
 
-def entries(recipes: Sequence[Recipe]) -> list[list[int]]:
+def group_by_recipe(recipes: Sequence[Recipe]) -> list[list[int]]:
     """The numbers of the recipes that differ in nothing but their seed, together, in the order in
     which they come first.
     """
@@ -58,7 +58,9 @@ def entries(recipes: Sequence[Recipe]) -> list[list[int]]:
     return list(found.values())
 
 
-def changes(recipes: Sequence[Recipe], of: Sequence[Sequence[int]]) -> list[dict[str, str]]:
+def differing_values(
+    recipes: Sequence[Recipe], of: Sequence[Sequence[int]]
+) -> list[dict[str, str]]:
     """For each entry the steps in which not all entries agree, as text."""
     steps = [
         {step: repr(held) for step, held in recipes[numbers[0]].steps.items()} for numbers in of
@@ -69,19 +71,19 @@ def changes(recipes: Sequence[Recipe], of: Sequence[Sequence[int]]) -> list[dict
     return [{step: held[step] for step in differing} for held in steps]
 
 
-def standing(
+def leaderboard(
     recipes: Sequence[Recipe],
     summaries: Sequence[Mapping[str, Any]],
     histories: Sequence[Sequence[Mapping[str, Any]]],
-) -> list[Row]:
+) -> list[LeaderboardRow]:
     """The table, best first, of runs with these recipes, summaries and histories."""
-    of = entries(recipes)
+    of = group_by_recipe(recipes)
     metric = primary(summaries[0]["metrics"]["valid"])
     rows = [
-        _row(metric, change, numbers, recipes, summaries, histories)
-        for change, numbers in zip(changes(recipes, of), of, strict=True)
+        _leaderboard_row(metric, change, numbers, recipes, summaries, histories)
+        for change, numbers in zip(differing_values(recipes, of), of, strict=True)
     ]
-    values = {row.label: _values(metric, summaries, row.members) for row in rows}
+    values = {row.label: _metric_values(metric, summaries, row.members) for row in rows}
     rows.sort(
         key=lambda row: (
             merit(metric, row.metric),
@@ -89,18 +91,18 @@ def standing(
         ),
         reverse=True,
     )
-    return [rows[0], *(_compared(metric, rows[0], row, values) for row in rows[1:])]
+    return [rows[0], *(_compare_with_best(metric, rows[0], row, values) for row in rows[1:])]
 
 
-def _row(
+def _leaderboard_row(
     metric: str,
     change: dict[str, str],
     numbers: list[int],
     recipes: Sequence[Recipe],
     summaries: Sequence[Mapping[str, Any]],
     histories: Sequence[Sequence[Mapping[str, Any]]],
-) -> Row:
-    found = _values(metric, summaries, numbers)
+) -> LeaderboardRow:
+    found = _metric_values(metric, summaries, numbers)
     finite = [value for value in found if math.isfinite(value)]
     stops: dict[str, int] = {}
     for number in numbers:
@@ -112,13 +114,13 @@ def _row(
         for epoch in range(longest)
         if (
             rows := [
-                _number(histories[number][epoch]["valid"][metric])
+                _nan_if_none(histories[number][epoch]["valid"][metric])
                 for number in numbers
                 if epoch < len(histories[number])
             ]
         )
     ]
-    return Row(
+    return LeaderboardRow(
         ", ".join(change.values()) or "as given",
         change,
         numbers,
@@ -127,14 +129,16 @@ def _row(
         stdev(finite) if len(finite) > 1 else None,
         min(found),
         max(found),
-        mean(_number(summaries[number]["metrics"]["valid"]["loss"]) for number in numbers),
+        mean(_nan_if_none(summaries[number]["metrics"]["valid"]["loss"]) for number in numbers),
         mean(summaries[number]["seconds"] for number in numbers),
         stops,
         curve=curve,
     )
 
 
-def _compared(metric: str, best: Row, row: Row, values: Mapping[str, list[float]]) -> Row:
+def _compare_with_best(
+    metric: str, best: LeaderboardRow, row: LeaderboardRow, values: Mapping[str, list[float]]
+) -> LeaderboardRow:
     """`row` with how far it is behind the best: pairs of equal seeds where it has them (Student
     1908), else Welch 1947.
     """
@@ -164,7 +168,7 @@ def _compared(metric: str, best: Row, row: Row, values: Mapping[str, list[float]
         return replace(row, behind=behind, interval=(behind, behind), p=0.0 if behind else 1.0)
     from scipy.stats import t
 
-    reach = float(t.ppf((1 + LEVEL) / 2, freedom)) * error
+    reach = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
     return replace(
         row,
         behind=behind,
@@ -173,17 +177,17 @@ def _compared(metric: str, best: Row, row: Row, values: Mapping[str, list[float]
     )
 
 
-def _values(
+def _metric_values(
     metric: str, summaries: Sequence[Mapping[str, Any]], numbers: Sequence[int]
 ) -> list[float]:
-    return [_number(summaries[number]["metrics"]["valid"][metric]) for number in numbers]
+    return [_nan_if_none(summaries[number]["metrics"]["valid"][metric]) for number in numbers]
 
 
-def _number(held: float | None) -> float:
+def _nan_if_none(held: float | None) -> float:
     return math.nan if held is None else float(held)
 
 
-def same_data(recipes: Sequence[Recipe], digests: Sequence[str]) -> None:
+def require_same_data(recipes: Sequence[Recipe], digests: Sequence[str]) -> None:
     """Refuse recipes on different data: what they come to could not be compared."""
     for number, digest in enumerate(digests):
         if digest != digests[0]:

@@ -29,10 +29,10 @@ from sevensteps.training.evaluation import CHUNK
 from sevensteps.training.loop import Observer, grouped, look
 from sevensteps.training.state import Place, Training
 
-FEWEST = 256  # samples evaluated at once, however many networks share the memory for them
+SMALLEST_CHUNK = 256  # samples evaluated at once, however many networks share the memory for them
 
 
-class Alone:
+class EnsembleOfOne:
     """The engine of one network as a stack of one: the same calls, so the same bits."""
 
     def __init__(self, engine: Engine) -> None:
@@ -60,7 +60,7 @@ class Member:
         self.stop, self.progress = Always() | self.training.recipe.stop, self.training.progress
 
 
-class Lane:
+class Lockstep:
     """Members that go through the same batches, or, where each has an order of its `own`, through batches of the same sizes.
 
     `active` are those that have not ended. `begin()` once, then `epoch()` until nobody is left.
@@ -68,7 +68,7 @@ class Lane:
 
     def __init__(self, members: Sequence[Member], own: bool = False) -> None:
         self.active, self.own = list(members), own
-        self.together: Several | Alone | None = None
+        self.together: Several | EnsembleOfOne | None = None
         self.report: Callable[[], None] | None = None  # called after each step
         lead = members[0].training
         self.foreign: Any = lead.foreign if len(members) == 1 else nullcontext()
@@ -224,7 +224,7 @@ class Lane:
         gradient is computed again together. Returns the seconds it took, which are theirs alone.
         """
         spent = 0.0
-        if isinstance(self.together, Alone):
+        if isinstance(self.together, EnsembleOfOne):
             return spent
         for index, member in enumerate(self.active):
             engine = member.training.engine
@@ -270,7 +270,7 @@ class Lane:
             if all(member is not other for other in over)
         ]
         self.active = [self.active[index] for index in stay]
-        if not isinstance(self.together, Alone):
+        if not isinstance(self.together, EnsembleOfOne):
             self._join(stay)
             for member in over:  # out of the common memory
                 member.training.engine = member.training.recipe.gradient.prepare(
@@ -286,11 +286,11 @@ class Lane:
             False  # whether all take a plain step of SGD, which is one operation for all of them
         )
         if stay is None and len(trainings) == 1:
-            self.together = Alone(trainings[0].engine)
+            self.together = EnsembleOfOne(trainings[0].engine)
         elif len(trainings) < 2:
             for training in trainings:
-                _move(training, None)
-                self.together = Alone(training.engine)
+                _rebind(training, None)
+                self.together = EnsembleOfOne(training.engine)
         else:
             if isinstance(self.together, Several) and stay is not None:
                 self.together.keep(stay)
@@ -310,13 +310,16 @@ class Lane:
                 zip(self.together.parameters, self.together.gradients, strict=True),
                 strict=True,
             ):
-                _move(training, row)
+                _rebind(training, row)
 
     def _outputs(self, part: str) -> list[Tensor | None]:
         """What each network gives for all of a part, [N, O]; None where it is evaluated alone."""
         if not isinstance(self.together, Several):
             return [None] * len(self.active)
-        x, size = self.active[0].training.parts[part][0], max(FEWEST, CHUNK // len(self.active))
+        x, size = (
+            self.active[0].training.parts[part][0],
+            max(SMALLEST_CHUNK, CHUNK // len(self.active)),
+        )
         modes = [
             (module, module.training)
             for member in self.active
@@ -337,7 +340,7 @@ class Lane:
         return list(torch.cat(found, 1))
 
 
-def _move(training: Training, row: Vectors | None) -> None:
+def _rebind(training: Training, row: Vectors | None) -> None:
     """Let a network, its engine and its step work on another memory, `row` or one of their own,
     from where they are.
     """

@@ -18,8 +18,8 @@ from sevensteps.notation import cut
 from sevensteps.steps.stop import Progress
 from sevensteps.training import interrupts
 
-ANSWER = 5.0  # seconds that a cluster has to answer, and to connect to before that
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+ANSWER_SECONDS = 5.0  # seconds that a cluster has to answer, and to connect to before that
+QUIET_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 # with 0, a Ray listens on 127.0.0.1 only, whatever the system
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(
@@ -28,7 +28,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(
 SETTINGS = 4  # the type of the first frame of the answer
 
 
-def address_of(on: str) -> str | None:
+def cluster_address(on: str) -> str | None:
     """The address in `ray:HOST:PORT`; for `ray` that in $RAY_ADDRESS, or None, which is a Ray
     started here. Raises `ArgumentError`.
     """
@@ -60,18 +60,20 @@ def address_of(on: str) -> str | None:
 
 
 @contextmanager
-def connected(address: str | None, asked: Progress) -> Iterator[Any]:
+def connection(address: str | None, asked: Progress) -> Iterator[Any]:
     """The module ray, connected to the cluster at `address` or to one started here, which ends with
     it; quiet.
 
     The tasks that are left end with the connection. Ctrl-C meanwhile is noted in `asked`.
     """
-    before = {name: os.environ.get(name) for name in (*QUIET, LOOPBACK, "RAY_AUTH_MODE")}
-    os.environ.update(QUIET)
+    before = {
+        name: os.environ.get(name) for name in (*QUIET_ENVIRONMENT, LOOPBACK, "RAY_AUTH_MODE")
+    }
+    os.environ.update(QUIET_ENVIRONMENT)
     if address is None:
         os.environ[LOOPBACK] = "0"
     try:
-        ray = _imported()
+        ray = _import_ray()
         if (
             ray.is_initialized()
         ):  # the tasks of an interrupted race end with the connection, so it has one of its own
@@ -93,7 +95,7 @@ def connected(address: str | None, asked: Progress) -> Iterator[Any]:
                 os.environ[name] = held
 
 
-def _imported() -> Any:
+def _import_ray() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -108,7 +110,7 @@ def _imported() -> Any:
 def _connect(ray: Any, address: str | None) -> None:
     here: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     if address is not None and address != "auto":
-        answers(address)
+        require_answer(address)
     talking: Any = importlib.import_module("ray._private.worker")
     talking._worker_logs_enabled = False  # else it prints on stdout what becomes of machines
     constants: Any = importlib.import_module("ray._private.ray_constants")
@@ -128,7 +130,7 @@ def _connect(ray: Any, address: str | None) -> None:
         what = (
             "Ray cannot be started here"
             if address is None
-            else f"the Ray cluster {_where(address)} cannot be used"
+            else f"the Ray cluster {_cluster_name(address)} cannot be used"
         )
         raise RunError(f"{what}: {first_line(failure)}") from None
     finally:
@@ -146,24 +148,26 @@ def _loopback(address: str) -> bool:
     if address == "auto" or other == host:
         return False
     try:
-        with socket.create_connection((other, int(port)), timeout=ANSWER):
+        with socket.create_connection((other, int(port)), timeout=ANSWER_SECONDS):
             return False
     except OSError:
         return True
 
 
-def answers(address: str) -> None:
+def require_answer(address: str) -> None:
     """Raise `RunError` where no gRPC server answers at HOST:PORT within seconds; Ray itself would
     try for minutes.
     """
     host, _, port = address.rpartition(":")
-    why = f"the Ray cluster {_where(address)} does not answer"
+    why = f"the Ray cluster {_cluster_name(address)} does not answer"
     fix = "start it with 'ray start --head', or correct the address"
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER) as line:
+        with socket.create_connection(
+            (host.strip("[]"), int(port)), timeout=ANSWER_SECONDS
+        ) as line:
             if os.environ.get("RAY_USE_TLS", "0") in ("1", "true"):
                 return  # what it says then is encrypted
-            line.settimeout(ANSWER - 1)
+            line.settimeout(ANSWER_SECONDS - 1)
             line.sendall(PREFACE)
             found = line.recv(9)
     except OSError as failure:
@@ -172,7 +176,7 @@ def answers(address: str) -> None:
         raise RunError(f"{why} as Ray does; {fix}")
 
 
-def _where(address: str) -> str:
+def _cluster_name(address: str) -> str:
     return "of this machine" if address == "auto" else f"at {cut(address)}"
 
 

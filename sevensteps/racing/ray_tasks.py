@@ -24,8 +24,8 @@ from sevensteps.data import Data, load, loadable
 from sevensteps.data.streaming.streamed import Streamed
 from sevensteps.errors import ArgumentError, DataError, Error, RunError
 from sevensteps.metrics import score
-from sevensteps.racing.grouping import FEW, Group
-from sevensteps.racing.ray_cluster import connected, first_line
+from sevensteps.racing.grouping import SMALLEST_GROUP, LockstepPlan
+from sevensteps.racing.ray_cluster import connection, first_line
 from sevensteps.record.run_folder import write
 from sevensteps.record.tensors import pack
 from sevensteps.steps.predict import given
@@ -36,11 +36,11 @@ from sevensteps.training.recipe import Recipe, resolve_device
 from sevensteps.training.resolve import Settled, settle
 
 RETRIES = 3  # of a task whose machine or process is lost
-EVERY = 0.25  # seconds between two looks at what is done
+POLL_SECONDS = 0.25  # seconds between two looks at what is done
 
 
 @dataclass(frozen=True)
-class Work:
+class TaskSpec:
     """What a task is to do: recipes as TOML, what TOML does not hold of them, and the names of their runs."""
 
     recipes: list[str]
@@ -49,13 +49,13 @@ class Work:
     names: list[str]
     own: bool
     watch: float
-    keep: bool  # the files of the runs
+    keep_files: bool  # whether the files of the runs are brought back
     digest: str
     data_dir: str | None
 
 
 @dataclass(frozen=True)
-class Result:
+class TaskResult:
     """What became of one recipe: its summary and history, both weights as safetensors, and the files of its run folder by name."""
 
     summary: dict[str, Any]
@@ -66,7 +66,7 @@ class Result:
 
 
 @dataclass
-class Tally:
+class RayProgress:
     """How far a race on Ray is. `best` are the best validation metrics so far; `groups` counts the tasks."""
 
     done: int
@@ -76,10 +76,12 @@ class Tally:
     best: dict[str, Any] | None = None
 
 
-Train = Callable[[Sequence[Settled], list[Group], Path | None, list[str], float], Sequence[Any]]
+Train = Callable[
+    [Sequence[Settled], list[LockstepPlan], Path | None, list[str], float], Sequence[Any]
+]
 
 
-def check(settled: Sequence[Settled]) -> None:
+def require_movable(settled: Sequence[Settled]) -> None:
     """Refuse what cannot go to another machine, each with the fix."""
     for number, one in enumerate(settled, 1):
         if isinstance(one.recipe.repeat, loader):
@@ -100,17 +102,17 @@ def check(settled: Sequence[Settled]) -> None:
             )
 
 
-def run(
+def run_on_ray(
     settled: Sequence[Settled],
-    parted: Sequence[Group],
+    parted: Sequence[LockstepPlan],
     names: Sequence[str],
     train: Train,
     address: str | None,
     watch: float,
     folder: Path | None,
     data_dir: Path | str | None,
-    report: Callable[[Tally], None] | None = None,
-) -> tuple[list[Group], dict[int, Result]]:
+    report: Callable[[RayProgress], None] | None = None,
+) -> tuple[list[LockstepPlan], dict[int, TaskResult]]:
     """Train the groups as tasks, and return the groups as they were trained and the results by
     number.
 
@@ -118,34 +120,38 @@ def run(
     is missing from the results. Raises `RunError` where the cluster does not answer, where it has
     other versions, and where a task fails."""
     asked = Progress()
-    with connected(address, asked) as ray:
-        machines = _machines(ray)
+    with connection(address, asked) as ray:
+        machines = _node_resources(ray)
         for group in parted:
-            _room(_needs(settled[group.numbers[0]]), machines)
-        groups = split(parted, _cpus(machines) // max(one.recipe.threads or 1 for one in settled))
-        tally = Tally(0, len(groups), len(machines), _cpus(machines))
-        tasks = _started(ray, settled, groups, names, train, watch, folder is not None, data_dir)
-        found: dict[int, Result] = {}
+            _require_room(_task_resources(settled[group.numbers[0]]), machines)
+        groups = split_groups(
+            parted, _cpu_count(machines) // max(one.recipe.threads or 1 for one in settled)
+        )
+        tally = RayProgress(0, len(groups), len(machines), _cpu_count(machines))
+        tasks = _submit_tasks(
+            ray, settled, groups, names, train, watch, folder is not None, data_dir
+        )
+        found: dict[int, TaskResult] = {}
         # What is not done when this ends is ended by the cluster with the connection. ray.cancel()
         # may end this process too, where a task ends just then:
         # https://github.com/ray-project/ray/pull/54798, seen with 2.60.
         with interrupts.interruptible(asked):
             while tasks and not asked.interrupted:
                 if report is not None:
-                    machines = _machines(ray)
-                    tally.nodes, tally.cpus = len(machines), _cpus(machines)
+                    machines = _node_resources(ray)
+                    tally.nodes, tally.cpus = len(machines), _cpu_count(machines)
                     report(tally)
-                for ref in ray.wait(list(tasks), timeout=EVERY)[0]:
+                for ref in ray.wait(list(tasks), timeout=POLL_SECONDS)[0]:
                     group = tasks.pop(ref)
                     try:
                         results = ray.get(ref)
                     except Exception as failure:
-                        raise _explained(
+                        raise _task_error(
                             ray, failure, group, names, folder if found else None
                         ) from None
                     for number, result in zip(group.numbers, results, strict=True):
                         if folder is not None:
-                            keep(folder / names[number], result.files)
+                            write_run_folder(folder / names[number], result.files)
                         found[number] = result
                         valid = result.summary["metrics"]["valid"]
                         tally.best = (
@@ -157,7 +163,7 @@ def run(
         return groups, found
 
 
-def split(parted: Sequence[Group], wanted: int) -> list[Group]:
+def split_groups(parted: Sequence[LockstepPlan], wanted: int) -> list[LockstepPlan]:
     """Groups halved, the largest first, until there are as many as `wanted`; none is made smaller
     than is worth training together.
     """
@@ -165,7 +171,7 @@ def split(parted: Sequence[Group], wanted: int) -> list[Group]:
     while len(found) < wanted:
         largest = max(found, key=lambda group: len(group.numbers))
         half = -(-len(largest.numbers) // 2)
-        if half < FEW or len(largest.numbers) < 2 * FEW:
+        if half < SMALLEST_GROUP or len(largest.numbers) < 2 * SMALLEST_GROUP:
             break
         found.remove(largest)
         found += [
@@ -175,7 +181,7 @@ def split(parted: Sequence[Group], wanted: int) -> list[Group]:
     return sorted(found, key=lambda group: group.numbers[0])
 
 
-def keep(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_run_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write a run folder whole or not at all; in place of one that is there already."""
     try:
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -192,7 +198,7 @@ def keep(folder: Path, files: Mapping[str, bytes]) -> None:
         raise RunError(f"{folder} cannot be written: {failure.strerror or failure}") from None
 
 
-def weights_into(network: nn.Module, weights: bytes) -> nn.Module:
+def load_weights(network: nn.Module, weights: bytes) -> nn.Module:
     """`network` with these weights, ready to answer."""
     network.load_state_dict(safetensors.torch.load(weights))
     return network.eval()
@@ -201,7 +207,9 @@ def weights_into(network: nn.Module, weights: bytes) -> nn.Module:
 # -- on the worker ---------------------------------------------------------------------------------
 
 
-def task(wanted: Mapping[str, str], work: Work, data: Data | None, train: Train) -> list[Result]:
+def train_task(
+    wanted: Mapping[str, str], work: TaskSpec, data: Data | None, train: Train
+) -> list[TaskResult]:
     """Train the recipes of one group, on whatever machine this is. `data` are None where they are
     read here.
     """
@@ -231,23 +239,25 @@ def task(wanted: Mapping[str, str], work: Work, data: Data | None, train: Train)
         one = settle(Recipe.from_toml(text, allow_code=True, **objects), data=data)
         settled.append(replace(one, recipe=replace(one.recipe, reasons=reasons)))
     with tempfile.TemporaryDirectory() as place:
-        group = Group(list(range(len(settled))), work.own)
-        runs = train(settled, [group], Path(place) if work.keep else None, work.names, work.watch)
+        group = LockstepPlan(list(range(len(settled))), work.own)
+        runs = train(
+            settled, [group], Path(place) if work.keep_files else None, work.names, work.watch
+        )
         return [
-            Result(
-                run.summary,
-                run.history,
-                pack(run.network.state_dict()),
-                pack(run.best.network.state_dict()),
+            TaskResult(
+                run_on_ray.summary,
+                run_on_ray.history,
+                pack(run_on_ray.network.state_dict()),
+                pack(run_on_ray.best.network.state_dict()),
                 {}
-                if run.folder is None
+                if run_on_ray.folder is None
                 else {
                     path.name: path.read_bytes()
-                    for path in sorted(run.folder.iterdir())
+                    for path in sorted(run_on_ray.folder.iterdir())
                     if not path.name.startswith(".")
                 },
             )
-            for run in runs
+            for run_on_ray in runs
         ]
 
 
@@ -261,7 +271,7 @@ def versions() -> dict[str, str]:
 # -- in the cluster --------------------------------------------------------------------------------
 
 
-def _needs(one: Settled) -> dict[str, float]:
+def _task_resources(one: Settled) -> dict[str, float]:
     """What a task takes of a machine: a processor a thread."""
     return {
         "num_cpus": one.recipe.threads or 1,
@@ -269,18 +279,18 @@ def _needs(one: Settled) -> dict[str, float]:
     }
 
 
-def _machines(ray: Any) -> list[dict[str, float]]:
+def _node_resources(ray: Any) -> list[dict[str, float]]:
     """What each machine that can train has."""
     return [
         node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")
     ]
 
 
-def _cpus(machines: Sequence[Mapping[str, float]]) -> int:
+def _cpu_count(machines: Sequence[Mapping[str, float]]) -> int:
     return int(sum(held["CPU"] for held in machines))
 
 
-def _room(needs: Mapping[str, float], machines: Sequence[Mapping[str, float]]) -> None:
+def _require_room(needs: Mapping[str, float], machines: Sequence[Mapping[str, float]]) -> None:
     """Refuse a task that no machine has room for: Ray would wait for such a machine without end."""
     for name, what in (("CPU", "processors"), ("GPU", "graphics cards")):
         most = max((held.get(name, 0) for held in machines), default=0)
@@ -292,27 +302,27 @@ def _room(needs: Mapping[str, float], machines: Sequence[Mapping[str, float]]) -
             )
 
 
-def _started(
+def _submit_tasks(
     ray: Any,
     settled: Sequence[Settled],
-    groups: Sequence[Group],
+    groups: Sequence[LockstepPlan],
     names: Sequence[str],
     train: Train,
     watch: float,
-    keep: bool,
+    keep_files: bool,
     data_dir: Path | str | None,
-) -> dict[Any, Group]:
+) -> dict[Any, LockstepPlan]:
     """Every group as a task. What they are trained on travels once, however many tasks take it; a
     machine gets it when it needs it.
     """
-    remote, sent, tasks = ray.remote(task), dict[int, Any](), dict[Any, Group]()
+    remote, sent, tasks = ray.remote(train_task), dict[int, Any](), dict[Any, LockstepPlan]()
     try:
         for group in groups:
             chosen = [settled[number] for number in group.numbers]
             data = chosen[0].data
             if id(data) not in sent:
                 sent[id(data)] = None if isinstance(data.train.x, Streamed) else ray.put(data)
-            work = Work(
+            work = TaskSpec(
                 [one.recipe.to_toml() for one in chosen],
                 [
                     {"predict": one.recipe.predict} if isinstance(one.recipe.predict, given) else {}
@@ -322,12 +332,12 @@ def _started(
                 [names[number] for number in group.numbers],
                 group.own,
                 watch,
-                keep,
+                keep_files,
                 data.digest,
                 None if data_dir is None else str(data_dir),
             )
             options = {
-                **_needs(chosen[0]),
+                **_task_resources(chosen[0]),
                 "max_retries": RETRIES,
                 "scheduling_strategy": "SPREAD",
                 "name": f"sevensteps {work.names[0]}",
@@ -342,8 +352,8 @@ def _started(
     return tasks
 
 
-def _explained(
-    ray: Any, failure: Exception, group: Group, names: Sequence[str], folder: Path | None
+def _task_error(
+    ray: Any, failure: Exception, group: LockstepPlan, names: Sequence[str], folder: Path | None
 ) -> Error:
     """What went wrong with a task, in one line."""
     kept = f"; what has finished is kept in {folder}" if folder is not None else ""

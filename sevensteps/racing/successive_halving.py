@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 
 from sevensteps.errors import ArgumentError
 from sevensteps.metrics import LOWER_IS_BETTER, primary, score
-from sevensteps.racing.grouping import Field
 from sevensteps.racing.lockstep_loop import Member
+from sevensteps.racing.run import RaceState
 from sevensteps.training.recipe import Recipe
 
 
-class Halving:
+class SuccessiveHalving:
     """Called after each round of epochs. `entries` are the members by recipe: those that differ in nothing but their seed.
 
     Of n entries that may take E epochs, half go after E/n epochs (rounded up to a power of two),
@@ -26,24 +26,24 @@ class Halving:
     def __init__(self, entries: Sequence[Sequence[Member]]) -> None:
         self.entries = [list(entry) for entry in entries]
         trainings = [member.training for entry in entries for member in entry]
-        check([training.recipe for training in trainings])
+        require_epoch_limit([training.recipe for training in trainings])
         known = [-(-(training.total or 0) // training.per_epoch) for training in trainings]
         stages = math.ceil(math.log2(len(entries))) if len(entries) > 1 else 0
         longest = max(known, default=0)
         self.epochs = [max(1, round(longest / 2 ** (stages - stage))) for stage in range(stages)]
 
-    def __call__(self, racing: Field, epoch: int) -> None:
+    def __call__(self, racing: RaceState, epoch: int) -> None:
         for _ in range(self.epochs.count(epoch)):
             self._halve(racing, epoch)
 
-    def _halve(self, racing: Field, epoch: int) -> None:
-        order = sorted(self.entries, key=_worth, reverse=True)
+    def _halve(self, racing: RaceState, epoch: int) -> None:
+        order = sorted(self.entries, key=_mean_score, reverse=True)
         self.entries, beaten = order[: -(-len(order) // 2)], order[-(-len(order) // 2) :]
         name = primary(order[0][0].training.progress.history[-1]["valid"])
-        least = _worth(self.entries[-1])[0]
+        least = _mean_score(self.entries[-1])[0]
         over = [member for entry in beaten for member in entry if not member.ended]
         for member in over:
-            found = _worth(next(entry for entry in beaten if member in entry))[0]
+            found = _mean_score(next(entry for entry in beaten if member in entry))[0]
             sign = -1 if LOWER_IS_BETTER[name] else 1
             member.ended = (
                 "halving",
@@ -51,11 +51,11 @@ class Halving:
                 f"{sign * found:.4g}, and "
                 f"{len(self.entries)} others have {sign * least:.4g} or better",
             )
-        for lane, _ in racing.lanes:
+        for lane, _ in racing.locksteps:
             lane.leave([member for member in over if member in lane.active])
 
 
-def check(recipes: Iterable[Recipe]) -> None:
+def require_epoch_limit(recipes: Iterable[Recipe]) -> None:
     """Raise `ArgumentError` for settled recipes that do not say how many epochs there can be."""
     if any(recipe.stop.limit(1) is None for recipe in recipes):
         raise ArgumentError(
@@ -65,7 +65,7 @@ def check(recipes: Iterable[Recipe]) -> None:
         )
 
 
-def _worth(entry: Sequence[Member]) -> tuple[float, float]:
+def _mean_score(entry: Sequence[Member]) -> tuple[float, float]:
     """The mean of what an entry's members came to last; what is not a number counts as the worst
     there is.
     """

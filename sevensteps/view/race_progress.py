@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sevensteps.metrics import primary, score
-from sevensteps.racing.grouping import Field
-from sevensteps.racing.ray_tasks import Tally
+from sevensteps.racing.ray_tasks import RayProgress
+from sevensteps.racing.run import RaceState
 from sevensteps.view.progress import REDRAW
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-EVERY = 1.0  # seconds between two lines of a log
+LOG_SECONDS = 1.0  # seconds between two lines of a log
 
 
 @contextmanager
@@ -40,25 +40,25 @@ def race_view(wanted: bool | None, on_ray: bool = False) -> Iterator[Callable[[A
         yield (GroupsLog() if on_ray else RaceLog()) if wanted else None
 
 
-def ahead(racing: Field) -> str:
+def best_so_far(racing: RaceState) -> str:
     """The best metric so far."""
     rows = [
         member.training.best.valid for member in racing.members if member.training.best is not None
     ]
     if not rows:
         return ""
-    return best_of(max(rows, key=score))
+    return describe_best(max(rows, key=score))
 
 
-def best_of(valid: dict[str, Any]) -> str:
+def describe_best(valid: dict[str, Any]) -> str:
     """`best accuracy 0.9500`, of validation metrics."""
     name = primary(valid)
     return f"best {name} {valid[name]:.4f}"
 
 
-def of_groups(tally: Tally) -> str:
+def describe_ray_progress(tally: RayProgress) -> str:
     """How far a race on Ray is: `3 of 8 groups done, best accuracy 0.9500, 2 machines, 8 CPUs`."""
-    best = f"{best_of(tally.best)}, " if tally.best else ""
+    best = f"{describe_best(tally.best)}, " if tally.best else ""
     machines = f"{tally.nodes} {'machine' if tally.nodes == 1 else 'machines'}"
     return f"{tally.done} of {tally.groups} groups done, {best}{machines}, {tally.cpus} {'CPU' if tally.cpus == 1 else 'CPUs'}"
 
@@ -70,7 +70,7 @@ class RaceLine:
         self.bar: Progress | None = None
         self.next = 0.0
 
-    def __call__(self, racing: Field) -> None:
+    def __call__(self, racing: RaceState) -> None:
         now = time.monotonic()
         if now < self.next:
             return
@@ -90,7 +90,7 @@ class RaceLine:
             self.task,
             completed=done,
             epoch=f"epoch {epoch}",
-            ahead=ahead(racing),
+            ahead=best_so_far(racing),
             refresh=True,
             running=f"{len(running)} of {len(trainings)} in the race",
         )
@@ -124,14 +124,14 @@ class RaceLog:
     def __init__(self) -> None:
         self.epoch, self.next = 0, 0.0
 
-    def __call__(self, racing: Field) -> None:
+    def __call__(self, racing: RaceState) -> None:
         running = [member.training.progress.epoch for member in racing.members if not member.ended]
         now = time.monotonic()
         if running and min(running) > self.epoch and now >= self.next:
-            self.epoch, self.next = min(running), now + EVERY
+            self.epoch, self.next = min(running), now + LOG_SECONDS
             print(
                 f"epoch {self.epoch} done, {len(running)} of {len(racing.members)} in the race, "
-                f"{ahead(racing)}",
+                f"{best_so_far(racing)}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -147,8 +147,8 @@ class GroupsLine:
         self.status = Status("starting Ray", console=Console(stderr=True))
         self.status.start()
 
-    def __call__(self, tally: Tally) -> None:
-        self.status.update(of_groups(tally))
+    def __call__(self, tally: RayProgress) -> None:
+        self.status.update(describe_ray_progress(tally))
 
     def close(self) -> None:
         """Take the line away and show the cursor again."""
@@ -161,10 +161,10 @@ class GroupsLog:
     def __init__(self) -> None:
         self.done = -1
 
-    def __call__(self, tally: Tally) -> None:
+    def __call__(self, tally: RayProgress) -> None:
         if tally.done > self.done:
             self.done = tally.done
-            print(of_groups(tally), file=sys.stderr, flush=True)
+            print(describe_ray_progress(tally), file=sys.stderr, flush=True)
 
 
 def sparkline(values: Sequence[float], low: float, high: float, width: int = 8) -> str:

@@ -121,17 +121,15 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], said: str, sevensteps
 
 
 def test_an_interrupt_leaves_with_130(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sevensteps.racing import grouping
+    from sevensteps.lr_finder import search
+    from sevensteps.racing.run import RaceState, run_race
 
-    started = grouping.Field.trainings.fget  # type: ignore[attr-defined]
-
-    def run(racing: grouping.Field, after: Any) -> None:
-        for training in started(racing):
+    def interrupted_race(race: RaceState, after_epoch: Any) -> None:
+        for training in race.trainings:
             training.progress.interrupted = True
-        original(racing, after)
+        run_race(race, after_epoch)
 
-    original = grouping.run
-    monkeypatch.setattr(grouping, "run", run)
+    monkeypatch.setattr(search, "run_race", interrupted_race)
     found = sevensteps("rate", *SHORT)
     assert (found.code, found.out) == (130, "")
     assert "interrupted" in found.err

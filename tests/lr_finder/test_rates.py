@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sevensteps.lr_finder.rates import label, ratio, sturdiest, window
+from sevensteps.lr_finder.rates import best_window, classify, loss_ratio, most_robust_rate
 
 
 @pytest.mark.parametrize(
@@ -25,36 +25,40 @@ from sevensteps.lr_finder.rates import label, ratio, sturdiest, window
     ],
 )
 def test_a_label(loss: float, above: bool, expected: str) -> None:
-    assert label(loss, best=1.0, start=10.0, nothing=9.0, above=above) == expected
+    assert classify(loss, best=1.0, start=10.0, nothing=9.0, above=above) == expected
 
 
 def test_a_loss_near_zero_is_good_by_the_way_it_came() -> None:
-    assert label(0.02, best=1e-5, start=2.3, nothing=2.3, above=False) == "good"
-    assert label(0.03, best=1e-5, start=2.3, nothing=2.3, above=False) == "too low"
+    assert classify(0.02, best=1e-5, start=2.3, nothing=2.3, above=False) == "good"
+    assert classify(0.03, best=1e-5, start=2.3, nothing=2.3, above=False) == "too low"
 
 
 def test_a_loss_that_hardly_falls_is_not_good_for_being_near_the_best() -> None:
-    assert label(1.05, best=1.0, start=1.06, nothing=1.06, above=False) == "too low"
-    assert label(1.01, best=1.0, start=1.06, nothing=1.06, above=False) == "good"
+    assert classify(1.05, best=1.0, start=1.06, nothing=1.06, above=False) == "too low"
+    assert classify(1.01, best=1.0, start=1.06, nothing=1.06, above=False) == "good"
 
 
 def test_of_equals_the_one_away_from_the_cliff_is_taken() -> None:
-    assert sturdiest({0: 2.0, 1: 1.04, 2: 1.02, 3: 1.0, 4: math.inf}, 1e-9) == 2
+    assert most_robust_rate({0: 2.0, 1: 1.04, 2: 1.02, 3: 1.0, 4: math.inf}, 1e-9) == 2
     assert (
-        sturdiest({0: 2.0, 1: 1.5, 2: 1.2, 3: 1.0, 4: math.inf}, 1e-9) == 3
+        most_robust_rate({0: 2.0, 1: 1.5, 2: 1.2, 3: 1.0, 4: math.inf}, 1e-9) == 3
     )  # no other is as good
-    assert sturdiest({5: 3.0, 6: 1.0, 7: 3.0}, 1e-9) == 6
+    assert most_robust_rate({5: 3.0, 6: 1.0, 7: 3.0}, 1e-9) == 6
     assert (
-        sturdiest({0: 1e-5, 1: 3e-13, 2: 1e-12, 3: 1e-15, 4: 1e-2}, 1e-9) == 2
+        most_robust_rate({0: 1e-5, 1: 3e-13, 2: 1e-12, 3: 1e-15, 4: 1e-2}, 1e-9) == 2
     )  # what the precision cannot tell apart is equal
 
 
 def test_a_window_lies_around_the_best() -> None:
     losses = [9, 8, 5, 2, 1, 1.5, 3, math.inf, math.inf]
-    assert list(window(losses, 3, 100)) == [3, 4, 5]
-    assert list(window([9, 5, 2, 1, math.inf, math.inf], 3, 100)) == [1, 2, 3]
-    assert list(window([math.inf] * 3, 3, 100)) == [0, 1, 2]
+    assert list(best_window(losses, 3, 100)) == [3, 4, 5]
+    assert list(best_window([9, 5, 2, 1, math.inf, math.inf], 3, 100)) == [1, 2, 3]
+    assert list(best_window([math.inf] * 3, 3, 100)) == [0, 1, 2]
 
 
 def test_a_ratio() -> None:
-    assert (ratio(3.0, 2.0), ratio(0.0, 0.0), ratio(1.0, 0.0)) == (1.5, 1.0, math.inf)
+    assert (loss_ratio(3.0, 2.0), loss_ratio(0.0, 0.0), loss_ratio(1.0, 0.0)) == (
+        1.5,
+        1.0,
+        math.inf,
+    )

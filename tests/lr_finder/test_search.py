@@ -20,7 +20,7 @@ from sevensteps.engine import matmul
 from sevensteps.lr_finder import search
 from sevensteps.lr_finder import text as view
 from sevensteps.lr_finder.rates import Rates
-from sevensteps.lr_finder.stability import stable
+from sevensteps.lr_finder.stability import largest_stable_rate
 from sevensteps.steps import stop as stops
 from sevensteps.steps.step import Optimizer, adam, cosine, one_cycle, sgd
 
@@ -122,7 +122,7 @@ def test_the_suggestion_is_as_good_as_the_best_of_all_trained_alone(
 
 
 def test_halving_goes_to_the_end_and_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "ALL", 0)
+    monkeypatch.setattr(search, "MULTIPLICATIONS_OF_ALL", 0)
     given = {**DIGITS, "stop": "epochs(10)"}
     rates = ss.find_learning_rate("digits", **given, step="sgd(lr=0.1)")
     assert [steps for _, steps in rates.stages] == [230 // 16, 230 // 4, 230]
@@ -139,10 +139,10 @@ def test_halving_goes_to_the_end_and_comes_to_the_same(monkeypatch: pytest.Monke
 def test_a_recipe_that_would_take_minutes_is_searched_for_less_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(search, "ALL", 0)
-    monkeypatch.setattr(search, "MOST", 0)
+    monkeypatch.setattr(search, "MULTIPLICATIONS_OF_ALL", 0)
+    monkeypatch.setattr(search, "MULTIPLICATIONS_AT_MOST", 0)
     rates = ss.find_learning_rate("digits", **{**DIGITS, "stop": "epochs(10)"}, step="sgd(lr=0.1)")
-    assert (rates.steps, rates.full) == (search.FEWEST, 230)
+    assert (rates.steps, rates.full) == (search.MIN_STEPS, 230)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_a_network_whose_units_die_at_every_rate_is_said_to_know_nothing() -> No
     y = ss.data.load("speed").train.y
     assert rates.nothing == pytest.approx(float(y.var(unbiased=False)), rel=1e-4)
     assert rates.loss == pytest.approx(rates.nothing, rel=1e-3)  # it answers with the mean
-    assert "knows nothing" in dict(view.said(rates))["Note"]
+    assert "knows nothing" in dict(view.sentences(rates))["Note"]
 
 
 def test_slopes_are_those_of_the_losses() -> None:
@@ -278,7 +278,7 @@ def test_slopes_are_those_of_the_losses() -> None:
 
 @pytest.mark.parametrize(("number", "lr"), [(-6, 0.1), (-5, 0.15), (0, 1.0), (4, 4.6), (-30, 1e-5)])
 def test_rates_have_two_digits(number: int, lr: float) -> None:
-    assert search.rate(number) == lr
+    assert search.rate_at(number) == lr
 
 
 @pytest.mark.parametrize(
@@ -291,8 +291,8 @@ def test_rates_have_two_digits(number: int, lr: float) -> None:
     ],
 )
 def test_how_long_a_step_may_be(step: Optimizer, edge: float | None) -> None:
-    assert stable(step, 4.0) == (None if edge is None else pytest.approx(edge))
-    assert stable(step, None) is None
+    assert largest_stable_rate(step, 4.0) == (None if edge is None else pytest.approx(edge))
+    assert largest_stable_rate(step, None) is None
 
 
 @pytest.mark.parametrize(

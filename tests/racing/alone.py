@@ -10,7 +10,8 @@ import torch
 import sevensteps as ss
 from sevensteps.data import Data
 from sevensteps.racing import grouping
-from sevensteps.racing.grouping import Field, Group
+from sevensteps.racing.grouping import LockstepPlan
+from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.training import loop, state, threads
 from sevensteps.training.loop import Observer
 from sevensteps.training.recipe import Recipe
@@ -54,8 +55,8 @@ def alone(recipe: Recipe, observers: tuple[Observer, ...] = ()) -> tuple[Trainin
         return training, loop.train(training, observers)
 
 
-def raced(recipes: list[Recipe], parted: list[Group] | None = None) -> Field:
+def raced(recipes: list[Recipe], parted: list[LockstepPlan] | None = None) -> RaceState:
     """The recipes trained in one race."""
-    racing = grouping.line_up(grouping.settle_all(recipes), parted)
-    grouping.run(racing)
+    racing = prepare_race(grouping.resolve_all(recipes), parted)
+    run_race(racing)
     return racing

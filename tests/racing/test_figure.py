@@ -6,12 +6,12 @@ import math
 
 import sevensteps as ss
 from sevensteps.racing.figure import figure
-from sevensteps.racing.leaderboard import Row
+from sevensteps.racing.leaderboard import LeaderboardRow
 from tests.racing.alone import DATA, PLAIN
 
 
-def row(label: str, members: list[int]) -> Row:
-    return Row(label, {}, members, members, 0.5, None, 0.5, 0.5, 1.0, 1.0, {})
+def row(label: str, members: list[int]) -> LeaderboardRow:
+    return LeaderboardRow(label, {}, members, members, 0.5, None, 0.5, 0.5, 1.0, 1.0, {})
 
 
 def test_means_and_ranges_over_the_seeds() -> None:

@@ -11,13 +11,16 @@ from torch import nn
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
 from sevensteps.racing import grouping
-from sevensteps.racing.lockstep_loop import Lane
+from sevensteps.racing.lockstep_loop import Lockstep
+from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.training.recipe import Recipe
 from tests.racing.alone import DATA, recipe
 
 
 def parted(recipes: list[Recipe]) -> list[tuple[list[int], bool]]:
-    return [(group.numbers, group.own) for group in grouping.groups(grouping.settle_all(recipes))]
+    return [
+        (group.numbers, group.own) for group in grouping.plan_groups(grouping.resolve_all(recipes))
+    ]
 
 
 def test_one_order_is_one_group_whatever_else_differs() -> None:
@@ -99,7 +102,7 @@ def test_the_reason_for_being_alone_is_said() -> None:
         recipe(predict=dropping(), precision="float32"),
         recipe(predict=dropping(), precision="float32"),
     ]
-    reasons = [group.why for group in grouping.groups(grouping.settle_all(recipes))]
+    reasons = [group.why for group in grouping.plan_groups(grouping.resolve_all(recipes))]
     assert reasons[0] == "its gradient is finite_differences()"
     assert reasons[1] == "it multiplies in bf16"
     assert reasons[2] == "no other recipe has its network and its order of the samples"
@@ -113,9 +116,9 @@ def test_a_network_of_yours_is_copied_for_each_and_trained_together() -> None:
     recipes = [
         recipe(predict=network, precision="float32", step=f"sgd(lr={lr})") for lr in (0.1, 0.5)
     ]
-    racing = grouping.line_up(grouping.settle_all(recipes))
-    assert [len(lane.active) for lane, _ in racing.lanes] == [2]
-    grouping.run(racing)
+    racing = prepare_race(grouping.resolve_all(recipes))
+    assert [len(lane.active) for lane, _ in racing.locksteps] == [2]
+    run_race(racing)
     assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
     one, other = racing.trainings
     assert not torch.equal(one.engine.parameters, other.engine.parameters)
@@ -123,35 +126,35 @@ def test_a_network_of_yours_is_copied_for_each_and_trained_together() -> None:
 
 def test_no_recipe_and_bad_recipes_are_refused() -> None:
     with pytest.raises(ArgumentError, match="a race of no recipes has no winner"):
-        grouping.line_up([])
+        prepare_race([])
     with pytest.raises(ArgumentError, match=r"^recipe 2 of 2: "):
-        grouping.settle_all([recipe(), recipe(repeat="batches(1000)")])
+        grouping.resolve_all([recipe(), recipe(repeat="batches(1000)")])
 
 
 def test_data_are_loaded_once_for_all() -> None:
-    settled = grouping.settle_all(
+    settled = grouping.resolve_all(
         [Recipe("digits"), Recipe("digits", seed=1), Recipe(DATA), Recipe(DATA)]
     )
     assert len({id(one.data) for one in settled}) == 2
 
 
 def test_who_looks_on_after_each_round_may_end_members() -> None:
-    racing = grouping.line_up(
-        grouping.settle_all(
+    racing = prepare_race(
+        grouping.resolve_all(
             [recipe(step=f"sgd(lr={lr})", stop="epochs(5)") for lr in (0.1, 0.2, 0.3)]
         )
     )
     rounds: list[int] = []
 
-    def after(racing: grouping.Field, epoch: int) -> None:
+    def after(racing: RaceState, epoch: int) -> None:
         rounds.append(epoch)
         if epoch == 2:
-            member, (lane, _) = racing.members[1], racing.lanes[0]
+            member, (lane, _) = racing.members[1], racing.locksteps[0]
             member.ended = ("mine", "enough")
             lane.leave([member])
 
     steps: list[int] = []
-    grouping.run(racing, after, lambda racing: steps.append(racing.trainings[0].progress.step))
+    run_race(racing, after, lambda racing: steps.append(racing.trainings[0].progress.step))
     assert rounds == [1, 2, 3, 4, 5]
     assert [training.progress.epoch for training in racing.trainings] == [5, 2, 5]
     assert [member.ended and member.ended[0] for member in racing.members] == [
@@ -160,7 +163,7 @@ def test_who_looks_on_after_each_round_may_end_members() -> None:
         "epochs",
     ]
     assert steps == list(range(1, 21))
-    assert isinstance(racing.lanes[0][0], Lane)
+    assert isinstance(racing.locksteps[0][0], Lockstep)
 
 
 def test_race_of_a_loader(tmp_path: object) -> None:

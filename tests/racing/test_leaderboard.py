@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from sevensteps.errors import DataError
-from sevensteps.racing.leaderboard import entries, same_data, standing
+from sevensteps.racing.leaderboard import group_by_recipe, leaderboard, require_same_data
 from tests.racing.alone import recipe
 
 ONE, TWO = [0.91, 0.93, 0.90, 0.94], [0.88, 0.91, 0.89, 0.90]
@@ -40,7 +40,7 @@ def table(
     histories = [
         history(0.5, value or 0.0, metric=metric) for found in values.values() for value in found
     ]
-    return standing(recipes, summaries, histories)
+    return leaderboard(recipes, summaries, histories)
 
 
 def test_best_first_with_mean_and_spread() -> None:
@@ -108,7 +108,7 @@ def test_what_differs_in_the_seed_alone_is_one_entry() -> None:
         recipe(precision="float32"),
         recipe(step="adam()", seed=3),
     ]
-    assert entries(recipes) == [[0, 2], [1, 4], [3]]
+    assert group_by_recipe(recipes) == [[0, 2], [1, 4], [3]]
 
 
 def test_other_data_are_refused() -> None:
@@ -117,4 +117,4 @@ def test_other_data_are_refused() -> None:
         match=r"recipe 2 is about iris and recipe 1 about wine; a race compares trainings on the "
         r"same data",
     ):
-        same_data([recipe("wine"), recipe("iris")], ["a", "b"])
+        require_same_data([recipe("wine"), recipe("iris")], ["a", "b"])

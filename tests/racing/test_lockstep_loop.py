@@ -13,7 +13,8 @@ import torch
 import sevensteps as ss
 from sevensteps.doctor.observer import Attending
 from sevensteps.racing import grouping
-from sevensteps.racing.grouping import Group
+from sevensteps.racing.grouping import LockstepPlan
+from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.training import checkpoint
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.state import Training
@@ -230,11 +231,11 @@ def test_members_are_watched_as_alone_and_watching_changes_nothing() -> None:
         )
         for lr, rule in ((0.1, "kaiming_normal()"), (0.1, "zeros()"), (1e-5, "kaiming_normal()"))
     ]
-    racing = grouping.line_up(grouping.settle_all(recipes))
+    racing = prepare_race(grouping.resolve_all(recipes))
     attending = [Attending(1.0) for _ in recipes]
     for member, look in zip(racing.members, attending, strict=True):
         member.observers = [look]
-    grouping.run(racing)
+    run_race(racing)
     unwatched = raced(recipes)
     for one, look, member, other in zip(
         recipes, attending, racing.members, unwatched.members, strict=True
@@ -270,11 +271,11 @@ def test_members_are_watched_as_alone_and_watching_changes_nothing() -> None:
 
 def test_networks_without_a_written_chain_rule_are_watched_too() -> None:
     recipes = [recipe(gradient="autograd()", step=f"sgd(lr={lr})") for lr in (0.1, 0.5)]
-    racing = grouping.line_up(grouping.settle_all(recipes))
+    racing = prepare_race(grouping.resolve_all(recipes))
     attending = [Attending(1.0) for _ in recipes]
     for member, look in zip(racing.members, attending, strict=True):
         member.observers = [look]
-    grouping.run(racing)
+    run_race(racing)
     for one, look, member in zip(recipes, attending, racing.members, strict=True):
         single = Attending(1.0)
         wanted, _ = alone(one, (single,))
@@ -302,10 +303,10 @@ def test_looking_leaves_statistics_and_masks_alone(own: bool) -> None:
         )
         for seed in range(3)
     ]
-    racing = grouping.line_up(grouping.settle_all(recipes), [Group([0, 1, 2], own=own)])
+    racing = prepare_race(grouping.resolve_all(recipes), [LockstepPlan([0, 1, 2], own=own)])
     for member in racing.members:
         member.observers = [Attending(1.0)]
-    grouping.run(racing)
+    run_race(racing)
     for one, member in zip(recipes, racing.members, strict=True):
         same(member.training, alone(one)[0], 1e-9)
 
@@ -313,7 +314,7 @@ def test_looking_leaves_statistics_and_masks_alone(own: bool) -> None:
 class Interrupting:
     """Asks all of a race to end, as Ctrl-C does, after some steps of one member."""
 
-    def __init__(self, racing: grouping.Field, at: int) -> None:
+    def __init__(self, racing: RaceState, at: int) -> None:
         self.racing, self.at = racing, at
 
     def started(self, training: Training) -> None:
@@ -332,13 +333,13 @@ class Interrupting:
 
 
 def test_an_interrupt_ends_all() -> None:
-    racing = grouping.line_up(
-        grouping.settle_all(
+    racing = prepare_race(
+        grouping.resolve_all(
             [recipe(step="sgd(lr=0.1)"), recipe(step="sgd(lr=0.2)"), recipe(predict="linear()")]
         )
     )
     racing.members[0].observers = [Interrupting(racing, 5)]
-    grouping.run(racing)
+    run_race(racing)
     assert [member.ended and member.ended[0] for member in racing.members] == ["interrupt"] * 3
     assert [training.progress.step for training in racing.trainings] == [5, 5, 4]
     assert all(training.progress.history for training in racing.trainings)
@@ -352,13 +353,13 @@ def test_seconds_are_a_member_s_share() -> None:
 
 
 def test_all_share_one_copy_of_the_samples() -> None:
-    racing = grouping.line_up(
-        grouping.settle_all(
+    racing = prepare_race(
+        grouping.resolve_all(
             [recipe(DATA, seed=seed, predict=f"mlp({4 + seed % 2})") for seed in range(4)]
         )
     )
     assert len({training.samples.x.data_ptr() for training in racing.trainings}) == 1  # type: ignore[union-attr]
-    other = grouping.line_up(
-        grouping.settle_all([recipe(precision=precision) for precision in ("float32", "float64")])
+    other = prepare_race(
+        grouping.resolve_all([recipe(precision=precision) for precision in ("float32", "float64")])
     )
     assert len({training.samples.x.data_ptr() for training in other.trainings}) == 2  # type: ignore[union-attr]

@@ -16,7 +16,7 @@ import pytest
 
 import sevensteps as ss
 from sevensteps.errors import RunError
-from sevensteps.racing.ray_cluster import address_of, answers
+from sevensteps.racing.ray_cluster import cluster_address, require_answer
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_an_address_is_said_or_in_the_environment(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     if environment is not None:
         monkeypatch.setenv("RAY_ADDRESS", environment)
-    assert address_of(on) == address
+    assert cluster_address(on) == address
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_an_address_is_said_or_in_the_environment(
 )
 def test_no_address(on: str) -> None:
     with pytest.raises(ss.Error, match=r"ray:10\.0\.0\.1:6379|on must be 'ray'"):
-        address_of(on)
+        cluster_address(on)
 
 
 def free_port() -> int:
@@ -142,7 +142,7 @@ def test_what_answers_as_ray_does_passes() -> None:
 
         serving = threading.Thread(target=serve)
         serving.start()
-        answers(f"127.0.0.1:{port}")
+        require_answer(f"127.0.0.1:{port}")
         serving.join()
 
 

@@ -26,7 +26,7 @@ import sevensteps as ss
 from sevensteps.data.streaming.streamed import Streamed
 from sevensteps.errors import ArgumentError, RunError
 from sevensteps.racing import ray_tasks
-from sevensteps.racing.grouping import Group
+from sevensteps.racing.grouping import LockstepPlan
 from sevensteps.view.race_progress import GroupsLine, GroupsLog
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -456,8 +456,8 @@ def test_large_groups_are_halved_while_there_are_processors(
     sizes: list[int], wanted: int, found: list[int]
 ) -> None:
     numbers = iter(range(100))
-    parted = [Group([next(numbers) for _ in range(size)]) for size in sizes]
-    halved = ray_tasks.split(parted, wanted)
+    parted = [LockstepPlan([next(numbers) for _ in range(size)]) for size in sizes]
+    halved = ray_tasks.split_groups(parted, wanted)
     assert [len(group.numbers) for group in halved] == found
     assert sorted(number for group in halved for number in group.numbers) == list(range(sum(sizes)))
 
@@ -465,9 +465,9 @@ def test_large_groups_are_halved_while_there_are_processors(
 def test_how_far_it_is_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     log, line = GroupsLog(), GroupsLine()
     for tally in (
-        ray_tasks.Tally(0, 8, 1, 1),
-        ray_tasks.Tally(0, 8, 1, 1),
-        ray_tasks.Tally(3, 8, 2, 8, {"loss": 0.2, "accuracy": 0.95}),
+        ray_tasks.RayProgress(0, 8, 1, 1),
+        ray_tasks.RayProgress(0, 8, 1, 1),
+        ray_tasks.RayProgress(3, 8, 2, 8, {"loss": 0.2, "accuracy": 0.95}),
     ):
         line(tally)
         log(tally)
@@ -481,8 +481,8 @@ def test_how_far_it_is_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_run_folder_that_comes_twice_is_there_once(tmp_path: Path) -> None:
-    ray_tasks.keep(tmp_path / "1", {"run.json": b"old", "weights.safetensors": b"w"})
-    ray_tasks.keep(tmp_path / "1", {"run.json": b"new"})
+    ray_tasks.write_run_folder(tmp_path / "1", {"run.json": b"old", "weights.safetensors": b"w"})
+    ray_tasks.write_run_folder(tmp_path / "1", {"run.json": b"new"})
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
     assert {path.name: path.read_bytes() for path in (tmp_path / "1").iterdir()} == {
         "run.json": b"new"
@@ -491,7 +491,7 @@ def test_a_run_folder_that_comes_twice_is_there_once(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_not_half_there(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be written"):
-        ray_tasks.keep(tmp_path / "1", {"run.json": b"new", "no/such": b"x"})
+        ray_tasks.write_run_folder(tmp_path / "1", {"run.json": b"new", "no/such": b"x"})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,24 +10,24 @@ import pytest
 
 from sevensteps.errors import ArgumentError
 from sevensteps.racing import grouping
-from sevensteps.racing.grouping import Field
-from sevensteps.racing.successive_halving import Halving
+from sevensteps.racing.run import RaceState, prepare_race, run_race
+from sevensteps.racing.successive_halving import SuccessiveHalving
 from tests.racing.alone import alone, recipe
 from tests.racing.test_lockstep_loop import same
 
 RATES = [0.001, 0.01, 0.05, 0.1, 0.3, 0.6, 1.0, 1e-6]
 
 
-def halved(seeds: int = 1, stop: str = "epochs(16)") -> tuple[list[list[int]], Field]:
+def halved(seeds: int = 1, stop: str = "epochs(16)") -> tuple[list[list[int]], RaceState]:
     recipes = [
         recipe(step=f"sgd(lr={lr})", stop=stop, seed=seed, repeat="batches(16, seed=0)")
         for lr in RATES
         for seed in range(seeds)
     ]
-    racing = grouping.line_up(grouping.settle_all(recipes))
+    racing = prepare_race(grouping.resolve_all(recipes))
     of = [list(range(start, start + seeds)) for start in range(0, len(recipes), seeds)]
-    halving = Halving([[racing.members[number] for number in numbers] for numbers in of])
-    grouping.run(racing, halving)
+    halving = SuccessiveHalving([[racing.members[number] for number in numbers] for numbers in of])
+    run_race(racing, halving)
     return of, racing
 
 
@@ -94,16 +94,16 @@ def test_what_diverged_counts_as_the_worst() -> None:
         )
         for lr in (1e30, 0.1, 0.2, 1e30)
     ]
-    racing = grouping.line_up(grouping.settle_all(recipes))
-    grouping.run(racing, Halving([[member] for member in racing.members]))
+    racing = prepare_race(grouping.resolve_all(recipes))
+    run_race(racing, SuccessiveHalving([[member] for member in racing.members]))
     assert [member.ended and member.ended[0] for member in racing.members].count("not_finite") == 2
     assert max(training.progress.epoch for training in racing.trainings[1:3]) == 4
     assert all(math.isfinite(training.progress.loss) for training in racing.trainings[1:3])
 
 
 def test_without_a_number_of_epochs_there_is_nothing_to_halve() -> None:
-    racing = grouping.line_up(
-        grouping.settle_all([recipe(stop="patience(3)"), recipe(stop="epochs(3)")])
+    racing = prepare_race(
+        grouping.resolve_all([recipe(stop="patience(3)"), recipe(stop="epochs(3)")])
     )
     with pytest.raises(ArgumentError, match=r"halving needs to know how many epochs"):
-        Halving([[member] for member in racing.members])
+        SuccessiveHalving([[member] for member in racing.members])

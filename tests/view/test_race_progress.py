@@ -9,6 +9,7 @@ import math
 import pytest
 
 from sevensteps.racing import grouping
+from sevensteps.racing.run import prepare_race, run_race
 from sevensteps.view import race_progress
 from sevensteps.view.race_progress import RaceLine, RaceLog, race_view, span, sparkline
 from tests.racing.alone import recipe
@@ -32,11 +33,11 @@ def test_all_curves_have_one_scale() -> None:
 def test_a_log_has_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(race_progress, "EVERY", 0.0)
-    running = grouping.line_up(
-        grouping.settle_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2)")])
+    monkeypatch.setattr(race_progress, "LOG_SECONDS", 0.0)
+    running = prepare_race(
+        grouping.resolve_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2)")])
     )
-    grouping.run(running, report=RaceLog())
+    run_race(running, report=RaceLog())
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(",")[0] for line in lines] == ["epoch 1 done", "epoch 2 done"]
     assert "2 of 2 in the race, best accuracy 0." in lines[0]
@@ -49,11 +50,11 @@ def test_a_live_line_is_drawn_and_taken_away(
     monkeypatch.setattr(race_progress, "REDRAW", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")
-    running = grouping.line_up(
-        grouping.settle_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2) | patience(1)")])
+    running = prepare_race(
+        grouping.resolve_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2) | patience(1)")])
     )
     live = RaceLine()
-    grouping.run(running, report=live)
+    run_race(running, report=live)
     live.close()
     said = capsys.readouterr().err
     assert "epoch 1" in said

@@ -25,7 +25,8 @@ from sevensteps.doctor.trials.trial import PAIRS, Trial, best
 from sevensteps.engine.parameters import outputs
 from sevensteps.errors import Error
 from sevensteps.metrics import baseline, metric_of, primary
-from sevensteps.racing import grouping as racing
+from sevensteps.racing.grouping import plan_groups
+from sevensteps.racing.run import prepare_race, run_race
 from sevensteps.seeds import generator
 from sevensteps.steps.repeat import loader
 from sevensteps.training import loop, state, threads
@@ -109,14 +110,14 @@ class Retraining:
 
     def lanes(self, ready: Sequence[Settled]) -> list[list[int]]:
         """Which of these are trained together."""
-        return [group.numbers for group in racing.groups(ready)]
+        return [group.numbers for group in plan_groups(ready)]
 
     def race(self, ready: Sequence[Settled]) -> list[tuple[dict[str, Any], float]]:
         """Train all to the end: the last row of the history of each, and its seconds. An interrupt
         ends them all.
         """
-        held = racing.line_up(ready)
-        racing.run(held)
+        held = prepare_race(ready)
+        run_race(held)
         if any(training.progress.interrupted for training in held.trainings):
             raise KeyboardInterrupt
         return [

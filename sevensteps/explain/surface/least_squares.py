@@ -19,6 +19,7 @@ from sevensteps.errors import Error
 from sevensteps.explain.neuron.units import named_inputs
 from sevensteps.explain.subject import Subject
 from sevensteps.racing import grouping
+from sevensteps.racing.run import prepare_race, run_race
 from sevensteps.steps.loss import mean_squared_error
 from sevensteps.training.evaluation import evaluate
 
@@ -184,8 +185,8 @@ def race(subject: Subject) -> list[Lane]:
         )
         for data, (top, _) in zip((raw, standard), found, strict=True)
     ]
-    racing = grouping.line_up(grouping.settle_all(recipes))
-    grouping.run(racing)
+    racing = prepare_race(grouping.resolve_all(recipes))
+    run_race(racing)
     lanes = []
     for name, (top, condition), training in zip(
         ("as they are", "standardised"), found, racing.trainings, strict=True

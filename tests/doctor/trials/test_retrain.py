@@ -249,7 +249,7 @@ def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(
 ) -> None:
     found = finding({"initialize": "ones()"}, CURE)
     before, races = signal.getsignal(signal.SIGINT), list[int]()
-    real = retrain.racing.run
+    real = retrain.run_race
 
     def run(racing: Any) -> None:
         races.append(len(racing.members))
@@ -267,7 +267,7 @@ def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(
         def __init__(self) -> None:
             super().__init__(5)
 
-    monkeypatch.setattr(retrain.racing, "run", run)
+    monkeypatch.setattr(retrain, "run_race", run)
     with pytest.raises(KeyboardInterrupt):
         try_recipe(settled(ZEROS), [found], 0.02)
     assert races == [3, 7]

@@ -14,7 +14,7 @@ from sevensteps.notation import auto
 from sevensteps.record.database import read as read_history
 from sevensteps.record.reader import read_summary
 from sevensteps.record.run_folder import diagnosed
-from sevensteps.training.recipe import OBJECTS, Recipe
+from sevensteps.training.recipe import PYTHON_OBJECTS, Recipe, was_python_object
 
 
 def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
@@ -69,4 +69,4 @@ def _diagnosed(folder: Path, allow_code: bool) -> Diagnosis:
 def _objects(folder: Path) -> dict[str, Any]:
     """Stand-ins for what a recipe cannot hold: a network or batches that were Python objects."""
     steps = read_summary(folder)["recipe"]
-    return {step: auto() for step, text in OBJECTS.items() if str(steps[step]).startswith(text)}
+    return {step: auto() for step in PYTHON_OBJECTS if was_python_object(step, str(steps[step]))}

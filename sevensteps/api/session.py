@@ -31,7 +31,7 @@ from sevensteps.record.tensors import pack
 from sevensteps.record.writer import EVERY, Partner, Writer, summarize
 from sevensteps.training import interrupts, loop, state, threads
 from sevensteps.training.loop import Observer
-from sevensteps.training.recipe import OBJECTS, Recipe
+from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import Settled
 from sevensteps.training.state import Training
 
@@ -164,12 +164,8 @@ def staying(group: Group | None) -> Iterator[None]:
 
 def objects(recipe: Recipe) -> dict[str, Any]:
     """What a recipe has from Python, which no run folder holds."""
-    held = {
-        step: value
-        for step, value in recipe.steps.items()
-        if step in OBJECTS and repr(value).startswith(OBJECTS[step])
-    }
-    return {**held, "data": recipe.data} if isinstance(recipe.data, Data) else held
+    data = {"data": recipe.data} if isinstance(recipe.data, Data) else {}
+    return {**recipe.python_objects, **data}
 
 
 def facts(training: Training) -> dict[str, Any]:

@@ -43,7 +43,10 @@ PRECISIONS = {
     "float64": torch.float64,
     "bf16": torch.float32,
 }  # of parameters; bf16 is what it multiplies in
-OBJECTS = {"predict": "given(", "repeat": "loader("}  # what only Python can give, as it prints
+PYTHON_OBJECTS: dict[str, type] = {  # values that no file can hold
+    "predict": predictors.given,
+    "repeat": repeats.loader,
+}
 MAX_TOML = 100_000  # bytes; a recipe has some ten lines
 MAX_DOTS = 100  # of a line: the time to read a.b.c.… grows with their square
 MAX_THREADS = (
@@ -103,6 +106,15 @@ class Recipe:
     def steps(self) -> dict[str, Any]:
         """The seven values by the name of their step, in order."""
         return {step: getattr(self, step) for step in STEPS}
+
+    @property
+    def python_objects(self) -> dict[str, Any]:
+        """The steps that are Python objects, such as a network of your own: no file can hold them."""
+        return {
+            step: value
+            for step, value in self.steps.items()
+            if step in PYTHON_OBJECTS and isinstance(value, PYTHON_OBJECTS[step])
+        }
 
     def to_toml(self) -> str:
         """The recipe as TOML, each step with its reason as a comment. `from_toml` gives an equal
@@ -204,8 +216,8 @@ class Recipe:
             raise NotationError(
                 f'{where}: the key data is missing; name the data, as in data = "digits"'
             )
-        for key, start in OBJECTS.items():
-            if key not in given and held.get(key, "").startswith(start):
+        for key in PYTHON_OBJECTS:
+            if key not in given and was_python_object(key, held.get(key, "")):
                 raise NotationError(
                     f"{where}: {key} = {cut(repr(held[key]))} was a Python object, which no file "
                     "can hold; give it "
@@ -219,6 +231,15 @@ class Recipe:
                 "(allow_code=True) if you trust the recipe"
             )
         return recipe
+
+
+def was_python_object(step: str, text: str) -> bool:
+    """Whether `text`, as a recipe or `run.json` has it, stands for an object that only Python had.
+
+    >>> was_python_object("predict", "given(<Net>)"), was_python_object("predict", "mlp(30)")
+    (True, False)
+    """
+    return step in PYTHON_OBJECTS and text.startswith(f"{PYTHON_OBJECTS[step].__name__}(")
 
 
 def as_value(step: str, held: Any) -> Any:

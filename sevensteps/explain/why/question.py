@@ -7,7 +7,6 @@ from typing import Any
 
 from sevensteps.data import loadable
 from sevensteps.explain.subject import Subject
-from sevensteps.training.recipe import OBJECTS
 from sevensteps.training.resolve import settle
 
 
@@ -33,10 +32,7 @@ def quoted(word: str) -> str:
 
 def written(subject: Subject) -> bool:
     """Whether a file can hold the recipe: no Python object is in it."""
-    steps = {step: repr(held) for step, held in subject.recipe.steps.items()}
-    return loadable(subject.recipe.source) and not any(
-        steps[step].startswith(mark) for step, mark in OBJECTS.items()
-    )
+    return loadable(subject.recipe.source) and not subject.recipe.python_objects
 
 
 def runs_code(subject: Subject) -> bool:
@@ -103,11 +99,7 @@ def _python(verb: str, subject: Subject, words: tuple[str, ...]) -> str:
     steps: dict[str, list[str]] = {}
     for option, text in zip(words[::2], words[1::2], strict=True):
         name = option.removeprefix("--")
-        own = (
-            name != "seeds"
-            and text == repr(subject.recipe.steps[name])
-            and text.startswith(tuple(OBJECTS.values()))
-        )
+        own = name in subject.recipe.python_objects and text == repr(subject.recipe.steps[name])
         steps.setdefault(name, []).append(
             f"run.recipe.{name}" if own else text if name == "seeds" else repr(text)
         )

@@ -35,7 +35,7 @@ class RunError(Error):
     """A run folder that cannot be written or read back."""
 
 
-class Told(Error):
+class PeerError(Error):
     """A failure of a group of processes that another of them says; the command line ends without a word."""
 
 

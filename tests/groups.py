@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps.errors import Error, Told
+from sevensteps.errors import Error, PeerError
 
 ROOT = Path(__file__).resolve().parent.parent
 PLAIN: dict[str, Any] = {
@@ -169,7 +169,7 @@ def main(folder: Path) -> None:
             with torch.random.fork_rng():
                 train(name, given)
         except Error as failure:
-            found[name] = {"failure": str(failure), "told": isinstance(failure, Told)}
+            found[name] = {"failure": str(failure), "told": isinstance(failure, PeerError)}
     train("again", {})  # "uneven" has broken the group, which meets anew
     (folder / f"found{rank}.json").write_text(json.dumps(found))
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps.engine.distributed.process_group import several
+from sevensteps.engine.distributed.process_group import started_by_launcher
 from sevensteps.errors import Error
 from sevensteps.training import loop
 from sevensteps.training.state import Training
@@ -140,7 +140,7 @@ def train(given: dict[str, Any]) -> ss.Run:
         **PLAIN,
         **{key: value() if callable(value) else value for key, value in given.items()},
     }
-    given["gradient"] = ss.autograd(**given.pop("gradient", {}), shard=several())
+    given["gradient"] = ss.autograd(**given.pop("gradient", {}), shard=started_by_launcher())
     return ss.train("digits", **given, out=False, progress=False, watch=0)
 
 
@@ -157,7 +157,7 @@ def kept(training: Training) -> dict[str, int]:
         "parameters": training.engine.parameters.numel(),
         "gradients": training.engine.gradients.numel(),
         "memory": sum(memory),
-        "apart": len(training.engine.engine._apart),
+        "apart": len(training.engine.engine.padded_copies),
     }  # type: ignore[attr-defined]
 
 

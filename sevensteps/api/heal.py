@@ -21,7 +21,7 @@ from sevensteps.doctor.observer import Attending
 from sevensteps.doctor.trials.changes import changed
 from sevensteps.doctor.trials.retrain import BY_LOSS
 from sevensteps.doctor.trials.trial import Trial, best
-from sevensteps.engine.distributed.process_group import several
+from sevensteps.engine.distributed.process_group import started_by_launcher
 from sevensteps.errors import ArgumentError, RunError
 from sevensteps.training.loop import Observer
 from sevensteps.training.recipe import Recipe, as_recipe
@@ -52,7 +52,7 @@ def heal(
     `observers(attending)` gives the observers of each training. Raises what `train` raises, also
     where one of the later folders is taken."""
     say = say or (lambda text: None)
-    if several():
+    if started_by_launcher():
         raise ArgumentError(
             "healing tries remedies in one process; start it without torchrun, or train without "
             "--heal"

@@ -16,7 +16,7 @@ from sevensteps.data import Data, loadable
 from sevensteps.doctor.case_folder import seen
 from sevensteps.doctor.observer import Attending
 from sevensteps.engine import matmul
-from sevensteps.engine.distributed.process_group import agreeing, join, leads
+from sevensteps.engine.distributed.process_group import join
 from sevensteps.errors import RunError
 from sevensteps.record.writer import EVERY
 from sevensteps.training.loop import Observer
@@ -54,7 +54,7 @@ def resume(
     found = opened(run, group)
     folder, kept = found.folder, found.kept
     try:
-        with agreeing(group):
+        with group.consensus():
             given = {"stop": stop, "data": data, "predict": predict, "repeat": repeat}
             recipe = Recipe.from_toml(
                 found.recipe,
@@ -69,13 +69,16 @@ def resume(
             settled = settle(recipe, data_dir)
             if not again:
                 found.refuse_finished(settled.recipe)
-            attending = number("watch", watch, at_least=0, at_most=1) * leads() and Attending(
-                watch, seen=seen(folder, kept.step) if kept else None
+            number("watch", watch, at_least=0, at_most=1)
+            attending = (
+                Attending(watch, seen=seen(folder, kept.step) if kept else None)
+                if watch and group.leads
+                else 0
             )
         with (
             matmul.decided(kept.kernels if kept else {}),
             prepared(settled, group, kept) as training,
-            progress_view(leads() and progress) as views,
+            progress_view(group.leads and progress) as views,
         ):
             for wrong in found.wrong:
                 say(wrong)

@@ -18,9 +18,9 @@ from sevensteps.api.run import Run
 from sevensteps.arguments import number
 from sevensteps.data import Data
 from sevensteps.doctor.observer import Attending
-from sevensteps.engine.distributed.data_parallel import Sharded
-from sevensteps.engine.distributed.fsdp import FullySharded
-from sevensteps.engine.distributed.process_group import Group, agreeing, leads
+from sevensteps.engine.distributed.data_parallel import DataParallel
+from sevensteps.engine.distributed.fsdp import FSDP
+from sevensteps.engine.distributed.process_group import ProcessGroup
 from sevensteps.errors import RunError
 from sevensteps.record import torchrun
 from sevensteps.record.checkpoints import Saved
@@ -82,84 +82,78 @@ class Opened:
             )
 
 
-def opened(run: Path | str, group: Group | None) -> Opened:
-    """The run folder that is to go on, held. In a group process 0 reads, and the others need no
-    such folder.
+def opened(run: Path | str, group: ProcessGroup) -> Opened:
+    """The run folder in which a training goes on, locked. Rank 0 of a group reads it; the others
+    need no such folder.
     """
-    found: Opened | None = None
-    with agreeing(group):
-        if leads():
+    resumable: Opened | None = None
+    with group.consensus():
+        if group.leads:
             folder = find(run, "recipe.toml")
             lock = hold(folder)
             try:
-                found = Opened(folder, folder / "recipe.toml", read_state(folder), lock)
+                resumable = Opened(folder, folder / "recipe.toml", read_state(folder), lock)
             except BaseException:
                 lock.release()
                 raise
-    if group is not None:
-        kept = found and found.kept
-        plain = group.said(
-            found
-            and {
-                "folder": str(found.folder),
-                "recipe": found.folder.joinpath("recipe.toml").read_text("utf-8"),
-                "plain": kept and kept.plain,
-            }
-        )
-        tensors = group.send(pack(kept.tensors) if kept else b"")
-        if found is None:
-            saved = (
-                Saved(Path(plain["folder"]), safetensors.torch.load(tensors), plain["plain"], [])
-                if tensors
-                else None
-            )
-            found = Opened(Path(plain["folder"]), plain["recipe"], saved)
-    assert found is not None  # else `agreeing` has raised
-    return found
+    if group.size > 1:
+        return _received(resumable, group)
+    assert resumable is not None
+    return resumable
+
+
+def _received(resumable: Opened | None, group: ProcessGroup) -> Opened:
+    """What rank 0 opened, in every process of the group."""
+    saved = resumable and resumable.kept
+    plain = group.broadcast(
+        resumable
+        and {
+            "folder": str(resumable.folder),
+            "recipe": resumable.folder.joinpath("recipe.toml").read_text("utf-8"),
+            "plain": saved and saved.plain,
+        }
+    )
+    tensors = group.broadcast_bytes(pack(saved.tensors) if saved else b"")
+    if resumable is not None:
+        return resumable
+    saved = (
+        Saved(Path(plain["folder"]), safetensors.torch.load(tensors), plain["plain"], [])
+        if tensors
+        else None
+    )
+    return Opened(Path(plain["folder"]), plain["recipe"], saved)
 
 
 def begun(
-    out: Path | str | Literal[False] | None, recipe: Recipe, group: Group | None
+    out: Path | str | Literal[False] | None, recipe: Recipe, group: ProcessGroup
 ) -> tuple[Path | None, dict[str, str] | None]:
-    """(the folder in which an earlier group of this job of torchrun began this training, the mark
-    of it).
+    """(the folder in which an earlier group of this job of torchrun began this training, or None;
+    the mark of the job).
     """
-    mine = torchrun.job(recipe) if out is not False else None
-    folder = torchrun.begun(out or None, mine) if leads() else None
-    if group is not None:
-        told = group.said(folder and str(folder))
-        folder = told and Path(told)
-    return folder, mine
+    mark = torchrun.job(recipe) if out is not False else None
+    folder = torchrun.begun(out or None, mark) if group.leads else None
+    path = group.broadcast(folder and str(folder))
+    return path and Path(path), mark
 
 
 @contextmanager
 def prepared(
-    settled: Settled, group: Group | None, kept: Saved | None = None
+    settled: Settled, group: ProcessGroup, saved: Saved | None = None
 ) -> Iterator[Training]:
-    """The training of `settled` at its beginning, or where it was `kept`, with the threads that it
+    """The training of `settled` at its beginning, or where it was `saved`, with the threads that it
     takes.
     """
     with threads.threads(settled.recipe.threads or threads.usual_threads(settled)) as used:
-        with agreeing(group) as same:
+        with group.consensus() as facts:
             threads.refuse_threads(used)
             training = state.start(
                 replace(settled, recipe=replace(settled.recipe, threads=used)), group=group
             )
-            if kept is not None:
-                kept.restore(training)
-            same |= facts(training) if group else {}
+            if saved is not None:
+                saved.restore(training)
+            if group.size > 1:
+                facts |= facts_of(training)
         yield training
-
-
-@contextmanager
-def staying(group: Group | None) -> Iterator[None]:
-    """Who fails in here leaves the group, so that the others do not wait for it."""
-    try:
-        yield
-    except BaseException as failure:
-        if group is not None:
-            group.leave(failure)
-        raise
 
 
 def objects(recipe: Recipe) -> dict[str, Any]:
@@ -168,7 +162,7 @@ def objects(recipe: Recipe) -> dict[str, Any]:
     return {**recipe.python_objects, **data}
 
 
-def facts(training: Training) -> dict[str, Any]:
+def facts_of(training: Training) -> dict[str, Any]:
     """What has to be the same in every process."""
     recipe = replace(training.recipe, threads=None)
     return {
@@ -202,19 +196,19 @@ def run_training(
         else None
     )
     number("save_every", save_every, above=0)
-    attending, observers = (attending, observers) if leads() else (None, ())
-    if isinstance(training.engine, FullySharded):  # nobody looks at a network in parts
-        attending, observers = None, observers if leads() or out is False else [Partner()]
+    attending, observers = (attending, observers) if group.leads else (None, ())
+    if isinstance(training.engine, FSDP):  # nobody looks at a network in parts
+        attending, observers = None, observers if group.leads or out is False else [Partner()]
     writer = (
         Writer(out, training.settled.data.source, attending, save_every, again, job)
-        if out is not False and leads()
+        if out is not False and group.leads
         else None
     )
     summary: dict[str, Any] = {}
     try:
-        with staying(group):
+        with group.left_on_failure():
             with interrupts.interruptible(
-                training.engine if isinstance(training.engine, Sharded) else training.progress
+                training.engine if isinstance(training.engine, DataParallel) else training.progress
             ):
                 ended = loop.train(
                     training,
@@ -224,9 +218,9 @@ def run_training(
                         *observers,
                     ],
                 )
-            if leads():
+            if group.leads:
                 summary = summary_of(training, ended, writer, attending)
-            summary = summary if group is None else group.said(summary)
+            summary = group.broadcast(summary)
     except (KeyboardInterrupt, RunError) as failure:
         if writer is None or writer.saved is None:
             raise

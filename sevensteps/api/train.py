@@ -10,7 +10,7 @@ from sevensteps.api.resume import resume
 from sevensteps.api.run import Run
 from sevensteps.api.session import begun, objects, prepared, run_training
 from sevensteps.doctor.observer import Attending
-from sevensteps.engine.distributed.process_group import agreeing, join, leads
+from sevensteps.engine.distributed.process_group import join
 from sevensteps.record.writer import EVERY
 from sevensteps.training.loop import Observer
 from sevensteps.training.recipe import Trained, as_recipe
@@ -50,7 +50,7 @@ def train(
     ('epochs', 2)
     """
     group = join()
-    with agreeing(group):
+    with group.consensus():
         recipe = as_recipe(
             data,
             {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision},
@@ -69,7 +69,7 @@ def train(
             observers=observers,
             again=True,
         )
-    with agreeing(group):
+    with group.consensus():
         settled = settle(recipe, data_dir)
-    with prepared(settled, group) as training, progress_view(leads() and progress) as views:
+    with prepared(settled, group) as training, progress_view(group.leads and progress) as views:
         return run_training(training, out, [*observers, *views], watch, save_every, job=job)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from sevensteps.errors import Error, Told, nearest
+from sevensteps.errors import Error, PeerError, nearest
 
 VERBS = {
     "train": "Train a network in seven steps.",
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Error as failure:
         if debug:
             raise
-        if not isinstance(failure, Told):
+        if not isinstance(failure, PeerError):
             _say(str(failure))
         code = 2
     except click.ClickException as failure:

@@ -54,7 +54,7 @@ def command(
     RUN is a folder, a name under runs/, or last. A state is saved every 30 seconds, on Ctrl-C, and
     at the end."""
     from sevensteps.api.resume import resume
-    from sevensteps.engine.distributed.process_group import leads
+    from sevensteps.engine.distributed.process_group import join
 
     gone_on = resume(
         run,
@@ -66,9 +66,10 @@ def command(
         observers=[Lines()] if as_json else [Plan()],
         say=lambda text: click.echo(f"sevensteps: {text}", err=True),
     )
-    if leads() and as_json:
+    leads = join().leads
+    if leads and as_json:
         print_json(gone_on.summary)
-    elif leads():
+    elif leads:
         result(gone_on)
     if gone_on.summary["stop"]["rule"] == "interrupt":
         sys.exit(130)

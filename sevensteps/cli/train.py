@@ -123,14 +123,15 @@ def command(
     from sevensteps.api.train import train
     from sevensteps.data import spelled
     from sevensteps.doctor.observer import Attending
-    from sevensteps.engine.distributed.process_group import agreeing, join, leads
+    from sevensteps.engine.distributed.process_group import join
     from sevensteps.training.recipe import Recipe, as_recipe
 
     if data is None and recipe is None:
         raise click.UsageError("name the data to train on, as in: sevensteps train digits")
     if data is not None:
         data = targeted(data, target)
-    with agreeing(join()):
+    group = join()
+    with group.consensus():
         if recipe is None:
             asked = as_recipe(str(data), given)
         else:
@@ -154,9 +155,9 @@ def command(
             watch=attending,
             observers=observers(attending),
         )
-    if leads() and as_json:
+    if group.leads and as_json:
         print_json(run.summary)
-    elif leads():
+    elif group.leads:
         result(run)
     if run.summary["stop"]["rule"] == "interrupt":
         sys.exit(130)

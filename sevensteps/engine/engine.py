@@ -132,13 +132,13 @@ class Engine(ABC):
         return self.gradients
 
     def begin(self) -> None:  # noqa: B027 - one process alone is ready
-        """The network is as it will be trained from; the processes of a group (`Sharded`,
-        `FullySharded`) prepare for that.
+        """The network is as it will be trained from; the processes of a group (`DataParallel`,
+        `FSDP`) prepare for that.
         """
 
     def joined(self, summed: float, progress: Progress) -> float:
         """The `summed` losses of a step whose gradient is complete; where several processes share
-        the step (`Sharded`), of all.
+        the step (`DataParallel`), of all.
         """
         return summed
 
@@ -149,7 +149,7 @@ class Engine(ABC):
         return seconds
 
     def length(self) -> Tensor:
-        """The length (L2 norm) of the gradient; where processes hold parts of it (`FullySharded`),
+        """The length (L2 norm) of the gradient; where processes hold parts of it (`FSDP`),
         of all of it.
         """
         length: Tensor = self.gradients.norm()

@@ -210,7 +210,7 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str
         "seed": recipe.seed,
         "device": str(training.engine.parameters.device),
         "threads": torch.get_num_threads(),
-        **({"processes": training.group.size} if training.group else {}),
+        **({"processes": training.group.size} if training.group.size > 1 else {}),
         "precision": recipe.precision,
         "metrics": {"train": train, "valid": progress.history[-1]["valid"]},
         "best": {"epoch": best.epoch, "metrics": {"train": of_best, "valid": best.valid}},

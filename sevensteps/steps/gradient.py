@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sevensteps.arguments import flag, number, whole
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.chain_rule import ChainRule, missing
-from sevensteps.engine.distributed.fsdp import Spread
+from sevensteps.engine.distributed.fsdp import ShardedAutograd
 from sevensteps.engine.engine import Engine, LossFunction
 from sevensteps.engine.finite_differences import FiniteDifferences
 from sevensteps.engine.flat import Vectors
@@ -106,7 +106,7 @@ class autograd(Gradient):
         self, network: nn.Module, loss: LossFunction, into: Vectors | None = None
     ) -> Engine:
         if self.shard:
-            return Spread(network, loss, "asked for")
+            return ShardedAutograd(network, loss, "asked for")
         return Autograd(network, loss, "asked for", into)
 
 

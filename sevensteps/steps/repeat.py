@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sevensteps.arguments import flag, whole
 from sevensteps.data.streaming.streamed import Streamed
-from sevensteps.engine.distributed.data_parallel import Share
+from sevensteps.engine.distributed.data_parallel import Partition
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.notation import auto, value
 from sevensteps.seeds import Isolation
@@ -26,7 +26,7 @@ __all__ = ["auto", "batches", "full_batch", "loader"]
 
 Batch = tuple[
     Any, Shaped[Tensor, "B ..."]
-]  # inputs [B, …], or the `Shard` of them that one of several processes computes
+]  # inputs [B, …], or the `BatchPart` of them that one of several processes computes
 
 
 TOGETHER = (
@@ -39,17 +39,17 @@ END = object()  # what no loader can give as a batch
 class Samples:
     """What there is to train on: inputs, targets as the loss takes them, and how raw batches become such pairs.
 
-    `share` says which part of each batch is wanted, where several processes share it.
+    `partition` says which part of each batch this process computes, where several processes share it.
     """
 
     x: Shaped[Tensor, "N ..."] | Streamed
     y: Shaped[Tensor, "N ..."]
     encode: Callable[[Any, Any], Batch]
-    share: Share | None = None
+    partition: Partition | None = None
 
     def part(self, batch: Batch) -> Batch:
         """What is wanted of a batch."""
-        return batch if self.share is None else self.share.part(*batch)
+        return batch if self.partition is None else self.partition.take(*batch)
 
 
 class Repeat(ABC):
@@ -133,9 +133,9 @@ class batches(Repeat):
                 )
             return
         indices = torch.randperm(total, generator=order)[:end].to(samples.x.device)
-        if samples.share is not None:  # no process gathers the rows of another
+        if samples.partition is not None:  # no process gathers the rows of another
             for index in indices.split(self.size)[skip:]:
-                yield samples.share.part(samples.x, samples.y, index)
+                yield samples.partition.take(samples.x, samples.y, index)
             return
         many = max(1, TOGETHER // (self.size * samples.x[0].numel()))  # batches
         for index in indices.split(self.size * many)[skip // many :]:

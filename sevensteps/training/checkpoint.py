@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from sevensteps.engine import matmul
-from sevensteps.engine.distributed.fsdp import whole
+from sevensteps.engine.distributed.fsdp import full_tensor
 from sevensteps.seeds import Isolation
 from sevensteps.steps.stop import Progress
 from sevensteps.training.state import Checkpoint, Place, Training
@@ -47,12 +47,12 @@ def trained(training: Training) -> Iterator[tuple[str, Tensor]]:
     them asks for it one by one.
     """
     for name, tensor in training.engine.weights().items():
-        yield f"network.{name}", whole(tensor)
+        yield f"network.{name}", full_tensor(tensor)
     for name, held in training.stepper.memory.items():
         if isinstance(held, Tensor):
             yield f"step.{name}", training.engine.gathered(held) if held.ndim else held
     for name, tensor in training.best.weights.items() if training.best is not None else ():
-        yield f"best.{name}", whole(tensor)
+        yield f"best.{name}", full_tensor(tensor)
 
 
 def restore(training: Training, tensors: dict[str, Tensor], held: dict[str, Any]) -> None:

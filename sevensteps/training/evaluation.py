@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from sevensteps.data.streaming.streamed import Streamed
 from sevensteps.engine.chain_rule import missing
-from sevensteps.engine.distributed.data_parallel import Share
-from sevensteps.engine.distributed.fsdp import FullySharded
-from sevensteps.engine.distributed.process_group import Group
+from sevensteps.engine.distributed.data_parallel import Partition
+from sevensteps.engine.distributed.fsdp import FSDP
+from sevensteps.engine.distributed.process_group import ProcessGroup
 from sevensteps.engine.pooling import channels_last
 from sevensteps.head import Output
 from sevensteps.metrics import accuracy_by_class, compute_metrics
@@ -78,35 +78,39 @@ def evaluate(
     compute a part of the outputs each, and get the same answer; `alone` one of them may call it for
     itself."""
     x, y = training.parts[part]
-    group = None if alone else training.group
+    group = ProcessGroup.alone() if alone else training.group
     if outputs is None:
         with training.foreign:
             network = network or training.network
             outputs = (
-                outputs_of(network, x) if group is None else _shared(training, network, x, group)
+                _outputs_by_parts(training, network, x, group)
+                if group.size > 1
+                else outputs_of(network, x)
             )
-    found = measure(outputs, y, training.loss, training.output)
-    return (
-        found if group is None else dict(group.said(found))
-    )  # another processor may round otherwise, and stop rules look at it
+    measures = measure(outputs, y, training.loss, training.output)
+    # another processor may round otherwise, and stop rules look at the measures
+    return dict(group.broadcast(measures))
 
 
-def _shared(
-    training: Training, network: nn.Module, x: Float[Tensor, "N ..."] | Streamed, group: Group
+def _outputs_by_parts(
+    training: Training,
+    network: nn.Module,
+    x: Float[Tensor, "N ..."] | Streamed,
+    group: ProcessGroup,
 ) -> Float[Tensor, "N O"]:
     """The outputs for all of `x`, of which every process computes its part."""
-    rows = Share(group.rank, group.size).rows(len(x))
+    rows = Partition(group.rank, group.size).rows(len(x))
     outputs = torch.zeros(
         len(x),
         training.output.size,
         dtype=training.engine.parameters.dtype,
         device=training.engine.parameters.device,
     )
-    if isinstance(training.engine, FullySharded):
+    if isinstance(training.engine, FSDP):
         _in_step(network, x, rows, -(-len(x) // group.size), outputs)
     elif rows.stop > rows.start:
         outputs[rows] = outputs_of(network, _rows(x, rows))
-    group.add(outputs)  # each wrote where the others have zeros
+    group.all_reduce(outputs)  # each wrote where the others have zeros
     return outputs
 
 

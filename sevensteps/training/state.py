@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sevensteps.data.streaming.streamed import Streamed
-from sevensteps.engine.distributed.data_parallel import Sharded, Share
-from sevensteps.engine.distributed.fsdp import FullySharded, Spread, whole
-from sevensteps.engine.distributed.process_group import Group
+from sevensteps.engine.distributed.data_parallel import DataParallel, Partition
+from sevensteps.engine.distributed.fsdp import FSDP, ShardedAutograd, full_tensor
+from sevensteps.engine.distributed.process_group import ProcessGroup
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.modules import Dropout
 from sevensteps.errors import ArgumentError, DataError, Error
@@ -29,6 +29,8 @@ from sevensteps.steps.step import Stepper
 from sevensteps.steps.stop import Progress
 from sevensteps.training.recipe import PRECISIONS, Recipe, resolve_device
 from sevensteps.training.resolve import Settled
+
+ALONE = ProcessGroup.alone()
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Training:
     `samples` are the training samples with targets as the loss takes them, `parts` both parts with
     targets as stored. `total` is the largest number of steps there can be, where the stop rule says
     so. `best` is the checkpoint of the best validation metric so far; `resumed` whether it goes on
-    from a state that was kept; `group` the processes that share it, where there are several."""
+    from a saved state; `group` the processes that share it, usually this one alone."""
 
     recipe: Recipe
     settled: Settled
@@ -77,7 +79,7 @@ class Training:
     place: Place = field(default_factory=Place)
     best: Checkpoint | None = None
     resumed: bool = False
-    group: Group | None = None
+    group: ProcessGroup = field(default_factory=ProcessGroup.alone)
 
     @property
     def output(self) -> Output:
@@ -107,22 +109,25 @@ class Training:
         training is over.
         """
         if self.best is not None:
-            self.best.weights = {name: whole(tensor) for name, tensor in self.best.weights.items()}
+            self.best.weights = {
+                name: full_tensor(tensor) for name, tensor in self.best.weights.items()
+            }
         for name, held in self.stepper.memory.items():
             if isinstance(held, Tensor) and held.ndim:
                 self.stepper.memory[name] = self.engine.gathered(held)
         self.network = self.engine.end()
 
 
-def start(settled: Settled, beside: Training | None = None, group: Group | None = None) -> Training:
+def start(
+    settled: Settled, beside: Training | None = None, group: ProcessGroup = ALONE
+) -> Training:
     """A training at its beginning: data and network in place, parameters flat, nothing initialised
     or trained yet.
 
     It shares the samples of a training `beside` it, where they are the same. The processes of a
     `group` share the training; raises `ArgumentError` where they cannot."""
     recipe, data, output = settled.recipe, settled.data, settled.output
-    device, dtype = resolve_device(recipe.device), PRECISIONS[recipe.precision]
-    device = device if group is None else group.place(device)
+    device, dtype = group.device(resolve_device(recipe.device)), PRECISIONS[recipe.precision]
     order = recipe.repeat.order
     generators = {
         "initialize": generator(recipe.seed, "initialize"),
@@ -149,8 +154,9 @@ def start(settled: Settled, beside: Training | None = None, group: Group | None 
             name: (place(part.x), place(part.y))
             for name, part in (("train", data.train), ("valid", data.valid))
         }
-        share = None if group is None else Share(group.rank, group.size)
-        samples = Samples(parts["train"][0], place(output.encode(parts["train"][1])), encode, share)
+        partition = Partition(group.rank, group.size) if group.size > 1 else None
+        targets = place(output.encode(parts["train"][1]))
+        samples = Samples(parts["train"][0], targets, encode, partition)
     foreign: Any = nullcontext()
     if recipe.predict.foreign:
         foreign = Foreign(generators["dropout"])
@@ -159,16 +165,15 @@ def start(settled: Settled, beside: Training | None = None, group: Group | None 
     engine = recipe.gradient.prepare(network, recipe.loss)
     if recipe.precision == "bf16":
         engine.multiply_in(torch.bfloat16)
-    if isinstance(engine, Spread) and group is None:
+    if isinstance(engine, ShardedAutograd) and group.size == 1:
         raise ArgumentError(
             "autograd(shard=True) shares a network out to several processes, and this is one; "
             "start them with torchrun, or "
             "leave shard out"
         )
-    if group is not None:
-        engine = (
-            FullySharded(engine, group) if isinstance(engine, Spread) else Sharded(engine, group)
-        )
+    if group.size > 1:
+        distributed = FSDP if isinstance(engine, ShardedAutograd) else DataParallel
+        engine = distributed(engine, group)
     per_epoch = -(-recipe.repeat.count(len(data.train)) // recipe.gradient.accumulate)
     return Training(
         recipe=recipe,

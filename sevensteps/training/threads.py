@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from sevensteps.engine.distributed.process_group import several
+from sevensteps.engine.distributed.process_group import processes_on_this_machine
 from sevensteps.engine.parameters import multiplications, weights
 from sevensteps.errors import ArgumentError
 from sevensteps.training.resolve import Settled
@@ -39,12 +39,13 @@ def usual_threads(settled: Settled, networks: int = 1) -> int:
     if networks > 1:  # then it is products that are many: what counts is the work of one
         work *= networks / max(1, len(weights(settled.network)))
     had, processors = torch.get_num_threads(), os.cpu_count() or 1
-    return 1 if work < LITTLE else had if had < processors else max(1, min(4, had // 2) // beside())
-
-
-def beside() -> int:
-    """How many processes train one network on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if several() else 1
+    return (
+        1
+        if work < LITTLE
+        else had
+        if had < processors
+        else max(1, min(4, had // 2) // processes_on_this_machine())
+    )
 
 
 def refuse_threads(count: int) -> None:
@@ -53,7 +54,7 @@ def refuse_threads(count: int) -> None:
     """
     if (
         count > 1
-        and (processes := beside()) > 1
+        and (processes := processes_on_this_machine()) > 1
         and processes * count > (processors := os.cpu_count() or 1)
     ):
         raise ArgumentError(

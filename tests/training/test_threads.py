@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from sevensteps.engine.distributed.process_group import processes_on_this_machine
 from sevensteps.engine.parameters import multiplications
 from sevensteps.errors import ArgumentError
 from sevensteps.training import threads
@@ -84,11 +85,11 @@ def test_processes_that_share_a_machine_share_its_processors(
     monkeypatch.setattr(threads, "LITTLE", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert (threads.beside(), threads.usual_threads(settled)) == (1, 4)
+    assert (processes_on_this_machine(), threads.usual_threads(settled)) == (1, 4)
     threads.refuse_threads(64)  # one process may take what it is told to
     for name, held in {"RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}.items():
         monkeypatch.setenv(name, held)
-    assert (threads.beside(), threads.usual_threads(settled)) == (4, 1)
+    assert (processes_on_this_machine(), threads.usual_threads(settled)) == (4, 1)
     threads.refuse_threads(2)
     with pytest.raises(
         ArgumentError,

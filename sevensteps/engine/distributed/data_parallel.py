@@ -1,8 +1,7 @@
-"""One step of several processes: each computes its part of the batch, and the gradients are added
-up once.
+"""Data parallelism: each process computes its part of every batch, and the gradients are summed.
 
-The batches are those of one process, in its order; a mean over all their samples is what one
-process computes. Synchronous data parallelism; source: Goyal et al. 2017, Accurate, Large Minibatch
+The batches are those of one process, in its order, and each sample counts the same, so that the
+step is the one that a single process takes. Source: Goyal et al. 2017, Accurate, Large Minibatch
 SGD."""
 
 from __future__ import annotations
@@ -13,67 +12,67 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.engine.distributed.process_group import Group
+from sevensteps.engine.distributed.process_group import ProcessGroup
 from sevensteps.engine.engine import Engine, Progress, Seen
 from sevensteps.engine.flat import SPARE
 from sevensteps.engine.modules import Dropout
 from sevensteps.errors import ArgumentError, Error
 
-DRAWING = (
-    nn.modules.dropout._DropoutNd,
-    nn.RReLU,
-)  # PyTorch's own, which draw from its global generator
+# PyTorch's own layers that draw from its global generator
+RANDOM_LAYERS = (nn.modules.dropout._DropoutNd, nn.RReLU)
 
 
 @dataclass(frozen=True, eq=False)
-class Shard:
-    """The `rows` of a batch that one process computes, from row `first` on; `shape` is that of the whole batch.
+class BatchPart:
+    """The inputs of a batch that one process computes: `rows`, which begin at row `first` of the
+    batch, whose shape is `shape`; `count` of them count.
 
-    A process for which there is no row takes the first one all the same, and it counts 0: only so
-    do all draw the same dropout masks."""
+    A process for which no row is left computes row 0 with a count of 0: only so do all processes
+    draw the same dropout masks."""
 
     rows: Tensor
     shape: torch.Size
     first: int
-    counted: int
+    count: int
 
 
 @dataclass(frozen=True)
-class Share:
-    """Which rows of a batch are this process's: the `index`-th part of `of`, as even as they go."""
-
-    index: int
-    of: int
-
-    def rows(self, count: int) -> slice:
-        """The rows of `count`; none where there are fewer than processes and this is one of those
-        without.
-        """
-        return slice(count * self.index // self.of, count * (self.index + 1) // self.of)
-
-    def part(self, x: Tensor, y: Tensor, places: Tensor | None = None) -> tuple[Shard, Tensor]:
-        """The part of the batch (x, y); or of samples x, y of which the batch takes those at
-        `places`.
-        """
-        count = len(x) if places is None else len(places)
-        rows = self.rows(count)
-        counted = rows.stop - rows.start
-        rows = rows if counted else slice(0, 1)
-        mine = (
-            (x[rows], y[rows])
-            if places is None
-            else (x.index_select(0, places[rows]), y.index_select(0, places[rows]))
-        )
-        return Shard(mine[0], torch.Size((count, *x.shape[1:])), rows.start, counted), mine[1]
-
-
-class Sharded(Engine):
-    """The `engine` of one process of a group: `predict` takes a `Shard`, and after the last batch of a step comes `joined`.
-
-    `interrupted` is set where this process is asked to end; all end then, after the same step.
+class Partition:
+    """Divides each batch among `size` processes, as evenly as possible, and takes the part of
+    process `rank`.
     """
 
-    def __init__(self, engine: Engine, group: Group) -> None:
+    rank: int
+    size: int
+
+    def rows(self, count: int) -> slice:
+        """The rows of this process, of `count` in all; empty where there are too few for it."""
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def take(self, x: Tensor, y: Tensor, indices: Tensor | None = None) -> tuple[BatchPart, Tensor]:
+        """This process's inputs and targets of the batch (x, y), or of the batch that consists of
+        the samples `indices` of x and y.
+        """
+        batch_size = len(x) if indices is None else len(indices)
+        rows = self.rows(batch_size)
+        count = rows.stop - rows.start
+        rows = rows if count else slice(0, 1)
+        inputs, targets = (
+            (x[rows], y[rows])
+            if indices is None
+            else (x.index_select(0, indices[rows]), y.index_select(0, indices[rows]))
+        )
+        shape = torch.Size((batch_size, *x.shape[1:]))
+        return BatchPart(inputs, shape, rows.start, count), targets
+
+
+class DataParallel(Engine):
+    """The `engine` of one process of a group: `predict` takes a `BatchPart`, and after the last
+    batch of a step comes `joined`.
+
+    Where `interrupted` is set in one process, all processes stop after the same step."""
+
+    def __init__(self, engine: Engine, group: ProcessGroup) -> None:
         for name, module in engine.network.named_modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 raise ArgumentError(
@@ -81,7 +80,7 @@ class Sharded(Engine):
                     f"of which {group.size} "
                     "processes see a part each; leave batch norm out, or train in one process"
                 )
-            if isinstance(module, DRAWING) and getattr(
+            if isinstance(module, RANDOM_LAYERS) and getattr(
                 module, "p", True
             ):  # a dropout of nothing draws nothing
                 raise ArgumentError(
@@ -101,17 +100,16 @@ class Sharded(Engine):
             engine.slices,
             engine.size,
         )
-        self.whole = self.gradients.as_strided(
-            (len(self.gradients) + SPARE,), (1,)
-        )  # with the numbers behind them
+        # the gradients and the spare numbers behind them, which are summed together
+        self._buffer = self.gradients.as_strided((len(self.gradients) + SPARE,), (1,))
         self.dropouts = [
             module for module in engine.network.modules() if isinstance(module, Dropout)
         ]
         self.interrupted = False
-        self._shard: Shard | None = None  # of the last `predict`
+        self._part: BatchPart | None = None  # of the last `predict`
         self._count = 0  # samples of the step so far, of all processes
-        self._took = 0.0  # seconds of the last step, in this process
-        self._agreed = 0.0  # of the one before it, in process 0
+        self._seconds = 0.0  # of the last step, in this process
+        self._rank_0_seconds = 0.0  # of the step before it, in process 0
 
     @property
     def method(self) -> str:  # type: ignore[override]
@@ -133,41 +131,39 @@ class Sharded(Engine):
         self.engine.seen = seen
 
     def begin(self) -> None:
-        for tensor in (
-            self.network.state_dict().values()
-        ):  # as another processor may have initialised it otherwise in the last digit
-            self.group.copy(tensor)
+        # another processor may have initialised it with other last digits
+        for tensor in self.network.state_dict().values():
+            self.group.broadcast_tensor(tensor)
 
     def predict(self, x: Any) -> Tensor:
-        self._shard = x
+        self._part = x
         for dropout in self.dropouts:
             dropout.among = (x.shape[0], x.first)
         return self.engine.predict(x.rows)
 
     def loss(self, target: Tensor) -> Tensor:
         losses = self.engine.loss(target)
-        return losses[: self._shard.counted] if self._shard is not None else losses
+        return losses[: self._part.count] if self._part is not None else losses
 
     def gradient(self, share: float = 1.0, add: bool = False) -> Tensor:
-        if self._shard is None:
+        if self._part is None:
             raise Error(
                 "gradient() needs a loss; call predict(x) and loss(target) before each gradient()"
             )
-        shard, self._shard = self._shard, None
-        self._count = shard.shape[0] + (self._count if add else 0)
-        found = self.engine.gradient(share * shard.counted / shard.shape[0], add)
+        part, self._part = self._part, None
+        self._count = part.shape[0] + (self._count if add else 0)
+        gradient = self.engine.gradient(share * part.count / part.shape[0], add)
         for dropout in self.dropouts:
             dropout.among = None
-        return found
+        return gradient
 
     def joined(self, summed: float, progress: Progress) -> float:
-        """Add up the gradients of all processes, and with them the losses, who is asked to end, and
-        how long process 0 took.
+        """Sum the gradients over all processes, and with them the losses, the interruptions, and
+        the seconds that process 0 took.
         """
-        numbers = self._added(
-            [summed, self.interrupted, 0.0 if self.group.rank else self._took, self._count]
+        total, interrupted, self._rank_0_seconds, count = self._all_reduced(
+            [summed, self.interrupted, self._seconds if self.group.leads else 0.0, self._count]
         )
-        total, interrupted, self._agreed, count = numbers
         if abs(count - self._count * self.group.size) > 1e-6 * count:
             raise Error(
                 f"the processes cannot share a batch: here it has {self._count:,} samples, in "
@@ -178,20 +174,22 @@ class Sharded(Engine):
         progress.interrupted = interrupted > 0
         return total
 
-    def _added(self, numbers: list[float]) -> list[float]:
-        """Add up the gradients of all processes, and these numbers behind them."""
-        end = self.whole[-SPARE:]
+    def _all_reduced(self, numbers: list[float]) -> list[float]:
+        """Sum the gradients over all processes; gives the sums of these `numbers`, which travel with
+        them.
+        """
+        end = self._buffer[-SPARE:]
         end.copy_(torch.tensor(numbers, dtype=end.dtype))
-        self.group.add(self.whole)
-        added: list[float] = end.tolist()
-        return added
+        self.group.all_reduce(self._buffer)
+        sums: list[float] = end.tolist()
+        return sums
 
     def spent(self, seconds: float) -> float:
-        """What process 0 took for the step before this one: the only number of seconds that all
-        know alike.
+        """The seconds that process 0 took for the step before this one: the only time that all
+        processes agree on.
         """
-        self._took = seconds
-        return self._agreed
+        self._seconds = seconds
+        return self._rank_0_seconds
 
     def multiply_in(self, dtype: torch.dtype) -> None:
         self.engine.multiply_in(dtype)

@@ -1,8 +1,8 @@
-"""A network too large for one device: each process of a group keeps a part of every tensor, and of
-what the step remembers of it.
+"""Fully sharded data parallelism (FSDP), for a network too large for one device.
 
-PyTorch's FSDP brings a block's parameters together for as long as it is computed, and adds up its
-gradients where each part is kept. Source: Rajbhandari et al. 2020, ZeRO, stage 3;
+Each process of a group keeps a shard of every parameter, and of what the step remembers of it.
+PyTorch's FSDP gathers a block's parameters for as long as the block is computed, and reduces its
+gradients to the shards. Source: Rajbhandari et al. 2020, ZeRO, stage 3;
 https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html."""
 
 from __future__ import annotations
@@ -17,27 +17,25 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.autograd import Autograd
-from sevensteps.engine.distributed.data_parallel import Sharded
-from sevensteps.engine.distributed.process_group import Group
+from sevensteps.engine.distributed.data_parallel import DataParallel
+from sevensteps.engine.distributed.process_group import ProcessGroup
 from sevensteps.engine.flat import SPARE, Slices, Vectors, trained
 from sevensteps.errors import ArgumentError
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """All of a tensor of which the processes hold parts, in main memory; each of them asks. Another
-    is what it is.
+def full_tensor(tensor: Tensor) -> Tensor:
+    """The whole of a tensor that is sharded over the processes, in main memory; all of them must
+    call this. Any other tensor is returned as it is.
     """
     gather = getattr(tensor, "full_tensor", None)  # of a DTensor
     return tensor if gather is None else gather().cpu()
 
 
 def blocks(network: nn.Module) -> Iterator[nn.Module]:
-    """What is brought together at a time: the members of containers and of the network itself, so
-    far as they have parameters.
-
-    The inner ones come first.
+    """The modules whose parameters are gathered at one time: the members of containers and of the
+    network itself that have parameters, inner ones first.
     """
     for parent in reversed(list(network.modules())):
         if parent is network or isinstance(parent, CONTAINERS):
@@ -48,8 +46,10 @@ def blocks(network: nn.Module) -> Iterator[nn.Module]:
             )
 
 
-class Spread(Autograd):
-    """Autograd over a network in parts. `divide` says which part is kept: until then there are no vectors."""
+class ShardedAutograd(Autograd):
+    """Autograd over a sharded network. It has no vectors before `shard` sets the shards of this
+    process.
+    """
 
     def _flatten(self, into: Vectors | None) -> tuple[Tensor, Tensor, Slices]:
         named, once = (
@@ -71,35 +71,39 @@ class Spread(Autograd):
         none = next(iter(named.values()), torch.zeros(0)).new_empty(0)
         return none, none, {}
 
-    def divide(self, group: Group) -> None:
-        """Make the vectors of this process: of each parameter its part of the first dimension, as
-        many numbers in every process.
+    def shard(self, group: ProcessGroup) -> None:
+        """Make the vectors of this process: they have its shard of each parameter's first
+        dimension, of the same size in every process.
         """
         self.group, start = group, 0
         for name, shape in self.shapes.items():
-            part = torch.Size((-(-shape[0] // group.size), *shape[1:]))
-            self.slices[name] = slice(start, start + part.numel()), part
-            start += part.numel()
+            shard = torch.Size((-(-shape[0] // group.size), *shape[1:]))
+            self.slices[name] = slice(start, start + shard.numel()), shard
+            start += shard.numel()
         self.parameters = self.parameters.new_zeros(start)
         self.gradients = self.parameters.new_zeros(start + SPARE)[:start]
 
-    def rows(self, name: str) -> slice:
-        """Which rows of a parameter this process keeps; the last ones may have fewer, or none."""
+    def local_rows(self, name: str) -> slice:
+        """The rows of a parameter that this process keeps; the last processes may have fewer, or
+        none.
+        """
         rows, each = self.shapes[name][0], self.slices[name][1][0]
         return slice(min(self.group.rank * each, rows), min((self.group.rank + 1) * each, rows))
 
-    def piece(self, vector: Tensor, name: str) -> Tensor:
-        """The part of a parameter that `vector` holds, without what fills it up."""
-        (place, shape), rows = self.slices[name], self.rows(name)
-        return vector[place].view(shape)[: rows.stop - rows.start]
+    def local_shard(self, vector: Tensor, name: str) -> Tensor:
+        """This process's shard of a parameter in `vector`, a view without the padding."""
+        (span, shape), rows = self.slices[name], self.local_rows(name)
+        return vector[span].view(shape)[: rows.stop - rows.start]
 
-    def tensor(self, vector: Tensor, name: str) -> Any:
-        """The same, for what PyTorch takes for all of it."""
+    def dtensor(self, vector: Tensor, name: str) -> Any:
+        """A parameter in `vector` as a DTensor: it has the shape of the whole parameter and this
+        process's shard of the numbers.
+        """
         from torch.distributed.tensor import DTensor, Shard
 
         stride = torch.empty(self.shapes[name], device="meta").stride()
         return DTensor.from_local(
-            self.piece(vector, name),
+            self.local_shard(vector, name),
             self.mesh,
             [Shard(0)],
             run_check=False,
@@ -108,77 +112,80 @@ class Spread(Autograd):
         )
 
     def begin(self) -> None:
-        """Leave no more of the network here than the part of this process."""
+        """Shard the network: keep no more of it in this process than its shards."""
         from torch.distributed.device_mesh import DeviceMesh
         from torch.distributed.fsdp import FSDPModule, fully_shard
 
         network: Any = self.network
-        c10d: Any = torch.distributed  # whose types are not told
-        # PyTorch does not let go of it, and its threads, before Python ends; of the other it does
-        own = c10d.new_group()
-        self.mesh = DeviceMesh.from_group(own, self.parameters.device.type)
+        c10d: Any = torch.distributed  # which has no types
+        # A group of its own: PyTorch keeps it, and its threads, until Python ends, while the default
+        # group can be destroyed.
+        mesh_group = c10d.new_group()
+        self.mesh = DeviceMesh.from_group(mesh_group, self.parameters.device.type)
         for block in [*blocks(network), network]:
             fully_shard(block, mesh=self.mesh, reshard_after_forward=True)
         for module in network.modules():
-            if isinstance(
-                module, FSDPModule
-            ):  # add up, by what every backend can: it is the loss that is weighted
+            # sum, in the way that every backend can: the weights are in the loss
+            if isinstance(module, FSDPModule):
                 module.set_gradient_divide_factor(1.0)
                 module.set_force_sum_reduction_for_comms(True)
         named = dict(network.named_parameters())
         with torch.no_grad():
             for name in self.slices:
-                self.piece(self.parameters, name).copy_(named[name].to_local())
+                self.local_shard(self.parameters, name).copy_(named[name].to_local())
             network.load_state_dict(
-                {name: self.tensor(self.parameters, name) for name in self.slices},
+                {name: self.dtensor(self.parameters, name) for name in self.slices},
                 strict=False,
                 assign=True,
             )
-            network.unshard()  # takes these over, but for those that it has to fill up with zeros
+            network.unshard()  # adopts these tensors, except those that it has to pad with zeros
             network.reshard()
         named = dict(network.named_parameters())
-        self._views = [(named[name], self.tensor(self.gradients, name)) for name in self.slices]
+        self._views = [(named[name], self.dtensor(self.gradients, name)) for name in self.slices]
         pairs = [
-            (named[name].to_local().detach(), self.piece(self.parameters, name))
+            (named[name].to_local().detach(), self.local_shard(self.parameters, name))
             for name in self.slices
         ]
-        self._apart = [
-            (local, piece) for local, piece in pairs if local.data_ptr() != piece.data_ptr()
+        self.padded_copies = [
+            (local, shard) for local, shard in pairs if local.data_ptr() != shard.data_ptr()
         ]
-        network.register_forward_pre_hook(lambda module, x: self.follow(), prepend=True)
+        network.register_forward_pre_hook(
+            lambda module, x: self.update_padded_copies(), prepend=True
+        )
 
     @torch.no_grad()
-    def follow(self) -> None:
-        """Put the parameters into those tensors of the network that are no views of them."""
-        for local, piece in self._apart:
-            local.copy_(piece)
+    def update_padded_copies(self) -> None:
+        """Write the parameters into the tensors of the network that are no views of them."""
+        for local, shard in self.padded_copies:
+            local.copy_(shard)
 
     def _forward(self, x: Tensor) -> Tensor:
-        with talking(self.group):
+        with _lost_peers_reported(self.group):
             return super()._forward(x)
 
     def _backward(
         self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool
     ) -> None:
-        with talking(self.group):
+        with _lost_peers_reported(self.group):
             super()._backward(output, target, losses, share, add)
 
 
-class FullySharded(Sharded):
-    """The engine of one process of a group that keeps its part of the network, from `begin` to `end`.
+class FSDP(DataParallel):
+    """The engine of one process of a group that keeps its shard of the network, from `begin` to
+    `end`.
 
-    `parameters`, `gradients` and with them the memory of the step are those of this part; `size` is
-    that of the network."""
+    `parameters`, `gradients` and with them the memory of the step are those of this shard; `size`
+    is that of the network."""
 
-    engine: Spread
+    engine: ShardedAutograd
 
-    def __init__(self, engine: Spread, group: Group) -> None:
-        engine.divide(group)
+    def __init__(self, engine: ShardedAutograd, group: ProcessGroup) -> None:
+        engine.shard(group)
         super().__init__(engine, group)
         self.size = sum(shape.numel() for shape in engine.shapes.values())
-        self._plain: nn.Module | None = None
-        self._wish = self._now = False
-        self._length = 0.0
+        self._unsharded: nn.Module | None = None
+        self._wish = self._agreed = False
+        self._norm = 0.0
 
     def begin(self) -> None:
         super().begin()
@@ -186,77 +193,78 @@ class FullySharded(Sharded):
             id(p): nn.Parameter(torch.empty_like(p, device="meta"), p.requires_grad)
             for p in self.network.parameters()
         }
-        self._plain = copy.deepcopy(
+        self._unsharded = copy.deepcopy(
             self.network, memo
         )  # as PyTorch has no way back, and refuses to copy the other
-        with talking(self.group):
+        with _lost_peers_reported(self.group):
             self.engine.begin()
 
     def weights(self) -> dict[str, Tensor]:
-        if self._plain is not None:
-            self.engine.follow()
+        if self._unsharded is not None:
+            self.engine.update_padded_copies()
         return super().weights()
 
     def end(self) -> nn.Module:
-        if self._plain is not None:
-            with talking(self.group):
-                self._plain.load_state_dict(
-                    {name: whole(tensor) for name, tensor in self.weights().items()}, assign=True
+        if self._unsharded is not None:
+            with _lost_peers_reported(self.group):
+                self._unsharded.load_state_dict(
+                    {name: full_tensor(tensor) for name, tensor in self.weights().items()},
+                    assign=True,
                 )
-            self.network, self._plain = self._plain.to(self.parameters.device), None
+            self.network, self._unsharded = self._unsharded.to(self.parameters.device), None
         return self.network
 
     def gathered(self, vector: Tensor) -> Tensor:
-        if self._plain is None:
+        if self._unsharded is None:
             return vector
         parts = [torch.empty(0, dtype=vector.dtype)]
         for name in self.slices:
-            with talking(self.group):
-                found = whole(self.engine.tensor(vector, name))
-            if not self.group.rank:
-                parts.append(found.flatten())
-        return vector if self.group.rank else torch.cat(parts)
+            with _lost_peers_reported(self.group):
+                parameter = full_tensor(self.engine.dtensor(vector, name))
+            if self.group.leads:
+                parts.append(parameter.flatten())
+        return torch.cat(parts) if self.group.leads else vector
 
     def part(self, vector: Tensor) -> Tensor:
-        found = torch.zeros_like(self.parameters)
+        shard = torch.zeros_like(self.parameters)
         start = 0
         for name, shape in self.engine.shapes.items():
-            self.engine.piece(found, name).copy_(
-                vector[start : start + shape.numel()].view(shape)[self.engine.rows(name)]
+            self.engine.local_shard(shard, name).copy_(
+                vector[start : start + shape.numel()].view(shape)[self.engine.local_rows(name)]
             )
             start += shape.numel()
-        return found
+        return shard
 
     def length(self) -> Tensor:
-        return torch.tensor(self._length, dtype=self.gradients.dtype, device=self.gradients.device)
+        return torch.tensor(self._norm, dtype=self.gradients.dtype, device=self.gradients.device)
 
     def agreed(self, wish: bool) -> bool:
-        self._wish = wish and not self._now
-        return self._now
+        self._wish = wish and not self._agreed
+        return self._agreed
 
-    def _added(self, numbers: list[float]) -> list[float]:
-        """Each has the gradient of its part already; left are the numbers, with the squares of the
-        gradient and the wish of process 0.
+    def _all_reduced(self, numbers: list[float]) -> list[float]:
+        """Each process has the summed gradient of its shard already; what is left to sum are the
+        `numbers`, the squares of the gradient, and the wish of process 0.
         """
         squares = float(torch.linalg.vector_norm(self.gradients, dtype=torch.float64)) ** 2
-        told = torch.tensor(
+        buffer = torch.tensor(
             [*numbers, squares, self._wish], dtype=torch.float64, device=self.gradients.device
         )
-        self.group.add(told)
-        *added, squares, wish = told.tolist()
-        self._length, self._now = math.sqrt(squares), wish > 0
-        return added
+        self.group.all_reduce(buffer)
+        *sums, squares, wish = buffer.tolist()
+        self._norm, self._agreed = math.sqrt(squares), wish > 0
+        return sums
 
 
 @contextmanager
-def talking(group: Group) -> Iterator[None]:
-    """PyTorch talks to the other processes in here; where they are gone, that is said as the group
-    says it.
+def _lost_peers_reported(group: ProcessGroup) -> Iterator[None]:
+    """A block in which PyTorch itself talks to the other processes, and other errors may come, too:
+    those of lost processes are reported as the group reports them.
     """
     try:
         yield
     except RuntimeError as failure:
         if isinstance(failure, torch.distributed.DistError) or "gloo" in str(failure):
-            with group.reached():
+            with group.lost_peers_reported():
                 raise
         raise

@@ -1,13 +1,12 @@
-"""Processes that train one network together, and the few things that they tell each other.
+"""The processes that train one network together, and what they send each other.
 
-`torchrun` starts them, or anything else that sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT;
-torch.distributed carries what they say: tensors, and JSON as bytes. Nothing is pickled."""
+`torchrun` starts them, or any launcher that sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT;
+torch.distributed carries tensors and JSON as bytes. Nothing is pickled."""
 
 from __future__ import annotations
 
 import atexit
 import gc
-import itertools
 import json
 import os
 import socket
@@ -22,125 +21,189 @@ import torch
 from torch import Tensor
 
 from sevensteps.arguments import number
-from sevensteps.errors import ArgumentError, Error, Told
+from sevensteps.errors import ArgumentError, Error, PeerError
 
-# how long the processes wait for each other at the start, if not `PATIENT` seconds
-SECONDS = "SEVENSTEPS_JOIN_SECONDS"
-PATIENT = 10.0
-LONGEST = timedelta(
-    minutes=30
-)  # that one waits for another later: for what only one does, such as fetching data or examining the end
+# the environment variable with how long the processes wait for each other at the start
+JOIN_SECONDS = "SEVENSTEPS_JOIN_SECONDS"
+DEFAULT_JOIN_SECONDS = 10.0
+# that one waits for another later on, while it alone does something: downloads data, or examines
+# the network at the end
+COLLECTIVE_TIMEOUT = timedelta(minutes=30)
 POLL = 0.02  # seconds
-WORDS = "last words"
-_joined: list[
-    Group
-] = []  # a process joins once, however many trainings it runs, unless one of them was left
-_meetings = itertools.count()
+FAILURE_KEY = "failure"  # where in the store a process that fails leaves the reason
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """This process, number `rank` of `size`, the `local`-th of its machine; number 0 leads: it writes, shows and decides."""
+class ProcessGroup:
+    """This process is number `rank` of `size`, the `local_rank`-th of its machine; rank 0 writes,
+    prints and decides.
 
-    rank: int
-    size: int
-    local: int
-    store: Any
+    A process that trains by itself is a group of one, in which every method is the identity. The
+    collective methods must be called by all processes, in the same order; where one is gone they
+    raise `Error` in the others."""
 
-    def add(self, tensor: Tensor) -> None:
-        """Put the sum of every process's `tensor` into each; to the same bits everywhere."""
-        with self.reached():
-            torch.distributed.all_reduce(tensor)
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    store: Any = None  # of torch.distributed; the processes meet there, and leave why they failed
 
-    def copy(self, tensor: Tensor) -> None:
-        """Put process 0's `tensor` into that of each."""
-        with self.reached():
-            sent = tensor.contiguous()
-            torch.distributed.broadcast(sent, 0)
-            tensor.copy_(sent)
+    @classmethod
+    def alone(cls) -> ProcessGroup:
+        """The group of a process that trains by itself."""
+        return cls()
 
-    def send(self, content: bytes = b"") -> bytes:
-        """Process 0's `content`, in each."""
+    @property
+    def leads(self) -> bool:
+        """Whether this is rank 0, the process that writes and prints."""
+        return self.rank == 0
+
+    def all_reduce(self, tensor: Tensor) -> None:
+        """Replace `tensor` in every process by the sum over all processes, with the same bits
+        everywhere.
+        """
+        if self.size > 1:
+            with self.lost_peers_reported():
+                torch.distributed.all_reduce(tensor)
+
+    def broadcast_tensor(self, tensor: Tensor) -> None:
+        """Overwrite `tensor` in every process with that of rank 0."""
+        if self.size > 1:
+            with self.lost_peers_reported():
+                buffer = tensor.contiguous()
+                torch.distributed.broadcast(buffer, 0)
+                tensor.copy_(buffer)
+
+    def broadcast_bytes(self, content: bytes = b"") -> bytes:
+        """The `content` of rank 0, in every process; what the others pass is ignored."""
+        if self.size == 1:
+            return content
         length = torch.tensor([len(content)])
-        self.copy(length)
-        sent = (
+        self.broadcast_tensor(length)
+        buffer = (
             torch.frombuffer(bytearray(content), dtype=torch.uint8)
             if content
             else torch.zeros(0, dtype=torch.uint8)
         )
         if self.rank:
-            sent = torch.empty(int(length), dtype=torch.uint8)
-        if len(sent):
-            self.copy(sent)
-        return sent.numpy().tobytes()
+            buffer = torch.empty(int(length), dtype=torch.uint8)
+        if len(buffer):
+            self.broadcast_tensor(buffer)
+        return buffer.numpy().tobytes()
 
-    def said(self, held: Any = None) -> Any:
-        """What process 0 `held`, as JSON gives it back, in each."""
-        return json.loads(self.send(json.dumps(held).encode() if self.rank == 0 else b""))
+    def broadcast(self, value: Any = None) -> Any:
+        """The `value` of rank 0, in every process; it travels as JSON."""
+        if self.size == 1:
+            return value
+        return json.loads(self.broadcast_bytes(json.dumps(value).encode() if self.leads else b""))
 
-    def each(self, held: Any) -> list[Any]:
-        """What every process `held`, as JSON gives it back, by number."""
-        content = json.dumps(held).encode()
+    def all_gather(self, value: Any) -> list[Any]:
+        """The `value` of every process, by rank; they travel as JSON."""
+        if self.size == 1:
+            return [value]
+        content = json.dumps(value).encode()
         lengths = torch.zeros(self.size, dtype=torch.int64)
         lengths[self.rank] = len(content)
-        self.add(lengths)
-        told = torch.zeros(int(lengths.sum()), dtype=torch.uint8)
+        self.all_reduce(lengths)
+        buffer = torch.zeros(int(lengths.sum()), dtype=torch.uint8)
         ends = lengths.cumsum(0).tolist()
-        told[ends[self.rank] - len(content) : ends[self.rank]] = torch.frombuffer(
+        buffer[ends[self.rank] - len(content) : ends[self.rank]] = torch.frombuffer(
             bytearray(content), dtype=torch.uint8
         )
-        self.add(told)  # each wrote where the others have zeros
-        found = told.numpy().tobytes()
+        self.all_reduce(buffer)  # each wrote where the others have zeros
+        joined = buffer.numpy().tobytes()
         return [
-            json.loads(found[end - length : end])
+            json.loads(joined[end - length : end])
             for end, length in zip(ends, lengths.tolist(), strict=True)
         ]
 
-    def place(self, device: torch.device) -> torch.device:
-        """Where this process computes: of several GPUs each takes its own. Raises `ArgumentError`
-        where it has none.
-        """
-        if device.type == "cpu":
-            return device
-        if device.type != "cuda":
-            raise ArgumentError(
-                f"several processes cannot share device {device.type}; use device='cpu' or 'cuda'"
-            )
-        if self.local >= (there := torch.cuda.device_count()):
-            raise ArgumentError(
-                f"process {self.local} of this machine has no GPU of its own, there are {there}; "
-                "start no more processes "
-                "than GPUs, or use device='cpu'"
-            )
-        torch.cuda.set_device(self.local)
-        return torch.device("cuda", self.local)
+    def device(self, wanted: torch.device) -> torch.device:
+        """The device on which this process computes: of several GPUs each process takes its own.
 
-    def leave(self, failure: BaseException) -> None:
-        """Go because of `failure`, so that nobody waits for this process."""
+        Raises `ArgumentError` where there is no GPU for it.
+        """
+        if self.size == 1 or wanted.type == "cpu":
+            return wanted
+        if wanted.type != "cuda":
+            raise ArgumentError(
+                f"several processes cannot share device {wanted.type}; use device='cpu' or 'cuda'"
+            )
+        if self.local_rank >= (available := torch.cuda.device_count()):
+            raise ArgumentError(
+                f"process {self.local_rank} of this machine has no GPU of its own, there are "
+                f"{available}; start no more processes than GPUs, or use device='cpu'"
+            )
+        torch.cuda.set_device(self.local_rank)
+        return torch.device("cuda", self.local_rank)
+
+    @contextmanager
+    def consensus(self) -> Iterator[dict[str, Any]]:
+        """A block that succeeds in all processes or fails in all: where one of them raises an
+        `Error`, all do, and rank 0 reports it. No method of the group may be called inside.
+
+        The block gets a dict; what it puts there must be equal in all processes."""
+        facts: dict[str, Any] = {}
+        failure: Error | None = None
+        try:
+            yield facts
+        except Error as failed:
+            if self.size == 1:
+                raise
+            failure = failed
+        if self.size == 1:
+            return
+        outcomes = self.all_gather({"failure": failure and str(failure), **facts})
+        for rank, outcome in enumerate(outcomes):
+            if outcome["failure"] is not None:
+                if failure is not None and rank == self.rank == 0:
+                    raise failure
+                reason = outcome["failure"]
+                raise _known_to_all(self.rank, f"process {rank}: {reason}" if rank else reason)
+        for rank, outcome in enumerate(outcomes):
+            differing = [name for name, fact in outcome.items() if fact != outcomes[0].get(name)]
+            if differing:
+                raise _known_to_all(
+                    self.rank,
+                    f"process {rank} has another {differing[0]} than process 0; give all "
+                    "processes the same command and data",
+                )
+
+    @contextmanager
+    def left_on_failure(self) -> Iterator[None]:
+        """A block whose failure makes this process leave the group, so that the others do not wait
+        for it.
+        """
+        try:
+            yield
+        except BaseException as failure:
+            if self.size > 1:
+                self._leave(failure)
+            raise
+
+    def _leave(self, failure: BaseException) -> None:
         with suppress(RuntimeError):  # the store may be gone with another process
             if (
                 isinstance(failure, Error)
-                and not isinstance(failure, Told)
-                and not self.store.check([WORDS])
+                and not isinstance(failure, PeerError)
+                and not self.store.check([FAILURE_KEY])
             ):
                 self.store.set(
-                    WORDS, f"process {self.rank}: {failure}" if self.rank else str(failure)
+                    FAILURE_KEY, f"process {self.rank}: {failure}" if self.rank else str(failure)
                 )
-        _joined.clear()
+        _membership.group = None
         with suppress(RuntimeError, ValueError, AssertionError):
             torch.distributed.destroy_process_group()
 
     @contextmanager
-    def reached(self) -> Iterator[None]:
-        """What fails in here fails because another process is gone: its last words are said, or
-        that it is lost.
+    def lost_peers_reported(self) -> Iterator[None]:
+        """A block that fails only because another process is gone: the error then gives the reason
+        that process left, or says that it was lost.
         """
         try:
             yield
         except RuntimeError as failure:
             with suppress(RuntimeError):
-                if self.store.check([WORDS]):
-                    raise Told(self.store.get(WORDS).decode()) from None
+                if self.store.check([FAILURE_KEY]):
+                    raise PeerError(self.store.get(FAILURE_KEY).decode()) from None
             first = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
             raise Error(
                 f"process {self.rank} has lost the others of its group; one of them has ended or "
@@ -148,121 +211,139 @@ class Group:
             ) from failure
 
 
-def several() -> bool:
-    """Whether this process was started as one of several."""
-    return "RANK" in os.environ and _whole("WORLD_SIZE", "1") > 1
+@dataclass
+class _Membership:
+    """The group this process belongs to. PyTorch has one default process group in a process, so
+    there is one of these; a group that was left after a failure is formed anew at the next `join`.
+    """
+
+    group: ProcessGroup | None = None
+    meetings: int = 0  # so far; each uses keys of its own in the store
 
 
-def leads() -> bool:
-    """Whether this process writes and prints: it is alone, or number 0."""
-    return not several() or _whole("RANK", "0") == 0
+_membership = _Membership()
 
 
-def _whole(name: str, usual: str) -> int:
+def started_by_launcher() -> bool:
+    """Whether `torchrun`, or another launcher, started this process as one of several."""
+    return "RANK" in os.environ and _integer_variable("WORLD_SIZE", "1") > 1
+
+
+def processes_on_this_machine() -> int:
+    """How many processes of the group run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if started_by_launcher() else 1
+
+
+def _integer_variable(name: str, default: str) -> int:
     try:
-        return int(os.environ.get(name, usual))
+        return int(os.environ.get(name, default))
     except ValueError:
         raise ArgumentError(
             f"{name} must be a whole number, not {os.environ[name]!r}; let torchrun set it"
         ) from None
 
 
-def join() -> Group | None:
-    """The group that this process was started in, once all of it are here; None where it trains
-    alone.
+def join() -> ProcessGroup:
+    """The group this process was started in, as soon as all its processes are there.
 
-    Raises `Error` where they do not find each other in `SEVENSTEPS_JOIN_SECONDS` (10), or run other
-    versions than process 0."""
-    if not several():
-        return None
-    if not _joined:
+    `ProcessGroup.alone()` where no launcher started it. Raises `Error` where the processes do not
+    meet within `SEVENSTEPS_JOIN_SECONDS` (10), or run other versions than rank 0."""
+    if not started_by_launcher():
+        return ProcessGroup.alone()
+    if _membership.group is None:
         if not torch.distributed.is_available():
             raise Error(
                 "this PyTorch was built without torch.distributed; install one that has it, or "
                 "train in one process"
             )
-        rank, size, local = (
-            _whole("RANK", "0"),
-            _whole("WORLD_SIZE", "1"),
-            _whole("LOCAL_RANK", os.environ.get("RANK", "0")),
+        rank, size, local_rank = (
+            _integer_variable("RANK", "0"),
+            _integer_variable("WORLD_SIZE", "1"),
+            _integer_variable("LOCAL_RANK", os.environ.get("RANK", "0")),
         )
         try:
-            patience = number(SECONDS, float(os.environ.get(SECONDS, PATIENT)), above=0)
+            timeout = number(
+                JOIN_SECONDS, float(os.environ.get(JOIN_SECONDS, DEFAULT_JOIN_SECONDS)), above=0
+            )
         except ValueError:
             raise ArgumentError(
-                f"{SECONDS} must be a number of seconds above 0, not {os.environ[SECONDS]!r}"
+                f"{JOIN_SECONDS} must be a number of seconds above 0, not "
+                f"{os.environ[JOIN_SECONDS]!r}"
             ) from None
-        store = _meet(rank, size, time.monotonic() + patience, patience)
+        store = _rendezvous(rank, size, time.monotonic() + timeout, timeout)
         backend = (
             "cpu:gloo,cuda:nccl"
             if torch.cuda.is_available() and torch.distributed.is_nccl_available()
             else "gloo"
         )
-        group = Group(rank, size, local, store)
-        with group.reached():
+        group = ProcessGroup(rank, size, local_rank, store)
+        with group.lost_peers_reported():
             torch.distributed.init_process_group(
-                backend, store=store, rank=rank, world_size=size, timeout=LONGEST
+                backend, store=store, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT
             )
-        _joined.append(group)
-        atexit.register(_end)
-    return _joined[0]
+        _membership.group = group
+        atexit.register(_destroy_at_exit)
+    return _membership.group
 
 
-def _end() -> None:
-    """Let go of the others, when Python ends: the threads that talk to them must end before it
-    does.
-    """
-    gc.collect()  # a network in parts holds on to them, by references in circles
+def _destroy_at_exit() -> None:
+    """End PyTorch's threads that talk to the other processes; they must end before Python does."""
+    gc.collect()  # an FSDP network holds on to them, in reference cycles
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
-def _meet(rank: int, size: int, end: float, patience: float) -> Any:
-    """The store that all processes reach, after each has said its versions there."""
-    c10d: Any = torch.distributed  # whose types are not told
-    host, port = os.environ.get("MASTER_ADDR", "127.0.0.1"), _whole("MASTER_PORT", "29500")
-    hosts = (
-        rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-    )  # else torchrun does
-    more = f"; start all at about the same time, or allow more than {patience:g} s with {SECONDS}"
+def _rendezvous(rank: int, size: int, deadline: float, timeout: float) -> Any:
+    """The store that all processes reach, after all have written their versions there and these
+    are the same.
+    """
+    c10d: Any = torch.distributed  # which has no types
+    host = os.environ.get("MASTER_ADDR", "127.0.0.1")
+    port = _integer_variable("MASTER_PORT", "29500")
+    # else torchrun hosts the store
+    hosts = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    advice = (
+        f"; start all at about the same time, or allow more than {timeout:g} s with {JOIN_SECONDS}"
+    )
     if not hosts:
-        _answers(rank, host, port, end, more)
+        _wait_for_listener(rank, host, port, deadline, advice)
     try:
-        reached = c10d.TCPStore(
+        server = c10d.TCPStore(
             host,
             port,
             is_master=hosts,
-            timeout=timedelta(seconds=patience),
+            timeout=timedelta(seconds=timeout),
             wait_for_workers=False,
             multi_tenant=True,
         )
         restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        store = c10d.PrefixStore(f"sevensteps/{restarts}/{next(_meetings)}", reached)
+        store = c10d.PrefixStore(f"sevensteps/{restarts}/{_membership.meetings}", server)
+        _membership.meetings += 1
         store.set(str(rank), json.dumps(_versions()))
         missing = list(range(size))
         while missing := [other for other in missing if not store.check([str(other)])]:
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 names = ", ".join(map(str, missing))
                 raise Error(
                     f"of {size} processes number {names} did not come to {host}:{port} within "
-                    f"{patience:g} s{more}"
+                    f"{timeout:g} s{advice}"
                 )
             time.sleep(POLL)
         versions = [json.loads(store.get(str(other))) for other in range(size)]
         store.add("met", 1)
         while (
-            hosts and store.add("met", 0) < size and time.monotonic() < end
-        ):  # the others still read from what ends with this process
+            hosts and store.add("met", 0) < size and time.monotonic() < deadline
+        ):  # the others still read from the store, which ends with this process
             time.sleep(POLL)
     except (RuntimeError, ValueError) as failure:
         raise Error(
             f"process {rank} cannot meet the others at {host}:{port}: "
-            f"{str(failure).splitlines()[0][:200]}{more}"
+            f"{str(failure).splitlines()[0][:200]}{advice}"
         ) from None
-    for other, held in enumerate(versions):
-        for package, version in held.items():
+    for other, packages in enumerate(versions):
+        for package, version in packages.items():
             if version != (first := versions[0][package]):
-                raise _alike(
+                raise _known_to_all(
                     rank,
                     f"process {other} runs {package} {version}, process 0 {first}; install the "
                     "same version everywhere",
@@ -270,20 +351,22 @@ def _meet(rank: int, size: int, end: float, patience: float) -> Any:
     return store
 
 
-def _answers(rank: int, host: str, port: int, end: float, more: str) -> None:
-    """Wait until somebody listens at the address: PyTorch's own waiting takes longer than it is
-    told, and prints its stack.
+def _wait_for_listener(rank: int, host: str, port: int, deadline: float, advice: str) -> None:
+    """Wait until somebody listens at the address: PyTorch itself would wait longer than the timeout
+    it gets, and print its stack.
     """
     while True:
         try:
-            socket.create_connection((host, port), timeout=max(0.1, end - time.monotonic())).close()
+            socket.create_connection(
+                (host, port), timeout=max(0.1, deadline - time.monotonic())
+            ).close()
             return
         except OSError as failure:
-            if time.monotonic() >= end:
+            if time.monotonic() >= deadline:
                 raise Error(
                     f"process {rank}: nobody answers at {host}:{port}, where process 0 should be "
                     f"({failure.strerror or failure})"
-                    f"{more}"
+                    f"{advice}"
                 ) from None
         time.sleep(POLL)
 
@@ -294,40 +377,6 @@ def _versions() -> dict[str, str]:
     return {"sevensteps": __version__, "torch": torch.__version__}
 
 
-def _alike(rank: int, text: str) -> Error:
-    """A failure that all processes know of: number 0 says it."""
-    return Told(text) if rank else Error(text)
-
-
-@contextmanager
-def agreeing(group: Group | None) -> Iterator[dict[str, Any]]:
-    """What is done inside may fail in one process only; all fail then, and number 0 says why.
-    Nothing inside may ask the group.
-
-    What is put into the dict that this gives must be the same in all processes.
-    """
-    held: dict[str, Any] = {}
-    failure: Error | None = None
-    try:
-        yield held
-    except Error as failed:
-        if group is None:
-            raise
-        failure = failed
-    if group is None:
-        return
-    told = group.each({"failure": failure and str(failure), **held})
-    for other, found in enumerate(told):
-        if found["failure"] is not None:
-            if failure is not None and other == group.rank == 0:
-                raise failure
-            raise _alike(
-                group.rank, f"process {other}: {found['failure']}" if other else found["failure"]
-            )
-    for other, found in enumerate(told):
-        if wrong := [name for name, value in found.items() if value != told[0].get(name)]:
-            raise _alike(
-                group.rank,
-                f"process {other} has another {wrong[0]} than process 0; give all processes the "
-                "same command and data",
-            )
+def _known_to_all(rank: int, text: str) -> Error:
+    """The error for a failure that every process knows of, so that only rank 0 prints it."""
+    return PeerError(text) if rank else Error(text)

@@ -5,7 +5,6 @@ sizes.
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import pytest
 import torch
@@ -13,21 +12,19 @@ from torch import Tensor, nn
 
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.chain_rule import ChainRule
-from sevensteps.engine.distributed.data_parallel import Sharded, Share
+from sevensteps.engine.distributed.data_parallel import DataParallel, Partition
+from sevensteps.engine.distributed.process_group import ProcessGroup
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.modules import Dropout, use_generator
 from sevensteps.errors import ArgumentError, Error
 from sevensteps.steps.loss import cross_entropy
 
 
-class Silent:
-    """A group whose sums are made by the test."""
+class OfflineGroup(ProcessGroup):
+    """A group that sends nothing: the test itself adds up what the processes have."""
 
-    def __init__(self, rank: int, size: int) -> None:
-        self.rank, self.size = rank, size
-
-    def copy(self, tensor: Tensor) -> None: ...
-    def add(self, tensor: Tensor) -> None: ...
+    def broadcast_tensor(self, tensor: Tensor) -> None: ...
+    def all_reduce(self, tensor: Tensor) -> None: ...
 
 
 class Progress:
@@ -45,7 +42,7 @@ def network(generator: torch.Generator) -> nn.Module:
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 100])
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
 def test_every_row_belongs_to_one(size: int, count: int) -> None:
-    rows = [Share(index, size).rows(count) for index in range(size)]
+    rows = [Partition(index, size).rows(count) for index in range(size)]
     assert [row for part in rows for row in range(count)[part]] == list(range(count))
     assert (
         max(part.stop - part.start for part in rows) - min(part.stop - part.start for part in rows)
@@ -68,15 +65,14 @@ def test_parts_add_up_to_the_whole(size: int, samples: int, kind: type[Engine]) 
     for index in range(size):
         mine = copy.deepcopy(first)
         use_generator(mine, torch.Generator().manual_seed(2))
-        group: Any = Silent(index, size)
-        engine = Sharded(kind(mine, cross_entropy()), group)
-        shard, target = Share(index, size).part(x, y)
-        engine.predict(shard)
+        group = OfflineGroup(index, size)
+        engine = DataParallel(kind(mine, cross_entropy()), group)
+        part, target = Partition(index, size).take(x, y)
+        engine.predict(part)
         losses = engine.loss(target)
         engine.gradient()
         engine._count = 0  # as if all had counted
-        told = Progress()
-        summed += engine.joined(float(losses.sum()), told)
+        summed += engine.joined(float(losses.sum()), Progress())
         total = engine.gradients if not index else total + engine.gradients
     use_generator(first, torch.Generator().manual_seed(2))
     expected = nn.functional.cross_entropy(first(x), y)  # PyTorch's own, of the whole batch
@@ -88,27 +84,29 @@ def test_parts_add_up_to_the_whole(size: int, samples: int, kind: type[Engine]) 
 
 @pytest.mark.draws
 def test_a_network_that_sees_only_a_part_is_refused() -> None:
-    group: Any = Silent(0, 2)
+    group = OfflineGroup(0, 2)
     with pytest.raises(
         ArgumentError,
         match="1 \\(BatchNorm1d\\) takes its statistics over the whole batch, of which 2 "
         "processes see",
     ):
-        Sharded(Autograd(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), cross_entropy()), group)
+        DataParallel(
+            Autograd(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), cross_entropy()), group
+        )
     with pytest.raises(
         ArgumentError, match="0 \\(Dropout\\) would draw other numbers in 2 processes than in one"
     ):
-        Sharded(Autograd(nn.Sequential(nn.Dropout(), nn.Linear(2, 2)), cross_entropy()), group)
+        DataParallel(Autograd(nn.Sequential(nn.Dropout(), nn.Linear(2, 2)), cross_entropy()), group)
 
 
 @pytest.mark.draws
 def test_batches_of_other_sizes_are_noticed() -> None:
-    group: Any = Silent(0, 2)
-    engine = Sharded(Autograd(nn.Linear(2, 2), cross_entropy()), group)
+    group = OfflineGroup(0, 2)
+    engine = DataParallel(Autograd(nn.Linear(2, 2), cross_entropy()), group)
     with pytest.raises(Error, match="call predict"):
         engine.gradient()
-    shard, target = Share(0, 2).part(torch.zeros(5, 2), torch.zeros(5, dtype=torch.int64))
-    engine.predict(shard)
+    part, target = Partition(0, 2).take(torch.zeros(5, 2), torch.zeros(5, dtype=torch.int64))
+    engine.predict(part)
     engine.loss(target)
     engine.gradient()
     with pytest.raises(

@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 import safetensors.torch
+import torch
 
 import sevensteps as ss
-from sevensteps.engine.distributed.process_group import join, leads
+from sevensteps.engine.distributed.process_group import ProcessGroup, join
 from sevensteps.errors import ArgumentError
 from tests.groups import CASES, PLAIN, REFUSED, ROOT, alone, torchrun
 
@@ -245,8 +246,29 @@ def test_an_environment_that_makes_no_sense_is_said(
 def test_one_process_forms_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, held in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_PORT": "x"}.items():
         monkeypatch.setenv(name, held)
-    assert join() is None
-    assert leads()
+    group = join()
+    assert (group.rank, group.size, group.leads) == (0, 1, True)
+
+
+def test_in_a_group_of_one_every_method_is_the_identity() -> None:
+    group = ProcessGroup.alone()
+    tensor = torch.tensor([1.0, 2.0])
+    group.all_reduce(tensor)
+    group.broadcast_tensor(tensor)
+    assert tensor.tolist() == [1.0, 2.0]
+    assert group.broadcast_bytes(b"bytes") == b"bytes"
+    value = {"not": float("nan"), "json": {1, 2}}
+    assert group.broadcast(value) is value
+    assert group.all_gather(value) == [value]
+    for device in ("cpu", "mps", "cuda"):
+        assert group.device(torch.device(device)) == torch.device(device)
+    failure = ArgumentError("whatever it is")
+    for block in (group.consensus, group.left_on_failure):
+        with pytest.raises(ArgumentError) as raised, block():
+            raise failure
+        assert raised.value is failure
+    with group.consensus() as facts:
+        facts["a fact"] = "that nobody compares"
 
 
 def test_nothing_is_pickled_on_the_way() -> None:
@@ -283,7 +305,7 @@ GIVEN = [
 ]
 DIES = """
 import os, signal
-from sevensteps import loop
+from sevensteps.training import loop
 from sevensteps.cli import main
 look = loop.look
 

@@ -196,11 +196,11 @@ def result(race: Race, halved: bool) -> None:
     from rich.text import Text
 
     from sevensteps.cli.train import quoted
-    from sevensteps.view.race_progress import span, sparkline
+    from sevensteps.render.blocks import common_scale, sparkline
 
     screen, seeds = console(), max(len(row.members) for row in race.table)
     steps = list(race.table[0].changes)
-    low, high = span(row.curve for row in race.table)
+    low, high = common_scale(row.curve for row in race.table)
     lines = []
     for place, row in enumerate(race.table, 1):
         what = [

@@ -11,8 +11,7 @@ from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sevensteps.errors import ArgumentError
-from sevensteps.render.figures import drawable, new_figure, written
+from sevensteps.render.figures import plot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,11 +37,7 @@ class Explanation(ABC):
 
         Raises `ArgumentError` if matplotlib is not installed, or if this answer has no picture.
         """
-        drawable(Path(path or "picture.png"))
-        figure = new_figure()
-        draw_figure(self, figure)
-        written(figure, path)
-        return figure
+        return plot(self, path)
 
     def __str__(self) -> str:
         return self.text()
@@ -52,11 +47,3 @@ class Explanation(ABC):
 def render_text(answer: Explanation, width: int) -> str:
     """The answer as one screen of text, no line wider than `width`. One function a class."""
     raise TypeError(f"no text is registered for {type(answer).__name__}")
-
-
-@singledispatch
-def draw_figure(answer: Explanation, figure: Figure) -> None:
-    """Draw the answer into an empty matplotlib `figure`. One function a class that has a picture.
-
-    Raises `ArgumentError` for an answer without one."""
-    raise ArgumentError("this answer is words and numbers alone; there is no picture of it")

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sevensteps.lr_finder.rates import Rates
 from sevensteps.lr_finder.text import loss_limits
-from sevensteps.render.figures import drawable, written
+from sevensteps.render.figures import draw_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = {"too low": "#7f9bb3", "good": "#2e8b57", "edge": "#e0a030", "diverges": "#c0504d"}
 
 
-def figure(rates: Rates, path: Path | str | None = None) -> Any:
-    """Loss against learning rate as a figure of matplotlib, written to `path` (.png or .svg) where
-    one is given.
-
-    Raises `ArgumentError` where matplotlib is not installed, or for another kind of file.
-    """
-    drawable(Path(path or "rates.png"))
-    from matplotlib.figure import Figure
-
-    made = Figure(figsize=(8, 4.6), dpi=150, layout="constrained")
-    _draw(made.add_subplot(), rates)
-    return written(made, path)
-
-
-def _draw(axes: Any, rates: Rates) -> None:
+@draw_figure.register(Rates)
+def draw_rates(rates: Rates, figure: Figure) -> None:
+    """Loss against learning rate, the zones behind it, the suggestion circled."""
+    figure.set_size_inches(8, 4.6)
+    axes = figure.subplots()
     lrs, middle = [rate.lr for rate in rates.rates], math.sqrt(10 ** (1 / 6))
     low, high = loss_limits([min(rate.first, rate.train) for rate in rates.rates], rates.start)
     low, high = low / (high / low) ** 0.06, high * (high / low) ** 0.12

@@ -8,9 +8,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sevensteps.render.figures import plot
 from sevensteps.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LABELS = ("too low", "good", "edge", "diverges")
 GOOD_RATIO = 1.1  # times the best loss: as good as the best
@@ -136,15 +140,13 @@ class Rates:
             found.append(rise if math.isfinite(rise) else None)
         return tuple(found)
 
-    def plot(self, path: Path | str | None = None) -> Any:
+    def plot(self, path: Path | str | None = None) -> Figure:
         """Loss against learning rate as a figure of matplotlib; written to `path` (.png or .svg)
         where one is given.
 
         Raises `ArgumentError` where matplotlib is not installed.
         """
-        from sevensteps.lr_finder.figure import figure
-
-        return figure(self, path)
+        return plot(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it; a loss that is no number is None."""

@@ -1,8 +1,9 @@
-"""Pictures drawn by matplotlib: an empty figure, and where one may be written."""
+"""Pictures drawn by matplotlib: how an answer is drawn, and where its figure may be written."""
 
 from __future__ import annotations
 
 import importlib.util
+from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,3 +47,23 @@ def written(figure: Any, path: Path | str | None) -> Any:
                 f"{path} cannot be written: {failure.strerror or failure}"
             ) from None
     return figure
+
+
+def plot(answer: object, path: Path | str | None = None) -> Figure:
+    """The picture of an answer as a matplotlib figure, written to `path` (.png or .svg) if given.
+
+    Raises `ArgumentError` if matplotlib is not installed, if the answer has no picture, or if
+    `path` cannot be written."""
+    drawable(Path(path or "picture.png"))
+    figure = new_figure()
+    draw_figure(answer, figure)
+    written(figure, path)
+    return figure
+
+
+@singledispatch
+def draw_figure(answer: object, figure: Figure) -> None:
+    """Draw the answer into an empty matplotlib `figure`. One function a class that has a picture.
+
+    Raises `ArgumentError` for an answer without one."""
+    raise ArgumentError("this answer is words and numbers alone; there is no picture of it")

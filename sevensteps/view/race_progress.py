@@ -4,10 +4,9 @@ epoch.
 
 from __future__ import annotations
 
-import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ from sevensteps.view.progress import REDRAW
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-BLOCKS = "▁▂▃▄▅▆▇█"
 LOG_SECONDS = 1.0  # seconds between two lines of a log
 
 
@@ -165,32 +163,3 @@ class GroupsLog:
         if tally.done > self.done:
             self.done = tally.done
             print(describe_ray_progress(tally), file=sys.stderr, flush=True)
-
-
-def sparkline(values: Sequence[float], low: float, high: float, width: int = 8) -> str:
-    """Numbers as blocks of eight heights, from `low` to `high`; at most `width` of them, evenly
-    spread. A gap is not a number.
-
-    >>> sparkline([0.1, 0.5, 0.8, 0.9], 0, 1)
-    '▂▅▇▇'
-    """
-    count = min(width, len(values))
-    chosen = [values[round(i * (len(values) - 1) / max(count - 1, 1))] for i in range(count)]
-    return "".join(
-        BLOCKS[round(min(max((value - low) / (high - low or 1), 0), 1) * 7)]
-        if math.isfinite(value)
-        else " "
-        for value in chosen
-    )
-
-
-def span(curves: Iterable[Sequence[float]]) -> tuple[float, float]:
-    """The lowest and highest number of some curves that all are drawn to one scale; of r2, which
-    has no lowest, from 0.
-    """
-    finite = [value for curve in curves for value in curve if math.isfinite(value)]
-    return (
-        (max(min(finite), 0.0) if max(finite) > 0 else min(finite), max(finite))
-        if finite
-        else (0.0, 1.0)
-    )

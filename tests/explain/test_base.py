@@ -8,7 +8,8 @@ from importlib import import_module
 import pytest
 
 import sevensteps.explain
-from sevensteps.explain.base import Explanation, draw_figure, render_text
+from sevensteps.explain.base import Explanation, render_text
+from sevensteps.render.figures import draw_figure
 from tests.test_startup import loaded
 
 MODULES = [

@@ -1,33 +1,14 @@
-"""What a race says on the way: a line that is drawn over on a terminal, plain lines in a log; and
-curves as blocks.
-"""
+"""What a race prints on the way: a live line on a terminal, plain lines in a log."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 
 from sevensteps.racing import grouping
 from sevensteps.racing.run import prepare_race, run_race
 from sevensteps.view import race_progress
-from sevensteps.view.race_progress import RaceLine, RaceLog, race_view, span, sparkline
+from sevensteps.view.race_progress import RaceLine, RaceLog, race_view
 from tests.racing.alone import recipe
-
-
-def test_blocks_rise_with_the_numbers() -> None:
-    assert sparkline([0.0, 1.0], 0, 1) == "▁█"
-    assert sparkline([0.0, math.nan, 1.0], 0, 1) == "▁ █"
-    assert len(sparkline(range(100), 0, 100)) == 8
-    assert sparkline([5.0], 5, 5) == "▁"
-    assert sparkline([-9.0, 2.0], 0, 1) == "▁█"
-
-
-def test_all_curves_have_one_scale() -> None:
-    assert span([[0.1, 0.5], [0.9, math.nan]]) == (0.1, 0.9)
-    assert span([[-50.0, 0.5], [0.9]]) == (0.0, 0.9)
-    assert span([[-50.0], [-2.0]]) == (-50.0, -2.0)
-    assert span([[math.nan]]) == (0.0, 1.0)
 
 
 def test_a_log_has_a_line_now_and_then(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy
 from torch import Tensor
 
-from sevensteps.explain.base import draw_figure
 from sevensteps.explain.gradient.answer import Gradient
 from sevensteps.explain.gradient.backward import Backward
+from sevensteps.render.figures import draw_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

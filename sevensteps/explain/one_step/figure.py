@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sevensteps.explain.base import draw_figure
 from sevensteps.explain.one_step.answer import Steps
+from sevensteps.render.figures import draw_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from sevensteps.explain.base import draw_figure
 from sevensteps.explain.sample.answer import Given, Sample, said
 from sevensteps.explain.sample.ranked import Confusion, Samples
+from sevensteps.render.figures import draw_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from sevensteps.explain.base import draw_figure
 from sevensteps.explain.shapes.answer import Row, Shapes
+from sevensteps.render.figures import draw_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sevensteps.explain.base import draw_figure
 from sevensteps.explain.surface.answer import Surface
+from sevensteps.render.figures import draw_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""The face of the doctor: `diagnose()` reads what watching kept of a run, and examines it."""
+"""`diagnose()`: what is wrong with a training that was watched."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from sevensteps.training.recipe import PYTHON_OBJECTS, Recipe, was_python_object
 
 
 def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
-    """What is wrong with a training that was kept: a run folder, its name under `runs/`, `"last"`,
-    or a folder of `watch.save`.
+    """What is wrong with a training, the most likely cause first.
 
-    Raises `RunError` where there is none, where it was not watched, or where it is damaged.
-    """
+    `run` is a `Run`, a run folder, its name under `runs/`, `"last"`, or a folder that `watch.save`
+    wrote. Raises `RunError` where there is no such run, where it was not watched, or where its
+    files are damaged."""
     if isinstance(run, Run) and run.diagnosis is not None:
         return run.diagnosis
-    place = run.folder if isinstance(run, Run) else run
-    if place is None:
+    location = run.folder if isinstance(run, Run) else run
+    if location is None:
         raise RunError(
             "this run was not watched, so there is nothing to diagnose; train again without watch=0"
         )
-    folder = diagnosed(place)
+    folder = diagnosed(location)
     try:
-        return _diagnosed(folder, allow_code)
+        return _diagnose_folder(folder, allow_code)
     except Error:
         raise
     except (
@@ -44,15 +44,15 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
         RuntimeError,
     ) as failure:
         raise RunError(
-            f"what was seen in {folder} makes no sense: {type(failure).__name__}: {failure}; its "
-            "files are damaged"
+            f"the record of the training in {folder} makes no sense: {type(failure).__name__}: "
+            f"{failure}; its files are damaged"
         ) from failure
 
 
-def _diagnosed(folder: Path, allow_code: bool) -> Diagnosis:
+def _diagnose_folder(folder: Path, allow_code: bool) -> Diagnosis:
     case = load(folder)
     if (folder / "recipe.toml").is_file():
-        objects = _objects(folder)
+        objects = _stand_ins(folder)
         case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **objects)
         case.history = read_history(folder)["history"]
         if objects or not loadable(case.recipe.source):
@@ -66,7 +66,7 @@ def _diagnosed(folder: Path, allow_code: bool) -> Diagnosis:
     return diagnosis
 
 
-def _objects(folder: Path) -> dict[str, Any]:
-    """Stand-ins for what a recipe cannot hold: a network or batches that were Python objects."""
+def _stand_ins(folder: Path) -> dict[str, Any]:
+    """Values in place of a network or batches that were Python objects, which no recipe holds."""
     steps = read_summary(folder)["recipe"]
     return {step: auto() for step in PYTHON_OBJECTS if was_python_object(step, str(steps[step]))}

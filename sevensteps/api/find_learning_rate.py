@@ -1,4 +1,4 @@
-"""The search for a learning rate, asked for as a training is: `find_learning_rate()`."""
+"""`find_learning_rate()`: search for the learning rate of a training."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def find_learning_rate(
     report: Callable[[str], None] | None = None,
     **steps: Any,
 ) -> Rates:
-    """Find the learning rate for a training, given as for `train`: 32 rates raced from the same
-    start over the same batches.
+    """Find a good learning rate for a training: 32 rates train from the same start over the same
+    batches.
 
-    It answers only after having trained at its suggestion: for all the steps of the recipe, unless
-    that would take minutes, and then `rates.steps` is below `rates.full`. `rates.recipe` is the
-    recipe with the suggestion in place; where the step has a schedule, the suggestion is the
-    schedule's lr. `report(text)` is told what is being trained. A training afterwards has the same
-    bits as without the search. Raises `sevensteps.Error` for what `train` refuses, where there is
-    no rate to search for, where every rate diverges, or where none lowers the loss.
+    The arguments are those of `train`. The rate that it suggests has been trained with: for all
+    the steps of the recipe, or, where that would take minutes, for fewer (`rates.steps` is then
+    below `rates.full`). `rates.recipe` is the recipe with that rate; where the step has a schedule,
+    it is the schedule's `lr`. `report(text)` is called before each part of the search. A training
+    afterwards has the same bits as without the search. Raises `sevensteps.Error` for what `train`
+    refuses, where the step has no rate, where every rate diverges, or where none lowers the loss.
 
-    >>> rates = find_learning_rate("speed", predict="linear()", step="sgd(lr=0.1)", stop="epochs(20)")
-    >>> len(rates.rates), rates.loss == min(rate.train for rate in rates.rates) or rates.loss <= 1.05 * rates.best.train
+    >>> rates = find_learning_rate("speed", predict="linear()", stop="epochs(20)")
+    >>> len(rates.rates), rates.loss <= 1.05 * min(rate.train for rate in rates.rates)
     (32, True)
     """
     recipe = as_recipe(

@@ -1,5 +1,6 @@
-"""Healing: train, diagnose, try the remedies, and go on with what is proven, until nothing is wrong
-or nothing more can be proven.
+"""`heal()`: train, diagnose, try the remedies, and train again with the one that is proven to help.
+
+That repeats until nothing is wrong any more, or no further remedy is proven.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sevensteps.errors import ArgumentError, RunError
 from sevensteps.training.loop import Observer
 from sevensteps.training.recipe import Recipe, as_recipe
 
-ROUNDS = 6  # remedies at most
+MAX_CHANGES = 6
 
 
 def heal(
@@ -39,28 +40,28 @@ def heal(
     observers: Callable[[Attending], Sequence[Observer]] = lambda attending: (),
     report: Callable[[str], None] | None = None,
     say: Callable[[str], None] | None = None,
-    **given: Any,
+    **options: Any,
 ) -> Run:
-    """Train, and where the doctor finds something wrong, change what is proven to help, one step at
-    a time, and train again.
+    """Train; where something is wrong, try the remedies, and train again with the one that is
+    proven to help, one change at a time.
 
-    The arguments are those of `train`. Each remedy is tried as `diagnosis.try_remedies` does; all
-    trials together take `budget` seconds. The last run is returned; `run.healed` says what was
-    changed, for which finding, with the trial that proves it. Nothing is changed that is not
-    proven. Every training has a run folder of its own, the later ones `out`-healed, `out`-healed-2,
-    …. `report(text)` is told before each race of trials, `say(text)` what has been decided;
-    `observers(attending)` gives the observers of each training. Raises what `train` raises, also
-    where one of the later folders is taken."""
+    The arguments are those of `train`. All trials together take `budget` seconds (they are those of
+    `diagnosis.try_remedies`). Returns the last run; `run.healed` lists the changes, each with its
+    finding and the trial that proves it. Nothing is changed without such a proof. Every training
+    has a run folder of its own, the later ones `out`-healed, `out`-healed-2, …. `report(text)` is
+    called before each race of trials, `say(text)` after each decision; `observers(doctor)` returns
+    the observers of each training. Raises what `train` raises, and `RunError` where one of the
+    later folders exists already."""
     say = say or (lambda text: None)
     if started_by_launcher():
         raise ArgumentError(
             "healing tries remedies in one process; start it without torchrun, or train without "
             "--heal"
         )
-    left, healed = number("budget", budget, above=0), list[dict[str, Any]]()
-    recipe = as_recipe(data, given)
-    for count in range(ROUNDS):
-        _free(_beside(out, count))
+    seconds_left, healed = number("budget", budget, above=0), list[dict[str, Any]]()
+    recipe = as_recipe(data, options)
+    for count in range(MAX_CHANGES):
+        _require_empty(_healed_folder(out, count))
     attending = Attending()
     run = train(
         recipe,
@@ -71,31 +72,26 @@ def heal(
         observers=observers(attending),
     )
     while (
-        len(healed) < ROUNDS
+        len(healed) < MAX_CHANGES
         and run.summary["stop"]["rule"] != "interrupt"
         and any(f.severity != "info" for f in run.findings)
     ):
         assert run.diagnosis is not None
-        if left <= 0:
-            say(f"The {budget:g} s for trials are over.")
+        if seconds_left <= 0:
+            say(f"The {budget:g} s for trials are used up.")
             break
         began = time.perf_counter()
         trials = run.diagnosis.try_remedies(
-            budget=left, until_proven=True, data_dir=data_dir, report=report
+            budget=seconds_left, until_proven=True, data_dir=data_dir, report=report
         )
-        left -= time.perf_counter() - began
-        run.summary |= run.diagnosis.to_dict()
+        seconds_left -= time.perf_counter() - began
         if run.folder is not None:
             remember(run.folder, run.diagnosis)
         proven = best(trials)
         for trial in trials:
             say(f"{trial.condition}: {trial}")
         if proven is None:
-            say(
-                "Nothing more is proven to help."
-                if trials
-                else "There is no remedy that could be tried."
-            )
+            say("No remedy is proven to help." if trials else "There is no remedy to try.")
             break
         step = {
             "condition": proven.condition,
@@ -104,33 +100,33 @@ def heal(
             "trial": proven.to_dict(),
         }
         attending = Attending(more={"healed": [*healed, step]})
-        following = train(
+        next_run = train(
             changed(replace(run.recipe, reasons={}), proven.change),
-            out=_beside(out, len(healed)),
+            out=_healed_folder(out, len(healed)),
             data_dir=data_dir,
             progress=progress,
             watch=attending,
             observers=observers(attending),
         )
-        if not better(following, run, proven):
-            say("Trained on the whole data it does no better, so it is not kept.")
-            if following.folder is not None:
-                shutil.rmtree(following.folder)  # made here, and nobody knows of it yet
+        if not _does_better(next_run, run, proven):
+            say("Trained on all of the data it does no better, so this change is not kept.")
+            if next_run.folder is not None:
+                shutil.rmtree(next_run.folder)  # it was made above, and nobody knows of it yet
             break
         healed.append(step)
-        run = following
+        run = next_run
     return run
 
 
-def better(run: Run, other: Run, trial: Trial) -> bool:
-    """Whether `run` does better than `other` by the measure of the trial."""
+def _does_better(run: Run, other: Run, trial: Trial) -> bool:
+    """Whether `run` does better than `other`, by the measure that the trial compared."""
     if trial.condition in BY_LOSS:
         return bool(run.metrics["valid"]["loss"] < other.metrics["valid"]["loss"])
     return metrics.better(run.history[-1]["valid"], other.history[-1]["valid"])
 
 
-def _free(out: Path | str | Literal[False] | None) -> None:
-    """Refuse a folder that holds something: better now than after the trials."""
+def _require_empty(out: Path | str | Literal[False] | None) -> None:
+    """Refuse a folder that is not empty: better now than after the trials."""
     if out and Path(out).is_dir() and any(Path(out).iterdir()):
         raise RunError(
             f"{out} is not empty, and a run is never written over another; give another folder "
@@ -138,7 +134,7 @@ def _free(out: Path | str | Literal[False] | None) -> None:
         )
 
 
-def _beside(
+def _healed_folder(
     out: Path | str | Literal[False] | None, count: int
 ) -> Path | str | Literal[False] | None:
     if out is None or out is False:

@@ -1,4 +1,4 @@
-"""`load()`: read a run back."""
+"""`load()`: read a finished run back from its folder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sevensteps.record.run_folder import find
 
 
 def load(run: Path | str, *, allow_code: bool = False, predict: nn.Module | None = None) -> Run:
-    """Read a finished run back from its folder, from its name under `runs/`, or as `"last"`.
+    """Read a finished run back: `run` is its folder, its name under `runs/`, or `"last"`.
 
-    A run whose network comes from `module("package:factory")` is refused unless `allow_code`; one
-    whose network was given as a Python object needs such a network again as `predict`. Raises
-    `RunError` where the folder is missing or damaged."""
+    A run whose network comes from `module("package:factory")` is refused unless `allow_code`. One
+    whose network was a Python object needs such a network again, as `predict`. Raises `RunError`
+    where the folder is missing or damaged."""
     stored: Stored = read_run(find(run), allow_code=allow_code, predict=predict)
     return Run(
         stored.recipe,

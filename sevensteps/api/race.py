@@ -1,6 +1,4 @@
-"""The face of racing: `race()` trains many recipes at once, `grid()` writes them down, and both end
-in a `Race`.
-"""
+"""`race()` trains many recipes at once and compares them; `grid()` makes the recipes."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sevensteps.api.run import Run
-from sevensteps.api.session import ended_run, summary_of
+from sevensteps.api.session import end_summary, finished_run
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.data import Data
 from sevensteps.doctor.observer import Attending
@@ -47,11 +45,12 @@ ORDERS = ("own", "shared")
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """Many trainings and how they compare. `runs` are in the order of the recipes, `table` has a row for each recipe, best first.
+    """Many trainings and how they compare: `runs` in the order of the recipes, and `table` with a
+    row for each recipe, best first.
 
-    `recipe` is the best row's; `best` is the run of it that came to the best metric. `folder` has a
-    run folder for each run. `groups` says who was trained together. `missing` are the numbers of
-    the recipes without a run, where a race on Ray was interrupted."""
+    `recipe` is the one of the best row, `best` the best of its runs. `folder` has a run folder for
+    each run. `groups` are the networks that were trained together. `missing` are the places in the
+    list of the recipes that have no run, because a race on Ray was interrupted."""
 
     runs: list[Run]
     table: list[LeaderboardRow]
@@ -76,19 +75,19 @@ class Race:
 
     @property
     def metric(self) -> str:
-        """What the recipes are compared by: accuracy, r2 or loss, on the validation data at the
-        end.
+        """The metric that the recipes are compared by, on the validation data at the end:
+        accuracy, r2 or loss.
         """
         from sevensteps.metrics import primary
 
         return primary(self.runs[0].metrics["valid"])
 
     def plot(self, path: Path | str | None = None) -> Any:
-        """The metric of each recipe by epoch as a figure of matplotlib; written to `path` (.png or
-        .svg) where one is given.
+        """Draw the metric of each recipe by epoch: a matplotlib figure, also saved to `path` (.png
+        or .svg).
 
-        A line is the mean over the seeds, its shadow their range. Raises `ArgumentError` where
-        matplotlib is not installed."""
+        A line is the mean over the seeds, the band around it their range. Raises `ArgumentError`
+        where matplotlib is not installed."""
         from sevensteps.racing.figure import figure
 
         values = [
@@ -107,8 +106,8 @@ class Race:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As `race.json` and `--json` hold it. Members are numbered from 1, in the order of the
-        runs.
+        """The content of `race.json` and `--json`; members are numbered from 1, in the order of
+        the runs.
         """
         best = self.best.folder
         return {
@@ -117,7 +116,7 @@ class Race:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "data": self.recipe.source,
             "metric": self.metric,
-            "recipe": {step: repr(held) for step, held in self.recipe.steps.items()},
+            "recipe": {step: repr(value) for step, value in self.recipe.steps.items()},
             "best": best and best.name,
             "table": [{**row.to_dict(), "members": _numbered(row.members)} for row in self.table],
             "groups": [
@@ -146,7 +145,10 @@ class Race:
     def __repr__(self) -> str:
         row = self.table[0]
         where = f", folder={str(self.folder)!r}" if self.folder else ""
-        return f"<Race of {len(self.runs)} on {self.recipe.source}: best {row.label}, {self.metric} {row.metric:.4f}{where}>"
+        return (
+            f"<Race of {len(self.runs)} on {self.recipe.source}: best {row.label}, "
+            f"{self.metric} {row.metric:.4f}{where}>"
+        )
 
 
 def _numbered(members: Sequence[int]) -> list[int]:
@@ -154,28 +156,29 @@ def _numbered(members: Sequence[int]) -> list[int]:
 
 
 def grid(data: str | Data | Recipe, seeds: int | Sequence[int] = 1, **values: Any) -> list[Recipe]:
-    """Recipes for every combination of the values given: `grid("digits", step=["sgd(lr=0.1)",
-    "sgd(lr=1)"], seeds=5)` are ten.
+    """A recipe for every combination of values: `grid("digits", step=["sgd(lr=0.1)",
+    "sgd(lr=1)"], seeds=5)` makes ten.
 
-    A keyword is a step, or another part of a recipe, with one value or a list of them. `seeds` is
-    how many, from that of the recipe on, or which.
+    A keyword is a step, or another part of a recipe, with one value or a list of values. `seeds` is
+    a list of seeds, or how many, counted up from the seed of the recipe.
 
-    >>> [(repr(recipe.step), recipe.seed) for recipe in grid("xor", step=["sgd(lr=0.1)", "sgd(lr=1.0)"], seeds=2)]
+    >>> recipes = grid("xor", step=["sgd(lr=0.1)", "sgd(lr=1.0)"], seeds=2)
+    >>> [(repr(recipe.step), recipe.seed) for recipe in recipes]
     [('sgd(lr=0.1)', 0), ('sgd(lr=0.1)', 1), ('sgd(lr=1.0)', 0), ('sgd(lr=1.0)', 1)]
     """
     first = as_recipe(data, {})
-    chosen = (
+    seed_list = (
         range(first.seed, first.seed + whole("seeds", seeds, at_least=1))
         if isinstance(seeds, int)
         else seeds
     )
     lists = {
-        name: list(held) if isinstance(held, list | tuple) else [held]
-        for name, held in values.items()
-        if held is not None
+        name: list(choices) if isinstance(choices, list | tuple) else [choices]
+        for name, choices in values.items()
+        if choices is not None
     }
-    for name, held in lists.items():
-        if not held:
+    for name, choices in lists.items():
+        if not choices:
             raise ArgumentError(
                 f"{name} is an empty list, so there is no combination; give at least one value, "
                 "or leave it out"
@@ -183,7 +186,7 @@ def grid(data: str | Data | Recipe, seeds: int | Sequence[int] = 1, **values: An
     return [
         as_recipe(first, {**dict(zip(lists, combination, strict=True)), "seed": seed})
         for combination in itertools.product(*lists.values())
-        for seed in chosen
+        for seed in seed_list
     ]
 
 
@@ -198,23 +201,28 @@ def race(
     on: str | None = None,
     report: Callable[[Any], None] | None = None,
 ) -> Race:
-    """Train all `recipes` at once, those together whose networks have the same shapes, and compare
-    what they come to.
+    """Train all `recipes` at once and compare them; networks of the same shapes are trained
+    together, which is faster.
 
-    What a recipe comes to is what it comes to alone, up to rounding. Recipes that differ in nothing
-    but the seed count as one, with a spread; `grid` writes them down. `order="shared"` lets all go
-    through the samples in the same order, that of the first recipe's seed, which is written into
-    the recipes; networks over the same batches are trained several times faster. `halve` ends the
-    worse half after ever longer shares of the epochs. `out` is the folder of the race (default
-    `runs/<date>-race-<name>`, False for none), with a run folder for each recipe; `watch` is as for
-    `train`; `report(field)` is called after each step of a group. `on="ray"` trains the groups as
-    tasks of a Ray started here, `on="ray:HOST:PORT"` of a cluster, each with as many processors as
-    its recipes have threads, by default one; `report(tally)` is then called a few times a second,
-    and after Ctrl-C the race is of those that have finished. Raises `sevensteps.Error` for no
-    recipes, recipes on different data, and whatever does not fit, before the first step.
+    Each recipe gives what it gives alone, up to rounding. Recipes that differ in nothing but the
+    seed count as one, with a spread; `grid` makes such lists. With `order="shared"` all go through
+    the samples in the same order, that of the first recipe's seed, which is written into the
+    recipes; networks on the same batches are trained several times faster. `halve` stops the worse
+    half of the recipes again and again, at ever later epochs. `out` is the folder of the race
+    (default `runs/<date>-race-<name>`, False for none), with a run folder for each recipe. `watch`
+    is that of `train`. `report(state)` is called after each step of a group.
 
-    >>> found = race(grid("xor", step=["sgd(lr=0.01)", "sgd(lr=1.0)"], stop="epochs(200)"), out=False)
-    >>> found.table[0].label, len(found.runs)
+    `on="ray"` trains the groups as tasks of Ray on this machine, `on="ray:HOST:PORT"` on a
+    cluster; a task takes as many processors as its recipes have threads, by default one.
+    `report(progress)` is then called a few times a second, and after Ctrl-C the race consists of
+    the recipes that have finished.
+
+    Raises `sevensteps.Error` for an empty list, recipes on different data, and anything that does
+    not fit, before the first step.
+
+    >>> recipes = grid("xor", step=["sgd(lr=0.01)", "sgd(lr=1.0)"], stop="epochs(200)")
+    >>> result = race(recipes, out=False)
+    >>> result.table[0].label, len(result.runs)
     ('sgd(lr=1.0)', 2)
     """
     number("watch", watch, at_least=0, at_most=1)
@@ -224,121 +232,123 @@ def race(
             "halving compares all networks while they train, which tasks on several machines "
             "cannot; leave halve or on out"
         )
-    settled = ready(recipes, order, data_dir)
-    if on is not None:  # the tasks are side by side, so each takes one thread unless told
-        settled = [
-            replace(one, recipe=replace(one.recipe, threads=one.recipe.threads or 1))
-            for one in settled
+    resolved = resolved_recipes(recipes, order, data_dir)
+    if on is not None:  # tasks run side by side: by default with one thread each
+        resolved = [
+            replace(entry, recipe=replace(entry.recipe, threads=entry.recipe.threads or 1))
+            for entry in resolved
         ]
-        ray_tasks.require_movable(settled)
+        ray_tasks.require_movable(resolved)
     if halve:
-        require_epoch_limit([one.recipe for one in settled])
-    parted = grouping.plan_groups(settled)
-    places = group_by_recipe([one.recipe for one in settled]) if halve else []
-    folder = None if out is False else create(out, f"race-{settled[0].data.source}")
-    names = [f"{place:0{len(str(len(settled)))}d}" for place in range(1, len(settled) + 1)]
+        require_epoch_limit([entry.recipe for entry in resolved])
+    plans = grouping.plan_groups(resolved)
+    by_recipe = group_by_recipe([entry.recipe for entry in resolved]) if halve else []
+    folder = None if out is False else create(out, f"race-{resolved[0].data.source}")
+    names = [f"{place:0{len(str(len(resolved)))}d}" for place in range(1, len(resolved) + 1)]
     missing: list[int] = []
     try:
         if on is None:
-            runs = trained(settled, parted, folder, names, watch, places, report)
+            runs = train_here(resolved, plans, folder, names, watch, by_recipe, report)
         else:
-            parted, results = ray_tasks.run_on_ray(
-                settled, parted, names, trained, address, watch, folder, data_dir, report
+            plans, results = ray_tasks.run_on_ray(
+                resolved, plans, names, train_here, address, watch, folder, data_dir, report
             )
             if not results:
-                raise KeyboardInterrupt("stopped before a group was done, so nothing is kept")
+                raise KeyboardInterrupt("stopped before a group had finished, so nothing is saved")
             runs = [
-                _returned(settled[place], results[place], folder and folder / names[place])
+                _run_from_task(resolved[place], results[place], folder and folder / names[place])
                 for place in sorted(results)
             ]
-            missing = [place for place in range(len(settled)) if place not in results]
-            parted = [
-                replace(group, numbers=[sorted(results).index(place) for place in group.numbers])
-                for group in parted
-                if group.numbers[0] in results
+            missing = [place for place in range(len(resolved)) if place not in results]
+            plans = [
+                replace(plan, numbers=[sorted(results).index(place) for place in plan.numbers])
+                for plan in plans
+                if plan.numbers[0] in results
             ]
     except BaseException:
         if folder is not None:
             with suppress(OSError):
-                folder.rmdir()  # where nothing has come into it
+                folder.rmdir()  # only where it is empty
         raise
     table = leaderboard(
         [run.recipe for run in runs], [run.summary for run in runs], [run.history for run in runs]
     )
-    found = Race(runs, table, parted, folder, missing)
+    result = Race(runs, table, plans, folder, missing)
     if folder is not None:
-        write_json(folder / "race.json", found.to_dict())
-    return found
+        write_json(folder / "race.json", result.to_dict())
+    return result
 
 
-def trained(
-    settled: Sequence[Settled],
-    parted: Sequence[LockstepPlan],
+def train_here(
+    resolved: Sequence[Settled],
+    plans: Sequence[LockstepPlan],
     folder: Path | None,
     names: Sequence[str],
     watch: float,
     halve: Sequence[Sequence[int]] = (),
     report: Callable[[RaceState], None] | None = None,
 ) -> list[Run]:
-    """The runs of these recipes, trained here in their groups; each has a folder of its name in
-    `folder`. `halve` are the entries.
+    """Train these recipes in this process, group by group; each run has a folder of its name in
+    `folder`. `halve` are the groups of members that differ only in the seed, to be halved.
     """
-    about_data: dict[str, Any] = {}
-    attending = [Attending(watch, shared=about_data) if watch else None for _ in settled]
-    racing = prepare_race(settled, parted)
+    data_measures: dict[str, Any] = {}
+    doctors = [Attending(watch, shared=data_measures) if watch else None for _ in resolved]
+    state = prepare_race(resolved, plans)
     halving = (
-        SuccessiveHalving([[racing.members[place] for place in entry] for entry in halve])
+        SuccessiveHalving([[state.members[place] for place in entry] for entry in halve])
         if halve
         else None
     )
     writers = [
-        Writer(folder / name, name, look) if folder else None
-        for name, look in zip(names, attending, strict=True)
+        Writer(folder / name, name, doctor) if folder else None
+        for name, doctor in zip(names, doctors, strict=True)
     ]
-    for place, member in enumerate(racing.members):
-        both: tuple[Observer | None, ...] = attending[place], writers[place]
-        member.observers = [look for look in both if look is not None]
+    for place, member in enumerate(state.members):
+        observers: tuple[Observer | None, ...] = doctors[place], writers[place]
+        member.observers = [observer for observer in observers if observer is not None]
     try:
-        run_race(racing, halving, report)
+        run_race(state, halving, report)
     finally:
         for writer in writers:
             if writer is not None:
                 writer.close()
     return [
-        _run(member, writers[place], attending[place])
-        for place, member in enumerate(racing.members)
+        _finished(member, writers[place], doctors[place])
+        for place, member in enumerate(state.members)
     ]
 
 
-def _run(member: Member, writer: Writer | None, attending: Attending | None) -> Run:
+def _finished(member: Member, writer: Writer | None, doctor: Attending | None) -> Run:
     assert member.ended is not None
     with threads.threads(member.training.recipe.threads or 1):
-        return ended_run(
+        return finished_run(
             member.training,
-            summary_of(member.training, member.ended, writer, attending),
+            end_summary(member.training, member.ended, writer, doctor),
             writer,
-            attending,
+            doctor,
         )
 
 
-def _returned(one: Settled, result: TaskResult, folder: Path | None) -> Run:
-    """The run that came back from another machine."""
-    best = ray_tasks.load_weights(copy.deepcopy(one.network), result.best)
+def _run_from_task(recipe: Settled, result: TaskResult, folder: Path | None) -> Run:
+    """The run of a recipe whose training came back from a task of Ray."""
+    best = ray_tasks.load_weights(copy.deepcopy(recipe.network), result.best)
     return Run(
-        one.recipe,
+        recipe.recipe,
         result.summary,
         result.history,
         folder,
-        ray_tasks.load_weights(one.network, result.last),
+        ray_tasks.load_weights(recipe.network, result.last),
         best,
-        one.output,
-        one.data.inputs,
+        recipe.output,
+        recipe.data.inputs,
     )
 
 
-def ready(recipes: Sequence[Recipe], order: str, data_dir: Path | str | None) -> list[Settled]:
-    """The recipes with nothing left open, about the same data, and with one order of the samples
-    where it is to be shared.
+def resolved_recipes(
+    recipes: Sequence[Recipe], order: str, data_dir: Path | str | None
+) -> list[Settled]:
+    """The recipes with every choice made and checked to be on the same data; with a shared `order`
+    of the samples written into them.
     """
     if isinstance(recipes, Recipe | str) or not isinstance(recipes, Sequence):
         raise ArgumentError(
@@ -354,22 +364,24 @@ def ready(recipes: Sequence[Recipe], order: str, data_dir: Path | str | None) ->
     one_of("order", order, ORDERS)
     if not recipes:
         raise ArgumentError("a race of no recipes has no winner; give at least one")
-    settled = grouping.resolve_all(recipes, data_dir)
-    require_same_data([one.recipe for one in settled], [one.data.digest for one in settled])
+    resolved = grouping.resolve_all(recipes, data_dir)
+    require_same_data(
+        [entry.recipe for entry in resolved], [entry.data.digest for entry in resolved]
+    )
     if order == "own":
-        return settled
-    seed = grouping.order_seed(settled[0])
+        return resolved
+    seed = grouping.order_seed(resolved[0])
     return [
         replace(
-            one,
+            entry,
             recipe=replace(
-                one.recipe,
+                entry.recipe,
                 repeat=replace(
-                    one.recipe.repeat, seed=seed if seed is not None else one.recipe.seed
+                    entry.recipe.repeat, seed=seed if seed is not None else entry.recipe.seed
                 ),
             ),
         )
-        if grouping.order_seed(one) is not None
-        else one
-        for one in settled
+        if grouping.order_seed(entry) is not None
+        else entry
+        for entry in resolved
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from sevensteps.api.run import Run
-from sevensteps.api.session import opened, prepared, run_training
+from sevensteps.api.session import open_resumable, prepared_training, run_training
 from sevensteps.arguments import number
 from sevensteps.data import Data, loadable
 from sevensteps.doctor.case_folder import seen
@@ -41,49 +41,50 @@ def resume(
     say: Callable[[str], None] = warnings.warn,
     again: bool = False,
 ) -> Run:
-    """Go on with a training that was interrupted or killed, to the same bits as if it never had
-    been; `run` as for `load`.
+    """Go on with a training that was interrupted or killed; it ends with the same bits as if it had
+    never stopped.
 
-    It goes on from the last state that was saved, or from the start where none was, in the same
-    folder. `stop` lets it go further than it was to, or one that has finished go on. Data, network
-    or batches that were Python objects are given again, as `data`, `predict` and `repeat`.
-    `say(text)` is told where the last state was damaged and the one before it is taken. Raises
-    `RunError` where the training runs elsewhere, has finished (with `again` it only ends once
-    more), or its state is damaged, `DataError` where the data are others."""
+    `run` is a run folder, its name under `runs/`, or `"last"`. The training goes on in that folder,
+    from the last saved state, or from the start where there is none. A new `stop` makes it longer,
+    also where it has finished. Data, network or batches that were Python objects must be passed
+    again, as `data`, `predict` and `repeat`. `say(text)` is called where the last state is damaged
+    and the one before it is used. Raises `RunError` where another process trains in the folder,
+    where the training has finished (unless `again`: it then ends once more), or where its state is
+    damaged; `DataError` where the data have changed."""
     group = join()
-    found = opened(run, group)
-    folder, kept = found.folder, found.kept
+    resumable = open_resumable(run, group)
+    folder, saved = resumable.folder, resumable.saved
     try:
         with group.consensus():
-            given = {"stop": stop, "data": data, "predict": predict, "repeat": repeat}
+            replacements = {"stop": stop, "data": data, "predict": predict, "repeat": repeat}
             recipe = Recipe.from_toml(
-                found.recipe,
+                resumable.recipe,
                 allow_code=allow_code,
-                **{key: it for key, it in given.items() if it is not None},
+                **{key: value for key, value in replacements.items() if value is not None},
             )
             if isinstance(recipe.data, str) and not loadable(recipe.data):
                 raise RunError(
                     f"the data of {folder}, {recipe.data}, came from Python; give them again, as "
                     "in ss.resume(run, data=…)"
                 )
-            settled = settle(recipe, data_dir)
+            resolved = settle(recipe, data_dir)
             if not again:
-                found.refuse_finished(settled.recipe)
+                resumable.require_unfinished(resolved.recipe)
             number("watch", watch, at_least=0, at_most=1)
             attending = (
-                Attending(watch, seen=seen(folder, kept.step) if kept else None)
+                Attending(watch, seen=seen(folder, saved.step) if saved else None)
                 if watch and group.leads
                 else 0
             )
         with (
-            matmul.decided(kept.kernels if kept else {}),
-            prepared(settled, group, kept) as training,
+            matmul.decided(saved.kernels if saved else {}),
+            prepared_training(resolved, group, saved) as training,
             progress_view(group.leads and progress) as views,
         ):
-            for wrong in found.wrong:
-                say(wrong)
+            for warning in resumable.damage_warnings:
+                say(warning)
             return run_training(
-                training, folder, [*observers, *views], attending, save_every, again=True
+                training, folder, [*observers, *views], attending, save_every, resumed=True
             )
     finally:
-        found.release()
+        resumable.release()

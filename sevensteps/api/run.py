@@ -1,8 +1,9 @@
-"""The face: `train()` runs a recipe, `load()` reads a run back, and both give a `Run`."""
+"""`Run`: a finished training, which `train`, `resume`, `load` and `race` give."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +13,11 @@ from torch import Tensor, nn
 
 from sevensteps.data.preprocessing import Inputs
 from sevensteps.doctor import Diagnosis
+from sevensteps.doctor.case_folder import seen
 from sevensteps.doctor.finding import Finding
 from sevensteps.errors import DataError, RunError, ShapeError
+from sevensteps.explain.questions import Explain
+from sevensteps.explain.subject import Subject
 from sevensteps.head import Output
 from sevensteps.metrics import primary
 from sevensteps.training.evaluation import outputs_of
@@ -32,7 +36,8 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network says of some inputs: `outputs [N, O]`, `predictions [N, O]` through the output link, and the `answers`.
+    """A network's answers to N inputs: its `outputs [N, O]`, the `predictions [N, O]` that the
+    output link makes of them, and the `answers`.
 
     An answer is a class name, for multilabel a tuple of label names, for a regression the number in
     the units of the raw target."""
@@ -45,9 +50,10 @@ class Answers:
 class Run:
     """A finished training: its recipe, what came of it, and the networks.
 
-    `metrics` are those of the last epoch, `best` those of the best validation metric; `network` has
-    the last weights and is never swapped for the best. `history` has one row an evaluation.
-    `diagnosis` is that of the end of a training of this session."""
+    `last` and `best` are the network and its metrics at the last epoch and at the best validation
+    metric; `network` has the last weights and is never swapped for the best. `history` has a row
+    for each evaluation. `diagnosis` is the doctor's, where the training ran in this session and was
+    watched; `folder` is None for a run without one."""
 
     def __init__(
         self,
@@ -61,28 +67,36 @@ class Run:
         inputs: Inputs,
         diagnosis: Diagnosis | None = None,
     ) -> None:
-        self.recipe, self.summary, self.history, self.folder = recipe, summary, history, folder
+        self.recipe, self.history, self.folder = recipe, history, folder
+        self._summary = summary
         self.network = last
         self.last = Snapshot(summary["epochs"], summary["metrics"], last)
         self.best = Snapshot(summary["best"]["epoch"], summary["best"]["metrics"], best)
         self.output, self.inputs, self.diagnosis = output, inputs, diagnosis
-        self.settled: Settled | None = (
-            None  # of a training of this session: its data, wherever they came from
-        )
+        # of a training of this session: it has the data, wherever they came from
+        self.settled: Settled | None = None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The content of `run.json`: stop reason, metrics, versions, findings and the like."""
+        return self._summary | (self.diagnosis.to_dict() if self.diagnosis else {})
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """`metrics["valid"]["accuracy"]` and the like, of the last epoch."""
-        metrics: dict[str, Any] = self.summary["metrics"]
+        """`metrics["valid"]["accuracy"]` and the like, at the last epoch."""
+        metrics: dict[str, Any] = self._summary["metrics"]
         return metrics
 
-    @property
+    @cached_property
     def findings(self) -> list[Finding]:
-        """What was found wrong with the training, most likely cause first. Raises `RunError` where
-        the run's file is damaged.
+        """What is wrong with the training, most likely cause first.
+
+        Raises `RunError` where the run's file is damaged.
         """
+        if self.diagnosis is not None:
+            return self.diagnosis.findings
         try:
-            return [Finding.from_dict(held) for held in self.summary["findings"]]
+            return [Finding.from_dict(finding) for finding in self._summary["findings"]]
         except (KeyError, TypeError) as failure:
             raise RunError(
                 f"the findings of {self.folder} are damaged: {type(failure).__name__}: {failure}"
@@ -93,15 +107,14 @@ class Run:
         """What `heal` changed on the way to this run: condition, change, the run it came from, and
         the trial that proves it.
         """
-        healed: list[dict[str, Any]] = self.summary.get("healed", [])
+        healed: list[dict[str, Any]] = self._summary.get("healed", [])
         return healed
 
     def predict(self, raw: Any, which: Literal["last", "best"] = "last") -> Answers:
-        """What the network answers to raw inputs `[N, …]`, as they were before the training's own
-        scaling.
+        """The network's answers to raw inputs `[N, …]`: not scaled yet, that is done here.
 
-        Raises `ShapeError` where an input is not of the shape that was trained on, `DataError`
-        where it is no finite number."""
+        Raises `ShapeError` where the inputs have another shape than in the training, `DataError`
+        where they have a number that is not finite."""
         try:
             x = torch.as_tensor(np.asarray(raw) if not isinstance(raw, Tensor) else raw)
         except (TypeError, ValueError) as failure:
@@ -142,15 +155,37 @@ class Run:
         return Answers([classes[index] for index in decided.tolist()], predictions, outputs)
 
     @property
-    def explain(self) -> Any:
+    def explain(self) -> Explain:
         """The questions that can be asked about this run: `run.explain.sample(3)`."""
-        from sevensteps.api.explain import explain
+        return self.explained()
 
-        return explain(self)
+    def explained(self, data_dir: Path | str | None = None) -> Explain:
+        """The same questions as `explain`, with the files of the data in `data_dir`."""
+        observed = None
+        if self.diagnosis is not None:
+            observed = self.diagnosis.case.observed
+        elif self.folder is not None:
+            watched = seen(self.folder, self._summary["steps"] + 1)
+            observed = watched[0] if watched is not None else None
+        return Explain(
+            Subject(
+                self.recipe,
+                self.network,
+                self.summary,
+                self.history,
+                self.folder,
+                observed,
+                data_dir,
+                self.settled,
+            )
+        )
 
     def __repr__(self) -> str:
         valid = self.metrics["valid"]
         name = primary(valid)
         where = f", folder={str(self.folder)!r}" if self.folder else ""
         value = "not a number" if valid[name] is None else f"{valid[name]:.4f}"
-        return f"<Run of {self.recipe.source}: {name} {value} after {self.summary['epochs']} epochs{where}>"
+        return (
+            f"<Run of {self.recipe.source}: {name} {value} "
+            f"after {self._summary['epochs']} epochs{where}>"
+        )

@@ -1,5 +1,6 @@
-"""What the processes of a group settle with each other before they train one network: what process
-0 reads, and that all do the same.
+"""One training from its preparation to its `Run`, in one process or in all processes of a group.
+
+Rank 0 of a group reads and writes the run folder; all check that they train the same.
 """
 
 from __future__ import annotations
@@ -37,32 +38,32 @@ from sevensteps.training.state import Training
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
-    """A run folder to go on in: its recipe and the last state, as process 0 read them, in every process of a group."""
+class ResumableRun:
+    """A run folder in which a training can go on: its recipe and its last saved state. In a group
+    every process has what rank 0 read.
+    """
 
     folder: Path
     recipe: Path | str  # its file, or where another process read it, its text
-    kept: Saved | None
-    lock: FileLock | None = None  # of the process that holds it
+    saved: Saved | None
+    lock: FileLock | None = None  # only of the process that reads the folder
 
     @property
-    def wrong(self) -> list[str]:
-        """What is to be said of newer states that were damaged."""
-        return (
-            [
-                f"{wrong}; going on from step {self.kept.step:,}, which is whole"
-                for wrong in self.kept.wrong
-            ]
-            if self.kept
-            else []
-        )
+    def damage_warnings(self) -> list[str]:
+        """A line for each newer state that is damaged."""
+        if self.saved is None:
+            return []
+        return [
+            f"{damage}; going on from step {self.saved.step:,}, which is whole"
+            for damage in self.saved.wrong
+        ]
 
     def release(self) -> None:
-        """Let others train there."""
+        """Unlock the folder, so that others can train in it."""
         if self.lock is not None:
             self.lock.release()
 
-    def refuse_finished(self, recipe: Recipe) -> None:
+    def require_unfinished(self, recipe: Recipe) -> None:
         """Raise `RunError` where the training has ended for good: by its own stop, or because it
         diverged.
         """
@@ -82,29 +83,29 @@ class Opened:
             )
 
 
-def opened(run: Path | str, group: ProcessGroup) -> Opened:
+def open_resumable(run: Path | str, group: ProcessGroup) -> ResumableRun:
     """The run folder in which a training goes on, locked. Rank 0 of a group reads it; the others
     need no such folder.
     """
-    resumable: Opened | None = None
+    resumable: ResumableRun | None = None
     with group.consensus():
         if group.leads:
             folder = find(run, "recipe.toml")
             lock = hold(folder)
             try:
-                resumable = Opened(folder, folder / "recipe.toml", read_state(folder), lock)
+                resumable = ResumableRun(folder, folder / "recipe.toml", read_state(folder), lock)
             except BaseException:
                 lock.release()
                 raise
     if group.size > 1:
-        return _received(resumable, group)
+        return _broadcast_run(resumable, group)
     assert resumable is not None
     return resumable
 
 
-def _received(resumable: Opened | None, group: ProcessGroup) -> Opened:
-    """What rank 0 opened, in every process of the group."""
-    saved = resumable and resumable.kept
+def _broadcast_run(resumable: ResumableRun | None, group: ProcessGroup) -> ResumableRun:
+    """The run that rank 0 opened, in every process of the group."""
+    saved = resumable and resumable.saved
     plain = group.broadcast(
         resumable
         and {
@@ -121,14 +122,14 @@ def _received(resumable: Opened | None, group: ProcessGroup) -> Opened:
         if tensors
         else None
     )
-    return Opened(Path(plain["folder"]), plain["recipe"], saved)
+    return ResumableRun(Path(plain["folder"]), plain["recipe"], saved)
 
 
-def begun(
+def unfinished_run_folder(
     out: Path | str | Literal[False] | None, recipe: Recipe, group: ProcessGroup
 ) -> tuple[Path | None, dict[str, str] | None]:
-    """(the folder in which an earlier group of this job of torchrun began this training, or None;
-    the mark of the job).
+    """The folder in which an earlier start of this torchrun job began this training (or None), and
+    the mark of the job.
     """
     mark = torchrun.job(recipe) if out is not False else None
     folder = torchrun.begun(out or None, mark) if group.leads else None
@@ -137,33 +138,33 @@ def begun(
 
 
 @contextmanager
-def prepared(
-    settled: Settled, group: ProcessGroup, saved: Saved | None = None
+def prepared_training(
+    resolved: Settled, group: ProcessGroup, saved: Saved | None = None
 ) -> Iterator[Training]:
-    """The training of `settled` at its beginning, or where it was `saved`, with the threads that it
-    takes.
+    """A training ready to run: at its beginning, or in the state that was `saved`. PyTorch has its
+    number of threads inside the block.
     """
-    with threads.threads(settled.recipe.threads or threads.usual_threads(settled)) as used:
+    with threads.threads(resolved.recipe.threads or threads.usual_threads(resolved)) as used:
         with group.consensus() as facts:
             threads.refuse_threads(used)
             training = state.start(
-                replace(settled, recipe=replace(settled.recipe, threads=used)), group=group
+                replace(resolved, recipe=replace(resolved.recipe, threads=used)), group=group
             )
             if saved is not None:
                 saved.restore(training)
             if group.size > 1:
-                facts |= facts_of(training)
+                facts |= facts_to_compare(training)
         yield training
 
 
-def objects(recipe: Recipe) -> dict[str, Any]:
-    """What a recipe has from Python, which no run folder holds."""
+def python_values(recipe: Recipe) -> dict[str, Any]:
+    """The values of a recipe that are Python objects, which no run folder can store."""
     data = {"data": recipe.data} if isinstance(recipe.data, Data) else {}
     return {**recipe.python_objects, **data}
 
 
-def facts_of(training: Training) -> dict[str, Any]:
-    """What has to be the same in every process."""
+def facts_to_compare(training: Training) -> dict[str, Any]:
+    """What must be the same in every process."""
     recipe = replace(training.recipe, threads=None)
     return {
         "recipe": hashlib.sha256(recipe.to_toml().encode()).hexdigest(),
@@ -179,14 +180,13 @@ def run_training(
     observers: Sequence[Observer],
     watch: float | Attending = 0.02,
     save_every: float = EVERY,
-    again: bool = False,
+    resumed: bool = False,
     job: dict[str, str] | None = None,
 ) -> Run:
-    """Run a training that has been set up, and give its `Run`; a folder is made unless `out` is
-    False, or `again` is one's own.
+    """Run a prepared training and return its `Run`.
 
-    Of a group of processes the first alone writes, watches and has observers; the `Run` of the
-    others has no folder."""
+    The folder `out` is created, or with `resumed` taken as it is; False means none. Only rank 0 of
+    a group writes, watches and has observers; the `Run` of the others has no folder."""
     group = training.group
     attending = (
         watch
@@ -200,7 +200,7 @@ def run_training(
     if isinstance(training.engine, FSDP):  # nobody looks at a network in parts
         attending, observers = None, observers if group.leads or out is False else [Partner()]
     writer = (
-        Writer(out, training.settled.data.source, attending, save_every, again, job)
+        Writer(out, training.settled.data.source, attending, save_every, resumed, job)
         if out is not False and group.leads
         else None
     )
@@ -219,48 +219,47 @@ def run_training(
                     ],
                 )
             if group.leads:
-                summary = summary_of(training, ended, writer, attending)
+                summary = end_summary(training, ended, writer, attending)
             summary = group.broadcast(summary)
     except (KeyboardInterrupt, RunError) as failure:
         if writer is None or writer.saved is None:
             raise
         raise type(failure)(
-            f"{str(failure) or 'stopped at once'}; the state of step {writer.saved:,} is kept: "
-            "sevensteps resume "
-            f"{writer.folder}"
+            f"{str(failure) or 'stopped at once'}; the state of step {writer.saved:,} is saved: "
+            f"sevensteps resume {writer.folder}"
         ) from None
     finally:
         if writer is not None:
             writer.close()
-    return ended_run(training, summary, writer, attending)
+    return finished_run(training, summary, writer, attending)
 
 
-def summary_of(
+def end_summary(
     training: Training, ended: tuple[str, str], writer: Writer | None, attending: Attending | None
 ) -> dict[str, Any]:
-    """What is said of a training that has ended, by whoever looked on."""
-    return (
-        writer.summary
-        if writer
-        else {**summarize(training, *ended, ""), **(attending.report(None) if attending else {})}
-    )
+    """The summary of a training that has ended: the one that was written, or the same without a
+    folder.
+    """
+    if writer is not None:
+        return writer.summary
+    return summarize(training, *ended, "") | (attending.report(None) if attending else {})
 
 
-def ended_run(
+def finished_run(
     training: Training, summary: dict[str, Any], writer: Writer | None, attending: Attending | None
 ) -> Run:
     """The `Run` of a training that has ended."""
-    settled = training.settled
+    resolved = training.settled
     run = Run(
-        settled.recipe,
+        resolved.recipe,
         summary,
         training.progress.history,
         writer.folder if writer else None,
         training.network.eval(),
         training.best_network().eval(),
-        settled.output,
-        settled.data.inputs,
+        resolved.output,
+        resolved.data.inputs,
         attending.after if attending else None,
     )
-    run.settled = settled
+    run.settled = resolved
     return run

@@ -1,4 +1,4 @@
-"""`train()`: train in seven steps and keep what happened."""
+"""`train()`: train a network in seven steps, and record it in a run folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import Any, Literal
 
 from sevensteps.api.resume import resume
 from sevensteps.api.run import Run
-from sevensteps.api.session import begun, objects, prepared, run_training
+from sevensteps.api.session import (
+    prepared_training,
+    python_values,
+    run_training,
+    unfinished_run_folder,
+)
 from sevensteps.doctor.observer import Attending
 from sevensteps.engine.distributed.process_group import join
 from sevensteps.record.writer import EVERY
@@ -33,17 +38,17 @@ def train(
     observers: Sequence[Observer] = (),
     **steps: Any,
 ) -> Run:
-    """Train in seven steps and keep what happened.
+    """Train a network in seven steps, and record the training in a run folder.
 
     `data` is a name (`"digits"`), a path, `Data`, a `DataLoader` or `Dataset` of PyTorch, or a
-    whole `Recipe`; the steps are keywords (`predict=mlp(30)`), and whatever is left out is chosen,
-    with the reason in `run.recipe.reasons`. `out` is the run folder (default `runs/<date>-<name>`,
-    False for none); the state is saved there every `save_every` seconds and at the end, for
-    `resume`. `progress` shows a live line (default: on a terminal). `watch` is the share of time
-    that looking inside may cost; what is found wrong stands in `run.findings`. With 0 nobody looks.
-    The processes that `torchrun` starts share each step. The global state of PyTorch is as it was
-    afterwards, generators included. Raises `sevensteps.Error`, one line with the fix, for anything
-    that does not fit, before the first step and before a folder is made.
+    whole `Recipe`. The steps are keywords (`predict=mlp(30)`); each one left out is chosen, with
+    the reason in `run.recipe.reasons`. `out` is the run folder (default `runs/<date>-<name>`, False
+    for none); the state is saved there every `save_every` seconds and at the end, for `resume`.
+    `progress` shows a live line (default: on a terminal). `watch` is the share of the time that
+    watching the training may cost (0: it is not watched); what is wrong is in `run.findings`.
+    Processes started by `torchrun` share each step. PyTorch's global state, generators included, is
+    left as it was. Raises `sevensteps.Error`, one line with the fix, for anything that does not
+    fit, before the first step and before a folder is made.
 
     >>> run = train("digits", stop="epochs(2)", out=False)
     >>> run.summary["stop"]["rule"], len(run.history)
@@ -55,12 +60,12 @@ def train(
             data,
             {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision},
         )
-    folder, job = begun(out, recipe, group)
+    folder, job = unfinished_run_folder(out, recipe, group)
     if folder is not None:
         budget = watch.watching.schedule.budget if isinstance(watch, Attending) else watch
         return resume(
             folder,
-            **objects(recipe),
+            **python_values(recipe),
             data_dir=data_dir,
             allow_code=True,
             save_every=save_every,
@@ -70,6 +75,9 @@ def train(
             again=True,
         )
     with group.consensus():
-        settled = settle(recipe, data_dir)
-    with prepared(settled, group) as training, progress_view(group.leads and progress) as views:
+        resolved = settle(recipe, data_dir)
+    with (
+        prepared_training(resolved, group) as training,
+        progress_view(group.leads and progress) as views,
+    ):
         return run_training(training, out, [*observers, *views], watch, save_every, job=job)

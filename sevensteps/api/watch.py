@@ -1,4 +1,4 @@
-"""`ss.watch`: watching any training loop, with the doctor at hand."""
+"""`watch()`: watch any training loop, and diagnose it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from sevensteps.observe.watcher import Watcher
 
 
 class Watch(Watcher):
-    """Watches a training loop of yours; see `watch`."""
+    """Watches a training loop that you wrote; `sevensteps.watch` makes one."""
 
     def diagnose(
         self, train: Any = None, valid: Any = None, loss_fn: LossFn | None = None
     ) -> Diagnosis:
-        """What is wrong, most likely cause first. Each argument is optional, and lets more be asked
-        of the network as it is now.
+        """What is wrong, the most likely cause first.
 
+        The arguments are optional; with each of them, more is asked of the network as it is now.
         `train` and `valid` are pairs of inputs and targets as the network and the loss take them,
-        or a `DataLoader` or `Dataset`, of which some thousand samples are taken; `loss_fn(output,
-        target)` is the mean. Raises `ArgumentError` for anything else."""
+        or a `DataLoader` or `Dataset`, of which some thousand samples are used; `loss_fn(output,
+        target)` returns the mean loss. Raises `ArgumentError` for anything else."""
         return diagnose(
             self.observed,
             self.network,
@@ -45,12 +45,12 @@ class Watch(Watcher):
         valid: Any = None,
         loss_fn: LossFn | None = None,
     ) -> Path:
-        """Write what was seen into a new folder, for `sevensteps diagnose FOLDER`, here or on
-        another machine.
+        """Write what was observed into a new folder, for `sevensteps diagnose FOLDER`, on this
+        machine or another one.
 
-        What can be asked of the network is asked now, with the arguments of `diagnose`, and its
-        answers are kept; the network is not. Raises `RunError` where the folder holds something
-        already, or cannot be written."""
+        The arguments are those of `diagnose`: the network is questioned now and its answers are
+        saved; the network is not. Returns the folder. Raises `RunError` where the folder is not
+        empty, or cannot be written."""
         case = Case(
             self.observed,
             self.network,
@@ -67,11 +67,11 @@ def watch(
     *,
     budget: float = 0.02,
 ) -> Watch:
-    """Look into a training loop of your own: which layer gives what, what comes back to it, what a
-    step changes.
+    """Watch a training loop that you wrote: each layer's outputs, the gradients that come back to
+    it, and what a step changes.
 
-    `budget` is the share of time that it may cost; the looks are spaced so. Nothing in the training
-    changes, to the last bit.
+    `budget` is the share of the time that watching may cost; fewer steps are looked at where it is
+    small. The training itself does not change, to the last bit.
 
         with ss.watch(model, optimizer) as watch:
             for x, y in batches:

@@ -81,7 +81,7 @@ def command(
     else:
         click.echo(str(found))
     if nothing:
-        click.echo("There is no remedy that could be tried.", err=True)
+        click.echo("There is no remedy to try.", err=True)
     if trying:
         remember(folder, found)
     if sarif is not None:

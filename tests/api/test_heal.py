@@ -184,7 +184,7 @@ def test_a_remedy_that_does_not_help_changes_nothing(tmp_path: Path) -> None:
     assert run.healed == []
     assert run.folder == tmp_path / "kept"
     assert files(tmp_path) == ["kept"]
-    assert said[-1] == "Nothing more is proven to help."
+    assert said[-1] == "No remedy is proven to help."
     assert ": did not help: validation r2" in said[0]
     assert run.recipe.source == "diabetes(target_scale='none', scale='none')"
     kept = json.loads((tmp_path / "kept" / "run.json").read_text())
@@ -213,7 +213,7 @@ def test_what_is_proven_in_trials_only_is_not_kept(
 ) -> None:
     fake(monkeypatch, {"initialize": "constant(0.0)"})  # zeros by another name: no better
     run, said = heal("digits", **ZEROS, out=tmp_path / "kept")
-    assert said[-1] == "Trained on the whole data it does no better, so it is not kept."
+    assert said[-1] == "Trained on all of the data it does no better, so this change is not kept."
     assert run.healed == []
     assert run.folder == tmp_path / "kept"
     assert repr(run.recipe.initialize) == "zeros()"
@@ -241,7 +241,7 @@ def test_of_several_that_are_proven_the_best_is_taken(monkeypatch: pytest.Monkey
 def test_a_training_without_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **given: [])
     run, said = heal("digits", **ZEROS)
-    assert (run.healed, said) == ([], ["There is no remedy that could be tried."])
+    assert (run.healed, said) == ([], ["There is no remedy to try."])
 
 
 # -- the budget, the folders, what is asked --------------------------------------------------------
@@ -276,7 +276,7 @@ def test_a_budget_that_is_over_is_said() -> None:
     assert said == [
         "symmetric_units: initialize = kaiming_normal(): not tried, the time given for trials is "
         "over",
-        "Nothing more is proven to help.",
+        "No remedy is proven to help.",
     ]
 
 

@@ -539,7 +539,7 @@ def test_a_full_disk_loses_no_state(limit: int, here: Path) -> None:
     assert "cannot be" in last
     assert not (here / "run" / "run.json").exists()
     assert (checkpoints.read(here / "run") is not None) == (
-        "is kept: sevensteps resume run" in last
+        "is saved: sevensteps resume run" in last
     )
     whole = ss.train(
         "digits",

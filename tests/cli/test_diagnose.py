@@ -288,7 +288,7 @@ def test_trials_as_json_are_one_line_on_standard_output(sevensteps: Command) -> 
 def test_without_a_remedy_there_is_nothing_to_try(sevensteps: Command) -> None:
     said = sevensteps("diagnose", "healthy", "--try")
     assert said.code == 0
-    assert said.err == "There is no remedy that could be tried.\n"
+    assert said.err == "There is no remedy to try.\n"
     assert said.out == sevensteps("diagnose", "healthy").out
 
 

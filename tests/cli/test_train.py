@@ -348,7 +348,7 @@ def test_what_cannot_be_healed_is_said_and_left(sevensteps: Command) -> None:
     )
     assert said.code == 0
     assert "did not help: validation r2" in " ".join(said.out.split())
-    assert "Nothing more is proven to help." in said.out
+    assert "No remedy is proven to help." in said.out
     assert "Kept in kept" in said.lines
     assert ss.load("kept").healed == []
 

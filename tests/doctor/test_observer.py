@@ -228,10 +228,12 @@ def test_the_findings_are_kept_with_the_run(
 
 
 def test_findings_that_were_tampered_with_are_said_in_one_line(tmp_path: Path) -> None:
-    run = ss.train("xor", stop="epochs(1)", out=tmp_path / "kept")
-    run.summary["findings"] = [{"condition": "dead_units"}]
+    ss.train("xor", stop="epochs(1)", out=tmp_path / "kept")
+    summary = tmp_path / "kept" / "run.json"
+    content = {**json.loads(summary.read_text()), "findings": [{"condition": "dead_units"}]}
+    summary.write_text(json.dumps(content))
     with pytest.raises(ss.Error, match=r"findings of .*kept are damaged"):
-        _ = run.findings
+        _ = ss.load(tmp_path / "kept").findings
 
 
 def test_unwatched_there_is_nothing_to_diagnose(tmp_path: Path) -> None:

@@ -175,8 +175,8 @@ class DataParallel(Engine):
         return total
 
     def _all_reduced(self, numbers: list[float]) -> list[float]:
-        """Sum the gradients over all processes; gives the sums of these `numbers`, which travel with
-        them.
+        """Sum the gradients over all processes, and with them these `numbers`, whose sums are
+        returned.
         """
         end = self._buffer[-SPARE:]
         end.copy_(torch.tensor(numbers, dtype=end.dtype))

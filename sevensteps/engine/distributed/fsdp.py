@@ -118,8 +118,8 @@ class ShardedAutograd(Autograd):
 
         network: Any = self.network
         c10d: Any = torch.distributed  # which has no types
-        # A group of its own: PyTorch keeps it, and its threads, until Python ends, while the default
-        # group can be destroyed.
+        # A group of its own: PyTorch keeps it, and its threads, until Python ends; the default
+        # group must remain one that can be destroyed.
         mesh_group = c10d.new_group()
         self.mesh = DeviceMesh.from_group(mesh_group, self.parameters.device.type)
         for block in [*blocks(network), network]:

@@ -166,7 +166,7 @@ def main(folder: Path) -> None:
     rank = os.environ["RANK"]
     torch.set_num_threads(1)
     found: dict[str, Any] = {}
-    look = loop.look
+    look = loop.evaluate_epoch
 
     def counting(training: Training, observers: Any) -> None:
         found["kept"] = kept(training)
@@ -180,9 +180,9 @@ def main(folder: Path) -> None:
                 {key: tensor.clone() for key, tensor in network.state_dict().items()},
                 folder / f"{name} {which} {rank}",
             )
-    loop.look = counting
+    loop.evaluate_epoch = counting
     train({"predict": "mlp(1000, 40)", "stop": "epochs(1)"})
-    loop.look = look
+    loop.evaluate_epoch = look
     for name, given in REFUSED.items():
         try:
             train(given)

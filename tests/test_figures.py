@@ -15,6 +15,7 @@ import torch
 import sevensteps as ss
 from sevensteps.data import Data
 from sevensteps.training import loop, state
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
 
@@ -201,20 +202,11 @@ def test_the_first_gradient_of_the_speed_example(method: str) -> None:
 
 
 def test_the_ten_losses_of_the_speed_example() -> None:
-    class Start:
+    class Start(Observer):
         """Keeps the parameters before the first step."""
 
         def started(self, training: state.Training) -> None:
             self.parameters = training.engine.parameters.clone().numpy()
-
-        def stepped(self, training: state.Training) -> None:
-            return None
-
-        def evaluated(self, training: state.Training, row: dict[str, Any]) -> None:
-            return None
-
-        def stopped(self, training: state.Training, rule: str, reason: str) -> None:
-            return None
 
     start = Start()
     run = ss.train("speed", **SPEED, observers=[start], out=False)

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.limits.memory import MB, peak
 from benchmarks.limits.section import Asked, Section, mark, measured, table
+from sevensteps.training.observer import Observer
 
 TITLE = "Larger than memory"
 LEAST = 0.7  # of the speed in memory, while the file is in the page cache
@@ -40,15 +41,11 @@ def write(folder: str, count: int, kind: str) -> dict[str, Any]:
     return {"megabytes": x.nbytes / 1e6}
 
 
-class Ends:
+class Ends(Observer):
     """An observer that takes the time at the end of each epoch, its evaluation included."""
 
     def __init__(self) -> None:
         self.at: list[float] = []
-
-    def started(self, training: Any) -> None: ...
-    def stepped(self, training: Any) -> None: ...
-    def stopped(self, training: Any, rule: str, reason: str) -> None: ...
 
     def evaluated(self, training: Any, row: dict[str, Any]) -> None:
         import time

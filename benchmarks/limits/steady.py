@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.limits.memory import MB, resident
 from benchmarks.limits.section import Asked, Section, mark, measured
+from sevensteps.training.observer import Observer
 
 TITLE = "Memory over a long training"
 SLACK = 0.02  # of the earlier memory: the history gains a row an epoch, and an allocator keeps some
@@ -20,13 +21,9 @@ def train(first: int, last: int) -> dict[str, Any]:
 
     import sevensteps as ss
 
-    class Held:
+    class Held(Observer):
         def __init__(self) -> None:
             self.after: dict[int, int] = {}
-
-        def started(self, training: Any) -> None: ...
-        def stepped(self, training: Any) -> None: ...
-        def stopped(self, training: Any, rule: str, reason: str) -> None: ...
 
         def evaluated(self, training: Any, row: dict[str, Any]) -> None:
             if row["epoch"] in (first, last):

@@ -22,6 +22,7 @@ from typing import Any
 import numpy
 
 from benchmarks.speed.machine import ROOT, describe, environment, mnist_folder
+from sevensteps.training.observer import Observer
 
 RESULTS = ROOT / "benchmarks" / "scale" / "PROCESSES.md"
 PREDICT, BATCH, TARGET = "mlp(1024, 1024)", 4096, 1.6
@@ -70,7 +71,7 @@ def simulated(
 # -- in the processes ------------------------------------------------------------------------------
 
 
-class Times:
+class Times(Observer):
     """How long each step took, and the processor for it."""
 
     def __init__(self) -> None:
@@ -86,8 +87,6 @@ class Times:
 
     def evaluated(self, training: Any, row: dict[str, Any]) -> None:
         self.started(training)
-
-    def stopped(self, training: Any, rule: str, reason: str) -> None: ...
 
 
 def steps(count: int, data_dir: str | None = None) -> list[float]:

@@ -24,7 +24,7 @@ from sevensteps.doctor.trials.retrain import BY_LOSS
 from sevensteps.doctor.trials.trial import Trial, best
 from sevensteps.engine.distributed.process_group import started_by_launcher
 from sevensteps.errors import ArgumentError, RunError
-from sevensteps.training.loop import Observer
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe, as_recipe
 
 MAX_CHANGES = 6

@@ -35,7 +35,7 @@ from sevensteps.racing.successive_halving import SuccessiveHalving, require_epoc
 from sevensteps.record.run_folder import create, write_json
 from sevensteps.record.writer import Writer
 from sevensteps.training import threads
-from sevensteps.training.loop import Observer
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe, as_recipe
 from sevensteps.training.resolve import Settled
 

@@ -19,7 +19,7 @@ from sevensteps.engine import matmul
 from sevensteps.engine.distributed.process_group import join
 from sevensteps.errors import RunError
 from sevensteps.record.writer import EVERY
-from sevensteps.training.loop import Observer
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
 from sevensteps.view.progress import progress_view

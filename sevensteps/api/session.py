@@ -31,7 +31,7 @@ from sevensteps.record.run_folder import find, hold
 from sevensteps.record.tensors import pack
 from sevensteps.record.writer import EVERY, Partner, Writer, summarize
 from sevensteps.training import interrupts, loop, state, threads
-from sevensteps.training.loop import Observer
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import Settled
 from sevensteps.training.state import Training

@@ -17,7 +17,7 @@ from sevensteps.api.session import (
 from sevensteps.doctor.observer import Attending
 from sevensteps.engine.distributed.process_group import join
 from sevensteps.record.writer import EVERY
-from sevensteps.training.loop import Observer
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Trained, as_recipe
 from sevensteps.training.resolve import settle
 from sevensteps.view.progress import progress_view

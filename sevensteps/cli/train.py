@@ -12,6 +12,7 @@ import click
 
 from sevensteps.cli.output import console, print_json, table, targeted
 from sevensteps.steps import QUESTIONS, STEPS
+from sevensteps.training.observer import Observer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -186,23 +187,14 @@ def healed(recipe: Recipe, observers: Any, quiet: bool, **given: Any) -> Run:
         return heal(recipe, observers=started, progress=not quiet, report=report, say=say, **given)
 
 
-class Lines:
+class Lines(Observer):
     """One JSON line per evaluation."""
-
-    def started(self, training: Training) -> None:
-        return None
-
-    def stepped(self, training: Training) -> None:
-        return None
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         print_json(row)
 
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        return None
 
-
-class Plan:
+class Plan(Observer):
     """The seven steps as they will be run, before the first, and what the doctor sees wrong already."""
 
     def __init__(self, attending: Attending | None = None) -> None:
@@ -245,15 +237,6 @@ class Plan:
             screen.print("Seen before the first step:", style="bold")
             show(screen, wrong, remedies=True)
             screen.print()
-
-    def stepped(self, training: Training) -> None:
-        return None
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
-
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        return None
 
 
 def repeated(data: Data) -> str:

@@ -19,12 +19,13 @@ from sevensteps.metrics import compute_metrics
 from sevensteps.observe.observation import Observed
 from sevensteps.observe.observer import Watching, facts_in
 from sevensteps.record.database import Record
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
 FIRST = 256  # samples of the examination before the first step
 
 
-class Attending:
+class Attending(Observer):
     """An observer of the loop. `before` and `after` are its two diagnoses; `budget` is the share of time that looking may cost.
 
     `more` is added to what `run.json` says; `seen` is what was seen and found so far of a training
@@ -40,7 +41,6 @@ class Attending:
     ) -> None:
         self.watching, self.more = Watching(budget, seen and seen[0]), more or {}
         self.found, self.shared = seen and seen[1], {} if shared is None else shared
-        self.stepped = self.watching.stepped
         self.before: Diagnosis | None = None
         self.after: Diagnosis | None = None
 
@@ -51,13 +51,13 @@ class Attending:
         elif self.watching.observed is not None:
             self.before = Diagnosis(self.found, case_of(training, self.watching.observed))
 
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
+    def stepped(self, training: Training) -> None:
+        self.watching.stepped(training)
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         self.watching.stopped(training, rule, reason)
         assert self.watching.observed is not None
-        with training.foreign:
+        with training.isolated_randomness:
             case = case_of(training, self.watching.observed)
             case.shared = self.shared
             self.after = examine(case)
@@ -94,7 +94,7 @@ def first_look(training: Training) -> Diagnosis:
     x, y = case.train
     some = torch.linspace(0, len(x) - 1, min(FIRST, len(x))).long().to(x.device)
     case.train = x[some], y[some]
-    with training.foreign:
+    with training.isolated_randomness:
         if (look := case.look_now(case.train, training=True)) is not None:
             look.step, look.lr = 0, (training.stepper.rate(0, training.total or 1),)
             case.observed.looks.append(look)

@@ -136,15 +136,16 @@ class Engine(ABC):
         `FSDP`) prepare for that.
         """
 
-    def joined(self, summed: float, progress: Progress) -> float:
-        """The `summed` losses of a step whose gradient is complete; where several processes share
-        the step (`DataParallel`), of all.
+    def all_reduce(self, summed: float, progress: Progress) -> float:
+        """The sum of a step's losses over all processes that share the step, here the `summed` of
+        this one. Where there are several (`DataParallel`), their gradients are summed with it, and
+        `progress.interrupted` is set if one of them was interrupted.
         """
         return summed
 
-    def spent(self, seconds: float) -> float:
-        """The `seconds` that a step took; where several processes share it, those of the one that
-        leads.
+    def shared_seconds(self, seconds: float) -> float:
+        """The seconds that a step took by the one clock that all processes count by: here the
+        `seconds` of this one; where there are several, those of process 0.
         """
         return seconds
 

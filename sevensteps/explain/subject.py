@@ -26,7 +26,8 @@ from sevensteps.observe.observation import Observed
 from sevensteps.record import checkpoints
 from sevensteps.steps.loss import Loss
 from sevensteps.training import state, threads
-from sevensteps.training.loop import Observer, steps
+from sevensteps.training.loop import train
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import PRECISIONS, Recipe
 from sevensteps.training.resolve import Settled, settle
 from sevensteps.training.state import Training
@@ -141,8 +142,7 @@ class Subject:
             matmul.decided(self._kernels()),
         ):  # the bits of a result depend on them
             training = state.start(settled)
-            with torch.set_grad_enabled(training.engine.taped):
-                steps(training, observers)
+            train(training, observers)
         return training
 
     def _kernels(self) -> Mapping[str, str]:

@@ -32,7 +32,7 @@ def largest_curvature(training: Training) -> float | None:
     def loss(outputs: Tensor, target: Tensor) -> Tensor:
         return training.loss(outputs, target)
 
-    with training.foreign:
+    with training.isolated_randomness:
         every = eigenvalues(network, loss, x, y)
         found = every[-1] if every else largest_eigenvalue(network, loss, x, y, SAMPLES)
     return found if found is not None and found > 0 else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from sevensteps.observe.capture import Capture
 from sevensteps.observe.look import Look, flat_changes, signals, some_rows
 from sevensteps.observe.network_facts import Facts, facts_of
 from sevensteps.observe.observation import Observed, keep_samples, thin
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
 CLASSES = {
@@ -50,7 +50,7 @@ def facts_in(training: Training) -> Facts:
     return dataclasses.replace(facts, groups=(group,), parameters=parameters)
 
 
-class Watching:
+class Watching(Observer):
     """An observer of the loop that looks into the network; it changes nothing in the training, to the last bit.
 
     `budget` is the share of time that it may cost; `observed` what was seen so far of a training
@@ -112,9 +112,6 @@ class Watching:
         if schedule.due(step + 1, progress.seconds):
             self._prepare(training)
         schedule.spent += time.perf_counter() - began
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         assert self.observed is not None

@@ -26,7 +26,8 @@ from sevensteps.steps.repeat import Batch
 from sevensteps.steps.step import sgd
 from sevensteps.steps.stop import Always, Progress, Stop
 from sevensteps.training.evaluation import CHUNK
-from sevensteps.training.loop import Observer, grouped, look
+from sevensteps.training.loop import accumulation_batches, evaluate_epoch
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Place, Training
 
 SMALLEST_CHUNK = 256  # samples evaluated at once, however many networks share the memory for them
@@ -71,7 +72,9 @@ class Lockstep:
         self.together: Several | EnsembleOfOne | None = None
         self.report: Callable[[], None] | None = None  # called after each step
         lead = members[0].training
-        self.foreign: Any = lead.foreign if len(members) == 1 else nullcontext()
+        self.isolated_randomness: Any = (
+            lead.isolated_randomness if len(members) == 1 else nullcontext()
+        )
         self.taped = lead.engine.taped
 
     def begin(self) -> None:
@@ -105,7 +108,9 @@ class Lockstep:
         if not self.active:
             return
         began = time.perf_counter()
-        for group in grouped(self._order(), self.active[0].training.recipe.gradient.accumulate):
+        for group in accumulation_batches(
+            self._order(), self.active[0].training.recipe.gradient.accumulate
+        ):
             began = self._step(group, began)
             if not self.active:
                 return
@@ -114,7 +119,7 @@ class Lockstep:
             member.training.progress.epoch_ended = True
         for member, outputs in zip(self.active, self._outputs("valid"), strict=True):
             training, progress = member.training, member.training.progress
-            look(training, member.observers, outputs)
+            evaluate_epoch(training, member.observers, outputs)
             training.place = Place()
             member.ended = member.ended or member.stop.reason(progress)
             progress.epoch_ended = False
@@ -151,7 +156,7 @@ class Lockstep:
         active, together, at = self.active, self.together, int(self.own)
         assert together is not None
         count, sums = sum(x.shape[at] for x, _ in batches), [0.0] * len(active)
-        with self.foreign:
+        with self.isolated_randomness:
             for index, (x, y) in enumerate(batches):
                 began += self._look_into(x, y, x.shape[at] / count, index > 0)
                 together.predict(x, own=self.own)  # 2 predict
@@ -260,7 +265,7 @@ class Lockstep:
         for member in over:
             training = member.training
             if training.place.taken or not training.progress.history:
-                look(training, member.observers)
+                evaluate_epoch(training, member.observers)
             assert member.ended is not None
             for observer in member.observers:
                 observer.stopped(training, *member.ended)

@@ -21,6 +21,7 @@ from sevensteps.record.tensors import pack
 from sevensteps.record.torchrun import mark
 from sevensteps.training.checkpoint import capture, trained
 from sevensteps.training.evaluation import evaluate
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
 SCHEMA = 1
@@ -42,7 +43,7 @@ class Keeper(Protocol):
         """
 
 
-class Writer:
+class Writer(Observer):
     """Keeps the run folder: the recipe before the first step, the history as it grows, result and weights at the end.
 
     The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts. The state is
@@ -165,22 +166,13 @@ class Writer:
             self.lock.release()
 
 
-class Partner:
+class Partner(Observer):
     """Has its part in what the `Writer` of process 0 saves, in a process that keeps a part of the network."""
-
-    def started(self, training: Training) -> None:
-        return None
 
     def stepped(self, training: Training) -> None:
         if training.engine.agreed(False) or training.progress.interrupted:
             for _ in trained(training):  # which process 0 keeps
                 pass
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
-
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        return None
 
 
 def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Repeat(ABC):
         """The size of the smallest batch of an epoch over `samples`, if it is known."""
         return None
 
-    def check(self, x: Shaped[Tensor, "N ..."] | Streamed) -> None:  # noqa: B027 - most take any samples
+    def check(self, x: Shaped[Tensor, "N ..."] | Streamed) -> None:
         """Raise `DataError` where these inputs cannot be gone over so."""
 
     @abstractmethod

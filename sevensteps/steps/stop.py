@@ -50,7 +50,7 @@ class Stop(ABC):
         """The largest number of steps that this rule allows, if it is known beforehand."""
         return None
 
-    def check(self, task: Task) -> None:  # noqa: B027 - most rules fit every task
+    def check(self, task: Task) -> None:
         """Refuse a rule that waits for something `task` does not have."""
 
     def __or__(self, other: object) -> Stop:

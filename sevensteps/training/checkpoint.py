@@ -23,8 +23,8 @@ def capture(training: Training) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors |= {f"generator.{name}": held.get_state() for name, held in training.generators.items()}
     if place.taken and place.order is not None:
         tensors["generator.order"] = place.order
-    if isinstance(training.foreign, Isolation):
-        tensors["generator.foreign"] = training.foreign.inside
+    if isinstance(training.isolated_randomness, Isolation):
+        tensors["generator.foreign"] = training.isolated_randomness.inside
     return tensors, {
         "progress": {
             name: getattr(progress, name)
@@ -76,8 +76,8 @@ def restore(training: Training, tensors: dict[str, Tensor], held: dict[str, Any]
             device if tensor.ndim else held["memory"][name], copy=True
         )
     states = part("generator")
-    if isinstance(training.foreign, Isolation):
-        training.foreign.inside = states["foreign"]
+    if isinstance(training.isolated_randomness, Isolation):
+        training.isolated_randomness.inside = states["foreign"]
     for name, drawing in training.generators.items():
         drawing.set_state(states[name])
     training.progress = Progress(

@@ -80,7 +80,7 @@ def evaluate(
     x, y = training.parts[part]
     group = ProcessGroup.alone() if alone else training.group
     if outputs is None:
-        with training.foreign:
+        with training.isolated_randomness:
             network = network or training.network
             outputs = (
                 _outputs_by_parts(training, network, x, group)

@@ -1,4 +1,4 @@
-"""The loop: seven steps, in order, on one screen; then whoever looks on."""
+"""The loop: seven steps, in order, on one screen; then the observers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,41 +15,22 @@ from sevensteps.metrics import better
 from sevensteps.steps.repeat import Batch
 from sevensteps.steps.stop import Always
 from sevensteps.training.evaluation import evaluate
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Place, Training
-
-
-class Observer(Protocol):
-    """Looks at a training and changes nothing in it."""
-
-    def started(self, training: Training) -> None:
-        """The parameters are initialised; no step has been taken."""
-
-    def stepped(self, training: Training) -> None:
-        """A step has been taken."""
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        """An epoch, or the part of one that there was, has been evaluated: `row` is the new last
-        row of the history.
-        """
-
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        """The training is over."""
 
 
 def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, str]:
     """Run `training` until a rule says stop; returns (rule, reason)."""
     with torch.set_grad_enabled(training.engine.taped):  # set once here, not three times a step
-        return steps(training, observers)
+        return seven_steps(training, observers)
 
 
-def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
-    """The seven, in order."""
-    recipe, engine, generators, progress = (
-        training.recipe,
-        training.engine,
-        training.generators,
-        training.progress,
-    )
+def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
+    """Initialize, predict, loss, gradient, step, repeat and stop, in order, until a rule of the last
+    ends it; returns (rule, reason).
+    """
+    recipe, engine = training.recipe, training.engine
+    generators, progress = training.generators, training.progress
     stop, accumulate = Always() | recipe.stop, recipe.gradient.accumulate
     network, output, (x, y) = training.network, training.output, training.parts["train"]
 
@@ -65,21 +46,18 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
     while not ended:
         place, began = training.place, time.perf_counter()
         place.order = generators["order"].get_state()
-        order = recipe.repeat.epoch(
-            training.samples, generators["order"], place.taken * accumulate
-        )  # 6 repeat
-        for batches in grouped(order, accumulate):
+        passed = place.taken * accumulate  # batches of this epoch before the training was resumed
+        order = recipe.repeat.epoch(training.samples, generators["order"], passed)  # 6 repeat
+        for batches in accumulation_batches(order, accumulate):
             place.taken += 1
             count, summed = sum(x.shape[0] for x, _ in batches), 0.0
             for index, (x, y) in enumerate(batches):
-                with training.foreign:
+                with training.isolated_randomness:
                     engine.predict(x)  # 2 predict
                     losses = engine.loss(y)  # 3 loss
                     engine.gradient(share=x.shape[0] / count, add=index > 0)  # 4 gradient
                 summed += float(losses.sum())
-            summed = engine.joined(
-                summed, progress
-            )  # with those of other processes, where there are some
+            summed = engine.all_reduce(summed, progress)  # over all processes that share the step
             progress.loss = summed / count
             if not math.isfinite(progress.loss):
                 break
@@ -87,12 +65,10 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
             progress.lr = training.stepper(progress.step, training.total or 1)  # 5 step
             progress.step += 1
             progress.samples += count
-            place.seen, place.weighed, now = (
-                place.seen + count,
-                place.weighed + summed,
-                time.perf_counter(),
-            )
-            progress.seconds, began = progress.seconds + engine.spent(now - began), now
+            place.seen += count
+            place.weighed += summed
+            now = time.perf_counter()
+            progress.seconds, began = progress.seconds + engine.shared_seconds(now - began), now
             for observer in observers:
                 observer.stepped(training)
             if observers:
@@ -102,20 +78,20 @@ def steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
                 break
         else:
             progress.epoch, progress.epoch_ended = progress.epoch + 1, True
-            look(training, observers)
+            evaluate_epoch(training, observers)
             training.place = Place()
         ended = ended or stop.reason(progress)
         progress.epoch_ended = False
 
-    training.gather()  # what other processes hold of it
+    training.gather()  # the parts of the network that other processes hold
     if training.place.taken or not progress.history:  # a part of an epoch, or nothing at all
-        look(training, observers)
+        evaluate_epoch(training, observers)
     for observer in observers:
         observer.stopped(training, *ended)
     return ended
 
 
-def grouped(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
+def accumulation_batches(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
     """The batches whose mean gradient makes one step: `size` at a time, fewer at the end of an
     epoch.
     """
@@ -124,7 +100,9 @@ def grouped(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
         yield group
 
 
-def look(training: Training, observers: Sequence[Observer], outputs: Tensor | None = None) -> None:
+def evaluate_epoch(
+    training: Training, observers: Sequence[Observer], outputs: Tensor | None = None
+) -> None:
     """Evaluate the network as it is, add a row to the history, keep the best. `outputs` [N, O] for
     the validation data, if known.
     """

@@ -72,7 +72,7 @@ class Training:
     samples: Samples
     parts: dict[str, tuple[Tensor | Streamed, Tensor]]
     generators: dict[str, torch.Generator]
-    foreign: Any  # a Foreign around a network that is not ours, else a context that does nothing
+    isolated_randomness: Any  # a NetworkIsolation for a network of the user's code, else nothing
     per_epoch: int
     total: int | None
     progress: Progress = field(default_factory=Progress)
@@ -157,10 +157,10 @@ def start(
         partition = Partition(group.rank, group.size) if group.size > 1 else None
         targets = place(output.encode(parts["train"][1]))
         samples = Samples(parts["train"][0], targets, encode, partition)
-    foreign: Any = nullcontext()
+    isolated_randomness: Any = nullcontext()
     if recipe.predict.foreign:
-        foreign = Foreign(generators["dropout"])
-        with foreign:
+        isolated_randomness = NetworkIsolation(generators["dropout"])
+        with isolated_randomness:
             check_output(network, parts["train"][0][:2], output)
     engine = recipe.gradient.prepare(network, recipe.loss)
     if recipe.precision == "bf16":
@@ -184,7 +184,7 @@ def start(
         samples=samples,
         parts=parts,
         generators=generators,
-        foreign=foreign,
+        isolated_randomness=isolated_randomness,
         per_epoch=per_epoch,
         total=recipe.stop.limit(per_epoch),
         group=group,
@@ -208,8 +208,10 @@ def alike(one: Settled, other: Settled) -> bool:
     return facts(one) == facts(other)
 
 
-class Foreign(Isolation):
-    """Around a network that is not ours: its random numbers are isolated, and its failures said in one line."""
+class NetworkIsolation(Isolation):
+    """Around a network of the user's own code: its random numbers are isolated, and its failures
+    are raised as an `ArgumentError` of one line.
+    """
 
     def __exit__(
         self,

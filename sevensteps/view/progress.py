@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sevensteps.metrics import LOWER_IS_BETTER, primary
-from sevensteps.training.loop import Observer
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def metric_text(metrics: dict[str, Any]) -> str:
     )
 
 
-class LiveLine:
+class LiveLine(Observer):
     """One line that is drawn over: loss, metric, samples a second, time left."""
 
     def __init__(self) -> None:
@@ -109,14 +109,8 @@ class LiveLine:
             self.bar.stop()
 
 
-class LogLines:
+class LogLines(Observer):
     """One plain line an epoch, for logs and pipes."""
-
-    def started(self, training: Training) -> None:
-        return None
-
-    def stepped(self, training: Training) -> None:
-        return None
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         progress = training.progress
@@ -128,6 +122,3 @@ class LogLines:
             file=sys.stderr,
             flush=True,
         )
-
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        return None

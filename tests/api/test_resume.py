@@ -27,6 +27,7 @@ from sevensteps.errors import DataError, Error, RunError
 from sevensteps.record import checkpoints
 from sevensteps.record.tensors import pack
 from sevensteps.training import checkpoint, loop, state
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
 from sevensteps.training.state import Training
@@ -40,7 +41,7 @@ PLAIN: dict[str, Any] = {
 }
 
 
-class Keeping:
+class Keeping(Observer):
     """Takes the state after every step, as the files hold it, and may interrupt the training after
     one.
     """
@@ -49,20 +50,11 @@ class Keeping:
         self.states: list[tuple[bytes, str]] = []
         self.interrupt_at = interrupt_at
 
-    def started(self, training: Training) -> None:
-        return None
-
     def stepped(self, training: Training) -> None:
         tensors, held = checkpoint.capture(training)
         self.states.append((pack(tensors), json.dumps(held)))
         if training.progress.step == self.interrupt_at:
             training.progress.interrupted = True
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
-
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        return None
 
 
 def begun(data: str | Data = "xor", **given: Any) -> Training:

@@ -26,7 +26,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from sevensteps.training.loop import Observer
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
 

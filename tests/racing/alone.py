@@ -13,7 +13,7 @@ from sevensteps.racing import grouping
 from sevensteps.racing.grouping import LockstepPlan
 from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.training import loop, state, threads
-from sevensteps.training.loop import Observer
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
 from sevensteps.training.state import Training

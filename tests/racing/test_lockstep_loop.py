@@ -16,6 +16,7 @@ from sevensteps.racing import grouping
 from sevensteps.racing.grouping import LockstepPlan
 from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.training import checkpoint
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.state import Training
 from tests.racing.alone import DATA, alone, raced, recipe
@@ -311,25 +312,16 @@ def test_looking_leaves_statistics_and_masks_alone(own: bool) -> None:
         same(member.training, alone(one)[0], 1e-9)
 
 
-class Interrupting:
+class Interrupting(Observer):
     """Asks all of a race to end, as Ctrl-C does, after some steps of one member."""
 
     def __init__(self, racing: RaceState, at: int) -> None:
         self.racing, self.at = racing, at
 
-    def started(self, training: Training) -> None:
-        return None
-
     def stepped(self, training: Training) -> None:
         if training.progress.step == self.at:
             for other in self.racing.trainings:
                 other.progress.interrupted = True
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
-
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        return None
 
 
 def test_an_interrupt_ends_all() -> None:

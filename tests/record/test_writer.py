@@ -17,6 +17,7 @@ from sevensteps.record import writer as writers
 from sevensteps.record.database import read as read_history
 from sevensteps.record.reader import read_run
 from sevensteps.record.tensors import read_weights
+from sevensteps.training.observer import Observer
 
 FILES = {
     "recipe.toml",
@@ -126,12 +127,9 @@ def test_a_training_that_ended_in_infinity_is_json_all_the_same(tmp_path: Path) 
 def test_the_recipe_and_the_history_are_there_before_the_end(tmp_path: Path) -> None:
     seen: list[set[str]] = []
 
-    class Looking:
+    class Looking(Observer):
         def started(self, training: Any) -> None:
             seen.append({path.name for path in tmp_path.iterdir()})
-
-        def stepped(self, training: Any) -> None:
-            return None
 
         def evaluated(self, training: Any, row: dict[str, Any]) -> None:
             seen.append({str(len(read_history(tmp_path)["history"]))})

@@ -29,7 +29,7 @@ from sevensteps.steps.repeat import Batch, Repeat, Samples
 from sevensteps.steps.stop import Progress, Stop
 from sevensteps.training import evaluation, interrupts, loop, state
 from sevensteps.training.evaluation import evaluate, outputs_of
-from sevensteps.training.loop import Observer
+from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
 from sevensteps.training.state import Training
@@ -57,7 +57,7 @@ PLAIN: dict[str, Any] = {
 }
 
 
-class Watcher:
+class Watcher(Observer):
     """An observer that keeps what it saw."""
 
     def __init__(self, at_step: Callable[[Training], None] | None = None) -> None:

@@ -14,6 +14,7 @@ import rich.console
 
 import sevensteps as ss
 from sevensteps.errors import Error
+from sevensteps.training.observer import Observer
 from sevensteps.view import progress
 from sevensteps.view.progress import LiveLine, LogLines, metric_text, progress_view
 
@@ -142,19 +143,10 @@ def test_the_live_line_of_a_training_without_a_known_end(screen: Screen) -> None
 
 
 def test_the_terminal_is_given_back_when_a_training_fails(screen: Screen) -> None:
-    class Refusing:
-        def started(self, training: Any) -> None:
-            return None
-
+    class Refusing(Observer):
         def stepped(self, training: Any) -> None:
             if training.progress.step == 5:
                 raise Error("something broke")
-
-        def evaluated(self, training: Any, row: dict[str, Any]) -> None:
-            return None
-
-        def stopped(self, training: Any, rule: str, reason: str) -> None:
-            return None
 
     with redirect_stderr(screen), pytest.raises(Error, match="something broke"):
         ss.train("xor", **QUICK, observers=[Refusing()])

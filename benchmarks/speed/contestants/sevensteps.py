@@ -11,9 +11,10 @@ import torch
 import sevensteps as ss
 from benchmarks.speed.networks import network
 from benchmarks.speed.trial import Trial
+from sevensteps.training.observer import Observer
 
 
-class Laps:
+class Laps(Observer):
     """An observer that takes the time from outside, after everyone else has looked.
 
     `laps`: seconds of each epoch up to its last step, without the evaluation after it. `ends`:
@@ -34,9 +35,6 @@ class Laps:
         self.laps.append(self.latest - self.since)
         self.since = time.perf_counter()
         self.ends.append(self.since - self.made)
-
-    def stopped(self, training: Any, rule: str, reason: str) -> None:
-        pass
 
 
 def train(trial: Trial, watch: float = 0.0) -> dict[str, Any]:

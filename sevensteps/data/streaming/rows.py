@@ -65,10 +65,10 @@ class Rows(ABC):
         """
         return None
 
-    def expect(self, start: int, stop: int) -> None:  # noqa: B027 - what is not mapped need not be told
+    def expect(self, start: int, stop: int) -> None:
         """These rows of `mapped` will be asked for soon."""
 
-    def forget(self) -> None:  # noqa: B027
+    def forget(self) -> None:
         """No row of `mapped` is needed for now: what has been brought in is memory of this process
         until it is said so.
         """

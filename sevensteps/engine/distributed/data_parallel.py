@@ -68,7 +68,7 @@ class Partition:
 
 class DataParallel(Engine):
     """The `engine` of one process of a group: `predict` takes a `BatchPart`, and after the last
-    batch of a step comes `joined`.
+    batch of a step comes `all_reduce`.
 
     Where `interrupted` is set in one process, all processes stop after the same step."""
 
@@ -157,7 +157,7 @@ class DataParallel(Engine):
             dropout.among = None
         return gradient
 
-    def joined(self, summed: float, progress: Progress) -> float:
+    def all_reduce(self, summed: float, progress: Progress) -> float:
         """Sum the gradients over all processes, and with them the losses, the interruptions, and
         the seconds that process 0 took.
         """
@@ -184,7 +184,7 @@ class DataParallel(Engine):
         sums: list[float] = end.tolist()
         return sums
 
-    def spent(self, seconds: float) -> float:
+    def shared_seconds(self, seconds: float) -> float:
         """The seconds that process 0 took for the step before this one: the only time that all
         processes agree on.
         """

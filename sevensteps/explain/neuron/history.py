@@ -7,7 +7,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from torch import Tensor
 from sevensteps.errors import Error
 from sevensteps.explain.neuron.units import Place, answers, place
 from sevensteps.explain.subject import Subject
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
 PATIENCE = 10.0  # seconds of training that is repeated without being asked
@@ -134,7 +134,7 @@ def _of(lengths: Tensor | None, unit: int) -> float | None:
     return float(lengths[unit]) if lengths is not None and len(lengths) > unit else None
 
 
-class Looking:
+class Looking(Observer):
     """Sees one unit on some training samples before the first step and after step 1, 2, 3, 4, 6, …, as many times in all as `LOOKS`."""
 
     def __init__(self, subject: Subject, layer: str, unit: int) -> None:
@@ -153,9 +153,6 @@ class Looking:
                 self.moments[1:] = [
                     moment for moment in self.moments[1:] if moment.step % self.every == 0
                 ]
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         if self.moments[-1].step != training.progress.step:

@@ -13,6 +13,7 @@ from sevensteps.errors import ArgumentError
 from sevensteps.explain.subject import Subject
 from sevensteps.seeds import Isolation
 from sevensteps.steps.repeat import Samples, loader
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
 
@@ -51,7 +52,7 @@ class OneStep:
     mean: tuple[float, float]
 
 
-class Catcher:
+class Catcher(Observer):
     """Keeps what step `at` starts from and what it comes to, and then asks the training to end."""
 
     def __init__(self, at: int) -> None:
@@ -79,12 +80,6 @@ class Catcher:
             )
             self.order, self.taken = training.place.order, training.place.taken
             training.progress.interrupted = self.done = True
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
-
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        return None
 
     def _before(self, training: Training) -> None:
         self.before, self.remembered, self.drawn = (
@@ -141,9 +136,9 @@ def catch(subject: Subject, at: int) -> OneStep:
 
 def drawn(training: Training) -> tuple[Tensor, Tensor | None]:
     """What dropout and a network of one's own will draw from."""
-    foreign = training.foreign
-    return training.generators["dropout"].get_state(), foreign.inside.clone() if isinstance(
-        foreign, Isolation
+    isolation = training.isolated_randomness
+    return training.generators["dropout"].get_state(), isolation.inside.clone() if isinstance(
+        isolation, Isolation
     ) else None
 
 
@@ -205,11 +200,11 @@ def _measured(
         engine.parameters.copy_(parameters)
     training.generators["dropout"].set_state(drew[0])
     if drew[1] is not None:
-        training.foreign.inside = drew[1].clone()
+        training.isolated_randomness.inside = drew[1].clone()
     outputs, summed = [], 0.0
     with torch.set_grad_enabled(engine.taped):
         for index, batch in enumerate(batches):
-            with training.foreign:
+            with training.isolated_randomness:
                 outputs.append(engine.predict(batch.x).clone())
                 summed += float(engine.loss(batch.y).sum())
                 engine.gradient(share=len(batch.y) / count, add=index > 0)

@@ -16,6 +16,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from sevensteps.errors import Error
 from sevensteps.explain.subject import Subject
+from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
 CELLS = 25  # points along each axis
@@ -93,7 +94,7 @@ def slice_of(
     return across.tolist(), up.tolist(), losses
 
 
-class Path:
+class Path(Observer):
     """Keeps where a training is along some `directions` [P, D], from `end` [P]; of long trainings every second, fourth, … step."""
 
     def __init__(self, directions: Tensor, end: Tensor) -> None:
@@ -111,9 +112,6 @@ class Path:
             if len(self.points) > POINTS:
                 self.every *= 2
                 del self.points[1::2]
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         if not self.points or self.points[-1][0] != training.progress.step:

@@ -72,7 +72,7 @@ def test_parts_add_up_to_the_whole(size: int, samples: int, kind: type[Engine]) 
         losses = engine.loss(target)
         engine.gradient()
         engine._count = 0  # as if all had counted
-        summed += engine.joined(float(losses.sum()), Progress())
+        summed += engine.all_reduce(float(losses.sum()), Progress())
         total = engine.gradients if not index else total + engine.gradients
     use_generator(first, torch.Generator().manual_seed(2))
     expected = nn.functional.cross_entropy(first(x), y)  # PyTorch's own, of the whole batch
@@ -114,4 +114,4 @@ def test_batches_of_other_sizes_are_noticed() -> None:
         match="here it has 5 samples, in 2 processes together 5; every process must go over the "
         "same batches",
     ):
-        engine.joined(1.0, Progress())  # nobody has added the other's five
+        engine.all_reduce(1.0, Progress())  # nobody has added the other's five

@@ -307,14 +307,14 @@ DIES = """
 import os, signal
 from sevensteps.training import loop
 from sevensteps.cli import main
-look = loop.look
+look = loop.evaluate_epoch
 
 def dying(training, observers):
     look(training, observers)
     if training.progress.epoch == 7 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0" and os.environ["RANK"] == os.environ["DIES"]:
         os.kill(os.getpid(), signal.SIGKILL)
 
-loop.look = dying
+loop.evaluate_epoch = dying
 main()
 """
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import sevensteps as ss
 from sevensteps.explain.one_step.answer import Steps
 from sevensteps.training import threads
+from sevensteps.training.observer import Observer
 from sevensteps.training.resolve import settle
 from sevensteps.training.state import Training, start
 
@@ -29,7 +30,7 @@ SHORT: dict[str, Any] = {
 }
 
 
-class Keeper:
+class Keeper(Observer):
     """What each step of a training started from and came to."""
 
     def __init__(self) -> None:
@@ -45,12 +46,6 @@ class Keeper:
         self.before.append(training.engine.parameters.clone())
         self.gradients.append(training.engine.gradients.clone())
         self.losses.append(training.progress.loss)
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        return None
-
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        return None
 
 
 def trained(data: Any = "digits", **steps: Any) -> tuple[ss.Run, Keeper]:

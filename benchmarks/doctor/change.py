@@ -17,10 +17,11 @@ from torch import Tensor, nn
 
 from benchmarks.doctor.loop import Setup, score
 from sevensteps.data.scaling import learn
+from sevensteps.engine.activations import activation_module
 from sevensteps.errors import ArgumentError
 from sevensteps.notation import auto
 from sevensteps.steps import parse
-from sevensteps.steps.predict import ACTIVATIONS
+from sevensteps.steps.initialize import choose
 
 OPTIMIZERS = {
     "sgd": torch.optim.SGD,
@@ -36,11 +37,6 @@ CLOSINGS = (
     nn.Tanh,
     nn.ReLU,
 )  # what a loss on raw outputs has taken off
-FITTING = {
-    "selu": "lecun_normal()",
-    "tanh": "xavier_normal()",
-    "sigmoid": "xavier_normal()",
-}  # weights for an activation, else He's
 NUMBERS = {
     "mean_squared_error": F.mse_loss,
     "mean_absolute_error": F.l1_loss,
@@ -123,14 +119,14 @@ def _predict(setup: Setup, value: Any, draw: torch.Generator) -> None:
         made += [
             nn.utils.skip_init(nn.Linear, inputs, outputs),
             *([nn.BatchNorm1d(outputs)] if value.batch_norm else []),
-            ACTIVATIONS[value.activation](),
+            activation_module(value.activation),
             *([nn.Dropout(value.dropout)] if value.dropout else []),
         ]
     made.append(nn.utils.skip_init(nn.Linear, widths[-1], dense[-1].out_features))
     setup.model = nn.Sequential(*made, *([layers[-1]] if isinstance(layers[-1], CLOSINGS) else []))
     _initialize(
         setup,
-        parse("initialize", FITTING.get(getattr(value, "activation", ""), "kaiming_normal()")),
+        choose(getattr(value, "activation", ""), single=False)[0],
         draw,
     )
     _optimize(setup)

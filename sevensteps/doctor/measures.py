@@ -18,12 +18,6 @@ from sevensteps.doctor.trials.changes import rebuilt
 from sevensteps.observe.look import Change, Look
 from sevensteps.observe.network_facts import LayerFacts
 
-RECTIFIERS = (
-    "relu",
-    "relu6",
-    "clamp",
-)  # activations whose units can die: output and slope 0 on one side
-SATURATING = ("sigmoid", "tanh", "hardsigmoid", "hardtanh")
 ADAPTIVE = (
     "Adam",
     "AdamW",

@@ -7,8 +7,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from sevensteps.engine import activations
 from sevensteps.engine import layers as written
+from sevensteps.engine.activations import ReLU, activation_of
 from sevensteps.engine.engine import Engine, LossFunction, Seen, refuse_step
 from sevensteps.engine.flat import Vectors
 from sevensteps.engine.layer import Layer
@@ -17,31 +17,35 @@ from sevensteps.engine.precision import with_casts
 from sevensteps.engine.sequence import hooked, layers
 from sevensteps.errors import ArgumentError
 
-WRITTEN: dict[type[nn.Module], type[Layer]] = {
+LAYERS: dict[type[nn.Module], type[Layer]] = {
     nn.Linear: written.Linear,
     Neuron: written.Linear,
     nn.Conv2d: written.Conv2d,
     Powers: written.PowersOf,
     nn.Flatten: written.Flatten,
-    nn.Identity: written.Identity,
     Dropout: written.DropoutMask,
-    nn.ReLU: activations.ReLU,
-    nn.LeakyReLU: activations.LeakyReLU,
-    nn.Sigmoid: activations.Sigmoid,
-    nn.Tanh: activations.Tanh,
-    nn.ELU: activations.ELU,
-    nn.SELU: activations.SELU,
-    nn.GELU: activations.GELU,
-    nn.Softplus: activations.Softplus,
-    nn.Softmax: activations.Softmax,
-    nn.LogSoftmax: activations.LogSoftmax,
     nn.MaxPool2d: written.MaxPool2d,
     nn.AvgPool2d: written.AvgPool2d,
     nn.AdaptiveAvgPool2d: written.AdaptiveAvgPool2d,
     nn.BatchNorm1d: written.BatchNorm,
     nn.BatchNorm2d: written.BatchNorm,
 }
-"""The modules whose derivative is written, exactly these: a subclass may compute something else."""
+"""The modules whose derivative is written, exactly these (activations have a table of their own): a
+subclass may compute something else."""
+
+
+def written_layer(module: nn.Module) -> type[Layer] | None:
+    """The class with the derivative of exactly this module's class; None where none is written."""
+    activation = activation_of(module)
+    return LAYERS.get(type(module)) if activation is None else activation.layer
+
+
+def with_derivative(module: nn.Module) -> Layer:
+    """`module` as a link of the chain rule; it must have a written derivative (see `missing`)."""
+    layer = written_layer(module)
+    if layer is None:
+        raise ArgumentError(f"{type(module).__name__} has no written derivative")
+    return layer(module)
 
 
 def missing(network: nn.Module) -> str | None:
@@ -53,7 +57,8 @@ def missing(network: nn.Module) -> str | None:
     owners: dict[int, str] = {}  # whose parameter each is, by identity
     for name, module in layers(network):
         layer = f"{name} ({type(module).__name__})"
-        if type(module) not in WRITTEN:
+        derivative = written_layer(module)
+        if derivative is None:
             fix = (
                 ": it draws from PyTorch's global generator"
                 if isinstance(module, nn.Dropout)
@@ -62,7 +67,7 @@ def missing(network: nn.Module) -> str | None:
             return f"{layer} has no written derivative{fix}"
         if hooked(module):
             return f"{layer} has hooks or a forward of its own, which the chain rule would pass by"
-        refusal = WRITTEN[type(module)].refusal(module)
+        refusal = derivative.refusal(module)
         if refusal:
             return f"{layer} has no written derivative: {refusal}"
         for part, parameter in module.named_parameters(recurse=False):
@@ -91,9 +96,9 @@ class ChainRule(Engine):
             raise ArgumentError(f"chain_rule: {lacking}; use autograd()")
         super().__init__(network, loss, reason, into)
         self.names = [name for name, _ in layers(network)]
-        self.layers = [WRITTEN[type(module)](module) for _, module in layers(network)]
+        self.layers = [with_derivative(module) for _, module in layers(network)]
         for layer, after in itertools.pairwise(self.layers):
-            if isinstance(layer, written.Linear) and isinstance(after, activations.ReLU):
+            if isinstance(layer, written.Linear) and isinstance(after, ReLU):
                 layer.relu = after.done = True
         self.first = self._first_trained()
         self.low: Tensor | None = (

@@ -135,14 +135,6 @@ class Flatten(Layer):
         return g.reshape(self.shape)
 
 
-class Identity(Layer):
-    def forward(self, x: Tensor) -> Tensor:
-        return x  # y = x
-
-    def backward(self, g: Tensor) -> Tensor:
-        return g  # dy/dx = 1
-
-
 class DropoutMask(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.mask = self.module.mask(x)

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sevensteps.engine.activations import activation_of
 from sevensteps.explain.one_step.answer import Steps, steps
 from sevensteps.explain.subject import Subject
 from sevensteps.metrics import primary
 from sevensteps.training.evaluation import outputs_of
 
 MOST = 50_000_000  # numbers of training inputs that are looked through at once
-BENT = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.Softplus)
 
 
 @dataclass(eq=False)
@@ -65,7 +65,13 @@ class Facts:
     @cached_property
     def activations(self) -> list[tuple[str, nn.Module, Tensor, Tensor]]:
         """The activation functions among them."""
-        return [held for held in self.passed if isinstance(held[1], BENT)]
+        return [
+            row
+            for row in self.passed
+            if (function := activation_of(row[1])) is not None
+            and function.elementwise
+            and function.name != "identity"
+        ]
 
     @property
     def output(self) -> Tensor:
@@ -103,7 +109,7 @@ class Facts:
             return hook
 
         for name, module in network.named_modules():
-            if isinstance(module, nn.ReLU):
+            if (function := activation_of(module)) is not None and function.rectifies:
                 module.register_forward_hook(look(name))
         with torch.no_grad():
             for piece in self.train.split(2048):

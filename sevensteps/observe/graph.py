@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
+from sevensteps.engine.activations import ACTIVATIONS
+
 NODES = 20_000  # operations looked at; deeper graphs are read up to here
 HEAD = 40  # operations from the loss that are kept
 WEIGHTS = (
@@ -46,29 +48,7 @@ THROUGH = {
     "Mul",
     "Div",
 }
-FUNCTIONS = {
-    "Relu": "relu",
-    "Threshold": "relu",
-    "ClampMin": "relu",
-    "LeakyRelu": "leaky_relu",
-    "Elu": "elu",
-    "Celu": "celu",
-    "Gelu": "gelu",
-    "Silu": "silu",
-    "Mish": "mish",
-    "Softplus": "softplus",
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-    "Hardtanh": "hardtanh",
-    "Softmax": "softmax",
-    "LogSoftmax": "log_softmax",
-    "LogSigmoid": "logsigmoid",
-    "Exp": "exp",
-    "Pow": "pow",
-    "Sin": "sin",
-    "Abs": "abs",
-    "Clamp": "clamp",
-}
+FUNCTIONS = {operation: row.name for row in ACTIVATIONS.values() for operation in row.operations}
 
 
 @dataclass(frozen=True)

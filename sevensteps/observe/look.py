@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from sevensteps.observe.network_facts import BOUNDS, LayerFacts
+from sevensteps.observe.network_facts import LayerFacts
 
 T = TypeVar("T")
 # of a layer's output that a full look reads: enough for every mean, and PyTorch wakes no second
@@ -140,11 +140,11 @@ def signals(
         slopes.append((names, torch.linalg.vector_norm(g, dim=1)))
     flats: dict[str, Tensor] = {}
     for name, y in outputs.items():
-        if (bounds := BOUNDS.get(layers[name].activation or "")) is not None:
-            near = (bounds[1] - bounds[0]) * FLAT
-            flats[name] = ((y < bounds[0] + near) | (y > bounds[1] - near)).mean(
-                0, dtype=torch.float32
-            )
+        function = layers[name].function
+        if function.saturates and function.output_range is not None:
+            low, high = function.output_range
+            near = (high - low) * FLAT
+            flats[name] = ((y < low + near) | (y > high - near)).mean(0, dtype=torch.float32)
     ranks = {name: rank(y) for name, y in outputs.items()} if full else {}
     order = list(outputs)
 

@@ -14,38 +14,9 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
 
-from sevensteps.engine.modules import Dropout, Neuron, Step
+from sevensteps.engine.activations import ACTIVATIONS, UNKNOWN, Activation, activation_of
+from sevensteps.engine.modules import Dropout, Neuron
 
-ACTIVATIONS: dict[type[nn.Module], str] = {
-    nn.ReLU: "relu",
-    nn.ReLU6: "relu6",
-    nn.LeakyReLU: "leaky_relu",
-    nn.PReLU: "prelu",
-    nn.ELU: "elu",
-    nn.SELU: "selu",
-    nn.CELU: "celu",
-    nn.GELU: "gelu",
-    nn.SiLU: "silu",
-    nn.Mish: "mish",
-    nn.Softplus: "softplus",
-    nn.Sigmoid: "sigmoid",
-    nn.Hardsigmoid: "hardsigmoid",
-    nn.Tanh: "tanh",
-    nn.Hardtanh: "hardtanh",
-    nn.Softsign: "softsign",
-    nn.LogSigmoid: "logsigmoid",
-    nn.Softmax: "softmax",
-    nn.LogSoftmax: "log_softmax",
-    Step: "step",
-}
-BOUNDS = {
-    "sigmoid": (0.0, 1.0),
-    "hardsigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "hardtanh": (-1.0, 1.0),
-}
-"""Where an activation that saturates is flat: near these two values its derivative is near 0."""
 SILENT = (
     nn.Flatten,
     nn.Unflatten,
@@ -68,6 +39,11 @@ class LayerFacts:
     axis: int = -1
     activation: str | None = None
     parameters: tuple[str, ...] = ()
+
+    @property
+    def function(self) -> Activation:
+        """What is known of its activation function; a row of no name where nothing is."""
+        return ACTIVATIONS.get(self.activation or "", UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -186,10 +162,10 @@ def opaque(network: nn.Module) -> bool:
 
 def _layer(name: str, module: nn.Module, prefix: str) -> LayerFacts:
     own = tuple(prefix + part for part, _ in module.named_parameters(recurse=False))
-    activation = ACTIVATIONS.get(type(module))
+    activation = activation_of(module)
     if isinstance(module, _NormBase | nn.LayerNorm | nn.GroupNorm):
         role = "norm"
-    elif activation:
+    elif activation is not None:
         role = "activation"
     else:
         role = (
@@ -198,4 +174,11 @@ def _layer(name: str, module: nn.Module, prefix: str) -> LayerFacts:
             else "other"
         )
     axis = 1 if isinstance(module, _ConvNd | _NormBase | nn.GroupNorm) else -1
-    return LayerFacts(name, type(module).__name__, role, axis, activation, own)
+    return LayerFacts(
+        name,
+        type(module).__name__,
+        role,
+        axis,
+        None if activation is None else activation.name,
+        own,
+    )

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.data.streaming.streamed import Streamed, pieces
+from sevensteps.engine.activations import ACTIVATIONS
 from sevensteps.engine.modules import Neuron, PixelSimilarity
 from sevensteps.engine.parameters import NORMS, biases, output_of, reset, weights
 from sevensteps.errors import ArgumentError
@@ -535,14 +536,17 @@ def choose(activation: str, single: bool, **options: Any) -> tuple[Any, str]:
         return zeros(
             **options
         ), "zeros are harmless in a single layer: its outputs get different gradients at once"
-    if activation == "selu":
-        return lecun_normal(**options), "SELU keeps its signal with weights of variance 1/inputs"
-    if activation in ("sigmoid", "tanh", "identity", "softplus"):
-        return (
-            xavier_normal(**options),
-            f"{activation} units keep signal and gradient with weights of variance 2/(inputs + "
-            "outputs)",
-        )
-    return kaiming_normal(
-        **options
-    ), f"{activation} units keep their signal with weights of variance 2/inputs"
+    reasons = {
+        "lecun_normal": "SELU keeps its signal with weights of variance 1/inputs",
+        "xavier_normal": f"{activation} units keep signal and gradient with weights of variance "
+        "2/(inputs + outputs)",
+        "kaiming_normal": f"{activation} units keep their signal with weights of variance 2/inputs",
+    }
+    row = ACTIVATIONS.get(activation)
+    name = row.initializer if row is not None else "kaiming_normal"
+    rules = {
+        "lecun_normal": lecun_normal,
+        "xavier_normal": xavier_normal,
+        "kaiming_normal": kaiming_normal,
+    }
+    return rules[name](**options), reasons[name]

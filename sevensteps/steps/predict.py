@@ -20,24 +20,13 @@ import torch
 from torch import nn
 
 from sevensteps.arguments import flag, number, one_of, whole
+from sevensteps.engine.activations import activation_module, activation_names
 from sevensteps.engine.modules import Dropout, Neuron, PixelSimilarity, Powers, Step
 from sevensteps.errors import ArgumentError, Error
 from sevensteps.head import Output
 from sevensteps.notation import auto, value
 
 __all__ = ["auto", "neuron", "linear", "polynomial", "mlp", "cnn", "pixel_similarity", "module"]
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "elu": nn.ELU,
-    "selu": nn.SELU,
-    "gelu": nn.GELU,
-    "softplus": nn.Softplus,
-    "identity": nn.Identity,
-}
 
 
 class Predictor(ABC):
@@ -82,7 +71,7 @@ def _after(
 ) -> None:
     if norm is not None:
         layers.append((f"norm{index}", norm))
-    layers.append((f"activation{index}", ACTIVATIONS[activation]()))
+    layers.append((f"activation{index}", activation_module(activation)))
     if dropout:
         layers.append((f"dropout{index}", Dropout(dropout)))
 
@@ -100,7 +89,7 @@ class neuron(Predictor):
     bias: str = "b"
 
     def __post_init__(self) -> None:
-        one_of("activation", self.activation, ["step", *ACTIVATIONS])
+        one_of("activation", self.activation, ["step", *activation_names()])
         one_of("bias", self.bias, ["b", "w0"])
 
     def build(self, shape: tuple[int, ...], output: Output) -> nn.Module:
@@ -124,7 +113,7 @@ class neuron(Predictor):
                 "activation out"
             )
         elif self.activation != output.link and self.activation != "identity":
-            layers.append(("activation", ACTIVATIONS[self.activation]()))
+            layers.append(("activation", activation_module(self.activation)))
         return _sequential(layers, output)
 
 
@@ -166,10 +155,11 @@ class polynomial(Predictor):
 class mlp(Predictor):
     """a(… a(x W1 + b1) W2 + b2 …): hidden layers of the given widths, each unit a feature of the layer before
 
-    activation: relu, leaky_relu, sigmoid, tanh, elu, selu, gelu, softplus, identity. dropout: the
-    share of hidden units left out at each training step. batch_norm: normalise each unit over the
-    batch before its activation (hidden layers only). Source: Rumelhart, Hinton, Williams 1986;
-    dropout: Srivastava et al. 2014; batch norm: Ioffe, Szegedy 2015."""
+    activation: relu, leaky_relu, sigmoid, tanh, elu, selu, gelu, softplus, identity, or another of
+    engine/activations.py. dropout: the share of hidden units left out at each training step.
+    batch_norm: normalise each unit over the batch before its activation (hidden layers only).
+    Source: Rumelhart, Hinton, Williams 1986; dropout: Srivastava et al. 2014; batch norm: Ioffe,
+    Szegedy 2015."""
 
     widths: tuple[int, ...]
     activation: str
@@ -186,7 +176,7 @@ class mlp(Predictor):
             )
         for width in widths:
             whole("a width", width, at_least=1)
-        one_of("activation", activation, ACTIVATIONS)
+        one_of("activation", activation, activation_names())
         number("dropout", dropout, at_least=0, below=1)
         flag("batch_norm", batch_norm)
         vars(self).update(
@@ -247,7 +237,7 @@ class cnn(Predictor):
             raise ArgumentError(
                 f"kernel must be odd, so that the picture keeps its size, not {kernel}"
             )
-        one_of("activation", activation, ACTIVATIONS)
+        one_of("activation", activation, activation_names())
         one_of("pool", pool, ["max", "average"])
         number("dropout", dropout, at_least=0, below=1)
         flag("batch_norm", batch_norm)

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from sevensteps.engine import Autograd, ChainRule, Engine, FiniteDifferences
-from sevensteps.engine.chain_rule import WRITTEN
+from sevensteps.engine import Autograd, ChainRule, Engine, FiniteDifferences, chain_rule
+from sevensteps.engine.activations import ACTIVATIONS as TABLE
+from sevensteps.engine.activations import activation_module, activation_names
 from sevensteps.engine.modules import Dropout, Neuron, Powers, use_generator
 from sevensteps.steps import loss as losses
 
@@ -27,6 +28,7 @@ METHODS: dict[type[Engine], float] = {
 
 IMAGE = (2, 2, 6, 6)
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    **{name: (lambda name=name: activation_module(name), (5, 4)) for name in activation_names()},
     "linear": (lambda: nn.Linear(4, 3), (5, 4)),
     "linear without bias": (lambda: nn.Linear(4, 3, bias=False), (5, 4)),
     "linear over the last axis": (lambda: nn.Linear(6, 3), IMAGE),
@@ -36,18 +38,11 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "powers of degree 1": (lambda: Powers(1), (5, 4)),
     "flatten": (nn.Flatten, IMAGE),
     "flatten some axes": (lambda: nn.Flatten(2, 3), IMAGE),
-    "identity": (nn.Identity, (5, 4)),
     "dropout": (lambda: Dropout(0.4), (5, 4)),
-    "relu": (nn.ReLU, (5, 4)),
     "relu in place": (lambda: nn.ReLU(inplace=True), (5, 4)),
-    "leaky_relu": (lambda: nn.LeakyReLU(0.2), (5, 4)),
-    "sigmoid": (nn.Sigmoid, (5, 4)),
-    "tanh": (nn.Tanh, (5, 4)),
-    "elu": (lambda: nn.ELU(0.7), (5, 4)),
-    "selu": (nn.SELU, (5, 4)),
-    "gelu": (nn.GELU, (5, 4)),
+    "leaky_relu, less steep": (lambda: nn.LeakyReLU(0.2), (5, 4)),
+    "elu, less deep": (lambda: nn.ELU(0.7), (5, 4)),
     "gelu by tanh": (lambda: nn.GELU("tanh"), (5, 4)),
-    "softplus": (nn.Softplus, (5, 4)),
     "softplus, steep": (lambda: nn.Softplus(3.0, threshold=4.0), (5, 4)),
     "softmax": (lambda: nn.Softmax(-1), (5, 4)),
     "softmax over channels": (lambda: nn.Softmax(1), IMAGE),
@@ -155,7 +150,8 @@ def test_every_layer(name: str, method: type[Engine], oracle: Any, build: Any, e
 
 def test_the_table_has_every_written_layer(build: Any) -> None:
     entered = {type(module) for make, _ in LAYERS.values() for module in build(make).modules()}
-    assert set(WRITTEN) <= entered
+    activations = {row.module for row in TABLE.values() if row.layer is not None}
+    assert {*chain_rule.LAYERS, *activations} <= entered
 
 
 def yes_no(outputs: int) -> Tensor:
@@ -212,17 +208,7 @@ def test_no_head_is_tried_at_its_kink(name: str, build: Any) -> None:
     assert from_kink.abs().min() > 1e-3
 
 
-ACTIVATIONS = (
-    nn.ReLU,
-    nn.LeakyReLU,
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.ELU,
-    nn.SELU,
-    nn.GELU,
-    nn.Softplus,
-    nn.Identity,
-)
+ACTIVATIONS = [TABLE[name].module for name in activation_names()]
 SMOOTH = tuple(kind for kind in ACTIVATIONS if kind not in (nn.ReLU, nn.LeakyReLU, nn.SELU))
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from sevensteps import steps
+from sevensteps.engine.activations import activation_module, activation_names
 from sevensteps.engine.modules import Dropout, Neuron, PixelSimilarity, use_generator
 from sevensteps.errors import ArgumentError, DataError, NotationError
 from sevensteps.head import Output
@@ -229,7 +230,7 @@ def test_building_draws_nothing_and_gives_a_new_network_each_time(text: str) -> 
     widths=st.lists(st.integers(1, 8), min_size=1, max_size=3),
     features=st.integers(1, 10),
     count=st.integers(2, 6),
-    activation=st.sampled_from(list(predict.ACTIVATIONS)),
+    activation=st.sampled_from(activation_names()),
     norm=st.booleans(),
 )
 def test_an_mlp_of_any_widths(
@@ -238,7 +239,7 @@ def test_an_mlp_of_any_widths(
     made = predict.mlp(*widths, activation=activation, batch_norm=norm).build((features,), ONE_OF_4)
     sizes = [layer.weight.shape for layer in made.modules() if isinstance(layer, nn.Linear)]
     assert sizes == [(b, a) for a, b in zip([features, *widths], [*widths, 4], strict=True)]
-    assert isinstance(made.get_submodule("activation1"), predict.ACTIVATIONS[activation])
+    assert isinstance(made.get_submodule("activation1"), type(activation_module(activation)))
     nn.init.zeros_(made.get_submodule("output").get_parameter("weight"))
     assert made(inputs(count, (features,))).shape == (count, 4)
 

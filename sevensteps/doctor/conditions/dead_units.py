@@ -17,7 +17,6 @@ from torch import Tensor
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
-    RECTIFIERS,
     called,
     dense_text,
     digits,
@@ -49,7 +48,7 @@ def examine(case: Case) -> Finding | None:
     dead = {
         layer.name: off
         for layer in case.layers("activation")
-        if layer.activation in RECTIFIERS
+        if layer.function.rectifies
         if (off := _off(case, layer.name)) is not None and bool(off.any())
     }
     if not dead:

@@ -15,7 +15,6 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
-    SATURATING,
     called,
     digits,
     hidden_activations,
@@ -40,7 +39,7 @@ def examine(case: Case) -> Finding | None:
         return None
     found: dict[str, float] = {}
     for layer in hidden_activations(case):
-        if layer.activation not in SATURATING:
+        if not (layer.function.saturates and layer.function.elementwise):
             continue
         shares = [
             float(look.signals[layer.name].flat.mean())  # type: ignore[union-attr]

@@ -49,7 +49,7 @@ def examine(case: Case) -> Finding | None:
     if left > SHRUNK or each > PER_LAYER or well(case, 0.3):
         return None
     kinds = {layer.activation for layer in hidden_activations(case)}
-    if kinds & {"sigmoid", "hardsigmoid"}:
+    if any((layer.function.steepest or 1.0) <= 0.25 for layer in hidden_activations(case)):
         case.ruled_out.append(
             (
                 "signal_vanishes",

@@ -29,16 +29,6 @@ EXPLAINS = (
     "loss_unsuited",
     "ill_conditioned",
 )
-RANGES = {
-    "sigmoid": (0.0, 1.0),
-    "hardsigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "hardtanh": (-1.0, 1.0),
-    "relu": (0.0, float("inf")),
-    "relu6": (0.0, 6.0),
-    "softplus": (0.0, float("inf")),
-}
 ABOVE = 0.02  # share of the targets outside
 REGRESSIONS = ("mse_loss", "l1_loss", "smooth_l1_loss")
 
@@ -70,13 +60,13 @@ def examine(case: Case) -> Finding | None:
     closing = last_activation(case)
     if (
         closing is None
-        or closing.activation not in RANGES
+        or closing.function.output_range is None
         or (found is not None and not found.name.startswith(REGRESSIONS))
     ):
         return None
     if found is None and case.task != "regression":
         return None
-    least, most = RANGES[closing.activation]
+    least, most = closing.function.output_range
     outside = float(((t < least - 1e-6) | (t > most + 1e-6)).double().mean())
     if outside < ABOVE:
         return None

@@ -14,7 +14,6 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
-    SATURATING,
     called,
     dense_text,
     digits,
@@ -67,8 +66,9 @@ def examine(case: Case) -> Finding | None:
     if left > LEFT:
         return None
     each = left ** (1 / (len(sizes) - 1))
-    kinds = {layer.activation for layer in hidden_activations(case)} & set(SATURATING)
-    through = f"{', '.join(sorted(map(str, kinds)))} layers" if kinds else "layers"
+    functions = [layer.function for layer in hidden_activations(case)]
+    kinds = {row.name for row in functions if row.saturates and row.elementwise}
+    through = f"{', '.join(sorted(kinds))} layers" if kinds else "layers"
     return Finding(
         "vanishing_gradient",
         STEP,

@@ -18,10 +18,10 @@ import torch
 from sevensteps.data import Data, Part, loadable, source
 from sevensteps.data.scaling import Scaling, learn
 from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.engine.activations import activation_names
 from sevensteps.errors import Error, NotationError
 from sevensteps.notation import auto
 from sevensteps.steps import STEPS, catalog, parse
-from sevensteps.steps.predict import ACTIVATIONS
 from sevensteps.steps.step import Schedule
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
@@ -196,7 +196,7 @@ def _between(name: str, before: Any, after: Any, draw: torch.Generator) -> Any:
     other activation.
     """
     if name == "activation":
-        return _one([held for held in ACTIVATIONS if held not in (before, after)], draw)
+        return _one([held for held in activation_names() if held not in (before, after)], draw)
     if isinstance(before, Schedule) and type(before) is type(after):
         return _moved(before, after, draw)
     many = isinstance(before, tuple)

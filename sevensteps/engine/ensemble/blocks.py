@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sevensteps.engine import activations, matmul
 from sevensteps.engine import layers as written
+from sevensteps.engine import matmul
+from sevensteps.engine.activations import activation_of
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.pooling import channels_last
 from sevensteps.errors import ArgumentError
@@ -25,17 +26,6 @@ Column = Callable[
     [Sequence[Tensor]], tuple[Tensor, Tensor] | None
 ]  # one parameter of all networks -> (values, gradients), [K, …]
 
-NUMBER_BY_NUMBER = (
-    written.Identity,
-    activations.ReLU,
-    activations.LeakyReLU,
-    activations.Sigmoid,
-    activations.Tanh,
-    activations.ELU,
-    activations.SELU,
-    activations.GELU,
-    activations.Softplus,
-)
 NETWORK_BY_NETWORK = (written.Conv2d, written.BatchNorm, written.DropoutMask)
 
 
@@ -204,5 +194,7 @@ def blocks(chains: list[list[Layer]], column: Column) -> list[Block]:
             apart = [[member] for member in members]
             made.append(Apart(apart))
         else:
-            made.append(Together(layer, in_a_row=not isinstance(layer, NUMBER_BY_NUMBER)))
+            activation = activation_of(layer.module)
+            elementwise = activation is not None and activation.elementwise
+            made.append(Together(layer, in_a_row=not elementwise))
     return made

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sevensteps.engine.chain_rule import WRITTEN, missing
+from sevensteps.engine.chain_rule import missing, with_derivative
 from sevensteps.engine.ensemble import compatibility
 from sevensteps.engine.ensemble.base import Group
 from sevensteps.engine.ensemble.blocks import Block, blocks
@@ -31,8 +31,7 @@ class Stack(Group):
 
     def _prepare(self) -> None:
         chains = [
-            [WRITTEN[type(module)](module) for _, module in layers(network)]
-            for network in self.networks
+            [with_derivative(module) for _, module in layers(network)] for network in self.networks
         ]
         self.blocks: list[Block] = blocks(chains, self._column)
         # Nothing before the first block that is trained needs a gradient, nor does that block's own

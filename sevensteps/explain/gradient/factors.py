@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from sevensteps.engine.activations import UNKNOWN, activation_of
 from sevensteps.engine.modules import Neuron, Powers
 from sevensteps.explain.forward import place
 from sevensteps.explain.gradient.paths import Chain
@@ -33,7 +34,7 @@ def by_unit(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
         return "its share of the mean"
     if isinstance(module, Powers):
         return "n xⁿ⁻¹"
-    if isinstance(module, nn.Softmax | nn.LogSoftmax) or unit is None:
+    if unit is None or not (activation_of(module) or UNKNOWN).elementwise:
         return f"derivative of {kind}"
     return _activation(
         module, float(chain.inputs[at].flatten()[unit]), float(chain.outputs[at].flatten()[unit])
@@ -41,19 +42,14 @@ def by_unit(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
 
 
 def _activation(module: nn.Module, x: float, y: float) -> str:
-    kind = type(module).__name__
-    if isinstance(module, nn.ReLU):
-        return (
-            f"ReLU: {figure(x, 3)} > 0"
-            if x > 0
-            else "ReLU: off, exactly 0"
-            if x == 0
-            else f"ReLU: off, {figure(x, 3)} < 0"
-        )
-    if isinstance(module, nn.Sigmoid):
-        return f"y (1 - y), y = {figure(y, 3)}"
-    if isinstance(module, nn.Tanh):
-        return f"1 - y², y = {figure(y, 3)}"
+    kind, function = type(module).__name__, activation_of(module) or UNKNOWN
+    if function.rectifies:
+        if x > 0:
+            return f"{kind}: {figure(x, 3)} > 0"
+        return f"{kind}: off, exactly 0" if x == 0 else f"{kind}: off, {figure(x, 3)} < 0"
+    if function.derivative is not None:
+        at = f"y = {figure(y, 3)}" if "y" in function.derivative else f"x = {figure(x, 3)}"
+        return f"{function.derivative}, {at}"
     return f"slope of {kind} at {figure(x, 3)}"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from sevensteps.engine.activations import UNKNOWN, activation_of
 from sevensteps.engine.modules import Neuron, Powers
 from sevensteps.explain.forward import place as place_of
 from sevensteps.explain.gradient.paths import Chain, Route
@@ -25,11 +26,14 @@ MIXING = (
     nn.MaxPool2d,
     nn.AvgPool2d,
     nn.AdaptiveAvgPool2d,
-    nn.Softmax,
-    nn.LogSoftmax,
     Powers,
 )
 TERMS = 3  # of a sum, written out
+
+
+def _mixes(module: nn.Module) -> bool:
+    """Whether one number of the output depends on several of the input."""
+    return isinstance(module, MIXING) or not (activation_of(module) or UNKNOWN).elementwise
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,7 @@ def build(
                 )
             )
             continue
-        if last is None or isinstance(chain.modules[place], MIXING):
+        if last is None or _mixes(chain.modules[place]):
             last = LETTERS[len(letters)] if len(letters) < len(LETTERS) else f"k{len(letters)}"
             letters.append(last)
         links.append(Symbol(chain.names[place], last))

@@ -4,17 +4,18 @@ mode leaves out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from sevensteps.engine.activations import UNKNOWN, activation_of
 from sevensteps.engine.modules import Dropout
 from sevensteps.explain.forward import unit
 from sevensteps.explain.gradient.paths import Chain, Route
 from sevensteps.explain.gradient.verification import apart
 from sevensteps.render.text import figure
 
-STEEPEST = {nn.Sigmoid: 0.25, nn.Tanh: 1.0}  # the greatest slope that the function has
 SATURATED = 0.1  # of the steepest slope: a unit that passes on less is called saturated
 
 
@@ -79,7 +80,7 @@ def _end(chain: Chain, route: Route) -> list[str]:
         if held is None
         else unit(chain.names[place], held, chain.outputs[place].shape[1:])
     )
-    if isinstance(chain.modules[place], nn.ReLU) and held is not None:
+    if _rectifies(chain.modules[place]) and held is not None:
         return [
             f"The path ends here: {name} is off for this sample, its input is "
             f"{figure(float(chain.inputs[place].flatten()[held]), 3)}."
@@ -88,50 +89,59 @@ def _end(chain: Chain, route: Route) -> list[str]:
 
 
 def _kinks(chain: Chain, moves: Mapping[int, Tensor]) -> list[str]:
-    """Units of a ReLU whose input is exactly 0, where the derivative is a matter of agreement."""
+    """Units of a rectifier whose input is exactly 0, where the derivative is a matter of agreement."""
     for place in moves:
-        if isinstance(chain.modules[place], nn.ReLU) and place - 1 in moves:
+        if _rectifies(chain.modules[place]) and place - 1 in moves:
             at = (chain.inputs[place].flatten() == 0) & (moves[place - 1] != 0)
             if bool(at.any()):
                 name = unit(
                     chain.names[place], int(at.nonzero()[0, 0]), chain.outputs[place].shape[1:]
                 )
                 return [
-                    f"The input of {name} is exactly 0, where ReLU has no derivative: 0 is taken, "
-                    "as in PyTorch."
+                    f"The input of {name} is exactly 0, where "
+                    f"{type(chain.modules[place]).__name__} has no derivative: 0 is taken, as in "
+                    "PyTorch."
                 ]
     return []
 
 
+def _rectifies(module: nn.Module) -> bool:
+    return (activation_of(module) or UNKNOWN).rectifies
+
+
 def _saturated(chain: Chain, route: Route) -> list[str]:
-    """What the sigmoids and tanhs on the strongest path leave of the gradient."""
+    """What the activations that saturate on the strongest path leave of the gradient."""
     squeezed = [
-        (place, factor)
+        (chain.names[place], factor, function, function.steepest)
         for place, factor in list(zip(route.places, route.factors, strict=False))[1:]
-        if type(chain.modules[place]) in STEEPEST
+        if (function := activation_of(chain.modules[place])) is not None
+        and function.steepest is not None
     ]
     if not squeezed:
         return []
-    found = []
-    product = 1.0
-    for _, factor in squeezed:
-        product *= factor
-    sigmoids = sum(type(chain.modules[place]) is nn.Sigmoid for place, _ in squeezed)
-    if sigmoids:
-        many = "A sigmoid's factor is at most .25; here it is"
-        if len(squeezed) > 1:
-            many = f"Sigmoid factors are at most .25 each; on this path the {len(squeezed)} slopes of sigmoid and tanh come to"
-        if sigmoids == len(squeezed) > 1:
-            many = f"{sigmoids} sigmoid factors, at most .25 each, {figure(0.25**sigmoids, 3)} together; here they come to"
-        found.append(f"{many} {figure(product, 3)}.")
-    tight = [
-        chain.names[place]
-        for place, factor in squeezed
-        if abs(factor) < SATURATED * STEEPEST[type(chain.modules[place])]
-    ]
+    notes = []
+    product = math.prod(factor for _, factor, _, _ in squeezed)
+    kinds = {function.name: steepest for _, _, function, steepest in squeezed}
+    small = [(name, steepest) for name, steepest in kinds.items() if steepest < 1]
+    for name, steepest in small[:1]:
+        most = figure(steepest).removeprefix("0")
+        many = f"A {name}'s factor is at most {most}; here it is"
+        if len(squeezed) > 1 and len(kinds) == 1:
+            together = figure(steepest ** len(squeezed), 3)
+            many = (
+                f"{len(squeezed)} {name} factors, at most {most} each, {together} together; here "
+                "they come to"
+            )
+        elif len(kinds) > 1:
+            many = (
+                f"{name.capitalize()} factors are at most {most} each; on this path the "
+                f"{len(squeezed)} slopes of {' and '.join(sorted(kinds))} come to"
+            )
+        notes.append(f"{many} {figure(product, 3)}.")
+    tight = [name for name, factor, _, steepest in squeezed if abs(factor) < SATURATED * steepest]
     if tight:
-        found.append(
+        notes.append(
             f"Saturated on this path: {', '.join(tight)}, which passes on less than a tenth of "
             "what it could."
         )
-    return found
+    return notes

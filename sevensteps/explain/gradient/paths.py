@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sevensteps.engine.chain_rule import WRITTEN
+from sevensteps.engine.chain_rule import with_derivative
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.sequence import layers
 from sevensteps.steps.loss import Loss
@@ -55,7 +55,7 @@ class Chain:
 
     def __init__(self, network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> None:
         self.names, self.modules = (list(held) for held in zip(*layers(network), strict=True))
-        self.layers: list[Layer] = [WRITTEN[type(module)](module) for module in self.modules]
+        self.layers: list[Layer] = [with_derivative(module) for module in self.modules]
         self.inputs: list[Tensor] = []
         self.outputs: list[Tensor] = []
         with torch.no_grad():

@@ -4,6 +4,7 @@ three numbers that must agree.
 
 from __future__ import annotations
 
+from sevensteps.engine.activations import ACTIVATIONS
 from sevensteps.explain.base import render_text
 from sevensteps.explain.gradient.answer import Carrier, Gradient
 from sevensteps.explain.gradient.backward import Backward
@@ -105,7 +106,7 @@ def render_backward(found: Backward, width: int) -> str:
     ]
     if found.loses:
         lost = next(row for row in found.layers if row.name == found.loses)
-        most = " (a sigmoid: .25 at most)" if lost.kind == "Sigmoid" else ""
+        most = _at_most(lost.kind)
         lines += wrapped(
             f"Most is lost at {lost.name}, which hands on {figure(lost.factor or 0.0, 2)} of "
             f"it{most}.",
@@ -187,3 +188,11 @@ def checks(chain_rule: float | None, autograd: float, difference: float) -> list
         f"finite difference  {difference:+.12e}  relative difference "
         f"{apart(difference, autograd):.1e}",
     ]
+
+
+def _at_most(kind: str) -> str:
+    """The greatest slope of the activation whose class is called `kind`, where it is below 1."""
+    for row in ACTIVATIONS.values():
+        if row.module is not None and row.module.__name__ == kind and (row.steepest or 1.0) < 1:
+            return f" (a {row.name}: {figure(row.steepest or 1.0).removeprefix('0')} at most)"
+    return ""

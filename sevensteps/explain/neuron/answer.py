@@ -17,7 +17,6 @@ from sevensteps.errors import ArgumentError, Error
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.neuron.history import Life, life
 from sevensteps.explain.neuron.units import (
-    RECTIFIERS,
     Answers,
     Place,
     answers,
@@ -152,7 +151,7 @@ def neuron(subject: Subject, layer: str, unit: int, again: bool | None = None) -
     strongest = seen.sums[:, unit].topk(min(TOP, count)).indices.sort().values
     order = strongest[seen.sums[strongest, unit].argsort(descending=True, stable=True)]
     after = outgoing(where, unit)
-    dead = not bool((seen.sums[:, unit] > 0).any()) if where.kind in RECTIFIERS else None
+    dead = not bool((seen.sums[:, unit] > 0).any()) if where.function.rectifies else None
     hidden = where.at < 0 or where.following is not None
     whole, without = _without(subject, network, where, unit) if hidden else (None, None)
     return Neuron(

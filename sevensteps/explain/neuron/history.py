@@ -20,18 +20,6 @@ from sevensteps.training.state import Training
 PATIENCE = 10.0  # seconds of training that is repeated without being asked
 SAMPLES = 1000  # on which a unit is seen in a training that is repeated
 LOOKS = 48
-SIGNED = (
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "tanh",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "softsign",
-    "step",
-)  # above 0 where the sum is
 
 
 @dataclass(frozen=True)
@@ -114,7 +102,7 @@ def _watched(subject: Subject, where: Place, unit: int) -> list[Moment]:
             look.changes.get(f"{where.name}.weight"),
         )
         if (
-            signal is None and where.kind in SIGNED
+            signal is None and where.function.keeps_sign
         ):  # a look at a training of ours has a layer and its activation as one
             signal = look.signals.get(where.activation or "")
         if signal is None or len(signal.firing) <= unit:

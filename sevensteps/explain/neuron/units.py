@@ -14,15 +14,14 @@ from torch import Tensor, nn
 
 from sevensteps.arguments import whole
 from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.engine.activations import UNKNOWN, Activation, activation_of
 from sevensteps.engine.modules import Dropout, Neuron, Powers
 from sevensteps.engine.sequence import layers
 from sevensteps.errors import ArgumentError
-from sevensteps.observe.network_facts import ACTIVATIONS
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Neuron)
 NORMS = (nn.modules.batchnorm._BatchNorm,)
 SILENT = (nn.Dropout, Dropout, nn.Identity)
-RECTIFIERS = ("relu", "relu6")  # whose slope is 0 wherever the sum is below 0
 CHUNK = 2048  # samples at once
 
 
@@ -48,11 +47,13 @@ class Place:
     @property
     def kind(self) -> str | None:
         """The usual name of the activation."""
-        return (
-            None
-            if self.activation is None
-            else ACTIVATIONS.get(type(dict(self.chain)[self.activation]), self.activation)
-        )
+        return None if self.activation is None else self.function.name
+
+    @property
+    def function(self) -> Activation:
+        """What is known of the activation; a row of no name where it has none."""
+        module = dict(self.chain).get(self.activation or "")
+        return (module and activation_of(module)) or UNKNOWN
 
     @property
     def units(self) -> int:
@@ -98,10 +99,11 @@ def place(network: nn.Module, name: str, unit: int) -> Place:
         key, after = chain[index]
         if isinstance(after, NORMS) and norm is None:
             norm, end = key, index
-        elif type(after) in ACTIVATIONS and not isinstance(after, nn.LogSoftmax | nn.Softmax):
-            activation, end = key, index
-            break
-        elif not isinstance(after, SILENT):
+        elif isinstance(after, SILENT):
+            continue
+        else:
+            if (function := activation_of(after)) is not None and function.elementwise:
+                activation, end = key, index
             break
     following = next((key for key, after in chain[end + 1 :] if isinstance(after, WEIGHTED)), None)
     raw = all(isinstance(before, nn.Flatten | nn.Identity | Powers) for _, before in chain[:at])

@@ -9,6 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from sevensteps.engine.activations import activation_of
 from sevensteps.explain.run_numbers import Facts
 from sevensteps.explain.words.examples import NONE, Example, lacks
 from sevensteps.render.text import counted, figure
@@ -123,9 +124,10 @@ def _dead_input(facts: Facts) -> Example:
 
 
 def _saturation(facts: Facts) -> Example:
-    for name, module, _, y in facts.activations:
-        if isinstance(module, nn.Sigmoid | nn.Tanh):
-            share = _flat(y, isinstance(module, nn.Tanh))
+    for name, module, x, _ in facts.activations:
+        function = activation_of(module)
+        if function is not None and function.steepest is not None:
+            share = _flat(module, function.steepest, x)
             return Example(
                 f"for validation sample 0, {share:.0%} of the units of {name} have a slope below "
                 "1 % of the steepest",
@@ -133,7 +135,7 @@ def _saturation(facts: Facts) -> Example:
             )
     if facts.subject.output.link != "sigmoid":
         return lacks("its network has neither sigmoid nor tanh")
-    share = _flat(facts.valid.sigmoid(), False)
+    share = _flat(nn.Sigmoid(), 0.25, facts.valid)
     return Example(
         f"{share:.0%} of the {len(facts.valid):,} validation outputs lie where the sigmoid's "
         "slope is below 1 % of the steepest",
@@ -141,9 +143,12 @@ def _saturation(facts: Facts) -> Example:
     )
 
 
-def _flat(y: Tensor, tanh: bool) -> float:
-    slope = 1 - y.square() if tanh else 4 * y * (1 - y)
-    return float((slope < FLAT).double().mean())
+def _flat(activation: nn.Module, steepest: float, x: Tensor) -> float:
+    """The share of the inputs `x` at which the activation's slope is below `FLAT` of its steepest."""
+    with torch.enable_grad():
+        at = x.detach().clone().requires_grad_()
+        (slope,) = torch.autograd.grad(activation(at).sum(), at)
+    return float((slope < FLAT * steepest).double().mean())
 
 
 def _symmetry(facts: Facts) -> Example:

@@ -7,17 +7,18 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-ray lint types docs check check-all fuzz examples bench bench-doctor bench-rate clean
+.PHONY: help run test test-ray lint types docs check check-all hooks fuzz examples bench bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
 	@echo 'make test          run the tests'
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
-	@echo 'make lint          ruff'
+	@echo 'make lint          ruff: rules and format'
 	@echo 'make types         mypy, strict'
 	@echo 'make docs          build the documentation into docs/_build/html'
 	@echo 'make check         lint, types and docs'
 	@echo 'make check-all     all that and every test, the slow ones too'
+	@echo 'make hooks         check lint, format and types before every commit'
 	@echo 'make fuzz          broken input of every kind, 60 seconds for each; SECONDS=600 for longer'
 	@echo 'make examples      reproduce the published figures, ten seeds each, into examples/RESULTS.md (about 20 minutes)'
 	@echo 'make bench         time an epoch beside other libraries, in an environment of its own (about 15 minutes)'
@@ -37,6 +38,7 @@ test-ray: .venv-ray/.done
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo 'make: not formatted; run .venv/bin/ruff format' >&2; exit 1; }
 
 types: .venv/.dev
 	@$(BIN)/mypy
@@ -50,6 +52,9 @@ check: lint types docs
 check-all: check .venv/.fuzz
 	@$(BIN)/pytest -n 2
 	@$(BIN)/python -m tests.hostile.fuzz --seconds 5
+
+hooks: .venv/.dev
+	@$(BIN)/pre-commit install
 
 fuzz: .venv/.fuzz
 	@$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS)

@@ -1,6 +1,4 @@
-"""The forward pass of a few samples in float64, every layer's numbers kept by name; and how inputs,
-units and classes are called.
-"""
+"""The forward pass of a few samples in float64, layer by layer; names of inputs, units, outputs."""
 
 from __future__ import annotations
 
@@ -19,8 +17,10 @@ from sevensteps.seeds import Isolation
 
 
 @dataclass(frozen=True)
-class Forward:
-    """What the layers gave: `outputs` by name, the network's own `output` [B, O]. `dtype` is float64 wherever the network takes it."""
+class ForwardPass:
+    """The outputs of all layers by name, and the network's own `output` [B, O].
+
+    `dtype` is float64 if the network takes it, otherwise float32."""
 
     network: nn.Module
     x: Tensor
@@ -29,24 +29,24 @@ class Forward:
     dtype: torch.dtype
 
 
-def exact(network: nn.Module, dtype: torch.dtype = torch.float64) -> nn.Module:
-    """A copy on the processor, in `dtype` and evaluation mode: dropout leaves nothing out, batch
-    norm has its running statistics.
-    """
+def evaluation_copy(network: nn.Module, dtype: torch.dtype = torch.float64) -> nn.Module:
+    """A copy on the CPU, in `dtype` and evaluation mode.
+
+    There dropout leaves nothing out, and batch norm has its running statistics."""
     return copy.deepcopy(network).cpu().to(dtype).eval()
 
 
-def forward(
+def forward_pass(
     network: nn.Module, x: Tensor, dtypes: Sequence[torch.dtype] = (torch.float64, torch.float32)
-) -> Forward:
-    """One forward pass of a copy of `network`, in the first of `dtypes` that it takes. Raises
-    `ArgumentError` where it takes none.
-    """
+) -> ForwardPass:
+    """One forward pass of a copy of `network` for inputs `x` [B, …], in the first dtype it takes.
+
+    Raises `ArgumentError` if it takes none of `dtypes`."""
     for dtype in dtypes:
-        twin = exact(network, dtype)
+        copied = evaluation_copy(network, dtype)
         try:
             with torch.no_grad(), Isolation(torch.Generator().manual_seed(0)):
-                return _seen(twin, x.cpu().to(dtype))
+                return _run(copied, x.cpu().to(dtype))
         except (RuntimeError, ValueError) as failure:
             if dtype is dtypes[-1]:
                 raise ArgumentError(
@@ -55,9 +55,10 @@ def forward(
     raise AssertionError
 
 
-def leaves(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The named layers: those of a chain as the chain rule names them, else every module that holds
-    no other.
+def named_leaves(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The layers with their names.
+
+    If they form a chain, as the chain rule names them; otherwise every module without submodules.
     """
     chain = layers(network)
     if len(chain) > 1 or not any(network.children()):
@@ -69,59 +70,57 @@ def leaves(network: nn.Module) -> list[tuple[str, nn.Module]]:
     ]
 
 
-def _seen(network: nn.Module, x: Tensor) -> Forward:
-    seen: dict[str, Tensor] = {}
+def _run(network: nn.Module, x: Tensor) -> ForwardPass:
+    outputs: dict[str, Tensor] = {}
 
-    def keep(name: str) -> Any:
+    def store(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             if isinstance(output, Tensor):
-                seen[name] = output.detach().clone()  # a later layer may work in place
+                outputs[name] = output.detach().clone()  # a later layer may work in place
 
         return hook
 
-    handles = [module.register_forward_hook(keep(name)) for name, module in leaves(network)]
+    handles = [module.register_forward_hook(store(name)) for name, module in named_leaves(network)]
     try:
         output = network(x)
     finally:
         for handle in handles:
             handle.remove()
-    return Forward(network, x, seen, output.detach(), x.dtype)
+    return ForwardPass(network, x, outputs, output.detach(), x.dtype)
 
 
-def place(flat: int, shape: Sequence[int]) -> tuple[int, ...]:
-    """Where the number `flat` of a row stands in `shape`.
+def unravel_index(flat: int, shape: Sequence[int]) -> tuple[int, ...]:
+    """The index in `shape` of the number that is at `flat` when all are in one row.
 
-    >>> place(300, (1, 28, 28))
+    >>> unravel_index(300, (1, 28, 28))
     (0, 10, 20)
     """
-    found = []
+    index = []
     for size in reversed(shape):
         flat, at = divmod(flat, size)
-        found.append(at)
-    return tuple(reversed(found))
+        index.append(at)
+    return tuple(reversed(index))
 
 
-def unit(layer: str, flat: int, shape: Sequence[int]) -> str:
-    """`layer1[4]`, or `pool1[2,5,5]` for channel, row, column."""
-    return f"{layer}[{','.join(map(str, place(flat, shape)))}]"
+def unit_name(layer: str, flat: int, shape: Sequence[int]) -> str:
+    """The name of a unit: `layer1[4]`, or `pool1[2,5,5]` for channel, row, column."""
+    return f"{layer}[{','.join(map(str, unravel_index(flat, shape)))}]"
 
 
 def input_name(subject: Subject, flat: int) -> str:
-    """What an input is called: a feature by its name, a pixel by row and column (and channel, where
-    there are several).
-    """
+    """The name of an input: a feature's own, or row, column and channel of a pixel."""
     data = subject.data
     shape = tuple(data.train.x.shape[1:])
     if data.features and len(shape) == 1:
         return data.features[flat]
     if len(shape) == 3:
-        channel, row, column = place(flat, shape)
+        channel, row, column = unravel_index(flat, shape)
         return f"pixel ({row}, {column})" + (f" of channel {channel}" if shape[0] > 1 else "")
-    return f"x[{', '.join(map(str, place(flat, shape)))}]"
+    return f"x[{', '.join(map(str, unravel_index(flat, shape)))}]"
 
 
-def names(subject: Subject) -> list[str]:
-    """What each output of the network stands for."""
+def output_names(subject: Subject) -> list[str]:
+    """The name of each output of the network: a class, a label, or `output 2`."""
     task, size = subject.output.task, subject.output.size
     if task.kind == "binary" and size == 1:
         return [task.classes[1]]

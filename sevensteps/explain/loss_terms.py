@@ -24,11 +24,11 @@ class Term:
     slope: str
 
 
-def terms(loss: Loss, output: Tensor, target: Tensor) -> list[Term]:
+def loss_terms(loss: Loss, output: Tensor, target: Tensor) -> list[Term]:
     """The terms of the loss of one sample: `output` [O], `target` [] (a class) or [O]. Several
     terms are averaged.
 
-    >>> terms(losses.mnist_loss(), torch.tensor([0.0]), torch.tensor([1.0]))[0].formula
+    >>> loss_terms(losses.mnist_loss(), torch.tensor([0.0]), torch.tensor([1.0]))[0].formula
     '1 - p = 1 - 0.5'
     """
     if isinstance(loss, losses.cross_entropy):
@@ -47,11 +47,12 @@ def terms(loss: Loss, output: Tensor, target: Tensor) -> list[Term]:
             )
         ]
     return [
-        _one(loss, float(o), float(t), len(output)) for o, t in zip(output, target, strict=True)
+        _term_of_one_output(loss, float(o), float(t), len(output))
+        for o, t in zip(output, target, strict=True)
     ]
 
 
-def _one(loss: Loss, o: float, t: float, count: int) -> Term:
+def _term_of_one_output(loss: Loss, o: float, t: float, count: int) -> Term:
     """One output judged alone."""
     over = f" / {count}" if count > 1 else ""
     value = float(

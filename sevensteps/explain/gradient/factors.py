@@ -6,26 +6,26 @@ from torch import nn
 
 from sevensteps.engine.activations import UNKNOWN, activation_of
 from sevensteps.engine.modules import Neuron, Powers
-from sevensteps.explain.forward import place
+from sevensteps.explain.forward import unravel_index
 from sevensteps.explain.gradient.paths import Chain
 from sevensteps.render.text import figure
 
 
-def by_unit(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
-    """Why d(unit)/d(unit before) of layer `at` of one sample is what it is; `before` counts in the
-    input of that layer, flat.
-    """
-    module, name = chain.modules[at], chain.names[at]
+def factor_in_words(chain: Chain, layer: int, unit: int | None, before: int | None) -> str:
+    """Where d(unit)/d(unit before) of a layer, for one sample, comes from: `output.weight[2,17]`.
+
+    `unit` counts the outputs of the layer and `before` its inputs, both flat."""
+    module, name = chain.modules[layer], chain.names[layer]
     kind = type(module).__name__
     if isinstance(module, nn.Linear | Neuron) and unit is not None and before is not None:
-        if chain.outputs[at].ndim == 2:
+        if chain.outputs[layer].ndim == 2:
             shift = (
                 1 if isinstance(module, Neuron) and module.bias is None else 0
             )  # w0 stands first
             return f"{name}.weight[{unit},{before + shift}]"
         return f"a weight of {name}"
     if isinstance(module, nn.Conv2d):
-        return _conv(chain, at, unit, before)
+        return _filter_weight(chain, layer, unit, before)
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         return "γ / √(σ² + ε)"
     if isinstance(module, nn.MaxPool2d):
@@ -36,12 +36,14 @@ def by_unit(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
         return "n xⁿ⁻¹"
     if unit is None or not (activation_of(module) or UNKNOWN).elementwise:
         return f"derivative of {kind}"
-    return _activation(
-        module, float(chain.inputs[at].flatten()[unit]), float(chain.outputs[at].flatten()[unit])
+    return _activation_slope(
+        module,
+        float(chain.inputs[layer].flatten()[unit]),
+        float(chain.outputs[layer].flatten()[unit]),
     )
 
 
-def _activation(module: nn.Module, x: float, y: float) -> str:
+def _activation_slope(module: nn.Module, x: float, y: float) -> str:
     kind, function = type(module).__name__, activation_of(module) or UNKNOWN
     if function.rectifies:
         if x > 0:
@@ -53,33 +55,33 @@ def _activation(module: nn.Module, x: float, y: float) -> str:
     return f"slope of {kind} at {figure(x, 3)}"
 
 
-def _conv(chain: Chain, at: int, unit: int | None, before: int | None) -> str:
-    """The weight of the filter that leads from one place to the other."""
-    module = chain.modules[at]
+def _filter_weight(chain: Chain, layer: int, unit: int | None, before: int | None) -> str:
+    """The weight of the filter between two positions: `conv1.weight[3,0,1,2]`."""
+    module = chain.modules[layer]
     if unit is None or before is None or module.groups > 1 or isinstance(module.padding, str):
-        return f"a weight of {chain.names[at]}"
-    out, *to = place(unit, chain.outputs[at].shape[1:])
-    into, *came = place(before, chain.inputs[at].shape[1:])
+        return f"a weight of {chain.names[layer]}"
+    out, *position = unravel_index(unit, chain.outputs[layer].shape[1:])
+    into, *source = unravel_index(before, chain.inputs[layer].shape[1:])
     kernel = [
-        (c + module.padding[axis] - t * module.stride[axis]) // module.dilation[axis]
-        for axis, (t, c) in enumerate(zip(to, came, strict=True))
+        (s + module.padding[axis] - p * module.stride[axis]) // module.dilation[axis]
+        for axis, (p, s) in enumerate(zip(position, source, strict=True))
     ]
-    return f"{chain.names[at]}.weight[{out},{into},{kernel[0]},{kernel[1]}]"
+    return f"{chain.names[layer]}.weight[{out},{into},{kernel[0]},{kernel[1]}]"
 
 
-def feeding(chain: Chain, parameter: str, index: tuple[int, ...]) -> tuple[int | None, str]:
-    """What a parameter multiplies: the place in its layer's input, flat, where it is one place, and
-    in words otherwise.
-    """
-    at, name = chain.owner(parameter), parameter.rpartition(".")[2]
-    module = chain.modules[at]
+def multiplied_input(
+    chain: Chain, parameter: str, index: tuple[int, ...]
+) -> tuple[int | None, str]:
+    """What a parameter multiplies: the place in its layer's input (flat), or words."""
+    layer, name = chain.owner(parameter), parameter.rpartition(".")[2]
+    module = chain.modules[layer]
     if name == "bias":
         return None, "1: the same number is added to every sample"
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         return None, "x̂, the normalised input"
     if isinstance(module, Neuron) and module.bias is None:
         return (None, "x0 = 1: w0 is the bias") if index[1] == 0 else (index[1] - 1, "")
-    if isinstance(module, nn.Linear | Neuron) and chain.inputs[at].ndim == 2:
+    if isinstance(module, nn.Linear | Neuron) and chain.inputs[layer].ndim == 2:
         return index[1], ""
     if isinstance(module, nn.Conv2d):
         return None, "its input there"

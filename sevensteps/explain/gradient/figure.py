@@ -26,14 +26,14 @@ def draw_gradient(answer: Gradient, figure: Figure) -> None:
     path = answer.paths[0] if answer.paths else None
     figure.set_size_inches(13 if path else 8, 3.8)
     panels = figure.subplots(1, 3 if path else 2, width_ratios=[1, 1, 1.1] if path else [1, 1])
-    for axes, held, what in (
+    for axes, tensor, what in (
         (panels[0], answer.weights, "weights"),
         (panels[1], answer.gradients, "gradient"),
     ):
         heat(
             figure,
             axes,
-            held,
+            tensor,
             answer.index,
             answer.input_shape,
             f"{answer.parameter}: {what}",
@@ -68,7 +68,7 @@ def draw_backward(answer: Backward, figure: Figure) -> None:
     any.
     """
     name = next(
-        (key for key, held in answer.weights.items() if key in answer.gradients and held.ndim >= 2),
+        (key for key, p in answer.weights.items() if key in answer.gradients and p.ndim >= 2),
         None,
     )
     figure.set_size_inches(13 if name else 6, 3.8)
@@ -81,20 +81,23 @@ def draw_backward(answer: Backward, figure: Figure) -> None:
     panels[0].set(xlabel="|dL/d(output of the layer)|", ylabel="from the loss back")
     panels[0].set_title("size of the gradient by layer", fontsize=9)
     if name:
-        held, slopes = answer.weights[name], answer.gradients[name]
-        flat = int(slopes.abs().argmax())
+        weights, gradients = answer.weights[name], answer.gradients[name]
+        flat = int(gradients.abs().argmax())
         index: tuple[int, ...] | None = None
-        if held.ndim == 2:
-            index = divmod(flat, held.shape[1])
-        elif held.ndim == 4:
-            out, rest = divmod(flat, held[0].numel())
-            into, rest = divmod(rest, held[0, 0].numel())
-            index = (out, into, *divmod(rest, held.shape[3]))
-        for axes, values, what in ((panels[1], held, "weights"), (panels[2], slopes, "gradient")):
+        if weights.ndim == 2:
+            index = divmod(flat, weights.shape[1])
+        elif weights.ndim == 4:
+            out, rest = divmod(flat, weights[0].numel())
+            into, rest = divmod(rest, weights[0, 0].numel())
+            index = (out, into, *divmod(rest, weights.shape[3]))
+        for axes, tensor, what in (
+            (panels[1], weights, "weights"),
+            (panels[2], gradients, "gradient"),
+        ):
             heat(
                 figure,
                 axes,
-                values,
+                tensor,
                 index,
                 answer.input_shape,
                 f"{name}: {what}",
@@ -108,7 +111,7 @@ def draw_backward(answer: Backward, figure: Figure) -> None:
 def heat(
     figure: Figure,
     axes: Any,
-    held: Tensor,
+    tensor: Tensor,
     index: tuple[int, ...] | None,
     input_shape: tuple[int, ...],
     title: str,
@@ -119,7 +122,7 @@ def heat(
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import MaxNLocator
 
-    values, mark, labels, of = _laid_out(held, index, input_shape)
+    values, mark, labels, of = _laid_out(tensor, index, input_shape)
     limit = float(numpy.abs(values).max()) or 1.0
     shown = axes.imshow(
         values,
@@ -143,35 +146,35 @@ def heat(
 
 
 def _laid_out(
-    held: Tensor, index: tuple[int, ...] | None, input_shape: tuple[int, ...]
+    tensor: Tensor, index: tuple[int, ...] | None, input_shape: tuple[int, ...]
 ) -> tuple[Any, tuple[int, int] | None, tuple[str, str], str]:
     """Rows and columns of a parameter, the (row, column) of `index` in them, what the axes are, and
     what part of it this is.
     """
-    if held.ndim == 4:  # a filter, over one channel of its input
+    if tensor.ndim == 4:  # a filter, over one channel of its input
         out, into, row, column = index or (0, 0, 0, 0)
         of = f", filter {out}, channel {into}"
         return (
-            held[out, into].numpy(),
+            tensor[out, into].numpy(),
             (row, column) if index else None,
             ("column of the filter", "row of the filter"),
             of,
         )
     if (
-        held.ndim == 2
+        tensor.ndim == 2
         and index is not None
         and len(input_shape) == 3
-        and input_shape[0] * input_shape[1] * input_shape[2] == held.shape[1]
+        and input_shape[0] * input_shape[1] * input_shape[2] == tensor.shape[1]
     ):
         channel, within = divmod(index[1], input_shape[1] * input_shape[2])
-        image = held[index[0]].view(input_shape)[channel].numpy()
+        image = tensor[index[0]].view(input_shape)[channel].numpy()
         return (
             image,
             divmod(within, input_shape[2]),
             ("column (pixels)", "row (pixels)"),
             f", unit {index[0]}",
         )
-    if held.ndim == 2:
-        return held.numpy(), (index[0], index[1]) if index else None, ("input", "unit"), ""
-    flat = held.reshape(-1, 1).numpy()
+    if tensor.ndim == 2:
+        return tensor.numpy(), (index[0], index[1]) if index else None, ("input", "unit"), ""
+    flat = tensor.reshape(-1, 1).numpy()
     return flat, (index[0], 0) if index else None, ("", "unit"), ""

@@ -1,6 +1,4 @@
-"""The chain rule of one parameter as a formula with the network's own names: as text, in LaTeX, and
-in HTML (MathML).
-"""
+"""The chain rule of one parameter with the network's own names: as text, LaTeX and MathML."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from torch import Tensor, nn
 
 from sevensteps.engine.activations import UNKNOWN, activation_of
 from sevensteps.engine.modules import Neuron, Powers
-from sevensteps.explain.forward import place as place_of
+from sevensteps.explain.forward import unravel_index
 from sevensteps.explain.gradient.paths import Chain, Route
 from sevensteps.render.text import figure
 
@@ -28,7 +26,7 @@ MIXING = (
     nn.AdaptiveAvgPool2d,
     Powers,
 )
-TERMS = 3  # of a sum, written out
+MAX_PRODUCTS = 3  # of a sum, written out
 
 
 def _mixes(module: nn.Module) -> bool:
@@ -38,7 +36,7 @@ def _mixes(module: nn.Module) -> bool:
 
 @dataclass(frozen=True)
 class Symbol:
-    """A quantity of the network: a layer or parameter, and which number of it, or a letter that is summed over."""
+    """A layer or parameter, and which number of it, or the letter that is summed over."""
 
     name: str
     index: str = ""
@@ -63,10 +61,11 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Formula:
-    """dL/d(parameter) as a product over `links`, from the output back to the parameter's own layer, summed over `letters`.
+    """dL/d(parameter) as a product over `links`, summed over `letters`.
 
-    `factors` are the numbers where there is one path of one sample; else `products` are the
-    strongest paths', `more` the others."""
+    The links lead from the output back to the parameter's own layer. For one path of one sample
+    `factors` are its numbers; otherwise `products` are those of the strongest paths, and `more`
+    says that there are others."""
 
     parameter: Symbol
     links: tuple[Symbol, ...]
@@ -125,7 +124,7 @@ class Formula:
 
     def html(self) -> str:
         """MathML, a line for the product and one for its numbers."""
-        left = f"<mfrac><mrow><mo>∂</mo><mi>L</mi></mrow><mrow><mo>∂</mo>{self.parameter.mathml()}</mrow></mfrac>"
+        left = _mathml_derivative("<mi>L</mi>", self.parameter.mathml())
         right = []
         if self.links:
             mean = f"<mfrac><mn>1</mn><mn>{self.samples}</mn></mfrac>" if self.samples > 1 else ""
@@ -134,8 +133,7 @@ class Formula:
                 mean
                 + sums
                 + "<mo>·</mo>".join(
-                    f"<mfrac><mrow><mo>∂</mo>{a.mathml()}</mrow><mrow><mo>∂</mo>{b.mathml()}</mrow></mfrac>"
-                    for a, b in self.fractions
+                    _mathml_derivative(a.mathml(), b.mathml()) for a, b in self.fractions
                 )
             )
         if numbers := self._numbers(" · ", "…"):
@@ -152,8 +150,8 @@ class Formula:
         """The product of the factors, or the sum of the strongest paths' products."""
 
         def number(value: float, first: bool = True) -> str:
-            written = _scientific(figure(value), power)
-            return f"({written})" if value < 0 and not first else written
+            text = _scientific(figure(value), power)
+            return f"({text})" if value < 0 and not first else text
 
         if self.factors:
             return times.join(number(value, i == 0) for i, value in enumerate(self.factors))
@@ -165,62 +163,63 @@ class Formula:
         return ""
 
 
-def _scientific(written: str, power: str) -> str:
+def _mathml_derivative(of: str, by: str) -> str:
+    """∂of/∂by."""
+    return f"<mfrac><mrow><mo>∂</mo>{of}</mrow><mrow><mo>∂</mo>{by}</mrow></mfrac>"
+
+
+def _scientific(text: str, power: str) -> str:
     """3.1e-05 as 3.1 · 10^{-5}, where `power` says how."""
-    base, e, exponent = written.partition("e")
-    return base + power.format(int(exponent)) if e and power else written
+    base, e, exponent = text.partition("e")
+    return base + power.format(int(exponent)) if e and power else text
 
 
-def whole(parameter: str, index: Sequence[int], value: float) -> Formula:
-    """The number alone, where there are no factors to tell."""
+def number_alone(parameter: str, index: Sequence[int], value: float) -> Formula:
+    """The formula without factors: only its value."""
     return Formula(Symbol(parameter, ",".join(map(str, index))), (), (), 1, (), (), False, value)
 
 
-def build(
+def build_formula(
     parameter: str,
     index: Sequence[int],
     chain: Chain,
-    moves: Mapping[int, Tensor],
+    jacobian: Mapping[int, Tensor],
     route: Route | None,
     paths: Sequence[Any],
     complete: bool,
     value: float,
     samples: int,
 ) -> Formula:
-    """The formula over the layers in `moves` = d(units)/d(parameter), by place; `paths` are those
-    of one sample, strongest first, and `route` is the first of them, which may end on the way."""
+    """The formula over the layers of `jacobian`, d(units)/d(parameter) by layer.
+
+    `paths` are those of one sample, strongest first; `route` is the first of them, which may end
+    before the loss."""
     one = len(paths) == 1 and complete and samples == 1
-    ends = (
-        {
-            place: held
-            for place, held in zip(route.places, route.units, strict=True)
-            if held is not None
-        }
-        if one and route
-        else {}
-    )
+    unit_on_path = dict(zip(route.layers, route.units, strict=True)) if one and route else {}
     letters: list[str] = []
     links: list[Symbol] = []
     last: str | None = None  # the letter of the layer before
-    for place, move in moves.items():
-        alive = (move != 0).any(0).nonzero()[:, 0].tolist()
-        if one and place not in ends:
-            break  # the path has ended before
-        alive = [ends[place]] if one else alive
+    for layer, derivatives in jacobian.items():
+        alive = (derivatives != 0).any(0).nonzero()[:, 0].tolist()
+        if one:
+            unit = unit_on_path.get(layer)
+            if unit is None:
+                break  # the path has ended before
+            alive = [unit]
         if len(alive) == 1:
             last = None
             links.append(
                 Symbol(
-                    chain.names[place],
-                    ",".join(map(str, place_of(alive[0], chain.outputs[place].shape[1:]))),
+                    chain.names[layer],
+                    ",".join(map(str, unravel_index(alive[0], chain.outputs[layer].shape[1:]))),
                 )
             )
             continue
-        if last is None or _mixes(chain.modules[place]):
+        if last is None or _mixes(chain.modules[layer]):
             last = LETTERS[len(letters)] if len(letters) < len(LETTERS) else f"k{len(letters)}"
             letters.append(last)
-        links.append(Symbol(chain.names[place], last))
-    products = () if one or samples > 1 else tuple(path.product for path in paths[:TERMS])
+        links.append(Symbol(chain.names[layer], last))
+    products = () if one or samples > 1 else tuple(path.product for path in paths[:MAX_PRODUCTS])
     return Formula(
         Symbol(parameter, ",".join(map(str, index))),
         tuple(reversed(links)),
@@ -228,6 +227,6 @@ def build(
         samples,
         tuple(factor.value for factor in paths[0].factors) if one else (),
         products,
-        len(paths) > TERMS or not complete,
+        len(paths) > MAX_PRODUCTS or not complete,
         value,
     )

@@ -1,6 +1,4 @@
-"""What a reader of a gradient should notice: where a path ends, what is saturated, what evaluation
-mode leaves out.
-"""
+"""Notes on a gradient: where a path ends, what is saturated, what evaluation mode leaves out."""
 
 from __future__ import annotations
 
@@ -11,30 +9,31 @@ from torch import Tensor, nn
 
 from sevensteps.engine.activations import UNKNOWN, activation_of
 from sevensteps.engine.modules import Dropout
-from sevensteps.explain.forward import unit
+from sevensteps.explain.forward import unit_name
 from sevensteps.explain.gradient.paths import Chain, Route
-from sevensteps.explain.gradient.verification import apart
+from sevensteps.explain.gradient.verification import relative_difference
 from sevensteps.render.text import figure
 
-SATURATED = 0.1  # of the steepest slope: a unit that passes on less is called saturated
+SATURATED_BELOW = 0.1  # of the steepest slope: a unit that passes on less is called saturated
 
 
-def remarks(
+def gradient_notes(
     network: nn.Module,
     chain: Chain | None,
-    moves: Mapping[int, Tensor],
+    jacobian: Mapping[int, Tensor],
     route: Route | None,
     total: float,
     numeric: float,
 ) -> tuple[str, ...]:
-    """Sentences about a gradient `total`; `chain` is that of one sample, `moves`
-    d(unit)/d(parameter) there by layer, `route` its path.
-    """
-    found: list[str] = []
+    """Sentences about a gradient `total`, of which `numeric` is the finite difference.
+
+    `chain` is that of one sample, `jacobian` d(unit)/d(parameter) there by layer, `route` its
+    strongest path; None where there are no factors."""
+    notes: list[str] = []
     if chain is not None and route is not None:
-        found += [*_end(chain, route), *_kinks(chain, moves), *_saturated(chain, route)]
-    if coupled(network):
-        found.append(
+        notes += [*_dead_end(chain, route), *_kink(chain, jacobian), *_saturation(chain, route)]
+    if samples_interact(network):
+        notes.append(
             "Batch norm takes the statistics of the batch here: samples act on each other, so no "
             "path is one sample's alone."
         )
@@ -44,62 +43,61 @@ def remarks(
             (Dropout | nn.Dropout, "dropout leaves nothing out"),
             (nn.BatchNorm1d | nn.BatchNorm2d, "batch norm has its running statistics"),
         )
-        if any(isinstance(module, kind) for module in network.modules()) and not coupled(network)
+        if any(isinstance(module, kind) for module in network.modules())
+        and not samples_interact(network)
     ]
     if modes:
-        found.append(
+        notes.append(
             f"Evaluation mode: {' and '.join(modes)}; the gradient of a training step differs."
         )
-    if apart(total, numeric) > 1e-3 and abs(total - numeric) > 1e-8:
-        found.append("The finite difference is far off: a kink (ReLU, max) lies within its step.")
-    return tuple(found)
+    if relative_difference(total, numeric) > 1e-3 and abs(total - numeric) > 1e-8:
+        notes.append("The finite difference is far off: a kink (ReLU, max) lies within its step.")
+    return tuple(notes)
 
 
-def coupled(network: nn.Module) -> bool:
-    """Whether samples act on each other even in evaluation mode: batch norm without running
-    statistics.
-    """
+def samples_interact(network: nn.Module) -> bool:
+    """Whether samples act on each other: batch norm without running statistics does that."""
     return any(
         isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.running_mean is None
         for module in network.modules()
     )
 
 
-def _end(chain: Chain, route: Route) -> list[str]:
+def _dead_end(chain: Chain, route: Route) -> list[str]:
     """Why the product is 0, where it is."""
     if route.product != 0:
         return []
     end = route.factors.index(0.0)
     if end == 0:
         return ["The path does not begin: what the parameter multiplies is 0 for this sample."]
-    if end == len(route.places):
+    if end == len(route.layers):
         return ["The loss is flat here: dL/do is 0, so nothing is learned from this sample."]
-    place, held = route.places[end], route.units[end]
+    layer, unit = route.layers[end], route.units[end]
     name = (
-        chain.names[place]
-        if held is None
-        else unit(chain.names[place], held, chain.outputs[place].shape[1:])
+        chain.names[layer]
+        if unit is None
+        else unit_name(chain.names[layer], unit, chain.outputs[layer].shape[1:])
     )
-    if _rectifies(chain.modules[place]) and held is not None:
+    if _rectifies(chain.modules[layer]) and unit is not None:
         return [
             f"The path ends here: {name} is off for this sample, its input is "
-            f"{figure(float(chain.inputs[place].flatten()[held]), 3)}."
+            f"{figure(float(chain.inputs[layer].flatten()[unit]), 3)}."
         ]
     return [f"The path ends here: {name} does not move with what comes before."]
 
 
-def _kinks(chain: Chain, moves: Mapping[int, Tensor]) -> list[str]:
+def _kink(chain: Chain, jacobian: Mapping[int, Tensor]) -> list[str]:
     """Units of a rectifier whose input is exactly 0, where the derivative is a matter of agreement."""
-    for place in moves:
-        if _rectifies(chain.modules[place]) and place - 1 in moves:
-            at = (chain.inputs[place].flatten() == 0) & (moves[place - 1] != 0)
+    for layer in jacobian:
+        if _rectifies(chain.modules[layer]) and layer - 1 in jacobian:
+            at = (chain.inputs[layer].flatten() == 0) & (jacobian[layer - 1] != 0)
             if bool(at.any()):
-                name = unit(
-                    chain.names[place], int(at.nonzero()[0, 0]), chain.outputs[place].shape[1:]
+                name = unit_name(
+                    chain.names[layer], int(at.nonzero()[0, 0]), chain.outputs[layer].shape[1:]
                 )
                 return [
                     f"The input of {name} is exactly 0, where "
-                    f"{type(chain.modules[place]).__name__} has no derivative: 0 is taken, as in "
+                    f"{type(chain.modules[layer]).__name__} has no derivative: 0 is taken, as in "
                     "PyTorch."
                 ]
     return []
@@ -109,39 +107,41 @@ def _rectifies(module: nn.Module) -> bool:
     return (activation_of(module) or UNKNOWN).rectifies
 
 
-def _saturated(chain: Chain, route: Route) -> list[str]:
+def _saturation(chain: Chain, route: Route) -> list[str]:
     """What the activations that saturate on the strongest path leave of the gradient."""
-    squeezed = [
-        (chain.names[place], factor, function, function.steepest)
-        for place, factor in list(zip(route.places, route.factors, strict=False))[1:]
-        if (function := activation_of(chain.modules[place])) is not None
+    saturating = [
+        (chain.names[layer], factor, function, function.steepest)
+        for layer, factor in list(zip(route.layers, route.factors, strict=False))[1:]
+        if (function := activation_of(chain.modules[layer])) is not None
         and function.steepest is not None
     ]
-    if not squeezed:
+    if not sigmoid_like:
         return []
     notes = []
-    product = math.prod(factor for _, factor, _, _ in squeezed)
-    kinds = {function.name: steepest for _, _, function, steepest in squeezed}
+    product = math.prod(factor for _, factor, _, _ in saturating)
+    kinds = {function.name: steepest for _, _, function, steepest in saturating}
     small = [(name, steepest) for name, steepest in kinds.items() if steepest < 1]
     for name, steepest in small[:1]:
         most = figure(steepest).removeprefix("0")
-        many = f"A {name}'s factor is at most {most}; here it is"
-        if len(squeezed) > 1 and len(kinds) == 1:
-            together = figure(steepest ** len(squeezed), 3)
-            many = (
-                f"{len(squeezed)} {name} factors, at most {most} each, {together} together; here "
+        start = f"A {name}'s factor is at most {most}; here it is"
+        if len(saturating) > 1 and len(kinds) == 1:
+            together = figure(steepest ** len(saturating), 3)
+            start = (
+                f"{len(saturating)} {name} factors, at most {most} each, {together} together; here "
                 "they come to"
             )
         elif len(kinds) > 1:
-            many = (
+            start = (
                 f"{name.capitalize()} factors are at most {most} each; on this path the "
-                f"{len(squeezed)} slopes of {' and '.join(sorted(kinds))} come to"
+                f"{len(saturating)} slopes of {' and '.join(sorted(kinds))} come to"
             )
-        notes.append(f"{many} {figure(product, 3)}.")
-    tight = [name for name, factor, _, steepest in squeezed if abs(factor) < SATURATED * steepest]
-    if tight:
+        notes.append(f"{start} {figure(product, 3)}.")
+    saturated = [
+        name for name, factor, _, steepest in saturating if abs(factor) < SATURATED_BELOW * steepest
+    ]
+    if saturated:
         notes.append(
-            f"Saturated on this path: {', '.join(tight)}, which passes on less than a tenth of "
+            f"Saturated on this path: {', '.join(saturated)}, which passes on less than a tenth of "
             "what it could."
         )
     return notes

@@ -1,52 +1,51 @@
-"""A gradient on one screen: the formula, the factors of the strongest path, who carries it, and the
-three numbers that must agree.
-"""
+"""A gradient on one screen: formula, factors, contributions, and three numbers that must agree."""
 
 from __future__ import annotations
 
 from sevensteps.engine.activations import ACTIVATIONS
 from sevensteps.explain.base import render_text
-from sevensteps.explain.gradient.answer import Carrier, Gradient
+from sevensteps.explain.gradient.answer import Contribution, Gradient
 from sevensteps.explain.gradient.backward import Backward
-from sevensteps.explain.gradient.paths import KEPT
-from sevensteps.explain.gradient.verification import apart
+from sevensteps.explain.gradient.paths import MAX_PATHS
+from sevensteps.explain.gradient.verification import relative_difference
 from sevensteps.render.text import counted, figure, wrapped
 
-WEIGHTED = (
+WEIGHTED_KINDS = (
     "Linear",
     "Neuron",
     "Conv2d",
 )  # layers whose units differ from those before; what stands between only passes on
-SIDE = 3  # carriers shown of each layer
+MAX_CONTRIBUTIONS = 3  # shown of each layer
 
 
 @render_text.register(Gradient)
-def render_gradient(found: Gradient, width: int) -> str:
+def render_gradient(gradient: Gradient, width: int) -> str:
     """The gradient of one parameter, no line wider than `width`."""
     lines = wrapped(
-        f"Gradient of {found.name} = {figure(found.value)}: {of_samples(found)}, loss "
-        f"{figure(found.loss)} "
-        f"({found.loss_name})",
+        f"Gradient of {gradient.name} = {figure(gradient.value)}: {whose_loss(gradient)}, loss "
+        f"{figure(gradient.loss)} "
+        f"({gradient.loss_name})",
         width,
     )
     lines += [
         "",
         *(
             line
-            for row in found.formula.text().split("\n")
+            for row in gradient.formula.text().split("\n")
             for line in wrapped(row, width, "  " if row[0] != "=" else "    ")
         ),
     ]
-    if found.lacking:
+    if gradient.lacking:
         lines += [
             "",
             *wrapped(
-                f"No factors: {found.lacking}. Autograd and the finite difference need none.", width
+                f"No factors: {gradient.lacking}. Autograd and the finite difference need none.",
+                width,
             ),
         ]
-    if found.paths:
-        lines += ["", *_path(found, width)]
-    others = [cut for cut in found.cuts if cut.carrying > 1 and cut.kind in WEIGHTED]
+    if gradient.paths:
+        lines += ["", *_path_lines(gradient, width)]
+    others = [cut for cut in gradient.cuts if cut.carrying > 1 and cut.kind in WEIGHTED_KINDS]
     if others:
         lines += [
             "",
@@ -59,35 +58,39 @@ def render_gradient(found: Gradient, width: int) -> str:
             for cut in reversed(others)
             for line in wrapped(
                 f"{cut.layer} {cut.kind}, {cut.carrying:,} of {cut.units:,}: "
-                f"{_shares(cut.carriers, cut.carrying)}",
+                f"{_contributions(cut.carriers, cut.carrying)}",
                 width,
                 "  ",
                 "    ",
             )
         ]
-    if len(found.samples) > 1 and found.by_sample:
-        count = len(found.samples)
+    if len(gradient.samples) > 1 and gradient.by_sample:
+        count = len(gradient.samples)
         lines += [
             "",
             *wrapped(
-                f"Samples that contribute, of {count:,}: {_shares(found.by_sample, count)}", width
+                f"Samples that contribute, of {count:,}: "
+                f"{_contributions(gradient.by_sample, count)}",
+                width,
             ),
         ]
-    lines += ["", *checks(found.chain_rule, found.autograd, found.finite_difference)]
-    for note in found.notes:
+    lines += ["", *three_means(gradient.chain_rule, gradient.autograd, gradient.finite_difference)]
+    for note in gradient.notes:
         lines += wrapped(note, width)
     return "\n".join(lines)
 
 
 @render_text.register(Backward)
-def render_backward(found: Backward, width: int) -> str:
+def render_backward(backward: Backward, width: int) -> str:
     """The backward pass layer by layer, no line wider than `width`."""
     lines = wrapped(
-        f"Backward pass: {of_samples(found)}, loss {figure(found.loss)} ({found.loss_name})", width
+        f"Backward pass: {whose_loss(backward)}, loss {figure(backward.loss)} "
+        f"({backward.loss_name})",
+        width,
     )
-    label = max((len(f"{row.name} {row.kind}") for row in found.layers), default=0)
+    label = max((len(f"{row.name} {row.kind}") for row in backward.layers), default=0)
     lines += ["", f"{'from the loss back':<{label}}  |dL/d output|  factor  |dL/d parameters|"]
-    for row in found.layers:
+    for row in backward.layers:
         factor = "" if row.factor is None else f"×{figure(row.factor, 3)}"
         parts = "  ".join(f"{key} {figure(size, 3)}" for key, size in row.parameters.items())
         lines.append(
@@ -104,47 +107,52 @@ def render_backward(found: Backward, width: int) -> str:
             further="",
         ),
     ]
-    if found.loses:
-        lost = next(row for row in found.layers if row.name == found.loses)
-        most = _at_most(lost.kind)
+    if backward.loses:
+        weakest = next(row for row in backward.layers if row.name == backward.loses)
+        hint = _at_most(weakest.kind)
         lines += wrapped(
-            f"Most is lost at {lost.name}, which hands on {figure(lost.factor or 0.0, 2)} of "
-            f"it{most}.",
+            f"Most is lost at {weakest.name}, which hands on {figure(weakest.factor or 0.0, 2)} of "
+            f"it{hint}.",
             width,
             further="",
         )
-    elif any(row.factor is not None for row in found.layers):
+    elif any(row.factor is not None for row in backward.layers):
         lines += wrapped("No layer loses half of it.", width)
-    if found.lacking:
-        lines += wrapped(f"By autograd: {found.lacking}.", width)
-    if found.relative is not None:
+    if backward.lacking:
+        lines += wrapped(f"By autograd: {backward.lacking}.", width)
+    if backward.relative is not None:
         lines += [
             "",
-            f"All gradients, chain rule against autograd: relative difference {found.relative:.1e}",
+            "All gradients, chain rule against autograd: relative difference "
+            f"{backward.relative:.1e}",
         ]
     lines += [
-        f"The largest, {found.largest}:",
-        *checks(found.chain_rule, found.autograd, found.finite_difference),
+        f"The largest, {backward.largest}:",
+        *three_means(backward.chain_rule, backward.autograd, backward.finite_difference),
     ]
-    for note in found.notes:
+    for note in backward.notes:
         lines += wrapped(note, width)
     return "\n".join(lines)
 
 
-def of_samples(found: Gradient | Backward) -> str:
+def whose_loss(answer: Gradient | Backward) -> str:
     """Whose loss it is."""
-    if len(found.samples) == 1:
-        return f"sample {found.samples[0]:,} of {found.part}"
-    return f"the mean of {counted(len(found.samples), 'sample')} of {found.part}"
+    if len(answer.samples) == 1:
+        return f"sample {answer.samples[0]:,} of {answer.part}"
+    return f"the mean of {counted(len(answer.samples), 'sample')} of {answer.part}"
 
 
-def _path(found: Gradient, width: int) -> list[str]:
-    path = found.paths[0]
-    of = f" of sample {found.sample:,}, whose part is the largest" if len(found.samples) > 1 else ""
-    if found.ways == 1:
+def _path_lines(gradient: Gradient, width: int) -> list[str]:
+    path = gradient.paths[0]
+    of = (
+        f" of sample {gradient.sample:,}, whose part is the largest"
+        if len(gradient.samples) > 1
+        else ""
+    )
+    if gradient.ways == 1:
         lines = wrapped(f"The one path{of}, from the loss back:", width)
     else:
-        count = f"more than {KEPT}" if found.ways is None else f"{found.ways}"
+        count = f"more than {MAX_PATHS}" if gradient.ways is None else f"{gradient.ways}"
         lines = wrapped(f"The strongest of {count} paths{of}, from the loss back:", width)
     label = max(len(f"∂{factor.of}/∂{factor.by}") for factor in path.factors)
     for factor in path.factors:
@@ -155,38 +163,40 @@ def _path(found: Gradient, width: int) -> list[str]:
             "  ",
             " " * 6,
         )
-    share = "" if len(found.paths) == 1 else f"  {path.share:.0%} of the gradient"
+    share = "" if len(gradient.paths) == 1 else f"  {path.share:.0%} of the gradient"
     lines.append(f"  {'product':<{label}}  {figure(path.product):>10}{share}")
-    if len(found.paths) > 1:
+    if len(gradient.paths) > 1:
         rest = ", ".join(
-            f"{figure(other.product, 3)} ({other.share:.0%})" for other in found.paths[1:5]
+            f"{figure(other.product, 3)} ({other.share:.0%})" for other in gradient.paths[1:5]
         )
         lines += wrapped(f"next: {rest}", width, "  ", "    ")
     return [line[:width] for line in lines]
 
 
-def _shares(carriers: tuple[Carrier, ...], count: int) -> str:
-    shown = ", ".join(
-        f"{held.unit} {figure(held.product, 3)} ({held.share:.0%})" for held in carriers[:SIDE]
+def _contributions(carriers: tuple[Contribution, ...], count: int) -> str:
+    """The first few of `count` contributions: `output[2] 0.00123 (40%), …`."""
+    largest = ", ".join(
+        f"{carrier.unit} {figure(carrier.product, 3)} ({carrier.share:.0%})"
+        for carrier in carriers[:MAX_CONTRIBUTIONS]
     )
-    return shown + (", …" if count > SIDE else "")
+    return largest + (", …" if count > MAX_CONTRIBUTIONS else "")
 
 
-def checks(chain_rule: float | None, autograd: float, difference: float) -> list[str]:
+def three_means(chain_rule: float | None, autograd: float, difference: float) -> list[str]:
     """The same number by three means, with how far each is from autograd's."""
     lines = (
         []
         if chain_rule is None
         else [
             f"chain rule         {chain_rule:+.12e}  relative difference "
-            f"{apart(chain_rule, autograd):.1e}"
+            f"{relative_difference(chain_rule, autograd):.1e}"
         ]
     )
     return [
         *lines,
         f"autograd           {autograd:+.12e}",
         f"finite difference  {difference:+.12e}  relative difference "
-        f"{apart(difference, autograd):.1e}",
+        f"{relative_difference(difference, autograd):.1e}",
     ]
 
 

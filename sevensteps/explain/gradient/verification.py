@@ -1,6 +1,4 @@
-"""One parameter's gradient by two means that know nothing of our derivatives: PyTorch's autograd
-and a central difference.
-"""
+"""One parameter's gradient by two other means: PyTorch's autograd and a central difference."""
 
 from __future__ import annotations
 
@@ -16,38 +14,38 @@ from sevensteps.steps.loss import Loss
 STEP = 1e-5
 
 
-def automatic(network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """dL/d(parameter) of the mean loss for every trained parameter by PyTorch; 0 where the loss
-    does not depend on it.
-    """
+def autograd_gradients(network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """dL/d(parameter) of the mean loss by PyTorch, for every trained parameter by name.
+
+    It is 0 for a parameter that the loss does not depend on."""
     named = {name: p for name, p in network.named_parameters() if p.requires_grad}
     with torch.enable_grad(), Isolation(torch.Generator().manual_seed(0)):
         mean = loss(network(x), y).mean()
-        found = torch.autograd.grad(mean, list(named.values()), allow_unused=True)
+        gradients = torch.autograd.grad(mean, list(named.values()), allow_unused=True)
     return {
         name: torch.zeros_like(p) if g is None else g
-        for (name, p), g in zip(named.items(), found, strict=True)
+        for (name, p), g in zip(named.items(), gradients, strict=True)
     }
 
 
-def difference(
+def central_difference(
     network: nn.Module, loss: Loss, x: Tensor, y: Tensor, parameter: str, index: tuple[int, ...]
 ) -> float:
-    """(L(p + h) - L(p - h)) / 2h with h = 1e-5 · max(1, |p|)."""
-    held = dict(network.named_parameters())[parameter].detach().clone()
-    middle = float(held[index])
+    """dL/d(parameter[index]) as (L(p + h) - L(p - h)) / 2h with h = 1e-5 · max(1, |p|)."""
+    tensor = dict(network.named_parameters())[parameter].detach().clone()
+    middle = float(tensor[index])
     h = STEP * max(1.0, abs(middle))
 
-    def at(value: float) -> float:
-        moved = held.clone()
-        moved[index] = value
+    def loss_at(value: float) -> float:
+        changed = tensor.clone()
+        changed[index] = value
         with torch.no_grad(), Isolation(torch.Generator().manual_seed(0)):
-            return float(loss(functional_call(network, {parameter: moved}, (x,)), y).mean())
+            return float(loss(functional_call(network, {parameter: changed}, (x,)), y).mean())
 
     up, down = middle + h, middle - h
-    return (at(up) - at(down)) / (up - down)
+    return (loss_at(up) - loss_at(down)) / (up - down)
 
 
-def apart(a: float, b: float) -> float:
-    """|a - b| / the greater of the two; 0 where both are 0."""
+def relative_difference(a: float, b: float) -> float:
+    """|a - b| as a share of the larger of the two numbers; 0 if both are 0."""
     return abs(a - b) / max(abs(a), abs(b)) if a != b else 0.0

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sevensteps.data import Data
 from sevensteps.explain.base import Explanation
-from sevensteps.explain.forward import forward, leaves, names, unit
-from sevensteps.explain.loss_terms import Term, terms
+from sevensteps.explain.forward import forward_pass, named_leaves, output_names, unit_name
+from sevensteps.explain.loss_terms import Term, loss_terms
 from sevensteps.explain.subject import Subject
 from sevensteps.head import Output
 from sevensteps.render.text import figure
@@ -49,7 +49,7 @@ class LayerSeen:
         order = (
             list(at) if len(at) <= count else sorted(at, key=lambda i: -abs(self.values[i]))[:count]
         )
-        return [(unit("", i, self.shape), self.values[i]) for i in order]
+        return [(unit_name("", i, self.shape), self.values[i]) for i in order]
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ def sample(subject: Subject, index: int, part: str = "valid") -> Sample:
     """Sample `index` of `part` ("train" or "valid"). Raises `ArgumentError` where there is none."""
     x, y = subject.sample(index, part)
     index %= len(subject.part(part)[1])
-    seen = forward(subject.network, x)
+    seen = forward_pass(subject.network, x)
     output, target = seen.output.double(), y.double() if y.is_floating_point() else y
     loss, task = subject.loss, subject.output.task
     slopes = loss.derivative(output, target)[0].tolist()
-    found = tuple(terms(loss, output[0], target[0]))
-    kinds = {name: type(module).__name__ for name, module in leaves(subject.network)}
+    found = tuple(loss_terms(loss, output[0], target[0]))
+    kinds = {name: type(module).__name__ for name, module in named_leaves(subject.network)}
     layers = tuple(
         LayerSeen(name, kinds[name], tuple(held.shape[1:]), tuple(held.double().flatten().tolist()))
         for name, held in seen.outputs.items()
@@ -195,7 +195,7 @@ def _rows(
     slopes: list[float],
     found: list[Term] | tuple[Term, ...],
 ) -> tuple[Row, ...]:
-    read_as, called = subject.output, names(subject)
+    read_as, called = subject.output, output_names(subject)
     shares = None if read_as.link == "identity" else read_as.predict(output[None])[0].tolist()
     if (
         read_as.task.kind == "binary" and read_as.size == 1 and shares is not None

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
-from sevensteps.explain.forward import place
+from sevensteps.explain.forward import unravel_index
 from sevensteps.explain.gradient.answer import Gradient
-from sevensteps.explain.gradient.paths import Chain, routes
+from sevensteps.explain.gradient.paths import Chain, strongest_routes
 from sevensteps.steps import loss as losses
 from tests.engine.conftest import seeded
 from tests.engine.test_agreement import HEADS, LAYERS, around, head, spread
@@ -46,13 +46,16 @@ def agree(network: nn.Module, loss: Any, x: Tensor, y: Tensor) -> None:
     assert wanted
     for name, slopes in wanted.items():
         scale = max(float(slopes.abs().max()), 1e-3)
-        assert float((chain.descended(name) - slopes).abs().max()) <= 1e-9 * scale
+        assert float((chain.parameter_gradient(name) - slopes).abs().max()) <= 1e-9 * scale
         for flat in range(0, slopes.numel(), max(1, slopes.numel() // 4)):
-            at = place(flat, slopes.shape)
-            moves = chain.moves(name, at)
-            assert sorted(moves) == list(range(chain.owner(name), len(chain.layers)))
-            for layer, move in moves.items():
-                assert abs(float((move * chain.slopes[layer]).sum() - slopes[at])) <= 1e-9 * scale
+            at = unravel_index(flat, slopes.shape)
+            jacobian = chain.parameter_jacobian(name, at)
+            assert sorted(jacobian) == list(range(chain.owner(name), len(chain.layers)))
+            for layer, derivatives in jacobian.items():
+                assert (
+                    abs(float((derivatives * chain.output_gradients[layer]).sum() - slopes[at]))
+                    <= 1e-9 * scale
+                )
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -105,7 +108,7 @@ def test_paths_are_the_products_of_the_derivatives() -> None:
         )
     )
     x, y = spread(1, 3), torch.tensor([2])
-    found, complete = routes(network, losses.cross_entropy(), x, y, "0.weight", (1, 2))
+    found, complete = strongest_routes(network, losses.cross_entropy(), x, y, "0.weight", (1, 2))
     wanted = brute(network, losses.cross_entropy(), x, y, 1, float(x[0, 2]))
     assert complete
     assert len(found) == 15
@@ -127,7 +130,7 @@ def test_of_too_many_paths_the_strongest_are_followed_exactly() -> None:
         )
     )
     x, y = spread(1, 3), torch.tensor([2])
-    found, complete = routes(network, losses.cross_entropy(), x, y, "0.weight", (1, 2))
+    found, complete = strongest_routes(network, losses.cross_entropy(), x, y, "0.weight", (1, 2))
     wanted = brute(network, losses.cross_entropy(), x, y, 1, float(x[0, 2]))
     assert not complete
     assert len(found) == 32

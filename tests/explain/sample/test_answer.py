@@ -23,7 +23,7 @@ from torch import Tensor
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
-from sevensteps.explain.loss_terms import terms
+from sevensteps.explain.loss_terms import loss_terms
 from sevensteps.render.ascii import shades
 from sevensteps.steps import loss as losses
 from tests.engine.test_agreement import HEADS, spread
@@ -52,7 +52,7 @@ def test_the_terms_of_every_loss_are_its_value(name: str) -> None:
     output = output.log_softmax(-1) if isinstance(loss, losses.negative_log_likelihood) else output
     kind = type(loss).__name__
     for o, t in zip(output, y, strict=True):
-        found = terms(loss, o, t)
+        found = loss_terms(loss, o, t)
         expected = TORCH[kind](o, t)
         assert sum(term.value for term in found) / len(found) == pytest.approx(
             float(expected), rel=1e-12

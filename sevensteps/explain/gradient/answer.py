@@ -159,7 +159,7 @@ def gradient(
     numeric = central_difference(network, subject.loss, x, y, parameter, at) + 0.0
     if lacking := missing(network):
         notes = gradient_notes(network, None, {}, None, by_autograd, numeric)
-        factors = {
+        factors: dict[str, Any] = {
             "chain_rule": None,
             "sample": chosen[0],
             "paths": (),

@@ -87,7 +87,7 @@ def _dead_end(chain: Chain, route: Route) -> list[str]:
 
 
 def _kink(chain: Chain, jacobian: Mapping[int, Tensor]) -> list[str]:
-    """Units of a rectifier whose input is exactly 0, where the derivative is a matter of agreement."""
+    """A unit of a rectifier with an input of exactly 0, where its derivative is a convention."""
     for layer in jacobian:
         if _rectifies(chain.modules[layer]) and layer - 1 in jacobian:
             at = (chain.inputs[layer].flatten() == 0) & (jacobian[layer - 1] != 0)
@@ -115,7 +115,7 @@ def _saturation(chain: Chain, route: Route) -> list[str]:
         if (function := activation_of(chain.modules[layer])) is not None
         and function.steepest is not None
     ]
-    if not sigmoid_like:
+    if not saturating:
         return []
     notes = []
     product = math.prod(factor for _, factor, _, _ in saturating)

@@ -8,6 +8,7 @@ samples and units: that sum is the same wherever the network is cut."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ class Chain:
 
     def __init__(self, network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> None:
         self.names = [name for name, _ in layers(network)]
-        self.modules = [module for _, module in layers(network)]
+        self.modules: list[Any] = [module for _, module in layers(network)]
         self.layers: list[Layer] = [with_derivative(module) for module in self.modules]
         self.inputs: list[Tensor] = []
         self.outputs: list[Tensor] = []

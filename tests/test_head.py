@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from sevensteps.head import Output
 from sevensteps.steps import loss as losses
@@ -26,6 +27,9 @@ from tests.heads import (
     SCORE,
     drawn,
 )
+
+TWO_NUMBERS = Output(REGRESSION, 2, "identity", "value", "given")
+LABEL_NAMES = ([("x", "y"), ()], [("y",), ("x",)])  # answers, and what is right
 
 
 def test_targets_are_coded_as_the_loss_takes_them() -> None:
@@ -68,6 +72,36 @@ def test_outputs_are_read_as_answers(
     output: Output, outputs: list[list[float]], answers: Any
 ) -> None:
     assert output.decide(torch.tensor(outputs)).tolist() == answers
+
+
+@pytest.mark.parametrize(
+    ("output", "outputs", "target", "answers", "truths"),
+    [
+        (SCORE, [[-1.0], [2.0]], [[1.0], [1.0]], ["no", "yes"], ["yes", "yes"]),
+        (INDEX_OF_TWO, [[1.0, 2.0]], [[0.0]], ["yes"], ["no"]),
+        (INDEX, [[0.0, 2.0, 1.0], [3.0, -1.0, 1.0]], [2, 0], ["b", "a"], ["c", "a"]),
+        (LABELLED, [[1.0, 1.0], [-1.0, -2.0]], [[0.0, 1.0], [1.0, 0.0]], *LABEL_NAMES),
+        (NUMBER, [[1.5]], [[-2.0]], [3.0], [-4.0]),
+        (TWO_NUMBERS, [[1.0, 2.0]], [[0.5, 0.0]], [(2.0, 4.0)], [(1.0, 0.0)]),
+    ],
+)
+def test_outputs_and_targets_are_decoded_alike(
+    output: Output,
+    outputs: list[list[float]],
+    target: list[Any],
+    answers: list[Any],
+    truths: list[Any],
+) -> None:
+    def double(values: Tensor) -> Tensor:
+        return 2 * values
+
+    assert output.decode(torch.tensor(outputs), double) == answers
+    assert output.decode_target(torch.tensor(target), double) == truths
+
+
+def test_predictions_without_a_scale_are_in_raw_units_already() -> None:
+    assert NUMBER.decode(torch.tensor([[1.5]])) == [1.5]
+    assert NUMBER.decode_target(torch.tensor([[-2.0]])) == [-2.0]
 
 
 @given(counts=st.lists(st.integers(1, 20), min_size=3, max_size=3))

@@ -134,25 +134,8 @@ class Run:
         network = (self.last if which == "last" else self.best).network
         like = next(network.parameters(), torch.empty(0))
         outputs = outputs_of(network, self.inputs.scaling(x).to(like.device, like.dtype)).cpu()
-        predictions, classes = self.output.predict(outputs), self.output.task.classes
-        if self.output.task.kind == "regression":
-            values = self.inputs.target_scaling.undo(predictions)
-            return Answers(
-                [row[0] if len(row) == 1 else tuple(row) for row in values.tolist()],
-                predictions,
-                outputs,
-            )
-        decided = self.output.decide(outputs)
-        if self.output.task.kind == "multilabel":
-            return Answers(
-                [
-                    tuple(c for c, on in zip(classes, row, strict=True) if on)
-                    for row in decided.tolist()
-                ],
-                predictions,
-                outputs,
-            )
-        return Answers([classes[index] for index in decided.tolist()], predictions, outputs)
+        answers = self.output.decode(outputs, self.inputs.target_scaling.undo)
+        return Answers(answers, self.output.predict(outputs), outputs)
 
     @property
     def explain(self) -> Explain:

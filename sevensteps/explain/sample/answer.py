@@ -118,9 +118,8 @@ def sample(subject: Subject, index: int, part: str = "valid") -> Sample:
         for name, held in seen.outputs.items()
         if held.shape[:1] == x.shape[:1]
     )
-    answer, truth = read(
-        subject.data, subject.output, output, getattr(subject.data, part).y[index : index + 1]
-    )
+    stored = getattr(subject.data, part).y[index : index + 1]
+    [answer], [truth] = decode(subject.data, subject.output, output, stored)
     right = None if task.kind == "regression" else answer == truth
     return Sample(
         index,
@@ -143,26 +142,17 @@ def sample(subject: Subject, index: int, part: str = "valid") -> Sample:
     )
 
 
-def read(data: Data, output: Output, outputs: Tensor, stored: Tensor) -> tuple[Any, Any]:
-    """The answer of the network to one sample, and the truth: names of classes, or numbers in raw
-    units.
+def decode(
+    data: Data, output: Output, outputs: Tensor, stored: Tensor
+) -> tuple[list[Any], list[Any]]:
+    """The network's answers for samples with these outputs, and the right ones: names of classes,
+    or numbers in raw units.
     """
-    classes = data.task.classes
-    if data.task.kind == "regression":
-        found = [
-            data.target_scaling.undo(held.float()).double()[0].tolist()
-            for held in (output.predict(outputs), stored)
-        ]
-        answer, truth = (row[0] if len(row) == 1 else tuple(row) for row in found)
-        return answer, truth
-    decided = output.decide(outputs)
-    if data.task.kind == "multilabel":
-        answer, truth = (
-            tuple(c for c, on in zip(classes, row.tolist(), strict=True) if on)
-            for row in (decided[0], stored[0])
-        )
-        return answer, truth
-    return classes[int(decided[0])], classes[int(stored.reshape(-1)[0])]
+
+    def unscale(values: Tensor) -> Tensor:
+        return data.target_scaling.undo(values.float())
+
+    return output.decode(outputs, unscale), output.decode_target(stored, unscale)
 
 
 def said(answer: Any) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 from sevensteps.arguments import whole
 from sevensteps.errors import ArgumentError
 from sevensteps.explain.base import Explanation
-from sevensteps.explain.sample.answer import read
+from sevensteps.explain.sample.answer import decode
 from sevensteps.explain.subject import Subject
 from sevensteps.seeds import Isolation
 from sevensteps.training.evaluation import outputs_of
@@ -112,7 +112,7 @@ def samples(
     )
     stored, ranked = getattr(subject.data, part).y, []
     for index in order:
-        answer, truth = read(
+        [answer], [truth] = decode(
             subject.data, subject.output, outputs[index : index + 1], stored[index : index + 1]
         )
         shown = subject.data.scaling.undo(x[index : index + 1].float()).flatten().tolist()

@@ -1,6 +1,4 @@
-"""What the trainings of a learning-rate search say: which rates are good, which one to take, and
-how sure that is.
-"""
+"""The answer of a learning-rate search: which rates are good, and which to take."""
 
 from __future__ import annotations
 
@@ -18,23 +16,23 @@ if TYPE_CHECKING:
 
 LABELS = ("too low", "good", "edge", "diverges")
 GOOD_RATIO = 1.1  # times the best loss: as good as the best
-# of the way from the start to the best that a good rate may fall short, where that is less than 10
-# % of the loss
-GOOD_SHARE_OF_DESCENT = 0.25
-NEGLIGIBLE_SHARE_OF_DESCENT = (
-    0.01  # and the share of that way that never matters, however near 0 the best loss is
-)
-# times the best loss: up to here the sturdier rate is taken; half of WITHIN, the rest is for the
-# noise
+# of the way from the loss at the start to the best one: how far a good rate may fall short, where
+# that is less than 10 % of the loss
+GOOD_SHARE = 0.25
+NEGLIGIBLE_SHARE = 0.01  # of that way: never matters, however near 0 the best loss is
+# times the best loss: up to here the more robust rate is taken; half of GOOD_RATIO, the rest is for
+# the noise
 ROBUST_RATIO = 1.05
 CONFIDENCE_WORDS = ((0.75, "sure"), (0.5, "fairly sure"), (0.0, "not sure"))
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A learning rate that was tried. `first` is its training loss after the steps that all rates took; `train` and `valid` are the losses
-    after the `steps` that it went itself. A loss is infinite where the training came to no number.
-    """
+    """A learning rate that was tried, and the losses it led to.
+
+    `first` is its training loss after the steps that all rates took; `train` and `valid` are the
+    losses after the `steps` that it took itself. A loss is infinite where the training diverged.
+    `label` is "too low", "good", "edge" or "diverges"."""
 
     lr: float
     first: float
@@ -46,9 +44,11 @@ class Rate:
 
 @dataclass(frozen=True)
 class Sharpness:
-    """`eigenvalue` is λ_max of the Hessian at the start, `edge` the largest rate at which gradient descent is stable there, `after` the
-    same edge once trained at the suggestion; None where it cannot be had. `reading` says what they mean, in a sentence.
-    """
+    """The curvature of the loss, and the largest learning rate that it allows.
+
+    `eigenvalue` is λ_max of the Hessian at the start, `edge` the largest rate at which gradient
+    descent is stable there, `after` that edge once trained at the suggestion; None where it cannot
+    be computed. `reading` says in a sentence what they mean."""
 
     eigenvalue: float | None
     edge: float | None
@@ -58,13 +58,14 @@ class Sharpness:
 
 @dataclass(frozen=True)
 class Rates:
-    """The answer of a search. `recipe` has the suggestion in place; `start` is the training loss before the first step,
-    `nothing` that of a network that knows nothing of its inputs, if lower.
+    """The answer of a learning-rate search.
 
-    `steps` is how many the last trainings took, `full` how many the recipe may take (None: its stop
-    does not say). `stages` are (number of rates, steps) as they were trained, the last ones each
-    alone. `seeds` gives, for each further seed, the loss at the suggestion over the best of it and
-    its neighbours."""
+    `recipe` has the suggestion in place. `start` is the training loss before the first step,
+    `nothing` that of a network that ignores its inputs, if it is lower. `steps` is how many steps
+    the longest trainings took, `full` how many the recipe may take (None: its stop does not say).
+    `stages` are (number of rates, steps) in the order they were trained, the rates of the last one
+    one by one. `seeds` has, for each further seed, the loss at the suggestion over the best of it
+    and its neighbours."""
 
     recipe: Recipe
     rates: tuple[Rate, ...]
@@ -102,22 +103,22 @@ class Rates:
 
     @property
     def loss(self) -> float:
-        """The training loss after training at the suggestion, over all training samples."""
+        """The loss after training at the suggestion, over all training samples."""
         return next(rate.train for rate in self.rates if rate.lr == self.suggestion)
 
     @property
     def best(self) -> Rate:
-        """The rate with the lowest training loss of those that went all `steps`."""
+        """The rate with the lowest training loss, of those that were trained for all `steps`."""
         return min(
             (rate for rate in self.rates if rate.steps == self.steps), key=lambda rate: rate.train
         )
 
     @property
     def sure(self) -> float:
-        """How likely the suggestion comes within 10 % of the best of its neighbours with another
-        seed: (hits + 1) / (seeds + 2).
+        """The estimated probability that, with another seed, the suggestion comes within 10 % of
+        the best of itself and its neighbours: (hits + 1) / (seeds + 2).
 
-        The seed of the search is one of the seeds. Source: Laplace's rule of succession.
+        The seed of the search counts as a hit. Source: Laplace's rule of succession.
         """
         return (1 + sum(ratio <= GOOD_RATIO for ratio in self.seeds) + 1) / (
             1 + len(self.seeds) + 2
@@ -125,31 +126,31 @@ class Rates:
 
     @property
     def word(self) -> str:
-        """The same in words."""
+        """How sure the suggestion is, in words: "sure", "fairly sure" or "not sure"."""
         return next(word for level, word in CONFIDENCE_WORDS if self.sure >= level)
 
     @property
     def slopes(self) -> tuple[float | None, ...]:
-        """d(loss)/d(log10 lr) after the steps that all rates took, as central differences; None
-        beside a rate without a loss.
+        """The slope d(loss)/d(log10 lr) at each rate, as central differences of the losses after
+        the steps that all rates took; None beside a rate that diverged.
         """
-        found: list[float | None] = []
+        slopes: list[float | None] = []
         for i in range(len(self.rates)):
             low, high = self.rates[max(i - 1, 0)], self.rates[min(i + 1, len(self.rates) - 1)]
             rise = (high.first - low.first) / math.log10(high.lr / low.lr)
-            found.append(rise if math.isfinite(rise) else None)
-        return tuple(found)
+            slopes.append(rise if math.isfinite(rise) else None)
+        return tuple(slopes)
 
     def plot(self, path: Path | str | None = None) -> Figure:
-        """Loss against learning rate as a figure of matplotlib; written to `path` (.png or .svg)
-        where one is given.
+        """Loss against learning rate as a matplotlib figure, written to `path` (.png or .svg) if
+        one is given.
 
-        Raises `ArgumentError` where matplotlib is not installed.
+        Raises `ArgumentError` if matplotlib is not installed, or if `path` cannot be written.
         """
         return plot(self, path)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON can hold it; a loss that is no number is None."""
+        """All numbers as JSON can hold them; a loss that is not finite is None."""
 
         def finite(value: float | None) -> float | None:
             return value if value is not None and math.isfinite(value) else None
@@ -205,21 +206,19 @@ class Rates:
 
 
 def loss_ratio(loss: float, best: float) -> float:
-    """`loss` as a multiple of `best`; 1 for two that are both 0."""
+    """`loss` as a multiple of `best`; 1 if both are 0."""
     return 1.0 if loss == best else loss / best if best else math.inf
 
 
 def classify(loss: float, best: float, start: float, nothing: float, above: bool) -> str:
-    """What a training says that came to `loss`, the best one to `best`, from `start`; `above` where
-    its rate is above the best one's.
+    """The label of a rate whose training ended at `loss`: "too low", "good", "edge" or "diverges".
 
-    `nothing` is the loss of a network that knows nothing, or `start` if that is lower: who is above
-    the best one and has no lower loss has diverged, even where the loss is still a number, as it is
-    of a network whose units have died."""
+    `best` is the lowest loss of all rates, `start` the loss before the first step, `nothing` that
+    of a network that ignores its inputs, or `start` if that is lower; `above` says whether the rate
+    is above the best one's. A rate above the best one whose loss is no lower than `nothing` has
+    diverged, even where the loss is still finite, as with a network whose units have died."""
     way = start - best
-    if loss <= best + max(
-        min((GOOD_RATIO - 1) * best, GOOD_SHARE_OF_DESCENT * way), NEGLIGIBLE_SHARE_OF_DESCENT * way
-    ):
+    if loss <= best + max(min((GOOD_RATIO - 1) * best, GOOD_SHARE * way), NEGLIGIBLE_SHARE * way):
         return "good"
     if not math.isfinite(loss) or (above and loss >= 0.99 * nothing):
         return "diverges"
@@ -227,27 +226,25 @@ def classify(loss: float, best: float, start: float, nothing: float, above: bool
 
 
 def most_robust_rate(losses: Mapping[int, float], lowest: float) -> int:
-    """Of the rates, by number, within `CLOSE` of the best loss, the one whose two neighbours have
-    the lowest losses beside it.
+    """The number of the rate to take: of those within 5 % of the best loss, the one whose
+    neighbours have the lowest losses.
 
-    A rate beside one that diverges, or falls apart, is thereby taken only where no other is as
-    good. Losses below `lowest`, what the precision can tell from 0, count as that."""
-    at_least = {number: max(loss, lowest) for number, loss in losses.items()}
-    best = min(at_least.values())
+    A rate beside one that diverges, or does much worse, is thus taken only where no other is as
+    good. Losses below `lowest`, which the precision cannot tell from 0, count as `lowest`."""
+    raised = {number: max(loss, lowest) for number, loss in losses.items()}
+    best = min(raised.values())
 
-    def worst_beside(number: int) -> tuple[float, float]:
-        beside = [at_least[other] for other in (number - 1, number + 1) if other in at_least]
-        return max([at_least[number], *beside]), at_least[number]
+    def worst_nearby(number: int) -> tuple[float, float]:
+        nearby = [raised[other] for other in (number - 1, number, number + 1) if other in raised]
+        return max(nearby), raised[number]
 
-    return min(
-        (number for number, loss in at_least.items() if loss <= ROBUST_RATIO * best),
-        key=worst_beside,
-    )
+    candidates = (number for number, loss in raised.items() if loss <= ROBUST_RATIO * best)
+    return min(candidates, key=worst_nearby)
 
 
 def best_window(losses: Sequence[float], size: int, worst: float) -> range:
-    """The numbers of `size` neighbouring rates with the best losses: those whose logarithms have
-    the least sum, each at most `worst`.
+    """The indices of the `size` neighbouring rates with the best losses: the sum of the logarithms
+    of the losses is lowest. A loss above `worst` counts as `worst`.
     """
     logs = [math.log(max(min(loss, worst), 1e-300)) for loss in losses]
     first = min(range(len(logs) - size + 1), key=lambda i: sum(logs[i : i + size]))

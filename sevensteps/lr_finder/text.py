@@ -1,4 +1,4 @@
-"""A learning-rate search as text: a drawing for the terminal, and what was found."""
+"""A learning-rate search as text: a drawing for the terminal, and what it says in sentences."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ import math
 from collections.abc import Sequence
 
 from sevensteps.lr_finder.rates import GOOD_RATIO, LABELS, Rates, loss_ratio
+from sevensteps.render.blocks import BLOCKS
 
-BLOCKS = " ▁▂▃▄▅▆▇█"
-DRAWING_ROWS = 8  # of the drawing in text
+ROWS = 8  # of the drawing
+FILLS = " " + BLOCKS  # of one character, in eighths
 MARKS = {"too low": "─", "good": "━", "edge": "┄", "diverges": "×"}
+LEGEND = {**{label: label for label in LABELS}, "edge": "edge of what works"}
 
 
 def drawing(rates: Rates) -> list[str]:
-    """Loss against learning rate, both in powers of ten, two columns a rate; under it the zones,
-    the suggestion, and the axis.
-    """
+    """Loss against learning rate, both in powers of ten, two columns a rate.
+
+    Under it the zones, the suggestion, and the axis."""
     losses = [rate.first for rate in rates.rates]
     low, high = loss_limits(losses, rates.start)
     heights = [_height(loss, low, high) for loss in losses]
     lines = []
-    for row in range(DRAWING_ROWS, 0, -1):
-        cells = "".join(
-            ("××" if row == DRAWING_ROWS else "  ")
-            if tall is None
-            else BLOCKS[max(0, min(8, round(8 * (tall - row + 1))))] * 2
-            for tall in heights
+    for row in range(ROWS, 0, -1):
+        columns = "".join(
+            ("××" if row == ROWS else "  ")
+            if height is None
+            else FILLS[max(0, min(8, round(8 * (height - row + 1))))] * 2
+            for height in heights
         )
-        lines.append(
-            f"{f'{high:.2g}' if row == DRAWING_ROWS else f'{low:.2g}' if row == 1 else '':>8} │{cells}"
-        )
+        scale = f"{high:.2g}" if row == ROWS else f"{low:.2g}" if row == 1 else ""
+        lines.append(f"{scale:>8} │{columns}")
     lines.append(" " * 8 + " └" + "".join(MARKS[rate.label] * 2 for rate in rates.rates))
     lines.append(" " * 10 + "  " * [rate.lr for rate in rates.rates].index(rates.suggestion) + "▲")
     axis = [" "] * (2 * len(losses) + 8)
-    for place, rate in enumerate(rates.rates):
-        if f"{rate.lr:e}".startswith("1.000000"):
-            axis[2 * place : 2 * place + len(f"{rate.lr:g}")] = f"{rate.lr:g}"
+    for index, rate in enumerate(rates.rates):
+        if f"{rate.lr:e}".startswith("1.000000"):  # a power of ten
+            axis[2 * index : 2 * index + len(f"{rate.lr:g}")] = f"{rate.lr:g}"
     lines.append(" " * 7 + "lr " + "".join(axis).rstrip())
     return lines
 
@@ -47,44 +48,35 @@ def loss_limits(losses: Sequence[float], start: float) -> tuple[float, float]:
 
 
 def _height(loss: float, low: float, high: float) -> float | None:
-    """How many rows tall `loss` is drawn, on a logarithmic scale; None for one above all that is
-    drawn.
-    """
+    """How many rows high `loss` is drawn, on a logarithmic scale; None for one above all rows."""
     if not loss <= high:
         return None
-    return 0.5 + (DRAWING_ROWS - 0.5) * (math.log(max(loss, low)) - math.log(low)) / (
-        math.log(high) - math.log(low)
-    )
+    share = (math.log(max(loss, low)) - math.log(low)) / (math.log(high) - math.log(low))
+    return 0.5 + (ROWS - 0.5) * share
 
 
 def legend(rates: Rates) -> str:
-    """What the marks under the drawing say, for those that occur."""
-    meant = {
-        "too low": "too low",
-        "good": "good",
-        "edge": "edge of what works",
-        "diverges": "diverges",
-    }
-    there = {rate.label for rate in rates.rates}
+    """The meaning of the marks under the drawing, of those that occur."""
+    labels = {rate.label for rate in rates.rates}
     return " " * 10 + "   ".join(
-        f"{MARKS[name] * 2} {meant[name]}" for name in LABELS if name in there
+        f"{MARKS[label] * 2} {LEGEND[label]}" for label in LABELS if label in labels
     )
 
 
 def sentences(rates: Rates) -> list[tuple[str, str]]:
-    """What was found, as (name, sentence)."""
+    """The answer in sentences, as (heading, sentence): what to take, what is good, and why."""
     low, high = rates.good
     hits, seeds = sum(ratio <= GOOD_RATIO for ratio in rates.seeds), len(rates.seeds)
-    range_ = f"from {low:g} to {high:g}" if low < high else f"only {low:g} of the rates tried"
+    zone = f"from {low:g} to {high:g}" if low < high else f"only {low:g} of the rates tried"
     lines = [
         (
             "Take",
-            f"{rates.suggestion:g} ({rates.word}: with {hits} of {seeds} further seeds it came "
-            "within 10 % of its neighbours' best)",
+            f"{rates.suggestion:g} ({rates.word}: with {hits} of {seeds} further seeds its loss "
+            "was within 10 % of its neighbours' best)",
         ),
         (
             "Good",
-            range_
+            zone
             + (f"; from {rates.edge:g} on it diverges or learns nothing" if rates.edge else ""),
         ),
         ("Trained", _trained_sentence(rates)),
@@ -94,31 +86,32 @@ def sentences(rates: Rates) -> list[tuple[str, str]]:
         lines.append(
             (
                 "Note",
-                f"all {rates.full:,} steps of the recipe would have taken minutes, so it was "
-                f"trained for {rates.steps:,};"
-                " after more steps a lower rate may be better",
+                f"all {rates.full:,} steps of the recipe would have taken minutes, so the rates "
+                f"were trained for {rates.steps:,} steps; over more steps a lower rate may be "
+                "better",
             )
         )
     if rates.loss > 0.99 * rates.nothing:
         lines.append(
             (
                 "Note",
-                "even so the network comes no lower than one that knows nothing of its inputs "
-                f"({rates.nothing:.4g}): the "
-                "learning rate is not the cause; train, and ask sevensteps diagnose",
+                "even so the loss is no lower than that of a network that ignores its inputs "
+                f"({rates.nothing:.4g}), so the learning rate is not the cause; train, and ask "
+                "sevensteps diagnose",
             )
         )
     return lines
 
 
 def _trained_sentence(rates: Rates) -> str:
-    """What training at the suggestion came to, beside the best."""
-    best = rates.best
-    at = f"{rates.steps:,} steps at {rates.suggestion:g}: training loss {rates.start:.4g} → {rates.loss:.4g}, "
-    if best.lr == rates.suggestion:
-        return at + "the lowest of all"
+    """What training at the suggestion led to, compared with the best rate."""
+    best, excess = rates.best, 100 * (loss_ratio(rates.loss, rates.best.train) - 1)  # %
+    compared = (
+        "the lowest of all"
+        if best.lr == rates.suggestion
+        else f"{excess:.2g} % above the lowest, at {best.lr:g}, whose neighbours are worse"
+    )
     return (
-        at
-        + f"{100 * (loss_ratio(rates.loss, best.train) - 1):.2g} % above the lowest, at {best.lr:g}, "
-        "whose neighbours are worse"
+        f"{rates.steps:,} steps at {rates.suggestion:g}: training loss {rates.start:.4g} → "
+        f"{rates.loss:.4g}, {compared}"
     )

@@ -1,4 +1,4 @@
-"""What is said of a search, on losses whose right answer is known beforehand."""
+"""How the losses of a search are judged, on losses whose right answer is known beforehand."""
 
 from __future__ import annotations
 

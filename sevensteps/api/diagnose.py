@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sevensteps.api.run import Run
-from sevensteps.data import loadable
+from sevensteps.data import is_loadable
 from sevensteps.doctor import Diagnosis, examine
 from sevensteps.doctor.case_folder import load, recall
 from sevensteps.errors import Error, RunError
@@ -55,7 +55,7 @@ def _diagnose_folder(folder: Path, allow_code: bool) -> Diagnosis:
         objects = _stand_ins(folder)
         case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **objects)
         case.history = read_history(folder)["history"]
-        if objects or not loadable(case.recipe.source):
+        if objects or not is_loadable(case.recipe.source):
             case.lacking = (
                 f"{' and '.join(objects) or 'the data'} of this run came from Python, so it "
                 "cannot be trained again from its "

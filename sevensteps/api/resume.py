@@ -12,7 +12,7 @@ from torch import nn
 from sevensteps.api.run import Run
 from sevensteps.api.session import open_resumable, prepared_training, run_training
 from sevensteps.arguments import number
-from sevensteps.data import Data, loadable
+from sevensteps.data import Data, is_loadable
 from sevensteps.doctor.case_folder import seen
 from sevensteps.doctor.observer import Attending
 from sevensteps.engine import matmul
@@ -62,7 +62,7 @@ def resume(
                 allow_code=allow_code,
                 **{key: value for key, value in replacements.items() if value is not None},
             )
-            if isinstance(recipe.data, str) and not loadable(recipe.data):
+            if isinstance(recipe.data, str) and not is_loadable(recipe.data):
                 raise RunError(
                     f"the data of {folder}, {recipe.data}, came from Python; give them again, as "
                     "in ss.resume(run, data=…)"

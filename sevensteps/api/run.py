@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sevensteps.data.preprocessing import Inputs
+from sevensteps.data.preprocessing import Preprocessing
 from sevensteps.doctor import Diagnosis
 from sevensteps.doctor.case_folder import seen
 from sevensteps.doctor.finding import Finding
@@ -64,7 +64,7 @@ class Run:
         last: nn.Module,
         best: nn.Module,
         output: Output,
-        inputs: Inputs,
+        inputs: Preprocessing,
         diagnosis: Diagnosis | None = None,
     ) -> None:
         self.recipe, self.history, self.folder = recipe, history, folder

@@ -209,11 +209,13 @@ def _columns(data: Data, facts: dict[str, Any]) -> list[RenderableType]:
 
     if facts["kind"] == "image" or len(facts["features"]) < 2:
         return []
-    from sevensteps.data.statistics import Tally
-    from sevensteps.data.streaming.streamed import Streamed
+    from sevensteps.data.statistics import RunningStatistics
+    from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 
     x = data.train.x
-    found = x.tally if isinstance(x, Streamed) else Tally([data.scaling.undo(x)])
+    found = (
+        x.statistics if isinstance(x, StreamedInputs) else RunningStatistics([data.scaling.undo(x)])
+    )
     table = _grid()
     for name, low, high, mean, std in zip(
         facts["features"][:SHOWN], found.low, found.high, found.mean, found.std(), strict=False

@@ -63,9 +63,9 @@ def targeted(data: str, target: str | None) -> str:
     """The notation of DATA with what is to be predicted, as `--target` says."""
     if target is None:
         return data
-    from sevensteps.data import source, spelled
+    from sevensteps.data import source, to_notation
 
-    made = source(spelled(data))
+    made = source(to_notation(data))
     if not hasattr(made, "target"):
         raise click.UsageError(
             f"--target says what to predict of data in files of your own, but the data are {data}"

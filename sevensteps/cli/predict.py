@@ -48,7 +48,7 @@ def command(
     RUN is a folder, a name under runs/, or: last. Inputs are raw: the training's own scaling is
     stored with the run."""
     from sevensteps.api.load import load
-    from sevensteps.data.formats.prediction_inputs import read_inputs
+    from sevensteps.data.prediction_inputs import read_inputs
 
     loaded = load(run, allow_code=allow_code)
     found = [

@@ -167,7 +167,7 @@ def _asked(
 
     from sevensteps.api.race import grid
     from sevensteps.arguments import whole
-    from sevensteps.data import spelled
+    from sevensteps.data import to_notation
     from sevensteps.training.recipe import Recipe, as_recipe
 
     if data is None and not files:
@@ -179,7 +179,7 @@ def _asked(
     source = None if data is None else targeted(data, target)
     starts = [Recipe.from_toml(file, allow_code=allow_code) for file in files]
     if source is not None:
-        starts = [replace(start, data=spelled(source)) for start in starts] or [
+        starts = [replace(start, data=to_notation(source)) for start in starts] or [
             as_recipe(source, {})
         ]
     lists = {name: list(held) for name, held in given.items() if isinstance(held, tuple) and held}

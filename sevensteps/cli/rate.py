@@ -69,7 +69,7 @@ def command(
     What is asked for is the training that `sevensteps train` would run with the same options; the
     rate that --step names is not looked at."""
     from sevensteps.api.find_learning_rate import find_learning_rate
-    from sevensteps.data import spelled
+    from sevensteps.data import to_notation
     from sevensteps.render.figures import drawable
     from sevensteps.training.recipe import Recipe, as_recipe
 
@@ -83,7 +83,7 @@ def command(
         str(data) if recipe is None else Recipe.from_toml(recipe, allow_code=allow_code), given
     )
     if recipe is not None and data is not None:
-        asked = replace(asked, data=spelled(data))
+        asked = replace(asked, data=to_notation(data))
     with status() as report:
         rates = find_learning_rate(asked, data_dir=data_dir, report=report)
     if plot is not None:

@@ -122,7 +122,7 @@ def command(
     own: a folder with a folder of pictures for each class, a .csv, .parquet or .npy (with
     --target), a .npz, or files of MNIST's format."""
     from sevensteps.api.train import train
-    from sevensteps.data import spelled
+    from sevensteps.data import to_notation
     from sevensteps.doctor.observer import Attending
     from sevensteps.engine.distributed.process_group import join
     from sevensteps.training.recipe import Recipe, as_recipe
@@ -138,7 +138,7 @@ def command(
         else:
             asked = as_recipe(Recipe.from_toml(recipe, allow_code=allow_code), given)
             if data is not None:
-                asked = replace(asked, data=spelled(data))
+                asked = replace(asked, data=to_notation(data))
 
     def observers(attending: Attending) -> list[Any]:
         return [Lines()] if as_json else [Plan(attending)]
@@ -243,9 +243,7 @@ def repeated(data: Data) -> str:
     """What is to be said of samples that are both trained on and judged by; nothing where there are
     none.
     """
-    from sevensteps.data.duplicates import duplicates
-
-    found, total = duplicates(data), len(data.valid)
+    found, total = data.duplicates, len(data.valid)
     if found is None:
         return "Whether validation samples are also in the training part was not counted: there are too many."
     if found == total:

@@ -1,36 +1,37 @@
-"""What data must be before anything is trained on them; each failure is one line with what was seen
-and the fix.
-"""
+"""What data must be before anything is trained on them.
+
+Each failure is one line, with what is wrong, where, and the fix."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from sevensteps.data.dataset import Data
+from sevensteps.data.inputs import Inputs
 from sevensteps.data.part import Part
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.errors import DataError
+from sevensteps.task import Task
 
 
-def check(data: Data) -> None:
-    """Raise `DataError` for the first thing that makes `data` impossible to train on or to judge
-    by.
+def check_parts(
+    source: str, train: Part, valid: Part, task: Task, features: tuple[str, ...] = ()
+) -> None:
+    """Raise `DataError` for the first thing that makes two parts impossible to train on or to judge
+    by. `source` is the name of the data in messages.
     """
-    for name, part in (("training", data.train), ("validation", data.valid)):
-        where = f"{data.source}: the {name}"
-        _shapes(where, part)
-        _inputs(where, part.x, data.features)
-        _targets(where, part.y, data)
-    seen, other = list(data.train.x.shape[1:]), list(data.valid.x.shape[1:])
-    if seen != other:
+    for name, part in (("training", train), ("validation", valid)):
+        where = f"{source}: the {name}"
+        _check_shapes(where, part)
+        _check_inputs(where, part.x, features)
+        _check_targets(where, part.y, task)
+    trained, judged = list(train.x.shape[1:]), list(valid.x.shape[1:])
+    if trained != judged:
         raise DataError(
-            f"{data.source}: a training input has shape {seen}, a validation input {other}; they "
+            f"{source}: a training input has shape {trained}, a validation input {judged}; they "
             "must be the same"
         )
-    _classes(data)
+    _check_classes(source, train, task)
 
 
 def all_finite(x: Tensor) -> bool:
@@ -40,10 +41,10 @@ def all_finite(x: Tensor) -> bool:
     return x.numel() == 0 or bool(torch.stack(x.detach().aminmax()).isfinite().all())
 
 
-def _shapes(where: str, part: Part) -> None:
+def _check_shapes(where: str, part: Part) -> None:
     if part.x.dtype != torch.float32 or part.x.ndim not in (2, 4):
         raise DataError(
-            f"{where} inputs are {_kind(part.x)}; give float32 [samples, columns] "
+            f"{where} inputs are {_describe(part.x)}; give float32 [samples, columns] "
             "or [samples, channels, height, width]"
         )
     if len(part.x) != len(part.y):
@@ -60,16 +61,16 @@ def _shapes(where: str, part: Part) -> None:
         )
 
 
-def _inputs(where: str, x: Tensor | Streamed, features: tuple[str, ...]) -> None:
-    if isinstance(x, Streamed):
-        if x.tally.wrong is None:
+def _check_inputs(where: str, x: Inputs, features: tuple[str, ...]) -> None:
+    if isinstance(x, StreamedInputs):
+        if (first := x.statistics.first_not_finite) is None:
             return
-        (row, *place), count = x.tally.wrong, "numbers that are not finite (nan or inf)"
+        (row, *place), count = first, "numbers that are not finite (nan or inf)"
     elif all_finite(x):
         return
     else:
-        wrong = ~x.isfinite()
-        (row, *place), count = torch.nonzero(wrong)[0].tolist(), _count(wrong)
+        not_finite = ~x.isfinite()
+        (row, *place), count = torch.nonzero(not_finite)[0].tolist(), _count_words(not_finite)
     if x.ndim == 2:
         column = f"column {place[0]}" + (f" ({features[place[0]]})" if features else "")
     else:
@@ -80,38 +81,38 @@ def _inputs(where: str, x: Tensor | Streamed, features: tuple[str, ...]) -> None
     )
 
 
-def _targets(where: str, y: Tensor, data: Data) -> None:
-    kind, columns = data.task.kind, data.task.targets
+def _check_targets(where: str, y: Tensor, task: Task) -> None:
+    kind, columns = task.kind, task.targets
     if kind == "multiclass":
         if y.dtype != torch.int64 or y.ndim != 1:
             raise DataError(
-                f"{where} targets are {_kind(y)}; a choice of {len(data.task.classes)} classes "
-                "takes "
-                "int64 [samples]"
+                f"{where} targets are {_describe(y)}; a choice of {len(task.classes)} classes "
+                "takes int64 [samples]"
             )
-        _labels(where, y, len(data.task.classes))
+        _check_labels(where, y, len(task.classes))
         return
     if not y.is_floating_point() or y.ndim != 2 or y.shape[1] != columns:
-        raise DataError(f"{where} targets are {_kind(y)}; {kind} takes float [samples, {columns}]")
-    wrong = ~y.isfinite()
-    if wrong.any():
         raise DataError(
-            f"{where} targets hold {_count(wrong)}, the first in row "
-            f"{int(torch.nonzero(wrong)[0, 0])}; "
-            "leave those rows out"
+            f"{where} targets are {_describe(y)}; {kind} takes float [samples, {columns}]"
+        )
+    not_finite = ~y.isfinite()
+    if not_finite.any():
+        raise DataError(
+            f"{where} targets hold {_count_words(not_finite)}, the first in row "
+            f"{int(torch.nonzero(not_finite)[0, 0])}; leave those rows out"
         )
     if kind == "binary":
-        _labels(where, y[:, 0], 2)
+        _check_labels(where, y[:, 0], 2)
     if kind == "multilabel":
-        wrong = (y != 0) & (y != 1)
-        if wrong.any():
-            row, column = torch.nonzero(wrong)[0].tolist()
+        no_label = (y != 0) & (y != 1)
+        if no_label.any():
+            row, column = torch.nonzero(no_label)[0].tolist()
             raise DataError(
                 f"{where} targets hold {y[row, column].item():g} in row {row}; a label is 0 or 1"
             )
 
 
-def _labels(where: str, labels: Tensor, classes: int) -> None:
+def _check_labels(where: str, labels: Tensor, classes: int) -> None:
     known = (
         (labels >= 0)
         & (labels < classes)
@@ -125,31 +126,31 @@ def _labels(where: str, labels: Tensor, classes: int) -> None:
         )
 
 
-def _classes(data: Data) -> None:
-    if data.task.kind not in ("binary", "multiclass"):
+def _check_classes(source: str, train: Part, task: Task) -> None:
+    if task.kind not in ("binary", "multiclass"):
         return
-    names, labels = data.task.classes, data.train.y.reshape(-1).long()
+    names, labels = task.classes, train.y.reshape(-1).long()
     counts = torch.bincount(labels, minlength=len(names)).tolist()
     missing = [name for name, count in zip(names, counts, strict=True) if count == 0]
     if len(names) - len(missing) < 2:
         only = names[counts.index(max(counts))]
         raise DataError(
-            f"{data.source}: all training targets are {only}: one class only; give samples of at "
-            "least two"
+            f"{source}: all training targets are {only}: one class only; give samples of at least "
+            "two"
         )
     if missing:
-        some = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+        first_five = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
         raise DataError(
-            f"{data.source}: the training part has no sample of {len(missing)} of {len(names)} "
-            f"classes ({some}); "
-            "give it some, or leave the class out; if the targets are amounts, give them as floats"
+            f"{source}: the training part has no sample of {len(missing)} of {len(names)} classes "
+            f"({first_five}); give it some, or leave the class out; if the targets are amounts, "
+            "give them as floats"
         )
 
 
-def _count(wrong: Tensor) -> str:
-    count = int(wrong.sum())
+def _count_words(not_finite: Tensor) -> str:
+    count = int(not_finite.sum())
     return f"{count} number{'s' if count > 1 else ''} that {'are' if count > 1 else 'is'} not finite (nan or inf)"
 
 
-def _kind(tensor: Any) -> str:
+def _describe(tensor: Inputs) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

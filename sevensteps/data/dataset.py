@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from torch import Tensor
+
+from sevensteps.data.checks import check_parts
+from sevensteps.data.description import count_constant_inputs, describe_part, dtype_name
+from sevensteps.data.duplicates import count_duplicates, count_duplicates_on_disk
 from sevensteps.data.part import Part
-from sevensteps.data.preprocessing import Inputs
+from sevensteps.data.preprocessing import Preprocessing
 from sevensteps.data.scaling import Scaling, identity
-from sevensteps.data.table.columns import Encoding
+from sevensteps.data.table.column_encoding import Encoding
 from sevensteps.task import Task
 
 
@@ -18,11 +24,11 @@ from sevensteps.task import Task
 class Data:
     """What a network is trained and judged on.
 
-    `source` is the notation that makes it again ("digits", "speed(noise=1.0)"); `scaling` turns raw
+    `source` is the notation that loads it again ("digits", "speed(noise=1.0)"); `scaling` turns raw
     inputs into `x`; `target_scaling` turns raw targets into `y` and its `undo` turns a prediction
     back; `features` names the columns of a table; `highest` is the raw value of a fully lit pixel
-    of images; `encoding` says how the texts of a file became raw inputs. Checked as it is made:
-    raises `DataError` where nothing could be learned from it."""
+    of images; `encoding` says how the texts of a file became raw inputs. Raises `DataError` where
+    nothing could be learned from it."""
 
     source: str
     train: Part
@@ -43,14 +49,12 @@ class Data:
         """Raise `DataError` where a part is empty, a number is not finite, a label unknown or a
         class missing.
         """
-        from sevensteps.data.checks import check  # it reads Data, so it stands above this file
-
-        check(self)
+        check_parts(self.source, self.train, self.valid, self.task, self.features)
 
     @property
-    def inputs(self) -> Inputs:
+    def inputs(self) -> Preprocessing:
         """What a network trained on these data takes in, and the preprocessing of it."""
-        return Inputs(
+        return Preprocessing(
             tuple(self.train.x.shape[1:]),
             self.kind,
             self.features,
@@ -65,17 +69,52 @@ class Data:
         """A fingerprint: of all targets and of up to 1,000 samples of each part, evenly spread, to
         the last bit.
         """
-        found = hashlib.sha256()
+        sha = hashlib.sha256()
         for part in (self.train, self.valid):
             for tensor in (part.x[:: len(part) // 1000 + 1], part.y):
-                found.update(f"{tuple(part.x.shape)} {tensor.dtype}".encode())
-                found.update(tensor.cpu().contiguous().numpy().tobytes())
-        return found.hexdigest()
+                sha.update(f"{tuple(part.x.shape)} {tensor.dtype}".encode())
+                sha.update(tensor.cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+    @functools.cached_property
+    def duplicates(self) -> int | None:
+        """How many validation inputs equal a training input in every number.
+
+        None where there are too many to compare, or where they stay on disk: `facts` counts those
+        too, in a pass over the file."""
+        x, other = self.train.x, self.valid.x
+        if isinstance(x, Tensor) and isinstance(other, Tensor):
+            return count_duplicates(x, other)
+        return None
 
     def facts(self) -> dict[str, Any]:
         """What is in the data, as JSON can hold it: shapes, ranges, classes and balance, inputs
-        that never vary.
+        that never vary, samples met in both parts. Inputs and targets as the network gets them,
+        scaled.
         """
-        from sevensteps.data.description import facts
-
-        return facts(self)
+        x, other = self.train.x, self.valid.x
+        in_memory = isinstance(x, Tensor) and isinstance(other, Tensor)
+        constant, always_zero = count_constant_inputs(x, self.scaling)
+        return {
+            "source": self.source,
+            "about": self.about,
+            "kind": self.kind,
+            "task": {
+                "kind": self.task.kind,
+                "targets": self.task.targets,
+                "classes": list(self.task.classes),
+                "reason": self.task.reason,
+            },
+            "shape": list(x.shape[1:]),
+            "inputs": math.prod(x.shape[1:]),
+            "features": list(self.features),
+            "dtype": dtype_name(x),
+            "target_dtype": dtype_name(self.train.y),
+            "scaling": self.scaling.to_dict(),
+            "target_scaling": self.target_scaling.to_dict(),
+            "train": describe_part(self.train, self.task),
+            "valid": describe_part(self.valid, self.task),
+            "always_zero_inputs": always_zero,
+            "constant_inputs": constant,
+            "duplicates": self.duplicates if in_memory else count_duplicates_on_disk(x, other),
+        }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.inputs import select_samples
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,14 +18,12 @@ class Part:
     `x` is float32, `[N, F]` for tables or `[N, 1 or 3, H, W]` for images; or it stays on disk,
     being larger than memory."""
 
-    x: Float[Tensor, "..."] | Streamed
+    x: Float[Tensor, "..."] | StreamedInputs
     y: Shaped[Tensor, "..."]
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def some(self, rows: Int[Tensor, "M"]) -> Part:
-        """A part with only these rows, ascending."""
-        return Part(
-            self.x.among(rows) if isinstance(self.x, Streamed) else self.x[rows], self.y[rows]
-        )
+    def select(self, indices: Int[Tensor, "M"]) -> Part:
+        """A part with only the samples at `indices`, ascending."""
+        return Part(*select_samples(self.x, self.y, indices))

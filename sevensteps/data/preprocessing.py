@@ -1,6 +1,6 @@
-"""What a network was trained to take in: kept with a run, so that new inputs meet the same
-preprocessing.
-"""
+"""What a network was trained to take in, stored with the run.
+
+New inputs are preprocessed as those that it was trained on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sevensteps.data.scaling import Scaling
-from sevensteps.data.table.columns import Encoding
+from sevensteps.data.table.column_encoding import Encoding
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class Preprocessing:
     """One input's `shape`, and how raw inputs become what the network is fed.
 
     `features` names the columns of a table; `highest` is the raw value of a fully lit pixel of
@@ -30,7 +30,7 @@ class Inputs:
     encoding: Encoding | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it, to the bit."""
+        """The preprocessing as JSON holds it, to the bit."""
         return {
             "shape": list(self.shape),
             "kind": self.kind,
@@ -42,20 +42,20 @@ class Inputs:
         }
 
     @staticmethod
-    def from_dict(held: Mapping[str, Any]) -> Inputs:
-        """What `to_dict` gave. Raises KeyError, TypeError or ValueError (`DataError` for a scaling)
+    def from_dict(stored: Mapping[str, Any]) -> Preprocessing:
+        """The preprocessing that `to_dict` wrote. Raises KeyError, TypeError or ValueError (`DataError` for a scaling)
         where it is something else.
         """
-        shape = tuple(int(size) for size in held["shape"])
-        if not shape or min(shape) < 1 or held["kind"] not in ("image", "table"):
-            raise ValueError(f"inputs of shape {list(shape)} and kind {held['kind']!r}")
-        highest = None if held["highest"] is None else float(held["highest"])
-        return Inputs(
+        shape = tuple(int(size) for size in stored["shape"])
+        if not shape or min(shape) < 1 or stored["kind"] not in ("image", "table"):
+            raise ValueError(f"inputs of shape {list(shape)} and kind {stored['kind']!r}")
+        highest = None if stored["highest"] is None else float(stored["highest"])
+        return Preprocessing(
             shape,
-            held["kind"],
-            tuple(str(name) for name in held["features"]),
+            stored["kind"],
+            tuple(str(name) for name in stored["features"]),
             highest,
-            Scaling.from_dict(held["scaling"]),
-            Scaling.from_dict(held["target_scaling"]),
-            None if held.get("encoding") is None else Encoding.from_dict(held["encoding"]),
+            Scaling.from_dict(stored["scaling"]),
+            Scaling.from_dict(stored["target_scaling"]),
+            None if stored.get("encoding") is None else Encoding.from_dict(stored["encoding"]),
         )

@@ -1,6 +1,6 @@
-"""Scaling: how raw inputs become what a network is fed, learned on the training part and stored
-with the run.
-"""
+"""Scaling: how raw inputs become what a network is fed.
+
+It is learned on the training part and stored with the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from sevensteps.arguments import one_of
-from sevensteps.data.statistics import Tally
+from sevensteps.data.statistics import RunningStatistics
 from sevensteps.errors import DataError, ShapeError
 
 SCALINGS = ("none", "standardize", "unit")
@@ -35,43 +35,43 @@ class Scaling:
         """Raw inputs as the network takes them, float32. Raises `ShapeError` where the columns are
         not those learned on.
         """
-        self._check(raw)
+        self._check_columns(raw)
         # Tables may hold years or prices, whose differences float32 would round away before the
         # offset is taken off; pixels lose nothing in float32, and MNIST in float64 would take 380
         # MB.
-        work = raw.to(torch.float64 if raw.ndim <= 2 else torch.float32, copy=True)
-        return work.sub_(self.offset.to(work)).div_(self.scale.to(work)).to(torch.float32)
+        x = raw.to(torch.float64 if raw.ndim <= 2 else torch.float32, copy=True)
+        return x.sub_(self.offset.to(x)).div_(self.scale.to(x)).to(torch.float32)
 
     def undo(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
         """raw = x scale + offset, float32."""
-        self._check(x)
+        self._check_columns(x)
         return (x.double() * self.scale.to(x.device) + self.offset.to(x.device)).to(torch.float32)
 
-    def _check(self, raw: Tensor) -> None:
+    def _check_columns(self, raw: Tensor) -> None:
         if self.offset.ndim == 0:
             return
-        place = 1 if raw.ndim > 1 else 0  # columns of a table, channels of images
-        if raw.ndim != self.offset.ndim + 1 or raw.shape[place] != len(self.offset):
-            what = "columns" if self.offset.ndim == 1 else "channels"
+        dim = 1 if raw.ndim > 1 else 0  # columns of a table, channels of images
+        if raw.ndim != self.offset.ndim + 1 or raw.shape[dim] != len(self.offset):
+            columns = "columns" if self.offset.ndim == 1 else "channels"
             raise ShapeError(
                 f"inputs of shape {list(raw.shape)} against a scaling learned on "
-                f"{len(self.offset)} {what}; "
-                f"give the {what} that the training had, in its order"
+                f"{len(self.offset)} {columns}; "
+                f"give the {columns} that the training had, in its order"
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it, to the bit: Python prints every float64 so that it reads back the
-        same.
+        """The scaling as JSON holds it, to the bit: Python prints every float64 so that it reads
+        back the same.
         """
         return {"name": self.name, "offset": self.offset.tolist(), "scale": self.scale.tolist()}
 
     @staticmethod
-    def from_dict(held: Mapping[str, Any]) -> Scaling:
-        """What `to_dict` gave. Raises `DataError` where that is not what `held` is."""
+    def from_dict(stored: Mapping[str, Any]) -> Scaling:
+        """The scaling that `to_dict` wrote. Raises `DataError` for anything else."""
         try:
-            name = one_of("scaling", held["name"], SCALINGS)
+            name = one_of("scaling", stored["name"], SCALINGS)
             offset, scale = (
-                torch.tensor(held[key], dtype=torch.float64) for key in ("offset", "scale")
+                torch.tensor(stored[key], dtype=torch.float64) for key in ("offset", "scale")
             )
         except (KeyError, TypeError, ValueError) as failure:
             raise DataError(
@@ -94,8 +94,10 @@ def identity() -> Scaling:
     )
 
 
-def learn(name: str, raw: Shaped[Tensor, "N ..."] | Tally, highest: float | None = None) -> Scaling:
-    """The scaling called `name` from the raw training part, or from what was counted of it.
+def learn(
+    name: str, raw: Shaped[Tensor, "N ..."] | RunningStatistics, highest: float | None = None
+) -> Scaling:
+    """The scaling called `name`, from the raw training part or its statistics.
 
     - none: x = raw
     - standardize: x = (raw - mean) / std (std as `Tensor.std` has it), for each column of a table, for each
@@ -110,7 +112,7 @@ def learn(name: str, raw: Shaped[Tensor, "N ..."] | Tally, highest: float | None
         return identity()
     if name == "unit" and highest is not None:
         offset, scale = torch.zeros(()), torch.tensor(float(highest))
-    elif isinstance(raw, Tally):
+    elif isinstance(raw, RunningStatistics):
         low, high = raw.low, raw.high
         if name == "unit":
             offset, scale = torch.zeros_like(low), torch.maximum(low.abs(), high.abs())
@@ -130,17 +132,15 @@ def learn(name: str, raw: Shaped[Tensor, "N ..."] | Tally, highest: float | None
         # The mean of equal numbers can round to a neighbour of theirs, and their std to a little
         # more than 0.
         offset = torch.where(low == high, low, values.mean(over, keepdim=True)[0])
-        less = int(
-            values.numel() > values.shape[1]
-        )  # PyTorch's std divides by n - 1; a single number has none
-        scale = torch.where(low == high, 0.0, values.std(over, correction=less, keepdim=True)[0])
-    if bool(offset.isfinite().all()) and bool(
-        scale.isinf().any()
-    ):  # numbers that are not finite are told of with their place, later
+        # PyTorch's std divides by n - 1; a single number has none
+        correction = int(values.numel() > values.shape[1])
+        std = values.std(over, correction=correction, keepdim=True)[0]
+        scale = torch.where(low == high, 0.0, std)
+    # inputs that are not finite are refused with their place, later
+    if bool(offset.isfinite().all()) and bool(scale.isinf().any()):
         raise DataError(
             f"{name}: the inputs reach {float(offset.abs().max()):.0e} and more, whose squares no "
-            "number holds; divide them "
-            "first"
+            "number holds; divide them first"
         )
     return Scaling(
         name, offset.double(), torch.where(scale == 0, torch.ones_like(scale), scale).double()

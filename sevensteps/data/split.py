@@ -1,4 +1,4 @@
-"""Splitting samples into a training and a validation part, by a generator that is given."""
+"""Splits samples into a training and a validation part, at random or each class alike."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from sevensteps.arguments import number
 def split(
     count: int,
     share: float,
-    draw: torch.Generator,
+    generator: torch.Generator,
     strata: Int[Tensor, "N"] | None = None,
 ) -> tuple[Int[Tensor, "T"], Int[Tensor, "V"]]:
-    """The indices of the training and of the validation part, each in an order drawn from `draw`.
+    """The indices of the training and of the validation part, each in an order drawn from
+    `generator`.
 
     Of every group in `strata` (without: of all samples), `round(share * group)` go into the
     validation part, but at least one goes to each part where the group has two; a group of one
@@ -26,15 +27,15 @@ def split(
     [8, 2]
     """
     number("share", share, above=0, below=1)
-    order = torch.randperm(count, generator=draw)
+    order = torch.randperm(count, generator=generator)
     groups = (
         [order]
         if strata is None
         else [order[strata[order] == group] for group in torch.unique(strata)]
     )
-    held_out = torch.zeros(count, dtype=torch.bool)
+    is_valid = torch.zeros(count, dtype=torch.bool)
     for group in groups:
-        chosen = min(max(round(share * len(group)), 1), len(group) - 1)
-        held_out[group[: max(chosen, 0)]] = True
-    # Kept in the drawn order: a file sorted by class must not reach an unshuffled training sorted.
-    return order[~held_out[order]], order[held_out[order]]
+        valid_count = min(max(round(share * len(group)), 1), len(group) - 1)
+        is_valid[group[: max(valid_count, 0)]] = True
+    # In the drawn order: a file sorted by class must not reach an unshuffled training sorted.
+    return order[~is_valid[order]], order[is_valid[order]]

@@ -1,4 +1,4 @@
-"""Range, mean and standard deviation of columns or channels, counted up piece by piece."""
+"""Range, mean and standard deviation of columns or channels, computed piece by piece."""
 
 from __future__ import annotations
 
@@ -8,50 +8,55 @@ import torch
 from torch import Tensor
 
 
-class Tally:
-    """Of each column of a table, or each channel of pictures: `low`, `high`, `mean`, `squares` (the sum of squared distances from it).
+class RunningStatistics:
+    """Of each column of a table, or each channel of pictures: `low`, `high`, `mean` and `std()`, all float64, `[F]` or `[C, 1, 1]`.
 
-    All float64, `[F]` or `[C, 1, 1]`; `least` and `most` are of each single input. `count` is how
-    many numbers each column or channel has had, `wrong` the first row and place that is not finite.
-    Source of the update: Chan, Golub, LeVeque 1983, Algorithms for computing the sample variance.
+    `minimum` and `maximum` are of each single input, `count` is how many numbers each column or
+    channel has, `first_not_finite` the first row and place that holds nan or infinity. Source: Chan,
+    Golub, LeVeque 1983, Algorithms for computing the sample variance.
     """
 
-    def __init__(self, pieces: Iterable[Tensor]) -> None:
+    def __init__(self, batches: Iterable[Tensor]) -> None:
         self.count, self.rows = 0, 0
-        self.wrong: tuple[int, ...] | None = None
-        for piece in pieces:
-            self._add(piece)
+        self.first_not_finite: tuple[int, ...] | None = None
+        for batch in batches:
+            self._add(batch)
 
-    def _add(self, piece: Tensor) -> None:
-        over = (0,) if piece.ndim <= 2 else (0, 2, 3)
-        values = piece.double()
-        least, most = values.aminmax(dim=0)
-        if self.wrong is None and not bool((least.isfinite() & most.isfinite()).all()):
+    def _add(self, batch: Tensor) -> None:
+        over = (0,) if batch.ndim <= 2 else (0, 2, 3)
+        values = batch.double()
+        minimum, maximum = values.aminmax(dim=0)
+        finite = (minimum.isfinite() & maximum.isfinite()).all()
+        if self.first_not_finite is None and not bool(finite):
             row, *place = torch.nonzero(~values.isfinite())[0].tolist()
-            self.wrong = (self.rows + row, *place)
+            self.first_not_finite = (self.rows + row, *place)
         mean = values.mean(over, keepdim=True)[0]
         count = values.numel() // mean.numel()
         squares = (values - mean).square_().sum(over, keepdim=True)[0]
         if not self.count:
-            self.least, self.most, self.mean, self.squares = least, most, mean, squares
+            self.minimum, self.maximum, self.mean, self._squares = minimum, maximum, mean, squares
         else:
-            apart, total = mean - self.mean, self.count + count
-            self.least, self.most = torch.minimum(self.least, least), torch.maximum(self.most, most)
-            self.mean = self.mean + apart * (count / total)
-            self.squares = self.squares + squares + apart.square() * (self.count * count / total)
+            difference, total = mean - self.mean, self.count + count
+            self.minimum = torch.minimum(self.minimum, minimum)
+            self.maximum = torch.maximum(self.maximum, maximum)
+            self.mean = self.mean + difference * (count / total)
+            between = difference.square() * (self.count * count / total)
+            self._squares = self._squares + squares + between
         self.count += count
-        self.rows += len(piece)
+        self.rows += len(batch)
 
     @property
     def low(self) -> Tensor:
-        """The smallest number."""
-        return self.least if self.least.ndim == 1 else self.least.amin((1, 2), keepdim=True)
+        """The smallest number of each column or channel."""
+        return self.minimum if self.minimum.ndim == 1 else self.minimum.amin((1, 2), keepdim=True)
 
     @property
     def high(self) -> Tensor:
-        """The largest."""
-        return self.most if self.most.ndim == 1 else self.most.amax((1, 2), keepdim=True)
+        """The largest number of each column or channel."""
+        return self.maximum if self.maximum.ndim == 1 else self.maximum.amax((1, 2), keepdim=True)
 
     def std(self, correction: int = 0) -> Tensor:
-        """The standard deviation, by count - `correction`; 0 of a single number."""
-        return (self.squares / max(self.count - correction, 1)).sqrt()
+        """The standard deviation of each column or channel, dividing by count - `correction`; 0 of
+        a single number.
+        """
+        return (self._squares / max(self.count - correction, 1)).sqrt()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.inputs import spread_samples
 from sevensteps.doctor import examine
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.case_folder import keep, keep_before, keep_seen
@@ -101,14 +101,6 @@ def first_look(training: Training) -> Diagnosis:
         return examine(case)
 
 
-def _some(x: Tensor | Streamed, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Samples to ask with: all, or where they stay on disk some, evenly spread."""
-    if not isinstance(x, Streamed):
-        return x, y
-    rows = torch.linspace(0, len(x) - 1, min(x.some, len(x))).long()
-    return x[rows], y[rows.to(y.device)]
-
-
 def case_of(training: Training, observed: Observed, early: bool = False) -> Case:
     """The case of a training under way, or at its end."""
     output, loss = training.output, training.loss
@@ -118,12 +110,12 @@ def case_of(training: Training, observed: Observed, early: bool = False) -> Case
         found = compute_metrics(output, outputs, stored)
         return next(iter(found.values()))
 
-    x, y = _some(*training.parts["valid"])
+    x, y = spread_samples(*training.parts["valid"])
     coded = output.encode(y)
     return Case(
         observed,
         training.network,
-        train=_some(training.samples.x, training.samples.y),
+        train=spread_samples(training.samples.x, training.samples.y),
         valid=(x, coded.to(x.dtype) if coded.is_floating_point() else coded),
         loss_fn=lambda o, t: loss(o, t).mean(),
         early=early,

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.data import Data, loadable
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data import Data, is_loadable
+from sevensteps.data.inputs import Inputs
 from sevensteps.engine import matmul
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.sequence import layers
@@ -59,7 +59,7 @@ class Subject:
         if (
             self._settled is None
             and isinstance(self.recipe.data, str)
-            and not loadable(self.recipe.data)
+            and not is_loadable(self.recipe.data)
         ):
             raise RunError(
                 f"the data of {self.folder or 'this run'}, {self.recipe.data}, came from Python "
@@ -89,9 +89,7 @@ class Subject:
         """The named layers in the order in which they are applied."""
         return layers(self.network)
 
-    def part(
-        self, name: str = "train", dtype: torch.dtype | None = None
-    ) -> tuple[Tensor | Streamed, Tensor]:
+    def part(self, name: str = "train", dtype: torch.dtype | None = None) -> tuple[Inputs, Tensor]:
         """Inputs and targets as the loss takes them, of "train" or "valid". Raises `ArgumentError`
         for another part.
         """

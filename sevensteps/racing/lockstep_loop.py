@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sevensteps.data.streaming.streamed import Streamed
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.ensemble.base import Group as Several
 from sevensteps.engine.ensemble.stacked import Stack
@@ -333,12 +332,7 @@ class Lockstep:
         try:
             for module, _ in modes:
                 module.training = False
-            found = [
-                self.together.predict(piece)
-                for piece in (
-                    x.pieces(min(size, x.some)) if isinstance(x, Streamed) else x.split(size)
-                )
-            ]
+            found = [self.together.predict(piece) for piece in x.split(size)]
         finally:
             for module, mode in modes:
                 module.training = mode

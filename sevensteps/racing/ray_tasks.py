@@ -20,8 +20,8 @@ import torch
 from torch import nn
 
 from sevensteps import __version__
-from sevensteps.data import Data, load, loadable
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data import Data, is_loadable, load
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.errors import ArgumentError, DataError, Error, RunError
 from sevensteps.metrics import score
 from sevensteps.racing.grouping import SMALLEST_GROUP, LockstepPlan
@@ -90,7 +90,7 @@ def require_movable(settled: Sequence[Settled]) -> None:
                 "other machines; give "
                 "repeat=batches(…), or leave on out"
             )
-        if isinstance(one.data.train.x, Streamed) and not loadable(one.data.source):
+        if isinstance(one.data.train.x, StreamedInputs) and not is_loadable(one.data.source):
             raise ArgumentError(
                 f"recipe {number}: its data stay on the disk of this machine; give them by a path "
                 "that every machine has, "
@@ -321,7 +321,7 @@ def _submit_tasks(
             chosen = [settled[number] for number in group.numbers]
             data = chosen[0].data
             if id(data) not in sent:
-                sent[id(data)] = None if isinstance(data.train.x, Streamed) else ray.put(data)
+                sent[id(data)] = None if isinstance(data.train.x, StreamedInputs) else ray.put(data)
             work = TaskSpec(
                 [one.recipe.to_toml() for one in chosen],
                 [

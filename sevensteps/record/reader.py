@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from sevensteps.data.preprocessing import Inputs
+from sevensteps.data.preprocessing import Preprocessing
 from sevensteps.errors import DataError, Error, RunError
 from sevensteps.head import Output
 from sevensteps.notation import auto, cut
@@ -63,7 +63,7 @@ class Stored:
     summary: dict[str, Any]
     recipe: Recipe
     task: Task
-    inputs: Inputs
+    inputs: Preprocessing
 
     @property
     def output(self) -> Output:
@@ -195,7 +195,7 @@ def read_run(folder: Path, *, allow_code: bool = False, predict: nn.Module | Non
                 tuple(map(str, task["classes"])),
                 str(task["reason"]),
             ),
-            Inputs.from_dict(held["inputs"]),
+            Preprocessing.from_dict(held["inputs"]),
         )
         _check_data(stored)
         return stored

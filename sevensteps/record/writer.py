@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import torch
 from filelock import FileLock
 
-from sevensteps.data.duplicates import duplicates
 from sevensteps.record.checkpoints import save
 from sevensteps.record.database import Record
 from sevensteps.record.run_folder import create, hold, write, write_json
@@ -218,7 +217,7 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str
             "train": len(data.train),
             "valid": len(data.valid),
             "inputs": data.inputs.to_dict(),
-            "duplicates": duplicates(data),
+            "duplicates": data.duplicates,
             "task": {
                 "kind": data.task.kind,
                 "targets": data.task.targets,

@@ -13,11 +13,12 @@ from dataclasses import KW_ONLY
 from typing import Any, Protocol
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from sevensteps.arguments import number, one_of, whole
-from sevensteps.data.streaming.streamed import Streamed, pieces
+from sevensteps.data.inputs import Inputs, chunks
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.engine.activations import ACTIVATIONS
 from sevensteps.engine.modules import Neuron, PixelSimilarity
 from sevensteps.engine.parameters import NORMS, biases, output_of, reset, weights
@@ -58,15 +59,13 @@ class Initializer(ABC):
         self,
         network: nn.Module,
         generator: torch.Generator,
-        x: Float[Tensor, "N ..."] | Streamed,
+        x: Inputs,
         y: Shaped[Tensor, "N ..."],
         output: Output,
     ) -> None:
         """Set the parameters in place."""
 
-    def after(
-        self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor
-    ) -> None:  # noqa: B027
+    def after(self, network: nn.Module, generator: torch.Generator, x: Inputs, y: Tensor) -> None:  # noqa: B027
         """What a rule that fills weight by weight does once all are filled and no bias is: nothing,
         for most.
         """
@@ -81,9 +80,7 @@ class Filling(Protocol):
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         """Fill one weight tensor, `[outputs, inputs, …]`, in place."""
 
-    def after(
-        self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor
-    ) -> None:
+    def after(self, network: nn.Module, generator: torch.Generator, x: Inputs, y: Tensor) -> None:
         """What is left to do once all weights are filled and no bias is."""
 
 
@@ -91,7 +88,7 @@ def weight_by_weight(
     rule: Filling,
     network: nn.Module,
     generator: torch.Generator,
-    x: Tensor | Streamed,
+    x: Inputs,
     y: Tensor,
     output: Output,
 ) -> None:
@@ -363,9 +360,7 @@ class lsuv(Initializer):
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.orthogonal_(weight, generator=generator)
 
-    def after(
-        self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor
-    ) -> None:
+    def after(self, network: nn.Module, generator: torch.Generator, x: Inputs, y: Tensor) -> None:
         for bias in biases(network):
             nn.init.zeros_(bias)
         chosen = torch.randperm(len(x), generator=generator)[:LSUV_SAMPLES].to(x.device)
@@ -412,9 +407,7 @@ class pixel_frequency(Initializer):
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.zeros_(weight)
 
-    def after(
-        self, network: nn.Module, generator: torch.Generator, x: Tensor | Streamed, y: Tensor
-    ) -> None:
+    def after(self, network: nn.Module, generator: torch.Generator, x: Inputs, y: Tensor) -> None:
         found = weights(network)
         if len(found) != 1 or found[0].ndim != 2 or found[0].shape[1] != x.shape[1:].numel():
             raise ArgumentError(
@@ -427,13 +420,13 @@ class pixel_frequency(Initializer):
                 "pixel_frequency counts images of each class, but the targets are no classes; use "
                 "initialize=zeros()"
             )
-        highest = max(float(pixels.max()) for pixels, _ in pieces(x, y))
+        highest = max(float(pixels.max()) for pixels, _ in chunks(x, y))
         answers = y if y.ndim == 2 else nn.functional.one_hot(y, max(2, len(found[0])))
         answers = torch.cat([1 - answers, answers], 1) if answers.shape[1] == 1 else answers
         member = answers.to(x.dtype)
         counts = sum(
             of.T @ (pixels.flatten(1) > self.threshold * highest).to(x.dtype)
-            for pixels, of in pieces(x, member)
+            for pixels, of in chunks(x, member)
         )
         shares = counts / member.sum(0).clamp_min(1)[:, None]
         found[0].copy_(shares[1:] - shares[:1] if len(found[0]) == 1 else shares - shares.mean(0))
@@ -451,7 +444,7 @@ class pytorch_default(Initializer):
         self,
         network: nn.Module,
         generator: torch.Generator,
-        x: Tensor | Streamed,
+        x: Inputs,
         y: Tensor,
         output: Output,
     ) -> None:
@@ -490,7 +483,7 @@ class class_means(Initializer):
         self,
         network: nn.Module,
         generator: torch.Generator,
-        x: Tensor | Streamed,
+        x: Inputs,
         y: Tensor,
         output: Output,
     ) -> None:
@@ -502,9 +495,9 @@ class class_means(Initializer):
             )
         labels = y.reshape(-1).long()
         for module in found:
-            if isinstance(x, Streamed):
+            if isinstance(x, StreamedInputs):
                 member = nn.functional.one_hot(labels, len(module.means)).to(x.dtype)
-                sums = sum(of.T @ pixels.flatten(1) for pixels, of in pieces(x, member))
+                sums = sum(of.T @ pixels.flatten(1) for pixels, of in chunks(x, member))
                 module.means.copy_((sums / member.sum(0)[:, None]).reshape(module.means.shape))
             else:
                 module.fit(x, labels)
@@ -521,7 +514,7 @@ class as_given(Initializer):
         self,
         network: nn.Module,
         generator: torch.Generator,
-        x: Tensor | Streamed,
+        x: Inputs,
         y: Tensor,
         output: Output,
     ) -> None:

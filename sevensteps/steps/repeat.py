@@ -16,7 +16,8 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from sevensteps.arguments import flag, whole
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.inputs import Inputs
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.engine.distributed.data_parallel import Partition
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.notation import auto, value
@@ -42,7 +43,7 @@ class Samples:
     `partition` says which part of each batch this process computes, where several processes share it.
     """
 
-    x: Shaped[Tensor, "N ..."] | Streamed
+    x: Inputs
     y: Shaped[Tensor, "N ..."]
     encode: Callable[[Any, Any], Batch]
     partition: Partition | None = None
@@ -68,7 +69,7 @@ class Repeat(ABC):
         """The size of the smallest batch of an epoch over `samples`, if it is known."""
         return None
 
-    def check(self, x: Shaped[Tensor, "N ..."] | Streamed) -> None:
+    def check(self, x: Inputs) -> None:
         """Raise `DataError` where these inputs cannot be gone over so."""
 
     @abstractmethod
@@ -120,7 +121,7 @@ class batches(Repeat):
     def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         total = len(samples.x)
         end = self.count(total) * self.size if self.drop_last else total
-        if isinstance(samples.x, Streamed):
+        if isinstance(samples.x, StreamedInputs):
             yield from map(samples.part, self._streamed(samples.x, samples.y, end, order, skip))
             return
         if not self.shuffle:
@@ -147,7 +148,7 @@ class batches(Repeat):
             skip = 0
 
     def _streamed(
-        self, x: Streamed, y: Tensor, end: int, order: torch.Generator, skip: int
+        self, x: StreamedInputs, y: Tensor, end: int, order: torch.Generator, skip: int
     ) -> Iterator[Batch]:
         """The same of samples that stay on disk: shuffled in windows, or in the order of the
         file.
@@ -158,7 +159,7 @@ class batches(Repeat):
             )
             return
         start = skip * self.size
-        for batch in x.among(torch.arange(end)).pieces(self.size, start):
+        for batch in x.narrow(0, 0, end).batches(self.size, start):
             yield batch, y[start : start + len(batch)]
             start += len(batch)
 
@@ -176,8 +177,8 @@ class full_batch(Repeat):
     def smallest(self, samples: int) -> int | None:
         return samples
 
-    def check(self, x: Shaped[Tensor, "N ..."] | Streamed) -> None:
-        if isinstance(x, Streamed):
+    def check(self, x: Inputs) -> None:
+        if isinstance(x, StreamedInputs):
             raise DataError(
                 f"full_batch() takes all {len(x):,} samples at once, but they stay on disk; use "
                 "batches(256), or allow the "

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.inputs import Inputs, chunk_size
 from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.distributed.data_parallel import Partition
 from sevensteps.engine.distributed.fsdp import FSDP
@@ -28,7 +28,7 @@ CHUNK = 2048  # samples evaluated at once: no slower than more, and half the mem
 
 def outputs_of(
     network: nn.Module,
-    x: Float[Tensor, "N ..."] | Streamed,
+    x: Inputs,
     grad: Callable[[], AbstractContextManager[object]] = torch.inference_mode,
 ) -> Float[Tensor, "N O"]:
     """What the network gives for all of `x`, in evaluation mode, in chunks; its mode is put back.
@@ -45,9 +45,7 @@ def outputs_of(
     try:
         with grad():
             outputs, start = torch.empty(0), 0
-            for piece in (
-                x.pieces(min(CHUNK, x.some)) if isinstance(x, Streamed) else x.split(CHUNK)
-            ):
+            for piece in x.split(CHUNK):
                 found: Tensor = network(store(piece))
                 if len(piece) == len(x):
                     return found
@@ -95,7 +93,7 @@ def evaluate(
 def _outputs_by_parts(
     training: Training,
     network: nn.Module,
-    x: Float[Tensor, "N ..."] | Streamed,
+    x: Inputs,
     group: ProcessGroup,
 ) -> Float[Tensor, "N O"]:
     """The outputs for all of `x`, of which every process computes its part."""
@@ -109,14 +107,14 @@ def _outputs_by_parts(
     if isinstance(training.engine, FSDP):
         _in_step(network, x, rows, -(-len(x) // group.size), outputs)
     elif rows.stop > rows.start:
-        outputs[rows] = outputs_of(network, _rows(x, rows))
+        outputs[rows] = outputs_of(network, x.narrow(0, rows.start, rows.stop - rows.start))
     group.all_reduce(outputs)  # each wrote where the others have zeros
     return outputs
 
 
 def _in_step(
     network: nn.Module,
-    x: Float[Tensor, "N ..."] | Streamed,
+    x: Inputs,
     rows: slice,
     most: int,
     outputs: Float[Tensor, "N O"],
@@ -124,15 +122,13 @@ def _in_step(
     """The outputs for `rows`, of which a process has at `most` so many: in as many passes as in all
     other processes.
     """
-    size = min(CHUNK, x.some) if isinstance(x, Streamed) else CHUNK
+    size = chunk_size(x, CHUNK)
     for start in range(rows.start, rows.start + most, size):
         mine = slice(min(start, rows.stop), min(start + size, rows.stop))
-        some = _rows(x, mine if mine.stop > mine.start else slice(0, 1))  # of which none counts
-        outputs[mine] = outputs_of(network, some, torch.no_grad)[: mine.stop - mine.start]
-
-
-def _rows(x: Float[Tensor, "N ..."] | Streamed, rows: slice) -> Float[Tensor, "M ..."] | Streamed:
-    return x.among(torch.arange(rows.start, rows.stop)) if isinstance(x, Streamed) else x[rows]
+        count = mine.stop - mine.start
+        # without a row of its own it computes the first, which does not count
+        chunk = x.narrow(0, mine.start, count) if count else x.narrow(0, 0, 1)
+        outputs[mine] = outputs_of(network, chunk, torch.no_grad)[:count]
 
 
 def measure(

@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from sevensteps.arguments import number, one_of, whole
-from sevensteps.data import Data, from_loader, spelled
+from sevensteps.data import Data, from_loader, to_notation
 from sevensteps.errors import ArgumentError, NotationError, nearest
 from sevensteps.notation import auto, cut
 from sevensteps.steps import STEPS, catalog, parse
@@ -291,7 +291,7 @@ def as_recipe(data: Trained, given: dict[str, Any]) -> Recipe:
     """
     given = {key: item for key, item in given.items() if item is not None}
     if isinstance(data, str):
-        data = spelled(data)
+        data = to_notation(data)
     elif isinstance(data, DataLoader | Dataset):
         data = from_loader(data)
     try:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.inputs import Inputs
 from sevensteps.engine.distributed.data_parallel import DataParallel, Partition
 from sevensteps.engine.distributed.fsdp import FSDP, ShardedAutograd, full_tensor
 from sevensteps.engine.distributed.process_group import ProcessGroup
@@ -70,7 +70,7 @@ class Training:
     engine: Engine
     stepper: Stepper
     samples: Samples
-    parts: dict[str, tuple[Tensor | Streamed, Tensor]]
+    parts: dict[str, tuple[Inputs, Tensor]]
     generators: dict[str, torch.Generator]
     isolated_randomness: Any  # a NetworkIsolation for a network of the user's code, else nothing
     per_epoch: int
@@ -224,7 +224,7 @@ class NetworkIsolation(Isolation):
             raise ArgumentError(f"the network fails: {type(raised).__name__}: {raised}") from raised
 
 
-def _as_inputs(x: Any, like: Tensor | Streamed) -> Tensor:
+def _as_inputs(x: Any, like: Inputs) -> Tensor:
     inputs: Tensor = torch.as_tensor(x)
     if inputs.shape[1:] != like.shape[1:]:
         raise DataError(

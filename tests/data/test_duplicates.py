@@ -17,7 +17,7 @@ import sevensteps as ss
 from sevensteps.cli import main
 from sevensteps.cli.train import repeated
 from sevensteps.data import duplicates as module
-from sevensteps.data.duplicates import count, duplicates
+from sevensteps.data.duplicates import count_duplicates
 
 
 @given(
@@ -36,12 +36,17 @@ def test_the_count_is_that_of_comparing_all_with_all(
     valid[::3] = train[draw.integers(0, 30, 7)]
     valid[::6, columns // 2 : columns // 2 + 1] += 1  # few that are alike but for one number
     expected = sum(any(bool((row == other).all()) for other in train) for row in valid)
-    assert count(train, valid) == expected
-    assert count(train.reshape(30, columns, 1, 1), valid.reshape(20, columns, 1, 1)) == expected
+    assert count_duplicates(train, valid) == expected
+    assert (
+        count_duplicates(train.reshape(30, columns, 1, 1), valid.reshape(20, columns, 1, 1))
+        == expected
+    )
 
 
 def test_zero_is_zero_whatever_its_sign() -> None:
-    assert count(torch.tensor([[0.0, -0.0]]), torch.tensor([[-0.0, 0.0], [0.0, 1.0]])) == 1
+    assert (
+        count_duplicates(torch.tensor([[0.0, -0.0]]), torch.tensor([[-0.0, 0.0], [0.0, 1.0]])) == 1
+    )
 
 
 def test_rows_that_are_alike_in_the_middle_only() -> None:
@@ -49,16 +54,16 @@ def test_rows_that_are_alike_in_the_middle_only() -> None:
     train[:, 0] = torch.arange(500)
     valid = train[:100].clone()
     valid[::2, -1] = 1
-    assert count(train, valid) == 50
-    assert count(train, train) == 500
-    assert count(train, valid[:, :200]) == 0
+    assert count_duplicates(train, valid) == 50
+    assert count_duplicates(train, train) == 500
+    assert count_duplicates(train, valid[:, :200]) == 0
 
 
 def test_too_many_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST", 99)
-    assert count(torch.zeros(40, 2), torch.zeros(10, 2)) is None
+    monkeypatch.setattr(module, "MAX_NUMBERS", 99)
+    assert count_duplicates(torch.zeros(40, 2), torch.zeros(10, 2)) is None
     data = ss.data.load("blobs")
-    assert duplicates(data) is None
+    assert data.duplicates is None
     assert (
         repeated(data)
         == "Whether validation samples are also in the training part was not counted: there are "
@@ -99,7 +104,7 @@ def held(copies: int) -> ss.data.Data:
 )
 def test_what_is_said(copies: int, said: str) -> None:
     data = held(copies)
-    assert duplicates(data) == data.facts()["duplicates"] == copies
+    assert data.duplicates == data.facts()["duplicates"] == copies
     assert repeated(data) == said
 
 

@@ -28,11 +28,12 @@ import sevensteps as ss
 from sevensteps import steps
 from sevensteps.cli.compare import command as compare
 from sevensteps.data.formats import idx
-from sevensteps.data.formats.array_headers import array, idx_rows, npy_rows
 from sevensteps.data.formats.csv import csv
-from sevensteps.data.formats.prediction_inputs import read_inputs
-from sevensteps.data.streaming.rows import FileRows
-from sevensteps.data.streaming.streamed import stream
+from sevensteps.data.formats.idx_files import idx_reader
+from sevensteps.data.formats.npy import load_npy, npy_reader
+from sevensteps.data.prediction_inputs import read_inputs
+from sevensteps.data.streaming.row_reader import BinaryRowReader
+from sevensteps.data.streaming.streamed_inputs import stream_rows
 from sevensteps.errors import Error
 from sevensteps.record import checkpoints
 from sevensteps.record.database import read_watched
@@ -181,11 +182,11 @@ def npy_file(data: bytes) -> None:
     """A .npy, and an IDX file, whose numbers stay where they are; and arrays that are loaded."""
     file = folder() / "array.npy"
     file.write_bytes(data)
-    for read in (npy_rows, idx_rows, functools.partial(array, limit=1 << 20)):
+    for read in (npy_reader, idx_reader, functools.partial(load_npy, limit=1 << 20)):
         with ours():
             rows = read(file)
-            if isinstance(rows, FileRows):
-                assert len(stream(rows, 1 << 20)[:3]) <= 3
+            if isinstance(rows, BinaryRowReader):
+                assert len(stream_rows(rows, 1 << 20)[:3]) <= 3
 
 
 def npy_files() -> list[bytes]:

@@ -268,7 +268,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 import sevensteps as ss
-from sevensteps.data.formats.prediction_inputs import read_inputs
+from sevensteps.data.prediction_inputs import read_inputs
 from sevensteps.errors import Error
 from sevensteps.training.recipe import Recipe
 from sevensteps.record.run_folder import read_json

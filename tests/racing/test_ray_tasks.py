@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 import sevensteps as ss
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.errors import ArgumentError, RunError
 from sevensteps.racing import ray_tasks
 from sevensteps.racing.grouping import LockstepPlan
@@ -224,7 +224,7 @@ def test_data_larger_than_memory_are_read_there(
             threads=1,
         )
     ]
-    assert isinstance(ss.data.load(given[0].source).train.x, Streamed)
+    assert isinstance(ss.data.load(given[0].source).train.x, StreamedInputs)
     assert_alike(ss.race(given, on=f"ray:{cluster.address}", out=False), ss.race(given, out=False))
 
 

@@ -1,6 +1,6 @@
-"""Images of handwritten digits: scikit-learn's small ones, and MNIST; all ten, or only threes
-against sevens.
-"""
+"""Images of handwritten digits: scikit-learn's small ones, and MNIST.
+
+All ten digits, or only threes against sevens."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sevensteps.arguments import one_of, whole
 from sevensteps.data.build import build
-from sevensteps.data.builtin.mnist_files import Samples, read
+from sevensteps.data.builtin.mnist_files import MnistPart, read_mnist
 from sevensteps.data.dataset import Data
-from sevensteps.data.scaling import SCALINGS
 from sevensteps.data.sources import Source
 from sevensteps.notation import value
 from sevensteps.seeds import generator
@@ -25,18 +23,8 @@ TEN = tuple("0123456789")
 SEVEN_THREE = ("7", "3")  # a 3 is the 1, "yes", as in fastbook chapter 4
 
 
-class _Images(Source):
-    def __post_init__(self) -> None:
-        one_of("scale", self.scale, ("default", *SCALINGS))
-        whole("seed", self.seed)
-
-    @property
-    def _scale(self) -> str:
-        return "unit" if self.scale == "default" else self.scale
-
-
 @value
-class digits(_Images):
+class digits(Source):
     """1797 real handwritten digits, 8 x 8 pixels; no download
 
     Pixels 0 to 16. Split 80/20, each class alike. Scale: pixels / 16.
@@ -54,16 +42,16 @@ class digits(_Images):
             x,
             y,
             classes=TEN,
-            scale=self._scale,
+            scale=self.scale_or("unit"),
             highest=16,
-            draw=generator(self.seed, "split"),
+            split_generator=generator(self.seed, "split"),
             about="1797 handwritten digits, 8 x 8 pixels, from scikit-learn (UCI optical "
             "recognition)",
         )
 
 
 @value
-class digits37(_Images):
+class digits37(Source):
     """the 3s and 7s of digits: the book's first task, small
 
     A 3 is 1, a 7 is 0. Split 80/20, each class alike. Scale: pixels / 16. Source: as digits; task:
@@ -75,15 +63,15 @@ class digits37(_Images):
 
     def load(self, data_dir: Path | None = None) -> Data:
         x, y = _digits()
-        kept = (y == 3) | (y == 7)
+        three_or_seven = (y == 3) | (y == 7)
         return build(
             self.text,
-            x[kept],
-            (y[kept] == 3).long(),
+            x[three_or_seven],
+            (y[three_or_seven] == 3).long(),
             classes=SEVEN_THREE,
-            scale=self._scale,
+            scale=self.scale_or("unit"),
             highest=16,
-            draw=generator(self.seed, "split"),
+            split_generator=generator(self.seed, "split"),
             about="handwritten threes and sevens, 8 x 8 pixels, from scikit-learn (UCI optical "
             "recognition)",
         )
@@ -92,12 +80,12 @@ class digits37(_Images):
 def _digits() -> tuple[Tensor, Tensor]:
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    return torch.from_numpy(found.images).float()[:, None], torch.from_numpy(found.target).long()
+    bunch = load_digits()
+    return torch.from_numpy(bunch.images).float()[:, None], torch.from_numpy(bunch.target).long()
 
 
 @value
-class mnist(_Images):
+class mnist(Source):
     """70 000 handwritten digits, 28 x 28 pixels; read or downloaded
 
     60 000 to train on, 10 000 to judge by, in the order of the IDX files. Pixels 0 to 255.
@@ -109,21 +97,21 @@ class mnist(_Images):
     seed: int = 0
 
     def load(self, data_dir: Path | None = None) -> Data:
-        train, valid = read(data_dir)
+        train, valid = read_mnist(data_dir)
         return build(
             self.text,
             train.images,
             train.labels.long(),
             valid=(valid.images, valid.labels.long()),
             classes=TEN,
-            scale=self._scale,
+            scale=self.scale_or("unit"),
             highest=255,
             about=_about("handwritten digits", train),
         )
 
 
 @value
-class mnist37(_Images):
+class mnist37(Source):
     """the 3s, then the 7s of mnist, in the book's order
 
     A 3 is 1, a 7 is 0; 12 396 to train on, 2038 to judge by. Scale: pixels / 255.
@@ -135,25 +123,25 @@ class mnist37(_Images):
     seed: int = 0
 
     def load(self, data_dir: Path | None = None) -> Data:
-        train, valid = read(data_dir)
-        (x, y), judged = _three_then_seven(train), _three_then_seven(valid)
+        train, valid = read_mnist(data_dir)
+        (x, y), valid_37 = _three_then_seven(train), _three_then_seven(valid)
         return build(
             self.text,
             x,
             y,
-            valid=judged,
+            valid=valid_37,
             classes=SEVEN_THREE,
-            scale=self._scale,
+            scale=self.scale_or("unit"),
             highest=255,
             about=_about("handwritten threes, then sevens", train),
         )
 
 
-def _three_then_seven(part: Samples) -> tuple[Tensor, Tensor]:
+def _three_then_seven(part: MnistPart) -> tuple[Tensor, Tensor]:
     threes, sevens = part.images[part.labels == 3], part.images[part.labels == 7]
     return torch.cat([threes, sevens]), torch.tensor([1] * len(threes) + [0] * len(sevens))
 
 
-def _about(what: str, part: Samples) -> str:
+def _about(what: str, part: MnistPart) -> str:
     height, width = part.images.shape[2:]
     return f"{what}, {height} x {width} pixels, from IDX files"

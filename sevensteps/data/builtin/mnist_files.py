@@ -1,6 +1,6 @@
-"""Where the four files of MNIST are: a folder of yours, the cache, or downloaded into it and
-verified.
-"""
+"""Finds the four files of MNIST, or downloads and verifies them.
+
+They are looked for in a folder of yours, then in the cache."""
 
 from __future__ import annotations
 
@@ -48,24 +48,22 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class MnistPart:
     """Images uint8 `[N, 1, H, W]` and their labels uint8 `[N]`, in the order of the files."""
 
     images: Tensor
     labels: Tensor
 
 
-def read(data_dir: Path | None = None) -> tuple[Samples, Samples]:
-    """The training and the test samples of the MNIST files that `find` finds."""
-    found = find(data_dir)
-    return _samples(found, "train"), _samples(found, "t10k")
+def read_mnist(data_dir: Path | None = None) -> tuple[MnistPart, MnistPart]:
+    """The training and the test samples of the MNIST files that `find_files` gives."""
+    files = find_files(data_dir)
+    return _read_part(files, "train"), _read_part(files, "t10k")
 
 
-def _samples(found: dict[str, Path], part: str) -> Samples:
-    images_file, labels_file = (
-        found[f"{part}-images-idx3-ubyte"],
-        found[f"{part}-labels-idx1-ubyte"],
-    )
+def _read_part(files: dict[str, Path], part: str) -> MnistPart:
+    images_file = files[f"{part}-images-idx3-ubyte"]
+    labels_file = files[f"{part}-labels-idx1-ubyte"]
     images, labels = idx.images(images_file), idx.labels(labels_file)
     if len(images) != len(labels):
         raise DataError(
@@ -73,43 +71,43 @@ def _samples(found: dict[str, Path], part: str) -> Samples:
             "labels; "
             "give the two files that belong together"
         )
-    return Samples(images, labels)
+    return MnistPart(images, labels)
 
 
-def find(data_dir: Path | None = None) -> dict[str, Path]:
+def find_files(data_dir: Path | None = None) -> dict[str, Path]:
     """The four files by name: from `data_dir` and nowhere else if given, else $SEVENSTEPS_DATA, the
     cache, a download.
 
     Files in a folder of yours need not be the published ones (Fashion-MNIST, a small sample), only
-    valid. Raises `DataError` saying where was looked."""
+    valid. Raises `DataError` that says where they were looked for."""
     if data_dir is not None:
         try:
-            there = Path(data_dir).is_dir()
+            is_folder = Path(data_dir).is_dir()
         except OSError as failure:  # a name that is too long, a folder that may not be looked into
             raise DataError(
                 f"the data folder {data_dir} cannot be looked into: {failure.strerror}; give a "
-                f"folder that holds {_names()}"
+                f"folder that holds {_name_files()}"
             ) from None
-        if not there:
+        if not is_folder:
             raise DataError(
-                f"the data folder {data_dir} is not there; give a folder that holds {_names()}"
+                f"the data folder {data_dir} is not there; give a folder that holds {_name_files()}"
             )
-        if found := _in_folder(Path(data_dir)):
-            return found
+        if files := _files_in(Path(data_dir)):
+            return files
         raise DataError(
             f"{data_dir} and its {' and '.join(SUBFOLDERS[1:])} lack "
-            f"{_names(_missing(Path(data_dir)))}; "
+            f"{_name_files(_missing_files(Path(data_dir)))}; "
             "put the files there, or give no data folder to have them downloaded"
         )
-    if (own := os.environ.get(FOLDER_VARIABLE)) and (found := _in_folder(Path(own))):
-        return found
+    if (folder := os.environ.get(FOLDER_VARIABLE)) and (files := _files_in(Path(folder))):
+        return files
     cache = cache_folder()
-    if not (found := _in_folder(cache)):
+    if not (files := _files_in(cache)):
         download(cache / "mnist")
-        found = _in_folder(cache)
-    if not found:
+        files = _files_in(cache)
+    if not files:
         raise DataError(f"the files of MNIST have vanished from {cache / 'mnist'}; start again")
-    return found
+    return files
 
 
 def cache_folder() -> Path:
@@ -119,37 +117,38 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("sevensteps"))
 
 
-def _spellings(name: str) -> list[str]:
+def _file_names(name: str) -> list[str]:
+    """The names that a file has in the wild, packed and plain."""
     dotted = name.replace("-idx", ".idx")
     return [name + ".gz", name, dotted + ".gz", dotted]
 
 
-def _in_folder(folder: Path) -> dict[str, Path] | None:
-    for place in (folder / below for below in SUBFOLDERS):
-        found = {
-            name: next((place / s for s in _spellings(name) if (place / s).is_file()), None)
-            for name in PUBLISHED
-        }
-        present = {name: path for name, path in found.items() if path is not None}
-        if len(present) == len(PUBLISHED):
-            return present
+def _present_files(folder: Path) -> dict[str, Path]:
+    """Those of the four files that lie in `folder` itself."""
+    paths = ((name, folder / file) for name in PUBLISHED for file in _file_names(name)[::-1])
+    return {name: path for name, path in paths if path.is_file()}
+
+
+def _files_in(folder: Path) -> dict[str, Path] | None:
+    """The four files in `folder` or one of its subfolders; None where none has all."""
+    for subfolder in SUBFOLDERS:
+        files = _present_files(folder / subfolder)
+        if len(files) == len(PUBLISHED):
+            return files
     return None
 
 
-def _missing(folder: Path) -> list[str]:
-    places = [folder / below for below in SUBFOLDERS]
-    missing = [
-        [n for n in PUBLISHED if not any((place / s).is_file() for s in _spellings(n))]
-        for place in places
-    ]
-    return min(missing, key=len)
+def _missing_files(folder: Path) -> list[str]:
+    """What lacks in the subfolder that lacks least."""
+    present = [_present_files(folder / subfolder) for subfolder in SUBFOLDERS]
+    return [name for name in PUBLISHED if name not in max(present, key=len)]
 
 
-def _names(names: list[str] | None = None) -> str:
+def _name_files(names: list[str] | None = None) -> str:
     return ", ".join(names or PUBLISHED) + " (plain or .gz)"
 
 
-class _Meter(Protocol):
+class _Progress(Protocol):
     def __call__(self, name: str, size: int) -> None: ...
 
 
@@ -162,20 +161,19 @@ def download(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with (
             tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial,
-            _progress(url, folder) as meter,
+            _show_progress(url, folder) as report,
         ):
             for name, (checksum, size) in PUBLISHED.items():
-                if any((folder / spelling).is_file() for spelling in _spellings(name)):
-                    meter(name, size)  # kept, and verified, from a download that broke off later
+                if any((folder / file).is_file() for file in _file_names(name)):
+                    report(name, size)  # there since an earlier download, which verified it
                     continue
                 address = f"{url.rstrip('/')}/{name}.gz"
-                arrived = Path(partial) / name
-                _fetch(address, arrived, meter)
-                target = folder / (
-                    name + ".gz" if _packed(arrived) else name
-                )  # some servers unpack on the way
-                _verify(arrived, address, checksum)
-                os.replace(arrived, target)
+                downloaded = Path(partial) / name
+                _fetch(address, downloaded, report)
+                # some servers unpack on the way
+                target = folder / (name + ".gz" if _is_packed(downloaded) else name)
+                _verify(downloaded, address, checksum)
+                os.replace(downloaded, target)
     except OSError as failure:
         raise DataError(
             f"MNIST cannot be stored in {folder} ({failure.strerror or failure}); make room or "
@@ -184,17 +182,12 @@ def download(folder: Path) -> None:
         ) from None
 
 
-class _Bounded:
-    """A file that is written up to a limit, and reports what arrives."""
+class _LimitedFile:
+    """A file that is written up to a limit, and reports the bytes written."""
 
-    def __init__(self, path: Path, address: str, meter: _Meter) -> None:
-        self.file, self.path, self.address, self.meter, self.size = (
-            path.open("wb"),
-            path,
-            address,
-            meter,
-            0,
-        )
+    def __init__(self, path: Path, address: str, report: _Progress) -> None:
+        self.file = path.open("wb")
+        self.path, self.address, self.report, self.size = path, address, report, 0
 
     def write(self, chunk: bytes) -> None:
         self.size += len(chunk)
@@ -204,39 +197,40 @@ class _Bounded:
                 "mirror of MNIST"
             )
         self.file.write(chunk)
-        self.meter(self.path.name, len(chunk))
+        self.report(self.path.name, len(chunk))
 
     def flush(self) -> None:
         self.file.flush()
 
 
-def _fetch(address: str, path: Path, meter: _Meter) -> None:
+def _fetch(address: str, path: Path, report: _Progress) -> None:
     import pooch
     import requests
 
-    into, answers = _Bounded(path, address, meter), []
+    file = _LimitedFile(path, address, report)
+    responses: list[requests.Response] = []
 
-    def keep(answer: requests.Response, **_: object) -> None:
-        answers.append(answer)  # pooch leaves it open when something fails
+    def remember(response: requests.Response, **_: object) -> None:
+        responses.append(response)  # pooch leaves it open when something fails
 
     try:
-        pooch.HTTPDownloader(timeout=TIMEOUT, hooks={"response": keep})(address, into, None)
+        pooch.HTTPDownloader(timeout=TIMEOUT, hooks={"response": remember})(address, file, None)
     except requests.RequestException as failure:
-        refusal = failure.response
-        seen = (
+        response = failure.response
+        reason = (
             _reason(failure)
-            if refusal is None
-            else f"the server answers {refusal.status_code} {refusal.reason}"
+            if response is None
+            else f"the server answers {response.status_code} {response.reason}"
         )
         raise DataError(
-            f"cannot download {address}: {seen}; set ${URL_VARIABLE} to a mirror, or give a "
+            f"cannot download {address}: {reason}; set ${URL_VARIABLE} to a mirror, or give a "
             "folder that holds "
             "the four files (--data-dir)"
         ) from None
     finally:
-        into.file.close()
-        for answer in answers:
-            answer.close()
+        file.file.close()
+        for response in responses:
+            response.close()
 
 
 def _reason(failure: BaseException) -> str:
@@ -254,7 +248,7 @@ def _reason(failure: BaseException) -> str:
     return type(failure).__name__
 
 
-def _packed(path: Path) -> bool:
+def _is_packed(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
 
@@ -267,7 +261,7 @@ def _verify(path: Path, address: str, checksum: str) -> None:
     sha = hashlib.sha256()
     size = 0
     try:
-        with gzip.open(path) if _packed(path) else path.open("rb") as file:
+        with gzip.open(path) if _is_packed(path) else path.open("rb") as file:
             while chunk := file.read(idx.CHUNK):
                 sha.update(chunk)
                 size += len(chunk)
@@ -286,7 +280,7 @@ def _verify(path: Path, address: str, checksum: str) -> None:
 
 
 @contextmanager
-def _progress(url: str, folder: Path) -> Iterator[_Meter]:
+def _show_progress(url: str, folder: Path) -> Iterator[_Progress]:
     """A bar on a terminal, one line in a log; on stderr, since stdout may carry JSON."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn

@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 
-from sevensteps.arguments import one_of, whole
+from sevensteps.arguments import one_of
 from sevensteps.data.build import build
 from sevensteps.data.dataset import Data
-from sevensteps.data.scaling import SCALINGS
 from sevensteps.data.sources import Source
 from sevensteps.notation import value
 from sevensteps.seeds import generator
@@ -21,24 +20,20 @@ __all__ = ["iris", "wine", "breast_cancer", "diabetes"]
 
 
 class _Table(Source):
-    def __post_init__(self) -> None:
-        one_of("scale", self.scale, ("default", *SCALINGS))
-        whole("seed", self.seed)
-
     def _build(self, read: Callable[[], Any], about: str, target_scale: str = "none") -> Data:
-        found = read()
-        classes = tuple(str(name) for name in found.get("target_names", ()))
-        y = torch.from_numpy(found.target)
+        bunch = read()
+        classes = tuple(str(name) for name in bunch.get("target_names", ()))
+        y = torch.from_numpy(bunch.target)
         return build(
             self.text,
-            torch.from_numpy(found.data),
+            torch.from_numpy(bunch.data),
             y.long() if classes else y[:, None],
             about=about,
             classes=classes,
-            features=tuple(map(str, found.feature_names)),
+            features=tuple(map(str, bunch.feature_names)),
             target_scale=target_scale,
-            scale="standardize" if self.scale == "default" else self.scale,
-            draw=generator(self.seed, "split"),
+            scale=self.scale_or("standardize"),
+            split_generator=generator(self.seed, "split"),
         )
 
 

@@ -1,6 +1,4 @@
-"""Toy data that can be drawn on paper: the speed of a roller coaster, and points of a few classes
-in the plane.
-"""
+"""Toy data that can be drawn on paper: a roller coaster's speed, and classes of points."""
 
 from __future__ import annotations
 
@@ -14,7 +12,6 @@ from torch import Tensor
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.data.build import build
 from sevensteps.data.dataset import Data
-from sevensteps.data.scaling import SCALINGS
 from sevensteps.data.sources import Source
 from sevensteps.errors import ArgumentError
 from sevensteps.notation import value
@@ -40,23 +37,24 @@ class speed(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, noise=self.noise)
+        super().__post_init__()
+        number("noise", self.noise, at_least=0)
         one_of("target_scale", self.target_scale, ("none", "standardize"))
 
     def load(self, data_dir: Path | None = None) -> Data:
-        draw = generator(self.seed, "split")
+        random = generator(self.seed, "split")
         t = torch.arange(20.0)[:, None]
-        y, judged = (
-            torch.randn(20, 1, generator=draw) * self.noise + 0.75 * (t - 9.5).square() + 1
+        y, y_valid = (
+            torch.randn(20, 1, generator=random) * self.noise + 0.75 * (t - 9.5).square() + 1
             for _ in range(2)
         )
         return build(
             self.text,
             t,
             y,
-            valid=(t, judged),
+            valid=(t, y_valid),
             features=("t",),
-            scale=_scale(self.scale, "none"),
+            scale=self.scale_or("none"),
             highest=19,
             target_scale=self.target_scale,
             about="speed of a roller coaster at t = 0 .. 19 s with noise (fastbook); valid: the "
@@ -79,7 +77,8 @@ class xor(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, noise=self.noise)
+        super().__post_init__()
+        number("noise", self.noise, at_least=0)
         if whole("n", self.n, at_least=4) != 4 and self.n < 8:
             raise ArgumentError(
                 "n must be 4 (the truth table) or at least 8 (two points for each corner), not "
@@ -87,24 +86,24 @@ class xor(Source):
             )
 
     def load(self, data_dir: Path | None = None) -> Data:
-        draw = generator(self.seed, "split")
+        random = generator(self.seed, "split")
         corner = torch.arange(self.n) % 4
         first, second = corner // 2, corner % 2
-        x = torch.stack([first, second], 1) + self.noise * torch.randn(self.n, 2, generator=draw)
+        x = torch.stack([first, second], 1) + self.noise * torch.randn(self.n, 2, generator=random)
         y = first ^ second
-        table = self.n == 4
+        truth_table = self.n == 4
         return build(
             self.text,
             x,
             y,
             classes=("no", "yes"),
             features=AXES,
-            scale=_scale(self.scale, "none"),
-            draw=draw,
-            valid=(x, y) if table else None,
+            scale=self.scale_or("none"),
+            split_generator=random,
+            valid=(x, y) if truth_table else None,
             strata=corner,
             about="exactly one of two inputs is 1"
-            + ("; trained and judged on the same four points" if table else ""),
+            + ("; trained and judged on the same four points" if truth_table else ""),
         )
 
 
@@ -123,21 +122,24 @@ class circles(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, n=self.n, noise=self.noise)
+        super().__post_init__()
+        _check_points(self.n, self.noise)
         number("factor", self.factor, above=0, below=1)
 
     def load(self, data_dir: Path | None = None) -> Data:
         from sklearn.datasets import make_circles
 
-        draw = generator(self.seed, "split")
-        x, y = make_circles(self.n, noise=self.noise, factor=self.factor, random_state=_state(draw))
+        random = generator(self.seed, "split")
+        x, y = make_circles(
+            self.n, noise=self.noise, factor=self.factor, random_state=_numpy_seed(random)
+        )
         return _plane(
             self,
             x,
             y,
             ("outer", "inner"),
             "none",
-            draw,
+            random,
             "two circles, one inside the other (scikit-learn)",
         )
 
@@ -156,20 +158,21 @@ class moons(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, n=self.n, noise=self.noise)
+        super().__post_init__()
+        _check_points(self.n, self.noise)
 
     def load(self, data_dir: Path | None = None) -> Data:
         from sklearn.datasets import make_moons
 
-        draw = generator(self.seed, "split")
-        x, y = make_moons(self.n, noise=self.noise, random_state=_state(draw))
+        random = generator(self.seed, "split")
+        x, y = make_moons(self.n, noise=self.noise, random_state=_numpy_seed(random))
         return _plane(
             self,
             x,
             y,
             ("upper", "lower"),
             "none",
-            draw,
+            random,
             "two half moons that reach into each other (scikit-learn)",
         )
 
@@ -189,7 +192,8 @@ class blobs(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, n=self.n)
+        super().__post_init__()
+        _check_points(self.n)
         number("std", self.std, above=0)
         if whole("centers", self.centers, at_least=2) * 2 > self.n:
             raise ArgumentError(f"n must be at least twice centers = {self.centers}, not {self.n}")
@@ -197,9 +201,9 @@ class blobs(Source):
     def load(self, data_dir: Path | None = None) -> Data:
         from sklearn.datasets import make_blobs
 
-        draw = generator(self.seed, "split")
+        random = generator(self.seed, "split")
         x, y = make_blobs(
-            self.n, centers=self.centers, cluster_std=self.std, random_state=_state(draw)
+            self.n, centers=self.centers, cluster_std=self.std, random_state=_numpy_seed(random)
         )
         names = tuple(str(i) for i in range(self.centers))
         return _plane(
@@ -208,7 +212,7 @@ class blobs(Source):
             y,
             names,
             "standardize",
-            draw,
+            random,
             f"{self.centers} round clouds of points (scikit-learn)",
         )
 
@@ -230,20 +234,20 @@ class spirals(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, n=self.n, noise=self.noise)
+        super().__post_init__()
+        _check_points(self.n, self.noise)
         number("turns", self.turns, above=0)
         if whole("arms", self.arms, at_least=2) * 2 > self.n:
             raise ArgumentError(f"n must be at least twice arms = {self.arms}, not {self.n}")
 
     def load(self, data_dir: Path | None = None) -> Data:
-        draw = generator(self.seed, "split")
+        random = generator(self.seed, "split")
         y = torch.arange(self.n) % self.arms
-        r = torch.rand(
-            self.n, generator=draw
-        ).sqrt()  # as many points at the outer turns, per length, as at the inner
+        # as many points at the outer turns, per length, as at the inner
+        r = torch.rand(self.n, generator=random).sqrt()
         angle = 2 * math.pi * (self.turns * r + y / self.arms)
         x = torch.stack([r * angle.cos(), r * angle.sin()], 1) + self.noise * torch.randn(
-            self.n, 2, generator=draw
+            self.n, 2, generator=random
         )
         names = tuple(str(i) for i in range(self.arms))
         return build(
@@ -252,28 +256,22 @@ class spirals(Source):
             y,
             classes=names,
             features=AXES,
-            scale=_scale(self.scale, "none"),
-            draw=draw,
+            scale=self.scale_or("none"),
+            split_generator=random,
             about=f"{self.arms} spirals of {self.turns:g} turns wound into each other",
         )
 
 
-def _check(source: Source, *, n: object = 10, noise: object = 0.0) -> None:
-    one_of("scale", source.scale, ("default", *SCALINGS))
-    whole("seed", source.seed)
+def _check_points(n: object, noise: object = 0.0) -> None:
     whole("n", n, at_least=10)
     number("noise", noise, at_least=0)
 
 
-def _scale(asked: str, usual: str) -> str:
-    return usual if asked == "default" else asked
-
-
-def _state(draw: torch.Generator) -> int:
-    """A seed for scikit-learn, drawn: given the same one, NumPy's and PyTorch's twisters would give
-    the same stream.
+def _numpy_seed(random: torch.Generator) -> int:
+    """A seed for scikit-learn, drawn: with the same seed, NumPy's and PyTorch's generators would
+    give the same stream.
     """
-    return int(torch.randint(2**31 - 1, (), generator=draw))
+    return int(torch.randint(2**31 - 1, (), generator=random))
 
 
 def _plane(
@@ -281,8 +279,8 @@ def _plane(
     x: object,
     y: object,
     classes: tuple[str, ...],
-    usual: str,
-    draw: torch.Generator,
+    usual_scale: str,
+    random: torch.Generator,
     about: str,
 ) -> Data:
     points: Tensor = torch.as_tensor(x, dtype=torch.float64)
@@ -292,7 +290,7 @@ def _plane(
         torch.as_tensor(y).long(),
         classes=classes,
         features=AXES,
-        draw=draw,
-        scale=_scale(source.scale, usual),
+        split_generator=random,
+        scale=source.scale_or(usual_scale),
         about=about,
     )

@@ -1,18 +1,20 @@
-"""Tables of your own in a file: a CSV with a header, one column of which is to be predicted."""
+"""Tables of your own in CSV files: a header, and one column that is to be predicted."""
 
 from __future__ import annotations
 
-import csv as reading
+import csv as csv_module
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY
 from pathlib import Path
 from typing import TextIO
 
 from sevensteps.data.dataset import Data
-from sevensteps.data.formats.picture_file import why
+from sevensteps.data.formats.library_errors import short_reason
 from sevensteps.data.sources import Source
-from sevensteps.data.table.cells import Cells, number
-from sevensteps.data.table.frame import Block, Frame, check, load, some
+from sevensteps.data.table.cell_parsing import parse_cell
+from sevensteps.data.table.cells import Cells
+from sevensteps.data.table.table import Block, Table, name_columns
+from sevensteps.data.table.table_to_data import check_options, load_table
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.notation import value
 
@@ -45,81 +47,79 @@ class csv(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        vars(self).update(path=str(self.path))
-        check(self)
+        super().__post_init__()
+        check_options(self)
         if len(str(self.separator)) != 1:
             raise ArgumentError(f"separator must be one character, not {self.separator!r}")
 
     def load(self, data_dir: Path | None = None) -> Data:
-        return load(sheet(Path(self.path), self.separator), self)
+        return load_table(read_table(Path(self.path), self.separator), self)
 
 
-class Sheet(Frame):
-    """A CSV, in memory: each text of a column is held once."""
+class CsvTable(Table):
+    """A CSV, in memory: each text of a column is stored once."""
 
     def __init__(self, path: Path, header: list[str], rows: list[list[str]]) -> None:
         self.where, self.title, self.names = str(path), path.name, header
-        self.block = {
+        self.columns = {
             name: Cells.of((row[place] for row in rows), str(path))
             for place, name in enumerate(header)
         }
 
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
-        yield {name: self.block[name] for name in names}
+        yield {name: self.columns[name] for name in names}
 
 
-def sheet(path: Path, separator: str = ",") -> Sheet:
-    """The CSV at `path`. Raises `DataError`."""
-    return Sheet(path, *read(path, separator))
-
-
-def read(path: Path, separator: str = ",") -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a CSV, each row as long as the header. Raises `DataError` with the row,
-    counted from 1 below the header.
+def read_table(path: Path, separator: str = ",") -> CsvTable:
+    """The CSV at `path`, whose first line must be a header, and each row as long as that. Raises
+    `DataError` with the row, counted from 1 below the header.
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; give a .csv")
     rows: list[list[str]] = []
     header: list[str] = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for cells in reading.reader(lines(path, file), delimiter=separator):
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if not header:
-                    header = _header(path, cells, separator)
-                    continue
-                if len(cells) != len(header):
-                    raise DataError(
-                        f"{path}: row {len(rows) + 1} has {len(cells)} cells under a header of "
-                        f"{len(header)}; give one for "
-                        "each"
-                    )
-                if max(map(len, cells)) > MAX_CELL:
-                    raise DataError(
-                        f"{path}: row {len(rows) + 1} has a cell of more than {MAX_CELL:,} "
-                        "characters; texts that long cannot "
-                        "be inputs"
-                    )
-                rows.append(cells)
-                if len(rows) * len(header) > MAX_CELLS:
-                    raise DataError(
-                        f"{path}: has more than {MAX_CELLS:,} cells; save it as numbers in a .npz"
-                    )
-    except DataError:
-        raise
-    except (OSError, UnicodeDecodeError, reading.Error) as failure:
-        raise DataError(f"{path}: cannot be read as a CSV: {why(failure)}") from None
+    for cells in read_records(path, separator):
+        if not header:
+            header = _check_header(path, cells, separator)
+            continue
+        if len(cells) != len(header):
+            raise DataError(
+                f"{path}: row {len(rows) + 1} has {len(cells)} cells under a header of "
+                f"{len(header)}; give one for each"
+            )
+        if max(map(len, cells)) > MAX_CELL:
+            raise DataError(
+                f"{path}: row {len(rows) + 1} has a cell of more than {MAX_CELL:,} characters; "
+                "texts that long cannot be inputs"
+            )
+        rows.append(cells)
+        if len(rows) * len(header) > MAX_CELLS:
+            raise DataError(
+                f"{path}: has more than {MAX_CELLS:,} cells; save it as numbers in a .npz"
+            )
     if not rows:
         raise DataError(
             f"{path}: has no row below its header; give at least two"
             if header
             else f"{path}: is empty"
         )
-    return header, rows
+    return CsvTable(path, header, rows)
 
 
-def lines(path: Path, file: TextIO) -> Iterator[str]:
+def read_records(path: Path, separator: str = ",") -> Iterator[list[str]]:
+    """The cells of each line of a CSV that has any, a header among them. Raises `DataError` for
+    what cannot be read as a CSV.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            for cells in csv_module.reader(_lines(path, file), delimiter=separator):
+                if any(cell.strip() for cell in cells):
+                    yield cells
+    except (OSError, UnicodeDecodeError, csv_module.Error) as failure:
+        raise DataError(f"{path}: cannot be read as a CSV: {short_reason(failure)}") from None
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
     """The lines of a text file. Raises `DataError` for one that is longer than any line of a table,
     before it is read to its end.
     """
@@ -133,12 +133,13 @@ def lines(path: Path, file: TextIO) -> Iterator[str]:
         yield line
 
 
-def _header(path: Path, cells: list[str], separator: str) -> list[str]:
+def _check_header(path: Path, cells: list[str], separator: str) -> list[str]:
+    """The names in the first line. Raises `DataError` where it is no header."""
     header = [cell.strip() for cell in cells]
-    if all(number(cell) is not None for cell in header):
+    if all(parse_cell(cell) is not None for cell in header):
         raise DataError(
-            f"{path}: has no header: its first line is {some(header)}; name the columns in a "
-            "first line"
+            f"{path}: has no header: its first line is {name_columns(header)}; name the columns "
+            "in a first line"
         )
     if len(header) == 1 and (
         other := next((mark for mark in ";\t|" if mark in header[0] and mark != separator), None)
@@ -147,13 +148,13 @@ def _header(path: Path, cells: list[str], separator: str) -> list[str]:
             f"{path}: has one column, '{header[0][:60]}'; is the separator {other!r}? Then say "
             f"separator={other!r}"
         )
-    seen: set[str] = set()  # as there may be a hundred thousand columns
+    names: set[str] = set()  # as there may be a hundred thousand columns
     for name in header:
         if not name:
             raise DataError(
                 f"{path}: column {header.index(name) + 1} has no name in the header; give it one"
             )
-        if name in seen:
+        if name in names:
             raise DataError(f"{path}: two columns are called {name}; give each a name of its own")
-        seen.add(name)
+        names.add(name)
     return header

@@ -1,6 +1,4 @@
-"""Data from what PyTorch trains on elsewhere: a DataLoader, a dataset, or any batches that can be
-gone over.
-"""
+"""`Data` from what PyTorch trains on elsewhere: a DataLoader, a dataset, or any batches (x, y)."""
 
 from __future__ import annotations
 
@@ -15,12 +13,12 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from sevensteps.arguments import whole
 from sevensteps.data.dataset import Data
 from sevensteps.data.formats.arrays import from_arrays
-from sevensteps.data.formats.picture_file import why
-from sevensteps.data.streaming.memory import COPIES, allowed
+from sevensteps.data.formats.library_errors import short_reason
+from sevensteps.data.streaming.memory_limit import COPIES, bytes_allowed
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.seeds import Isolation, generator
 
-SIZE = 256  # samples of a dataset that are put together
+BATCH_SIZE = 256  # samples of a dataset that are put together
 
 
 def from_loader(
@@ -50,17 +48,17 @@ def from_loader(
 
     Raises `DataError` for what is no batch, ends too late to be held in memory, or cannot be
     learned from."""
-    draw = generator(whole("seed", seed), "order")
-    x, y = _taken(name, "training", train, draw)
-    judged = (
+    order = generator(whole("seed", seed), "order")
+    x, y = _collect(name, "training", train, order)
+    valid_part = (
         valid
         if valid is None or isinstance(valid, int | float)
-        else _taken(name, "validation", valid, draw)
+        else _collect(name, "validation", valid, order)
     )
     data = from_arrays(
         x,
         y,
-        valid=judged,
+        valid=valid_part,
         classes=classes,
         features=features,
         scale=scale,
@@ -76,35 +74,34 @@ def from_loader(
     )
 
 
-def _taken(name: str, part: str, held: Any, draw: torch.Generator) -> tuple[Tensor, Any]:
-    """All samples of `held`: inputs, and targets as `from_arrays` takes them."""
-    if isinstance(held, TensorDataset):
-        if len(held.tensors) != 2:
+def _collect(name: str, part: str, samples: Any, order: torch.Generator) -> tuple[Tensor, Any]:
+    """All samples: inputs, and targets as `from_arrays` takes them."""
+    if isinstance(samples, TensorDataset):
+        if len(samples.tensors) != 2:
             raise DataError(
-                f"{name}: the {part} TensorDataset has {len(held.tensors)} tensors; give two: "
+                f"{name}: the {part} TensorDataset has {len(samples.tensors)} tensors; give two: "
                 "inputs and targets"
             )
-        return held.tensors[0], held.tensors[1]
-    if isinstance(held, str | bytes | dict) or not isinstance(held, Iterable | Dataset):
+        return samples.tensors[0], samples.tensors[1]
+    if isinstance(samples, str | bytes | dict) or not isinstance(samples, Iterable | Dataset):
         raise ArgumentError(
             f"{name}: {part} data must be a DataLoader, a torch.utils.data.Dataset or batches (x, "
-            "y), not a "
-            f"{type(held).__name__}"
+            f"y), not a {type(samples).__name__}"
         )
-    ours = isinstance(held, Dataset)
-    source: Any = DataLoader(held, batch_size=SIZE) if isinstance(held, Dataset) else held
-    limit = allowed(None) // COPIES
+    loader: Any = (
+        DataLoader(samples, batch_size=BATCH_SIZE) if isinstance(samples, Dataset) else samples
+    )
+    limit = bytes_allowed(None) // COPIES
     batches: list[tuple[Tensor, Any]] = []
     size = 0
-    with Isolation(draw):  # a DataLoader draws, and so may its dataset
+    with Isolation(order):  # a DataLoader draws, and so may its dataset
         try:
-            for batch in source:
-                x, y = _pair(name, part, len(batches) + 1, batch)
+            for batch in loader:
+                x, y = _check_batch(name, part, len(batches) + 1, batch)
                 if batches and x.shape[1:] != batches[0][0].shape[1:]:
                     raise DataError(
                         f"{name}: {part} batch {len(batches) + 1} has inputs {list(x.shape)}, the "
-                        "first "
-                        f"{list(batches[0][0].shape)}; give all samples one shape"
+                        f"first {list(batches[0][0].shape)}; give all samples one shape"
                     )
                 size += x.numel() * x.itemsize
                 if size > limit:
@@ -116,10 +113,10 @@ def _taken(name: str, part: str, held: Any, draw: torch.Generator) -> tuple[Tens
                     )
                 batches.append((x, y))
         except (TypeError, RuntimeError) as failure:
-            if not ours:
+            if not isinstance(samples, Dataset):
                 raise
             raise DataError(
-                f"{name}: the {part} samples cannot be put together: {why(failure)}; give the "
+                f"{name}: the {part} samples cannot be put together: {short_reason(failure)}; give the "
                 "dataset a transform that makes "
                 "tensors of one size"
             ) from None
@@ -136,28 +133,30 @@ def _taken(name: str, part: str, held: Any, draw: torch.Generator) -> tuple[Tens
     return inputs, [text for _, y in batches for text in y]
 
 
-def _pair(name: str, part: str, number: int, batch: Any) -> tuple[Tensor, Any]:
-    """One batch, copied: whoever gives it may fill it anew."""
+def _check_batch(name: str, part: str, number: int, batch: Any) -> tuple[Tensor, Any]:
+    """Inputs and targets of one batch, copied, as the loader may fill the same memory again."""
     if not isinstance(batch, list | tuple) or len(batch) != 2:
-        seen = (
+        batch_type = (
             f"a dict of {', '.join(map(str, batch))}"
             if isinstance(batch, dict)
             else f"a {type(batch).__name__}"
         )
-        seen += f" of {len(batch)}" if isinstance(batch, list | tuple) else ""
-        raise DataError(f"{name}: {part} batch {number} is {seen}; a batch must be a pair (x, y)")
+        batch_type += f" of {len(batch)}" if isinstance(batch, list | tuple) else ""
+        raise DataError(
+            f"{name}: {part} batch {number} is {batch_type}; a batch must be a pair (x, y)"
+        )
     x, y = batch
     try:
         inputs = torch.as_tensor(x).detach().cpu().clone()
-        texts = isinstance(y, list | tuple) and all(isinstance(target, str) for target in y)
-        targets: Any = list(y) if texts else torch.as_tensor(y).detach().cpu().clone()
+        are_texts = isinstance(y, list | tuple) and all(isinstance(target, str) for target in y)
+        targets: Any = list(y) if are_texts else torch.as_tensor(y).detach().cpu().clone()
     except (TypeError, ValueError, RuntimeError) as failure:
         raise DataError(
-            f"{name}: {part} batch {number} cannot be made tensors: {why(failure)}"
+            f"{name}: {part} batch {number} cannot be made tensors: {short_reason(failure)}"
         ) from None
-    if inputs.ndim == 0 or (not texts and targets.ndim == 0) or len(inputs) != len(targets):
+    if inputs.ndim == 0 or (not are_texts and targets.ndim == 0) or len(inputs) != len(targets):
         raise DataError(
             f"{name}: {part} batch {number} has inputs {list(inputs.shape)} and targets "
-            f"{[len(targets)] if texts else list(targets.shape)}; give one target for each input"
+            f"{[len(targets)] if are_texts else list(targets.shape)}; give one target for each input"
         )
     return inputs, targets

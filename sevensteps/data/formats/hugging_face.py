@@ -1,4 +1,4 @@
-"""Data from Hugging Face's `datasets`: tables, whose columns are those of Arrow, and pictures."""
+"""`Data` from Hugging Face's `datasets`: tables, whose columns are those of Arrow, and pictures."""
 
 from __future__ import annotations
 
@@ -17,21 +17,35 @@ from torch import Tensor
 from sevensteps.arguments import flag, whole
 from sevensteps.data.build import build
 from sevensteps.data.dataset import Data
-from sevensteps.data.formats.image_folder import MAX_BYTES, VALID
-from sevensteps.data.formats.picture_file import decoded, opened, resized
-from sevensteps.data.table import arrow
+from sevensteps.data.formats.image_file import (
+    decode_image,
+    image_to_tensor,
+    is_gray,
+    read_image_header,
+    resize_image,
+)
+from sevensteps.data.formats.image_folder import MAX_BYTES, VALID_NAMES
+from sevensteps.data.table import arrow_columns
 from sevensteps.data.table.cells import Cells
-from sevensteps.data.table.frame import Block, Frame, check, chosen, load, targets
+from sevensteps.data.table.table import Block, Table
+from sevensteps.data.table.table_to_data import (
+    check_options,
+    encode_targets,
+    load_table,
+    target_column,
+)
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.seeds import generator
 
 T = TypeVar("T")
-ROWS = 10_000  # of a table that are read together
-PICTURES = 500  # that are read together
+ROWS_PER_READ = 10_000  # of a table
+PICTURES_PER_READ = 500
 
 
 @dataclass(eq=False)
-class _Asked:
+class _Options:
+    """What a table's source has as arguments; see `TableOptions`."""
+
     text: str
     target: str | None
     drop: tuple[str, ...]
@@ -65,8 +79,8 @@ def from_dataset(
     `valid` is a dataset to judge by, or the share of the samples to split off where there is none.
     Labels that have names (ClassLabel) keep them, in their order. Raises `DataError` where nothing
     could be learned from it."""
-    parts, share = _parts(name, dataset, valid)
-    asked = _Asked(
+    parts, share = _split_parts(name, dataset, valid)
+    options = _Options(
         name,
         target,
         tuple(drop) if not isinstance(drop, str) else (drop,),
@@ -76,18 +90,18 @@ def from_dataset(
         target_scale,
         seed,
     )
-    check(asked)
+    check_options(options)
     flag("gray", gray)
-    frame = Datasets(name, parts)
-    predicted = chosen(frame, asked)
-    inputs = [held for held in frame.names if held not in (predicted, *asked.drop)]
-    pictures = [held for held in inputs if frame.is_picture(held)]
+    table = DatasetTable(name, parts)
+    predicted = target_column(table, options)
+    inputs = [column for column in table.names if column not in (predicted, *options.drop)]
+    pictures = [column for column in inputs if table.is_picture(column)]
     if not pictures:
         if size is not None or gray:
             raise ArgumentError(f"{name}: size and gray are for pictures, but no column holds any")
-        return load(frame, asked)
+        return load_table(table, options)
     if len(inputs) > 1:
-        others = [held for held in inputs if held != pictures[0]]
+        others = [column for column in inputs if column != pictures[0]]
         raise DataError(
             f"{name}: pictures are trained on alone, but beside {pictures[0]} there is "
             f"{', '.join(others)}; leave out with "
@@ -98,10 +112,10 @@ def from_dataset(
             f"{name}: missing={missing!r} is for tables; leave pictures that are missing out with "
             "dataset.filter(…)"
         )
-    return _pictured(frame, asked, pictures[0], size, gray)
+    return _load_pictures(table, options, pictures[0], size, gray)
 
 
-def _parts(name: str, dataset: Any, valid: Any) -> tuple[list[tuple[str, Any]], float]:
+def _split_parts(name: str, dataset: Any, valid: Any) -> tuple[list[tuple[str, Any]], float]:
     """The datasets with their names in messages: one, or two where one is to judge by; and the
     share to split off else.
     """
@@ -112,24 +126,24 @@ def _parts(name: str, dataset: Any, valid: Any) -> tuple[list[tuple[str, Any]], 
             f"{name}: needs the package datasets; install it with: pip install "
             '"sevensteps[datasets]"'
         ) from None
-    given = isinstance(valid, datasets.Dataset)
-    if not given and (isinstance(valid, bool) or not isinstance(valid, int | float)):
+    valid_is_dataset = isinstance(valid, datasets.Dataset)
+    if not valid_is_dataset and (isinstance(valid, bool) or not isinstance(valid, int | float)):
         raise ArgumentError(
             f"valid must be a datasets.Dataset or a share such as 0.2, not a {type(valid).__name__}"
         )
-    found: list[tuple[str, Any]]
+    parts: list[tuple[str, Any]]
     if isinstance(dataset, datasets.DatasetDict):
-        judged = next((part for part in VALID if part in dataset), None)
+        valid_name = next((part for part in VALID_NAMES if part in dataset), None)
         if "train" not in dataset:
             raise DataError(
                 f"{name}: has {', '.join(map(str, dataset)) or 'nothing'}, but no train; give one "
                 "of them: dataset[…]"
             )
-        found = [(f"{name}, train", dataset["train"])]
-        if judged is not None and not given:
-            found.append((f"{name}, {judged}", dataset[judged]))
+        parts = [(f"{name}, train", dataset["train"])]
+        if valid_name is not None and not valid_is_dataset:
+            parts.append((f"{name}, {valid_name}", dataset[valid_name]))
     elif isinstance(dataset, datasets.Dataset):
-        found = [(name, dataset)]
+        parts = [(name, dataset)]
     elif isinstance(dataset, datasets.IterableDataset | datasets.IterableDatasetDict):
         raise DataError(
             f"{name}: is streamed, and does not say how long it is; load it with streaming=False, "
@@ -142,27 +156,27 @@ def _parts(name: str, dataset: Any, valid: Any) -> tuple[list[tuple[str, Any]], 
             "from_arrays(x, y), for a "
             "DataLoader from_loader(loader)"
         )
-    if given:
-        found.append((f"{name}, valid", valid))
-    return found, 0.2 if given else valid
+    if valid_is_dataset:
+        parts.append((f"{name}, valid", valid))
+    return parts, 0.2 if valid_is_dataset else valid
 
 
-class Datasets(Frame):
+class DatasetTable(Table):
     """One dataset, or two, one to train on and one to judge by."""
 
     def __init__(self, name: str, parts: list[tuple[str, Any]]) -> None:
         self.where, self.title, self.parts = name, name, parts
         first = parts[0][1]
         self.names, self.features = list(first.column_names), first.features
-        self.given = len(first) if len(parts) == 2 else None
+        self.train_rows = len(first) if len(parts) == 2 else None
         for where, part in parts:
             if not len(part):
                 raise DataError(f"{where}: has no row; give at least two")
             for column in self.names:
                 if column not in part.features or part.features[column] != self.features[column]:
-                    seen = part.features.get(column, "missing")
+                    feature = part.features.get(column, "missing")
                     raise DataError(
-                        f"{where}: the column '{column}' is {seen}, but {self.features[column]} "
+                        f"{where}: the column '{column}' is {feature}, but {self.features[column]} "
                         "in the training part; give "
                         "both the same columns"
                     )
@@ -181,86 +195,92 @@ class Datasets(Frame):
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         schema = self.features.arrow_schema
         for name in names:
-            arrow.refuse(name, schema.field(name).type, self.where)
+            arrow_columns.refuse_type(name, schema.field(name).type, self.where)
         for where, part in self.parts:
             start = 0
-            for table in part.with_format("arrow", columns=list(names)).iter(ROWS):
+            for table in part.with_format("arrow", columns=list(names)).iter(ROWS_PER_READ):
                 yield {
-                    name: self._named(name, arrow.cells(name, table.column(name), where, start))
+                    name: self._with_class_names(
+                        name, arrow_columns.to_cells(name, table.column(name), where, start)
+                    )
                     for name in names
                 }
                 start += len(table)
 
-    def _named(self, name: str, cells: Cells) -> Cells:
+    def _with_class_names(self, name: str, cells: Cells) -> Cells:
         """Labels that have names by their names; a label of -1 says that there is none."""
-        known = self.classes.get(name)
-        if known is None:
+        classes = self.classes.get(name)
+        if classes is None:
             return cells
         codes = numpy.where(cells.missing, -1, cells.values).astype(numpy.int32)
-        if codes.size and codes.max() >= len(known):
+        if codes.size and codes.max() >= len(classes):
             place = int(codes.argmax())
             raise DataError(
-                f"{cells.at(place)} has {name} {codes[place]}, but there are names for 0 to "
-                f"{len(known) - 1}"
+                f"{cells.location(place)} has {name} {codes[place]}, but there are names for 0 to "
+                f"{len(classes) - 1}"
             )
-        return Cells(
-            "category", numpy.maximum(codes, -1), known, cells.where, cells.start
-        )  # "none" is a name like others
+        # not by way of `Cells.from_codes`: "none" is a name like others
+        return Cells("category", numpy.maximum(codes, -1), classes, cells.where, cells.start)
 
     def pictures(
-        self, name: str, work: Callable[[str, bytes | None, str | None], T]
+        self, name: str, function: Callable[[str, bytes | None, str | None], T]
     ) -> Iterator[T]:
-        """`work(where, bytes, path)` of each picture, in order, by several threads."""
+        """`function(where, bytes, path)` of each picture, in order, by several threads."""
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             for where, part in self.parts:
                 start = 0
-                for table in part.with_format("arrow", columns=[name]).iter(PICTURES):
-                    held = table.column(name).to_pylist()
-                    if any(picture is None for picture in held):
+                for table in part.with_format("arrow", columns=[name]).iter(PICTURES_PER_READ):
+                    pictures = table.column(name).to_pylist()
+                    if any(picture is None for picture in pictures):
                         raise DataError(
-                            f"{where}: row {start + held.index(None) + 1} has no {name}; leave it "
+                            f"{where}: row {start + pictures.index(None) + 1} has no {name}; leave it "
                             "out with dataset.filter(…)"
                         )
-                    named = [f"{where}: row {start + row}" for row in range(1, len(held) + 1)]
                     yield from pool.map(
-                        work,
-                        named,
-                        [picture["bytes"] for picture in held],
-                        [picture["path"] for picture in held],
+                        function,
+                        [f"{where}: row {start + row}" for row in range(1, len(pictures) + 1)],
+                        [picture["bytes"] for picture in pictures],
+                        [picture["path"] for picture in pictures],
                     )
-                    start += len(held)
+                    start += len(pictures)
 
 
-def _pictured(
-    frame: Datasets, asked: _Asked, column: str, size: int | tuple[int, int] | None, gray: bool
+def _load_pictures(
+    table: DatasetTable,
+    options: _Options,
+    column: str,
+    size: int | tuple[int, int] | None,
+    gray: bool,
 ) -> Data:
-    assert asked.target is not None
-    y, classes, amounts = targets(
-        frame, asked.target, [block[asked.target] for block in frame.blocks([asked.target])]
+    target = options.target
+    assert target is not None
+    y, classes, is_regression = encode_targets(
+        table, target, [block[target] for block in table.blocks([target])]
     )
-    if classes is None and not amounts:
-        held, y = torch.unique(y, return_inverse=True)
-        classes = tuple(map(str, held.tolist()))
-    pixels = _pixels(frame, column, len(y), size, gray)
-    first = frame.given
-    about = f"{len(y):,} pictures, {pixels.shape[2]} x {pixels.shape[3]} pixels, {asked.target} to predict"
+    if classes is None and not is_regression:
+        distinct, y = torch.unique(y, return_inverse=True)
+        classes = tuple(map(str, distinct.tolist()))
+    pixels = _read_pixels(table, column, len(y), size, gray)
+    train_rows = table.train_rows
+    height, width = pixels.shape[2:]
+    about = f"{len(y):,} pictures, {height} x {width} pixels, {target} to predict"
     return build(
-        asked.text,
-        pixels[:first],
-        y[:first],
-        valid=None if first is None else (pixels[first:], y[first:]),
-        share=asked.valid,
-        draw=generator(asked.seed, "split"),
+        options.text,
+        pixels[:train_rows],
+        y[:train_rows],
+        valid=None if train_rows is None else (pixels[train_rows:], y[train_rows:]),
+        share=options.valid,
+        split_generator=generator(options.seed, "split"),
         classes=classes or (),
-        scale="unit" if asked.scale == "default" else asked.scale,
-        target_scale="none" if classes or asked.target_scale == "none" else "standardize",
+        scale="unit" if options.scale == "default" else options.scale,
+        target_scale="none" if classes or options.target_scale == "none" else "standardize",
         highest=255,
         about=about,
     )
 
 
-def _pixels(
-    frame: Datasets, column: str, count: int, size: int | tuple[int, int] | None, gray: bool
+def _read_pixels(
+    table: DatasetTable, column: str, count: int, size: int | tuple[int, int] | None, gray: bool
 ) -> Tensor:
     """All pictures as uint8 [N, C, H, W]."""
     sides = None if size is None else (size, size) if isinstance(size, int) else tuple(size)
@@ -269,8 +289,8 @@ def _pixels(
     for side in sides or ():
         whole("size", side, at_least=1)
     colours = False
-    for where, height, width, mode in frame.pictures(column, _header):
-        colours = colours or not (mode in ("1", "L", "LA", "La") or mode.startswith("I"))
+    for where, height, width, mode in table.pictures(column, _read_header):
+        colours = colours or not is_gray(mode)
         sides = sides or (height, width)
         if size is None and sides != (height, width):
             raise DataError(
@@ -282,37 +302,32 @@ def _pixels(
     channels = 3 if colours and not gray else 1
     if count * channels * sides[0] * sides[1] > MAX_BYTES:
         raise DataError(
-            f"{frame.where}: {count:,} pictures of {channels} × {sides[0]} × {sides[1]} take more "
+            f"{table.where}: {count:,} pictures of {channels} × {sides[0]} × {sides[1]} take more "
             f"than {MAX_BYTES >> 30} GB; "
             "give a smaller size=…"
         )
-    held = torch.empty(count, channels, *sides, dtype=torch.uint8)
+    pixels = torch.empty(count, channels, *sides, dtype=torch.uint8)
 
     def read(where: str, data: bytes | None, path: str | None) -> Tensor:
-        named, file = _file(where, data, path)
-        picture = decoded(named, channels, file)
+        name, file = _picture_file(where, data, path)
+        picture = decode_image(name, channels, file)
         if (picture.height, picture.width) != sides:
-            picture = resized(picture, sides[1], sides[0])
-        pixels = torch.from_numpy(numpy.array(picture))
-        return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
+            picture = resize_image(picture, sides[1], sides[0])
+        return image_to_tensor(picture)
 
-    for row, pixels in enumerate(frame.pictures(column, read)):
-        held[row] = pixels
-    return held
-
-
-def _header(where: str, data: bytes | None, path: str | None) -> tuple[str, int, int, str]:
-    with opened(*_file(where, data, path)) as found:
-        turned = found.getexif().get(274, 1) in (5, 6, 7, 8)  # the camera was held upright
-        return (
-            where,
-            *((found.width, found.height) if turned else (found.height, found.width)),
-            found.mode,
-        )
+    for row, picture in enumerate(table.pictures(column, read)):
+        pixels[row] = picture
+    return pixels
 
 
-def _file(where: str, data: bytes | None, path: str | None) -> tuple[Path | str, io.BytesIO | None]:
-    """What `opened` takes: the name in messages, and the bytes where there is no file of that
+def _read_header(where: str, data: bytes | None, path: str | None) -> tuple[str, int, int, str]:
+    return where, *read_image_header(*_picture_file(where, data, path))
+
+
+def _picture_file(
+    where: str, data: bytes | None, path: str | None
+) -> tuple[Path | str, io.BytesIO | None]:
+    """What `open_image` takes: the name in messages, and the bytes where there is no file of that
     name.
     """
     return (

@@ -1,5 +1,6 @@
-"""IDX files, the format of MNIST: two zero bytes, a type, the number of dimensions, their sizes,
-then the numbers.
+"""Reads IDX files, the format of MNIST.
+
+Two zero bytes, a type, the number of dimensions, their sizes, then the numbers.
 
 Every size is checked against the file before memory is taken for it, so a damaged or hostile file
 costs nothing. Source of the format: LeCun, Cortes, Burges, The MNIST database of handwritten
@@ -23,9 +24,8 @@ from sevensteps.errors import DataError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 8  # real files have 1 to 4
-MAX_BYTES = (
-    1 << 31
-)  # of numbers, as they lie unpacked in memory; the largest set of this kind, EMNIST, has a quarter
+# of numbers, as they lie unpacked in memory; the largest set of this kind, EMNIST, has a quarter
+MAX_BYTES = 1 << 31
 MAX_RATIO = 1032  # deflate cannot pack tighter than this (zlib technical details)
 CHUNK = 1 << 20  # bytes; memory grows as content arrives, never by what a header announces
 
@@ -36,59 +36,58 @@ def images(path: Path) -> Tensor:
     """The images of an IDX file, uint8 `[N, 1, H, W]`. Raises `DataError` with the file and the
     fix.
     """
-    found = read(path)
-    if found.ndim != 3:
+    array = read(path)
+    if array.ndim != 3:
         raise DataError(
-            f"{path}: {_described(found)}, where images (3 dimensions) are expected; "
+            f"{path}: {_describe(array)}, where images (3 dimensions) are expected; "
             "give the images file, not that of the labels"
         )
-    if found.dtype != numpy.uint8:
+    if array.dtype != numpy.uint8:
         raise DataError(
-            f"{path}: the pixels are {found.dtype.name}, where unsigned bytes are expected; "
+            f"{path}: the pixels are {array.dtype.name}, where unsigned bytes are expected; "
             "convert them to 0..255"
         )
-    if found.size == 0:
-        raise DataError(f"{path}: {_described(found)}: no pixel in it; {AGAIN}")
-    return torch.from_numpy(found)[:, None]
+    if array.size == 0:
+        raise DataError(f"{path}: {_describe(array)}: no pixel in it; {AGAIN}")
+    return torch.from_numpy(array)[:, None]
 
 
 def labels(path: Path, classes: int = 10) -> Tensor:
     """The labels of an IDX file, uint8 `[N]`, each below `classes`. Raises `DataError` with the
     file and the fix.
     """
-    found = read(path)
-    if found.ndim != 1:
+    array = read(path)
+    if array.ndim != 1:
         raise DataError(
-            f"{path}: {_described(found)}, where labels (1 dimension) are expected; "
+            f"{path}: {_describe(array)}, where labels (1 dimension) are expected; "
             "give the labels file, not that of the images"
         )
-    if found.dtype != numpy.uint8:
+    if array.dtype != numpy.uint8:
         raise DataError(
-            f"{path}: the labels are {found.dtype.name}, where unsigned bytes are expected; "
+            f"{path}: the labels are {array.dtype.name}, where unsigned bytes are expected; "
             f"convert them to 0..{classes - 1}"
         )
-    if found.size == 0:
+    if array.size == 0:
         raise DataError(f"{path}: no label in it; {AGAIN}")
-    if found.max() >= classes:
-        row = int((found >= classes).argmax())
+    if array.max() >= classes:
+        row = int((array >= classes).argmax())
         raise DataError(
-            f"{path}: the labels go outside 0..{classes - 1}: {found[row]} at place {row}; "
+            f"{path}: the labels go outside 0..{classes - 1}: {array[row]} at place {row}; "
             f"number the {classes} classes from 0"
         )
-    return torch.from_numpy(found)
+    return torch.from_numpy(array)
 
 
 def read(path: Path) -> numpy.ndarray:
-    """What an IDX file holds, plain or packed with gzip. Raises `DataError` with the file and the
+    """The numbers of an IDX file, plain or packed with gzip. Raises `DataError` with the file and the
     fix.
     """
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(
-            found.st_mode
-        ):  # a pipe would be waited for without end
+        status = path.stat()
+        # a pipe would be waited for without end
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
             raise DataError(f"{path}: is no file; give the files as MNIST publishes them")
-        size = found.st_size
+        size = status.st_size
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
@@ -115,8 +114,8 @@ def read(path: Path) -> numpy.ndarray:
 
 
 def header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], numpy.dtype]:
-    """What the start of an IDX file announces: the sizes, and what the numbers are. `file` then
-    stands where they begin.
+    """The shape and the dtype that the start of an IDX file announces; `file` then stands where
+    the numbers begin.
     """
     magic = file.read(4)
     if (
@@ -139,17 +138,17 @@ def header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], numpy.dtype]:
 
 def _parse(path: Path, file: BinaryIO, limit: int) -> numpy.ndarray:
     """The numbers in `file`, which can hold at most `limit` bytes."""
-    shape, kind = header(path, file)
-    announced = math.prod(shape) * kind.itemsize
-    text = " x ".join(map(str, shape))
+    shape, dtype = header(path, file)
+    announced = math.prod(shape) * dtype.itemsize
+    sizes = " x ".join(map(str, shape))
     if announced > limit:
         raise DataError(
-            f"{path}: cut short: its header announces {text} numbers, more than a file of its size "
+            f"{path}: cut short: its header announces {sizes} numbers, more than a file of its size "
             f"can hold; {AGAIN}"
         )
     if announced > MAX_BYTES or (not announced and math.prod(filter(None, shape)) > MAX_BYTES):
         raise DataError(
-            f"{path}: its header announces {text} numbers, more than the {MAX_BYTES >> 30} GB "
+            f"{path}: its header announces {sizes} numbers, more than the {MAX_BYTES >> 30} GB "
             f"that are read; {AGAIN}, "
             "or give a part of them"
         )
@@ -160,15 +159,16 @@ def _parse(path: Path, file: BinaryIO, limit: int) -> numpy.ndarray:
         content += more
     if len(content) < announced:
         raise DataError(
-            f"{path}: cut short: its header announces {text} numbers, {announced} bytes, "
+            f"{path}: cut short: its header announces {sizes} numbers, {announced} bytes, "
             f"but {len(content)} follow; {AGAIN}"
         )
     if len(content) > announced:
         raise DataError(
-            f"{path}: goes on after the {text} numbers that its header announces; {AGAIN}"
+            f"{path}: goes on after the {sizes} numbers that its header announces; {AGAIN}"
         )
-    return numpy.frombuffer(content, dtype=kind).reshape(shape)
+    return numpy.frombuffer(content, dtype=dtype).reshape(shape)
 
 
-def _described(found: numpy.ndarray) -> str:
-    return f"holds {' x '.join(map(str, found.shape))} numbers ({found.ndim} dimension{'s' if found.ndim > 1 else ''})"
+def _describe(array: numpy.ndarray) -> str:
+    sizes = " x ".join(map(str, array.shape))
+    return f"holds {sizes} numbers ({array.ndim} dimension{'s' if array.ndim > 1 else ''})"

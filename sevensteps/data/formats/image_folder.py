@@ -1,25 +1,30 @@
-"""Data of your own on disk: a folder of pictures by class, and arrays of NumPy."""
+"""Pictures of your own: a folder that has a folder for each class."""
 
 from __future__ import annotations
 
 import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy
 import torch
 from torch import Tensor
 
-from sevensteps.arguments import flag, number, one_of, whole
+from sevensteps.arguments import flag, whole
 from sevensteps.data.build import build
 from sevensteps.data.dataset import Data
-from sevensteps.data.formats.picture_file import PICTURES, decoded, opened, resized
-from sevensteps.data.scaling import SCALINGS
+from sevensteps.data.formats.image_file import (
+    IMAGE_ENDINGS,
+    decode_image,
+    image_to_tensor,
+    is_gray,
+    read_image_header,
+    resize_image,
+)
 from sevensteps.data.sources import Source
 from sevensteps.errors import DataError
 from sevensteps.notation import value
@@ -28,13 +33,9 @@ from sevensteps.seeds import generator
 __all__ = ["image_folder"]
 
 T = TypeVar("T")
-VALID = (
-    "valid",
-    "validation",
-    "val",
-    "test",
-)  # what the part to judge by is called, beside `train`
-MANY = 500  # pictures, from which on a terminal shows how far reading them has come
+R = TypeVar("R")
+VALID_NAMES = ("valid", "validation", "val", "test")  # of the part beside `train`
+PROGRESS_FROM = 500  # pictures, from which on a terminal shows how far reading them has come
 MAX_BYTES = 8 << 30  # of pixels, or of one archive's arrays, as they lie unpacked in memory
 
 
@@ -57,7 +58,7 @@ class image_folder(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        vars(self).update(path=str(self.path))
+        super().__post_init__()
         if self.size is not None:
             sides = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
             for side in sides:
@@ -65,43 +66,40 @@ class image_folder(Source):
             if len(sides) != 2:
                 raise DataError(f"size must be one number, or (height, width), not {self.size!r}")
         flag("gray", self.gray)
-        number("valid", self.valid, above=0, below=1)
-        one_of("scale", self.scale, ("default", *SCALINGS))
-        whole("seed", self.seed)
 
     def load(self, data_dir: Path | None = None) -> Data:
-        parts, classes, others = _parts(Path(self.path))
+        parts, classes, other_files = _find_pictures(Path(self.path))
         files = [file for part in parts for file, _ in part]
-        shape = self._shape(files)
-        pixels = _pixels(files, shape, resize=self.size is not None)
+        shape = self._common_shape(files)
+        pixels = _read_pixels(files, shape, resize=self.size is not None)
         labels = torch.tensor([label for part in parts for _, label in part])
-        count = len(parts[0])
+        train_count = len(parts[0])
         about = (
             f"{len(files):,} pictures in {len(classes)} classes, {shape[1]} x {shape[2]} pixels"
-            + (f"; {others:,} files that are no pictures left out" if others else "")
+            + (f"; {other_files:,} files that are no pictures left out" if other_files else "")
         )
-        judged = (pixels[count:], labels[count:]) if len(parts) == 2 else None
+        valid = (pixels[train_count:], labels[train_count:]) if len(parts) == 2 else None
         return build(
             self.text,
-            pixels[:count],
-            labels[:count],
-            valid=judged,
+            pixels[:train_count],
+            labels[:train_count],
+            valid=valid,
             share=self.valid,
-            draw=generator(self.seed, "split"),
+            split_generator=generator(self.seed, "split"),
             classes=classes,
-            scale="unit" if self.scale == "default" else self.scale,
+            scale=self.scale_or("unit"),
             highest=255,
             about=about,
         )
 
-    def _shape(self, files: list[Path]) -> tuple[int, int, int]:
+    def _common_shape(self, files: list[Path]) -> tuple[int, int, int]:
         """[channels, height, width] of all pictures, read off their headers."""
         first: tuple[int, int] | None = None
         colours = False
-        for (width, height, mode), file in zip(
-            _each(_header, files, "looking at"), files, strict=True
+        for (height, width, mode), file in zip(
+            _in_threads(read_image_header, files, "looking at"), files, strict=True
         ):
-            colours = colours or not (mode in ("1", "L", "LA", "La") or mode.startswith("I"))
+            colours = colours or not is_gray(mode)
             if self.size is None and first is not None and first != (height, width):
                 raise DataError(
                     f"{file}: {width} × {height} pixels, but {files[0]} has {first[1]} × "
@@ -127,7 +125,7 @@ class image_folder(Source):
         return shape
 
 
-def _parts(folder: Path) -> tuple[list[list[tuple[Path, int]]], tuple[str, ...], int]:
+def _find_pictures(folder: Path) -> tuple[list[list[tuple[Path, int]]], tuple[str, ...], int]:
     """The pictures of one part, or of two, each with the place of its class; the classes; and how
     many files are no pictures.
     """
@@ -137,32 +135,34 @@ def _parts(folder: Path) -> tuple[list[list[tuple[Path, int]]], tuple[str, ...],
             "each class"
         )
     named = {entry.name: entry for entry in _folders(folder)}
-    judged = next((named[name] for name in VALID if name in named), None)
-    places = [named["train"], judged] if "train" in named and judged is not None else [folder]
-    classes = sorted({entry.name for place in places for entry in _folders(place)})
+    valid = next((named[name] for name in VALID_NAMES if name in named), None)
+    part_folders = [named["train"], valid] if "train" in named and valid is not None else [folder]
+    classes = sorted(
+        {entry.name for part_folder in part_folders for entry in _folders(part_folder)}
+    )
     if len(classes) < 2:
-        found = f"only {classes[0]}" if classes else "none"
+        present = f"only {classes[0]}" if classes else "none"
         raise DataError(
-            f"{places[0]}: holds folders of pictures for each class, {found} was found; give at "
-            "least two"
+            f"{part_folders[0]}: holds folders of pictures for each class, {present} was found; give "
+            "at least two"
         )
-    others = 0
+    other_files = 0
     parts: list[list[tuple[Path, int]]] = []
-    for place in places:
+    for part_folder in part_folders:
         part = []
         for index, name in enumerate(classes):
             files = sorted(
                 file
-                for file in (place / name).rglob("*")
+                for file in (part_folder / name).rglob("*")
                 if file.is_file() and not file.name.startswith(".")
             )
-            pictures = [file for file in files if file.suffix.lower() in PICTURES]
-            others += len(files) - len(pictures)
+            pictures = [file for file in files if file.suffix.lower() in IMAGE_ENDINGS]
+            other_files += len(files) - len(pictures)
             part += [(file, index) for file in pictures]
         if not part:
-            raise DataError(f"{place}: holds no picture ({', '.join(PICTURES)})")
+            raise DataError(f"{part_folder}: holds no picture ({', '.join(IMAGE_ENDINGS)})")
         parts.append(part)
-    return parts, tuple(classes), others
+    return parts, tuple(classes), other_files
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -176,52 +176,41 @@ def _folders(folder: Path) -> list[Path]:
         raise DataError(f"{folder}: cannot be read: {failure.strerror or failure}") from None
 
 
-def _header(file: Path) -> tuple[int, int, str]:
-    with opened(file) as found:
-        turned = found.getexif().get(274, 1) in (5, 6, 7, 8)  # the camera was held upright
-        return (
-            (found.height, found.width, found.mode)
-            if turned
-            else (found.width, found.height, found.mode)
-        )
-
-
-def _pixels(files: list[Path], shape: tuple[int, int, int], resize: bool) -> Tensor:
+def _read_pixels(files: list[Path], shape: tuple[int, int, int], resize: bool) -> Tensor:
     """All pictures as uint8 [N, C, H, W], decoded by several threads."""
     channels, height, width = shape
-    held = torch.empty(len(files), *shape, dtype=torch.uint8)
+    pixels = torch.empty(len(files), *shape, dtype=torch.uint8)
 
-    def read(place: int) -> None:
-        picture = decoded(files[place], channels)
+    def read(index: int) -> None:
+        picture = decode_image(files[index], channels)
         if resize and picture.size != (width, height):
-            picture = resized(picture, width, height)
-        pixels = torch.from_numpy(numpy.array(picture))
-        held[place] = pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
+            picture = resize_image(picture, width, height)
+        pixels[index] = image_to_tensor(picture)
 
-    for _ in _each(read, range(len(files)), "reading"):
+    for _ in _in_threads(read, range(len(files)), "reading"):
         pass
-    return held
+    return pixels
 
 
-def _each(work: Any, items: Iterable[T], what: str) -> Iterable[Any]:
-    """`work(item)` of each, in order, by several threads; on a terminal with a bar where there are
-    many.
+def _in_threads(function: Callable[[T], R], arguments: Iterable[T], what: str) -> Iterator[R]:
+    """`function` of each argument, in order, by several threads; on a terminal with a bar where
+    there are many.
     """
     from rich.console import Console
     from rich.progress import track
 
-    held = list(items)
+    inputs = list(arguments)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        done: Iterable[Any] = pool.map(work, held)
+        results: Iterable[R] = pool.map(function, inputs)
         try:
-            if len(held) >= MANY and sys.stderr.isatty():
-                done = track(
-                    done,
-                    f"{what} {len(held):,} pictures",
-                    len(held),
+            if len(inputs) >= PROGRESS_FROM and sys.stderr.isatty():
+                results = track(
+                    results,
+                    f"{what} {len(inputs):,} pictures",
+                    len(inputs),
                     console=Console(stderr=True),
                     transient=True,
                 )
-            yield from done
+            yield from results
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Arrays of your own in one .npz file."""
+"""Arrays of your own in one .npz file, as numpy.savez writes it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from pathlib import Path
 
 import numpy
 
-from sevensteps.arguments import number, one_of, whole
+from sevensteps.arguments import one_of
 from sevensteps.data.dataset import Data
 from sevensteps.data.formats.arrays import from_arrays
 from sevensteps.data.formats.image_folder import MAX_BYTES
-from sevensteps.data.formats.picture_file import why
-from sevensteps.data.scaling import SCALINGS
+from sevensteps.data.formats.library_errors import short_reason
 from sevensteps.data.sources import Source
 from sevensteps.errors import DataError
 from sevensteps.notation import value
 
 __all__ = ["npz"]
 
-PAIRS = (
+ARRAY_NAMES = (
     (("x", "y"), ("x_valid", "y_valid")),
     (("x_train", "y_train"), ("x_test", "y_test")),
-)  # names in an archive
+)  # in an archive: of inputs and targets, to train on and to validate by
 
 
 @value
@@ -44,41 +43,40 @@ class npz(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        vars(self).update(path=str(self.path))
-        number("valid", self.valid, above=0, below=1)
-        one_of("scale", self.scale, ("default", *SCALINGS))
+        super().__post_init__()
         one_of("target_scale", self.target_scale, ("none", "standardize"))
-        whole("seed", self.seed)
 
     def load(self, data_dir: Path | None = None) -> Data:
-        held = _archive(Path(self.path))
-        train, judged = next(
-            (pair for pair in PAIRS if all(name in held for name in pair[0])), (None, None)
+        arrays = _load_archive(Path(self.path))
+        train, valid = next(
+            (names for names in ARRAY_NAMES if all(name in arrays for name in names[0])),
+            (None, None),
         )
-        if train is None or judged is None:
+        if train is None or valid is None:
             raise DataError(
-                f"{self.path}: holds {', '.join(sorted(held)) or 'nothing'}; name the arrays x "
+                f"{self.path}: holds {', '.join(sorted(arrays)) or 'nothing'}; name the arrays x "
                 "and y"
             )
-        if (judged[0] in held) != (judged[1] in held):
+        if (valid[0] in arrays) != (valid[1] in arrays):
             raise DataError(
-                f"{self.path}: holds only one of {judged[0]} and {judged[1]}; give both or none"
+                f"{self.path}: holds only one of {valid[0]} and {valid[1]}; give both or none"
             )
-        x, y = (held[name] for name in train)
-        pair = (_first(held[judged[0]]), held[judged[1]]) if judged[0] in held else None
-        scale = ("unit" if x.ndim > 2 else "standardize") if self.scale == "default" else self.scale
+        x, y = (arrays[name] for name in train)
+        valid_pair = (
+            (_channels_first(arrays[valid[0]]), arrays[valid[1]]) if valid[0] in arrays else None
+        )
         return from_arrays(
-            _first(x),
+            _channels_first(x),
             y,
-            valid=pair or self.valid,
-            scale=scale,
+            valid=valid_pair or self.valid,
+            scale=self.scale_or("unit" if x.ndim > 2 else "standardize"),
             target_scale=self.target_scale,
             seed=self.seed,
             name=self.text,
         )
 
 
-def _first(x: numpy.ndarray) -> numpy.ndarray:
+def _channels_first(x: numpy.ndarray) -> numpy.ndarray:
     """Pictures with their channels first."""
     return (
         x.transpose(0, 3, 1, 2)
@@ -87,28 +85,27 @@ def _first(x: numpy.ndarray) -> numpy.ndarray:
     )
 
 
-def _archive(path: Path) -> dict[str, numpy.ndarray]:
+def _load_archive(path: Path) -> dict[str, numpy.ndarray]:
     """The arrays in a .npz; sizes are checked before memory is taken. Raises `DataError`."""
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; give a .npz that numpy.savez wrote")
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
+        with zipfile.ZipFile(path) as members:
+            unpacked = sum(member.file_size for member in members.infolist())
         if unpacked > MAX_BYTES:
             raise DataError(
                 f"{path}: unpacks to {unpacked / 2**30:.1f} GB; at most {MAX_BYTES >> 30} are read"
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote
-            with numpy.load(path, allow_pickle=False) as found:
-                held = {name: found[name] for name in found.files}
+            with numpy.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
     except DataError:
         raise
-    except (
-        Exception
-    ) as failure:  # headers are read as Python, and let out whatever error that leads to
-        raise DataError(f"{path}: cannot be read as a .npz: {why(failure)}") from None
-    for name, array in held.items():
+    # headers are read as Python, and let out whatever error that leads to
+    except Exception as failure:
+        raise DataError(f"{path}: cannot be read as a .npz: {short_reason(failure)}") from None
+    for name, array in arrays.items():
         if not isinstance(array, numpy.ndarray):  # a member that is no .npy comes as its bytes
             raise DataError(f"{path}: '{name}' in it is no array; write it with numpy.savez")
-    return held
+    return arrays

@@ -14,29 +14,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sevensteps.arguments import number
 from sevensteps.data.dataset import Data
-from sevensteps.data.formats.picture_file import why
+from sevensteps.data.formats.library_errors import short_reason
 from sevensteps.data.sources import Source
-from sevensteps.data.streaming.memory import allowed, fits
-from sevensteps.data.streaming.rows import Rows
-from sevensteps.data.streaming.streamed import stream
-from sevensteps.data.table import arrow
-from sevensteps.data.table.columns import Encoding
-from sevensteps.data.table.frame import Block, Frame, check, data_of, encoded, learn
+from sevensteps.data.streaming.memory_limit import bytes_allowed, fits_in_memory
+from sevensteps.data.streaming.row_reader import RowReader
+from sevensteps.data.streaming.streamed_inputs import stream_rows
+from sevensteps.data.table import arrow_columns
+from sevensteps.data.table.column_encoding import Encoding
+from sevensteps.data.table.table import Block, Table, select_rows
+from sevensteps.data.table.table_to_data import (
+    check_options,
+    encode_table,
+    inspect_table,
+    table_data,
+)
 from sevensteps.errors import DataError
 from sevensteps.notation import value
 
 __all__ = ["parquet"]
 
-MAX_GROUP = 2 << 30  # bytes of one row group, unpacked; it is read in one go
-DOUBLE = 2  # tables are loaded in float64, which takes twice as much as what `fits` counts with
+MAX_ROW_GROUP = 2 << 30  # bytes of one row group, unpacked; it is read in one go
+FLOAT64 = 2  # tables are loaded in float64, which takes twice as much as what `fits` counts with
 # float32 numbers that a row takes on top, wherever its inputs are: its target, its place in the
 # split
-EACH = 6
-INDEX = re.compile(
-    r"__index_level_\d+__"
-)  # what pandas calls the numbers of the rows, which tell nothing
+NUMBERS_PER_ROW = 6
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")  # the numbers of the rows, which tell nothing
 
 
 @value
@@ -61,39 +64,40 @@ class parquet(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        vars(self).update(path=str(self.path))
-        check(self)
-        if self.memory is not None:
-            number("memory", self.memory, above=0)
+        super().__post_init__()
+        check_options(self)
 
     def load(self, data_dir: Path | None = None) -> Data:
-        frame, limit = Parquet(Path(self.path)), allowed(self.memory)
-        if not fits((EACH * sum(frame.groups),), allowed(None)):
+        table, limit = ParquetTable(Path(self.path)), bytes_allowed(self.memory)
+        rows = sum(table.group_sizes)
+        if not fits_in_memory((NUMBERS_PER_ROW * rows,), bytes_allowed(None)):
             raise DataError(
-                f"{self.path}: has {sum(frame.groups):,} rows, whose targets alone do not fit "
+                f"{self.path}: has {rows:,} rows, whose targets alone do not fit "
                 "into memory; give fewer"
             )
-        found = learn(frame, self)
-        if fits((DOUBLE * len(found.y), len(found.encoding.features)), limit):
-            return data_of(frame, self, found, encoded(frame, found))
-        return data_of(
-            frame, self, found, stream(ParquetRows(frame.path, found.encoding, found.kept), limit)
-        )
+        contents = inspect_table(table, self)
+        encoding = contents.encoding
+        if fits_in_memory((FLOAT64 * len(contents.y), len(encoding.features)), limit):
+            return table_data(table, self, contents, encode_table(table, contents))
+        reader = ParquetRowReader(table.path, encoding, contents.used_rows)
+        return table_data(table, self, contents, stream_rows(reader, limit))
 
 
-class Parquet(Frame):
+class ParquetTable(Table):
     """A Parquet file. Raises `DataError` where it is none, or has a row group that would not fit into memory."""
 
     def __init__(self, path: Path) -> None:
         self.where, self.title, self.path = str(path), path.name, path
-        arrow.needed(self.where)
+        arrow_columns.require_pyarrow(self.where)
         if not path.is_file():
             raise DataError(f"{path}: there is no such file; give a .parquet")
-        self.file = self._opened()
+        self.file = self._open()
         self.types = dict(
             zip(self.file.schema_arrow.names, self.file.schema_arrow.types, strict=True)
         )
-        self.names = [name for name in self.file.schema_arrow.names if not INDEX.fullmatch(name)]
+        self.names = [
+            name for name in self.file.schema_arrow.names if not PANDAS_INDEX.fullmatch(name)
+        ]
         for name in self.names:
             if not name.strip():
                 raise DataError(
@@ -103,16 +107,16 @@ class Parquet(Frame):
                 raise DataError(
                     f"{path}: two columns are called {name}; give each a name of its own"
                 )
-        groups = self.file.metadata
-        self.groups: list[int] = [
-            groups.row_group(index).num_rows for index in range(groups.num_row_groups)
-        ]
-        if not sum(self.groups):
+        metadata = self.file.metadata
+        self.group_sizes: list[int] = [
+            metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)
+        ]  # in rows
+        if not sum(self.group_sizes):
             raise DataError(f"{path}: has no row; give at least two")
-        if min(self.groups) < 0:
-            raise DataError(f"{path}: is damaged: a row group has {min(self.groups)} rows")
+        if min(self.group_sizes) < 0:
+            raise DataError(f"{path}: is damaged: a row group has {min(self.group_sizes)} rows")
 
-    def _opened(self) -> Any:
+    def _open(self) -> Any:
         import pyarrow.parquet as pq
 
         try:
@@ -120,19 +124,19 @@ class Parquet(Frame):
             texts = [
                 name
                 for name, type in zip(schema.names, schema.types, strict=True)
-                if arrow.kind_of(type) == "category"
+                if arrow_columns.kind_of_type(type) == "category"
             ]
             return pq.ParquetFile(
                 self.path, read_dictionary=texts
             )  # a text that is repeated a million times is then held once
         except Exception as failure:  # the footer is a program of its own, and lets out whatever error the bytes lead to
             raise DataError(
-                f"{self.path}: cannot be read as a Parquet file: {why(failure)}"
+                f"{self.path}: cannot be read as a Parquet file: {short_reason(failure)}"
             ) from None
 
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         start = 0
-        for group, count in enumerate(self.groups):
+        for group, count in enumerate(self.group_sizes):
             if count:
                 yield self.block(group, names, start)
             start += count
@@ -142,96 +146,97 @@ class Parquet(Frame):
         training needs them.
         """
         for name in names:
-            arrow.refuse(name, self.types[name], self.where)
+            arrow_columns.refuse_type(name, self.types[name], self.where)
         try:
-            self._check(group, names)
-            table = self.file.read_row_group(group, columns=list(names), use_threads=threads)
-            held = {
-                name: arrow.cells(name, table.column(name), self.where, start) for name in names
+            self._check_size(group, names)
+            arrow_table = self.file.read_row_group(group, list(names), use_threads=threads)
+            columns = {
+                name: arrow_columns.to_cells(name, arrow_table.column(name), self.where, start)
+                for name in names
             }
         except DataError:
             raise
         except Exception as failure:  # damaged pages
             raise DataError(
-                f"{self.where}: row group {group} cannot be read: {why(failure)}"
+                f"{self.where}: row group {group} cannot be read: {short_reason(failure)}"
             ) from None
-        if any(len(cells) != self.groups[group] for cells in held.values()):
+        if any(len(cells) != self.group_sizes[group] for cells in columns.values()):
             raise DataError(
                 f"{self.where}: row group {group} has other rows than the file says; it is "
                 "damaged, or has changed"
             )
-        return held
+        return columns
 
-    def _check(self, group: int, names: Sequence[str]) -> None:
+    def _check_size(self, group: int, names: Sequence[str]) -> None:
         """Refuse a row group that unpacks to too much, as the file says itself, before it is
         unpacked.
         """
-        found = self.file.metadata.row_group(group)
-        unpacked, needed = found.total_byte_size, 8 * found.num_rows * len(names)
-        if (
-            unpacked + needed > MAX_GROUP
-        ):  # of the columns that are read, it may be less; asking for each lets damaged files do more harm
-            columns = [found.column(index) for index in range(found.num_columns)]
+        metadata = self.file.metadata.row_group(group)
+        unpacked, as_numbers = metadata.total_byte_size, 8 * metadata.num_rows * len(names)
+        # of the columns that are read, it may be less; asking for each lets damaged files do more
+        # harm
+        if unpacked + as_numbers > MAX_ROW_GROUP:
+            columns = [metadata.column(index) for index in range(metadata.num_columns)]
             unpacked = sum(
                 column.total_uncompressed_size
                 for column in columns
                 if column.path_in_schema in names
             )
-        size = max(unpacked, 0) + needed
-        if size > MAX_GROUP:
+        size = max(unpacked, 0) + as_numbers
+        if size > MAX_ROW_GROUP:
             raise DataError(
-                f"{self.where}: row group {group} of {found.num_rows:,} rows unpacks to "
+                f"{self.where}: row group {group} of {metadata.num_rows:,} rows unpacks to "
                 f"{size / 2**30:,.1f} GB; at most "
-                f"{MAX_GROUP >> 30} are read; write the file with smaller row groups "
+                f"{MAX_ROW_GROUP >> 30} are read; write the file with smaller row groups "
                 "(row_group_size=100_000)"
             )
 
 
-class ParquetRows(Rows):
-    """The raw inputs of a Parquet file, all its rows or those that are `kept`; the row group read last is held."""
+class ParquetRowReader(RowReader):
+    """The raw inputs of a Parquet file, all its rows or the `used_rows`; the row group read last stays in memory."""
 
     def __init__(
         self,
         path: Path,
         encoding: Encoding,
-        kept: NDArray[numpy.bool_] | None = None,
+        used_rows: NDArray[numpy.bool_] | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        self.frame, self.encoding, self.kept, self.dtype = Parquet(path), encoding, kept, dtype
-        encoding.check(self.frame.names, self.frame.where)
-        if kept is not None and len(kept) != sum(self.frame.groups):
+        self.table, self.encoding, self.dtype = ParquetTable(path), encoding, dtype
+        self.used_rows = used_rows
+        encoding.check(self.table.names, self.table.where)
+        if used_rows is not None and len(used_rows) != sum(self.table.group_sizes):
             raise DataError(
-                f"{path}: has {sum(self.frame.groups):,} rows where {len(kept):,} were seen "
+                f"{path}: has {sum(self.table.group_sizes):,} rows where {len(used_rows):,} were seen "
                 "before; it has changed"
             )
-        self.starts = numpy.cumsum(
-            [0, *self.frame.groups]
-        )  # of the row groups, in rows of the file
+        # of the row groups, in rows of the file
+        self.starts = numpy.cumsum([0, *self.table.group_sizes])
         counts = (
             self.starts
-            if kept is None
-            else numpy.concatenate([[0], numpy.cumsum(kept)])[self.starts]
+            if used_rows is None
+            else numpy.concatenate([[0], numpy.cumsum(used_rows)])[self.starts]
         )
-        self.ends = counts[1:]  # of the row groups, in rows that are kept
+        self.ends = counts[1:]  # of the row groups, in rows that are used
         self.shape = int(counts[-1]), len(encoding.features)
-        widest = max(self.frame.groups) * self.shape[1] * dtype.itemsize
-        if widest > MAX_GROUP:
+        widest = max(self.table.group_sizes) * self.shape[1] * dtype.itemsize
+        if widest > MAX_ROW_GROUP:
             raise DataError(
                 f"{path}: a row group becomes {widest / 2**30:,.1f} GB of inputs; at most "
-                f"{MAX_GROUP >> 30} are held; write "
+                f"{MAX_ROW_GROUP >> 30} are held; write "
                 "the file with smaller row groups (row_group_size=100_000)"
             )
-        self.held: tuple[int, NDArray[Any]] | None = None
-        self.was = self._state()
+        self.last_group: tuple[int, NDArray[Any]] | None = None  # its number, its inputs
+        self.opened_as = self._file_state()
         self.lock = threading.Lock()  # a window may be read ahead while somebody looks at a sample
 
     @property
-    def stretch(self) -> int:
+    def rows_per_read(self) -> int:
         """The rows of a row group, on average."""
-        return max(1, len(self) // max(1, sum(count > 0 for count in self.frame.groups)))
+        return max(1, len(self) // max(1, sum(count > 0 for count in self.table.group_sizes)))
 
     @property
-    def edges(self) -> NDArray[numpy.int64]:
+    def read_boundaries(self) -> NDArray[numpy.int64]:
         """The row groups, so that an epoch decodes each once."""
         return numpy.unique(numpy.append(0, self.ends))
 
@@ -245,35 +250,32 @@ class ParquetRows(Rows):
                     return
                 begin, until = max(start, first), min(stop, end)
                 if begin < until:
-                    out.numpy()[begin - start : until - start] = self._group(group)[
+                    out.numpy()[begin - start : until - start] = self._read_group(group)[
                         begin - first : until - first
                     ]
 
-    def _state(self) -> tuple[int, int]:
+    def _file_state(self) -> tuple[int, int]:
         try:
-            found = self.frame.path.stat()
+            status = self.table.path.stat()
         except OSError as failure:
             raise DataError(
-                f"{self.frame.where}: cannot be read any more: {failure.strerror or failure}"
+                f"{self.table.where}: cannot be read any more: {failure.strerror or failure}"
             ) from None
-        return found.st_size, found.st_mtime_ns
+        return status.st_size, status.st_mtime_ns
 
-    def _group(self, group: int) -> NDArray[Any]:
-        """The inputs of one row group, of the rows that are kept."""
-        if self.held is None or self.held[0] != group:
-            self.held = None  # before the next is read
-            if self._state() != self.was:
+    def _read_group(self, group: int) -> NDArray[Any]:
+        """The inputs of one row group, of the rows that are used."""
+        if self.last_group is None or self.last_group[0] != group:
+            self.last_group = None  # before the next is read
+            if self._file_state() != self.opened_as:
                 raise DataError(
-                    f"{self.frame.where}: has changed since it was opened; train again on the "
+                    f"{self.table.where}: has changed since it was opened; train again on the "
                     "file as it is now"
                 )
             start, end = int(self.starts[group]), int(self.starts[group + 1])
-            block = self.frame.block(group, self.encoding.names, start, threads=False)
-            if self.kept is not None:
-                rows = numpy.flatnonzero(self.kept[start:end])
-                block = {name: cells.take(rows) for name, cells in block.items()}
-            self.held = (
-                group,
-                self.encoding.encode(block, torch.empty(0, dtype=self.dtype).numpy().dtype),
-            )
-        return self.held[1]
+            block = self.table.block(group, self.encoding.names, start, threads=False)
+            if self.used_rows is not None:
+                block = select_rows(block, self.used_rows[start:end])
+            dtype = torch.empty(0, dtype=self.dtype).numpy().dtype
+            self.last_group = group, self.encoding.encode(block, dtype)
+        return self.last_group[1]

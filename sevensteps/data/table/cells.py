@@ -1,26 +1,17 @@
-"""The cells of one column of a table, from whatever file: numbers, or texts that are each held
-once.
-"""
+"""The cells of one column of a table, from whatever file: numbers, or texts as places in a list."""
 
 from __future__ import annotations
 
-import datetime
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy
-import torch
 from numpy.typing import NDArray
 
-Kind = Literal["number", "flag", "date", "category"]
-KINDS: tuple[Kind, ...] = ("number", "flag", "date")  # those that are one number a cell
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}  # in small letters
-FLAGS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
-MAX_NUMBER = torch.finfo(torch.float32).max  # what the network computes in
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+from sevensteps.data.table.cell_parsing import MAX_NUMBER, Kind, format_cell, is_missing, parse_cell
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +19,7 @@ class Cells:
     """Some rows of one column.
 
     Of the kind "number", "flag" or "date", `values` are float64 as a network takes them, nan where
-    there is nothing; of the kind "category" they are places in `texts`, -1 where there is nothing.
+    a cell is missing; of the kind "category" they are places in `texts`, -1 where one is missing.
     `where` is the file as messages name it, `start` how many of its rows come before these, `rows`
     the places of these in the file where some between them were left out."""
 
@@ -38,49 +29,43 @@ class Cells:
     where: str = ""
     start: int = 0
     rows: NDArray[Any] | None = None
-    read: dict[Kind, NDArray[Any]] = field(
-        default_factory=dict
-    )  # the texts as numbers, once somebody has asked
+    # the texts as numbers, once somebody has asked
+    parsed: dict[Kind, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
 
     @staticmethod
     def of(texts: Iterable[str], where: str = "", start: int = 0) -> Cells:
-        """Cells as texts, one for each row."""
+        """Cells from texts, one for each row."""
         places: dict[str, int] = {}
         codes = numpy.array(
             [places.setdefault(text, len(places)) for text in texts], dtype=numpy.int32
         )
-        return Cells.coded(codes, list(places), where, start)
+        return Cells.from_codes(codes, list(places), where, start)
 
     @staticmethod
-    def coded(
+    def from_codes(
         codes: NDArray[Any], texts: Sequence[str | None], where: str = "", start: int = 0
     ) -> Cells:
-        """Cells as places in `texts`, of which several may mean the same and any may mean that
-        there is nothing.
+        """Cells from places in `texts`, of which several may mean the same and any may mean that
+        the cell is missing; so does the place -1.
         """
         places: dict[str, int] = {}
-        table = numpy.array(
-            [
-                -1
-                if text is None or missing(text)
-                else places.setdefault(text.strip(), len(places))
-                for text in texts
-            ]
-            + [-1],
-            dtype=numpy.int32,
-        )  # the last is what -1 points to
-        return Cells("category", table[codes], tuple(places), where, start)
+        table = [
+            -1 if text is None or is_missing(text) else places.setdefault(text.strip(), len(places))
+            for text in texts
+        ]
+        new_codes = numpy.array([*table, -1], dtype=numpy.int32)  # the last is what -1 points to
+        return Cells("category", new_codes[codes], tuple(places), where, start)
 
     @property
     def missing(self) -> NDArray[numpy.bool_]:
-        """Where there is nothing."""
-        found: NDArray[numpy.bool_] = (
+        """Which cells are missing."""
+        mask: NDArray[numpy.bool_] = (
             self.values < 0 if self.kind == "category" else numpy.isnan(self.values)
         )
-        return found
+        return mask
 
     def take(self, rows: NDArray[Any]) -> Cells:
         """Some of the rows, by their places here."""
@@ -89,104 +74,64 @@ class Cells:
         )
 
     def numbers(self, kind: Kind) -> NDArray[numpy.float64]:
-        """The cells as numbers of this kind, nan where there is nothing or something else."""
+        """The cells as numbers of this kind, nan where one is missing or something else."""
         if self.kind == kind:
             return numpy.where(numpy.abs(self.values) <= MAX_NUMBER, self.values, numpy.nan)
         if self.kind != "category":
-            return self.spelled().numbers(kind)
-        found: NDArray[numpy.float64] = self.table(kind)[self.values]
-        return found
+            return self.as_texts().numbers(kind)
+        numbers: NDArray[numpy.float64] = self.parsed_texts(kind)[self.values]
+        return numbers
 
-    def table(self, kind: Kind) -> NDArray[numpy.float64]:
+    def parsed_texts(self, kind: Kind) -> NDArray[numpy.float64]:
         """Each of the texts as a number of this kind, nan where it is something else; and one nan
         more, for the place -1.
         """
-        if kind not in self.read:
-            found = [number(text, kind) for text in self.texts]
-            self.read[kind] = numpy.array(
-                [*(math.nan if value is None else value for value in found), math.nan]
+        if kind not in self.parsed:
+            numbers = [parse_cell(text, kind) for text in self.texts]
+            self.parsed[kind] = numpy.array(
+                [*(math.nan if number is None else number for number in numbers), math.nan]
             )
-        return self.read[kind]
+        return self.parsed[kind]
 
-    def spelled(self) -> Cells:
-        """The same cells as texts."""
+    def as_texts(self) -> Cells:
+        """The same cells of the kind "category"."""
         if self.kind == "category":
             return self
-        nothing = self.missing
-        distinct, places = numpy.unique(self.values[~nothing], return_inverse=True)
+        missing = self.missing
+        distinct, places = numpy.unique(self.values[~missing], return_inverse=True)
         codes = numpy.full(len(self), -1, dtype=numpy.int32)
-        codes[~nothing] = places.reshape(-1)
-        texts = tuple(spell(value, self.kind) for value in distinct.tolist())
-        return replace(self, kind="category", values=codes, texts=texts, read={})
+        codes[~missing] = places.reshape(-1)
+        texts = tuple(format_cell(value, self.kind) for value in distinct.tolist())
+        return replace(self, kind="category", values=codes, texts=texts, parsed={})
 
-    def at(self, place: int) -> str:
-        """Where a cell stands, as messages say it."""
-        return f"{self.where}: row {self.start + 1 + (place if self.rows is None else int(self.rows[place]))}"
+    def location(self, place: int) -> str:
+        """Where a cell stands, as messages say it: the file and the row, counted from 1."""
+        row = place if self.rows is None else int(self.rows[place])
+        return f"{self.where}: row {self.start + 1 + row}"
 
-    def shown(self, place: int) -> str:
-        """One cell as text, in short."""
+    def excerpt(self, place: int) -> str:
+        """One cell as text, in at most 40 characters."""
         value = self.values[place]
         return textwrap.shorten(
-            self.texts[value] if self.kind == "category" else spell(float(value), self.kind), 40
+            self.texts[value] if self.kind == "category" else format_cell(float(value), self.kind),
+            40,
         )
 
 
-def joined(parts: Sequence[Cells]) -> Cells:
+def concatenate(blocks: Sequence[Cells]) -> Cells:
     """The blocks of one column, all of the same kind, as one."""
-    first = parts[0]
-    if len(parts) == 1:
+    first = blocks[0]
+    if len(blocks) == 1:
         return first
     if first.kind != "category":
-        return replace(first, values=numpy.concatenate([part.values for part in parts]), rows=None)
+        values = numpy.concatenate([block.values for block in blocks])
+        return replace(first, values=values, rows=None)
     places: dict[str, int] = {}
     codes = []
-    for part in parts:
+    for block in blocks:
         table = numpy.array(
-            [*(places.setdefault(text, len(places)) for text in part.texts), -1], dtype=numpy.int32
+            [*(places.setdefault(text, len(places)) for text in block.texts), -1],
+            dtype=numpy.int32,
         )
-        codes.append(table[part.values])
+        codes.append(table[block.values])
     return Cells("category", numpy.concatenate(codes), tuple(places), first.where)
-
-
-def missing(cell: str) -> bool:
-    """Whether a cell says that there is nothing."""
-    return cell.strip().lower() in MISSING
-
-
-def number(cell: str, kind: Kind = "number") -> float | None:
-    """A cell as the number that a column of this kind makes of it; None where it is of another
-    kind.
-    """
-    if kind == "flag":
-        return FLAGS.get(cell.strip().lower())
-    try:
-        if kind == "date":
-            moment = datetime.datetime.fromisoformat(cell.strip())
-            return (
-                moment.replace(tzinfo=moment.tzinfo or datetime.UTC) - EPOCH
-            ).total_seconds() / 86400
-        value = float(cell)
-    except (ValueError, OverflowError):
-        return None
-    return value if math.isfinite(value) and abs(value) <= MAX_NUMBER else None
-
-
-def spell(value: float, kind: Kind) -> str:
-    """A number of this kind as a text that `number` reads back."""
-    if kind == "flag":
-        return "True" if value else "False"
-    if kind == "date":
-        try:
-            moment = EPOCH + datetime.timedelta(days=value)
-        except OverflowError:
-            return f"{value} days after 1970"
-        return (
-            moment.date().isoformat()
-            if value == math.floor(value)
-            else moment.replace(tzinfo=None).isoformat()
-        )
-    return (
-        str(int(value))
-        if math.isfinite(value) and value == math.floor(value) and abs(value) < 2**53
-        else repr(value)
-    )

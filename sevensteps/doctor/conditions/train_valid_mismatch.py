@@ -14,7 +14,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from sevensteps.data.checks import all_finite
-from sevensteps.data.duplicates import count
+from sevensteps.data.duplicates import count_duplicates
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import digits, well
@@ -135,10 +135,10 @@ def _shared(train: Tensor, valid: Tensor) -> float:
     if some.shape[1] < 3 or len({row.tobytes() for row in some.numpy()}) < 0.5 * len(some):
         return 0.0
     valid = valid.to(train.dtype)
-    found = count(train, valid)
+    found = count_duplicates(train, valid)
     if found is None:
         train, valid = train[:ROWS], valid[:ROWS]
-        found = count(train, valid)
+        found = count_duplicates(train, valid)
     return (found or 0) / len(valid)
 
 

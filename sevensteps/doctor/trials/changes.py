@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 
-from sevensteps.data import Data, Part, loadable, source
+from sevensteps.data import Data, Part, is_loadable, source
+from sevensteps.data.inputs import apply_scaling, learn_scaling
 from sevensteps.data.scaling import Scaling, learn
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.engine.activations import activation_names
 from sevensteps.errors import Error, NotationError
 from sevensteps.notation import auto
@@ -74,8 +75,8 @@ def scaled(data: str | Data, text: str) -> str | Data:
             {"scale", "target_scale"} if name == "standardize" else {"scale"}
         )
         return str(dataclasses.replace(held, **dict.fromkeys(has, name)).text)
-    raw = isinstance(data.train.x, Streamed)  # then known as it lies on disk, and scaled from there
-    inputs = learn(name, data.train.x.tally if isinstance(data.train.x, Streamed) else data.train.x)
+    from_raw = isinstance(data.train.x, StreamedInputs)  # known as it lies on disk, not as scaled
+    inputs = learn_scaling(name, data.train.x)
     targets = (
         learn(name, data.train.y)
         if data.task.kind == "regression" and name == "standardize"
@@ -83,16 +84,16 @@ def scaled(data: str | Data, text: str) -> str | Data:
     )
 
     def part(held: Part) -> Part:
-        x = held.x.scaled(inputs) if isinstance(held.x, Streamed) else inputs(held.x)
+        x = apply_scaling(inputs, held.x)
         return Part(x, targets(held.y) if data.task.kind == "regression" else held.y)
 
-    named = loadable(data.source)
+    named = is_loadable(data.source)
     return dataclasses.replace(
         data,
         source=str(scaled(data.source, text)) if named else data.source,
         train=part(data.train),
         valid=part(data.valid),
-        scaling=inputs if raw else _after(data.scaling, inputs),
+        scaling=inputs if from_raw else _after(data.scaling, inputs),
         target_scaling=_after(data.target_scaling, targets),
     )
 

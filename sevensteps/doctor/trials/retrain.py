@@ -140,7 +140,7 @@ class Retraining:
         def some(part: Part) -> Part:
             count = min(len(part), max(FEWEST, round(share * len(part))))
             chosen = torch.randperm(len(part), generator=draw)[:count].sort().values
-            return part.some(chosen)
+            return part.select(chosen)
 
         return Retraining(
             self.recipe,

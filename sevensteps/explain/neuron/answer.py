@@ -17,12 +17,12 @@ from sevensteps.errors import ArgumentError, Error
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.neuron.history import Life, life
 from sevensteps.explain.neuron.units import (
+    CHUNK,
     Answers,
     Place,
     answers,
     named_inputs,
     outgoing,
-    pieces,
     place,
     silenced,
 )
@@ -333,9 +333,9 @@ def _without(
     x, y = subject.part("valid")[0], subject.data.valid.y
     found = []
     with torch.no_grad():
-        whole = torch.cat([network(piece) for piece in pieces(x)])
+        whole = torch.cat([network(piece) for piece in x.split(CHUNK)])
         with silenced(network, where, unit) as outputs:
-            less = torch.cat([outputs(piece) for piece in pieces(x)])
+            less = torch.cat([outputs(piece) for piece in x.split(CHUNK)])
     for given in (whole, less):
         found.append(
             {

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.arguments import whole
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.inputs import Inputs
 from sevensteps.engine.activations import UNKNOWN, Activation, activation_of
 from sevensteps.engine.modules import Dropout, Neuron, Powers
 from sevensteps.engine.sequence import layers
@@ -133,11 +133,6 @@ def _power(degree: int) -> str:
     return "" if degree == 1 else "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(degree))
 
 
-def pieces(x: Tensor | Streamed) -> Iterator[Tensor]:
-    """All samples, some at a time."""
-    yield from x.pieces(min(CHUNK, x.some)) if isinstance(x, Streamed) else x.split(CHUNK)
-
-
 @dataclass
 class Answers:
     """Of each sample [N, U]: the largest `sums` of each unit over its positions, its mean `values` after the activation, and the share of
@@ -153,12 +148,12 @@ class Answers:
 
 
 @torch.no_grad()
-def answers(network: nn.Module, where: Place, x: Tensor | Streamed, unit: int) -> Answers:
+def answers(network: nn.Module, where: Place, x: Inputs, unit: int) -> Answers:
     """What the units of a layer give for all of `x`, with the network in evaluation mode."""
     network.eval()
     parts: list[tuple[Tensor, ...]] = []
     silent: Tensor | None = None
-    for piece in pieces(x):
+    for piece in x.split(CHUNK):
         given, sums, values = _through(network, where, piece)
         flat, after = (_rows(t, where) for t in (sums, values))  # [B, positions, U]
         zero = (_rows(given, where) == 0).flatten(0, 1).all(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sevensteps.data import loadable
+from sevensteps.data import is_loadable
 from sevensteps.explain.subject import Subject
 from sevensteps.training.resolve import settle
 
@@ -32,7 +32,7 @@ def quoted(word: str) -> str:
 
 def written(subject: Subject) -> bool:
     """Whether a file can hold the recipe: no Python object is in it."""
-    return loadable(subject.recipe.source) and not subject.recipe.python_objects
+    return is_loadable(subject.recipe.source) and not subject.recipe.python_objects
 
 
 def runs_code(subject: Subject) -> bool:

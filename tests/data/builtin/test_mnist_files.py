@@ -91,10 +91,10 @@ def test_a_folder_given_comes_before_the_environment_and_that_before_the_cache(
 ) -> None:
     folders = [put(tmp_path / "given"), put(tmp_path / "named"), put(nowhere / "mnist")]
     monkeypatch.setenv(mnist_files.FOLDER_VARIABLE, str(folders[1]))
-    assert mnist_files.find(folders[0])[NAMES[0]].parent == folders[0]
-    assert mnist_files.find()[NAMES[0]].parent == folders[1]
+    assert mnist_files.find_files(folders[0])[NAMES[0]].parent == folders[0]
+    assert mnist_files.find_files()[NAMES[0]].parent == folders[1]
     monkeypatch.setenv(mnist_files.FOLDER_VARIABLE, str(tmp_path / "elsewhere"))
-    assert mnist_files.find()[NAMES[0]].parent == folders[2]
+    assert mnist_files.find_files()[NAMES[0]].parent == folders[2]
 
 
 def test_the_cache_is_the_users() -> None:
@@ -102,7 +102,7 @@ def test_the_cache_is_the_users() -> None:
 
 
 def test_the_real_files_are_the_published_ones(mnist_dir: Path) -> None:
-    for name, path in mnist_files.find(mnist_dir).items():
+    for name, path in mnist_files.find_files(mnist_dir).items():
         with gzip.open(path) as file:
             assert hashlib.sha256(file.read()).hexdigest() == mnist_files.PUBLISHED[name][0]
 

@@ -17,8 +17,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 import sevensteps as ss
 from sevensteps.data.formats import csv
-from sevensteps.data.formats.prediction_inputs import read_inputs
-from sevensteps.data.table.columns import Column, Encoding, infer, number
+from sevensteps.data.prediction_inputs import read_inputs
+from sevensteps.data.table.cell_parsing import parse_cell
+from sevensteps.data.table.column_encoding import Column, Encoding
+from sevensteps.data.table.column_inference import infer_column
 from sevensteps.errors import DataError, Error
 
 KINDS = ("cat", "dog")
@@ -290,7 +292,7 @@ def test_a_damaged_encoding_is_said() -> None:
     st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=20)
 )
 def test_every_number_is_read_as_python_writes_it(values: list[float]) -> None:
-    column = infer("x", [repr(value) for value in values], "a.csv")
+    column = infer_column("x", [repr(value) for value in values], "a.csv")
     assert column == Column("x", "number")
     assert column.encode([repr(value) for value in values], "a.csv")[:, 0].tolist() == values
 
@@ -308,10 +310,10 @@ def test_an_encoding_is_itself_after_json(texts: list[str]) -> None:
 
 
 def test_dates_are_days() -> None:
-    assert number("1970-01-02", "date") == 1
-    assert number("1970-01-01T12:00", "date") == 0.5
-    assert number("1970-01-01T12:00+12:00", "date") == 0
-    assert number("1.1.1970", "date") is None
+    assert parse_cell("1970-01-02", "date") == 1
+    assert parse_cell("1970-01-01T12:00", "date") == 0.5
+    assert parse_cell("1970-01-01T12:00+12:00", "date") == 0
+    assert parse_cell("1.1.1970", "date") is None
 
 
 # -- what cannot be read ---------------------------------------------------------------------------

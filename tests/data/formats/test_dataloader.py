@@ -234,7 +234,7 @@ def test_an_error_of_the_loader_itself_is_its_own() -> None:
 
 
 def test_a_loader_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "allowed", lambda memory: 30_000)
+    monkeypatch.setattr(module, "bytes_allowed", lambda memory: 30_000)
 
     def endless() -> Iterator[Any]:
         while True:

@@ -139,7 +139,7 @@ def test_it_is_trained_on_stored_and_asked(capfd: pytest.CaptureFixture[str]) ->
     again = ss.train(ss.Recipe.from_toml(Path("run/recipe.toml")), out=False)
     assert again.metrics == run.metrics
     assert ss.resume("run", stop="epochs(41)").summary["epochs"] == 41
-    from sevensteps.data.formats.prediction_inputs import read_inputs
+    from sevensteps.data.prediction_inputs import read_inputs
 
     _, raw = read_inputs(Path("pets/dog/3.png"), ss.load("run").inputs)
     assert ss.load("run").predict(raw).answers == ["dog"]

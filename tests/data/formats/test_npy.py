@@ -17,8 +17,7 @@ import torch
 import sevensteps as ss
 from sevensteps.cli import main
 from sevensteps.data import Data, load
-from sevensteps.data.description import facts
-from sevensteps.data.streaming.streamed import Streamed
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.doctor.trials.changes import scaled
 from sevensteps.errors import DataError, Error
 from sevensteps.training import loop, state
@@ -62,7 +61,7 @@ def both(source: str, **more: Any) -> tuple[Data, Data]:
     """The same source in memory and from disk."""
     inside, streamed = load(source, **more), load(source, **more, memory=0.02)
     assert isinstance(inside.train.x, torch.Tensor)
-    assert isinstance(streamed.train.x, Streamed)
+    assert isinstance(streamed.train.x, StreamedInputs)
     return inside, streamed
 
 
@@ -98,7 +97,7 @@ def test_data_from_disk_are_those_in_memory(shape: tuple[int, ...], kind: str) -
         torch.testing.assert_close(sorted_rows(b.x[:]), sorted_rows(a.x), atol=2e-5, rtol=0)
         assert torch.equal(b.y.sort().values, a.y.sort().values)
         torch.testing.assert_close(b.x[b.y == 1].mean(0), a.x[a.y == 1].mean(0), atol=2e-5, rtol=0)
-    seen, wanted = facts(streamed), facts(inside)
+    seen, wanted = streamed.facts(), inside.facts()
     for part in ("train", "valid"):
         assert seen[part]["classes"] == wanted[part]["classes"]
         assert seen[part]["inputs"] == pytest.approx(wanted[part]["inputs"], abs=1e-4)
@@ -116,7 +115,7 @@ def test_copies_across_the_split_are_counted_on_disk_too() -> None:
     numpy.save("x.npy", numpy.concatenate([x, x[:50]]))
     numpy.save("y.npy", numpy.concatenate([y, y[:50]]))
     inside, streamed = both("x.npy", target="y.npy")
-    assert facts(inside)["duplicates"] == facts(streamed)["duplicates"] > 0
+    assert inside.facts()["duplicates"] == streamed.facts()["duplicates"] > 0
 
 
 def test_a_column_of_the_table_can_be_the_target() -> None:
@@ -403,13 +402,13 @@ import resource, sys
 import torch
 torch.set_num_threads(1)
 import sevensteps as ss
-from sevensteps.data.streaming.memory import available
+from sevensteps.data.streaming.memory_limit import available_memory
 ss.train("moons", predict="mlp(8)", stop="epochs(3)", out=False, progress=False)  # for the libraries that every training loads
 def most(): return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 def now(name): return int(open("/proc/self/statm").read().split()[name]) * resource.getpagesize()
 limit = {limit} * 1_000_000
 resource.setrlimit(resource.RLIMIT_DATA, (now(5) + limit, resource.RLIM_INFINITY))
-assert available() <= limit, available()
+assert available_memory() <= limit, available()
 before = most()
 run = ss.train('npy("big.npy", target="y.npy"{memory})', predict="mlp(30)", repeat="batches(256)", stop="epochs(2)", out=False,
                progress=False)

@@ -20,12 +20,12 @@ import torch
 import sevensteps as ss
 from sevensteps.cli import main
 from sevensteps.data.formats import parquet
-from sevensteps.data.formats.parquet import Parquet, ParquetRows
-from sevensteps.data.formats.prediction_inputs import read_inputs
-from sevensteps.data.streaming.streamed import Streamed
-from sevensteps.data.table.cells import Cells, joined
-from sevensteps.data.table.columns import Column
-from sevensteps.data.table.frame import encoded, learn
+from sevensteps.data.formats.parquet import ParquetRowReader, ParquetTable
+from sevensteps.data.prediction_inputs import read_inputs
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs
+from sevensteps.data.table.cells import Cells, concatenate
+from sevensteps.data.table.column_encoding import Column
+from sevensteps.data.table.table_to_data import encode_table, inspect_table
 from sevensteps.errors import DataError, Error
 
 KINDS = ("cat", "dog")
@@ -154,9 +154,9 @@ def test_every_type_of_a_number(values: pa.Array, expected: list[float]) -> None
     data = ss.data.load("a.parquet", target="t", scale="none")
     assert data.features == ("x",)
     assert sorted(raw(data)[:, 0].tolist()) == sorted(np.float32(expected * 4).tolist())
-    frame = Parquet(Path("a.parquet"))
+    frame = ParquetTable(Path("a.parquet"))
     assert (
-        joined([block["x"] for block in frame.blocks(["x"])])
+        concatenate([block["x"] for block in frame.blocks(["x"])])
         .numbers(data.encoding.columns[0].kind)
         .tolist()
         == expected * 4
@@ -369,11 +369,15 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_rows_are_those_of_the_whole(missing: str, dtype: torch.dtype) -> None:
     write(gaps())
     source = ss.data.source(f'parquet("pets.parquet", target="kind", missing="{missing}")')
-    frame = Parquet(Path("pets.parquet"))
-    found = learn(frame, source)
-    whole = encoded(frame, found).to(dtype)
-    rows = ParquetRows(Path("pets.parquet"), found.encoding, found.kept, dtype)
-    assert (rows.shape, rows.dtype, rows.stretch) == (tuple(whole.shape), dtype, len(whole) // 4)
+    frame = ParquetTable(Path("pets.parquet"))
+    found = inspect_table(frame, source)
+    whole = encode_table(frame, found).to(dtype)
+    rows = ParquetRowReader(Path("pets.parquet"), found.encoding, found.used_rows, dtype)
+    assert (rows.shape, rows.dtype, rows.rows_per_read) == (
+        tuple(whole.shape),
+        dtype,
+        len(whole) // 4,
+    )
     draw = np.random.default_rng(0)
     for start, stop in [
         (0, len(whole)),
@@ -389,15 +393,15 @@ def test_rows_are_those_of_the_whole(missing: str, dtype: torch.dtype) -> None:
 
 def test_a_row_group_is_read_once_for_all_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     write(pets())
-    frame = Parquet(Path("pets.parquet"))
-    rows = ParquetRows(
+    frame = ParquetTable(Path("pets.parquet"))
+    rows = ParquetRowReader(
         Path("pets.parquet"),
-        learn(frame, ss.data.source('parquet("pets.parquet", target="kind")')).encoding,
+        inspect_table(frame, ss.data.source('parquet("pets.parquet", target="kind")')).encoding,
     )
     read: list[int] = []
-    plain = Parquet.block
+    plain = ParquetTable.block
     monkeypatch.setattr(
-        Parquet,
+        ParquetTable,
         "block",
         lambda self, group, *rest, **more: read.append(group) or plain(self, group, *rest, **more),
     )
@@ -411,13 +415,13 @@ def test_an_epoch_decodes_each_row_group_once(monkeypatch: pytest.MonkeyPatch) -
     """Also where a window ends within one, and where every fifth row is of the other part."""
     write(pets(2000), row_group_size=190)
     x = ss.data.load('parquet("pets.parquet", target="kind", memory=0.05)').train.x
-    assert isinstance(x, Streamed)
-    assert isinstance(x.rows, ParquetRows)
-    x.rows.held = None
+    assert isinstance(x, StreamedInputs)
+    assert isinstance(x.reader, ParquetRowReader)
+    x.reader.last_group = None
     read: list[int] = []
-    plain = Parquet.block
+    plain = ParquetTable.block
     monkeypatch.setattr(
-        Parquet,
+        ParquetTable,
         "block",
         lambda self, group, *rest, **more: read.append(group) or plain(self, group, *rest, **more),
     )
@@ -431,10 +435,10 @@ def test_an_epoch_decodes_each_row_group_once(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_file_that_changes_meanwhile() -> None:
     write(pets())
-    found = learn(
-        Parquet(Path("pets.parquet")), ss.data.source('parquet("pets.parquet", target="kind")')
+    found = inspect_table(
+        ParquetTable(Path("pets.parquet")), ss.data.source('parquet("pets.parquet", target="kind")')
     )
-    rows = ParquetRows(Path("pets.parquet"), found.encoding)
+    rows = ParquetRowReader(Path("pets.parquet"), found.encoding)
     write(pets(60))
     with pytest.raises(
         DataError,
@@ -445,7 +449,7 @@ def test_a_file_that_changes_meanwhile() -> None:
     with pytest.raises(
         DataError, match=r"^pets.parquet: has 60 rows where 100 were seen before; it has changed$"
     ):
-        ParquetRows(Path("pets.parquet"), found.encoding, np.ones(100, bool))
+        ParquetRowReader(Path("pets.parquet"), found.encoding, np.ones(100, bool))
     Path("pets.parquet").unlink()
     with pytest.raises(DataError, match=r"^pets.parquet: cannot be read any more: No such file"):
         rows.read(0, 1, torch.empty(1, rows.shape[1], dtype=torch.float64))
@@ -479,7 +483,7 @@ def test_what_does_not_fit_in_memory_stays_on_disk() -> None:
     write(pets(2000), row_group_size=200)
     text = 'parquet("pets.parquet", target="kind", memory=0.05)'
     data, whole = ss.data.load(text), ss.data.load("pets.parquet", target="kind")
-    assert type(data.train.x).__name__ == "Streamed"
+    assert type(data.train.x).__name__ == "StreamedInputs"
     assert data.about == whole.about + "; read from disk in windows, being larger than memory"
     assert data.scaling.offset.tolist() == pytest.approx(whole.scaling.offset.tolist())
     for part in ("train", "valid"):
@@ -628,7 +632,7 @@ def test_a_row_group_that_unpacks_to_too_much_is_not_read(monkeypatch: pytest.Mo
         row_group_size=1_000_000,
     )
     assert Path("pets.parquet").stat().st_size < 1_000_000
-    monkeypatch.setattr(parquet, "MAX_GROUP", 20_000_000)
+    monkeypatch.setattr(parquet, "MAX_ROW_GROUP", 20_000_000)
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda *_, **__: pytest.fail("was read"))
     with pytest.raises(
         DataError,
@@ -654,9 +658,9 @@ def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cells_of_any_kind_can_be_texts() -> None:
-    assert Cells("number", np.array([2.0, np.nan, 0.5])).spelled().texts == ("0.5", "2")
-    assert Cells("flag", np.array([1.0, 0.0])).spelled().texts == ("False", "True")
-    assert Cells("date", np.array([0.0, 1.5, 1e18])).spelled().texts == (
+    assert Cells("number", np.array([2.0, np.nan, 0.5])).as_texts().texts == ("0.5", "2")
+    assert Cells("flag", np.array([1.0, 0.0])).as_texts().texts == ("False", "True")
+    assert Cells("date", np.array([0.0, 1.5, 1e18])).as_texts().texts == (
         "1970-01-01",
         "1970-01-02T12:00:00",
         "1e+18 days after 1970",
@@ -666,7 +670,7 @@ def test_cells_of_any_kind_can_be_texts() -> None:
 
 
 def test_blocks_are_joined() -> None:
-    whole = joined([Cells.of(["a", "b", "?"]), Cells.of(["c", "a"])])
+    whole = concatenate([Cells.of(["a", "b", "?"]), Cells.of(["c", "a"])])
     assert [whole.texts[place] if place >= 0 else None for place in whole.values] == [
         "a",
         "b",

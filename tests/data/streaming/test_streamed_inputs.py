@@ -17,33 +17,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from sevensteps.data.inputs import chunks
 from sevensteps.data.scaling import Scaling, identity, learn
-from sevensteps.data.statistics import Tally
-from sevensteps.data.streaming.rows import FileRows, Rows, Without
-from sevensteps.data.streaming.streamed import Streamed, pieces, stream
-from sevensteps.data.streaming.windows import ahead
+from sevensteps.data.statistics import RunningStatistics
+from sevensteps.data.streaming.row_reader import BinaryRowReader, RowReader, WithoutColumn
+from sevensteps.data.streaming.shuffle_windows import read_ahead
+from sevensteps.data.streaming.streamed_inputs import StreamedInputs, stream_rows
 from sevensteps.errors import DataError
 
 KINDS = [torch.uint8, torch.int16, torch.float32, torch.float64]
 
 
-class Held(Rows):
+class ArrayReader(RowReader):
     """Rows of an array, and what was read of them."""
 
     def __init__(self, array: numpy.ndarray) -> None:
         self.array = array
         self.shape, self.dtype = array.shape, torch.from_numpy(array[:0]).dtype
-        self.stretches: list[tuple[int, int]] = []
+        self.reads: list[tuple[int, int]] = []
 
     def read(self, start: int, stop: int, out: torch.Tensor) -> None:
-        self.stretches.append((start, stop))
+        self.reads.append((start, stop))
         out.numpy()[:] = self.array[start:stop]
 
 
-class Short(Held):
-    """With stretches of a few rows, as large files have in proportion."""
+class ShortReads(ArrayReader):
+    """Reads a few rows at a time, as of large files in proportion."""
 
-    stretch = 7  # type: ignore[assignment]
+    rows_per_read = 7  # type: ignore[assignment]
 
 
 def numbers(
@@ -53,14 +54,14 @@ def numbers(
     return torch.from_numpy(made).to(dtype).numpy()
 
 
-def written(folder: Path, array: numpy.ndarray, last: bool = False) -> FileRows:
+def written(folder: Path, array: numpy.ndarray, channels_last: bool = False) -> BinaryRowReader:
     path = folder / "x.bin"
     path.write_bytes(b"head" + array.tobytes())
-    return FileRows(path, 4, array.shape, torch.from_numpy(array[:0]).dtype, last)
+    return BinaryRowReader(path, 4, array.shape, torch.from_numpy(array[:0]).dtype, channels_last)
 
 
-def small(array: numpy.ndarray, memory: int = 10_000) -> Streamed:
-    return stream(Short(array), memory)
+def small(array: numpy.ndarray, memory: int = 10_000) -> StreamedInputs:
+    return stream_rows(ShortReads(array), memory)
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -72,43 +73,43 @@ def test_what_is_read_is_what_the_file_holds(
     tmp_path: Path, dtype: torch.dtype, shape: tuple[int, ...]
 ) -> None:
     array = numbers(500, *shape, dtype=dtype)
-    x, held = stream(written(tmp_path, array), 5_000), torch.from_numpy(array).float()
+    x, held = stream_rows(written(tmp_path, array), 5_000), torch.from_numpy(array).float()
     assert (x.shape, x.ndim, len(x), x.numel()) == (held.shape, held.ndim, 500, held.numel())
     assert torch.equal(x[3:400], held[3:400])
     assert torch.equal(x[::7], held[::7])
     assert torch.equal(x[41], held[41])
     some = torch.tensor([499, 0, 3, 3, 17])
     assert torch.equal(x[some], held[some])
-    assert torch.equal(torch.cat(list(x.pieces(64))), held)
-    assert torch.equal(torch.cat(list(x.pieces(64, skip=10))), held[10:])
+    assert torch.equal(torch.cat(list(x.batches(64))), held)
+    assert torch.equal(torch.cat(list(x.batches(64, skip=10))), held[10:])
 
 
 def test_pictures_with_their_channels_last_are_turned(tmp_path: Path) -> None:
     array = numbers(20, 4, 5, 3, dtype=torch.uint8)
-    x = stream(written(tmp_path, array, last=True), 5_000)
+    x = stream_rows(written(tmp_path, array, channels_last=True), 5_000)
     assert x.shape == (20, 3, 4, 5)
     assert torch.equal(x[2:9], torch.from_numpy(array[2:9]).permute(0, 3, 1, 2).float())
 
 
 def test_a_column_can_be_left_out() -> None:
     array = numbers(30, 4)
-    x = stream(Without(Held(array), 1), 5_000)
+    x = stream_rows(WithoutColumn(ArrayReader(array), 1), 5_000)
     assert torch.equal(x[:], torch.from_numpy(numpy.delete(array, 1, 1)))
 
 
 @given(st.data())
 def test_any_rows_of_any_part(data: st.DataObject) -> None:
     array = numbers(200, 2)
-    kept = torch.tensor(sorted(data.draw(st.sets(st.integers(0, 199), min_size=1))))
-    x = small(array).among(kept)
-    wanted = torch.tensor(data.draw(st.lists(st.integers(0, len(kept) - 1), min_size=1)))
-    assert torch.equal(x[wanted], torch.from_numpy(array)[kept][wanted])
+    chosen = torch.tensor(sorted(data.draw(st.sets(st.integers(0, 199), min_size=1))))
+    x = small(array).select(chosen)
+    wanted = torch.tensor(data.draw(st.lists(st.integers(0, len(chosen) - 1), min_size=1)))
+    assert torch.equal(x[wanted], torch.from_numpy(array)[chosen][wanted])
 
 
 def test_rows_far_apart_are_not_read_between() -> None:
-    rows = Held(numbers(100_000, 100))
-    stream(rows, 1 << 30)[torch.tensor([0, 5, 99_999])]
-    assert rows.stretches == [(0, 6), (99_999, 100_000)]
+    rows = ArrayReader(numbers(100_000, 100))
+    stream_rows(rows, 1 << 30)[torch.tensor([0, 5, 99_999])]
+    assert rows.reads == [(0, 6), (99_999, 100_000)]
 
 
 @pytest.mark.parametrize("name", ["none", "unit", "standardize"])
@@ -116,7 +117,10 @@ def test_rows_far_apart_are_not_read_between() -> None:
 def test_scaling_gives_what_it_gives_in_memory(name: str, far: float) -> None:
     array = numpy.random.default_rng(1).normal(far, [1, 5, 0.01], (1000, 3))
     held = torch.from_numpy(array)
-    scaling, counted = learn(name, held), learn(name, stream(Held(array), 10**6).tally)
+    scaling, counted = (
+        learn(name, held),
+        learn(name, stream_rows(ArrayReader(array), 10**6).statistics),
+    )
     for field in ("offset", "scale"):
         torch.testing.assert_close(
             getattr(counted, field), getattr(scaling, field), rtol=1e-8, atol=1e-12
@@ -125,37 +129,37 @@ def test_scaling_gives_what_it_gives_in_memory(name: str, far: float) -> None:
         if far and kind.dtype == "f4":
             continue  # such numbers float32 does not hold
         torch.testing.assert_close(
-            stream(Held(kind), 10**6).scaled(scaling)[:],
+            stream_rows(ArrayReader(kind), 10**6).with_scaling(scaling)[:],
             scaling(torch.from_numpy(kind)),
             rtol=0,
             atol=exact,
         )
 
 
-def test_a_tally_is_that_of_all_numbers_at_once() -> None:
+def test_a_statistics_is_that_of_all_numbers_at_once() -> None:
     x = torch.from_numpy(numpy.random.default_rng(2).normal(3, 2, (1000, 3, 4, 5)))
-    tally, over = Tally(x.split(77)), (0, 2, 3)
-    torch.testing.assert_close(tally.mean.flatten(), x.mean(over))
-    torch.testing.assert_close(tally.std(1).flatten(), x.std(over))
-    assert torch.equal(tally.low.flatten(), x.amin(over))
-    assert torch.equal(tally.most, x.amax(0))
+    statistics, over = RunningStatistics(x.split(77)), (0, 2, 3)
+    torch.testing.assert_close(statistics.mean.flatten(), x.mean(over))
+    torch.testing.assert_close(statistics.std(1).flatten(), x.std(over))
+    assert torch.equal(statistics.low.flatten(), x.amin(over))
+    assert torch.equal(statistics.maximum, x.amax(0))
     x[700, 2, 1, 4] = float("nan")
-    assert Tally(x.split(77)).wrong == (700, 2, 1, 4)
+    assert RunningStatistics(x.split(77)).first_not_finite == (700, 2, 1, 4)
 
 
 @pytest.fixture(params=["mapped", "read"])
 def rows(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> FileRows:
+) -> BinaryRowReader:
     """A file, also where the system does not map files."""
     if request.param == "read":
-        monkeypatch.setattr(FileRows, "_map", None)
+        monkeypatch.setattr(BinaryRowReader, "_map", None)
     return written(tmp_path, numbers(300, 3))
 
 
-def test_mapped_or_read_it_is_the_same(rows: FileRows, tmp_path: Path) -> None:
+def test_mapped_or_read_it_is_the_same(rows: BinaryRowReader, tmp_path: Path) -> None:
     scaling = learn("standardize", torch.rand(9, 3, generator=torch.Generator().manual_seed(0)))
-    x, held = stream(rows, 2_000).scaled(scaling), rows.path.read_bytes()
+    x, held = stream_rows(rows, 2_000).with_scaling(scaling), rows.path.read_bytes()
     array = numpy.frombuffer(held, "f4", offset=4).reshape(300, 3).copy()
     batches = epoch(x, 32)
     assert (rows.mapped is None) == (rows._map is None)
@@ -163,7 +167,7 @@ def test_mapped_or_read_it_is_the_same(rows: FileRows, tmp_path: Path) -> None:
         torch.cat([b for b, _ in batches]),
         x.scaling(torch.from_numpy(array))[torch.cat([p for _, p in batches])],
     )
-    torch.testing.assert_close(torch.cat(list(x.pieces(70))), x.scaling(torch.from_numpy(array)))
+    torch.testing.assert_close(torch.cat(list(x.batches(70))), x.scaling(torch.from_numpy(array)))
     assert rows.path.read_bytes() == held
     running = x.shuffled(32, 300, torch.Generator())
     next(running)
@@ -174,7 +178,7 @@ def test_mapped_or_read_it_is_the_same(rows: FileRows, tmp_path: Path) -> None:
 
 def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
     rows = written(tmp_path, numbers(100, 3))
-    x = stream(rows, 5_000)
+    x = stream_rows(rows, 5_000)
     os.utime(rows.path, ns=(1, 1))
     with pytest.raises(
         DataError,
@@ -192,7 +196,7 @@ def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
 
 
 def epoch(
-    x: Streamed, size: int, count: int | None = None, skip: int = 0, seed: int = 0
+    x: StreamedInputs, size: int, count: int | None = None, skip: int = 0, seed: int = 0
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return list(
         x.shuffled(
@@ -206,18 +210,18 @@ def test_every_sample_comes_once_in_whole_batches(
     count: int, size: int, memory: int, share: float
 ) -> None:
     array = numbers(count, 2, seed=count)
-    kept = torch.nonzero(
+    chosen = torch.nonzero(
         torch.rand(count, generator=torch.Generator().manual_seed(count)) <= share
     )[:, 0]
-    if not len(kept):
+    if not len(chosen):
         return
-    x = small(array, memory).among(kept)
+    x = small(array, memory).select(chosen)
     batches = epoch(x, size)
     assert [len(batch) for batch, _ in batches[:-1]] == [size] * (len(batches) - 1)
     places = torch.cat([places for _, places in batches])
-    assert sorted(places.tolist()) == list(range(len(kept)))
+    assert sorted(places.tolist()) == list(range(len(chosen)))
     assert torch.equal(
-        torch.cat([batch for batch, _ in batches]), torch.from_numpy(array)[kept][places]
+        torch.cat([batch for batch, _ in batches]), torch.from_numpy(array)[chosen][places]
     )
 
 
@@ -280,7 +284,7 @@ def test_what_fails_while_reading_ahead_is_raised_where_it_is_wanted() -> None:
     def fail() -> int:
         raise DataError("gone")
 
-    results = ahead([lambda: 1, lambda: 2, fail])
+    results = read_ahead([lambda: 1, lambda: 2, fail])
     assert list(itertools.islice(results, 2)) == [1, 2]
     with pytest.raises(DataError, match=r"^gone$"):
         next(results)
@@ -289,7 +293,7 @@ def test_what_fails_while_reading_ahead_is_raised_where_it_is_wanted() -> None:
 
 def test_what_belongs_to_samples_comes_with_them() -> None:
     array = numbers(100, 2)
-    found = list(pieces(small(array, 400), torch.arange(100)))
+    found = list(chunks(small(array, 400), torch.arange(100)))
     assert len(found) > 1
     assert torch.equal(torch.cat([x for x, _ in found]), torch.from_numpy(array))
     assert torch.equal(torch.cat([y for _, y in found]), torch.arange(100))

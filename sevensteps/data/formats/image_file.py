@@ -1,10 +1,9 @@
-"""Picture files, opened with care: whatever the bytes say, what comes out is 8 bits a channel, gray
-or RGB, or an error of one line.
-"""
+"""Opens and decodes one picture file.
+
+Whatever the bytes say, what comes out has 8 bits a channel, gray or RGB, or is an error of one line."""
 
 from __future__ import annotations
 
-import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy
+import torch
+from torch import Tensor
 
+from sevensteps.data.formats.library_errors import short_reason
 from sevensteps.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 FORMATS = (
     "PNG",
     "JPEG",
@@ -31,7 +33,7 @@ MAX_PIXELS = 50_000_000  # of one picture; more is refused before it is unpacked
 
 
 @contextmanager
-def opened(path: Path | str, file: BinaryIO | None = None) -> Iterator[Image]:
+def open_image(path: Path | str, file: BinaryIO | None = None) -> Iterator[Image]:
     """The picture at `path`, or in `file`, which messages call `path`; not decoded yet.
 
     Raises `DataError`, also for what goes wrong while it is used inside.
@@ -43,13 +45,13 @@ def opened(path: Path | str, file: BinaryIO | None = None) -> Iterator[Image]:
             warnings.simplefilter(
                 "ignore"
             )  # of odd metadata, and of many pixels, which are counted here
-            with Image.open(path if file is None else file, formats=FORMATS) as found:
-                if found.width * found.height > MAX_PIXELS:
+            with Image.open(path if file is None else file, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
                     raise DataError(
-                        f"{path}: {found.width} × {found.height} pixels; at most {MAX_PIXELS:,} "
+                        f"{path}: {image.width} × {image.height} pixels; at most {MAX_PIXELS:,} "
                         "are read"
                     )
-                yield found
+                yield image
     except DataError:
         raise
     except Image.DecompressionBombError:
@@ -63,22 +65,37 @@ def opened(path: Path | str, file: BinaryIO | None = None) -> Iterator[Image]:
             f"{path}: cannot be read as a picture: it is none of {', '.join(FORMATS)}"
         ) from None
     except Exception as failure:  # Pillow's decoders let out whatever error the bytes lead them to
-        raise DataError(f"{path}: cannot be read as a picture: {why(failure)}") from None
+        raise DataError(f"{path}: cannot be read as a picture: {short_reason(failure)}") from None
 
 
-def decoded(path: Path | str, channels: int, file: BinaryIO | None = None) -> Image:
+def read_image_header(path: Path | str, file: BinaryIO | None = None) -> tuple[int, int, str]:
+    """Height and width of a picture, upright, and its mode as Pillow names it; nothing is decoded.
+    Raises `DataError`.
+    """
+    with open_image(path, file) as image:
+        is_turned = image.getexif().get(274, 1) in (5, 6, 7, 8)  # the camera was turned
+        sides = (image.width, image.height) if is_turned else (image.height, image.width)
+        return (*sides, image.mode)
+
+
+def is_gray(mode: str) -> bool:
+    """Whether a picture of this mode of Pillow's has no colours."""
+    return mode in ("1", "L", "LA", "La") or mode.startswith("I")
+
+
+def decode_image(path: Path | str, channels: int, file: BinaryIO | None = None) -> Image:
     """The picture at `path`, or in `file`, upright, with 1 (gray) or 3 (RGB) channels of 8 bits.
     Raises `DataError`.
     """
     from PIL import ImageOps
 
-    with opened(path, file) as found:
-        return _opaque(path, ImageOps.exif_transpose(found)).convert(
+    with open_image(path, file) as image:
+        return _to_8_bits(path, ImageOps.exif_transpose(image)).convert(
             "L" if channels == 1 else "RGB"
         )
 
 
-def resized(picture: Image, width: int, height: int) -> Image:
+def resize_image(picture: Image, width: int, height: int) -> Image:
     """The picture in another size: the mean of what falls on a pixel where it shrinks, between its
     neighbours where it grows.
     """
@@ -90,9 +107,15 @@ def resized(picture: Image, width: int, height: int) -> Image:
     )
 
 
-def _opaque(path: Path | str, picture: Image) -> Image:
-    """The picture with 8 bits a channel; one that shows what is behind it has no brightness of its
-    own and is refused.
+def image_to_tensor(picture: Image) -> Tensor:
+    """A picture that was decoded as uint8 [C, H, W]."""
+    pixels = torch.from_numpy(numpy.array(picture))
+    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+
+
+def _to_8_bits(path: Path | str, picture: Image) -> Image:
+    """The picture with 8 bits a channel; a transparent one, whose brightness depends on what is
+    behind it, is refused.
     """
     from PIL import Image
 
@@ -111,10 +134,3 @@ def _opaque(path: Path | str, picture: Image) -> Image:
     ).getchannel("A").getextrema() != (255, 255):
         raise DataError(f"{path}: has transparent pixels; put it on a background first")
     return picture
-
-
-def why(failure: Exception) -> str:
-    """What an error of somebody else says, in short."""
-    if "allow_pickle" in str(failure):
-        return "it holds Python objects, which could run code; save numbers or texts"
-    return textwrap.shorten(str(failure), 160, placeholder=" …") or type(failure).__name__

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sevensteps.data import load
-from sevensteps.data.formats.picture_file import MAX_PIXELS
-from sevensteps.data.formats.prediction_inputs import read_inputs
-from sevensteps.data.preprocessing import Inputs
+from sevensteps.data.formats.image_file import MAX_PIXELS
+from sevensteps.data.prediction_inputs import read_inputs
+from sevensteps.data.preprocessing import Preprocessing
 from sevensteps.data.scaling import identity
 from sevensteps.errors import DataError, Error
 
-GRAY = Inputs((1, 2, 3), "image", (), 16.0, identity(), identity())
-RGB = Inputs((3, 2, 3), "image", (), 255.0, identity(), identity())
-TABLE = Inputs((2,), "table", ("width", "height"), None, identity(), identity())
-BARE = Inputs((2,), "table", (), None, identity(), identity())
+GRAY = Preprocessing((1, 2, 3), "image", (), 16.0, identity(), identity())
+RGB = Preprocessing((3, 2, 3), "image", (), 255.0, identity(), identity())
+TABLE = Preprocessing((2,), "table", ("width", "height"), None, identity(), identity())
+BARE = Preprocessing((2,), "table", (), None, identity(), identity())
 PIXELS = np.array([[0, 51, 102], [153, 204, 255]], dtype=np.uint8)
 
 
@@ -82,7 +82,7 @@ def test_a_picture_of_another_size_needs_leave(tmp_path: Path) -> None:
     ],
 )
 def test_rows_of_a_csv(
-    tmp_path: Path, content: str, inputs: Inputs, rows: list[list[float]]
+    tmp_path: Path, content: str, inputs: Preprocessing, rows: list[list[float]]
 ) -> None:
     names, raw = read_inputs(text(tmp_path / "a.csv", content), inputs)
     assert names == [f"a.csv:{row}" for row in range(1, len(rows) + 1)]
@@ -200,7 +200,11 @@ def saved(held: object) -> Callable[[Path], None]:
     ],
 )
 def test_what_cannot_be_read(
-    tmp_path: Path, name: str, make: Callable[[Path], object] | None, inputs: Inputs, message: str
+    tmp_path: Path,
+    name: str,
+    make: Callable[[Path], object] | None,
+    inputs: Preprocessing,
+    message: str,
 ) -> None:
     path = tmp_path / name
     if make is not None:
@@ -275,7 +279,7 @@ def test_any_bytes_are_read_or_refused(
 def test_inputs_survive_as_json() -> None:
     for name in ("digits", "iris", "diabetes"):
         made = load(name).inputs
-        again = Inputs.from_dict(made.to_dict())
+        again = Preprocessing.from_dict(made.to_dict())
         assert again.to_dict() == made.to_dict()
         assert (again.shape, again.kind, again.features, again.highest) == (
             made.shape,

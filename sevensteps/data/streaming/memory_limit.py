@@ -1,4 +1,4 @@
-"""How much memory samples may take."""
+"""How much memory samples may take, and whether they fit in it."""
 
 from __future__ import annotations
 
@@ -14,48 +14,47 @@ COPIES = 5
 UNKNOWN = 4 << 30  # bytes, where the system does not say
 
 
-def allowed(memory: float | None) -> int:
+def bytes_allowed(memory: float | None) -> int:
     """Bytes that samples may take: `memory` megabytes, or without it three quarters of what the
     process can still get.
     """
     return (
-        available() * 3 // 4
+        available_memory() * 3 // 4
         if memory is None
         else int(number("memory", memory, above=0) * 1_000_000)
     )
 
 
-def fits(shape: tuple[int, ...], limit: int) -> bool:
+def fits_in_memory(shape: tuple[int, ...], limit: int) -> bool:
     """Whether samples of this shape can be loaded into `limit` bytes."""
     return 4 * math.prod(shape) * COPIES <= limit
 
 
-def available() -> int:
+def available_memory() -> int:
     """Bytes of memory that this process can still get: of the machine, of its control group, and by
     its own limits.
     """
-    found = (
-        [UNKNOWN]
-        if not hasattr(os, "sysconf")
-        else [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    limits = (
+        [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+        if hasattr(os, "sysconf")
+        else [UNKNOWN]
     )
     with suppress(OSError, StopIteration, ValueError):
-        found.append(1024 * _field(Path("/proc/meminfo"), "MemAvailable:"))
+        limits.append(1024 * _field(Path("/proc/meminfo"), "MemAvailable:"))
     with suppress(OSError, StopIteration, ValueError):
-        group = next(
+        control_group = next(
             line
             for line in Path("/proc/self/cgroup").read_text().splitlines()
             if line.startswith("0::")
         )
-        place = Path("/sys/fs/cgroup") / group[3:].lstrip("/")
-        place = place if (place / "memory.max").is_file() else Path("/sys/fs/cgroup")
-        cached = _field(
-            place / "memory.stat", "inactive_file"
-        )  # is given up when memory is asked for
-        found.append(
-            int((place / "memory.max").read_text())
-            - int((place / "memory.current").read_text())
-            + cached
+        folder = Path("/sys/fs/cgroup") / control_group[3:].lstrip("/")
+        folder = folder if (folder / "memory.max").is_file() else Path("/sys/fs/cgroup")
+        # the cache of files is given up when memory is asked for
+        file_cache = _field(folder / "memory.stat", "inactive_file")
+        limits.append(
+            int((folder / "memory.max").read_text())
+            - int((folder / "memory.current").read_text())
+            + file_cache
         )
     with suppress(ImportError, OSError, ValueError):
         import resource
@@ -66,11 +65,11 @@ def available() -> int:
         ]
         for limit, used in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
             if (most := resource.getrlimit(limit)[0]) != resource.RLIM_INFINITY:
-                found.append(most - used)
-    return max(0, min(found))
+                limits.append(most - used)
+    return max(0, min(limits))
 
 
-def waits() -> int:
+def page_faults() -> int:
     """How often this process has had to wait for a page of a file to come from the disk; 0 where
     the system does not say.
     """
@@ -82,8 +81,6 @@ def waits() -> int:
 
 
 def _field(path: Path, name: str) -> int:
-    return int(
-        next(line for line in path.read_text().splitlines() if line.split()[:1] == [name]).split()[
-            1
-        ]
-    )
+    """The number after `name` in a file of the kernel that has one entry a line."""
+    lines = path.read_text().splitlines()
+    return int(next(line for line in lines if line.split()[:1] == [name]).split()[1])

@@ -1,10 +1,10 @@
-"""The table: means and spread over seeds, best first, and intervals and p that scipy's own tests
-give.
-"""
+"""The leaderboard: means and spread over seeds, best first, intervals and p by the formulas."""
 
 from __future__ import annotations
 
+import json
 import math
+from statistics import mean, stdev, variance
 from typing import Any
 
 import pytest
@@ -33,12 +33,14 @@ def table(
 ) -> Any:
     recipes = [
         recipe(step=step, seed=seed)
-        for step, found in values.items()
-        for seed in (seeds or {}).get(step, range(len(found)))
+        for step, metrics in values.items()
+        for seed in (seeds or {}).get(step, range(len(metrics)))
     ]
-    summaries = [summary(value, metric) for found in values.values() for value in found]
+    summaries = [summary(value, metric) for metrics in values.values() for value in metrics]
     histories = [
-        history(0.5, value or 0.0, metric=metric) for found in values.values() for value in found
+        history(0.5, value or 0.0, metric=metric)
+        for metrics in values.values()
+        for value in metrics
     ]
     return leaderboard(recipes, summaries, histories)
 
@@ -57,23 +59,33 @@ def test_best_first_with_mean_and_spread() -> None:
     assert first.stops == {"epochs": 4}
 
 
+def student(difference: float, error: float, freedom: float) -> tuple[float, float, float]:
+    """The interval of 95 % and p of a difference with this standard error."""
+    reach = stats.t.ppf(0.975, freedom) * error
+    p = 2 * stats.t.sf(abs(difference) / error, freedom)
+    return difference - reach, difference + reach, p
+
+
 def test_pairs_of_seeds_are_compared_as_pairs() -> None:
     _, second = table({"sgd(lr=0.2)": [*ONE], "sgd(lr=0.1)": [*TWO]})
-    paired = stats.ttest_rel(TWO, ONE)
-    assert second.p == pytest.approx(paired.pvalue)
-    interval = paired.confidence_interval(0.95)
-    assert second.interval == (pytest.approx(interval.low), pytest.approx(interval.high))
-    assert second.behind == pytest.approx(sum(TWO) / 4 - sum(ONE) / 4)
+    differences = [a - b for a, b in zip(TWO, ONE, strict=True)]
+    low, high, p = student(mean(differences), stdev(differences) / 2, 3)
+    assert second.behind == pytest.approx(mean(differences))
+    assert second.interval == pytest.approx((low, high), rel=1e-9)
+    assert second.p == pytest.approx(p, rel=1e-9)
+    assert json.loads(json.dumps(second.to_dict()))["interval"] == list(second.interval)
 
 
-def test_other_seeds_are_compared_by_welch() -> None:
+@pytest.mark.parametrize("one", [ONE, [*ONE, 0.97], ONE[:2]])
+def test_other_seeds_are_compared_by_welch(one: list[float]) -> None:
     _, second = table(
-        {"sgd(lr=0.2)": [*ONE], "sgd(lr=0.1)": [*TWO]}, seeds={"sgd(lr=0.1)": [5, 6, 7, 8]}
+        {"sgd(lr=0.2)": [*one], "sgd(lr=0.1)": [*TWO]}, seeds={"sgd(lr=0.1)": [5, 6, 7, 8]}
     )
-    welch = stats.ttest_ind(TWO, ONE, equal_var=False)
-    assert second.p == pytest.approx(welch.pvalue)
-    interval = welch.confidence_interval(0.95)
-    assert second.interval == (pytest.approx(interval.low), pytest.approx(interval.high))
+    a, b = variance(TWO) / len(TWO), variance(one) / len(one)
+    freedom = (a + b) ** 2 / (a**2 / (len(TWO) - 1) + b**2 / (len(one) - 1))
+    low, high, p = student(mean(TWO) - mean(one), math.sqrt(a + b), freedom)
+    assert second.interval == pytest.approx((low, high), rel=1e-9)
+    assert second.p == pytest.approx(p, rel=1e-9)
 
 
 def test_one_seed_has_a_difference_and_no_certainty() -> None:
@@ -93,6 +105,11 @@ def test_what_is_not_a_number_is_last_and_compared_with_nothing() -> None:
     assert first.label == "sgd(lr=0.1)"
     assert math.isnan(second.metric)
     assert second.behind is None
+
+
+def test_a_difference_without_variance_is_certain() -> None:
+    _, second = table({"sgd(lr=0.2)": [0.75, 0.5], "sgd(lr=0.1)": [0.5, 0.25]})
+    assert (second.behind, second.interval, second.p) == (-0.25, (-0.25, -0.25), 0.0)
 
 
 def test_equal_runs_differ_by_nothing() -> None:

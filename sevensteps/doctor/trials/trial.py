@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
@@ -64,14 +65,17 @@ class Trial:
         """Where the mean difference lies with a confidence of 95 %: Student's t over the pairs.
         None for fewer than two.
         """
-        from scipy.stats import t
+        from scipy.stats import ttest_1samp
 
-        found = self.differences
-        count = len(found)
-        if count < 2:
+        differences = self.differences
+        if len(differences) < 2:
             return None
-        reach = float(t.ppf((1 + LEVEL) / 2, count - 1)) * stdev(found) / math.sqrt(count)
-        return mean(found) - reach, mean(found) + reach
+        if not stdev(differences):  # a t statistic would divide by 0
+            return mean(differences), mean(differences)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of values equal but for rounding
+            low, high = ttest_1samp(differences, 0.0).confidence_interval(LEVEL)
+        return float(low), float(high)
 
     @property
     def proven(self) -> bool:

@@ -111,7 +111,7 @@ def _shapes(context: click.Context, as_json: bool, plot: Path | None) -> None:
     flag_value=5,
     type=int,
     metavar="N",
-    help="The N samples with the greatest losses (5).",
+    help="The N samples with the largest losses (default 5).",
 )
 @click.option(
     "--best",
@@ -119,7 +119,7 @@ def _shapes(context: click.Context, as_json: bool, plot: Path | None) -> None:
     flag_value=5,
     type=int,
     metavar="N",
-    help="The N samples with the least losses (5).",
+    help="The N samples with the smallest losses (default 5).",
 )
 @click.option("--confusion", is_flag=True, help="Which class is taken for which.")
 @answer

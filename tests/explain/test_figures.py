@@ -53,7 +53,7 @@ def test_networks_without_a_gradient_have_a_sample(runs: Any, name: str) -> None
 def test_the_input_is_the_image(runs: Any) -> None:
     found = runs("digits").explain.sample(3)
     drawn = found.plot().axes[0].images[0].get_array()
-    assert np.array_equal(drawn, np.array(found.given.raw).reshape(8, 8))
+    assert np.array_equal(drawn, np.array(found.input.raw).reshape(8, 8))
 
 
 def test_the_heat_maps_are_weights_and_gradient(runs: Any) -> None:

@@ -1,6 +1,4 @@
-"""One sample through the network: what it looks like, what every layer makes of it, the answer, and
-where its loss comes from.
-"""
+"""One sample through the network: its input, every layer's output, the answer, and its loss."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ from sevensteps.steps import loss as losses
 
 
 @dataclass(frozen=True)
-class Given:
-    """The input: `raw` numbers [shape] as they were before scaling, `fed` as the network gets them, both flat."""
+class SampleInput:
+    """The input of a sample, flat: `raw` before scaling, `fed` as the network gets it."""
 
     kind: str
     shape: tuple[int, ...]
@@ -33,8 +31,8 @@ class Given:
 
 
 @dataclass(frozen=True)
-class LayerSeen:
-    """What a layer gave for this sample: `values` flat, `shape` without the axis of samples."""
+class LayerOutput:
+    """The output of a layer for one sample: `values` flat, `shape` without the axis of samples."""
 
     name: str
     kind: str
@@ -42,22 +40,20 @@ class LayerSeen:
     values: tuple[float, ...]
 
     def largest(self, count: int) -> list[tuple[str, float]]:
-        """The unit and number of the `count` values of greatest size, largest first; all in their
-        order where there are no more.
-        """
-        at = range(len(self.values))
-        order = (
-            list(at) if len(at) <= count else sorted(at, key=lambda i: -abs(self.values[i]))[:count]
-        )
+        """(unit, value) of the `count` largest values by size; of no more, all in their order."""
+        units = range(len(self.values))
+        order = list(units)
+        if len(units) > count:
+            order = sorted(units, key=lambda i: -abs(self.values[i]))[:count]
         return [(unit_name("", i, self.shape), self.values[i]) for i in order]
 
 
 @dataclass(frozen=True)
-class Row:
-    """A column of the book's table, as a row: one class, label or value. `loss` is None where the loss does not read this column.
+class OutputRow:
+    """A row of the table of outputs: one class, label or value.
 
-    `output` and `slope` = dL/d(output) are None for the other class of a network with one output,
-    which has none of its own."""
+    `loss` is None if the loss does not read this output. `output` and `slope` = dL/d(output) are
+    None for the class "no" of a network with one output, which has no output of its own."""
 
     name: str
     index: int
@@ -70,15 +66,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Sample(Explanation):
-    """One sample explained. `answer` and `truth` are names, or numbers in raw units for a regression; a single output answers yes
-    above `threshold`."""
+    """One sample explained.
+
+    `answer` and `truth` are names of classes, or numbers in raw units for a regression; `right` is
+    None there. A single output answers yes above `threshold`. In JSON `input` is called `given`."""
 
     index: int
     part: str
     run: str
-    given: Given
-    layers: tuple[LayerSeen, ...]
-    rows: tuple[Row, ...]
+    input: SampleInput
+    layers: tuple[LayerOutput, ...]
+    rows: tuple[OutputRow, ...]
     outputs: tuple[float, ...]
     slopes: tuple[float, ...]
     loss_name: str
@@ -92,62 +90,68 @@ class Sample(Explanation):
     dtype: str
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"given" if name == "input" else name: value for name, value in asdict(self).items()}
 
     @property
     def title(self) -> str:
         """One line: which sample, what it is, what the network says."""
-        told = (
-            "" if self.right is None else ", which is right" if self.right else ", which is wrong"
+        verdict = ""
+        if self.right is not None:
+            verdict = ", which is right" if self.right else ", which is wrong"
+        return (
+            f"Sample {self.index:,} of {self.part}: {answer_text(self.truth)}, answered "
+            f"{answer_text(self.answer)}{verdict}"
         )
-        return f"Sample {self.index:,} of {self.part}: {said(self.truth)}, answered {said(self.answer)}{told}"
 
 
 def sample(subject: Subject, index: int, part: str = "valid") -> Sample:
-    """Sample `index` of `part` ("train" or "valid"). Raises `ArgumentError` where there is none."""
+    """Sample `index` of `part` ("train" or "valid"), negative counted from the end.
+
+    Raises `ArgumentError` if there is no such sample or part."""
     x, y = subject.sample(index, part)
     index %= len(subject.part(part)[1])
-    seen = forward_pass(subject.network, x)
-    output, target = seen.output.double(), y.double() if y.is_floating_point() else y
+    forward = forward_pass(subject.network, x)
+    output, target = forward.output.double(), y.double() if y.is_floating_point() else y
     loss, task = subject.loss, subject.output.task
     slopes = loss.derivative(output, target)[0].tolist()
-    found = tuple(loss_terms(loss, output[0], target[0]))
+    terms = tuple(loss_terms(loss, output[0], target[0]))
     kinds = {name: type(module).__name__ for name, module in named_leaves(subject.network)}
     layers = tuple(
-        LayerSeen(name, kinds[name], tuple(held.shape[1:]), tuple(held.double().flatten().tolist()))
-        for name, held in seen.outputs.items()
-        if held.shape[:1] == x.shape[:1]
+        LayerOutput(
+            name, kinds[name], tuple(values.shape[1:]), tuple(values.double().flatten().tolist())
+        )
+        for name, values in forward.outputs.items()
+        if values.shape[:1] == x.shape[:1]
     )
     stored = getattr(subject.data, part).y[index : index + 1]
-    [answer], [truth] = decode(subject.data, subject.output, output, stored)
-    right = None if task.kind == "regression" else answer == truth
+    [answer], [truth] = answers_and_truths(subject.data, subject.output, output, stored)
     return Sample(
-        index,
-        part,
-        subject.recipe.source,
-        _given(subject.data, x),
-        layers,
-        _rows(subject, output[0], target[0], slopes, found),
-        tuple(output[0].tolist()),
-        tuple(slopes),
-        type(loss).__name__,
-        float(loss(output, target)[0]),
-        found,
-        answer,
-        truth,
-        right,
-        tuple(_why(subject, output, target)),
-        subject.output.threshold,
-        str(seen.dtype).removeprefix("torch."),
+        index=index,
+        part=part,
+        run=subject.recipe.source,
+        input=_sample_input(subject.data, x),
+        layers=layers,
+        rows=_output_rows(subject, output[0], target[0], slopes, terms),
+        outputs=tuple(output[0].tolist()),
+        slopes=tuple(slopes),
+        loss_name=type(loss).__name__,
+        loss=float(loss(output, target)[0]),
+        terms=terms,
+        answer=answer,
+        truth=truth,
+        right=None if task.kind == "regression" else answer == truth,
+        why=tuple(_how_decided(subject, output, target)),
+        threshold=subject.output.threshold,
+        dtype=str(forward.dtype).removeprefix("torch."),
     )
 
 
-def decode(
+def answers_and_truths(
     data: Data, output: Output, outputs: Tensor, stored: Tensor
 ) -> tuple[list[Any], list[Any]]:
-    """The network's answers for samples with these outputs, and the right ones: names of classes,
-    or numbers in raw units.
-    """
+    """The answers to samples and the truths: names of classes, or numbers in raw units.
+
+    `outputs` [N, O] are the network's, `stored` [N, …] the targets as the data hold them."""
 
     def unscale(values: Tensor) -> Tensor:
         return data.target_scaling.undo(values.float())
@@ -155,91 +159,100 @@ def decode(
     return output.decode(outputs, unscale), output.decode_target(stored, unscale)
 
 
-def said(answer: Any) -> str:
-    """An answer in words."""
+def answer_text(answer: Any) -> str:
+    """An answer as text: `7`, `cat, dog`, `none` or `23.1`."""
     if isinstance(answer, tuple):
-        return ", ".join(map(said, answer)) or "none"
+        return ", ".join(map(answer_text, answer)) or "none"
     return figure(answer, 6) if isinstance(answer, float) else str(answer)
 
 
-def _given(data: Data, x: Tensor) -> Given:
+def _sample_input(data: Data, x: Tensor) -> SampleInput:
     shape = tuple(x.shape[1:])
-    named = (
-        data.features if len(data.features) == shape[0] else tuple(f"x{i}" for i in range(shape[0]))
-    )
+    names: tuple[str, ...] = ()
+    if len(shape) == 1:
+        has_names = len(data.features) == shape[0]
+        names = data.features if has_names else tuple(f"x{i}" for i in range(shape[0]))
     raw = data.scaling.undo(x.float())[0].double().flatten().tolist()
-    return Given(
-        data.kind,
-        shape,
-        named if len(shape) == 1 else (),
-        tuple(raw),
-        tuple(x[0].double().flatten().tolist()),
-        data.highest,
-    )
+    fed = x[0].double().flatten().tolist()
+    return SampleInput(data.kind, shape, names, tuple(raw), tuple(fed), data.highest)
 
 
-def _rows(
+def _output_rows(
     subject: Subject,
     output: Tensor,
     target: Tensor,
     slopes: list[float],
-    found: list[Term] | tuple[Term, ...],
-) -> tuple[Row, ...]:
-    read_as, called = subject.output, output_names(subject)
-    shares = None if read_as.link == "identity" else read_as.predict(output[None])[0].tolist()
-    if (
-        read_as.task.kind == "binary" and read_as.size == 1 and shares is not None
-    ):  # one output speaks for both classes
-        yes, p, o = float(target[0]), shares[0], float(output[0])
-        no = float(torch.sigmoid(-output)[0])
-        value = found[0].value
+    terms: tuple[Term, ...],
+) -> tuple[OutputRow, ...]:
+    """A row for each output [O], or for both classes of a yes/no answer with one output."""
+    layer, names = subject.output, output_names(subject)
+    probabilities = None if layer.link == "identity" else layer.predict(output[None])[0].tolist()
+    if layer.task.kind == "binary" and layer.size == 1 and probabilities is not None:
+        yes, loss = float(target[0]), terms[0].value
+        no_name, yes_name = layer.task.classes
         return (
-            Row(read_as.task.classes[0], 0, None, no, 1 - yes, value if yes == 0 else None, None),
-            Row(read_as.task.classes[1], 1, o, p, yes, value if yes == 1 else None, slopes[0]),
+            OutputRow(
+                name=no_name,
+                index=0,
+                output=None,
+                probability=float(torch.sigmoid(-output)[0]),
+                target=1 - yes,
+                loss=loss if yes == 0 else None,
+                slope=None,
+            ),
+            OutputRow(
+                name=yes_name,
+                index=1,
+                output=float(output[0]),
+                probability=probabilities[0],
+                target=yes,
+                loss=loss if yes == 1 else None,
+                slope=slopes[0],
+            ),
         )
     rows = []
-    for index, name in enumerate(called):
-        term: float | None
+    for index, name in enumerate(names):
         one_hot = float(int(target) == index) if target.ndim == 0 else float(target[index])
-        term = (
-            found[index].value if len(found) == len(called) else found[0].value if one_hot else None
-        )
+        loss_here: float | None = terms[0].value if one_hot else None
+        if len(terms) == len(names):
+            loss_here = terms[index].value
         rows.append(
-            Row(
-                name,
-                index,
-                float(output[index]),
-                None if shares is None else shares[index],
-                one_hot,
-                term,
-                slopes[index],
+            OutputRow(
+                name=name,
+                index=index,
+                output=float(output[index]),
+                probability=None if probabilities is None else probabilities[index],
+                target=one_hot,
+                loss=loss_here,
+                slope=slopes[index],
             )
         )
     return tuple(rows)
 
 
-def _why(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
-    """How the answer is read off the output, and what readers ask about it."""
-    read_as, o = subject.output, output[0]
-    classes, first = read_as.task.classes, float(output[0, 0])
-    if read_as.task.kind == "regression":
+def _how_decided(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
+    """Sentences on how the answer follows from the output, and the loss from both."""
+    layer, o = subject.output, output[0]
+    classes, first = layer.task.classes, float(output[0, 0])
+    if layer.task.kind == "regression":
         scaling = subject.data.target_scaling
         if scaling.name == "none":
             return ["The output is the answer itself, in the units of the target."]
         offset, scale = (
-            figure(float(held.flatten()[0]), 6) for held in (scaling.offset, scaling.scale)
+            figure(float(number.flatten()[0]), 6) for number in (scaling.offset, scaling.scale)
         )
         count = "" if len(o) == 1 else ", the first of them"
         return [
             f"Answer in raw units{count}: output × scale + offset = {figure(first)} × {scale} + "
             f"{offset}; the loss is in scaled units."
         ]
-    if read_as.task.kind == "multilabel":
-        p = " (p above .5)" if read_as.link == "sigmoid" else ""
+    if layer.task.kind == "multilabel":
+        hint = " (p above .5)" if layer.link == "sigmoid" else ""
         return [
-            f"Each label is answered alone: yes where its output is above {read_as.threshold:g}{p}."
+            "Each label is decided on its own: yes if its output is above "
+            f"{layer.threshold:g}{hint}."
         ]
-    if read_as.size > 1:
+    if layer.size > 1:
         best, second = o.topk(2).indices.tolist()
         lines = [
             f"The answer is the column of the largest output (argmax): {classes[best]} with "
@@ -247,24 +260,24 @@ def _why(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
             f"{classes[second]} with {figure(float(o[second]))}."
         ]
         if isinstance(subject.loss, losses.cross_entropy):
-            share = float(o.softmax(-1)[int(target[0])])
+            p = float(o.softmax(-1)[int(target[0])])
             lines.append(
-                f"The loss is not 1 - p = {figure(1 - share)} but -log p of the right column; the "
+                f"The loss is not 1 - p = {figure(1 - p)} but -log p of the right column; the "
                 "other columns act through the "
                 "softmax: the gradient of the output is p - one-hot."
             )
         return lines
-    side = "above" if first > read_as.threshold else "not above"
-    answer = classes[int(first > read_as.threshold)]
-    if read_as.link == "sigmoid":
+    side = "above" if first > layer.threshold else "not above"
+    answer = classes[int(first > layer.threshold)]
+    if layer.link == "sigmoid":
         lines = [
             f"The output is a log-odds, log(p / (1 - p)) = {figure(first)}: 0 is probability .5, "
             f"above it the answer is {classes[1]} "
             f"(target 1), below it {classes[0]} (target 0)."
         ]
         if isinstance(subject.loss, losses.mnist_loss):
-            share = float(o.sigmoid()[0])
-            wrong = 1 - share if float(target[0, 0]) == 1 else share
+            p = float(o.sigmoid()[0])
+            wrong = 1 - p if float(target[0, 0]) == 1 else p
             lines.append(
                 f"The loss is the probability of the wrong class, {figure(wrong)}; its slope p (1 "
                 "- p) is .25 at most."
@@ -276,6 +289,4 @@ def _why(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
             "probability; it is right by the margin "
             "where s·o ≥ 1."
         ]
-    return [
-        f"The output {figure(first)} is {side} the threshold {read_as.threshold:g}, so {answer}."
-    ]
+    return [f"The output {figure(first)} is {side} the threshold {layer.threshold:g}, so {answer}."]

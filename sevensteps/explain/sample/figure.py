@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from sevensteps.explain.sample.answer import Given, Sample, said
+from sevensteps.explain.sample.answer import Sample, SampleInput, answer_text
 from sevensteps.explain.sample.ranked import Confusion, Samples
 from sevensteps.render.figures import draw_figure
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RIGHT, OTHER, WRONG = "#2a7f62", "#9aa0a6", "#c0392b"
-MOST = 12  # bars
-ACROSS = 5
-MOST_RANKED = 25
-NAMED = 25  # classes whose names and counts can be read
+MAX_BARS = 12  # bars
+IMAGES_ACROSS = 5
+MAX_RANKED = 25
+MAX_NAMED = 25  # classes whose names and counts can be read
 
 
 @draw_figure.register(Sample)
@@ -27,15 +27,15 @@ def draw_sample(answer: Sample, figure: Figure) -> None:
     """
     figure.set_size_inches(8, 3.6)
     left, right = figure.subplots(1, 2)
-    show_input(left, answer.given)
+    show_input(left, answer.input)
     rows = sorted(
-        sorted(answer.rows, key=lambda row: -(row.probability or row.output or 0.0))[:MOST],
+        sorted(answer.rows, key=lambda row: -(row.probability or row.output or 0.0))[:MAX_BARS],
         key=lambda row: row.index,
     )
     probable = any(row.probability is not None for row in rows)
     values = [row.probability if probable else row.output for row in rows]
     if answer.right is None:
-        right.barh(["answer", "truth"], _numbers(answer), color=[OTHER, RIGHT])
+        right.barh(["answer", "truth"], _answer_and_truth(answer), color=[OTHER, RIGHT])
         right.set_xlabel("target, in its own units")
     elif len(rows) == 1:  # a score of one output
         right.barh(
@@ -71,30 +71,31 @@ def draw_sample(answer: Sample, figure: Figure) -> None:
     figure.suptitle(answer.title, fontsize=11)
 
 
-def _numbers(answer: Sample) -> list[float]:
+def _answer_and_truth(answer: Sample) -> list[float]:
     """Answer and truth of a regression; of several numbers the first."""
-    return [held[0] if isinstance(held, tuple) else held for held in (answer.answer, answer.truth)]
+    numbers = (answer.answer, answer.truth)
+    return [number[0] if isinstance(number, tuple) else number for number in numbers]
 
 
-def show_input(axes: Any, given: Given) -> None:
+def show_input(axes: Any, source: SampleInput) -> None:
     """An image as it is, a row of a table as bars of what the network is fed, with the raw values
     in their labels.
     """
-    if given.kind == "image" and len(given.shape) == 3:
-        image(axes, given.raw, given.shape, given.highest)
+    if source.kind == "image" and len(source.shape) == 3:
+        show_image(axes, source.raw, source.shape, source.highest)
         axes.set(xlabel="column (pixels)", ylabel="row (pixels)")
         return
-    names = given.names or tuple(f"x[{i}]" for i in range(len(given.raw)))
+    names = source.names or tuple(f"x[{i}]" for i in range(len(source.raw)))
     labels = [
-        f"{name} = {raw:.4g}" for name, raw in list(zip(names, given.raw, strict=True))[:MOST]
+        f"{name} = {raw:.4g}" for name, raw in list(zip(names, source.raw, strict=True))[:MAX_BARS]
     ]
-    axes.barh(labels, given.fed[:MOST], color=OTHER)
+    axes.barh(labels, source.fed[:MAX_BARS], color=OTHER)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set(xlabel="as the network is fed", ylabel="feature = raw value")
     axes.invert_yaxis()
 
 
-def image(
+def show_image(
     axes: Any, raw: tuple[float, ...], shape: tuple[int, ...], highest: float | None = None
 ) -> None:
     """Raw pixels [C, H, W], given flat: one channel in grays, three in colours."""
@@ -108,13 +109,17 @@ def image(
 @draw_figure.register(Samples)
 def draw_samples(answer: Samples, figure: Figure) -> None:
     """Up to 25 samples: truth, answer and loss of each."""
-    ranked = answer.ranked[:MOST_RANKED]
-    title = f"The {'greatest' if answer.which == 'worst' else 'least'} losses in {answer.part} ({answer.loss_name}, mean {answer.mean:.3g})"
+    ranked = answer.ranked[:MAX_RANKED]
+    size = "largest" if answer.which == "worst" else "smallest"
+    title = f"The {size} losses in {answer.part} ({answer.loss_name}, mean {answer.mean:.3g})"
     if answer.kind != "image" or len(answer.shape) != 3:
         figure.set_size_inches(8, 1.4 + 0.35 * len(ranked))
         axes = figure.subplots()
         axes.barh(
-            [f"{row.index}: {said(row.truth)}, answered {said(row.answer)}" for row in ranked],
+            [
+                f"{row.index}: {answer_text(row.truth)}, answered {answer_text(row.answer)}"
+                for row in ranked
+            ],
             [row.loss for row in ranked],
             color=OTHER,
         )
@@ -122,15 +127,15 @@ def draw_samples(answer: Samples, figure: Figure) -> None:
         axes.set(xlabel="loss", ylabel="sample: truth, answer")
         figure.suptitle(title, fontsize=11)
         return
-    across = min(ACROSS, len(ranked))
+    across = min(IMAGES_ACROSS, len(ranked))
     down = -(-len(ranked) // across)
     figure.set_size_inches(max(5.0, 1.7 * across), 0.7 + 2.1 * down)
     grid = figure.subplots(down, across, squeeze=False).flatten()
     for axes, row in zip(grid, ranked, strict=False):
-        image(axes, row.input, answer.shape)
+        show_image(axes, row.input, answer.shape)
         axes.set_title(
-            f"{row.index}: {said(row.truth)}, answered {said(row.answer)}\nloss {row.loss:.3g}"
-            + (f", p {row.p:.2g}" if row.p is not None else ""),
+            f"{row.index}: {answer_text(row.truth)}, answered {answer_text(row.answer)}\n"
+            f"loss {row.loss:.3g}" + (f", p {row.p:.2g}" if row.p is not None else ""),
             fontsize=8,
         )
     for axes in grid:
@@ -148,11 +153,11 @@ def draw_confusion(answer: Confusion, figure: Figure) -> None:
     columns = (
         ("right no", "false yes", "false no", "right yes") if answer.labels else answer.classes
     )
-    side = 2.2 + 0.42 * min(max(counts.shape), NAMED)
+    side = 2.2 + 0.42 * min(max(counts.shape), MAX_NAMED)
     figure.set_size_inches(side + 1.2, side)
     axes = figure.subplots()
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    if max(counts.shape) <= NAMED:
+    if max(counts.shape) <= MAX_NAMED:
         axes.set_xticks(
             range(len(columns)), columns, rotation=45 if max(map(len, columns)) > 3 else 0
         )

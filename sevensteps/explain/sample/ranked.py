@@ -11,15 +11,17 @@ from torch import Tensor
 from sevensteps.arguments import whole
 from sevensteps.errors import ArgumentError
 from sevensteps.explain.base import Explanation
-from sevensteps.explain.sample.answer import decode
+from sevensteps.explain.sample.answer import answers_and_truths
 from sevensteps.explain.subject import Subject
 from sevensteps.seeds import Isolation
 from sevensteps.training.evaluation import outputs_of
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """A sample: `p` is the probability given to the truth, None where the network gives none. `image` is its input, [C, H, W] flat."""
+class RankedSample:
+    """A sample by its loss: `p` is the probability of the truth, None without probabilities.
+
+    `input` is its raw input, flat."""
 
     index: int
     truth: Any
@@ -31,7 +33,9 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Confusion(Explanation):
-    """`counts[truth][answer]` of one-of-many classes; of yes/no labels, `counts[label]` is [right no, false yes, false no, right yes]."""
+    """How often each class is taken for each: `counts[truth][answer]`.
+
+    With several labels, `counts[label]` is [right no, false yes, false no, right yes]."""
 
     part: str
     run: str
@@ -55,18 +59,16 @@ class Confusion(Explanation):
 
     @property
     def mistakes(self) -> list[tuple[str, str, int]]:
-        """Which class was taken for which, how often: most often first."""
-        found = (
-            [
-                (self.classes[i], self.classes[j], count)
-                for i, row in enumerate(self.counts)
-                for j, count in enumerate(row)
-                if i != j and count
-            ]
-            if not self.labels
-            else []
-        )
-        return sorted(found, key=lambda held: -held[2])
+        """(truth, answer, how often) of the wrong answers, most often first; none for labels."""
+        if self.labels:
+            return []
+        pairs = [
+            (self.classes[i], self.classes[j], count)
+            for i, row in enumerate(self.counts)
+            for j, count in enumerate(row)
+            if i != j and count
+        ]
+        return sorted(pairs, key=lambda pair: -pair[2])
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "total": self.total, "right": self.right}
@@ -74,7 +76,9 @@ class Confusion(Explanation):
 
 @dataclass(frozen=True)
 class Samples(Explanation):
-    """The samples with the greatest losses (`which` is "worst") or the least ("best"); `shape` is that of an input."""
+    """The samples with the largest losses (`which` is "worst") or the smallest ("best").
+
+    `shape` is that of an input."""
 
     which: str
     part: str
@@ -82,7 +86,7 @@ class Samples(Explanation):
     loss_name: str
     mean: float
     total: int
-    ranked: tuple[Ranked, ...]
+    ranked: tuple[RankedSample, ...]
     kind: str
     shape: tuple[int, ...]
     confusion: Confusion | None
@@ -94,71 +98,74 @@ class Samples(Explanation):
 def samples(
     subject: Subject, worst: int | None = None, best: int | None = None, part: str = "valid"
 ) -> Samples:
-    """The `worst` or the `best` so many samples of `part`, by loss. Raises `ArgumentError` where
-    both or a number below 1 are given.
-    """
+    """The `worst` or the `best` so many samples of `part` by their loss; the worst 5 by default.
+
+    Raises `ArgumentError` if both are given, or a number below 1."""
     if worst is not None and best is not None:
         raise ArgumentError("worst and best are two questions; ask for one of them")
-    asked = "best" if best is not None else "worst"
-    count = whole(asked, best if best is not None else 5 if worst is None else worst, at_least=1)
+    which = "best" if best is not None else "worst"
+    wanted = best if best is not None else 5 if worst is None else worst
+    count = whole(which, wanted, at_least=1)
     x, target = subject.part(part)
-    outputs = _outputs(subject, x)
+    outputs = _all_outputs(subject, x)
     losses = subject.loss(outputs, target.double() if target.is_floating_point() else target)
     # numbers that are not finite first among the worst, last among the best
     order = (
         losses.nan_to_num(nan=float("inf"), posinf=float("inf"))
-        .argsort(descending=asked == "worst", stable=True)[:count]
+        .argsort(descending=which == "worst", stable=True)[:count]
         .tolist()
     )
     stored, ranked = getattr(subject.data, part).y, []
     for index in order:
-        [answer], [truth] = decode(
+        [answer], [truth] = answers_and_truths(
             subject.data, subject.output, outputs[index : index + 1], stored[index : index + 1]
         )
-        shown = subject.data.scaling.undo(x[index : index + 1].float()).flatten().tolist()
+        raw = subject.data.scaling.undo(x[index : index + 1].float()).flatten().tolist()
         p = _probability(subject, outputs[index], target[index])
-        ranked.append(Ranked(index, truth, answer, float(losses[index]), p, tuple(shown)))
-    several = subject.output.task.kind != "regression"
+        ranked.append(RankedSample(index, truth, answer, float(losses[index]), p, tuple(raw)))
+    has_classes = subject.output.task.kind != "regression"
     return Samples(
-        asked,
-        part,
-        subject.recipe.source,
-        type(subject.loss).__name__,
-        float(losses.mean()),
-        len(losses),
-        tuple(ranked),
-        subject.data.kind,
-        tuple(x.shape[1:]),
-        _confusion(subject, outputs, stored, part) if several else None,
+        which=which,
+        part=part,
+        run=subject.recipe.source,
+        loss_name=type(subject.loss).__name__,
+        mean=float(losses.mean()),
+        total=len(losses),
+        ranked=tuple(ranked),
+        kind=subject.data.kind,
+        shape=tuple(x.shape[1:]),
+        confusion=_count_confusion(subject, outputs, stored, part) if has_classes else None,
     )
 
 
 def confusion(subject: Subject, part: str = "valid") -> Confusion:
-    """Which class is taken for which in `part`. Raises `ArgumentError` for a regression, which has
-    none.
-    """
+    """Which class is taken for which in `part`, how often.
+
+    Raises `ArgumentError` for a regression, which has no classes."""
     if subject.output.task.kind == "regression":
         raise ArgumentError(
             "a regression has no classes to take for each other; its greatest errors: "
             "samples(worst=5)"
         )
     x, _ = subject.part(part)
-    return _confusion(subject, _outputs(subject, x), getattr(subject.data, part).y, part)
+    return _count_confusion(subject, _all_outputs(subject, x), getattr(subject.data, part).y, part)
 
 
-def _outputs(subject: Subject, x: Any) -> Tensor:
+def _all_outputs(subject: Subject, x: Any) -> Tensor:
     """[N, O], computed as the training did, and then in float64."""
     like = next(subject.network.parameters(), torch.empty(0))
     with torch.no_grad(), Isolation(torch.Generator().manual_seed(0)):
         return outputs_of(subject.network, x.to(like.device, like.dtype)).cpu().double().clone()
 
 
-def _confusion(subject: Subject, outputs: Tensor, stored: Tensor, part: str) -> Confusion:
+def _count_confusion(subject: Subject, outputs: Tensor, stored: Tensor, part: str) -> Confusion:
     task, answers = subject.output.task, subject.output.decide(outputs)
     labels = task.kind == "multilabel"
     if labels:
-        at = (2 * stored.long() + answers).T  # right no 0, false yes 1, false no 2, right yes 3
-        counts = [torch.bincount(row, minlength=4).tolist() for row in at]
+        outcomes = (
+            2 * stored.long() + answers
+        ).T  # right no 0, false yes 1, false no 2, right yes 3
+        counts = [torch.bincount(row, minlength=4).tolist() for row in outcomes]
     else:
         size = len(task.classes)
         counts = (
@@ -170,7 +177,7 @@ def _confusion(subject: Subject, outputs: Tensor, stored: Tensor, part: str) -> 
 
 
 def _probability(subject: Subject, output: Tensor, target: Tensor) -> float | None:
-    """What the network gives the truth; of several labels, the least of what it gives them."""
+    """The probability that the network gives the truth; of several labels the smallest."""
     if subject.output.link == "identity":
         return None
     p = subject.output.predict(output[None])[0]

@@ -1,4 +1,4 @@
-"""A sample on one screen: the input, the book's table, the loss with its numbers, the layers."""
+"""A sample, the worst samples, and the confusion of classes, each on one screen."""
 
 from __future__ import annotations
 
@@ -7,61 +7,61 @@ from itertools import count, takewhile
 import torch
 
 from sevensteps.explain.base import render_text
-from sevensteps.explain.sample.answer import LayerSeen, Row, Sample, said
+from sevensteps.explain.sample.answer import LayerOutput, OutputRow, Sample, answer_text
 from sevensteps.explain.sample.ranked import Confusion, Samples
 from sevensteps.render.ascii import beside, features, shades
 from sevensteps.render.text import counted, figure, wrapped
 
-CLASSES = 12  # rows of the table; of more classes the likeliest, and the right one
+MAX_CLASSES = 12  # rows of the table; of more classes the likeliest, and the right one
 
 
 @render_text.register(Sample)
-def render_sample(found: Sample, width: int) -> str:
+def render_sample(sample: Sample, width: int) -> str:
     """The sample, no line wider than `width`."""
-    given = found.given
-    if given.kind == "image" and len(given.shape) == 3:
-        drawn = shades(torch.tensor(given.raw).view(given.shape), given.highest)
+    source = sample.input
+    if source.kind == "image" and len(source.shape) == 3:
+        drawn = shades(torch.tensor(source.raw).view(source.shape), source.highest)
     else:
         drawn = features(
-            given.names or tuple(f"x[{i}]" for i in range(len(given.raw))), given.raw, given.fed
+            source.names or tuple(f"x[{i}]" for i in range(len(source.raw))), source.raw, source.fed
         )
-    side = table(found, width - max(map(len, drawn)) - 2)
-    lines = [*wrapped(found.title, width), ""]
+    side = output_table(sample, width - max(map(len, drawn)) - 2)
+    lines = [*wrapped(sample.title, width), ""]
     lines += (
         beside(drawn, side, 2)
         if side
-        else [*(line[:width].rstrip() for line in drawn), "", *table(found, width)]
+        else [*(line[:width].rstrip() for line in drawn), "", *output_table(sample, width)]
     )
-    lines += ["", *loss_lines(found, width)]
-    for why in found.why:
+    lines += ["", *loss_lines(sample, width)]
+    for why in sample.why:
         lines += wrapped(why, width)
     lines += ["", "Layers, largest numbers first where not all fit:"]
-    label = max((len(f"{layer.name} {layer.kind}") for layer in found.layers), default=0)
+    label = max((len(f"{layer.name} {layer.kind}") for layer in sample.layers), default=0)
     lines += [
-        _layer(layer, label, width)
-        for layer in found.layers
+        _layer_line(layer, label, width)
+        for layer in sample.layers
         if layer.kind not in ("Flatten", "Identity", "Dropout")
     ]
     return "\n".join(lines)
 
 
-def table(found: Sample, width: int) -> list[str]:
-    """The book's table: output, probability, target, loss and dL/d(output) of each class, in fewer
-    digits or nothing where it is wider.
-    """
+def output_table(sample: Sample, width: int) -> list[str]:
+    """Output, probability, target, loss and dL/d(output) of each class; empty if it does not fit.
+
+    In four digits, or in three if that is wider than `width`."""
     return next(
         (
             lines
             for digits in (4, 3)
-            if max(map(len, lines := _table(found, digits, width))) <= width
+            if max(map(len, lines := _table_lines(sample, digits, width))) <= width
         ),
         [],
     )
 
 
-def _table(found: Sample, digits: int, width: int) -> list[str]:
-    probable = any(row.probability is not None for row in found.rows)
-    rows = _shown(found.rows)
+def _table_lines(sample: Sample, digits: int, width: int) -> list[str]:
+    probable = any(row.probability is not None for row in sample.rows)
+    rows = _shown_rows(sample.rows)
     cells = [["", "output", *(["p"] if probable else []), "target", "loss", "dL/do"]]
     for row in rows:
         numbers = [
@@ -86,52 +86,52 @@ def _table(found: Sample, digits: int, width: int) -> list[str]:
         for line in cells
     ]
     return (
-        [*lines, f"and {len(found.rows) - len(rows)} more, less likely"]
-        if len(rows) < len(found.rows)
+        [*lines, f"and {len(sample.rows) - len(rows)} more, less likely"]
+        if len(rows) < len(sample.rows)
         else lines
     )
 
 
-def _shown(rows: tuple[Row, ...]) -> list[Row]:
-    if len(rows) <= CLASSES:
+def _shown_rows(rows: tuple[OutputRow, ...]) -> list[OutputRow]:
+    if len(rows) <= MAX_CLASSES:
         return list(rows)
-    likely = sorted(rows, key=lambda row: -(row.output or 0.0))[: CLASSES - 1]
+    likely = sorted(rows, key=lambda row: -(row.output or 0.0))[: MAX_CLASSES - 1]
     right = [row for row in rows if row.loss is not None and row not in likely]
     return sorted([*likely, *right[:1]], key=lambda row: row.index)
 
 
-def loss_lines(found: Sample, width: int) -> list[str]:
+def loss_lines(sample: Sample, width: int) -> list[str]:
     """The loss's formula with its numbers, and its derivative by the output."""
-    first = found.terms[0]
-    if len(found.terms) == 1:
-        lines = wrapped(f"{found.loss_name}: {first.formula} = {figure(found.loss, 6)}", width)
+    first = sample.terms[0]
+    if len(sample.terms) == 1:
+        lines = wrapped(f"{sample.loss_name}: {first.formula} = {figure(sample.loss, 6)}", width)
     else:
-        shown = ", ".join(figure(term.value) for term in found.terms[:6]) + (
-            ", …" if len(found.terms) > 6 else ""
+        shown = ", ".join(figure(term.value) for term in sample.terms[:6]) + (
+            ", …" if len(sample.terms) > 6 else ""
         )
         lines = wrapped(
-            f"{found.loss_name}: the mean of {len(found.terms)} numbers, {shown} = "
-            f"{figure(found.loss, 6)}",
+            f"{sample.loss_name}: the mean of {len(sample.terms)} numbers, {shown} = "
+            f"{figure(sample.loss, 6)}",
             width,
         )
-        at = max(range(len(found.terms)), key=lambda i: found.terms[i].value)
+        at = max(range(len(sample.terms)), key=lambda i: sample.terms[i].value)
         lines += wrapped(
-            f"largest, of {found.rows[at].name}: {found.terms[at].formula} = "
-            f"{figure(found.terms[at].value)}",
+            f"largest, of {sample.rows[at].name}: {sample.terms[at].formula} = "
+            f"{figure(sample.terms[at].value)}",
             width,
             "  ",
         )
-    at = max(range(len(found.slopes)), key=lambda i: abs(found.slopes[i]))
-    slope = found.terms[at if len(found.terms) > 1 else 0].slope
-    of = "" if len(found.slopes) == 1 else f" of {found.rows[at].name}, the largest,"
-    return [*lines, *wrapped(f"dL/do{of} = {figure(found.slopes[at])}, by {slope}", width)]
+    steepest = max(range(len(sample.slopes)), key=lambda i: abs(sample.slopes[i]))
+    slope = sample.terms[steepest if len(sample.terms) > 1 else 0].slope
+    of = "" if len(sample.slopes) == 1 else f" of {sample.rows[steepest].name}, the largest,"
+    return [*lines, *wrapped(f"dL/do{of} = {figure(sample.slopes[steepest])}, by {slope}", width)]
 
 
-def _layer(layer: LayerSeen, label: int, width: int) -> str:
+def _layer_line(layer: LayerOutput, label: int, width: int) -> str:
     """As many of a layer's numbers as fit on the line, largest first; in their order where all
     fit.
     """
-    start = f"{f'{layer.name} {layer.kind}':<{label}}  {_shape(layer.shape):<4}"
+    start = f"{f'{layer.name} {layer.kind}':<{label}}  {_times(layer.shape):<4}"
 
     def line(most: int) -> str:
         return start + "".join(f" {name} {figure(value, 3)}" for name, value in layer.largest(most))
@@ -140,18 +140,17 @@ def _layer(layer: LayerSeen, label: int, width: int) -> str:
     return line(fitting[-1]) if fitting else start[:width]
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def _times(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
 @render_text.register(Samples)
 def render_samples(samples: Samples, width: int) -> str:
     """A row for each sample, by its loss, and the confusion of the classes."""
-    named = "greatest" if samples.which == "worst" else "least"
+    size = "largest" if samples.which == "worst" else "smallest"
     lines = wrapped(
-        f"The {counted(len(samples.ranked), 'sample')} of {samples.total:,} in {samples.part} with the "
-        f"{named} loss "
-        f"({samples.loss_name}; the mean is {figure(samples.mean)})",
+        f"The {counted(len(samples.ranked), 'sample')} of {samples.total:,} in {samples.part} "
+        f"with the {size} loss ({samples.loss_name}; the mean is {figure(samples.mean)})",
         width,
     )
     probable = any(row.p is not None for row in samples.ranked)
@@ -161,8 +160,8 @@ def render_samples(samples: Samples, width: int) -> str:
         cells.append(
             [
                 f"{row.index:,}",
-                said(row.truth)[:most],
-                said(row.answer)[:most],
+                answer_text(row.truth)[:most],
+                answer_text(row.answer)[:most],
                 figure(row.loss),
                 *([figure(row.p)] if row.p is not None else []),
             ]
@@ -218,7 +217,9 @@ def render_confusion(confusion: Confusion, width: int) -> str:
             f"{len(confusion.classes)} classes are more than fit here; --plot or --json has the "
             "table"
         )
-    often = ", ".join(
+    mistakes = ", ".join(
         f"{truth} taken for {answer} ({count:,})" for truth, answer, count in confusion.mistakes[:3]
     )
-    return "\n".join([*lines, *(["", *wrapped(f"Most often: {often}", width)] if often else [])])
+    return "\n".join(
+        [*lines, *(["", *wrapped(f"Most often: {mistakes}", width)] if mistakes else [])]
+    )

@@ -1,6 +1,4 @@
-"""The forward pass as shapes: what each layer makes of its input, axis by axis, and what it
-holds.
-"""
+"""The forward pass as shapes: the output of each layer, axis by axis, and its parameters."""
 
 from __future__ import annotations
 
@@ -14,12 +12,14 @@ from torch import Tensor, nn
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.subject import Subject
 
-BATCH = 64  # samples shown where the recipe takes all at once
+DEFAULT_BATCH = 64  # samples shown where the recipe takes all at once
 
 
 @dataclass(frozen=True)
-class Row:
-    """A layer: `output` is its activations' shape, `axes` what each axis counts; `parameters` are shapes by name, with their words."""
+class LayerShapes:
+    """A layer: `output` is the shape of its activations, `axes` what each axis counts.
+
+    `parameters` are their shapes by name; `formula` and `broadcast` say how they are used."""
 
     name: str
     kind: str
@@ -30,29 +30,29 @@ class Row:
     broadcast: str
 
     @property
-    def held(self) -> int:
-        """Parameters of the layer."""
+    def count(self) -> int:
+        """How many parameters the layer has."""
         return sum(torch.Size(shape).numel() for shape in self.parameters.values())
 
 
 @dataclass(frozen=True)
 class Shapes(Explanation):
-    """The forward pass of one batch. `bytes_each` is what one number takes."""
+    """The shapes of one forward pass of one batch. `bytes_each` is the size of one number."""
 
     batch: int
     input: tuple[int, ...]
     axes: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[LayerShapes, ...]
     bytes_each: int
 
     @property
     def parameters(self) -> int:
-        """All parameters: numbers that are kept from step to step and learned."""
-        return sum(row.held for row in self.rows)
+        """How many parameters there are: numbers that are learned."""
+        return sum(row.count for row in self.rows)
 
     @property
     def activations(self) -> int:
-        """All activations of a batch: numbers that are computed anew for each."""
+        """How many activations a batch has: computed anew for each batch."""
         return sum(torch.Size(row.output).numel() for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,19 +62,21 @@ class Shapes(Explanation):
 def shapes(subject: Subject) -> Shapes:
     """The forward pass of one batch of this training, layer by layer."""
     x, _ = subject.part("train")
-    size = getattr(subject.recipe.repeat, "size", min(BATCH, len(x)))
+    size = getattr(subject.recipe.repeat, "size", min(DEFAULT_BATCH, len(x)))
     batch = x[:size]
     rows = []
     network = copy.deepcopy(subject.network).eval()
-    seen: dict[str, Tensor] = {}
-    handles = [module.register_forward_hook(_keep(seen, name)) for name, module in _named(network)]
+    outputs: dict[str, Tensor] = {}
+    handles = [
+        module.register_forward_hook(_store(outputs, name)) for name, module in _modules(network)
+    ]
     with torch.no_grad():
         network(batch)
     for handle in handles:
         handle.remove()
-    for name, module in _named(network):
-        if name in seen:
-            rows.append(_row(name, module, tuple(seen[name].shape)))
+    for name, module in _modules(network):
+        if name in outputs:
+            rows.append(_layer_shapes(name, module, tuple(outputs[name].shape)))
     axes = (
         ("samples", "channels", "height", "width") if batch.ndim == 4 else ("samples", "features")
     )
@@ -83,7 +85,7 @@ def shapes(subject: Subject) -> Shapes:
     )
 
 
-def _named(network: nn.Module) -> list[tuple[str, nn.Module]]:
+def _modules(network: nn.Module) -> list[tuple[str, nn.Module]]:
     return [
         (name or type(module).__name__, module)
         for name, module in network.named_modules()
@@ -91,29 +93,33 @@ def _named(network: nn.Module) -> list[tuple[str, nn.Module]]:
     ]
 
 
-def _keep(seen: dict[str, Tensor], name: str) -> Any:
+def _store(outputs: dict[str, Tensor], name: str) -> Any:
     def hook(module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor):
-            seen[name] = output
+            outputs[name] = output
 
     return hook
 
 
-def _row(name: str, module: nn.Module, output: tuple[int, ...]) -> Row:
-    known = {2: ("samples", "units"), 4: ("samples", "channels", "height", "width")}
-    axes = known.get(len(output), ("samples", *("?",) * (len(output) - 1)))
+def _layer_shapes(name: str, module: nn.Module, output: tuple[int, ...]) -> LayerShapes:
+    by_rank = {2: ("samples", "units"), 4: ("samples", "channels", "height", "width")}
+    axes = by_rank.get(len(output), ("samples", *("?",) * (len(output) - 1)))
     parameters = {key: tuple(p.shape) for key, p in module.named_parameters(recurse=False)}
     formula = broadcast = ""
     if isinstance(module, nn.Linear) and len(output) == 2:
         formula = (
-            f"y = x Wᵀ + b: {bracketed((output[0], module.in_features))} by "
-            f"{bracketed((module.in_features, module.out_features))} "
-            f"gives {bracketed(output)}"
+            f"y = x Wᵀ + b: {shape_text((output[0], module.in_features))} by "
+            f"{shape_text((module.in_features, module.out_features))} "
+            f"gives {shape_text(output)}"
         )
         if module.bias is not None:
-            broadcast = f"b {bracketed((module.out_features,))} is one number per unit, added to each of the {output[0]} samples (broadcast)"
-    return Row(name, type(module).__name__, output, axes, parameters, formula, broadcast)
+            broadcast = (
+                f"b {shape_text((module.out_features,))} is one number per unit, added to each of "
+                f"the {output[0]} samples (broadcast)"
+            )
+    return LayerShapes(name, type(module).__name__, output, axes, parameters, formula, broadcast)
 
 
-def bracketed(shape: tuple[int, ...]) -> str:
+def shape_text(shape: tuple[int, ...]) -> str:
+    """`[64, 30]`."""
     return "[" + ", ".join(map(str, shape)) + "]"

@@ -1,13 +1,11 @@
-"""The forward pass drawn: a box for each tensor, as large as its shape; activations above, the
-parameters that make them below.
-"""
+"""The forward pass drawn: a box for each tensor, activations above, their parameters below."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from sevensteps.explain.shapes.answer import Row, Shapes
+from sevensteps.explain.shapes.answer import LayerShapes, Shapes, shape_text
 from sevensteps.render.figures import draw_figure
 
 if TYPE_CHECKING:
@@ -17,10 +15,10 @@ if TYPE_CHECKING:
 ACTIVATION, PARAMETER, EDGE = "#9ecae1", "#fdae6b", "#444444"
 # the longest axis of all, drawn; others by the square root of their lengths, else a bias could not
 # be seen beside 784 pixels
-TALL = 2.4
-SHEETS = 8  # of a stack of channels that are drawn
+LONGEST = 2.4
+MAX_SHEETS = 8  # of a stack of channels that are drawn
 SHIFT = 0.09  # between two of them
-LEAST = 0.08
+SHORTEST = 0.08
 GAP = 0.9
 
 
@@ -40,19 +38,21 @@ def draw_shapes(answer: Shapes, figure: Figure) -> None:
             ),
         ]
     )
-    scale = TALL / math.sqrt(longest)
+    scale = LONGEST / math.sqrt(longest)
     axes = figure.subplots()
     axes.set_aspect("equal")
     axes.axis("off")
-    right = _tensor(axes, 0.0, 0.0, answer.input, scale, ACTIVATION, "input")
-    low, high = 0.0, TALL / 2 + 0.8
+    right = _draw_tensor(axes, 0.0, 0.0, answer.input, scale, ACTIVATION, "input")
+    low, high = 0.0, LONGEST / 2 + 0.8
     for row in answer.rows:
         left = right + GAP
         axes.annotate(
             "", (left - 0.12, 0), (right + 0.12, 0), arrowprops={"arrowstyle": "->", "color": EDGE}
         )
-        right = _tensor(axes, left, 0.0, row.output, scale, ACTIVATION, f"{row.name}\n{row.kind}")
-        below, end = _held(axes, left, row, scale)
+        right = _draw_tensor(
+            axes, left, 0.0, row.output, scale, ACTIVATION, f"{row.name}\n{row.kind}"
+        )
+        below, end = _draw_parameters(axes, left, row, scale)
         right, low = max(right, end), min(low, below)
     axes.set_xlim(-0.6, right + 0.6)
     axes.set_ylim(low, high)
@@ -84,20 +84,22 @@ def draw_shapes(answer: Shapes, figure: Figure) -> None:
     figure.set_size_inches(max(9.0, min(right + 1.2, 26.0)), max(4.0, min(high - low + 1.0, 12.0)))
 
 
-def _held(axes: Axes, left: float, row: Row, scale: float) -> tuple[float, float]:
+def _draw_parameters(
+    axes: Axes, left: float, row: LayerShapes, scale: float
+) -> tuple[float, float]:
     """The parameters of a layer, one under the other. Returns how low they reach, and how far to
     the right.
     """
-    top, end = -TALL / 2 - 0.75, left
+    top, end = -LONGEST / 2 - 0.75, left
     for name, shape in row.parameters.items():
-        wide, tall = _size(shape, scale)
-        _box(axes, left, top - tall, wide, tall, PARAMETER)
-        axes.text(left, top + 0.07, f"{name} {_named(shape)}", fontsize=7, va="bottom")
+        wide, tall = _parameter_size(shape, scale)
+        _draw_box(axes, left, top - tall, wide, tall, PARAMETER)
+        axes.text(left, top + 0.07, f"{name} {shape_text(shape)}", fontsize=7, va="bottom")
         top, end = top - tall - 0.4, max(end, left + max(wide, 1.1))
     return top, end
 
 
-def _tensor(
+def _draw_tensor(
     axes: Axes,
     left: float,
     middle: float,
@@ -111,41 +113,44 @@ def _tensor(
     """
     if len(shape) == 4:
         tall, wide = (
-            max(scale * math.sqrt(shape[2]), LEAST),
-            max(scale * math.sqrt(shape[3]), LEAST),
+            max(scale * math.sqrt(shape[2]), SHORTEST),
+            max(scale * math.sqrt(shape[3]), SHORTEST),
         )
-        sheets = min(shape[1], SHEETS)
+        sheets = min(shape[1], MAX_SHEETS)
         for index in reversed(range(sheets)):
-            _box(axes, left + SHIFT * index, middle - tall / 2 + SHIFT * index, wide, tall, colour)
+            _draw_box(
+                axes, left + SHIFT * index, middle - tall / 2 + SHIFT * index, wide, tall, colour
+            )
         wide, high = wide + SHIFT * (sheets - 1), tall / 2 + SHIFT * (sheets - 1)
     else:
-        wide = max(scale * math.sqrt(shape[0]), LEAST)
-        tall = max(scale * math.sqrt(math.prod(shape[1:])), LEAST)
-        _box(axes, left, middle - tall / 2, wide, tall, colour)
+        wide = max(scale * math.sqrt(shape[0]), SHORTEST)
+        tall = max(scale * math.sqrt(math.prod(shape[1:])), SHORTEST)
+        _draw_box(axes, left, middle - tall / 2, wide, tall, colour)
         high = tall / 2
     axes.text(left + wide / 2, middle + high + 0.08, name, ha="center", va="bottom", fontsize=8)
     axes.text(
-        left + wide / 2, middle - tall / 2 - 0.08, _named(shape), ha="center", va="top", fontsize=7
+        left + wide / 2,
+        middle - tall / 2 - 0.08,
+        shape_text(shape),
+        ha="center",
+        va="top",
+        fontsize=7,
     )
     return left + wide
 
 
-def _size(shape: tuple[int, ...], scale: float) -> tuple[float, float]:
+def _parameter_size(shape: tuple[int, ...], scale: float) -> tuple[float, float]:
     """Width and height of a parameter: a matrix [outputs, inputs] is as wide as its outputs and as
     high as its inputs, as x meets it.
     """
     if len(shape) < 2:
-        return max(scale * math.sqrt(math.prod(shape)), LEAST), LEAST
-    return max(scale * math.sqrt(shape[0]), LEAST), max(
-        scale * math.sqrt(math.prod(shape[1:])), LEAST
+        return max(scale * math.sqrt(math.prod(shape)), SHORTEST), SHORTEST
+    return max(scale * math.sqrt(shape[0]), SHORTEST), max(
+        scale * math.sqrt(math.prod(shape[1:])), SHORTEST
     )
 
 
-def _box(axes: Axes, x: float, y: float, wide: float, tall: float, colour: str) -> None:
+def _draw_box(axes: Axes, x: float, y: float, wide: float, tall: float, colour: str) -> None:
     from matplotlib.patches import Rectangle
 
     axes.add_patch(Rectangle((x, y), wide, tall, facecolor=colour, edgecolor=EDGE, linewidth=0.7))
-
-
-def _named(shape: tuple[int, ...]) -> str:
-    return "[" + ", ".join(map(str, shape)) + "]"

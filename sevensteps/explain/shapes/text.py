@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from sevensteps.explain.base import render_text
-from sevensteps.explain.shapes.answer import Shapes, bracketed
+from sevensteps.explain.shapes.answer import Shapes, shape_text
 from sevensteps.render.text import counted, wrapped
 
 
@@ -13,19 +13,20 @@ from sevensteps.render.text import counted, wrapped
 def render_shapes(shapes: Shapes, width: int) -> str:
     """A line for each layer with its shape, then its parameters and what it computes."""
     lines = [
-        f"A batch of {shapes.batch}: input {bracketed(shapes.input)}, rank {len(shapes.input)} "
+        f"A batch of {shapes.batch}: input {shape_text(shapes.input)}, rank {len(shapes.input)} "
         f"({' × '.join(shapes.axes)})",
         "",
     ]
     label = max(len(f"{row.name} {row.kind}") for row in shapes.rows)
     for row in shapes.rows:
         lines += wrapped(
-            f"{f'{row.name} {row.kind}':<{label}}  {bracketed(row.output)}  {' × '.join(row.axes)}",
+            f"{f'{row.name} {row.kind}':<{label}}  {shape_text(row.output)}  "
+            f"{' × '.join(row.axes)}",
             width,
         )
         for name, shape in row.parameters.items():
             lines += wrapped(
-                f"{name} {bracketed(shape)}: {counted(torch.Size(shape).numel(), 'parameter')}",
+                f"{name} {shape_text(shape)}: {counted(torch.Size(shape).numel(), 'parameter')}",
                 width,
                 "    ",
             )

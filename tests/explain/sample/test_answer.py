@@ -179,14 +179,14 @@ def test_a_regression_is_told_in_raw_units(runs: Runs) -> None:
         found.outputs[0] * float(scaling.scale) + float(scaling.offset), rel=1e-6
     )
     assert 20 < found.truth < 350
-    assert found.given.names[:3] == ("age", "sex", "bmi")
-    assert found.given.raw[1] in (1, 2)  # sex as it is in the table, not standardised
+    assert found.input.names[:3] == ("age", "sex", "bmi")
+    assert found.input.raw[1] in (1, 2)  # sex as it is in the table, not standardised
 
 
 def test_a_row_of_a_table_is_shown_raw(runs: Runs) -> None:
     found = runs("iris").explain.sample(3, part="train")
-    assert found.given.names == tuple(load_iris().feature_names)
-    distance = np.abs(load_iris().data - np.array(found.given.raw)).max(1)
+    assert found.input.names == tuple(load_iris().feature_names)
+    distance = np.abs(load_iris().data - np.array(found.input.raw)).max(1)
     assert distance.min() < 1e-5
     assert "petal width (cm)" in found.text()
 

@@ -144,12 +144,12 @@ class Run:
 
     def explained(self, data_dir: Path | str | None = None) -> Explain:
         """The same questions as `explain`, with the files of the data in `data_dir`."""
-        observed = None
+        observation = None
         if self.diagnosis is not None:
-            observed = self.diagnosis.case.observed
+            observation = self.diagnosis.case.observation
         elif self.folder is not None:
             watched = seen(self.folder, self._summary["steps"] + 1)
-            observed = watched[0] if watched is not None else None
+            observation = watched[0] if watched is not None else None
         return Explain(
             Subject(
                 self.recipe,
@@ -157,7 +157,7 @@ class Run:
                 self.summary,
                 self.history,
                 self.folder,
-                observed,
+                observation,
                 data_dir,
                 self.settled,
             )

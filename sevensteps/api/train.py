@@ -62,7 +62,7 @@ def train(
         )
     folder, job = unfinished_run_folder(out, recipe, group)
     if folder is not None:
-        budget = watch.watching.schedule.budget if isinstance(watch, Attending) else watch
+        budget = watch.watching.budget.time_share if isinstance(watch, Attending) else watch
         return resume(
             folder,
             **python_values(recipe),

@@ -15,10 +15,10 @@ from sevensteps.doctor.case_folder import save
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.identify_loss import LossFn
 from sevensteps.doctor.samples import pair_of
-from sevensteps.observe.watcher import Watcher
+from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
 
 
-class Watch(Watcher):
+class Watch(AnyLoopWatcher):
     """Watches a training loop that you wrote; `sevensteps.watch` makes one."""
 
     def diagnose(
@@ -31,7 +31,7 @@ class Watch(Watcher):
         or a `DataLoader` or `Dataset`, of which some thousand samples are used; `loss_fn(output,
         target)` returns the mean loss. Raises `ArgumentError` for anything else."""
         return diagnose(
-            self.observed,
+            self.observation,
             self.network,
             train=pair_of("train", train),
             valid=pair_of("valid", valid),
@@ -52,7 +52,7 @@ class Watch(Watcher):
         saved; the network is not. Returns the folder. Raises `RunError` where the folder is not
         empty, or cannot be written."""
         case = Case(
-            self.observed,
+            self.observation,
             self.network,
             train=pair_of("train", train),
             valid=pair_of("valid", valid),

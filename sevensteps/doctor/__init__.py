@@ -13,12 +13,12 @@ from sevensteps.doctor.conditions import CONDITIONS, condition
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.ranking import ranked
-from sevensteps.observe.observation import Observed
+from sevensteps.observe.observation import Observation
 
 __all__ = ["Case", "Diagnosis", "Finding", "diagnose", "examine"]
 
 
-def diagnose(observed: Observed, network: nn.Module | None = None, **known: Any) -> Diagnosis:
+def diagnose(observed: Observation, network: nn.Module | None = None, **known: Any) -> Diagnosis:
     """What is wrong with the training that was `observed`; `known` are the other fields of
     `Case`.
     """

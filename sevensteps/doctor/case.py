@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from sevensteps.doctor.identify_loss import FoundLoss, LossFn, identify_by
 from sevensteps.doctor.scores import score
 from sevensteps.metrics import baseline
-from sevensteps.observe.capture import Capture
+from sevensteps.observe.capture import StepCapture
 from sevensteps.observe.look import Look
-from sevensteps.observe.network_facts import Facts, LayerFacts
-from sevensteps.observe.observation import Observed
+from sevensteps.observe.network_facts import LayerFacts, NetworkFacts
+from sevensteps.observe.observation import Observation
 from sevensteps.seeds import Isolation
 
 Pair = tuple[Tensor, Tensor]
@@ -40,7 +40,7 @@ class Case:
     `recipe` and `history` are there for trainings of `ss.train`. `answers` are those of an earlier
     machine, by name, for a case that is read back from a folder."""
 
-    observed: Observed
+    observation: Observation
     network: nn.Module | None = None
     train: Pair | None = None
     valid: Pair | None = None
@@ -62,24 +62,24 @@ class Case:
     # -- what was seen -----------------------------------------------------------------------------
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> NetworkFacts:
         """Layers, parameters and optimizer groups."""
-        return self.observed.facts
+        return self.observation.facts
 
     @property
     def looks(self) -> list[Look]:
         """The looks, oldest first."""
-        return self.observed.looks
+        return self.observation.looks
 
     @property
     def losses(self) -> list[tuple[int, float]]:
         """(step, loss), oldest first."""
-        return self.observed.losses
+        return self.observation.losses
 
     @property
     def steps(self) -> int:
         """Steps that were trained."""
-        return self.observed.steps
+        return self.observation.steps
 
     def series(self, measure: Callable[[Look], float | None]) -> list[tuple[int, float]]:
         """`measure` of every look that has it: (step, number)."""
@@ -111,8 +111,8 @@ class Case:
             return x[every], y[every.to(y.device)]
         return (
             None
-            if self.observed.x is None or self.observed.y is None
-            else (self.observed.x, self.observed.y)
+            if self.observation.x is None or self.observation.y is None
+            else (self.observation.x, self.observation.y)
         )
 
     @cached_property
@@ -122,7 +122,7 @@ class Case:
             return self.train[1]
         seen = [look.target for look in self.looks if look.target is not None]
         same = [t for t in seen if t.shape[1:] == seen[0].shape[1:]]
-        return torch.cat(same) if same else self.observed.y
+        return torch.cat(same) if same else self.observation.y
 
     @cached_property
     def task(self) -> str | None:
@@ -304,7 +304,7 @@ class Case:
         with self.asking(training) as network:
             if network is None:
                 return None
-            capture = Capture(network, [], dict(self.facts.layers))
+            capture = StepCapture(network, [], dict(self.facts.layers))
             capture.arm()
             try:
                 with torch.enable_grad():
@@ -342,7 +342,7 @@ class Case:
     @cached_property
     def diverged(self) -> int | None:
         """The first step whose loss was not finite; None: all were."""
-        step: int | None = self.observed.notes.get("first_not_finite")
+        step: int | None = self.observation.notes.get("first_not_finite")
         return step
 
     @cached_property

@@ -16,7 +16,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.errors import RunError
-from sevensteps.observe.observation import Observed, from_dict, pack, to_dict, unpack
+from sevensteps.observe.observation import Observation, deserialize_look, serialize_look
 from sevensteps.record.database import FILE, Record, read_watched
 from sevensteps.record.run_folder import create, finite, read_json, write_json
 
@@ -53,14 +53,14 @@ def save(case: Case, folder: Path | str) -> Path:
     return made
 
 
-def keep_seen(observed: Observed, record: Record) -> None:
+def keep_seen(observed: Observation, record: Record) -> None:
     """Write what was seen so far of a training into its record, in place of what was there."""
     record.forget_watched()
     for look in observed.looks:
-        record.look(look.step, "look", *pack(look))
+        record.look(look.step, "look", *serialize_look(look))
     samples = {name: t for name, t in (("x", observed.x), ("y", observed.y)) if t is not None}
     record.watched(
-        "observed", json.dumps(finite(to_dict(observed))), safetensors.torch.save(samples)
+        "observed", json.dumps(finite(observed.to_dict())), safetensors.torch.save(samples)
     )
 
 
@@ -69,7 +69,7 @@ def keep_before(findings: list[Finding], record: Record) -> None:
     record.watched("before", json.dumps(finite([finding.to_dict() for finding in findings])))
 
 
-def seen(folder: Path, step: int) -> tuple[Observed, list[Finding]] | None:
+def seen(folder: Path, step: int) -> tuple[Observation, list[Finding]] | None:
     """What `keep_seen` (or `keep`) and `keep_before` wrote, as far as step `step`; None where
     nothing was.
 
@@ -79,10 +79,10 @@ def seen(folder: Path, step: int) -> tuple[Observed, list[Finding]] | None:
     if "observed" not in held or "before" not in held:
         return None
 
-    def read() -> tuple[Observed, list[Finding]]:
-        observed = from_dict(json.loads(held["observed"]["held"]))
+    def read() -> tuple[Observation, list[Finding]]:
+        observed = Observation.from_dict(json.loads(held["observed"]["held"]))
         observed.looks = [
-            unpack(row["numbers"], row["tensors"])
+            deserialize_look(row["numbers"], row["tensors"])
             for row in looks
             if row["kind"] == "look" and row["step"] < step
         ]
@@ -103,10 +103,10 @@ def keep(case: Case, record: Record) -> None:
     """Write looks, facts, samples and answers of `case` into the record of a run."""
     record.forget_watched()
     for look in case.looks:
-        record.look(look.step, "look", *pack(look))
+        record.look(look.step, "look", *serialize_look(look))
     if case.probe is not None:
-        record.look(case.probe.step, "probe", *pack(case.probe))
-    record.watched("observed", json.dumps(finite(to_dict(case.observed))))
+        record.look(case.probe.step, "probe", *serialize_look(case.probe))
+    record.watched("observed", json.dumps(finite(case.observation.to_dict())))
     asked = [
         name for name in NUMBERS if name != "curvature" or name in vars(case)
     ]  # that takes long, and few conditions ask for it
@@ -159,8 +159,8 @@ def load(folder: Path) -> Case:
 
 
 def _load(looks: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> Case:
-    observed: Observed = from_dict(json.loads(held["observed"]["held"]))
-    seen = [(row["kind"], unpack(row["numbers"], row["tensors"])) for row in looks]
+    observed = Observation.from_dict(json.loads(held["observed"]["held"]))
+    seen = [(row["kind"], deserialize_look(row["numbers"], row["tensors"])) for row in looks]
     observed.looks = [look for kind, look in seen if kind == "look"]
     tensors = safetensors.torch.load(held["samples"]["tensors"]) if "samples" in held else {}
     pairs = {

@@ -78,7 +78,7 @@ class Diagnosis:
                 "that trains with a change and returns the accuracy"
             )
         case = self.case
-        seconds = case.history[-1]["seconds"] if case.history else case.observed.seconds
+        seconds = case.history[-1]["seconds"] if case.history else case.observation.seconds
         if case.diverged is not None and (
             planned := planned_steps(case.recipe, len(case.train[0]) if case.train else None)
         ):
@@ -137,13 +137,13 @@ class Diagnosis:
         return held
 
     def _seen(self) -> str:
-        case, observed = self.case, self.case.observed
+        case, observed = self.case, self.case.observation
         if case.early:
             return (
                 "" if self.findings else "Nothing is wrong that can be seen here. "
             ) + "Seen: one batch, before the first step."
         steps = f"{observed.steps:,} {'step' if observed.steps == 1 else 'steps'}"
-        share = 100 * observed.spent / observed.seconds if observed.seconds else 0.0
+        share = 100 * observed.watching_seconds / observed.seconds if observed.seconds else 0.0
         seen = (
             f"Seen: {steps} of {observed.facts.network} in {observed.seconds:.2g} s, "
             f"{len(observed.looks)} of them closely "

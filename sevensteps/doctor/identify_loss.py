@@ -251,7 +251,7 @@ def identify_by(looks: Sequence[Look]) -> FoundLoss | None:
     if alone is not None and alone.output is not None and alone.output.numel() < TOLD:
         shape = alone.output.shape
         same = [
-            (look.output, look.target, look.slope)
+            (look.output, look.target, look.output_gradient)
             for look in looks
             if look.output is not None and look.output.shape == shape
         ]
@@ -267,7 +267,7 @@ def identify_by(looks: Sequence[Look]) -> FoundLoss | None:
         (
             found
             for look in looks
-            if (found := identify(look.output, look.target, look.slope, look.batch))
+            if (found := identify(look.output, look.target, look.output_gradient, look.batch))
         ),
         None,
     )

@@ -16,8 +16,8 @@ from sevensteps.doctor.case_folder import keep, keep_before, keep_seen
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding
 from sevensteps.metrics import compute_metrics
-from sevensteps.observe.observation import Observed
-from sevensteps.observe.observer import Watching, facts_in
+from sevensteps.observe.observation import Observation
+from sevensteps.observe.training_watcher import TrainingWatcher, training_facts
 from sevensteps.record.database import Record
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
@@ -36,10 +36,10 @@ class Attending(Observer):
         self,
         budget: float = 0.02,
         more: dict[str, Any] | None = None,
-        seen: tuple[Observed, list[Finding]] | None = None,
+        seen: tuple[Observation, list[Finding]] | None = None,
         shared: dict[str, Any] | None = None,
     ) -> None:
-        self.watching, self.more = Watching(budget, seen and seen[0]), more or {}
+        self.watching, self.more = TrainingWatcher(budget, seen and seen[0]), more or {}
         self.found, self.shared = seen and seen[1], {} if shared is None else shared
         self.before: Diagnosis | None = None
         self.after: Diagnosis | None = None
@@ -48,25 +48,25 @@ class Attending(Observer):
         self.watching.started(training)
         if self.found is None:
             self.before = first_look(training)
-        elif self.watching.observed is not None:
-            self.before = Diagnosis(self.found, case_of(training, self.watching.observed))
+        elif self.watching.observation is not None:
+            self.before = Diagnosis(self.found, case_of(training, self.watching.observation))
 
     def stepped(self, training: Training) -> None:
         self.watching.stepped(training)
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         self.watching.stopped(training, rule, reason)
-        assert self.watching.observed is not None
+        assert self.watching.observation is not None
         with training.isolated_randomness:
-            case = case_of(training, self.watching.observed)
+            case = case_of(training, self.watching.observation)
             case.shared = self.shared
             self.after = examine(case)
 
     def keep(self, record: Record) -> None:
         """Write what was seen and found so far into `record`, for a training that goes on later."""
         assert self.before is not None
-        assert self.watching.observed is not None
-        keep_seen(self.watching.observed, record)
+        assert self.watching.observation is not None
+        keep_seen(self.watching.observation, record)
         keep_before(self.before.findings, record)
 
     def report(self, record: Record | None) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Attending(Observer):
             "before": self.before.to_dict()["findings"],
             "watched": {
                 "looks": len(self.after.case.looks),
-                "seconds": self.after.case.observed.spent,
+                "seconds": self.after.case.observation.watching_seconds,
             },
             **self.more,
         }
@@ -89,7 +89,7 @@ class Attending(Observer):
 
 def first_look(training: Training) -> Diagnosis:
     """The conditions that show before the first step, on one batch."""
-    case = case_of(training, Observed(facts_in(training)), early=True)
+    case = case_of(training, Observation(training_facts(training)), early=True)
     assert case.train is not None
     x, y = case.train
     some = torch.linspace(0, len(x) - 1, min(FIRST, len(x))).long().to(x.device)
@@ -97,11 +97,11 @@ def first_look(training: Training) -> Diagnosis:
     with training.isolated_randomness:
         if (look := case.look_now(case.train, training=True)) is not None:
             look.step, look.lr = 0, (training.stepper.rate(0, training.total or 1),)
-            case.observed.looks.append(look)
+            case.observation.looks.append(look)
         return examine(case)
 
 
-def case_of(training: Training, observed: Observed, early: bool = False) -> Case:
+def case_of(training: Training, observed: Observation, early: bool = False) -> Case:
     """The case of a training under way, or at its end."""
     output, loss = training.output, training.loss
 

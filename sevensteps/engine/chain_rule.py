@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sevensteps.engine import layers as written
 from sevensteps.engine.activations import ReLU, activation_of
-from sevensteps.engine.engine import Engine, LossFunction, Seen, refuse_step
+from sevensteps.engine.engine import Engine, LayerTrace, LossFunction, refuse_step
 from sevensteps.engine.flat import Vectors
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Dropout, Neuron, Powers
@@ -149,8 +149,8 @@ class ChainRule(Engine):
             self.low.copy_(self.parameters)
             for copy, parameter in self.frozen:
                 copy.copy_(parameter)
-        if self.seen is not None:
-            return self._forward_seen(x, self.seen)
+        if self.trace is not None:
+            return self._forward_traced(x, self.trace)
         for layer in self.layers:
             x = layer.forward(x)
         return x
@@ -159,23 +159,23 @@ class ChainRule(Engine):
         self, output: Tensor, target: Tensor, losses: Tensor, share: float, add: bool
     ) -> None:
         g = self._slope if share == 1 else self._slope.mul_(share)
-        if self.seen is not None:
-            self.seen.slope = g.clone()
+        if self.trace is not None:
+            self.trace.output_gradient = g.clone()
         for index in range(len(self.layers) - 1, self.first - 1, -1):
-            if self.seen is not None and self.names[index]:
-                self.seen.slopes[self.names[index]] = g.to(
+            if self.trace is not None and self.names[index]:
+                self.trace.output_gradients[self.names[index]] = g.to(
                     self.parameters.dtype, copy=True
                 )  # the layer may overwrite it
             self.layers[index].descend(g, add)
             if index > self.first:
                 g = self.layers[index].backward(g)
 
-    def _forward_seen(self, x: Tensor, seen: Seen) -> Tensor:
-        """The same as `_forward`, with every layer's output remembered; that of a layer whose ReLU
+    def _forward_traced(self, x: Tensor, trace: LayerTrace) -> Tensor:
+        """`_forward`, with every layer's output remembered; that of a layer whose ReLU
         is done by it is the ReLU's.
         """
         for name, layer in zip(self.names, self.layers, strict=True):
             x = layer.forward(x)
             if name and not (isinstance(layer, written.Linear) and layer.relu):
-                seen.outputs[name] = x.to(self.parameters.dtype)
+                trace.outputs[name] = x.to(self.parameters.dtype)
         return x

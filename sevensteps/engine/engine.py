@@ -36,14 +36,17 @@ class Progress(Protocol):
 
 
 @dataclass
-class Seen:
-    """What one step of an engine computed, by layer: `outputs`, and `slopes` = dL/d(output). Set `engine.seen` to have it filled."""
+class LayerTrace:
+    """What one step of an engine computed. Set `engine.trace` to a new one to have it filled.
+
+    By layer: `outputs`, and `output_gradients` = dL/d(output of the layer). Of the network as a
+    whole: `input`, `output`, `output_gradient` and `target`."""
 
     input: Tensor | None = None
     outputs: dict[str, Tensor] = field(default_factory=dict)
-    slopes: dict[str, Tensor] = field(default_factory=dict)
+    output_gradients: dict[str, Tensor] = field(default_factory=dict)
     output: Tensor | None = None
-    slope: Tensor | None = None
+    output_gradient: Tensor | None = None
     target: Tensor | None = None
 
 
@@ -58,7 +61,7 @@ class Engine(ABC):
 
     method: ClassVar[str]
     taped: ClassVar[bool] = False  # whether PyTorch has to record what is computed
-    seen: Seen | None = None  # where somebody looks
+    trace: LayerTrace | None = None  # filled where somebody looks
 
     def __init__(
         self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None
@@ -91,8 +94,8 @@ class Engine(ABC):
                 "it must give [samples, outputs]"
             )
         self._output = output
-        if self.seen is not None:
-            self.seen.input, self.seen.output = x, output.detach()
+        if self.trace is not None:
+            self.trace.input, self.trace.output = x, output.detach()
         return output.detach() if self.taped else output
 
     def loss(self, target: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B"]:
@@ -107,8 +110,8 @@ class Engine(ABC):
                 "sample, [B], and leave the mean to the engine"
             )
         self._target, self._losses = target, losses
-        if self.seen is not None:
-            self.seen.target = target
+        if self.trace is not None:
+            self.trace.target = target
         return losses.detach() if self.taped else losses
 
     def gradient(self, share: float = 1.0, add: bool = False) -> Float[Tensor, "P"]:

@@ -22,7 +22,7 @@ from sevensteps.engine.engine import Engine
 from sevensteps.engine.sequence import layers
 from sevensteps.errors import ArgumentError, Error, RunError
 from sevensteps.head import Output
-from sevensteps.observe.observation import Observed
+from sevensteps.observe.observation import Observation
 from sevensteps.record import checkpoints
 from sevensteps.steps.loss import Loss
 from sevensteps.training import state, threads
@@ -37,7 +37,7 @@ PARTS = ("train", "valid")
 
 @dataclass(eq=False)
 class Subject:
-    """A training to be explained. `network` has its last weights; `observed` is what watching saw, None where nobody looked.
+    """A training to be explained. `network` has its last weights; `observation` is what watching saw, None where nobody looked.
 
     `summary` is what `run.json` says, `history` a row an evaluation.
     """
@@ -47,7 +47,7 @@ class Subject:
     summary: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     folder: Path | None = None
-    observed: Observed | None = None
+    observation: Observation | None = None
     data_dir: Path | str | None = None
     _settled: Settled | None = field(default=None, repr=False)
 

@@ -1,46 +1,49 @@
-"""When to look: the first steps, then ever more seldom, then as often as the budget of time
-allows.
-"""
+"""When to look at a step, so that looking takes no more than its share of the time."""
 
 from __future__ import annotations
 
 from sevensteps.arguments import number
 
-FIRST = 3  # looks at the very first steps, whatever they cost: most faults show there
-GROWTH = 1.3  # then each look is this much further from the start than the last one
+FIRST_LOOKS = 3  # at the very first steps, whatever they cost: most faults show there
+GROWTH = 1.3  # then each look is this much further from the start than the one before
 # seconds that looking may take beyond its budget: a training of a moment is looked at too
-GRACE = 0.005
+GRACE_SECONDS = 0.005
 
 
-class Schedule:
-    """Which steps to look at so that looking takes at most `budget` of the time; budget 1 looks at every step.
+class LookBudget:
+    """Decides which steps to look at, so that looking takes at most `time_share` of the time.
 
-    The cost of the next look is taken to be that of the last ones, with a margin, so that the
-    budget holds when it has been taken. Looks get half of the budget at least, even where steps are
-    so short that noting them takes the other half."""
+    1 looks at every step, 0 at none. The first steps are looked at in any
+    case, then ever fewer, then as many as the budget allows. The next look is taken to cost what
+    the last ones did, with a margin, so that the budget still holds after it. Looks get half of the
+    budget at least, even where steps are so short that noting their losses takes the other half.
+    Raises `ArgumentError` for a share below 0 or above 1."""
 
-    def __init__(self, budget: float) -> None:
-        self.budget = number("budget", budget, at_least=0, at_most=1)
-        self.looks = self.next = 0
-        self.spent = 0.0  # seconds of looking
-        self.always = 0.0  # seconds of what is done at every step
-        self.each = 0.0  # seconds of one look, lately
+    def __init__(self, time_share: float) -> None:
+        self.time_share = number("budget", time_share, at_least=0, at_most=1)
+        self.looks = 0
+        self.next_step = 0
+        self.looking_seconds = 0.0
+        self.noting_seconds = 0.0  # of what is noted at every step, looked at or not
+        self.look_seconds = 0.0  # of one look, lately
 
-    def looked(self, step: int, cost: float) -> None:
-        """Note that a look at `step` took `cost` seconds."""
+    def record_look(self, step: int, seconds: float) -> None:
+        """Note that the look at `step` took `seconds`. The caller adds them to
+        `looking_seconds`."""
         self.looks += 1
-        self.each = cost if not self.each else 0.7 * self.each + 0.3 * cost
-        self.next = (
-            step + 1
-            if self.looks < FIRST or self.budget == 1
-            else max(step + 1, int(step * GROWTH) if step < 100 else step + 1)
+        self.look_seconds = (
+            seconds if not self.look_seconds else 0.7 * self.look_seconds + 0.3 * seconds
         )
+        self.next_step = step + 1
+        if self.looks >= FIRST_LOOKS and self.time_share < 1 and step < 100:
+            self.next_step = max(self.next_step, int(step * GROWTH))
 
-    def due(self, step: int, elapsed: float) -> bool:
-        """Whether `step` is to be looked at, `elapsed` seconds after the start."""
-        if self.budget == 0 or step < self.next:
+    def is_due(self, step: int, elapsed: float) -> bool:
+        """Whether to look at `step`, which begins `elapsed` seconds after the start."""
+        if self.time_share == 0 or step < self.next_step:
             return False
-        if self.budget == 1 or self.looks < FIRST:
+        if self.time_share == 1 or self.looks < FIRST_LOOKS:
             return True
-        room = self.budget * elapsed
-        return self.spent + 1.2 * self.each <= max(room - self.always, room / 2) + GRACE
+        room = self.time_share * elapsed
+        allowed = max(room - self.noting_seconds, room / 2) + GRACE_SECONDS
+        return self.looking_seconds + 1.2 * self.look_seconds <= allowed

@@ -1,5 +1,4 @@
-"""One look at a network in training: what every layer, unit and parameter did in one step, as
-numbers.
+"""One look: what every layer, unit and parameter did in one step of a training, as numbers.
 
 A look only reads. Its tensors are small copies: one number per unit, and a few rows of input,
 output and target."""
@@ -16,23 +15,25 @@ from torch import Tensor
 from sevensteps.observe.network_facts import LayerFacts
 
 T = TypeVar("T")
-# of a layer's output that a full look reads: enough for every mean, and PyTorch wakes no second
-# thread for them
-NUMBERS = 32_000
-FEW = 4_000  # of those that any other look reads
-ROWS = 512  # of the output, targets and slopes that are kept, with at most `NUMBERS` numbers
-# share of an activation's range from its end where it counts as saturated: a sigmoid's slope is
-# below .01 there
-FLAT = 0.01
+# numbers that a full look reads of a layer's output: enough for every mean, and PyTorch wakes no
+# second thread for them
+FULL_LOOK_NUMBERS = 32_000
+QUICK_LOOK_NUMBERS = 4_000  # that any other look reads
+# of the output, targets and output gradients in a look, with at most `FULL_LOOK_NUMBERS` numbers
+MAX_ROWS = 512
+# share of an activation's range from its end where it counts as saturated: a sigmoid's derivative
+# is below .01 there
+SATURATION_MARGIN = 0.01
 
 
 @dataclass
 class Signal:
-    """A layer's output over the samples of one step, per unit [U]: mean, standard deviation, share of positive numbers (`firing`),
-    share within 1 % of the ends of an activation that saturates (`flat`), and √Σ (dL/dy)² over the samples (`gradient`).
+    """A layer's output over the samples of one step, per unit [U].
 
-    `low` and `high` are the least and largest number; `rank` the effective number of directions
-    that vary (on some looks)."""
+    `mean` and `std`; `firing`, the share of positive numbers; `flat`, the share within 1 % of the
+    ends of an activation that saturates; `gradient` = √Σ (dL/dy)² over the samples. `low` and
+    `high` are the least and largest number of all units; `rank` is the effective number of
+    directions that vary (on full looks); `calls` how often the layer was called."""
 
     mean: Tensor
     std: Tensor
@@ -47,28 +48,31 @@ class Signal:
 
 @dataclass
 class Change:
-    """A parameter in one step, per row of its matrix [U] (of a vector as a whole, [1]): length of weights, gradient and true update."""
+    """A parameter in one step: lengths of its weights, of their gradient and of the true update,
+    per row of its matrix [U]; of a vector as a whole, [1]."""
 
     weight: Tensor
     gradient: Tensor | None = None
     update: Tensor | None = None
-    distinct: int | None = None  # rows that differ from each other (on some looks)
+    distinct: int | None = None  # rows that differ from each other (on full looks)
 
 
 @dataclass
 class Look:
-    """One step as it was seen. `output`, `target` and `slope` = dL/d(output) are rows of the batch, as the loss had them.
+    """One step, seen from inside.
 
-    `batch` is the number of samples; `lr` the learning rate of each group; `left` the length of the
-    gradient that was still there when the backward pass began (0: cleared), `training` the
-    network's mode, `stepped` whether an optimizer moved the parameters."""
+    `output`, `target` and `output_gradient` = dL/d(output) are rows of the batch, as the loss had
+    them. `batch` is the number of samples; `lr` the learning rate of each optimizer group;
+    `leftover_gradient` the length of the gradient that was still there when the backward pass began
+    (0: cleared); `training` the network's mode; `stepped` whether an optimizer updated the
+    parameters."""
 
     step: int
     loss: float
     lr: tuple[float, ...] = ()
     batch: int = 0
     training: bool = True
-    left: float | None = None
+    leftover_gradient: float | None = None
     backwards: int = 1
     stepped: bool = True
     seconds: float = 0.0  # since watching began
@@ -76,201 +80,192 @@ class Look:
     changes: Mapping[str, Change] = field(default_factory=dict)
     output: Tensor | None = None
     target: Tensor | None = None
-    slope: Tensor | None = None
-    shapes: dict[str, tuple[int, ...]] = field(
-        default_factory=dict
-    )  # of input, output and target, whole
+    output_gradient: Tensor | None = None
+    # of the whole input, output and target
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-class Later(Mapping[str, T]):
-    """A dictionary that is made when somebody first reads it: in the training itself, a look should cost as little as it can."""
+class LazyDict(Mapping[str, T]):
+    """A dictionary that is computed when it is first read: during the training itself, a look
+    should cost as little as it can."""
 
-    def __init__(self, make: Callable[[], dict[str, T]]) -> None:
-        self._make: Callable[[], dict[str, T]] | None = make
-        self._held: dict[str, T] = {}
+    def __init__(self, compute: Callable[[], dict[str, T]]) -> None:
+        self._compute: Callable[[], dict[str, T]] | None = compute
+        self._entries: dict[str, T] = {}
 
-    @property
-    def _made(self) -> dict[str, T]:
-        if self._make is not None:
-            self._held, self._make = self._make(), None
-        return self._held
+    def _computed(self) -> dict[str, T]:
+        if self._compute is not None:
+            self._entries, self._compute = self._compute(), None
+        return self._entries
 
     def __getitem__(self, name: str) -> T:
-        return self._made[name]
+        return self._computed()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._made)
+        return iter(self._computed())
 
     def __len__(self) -> int:
-        return len(self._made)
+        return len(self._computed())
 
 
-def signals(
-    seen: dict[str, tuple[list[Tensor], list[Tensor]]],
-    layers: dict[str, LayerFacts],
+def measure_signals(
+    calls: Mapping[str, tuple[list[Tensor], list[Tensor]]],
+    layers: Mapping[str, LayerFacts],
     full: bool = False,
 ) -> Mapping[str, Signal]:
-    """What each layer's calls `seen[name] = (outputs, gradients)` say per unit. Layers of one shape
-    are measured together.
-    """
-    most = NUMBERS if full else FEW
+    """What each layer gave, per unit, from its calls: `calls[name] = (outputs, output gradients)`.
+
+    Layers of one shape are measured together."""
+    limit = FULL_LOOK_NUMBERS if full else QUICK_LOOK_NUMBERS
     outputs = {
         name: y
-        for name, (ys, _) in seen.items()
-        if (y := _rows(ys, layers[name].axis, most)) is not None
+        for name, (ys, _) in calls.items()
+        if (y := _unit_columns(ys, layers[name].axis, limit)) is not None
     }
     gradients = {
         name: g
-        for name, (_, gs) in seen.items()
+        for name, (_, gs) in calls.items()
         if name in outputs
-        and (g := _rows(gs, layers[name].axis, most)) is not None
+        and (g := _unit_columns(gs, layers[name].axis, limit)) is not None
         and g.shape[1] == outputs[name].shape[1]
     }
-    calls = {name: len(seen[name][0]) for name in outputs}
-    measured: list[tuple[list[str], tuple[Tensor, ...]]] = []
-    slopes: list[tuple[list[str], Tensor]] = []
-    for names, y in _alike(outputs):
-        mean = y.mean(
-            1
-        )  # these forms, because `var_mean`, `aminmax` and comparisons to bool take ten times as long
-        std = (apart := y - mean[:, None]).mul_(apart).mean(1).sqrt_()
-        firing = torch.gt(y, 0, out=apart).mean(1)
-        measured.append((names, (mean, std, firing, y.amin((1, 2)), y.amax((1, 2)))))
-    for names, g in _alike(gradients):
-        slopes.append((names, torch.linalg.vector_norm(g, dim=1)))
-    flats: dict[str, Tensor] = {}
+    counts = {name: len(calls[name][0]) for name in outputs}
+    statistics: list[tuple[list[str], tuple[Tensor, ...]]] = []
+    for names, y in _stack_by_shape(outputs):
+        # in these forms, because `var_mean`, `aminmax` and comparisons to bool take ten times as
+        # long
+        mean = y.mean(1)
+        std = (buffer := y - mean[:, None]).mul_(buffer).mean(1).sqrt_()
+        firing = torch.gt(y, 0, out=buffer).mean(1)
+        statistics.append((names, (mean, std, firing, y.amin((1, 2)), y.amax((1, 2)))))
+    gradient_norms = [
+        (names, torch.linalg.vector_norm(g, dim=1)) for names, g in _stack_by_shape(gradients)
+    ]
+    flat: dict[str, Tensor] = {}
     for name, y in outputs.items():
         function = layers[name].function
         if function.saturates and function.output_range is not None:
-            low, high = function.output_range
-            near = (high - low) * FLAT
-            flats[name] = ((y < low + near) | (y > high - near)).mean(0, dtype=torch.float32)
-    ranks = {name: rank(y) for name, y in outputs.items()} if full else {}
+            lowest, highest = function.output_range
+            margin = (highest - lowest) * SATURATION_MARGIN
+            saturated = (y < lowest + margin) | (y > highest - margin)
+            flat[name] = saturated.mean(0, dtype=torch.float32)
+    ranks = {name: effective_rank(y) for name, y in outputs.items()} if full else {}
     order = list(outputs)
 
-    def make() -> dict[str, Signal]:
-        found = {
+    def compute() -> dict[str, Signal]:
+        signals = {
             name: Signal(*numbers)
-            for names, columns in measured
+            for names, columns in statistics
             for name, numbers in zip(
                 names, zip(*(column.unbind() for column in columns), strict=True), strict=True
             )
         }
-        for names, lengths in slopes:
-            for name, length in zip(names, lengths.unbind(), strict=True):
-                found[name].gradient = length
+        for names, norms in gradient_norms:
+            for name, norm in zip(names, norms.unbind(), strict=True):
+                signals[name].gradient = norm
         for name in order:
-            found[name].calls, found[name].flat, found[name].rank = (
-                calls[name],
-                flats.get(name),
-                ranks.get(name),
-            )
-        return {name: found[name] for name in order}
+            signal = signals[name]
+            signal.calls, signal.flat, signal.rank = counts[name], flat.get(name), ranks.get(name)
+        return {name: signals[name] for name in order}
 
-    return Later(make)
+    return LazyDict(compute)
 
 
-def changes(
+def measure_changes(
     parameters: Mapping[str, Tensor],
     gradients: Mapping[str, Tensor],
     before: Mapping[str, Tensor],
     full: bool = False,
 ) -> Mapping[str, Change]:
-    """What one step did to the parameters: as they are now, their gradients, and they as they were
-    `before`. By row, together by shape.
+    """What one step did to the parameters, by row: from them as they are now, their gradients, and
+    them as they were `before`. Parameters of one shape are measured together.
     """
     weights: list[tuple[list[str], Tensor, Tensor | None]] = []
-    differing: dict[str, int] = {}
-    for names, w in _alike({name: _matrix(p) for name, p in parameters.items()}):
+    distinct: dict[str, int] = {}
+    for names, w in _stack_by_shape({name: _matrix(p) for name, p in parameters.items()}):
         if full and w.shape[1] > 1:
-            differing |= {name: distinct(rows) for name, rows in zip(names, w, strict=True)}
-        old = [_matrix(before[name]) for name in names if name in before]
-        moved = (
-            torch.linalg.vector_norm(w - _stacked(old), dim=2) if len(old) == len(names) else None
-        )
-        weights.append((names, torch.linalg.vector_norm(w, dim=2), moved))
-    slopes = [
-        (names, torch.linalg.vector_norm(g, dim=2))
-        for names, g in _alike(
-            {
-                name: _matrix(g)
-                for name, g in gradients.items()
-                if name in parameters and not g.is_sparse
+            distinct |= {
+                name: count_distinct_rows(rows) for name, rows in zip(names, w, strict=True)
             }
+        old = [_matrix(before[name]) for name in names if name in before]
+        updates = (
+            torch.linalg.vector_norm(w - _stack(old), dim=2) if len(old) == len(names) else None
         )
+        weights.append((names, torch.linalg.vector_norm(w, dim=2), updates))
+    dense = {
+        name: _matrix(g) for name, g in gradients.items() if name in parameters and not g.is_sparse
+    }
+    gradient_norms = [
+        (names, torch.linalg.vector_norm(g, dim=2)) for names, g in _stack_by_shape(dense)
     ]
     order = list(parameters)
 
-    def make() -> dict[str, Change]:
-        found: dict[str, Change] = {}
-        for names, lengths, moved in weights:
+    def compute() -> dict[str, Change]:
+        changes: dict[str, Change] = {}
+        for names, norms, updates in weights:
             for index, name in enumerate(names):
-                found[name] = Change(
-                    lengths[index],
-                    None,
-                    None if moved is None else moved[index],
-                    differing.get(name),
-                )
-        for names, lengths in slopes:
-            for name, length in zip(names, lengths.unbind(), strict=True):
-                found[name].gradient = length
-        return {name: found[name] for name in order}
+                update = None if updates is None else updates[index]
+                changes[name] = Change(norms[index], None, update, distinct.get(name))
+        for names, norms in gradient_norms:
+            for name, norm in zip(names, norms.unbind(), strict=True):
+                changes[name].gradient = norm
+        return {name: changes[name] for name in order}
 
-    return Later(make)
+    return LazyDict(compute)
 
 
-def flat_changes(
+def measure_flat_changes(
     now: Tensor,
     gradient: Tensor,
     before: Tensor,
     slices: Mapping[str, tuple[slice, tuple[int, ...]]],
     full: bool = False,
 ) -> Mapping[str, Change]:
-    """`changes` of parameters that lie in one vector [P], as an engine's do; `slices` says where
-    each is, and its shape.
+    """What one step did to parameters that lie in one vector [P], as an engine's do; `slices` says
+    where each is, and its shape.
     """
-    three = torch.stack([now, gradient, now - before])
-    rows = {
-        name: three[:, place].view(3, shape[0] if len(shape) > 1 else 1, -1)
-        for name, (place, shape) in slices.items()
+    vectors = torch.stack([now, gradient, now - before])
+    matrices = {
+        name: vectors[:, columns].view(3, shape[0] if len(shape) > 1 else 1, -1)
+        for name, (columns, shape) in slices.items()
     }
-    lengths = {name: torch.linalg.vector_norm(held, dim=2) for name, held in rows.items()}
-    differing = (
-        {name: distinct(held[0]) for name, held in rows.items() if held.shape[1] > 1}
+    norms = {name: torch.linalg.vector_norm(rows, dim=2) for name, rows in matrices.items()}
+    distinct = (
+        {name: count_distinct_rows(rows[0]) for name, rows in matrices.items() if rows.shape[1] > 1}
         if full
         else {}
     )
-    return Later(
+    return LazyDict(
         lambda: {
-            name: Change(length[0], length[1], length[2], differing.get(name))
-            for name, length in lengths.items()
+            name: Change(norm[0], norm[1], norm[2], distinct.get(name))
+            for name, norm in norms.items()
         }
     )
 
 
-def _alike(tensors: dict[str, Tensor]) -> list[tuple[list[str], Tensor]]:
+def _stack_by_shape(tensors: dict[str, Tensor]) -> list[tuple[list[str], Tensor]]:
     """The tensors of each shape, with their names, as one: each operation then runs once for all of
     them.
     """
     groups: dict[Any, list[str]] = {}
     for name, tensor in tensors.items():
         groups.setdefault((tensor.shape, tensor.dtype, tensor.device), []).append(name)
-    return [(names, _stacked([tensors[name] for name in names])) for names in groups.values()]
+    return [(names, _stack([tensors[name] for name in names])) for names in groups.values()]
 
 
-def _stacked(tensors: list[Tensor]) -> Tensor:
+def _stack(tensors: list[Tensor]) -> Tensor:
     return tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)
 
 
 def _matrix(parameter: Tensor) -> Tensor:
     """[U, F]: a row for each unit; a vector is one row."""
-    held = parameter.detach()
-    return held if held.ndim == 2 else held.flatten(1) if held.ndim > 2 else held.reshape(1, -1)
+    p = parameter.detach()
+    return p if p.ndim == 2 else p.flatten(1) if p.ndim > 2 else p.reshape(1, -1)
 
 
-def distinct(rows: Tensor) -> int:
-    """How many rows of a matrix [U, F] differ: told by their product with one fixed irregular
-    vector, then exactly where two agree.
+def count_distinct_rows(rows: Tensor) -> int:
+    """How many rows of a matrix [U, F] differ: by their product with one fixed irregular vector,
+    then exactly where two of these agree.
     """
     probe = torch.sin(
         torch.arange(1, rows.shape[1] + 1, device=rows.device, dtype=torch.float64)
@@ -280,44 +275,46 @@ def distinct(rows: Tensor) -> int:
     return len(torch.unique(rows, dim=0))
 
 
-def rank(y: Tensor) -> Tensor:
+def effective_rank(y: Tensor) -> Tensor:
     """Effective rank of centred outputs [N, U]: exp of the entropy of their squared singular
     values, as shares.
 
     Source: Roy, Vetterli 2007, The effective rank, with squared singular values.
     """
-    some = y[:256, :256].float()
-    share = torch.linalg.svdvals(torch.nan_to_num(some - some.mean(0), 0.0, 0.0, 0.0)).square()
+    block = y[:256, :256].float()
+    share = torch.linalg.svdvals(torch.nan_to_num(block - block.mean(0), 0.0, 0.0, 0.0)).square()
     total = share.sum()
     share = share / total.clamp_min(1e-30)
     return torch.where(total > 0, torch.special.entr(share).sum().exp(), torch.zeros(()).to(total))
 
 
-def some_rows(tensor: Any) -> Tensor | None:
-    """A copy on the CPU of the first rows of a batch, no more than can be kept."""
+def first_rows(tensor: Any) -> Tensor | None:
+    """A copy on the CPU of the first rows of a batch, no more than a look may hold; None for
+    anything but a batch.
+    """
     if not isinstance(tensor, Tensor) or tensor.ndim == 0 or len(tensor) == 0:
         return None
     each = max(tensor.numel() // len(tensor), 1)
-    return tensor.detach()[: max(1, min(ROWS, NUMBERS // each))].to("cpu", copy=True)
+    return tensor.detach()[: max(1, min(MAX_ROWS, FULL_LOOK_NUMBERS // each))].to("cpu", copy=True)
 
 
-def _rows(tensors: list[Tensor], axis: int, most: int) -> Tensor | None:
-    """[rows, U]: samples and positions in rows, units in columns, about `most` numbers, but at
+def _unit_columns(tensors: list[Tensor], axis: int, limit: int) -> Tensor | None:
+    """[rows, U]: samples and positions in rows, units in columns, about `limit` numbers, but at
     least 8 samples.
     """
-    kept = []
+    matrices = []
     for t in tensors:
         if not t.is_floating_point() or t.ndim == 0 or t.numel() == 0:
             continue
         t = t.detach()
-        if t.numel() > most:
-            t = t[: max(8, most * len(t) // t.numel())]
+        if t.numel() > limit:
+            t = t[: max(8, limit * len(t) // t.numel())]
         if t.ndim == 1:
             t = t[:, None]
-        at = axis if axis < 0 or axis < t.ndim else -1
-        t = t if at in (-1, t.ndim - 1) else t.movedim(at, -1)
-        kept.append(t.reshape(-1, t.shape[-1]))
-    same = [t for t in kept if t.shape[1] == kept[0].shape[1]]
+        unit_axis = axis if axis < 0 or axis < t.ndim else -1
+        t = t if unit_axis in (-1, t.ndim - 1) else t.movedim(unit_axis, -1)
+        matrices.append(t.reshape(-1, t.shape[-1]))
+    same = [t for t in matrices if t.shape[1] == matrices[0].shape[1]]
     if not same:
         return None
     y = same[0] if len(same) == 1 else torch.cat(same)

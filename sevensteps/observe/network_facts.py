@@ -1,6 +1,4 @@
-"""What is known of a network and its optimizers before anything is computed: layers, parameters,
-who moves which.
-"""
+"""What a network and its optimizers are made of: layers, parameters, and who updates which."""
 
 from __future__ import annotations
 
@@ -17,21 +15,18 @@ from torch.nn.modules.dropout import _DropoutNd
 from sevensteps.engine.activations import ACTIVATIONS, UNKNOWN, Activation, activation_of
 from sevensteps.engine.modules import Dropout, Neuron
 
-SILENT = (
-    nn.Flatten,
-    nn.Unflatten,
-    nn.Identity,
-    _DropoutNd,
-    Dropout,
-)  # hand on what they get; nothing to see
+# hand on what they get: nothing to look at
+PASS_THROUGH = (nn.Flatten, nn.Unflatten, nn.Identity, _DropoutNd, Dropout)
 
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """One layer: `role` is "weights" (linear, convolution, …), "activation", "norm" or "other"; `activation` is its usual name.
+    """One layer of a network.
 
-    `axis` is where the units are in its output. A function called in the network's `forward` before
-    the module m, such as `F.relu`, appears as a layer named `m.input`."""
+    `role` is "weights" (linear, convolution, …), "activation", "norm" or "other"; `activation` the
+    usual name of its function; `axis` where the units are in its output. A function that the
+    network's `forward` calls before the module m, such as `F.relu`, appears as a layer named
+    `m.input`."""
 
     name: str
     kind: str
@@ -48,9 +43,10 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class ParameterFacts:
-    """One parameter: its shape, whether it is to be trained, the optimizer group that moves it (None: none does), and its length
-    √Σ w² when watching began.
-    """
+    """One parameter of a network.
+
+    `trained` says whether it is to be trained, `group` which optimizer group updates it (None: none
+    does), `length` is √Σ w² when watching began."""
 
     name: str
     shape: tuple[int, ...]
@@ -60,42 +56,45 @@ class ParameterFacts:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """A network and its optimizers. `groups` hold each group's settings and the optimizer's class under "optimizer"."""
+class NetworkFacts:
+    """A network and its optimizers. `groups` are the settings of each optimizer group, with the
+    optimizer's class under "optimizer"."""
 
     network: str
     layers: dict[str, LayerFacts]
     parameters: dict[str, ParameterFacts]
     groups: tuple[dict[str, Any], ...]
-    strangers: int = 0  # numbers that the optimizers move and that are not this network's
+    strangers: int = 0  # numbers that the optimizers update and that are not this network's
     norms: tuple[str, ...] = ()  # modules that compute otherwise in training than in evaluation
     dropouts: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """All facts as JSON can hold them."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, held: dict[str, Any]) -> Facts:
-        """What `to_dict` gave."""
+    def from_dict(cls, facts: dict[str, Any]) -> NetworkFacts:
+        """The facts that `to_dict` wrote."""
         layers = {
             name: LayerFacts(**{**layer, "parameters": tuple(layer["parameters"])})
-            for name, layer in held["layers"].items()
+            for name, layer in facts["layers"].items()
         }
         parameters = {
             name: ParameterFacts(**{**p, "shape": tuple(p["shape"])})
-            for name, p in held["parameters"].items()
+            for name, p in facts["parameters"].items()
         }
-        tuples = {key: tuple(held[key]) for key in ("groups", "norms", "dropouts")}
-        return cls(**{**held, "layers": layers, "parameters": parameters, **tuples})
+        tuples = {key: tuple(facts[key]) for key in ("groups", "norms", "dropouts")}
+        return cls(**{**facts, "layers": layers, "parameters": parameters, **tuples})
 
 
-def facts_of(network: nn.Module, optimizers: Iterable[torch.optim.Optimizer] = ()) -> Facts:
-    """Read `Facts` off a network and its optimizers."""
+def network_facts(
+    network: nn.Module, optimizers: Iterable[torch.optim.Optimizer] = ()
+) -> NetworkFacts:
+    """The facts of a network and of the optimizers that train it."""
     groups: list[dict[str, Any]] = []
-    owner: dict[int, int] = {}  # id of a parameter -> its group
-    moved = 0
+    group_of: dict[int, int] = {}  # id of a parameter -> its group
+    optimized = 0  # numbers
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             settings = {
@@ -104,32 +103,34 @@ def facts_of(network: nn.Module, optimizers: Iterable[torch.optim.Optimizer] = (
                 if isinstance(value, int | float | bool | str | tuple)
             }
             for p in group["params"]:
-                owner[id(p)] = len(groups)
-                moved += p.numel()
+                group_of[id(p)] = len(groups)
+                optimized += p.numel()
             groups.append({"optimizer": type(optimizer).__name__, **settings})
     named = dict(network.named_parameters())
-    own = sum(p.numel() for p in {id(p): p for p in named.values()}.values() if id(p) in owner)
+    own = sum(p.numel() for p in {id(p): p for p in named.values()}.values() if id(p) in group_of)
     parameters = {
-        name: ParameterFacts(name, tuple(p.shape), p.requires_grad, owner.get(id(p)), length(p))
+        name: ParameterFacts(
+            name, tuple(p.shape), p.requires_grad, group_of.get(id(p)), parameter_norm(p)
+        )
         for name, p in named.items()
     }
     modules = list(network.named_modules())
     layers = {
-        name: _layer(name, module, "" if module is network else f"{name}.")
-        for name, module in watched(network)
+        name: _layer_facts(name, module, "" if module is network else f"{name}.")
+        for name, module in watched_modules(network)
     }
-    return Facts(
+    return NetworkFacts(
         type(network).__name__,
         layers,
         parameters,
         tuple(groups),
-        moved - own,
+        optimized - own,
         tuple(name for name, m in modules if isinstance(m, _NormBase) and m.track_running_stats),
         tuple(name for name, m in modules if isinstance(m, _DropoutNd | Dropout) and m.p > 0),
     )
 
 
-def length(parameter: torch.Tensor) -> float:
+def parameter_norm(parameter: torch.Tensor) -> float:
     """√Σ w²; 0 for one that has no numbers yet, or is not of real numbers."""
     if (
         isinstance(parameter, nn.parameter.UninitializedParameter)
@@ -139,19 +140,19 @@ def length(parameter: torch.Tensor) -> float:
     return float(torch.linalg.vector_norm(parameter.detach().float()))
 
 
-def watched(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The modules whose output is looked at: those without modules in them, and those with
-    parameters of their own.
+def watched_modules(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The modules whose output is looked at, by name: those without modules in them, and those
+    with parameters of their own.
     """
     return [
         (name or type(network).__name__, module)
         for name, module in network.named_modules()
-        if not isinstance(module, SILENT)
+        if not isinstance(module, PASS_THROUGH)
         and (not any(module.children()) or any(True for _ in module.parameters(recurse=False)))
     ]
 
 
-def opaque(network: nn.Module) -> bool:
+def refuses_hooks(network: nn.Module) -> bool:
     """Whether hooks inside `network` are impossible (TorchScript), or would have it compiled anew
     (`torch.compile`).
     """
@@ -160,7 +161,7 @@ def opaque(network: nn.Module) -> bool:
     )
 
 
-def _layer(name: str, module: nn.Module, prefix: str) -> LayerFacts:
+def _layer_facts(name: str, module: nn.Module, prefix: str) -> LayerFacts:
     own = tuple(prefix + part for part, _ in module.named_parameters(recurse=False))
     activation = activation_of(module)
     if isinstance(module, _NormBase | nn.LayerNorm | nn.GroupNorm):

@@ -232,7 +232,7 @@ class Lockstep:
             return spent
         for index, member in enumerate(self.active):
             engine = member.training.engine
-            if engine.seen is None:
+            if engine.trace is None:
                 continue
             began = time.perf_counter()
             held = engine.gradients.clone() if add else None
@@ -343,8 +343,8 @@ def _rebind(training: Training, row: Vectors | None) -> None:
     """Let a network, its engine and its step work on another memory, `row` or one of their own,
     from where they are.
     """
-    recipe, seen, memory = training.recipe, training.engine.seen, training.stepper.memory
+    recipe, trace, memory = training.recipe, training.engine.trace, training.stepper.memory
     training.engine = recipe.gradient.prepare(training.network, training.loss, row)
-    training.engine.seen = seen
+    training.engine.trace = trace
     training.stepper = recipe.step.prepare(training.engine.parameters, training.engine.gradients)
     training.stepper.memory.update(memory)

@@ -294,7 +294,7 @@ def test_what_watching_saw_is_kept() -> None:
     run = ss.resume("run", watch=1.0)
     assert whole.diagnosis is not None
     assert run.diagnosis is not None
-    one, two = whole.diagnosis.case.observed, run.diagnosis.case.observed
+    one, two = whole.diagnosis.case.observation, run.diagnosis.case.observation
     assert [look.step for look in one.looks] == [look.step for look in two.looks]
     assert one.losses == two.losses
     assert one.steps == two.steps == 12

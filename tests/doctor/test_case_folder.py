@@ -163,10 +163,10 @@ def test_what_was_seen_comes_back_whole(tmp_path: Path) -> None:
     watch = trained(LOOPS["healthy"])
     train, valid = data(False)
     case = load(watch.save(tmp_path / "kept", train, valid, F.cross_entropy))
-    assert case.losses == watch.observed.losses
-    assert [look.step for look in case.looks] == [look.step for look in watch.observed.looks]
-    assert case.facts == watch.observed.facts
-    assert case.observed.rates == watch.observed.rates
+    assert case.losses == watch.observation.losses
+    assert [look.step for look in case.looks] == [look.step for look in watch.observation.looks]
+    assert case.facts == watch.observation.facts
+    assert case.observation.rates == watch.observation.rates
     assert case.scores["valid"] == pytest.approx(
         (watch.network(valid[0]).argmax(1) == valid[1]).double().mean().item()
     )

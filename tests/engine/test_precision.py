@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.engine import Autograd, ChainRule, Engine, FiniteDifferences, PerceptronRule
-from sevensteps.engine.engine import Seen
+from sevensteps.engine.engine import LayerTrace
 from sevensteps.engine.modules import Dropout, Neuron, Powers, Step, use_generator
 from sevensteps.engine.precision import Cast
 from sevensteps.errors import ArgumentError
@@ -137,15 +137,15 @@ def test_only_products_see_bfloat16(build: Any) -> None:
         "Linear",
         "torch.float32",
     ]
-    engine.seen = seen = Seen()
+    engine.trace = trace = LayerTrace()
     assert (
         engine.predict(X).dtype == engine.loss(Y).dtype == engine.gradient().dtype == torch.float32
     )
-    assert set(seen.outputs) == {"0", "1", "2", "3", "4"}
-    assert "" not in seen.slopes
-    assert {tensor.dtype for tensor in (*seen.outputs.values(), *seen.slopes.values())} == {
-        torch.float32
-    }
+    assert set(trace.outputs) == {"0", "1", "2", "3", "4"}
+    assert "" not in trace.output_gradients
+    assert {
+        tensor.dtype for tensor in (*trace.outputs.values(), *trace.output_gradients.values())
+    } == {torch.float32}
     assert {p.dtype for p in engine.network.parameters()} == {torch.float32}
 
 

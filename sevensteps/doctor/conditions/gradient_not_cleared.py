@@ -39,9 +39,13 @@ def examine(case: Case) -> Finding | None:
     pairs = [
         (a, b)
         for a, b in pairwise(case.looks)
-        if a.stepped and b.step == a.step + 1 and b.left is not None
+        if a.stepped and b.step == a.step + 1 and b.leftover_gradient is not None
     ]
-    kept = [(a, b) for a, b in pairs if b.left and b.left > 0.01 * max(whole(a), 1e-30)]
+    kept = [
+        (a, b)
+        for a, b in pairs
+        if b.leftover_gradient and b.leftover_gradient > 0.01 * max(whole(a), 1e-30)
+    ]
     if not kept or len(kept) < 0.5 * len(pairs):
         return None
     before, after = kept[0]
@@ -51,19 +55,19 @@ def examine(case: Case) -> Finding | None:
         "error",
         0.96,
         f"When the backward pass of step {after.step} began, the gradient of the step before was "
-        f"still there ({after.left:.3g} long) and "
+        f"still there ({after.leftover_gradient:.3g} long) and "
         "was added to: each step goes on in the direction of all earlier ones, ever faster, and "
         "past the goal.",
         [
             Measure(
                 "gradient left over when the backward pass begins",
-                digits(after.left or 0.0),
+                digits(after.leftover_gradient or 0.0),
                 0,
                 f"step {after.step}",
             ),
             Measure(
                 "of the gradient that was just used",
-                digits((after.left or 0.0) / max(whole(before), 1e-30)),
+                digits((after.leftover_gradient or 0.0) / max(whole(before), 1e-30)),
                 0,
                 "",
             ),

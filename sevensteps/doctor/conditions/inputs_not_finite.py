@@ -36,7 +36,10 @@ EXPLAINS = (
 
 
 def examine(case: Case) -> Finding | None:
-    (x, y), (xv, yv) = case.train or (case.observed.x, case.observed.y), case.valid or (None, None)
+    (x, y), (xv, yv) = (
+        case.train or (case.observation.x, case.observation.y),
+        case.valid or (None, None),
+    )
     parts: dict[str, Tensor | None] = {
         "training inputs": x,
         "training targets": y,

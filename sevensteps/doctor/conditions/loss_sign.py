@@ -86,7 +86,7 @@ def _wrong(case: Case) -> float | None:
     told.
     """
     for look in case.looks[:3]:
-        output, target, slope = look.output, look.target, look.slope
+        output, target, slope = look.output, look.target, look.output_gradient
         if (
             output is None
             or target is None

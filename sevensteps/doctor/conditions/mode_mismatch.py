@@ -35,7 +35,7 @@ def examine(case: Case) -> Finding | None:
     if not layers or case.early or not case.looks:
         return None
     kind = "batch norm" if case.facts.norms else "dropout"
-    evaluations = int(case.observed.notes.get("evaluations_training", 0))
+    evaluations = int(case.observation.notes.get("evaluations_training", 0))
     stepped = [look for look in case.looks if look.stepped]
     if stepped and not any(look.training for look in stepped):
         return _found(

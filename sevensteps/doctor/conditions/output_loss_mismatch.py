@@ -230,9 +230,9 @@ def _ends(case: Case, operation: str) -> bool:
     """Whether this operation is among those between the loss and the last weights, on the network's
     side.
     """
-    graph = case.observed.graph
+    graph = case.observation.graph
     return graph is not None and any(
-        op.name == operation for op in graph.head[graph.outside or 0 :]
+        op.name == operation for op in graph.operations[graph.after_output or 0 :]
     )
 
 

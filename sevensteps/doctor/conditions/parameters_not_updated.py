@@ -62,8 +62,8 @@ def examine(case: Case) -> Finding | None:
             "purpose "
             "with requires_grad_(False)",
         )
-    graph = case.observed.graph
-    if graph is not None and graph.whole:
+    graph = case.observation.graph
+    if graph is not None and graph.complete:
         lost = [name for name in trained if name not in graph.reached]
         if lost and share(lost) > 0.02:
             return _finding(

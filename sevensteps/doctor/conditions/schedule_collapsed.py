@@ -29,7 +29,7 @@ SHARE = 0.5  # of the steps
 
 
 def examine(case: Case) -> Finding | None:
-    rates = case.observed.rates
+    rates = case.observation.rates
     if case.early or len(rates) < 3 or case.steps < 20 or well(case, 0.9):
         return None
     peak = max(rate for _, rate in rates)

@@ -45,8 +45,8 @@ def examine(case: Case) -> Finding | None:
     if (
         len(output) == 2
         and output[1] == 1
-        and look.slope is not None
-        and not bool(look.slope.any())
+        and look.output_gradient is not None
+        and not bool(look.output_gradient.any())
         and abs(look.loss) < 1e-6
         and _softmax(case)
     ):
@@ -82,9 +82,9 @@ def examine(case: Case) -> Finding | None:
 
 
 def _softmax(case: Case) -> bool:
-    graph = case.observed.graph
+    graph = case.observation.graph
     return graph is None or any(
-        op.name in ("LogSoftmax", "Softmax", "NllLoss") for op in graph.head
+        op.name in ("LogSoftmax", "Softmax", "NllLoss") for op in graph.operations
     )
 
 

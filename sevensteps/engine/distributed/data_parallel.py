@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.distributed.process_group import ProcessGroup
-from sevensteps.engine.engine import Engine, Progress, Seen
+from sevensteps.engine.engine import Engine, LayerTrace, Progress
 from sevensteps.engine.flat import SPARE
 from sevensteps.engine.modules import Dropout
 from sevensteps.errors import ArgumentError, Error
@@ -122,13 +122,13 @@ class DataParallel(Engine):
         return self.engine.taped
 
     @property
-    def seen(self) -> Seen | None:
-        """What the engine shows of this process's part."""
-        return self.engine.seen
+    def trace(self) -> LayerTrace | None:
+        """What the engine computed of this process's part of the batch."""
+        return self.engine.trace
 
-    @seen.setter
-    def seen(self, seen: Seen | None) -> None:
-        self.engine.seen = seen
+    @trace.setter
+    def trace(self, trace: LayerTrace | None) -> None:
+        self.engine.trace = trace
 
     def begin(self) -> None:
         # another processor may have initialised it with other last digits

@@ -96,7 +96,7 @@ def life(subject: Subject, where: Place, unit: int, again: bool | None) -> Life:
 
 def _watched(subject: Subject, where: Place, unit: int) -> list[Moment]:
     moments = []
-    for look in subject.observed.looks if subject.observed is not None else ():
+    for look in subject.observation.looks if subject.observation is not None else ():
         signal, change = (
             look.signals.get(where.norm or where.name),
             look.changes.get(f"{where.name}.weight"),

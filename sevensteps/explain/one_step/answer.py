@@ -262,7 +262,7 @@ def _stop(subject: Subject, step: OneStep) -> str:
 
 
 def _same(subject: Subject, step: OneStep) -> bool | None:
-    if subject.observed is None:
+    if subject.observation is None:
         return None
-    seen = dict(subject.observed.losses)
+    seen = dict(subject.observation.losses)
     return seen[step.at] == step.loss if step.at in seen else None

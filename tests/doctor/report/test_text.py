@@ -20,8 +20,8 @@ from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.report import text as report
 from sevensteps.doctor.trials.trial import Trial
-from sevensteps.observe.network_facts import facts_of
-from sevensteps.observe.observation import Observed
+from sevensteps.observe.network_facts import network_facts
+from sevensteps.observe.observation import Observation
 
 SEEN = "Seen: 1,196 steps of Sequential, 21 of them closely (2.4 % of the time)."
 FINDINGS = [
@@ -334,7 +334,8 @@ def test_html_of_nothing_has_no_empty_table_or_list() -> None:
 
 def diagnosis(findings: list[Finding]) -> Diagnosis:
     return Diagnosis(
-        findings, Case(Observed(facts_of(nn.Sequential(nn.Flatten()))), ruled_out=list(RULED_OUT))
+        findings,
+        Case(Observation(network_facts(nn.Sequential(nn.Flatten()))), ruled_out=list(RULED_OUT)),
     )
 
 

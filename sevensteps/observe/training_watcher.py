@@ -1,0 +1,181 @@
+"""Watches a training of `ss.train`: its looks read what the engine has computed anyway."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+
+import torch
+from torch import Tensor
+
+from sevensteps.engine.engine import LayerTrace
+from sevensteps.observe.budget import LookBudget
+from sevensteps.observe.capture import StepCapture
+from sevensteps.observe.look import Look, first_rows, measure_flat_changes, measure_signals
+from sevensteps.observe.network_facts import NetworkFacts, network_facts
+from sevensteps.observe.observation import Observation
+from sevensteps.training.observer import Observer
+from sevensteps.training.state import Training
+
+PYTORCH_NAMES = {
+    "sgd": "SGD",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+}
+
+
+def training_facts(training: Training) -> NetworkFacts:
+    """The network's facts, with step 5 as the one optimizer group that updates all trained
+    parameters.
+    """
+    step = training.recipe.step
+    settings = {
+        f.name: v
+        for f in dataclasses.fields(step)
+        if isinstance(v := getattr(step, f.name), int | float | bool | str | tuple)
+    }
+    facts, name = network_facts(training.network), type(step).__name__
+    group = {
+        **settings,
+        "optimizer": PYTORCH_NAMES.get(name, name),
+        "lr": training.stepper.rate(0, training.total or 1),
+    }
+    parameters = {
+        key: dataclasses.replace(p, group=0 if p.trained else None)
+        for key, p in facts.parameters.items()
+    }
+    return dataclasses.replace(facts, groups=(group,), parameters=parameters)
+
+
+class TrainingWatcher(Observer):
+    """An observer of our own loop that looks into the network; it changes nothing in the training,
+    to the last bit.
+
+    `budget` is the share of the time that it may cost; `observation` what was observed so far of a
+    training that is resumed. After `started`, `observation` is there."""
+
+    def __init__(self, budget: float, observation: Observation | None = None) -> None:
+        self.budget = LookBudget(budget)
+        self.observation = observation
+
+    def started(self, training: Training) -> None:
+        network = training.network
+        if self.observation is None:
+            self.observation = Observation(training_facts(training))
+            self.observation.notes["loss"] = repr(training.recipe.loss)
+        self.budget.looking_seconds = self.observation.watching_seconds
+        self._capture = (
+            StepCapture(network, [], self.observation.facts.layers)
+            if training.engine.taped
+            else None
+        )
+        self._last_rate = math.nan  # of the step before
+        self._parameters_before: Tensor | None = None
+        # seconds of training when the step after a look began: the look slows that step down
+        self._slowed_since: float | None = None
+        if self.budget.is_due(0, 0.0):
+            self._prepare(training)
+
+    def stepped(self, training: Training) -> None:
+        observation, budget = self.observation, self.budget
+        assert observation is not None
+        began, progress = time.perf_counter(), training.progress
+        step = progress.step - 1
+        observation.record_loss(step, progress.loss)
+        if progress.lr != self._last_rate:
+            observation.record_rate(step, progress.lr)
+            self._last_rate = progress.lr
+        slowdown = 0.0
+        # A look slows down its own step, and the one after it, whose data it pushed out.
+        if self._slowed_since is not None and step:
+            slowdown = min(
+                max(progress.seconds - self._slowed_since - self._slowed_since / step, 0.0),
+                budget.look_seconds or math.inf,
+            )
+            budget.looking_seconds += slowdown
+            self._slowed_since = None
+        if self._parameters_before is None and not budget.is_due(step + 1, progress.seconds):
+            budget.noting_seconds += time.perf_counter() - began
+            return
+        if self._parameters_before is not None:
+            self._look(training, step)
+            budget.record_look(step, time.perf_counter() - began + self._preparing + slowdown)
+            self._stop_tracing(training)
+            self._slowed_since = progress.seconds
+        self._record_time(training)
+        if budget.is_due(step + 1, progress.seconds):
+            self._prepare(training)
+        budget.looking_seconds += time.perf_counter() - began
+
+    def stopped(self, training: Training, rule: str, reason: str) -> None:
+        assert self.observation is not None
+        self._stop_tracing(training)
+        self._record_time(training)
+        progress = training.progress
+        if progress.step and not math.isfinite(progress.loss):
+            self.observation.record_loss(progress.step, progress.loss)
+            self.observation.notes["first_not_finite"] = progress.step
+
+    def _record_time(self, training: Training) -> None:
+        assert self.observation is not None
+        watching = self.budget.looking_seconds + self.budget.noting_seconds
+        self.observation.steps = training.progress.step
+        self.observation.seconds = training.progress.seconds + watching
+        self.observation.watching_seconds = watching
+
+    def _prepare(self, training: Training) -> None:
+        """Have the engine trace the step to come."""
+        began = time.perf_counter()
+        self._parameters_before = training.engine.parameters.detach().clone()
+        self._slowed_since = training.progress.seconds
+        training.engine.trace = LayerTrace()
+        if self._capture is not None:
+            self._capture.arm()
+        self._preparing = time.perf_counter() - began
+
+    def _stop_tracing(self, training: Training) -> None:
+        self._parameters_before = training.engine.trace = None
+        if self._capture is not None:
+            self._capture.disarm()
+
+    def _look(self, training: Training, step: int) -> None:
+        observation, engine, before = self.observation, training.engine, self._parameters_before
+        assert observation is not None
+        assert before is not None
+        full = math.log2(step + 1).is_integer() or len(observation.looks) % 8 == 0
+        trace = engine.trace or LayerTrace()
+        if self._capture is not None:
+            look = self._capture.look(step, training.progress.loss, None, full)
+        else:
+            look = Look(step, training.progress.loss)
+            gradients = trace.output_gradients
+            look.signals = measure_signals(
+                {
+                    name: ([y], [gradients[name]] if name in gradients else [])
+                    for name, y in trace.outputs.items()
+                    if name in observation.facts.layers
+                },
+                observation.facts.layers,
+                full,
+            )
+            look.output = first_rows(trace.output)
+            look.output_gradient = first_rows(trace.output_gradient)
+        look.changes = measure_flat_changes(
+            engine.parameters.detach(), engine.gradients, before, engine.slices, full
+        )
+        look.lr, look.leftover_gradient = (training.progress.lr,), 0.0
+        look.seconds = training.progress.seconds
+        look.training = training.network.training
+        look.batch = 0 if trace.input is None else len(trace.input)
+        tensors = {"input": trace.input, "output": trace.output, "target": trace.target}
+        look.shapes |= {
+            name: tuple(tensor.shape)
+            for name, tensor in tensors.items()
+            if isinstance(tensor, torch.Tensor)
+        }
+        look.target = first_rows(trace.target)
+        observation.add_samples(trace.input, trace.target)
+        observation.add_look(look)

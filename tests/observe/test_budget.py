@@ -1,0 +1,59 @@
+"""The budget of looks holds, and is used."""
+
+from __future__ import annotations
+
+import pytest
+
+from sevensteps.errors import ArgumentError
+from sevensteps.observe.budget import FIRST_LOOKS, GRACE_SECONDS, LookBudget
+
+
+def test_looking_takes_its_share_of_the_time_and_no_more() -> None:
+    budget, now, looks = LookBudget(0.02), 0.0, []
+    for step in range(20_000):
+        if budget.is_due(step, now):
+            looks.append(step)
+            budget.record_look(step, 0.0005)
+            budget.looking_seconds += 0.0005
+        now += 0.0004
+    assert looks[:FIRST_LOOKS] == list(range(FIRST_LOOKS))
+    assert budget.looking_seconds <= 0.02 * now + GRACE_SECONDS
+    assert budget.looking_seconds >= 0.9 * 0.02 * now, "and uses it"
+
+
+def test_noting_losses_takes_half_of_the_budget_at_most() -> None:
+    budget, now, looks = LookBudget(0.02), 0.0, 0
+    for step in range(20_000):
+        if budget.is_due(step, now):
+            looks += 1
+            budget.record_look(step, 0.0005)
+            budget.looking_seconds += 0.0005
+        budget.noting_seconds += 0.0001  # a quarter of the time
+        now += 0.0004
+    assert budget.looking_seconds <= 0.01 * now + GRACE_SECONDS
+    assert budget.looking_seconds >= 0.9 * 0.01 * now
+
+
+def test_looks_get_ever_further_apart_up_to_step_100() -> None:
+    budget, looks = LookBudget(0.99), []
+    for step in range(100):
+        if budget.is_due(step, 1e6):  # all the time in the world
+            looks.append(step)
+            budget.record_look(step, 0.0)
+    assert looks[:5] == [0, 1, 2, 3, 4]
+    assert looks[-4:] == [37, 48, 62, 80]
+
+
+def test_all_steps_and_none() -> None:
+    assert not LookBudget(0.0).is_due(0, 0.0)
+    everything = LookBudget(1.0)
+    for step in range(200):
+        assert everything.is_due(step, 0.0)
+        everything.record_look(step, 1.0)
+        everything.looking_seconds += 1.0
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_of_the_time_is_between_0_and_1(share: float) -> None:
+    with pytest.raises(ArgumentError, match="budget must be"):
+        LookBudget(share)

@@ -1,0 +1,118 @@
+"""Observations stay small, and survive the folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import fields
+
+import torch
+from torch import nn
+
+from sevensteps.observe.look import Look
+from sevensteps.observe.network_facts import network_facts
+from sevensteps.observe.observation import (
+    MAX_LOOKS,
+    MAX_LOSSES,
+    MAX_SAMPLES,
+    Observation,
+    deserialize_look,
+    serialize_look,
+)
+from tests.observe.loops import NETWORKS, train
+
+
+def empty() -> Observation:
+    return Observation(network_facts(nn.Linear(6, 3)))
+
+
+def test_a_look_survives_the_folder() -> None:
+    _, watch = train(NETWORKS["convolution"], 1.0, steps=2)
+    assert watch is not None
+    look = watch.observation.looks[0]
+    again = deserialize_look(*serialize_look(look))
+    assert again.leftover_gradient == 0
+    for field in fields(Look):
+        before, after = getattr(look, field.name), getattr(again, field.name)
+        if isinstance(before, torch.Tensor):
+            assert torch.equal(before, after), field.name
+        elif field.name not in ("signals", "changes"):
+            assert before == after, field.name
+    for group in ("signals", "changes"):
+        assert list(getattr(again, group)) == list(getattr(look, group))
+        for name, measured in getattr(look, group).items():
+            for field in fields(measured):
+                value = getattr(measured, field.name)
+                copy = getattr(getattr(again, group)[name], field.name)
+                same = (
+                    torch.equal(value, copy) if isinstance(value, torch.Tensor) else value == copy
+                )
+                assert same, (group, name, field.name)
+
+
+def test_a_folder_keeps_its_names() -> None:
+    _, watch = train(NETWORKS["one layer"], 1.0, steps=1)
+    assert watch is not None
+    text, tensors = serialize_look(watch.observation.looks[0])
+    assert {"step", "loss", "lr", "left", "backwards", "signals", "changes"} <= json.loads(
+        text
+    ).keys()
+    assert b'"slope"' in tensors
+    assert set(watch.observation.to_dict()) == {
+        *("facts", "losses", "rates", "steps", "seconds", "spent", "notes", "graph")
+    }
+    assert set(watch.observation.to_dict()["graph"]) == {"head", "outside", "whole", "reached"}
+
+
+def test_all_but_looks_and_samples_survives_as_json() -> None:
+    _, watch = train(NETWORKS["norm and dropout"], 1.0, steps=3)
+    assert watch is not None
+    written = watch.observation.to_dict()
+    again = Observation.from_dict(json.loads(json.dumps(written)))
+    assert again.facts.parameters == watch.observation.facts.parameters
+    assert again.graph == watch.observation.graph
+    assert again.losses == watch.observation.losses
+    assert again.to_dict() == written
+
+
+def test_many_looks_are_thinned_out() -> None:
+    _, watch = train(NETWORKS["one layer"], 1.0, steps=400)
+    assert watch is not None
+    steps = [look.step for look in watch.observation.looks]
+    assert len(steps) <= MAX_LOOKS
+    assert steps == sorted(steps)
+    assert steps[:8] == list(range(8))
+    assert steps[-1] == 399
+
+
+def test_many_losses_are_thinned_out_but_for_those_that_are_not_finite() -> None:
+    observation = empty()
+    for step in range(3 * MAX_LOSSES):
+        assert observation.record_loss(step, float(step))
+    assert len(observation.losses) <= MAX_LOSSES
+    assert all(step == value for step, value in observation.losses)
+    assert not observation.record_loss(3 * MAX_LOSSES + 1, math.nan)
+    assert observation.losses[-1][0] == 3 * MAX_LOSSES + 1
+
+
+def test_a_learning_rate_is_recorded_where_it_changes() -> None:
+    observation = empty()
+    for step, lr in enumerate([0.1, 0.1, 0.2, 0.2, 0.1]):
+        observation.record_rate(step, lr)
+    assert observation.rates == [(0, 0.1), (2, 0.2), (4, 0.1)]
+
+
+def test_some_samples_are_kept_of_batches_that_fit_together() -> None:
+    observation = empty()
+    x, y = torch.arange(12.0).view(2, 6), torch.tensor([0, 1])
+    observation.add_samples(x, y)
+    x.zero_()  # a copy is kept
+    observation.add_samples(torch.ones(2, 5), y)  # other features
+    observation.add_samples(torch.ones(3, 6), y)  # not as many inputs as targets
+    observation.add_samples("words", y)
+    assert observation.x is not None
+    assert observation.y is not None
+    assert torch.equal(observation.x, torch.arange(12.0).view(2, 6))
+    for _ in range(20):
+        observation.add_samples(torch.ones(500, 6), torch.zeros(500))
+    assert len(observation.x) == len(observation.y) == MAX_SAMPLES

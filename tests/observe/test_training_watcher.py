@@ -1,0 +1,62 @@
+"""A training of `ss.train` is observed alike whether hooks or the engine itself show its layers."""
+
+from __future__ import annotations
+
+import torch
+
+import sevensteps as ss
+from sevensteps.observe.observation import Observation
+
+
+def observation_of(gradient: str, watch: float = 1.0) -> Observation:
+    run = ss.train(
+        "iris",
+        predict="mlp(5)",
+        gradient=gradient,
+        step="sgd(lr=0.1, momentum=0.5)",
+        repeat="batches(32)",
+        stop="max_steps(6)",
+        watch=watch,
+        out=False,
+    )
+    assert run.diagnosis is not None
+    observation: Observation = run.diagnosis.case.observation
+    return observation
+
+
+def test_hooks_and_the_written_chain_rule_show_the_same() -> None:
+    hooks, written = observation_of("autograd()"), observation_of("chain_rule()")
+    assert len(hooks.looks) == len(written.looks) == 6
+    assert hooks.facts == written.facts
+    for a, b in zip(hooks.looks, written.looks, strict=True):
+        assert (a.lr, a.batch, a.leftover_gradient) == (b.lr, b.batch, b.leftover_gradient)
+        assert a.shapes["output"] == b.shapes["output"] == (a.batch, 3)
+        assert a.output_gradient is not None
+        assert b.output_gradient is not None
+        assert torch.allclose(a.output_gradient, b.output_gradient, atol=1e-6)
+        common = a.signals.keys() & b.signals.keys()
+        assert "output" in common
+        for name in common:
+            assert torch.allclose(a.signals[name].mean, b.signals[name].mean, atol=1e-5)
+            assert torch.allclose(a.signals[name].std, b.signals[name].std, atol=1e-5)
+        assert a.changes.keys() == b.changes.keys()
+        for name, change in a.changes.items():
+            update, other = change.update, b.changes[name].update
+            assert update is not None
+            assert other is not None
+            assert torch.allclose(update, other, atol=1e-5)
+
+
+def test_step_5_is_the_one_optimizer_group() -> None:
+    facts = observation_of("auto()").facts
+    assert [(group["optimizer"], group["lr"]) for group in facts.groups] == [("SGD", 0.1)]
+    assert facts.groups[0]["momentum"] == 0.5
+    assert {parameter.group for parameter in facts.parameters.values()} == {0}
+
+
+def test_every_loss_and_rate_is_recorded_though_nobody_looks() -> None:
+    observation = observation_of("auto()", watch=1e-9)
+    assert [step for step, _ in observation.losses] == list(range(6))
+    assert observation.rates == [(0, 0.1)]
+    assert observation.steps == 6
+    assert 0 < observation.watching_seconds < observation.seconds

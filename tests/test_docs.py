@@ -20,7 +20,7 @@ import pytest
 
 import sevensteps
 from sevensteps import steps
-from sevensteps.cli import VERBS, cli
+from sevensteps.cli import COMMANDS, cli
 from sevensteps.doctor.conditions import BY_STEP, CONDITIONS, condition
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,7 +59,7 @@ def test_values_in_commands_are_read(page: Path) -> None:
 def test_commands_and_their_options_exist(page: Path) -> None:
     for words in commands(page):
         command: click.Command = cli
-        if words[1] in VERBS:
+        if words[1] in COMMANDS:
             found = cli.get_command(click.Context(cli), words[1])
             assert found is not None
             command = found

@@ -1,4 +1,4 @@
-"""The command line: one file per verb, imported when it is asked for."""
+"""The command line: one file for each command, imported only when that command runs."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ import click
 
 from sevensteps.errors import Error, PeerError, nearest
 
-VERBS = {
+COMMANDS = {
     "train": "Train a network in seven steps.",
     "race": "Train many recipes at once, and compare them.",
     "resume": "Go on with a training that was interrupted.",
-    "predict": "What a run's network answers to new inputs.",
-    "diagnose": "What is wrong with a training, and what to change.",
-    "explain": "Why this loss, this gradient, this neuron: answers with the run's own numbers.",
+    "predict": "Ask a run's network about new inputs.",
+    "diagnose": "Find out what is wrong with a training, and what to change.",
+    "explain": "Explain a loss, a gradient, a neuron … with the run's numbers.",
     "rate": "Search for a good learning rate.",
-    "steps": "What each of the seven steps offers.",
-    "data": "The data there are, and what is in them.",
-    "runs": "The runs that were kept.",
-    "compare": "What differs between two runs.",
+    "steps": "List the values that each of the seven steps can have.",
+    "data": "List the data sets, or describe one.",
+    "runs": "List the recorded runs.",
+    "compare": "Compare two runs: their recipes and results.",
 }
 EXAMPLES = """\b
 sevensteps train digits
-sevensteps train mnist37 --predict "mlp(30)" --step "sgd(lr=0.1)" --stop "epochs(40) | patience(5)"
+sevensteps train mnist37 --predict "mlp(30)" --stop "epochs(40) | patience(5)"
 sevensteps steps loss
 """
 
 
-class Verbs(click.Group):
-    """The verbs, each in a module of its own; help is answered without importing any."""
+class LazyCommands(click.Group):
+    """The commands, each in a module of its own; `--help` lists them without importing any."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
+        if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"sevensteps.cli.{name}").command
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in VERBS:
-            raise click.UsageError(f"there is no verb '{args[0]}'; {nearest(args[0], VERBS)}")
+        if args and args[0] not in COMMANDS:
+            raise click.UsageError(f"there is no command '{args[0]}'; {nearest(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(
-    cls=Verbs,
+    cls=LazyCommands,
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--debug", is_flag=True, help="On an error, show the whole traceback.")
+@click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
 @click.version_option(package_name="sevensteps")
 def cli(debug: bool) -> None:
     """Train a neural network in seven steps you can see."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code: 0 done, 1 `diagnose --check` found an
-    error, 2 bad input, 130 interrupted.
+    """Run the command line and exit: with 0 when done, 1 where `diagnose --check` finds an error,
+    2 for bad input, 130 when interrupted.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given or bool(os.environ.get("SEVENSTEPS_DEBUG"))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words or bool(os.environ.get("SEVENSTEPS_DEBUG"))
     try:
         code = cli(
-            [item for item in given if item != "--debug"],
+            [word for word in words if word != "--debug"],
             prog_name="sevensteps",
             standalone_mode=False,
         )
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         if not isinstance(failure, PeerError):
-            _say(str(failure))
+            _print_error(str(failure))
         code = 2
     except click.ClickException as failure:
         hint = (
@@ -88,16 +88,16 @@ def main(arguments: list[str] | None = None) -> None:
             if isinstance(failure, click.UsageError) and failure.ctx
             else ""
         )
-        _say(f"{failure.format_message()}{hint}")
+        _print_error(f"{failure.format_message()}{hint}")
         code = 2
     except (KeyboardInterrupt, click.Abort) as failure:
-        _say(str(failure) or "interrupted")
+        _print_error(str(failure) or "interrupted")
         code = 130
-    except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
+    except BrokenPipeError:  # the reader of a pipe has left, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _say(message: str) -> None:
+def _print_error(message: str) -> None:
     click.echo(f"sevensteps: {' '.join(message.split())}", err=True)

@@ -1,4 +1,4 @@
-"""`sevensteps compare`: what differs between two runs, in the recipe and in what came of it."""
+"""`sevensteps compare`: what differs between two runs, in their recipes and results."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from typing import Any
 
 import click
 
+from sevensteps.cli.options import json_option
 from sevensteps.cli.output import console, print_json, table
 
-MACHINE = (
-    "seed",
-    "device",
-    "threads",
-    "precision",
-)  # besides the steps, what the bits of a result depend on
+# besides the steps, what the bits of a result depend on
+SETTINGS = ("seed", "device", "threads", "precision")
 
 
 @click.command("compare", epilog="\b\nsevensteps compare last 20260101-120000-digits")
 @click.argument("one", metavar="RUN")
 @click.argument("other", metavar="RUN")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(one: str, other: str, as_json: bool) -> None:
-    """What differs between two runs. A RUN is a folder, a name under runs/, or: last."""
+    """Compare two runs: their recipes and results. A RUN is a run folder, a name under runs/, or:
+    last.
+    """
     from sevensteps.record.reader import read_summary
     from sevensteps.record.run_folder import find
 
@@ -31,7 +30,7 @@ def command(one: str, other: str, as_json: bool) -> None:
         [folder.name for folder in folders],
     )
     texts = [
-        {**summary["recipe"], **{key: str(summary[key]) for key in MACHINE}}
+        {**summary["recipe"], **{key: str(summary[key]) for key in SETTINGS}}
         for summary in summaries
     ]
     changed = [
@@ -39,14 +38,14 @@ def command(one: str, other: str, as_json: bool) -> None:
         for key, mine in texts[0].items()
         if mine != texts[1].get(key)
     ]
-    measured = [_measures(summary) for summary in summaries]
+    measures = [_measures(summary) for summary in summaries]
     if as_json:
         print_json(
             {
                 "runs": list(map(str, folders)),
                 "recipe": changed,
                 "metrics": {
-                    key: [m.get(key) for m in measured] for key in measured[0] | measured[1]
+                    key: [m.get(key) for m in measures] for key in measures[0] | measures[1]
                 },
             }
         )
@@ -62,10 +61,10 @@ def command(one: str, other: str, as_json: bool) -> None:
             (
                 [
                     key,
-                    *[_figure(m.get(key)) for m in measured],
-                    _change(*[m.get(key) for m in measured]),
+                    *[_number(m.get(key)) for m in measures],
+                    _difference(*[m.get(key) for m in measures]),
                 ]
-                for key in measured[0] | measured[1]
+                for key in measures[0] | measures[1]
             ),
             header=["result", *names, "change"],
             right=[1, 2, 3],
@@ -76,16 +75,16 @@ def command(one: str, other: str, as_json: bool) -> None:
 def _measures(summary: dict[str, Any]) -> dict[str, float | None]:
     last, best = summary["metrics"], summary["best"]["metrics"]
     parts = {"train": last["train"], "valid": last["valid"], "best valid": best["valid"]}
-    found = {
+    measures = {
         f"{part} {name}": value
         for part, metrics in parts.items()
         for name, value in metrics.items()
         if name != "by_class"
     }
-    return {**found, **{name: summary[name] for name in ("epochs", "steps", "seconds")}}
+    return {**measures, **{name: summary[name] for name in ("epochs", "steps", "seconds")}}
 
 
-def _figure(value: float | None) -> str:
+def _number(value: float | None) -> str:
     return (
         "–"
         if value is None
@@ -97,7 +96,7 @@ def _figure(value: float | None) -> str:
     )
 
 
-def _change(before: float | None, after: float | None) -> str:
+def _difference(before: float | None, after: float | None) -> str:
     return (
         ""
         if before is None or after is None

@@ -1,4 +1,4 @@
-"""`sevensteps data`: the sources there are; `sevensteps data NAME`: what is in one."""
+"""`sevensteps data`: list the data sets; `sevensteps data NAME`: describe one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevensteps.cli.output import targeted
+from sevensteps.cli.options import data_dir_option, json_option, target_option, with_target
+from sevensteps.cli.output import WIDTH, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -17,45 +18,42 @@ if TYPE_CHECKING:
 
     from sevensteps.data import Data
 
-PIXELS = (
-    14  # of an image as drawn, each way at most: five drawings then fit side by side in 80 columns
-)
-SHOWN = 20  # classes or columns listed before the rest is only counted
-WIDTH = 100  # columns; longer lines are hard to read
+PIXELS = 14  # of a drawing, each way at most: five of them fit side by side in 80 columns
+OWN = "their own for each"  # numbers that every column has for itself
+MAX_ROWS = 20  # classes or columns that are listed; the rest is only counted
 
 
 @click.command(
     "data", epilog='\b\nsevensteps data\nsevensteps data digits\nsevensteps data "speed(noise=1.0)"'
 )
 @click.argument("name", metavar="[DATA]", required=False)
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
-@click.option(
-    "--target", metavar="COLUMN", help="What to predict, where DATA is a file: a column, or a .npy."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@data_dir_option()
+@target_option()
+@json_option()
 def command(name: str | None, data_dir: Path | None, target: str | None, as_json: bool) -> None:
-    """List the data there are, or say what is in DATA: shapes, ranges, classes, balance,
-    always-zero inputs.
+    """List the data sets, or describe DATA: shapes, ranges, classes, their balance, inputs that
+    are always zero.
 
-    DATA is a name or its notation: digits, "speed(noise=1.0)"; or your own: a folder of pictures by
-    class, a .csv, .parquet or .npy (with --target), a .npz, or files of MNIST's format."""
+    DATA is a name, such as digits, or a name with arguments, such as "speed(noise=1.0)"; or your
+    own: a folder with a folder of pictures for each class, a .csv, .parquet or .npy file (with
+    --target), a .npz file, or files in MNIST's format."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
     console.width = min(console.width, WIDTH)
     if name is None:
-        _list(console, as_json)
+        _print_list(console, as_json)
         return
     from sevensteps.data import load
 
-    data = load(targeted(name, target), data_dir)
+    data = load(with_target(name, target), data_dir)
     facts = data.facts()
     if as_json:
-        click.echo(json.dumps(facts, allow_nan=False))
+        print_json(facts)
         return
     for item in [
         _heading(facts),
-        _facts(facts),
+        _properties(facts),
         *_classes(facts),
         *_columns(data, facts),
         *_drawings(console, data),
@@ -63,7 +61,7 @@ def command(name: str | None, data_dir: Path | None, target: str | None, as_json
         console.print(item)
 
 
-def _list(console: Console, as_json: bool) -> None:
+def _print_list(console: Console, as_json: bool) -> None:
     from rich.text import Text
 
     from sevensteps.data import catalog
@@ -81,9 +79,8 @@ def _list(console: Console, as_json: bool) -> None:
         table.add_row(Text(entry.name, "bold"), Text(entry.summary))
     console.print(table)
     console.print(
-        "\nsevensteps data NAME says what is in one; sevensteps train NAME trains on it. Each "
-        "takes arguments, as in "
-        '"speed(noise=1.0, seed=3)".',
+        "\nsevensteps data NAME describes one; sevensteps train NAME trains on it. Arguments go in "
+        'parentheses, as in "speed(noise=1.0, seed=3)".',
         style="dim",
     )
 
@@ -100,7 +97,7 @@ def _heading(facts: dict[str, Any]) -> RenderableType:
     return Text.assemble((facts["source"], "bold"), ": ", facts["about"], "\n")
 
 
-def _facts(facts: dict[str, Any]) -> RenderableType:
+def _properties(facts: dict[str, Any]) -> RenderableType:
     shape, task = facts["shape"], facts["task"]
     size = " x ".join(map(str, shape)) + (
         " (channels x height x width)"
@@ -110,7 +107,7 @@ def _facts(facts: dict[str, Any]) -> RenderableType:
     rows = [
         (
             "samples",
-            f"{facts['train']['count']:,} to train on, {facts['valid']['count']:,} to judge by",
+            f"{facts['train']['count']:,} to train on, {facts['valid']['count']:,} to validate on",
         ),
         (
             "input",
@@ -136,17 +133,17 @@ def _facts(facts: dict[str, Any]) -> RenderableType:
         (
             "always 0",
             f"{zero} of {facts['inputs']} inputs"
-            + (", in all of the training part: they teach nothing and do no harm" if zero else ""),
+            + (" in the training part: they teach nothing and do no harm" if zero else ""),
         )
     )
     if constant:
-        rows.append(("constant", f"{constant} more inputs, in all of the training part"))
+        rows.append(("constant", f"{constant} more inputs in the training part"))
     if facts["duplicates"] is not None:
         rows.append(
             (
-                "seen twice",
-                f"{facts['duplicates']} of the samples to judge by have inputs that are also "
-                "trained on",
+                "duplicates",
+                f"{facts['duplicates']} of the validation samples have the inputs of a training "
+                "sample",
             )
         )
     table = _grid()
@@ -156,55 +153,59 @@ def _facts(facts: dict[str, Any]) -> RenderableType:
 
 
 def _scaling(scaling: dict[str, Any]) -> str:
-    def shown(values: Any) -> str:
+    def number_text(values: Any) -> str:
         while isinstance(values, list) and len(values) == 1:
             values = values[0]
         if not isinstance(values, list):
             return f"{values:g}"
-        return "their own for each"
+        return OWN
 
     if scaling["name"] == "none":
         return "none: raw values"
     if scaling["name"] == "unit":
-        return f"unit: value / {shown(scaling['scale'])}"
-    mean, std = shown(scaling["offset"]), shown(scaling["scale"])
-    return f"standardize: (value - mean) / std, {f'mean {mean}, std {std}' if mean[0] != 't' else mean + ' column'}"
+        return f"unit: value / {number_text(scaling['scale'])}"
+    mean, std = number_text(scaling["offset"]), number_text(scaling["scale"])
+    columns = f"mean {mean}, std {std}" if mean != OWN else f"{mean} column"
+    return f"standardize: (value - mean) / std, {columns}"
 
 
-def _range(found: dict[str, float]) -> str:
-    mean = (
-        found["mean"] if abs(found["mean"]) > 1e-6 * found["std"] else 0.0
-    )  # float32 leaves a trace of what was taken off
-    return f"{found['min']:.4g} to {found['max']:.4g}, mean {mean:.4g}, std {found['std']:.4g}"
+def _range(statistics: dict[str, float]) -> str:
+    low, high, mean, std = (statistics[name] for name in ("min", "max", "mean", "std"))
+    if abs(mean) <= 1e-6 * std:  # what float32 leaves of a mean that was subtracted
+        mean = 0.0
+    return f"{low:.4g} to {high:.4g}, mean {mean:.4g}, std {std:.4g}"
 
 
 def _classes(facts: dict[str, Any]) -> list[RenderableType]:
-    """How many samples of each class, with a bar for its share of the training part."""
+    """The number of samples of each class, with a bar for its share of the training part."""
     from rich.text import Text
 
     key = next((key for key in ("classes", "labels") if key in facts["train"]), None)
     if key is None:
         return []
-    found = facts["train"][key]
-    most = max((entry["share"] for entry in found.values()), default=0) or 1
+    classes = facts["train"][key]
+    largest = max((entry["share"] for entry in classes.values()), default=0) or 1
     table = _grid()
-    for name in list(found)[:SHOWN]:
-        share = found[name]["share"]
+    for name in list(classes)[:MAX_ROWS]:
+        share = classes[name]["share"]
         table.add_row(
             Text(name, "bold"),
-            f"{found[name]['count']:,}",
+            f"{classes[name]['count']:,}",
             f"{facts['valid'][key][name]['count']:,}",
             f"{100 * share:.1f} %",
-            Text("=" * round(24 * share / most), "cyan"),
+            Text("=" * round(24 * share / largest), "cyan"),
         )
     table.columns[1].justify = table.columns[2].justify = table.columns[3].justify = "right"
-    title = f"\n{'class' if key == 'classes' else 'label'}: samples to train on, to judge by, share of the training part"
-    rest = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    title = (
+        f"\n{'class' if key == 'classes' else 'label'}: samples to train on, to validate on, "
+        "share of the training part"
+    )
+    rest = [f"and {len(classes) - MAX_ROWS} more"] if len(classes) > MAX_ROWS else []
     return [Text(title, "dim"), table, *rest]
 
 
 def _columns(data: Data, facts: dict[str, Any]) -> list[RenderableType]:
-    """The range of each column of a table, raw, as the user knows it."""
+    """The range of each column of a table, as it was before scaling."""
     from rich.text import Text
 
     if facts["kind"] == "image" or len(facts["features"]) < 2:
@@ -213,12 +214,17 @@ def _columns(data: Data, facts: dict[str, Any]) -> list[RenderableType]:
     from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 
     x = data.train.x
-    found = (
+    statistics = (
         x.statistics if isinstance(x, StreamedInputs) else RunningStatistics([data.scaling.undo(x)])
     )
     table = _grid()
     for name, low, high, mean, std in zip(
-        facts["features"][:SHOWN], found.low, found.high, found.mean, found.std(), strict=False
+        facts["features"][:MAX_ROWS],
+        statistics.low,
+        statistics.high,
+        statistics.mean,
+        statistics.std(),
+        strict=False,
     ):
         largest = float(max(abs(low), abs(high)))
         table.add_row(
@@ -232,9 +238,9 @@ def _columns(data: Data, facts: dict[str, Any]) -> list[RenderableType]:
                 }
             ),
         )
-    rest = len(facts["features"]) - SHOWN
+    rest = len(facts["features"]) - MAX_ROWS
     return [
-        Text("\ncolumn: range and mean before scaling, of the training part", "dim"),
+        Text("\ncolumn: range, mean and std of the training part, before scaling", "dim"),
         table,
         *([f"and {rest} more"] if rest > 0 else []),
     ]
@@ -260,14 +266,14 @@ def _drawings(console: Console, data: Data) -> list[RenderableType]:
         and console.color_system in ("256", "truecolor")
         and not console.options.ascii_only
     )
-    shown = []
-    for index, name in enumerate(data.task.classes[: SHOWN // 2]):
+    drawings = []
+    for index, name in enumerate(data.task.classes[: MAX_ROWS // 2]):
         image = data.train.x[int((labels == index).nonzero()[0])]
         drawing = (
             shaded(image) if colours else Text(blocks(image, ascii_only=console.options.ascii_only))
         )
-        shown.append(Text.assemble((f"{name}:\n", "bold"), drawing))
-    return [Text("\nthe first of each class", "dim"), Columns(shown, padding=(0, 2))]
+        drawings.append(Text.assemble((f"{name}:\n", "bold"), drawing))
+    return [Text("\nthe first sample of each class", "dim"), Columns(drawings, padding=(0, 2))]
 
 
 def _small(image: Tensor) -> Tensor:

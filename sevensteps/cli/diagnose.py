@@ -1,6 +1,4 @@
-"""`sevensteps diagnose`: what is wrong with a training, which step is to blame, and what to
-change.
-"""
+"""`sevensteps diagnose`: what is wrong with a training, and what to change."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sevensteps.cli.options import allow_code_option, data_dir_option, json_option
 from sevensteps.cli.output import print_json, status
 
 if TYPE_CHECKING:
@@ -27,27 +26,29 @@ if TYPE_CHECKING:
     "--try",
     "trying",
     is_flag=True,
-    help="Prove the remedies: train again with and without each, on the same seed and on new "
-    "ones, and with random changes of the same size.",
+    help="Test the remedies: train with and without each, on the same seed and on new ones, and "
+    "with random changes of the same size.",
 )
 @click.option(
-    "--budget", type=float, default=60.0, show_default=True, help="Seconds that --try may take."
+    "--budget",
+    type=float,
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long --try may take.",
 )
 @click.option(
-    "--check", is_flag=True, help="Leave with exit code 1 if there is a finding of severity error."
+    "--check", is_flag=True, help="Exit with 1 where there is a finding of severity error."
 )
 @click.option(
     "--sarif",
     type=click.Path(path_type=Path),
-    help="Write the findings into this file, in SARIF 2.1.0.",
+    metavar="FILE",
+    help="Also write the findings into this file, in SARIF 2.1.0.",
 )
-@click.option(
-    "--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST, for --try."
-)
-@click.option(
-    "--allow-code", is_flag=True, help="Let the run import the Python code that its recipe names."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@data_dir_option()
+@allow_code_option("the recipe")
+@json_option()
 def command(
     run: str,
     trying: bool,
@@ -58,41 +59,43 @@ def command(
     allow_code: bool,
     as_json: bool,
 ) -> None:
-    """What is wrong with the training in RUN: the cause, the step to blame, the evidence, what to
-    change.
+    """Find out what is wrong with the training in RUN: the cause, the step to blame, the evidence,
+    and what to change.
 
-    RUN is a run folder, a name under runs/, last, or a folder that watch.save wrote, here or on
-    another machine."""
+    RUN is a run folder, a name under runs/, or: last; or a folder that watch.save wrote, on this
+    machine or another."""
     from sevensteps.api.diagnose import diagnose
     from sevensteps.doctor.case_folder import remember
     from sevensteps.record.run_folder import diagnosed
 
-    folder = diagnosed(run)  # by the end of the trials, `last` may be another
-    found = diagnose(folder, allow_code=allow_code)
-    nothing = interrupted = False
+    folder = diagnosed(run)  # now: after the trials, `last` may be another run
+    diagnosis = diagnose(folder, allow_code=allow_code)
+    no_remedy = interrupted = False
     if trying:
         with status() as report:
             try:
-                nothing = not found.try_remedies(budget=budget, data_dir=data_dir, report=report)
+                trials = diagnosis.try_remedies(budget=budget, data_dir=data_dir, report=report)
+                no_remedy = not trials
             except KeyboardInterrupt:
                 interrupted = True
     if as_json:
-        print_json(found.to_dict())
+        print_json(diagnosis.to_dict())
     else:
-        click.echo(str(found))
-    if nothing:
+        click.echo(str(diagnosis))
+    if no_remedy:
         click.echo("There is no remedy to try.", err=True)
     if trying:
-        remember(folder, found)
+        remember(folder, diagnosis)
     if sarif is not None:
-        _write(sarif, found)
+        _write_sarif(sarif, diagnosis)
     if interrupted:
         sys.exit(130)
-    if check and found.errors:
+    if check and diagnosis.errors:
         sys.exit(1)
 
 
-def _write(path: Path, found: Diagnosis) -> None:
+def _write_sarif(path: Path, diagnosis: Diagnosis) -> None:
     from sevensteps.record.run_folder import write
 
-    write(path, (json.dumps(found.to_sarif(), indent=2, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(diagnosis.to_sarif(), indent=2, ensure_ascii=False)
+    write(path, f"{text}\n".encode())

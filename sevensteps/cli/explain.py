@@ -1,6 +1,4 @@
-"""`sevensteps explain`: the questions about a run, each answered on one screen with the run's own
-numbers.
-"""
+"""`sevensteps explain`: questions about a run, each answered on one screen with its numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +7,12 @@ from typing import Any
 
 import click
 
+from sevensteps.cli.options import (
+    allow_code_option,
+    data_dir_option,
+    json_option,
+    plot_option,
+)
 from sevensteps.cli.output import console, print_json
 
 EXAMPLES = """\b
@@ -24,45 +28,32 @@ sevensteps explain last words learning rate
 """
 
 
-def _noted(context: click.Context, option: click.Parameter, given: Any) -> None:
-    context.ensure_object(dict)[option.name] = given
+def _store(context: click.Context, option: click.Parameter, value: Any) -> None:
+    """Keep the value of an option for `questions_about_run`."""
+    context.ensure_object(dict)[option.name] = value
 
 
-def answer(function: Any) -> Any:
+def question_options(function: Any) -> Any:
     """The options that every question has."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option(
-            "--plot", type=click.Path(path_type=Path), help="Draw it into this file, .png or .svg."
-        ),
-        click.option(
-            "--data-dir",
-            type=click.Path(path_type=Path),
-            expose_value=False,
-            callback=_noted,
-            help="Folder with the files of MNIST.",
-        ),
-        click.option(
-            "--allow-code",
-            is_flag=True,
-            expose_value=False,
-            callback=_noted,
-            help="Let the recipe import the Python code that it names.",
-        ),
+        json_option(),
+        plot_option("the answer"),
+        data_dir_option(expose_value=False, callback=_store),
+        allow_code_option("the recipe", expose_value=False, callback=_store),
     ):
         function = option(function)
     return function
 
 
-def show(found: Any, as_json: bool, plot: Path | None) -> None:
-    """An explanation as asked for."""
+def print_answer(answer: Any, as_json: bool, plot: Path | None) -> None:
+    """Print an answer as text or JSON; with `plot` also draw it."""
     if plot is not None:
-        found.plot(plot)
+        answer.plot(plot)
     if as_json:
-        print_json(found.to_dict())
+        print_json(answer.to_dict())
         return
     screen = console()
-    screen.print(found.text(screen.width), soft_wrap=True)
+    screen.print(answer.text(screen.width), soft_wrap=True)
     if plot is not None:
         screen.print(f"\nDrawn in {plot}", style="dim")
 
@@ -71,16 +62,16 @@ def show(found: Any, as_json: bool, plot: Path | None) -> None:
 @click.argument("run", metavar="RUN")
 @click.pass_context
 def command(context: click.Context, run: str) -> None:
-    """Answer a question about RUN from its own numbers. A RUN is a folder, a name under runs/, or:
-    last.
+    """Answer a question about RUN with its own numbers. RUN is a run folder, a name under runs/,
+    or: last.
 
-    Every question has --json, and --plot FILE for the picture.
+    Every question has --json, and most have --plot FILE for a picture.
     """
     context.obj = {"run": run}
 
 
-def subject(context: click.Context) -> Any:
-    """The run that was named, ready to be asked."""
+def questions_about_run(context: click.Context) -> Any:
+    """The questions that can be asked about the run on the command line."""
     from sevensteps.api.explain import explain
 
     return explain(
@@ -88,22 +79,22 @@ def subject(context: click.Context) -> Any:
     )
 
 
-@command.command("shapes")
-@answer
+@command.command("shapes", short_help="The shapes of all tensors in the forward pass.")
+@question_options
 @click.pass_context
 def _shapes(context: click.Context, as_json: bool, plot: Path | None) -> None:
-    """The forward pass as shapes, axis by axis; parameters and activations told apart."""
-    show(subject(context).shapes(), as_json, plot)
+    """Show the forward pass as shapes, axis by axis, and count parameters and activations."""
+    print_answer(questions_about_run(context).shapes(), as_json, plot)
 
 
-@command.command("sample")
+@command.command("sample", short_help="One sample: its layers, its answer, its loss.")
 @click.argument("index", required=False, type=int)
 @click.option(
     "--part",
     default="valid",
     type=click.Choice(["train", "valid"]),
     show_default=True,
-    help="Where the sample is.",
+    help="The part of the data that has the sample.",
 )
 @click.option(
     "--worst",
@@ -111,7 +102,7 @@ def _shapes(context: click.Context, as_json: bool, plot: Path | None) -> None:
     flag_value=5,
     type=int,
     metavar="N",
-    help="The N samples with the largest losses (default 5).",
+    help="Show the N samples with the largest losses. [default N: 5]",
 )
 @click.option(
     "--best",
@@ -119,10 +110,10 @@ def _shapes(context: click.Context, as_json: bool, plot: Path | None) -> None:
     flag_value=5,
     type=int,
     metavar="N",
-    help="The N samples with the smallest losses (default 5).",
+    help="Show the N samples with the smallest losses. [default N: 5]",
 )
-@click.option("--confusion", is_flag=True, help="Which class is taken for which.")
-@answer
+@click.option("--confusion", is_flag=True, help="Show which class is taken for which.")
+@question_options
 @click.pass_context
 def _sample(
     context: click.Context,
@@ -134,43 +125,43 @@ def _sample(
     as_json: bool,
     plot: Path | None,
 ) -> None:
-    """Sample INDEX: its layers, its answer and its loss. Or the worst or best samples, or the
-    confusion of all.
+    """Show sample INDEX: its layers, its answer and its loss; or the worst or best samples, or
+    the confusion of the classes.
     """
     if sum((index is not None, worst is not None, best is not None, confusion)) != 1:
-        raise click.UsageError("say which: the number of a sample, --worst, --best or --confusion")
-    asked = subject(context)
-    found = (
-        asked.confusion(part)
+        raise click.UsageError("give one of: the number of a sample, --worst, --best, --confusion")
+    questions = questions_about_run(context)
+    answer = (
+        questions.confusion(part)
         if confusion
-        else asked.sample(index, part)
+        else questions.sample(index, part)
         if index is not None
-        else asked.samples(worst=worst, best=best, part=part)
+        else questions.samples(worst=worst, best=best, part=part)
     )
-    show(found, as_json, plot)
+    print_answer(answer, as_json, plot)
 
 
-@command.command("gradient")
+@command.command("gradient", short_help="The backward pass, or the gradient of one parameter.")
 @click.argument("index", required=False, type=int)
 @click.option(
     "--part",
     default="valid",
     type=click.Choice(["train", "valid"]),
     show_default=True,
-    help="Where the samples are.",
+    help="The part of the data that has the samples.",
 )
 @click.option(
-    "--batch", metavar="I,J,…", help="Several samples, of whose losses the mean is taken; or: all."
+    "--batch", metavar="I,J,…", help="Several samples (or: all), for the mean of their losses."
 )
 @click.option(
     "--parameter",
     nargs=2,
     metavar="NAME INDEX",
-    help="One number, as layer1.weight 4,300; or its: largest.",
+    help="One number, such as layer1.weight 4,300, or the largest: layer1.weight largest.",
 )
 @click.option("--latex", is_flag=True, help="Print the formula in LaTeX; needs --parameter.")
 @click.option("--html", is_flag=True, help="Print the formula in HTML (MathML); needs --parameter.")
-@answer
+@question_options
 @click.pass_context
 def _gradient(
     context: click.Context,
@@ -183,57 +174,58 @@ def _gradient(
     as_json: bool,
     plot: Path | None,
 ) -> None:
-    """The backward pass of sample INDEX by layer, or for one parameter factor by factor; checked by
-    autograd and finite difference.
+    """Show the backward pass of sample INDEX layer by layer, or the gradient of one parameter
+    factor by factor, checked against autograd and a finite difference.
     """
     if (index is None) == (batch is None):
-        raise click.UsageError("say whose loss: the number of a sample, or --batch 0,1,2")
+        raise click.UsageError("give the number of a sample, or several: --batch 0,1,2")
     if (latex or html) and parameter is None:
         raise click.UsageError(
-            "a formula is of one number; name it: --parameter layer1.weight 4,300"
+            "a formula is that of one number; name it: --parameter layer1.weight 4,300"
         )
     samples: Any = (
         index if batch is None else batch if batch == "all" else _numbers("--batch", batch)
     )
     name, at = parameter or (None, "largest")
-    found = subject(context).gradient(
+    answer = questions_about_run(context).gradient(
         samples, name, None if at == "largest" else _numbers("--parameter", at), part
     )
     if latex or html:
-        click.echo(found.latex() if latex else found.html())
+        click.echo(answer.latex() if latex else answer.html())
     else:
-        show(found, as_json, plot)
+        print_answer(answer, as_json, plot)
 
 
 def _numbers(option: str, text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between."""
+    """The whole numbers in a text such as 4,300."""
     try:
         return tuple(int(number) for number in text.split(","))
     except ValueError:
         raise click.UsageError(
-            f"{option}: {text!r} is no list of whole numbers such as 4,300"
+            f"{option}: {text!r} is not a list of whole numbers such as 4,300"
         ) from None
 
 
-@command.command("surface")
-@answer
+@command.command("surface", short_help="The curvature of the loss, and what rate it allows.")
+@question_options
 @click.pass_context
 def _surface(context: click.Context, as_json: bool, plot: Path | None) -> None:
-    """The curvature of the loss at the last weights: what learning rate it allows, how far the
-    optimum is, and the path.
+    """Show the curvature of the loss at the last weights: what learning rate it allows, how far
+    away the optimum is, and the path of the training.
     """
-    show(subject(context).surface(), as_json, plot)
+    print_answer(questions_about_run(context).surface(), as_json, plot)
 
 
-@command.command("neuron")
+@command.command("neuron", short_help="One unit: its weights, and what makes it fire.")
 @click.argument("layer")
 @click.argument("unit", type=int)
 @click.option(
     "--again/--not-again",
     default=None,
-    help="Train again to see its life, or do not. [default: if short and not watched]",
+    help="Train again to see how the unit changed, or do not. [default: where the training was "
+    "short and not watched]",
 )
-@answer
+@question_options
 @click.pass_context
 def _neuron(
     context: click.Context,
@@ -243,13 +235,13 @@ def _neuron(
     as_json: bool,
     plot: Path | None,
 ) -> None:
-    """One unit of LAYER, counted from 0: its weights, what makes it fire, its life, its twin, what
-    is lost without it.
+    """Show one UNIT of LAYER, counted from 0: its weights, what makes it fire, how it changed, the
+    unit most like it, and what is lost without it.
     """
-    show(subject(context).neuron(layer, unit, again=again), as_json, plot)
+    print_answer(questions_about_run(context).neuron(layer, unit, again=again), as_json, plot)
 
 
-@command.command("steps")
+@command.command("steps", short_help="One training step, before and after.")
 @click.option(
     "--step",
     "at",
@@ -258,31 +250,31 @@ def _neuron(
     show_default=True,
     help="Which training step, counted from 0.",
 )
-@answer
+@question_options
 @click.pass_context
 def _steps(context: click.Context, at: int, as_json: bool, plot: Path | None) -> None:
-    """What happened in one training step, 1 to 7, before and after."""
-    show(subject(context).steps(at), as_json, plot)
+    """Show what happened in one training step: the seven steps, before and after."""
+    print_answer(questions_about_run(context).steps(at), as_json, plot)
 
 
-@command.command("why")
-@answer
+@command.command("why", short_help="The questions that readers of this run ask.")
+@question_options
 @click.pass_context
 def _why(context: click.Context, as_json: bool, plot: Path | None) -> None:
-    """What readers of this run ask, answered with its numbers, each with the command that proves
-    it.
+    """Answer the questions that readers of this run are likely to ask, each with the command that
+    proves the answer.
     """
-    show(subject(context).why(), as_json, plot)
+    print_answer(questions_about_run(context).why(), as_json, plot)
 
 
-@command.command("words")
+@command.command("words", short_help="The words of the field, with examples of this run.")
 @click.argument("words", nargs=-1, metavar="[WORD]...")
-@answer
+@question_options
 @click.pass_context
 def _words(
     context: click.Context, words: tuple[str, ...], as_json: bool, plot: Path | None
 ) -> None:
-    """The words of the field, or the ones named, each with this run's own example."""
+    """Explain the words of the field, or only each WORD, with an example of this run."""
     from sevensteps.explain.words.answer import joined
 
-    show(subject(context).words(*joined(words)), as_json, plot)
+    print_answer(questions_about_run(context).words(*joined(words)), as_json, plot)

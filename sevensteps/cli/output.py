@@ -1,8 +1,7 @@
-"""What the verbs share in how they print."""
+"""How the commands print: text, tables, JSON, and what is being done now."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,68 +19,62 @@ WIDTH = 100  # columns; longer lines are hard to read
 
 
 def console() -> Console:
-    """Standard output, at most `WIDTH` columns wide; nothing is coloured or read as markup that was
-    not asked for.
+    """Standard output, at most `WIDTH` columns wide; nothing is coloured or read as markup by
+    itself.
     """
     from rich.console import Console
 
-    made = Console(highlight=False, markup=False)
-    made.width = min(made.width, WIDTH)
-    return made
+    screen = Console(highlight=False, markup=False)
+    screen.width = min(screen.width, WIDTH)
+    return screen
 
 
 def table(
     rows: Iterable[Sequence[Any]],
     header: Sequence[str] = (),
     right: Sequence[int] = (),
-    whole: Sequence[int] = (),
+    unbroken: Sequence[int] = (),
 ) -> Table:
-    """Plain columns, with a dim header line where one is given; those numbered in `right` are
-    aligned right, in `whole` never broken.
+    """Plain columns, under a dim `header` line if there is one.
+
+    The columns numbered in `right` are aligned right; in those in `unbroken` no line is wrapped.
     """
     from rich.table import Table
 
-    made = Table(
+    grid = Table(
         box=None, show_header=bool(header), pad_edge=False, padding=(0, 2, 0, 0), header_style="dim"
     )
     rows = [list(row) for row in rows]
     for index in range(max(map(len, rows), default=len(header))):
-        made.add_column(
+        grid.add_column(
             header[index] if header else "",
             justify="right" if index in right else "left",
             overflow="fold",
-            no_wrap=index in whole,
+            no_wrap=index in unbroken,
         )
     for row in rows:
-        made.add_row(
+        grid.add_row(
             *[cell if hasattr(cell, "__rich_console__") else printable(str(cell)) for cell in row]
         )
-    return made
+    return grid
 
 
-def targeted(data: str, target: str | None) -> str:
-    """The notation of DATA with what is to be predicted, as `--target` says."""
-    if target is None:
-        return data
-    from sevensteps.data import source, to_notation
-
-    made = source(to_notation(data))
-    if not hasattr(made, "target"):
-        raise click.UsageError(
-            f"--target says what to predict of data in files of your own, but the data are {data}"
-        )
-    return str(dataclasses.replace(made, target=target).text)  # type: ignore[type-var]
+def metric_text(name: str, value: float | None) -> str:
+    """A metric in a table: a loss with four significant digits, a share with four decimals."""
+    return "–" if value is None else f"{value:.4g}" if name == "loss" else f"{value:.4f}"
 
 
-def print_json(held: Any) -> None:
-    """One line of JSON; a number that is not finite is null."""
+def print_json(content: Any) -> None:
+    """Print one line of JSON; numbers that are not finite become null."""
     from sevensteps.record.run_folder import finite
 
-    click.echo(json.dumps(finite(held), ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(finite(content), ensure_ascii=False, allow_nan=False))
 
 
 class Status:
-    """Says what is being done now: on a terminal in one line that is drawn over, until `stop`; elsewhere line by line."""
+    """Prints what is being done now: on a terminal in one line that is overwritten, until `stop`;
+    elsewhere in a line each.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -99,7 +92,7 @@ class Status:
         self.line.update(text[: self.screen.width - 4])
 
     def stop(self) -> None:
-        """Take the line away; the next call draws it anew."""
+        """Remove the line; the next call draws it again."""
         if self.line is not None:
             self.line.stop()
             self.line = None
@@ -107,9 +100,9 @@ class Status:
 
 @contextmanager
 def status() -> Iterator[Status]:
-    """A `Status` that is gone afterwards, however that comes."""
-    made = Status()
+    """A `Status` for the block, removed from the terminal however the block ends."""
+    line = Status()
     try:
-        yield made
+        yield line
     finally:
-        made.stop()
+        line.stop()

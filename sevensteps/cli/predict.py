@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sevensteps.cli.options import allow_code_option, json_option
 from sevensteps.cli.output import console, print_json, table
 
 if TYPE_CHECKING:
     from sevensteps.api.run import Answers, Run
 
-SHOWN = 3  # classes with their probabilities
+MAX_CLASSES = 3  # whose probabilities are printed
 
 
 @click.command(
@@ -24,15 +25,19 @@ SHOWN = 3  # classes with their probabilities
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option("--best", is_flag=True, help="Use the weights of the best epoch, not of the last.")
 @click.option(
-    "--resize", is_flag=True, help="Let a picture have another size than those trained on."
+    "--best", is_flag=True, help="Use the weights of the best epoch, not those of the last."
 )
-@click.option("--invert", is_flag=True, help="Turn dark on light into light on dark, as in MNIST.")
 @click.option(
-    "--allow-code", is_flag=True, help="Let the run import the Python code that its recipe names."
+    "--resize", is_flag=True, help="Resize pictures to the size that the network was trained on."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each sample.")
+@click.option(
+    "--invert",
+    is_flag=True,
+    help="Invert pictures: dark on light becomes light on dark, as in MNIST.",
+)
+@allow_code_option("the recipe")
+@json_option("Print JSON, one line for each sample.")
 def command(
     run: str,
     files: tuple[Path, ...],
@@ -42,20 +47,21 @@ def command(
     allow_code: bool,
     as_json: bool,
 ) -> None:
-    """What the network of RUN answers to each FILE: a picture, a CSV with a row a sample, or a .npy
-    array.
+    """Predict with the network of RUN. A FILE is a picture, a CSV file with a row for each sample,
+    or a .npy array.
 
-    RUN is a folder, a name under runs/, or: last. Inputs are raw: the training's own scaling is
-    stored with the run."""
+    RUN is a run folder, a name under runs/, or: last. Inputs are raw: they are scaled as they were
+    in the training."""
     from sevensteps.api.load import load
     from sevensteps.data.prediction_inputs import read_inputs
 
     loaded = load(run, allow_code=allow_code)
-    found = [
+    # all are read before the first is answered
+    inputs = [
         (path, *read_inputs(path, loaded.inputs, resize=resize, invert=invert)) for path in files
-    ]  # all, before any is answered
+    ]
     rows: list[dict[str, Any]] = []
-    for path, names, raw in found:
+    for path, names, raw in inputs:
         answers = loaded.predict(raw, "best" if best else "last")
         rows += [
             {"file": str(path), "sample": name, **_answer(loaded, answers, index)}
@@ -72,7 +78,7 @@ def command(
                 [
                     row["sample"],
                     _text(row["answer"]),
-                    *([_likely(row["probabilities"])] if probable else []),
+                    *([_most_likely(row["probabilities"])] if probable else []),
                 ]
                 for row in rows
             ),
@@ -82,16 +88,16 @@ def command(
 
 
 def _answer(run: Run, answers: Answers, index: int) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    row: dict[str, Any] = {
         "answer": answers.answers[index],
         "output": answers.outputs[index].tolist(),
     }
     if run.output.link == "identity":
-        return found
+        return row
     shares, classes = answers.predictions[index].tolist(), run.output.task.classes
     if len(shares) == 1 and len(classes) == 2:  # one output: the probability of the second class
         shares = [1 - shares[0], shares[0]]
-    return {**found, "probabilities": dict(zip(classes, shares, strict=True))}
+    return {**row, "probabilities": dict(zip(classes, shares, strict=True))}
 
 
 def _text(answer: Any) -> str:
@@ -100,6 +106,6 @@ def _text(answer: Any) -> str:
     return f"{answer:.6g}" if isinstance(answer, float) else str(answer)
 
 
-def _likely(probabilities: dict[str, float]) -> str:
-    first = sorted(probabilities.items(), key=lambda item: -item[1])[:SHOWN]
+def _most_likely(probabilities: dict[str, float]) -> str:
+    first = sorted(probabilities.items(), key=lambda item: -item[1])[:MAX_CLASSES]
     return "  ".join(f"{name} {share:.3f}" for name, share in first)

@@ -1,14 +1,17 @@
-"""`sevensteps resume`: go on with a training that was interrupted or killed."""
+"""`sevensteps resume`: go on with a training that was interrupted."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from sevensteps.cli.output import print_json
-from sevensteps.cli.train import Lines, Plan, result
+from sevensteps.cli.options import (
+    allow_code_option,
+    data_dir_option,
+    json_option,
+    save_every_option,
+)
 
 
 @click.command(
@@ -16,31 +19,16 @@ from sevensteps.cli.train import Lines, Plan, result
     epilog="\b\nsevensteps resume last\nsevensteps resume runs/20260101-120000-digits\n"
     'sevensteps resume last --stop "epochs(50)"',
 )
-@click.argument("run")
+@click.argument("run", metavar="RUN")
 @click.option(
     "--stop",
     metavar="VALUE",
-    help="Go on until this, rather than what was asked first; also of a training that has "
-    "finished.",
+    help="Train until this, in place of the recipe's stop; also for a training that has finished.",
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of MNIST.")
-@click.option(
-    "--save-every",
-    type=float,
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How often the state is saved.",
-)
-@click.option(
-    "--allow-code", is_flag=True, help="Let the recipe import the Python code that it names."
-)
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print JSON: a line per epoch, the whole result in the last line.",
-)
+@data_dir_option()
+@save_every_option()
+@allow_code_option("the recipe")
+@json_option("Print JSON: a line per epoch, and the whole result in the last line.")
 def command(
     run: str,
     stop: str | None,
@@ -49,27 +37,22 @@ def command(
     allow_code: bool,
     as_json: bool,
 ) -> None:
-    """Go on with the training in the run folder RUN, to the same bits as if it had never stopped.
+    """Go on with the training in RUN. It ends with the same bits as if it had never stopped.
 
-    RUN is a folder, a name under runs/, or last. A state is saved every 30 seconds, on Ctrl-C, and
-    at the end."""
+    RUN is a run folder, a name under runs/, or: last. The state is also saved on Ctrl-C, and at the
+    end."""
     from sevensteps.api.resume import resume
+    from sevensteps.cli.training_output import JsonLines, PlanPrinter, print_end
     from sevensteps.engine.distributed.process_group import join
 
-    gone_on = resume(
+    finished = resume(
         run,
         stop=stop,
         data_dir=data_dir,
         allow_code=allow_code,
         save_every=save_every,
         progress=not as_json,
-        observers=[Lines()] if as_json else [Plan()],
+        observers=[JsonLines()] if as_json else [PlanPrinter()],
         say=lambda text: click.echo(f"sevensteps: {text}", err=True),
     )
-    leads = join().leads
-    if leads and as_json:
-        print_json(gone_on.summary)
-    elif leads:
-        result(gone_on)
-    if gone_on.summary["stop"]["rule"] == "interrupt":
-        sys.exit(130)
+    print_end(finished, as_json, join().leads)

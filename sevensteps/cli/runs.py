@@ -1,4 +1,4 @@
-"""`sevensteps runs`: the runs that were kept."""
+"""`sevensteps runs`: list the recorded runs."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ from typing import Any
 
 import click
 
+from sevensteps.cli.options import json_option
 from sevensteps.cli.output import console, print_json, table
 
-MOST = 100_000  # characters of a recipe
+MAX_RECIPE = 100_000  # characters that are read
 
 
 @click.command("runs", epilog="\b\nsevensteps runs\nsevensteps runs --in experiments")
 @click.option(
     "--in",
-    "place",
+    "parent",
     type=click.Path(path_type=Path),
-    help="Look for run folders in this folder. [default: runs]",
+    metavar="FOLDER",
+    help="The folder that has the run folders. [default: runs]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(place: Path | None, as_json: bool) -> None:
-    """List the runs that were kept, oldest first. The newest that is finished is also called: last.
+@json_option()
+def command(parent: Path | None, as_json: bool) -> None:
+    """List the recorded runs, oldest first. The newest finished run is also called: last.
 
-    A training that was killed, or is still running, is listed as unfinished: sevensteps resume goes
-    on with it. A race stands for its best recipe; its runs are listed with --in."""
+    A training that was killed, or is still running, is listed as unfinished; sevensteps resume goes
+    on with it. A race is listed with its best recipe; list its runs with --in."""
     from sevensteps.errors import RunError
     from sevensteps.record.run_folder import RUNS, listing, read_json
 
-    folders = listing(place or RUNS)
+    folders = listing(parent or RUNS)
     unfinished = [
-        folder for folder in listing(place or RUNS, "recipe.toml") if folder not in folders
+        folder for folder in listing(parent or RUNS, "recipe.toml") if folder not in folders
     ]
-    races = listing(place or RUNS, "race.json")
+    races = listing(parent or RUNS, "race.json")
     rows: list[dict[str, Any]] = []
     for folder in [*folders, *unfinished, *races]:
         try:
@@ -53,13 +55,15 @@ def command(place: Path | None, as_json: bool) -> None:
         ) as failure:
             file = "race.json" if folder in races else "run.json"
             click.echo(
-                f"sevensteps: {folder}: left out, its {file} cannot be read: {failure}", err=True
+                f"sevensteps: {folder} is left out: its {file} cannot be read: {failure}", err=True
             )
     if as_json:
         print_json(rows)
         return
     if not rows:
-        click.echo(f"no run in {place or RUNS} yet; make one with: sevensteps train digits")
+        click.echo(
+            f"there is no run in {parent or RUNS} yet; make one with: sevensteps train digits"
+        )
         return
     console().print(
         table(
@@ -81,19 +85,19 @@ def command(place: Path | None, as_json: bool) -> None:
 
 
 def _row(folder: Path, summary: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a run; of one without a summary what its recipe says."""
+    """The row of a run; of one without a summary what its recipe says."""
     if not summary:
-        held = _recipe(folder)
+        recipe = _recipe(folder)
         return {
             "run": folder.name,
-            "data": held.get("data", ""),
-            "predict": held.get("predict", ""),
+            "data": recipe.get("data", ""),
+            "predict": recipe.get("predict", ""),
             "epochs": None,
             "valid": None,
             "stop": None,
         }
     valid = summary["metrics"]["valid"]
-    _valid(valid)  # fails here where it is something else
+    _valid(valid)  # fails here where the file is damaged
     return {
         "run": folder.name,
         "data": summary["recipe"]["data"],
@@ -104,31 +108,33 @@ def _row(folder: Path, summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _race(folder: Path, held: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a race: what its best recipe came to, on average over the seeds."""
-    best = held["table"][0]
-    valid = {held["metric"]: best["metric"]}
+def _race(folder: Path, race: dict[str, Any]) -> dict[str, Any]:
+    """The row of a race: the result of its best recipe, averaged over the seeds."""
+    best = race["table"][0]
+    valid = {race["metric"]: best["metric"]}
     _valid(valid)
     return {
         "run": folder.name,
-        "data": held["data"],
-        "predict": held["recipe"]["predict"],
+        "data": race["data"],
+        "predict": race["recipe"]["predict"],
         "epochs": None,
         "valid": valid,
-        "stop": f"race of {len(held['runs'])}",
+        "stop": f"race of {len(race['runs'])}",
     }
 
 
 def _recipe(folder: Path) -> dict[str, str]:
-    """The texts in a recipe; nothing is made of them, and what cannot be read is left empty."""
+    """The texts of a recipe, as they are written; nothing where it cannot be read."""
     from sevensteps.errors import RunError
     from sevensteps.record.run_folder import inside
 
     try:
-        held = tomllib.loads(inside(folder / "recipe.toml").read_text(encoding="utf-8")[:MOST])
+        recipe = tomllib.loads(
+            inside(folder / "recipe.toml").read_text(encoding="utf-8")[:MAX_RECIPE]
+        )
     except (OSError, ValueError, RunError):
         return {}
-    return {key: " ".join(item.split()) for key, item in held.items() if isinstance(item, str)}
+    return {key: " ".join(text.split()) for key, text in recipe.items() if isinstance(text, str)}
 
 
 def _valid(valid: dict[str, Any] | None) -> str:

@@ -1,4 +1,4 @@
-"""`sevensteps steps`: what each of the seven steps offers."""
+"""`sevensteps steps`: the values that each of the seven steps can have."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sevensteps.cli.options import json_option
 from sevensteps.cli.output import console, table
 from sevensteps.errors import NotationError, nearest
 from sevensteps.notation import Entry
@@ -19,20 +20,20 @@ from sevensteps.steps import QUESTIONS, STEPS, catalog, known
 )
 @click.argument("step", required=False)
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(step: str | None, name: str | None, as_json: bool) -> None:
-    """The seven steps; with STEP what it offers; with STEP NAME all that is said of one value."""
+    """List the seven steps; with STEP its values; with STEP NAME the description of one value."""
     if step is None:
-        held: Any = {
+        content: Any = {
             step: {"question": QUESTIONS[step], "values": [e.name for e in catalog(step)]}
             for step in STEPS
         }
     elif name is None:
-        held = [_json(entry) for entry in catalog(known(step))]
+        content = [_json(entry) for entry in catalog(known(step))]
     else:
-        held = _json(_entry(known(step), name))
+        content = _json(_entry(known(step), name))
     if as_json:
-        click.echo(json.dumps(held, ensure_ascii=False))
+        click.echo(json.dumps(content, ensure_ascii=False))
         return
     from rich.text import Text
 
@@ -42,13 +43,15 @@ def command(step: str | None, name: str | None, as_json: bool) -> None:
             table(
                 (
                     Text(f"{number} {step}", "bold"),
-                    Text.assemble(QUESTIONS[step], "\n", (", ".join(held[step]["values"]), "dim")),
+                    Text.assemble(
+                        QUESTIONS[step], "\n", (", ".join(content[step]["values"]), "dim")
+                    ),
                 )
                 for number, step in enumerate(STEPS, 1)
             )
         )
         screen.print(
-            "\nsevensteps steps STEP says what each value does. Any of them can be swapped:\n"
+            "\nsevensteps steps STEP lists the values of a step. To choose one:\n"
             '  sevensteps train digits --predict "mlp(30)" --step "sgd(lr=0.5)"',
             style="dim",
         )
@@ -62,7 +65,7 @@ def command(step: str | None, name: str | None, as_json: bool) -> None:
             table([(Text(entry.name, "bold"), Text(entry.summary)) for entry in catalog(step)])
         )
         screen.print(
-            f"\nsevensteps steps {step} NAME says more of one, with its arguments and source.",
+            f"\nsevensteps steps {step} NAME describes one of them, with its arguments and source.",
             style="dim",
         )
     else:
@@ -81,7 +84,7 @@ def _json(entry: Entry) -> dict[str, str]:
 
 
 def _entry(step: str, name: str) -> Entry:
-    found = {entry.name: entry for entry in catalog(step)}
-    if name not in found:
-        raise NotationError(f"{step} has no '{name}'; {nearest(name, found)}")
-    return found[name]
+    entries = {entry.name: entry for entry in catalog(step)}
+    if name not in entries:
+        raise NotationError(f"{step} has no '{name}'; {nearest(name, entries)}")
+    return entries[name]

@@ -19,6 +19,17 @@ def wrapped(text: str, width: int, indent: str = "", further: str | None = None)
     ) or [""]
 
 
+def shell_quote(word: str) -> str:
+    """`word` as one word of a command line, in quotes where it needs them.
+
+    >>> print(shell_quote("runs/one"), shell_quote("mlp(30, activation='tanh')"))
+    runs/one "mlp(30, activation='tanh')"
+    """
+    plain = all(character.isalnum() or character in "_./:\\-=" for character in word)
+    quote = "'" if '"' in word else '"'
+    return word if plain and word else f"{quote}{word}{quote}"
+
+
 def counted(count: int, what: str) -> str:
     """`1 sample`, `2,345 samples`."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -71,7 +71,7 @@ def test_every_screen_fits_80_columns(name: str) -> None:
 def test_the_screen_of_digits37() -> None:
     lines = [line.rstrip() for line in run("digits37").output.splitlines()]
     for expected in [
-        "samples       289 to train on, 73 to judge by",
+        "samples       289 to train on, 73 to validate on",
         "input         1 x 8 x 8 (channels x height x width), 64 numbers, float32",
         "task          binary: the targets are two classes, 7 and 3",
         "scaling       unit: value / 16",
@@ -101,7 +101,7 @@ def test_the_screen_of_diabetes_and_speed() -> None:
 
 def test_the_screen_of_mnist37(mnist_dir: Path) -> None:
     text = run("mnist37", "--data-dir", str(mnist_dir)).output
-    assert "12,396 to train on, 2,038 to judge by" in text
+    assert "12,396 to train on, 2,038 to validate on" in text
     assert "always 0      144 of 784 inputs" in text
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
 

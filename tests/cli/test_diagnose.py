@@ -174,7 +174,7 @@ def test_what_is_wrong_at_the_start_is_said_before_training(
     monkeypatch.setattr(loop, "grouped", never)
     said = sevensteps("train", *ZEROS, "--out", "kept")
     assert (said.code, said.err) == (2, "sevensteps: no step is taken\n")
-    at = said.lines.index("Seen before the first step:")
+    at = said.lines.index("Problems before the first step:")
     assert said.lines[at + 1 : at + 5] == [
         "  symmetric_units  initialize  error  97 % sure",
         "    Of the 8 units of layer1 only 1 is different: all weights are 0, so no",
@@ -186,10 +186,10 @@ def test_what_is_wrong_at_the_start_is_said_before_training(
 def test_what_was_found_stands_below_the_result(sevensteps: Command) -> None:
     said = sevensteps("train", *ZEROS, "--out", "a folder")
     assert max(map(len, said.lines)) <= 80
-    at = said.lines.index("Kept in a folder")
+    at = said.lines.index("Saved in a folder")
     assert said.lines[at + 1 : at + 6] == [
         "",
-        "Found, most likely cause first:",
+        "Findings, most likely cause first:",
         "  symmetric_units  initialize  error  97 % sure",
         "    Of the 8 units of layer1 only 1 is different: all weights are 0, so no",
         "    signal passes and no weight gets a gradient.",
@@ -208,7 +208,7 @@ def test_a_healthy_training_says_no_more_than_a_line(sevensteps: Command) -> Non
     said = sevensteps(
         "train", "digits", "--predict", "mlp(8)", "--stop", "epochs(20)", "--out", "kept"
     )
-    assert said.lines.count("Nothing found wrong.") == 1
+    assert said.lines.count("No problems found.") == 1
     assert "Seen before" not in said.out
     assert "diagnose" not in said.out
 

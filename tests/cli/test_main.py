@@ -1,4 +1,4 @@
-"""What every verb shares: help, errors in one line, exit codes."""
+"""What every command shares: help, errors in one line, exit codes."""
 
 from __future__ import annotations
 
@@ -8,32 +8,30 @@ from typing import Any
 import pytest
 
 from sevensteps import __version__
-from sevensteps.cli import VERBS, main
+from sevensteps.cli import COMMANDS, main
 from sevensteps.errors import NotationError
 
 Command = Callable[..., Any]
 
 
-def test_help_names_every_verb(sevensteps: Command) -> None:
+def test_help_names_every_command(sevensteps: Command) -> None:
     for flag in ("--help", "-h"):
         said = sevensteps(flag)
         assert (said.code, said.err) == (0, "")
         assert [
             line.split()[0]
             for line in said.lines
-            if line.startswith("  ") and line.split()[0] in VERBS
-        ] == list(VERBS)
-        assert (
-            max(len(line) for line in said.lines if not line.startswith("  sevensteps ")) <= 80
-        )  # an example is one line
+            if line.startswith("  ") and line.split()[0] in COMMANDS
+        ] == list(COMMANDS)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help_with_an_example(verb: str, sevensteps: Command) -> None:
-    said = sevensteps(verb, "--help")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str, sevensteps: Command) -> None:
+    said = sevensteps(name, "--help")
     assert said.code == 0
-    assert said.out.startswith(f"Usage: sevensteps {verb} ")
-    assert f"  sevensteps {verb}" in said.out
+    assert max(map(len, said.lines)) <= 80, "also the examples, each of which is one line"
+    assert said.out.startswith(f"Usage: sevensteps {name} ")
+    assert f"  sevensteps {name}" in said.out
     assert "--json" in said.out
 
 
@@ -46,7 +44,7 @@ def test_the_version(sevensteps: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("trian",), "there is no verb 'trian'; did you mean 'train'?"),
+        (("trian",), "there is no command 'trian'; did you mean 'train'?"),
         (
             ("train",),
             "name the data to train on, as in: sevensteps train digits (see: sevensteps train "

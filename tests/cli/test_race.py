@@ -41,7 +41,7 @@ def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., Said]) ->
     assert (
         "12 of 12 networks were trained together, in 3 groups." in said.lines
     )  # four of each seed
-    assert "Kept in race" in said.lines
+    assert "Saved in race" in said.lines
     hint = next(line for line in said.lines if "train --recipe" in line).split()
     assert sevensteps(*hint[1:], "--stop", "epochs(1)").code == 0
     hint = next(line for line in said.lines if "compare" in line).split()

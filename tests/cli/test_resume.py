@@ -29,9 +29,9 @@ def test_the_screen_says_where_it_goes_on(sevensteps: Command) -> None:
     said = sevensteps("resume", "half")
     assert said.code == 0
     assert [line.split()[:2] for line in said.err.splitlines()] == [["epoch", "2"], ["epoch", "3"]]
-    assert "Going on after step 4 of epoch 2." in said.lines
+    assert "Continuing after step 4, in epoch 2." in said.lines
     assert "Stopped by epochs: all 3 epochs are done. 9 steps in " in " ".join(said.out.split())
-    assert "Seen before the first step" not in said.out
+    assert "Problems before the first step" not in said.out
     sevensteps("train", "xor", *QUICK, "--stop", "epochs(3)", "--out", "whole")
     assert ss.load("half").metrics == ss.load("whole").metrics
 
@@ -82,10 +82,10 @@ def test_what_cannot_go_on_is_one_line(sevensteps: Command) -> None:
 def test_a_run_that_was_interrupted_says_how_to_go_on(
     sevensteps: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sevensteps.cli import train as module
+    from sevensteps.cli import training_output as module
 
-    monkeypatch.setattr(module.Plan, "stepped", At(4).stepped, raising=True)
-    monkeypatch.setattr(module.Plan, "step", 4, raising=False)
+    monkeypatch.setattr(module.PlanPrinter, "stepped", At(4).stepped, raising=True)
+    monkeypatch.setattr(module.PlanPrinter, "step", 4, raising=False)
     said = sevensteps("train", "xor", *QUICK, "--stop", "epochs(3)", "--out", "half")
     assert said.code == 130
     assert "  sevensteps resume half" in said.lines

@@ -25,13 +25,13 @@ def test_no_run_yet(sevensteps: Command) -> None:
     said = sevensteps("runs")
     assert (said.code, said.out, said.err) == (
         0,
-        "no run in runs yet; make one with: sevensteps train digits\n",
+        "there is no run in runs yet; make one with: sevensteps train digits\n",
         "",
     )
     assert sevensteps("runs", "--json").out == "[]\n"
     assert (
         sevensteps("runs", "--in", "nowhere").out
-        == "no run in nowhere yet; make one with: sevensteps train digits\n"
+        == "there is no run in nowhere yet; make one with: sevensteps train digits\n"
     )
 
 
@@ -73,8 +73,8 @@ def test_a_damaged_run_is_left_out_and_said_to_be(sevensteps: Command) -> None:
     assert [line.split()[0] for line in said.lines] == ["run", "good"]
     messages = sorted(said.err.splitlines())
     assert len(messages) == 2
-    assert messages[0].startswith("sevensteps: runs/bad: left out, its run.json cannot be read: ")
-    assert messages[1].startswith("sevensteps: runs/odd: left out, its run.json cannot be read: ")
+    assert messages[0].startswith("sevensteps: runs/bad is left out: its run.json cannot be read: ")
+    assert messages[1].startswith("sevensteps: runs/odd is left out: its run.json cannot be read: ")
 
 
 def test_a_run_that_ended_in_infinity(sevensteps: Command) -> None:
@@ -147,4 +147,4 @@ def test_a_race_stands_for_its_best_recipe(sevensteps: Command) -> None:
     Path("runs/raced/race.json").write_text('{"table": []}')
     said = sevensteps("runs")
     assert [line.split()[0] for line in said.lines] == ["run", "alone"]
-    assert "left out, its race.json cannot be read" in said.err
+    assert "is left out: its race.json cannot be read" in said.err

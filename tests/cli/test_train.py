@@ -57,7 +57,9 @@ def test_the_screen_shows_the_seven_steps_with_reasons(sevensteps: Command) -> N
         "the targets are two classes, no and yes: one output, its sigmoid is the probability of yes"
         in text
     )
-    assert "xor: 160 samples to train on, 40 to judge by; inputs 2; 17 parameters; seed 0" in text
+    assert (
+        "xor: 160 samples to train on, 40 to validate on; inputs 2; 17 parameters; seed 0" in text
+    )
 
 
 def test_the_screen_says_what_came_of_it(sevensteps: Command) -> None:
@@ -71,7 +73,7 @@ def test_the_screen_says_what_came_of_it(sevensteps: Command) -> None:
     )
     assert f"best, epoch {run.best.epoch} " in text
     assert "Stopped by epochs: all 2 epochs are done. 6 steps in " in text
-    assert "Kept in kept" in text
+    assert "Saved in kept" in text
     assert "Try next:" in text
     assert re.findall(r"sevensteps (\w+)", text.split("Try next:")[1]) == [
         "train",
@@ -303,8 +305,8 @@ def test_healing_says_what_it_changed_and_ends_with_the_healed_run(sevensteps: C
     before, after = text.split("symmetric_units: initialize = kaiming_normal(): proven")
     assert "1 initialize zeros()" in before
     assert "1 initialize kaiming_normal()" in after
-    assert "Kept in kept-healed" in after
-    assert "Nothing found wrong." in after
+    assert "Saved in kept-healed" in after
+    assert "No problems found." in after
     [step] = ss.load("kept-healed").healed
     assert (step["change"], step["from"], step["trial"]["proven"]) == (
         {"initialize": "kaiming_normal()"},
@@ -349,7 +351,7 @@ def test_what_cannot_be_healed_is_said_and_left(sevensteps: Command) -> None:
     assert said.code == 0
     assert "did not help: validation r2" in " ".join(said.out.split())
     assert "No remedy is proven to help." in said.out
-    assert "Kept in kept" in said.lines
+    assert "Saved in kept" in said.lines
     assert ss.load("kept").healed == []
 
 
@@ -423,7 +425,7 @@ def test_a_true_command_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 2
     assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
     [folder] = (tmp_path / "runs").iterdir()
-    assert f"Kept in runs/{folder.name}" in done.stdout
+    assert f"Saved in runs/{folder.name}" in done.stdout
     bad = subprocess.run(
         [sys.executable, "-m", "sevensteps", "train", "xro"],
         cwd=tmp_path,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import sevensteps as ss
 from sevensteps.cli import main
-from sevensteps.cli.train import repeated
+from sevensteps.cli.training_output import duplicates_warning
 from sevensteps.data import duplicates as module
 from sevensteps.data.duplicates import count_duplicates
 
@@ -64,10 +64,8 @@ def test_too_many_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert count_duplicates(torch.zeros(40, 2), torch.zeros(10, 2)) is None
     data = ss.data.load("blobs")
     assert data.duplicates is None
-    assert (
-        repeated(data)
-        == "Whether validation samples are also in the training part was not counted: there are "
-        "too many."
+    assert duplicates_warning(data) == (
+        "There are too many samples to check whether some are both training and validation samples."
     )
 
 
@@ -87,25 +85,25 @@ def held(copies: int) -> ss.data.Data:
         (0, ""),
         (
             1,
-            "1 of 20 validation samples is also in the training part, so the validation figures "
-            "flatter.",
+            "1 of 20 validation samples is also a training sample, so the validation figures are "
+            "better than they would be on new samples.",
         ),
         (
             7,
-            "7 of 20 validation samples are also in the training part, so the validation figures "
-            "flatter.",
+            "7 of 20 validation samples are also training samples, so the validation figures are "
+            "better than they would be on new samples.",
         ),
         (
             20,
-            "All 20 validation samples are also in the training part: what they say holds for no "
-            "other.",
+            "All 20 validation samples are also training samples, so the validation figures say "
+            "nothing about new samples.",
         ),
     ],
 )
 def test_what_is_said(copies: int, said: str) -> None:
     data = held(copies)
     assert data.duplicates == data.facts()["duplicates"] == copies
-    assert repeated(data) == said
+    assert duplicates_warning(data) == said
 
 
 def test_training_says_it(
@@ -134,8 +132,8 @@ def test_training_says_it(
         out = capsys.readouterr().out
         if arguments[0] == "train":
             assert (
-                "3 of 23 validation samples are also in the training part, so the validation "
-                "figures flatter." in " ".join(out.split())
+                "3 of 23 validation samples are also training samples, so the validation figures "
+                "are better than they would be on new samples." in " ".join(out.split())
             )
     assert json.loads(out)["duplicates"] == 3
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps.cli.train import Lines, Plan
+from sevensteps.cli.training_output import JsonLines, PlanPrinter
 from sevensteps.data import Data
 from sevensteps.doctor.observer import Attending
 from sevensteps.errors import DataError
@@ -314,8 +314,8 @@ def test_observers_change_nothing(
         Writer(tmp_path / "run", "three"),
         LogLines(),
         LiveLine(),
-        Lines(),
-        Plan(attending),
+        JsonLines(),
+        PlanPrinter(attending),
         Watcher(meddle_by_reading),
     )
     watched, ended_too = trained(observers=observers, **given)

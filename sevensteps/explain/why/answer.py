@@ -17,9 +17,9 @@ from sevensteps.explain.run_numbers import Facts
 from sevensteps.explain.subject import Subject
 from sevensteps.explain.why.book_questions import ASKED
 from sevensteps.explain.why.published import CONDITIONS, POINTS
-from sevensteps.explain.why.question import Question, command, line, quoted, runs_code, written
+from sevensteps.explain.why.question import Question, command, line, runs_code, written
 from sevensteps.metrics import baseline
-from sevensteps.render.text import figure
+from sevensteps.render.text import figure, shell_quote
 from sevensteps.training.threads import threads
 
 MOST = 6
@@ -139,7 +139,7 @@ def _trying(subject: Subject) -> str:
     place = [] if subject.data_dir is None else ["--data-dir", str(subject.data_dir)]
     code = ["--allow-code"] if runs_code(subject) else []
     return " ".join(
-        ["sevensteps", "diagnose", *map(quoted, [str(subject.folder), "--try", *place, *code])]
+        ["sevensteps", "diagnose", *map(shell_quote, [str(subject.folder), "--try", *place, *code])]
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sevensteps.data import is_loadable
 from sevensteps.explain.subject import Subject
+from sevensteps.render.text import shell_quote
 from sevensteps.training.resolve import settle
 
 
@@ -21,13 +22,6 @@ class Question:
     rank: int
     numbers: dict[str, Any] = field(default_factory=dict)
     source: str = ""
-
-
-def quoted(word: str) -> str:
-    """`word` as one word of a command line."""
-    plain = all(mark.isalnum() or mark in "_./:\\-=" for mark in word)
-    mark = "'" if '"' in word else '"'
-    return word if plain and word else f"{mark}{word}{mark}"
 
 
 def written(subject: Subject) -> bool:
@@ -74,7 +68,7 @@ def line(verb: str, subject: Subject, *words: str) -> str:
     place = (
         [] if subject.data_dir is None or verb == "steps" else ["--data-dir", str(subject.data_dir)]
     )
-    return " ".join(["sevensteps", verb, *map(quoted, [*words, *place])])
+    return " ".join(["sevensteps", verb, *map(shell_quote, [*words, *place])])
 
 
 def again(subject: Subject, question: str, *words: str) -> str:
@@ -87,7 +81,7 @@ def again(subject: Subject, question: str, *words: str) -> str:
         [
             "sevensteps",
             "explain",
-            *map(quoted, [str(subject.folder), question, *words, *place, *code]),
+            *map(shell_quote, [str(subject.folder), question, *words, *place, *code]),
         ]
     )
 

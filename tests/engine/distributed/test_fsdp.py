@@ -193,7 +193,7 @@ def test_what_was_saved_is_gone_on_with(dies: str, tmp_path: Path) -> None:
         subprocess.run(["cp", "-r", str(tmp_path / "run"), str(tmp_path / f"of{size}")], check=True)
         ended = torchrun(size, ["-m", "sevensteps", "resume", f"of{size}"], cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr[-3000:]
-        assert ended.stdout.count("Going on after step") == 1
+        assert ended.stdout.count("Continuing after step") == 1
     ended = torchrun(2, ["-m", "sevensteps", "train", *spread, "--out", "whole"], cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr[-3000:]
     for which in ("last", "best"):
@@ -231,7 +231,7 @@ def test_a_group_that_loses_a_process_starts_again(tmp_path: Path) -> None:
     ]
     ended = torchrun(2, command, "--max-restarts", "1", cwd=tmp_path, DIES="1")
     assert ended.returncode == 0, ended.stderr[-3000:]
-    assert "Going on after step" in ended.stdout
+    assert "Continuing after step" in ended.stdout
     whole = torchrun(
         2,
         [

@@ -342,7 +342,7 @@ def test_a_group_that_loses_a_process_goes_on(dies: str, out: bool, tmp_path: Pa
         DIES=dies,
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
-    assert "Going on after step" in ended.stdout
+    assert "Continuing after step" in ended.stdout
     folders = [path for path in (tmp_path if out else tmp_path / "runs").iterdir() if path.is_dir()]
     assert len(folders) == 1
     whole = torchrun(2, ["-m", "sevensteps", "train", *GIVEN, "--out", "whole"], cwd=tmp_path)
@@ -368,7 +368,7 @@ def test_a_folder_of_another_job_is_refused(tmp_path: Path) -> None:
         subprocess.run(["cp", "-r", str(tmp_path / "run"), str(folder)], check=True)
         ended = torchrun(size, ["-m", "sevensteps", "resume", folder.name], cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr[-3000:]
-        assert ended.stdout.count("Going on after step") == 1
+        assert ended.stdout.count("Continuing after step") == 1
     ss.train(
         "digits",
         **{

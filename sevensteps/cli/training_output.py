@@ -1,0 +1,206 @@
+"""What `train` and `resume` print: the plan before the first step, and the result at the end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sevensteps.cli.output import console, metric_text, print_json, table
+from sevensteps.render.text import shell_quote
+from sevensteps.training.observer import Observer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sevensteps.api.run import Run
+    from sevensteps.data import Data
+    from sevensteps.doctor.finding import Finding
+    from sevensteps.doctor.observer import Attending
+    from sevensteps.training.state import Training
+
+COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
+
+
+class JsonLines(Observer):
+    """One JSON line per evaluation."""
+
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        print_json(row)
+
+
+class PlanPrinter(Observer):
+    """Prints the seven steps before the first one is taken, and the problems that the doctor sees
+    by then.
+    """
+
+    def __init__(self, doctor: Attending | None = None) -> None:
+        self.doctor = doctor
+
+    def started(self, training: Training) -> None:
+        from rich.text import Text
+
+        recipe, data = training.recipe, training.settled.data
+        screen = console()
+        inputs, parameters = " × ".join(map(str, data.train.x.shape[1:])), training.engine.size
+        screen.print(
+            Text.assemble(
+                (recipe.source, "bold"),
+                f": {len(data.train):,} samples to train on, {len(data.valid):,} to validate on; "
+                f"inputs {inputs}; {parameters:,} parameters; seed {recipe.seed}\n",
+            )
+        )
+        screen.print(
+            table(
+                (
+                    Text(f"{number} {step}", "bold"),
+                    Text.assemble((repr(value), "cyan"), "\n", (recipe.reasons[step], "dim")),
+                )
+                for number, (step, value) in enumerate(recipe.steps.items(), 1)
+            )
+        )
+        screen.print()
+        if warning := duplicates_warning(data):
+            screen.print(f"{warning}\n")
+        if training.resumed:
+            screen.print(
+                f"Continuing after step {training.progress.step:,}, in epoch "
+                f"{training.progress.epoch + 1}.\n",
+                style="bold",
+            )
+        early = self.doctor.before.findings if self.doctor and self.doctor.before else []
+        if problems := warnings_and_errors(early):
+            screen.print("Problems before the first step:", style="bold")
+            print_findings(screen, problems, remedies=True)
+            screen.print()
+
+
+def duplicates_warning(data: Data) -> str:
+    """A sentence about validation samples that are training samples, too; empty where there are
+    none.
+    """
+    count, total = data.duplicates, len(data.valid)
+    if count is None:
+        return (
+            "There are too many samples to check whether some are both training and validation "
+            "samples."
+        )
+    if count == total:
+        return (
+            f"All {total:,} validation samples are also training samples, so the validation "
+            "figures say nothing about new samples."
+        )
+    if not count:
+        return ""
+    verb = "is also a training sample" if count == 1 else "are also training samples"
+    return (
+        f"{count:,} of {total:,} validation samples {verb}, so the validation figures are better "
+        "than they would be on new samples."
+    )
+
+
+def print_end(run: Run, as_json: bool, leads: bool) -> None:
+    """Print the result of a training, unless another process of its group leads; where the training
+    was interrupted, exit with 130.
+    """
+    if leads and as_json:
+        print_json(run.summary)
+    elif leads:
+        print_result(run)
+    if run.summary["stop"]["rule"] == "interrupt":
+        sys.exit(130)
+
+
+def print_result(run: Run) -> None:
+    """Print the metrics, why the training stopped, its folder, its findings, what to try next."""
+    from rich.text import Text
+
+    from sevensteps.metrics import LOWER_IS_BETTER
+
+    screen, summary = console(), run.summary
+    names = [name for name in LOWER_IS_BETTER if name in run.metrics["valid"]]
+    rows = [("last", summary["epochs"], run.metrics), (("best", run.best.epoch, run.best.metrics))]
+    columns = [(part, name) for part in ("train", "valid") for name in names]
+    screen.print(
+        table(
+            (
+                [
+                    Text(f"{label}, epoch {epoch}", "bold"),
+                    *(metric_text(name, metrics[part].get(name)) for part, name in columns),
+                ]
+                for label, epoch, metrics in rows
+            ),
+            header=["", *(f"{part} {name}" for part, name in columns)],
+            right=range(1, 9),
+        )
+    )
+    rate = (
+        f", {summary['samples_per_second']:,.0f} samples/s" if summary["samples_per_second"] else ""
+    )
+    threads = "1 thread" if summary["threads"] == 1 else f"{summary['threads']} threads"
+    screen.print(
+        f"\nStopped by {summary['stop']['rule']}: {summary['stop']['reason']}. "
+        f"{summary['steps']:,} steps in {summary['seconds']:.2f} s{rate}, {threads}."
+    )
+    screen.print(Text.assemble("Saved in ", (str(run.folder), "bold"), "\n"))
+    if run.findings:
+        screen.print("Findings, most likely cause first:", style="bold")
+        print_findings(screen, run.findings)
+    else:
+        screen.print("No problems found.", style="dim")
+    screen.print("\nTry next:", style="dim")
+    for line in next_commands(run):
+        screen.print(f"  {line}", style="dim")
+
+
+def warnings_and_errors(findings: list[Finding]) -> list[Finding]:
+    """The findings that are more than remarks."""
+    return [finding for finding in findings if finding.severity != "info"]
+
+
+def print_findings(screen: Console, findings: list[Finding], remedies: bool = False) -> None:
+    """Print each finding in short: the condition, the step to blame, how severe and how sure; below
+    it the reason, and with `remedies` what to change first.
+    """
+    from rich.text import Text
+
+    from sevensteps.doctor.report.text import first_sentence, proposal, sure, wrapped
+
+    name, step, severity = (
+        max(len(getattr(f, field)) for f in findings) for field in ("condition", "step", "severity")
+    )
+    for f in findings:
+        screen.print(
+            Text.assemble(
+                "  ",
+                (f"{f.condition:<{name}}", "bold"),
+                f"  {f.step:<{step}}  ",
+                (f"{f.severity:<{severity}}", COLOURS[f.severity]),
+                f"  {sure(f)}",
+            )
+        )
+        for line in wrapped(first_sentence(f.explanation), screen.width, "    "):
+            screen.print(Text(line, "dim"))
+        for line in (
+            wrapped(f"→ {proposal(f.remedies[0])}", screen.width, "    ", "      ")
+            if remedies and f.remedies
+            else []
+        ):
+            screen.print(Text(line, "cyan"))
+
+
+def next_commands(run: Run) -> list[str]:
+    """Commands that make sense after this run."""
+    data, folder = shell_quote(run.recipe.source), shell_quote(str(run.folder))
+    other = "linear()" if repr(run.recipe.predict) != "linear()" else "mlp(30)"
+    first = []
+    if run.summary["stop"]["rule"] == "interrupt":
+        first.append(f"sevensteps resume {folder}")
+    if warnings_and_errors(run.findings):
+        first += [f"sevensteps diagnose {folder}", f"sevensteps diagnose {folder} --try"]
+    return [
+        *first,
+        f'sevensteps train {data} --predict "{other}"',
+        f"sevensteps compare {folder} last",
+        "sevensteps steps predict",
+        f"sevensteps data {data}",
+    ]

@@ -75,13 +75,13 @@ def test_the_screen_of_digits37() -> None:
         "input         1 x 8 x 8 (channels x height x width), 64 numbers, float32",
         "task          binary: the targets are two classes, 7 and 3",
         "scaling       unit: value / 16",
-        "always 0      9 of 64 inputs, in all of the training part: they teach nothing",
-        "seen twice    0 of the samples to judge by have inputs that are also trained on",
+        "always 0      9 of 64 inputs in the training part: they teach nothing and do no",
+        "duplicates    0 of the validation samples have the inputs of a training sample",
         "7  143  36  49.5 %  ========================",
         "3  146  37  50.5 %  ========================",
     ]:
         assert expected in lines
-    place = lines.index("the first of each class")
+    place = lines.index("the first sample of each class")
     assert lines[place + 1].split() == ["7:", "3:"]
     assert set("".join(lines[place + 2 : place + 6])) <= set(" ▄▀█")
 

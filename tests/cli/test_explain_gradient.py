@@ -87,13 +87,13 @@ def test_the_formula(sevensteps: Command, digits: ss.Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say whose loss: the number of a sample, or --batch 0,1,2"),
+        ([], "give the number of a sample, or several: --batch 0,1,2"),
         (["3", "--batch", "1,2"], "say whose loss"),
-        (["3", "--latex"], "a formula is of one number; name it"),
-        (["--batch", "1;2"], "--batch: '1;2' is no list of whole numbers such as 4,300"),
+        (["3", "--latex"], "a formula is that of one number; name it"),
+        (["--batch", "1;2"], "--batch: '1;2' is not a list of whole numbers such as 4,300"),
         (
             ["3", "--parameter", "layer1.weight", "x"],
-            "--parameter: 'x' is no list of whole numbers such as 4,300",
+            "--parameter: 'x' is not a list of whole numbers such as 4,300",
         ),
         (
             ["3", "--parameter", "layer2.weight", "0,0"],

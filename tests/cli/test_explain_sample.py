@@ -58,8 +58,8 @@ def test_the_confusion_as_a_picture(sevensteps: Command) -> None:
     ("arguments", "message"),
     [
         (["9999"], "there is no sample 9999 in valid; it has 359, counted from 0"),
-        ([], "say which: the number of a sample, --worst, --best or --confusion"),
-        (["3", "--worst"], "say which: the number of a sample, --worst, --best or --confusion"),
+        ([], "give one of: the number of a sample, --worst, --best, --confusion"),
+        (["3", "--worst"], "give one of: the number of a sample, --worst, --best, --confusion"),
         (["--worst", "0"], "worst must be at least 1, not 0"),
         (["3", "--plot", "x.gif"], "a plot is written as .png or .svg, not as 'x.gif'"),
         (["3", "--part", "test"], "'test' is not one of 'train', 'valid'"),

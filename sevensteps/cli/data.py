@@ -13,12 +13,10 @@ from sevensteps.cli.output import WIDTH, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.text import Text
     from torch import Tensor
 
     from sevensteps.data import Data
 
-PIXELS = 14  # of a drawing, each way at most: five of them fit side by side in 80 columns
 OWN = "their own for each"  # numbers that every column has for itself
 MAX_ROWS = 20  # classes or columns that are listed; the rest is only counted
 
@@ -258,6 +256,8 @@ def _drawings(console: Console, data: Data) -> list[RenderableType]:
     from rich.columns import Columns
     from rich.text import Text
 
+    from sevensteps.render.image import gray_thumbnail, ink_thumbnail
+
     if data.kind != "image" or data.task.kind not in ("binary", "multiclass"):
         return []
     labels = data.train.y.reshape(-1).long()
@@ -270,40 +270,9 @@ def _drawings(console: Console, data: Data) -> list[RenderableType]:
     for index, name in enumerate(data.task.classes[: MAX_ROWS // 2]):
         image = data.train.x[int((labels == index).nonzero()[0])]
         drawing = (
-            shaded(image) if colours else Text(blocks(image, ascii_only=console.options.ascii_only))
+            gray_thumbnail(image)
+            if colours
+            else Text(ink_thumbnail(image, ascii_only=console.options.ascii_only))
         )
         drawings.append(Text.assemble((f"{name}:\n", "bold"), drawing))
     return [Text("\nthe first sample of each class", "dim"), Columns(drawings, padding=(0, 2))]
-
-
-def _small(image: Tensor) -> Tensor:
-    """A `[C, H, W]` image as gray `[h, w]` from 0 to 1, at most `PIXELS` each way, h even."""
-    import torch.nn.functional as F
-
-    gray = image.mean(0, keepdim=True)
-    gray = F.adaptive_avg_pool2d(gray, (min(gray.shape[1], PIXELS), min(gray.shape[2], PIXELS)))[0]
-    gray = (gray - gray.min()) / (gray.max() - gray.min()).clamp_min(1e-12)
-    return F.pad(gray, (0, 0, 0, len(gray) % 2))
-
-
-def blocks(image: Tensor, *, ascii_only: bool = False) -> str:
-    """An image as lines of block characters, two pixels high each: ink where it is bright."""
-    ink, characters = (_small(image) > 0.4).tolist(), ' _"#' if ascii_only else " ▄▀█"
-    return "\n".join(
-        "".join(characters[2 * upper + lower] for upper, lower in zip(*pair, strict=True))
-        for pair in zip(ink[::2], ink[1::2], strict=True)
-    )
-
-
-def shaded(image: Tensor) -> Text:
-    """An image in gray, two pixels to a character: the upper in the colour of the half block, the
-    lower behind it.
-    """
-    from rich.text import Text
-
-    levels, text = (255 * _small(image)).round().int().tolist(), Text()
-    for upper, lower in zip(levels[::2], levels[1::2], strict=True):
-        for above, below in zip(upper, lower, strict=True):
-            text.append("▀", f"rgb({above},{above},{above}) on rgb({below},{below},{below})")
-        text.append("\n")
-    return text[:-1]

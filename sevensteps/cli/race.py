@@ -91,11 +91,11 @@ def command(
     only in the seed are one row, with the spread over the seeds. For DATA see: sevensteps train
     --help."""
     from sevensteps.api.race import race
-    from sevensteps.render.figures import drawable
+    from sevensteps.render.figures import require_drawable
     from sevensteps.view.race_progress import race_view
 
     if plot is not None:
-        drawable(plot)
+        require_drawable(plot)
     recipes = combinations(options, seeds)
     with race_view(not as_json, on is not None) as report:
         finished = race(

@@ -33,10 +33,10 @@ def command(options: RecipeOptions, plot: Path | None, as_json: bool) -> None:
     The search is for the training that `sevensteps train` runs with the same options; the rate in
     --step does not matter."""
     from sevensteps.api.find_learning_rate import find_learning_rate
-    from sevensteps.render.figures import drawable
+    from sevensteps.render.figures import require_drawable
 
     if plot is not None:
-        drawable(plot)  # before the search, not after it
+        require_drawable(plot)  # before the search, not after it
     recipe = options.recipe()
     with status() as report:
         rates = find_learning_rate(recipe, data_dir=options.data_dir, report=report)
@@ -77,8 +77,8 @@ def print_rates(rates: Rates, train: list[str]) -> None:
     """Print one screen: the loss at each rate, the zones, the suggestion, and how it was tested."""
     from rich.text import Text
 
-    from sevensteps.doctor.report.text import wrapped
     from sevensteps.lr_finder import text as view
+    from sevensteps.render.text import wrap
 
     screen = console()
     screen.width = min(screen.width, 80)
@@ -92,7 +92,7 @@ def print_rates(rates: Rates, train: list[str]) -> None:
     screen.print(Text(view.legend(rates), "dim"))
     screen.print()
     for name, sentence in view.sentences(rates):
-        lines = wrapped(sentence, screen.width - 12, "", "")
+        lines = wrap(sentence, screen.width - 12, "", "")
         for index, line in enumerate(lines):
             screen.print(Text.assemble((f"{name if not index else '':<12}", "bold"), line))
     screen.print("\nTrain with it:", style="dim")

@@ -95,13 +95,13 @@ def heal_aloud(recipe: Recipe, observers: Any, as_json: bool, **options: Any) ->
     standard error.
     """
     from sevensteps.api.heal import heal
-    from sevensteps.doctor.report.text import wrapped
+    from sevensteps.render.text import wrap
 
     with status() as report:
 
         def say(text: str) -> None:
             report.stop()
-            for line in wrapped(text, console().width, "", "  "):
+            for line in wrap(text, console().width, "", "  "):
                 click.echo(line, err=as_json)
 
         def observers_without_status(doctor: Attending) -> list[Any]:

@@ -163,7 +163,7 @@ def print_findings(screen: Console, findings: list[Finding], remedies: bool = Fa
     """
     from rich.text import Text
 
-    from sevensteps.doctor.report.text import first_sentence, proposal, sure, wrapped
+    from sevensteps.doctor.report.text import first_sentence, proposal, sure, wrap_plain
 
     name, step, severity = (
         max(len(getattr(f, field)) for f in findings) for field in ("condition", "step", "severity")
@@ -178,10 +178,10 @@ def print_findings(screen: Console, findings: list[Finding], remedies: bool = Fa
                 f"  {sure(f)}",
             )
         )
-        for line in wrapped(first_sentence(f.explanation), screen.width, "    "):
+        for line in wrap_plain(first_sentence(f.explanation), screen.width, "    "):
             screen.print(Text(line, "dim"))
         for line in (
-            wrapped(f"→ {proposal(f.remedies[0])}", screen.width, "    ", "      ")
+            wrap_plain(f"→ {proposal(f.remedies[0])}", screen.width, "    ", "      ")
             if remedies and f.remedies
             else []
         ):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sevensteps.render.text import figure
+from sevensteps.render.text import number_text
 from sevensteps.steps import loss as losses
 from sevensteps.steps.loss import Loss
 
@@ -34,7 +34,7 @@ def loss_terms(loss: Loss, output: Tensor, target: Tensor) -> list[Term]:
     if isinstance(loss, losses.cross_entropy):
         right = int(target)
         logs = output.log_softmax(-1)
-        p = figure(math.exp(logs[right]))
+        p = number_text(math.exp(logs[right]))
         return [Term(-float(logs[right]), f"-log p of column {right} = -log {p}", "p - target")]
     if isinstance(loss, losses.negative_log_likelihood):
         right = int(target)
@@ -42,7 +42,7 @@ def loss_terms(loss: Loss, output: Tensor, target: Tensor) -> list[Term]:
         return [
             Term(
                 -value,
-                f"-o of column {right}, which is log p already = -({figure(value)})",
+                f"-o of column {right}, which is log p already = -({number_text(value)})",
                 "-1 in the right column, else 0",
             )
         ]
@@ -60,39 +60,39 @@ def _term_of_one_output(loss: Loss, o: float, t: float, count: int) -> Term:
             torch.tensor([[o]], dtype=torch.float64), torch.tensor([[t]], dtype=torch.float64)
         )
     )
-    a, b = figure(o), figure(t)
+    a, b = number_text(o), number_text(t)
     difference = f"{a} - {b}" if t >= 0 else f"{a} - ({b})"
     if isinstance(loss, losses.mean_squared_error):
         return Term(value, f"(o - t)² = ({difference})²", f"2 (o - t){over}")
     if isinstance(loss, losses.mean_absolute_error):
         return Term(value, f"|o - t| = |{difference}|", f"sign(o - t){over}")
     if isinstance(loss, losses.huber):
-        d = figure(loss.delta)
+        d = number_text(loss.delta)
         if abs(o - t) <= loss.delta:
             return Term(value, f"½(o - t)², as |o - t| ≤ {d} = ½({difference})²", f"(o - t){over}")
         return Term(
             value,
             f"delta(|o - t| - ½delta), as |o - t| > {d} = {d}(|{difference}| - "
-            f"{figure(loss.delta / 2)})",
+            f"{number_text(loss.delta / 2)})",
             f"sign(o - t)·{d}{over}",
         )
     if isinstance(loss, losses.hinge):
         sign = 1 if t == 1 else -1
-        s_o = figure(sign * o) if sign * o >= 0 else f"({figure(sign * o)})"
+        s_o = number_text(sign * o) if sign * o >= 0 else f"({number_text(sign * o)})"
         slope = f"-s{over}, as s·o < 1" if sign * o < 1 else "0, as s·o ≥ 1: right by the margin"
         return Term(value, f"max(0, 1 - s·o) with s = {sign:+d} = max(0, 1 - {s_o})", slope)
     p = 1 / (1 + math.exp(-o)) if o >= 0 else math.exp(o) / (1 + math.exp(o))
     if isinstance(loss, losses.binary_cross_entropy):
         formula = {
-            1.0: f"-log p = -log {figure(p)}",
+            1.0: f"-log p = -log {number_text(p)}",
             0.0: f"-log(1 - p) = -log {_complement(o, p)}",
         }
-        soft = f"-t log p - (1 - t) log(1 - p) with t = {b}, p = {figure(p)}"
+        soft = f"-t log p - (1 - t) log(1 - p) with t = {b}, p = {number_text(p)}"
         return Term(value, formula.get(t, soft), f"(p - target){over}" if over else "p - target")
     if isinstance(loss, losses.mnist_loss):
         return Term(
             value,
-            f"1 - p = 1 - {figure(p)}" if t == 1 else f"p = {figure(p)}",
+            f"1 - p = 1 - {number_text(p)}" if t == 1 else f"p = {number_text(p)}",
             f"{'-' if t == 1 else ''}p (1 - p){over}, which dies where p is near 0 or 1",
         )
     return Term(value, f"{type(loss).__name__}({a}, {b})", "its derivative")
@@ -100,5 +100,5 @@ def _term_of_one_output(loss: Loss, o: float, t: float, count: int) -> Term:
 
 def _complement(o: float, p: float) -> str:
     return (
-        figure(1 - p) if p < 0.999 else figure(math.exp(-o) / (1 + math.exp(-o)))
+        number_text(1 - p) if p < 0.999 else number_text(math.exp(-o) / (1 + math.exp(-o)))
     )  # 1 - p would keep few digits

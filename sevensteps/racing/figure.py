@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sevensteps.racing.leaderboard import LeaderboardRow
-from sevensteps.render.figures import drawable, written
+from sevensteps.render.figures import require_drawable, save_figure
 
 COLOURED = 10  # recipes with a colour of their own; the others are grey
 COLOURS = (
@@ -40,7 +40,7 @@ def figure(
 
     `table` is best first; `values[member]` has the metric of each evaluation of a run. Raises
     `ArgumentError` where matplotlib is not installed, or for another kind of file."""
-    drawable(Path(path or "race.png"))
+    require_drawable(Path(path or "race.png"))
     from matplotlib.figure import Figure
 
     made = Figure(figsize=(8, 4.6), dpi=150, layout="constrained")
@@ -80,4 +80,4 @@ def figure(
         axes.spines[side].set_visible(False)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], frameon=False, fontsize=8, loc="best")
-    return written(made, path)
+    return save_figure(made, path)

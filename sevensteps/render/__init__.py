@@ -1,3 +1,1 @@
-"""What every face of the package uses to show itself: wrapped text, characters for pictures, saving
-a figure.
-"""
+"""Text and figures: wrapped lines, pictures and curves in block characters, matplotlib's files."""

@@ -1,4 +1,4 @@
-"""Numbers as block characters: one line of text that shows a curve."""
+"""Numbers as block characters: the alphabets of all drawings in text, and curves in one line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 
 BLOCKS = "▁▂▃▄▅▆▇█"  # heights of one eighth of a line to a whole one
+SHADES = " ░▒▓█"  # from nothing to full ink
+HALF_BLOCKS = " ▄▀█"  # two pixels above each other: bit 0 is the lower one, bit 1 the upper one
+ASCII_HALF_BLOCKS = ' _"#'  # the same where a terminal has ASCII alone
 
 
 def sparkline(values: Sequence[float], low: float, high: float, width: int = 8) -> str:

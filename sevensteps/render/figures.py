@@ -16,9 +16,9 @@ FORMATS = (".png", ".svg")
 DPI = 150
 
 
-def drawable(path: Path) -> None:
-    """Raise `ArgumentError` where no plot can be written to `path`: matplotlib missing, or another
-    kind of file.
+def require_drawable(path: Path) -> None:
+    """Raise `ArgumentError` where no figure can be saved to `path`: it is no .png or .svg, or
+    matplotlib is not installed.
     """
     if path.suffix.lower() not in FORMATS:
         raise ArgumentError(f"a plot is written as .png or .svg, not as {path.name!r}")
@@ -35,9 +35,9 @@ def new_figure() -> Figure:
     return Figure(layout="constrained", dpi=DPI)
 
 
-def written(figure: Any, path: Path | str | None) -> Any:
-    """The figure, which is also in the file `path` where one is given. Raises `ArgumentError` where
-    that cannot be written.
+def save_figure(figure: Any, path: Path | str | None) -> Any:
+    """Save `figure` to `path`, unless that is None, and return it. Raises `ArgumentError` where the
+    file cannot be written.
     """
     if path is not None:
         try:
@@ -54,10 +54,10 @@ def plot(answer: object, path: Path | str | None = None) -> Figure:
 
     Raises `ArgumentError` if matplotlib is not installed, if the answer has no picture, or if
     `path` cannot be written."""
-    drawable(Path(path or "picture.png"))
+    require_drawable(Path(path or "picture.png"))
     figure = new_figure()
     draw_figure(answer, figure)
-    written(figure, path)
+    save_figure(figure, path)
     return figure
 
 

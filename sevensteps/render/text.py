@@ -1,22 +1,54 @@
-"""How explanations put numbers and lines: what they share in writing."""
+"""Lines of text: wrapping, columns, numbers and words as people read them."""
 
 from __future__ import annotations
 
-import textwrap
+import re
+from collections.abc import Sequence
+
+from rich.cells import cell_len, chop_cells
+
+SHORTEST = 8  # cells of a line, however deep it is indented
 
 
-def wrapped(text: str, width: int, indent: str = "", further: str | None = None) -> list[str]:
-    """Lines no wider than `width`, each after `indent`, or `further` from the second on (two
-    columns more, unless told).
+def wrap(text: str, width: int, indent: str = "", further: str | None = None) -> list[str]:
+    """`text` in lines of at most `width` cells of a terminal, in which some characters take two.
+
+    The first line begins with `indent`, the others with `further` (by default two spaces more).
+    Lines break at spaces; a word that is longer than a line is cut. An empty text is one empty
+    line.
+
+    >>> wrap("one two three", 9)
+    ['one two', '  three']
     """
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  " if further is None else further,
-        break_long_words=True,
-        break_on_hyphens=False,
-    ) or [""]
+    further = f"{indent}  " if further is None else further
+    lines: list[str] = []
+    line, empty = indent, True
+    for space, word in re.findall(r"(\s*)(\S+)", text):
+        gap = " " * len(space) if not empty or not lines else ""
+        if not empty and cell_len(line) + len(gap) + cell_len(word) > width:
+            lines.append(line)
+            line, empty, gap = further, True, ""
+        line += gap
+        first, *pieces = chop_cells(word, max(width - cell_len(line), SHORTEST))
+        line, empty = line + first, False
+        for piece in pieces:
+            lines.append(line)
+            line = further + piece
+    return [*lines, line] if not empty else [""]
+
+
+def side_by_side(left: Sequence[str], right: Sequence[str], gap: int = 3) -> list[str]:
+    """Two blocks of lines as one, the second to the right of the first.
+
+    >>> side_by_side(["a", "bbb"], ["c"], gap=1)
+    ['a   c', 'bbb']
+    """
+    width = max(map(len, left), default=0) + gap
+    count = max(len(left), len(right))
+    rows = zip(
+        [*left, *[""] * (count - len(left))], [*right, *[""] * (count - len(right))], strict=True
+    )
+    return [f"{a:<{width}}{b}".rstrip() for a, b in rows]
 
 
 def shell_quote(word: str) -> str:
@@ -30,11 +62,15 @@ def shell_quote(word: str) -> str:
     return word if plain and word else f"{quote}{word}{quote}"
 
 
-def counted(count: int, what: str) -> str:
-    """`1 sample`, `2,345 samples`."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+def count_text(count: int, noun: str) -> str:
+    """A count with its noun, in the plural where it needs one.
+
+    >>> count_text(1, "sample"), count_text(2345, "sample")
+    ('1 sample', '2,345 samples')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def figure(value: float, digits: int = 4) -> str:
-    """A number in as many significant digits as are worth showing."""
+def number_text(value: float, digits: int = 4) -> str:
+    """A number with `digits` significant digits."""
     return f"{value:.{digits}g}"

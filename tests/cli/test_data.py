@@ -9,12 +9,10 @@ from pathlib import Path
 
 import click
 import pytest
-import torch
 from click.testing import CliRunner, Result
-from rich.console import Console
 
 from sevensteps import data
-from sevensteps.cli.data import blocks, command, shaded
+from sevensteps.cli.data import command
 from sevensteps.errors import Error
 
 
@@ -132,24 +130,3 @@ def test_help_says_what_it_does() -> None:
     text = run("--help").output
     assert "List the data there are, or say what is in DATA" in text
     assert "[DATA]" in text
-
-
-IMAGE = torch.tensor([[[0.0, 9.0, 9.0], [9.0, 0.0, 9.0], [9.0, 0.0, 0.0]]])
-
-
-def test_an_image_is_drawn_two_pixels_to_a_character() -> None:
-    assert blocks(IMAGE) == "▄▀█\n▀  "
-    assert blocks(IMAGE, ascii_only=True) == '_"#\n"  '
-    assert blocks(torch.ones(3, 2, 2)) == "  "  # no contrast, no ink
-    lines = blocks(torch.eye(28)[None]).splitlines()
-    assert (len(lines), {len(line) for line in lines}) == (7, {14})
-
-
-def test_an_image_is_shaded_where_there_are_colours() -> None:
-    drawn = shaded(IMAGE)
-    assert drawn.plain == "▀▀▀\n▀▀▀"
-    assert str(drawn.spans[0].style) == "rgb(0,0,0) on rgb(255,255,255)"
-    console = Console(force_terminal=True, color_system="truecolor", width=20)
-    with console.capture() as captured:
-        console.print(drawn)
-    assert "\x1b[38;2;255;255;255;48;2;0;0;0m▀" in captured.get()

@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 
 from sevensteps.doctor.conditions import BY_STEP, condition
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.trials.trial import Trial
+from sevensteps.render.text import wrap
 
 WIDTH = 80
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}  # SARIF's words
@@ -32,9 +33,11 @@ def text(
     `seen` says what that rests on. `ours`: a training of ours, whose remedies are values of the
     seven steps; else advice comes first."""
     if not findings:
-        parts = ["\n".join(wrapped(seen, width))]
+        parts = ["\n".join(wrap_plain(seen, width))]
     else:
-        parts = ["\n".join(wrapped(f"{_count(findings)}, most likely cause first. {seen}", width))]
+        parts = [
+            "\n".join(wrap_plain(f"{_count(findings)}, most likely cause first. {seen}", width))
+        ]
         parts += [
             "\n".join(_finding(number, finding, width, ours))
             for number, finding in enumerate(findings, 1)
@@ -47,7 +50,7 @@ def text(
                     *(
                         line
                         for name, why in ruled_out[:4]
-                        for line in wrapped(f"{name}: {why}", width, "  ")
+                        for line in wrap_plain(f"{name}: {why}", width, "  ")
                     ),
                 ]
             )
@@ -68,34 +71,34 @@ def _finding(number: int, finding: Finding, width: int, ours: bool) -> list[str]
     lines = (
         [f"{head}{' ' * gap}{tail}"]
         if gap >= 2
-        else [*wrapped(head, width), *wrapped(tail, width, "   ")]
+        else [*wrap_plain(head, width), *wrap_plain(tail, width, "   ")]
     )
-    lines += wrapped(finding.explanation, width, "   ")
+    lines += wrap_plain(finding.explanation, width, "   ")
     if finding.onset:
         lines.append(f"   since step {finding.onset:,}")
     if finding.evidence:
         lines += ["", *_evidence(finding.evidence, width)]
     for remedy in finding.remedies[:3]:
         lines.append("")
-        lines += wrapped(
+        lines += wrap_plain(
             f"→ {proposal(remedy) if ours else remedy.advice or proposal(remedy)}",
             width,
             "   ",
             "     ",
         )
-        lines += wrapped(remedy.why, width, "     ") if remedy.change or remedy.advice else []
+        lines += wrap_plain(remedy.why, width, "     ") if remedy.change or remedy.advice else []
         for trial in _tried(finding, remedy):
-            lines += wrapped(trial.verdict, width, "     ")
+            lines += wrap_plain(trial.verdict, width, "     ")
     for trial in _together(finding):
         lines += [
             "",
-            *wrapped(f"→ together: {notation(trial.change)}", width, "   ", "     "),
-            *wrapped(trial.verdict, width, "     "),
+            *wrap_plain(f"→ together: {notation(trial.change)}", width, "   ", "     "),
+            *wrap_plain(trial.verdict, width, "     "),
         ]
     if finding.symptoms:
         lines += [
             "",
-            *wrapped(
+            *wrap_plain(
                 "explains: " + ", ".join(_symptom(symptom) for symptom in finding.symptoms),
                 width,
                 "   ",
@@ -153,7 +156,7 @@ def _evidence(evidence: Sequence[Measure], width: int) -> list[str]:
     room = min(max(cell_len(row[0]) for row in rows), width - 3 - seen - want - 4)
     lines = []
     for name, observed, expected in rows:
-        cells = (wrapped(name, room), wrapped(observed, seen), wrapped(expected, want))
+        cells = (wrap_plain(name, room), wrap_plain(observed, seen), wrap_plain(expected, want))
         for index in range(max(map(len, cells))):
             left, middle, right = (cell[index] if index < len(cell) else "" for cell in cells)
             lines.append(
@@ -163,18 +166,12 @@ def _evidence(evidence: Sequence[Measure], width: int) -> list[str]:
     return lines
 
 
-def wrapped(value: str, width: int, first: str = "", later: str | None = None) -> list[str]:
-    """`value` in lines of at most `width` columns, some characters taking two, indented; a longer
-    word is cut.
+def wrap_plain(value: str, width: int, first: str = "", later: str | None = None) -> list[str]:
+    """`value` as plain text in lines of at most `width` cells, each after `first`, or `later` from
+    the second on; no line where it is empty.
     """
-    indent, lines = first if later is None else later, [first]
-    for word in plain(value).split():
-        if lines != [first] and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
-            lines[-1] += f" {word}"
-            continue
-        for piece in chop_cells(word, max(width - max(cell_len(first), cell_len(indent)), 8)):
-            lines = [f"{first}{piece}"] if lines == [first] else [*lines, f"{indent}{piece}"]
-    return [] if lines == [first] else lines
+    words = " ".join(plain(value).split())
+    return wrap(words, width, first, first if later is None else later) if words else []
 
 
 def plain(value: str) -> str:

@@ -8,7 +8,7 @@ from sevensteps.engine.activations import UNKNOWN, activation_of
 from sevensteps.engine.modules import Neuron, Powers
 from sevensteps.explain.forward import unravel_index
 from sevensteps.explain.gradient.paths import Chain
-from sevensteps.render.text import figure
+from sevensteps.render.text import number_text
 
 
 def factor_in_words(chain: Chain, layer: int, unit: int | None, before: int | None) -> str:
@@ -47,12 +47,14 @@ def _activation_slope(module: nn.Module, x: float, y: float) -> str:
     kind, function = type(module).__name__, activation_of(module) or UNKNOWN
     if function.rectifies:
         if x > 0:
-            return f"{kind}: {figure(x, 3)} > 0"
-        return f"{kind}: off, exactly 0" if x == 0 else f"{kind}: off, {figure(x, 3)} < 0"
+            return f"{kind}: {number_text(x, 3)} > 0"
+        return f"{kind}: off, exactly 0" if x == 0 else f"{kind}: off, {number_text(x, 3)} < 0"
     if function.derivative is not None:
-        at = f"y = {figure(y, 3)}" if "y" in function.derivative else f"x = {figure(x, 3)}"
+        at = (
+            f"y = {number_text(y, 3)}" if "y" in function.derivative else f"x = {number_text(x, 3)}"
+        )
         return f"{function.derivative}, {at}"
-    return f"slope of {kind} at {figure(x, 3)}"
+    return f"slope of {kind} at {number_text(x, 3)}"
 
 
 def _filter_weight(chain: Chain, layer: int, unit: int | None, before: int | None) -> str:

@@ -14,7 +14,7 @@ from sevensteps.engine.activations import UNKNOWN, activation_of
 from sevensteps.engine.modules import Neuron, Powers
 from sevensteps.explain.forward import unravel_index
 from sevensteps.explain.gradient.paths import Chain, Route
-from sevensteps.render.text import figure
+from sevensteps.render.text import number_text
 
 LETTERS = "kjihmpqrstuvw"
 MIXING = (
@@ -98,7 +98,7 @@ class Formula:
             [
                 *lines,
                 *([f"= {self._numbers(' · ', '…')}"] if self._numbers("", "") else []),
-                f"= {figure(self.value, 6)}",
+                f"= {number_text(self.value, 6)}",
             ]
         )
 
@@ -118,7 +118,7 @@ class Formula:
             )
         if numbers := self._numbers(r" \cdot ", r"\cdots", power=r" \cdot 10^{{{}}}"):
             right.append(numbers)
-        right.append(_scientific(figure(self.value, 6), r" \cdot 10^{{{}}}"))
+        right.append(_scientific(number_text(self.value, 6), r" \cdot 10^{{{}}}"))
         lines = [rf"{left} &= {right[0]}", *(f"&= {line}" for line in right[1:])]
         return r"\begin{aligned}" + "\n" + " \\\\\n".join(lines) + "\n" + r"\end{aligned}"
 
@@ -138,7 +138,7 @@ class Formula:
             )
         if numbers := self._numbers(" · ", "…"):
             right.append(f"<mtext>{escape(numbers)}</mtext>")
-        right.append(f"<mn>{figure(self.value, 6)}</mn>")
+        right.append(f"<mn>{number_text(self.value, 6)}</mn>")
         rows = "".join(
             f"<mtr><mtd>{left if i == 0 else ''}</mtd><mtd "
             f'style="text-align:left"><mo>=</mo>{line}</mtd></mtr>'
@@ -150,7 +150,7 @@ class Formula:
         """The product of the factors, or the sum of the strongest paths' products."""
 
         def number(value: float, first: bool = True) -> str:
-            text = _scientific(figure(value), power)
+            text = _scientific(number_text(value), power)
             return f"({text})" if value < 0 and not first else text
 
         if self.factors:

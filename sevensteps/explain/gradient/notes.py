@@ -12,7 +12,7 @@ from sevensteps.engine.modules import Dropout
 from sevensteps.explain.forward import unit_name
 from sevensteps.explain.gradient.paths import Chain, Route
 from sevensteps.explain.gradient.verification import relative_difference
-from sevensteps.render.text import figure
+from sevensteps.render.text import number_text
 
 SATURATED_BELOW = 0.1  # of the steepest slope: a unit that passes on less is called saturated
 
@@ -81,7 +81,7 @@ def _dead_end(chain: Chain, route: Route) -> list[str]:
     if _rectifies(chain.modules[layer]) and unit is not None:
         return [
             f"The path ends here: {name} is off for this sample, its input is "
-            f"{figure(float(chain.inputs[layer].flatten()[unit]), 3)}."
+            f"{number_text(float(chain.inputs[layer].flatten()[unit]), 3)}."
         ]
     return [f"The path ends here: {name} does not move with what comes before."]
 
@@ -122,10 +122,10 @@ def _saturation(chain: Chain, route: Route) -> list[str]:
     kinds = {function.name: steepest for _, _, function, steepest in saturating}
     small = [(name, steepest) for name, steepest in kinds.items() if steepest < 1]
     for name, steepest in small[:1]:
-        most = figure(steepest).removeprefix("0")
+        most = number_text(steepest).removeprefix("0")
         start = f"A {name}'s factor is at most {most}; here it is"
         if len(saturating) > 1 and len(kinds) == 1:
-            together = figure(steepest ** len(saturating), 3)
+            together = number_text(steepest ** len(saturating), 3)
             start = (
                 f"{len(saturating)} {name} factors, at most {most} each, {together} together; here "
                 "they come to"
@@ -135,7 +135,7 @@ def _saturation(chain: Chain, route: Route) -> list[str]:
                 f"{name.capitalize()} factors are at most {most} each; on this path the "
                 f"{len(saturating)} slopes of {' and '.join(sorted(kinds))} come to"
             )
-        notes.append(f"{start} {figure(product, 3)}.")
+        notes.append(f"{start} {number_text(product, 3)}.")
     saturated = [
         name for name, factor, _, steepest in saturating if abs(factor) < SATURATED_BELOW * steepest
     ]

@@ -8,7 +8,7 @@ from sevensteps.explain.gradient.answer import Contribution, Gradient
 from sevensteps.explain.gradient.backward import Backward
 from sevensteps.explain.gradient.paths import MAX_PATHS
 from sevensteps.explain.gradient.verification import relative_difference
-from sevensteps.render.text import counted, figure, wrapped
+from sevensteps.render.text import count_text, number_text, wrap
 
 WEIGHTED_KINDS = (
     "Linear",
@@ -21,9 +21,9 @@ MAX_CONTRIBUTIONS = 3  # shown of each layer
 @render_text.register(Gradient)
 def render_gradient(gradient: Gradient, width: int) -> str:
     """The gradient of one parameter, no line wider than `width`."""
-    lines = wrapped(
-        f"Gradient of {gradient.name} = {figure(gradient.value)}: {whose_loss(gradient)}, loss "
-        f"{figure(gradient.loss)} "
+    lines = wrap(
+        f"Gradient of {gradient.name} = {number_text(gradient.value)}: {whose_loss(gradient)}, loss "
+        f"{number_text(gradient.loss)} "
         f"({gradient.loss_name})",
         width,
     )
@@ -32,13 +32,13 @@ def render_gradient(gradient: Gradient, width: int) -> str:
         *(
             line
             for row in gradient.formula.text().split("\n")
-            for line in wrapped(row, width, "  " if row[0] != "=" else "    ")
+            for line in wrap(row, width, "  " if row[0] != "=" else "    ")
         ),
     ]
     if gradient.lacking:
         lines += [
             "",
-            *wrapped(
+            *wrap(
                 f"No factors: {gradient.lacking}. Autograd and the finite difference need none.",
                 width,
             ),
@@ -49,14 +49,14 @@ def render_gradient(gradient: Gradient, width: int) -> str:
     if others:
         lines += [
             "",
-            *wrapped(
+            *wrap(
                 "Units that carry it, with their share; the sum is the same in every layer:", width
             ),
         ]
         lines += [
             line
             for cut in reversed(others)
-            for line in wrapped(
+            for line in wrap(
                 f"{cut.layer} {cut.kind}, {cut.carrying:,} of {cut.units:,}: "
                 f"{_contributions(cut.carriers, cut.carrying)}",
                 width,
@@ -68,7 +68,7 @@ def render_gradient(gradient: Gradient, width: int) -> str:
         count = len(gradient.samples)
         lines += [
             "",
-            *wrapped(
+            *wrap(
                 f"Samples that contribute, of {count:,}: "
                 f"{_contributions(gradient.by_sample, count)}",
                 width,
@@ -76,30 +76,30 @@ def render_gradient(gradient: Gradient, width: int) -> str:
         ]
     lines += ["", *three_means(gradient.chain_rule, gradient.autograd, gradient.finite_difference)]
     for note in gradient.notes:
-        lines += wrapped(note, width)
+        lines += wrap(note, width)
     return "\n".join(lines)
 
 
 @render_text.register(Backward)
 def render_backward(backward: Backward, width: int) -> str:
     """The backward pass layer by layer, no line wider than `width`."""
-    lines = wrapped(
-        f"Backward pass: {whose_loss(backward)}, loss {figure(backward.loss)} "
+    lines = wrap(
+        f"Backward pass: {whose_loss(backward)}, loss {number_text(backward.loss)} "
         f"({backward.loss_name})",
         width,
     )
     label = max((len(f"{row.name} {row.kind}") for row in backward.layers), default=0)
     lines += ["", f"{'from the loss back':<{label}}  |dL/d output|  factor  |dL/d parameters|"]
     for row in backward.layers:
-        factor = "" if row.factor is None else f"×{figure(row.factor, 3)}"
-        parts = "  ".join(f"{key} {figure(size, 3)}" for key, size in row.parameters.items())
+        factor = "" if row.factor is None else f"×{number_text(row.factor, 3)}"
+        parts = "  ".join(f"{key} {number_text(size, 3)}" for key, size in row.parameters.items())
         lines.append(
-            f"{f'{row.name} {row.kind}':<{label}}  {figure(row.slope, 4):>13}  {factor:>7}  "
+            f"{f'{row.name} {row.kind}':<{label}}  {number_text(row.slope, 4):>13}  {factor:>7}  "
             f"{parts}".rstrip()[:width]
         )
     lines += [
         "",
-        *wrapped(
+        *wrap(
             "|…| is the root of the sum of squares, over samples and units; the factor is what a "
             "layer hands back to the "
             "one before, as a share of what it gets.",
@@ -110,16 +110,16 @@ def render_backward(backward: Backward, width: int) -> str:
     if backward.loses:
         weakest = next(row for row in backward.layers if row.name == backward.loses)
         hint = _at_most(weakest.kind)
-        lines += wrapped(
-            f"Most is lost at {weakest.name}, which hands on {figure(weakest.factor or 0.0, 2)} of "
+        lines += wrap(
+            f"Most is lost at {weakest.name}, which hands on {number_text(weakest.factor or 0.0, 2)} of "
             f"it{hint}.",
             width,
             further="",
         )
     elif any(row.factor is not None for row in backward.layers):
-        lines += wrapped("No layer loses half of it.", width)
+        lines += wrap("No layer loses half of it.", width)
     if backward.lacking:
-        lines += wrapped(f"By autograd: {backward.lacking}.", width)
+        lines += wrap(f"By autograd: {backward.lacking}.", width)
     if backward.relative is not None:
         lines += [
             "",
@@ -131,7 +131,7 @@ def render_backward(backward: Backward, width: int) -> str:
         *three_means(backward.chain_rule, backward.autograd, backward.finite_difference),
     ]
     for note in backward.notes:
-        lines += wrapped(note, width)
+        lines += wrap(note, width)
     return "\n".join(lines)
 
 
@@ -139,7 +139,7 @@ def whose_loss(answer: Gradient | Backward) -> str:
     """Whose loss it is."""
     if len(answer.samples) == 1:
         return f"sample {answer.samples[0]:,} of {answer.part}"
-    return f"the mean of {counted(len(answer.samples), 'sample')} of {answer.part}"
+    return f"the mean of {count_text(len(answer.samples), 'sample')} of {answer.part}"
 
 
 def _path_lines(gradient: Gradient, width: int) -> list[str]:
@@ -150,33 +150,33 @@ def _path_lines(gradient: Gradient, width: int) -> list[str]:
         else ""
     )
     if gradient.ways == 1:
-        lines = wrapped(f"The one path{of}, from the loss back:", width)
+        lines = wrap(f"The one path{of}, from the loss back:", width)
     else:
         count = f"more than {MAX_PATHS}" if gradient.ways is None else f"{gradient.ways}"
-        lines = wrapped(f"The strongest of {count} paths{of}, from the loss back:", width)
+        lines = wrap(f"The strongest of {count} paths{of}, from the loss back:", width)
     label = max(len(f"∂{factor.of}/∂{factor.by}") for factor in path.factors)
     for factor in path.factors:
-        lines += wrapped(
-            f"{f'∂{factor.of}/∂{factor.by}':<{label}}  {figure(factor.value):>10}  "
+        lines += wrap(
+            f"{f'∂{factor.of}/∂{factor.by}':<{label}}  {number_text(factor.value):>10}  "
             f"{factor.why}".rstrip(),
             width,
             "  ",
             " " * 6,
         )
     share = "" if len(gradient.paths) == 1 else f"  {path.share:.0%} of the gradient"
-    lines.append(f"  {'product':<{label}}  {figure(path.product):>10}{share}")
+    lines.append(f"  {'product':<{label}}  {number_text(path.product):>10}{share}")
     if len(gradient.paths) > 1:
         rest = ", ".join(
-            f"{figure(other.product, 3)} ({other.share:.0%})" for other in gradient.paths[1:5]
+            f"{number_text(other.product, 3)} ({other.share:.0%})" for other in gradient.paths[1:5]
         )
-        lines += wrapped(f"next: {rest}", width, "  ", "    ")
+        lines += wrap(f"next: {rest}", width, "  ", "    ")
     return [line[:width] for line in lines]
 
 
 def _contributions(carriers: tuple[Contribution, ...], count: int) -> str:
     """The first few of `count` contributions: `output[2] 0.00123 (40%), …`."""
     largest = ", ".join(
-        f"{carrier.unit} {figure(carrier.product, 3)} ({carrier.share:.0%})"
+        f"{carrier.unit} {number_text(carrier.product, 3)} ({carrier.share:.0%})"
         for carrier in carriers[:MAX_CONTRIBUTIONS]
     )
     return largest + (", …" if count > MAX_CONTRIBUTIONS else "")
@@ -204,5 +204,5 @@ def _at_most(kind: str) -> str:
     """The greatest slope of the activation whose class is called `kind`, where it is below 1."""
     for row in ACTIVATIONS.values():
         if row.module is not None and row.module.__name__ == kind and (row.steepest or 1.0) < 1:
-            return f" (a {row.name}: {figure(row.steepest or 1.0).removeprefix('0')} at most)"
+            return f" (a {row.name}: {number_text(row.steepest or 1.0).removeprefix('0')} at most)"
     return ""

@@ -11,10 +11,9 @@ from torch import Tensor
 from sevensteps.explain.base import render_text
 from sevensteps.explain.neuron.answer import Neuron
 from sevensteps.explain.neuron.history import spread
-from sevensteps.render.text import counted, figure, wrapped
+from sevensteps.render.blocks import BLOCKS, SHADES
+from sevensteps.render.text import count_text, number_text, wrap
 
-SHADES = " ░▒▓█"
-BLOCKS = "▁▂▃▄▅▆▇█"
 ROWS = 10  # of a picture in text
 BARS = 8  # weights that are drawn as bars
 GROUPS = 5  # classes that are listed
@@ -42,18 +41,18 @@ def _head(found: Neuron, width: int) -> list[str]:
         bias = "no bias"
     else:
         bias = (
-            f"w0 = {figure(found.bias)}, the bias, times x0 = 1"
+            f"w0 = {number_text(found.bias)}, the bias, times x0 = 1"
             if found.w0
-            else f"bias {figure(found.bias)}"
+            else f"bias {number_text(found.bias)}"
         )
     text = (
         f"Unit {found.unit} of the {found.units} of {found.layer}: {found.kind}, "
-        f"{counted(found.weights.numel(), 'weight')}, "
+        f"{count_text(found.weights.numel(), 'weight')}, "
         f"{bias}{then}. "
     )
     if found.moved is not None:
-        text += f"Its weights are {figure(float(found.weights.norm()))} long, {figure(found.moved)} from where they started."
-    return wrapped(text, width, further="")
+        text += f"Its weights are {number_text(float(found.weights.norm()))} long, {number_text(found.moved)} from where they started."
+    return wrap(text, width, further="")
 
 
 def _weights(found: Neuron, width: int) -> list[str]:
@@ -75,7 +74,7 @@ def _weights(found: Neuron, width: int) -> list[str]:
             f"{bar if value < 0 else '':>{half}}│{bar if value > 0 else '':<{half}} {value:.4g}"
         )
     if (rest := found.weights.numel() - len(order)) > 0:
-        lines.append(f"  and {counted(rest, 'smaller weight')}")
+        lines.append(f"  and {count_text(rest, 'smaller weight')}")
     return lines
 
 
@@ -113,11 +112,11 @@ def _kernel(found: Neuron) -> list[str]:
 
 
 def _fires(found: Neuron, width: int) -> list[str]:
-    lines = wrapped(
+    lines = wrap(
         f"Its sum is above 0 for {found.firing:.1%} of the "
-        f"{counted(found.samples, 'training sample')}"
+        f"{count_text(found.samples, 'training sample')}"
         f"{' and their positions' if found.conv else ''}; its mean activation is "
-        f"{figure(found.mean)}.",
+        f"{number_text(found.mean)}.",
         width,
         further="",
     )
@@ -134,13 +133,13 @@ def _fires(found: Neuron, width: int) -> list[str]:
     if len(order) > GROUPS:
         lines.append(f"  and {len(order) - GROUPS} more with less")
     shown = "  ".join(f"#{one.sample} ({one.target}) {one.sum:.3g}" for one in found.top[:5])
-    return lines + wrapped(f"Largest sums: {shown}", width)
+    return lines + wrap(f"Largest sums: {shown}", width)
 
 
 def _life(found: Neuron, width: int) -> list[str]:
     life = found.life
     if not life.moments:
-        return wrapped(f"Its life is not known: {life.why}.", width)
+        return wrap(f"Its life is not known: {life.why}.", width)
     shown = spread(life.moments, MOMENTS)
     first, last = life.moments[0], life.moments[-1]
     line = "".join(
@@ -156,7 +155,7 @@ def _life(found: Neuron, width: int) -> list[str]:
     )
     if life.same is False:
         how += ", not to the same bits"
-    lines = wrapped(f"Life: {line} (steps {first.step:,} to {last.step:,}, {how}; · is off)", width)
+    lines = wrap(f"Life: {line} (steps {first.step:,} to {last.step:,}, {how}; · is off)", width)
     said = {"born": "fires for the first time", "silent": "falls silent", "revived": "fires again"}
     events = [f"step {step:,} {said[what]}" for step, what in life.events]
     kept = (
@@ -169,14 +168,14 @@ def _life(found: Neuron, width: int) -> list[str]:
     )
     told += f"; fires on {first.firing:.1%} at first, {last.firing:.1%} at last"
     if first.weights is not None and last.weights is not None:
-        told += f"; weights {figure(first.weights)} long, then {figure(last.weights)}"
-    return lines + wrapped(told, width, "  ", "  ")
+        told += f"; weights {number_text(first.weights)} long, then {number_text(last.weights)}"
+    return lines + wrap(told, width, "  ", "  ")
 
 
 def _state(found: Neuron, width: int) -> list[str]:
     lines = []
     if found.dead:
-        lines += wrapped(
+        lines += wrap(
             f"Dead: its sum is 0 or below for every training sample, so {found.activation} gives "
             "0 with slope 0, and no "
             "gradient reaches it.",
@@ -185,13 +184,13 @@ def _state(found: Neuron, width: int) -> list[str]:
     elif found.dead is False:
         lines.append("Alive: at least one training sample puts its sum above 0.")
     if found.dead_inputs:
-        text = f"{counted(found.dead_inputs, 'dead input')} of {found.inputs:,}: "
+        text = f"{count_text(found.dead_inputs, 'dead input')} of {found.inputs:,}: "
         text += "0 for every training sample, so their weights never get a gradient"
         if found.dead_moved == 0:
             text += " and are where they started, to the bit"
         elif found.dead_moved is not None:
-            text += f" (yet one has come {figure(found.dead_moved)} from its start, by weight decay or rounding)"
-        lines += wrapped(f"{text}. That does not make the unit dead; nothing is wrong.", width)
+            text += f" (yet one has come {number_text(found.dead_moved)} from its start, by weight decay or rounding)"
+        lines += wrap(f"{text}. That does not make the unit dead; nothing is wrong.", width)
     return lines
 
 
@@ -211,7 +210,7 @@ def _twins(found: Neuron, width: int) -> list[str]:
         "the same activation": "has other weights and the same activation (correlation "
         f"{twins.correlation:.4f})",
     }[twins.how]
-    return wrapped(
+    return wrap(
         f"Twin: unit {who} {what}." if len(twins.units) == 1 else f"Twins: each of {who} {what}.",
         width,
     )
@@ -223,7 +222,7 @@ def _after(found: Neuron, width: int) -> list[str]:
         values = torch.tensor(found.outgoing)
         order = values.abs().argsort(descending=True, stable=True)[:5].tolist()
         shown = ", ".join(f"{values[index]:.3g} to unit {index}" for index in order)
-        lines += wrapped(
+        lines += wrap(
             f"Outgoing weights into {found.following}: {shown}"
             + (f" … of {len(values)}" if len(values) > 5 else ""),
             width,
@@ -235,11 +234,11 @@ def _after(found: Neuron, width: int) -> list[str]:
             f"{name} {_number(found.whole[name])} to {_number(found.without[name])}"
             for name in found.whole
         ]
-        lines += wrapped(
+        lines += wrap(
             f"Without it (0 in its place), on the validation samples: {', '.join(parts)}.", width
         )
     return lines
 
 
 def _number(value: float) -> str:
-    return figure(value) if math.isfinite(value) else "not a number"
+    return number_text(value) if math.isfinite(value) else "not a number"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sevensteps.explain.base import render_text
 from sevensteps.explain.one_step.answer import Layer, Steps
-from sevensteps.render.text import counted, figure, wrapped
+from sevensteps.render.text import count_text, number_text, wrap
 
 LAYERS = 4  # rows of a table; of more layers the first and the last are shown
 INDENT = "   "
@@ -20,10 +20,10 @@ def render_steps(found: Steps, width: int) -> str:
     ]
 
     def head(number: int, name: str) -> None:
-        lines.extend(wrapped(f"{number}  {name:<11}{taken[name]}", width, further=INDENT))
+        lines.extend(wrap(f"{number}  {name:<11}{taken[name]}", width, further=INDENT))
 
     def say(words: str) -> None:
-        lines.extend(wrapped(words, width, INDENT, INDENT))
+        lines.extend(wrap(words, width, INDENT, INDENT))
 
     head(1, "initialize")
     for layer in shown(found.layers):
@@ -31,20 +31,20 @@ def render_steps(found: Steps, width: int) -> str:
     head(2, "predict")
     say(
         "; ".join(
-            f"{_row(guess.row)} ({guess.target}), {guess.of}: {figure(guess.before)}"
+            f"{_row(guess.row)} ({guess.target}), {guess.of}: {number_text(guess.before)}"
             for guess in found.guesses[:2]
         )
     )
     head(3, "loss")
     say(
-        f"mean of the {counted(found.size, 'sample')}: {figure(found.loss)}; a network that knows "
-        f"nothing has {figure(found.ignorant)}"
+        f"mean of the {count_text(found.size, 'sample')}: {number_text(found.loss)}; a network that knows "
+        f"nothing has {number_text(found.ignorant)}"
     )
     head(4, "gradient")
-    clipped = "" if found.clipped is None else f", clipped to {figure(found.clipped)}"
+    clipped = "" if found.clipped is None else f", clipped to {number_text(found.clipped)}"
     say(
-        f"length {figure(found.gradient)} over all parameters{clipped}; {found.weight.name}: "
-        f"{figure(found.weight.gradient, 9)}"
+        f"length {number_text(found.gradient)} over all parameters{clipped}; {found.weight.name}: "
+        f"{number_text(found.weight.gradient, 9)}"
     )
     head(5, "step")
     say(found.weight.update.formula)
@@ -64,14 +64,14 @@ def render_steps(found: Steps, width: int) -> str:
                 f"{row.change:10.4g}  {relative:>14}"
             )
     head(6, "repeat")
-    say(f"{counted(found.size, 'sample')}, {found.order}{_places(found)}{_members(found)}")
+    say(f"{count_text(found.size, 'sample')}, {found.order}{_places(found)}{_members(found)}")
     head(7, "stop")
     say(found.stop)
     lines += ["", "The same batch again, after the step:"]
     for guess in found.guesses:
         say(
-            f"{_row(guess.row)} ({guess.target}), {guess.of}: {figure(guess.before)} → "
-            f"{figure(guess.after)}"
+            f"{_row(guess.row)} ({guess.target}), {guess.of}: {number_text(guess.before)} → "
+            f"{number_text(guess.after)}"
         )
     for sentence in _outcome(found):
         say(sentence)
@@ -91,7 +91,9 @@ def shown(layers: tuple[Layer, ...]) -> list[Layer | None]:
 def _started(layer: Layer) -> str:
     def numbers(mean: float, std: float) -> str:
         return (
-            f"all {figure(mean, 3)}" if std == 0 else f"mean {figure(mean, 2)}, std {figure(std)}"
+            f"all {number_text(mean, 3)}"
+            if std == 0
+            else f"mean {number_text(mean, 2)}, std {number_text(std)}"
         )
 
     return f"{layer.name}: " + "; ".join(
@@ -123,14 +125,14 @@ def _members(found: Steps) -> str:
 
 def _outcome(found: Steps) -> list[str]:
     before, after = found.losses
-    said = f"loss {figure(before, 6)} → {figure(after, 6)}: it {'fell' if found.fall >= 0 else 'rose'} by {figure(abs(found.fall))}"
+    said = f"loss {number_text(before, 6)} → {number_text(after, 6)}: it {'fell' if found.fall >= 0 else 'rose'} by {number_text(abs(found.fall))}"
     if found.foreseen is None:
         return [said + "; the perceptron's rule is no slope and promises no fall"]
     plain = found.steps["step"].startswith("sgd(") and not any(
         word in found.steps["step"] for word in ("momentum", "weight_decay")
     )
     name = "lr · |gradient|²" if plain and found.clipped is None else "gradient · change"
-    lines = [f"{said}; {name} = {figure(found.foreseen)} is what the slope alone promises"]
+    lines = [f"{said}; {name} = {number_text(found.foreseen)} is what the slope alone promises"]
     if found.foreseen > 0:
         lines[0] += (
             f", of which {found.fall / found.foreseen:.0%} came: "

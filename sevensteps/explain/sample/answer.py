@@ -14,7 +14,7 @@ from sevensteps.explain.forward import forward_pass, named_leaves, output_names,
 from sevensteps.explain.loss_terms import Term, loss_terms
 from sevensteps.explain.subject import Subject
 from sevensteps.head import Output
-from sevensteps.render.text import figure
+from sevensteps.render.text import number_text
 from sevensteps.steps import loss as losses
 
 
@@ -163,7 +163,7 @@ def answer_text(answer: Any) -> str:
     """An answer as text: `7`, `cat, dog`, `none` or `23.1`."""
     if isinstance(answer, tuple):
         return ", ".join(map(answer_text, answer)) or "none"
-    return figure(answer, 6) if isinstance(answer, float) else str(answer)
+    return number_text(answer, 6) if isinstance(answer, float) else str(answer)
 
 
 def _sample_input(data: Data, x: Tensor) -> SampleInput:
@@ -239,11 +239,11 @@ def _how_decided(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
         if scaling.name == "none":
             return ["The output is the answer itself, in the units of the target."]
         offset, scale = (
-            figure(float(number.flatten()[0]), 6) for number in (scaling.offset, scaling.scale)
+            number_text(float(number.flatten()[0]), 6) for number in (scaling.offset, scaling.scale)
         )
         count = "" if len(o) == 1 else ", the first of them"
         return [
-            f"Answer in raw units{count}: output × scale + offset = {figure(first)} × {scale} + "
+            f"Answer in raw units{count}: output × scale + offset = {number_text(first)} × {scale} + "
             f"{offset}; the loss is in scaled units."
         ]
     if layer.task.kind == "multilabel":
@@ -256,13 +256,13 @@ def _how_decided(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
         best, second = o.topk(2).indices.tolist()
         lines = [
             f"The answer is the column of the largest output (argmax): {classes[best]} with "
-            f"{figure(float(o[best]))}, before "
-            f"{classes[second]} with {figure(float(o[second]))}."
+            f"{number_text(float(o[best]))}, before "
+            f"{classes[second]} with {number_text(float(o[second]))}."
         ]
         if isinstance(subject.loss, losses.cross_entropy):
             p = float(o.softmax(-1)[int(target[0])])
             lines.append(
-                f"The loss is not 1 - p = {figure(1 - p)} but -log p of the right column; the "
+                f"The loss is not 1 - p = {number_text(1 - p)} but -log p of the right column; the "
                 "other columns act through the "
                 "softmax: the gradient of the output is p - one-hot."
             )
@@ -271,7 +271,7 @@ def _how_decided(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
     answer = classes[int(first > layer.threshold)]
     if layer.link == "sigmoid":
         lines = [
-            f"The output is a log-odds, log(p / (1 - p)) = {figure(first)}: 0 is probability .5, "
+            f"The output is a log-odds, log(p / (1 - p)) = {number_text(first)}: 0 is probability .5, "
             f"above it the answer is {classes[1]} "
             f"(target 1), below it {classes[0]} (target 0)."
         ]
@@ -279,14 +279,16 @@ def _how_decided(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
             p = float(o.sigmoid()[0])
             wrong = 1 - p if float(target[0, 0]) == 1 else p
             lines.append(
-                f"The loss is the probability of the wrong class, {figure(wrong)}; its slope p (1 "
+                f"The loss is the probability of the wrong class, {number_text(wrong)}; its slope p (1 "
                 "- p) is .25 at most."
             )
         return lines
     if isinstance(subject.loss, losses.hinge):
         return [
-            f"The sign is the answer: {figure(first)} is {side} 0, so {answer}. A score is no "
+            f"The sign is the answer: {number_text(first)} is {side} 0, so {answer}. A score is no "
             "probability; it is right by the margin "
             "where s·o ≥ 1."
         ]
-    return [f"The output {figure(first)} is {side} the threshold {layer.threshold:g}, so {answer}."]
+    return [
+        f"The output {number_text(first)} is {side} the threshold {layer.threshold:g}, so {answer}."
+    ]

@@ -9,8 +9,8 @@ import torch
 from sevensteps.explain.base import render_text
 from sevensteps.explain.sample.answer import LayerOutput, OutputRow, Sample, answer_text
 from sevensteps.explain.sample.ranked import Confusion, Samples
-from sevensteps.render.ascii import beside, features, shades
-from sevensteps.render.text import counted, figure, wrapped
+from sevensteps.render.image import feature_lines, shaded_image
+from sevensteps.render.text import count_text, number_text, side_by_side, wrap
 
 MAX_CLASSES = 12  # rows of the table; of more classes the likeliest, and the right one
 
@@ -20,21 +20,21 @@ def render_sample(sample: Sample, width: int) -> str:
     """The sample, no line wider than `width`."""
     source = sample.input
     if source.kind == "image" and len(source.shape) == 3:
-        drawn = shades(torch.tensor(source.raw).view(source.shape), source.highest)
+        drawn = shaded_image(torch.tensor(source.raw).view(source.shape), source.highest)
     else:
-        drawn = features(
+        drawn = feature_lines(
             source.names or tuple(f"x[{i}]" for i in range(len(source.raw))), source.raw, source.fed
         )
     side = output_table(sample, width - max(map(len, drawn)) - 2)
-    lines = [*wrapped(sample.title, width), ""]
+    lines = [*wrap(sample.title, width), ""]
     lines += (
-        beside(drawn, side, 2)
+        side_by_side(drawn, side, 2)
         if side
         else [*(line[:width].rstrip() for line in drawn), "", *output_table(sample, width)]
     )
     lines += ["", *loss_lines(sample, width)]
     for why in sample.why:
-        lines += wrapped(why, width)
+        lines += wrap(why, width)
     lines += ["", "Layers, largest numbers first where not all fit:"]
     label = max((len(f"{layer.name} {layer.kind}") for layer in sample.layers), default=0)
     lines += [
@@ -74,7 +74,7 @@ def _table_lines(sample: Sample, digits: int, width: int) -> list[str]:
         cells.append(
             [
                 row.name[: max(8, width - 55)],
-                *("" if number is None else figure(number, digits) for number in numbers),
+                *("" if number is None else number_text(number, digits) for number in numbers),
             ]
         )
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
@@ -104,27 +104,27 @@ def loss_lines(sample: Sample, width: int) -> list[str]:
     """The loss's formula with its numbers, and its derivative by the output."""
     first = sample.terms[0]
     if len(sample.terms) == 1:
-        lines = wrapped(f"{sample.loss_name}: {first.formula} = {figure(sample.loss, 6)}", width)
+        lines = wrap(f"{sample.loss_name}: {first.formula} = {number_text(sample.loss, 6)}", width)
     else:
-        shown = ", ".join(figure(term.value) for term in sample.terms[:6]) + (
+        shown = ", ".join(number_text(term.value) for term in sample.terms[:6]) + (
             ", …" if len(sample.terms) > 6 else ""
         )
-        lines = wrapped(
+        lines = wrap(
             f"{sample.loss_name}: the mean of {len(sample.terms)} numbers, {shown} = "
-            f"{figure(sample.loss, 6)}",
+            f"{number_text(sample.loss, 6)}",
             width,
         )
         at = max(range(len(sample.terms)), key=lambda i: sample.terms[i].value)
-        lines += wrapped(
+        lines += wrap(
             f"largest, of {sample.rows[at].name}: {sample.terms[at].formula} = "
-            f"{figure(sample.terms[at].value)}",
+            f"{number_text(sample.terms[at].value)}",
             width,
             "  ",
         )
     steepest = max(range(len(sample.slopes)), key=lambda i: abs(sample.slopes[i]))
     slope = sample.terms[steepest if len(sample.terms) > 1 else 0].slope
     of = "" if len(sample.slopes) == 1 else f" of {sample.rows[steepest].name}, the largest,"
-    return [*lines, *wrapped(f"dL/do{of} = {figure(sample.slopes[steepest])}, by {slope}", width)]
+    return [*lines, *wrap(f"dL/do{of} = {number_text(sample.slopes[steepest])}, by {slope}", width)]
 
 
 def _layer_line(layer: LayerOutput, label: int, width: int) -> str:
@@ -134,7 +134,9 @@ def _layer_line(layer: LayerOutput, label: int, width: int) -> str:
     start = f"{f'{layer.name} {layer.kind}':<{label}}  {_times(layer.shape):<4}"
 
     def line(most: int) -> str:
-        return start + "".join(f" {name} {figure(value, 3)}" for name, value in layer.largest(most))
+        return start + "".join(
+            f" {name} {number_text(value, 3)}" for name, value in layer.largest(most)
+        )
 
     fitting = list(takewhile(lambda n: n <= len(layer.values) and len(line(n)) <= width, count(1)))
     return line(fitting[-1]) if fitting else start[:width]
@@ -148,9 +150,9 @@ def _times(shape: tuple[int, ...]) -> str:
 def render_samples(samples: Samples, width: int) -> str:
     """A row for each sample, by its loss, and the confusion of the classes."""
     size = "largest" if samples.which == "worst" else "smallest"
-    lines = wrapped(
-        f"The {counted(len(samples.ranked), 'sample')} of {samples.total:,} in {samples.part} "
-        f"with the {size} loss ({samples.loss_name}; the mean is {figure(samples.mean)})",
+    lines = wrap(
+        f"The {count_text(len(samples.ranked), 'sample')} of {samples.total:,} in {samples.part} "
+        f"with the {size} loss ({samples.loss_name}; the mean is {number_text(samples.mean)})",
         width,
     )
     probable = any(row.p is not None for row in samples.ranked)
@@ -162,8 +164,8 @@ def render_samples(samples: Samples, width: int) -> str:
                 f"{row.index:,}",
                 answer_text(row.truth)[:most],
                 answer_text(row.answer)[:most],
-                figure(row.loss),
-                *([figure(row.p)] if row.p is not None else []),
+                number_text(row.loss),
+                *([number_text(row.p)] if row.p is not None else []),
             ]
         )
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
@@ -205,7 +207,7 @@ def render_confusion(confusion: Confusion, width: int) -> str:
         )
         + 2
     )
-    lines = [*wrapped(f"Confusion of the {confusion.part} part: {share}", width), ""]
+    lines = [*wrap(f"Confusion of the {confusion.part} part: {share}", width), ""]
     if label + wide * len(columns) <= width:
         lines.append(f"{heading:<{label}}" + "".join(f"{name[:9]:>{wide}}" for name in columns))
         for name, row in zip(confusion.classes, confusion.counts, strict=True):
@@ -220,6 +222,4 @@ def render_confusion(confusion: Confusion, width: int) -> str:
     mistakes = ", ".join(
         f"{truth} taken for {answer} ({count:,})" for truth, answer, count in confusion.mistakes[:3]
     )
-    return "\n".join(
-        [*lines, *(["", *wrapped(f"Most often: {mistakes}", width)] if mistakes else [])]
-    )
+    return "\n".join([*lines, *(["", *wrap(f"Most often: {mistakes}", width)] if mistakes else [])])

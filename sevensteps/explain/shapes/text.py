@@ -6,7 +6,7 @@ import torch
 
 from sevensteps.explain.base import render_text
 from sevensteps.explain.shapes.answer import Shapes, shape_text
-from sevensteps.render.text import counted, wrapped
+from sevensteps.render.text import count_text, wrap
 
 
 @render_text.register(Shapes)
@@ -19,27 +19,27 @@ def render_shapes(shapes: Shapes, width: int) -> str:
     ]
     label = max(len(f"{row.name} {row.kind}") for row in shapes.rows)
     for row in shapes.rows:
-        lines += wrapped(
+        lines += wrap(
             f"{f'{row.name} {row.kind}':<{label}}  {shape_text(row.output)}  "
             f"{' × '.join(row.axes)}",
             width,
         )
         for name, shape in row.parameters.items():
-            lines += wrapped(
-                f"{name} {shape_text(shape)}: {counted(torch.Size(shape).numel(), 'parameter')}",
+            lines += wrap(
+                f"{name} {shape_text(shape)}: {count_text(torch.Size(shape).numel(), 'parameter')}",
                 width,
                 "    ",
             )
         if row.formula:
-            lines += wrapped(row.formula, width, "    ")
+            lines += wrap(row.formula, width, "    ")
         if row.broadcast:
-            lines += wrapped(row.broadcast, width, "    ")
+            lines += wrap(row.broadcast, width, "    ")
     lines += [
         "",
-        *wrapped(
-            f"{counted(shapes.parameters, 'parameter')} "
+        *wrap(
+            f"{count_text(shapes.parameters, 'parameter')} "
             f"({_bytes(shapes.parameters * shapes.bytes_each)}): learned, kept from step to step. "
-            f"{counted(shapes.activations, 'activation')} "
+            f"{count_text(shapes.activations, 'activation')} "
             f"({_bytes(shapes.activations * shapes.bytes_each)}): computed anew for each batch.",
             width,
             further="",

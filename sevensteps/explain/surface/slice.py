@@ -16,6 +16,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from sevensteps.errors import Error
 from sevensteps.explain.subject import Subject
+from sevensteps.render.blocks import SHADES
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
@@ -23,7 +24,6 @@ CELLS = 25  # points along each axis
 PATIENCE = 3.0  # seconds of training that may be trained again for its path
 POINTS = 400  # of the path that are kept
 MARGIN = 1.25  # how far the slice reaches beyond the path
-SHADES = " ░▒▓█"
 START: dict[str, Any] = {
     "stop": "max_steps(0)",
     "step": "sgd(lr=0.1)",

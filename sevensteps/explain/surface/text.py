@@ -8,7 +8,7 @@ from typing import Any
 from sevensteps.engine.hessian import TOLERANCE
 from sevensteps.explain.base import render_text
 from sevensteps.explain.surface.answer import Surface
-from sevensteps.render.text import counted, figure, wrapped
+from sevensteps.render.text import count_text, number_text, wrap
 
 SHOWN = (0, 1, 2, 5, 20, 50)  # steps of the forecast
 TERMS = 6  # parameters that are named
@@ -41,11 +41,11 @@ def _curvature(found: Surface, width: int) -> list[str]:
         else f"{found.samples:,} of the {found.total:,}"
     )
     how = "all of its Hessian" if found.exact else "Lanczos on Hessian-vector products, float64"
-    lines = wrapped(
-        f"The loss at the last weights is {figure(found.loss)} over {which} training samples; its "
+    lines = wrap(
+        f"The loss at the last weights is {number_text(found.loss)} over {which} training samples; its "
         "gradient is "
-        f"{figure(found.gradient)} long. Curvature by {how}, "
-        f"{counted(found.parameters, 'parameter')}:",
+        f"{number_text(found.gradient)} long. Curvature by {how}, "
+        f"{count_text(found.parameters, 'parameter')}:",
         width,
         further="",
     )
@@ -69,7 +69,7 @@ def _curvature(found: Surface, width: int) -> list[str]:
             f"  {'flattest direction' if values[-1] >= 0 else 'the lowest of all '}  λ "
             f"{big(values[-1])}{near}"
         )
-    lines += wrapped(_condition(found), width, "  ")
+    lines += wrap(_condition(found), width, "  ")
     return lines
 
 
@@ -78,7 +78,7 @@ def _condition(found: Surface) -> str:
         return "no condition number: no direction curves upwards"
     if found.condition is not None:
         rest = (
-            f" (and {counted(found.flat, 'direction')} without curvature)"
+            f" (and {count_text(found.flat, 'direction')} without curvature)"
             if found.flat and found.exact
             else ""
         )
@@ -92,7 +92,7 @@ def _condition(found: Surface) -> str:
 
 def _rates(found: Surface, width: int) -> list[str]:
     if not math.isfinite(found.stable):
-        return wrapped(
+        return wrap(
             "No direction curves upwards, so no learning rate is too large by curvature alone.",
             width,
             further="",
@@ -107,22 +107,22 @@ def _rates(found: Surface, width: int) -> list[str]:
             else ": above it, so it bounces in the steepest direction."
         )
     if found.slowest is not None:
-        made = f"{counted(found.taken, 'step')} {'was' if found.taken == 1 else 'were'} made"
+        made = f"{count_text(found.taken, 'step')} {'was' if found.taken == 1 else 'were'} made"
         text += (
             f" Along the flattest direction plain SGD at lr {found.lr or found.rate:.3g} takes "
             "1/(lr λ_min) = "
-            f"{big(float(figure(found.slowest)))} steps per factor e; {made}."
+            f"{big(float(number_text(found.slowest)))} steps per factor e; {made}."
         )
-    return wrapped(text, width, further="")
+    return wrap(text, width, further="")
 
 
 def _optimum(found: Surface, width: int) -> list[str]:
     best = found.optimum
     assert best is not None
-    lines = wrapped(
+    lines = wrap(
         "The model is linear in its parameters, so least squares knows the optimum: loss "
-        f"{figure(best.loss)}; the training "
-        f"stands at {figure(best.here)}, its parameters {figure(best.distance)} away.",
+        f"{number_text(best.loss)}; the training "
+        f"stands at {number_text(best.here)}, its parameters {number_text(best.distance)} away.",
         width,
         further="",
     )
@@ -136,7 +136,7 @@ def _optimum(found: Surface, width: int) -> list[str]:
                 for value, term in list(zip(values, best.terms, strict=True))[:TERMS]
             )
             rest = len(values) - TERMS
-            lines += wrapped(
+            lines += wrap(
                 f"{name:<14} {shown}".replace("+ -", "- ")
                 + (f" and {rest:,} more" if rest > 0 else ""),
                 width,
@@ -153,7 +153,7 @@ def _race(found: Surface, width: int) -> list[str]:
         left = max(
             (lane.loss - found.optimum.loss) / max(lane.start - found.optimum.loss, 1e-300), 0.0
         )
-        fell = f"{figure(lane.start)} to {figure(lane.loss)}"
+        fell = f"{number_text(lane.start)} to {number_text(lane.loss)}"
         lines.append(
             f"  {lane.inputs:<14}{big(lane.condition):>17}{lane.lr:>11.3g}{fell:>20}  {left:.2g}"
         )
@@ -169,7 +169,7 @@ def _race(found: Surface, width: int) -> list[str]:
 
 def _forecast(found: Surface, width: int) -> list[str]:
     steps = [step for step in SHOWN if step < len(found.predicted)]
-    lines = wrapped(
+    lines = wrap(
         f"Does the quadratic here tell the next {steps[-1]} full-batch steps at lr "
         f"{found.rate:.3g}?",
         width,
@@ -205,8 +205,8 @@ def _plane(found: Surface, width: int) -> list[str]:
         f"→ {plane.across[0]:.3g} to {plane.across[-1]:.3g}, "
         f"↑ {plane.up[0]:.3g} to {plane.up[-1]:.3g}",
         f"o start, x end{', * optimum' if plane.optimum else ''}",
-        f"loss from {figure(min(map(min, plane.losses)))} (blank) to "
-        f"{figure(max(map(max, plane.losses)))} (█)",
+        f"loss from {number_text(min(map(min, plane.losses)))} (blank) to "
+        f"{number_text(max(map(max, plane.losses)))} (█)",
     ]
     beside.append(
         "the path is that of the training, made again"
@@ -220,6 +220,6 @@ def _plane(found: Surface, width: int) -> list[str]:
     if plane.samples < found.samples:
         beside.append(f"over {plane.samples:,} samples")
     rows = plane.blocks()
-    column = [line for text in beside for line in wrapped(text, width - len(rows[0]) - 4)]
+    column = [line for text in beside for line in wrap(text, width - len(rows[0]) - 4)]
     column += [""] * (len(rows) - len(column))
     return [f" {row}  {text}".rstrip() for row, text in zip(rows, column, strict=False)]

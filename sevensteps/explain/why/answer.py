@@ -19,7 +19,7 @@ from sevensteps.explain.why.book_questions import ASKED
 from sevensteps.explain.why.published import CONDITIONS, POINTS
 from sevensteps.explain.why.question import Question, command, line, runs_code, written
 from sevensteps.metrics import baseline
-from sevensteps.render.text import figure, shell_quote
+from sevensteps.render.text import number_text, shell_quote
 from sevensteps.training.threads import threads
 
 MOST = 6
@@ -151,12 +151,12 @@ def _good(facts: Facts) -> Iterator[Question]:
     if facts.metric == "loss" or math.isnan(facts.score):
         return
     said = (
-        f"It came to {facts.metric} {figure(facts.score)} on the validation samples. An answer "
+        f"It came to {facts.metric} {number_text(facts.score)} on the validation samples. An answer "
         "that does not look at its input has "
-        f"{figure(chance)}"
+        f"{number_text(chance)}"
     )
     if simple is not None:
-        said += f", {simple[0]} {figure(simple[1])}"
+        said += f", {simple[0]} {number_text(simple[1])}"
     better = [
         bar for bar in (chance, simple and simple[1]) if bar is not None and facts.score > bar
     ]
@@ -236,7 +236,7 @@ def _seed(facts: Facts) -> Iterator[Question]:
         numbers["error"] = 1.96 * math.sqrt(facts.score * (1 - facts.score) / count)
         said += (
             f". And {facts.score:.4f} of {count:,} validation samples is itself uncertain by "
-            f"about ±{figure(numbers['error'], 2)} "
+            f"about ±{number_text(numbers['error'], 2)} "
             "(95 %), so that smaller differences say little"
         )
     yield Question(
@@ -282,15 +282,15 @@ def _best(facts: Facts) -> Iterator[Question]:
     first = facts.subject.history[0]["valid"].get(facts.metric)
     if best == last:
         said = (
-            f"Yes: {facts.metric} was {figure(value)} in epoch {best}, the last"
-            + (f", and {figure(first)} in the first" if first is not None else "")
+            f"Yes: {facts.metric} was {number_text(value)} in epoch {best}, the last"
+            + (f", and {number_text(first)} in the first" if first is not None else "")
             + ". It may not have been at its end yet."
         )
     elif value == facts.score:
-        said = f"It makes no difference: {facts.metric} is {figure(value)} in epoch {best}, and in the last, {last}, too."
+        said = f"It makes no difference: {facts.metric} is {number_text(value)} in epoch {best}, and in the last, {last}, too."
     else:
         said = (
-            f"No: {facts.metric} was {figure(value)} in epoch {best} and {figure(facts.score)} in "
+            f"No: {facts.metric} was {number_text(value)} in epoch {best} and {number_text(facts.score)} in "
             f"the last, {last}. Both networks "
             "are kept; the best was picked by the validation samples, and flatters a little."
         )

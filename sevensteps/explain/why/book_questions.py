@@ -16,7 +16,7 @@ from sevensteps.errors import Error
 from sevensteps.explain.run_numbers import Facts
 from sevensteps.explain.why.published import BOOK, FIGURES, POINTS, Published
 from sevensteps.explain.why.question import Question, again, command, line
-from sevensteps.render.text import counted, figure
+from sevensteps.render.text import count_text, number_text
 
 BOOK_BATCH = 256  # samples of a validation batch of the book
 ILL = 100  # a condition number above it makes plain gradient descent slow
@@ -115,7 +115,7 @@ def widths(facts: Facts) -> Iterator[Question]:
     each = inputs + 1 + outputs
     said = (
         f"Each hidden unit is one feature: {inputs:,} weights and a bias that make one number, "
-        f"and {counted(outputs, 'weight')} to the "
+        f"and {count_text(outputs, 'weight')} to the "
         f"output, {each:,} parameters, {width * each + outputs:,} in all. "
     )
     book = base(facts) == "mnist37"
@@ -132,7 +132,7 @@ def widths(facts: Facts) -> Iterator[Question]:
     )
     yield Question(
         f"Why {width} hidden units and not 1?",
-        f"{said}Yours came to {facts.metric} {figure(facts.score)}; the race shows what 1 does.",
+        f"{said}Yours came to {facts.metric} {number_text(facts.score)}; the race shows what 1 does.",
         command(
             "race",
             facts.subject,
@@ -164,7 +164,7 @@ def below_zero(facts: Facts) -> Iterator[Question]:
     at = int((truth == 0).nonzero()[0])
     value = float(values[at])
     chance = (
-        f", the probability {figure(float(values[at].sigmoid()), 3)} of {yes}"
+        f", the probability {number_text(float(values[at].sigmoid()), 3)} of {yes}"
         if output.link == "sigmoid"
         else ""
     )
@@ -179,7 +179,7 @@ def below_zero(facts: Facts) -> Iterator[Question]:
         f"{meaning}, and the targets count {yes} as 1 and {no} as 0. Of the {of_no:,} validation "
         f"samples of {no}, {below:,} "
         f"have an output below 0, which is the right answer; sample {at} has "
-        f"{figure(value)}{chance}.",
+        f"{number_text(value)}{chance}.",
         again(facts.subject, "words", "logit"),
         "logit",
         60,
@@ -279,17 +279,17 @@ def conditioning(facts: Facts) -> Iterator[Question]:
     )
     loss, lr = subject.summary["metrics"]["train"]["loss"], recipe.step.lr
     said = (
-        f"It can converge, slowly: the least loss there is is {figure(best)}, yours came to "
-        f"{figure(math.nan if loss is None else loss)}. The curvatures of its directions lie "
-        f"between {figure(low)} and {figure(high)}, "
-        f"a condition number of {high / low:,.0f}; with sgd, rates above 2/{figure(high)} = "
-        f"{figure(2 / high, 3)} diverge"
+        f"It can converge, slowly: the least loss there is is {number_text(best)}, yours came to "
+        f"{number_text(math.nan if loss is None else loss)}. The curvatures of its directions lie "
+        f"between {number_text(low)} and {number_text(high)}, "
+        f"a condition number of {high / low:,.0f}; with sgd, rates above 2/{number_text(high)} = "
+        f"{number_text(2 / high, 3)} diverge"
     )
     if type(recipe.step).__name__ == "sgd" and isinstance(lr, float | int):
         said += f", and at lr {lr:g} the flattest direction needs {1 / (lr * low):,.0f} steps for a factor of e"
     cured = float(even[-1] / even[0])
     if cured * 10 < high / low and (scaled := _standardized(recipe.source)):
-        said += f". With standardised inputs the condition number is {figure(cured, 2)}."
+        said += f". With standardised inputs the condition number is {number_text(cured, 2)}."
         proof = line(
             "train",
             subject,
@@ -369,8 +369,8 @@ def zeros(facts: Facts) -> Iterator[Question]:
             "Is it a fault to start from zeros?",
             "Not in a single layer: the gradient of each weight is its input times the error, so "
             "that they differ at once. The "
-            f"first step moved {facts.first.weight.name} from {figure(facts.first.weight.old)} to "
-            f"{figure(facts.first.weight.new)}.",
+            f"first step moved {facts.first.weight.name} from {number_text(facts.first.weight.old)} to "
+            f"{number_text(facts.first.weight.new)}.",
             proof,
             "zeros",
             40,
@@ -385,7 +385,7 @@ def zeros(facts: Facts) -> Iterator[Question]:
         f"Units that start the same get the same gradients and stay the same: of the {len(rows)} "
         f"units of {name}, {different} "
         f"differ{'s' if different == 1 else ''} at the end. It came to {facts.metric} "
-        f"{figure(facts.score)}. A random start "
+        f"{number_text(facts.score)}. A random start "
         "makes them differ.",
         proof,
         "zeros",
@@ -438,7 +438,7 @@ def one_minus(facts: Facts) -> Iterator[Question]:
     yield Question(
         "Is the loss 1 − the probability of the right answer?",
         f"No, it is minus its logarithm. {said.text[0].upper()}{said.text[1:]}, where 1 − p would "
-        f"be {figure(1 - chance)}.",
+        f"be {number_text(1 - chance)}.",
         again(facts.subject, "words", "cross-entropy"),
         "one minus",
         30,
@@ -455,11 +455,11 @@ def bias(facts: Facts) -> Iterator[Question]:
     first = float(module.bias[0].detach())
     yield Question(
         "Is the bias added to the input, or to each number of it?",
-        f"To neither: {name} has one bias for each of its {counted(module.out_features, 'unit')}, "
+        f"To neither: {name} has one bias for each of its {count_text(module.out_features, 'unit')}, "
         "added to the weighted sum of "
         f"all {module.in_features:,} inputs, and the same for each of the {facts.size:,} samples "
         "of a batch. That of unit 0 is "
-        f"{figure(first)}.",
+        f"{number_text(first)}.",
         again(facts.subject, "shapes"),
         "bias",
         25,

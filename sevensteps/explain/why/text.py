@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sevensteps.explain.base import render_text
 from sevensteps.explain.why.answer import Why
-from sevensteps.render.text import wrapped
+from sevensteps.render.text import wrap
 
 
 @render_text.register(Why)
@@ -16,8 +16,8 @@ def render_why(why: Why, width: int) -> str:
     for question in why.questions:
         lines += [
             *([""] if lines else []),
-            *wrapped(question.question, width),
-            *wrapped(question.answer, width, "  ", "  "),
+            *wrap(question.question, width),
+            *wrap(question.answer, width, "  ", "  "),
         ]
         lines += broken(question.command, width) if question.command else []
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sevensteps.explain.run_numbers import Facts
-from sevensteps.render.text import counted, figure
+from sevensteps.render.text import count_text, number_text
 from sevensteps.steps.step import Schedule
 
 NONE = "nothing was to be trained"
@@ -49,9 +49,9 @@ def _activation(facts: Facts) -> Example:
         return lacks("its network has no layers that can be looked into")
     name, _, _, y = held
     return Example(
-        f"for validation sample 0, {name} gives {counted(y[0].numel(), 'activation')}; the first "
+        f"for validation sample 0, {name} gives {count_text(y[0].numel(), 'activation')}; the first "
         "is "
-        f"{figure(float(y.flatten()[0]))}",
+        f"{number_text(float(y.flatten()[0]))}",
         {"layer": name, "count": y[0].numel(), "first": float(y.flatten()[0])},
     )
 
@@ -75,16 +75,18 @@ def _parameter(facts: Facts) -> Example:
     total, value = sum(p.numel() for _, p in found), float(first.flatten()[0].detach())
     index = [0] * first.ndim
     return Example(
-        f"{name}{index or ''} ended as {figure(value, 6)}; there are "
-        f"{counted(total, 'parameter')} in "
-        f"{counted(len(found), 'tensor')}",
+        f"{name}{index or ''} ended as {number_text(value, 6)}; there are "
+        f"{count_text(total, 'parameter')} in "
+        f"{count_text(len(found), 'tensor')}",
         {"value": value, "count": total},
     )
 
 
 def _scalar(facts: Facts) -> Example:
     loss = facts.subject.summary["metrics"]["valid"]["loss"]
-    return Example(f"the loss on the validation data at the end, {figure(loss)}", {"loss": loss})
+    return Example(
+        f"the loss on the validation data at the end, {number_text(loss)}", {"loss": loss}
+    )
 
 
 def _tensor(rank: int) -> Callable[[Facts], Example]:
@@ -93,7 +95,7 @@ def _tensor(rank: int) -> Callable[[Facts], Example]:
         if held is None:
             return lacks(f"none of its parameters has {'one axis' if rank == 1 else 'two axes'}")
         name, tensor = held
-        few = ", ".join(figure(float(value)) for value in tensor.flatten()[:3]) + (
+        few = ", ".join(number_text(float(value)) for value in tensor.flatten()[:3]) + (
             ", …" if tensor.numel() > 3 else ""
         )
         return Example(
@@ -133,7 +135,7 @@ def _axis(facts: Facts) -> Example:
 def _layer(facts: Facts) -> Example:
     names = [name for name, _ in facts.subject.layers]
     return Example(
-        f"the network is {counted(len(names), 'layer')}: {' → '.join(names)}", {"layers": names}
+        f"the network is {count_text(len(names), 'layer')}: {' → '.join(names)}", {"layers": names}
     )
 
 
@@ -147,8 +149,8 @@ def _linear(facts: Facts) -> Example:
     )
     return Example(
         f"{name}, unit 0, for validation sample 0: the sum of {module.in_features:,} products is "
-        f"{figure(summed)}, plus the "
-        f"bias {figure(bias)} gives {figure(float(y[0, 0]))}",
+        f"{number_text(summed)}, plus the "
+        f"bias {number_text(bias)} gives {number_text(float(y[0, 0]))}",
         {"layer": name, "sum": summed, "bias": bias, "result": float(y[0, 0])},
     )
 
@@ -169,8 +171,8 @@ def _nonlinear(facts: Facts) -> Example:
         return held
     name, module, at, low, made = held
     return Example(
-        f"{name} is {type(module).__name__}: for validation sample 0 it makes of {figure(low)} in "
-        f"unit {at} {figure(made)}",
+        f"{name} is {type(module).__name__}: for validation sample 0 it makes of {number_text(low)} in "
+        f"unit {at} {number_text(made)}",
         {"input": low, "output": made},
     )
 
@@ -184,8 +186,8 @@ def _relu(facts: Facts) -> Example:
         (int((x <= 0).sum()), x.numel()) for other, _, x, _ in facts.activations if other == name
     )
     return Example(
-        f"in {name}, for validation sample 0, unit {at} is max(0, {figure(low)}) = "
-        f"{figure(made)}; {off} of {units} units are 0",
+        f"in {name}, for validation sample 0, unit {at} is max(0, {number_text(low)}) = "
+        f"{number_text(made)}; {off} of {units} units are 0",
         {"input": low, "output": made, "off": off, "units": units},
     )
 
@@ -200,7 +202,7 @@ def _bias(facts: Facts) -> Example:
         return lacks("its network has no bias of that name")
     name, held = found[-1]
     return Example(
-        f"{name} {shape(held.shape)}: unit 0 adds {figure(float(held[0]))} to its sum, for every "
+        f"{name} {shape(held.shape)}: unit 0 adds {number_text(float(held[0]))} to its sum, for every "
         "sample",
         {"name": name, "value": float(held[0])},
     )
@@ -230,9 +232,9 @@ def _mini_batch(facts: Facts) -> Example:
         return lacks(NONE)
     count = recipe.repeat.count(samples)
     return Example(
-        f"{recipe.repeat!r}: {counted(facts.size, 'sample')} a step, so that the {samples:,} "
+        f"{recipe.repeat!r}: {count_text(facts.size, 'sample')} a step, so that the {samples:,} "
         "training samples make "
-        f"{counted(count, 'step')}",
+        f"{count_text(count, 'step')}",
         {"size": facts.size, "batches": count, "samples": samples},
     )
 
@@ -240,7 +242,7 @@ def _mini_batch(facts: Facts) -> Example:
 def _forward(facts: Facts) -> Example:
     way = [f"{name} {shape(y.shape[1:])}" for name, _, _, y in facts.passed]
     values = [float(v) for v in facts.output[:3]]
-    said = ", ".join(map(figure, values)) + (", …" if len(facts.output) > 3 else "")
+    said = ", ".join(map(number_text, values)) + (", …" if len(facts.output) > 3 else "")
     shown = way if len(way) <= 6 else [*way[:5], "…", way[-1]]
     return Example(
         f"validation sample 0: {shape(facts.x.shape[1:])} → {' → '.join(shown)}, which is {said}",
@@ -254,16 +256,18 @@ def _backward(facts: Facts) -> Example:
     lengths = {layer.name: layer.gradient for layer in reversed(facts.first.layers)}
     return Example(
         "at the first step the gradient has the length "
-        + ", then ".join(f"{figure(held)} in {name}" for name, held in list(lengths.items())[:5]),
+        + ", then ".join(
+            f"{number_text(held)} in {name}" for name, held in list(lengths.items())[:5]
+        ),
         {"lengths": lengths},
     )
 
 
 def _loss(facts: Facts) -> Example:
     recipe, end = facts.subject.recipe, facts.subject.summary["metrics"]["valid"]["loss"]
-    start = f" of the first batch was {figure(facts.first.loss)},  that" if facts.first else ""
+    start = f" of the first batch was {number_text(facts.first.loss)},  that" if facts.first else ""
     return Example(
-        f"{recipe.loss!r}{start} of the validation data at the end is {figure(end)}".replace(
+        f"{recipe.loss!r}{start} of the validation data at the end is {number_text(end)}".replace(
             ",  ", ", "
         ),
         {"first": facts.first and facts.first.loss, "last": end},
@@ -278,7 +282,8 @@ def _metric(facts: Facts) -> Example:
             {"accuracy": facts.score},
         )
     return Example(
-        f"{facts.metric}, {figure(facts.score)} on the validation data", {facts.metric: facts.score}
+        f"{facts.metric}, {number_text(facts.score)} on the validation data",
+        {facts.metric: facts.score},
     )
 
 
@@ -288,9 +293,9 @@ def _gradient(facts: Facts) -> Example:
     weight = facts.first.weight
     way = "falls" if weight.gradient > 0 else "rises"
     return Example(
-        f"at the first step that of {weight.name} was {figure(weight.gradient)}: the loss {way} "
+        f"at the first step that of {weight.name} was {number_text(weight.gradient)}: the loss {way} "
         "by about "
-        f"{figure(abs(weight.gradient) / 1000)} where this weight is lowered by .001",
+        f"{number_text(abs(weight.gradient) / 1000)} where this weight is lowered by .001",
         {"weight": weight.name, "gradient": weight.gradient},
     )
 
@@ -300,8 +305,8 @@ def _descent(facts: Facts) -> Example:
         return lacks(NONE)
     before, after = facts.first.losses
     return Example(
-        f"the first step brought the loss of its samples from {figure(before)} to {figure(after)}; "
-        f"{counted(facts.first.count, 'step')} were taken",
+        f"the first step brought the loss of its samples from {number_text(before)} to {number_text(after)}; "
+        f"{count_text(facts.first.count, 'step')} were taken",
         {"before": before, "after": after, "steps": facts.first.count},
     )
 
@@ -330,8 +335,8 @@ def _rate(facts: Facts) -> Example:
         f"{lr!r}, {facts.first.lr:g} at the first step" if isinstance(lr, Schedule) else f"{lr:g}"
     )
     return Example(
-        f"{rate}; the first step moved {weight.name} from {figure(weight.old, 6)} to "
-        f"{figure(weight.new, 6)}",
+        f"{rate}; the first step moved {weight.name} from {number_text(weight.old, 6)} to "
+        f"{number_text(weight.new, 6)}",
         {"lr": facts.first.lr, "weight": weight.name, "old": weight.old, "new": weight.new},
     )
 
@@ -341,8 +346,8 @@ def _epoch(facts: Facts) -> Example:
     if not summary["epochs"]:
         return lacks("it has not gone once over its samples")
     return Example(
-        f"{counted(summary['epochs'], 'epoch')} of {counted(samples, 'sample')}, in "
-        f"{counted(summary['steps'], 'step')}",
+        f"{count_text(summary['epochs'], 'epoch')} of {count_text(samples, 'sample')}, in "
+        f"{count_text(summary['steps'], 'step')}",
         {"epochs": summary["epochs"], "steps": summary["steps"], "samples": samples},
     )
 
@@ -359,9 +364,9 @@ def _overfitting(facts: Facts) -> Example:
         default=math.nan,
     )
     return Example(
-        f"at the end the loss is {figure(train)} on the training samples and {figure(valid)} on "
+        f"at the end the loss is {number_text(train)} on the training samples and {number_text(valid)} on "
         "the validation samples, "
-        f"where its lowest was {figure(lowest)}; the best epoch was {best['epoch']} of "
+        f"where its lowest was {number_text(lowest)}; the best epoch was {best['epoch']} of "
         f"{summary['epochs']}",
         {"train": train, "valid": valid, "lowest": lowest, "best_epoch": best["epoch"]},
     )

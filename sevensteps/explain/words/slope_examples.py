@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sevensteps.engine.activations import activation_of
 from sevensteps.explain.run_numbers import Facts
 from sevensteps.explain.words.examples import NONE, Example, lacks
-from sevensteps.render.text import counted, figure
+from sevensteps.render.text import count_text, number_text
 
 FLAT = 0.01  # of the slope at its steepest: below it a sigmoid counts as saturated
 
@@ -34,10 +34,10 @@ def _chain(facts: Facts) -> Example:
     unit, at = int(slope.abs().argmax()), int(x[0].abs().argmax())
     outer, inner = float(slope[unit]), float(x[0, at])
     return Example(
-        f"for validation sample 0 the loss changes by {figure(outer)} per unit of output {unit}, "
+        f"for validation sample 0 the loss changes by {number_text(outer)} per unit of output {unit}, "
         "and that output by "
-        f"{figure(inner)} per unit of {name}.weight[{unit}, {at}]; their product "
-        f"{figure(outer * inner)} is the gradient of "
+        f"{number_text(inner)} per unit of {name}.weight[{unit}, {at}]; their product "
+        f"{number_text(outer * inner)} is the gradient of "
         "that "
         "weight",
         {
@@ -73,8 +73,8 @@ def _vanishing(facts: Facts) -> Example:
     share = early / late if late else math.inf
     return Example(
         f"{_found(facts, 'vanishing_gradient')}; at the first step the gradient of {first} is "
-        f"{figure(early, 3)} times as "
-        f"long as its weights, that of {last} {figure(late, 3)}: {figure(share, 3)} to 1",
+        f"{number_text(early, 3)} times as "
+        f"long as its weights, that of {last} {number_text(late, 3)}: {number_text(share, 3)} to 1",
         {"first": early, "last": late, "ratio": share},
     )
 
@@ -84,13 +84,13 @@ def _exploding(facts: Facts) -> Example:
         return lacks(NONE)
     pushes = _pushes(facts)
     said = (
-        f"; the most in one layer is {figure(max(pushes.values()), 3)} of its weights' length"
+        f"; the most in one layer is {number_text(max(pushes.values()), 3)} of its weights' length"
         if pushes
         else ""
     )
     return Example(
         f"{_found(facts, 'exploding_gradient')}; the first gradient has the length "
-        f"{figure(facts.first.gradient)}{said}",
+        f"{number_text(facts.first.gradient)}{said}",
         {"length": facts.first.gradient},
     )
 
@@ -169,7 +169,7 @@ def _symmetry(facts: Facts) -> Example:
     apart = float((rows[0] - rows[1]).double().norm())
     return Example(
         f"{different} of the {len(rows)} units of {name} differ at the end; units 0 and 1 are "
-        f"{figure(apart)} apart",
+        f"{number_text(apart)} apart",
         {"layer": name, "units": len(rows), "different": different, "apart": apart},
     )
 
@@ -183,9 +183,9 @@ def _logit(facts: Facts) -> Example:
     chance = float(output.predict(values[None])[0, at])
     answer = task.classes[1] if task.kind == "binary" and output.size == 1 else task.classes[at]
     return Example(
-        f"validation sample 0 has the output {figure(float(values[at]))} for class {answer}, "
+        f"validation sample 0 has the output {number_text(float(values[at]))} for class {answer}, "
         "which means a probability of "
-        f"{figure(chance)}",
+        f"{number_text(chance)}",
         {"logit": float(values[at]), "probability": chance, "class": answer},
     )
 
@@ -206,8 +206,8 @@ def _sigmoid(facts: Facts) -> Example:
     value, where = held
     made = float(torch.tensor(value, dtype=torch.float64).sigmoid())
     return Example(
-        f"for validation sample 0, {where} makes of {figure(value)} the number 1 / (1 + "
-        f"exp({figure(-value)})) = {figure(made)}",
+        f"for validation sample 0, {where} makes of {number_text(value)} the number 1 / (1 + "
+        f"exp({number_text(-value)})) = {number_text(made)}",
         {"input": value, "output": made},
     )
 
@@ -218,14 +218,14 @@ def _softmax(facts: Facts) -> Example:
     chances = facts.subject.output.predict(facts.output[None])[0]
     classes = facts.subject.output.task.classes
     three = ", ".join(
-        f"{classes[i]}: {figure(float(chances[i]), 3)}"
+        f"{classes[i]}: {number_text(float(chances[i]), 3)}"
         for i in chances.argsort(descending=True)[:3]
     )
     return Example(
         f"validation sample 0 gets, by class, the probabilities {three}"
         + (", …" if len(chances) > 3 else "")
         + "; all add "
-        f"up to {figure(float(chances.sum()))}",
+        f"up to {number_text(float(chances.sum()))}",
         {"probabilities": chances.tolist()},
     )
 
@@ -249,8 +249,8 @@ def _cross_entropy(facts: Facts) -> Example:
     loss = -math.log(max(chance, 1e-300))
     return Example(
         f"validation sample 0 is of class {task.classes[right]}, which got the probability "
-        f"{figure(chance)}: the loss is "
-        f"−log {figure(chance)} = {figure(loss)}",
+        f"{number_text(chance)}: the loss is "
+        f"−log {number_text(chance)} = {number_text(loss)}",
         {"probability": chance, "loss": loss},
     )
 
@@ -271,14 +271,14 @@ def _perceptron(facts: Facts) -> Example:
     )
     activation = predict.activation
     end = (
-        f"which the step makes {figure(float(facts.output[0]))}"
+        f"which the step makes {number_text(float(facts.output[0]))}"
         if activation == "step"
         else f"and no step follows, but {activation}"
     )
     return Example(
-        f"for validation sample 0, w0 · x0 = {figure(w0)} · 1, and with the "
-        f"{counted(x.shape[1], 'other input')} the sum is "
-        f"{figure(float(y[0, 0]))}, {end}",
+        f"for validation sample 0, w0 · x0 = {number_text(w0)} · 1, and with the "
+        f"{count_text(x.shape[1], 'other input')} the sum is "
+        f"{number_text(float(y[0, 0]))}, {end}",
         {"w0": w0, "sum": float(y[0, 0]), "output": float(facts.output[0])},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sevensteps.explain.base import render_text
 from sevensteps.explain.words.answer import Words
 from sevensteps.explain.words.glossary import GLOSSARY
-from sevensteps.render.text import wrapped
+from sevensteps.render.text import wrap
 
 
 @render_text.register(Words)
@@ -18,21 +18,19 @@ def render_words(words: Words, width: int) -> str:
             [
                 *lines,
                 "",
-                *wrapped(
-                    'Ask for one with its example from this run: words "learning rate"', width
-                ),
+                *wrap('Ask for one with its example from this run: words "learning rate"', width),
             ]
         )
     lines = []
     for entry in words.entries:
         lines += [
             *([""] if lines else []),
-            *wrapped(f"{entry.word}: {entry.definition}", width),
+            *wrap(f"{entry.word}: {entry.definition}", width),
         ]
         here = (
             f"Here: {entry.example}"
             if entry.example is not None
             else f"This run has no example: {entry.lacking}."
         )
-        lines += wrapped(here, width, "  ", "  ")
+        lines += wrap(here, width, "  ", "  ")
     return "\n".join(lines)

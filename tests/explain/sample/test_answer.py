@@ -24,7 +24,7 @@ from torch import Tensor
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
 from sevensteps.explain.loss_terms import loss_terms
-from sevensteps.render.ascii import shades
+from sevensteps.render.image import shaded_image
 from sevensteps.steps import loss as losses
 from tests.engine.test_agreement import HEADS, spread
 from tests.explain.conftest import MADE, made
@@ -192,14 +192,19 @@ def test_a_row_of_a_table_is_shown_raw(runs: Runs) -> None:
 
 
 def test_shades() -> None:
-    assert shades(torch.zeros(8, 8), 16) == [" " * 16] * 8
-    lines = shades(torch.ones(1, 28, 28) * 255, 255)
+    assert shaded_image(torch.zeros(8, 8), 16) == [" " * 16] * 8
+    lines = shaded_image(torch.ones(1, 28, 28) * 255, 255)
     assert lines == ["█" * 28] * 14
     assert (
-        max(map(len, shades(torch.rand(3, 100, 90, generator=torch.Generator().manual_seed(0)))))
+        max(
+            map(
+                len,
+                shaded_image(torch.rand(3, 100, 90, generator=torch.Generator().manual_seed(0))),
+            )
+        )
         == 28
     )
-    assert shades(torch.tensor([[0.0, 8.0, 16.0]]), 16) == ["  ▒▒██"]
+    assert shaded_image(torch.tensor([[0.0, 8.0, 16.0]]), 16) == ["  ▒▒██"]
 
 
 # -- worst, best, confusion ------------------------------------------------------------------------

@@ -149,7 +149,8 @@ def _check_classes(source: str, train: Part, task: Task) -> None:
 
 def _count_words(not_finite: Tensor) -> str:
     count = int(not_finite.sum())
-    return f"{count} number{'s' if count > 1 else ''} that {'are' if count > 1 else 'is'} not finite (nan or inf)"
+    numbers, are = ("numbers", "are") if count > 1 else ("number", "is")
+    return f"{count} {numbers} that {are} not finite (nan or inf)"
 
 
 def _describe(tensor: Inputs) -> str:

@@ -1,4 +1,6 @@
-"""What is in the data, in numbers that JSON can hold: ranges, classes and balance, inputs that never vary."""
+"""What is in the data, in numbers that JSON can hold.
+
+Ranges, classes and their balance, inputs that never vary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Samples that stand in both parts: judged by them, a network that remembers looks like one that learned."""
+"""Counts the samples that stand in both parts.
+
+Judged by them, a network that remembers looks like one that has learned."""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ def count_duplicates(train: Tensor, valid: Tensor) -> int | None:
     """How many rows of `valid` equal a row of `train` in every number, -0 being 0; None for more
     than `MAX_NUMBERS` numbers.
 
-    >>> train, valid = torch.tensor([[1.0, 2.0], [0.0, 3.0]]), torch.tensor([[-0.0, 3.0], [3.0, 0.0]])
-    >>> count_duplicates(train, valid)
+    >>> train = torch.tensor([[1.0, 2.0], [0.0, 3.0]])
+    >>> count_duplicates(train, torch.tensor([[-0.0, 3.0], [3.0, 0.0]]))
     1
     """
     if train.shape[1:] != valid.shape[1:] or not len(train) or not len(valid):

@@ -1,4 +1,4 @@
-"""Network inputs, in memory or read from disk as they are used, and what is done to either alike."""
+"""Network inputs, in memory or read from disk as they are used, handled alike."""
 
 from __future__ import annotations
 

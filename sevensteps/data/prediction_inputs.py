@@ -136,10 +136,8 @@ def _read_csv(path: Path, inputs: Preprocessing) -> tuple[list[str], Tensor]:
                     f"{where} has {len(cells)} cells under a header of {len(header)}; give one "
                     "for each"
                 )
-            cells, numbers = (
-                [cells[place] for place in places],
-                [numbers[place] for place in places],
-            )
+            cells = [cells[place] for place in places]
+            numbers = [numbers[place] for place in places]
         samples.append(_check_numbers(where, cells, numbers, size))
         if len(samples) * size > MAX_NUMBERS // 8:  # each is an object of Python's at first
             raise DataError(
@@ -162,7 +160,9 @@ def _is_header(cells: list[str], numbers: list[float | None], inputs: Preprocess
 
 
 def _match_columns(path: Path, header: list[str], features: tuple[str, ...]) -> list[int]:
-    """Where in the header each of the features is. Raises `DataError` where one is not, or twice."""
+    """The place of each feature in the header. Raises `DataError` for one that is missing, or
+    there twice.
+    """
     place = {name: index for index, name in enumerate(header)}
     missing = [name for name in features if name not in place]
     if missing:

@@ -43,8 +43,8 @@ class Preprocessing:
 
     @staticmethod
     def from_dict(stored: Mapping[str, Any]) -> Preprocessing:
-        """The preprocessing that `to_dict` wrote. Raises KeyError, TypeError or ValueError (`DataError` for a scaling)
-        where it is something else.
+        """The preprocessing that `to_dict` wrote. Raises KeyError, TypeError or ValueError
+        (`DataError` for a scaling) where it is something else.
         """
         shape = tuple(int(size) for size in stored["shape"])
         if not shape or min(shape) < 1 or stored["kind"] not in ("image", "table"):

@@ -100,10 +100,10 @@ def learn(
     """The scaling called `name`, from the raw training part or its statistics.
 
     - none: x = raw
-    - standardize: x = (raw - mean) / std (std as `Tensor.std` has it), for each column of a table, for each
-      channel of images over all pixels
-    - unit: x = raw / `highest`, the value known to be the largest possible; where none is known, the largest |raw| of
-      each column of the training part
+    - standardize: x = (raw - mean) / std (std as `Tensor.std` has it), for each column of a table,
+      for each channel of images over all pixels
+    - unit: x = raw / `highest`, the value known to be the largest possible; where none is known,
+      the largest |raw| of each column of the training part
 
     What does not vary is left with scale 1, not divided by 0.
     """

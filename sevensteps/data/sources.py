@@ -14,13 +14,14 @@ from sevensteps.data.scaling import SCALINGS
 
 
 class Source(ABC):
-    """Where data come from, as a value: `digits(seed=1)`. What it draws depends on its own seed, never on the training's.
+    """Where data come from, as a value: `digits(seed=1)`.
 
-    A subclass is made with `@sevensteps.notation.value`, lists its arguments as fields, with
-    defaults, and has `load`. Of the fields below it has those that it needs; they are checked
-    here. `scale` is "none", "standardize" or "unit" (see `sevensteps.data.scaling.learn`), or
-    "default" for what suits the source; `valid` the share of the samples to validate by, `memory`
-    the megabytes that samples may take."""
+    What it draws depends on its own seed, never on the training's. A subclass is made with
+    `@sevensteps.notation.value`, lists its arguments as fields, with defaults, and has `load`. Of
+    the fields below it has those that it needs; they are checked here. `scale` is "none",
+    "standardize" or "unit" (see `sevensteps.data.scaling.learn`), or "default" for what suits the
+    source; `valid` the share of the samples to validate by, `memory` the megabytes that samples may
+    take."""
 
     scale: str
     seed: int

@@ -242,7 +242,7 @@ def _class_names(
 ) -> tuple[str, ...]:
     if classes is not None and len(classes) != len(default):
         raise DataError(
-            f"{name}: {len(classes)} class names for {len(default)} columns or values; give one for "
-            "each"
+            f"{name}: {len(classes)} class names for {len(default)} columns or values; give one "
+            "for each"
         )
     return classes or default

@@ -116,9 +116,8 @@ def _collect(name: str, part: str, samples: Any, order: torch.Generator) -> tupl
             if not isinstance(samples, Dataset):
                 raise
             raise DataError(
-                f"{name}: the {part} samples cannot be put together: {short_reason(failure)}; give the "
-                "dataset a transform that makes "
-                "tensors of one size"
+                f"{name}: the {part} samples cannot be put together: {short_reason(failure)}; give "
+                "the dataset a transform that makes tensors of one size"
             ) from None
     if not batches:
         raise DataError(f"{name}: the {part} data give no batch; check the dataset and drop_last")
@@ -155,8 +154,9 @@ def _check_batch(name: str, part: str, number: int, batch: Any) -> tuple[Tensor,
             f"{name}: {part} batch {number} cannot be made tensors: {short_reason(failure)}"
         ) from None
     if inputs.ndim == 0 or (not are_texts and targets.ndim == 0) or len(inputs) != len(targets):
+        target_shape = [len(targets)] if are_texts else list(targets.shape)
         raise DataError(
             f"{name}: {part} batch {number} has inputs {list(inputs.shape)} and targets "
-            f"{[len(targets)] if are_texts else list(targets.shape)}; give one target for each input"
+            f"{target_shape}; give one target for each input"
         )
     return inputs, targets

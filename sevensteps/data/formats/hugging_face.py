@@ -233,8 +233,8 @@ class DatasetTable(Table):
                     pictures = table.column(name).to_pylist()
                     if any(picture is None for picture in pictures):
                         raise DataError(
-                            f"{where}: row {start + pictures.index(None) + 1} has no {name}; leave it "
-                            "out with dataset.filter(…)"
+                            f"{where}: row {start + pictures.index(None) + 1} has no {name}; leave "
+                            "it out with dataset.filter(…)"
                         )
                     yield from pool.map(
                         function,

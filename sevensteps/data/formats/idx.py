@@ -79,9 +79,8 @@ def labels(path: Path, classes: int = 10) -> Tensor:
 
 
 def read(path: Path) -> numpy.ndarray:
-    """The numbers of an IDX file, plain or packed with gzip. Raises `DataError` with the file and the
-    fix.
-    """
+    """The numbers of an IDX file, plain or packed with gzip. Raises `DataError` with the file and
+    the fix."""
     try:
         status = path.stat()
         # a pipe would be waited for without end
@@ -143,8 +142,8 @@ def _parse(path: Path, file: BinaryIO, limit: int) -> numpy.ndarray:
     sizes = " x ".join(map(str, shape))
     if announced > limit:
         raise DataError(
-            f"{path}: cut short: its header announces {sizes} numbers, more than a file of its size "
-            f"can hold; {AGAIN}"
+            f"{path}: cut short: its header announces {sizes} numbers, more than a file of its "
+            f"size can hold; {AGAIN}"
         )
     if announced > MAX_BYTES or (not announced and math.prod(filter(None, shape)) > MAX_BYTES):
         raise DataError(

@@ -1,6 +1,7 @@
 """Opens and decodes one picture file.
 
-Whatever the bytes say, what comes out has 8 bits a channel, gray or RGB, or is an error of one line."""
+Whatever the bytes say, what comes out has 8 bits a channel, gray or RGB, or is an error of one
+line."""
 
 from __future__ import annotations
 

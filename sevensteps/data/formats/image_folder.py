@@ -143,7 +143,8 @@ def _find_pictures(folder: Path) -> tuple[list[list[tuple[Path, int]]], tuple[st
     if len(classes) < 2:
         present = f"only {classes[0]}" if classes else "none"
         raise DataError(
-            f"{part_folders[0]}: holds folders of pictures for each class, {present} was found; give "
+            f"{part_folders[0]}: holds folders of pictures for each class, {present} was found; "
+            "give "
             "at least two"
         )
     other_files = 0

@@ -84,7 +84,7 @@ class parquet(Source):
 
 
 class ParquetTable(Table):
-    """A Parquet file. Raises `DataError` where it is none, or has a row group that would not fit into memory."""
+    """A Parquet file. Raises `DataError` where it is none, or a row group is too large."""
 
     def __init__(self, path: Path) -> None:
         self.where, self.title, self.path = str(path), path.name, path
@@ -129,7 +129,8 @@ class ParquetTable(Table):
             return pq.ParquetFile(
                 self.path, read_dictionary=texts
             )  # a text that is repeated a million times is then held once
-        except Exception as failure:  # the footer is a program of its own, and lets out whatever error the bytes lead to
+        # the footer is a program of its own, and lets out whatever error the bytes lead to
+        except Exception as failure:
             raise DataError(
                 f"{self.path}: cannot be read as a Parquet file: {short_reason(failure)}"
             ) from None
@@ -193,7 +194,9 @@ class ParquetTable(Table):
 
 
 class ParquetRowReader(RowReader):
-    """The raw inputs of a Parquet file, all its rows or the `used_rows`; the row group read last stays in memory."""
+    """Reads the raw inputs of a Parquet file, of all its rows or the `used_rows`.
+
+    The row group read last stays in memory."""
 
     def __init__(
         self,
@@ -207,8 +210,8 @@ class ParquetRowReader(RowReader):
         encoding.check(self.table.names, self.table.where)
         if used_rows is not None and len(used_rows) != sum(self.table.group_sizes):
             raise DataError(
-                f"{path}: has {sum(self.table.group_sizes):,} rows where {len(used_rows):,} were seen "
-                "before; it has changed"
+                f"{path}: has {sum(self.table.group_sizes):,} rows where {len(used_rows):,} were "
+                "seen before; it has changed"
             )
         # of the row groups, in rows of the file
         self.starts = numpy.cumsum([0, *self.table.group_sizes])

@@ -90,10 +90,10 @@ class WithoutColumn(RowReader):
 
 
 class BinaryRowReader(RowReader):
-    """Rows that lie in a file as they lie in memory, from byte `offset` on: a .npy, or an IDX file of bytes.
+    """Reads rows that lie in a file as they lie in memory: a .npy, or an IDX file of bytes.
 
-    `channels_last` says that the channels of pictures come last in the file.
-    """
+    They begin at byte `offset`. `channels_last` says that the channels of pictures come last in the
+    file."""
 
     def __init__(
         self,

@@ -18,12 +18,12 @@ Span = tuple[int, int]
 
 
 class Window:
-    """The samples of some `spans`, shuffled among each other by `permutation`; `skip` says how many of its batches have been trained on.
+    """The samples of some `spans` of a file, shuffled among each other by `permutation`.
 
-    `file_rows` are the rows of all samples in the file. `reads` are the rows to be read, (start,
-    stop) for each span, which go into the buffer at `offsets`; `length` rows in all. In the
-    shuffled order, `samples` are the indices of the samples, `buffer_rows` where each lies in the
-    buffer."""
+    `skip` says how many of its batches have been trained on. `file_rows` are the rows of all
+    samples in the file. `reads` are the rows to be read, (start, stop) for each span, which go into
+    the buffer at `offsets`; `length` rows in all. In the shuffled order, `samples` are the indices
+    of the samples, `buffer_rows` where each lies in the buffer."""
 
     def __init__(
         self,

@@ -41,10 +41,11 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, eq=False)
 class StreamedInputs:
-    """Network inputs that are read from a file as they are used; of the file's rows those at `indices`, ascending.
+    """Network inputs that are read from a file as they are used.
 
-    `scaling` is applied to what is read; samples take at most `memory` bytes. `dtype` and `device`
-    are those of what comes out. What has the name of a tensor's method does what that does."""
+    They are those of the file's rows that stand in `indices`, ascending. `scaling` is applied to
+    what is read; samples take at most `memory` bytes. `dtype` and `device` are those of what comes
+    out. What has the name of a tensor's method does what that does."""
 
     reader: RowReader
     indices: Int[Tensor, "N"]
@@ -151,7 +152,7 @@ class StreamedInputs:
         return self.select(torch.arange(start, start + length))
 
     def split(self, size: int) -> Iterator[Float[Tensor, "B ..."]]:
-        """All samples in their order, `size` at a time, or fewer where these take too much memory."""
+        """All samples in their order, `size` at a time, or fewer where memory is short."""
         return self.batches(min(size, self.chunk_size))
 
     def batches(self, size: int, skip: int = 0) -> Iterator[Float[Tensor, "B ..."]]:

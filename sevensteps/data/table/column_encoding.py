@@ -20,7 +20,10 @@ KIND_WORDS = {"number": "a number", "flag": "yes or no", "date": "a date (2024-1
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a number is itself, yes or no 1 or 0, a date the days since 1970, a text an input for each of its `values`.
+    """One column of a table, and how its cells become inputs.
+
+    A number is itself, yes or no 1 or 0, a date the days since 1970, a text an input for each of
+    its `values`.
 
     `fill` is what a missing number is taken for, learned on the training part; without it a missing
     cell is refused. A missing text is none of the values where `fill` is a number."""
@@ -66,19 +69,19 @@ class Column:
         if not refused.any():
             return
         row = int(refused.argmax())
+        where = cells.location(row)
         if missing[row]:
             raise DataError(
-                f"{cells.location(row)} has no {self.name}; fill it in, leave the row out, or train "
-                'with missing="fill"'
+                f"{where} has no {self.name}; fill it in, leave the row out, or train with "
+                'missing="fill"'
             )
         if self.kind == "category":
             raise DataError(
-                f"{cells.location(row)} has {self.name} '{cells.excerpt(row)}', which is none of those "
+                f"{where} has {self.name} '{cells.excerpt(row)}', which is none of those "
                 f"trained on; {nearest(cells.texts[cells.values[row]], self.values)}"
             )
         raise DataError(
-            f"{cells.location(row)} has {self.name} '{cells.excerpt(row)}', where {KIND_WORDS[self.kind]} "
-            "belongs"
+            f"{where} has {self.name} '{cells.excerpt(row)}', where {KIND_WORDS[self.kind]} belongs"
         )
 
 

@@ -1,4 +1,4 @@
-"""Infers what a column is of: numbers, yes and no, dates, or texts of which each value is an input."""
+"""Infers what a column is of: numbers, yes and no, dates, or texts."""
 
 from __future__ import annotations
 

@@ -72,9 +72,9 @@ class TableContents:
     """What one or two passes over a table tell of it.
 
     `y` are the targets of the rows that are used: places in `classes`, whole numbers that stand for
-    classes, or amounts `[N, 1]` where it `is_regression`. `train` and `valid` are places among these
-    rows, in the order drawn; `used_rows` says which rows of the table they are, where some are left
-    out."""
+    classes, or amounts `[N, 1]` where it `is_regression`. `train` and `valid` are places among
+    these rows, in the order drawn; `used_rows` says which rows of the table they are, where some
+    are left out."""
 
     encoding: Encoding
     y: Tensor

@@ -128,5 +128,5 @@ def test_help_says_what_it_does() -> None:
     assert isinstance(command, click.Command)
     assert command.name == "data"
     text = run("--help").output
-    assert "List the data there are, or say what is in DATA" in text
+    assert "List the data sets, or describe DATA" in text
     assert "[DATA]" in text

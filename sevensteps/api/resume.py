@@ -77,7 +77,7 @@ def resume(
                 else 0
             )
         with (
-            matmul.decided(saved.kernels if saved else {}),
+            matmul.reuse(saved.kernels if saved else {}),
             prepared_training(resolved, group, saved) as training,
             progress_view(group.leads and progress) as views,
         ):

@@ -5,7 +5,7 @@ differences, the perceptron's rule.
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.chain_rule import ChainRule, missing
 from sevensteps.engine.engine import Engine, LossFunction
-from sevensteps.engine.ensemble.stacked import Stack
+from sevensteps.engine.ensemble.stacked import StackedEnsemble
 from sevensteps.engine.finite_differences import FiniteDifferences
 from sevensteps.engine.flat import flatten
 from sevensteps.engine.perceptron import PerceptronRule
@@ -17,7 +17,7 @@ __all__ = [
     "FiniteDifferences",
     "LossFunction",
     "PerceptronRule",
-    "Stack",
+    "StackedEnsemble",
     "flatten",
     "missing",
 ]

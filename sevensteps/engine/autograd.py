@@ -18,7 +18,7 @@ class Autograd(Engine):
     differentiation in PyTorch."""
 
     method = "autograd"
-    taped = True
+    grad_enabled = True
     low: torch.dtype | None = (
         None  # what products are computed in, where not in the parameters' type
     )

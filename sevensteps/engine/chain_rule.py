@@ -14,14 +14,14 @@ from sevensteps.engine.flat import Vectors
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Dropout, Neuron, Powers
 from sevensteps.engine.precision import with_casts
-from sevensteps.engine.sequence import hooked, layers
+from sevensteps.engine.sequence import has_hooks, named_layers
 from sevensteps.errors import ArgumentError
 
 LAYERS: dict[type[nn.Module], type[Layer]] = {
     nn.Linear: written.Linear,
     Neuron: written.Linear,
     nn.Conv2d: written.Conv2d,
-    Powers: written.PowersOf,
+    Powers: written.PowersLayer,
     nn.Flatten: written.Flatten,
     Dropout: written.DropoutMask,
     nn.MaxPool2d: written.MaxPool2d,
@@ -55,7 +55,7 @@ def missing(network: nn.Module) -> str | None:
     '2 (Mish) has no written derivative'
     """
     owners: dict[int, str] = {}  # whose parameter each is, by identity
-    for name, module in layers(network):
+    for name, module in named_layers(network):
         layer = f"{name} ({type(module).__name__})"
         derivative = written_layer(module)
         if derivative is None:
@@ -65,7 +65,7 @@ def missing(network: nn.Module) -> str | None:
                 else ""
             )
             return f"{layer} has no written derivative{fix}"
-        if hooked(module):
+        if has_hooks(module):
             return f"{layer} has hooks or a forward of its own, which the chain rule would pass by"
         refusal = derivative.refusal(module)
         if refusal:
@@ -95,8 +95,8 @@ class ChainRule(Engine):
         if lacking:
             raise ArgumentError(f"chain_rule: {lacking}; use autograd()")
         super().__init__(network, loss, reason, into)
-        self.names = [name for name, _ in layers(network)]
-        self.layers = [with_derivative(module) for _, module in layers(network)]
+        self.names = [name for name, _ in named_layers(network)]
+        self.layers = [with_derivative(module) for _, module in named_layers(network)]
         for layer, after in itertools.pairwise(self.layers):
             if isinstance(layer, written.Linear) and isinstance(after, ReLU):
                 layer.relu = after.done = True
@@ -140,8 +140,8 @@ class ChainRule(Engine):
         self.names, self.layers = [name for name, _ in chain], [layer for _, layer in chain]
         self.first = self._first_trained()
 
-    def _judge(self, output: Tensor, target: Tensor) -> Tensor:
-        losses, self._slope = self.loss_function.both(output, target)
+    def _sample_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        losses, self._slope = self.loss_function.value_and_derivative(output, target)
         return losses
 
     def _forward(self, x: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ class ChainRule(Engine):
                 self.trace.output_gradients[self.names[index]] = g.to(
                     self.parameters.dtype, copy=True
                 )  # the layer may overwrite it
-            self.layers[index].descend(g, add)
+            self.layers[index].write_gradients(g, add)
             if index > self.first:
                 g = self.layers[index].backward(g)
 

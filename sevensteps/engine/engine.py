@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sevensteps.engine.flat import Slices, Vectors, flatten
 from sevensteps.engine.modules import Step
-from sevensteps.engine.sequence import Entrance
+from sevensteps.engine.sequence import InputCheck
 from sevensteps.errors import ArgumentError, Error, ShapeError
 
 
@@ -26,7 +26,7 @@ class LossFunction(Protocol):
 
     def derivative(self, output: Tensor, target: Tensor) -> Tensor: ...
 
-    def both(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]: ...
+    def value_and_derivative(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 class Progress(Protocol):
@@ -60,7 +60,7 @@ class Engine(ABC):
     network, `into` vectors that are there or new ones: it belongs to the engine made last."""
 
     method: ClassVar[str]
-    taped: ClassVar[bool] = False  # whether PyTorch has to record what is computed
+    grad_enabled: ClassVar[bool] = False  # whether PyTorch has to record what is computed
     trace: LayerTrace | None = None  # filled where somebody looks
 
     def __init__(
@@ -71,7 +71,7 @@ class Engine(ABC):
         self.reason = reason
         self.parameters, self.gradients, self.slices = self._flatten(into)
         self.size = self.parameters.numel()
-        self._entrance = Entrance(network)
+        self._entrance = InputCheck(network)
         self._output: Tensor | None = None
         self._target: Tensor | None = None
         self._losses: Tensor | None = None
@@ -83,7 +83,7 @@ class Engine(ABC):
         self._output = self._target = self._losses = None
         self._entrance.check(x, self.parameters)
         try:
-            output = self._taping(self._forward, x)
+            output = self._with_grad(self._forward, x)
         except (Error, torch.OutOfMemoryError):
             raise
         except (RuntimeError, ValueError) as failure:
@@ -96,13 +96,13 @@ class Engine(ABC):
         self._output = output
         if self.trace is not None:
             self.trace.input, self.trace.output = x, output.detach()
-        return output.detach() if self.taped else output
+        return output.detach() if self.grad_enabled else output
 
     def loss(self, target: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B"]:
         """The loss of each sample of the last `predict`, remembered for `gradient`."""
         if self._output is None:
             raise Error("loss(target) needs an output to judge; call predict(x) first")
-        losses = self._taping(self._judge, self._output, target)
+        losses = self._with_grad(self._sample_losses, self._output, target)
         if losses.shape != target.shape[:1]:
             raise ShapeError(
                 f"the loss gives {list(losses.shape)} for {len(target)} samples; it must give one "
@@ -112,7 +112,7 @@ class Engine(ABC):
         self._target, self._losses = target, losses
         if self.trace is not None:
             self.trace.target = target
-        return losses.detach() if self.taped else losses
+        return losses.detach() if self.grad_enabled else losses
 
     def gradient(self, share: float = 1.0, add: bool = False) -> Float[Tensor, "P"]:
         """`share` times the gradient of the mean of the last losses, written into `gradients`, or
@@ -194,16 +194,16 @@ class Engine(ABC):
             "precision='float32'"
         )
 
-    def _taping(self, compute: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    def _with_grad(self, compute: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """`compute(*inputs)` with PyTorch recording what it does, or not; changing that costs more
         than asking first.
         """
-        if torch.is_grad_enabled() == self.taped:
+        if torch.is_grad_enabled() == self.grad_enabled:
             return compute(*inputs)
-        with torch.set_grad_enabled(self.taped):
+        with torch.set_grad_enabled(self.grad_enabled):
             return compute(*inputs)
 
-    def _judge(self, output: Tensor, target: Tensor) -> Tensor:
+    def _sample_losses(self, output: Tensor, target: Tensor) -> Tensor:
         """The loss of each sample."""
         return self.loss_function(output, target)
 

@@ -32,7 +32,7 @@ def flatten(network: nn.Module, into: Vectors | None = None) -> tuple[Tensor, Te
     again moves everything to new vectors, or `into` two that are there already; a network belongs
     to the last ones. Raises `ArgumentError` for lazy, complex or mixed parameters, and for memory
     shared without sharing the parameter."""
-    named = trained(network)
+    named = trainable_parameters(network)
     first = next(iter(named.values()), torch.zeros(0))
     size = sum(p.numel() for p in named.values())
     parameters, gradients = into or (first.new_empty(size), first.new_empty(size + SPARE)[:size])
@@ -49,7 +49,7 @@ def flatten(network: nn.Module, into: Vectors | None = None) -> tuple[Tensor, Te
     return parameters, gradients, slices
 
 
-def trained(network: nn.Module) -> dict[str, nn.Parameter]:
+def trainable_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
     """The trainable parameters by name, which fit into one vector. Raises `ArgumentError` where
     they do not.
     """

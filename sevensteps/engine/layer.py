@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Layer(ABC):
-    """A module with its derivative; `forward` remembers what `backward` and `descend` need.
+    """A module with its derivative; `forward` remembers what `backward` and `write_gradients` need.
 
     Every g has the shape of the layer's output and the unit "loss per unit of output". It belongs
     to whoever gets it, who may overwrite it. `grads` holds the trainable parameters' places in the
@@ -40,7 +40,7 @@ class Layer(ABC):
     def backward(self, g: Tensor) -> Tensor:
         """dL/dx, of the shape of x."""
 
-    def descend(self, g: Tensor, add: bool) -> None:
+    def write_gradients(self, g: Tensor, add: bool) -> None:
         """Write dL/d(parameter) into its place in `grads`, or add it there. Most layers have
         nothing to train.
         """
@@ -49,7 +49,7 @@ class Layer(ABC):
                 f"{type(self).__name__} has parameters {list(self.grads)} without a derivative"
             )
 
-    def put(self, name: str, gradient: Tensor, add: bool) -> None:
+    def write(self, name: str, gradient: Tensor, add: bool) -> None:
         """Write or add one parameter's gradient."""
         grad = self.grads[name]
         if add:
@@ -57,7 +57,7 @@ class Layer(ABC):
         else:
             grad.copy_(gradient)
 
-    def put_sum(self, name: str, g: Tensor, over: tuple[int, ...], add: bool) -> None:
+    def write_sum(self, name: str, g: Tensor, over: tuple[int, ...], add: bool) -> None:
         """Write or add one parameter's gradient that is the sum of `g` over some axes, without a
         copy between.
         """

@@ -2,7 +2,7 @@
 stands beside its forward line.
 
 L is the loss, x a layer's input, y its output, and g = dL/dy what the layer behind hands back.
-`backward(g)` is dL/dx = Σ g · dy/dx, the g of the layer before; `descend(g, add)` is the same for
+`backward(g)` is dL/dx = Σ g · dy/dx, the g of the layer before; `write_gradients(g, add)` does the same for
 the layer's own parameters. See `Layer`."""
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from sevensteps.engine import matmul
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Neuron
-from sevensteps.engine.pooling import adaptive_average, average, channels_last, padding, two
+from sevensteps.engine.pooling import (
+    adaptive_average_matrix,
+    average_matrix,
+    channels_last,
+    padding,
+    pair,
+)
 from sevensteps.errors import ShapeError
 
 
@@ -36,23 +42,23 @@ class Linear(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.x = x = F.pad(x, (1, 0), value=1.0) if self.before else x
         if x.shape != self.shape:  # each product by the way that is the fastest for this shape
-            self.shape, self.to_output = x.shape, matmul.way(matmul.LINEAR, x, self.weight)
-            self.to_input: matmul.Way | None = None
-            self.to_weight: matmul.Way | None = None
+            self.shape, self.to_output = x.shape, matmul.fastest(matmul.LINEAR, x, self.weight)
+            self.to_input: matmul.Product | None = None
+            self.to_weight: matmul.Product | None = None
         return self.to_output(x, self.weight, self.bias, self.relu)  # y = x Wᵀ + b
 
     def backward(self, g: Tensor) -> Tensor:
         weight = self.weight[:, self.before :] if self.before else self.weight
-        self.to_input = self.to_input or matmul.way(matmul.INPUT, g, weight)
+        self.to_input = self.to_input or matmul.fastest(matmul.INPUT, g, weight)
         return self.to_input(g, weight)  # dy/dx = W
 
-    def descend(self, g: Tensor, add: bool) -> None:
+    def write_gradients(self, g: Tensor, add: bool) -> None:
         g, x = (g, self.x) if g.ndim == 2 else (g.flatten(0, -2), self.x.flatten(0, -2))
         if "weight" in self.grads:
-            self.to_weight = self.to_weight or matmul.way(matmul.WEIGHT, g, x)
+            self.to_weight = self.to_weight or matmul.fastest(matmul.WEIGHT, g, x)
             self.to_weight(g, x, self.grads["weight"], add)  # dL/dW = gᵀ x
         if "bias" in self.grads:
-            self.put_sum("bias", g, (0,), add)  # dL/db = Σ g over the samples: b is added to each
+            self.write_sum("bias", g, (0,), add)  # dL/db = Σ g over the samples: b is added to each
 
 
 class Conv2d(Layer):
@@ -83,13 +89,13 @@ class Conv2d(Layer):
             0
         ]  # dL/dx[h·stride + i] = Σ g[h] W[i]: back along the weights it came by
 
-    def descend(self, g: Tensor, add: bool) -> None:
+    def write_gradients(self, g: Tensor, add: bool) -> None:
         if "weight" in self.grads:
-            self.put(
+            self.write(
                 "weight", self._back(g, [False, True, False])[1], add
             )  # dL/dW[i] = Σ g[h] x[h·stride + i], samples and places h
         if "bias" in self.grads:
-            self.put_sum("bias", g, (0, 2, 3), add)  # dL/db = Σ g over samples and places
+            self.write_sum("bias", g, (0, 2, 3), add)  # dL/db = Σ g over samples and places
 
     def _back(self, g: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
         # PyTorch's kernel for these sums: dL/dx, dL/dW, dL/db, as `wanted`; i runs in steps of
@@ -111,7 +117,7 @@ class Conv2d(Layer):
         return found
 
 
-class PowersOf(Layer):
+class PowersLayer(Layer):
     exact = True
 
     def forward(self, x: Tensor) -> Tensor:
@@ -161,10 +167,10 @@ class MaxPool2d(Layer):
         dx: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
             g,
             self.x,
-            two(m.kernel_size),
-            two(m.stride),
-            two(m.padding),
-            two(m.dilation),
+            pair(m.kernel_size),
+            pair(m.stride),
+            pair(m.padding),
+            pair(m.dilation),
             m.ceil_mode,
             self.at,
         )
@@ -189,7 +195,7 @@ class AvgPool2d(Layer):
 
     def backward(self, g: Tensor) -> Tensor:
         down, across = (
-            average(self.module, axis, self.shape[2 + axis], g.shape[2 + axis]).to(g)
+            average_matrix(self.module, axis, self.shape[2 + axis], g.shape[2 + axis]).to(g)
             for axis in (0, 1)
         )
         return (
@@ -205,7 +211,9 @@ class AdaptiveAvgPool2d(Layer):
         )  # y = A x Bᵀ, windows as even as they go
 
     def backward(self, g: Tensor) -> Tensor:
-        down, across = (adaptive_average(self.shape[axis], g.shape[axis]).to(g) for axis in (2, 3))
+        down, across = (
+            adaptive_average_matrix(self.shape[axis], g.shape[axis]).to(g) for axis in (2, 3)
+        )
         return down.T @ g @ across  # dL/dx = Aᵀ g B
 
 
@@ -255,10 +263,10 @@ class BatchNorm(Layer):
             g - g.mean(self.over, keepdim=True) - x_hat * (g * x_hat).mean(self.over, keepdim=True)
         ) * self.inverse
 
-    def descend(self, g: Tensor, add: bool) -> None:
+    def write_gradients(self, g: Tensor, add: bool) -> None:
         if "weight" in self.grads:
-            self.put(
+            self.write(
                 "weight", (g * (self.x - self.mean)).mul_(self.inverse).sum(self.over), add
             )  # dL/dγ = Σ g x̂
         if "bias" in self.grads:
-            self.put_sum("bias", g, self.over, add)  # dL/dβ = Σ g
+            self.write_sum("bias", g, self.over, add)  # dL/dβ = Σ g

@@ -28,7 +28,7 @@ REPEATS = 7
 # oneDNN must take less than this share of the time of `mm`: near ties would change sides by chance
 MARGIN = 0.9
 
-Way = Callable[..., Tensor]
+Product = Callable[..., Tensor]
 onednn: Any = (
     getattr(torch.ops.mkldnn, "_linear_pointwise", None)
     if torch.backends.mkldnn.is_available()
@@ -36,7 +36,7 @@ onednn: Any = (
 )
 
 
-def way(kind: str, a: Tensor, b: Tensor) -> Way:
+def fastest(kind: str, a: Tensor, b: Tensor) -> Product:
     """The fastest way to multiply tensors of these shapes; a layer asks once for each shape, as
     asking takes a microsecond.
 
@@ -46,7 +46,7 @@ def way(kind: str, a: Tensor, b: Tensor) -> Way:
     key = (kind, a.shape, b.shape, a.dtype, a.device.type, torch.get_num_threads())
     found = _chosen.get(key)
     if found is None:
-        found = _chosen[key] = WAYS[kind][_choose(kind, a, b)]
+        found = _chosen[key] = PRODUCTS[kind][_choose(kind, a, b)]
     return found
 
 
@@ -81,12 +81,12 @@ def _input_onednn(g: Tensor, weight: Tensor) -> Tensor:
 
 
 LINEAR, WEIGHT, INPUT = "linear", "weight gradient", "input gradient"
-WAYS: dict[str, dict[str, Way]] = {
+PRODUCTS: dict[str, dict[str, Product]] = {
     LINEAR: {"mm": _linear_mm, "onednn": _linear_onednn},
     WEIGHT: {"mm": _weight_mm, "onednn": _weight_onednn},
     INPUT: {"mm": _input_mm, "onednn": _input_onednn},
 }
-_chosen: dict[tuple[Any, ...], Way] = {}
+_chosen: dict[tuple[Any, ...], Product] = {}
 _forced: list[str] = []
 _decided: dict[str, str] = {}  # what was measured or remembered in this process, by product
 
@@ -112,7 +112,7 @@ def _choose(kind: str, a: Tensor, b: Tensor) -> str:
     name = f"{kind} {'x'.join(map(str, a.shape))} {'x'.join(map(str, b.shape))} threads {torch.get_num_threads()}"
     if name not in _decided:
         remembered = _read()
-        if remembered.get(name) not in WAYS[kind]:
+        if remembered.get(name) not in PRODUCTS[kind]:
             remembered[name] = _measure(kind, a, b)
             _write(remembered)
         _decided[name] = remembered[name]
@@ -125,9 +125,9 @@ def _measure(kind: str, a: Tensor, b: Tensor) -> str:
         rest = torch.zeros(b.shape[0]), True
     elif kind == WEIGHT:
         rest = torch.zeros(a.shape[1], b.shape[1]), False
-    taken: dict[str, list[float]] = {name: [] for name in WAYS[kind]}
+    taken: dict[str, list[float]] = {name: [] for name in PRODUCTS[kind]}
     for _ in range(REPEATS):  # in turn, so that a slow moment of the machine meets both
-        for name, multiply in WAYS[kind].items():
+        for name, multiply in PRODUCTS[kind].items():
             start = time.perf_counter()
             multiply(a, b, *rest)
             taken[name].append(time.perf_counter() - start)
@@ -138,7 +138,7 @@ def _measure(kind: str, a: Tensor, b: Tensor) -> str:
 
 
 @contextmanager
-def forced(name: str) -> Iterator[None]:
+def force(name: str) -> Iterator[None]:
     """Take the way called `name` ("mm" or "onednn") for every shape that both can do, however
     small.
     """
@@ -163,13 +163,15 @@ def forget() -> None:
 
 
 @contextmanager
-def decided(before: Mapping[str, str]) -> Iterator[None]:
+def reuse(before: Mapping[str, str]) -> Iterator[None]:
     """Take the ways that another process took, so that the numbers are the same to the last bit;
     others are measured as ever.
     """
     known = dict(_decided)
     _chosen.clear()
-    _decided.update({name: way for name, way in before.items() if way in WAYS[LINEAR]})
+    _decided.update(
+        {name: fastest for name, fastest in before.items() if fastest in PRODUCTS[LINEAR]}
+    )
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from sevensteps.engine.engine import Engine, LossFunction
 from sevensteps.engine.flat import Vectors
 from sevensteps.engine.modules import Neuron, Powers, Step
-from sevensteps.engine.sequence import hooked, layers
+from sevensteps.engine.sequence import has_hooks, named_layers
 from sevensteps.errors import ArgumentError, ShapeError
 
 BEFORE = (
@@ -30,7 +30,7 @@ class PerceptronRule(Engine):
     def __init__(
         self, network: nn.Module, loss: LossFunction, reason: str = "", into: Vectors | None = None
     ) -> None:
-        chain = [module for _, module in layers(network)]
+        chain = [module for _, module in named_layers(network)]
         plain = [type(module) for module in chain]
         if (
             plain[-1:] != [Step]
@@ -41,7 +41,7 @@ class PerceptronRule(Engine):
                 "perceptron_rule corrects one weighted sum before one step activation, not "
                 f'{" -> ".join(kind.__name__ for kind in plain)}; use neuron(activation="step")'
             )
-        if any(map(hooked, chain)):
+        if any(map(has_hooks, chain)):
             raise ArgumentError("perceptron_rule passes by the hooks in this network; remove them")
         super().__init__(network, loss, reason, into)
         self._before, self._sum, self._step = chain[:-2], chain[-2], chain[-1]

@@ -40,12 +40,12 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def two(value: Any) -> tuple[int, int]:
+def pair(value: Any) -> tuple[int, int]:
     """A number for both axes, or one for each, as two."""
     return _of_axis(value, 0), _of_axis(value, 1)
 
 
-def average(pool: nn.AvgPool2d, axis: int, size: int, count: int) -> Tensor:
+def average_matrix(pool: nn.AvgPool2d, axis: int, size: int, count: int) -> Tensor:
     """[count, size]: the windows of `pool` along `axis` (0 down, 1 across), over `size` numbers."""
     kernel, stride, padding = (
         _of_axis(value, axis) for value in (pool.kernel_size, pool.stride, pool.padding)
@@ -55,7 +55,7 @@ def average(pool: nn.AvgPool2d, axis: int, size: int, count: int) -> Tensor:
     return _strided(size, count, kernel, stride, padding, pool.count_include_pad, divisor)
 
 
-def adaptive_average(size: int, count: int) -> Tensor:
+def adaptive_average_matrix(size: int, count: int) -> Tensor:
     """[count, size]: `count` windows as even as they go; neighbours overlap where `count` does not
     divide `size`.
     """

@@ -11,22 +11,22 @@ from sevensteps.engine.modules import Neuron
 from sevensteps.errors import ShapeError
 
 
-def layers(network: nn.Module, name: str = "") -> list[tuple[str, nn.Module]]:
+def named_layers(network: nn.Module, name: str = "") -> list[tuple[str, nn.Module]]:
     """The named layers in the order in which they are applied: plain `nn.Sequential`s are opened,
     all else is one layer.
     """
-    if type(network) is not nn.Sequential or hooked(network):
+    if type(network) is not nn.Sequential or has_hooks(network):
         return [(name or type(network).__name__, network)]
     prefix = f"{name}." if name else ""
     # not named_children(), which leaves out a layer's second use
     return [
         layer
         for key, child in zip(network._modules, network, strict=True)
-        for layer in layers(child, prefix + key)
+        for layer in named_layers(child, prefix + key)
     ]
 
 
-def hooked(module: nn.Module) -> bool:
+def has_hooks(module: nn.Module) -> bool:
     """Whether calling `module` does more, or other things, than its class's `forward`: a hook, or a
     `forward` of its own.
     """
@@ -39,11 +39,11 @@ def hooked(module: nn.Module) -> bool:
     return any(hooks) or "forward" in vars(module)
 
 
-class Entrance:
+class InputCheck:
     """What a network takes in, read off its first layer: inputs are checked once, here, with a message that says the fix."""
 
     def __init__(self, network: nn.Module) -> None:
-        chain = layers(network)
+        chain = named_layers(network)
         flatten = (
             bool(chain)
             and type(chain[0][1]) is nn.Flatten

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.engine.sequence import layers
+from sevensteps.engine.sequence import named_layers
 from sevensteps.errors import ArgumentError
 from sevensteps.explain.subject import Subject
 from sevensteps.seeds import Isolation
@@ -60,7 +60,7 @@ def named_leaves(network: nn.Module) -> list[tuple[str, nn.Module]]:
 
     If they form a chain, as the chain rule names them; otherwise every module without submodules.
     """
-    chain = layers(network)
+    chain = named_layers(network)
     if len(chain) > 1 or not any(network.children()):
         return chain
     return [

@@ -19,7 +19,7 @@ from sevensteps.data import Data, is_loadable
 from sevensteps.data.inputs import Inputs
 from sevensteps.engine import matmul
 from sevensteps.engine.engine import Engine
-from sevensteps.engine.sequence import layers
+from sevensteps.engine.sequence import named_layers
 from sevensteps.errors import ArgumentError, Error, RunError
 from sevensteps.head import Output
 from sevensteps.observe.observation import Observation
@@ -87,7 +87,7 @@ class Subject:
     @property
     def layers(self) -> list[tuple[str, nn.Module]]:
         """The named layers in the order in which they are applied."""
-        return layers(self.network)
+        return named_layers(self.network)
 
     def part(self, name: str = "train", dtype: torch.dtype | None = None) -> tuple[Inputs, Tensor]:
         """Inputs and targets as the loss takes them, of "train" or "valid". Raises `ArgumentError`
@@ -137,7 +137,7 @@ class Subject:
         used = settled.recipe.threads or threads.usual_threads(settled)
         with (
             threads.threads(used),
-            matmul.decided(self._kernels()),
+            matmul.reuse(self._kernels()),
         ):  # the bits of a result depend on them
             training = state.start(settled)
             train(training, observers)

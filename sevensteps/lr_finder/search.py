@@ -118,7 +118,7 @@ def search(
     is being trained. Nothing is left behind: generators, thread settings and measured kernels of
     this process are afterwards what they were before. Raises `ArgumentError` where there is no rate
     to search for, and `Error` where every rate diverges or none lowers the loss."""
-    with matmul.decided({}):
+    with matmul.reuse({}):
         return Search(recipe, data_dir, report).run()
 
 
@@ -211,7 +211,7 @@ class Search:
                     f"the training loss is {loss} before the first step, whatever the learning "
                     "rate; look at the scale of inputs and targets with: sevensteps data"
                 )
-            uninformed = training.loss.ignorant(training.samples.y, training.output.size)
+            uninformed = training.loss.baseline(training.samples.y, training.output.size)
             dtype = training.engine.parameters.dtype
             return Start(loss, min(loss, uninformed), largest_curvature(training), dtype)
 

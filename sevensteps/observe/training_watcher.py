@@ -69,7 +69,7 @@ class TrainingWatcher(Observer):
         self.budget.looking_seconds = self.observation.watching_seconds
         self._capture = (
             StepCapture(network, [], self.observation.facts.layers)
-            if training.engine.taped
+            if training.engine.grad_enabled
             else None
         )
         self._last_rate = math.nan  # of the step before

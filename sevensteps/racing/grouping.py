@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sevensteps.data import Data
 from sevensteps.engine.ensemble.compatibility import structure
-from sevensteps.engine.ensemble.vmapped import stackable
+from sevensteps.engine.ensemble.vmapped import vmap_refusal
 from sevensteps.engine.parameters import multiplications
 from sevensteps.errors import Error
 from sevensteps.steps.gradient import autograd, chain_rule
@@ -160,7 +160,7 @@ def why_not_together(several: Sequence[Settled]) -> str:
     x, y = (part[:PROBE_SAMPLES] for part in (first.data.train.x, first.data.train.y))
     dtype, target = PRECISIONS[first.recipe.precision], first.output.encode(y)
     return (
-        stackable(
+        vmap_refusal(
             [one.network for one in several],
             first.recipe.loss,
             x.to(dtype) if x.is_floating_point() else x,

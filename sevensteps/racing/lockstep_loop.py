@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from sevensteps.engine.engine import Engine
-from sevensteps.engine.ensemble.base import Group as Several
-from sevensteps.engine.ensemble.stacked import Stack
-from sevensteps.engine.ensemble.vmapped import Vmapped
+from sevensteps.engine.ensemble.base import Ensemble as Several
+from sevensteps.engine.ensemble.stacked import StackedEnsemble
+from sevensteps.engine.ensemble.vmapped import VmappedEnsemble
 from sevensteps.engine.flat import Vectors
 from sevensteps.steps.repeat import Batch
 from sevensteps.steps.step import sgd
@@ -74,7 +74,7 @@ class Lockstep:
         self.isolated_randomness: Any = (
             lead.isolated_randomness if len(members) == 1 else nullcontext()
         )
-        self.taped = lead.engine.taped
+        self.grad_enabled = lead.engine.grad_enabled
 
     def begin(self) -> None:
         """Step 1 of every member; those that have nothing to do leave."""
@@ -95,7 +95,7 @@ class Lockstep:
 
     def epoch(self) -> None:
         """One epoch of all members that are left."""
-        with torch.set_grad_enabled(self.taped):
+        with torch.set_grad_enabled(self.grad_enabled):
             self._epoch()
 
     def _epoch(self) -> None:
@@ -299,7 +299,7 @@ class Lockstep:
             if isinstance(self.together, Several) and stay is not None:
                 self.together.keep(stay)
             else:
-                kind = Vmapped if self.taped else Stack
+                kind = VmappedEnsemble if self.grad_enabled else StackedEnsemble
                 self.together = kind(
                     [training.network for training in trainings], trainings[0].loss
                 )

@@ -42,7 +42,7 @@ _log_softmax_backward = (
 class Loss(ABC):
     """How wrong an output is: `loss(output, target) -> [B]`, with `derivative(output, target) -> [B, O]`.
 
-    `floor` is the lowest value a sample can have; `ignorant` what a network has that knows nothing
+    `floor` is the lowest value a sample can have; `baseline` what a network has that knows nothing
     of its input."""
 
     floor: ClassVar[float] = 0.0
@@ -66,7 +66,7 @@ class Loss(ABC):
         """d loss / d output of each sample."""
 
     @abstractmethod
-    def ignorant(self, target: Shaped[Tensor, "N ..."], size: int) -> float:
+    def baseline(self, target: Shaped[Tensor, "N ..."], size: int) -> float:
         """The mean loss over `target` of a network of `size` outputs that knows nothing of its
         inputs.
         """
@@ -80,7 +80,7 @@ class Loss(ABC):
         self.check(output, target)
         return self.value(output, target)
 
-    def both(
+    def value_and_derivative(
         self, output: Float[Tensor, "B O"], target: Shaped[Tensor, "B ..."]
     ) -> tuple[Float[Tensor, "B"], Float[Tensor, "B O"]]:
         """The loss of each sample, and the derivative of their mean: each counts 1/B. Some losses
@@ -209,7 +209,7 @@ class mean_squared_error(Loss):
     def derivative(self, output: Tensor, target: Tensor) -> Tensor:
         return (output - target) * (2 / output.shape[-1])
 
-    def ignorant(self, target: Tensor, size: int) -> float:
+    def baseline(self, target: Tensor, size: int) -> float:
         return float((target - target.mean(0)).square().mean())
 
 
@@ -230,7 +230,7 @@ class mean_absolute_error(Loss):
     def derivative(self, output: Tensor, target: Tensor) -> Tensor:
         return (output - target).sign() / output.shape[-1]
 
-    def ignorant(self, target: Tensor, size: int) -> float:
+    def baseline(self, target: Tensor, size: int) -> float:
         return float((target - target.median(0).values).abs().mean())
 
 
@@ -256,7 +256,7 @@ class huber(Loss):
     def derivative(self, output: Tensor, target: Tensor) -> Tensor:
         return (output - target).clamp(-self.delta, self.delta) / output.shape[-1]
 
-    def ignorant(self, target: Tensor, size: int) -> float:
+    def baseline(self, target: Tensor, size: int) -> float:
         return float(self.value(target.mean(0).expand_as(target), target).mean())
 
 
@@ -282,7 +282,7 @@ class binary_cross_entropy(Loss):
     def derivative(self, output: Tensor, target: Tensor) -> Tensor:
         return (output.sigmoid() - target) / output.shape[-1]
 
-    def ignorant(self, target: Tensor, size: int) -> float:
+    def baseline(self, target: Tensor, size: int) -> float:
         return math.log(2)
 
 
@@ -311,7 +311,7 @@ class cross_entropy(Loss):
     def derivative(self, output: Tensor, target: Tensor) -> Tensor:
         return output.softmax(-1) - F.one_hot(target, output.shape[-1])
 
-    def both(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def value_and_derivative(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         self.check(output, target)
         logs, target = (
             output.T.contiguous().log_softmax(0),
@@ -322,7 +322,7 @@ class cross_entropy(Loss):
         slope = _log_softmax_backward(g, logs, 0, logs.dtype)  # g - exp(logs) Σ g, and Σ g = -1/B
         return losses, slope.T
 
-    def ignorant(self, target: Tensor, size: int) -> float:
+    def baseline(self, target: Tensor, size: int) -> float:
         return math.log(size)
 
     def check(self, output: Tensor, target: Tensor) -> None:
@@ -351,7 +351,7 @@ class mnist_loss(Loss):
         slope = p * (1 - p)
         return torch.where(target == 1, -slope, slope) / output.shape[-1]
 
-    def ignorant(self, target: Tensor, size: int) -> float:
+    def baseline(self, target: Tensor, size: int) -> float:
         return 0.5
 
 
@@ -380,7 +380,7 @@ class negative_log_likelihood(Loss):
     def derivative(self, output: Tensor, target: Tensor) -> Tensor:
         return -F.one_hot(target, output.shape[-1]).to(output.dtype)
 
-    def ignorant(self, target: Tensor, size: int) -> float:
+    def baseline(self, target: Tensor, size: int) -> float:
         return math.log(size)
 
     def check(self, output: Tensor, target: Tensor) -> None:
@@ -405,7 +405,7 @@ class hinge(Loss):
         sign = (2 * target - 1).to(output.dtype)
         return torch.where(sign * output < 1, -sign, torch.zeros_like(sign)) / output.shape[-1]
 
-    def ignorant(self, target: Tensor, size: int) -> float:
+    def baseline(self, target: Tensor, size: int) -> float:
         return 1.0
 
 

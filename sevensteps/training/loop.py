@@ -21,7 +21,9 @@ from sevensteps.training.state import Place, Training
 
 def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, str]:
     """Run `training` until a rule says stop; returns (rule, reason)."""
-    with torch.set_grad_enabled(training.engine.taped):  # set once here, not three times a step
+    with torch.set_grad_enabled(
+        training.engine.grad_enabled
+    ):  # set once here, not three times a step
         return seven_steps(training, observers)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.doctor.observer import Attending
-from sevensteps.engine import Autograd, ChainRule, FiniteDifferences, Stack
+from sevensteps.engine import Autograd, ChainRule, FiniteDifferences, StackedEnsemble
 from sevensteps.engine.activations import ACTIVATIONS, Activation
 from sevensteps.engine.layer import Layer
 from sevensteps.observe.network_facts import facts_of
@@ -94,8 +94,10 @@ def test_its_gradient_is_autograd_s_and_that_of_finite_differences(
 
 def test_a_race_trains_its_networks_together(monkeypatch: pytest.MonkeyPatch) -> None:
     stacked: list[int] = []
-    prepare = Stack._prepare
-    monkeypatch.setattr(Stack, "_prepare", lambda self: (prepare(self), stacked.append(len(self))))
+    prepare = StackedEnsemble._prepare
+    monkeypatch.setattr(
+        StackedEnsemble, "_prepare", lambda self: (prepare(self), stacked.append(len(self)))
+    )
     steps = ["sgd(lr=0.05)", "sgd(lr=0.1)"]
     race = ss.race(ss.grid("iris", predict=WIDE, step=steps, stop="epochs(3)"), out=False)
     assert stacked == [2]

@@ -37,15 +37,15 @@ def drawn(*shape: int) -> Tensor:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool = False) -> Tensor:
-    return matmul.way(matmul.LINEAR, x, weight)(x, weight, bias, relu)
+    return matmul.fastest(matmul.LINEAR, x, weight)(x, weight, bias, relu)
 
 
 def weight_gradient(g: Tensor, x: Tensor, grad: Tensor, add: bool) -> None:
-    matmul.way(matmul.WEIGHT, g, x)(g, x, grad, add)
+    matmul.fastest(matmul.WEIGHT, g, x)(g, x, grad, add)
 
 
 def input_gradient(g: Tensor, weight: Tensor) -> Tensor:
-    return matmul.way(matmul.INPUT, g, weight)(g, weight)
+    return matmul.fastest(matmul.INPUT, g, weight)(g, weight)
 
 
 def near(found: Tensor, exact: Tensor) -> bool:
@@ -65,7 +65,7 @@ def test_a_linear_layer(way: str, shape: tuple[int, int, int], relu: bool, biase
         drawn(outputs) if biased else None,
     )
     exact = x.double() @ weight.double().T + (bias.double() if bias is not None else 0)
-    with matmul.forced(way):
+    with matmul.force(way):
         assert near(linear(x, weight, bias, relu), exact.clamp_min(0) if relu else exact)
 
 
@@ -76,7 +76,7 @@ def test_its_gradients(way: str, shape: tuple[int, int, int]) -> None:
     g, x, weight = drawn(samples, outputs), drawn(samples, inputs), drawn(outputs, inputs)
     flat = torch.full((3 + outputs * inputs,), 2.0)
     grad = flat[3:].view(outputs, inputs)  # a view at an odd place, as in the flat vector
-    with matmul.forced(way):
+    with matmul.force(way):
         assert near(input_gradient(g, weight), g.double() @ weight.double())
         weight_gradient(g, x, grad, add=False)
         assert near(grad, g.double().T @ x.double())
@@ -99,7 +99,7 @@ def test_the_faster_way_is_taken_and_kept(
     slow: str, taken: str, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    ways = dict(matmul.WAYS[matmul.LINEAR])
+    ways = dict(matmul.PRODUCTS[matmul.LINEAR])
     calls: list[str] = []
 
     def timed(name: str) -> Any:
@@ -111,7 +111,7 @@ def test_the_faster_way_is_taken_and_kept(
         return way
 
     monkeypatch.setattr(matmul.time, "perf_counter", lambda: now[0])
-    monkeypatch.setitem(matmul.WAYS, matmul.LINEAR, {name: timed(name) for name in ways})
+    monkeypatch.setitem(matmul.PRODUCTS, matmul.LINEAR, {name: timed(name) for name in ways})
     linear(*large())
     assert calls[-1] == taken
     assert calls.count(slow) == matmul.REPEATS
@@ -128,7 +128,7 @@ def test_a_near_tie_goes_to_mm(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
 
     def clock(name: str, seconds: float) -> Any:
-        way = matmul.WAYS[matmul.LINEAR][name]
+        way = matmul.PRODUCTS[matmul.LINEAR][name]
 
         def called(*arguments: Any) -> Tensor:
             now[0] += seconds
@@ -138,7 +138,7 @@ def test_a_near_tie_goes_to_mm(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(matmul.time, "perf_counter", lambda: now[0])
     monkeypatch.setitem(
-        matmul.WAYS, matmul.LINEAR, {"mm": clock("mm", 1.0), "onednn": clock("onednn", 0.95)}
+        matmul.PRODUCTS, matmul.LINEAR, {"mm": clock("mm", 1.0), "onednn": clock("onednn", 0.95)}
     )
     assert matmul._choose(matmul.LINEAR, *large()[:2]) == "mm"
 
@@ -177,7 +177,7 @@ def test_a_training_learns_alike_by_each_way(way: str) -> None:
         "out": False,
     }
     plain = ss.train(data, **steps, gradient="autograd()").metrics["valid"]["loss"]
-    with matmul.forced(way):
+    with matmul.force(way):
         first, again = (ss.train(data, **steps) for _ in range(2))
     assert first.metrics["valid"]["loss"] == pytest.approx(plain, rel=1e-4)
     assert first.metrics == again.metrics

@@ -441,7 +441,7 @@ SHARES = torch.tensor([[1.0], [0.0], [0.0], [0.0]])
 def test_the_loss_of_an_ignorant_network(
     loss: Loss, target: Tensor, size: int, wanted: float
 ) -> None:
-    assert loss.ignorant(target, size) == pytest.approx(float(wanted), rel=1e-6)
+    assert loss.baseline(target, size) == pytest.approx(float(wanted), rel=1e-6)
 
 
 @pytest.mark.parametrize(("loss", "kind"), TAKEN, ids=repr)
@@ -456,7 +456,7 @@ def test_an_ignorant_network_gives_one_answer_to_all(loss: Loss, kind: str, seed
     else:
         answer = torch.zeros(9, output.size, dtype=torch.float64)
         answer = answer.log_softmax(1) if output.layer == "log_softmax" else answer
-    assert loss.ignorant(target, output.size) == pytest.approx(
+    assert loss.baseline(target, output.size) == pytest.approx(
         float(loss(answer, target).mean()), rel=1e-9
     )
 
@@ -465,7 +465,7 @@ def test_an_ignorant_network_gives_one_answer_to_all(loss: Loss, kind: str, seed
 def test_no_constant_answer_beats_the_ignorant_one(seed: int, guess: float) -> None:
     for loss in (losses.mean_squared_error(), losses.mean_absolute_error()):
         _, target, _ = sample(loss, "regression", 9, seed)
-        assert float(loss(torch.full_like(target, guess), target).mean()) >= loss.ignorant(
+        assert float(loss(torch.full_like(target, guess), target).mean()) >= loss.baseline(
             target, 1
         ) * (1 - 1e-12)
 

@@ -117,9 +117,9 @@ class DataParallel(Engine):
         return self.engine.method
 
     @property
-    def taped(self) -> bool:  # type: ignore[override]
+    def grad_enabled(self) -> bool:  # type: ignore[override]
         """As the engine is."""
-        return self.engine.taped
+        return self.engine.grad_enabled
 
     @property
     def trace(self) -> LayerTrace | None:

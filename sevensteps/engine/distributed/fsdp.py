@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.distributed.data_parallel import DataParallel
 from sevensteps.engine.distributed.process_group import ProcessGroup
-from sevensteps.engine.flat import SPARE, Slices, Vectors, trained
+from sevensteps.engine.flat import SPARE, Slices, Vectors, trainable_parameters
 from sevensteps.errors import ArgumentError
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -53,7 +53,7 @@ class ShardedAutograd(Autograd):
 
     def _flatten(self, into: Vectors | None) -> tuple[Tensor, Tensor, Slices]:
         named, once = (
-            trained(self.network),
+            trainable_parameters(self.network),
             {id(parameter): name for name, parameter in self.network.named_parameters()},
         )
         for name, parameter in self.network.named_parameters(remove_duplicate=False):

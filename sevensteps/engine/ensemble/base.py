@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from sevensteps.engine.engine import LossFunction
 from sevensteps.engine.flat import Slices, flatten
-from sevensteps.engine.sequence import Entrance
+from sevensteps.engine.sequence import InputCheck
 from sevensteps.errors import Error, ShapeError
 
 
-class Group(ABC):
+class Ensemble(ABC):
     """Steps 2, 3 and 4 of K networks of the same layers and shapes: `predict(x)`, then `loss(target)`, then `gradient()`.
 
     `parameters` and `gradients` are [K, P]; row k holds network k, whose own tensors are views of
@@ -81,7 +81,9 @@ class Group(ABC):
         target = target if own else target.expand(count, *target.shape)
         # In memory the outputs stand class by class, as several losses want them; network by
         # network would be one more copy.
-        losses = self._judge(self._output.permute(2, 0, 1).flatten(1).T, target.flatten(0, 1))
+        losses = self._sample_losses(
+            self._output.permute(2, 0, 1).flatten(1).T, target.flatten(0, 1)
+        )
         if list(losses.shape) != [count * samples]:
             raise ShapeError(
                 f"the loss gives {list(losses.shape)} for {count * samples} samples; it must give "
@@ -129,7 +131,7 @@ class Group(ABC):
         *_, self.slices = [flatten(network, (values, slopes)) for network, values, slopes in rows][
             -1
         ]
-        self._entrance = Entrance(networks[0])
+        self._entrance = InputCheck(networks[0])
         self._output = self._losses = None
         self._own = False
         self._prepare()
@@ -151,7 +153,7 @@ class Group(ABC):
         """The outputs, [K, B, O]."""
 
     @abstractmethod
-    def _judge(self, output: Tensor, target: Tensor) -> Tensor:
+    def _sample_losses(self, output: Tensor, target: Tensor) -> Tensor:
         """The loss of each of the K·B samples."""
 
     @abstractmethod

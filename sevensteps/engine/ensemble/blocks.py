@@ -22,7 +22,7 @@ from sevensteps.engine.layer import Layer
 from sevensteps.engine.pooling import channels_last
 from sevensteps.errors import ArgumentError
 
-Column = Callable[
+ParameterLookup = Callable[
     [Sequence[Tensor]], tuple[Tensor, Tensor] | None
 ]  # one parameter of all networks -> (values, gradients), [K, …]
 
@@ -42,7 +42,7 @@ class Block(Protocol):
         """Write or add the parameters' gradients; dL/dx if it has to go `further`."""
 
 
-class Together:
+class BatchedLayer:
     """A layer without parameters that is one call for all networks; `in_a_row` where it looks at whole samples."""
 
     parts: ClassVar[bool] = False
@@ -72,7 +72,7 @@ class Together:
         return dx
 
 
-class Apart:
+class PerNetworkLayers:
     """Some layers of each network, one network after the other."""
 
     parts: ClassVar[bool] = True
@@ -96,19 +96,19 @@ class Apart:
         for chain, slope in zip(self.chains, g, strict=True):
             last = 0 if further else self.first
             for index in range(len(chain) - 1, last - 1, -1):
-                chain[index].descend(slope, add)
+                chain[index].write_gradients(slope, add)
                 if further or index > last:
                     slope = chain[index].backward(slope)
             passed.append(slope)
         return torch.stack(passed) if further else g
 
 
-class Linear:
+class BatchedLinear:
     """y = x Wᵀ + b of each network, W [K, O, F] and b [K, O]; kept as [K, O, B] in memory, which every product here takes as it is."""
 
     parts: ClassVar[bool] = True
 
-    def __init__(self, members: list[written.Linear], column: Column) -> None:
+    def __init__(self, members: list[written.Linear], column: ParameterLookup) -> None:
         self.members, self.before = members, members[0].before
         self.columns = {
             name: column([getattr(member, name) for member in members])
@@ -137,7 +137,9 @@ class Linear:
             y = torch.bmm(weight, x.transpose(1, 2))
         else:  # one wide product
             wide = weight.flatten(0, 1)
-            y = matmul.way(matmul.LINEAR, wide, x)(wide, x, None, False).view(*weight.shape[:2], -1)
+            y = matmul.fastest(matmul.LINEAR, wide, x)(wide, x, None, False).view(
+                *weight.shape[:2], -1
+            )
         if "bias" in self.columns:
             y += self._values("bias")[:, :, None]
         output: Tensor = y.transpose(1, 2).unflatten(1, self.shape)
@@ -147,16 +149,16 @@ class Linear:
         g = g.flatten(1, -2).transpose(1, 2)  # [K, O, R]
         if found := self.columns["weight"]:
             if self.own:
-                _put(found[1], torch.bmm(g, self.x), add)  # dL/dW = gᵀ x
+                _write(found[1], torch.bmm(g, self.x), add)  # dL/dW = gᵀ x
             else:
                 wide = g.flatten(0, 1)
-                _put(
+                _write(
                     found[1],
-                    matmul.way(matmul.INPUT, wide, self.x)(wide, self.x).view_as(found[1]),
+                    matmul.fastest(matmul.INPUT, wide, self.x)(wide, self.x).view_as(found[1]),
                     add,
                 )
         if found := self.columns.get("bias"):
-            _put(found[1], g.sum(2), add)  # dL/db = Σ g over the rows
+            _write(found[1], g.sum(2), add)  # dL/db = Σ g over the rows
         if not further:
             return g
         weight = self._values("weight")[:, :, self.before :]
@@ -166,14 +168,14 @@ class Linear:
         return dx
 
 
-def _put(gradients: Tensor, found: Tensor, add: bool) -> None:
+def _write(gradients: Tensor, found: Tensor, add: bool) -> None:
     if add:
         gradients.add_(found)
     else:
         gradients.copy_(found)
 
 
-def blocks(chains: list[list[Layer]], column: Column) -> list[Block]:
+def blocks(chains: list[list[Layer]], column: ParameterLookup) -> list[Block]:
     """The layers of K networks, `chains[k][i]`, as blocks: what runs network by network goes on so
     up to the next linear layer.
     """
@@ -183,18 +185,20 @@ def blocks(chains: list[list[Layer]], column: Column) -> list[Block]:
         layer = members[0]
         if isinstance(layer, written.Linear):
             made.append(
-                Linear([member for member in members if isinstance(member, written.Linear)], column)
+                BatchedLinear(
+                    [member for member in members if isinstance(member, written.Linear)], column
+                )
             )
             apart = None
         elif apart is not None:
             for chain, member in zip(apart, members, strict=True):
                 chain.append(member)
-            made[-1] = Apart(apart)
+            made[-1] = PerNetworkLayers(apart)
         elif isinstance(layer, NETWORK_BY_NETWORK):
             apart = [[member] for member in members]
-            made.append(Apart(apart))
+            made.append(PerNetworkLayers(apart))
         else:
             activation = activation_of(layer.module)
             elementwise = activation is not None and activation.elementwise
-            made.append(Together(layer, in_a_row=not elementwise))
+            made.append(BatchedLayer(layer, in_a_row=not elementwise))
     return made

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sevensteps.errors import ArgumentError
 
 
-def check(
+def check_compatible(
     networks: Sequence[nn.Module], refusal: Callable[[nn.Module], str | None], way: str
 ) -> None:
     """Refuse no networks, one network twice, networks that share or differ, and those that
@@ -87,7 +87,7 @@ def _layer(module: nn.Module) -> str:
 COMPARED = frozenset(vars(nn.Module())) | {"_flat_weights", "_flat_weight_refs"}
 
 
-def differing(network: nn.Module, other: nn.Module) -> str | None:
+def first_difference(network: nn.Module, other: nn.Module) -> str | None:
     """The first setting, `layer.attribute`, that two networks of one structure do not share; None
     where they share all.
 
@@ -99,12 +99,12 @@ def differing(network: nn.Module, other: nn.Module) -> str | None:
             for m in (module, counterpart)
         )
         for key in here.keys() | there.keys():
-            if key not in here or key not in there or not _same(here[key], there[key]):
+            if key not in here or key not in there or not _equal(here[key], there[key]):
                 return f"{name}.{key}".lstrip(".")
     return None
 
 
-def _same(a: object, b: object) -> bool:
+def _equal(a: object, b: object) -> bool:
     if a is b or (isinstance(a, torch.Generator) and isinstance(b, torch.Generator)):
         return True
     if type(a) is not type(b):
@@ -112,14 +112,16 @@ def _same(a: object, b: object) -> bool:
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
+        return len(a) == len(b) and all(map(_equal, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
     if isinstance(a, types.FunctionType) and isinstance(
         b, types.FunctionType
     ):  # a lambda made anew for each network
         inside = [[cell.cell_contents for cell in f.__closure__ or ()] for f in (a, b)]
-        return a.__code__ is b.__code__ and _same(a.__defaults__, b.__defaults__) and _same(*inside)
+        return (
+            a.__code__ is b.__code__ and _equal(a.__defaults__, b.__defaults__) and _equal(*inside)
+        )
     try:
         return bool(a == b)
     except (RuntimeError, TypeError, ValueError):  # arrays have no one answer

@@ -4,7 +4,7 @@ races and sweeps.
 One network of 784-30-10 spends half its step on calls and on products too narrow for the processor.
 Side by side, the first layers of K networks over the same batch are one product of [K·O, F] by [F,
 B], the others K small ones in one call, and the batch is gathered once. What each network computes
-stays what it computes alone. Networks without a written chain rule: `Vmapped`."""
+stays what it computes alone. Networks without a written chain rule: `VmappedEnsemble`."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from torch import Tensor, nn
 
 from sevensteps.engine.chain_rule import missing, with_derivative
 from sevensteps.engine.ensemble import compatibility
-from sevensteps.engine.ensemble.base import Group
+from sevensteps.engine.ensemble.base import Ensemble
 from sevensteps.engine.ensemble.blocks import Block, blocks
-from sevensteps.engine.sequence import layers
+from sevensteps.engine.sequence import named_layers
 
 
-class Stack(Group):
-    """A `Group` by the written chain rule.
+class StackedEnsemble(Ensemble):
+    """An `Ensemble` by the written chain rule.
 
     Dropout draws from each network's own generator, batch norm keeps each network's own statistics.
     Raises `ArgumentError` for networks that differ or that have no written chain rule."""
 
     def _check(self, networks: Sequence[nn.Module]) -> None:
-        compatibility.check(networks, missing, "the chain rule")
+        compatibility.check_compatible(networks, missing, "the chain rule")
 
     def _prepare(self) -> None:
         chains = [
-            [with_derivative(module) for _, module in layers(network)] for network in self.networks
+            [with_derivative(module) for _, module in named_layers(network)]
+            for network in self.networks
         ]
         self.blocks: list[Block] = blocks(chains, self._column)
         # Nothing before the first block that is trained needs a gradient, nor does that block's own
@@ -48,8 +49,8 @@ class Stack(Group):
         return x if own else x.expand(len(self), *x.shape)
 
     @torch.no_grad()
-    def _judge(self, output: Tensor, target: Tensor) -> Tensor:
-        losses, slope = self.loss_function.both(output, target)
+    def _sample_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        losses, slope = self.loss_function.value_and_derivative(output, target)
         self._slope = slope.mul_(
             len(self)
         )  # of each network's mean: its samples count 1/B, not 1/KB

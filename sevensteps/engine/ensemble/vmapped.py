@@ -4,8 +4,8 @@ network for all of them.
 PyTorch's `vmap` runs the forward of network 0 with the tensors of all K stacked in front, and
 autograd goes back through that. It saves calls: a step of 16 networks was measured to take a
 quarter of the time for small operations, as long where one network keeps the processor busy, and
-longer where vmap falls back to one network at a time (`nn.GRUCell`), which `stackable` refuses.
-Networks with a written chain rule: `Stack`."""
+longer where vmap falls back to one network at a time (`nn.GRUCell`), which `vmap_refusal` refuses.
+Networks with a written chain rule: `StackedEnsemble`."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from torch.overrides import TorchFunctionMode
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.engine import LossFunction, refuse_step
 from sevensteps.engine.ensemble import compatibility
-from sevensteps.engine.ensemble.base import Group
+from sevensteps.engine.ensemble.base import Ensemble
 from sevensteps.engine.modules import Dropout
-from sevensteps.engine.sequence import hooked
+from sevensteps.engine.sequence import has_hooks
 from sevensteps.errors import ArgumentError, Error
 from sevensteps.seeds import Isolation
 
 
-class Vmapped(Group):
-    """A `Group` of any modules that PyTorch can run side by side; each computes what it computes alone by `Autograd`.
+class VmappedEnsemble(Ensemble):
+    """An `Ensemble` of any modules that PyTorch can run side by side; each computes what it computes alone by `Autograd`.
 
     Frozen parameters and buffers, such as batch norm's running statistics, are rows of common
     tensors too. All networks follow the mode of network 0. Raises `ArgumentError` for networks that
-    differ, draw random numbers or cannot run side by side; `stackable` tries that first."""
+    differ, draw random numbers or cannot run side by side; `vmap_refusal` tries that first."""
 
     slow: Literal["ignore", "error"] = (
         "ignore"  # what to do where vmap runs an operation network by network
@@ -131,7 +131,7 @@ class Vmapped(Group):
         return output
 
     @torch.enable_grad()
-    def _judge(self, output: Tensor, target: Tensor) -> Tensor:
+    def _sample_losses(self, output: Tensor, target: Tensor) -> Tensor:
         return self.loss_function(output, target)
 
     def _backward(self, losses: Tensor, share: float, add: bool) -> None:
@@ -150,10 +150,10 @@ class Vmapped(Group):
                 slope += part
 
 
-def stackable(
+def vmap_refusal(
     networks: Sequence[nn.Module], loss: LossFunction, x: Tensor, y: Tensor, own: bool = False
 ) -> str | None:
-    """Why `Vmapped` cannot train these networks, None where it can: copies of two compute one batch
+    """Why `VmappedEnsemble` cannot train these networks, None where it can: copies of two compute one batch
     together and alone.
 
     `x` [B, …] and `y` [B, …] are one batch, a small one will do; `own` tries it as each network's
@@ -170,7 +170,9 @@ def stackable(
         return " ".join(str(failure).split())
 
 
-def _step(engine: Autograd | Vmapped, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _step(
+    engine: Autograd | VmappedEnsemble, x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     return engine.predict(x), engine.loss(y), engine.gradient()
 
 
@@ -179,7 +181,7 @@ def _compare(
 ) -> str | None:
     """What two of the networks compute otherwise together than alone."""
     tried = networks[:2]
-    together = Vmapped([copy.deepcopy(network) for network in tried], loss)
+    together = VmappedEnsemble([copy.deepcopy(network) for network in tried], loss)
     together.slow, size = "error", len(tried)
     found = [
         together.predict(x.expand(size, *x.shape).clone() if own else x.clone(), own=own),
@@ -200,7 +202,7 @@ def _compare(
         for what, a, b in pairs:
             if not _close(a, b):
                 return f"network {index} has other {what} together with others than alone; train them one by one"
-    if attribute := compatibility.differing(together.runs, together.networks[-1]):
+    if attribute := compatibility.first_difference(together.runs, together.networks[-1]):
         return f"the forward changes {attribute}, which would happen to network 0 alone; train them one by one"
     return None
 
@@ -226,9 +228,9 @@ def _places(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _check(networks: Sequence[nn.Module]) -> None:
-    compatibility.check(networks, _refusal, "vmap")
+    compatibility.check_compatible(networks, _refusal, "vmap")
     for index, network in enumerate(networks):
-        if attribute := compatibility.differing(networks[0], network):
+        if attribute := compatibility.first_difference(networks[0], network):
             raise ArgumentError(
                 f"network {index} has another {attribute} than network 0, whose code runs for all; "
                 "train them one by one"
@@ -242,7 +244,7 @@ def _refusal(network: nn.Module) -> str | None:
         return "there are no parameters"
     for path, module in network.named_modules():
         layer = f"{path} ({type(module).__name__})".lstrip()
-        if hooked(module):
+        if has_hooks(module):
             return f"{layer} has hooks or a forward of its own, which would not be called for each network"
         if module.training and _draws(module):
             return f"{layer} draws random numbers"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.chain_rule import missing
-from sevensteps.engine.sequence import layers
+from sevensteps.engine.sequence import named_layers
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.forward import named_leaves, unravel_index
 from sevensteps.explain.gradient.batch import network_and_batch
@@ -126,7 +126,7 @@ def _layer_gradients(
 ) -> tuple[LayerGradient, ...]:
     """The size of the gradient at each layer, from the last to the first."""
     modules = [(name, module) for name, module in named_leaves(network) if name in output_gradients]
-    is_chain = len(layers(network)) > 1  # else a layer need not hand back to the one before
+    is_chain = len(named_layers(network)) > 1  # else a layer need not hand back to the one before
     sizes = [float(output_gradients[name].norm()) for name, _ in modules]
     rows = []
     for order, (name, module) in enumerate(modules):

@@ -16,7 +16,7 @@ from torch.func import functional_call
 
 from sevensteps.engine.chain_rule import with_derivative
 from sevensteps.engine.layer import Layer
-from sevensteps.engine.sequence import layers
+from sevensteps.engine.sequence import named_layers
 from sevensteps.steps.loss import Loss
 
 PASS_THROUGH = (
@@ -55,8 +55,8 @@ class Chain:
     is dL/d(outputs[i]) of the mean loss."""
 
     def __init__(self, network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> None:
-        self.names = [name for name, _ in layers(network)]
-        self.modules: list[Any] = [module for _, module in layers(network)]
+        self.names = [name for name, _ in named_layers(network)]
+        self.modules: list[Any] = [module for _, module in named_layers(network)]
         self.layers: list[Layer] = [with_derivative(module) for module in self.modules]
         self.inputs: list[Tensor] = []
         self.outputs: list[Tensor] = []
@@ -65,7 +65,7 @@ class Chain:
                 self.inputs.append(x)
                 x = layer.forward(x.clone())
                 self.outputs.append(x.clone())  # a later layer may work in place
-            self.losses, g = loss.both(x, y)
+            self.losses, g = loss.value_and_derivative(x, y)
             self.output_gradients = [g] * len(self.layers)
             for i in range(len(self.layers) - 1, 0, -1):
                 self.output_gradients[i - 1] = self.layers[i].backward(
@@ -113,7 +113,7 @@ class Chain:
             key: torch.zeros_like(p) for key, p in self.modules[at].named_parameters(recurse=False)
         }
         with torch.no_grad():
-            layer.descend(self.output_gradients[at].clone(), False)
+            layer.write_gradients(self.output_gradients[at].clone(), False)
         gradient: Tensor = layer.grads[name]
         return gradient
 

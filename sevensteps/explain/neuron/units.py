@@ -16,7 +16,7 @@ from sevensteps.arguments import whole
 from sevensteps.data.inputs import Inputs
 from sevensteps.engine.activations import UNKNOWN, Activation, activation_of
 from sevensteps.engine.modules import Dropout, Neuron, Powers
-from sevensteps.engine.sequence import layers
+from sevensteps.engine.sequence import named_layers
 from sevensteps.errors import ArgumentError
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Neuron)
@@ -89,7 +89,7 @@ def place(network: nn.Module, name: str, unit: int) -> Place:
             f"{name} has no unit {unit}; its {_units(module)} are counted from 0 to "
             f"{_units(module) - 1}"
         )
-    chain = tuple(layers(network))
+    chain = tuple(named_layers(network))
     at = next((index for index, (key, _) in enumerate(chain) if key == name), -1)
     if at < 0:
         return Place(name, module, chain, -1, None, None, -1, None, False)
@@ -183,7 +183,7 @@ def _through(network: nn.Module, where: Place, x: Tensor) -> tuple[Tensor, Tenso
                 f"{where.name} is not called when the network predicts, so there is nothing to see"
             )
         return seen[0], seen[1], seen[1]
-    chain = [module for _, module in layers(network)]
+    chain = [module for _, module in named_layers(network)]
     for module in chain[: where.at]:
         x = module(x)
     given, sums = x, chain[where.at](x)
@@ -215,7 +215,7 @@ def silenced(network: nn.Module, where: Place, unit: int) -> Iterator[Any]:
         finally:
             handle.remove()
         return
-    chain = [module for _, module in layers(network)]
+    chain = [module for _, module in named_layers(network)]
 
     def outputs(x: Tensor) -> Tensor:
         x = _through(network, where, x)[2]

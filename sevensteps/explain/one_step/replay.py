@@ -202,7 +202,7 @@ def _measured(
     if drew[1] is not None:
         training.isolated_randomness.inside = drew[1].clone()
     outputs, summed = [], 0.0
-    with torch.set_grad_enabled(engine.taped):
+    with torch.set_grad_enabled(engine.grad_enabled):
         for index, batch in enumerate(batches):
             with training.isolated_randomness:
                 outputs.append(engine.predict(batch.x).clone())

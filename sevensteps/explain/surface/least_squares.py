@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sevensteps.data import Data, Part, source
 from sevensteps.data.scaling import learn
 from sevensteps.engine.modules import Neuron, Powers
-from sevensteps.engine.sequence import layers
+from sevensteps.engine.sequence import named_layers
 from sevensteps.errors import Error
 from sevensteps.explain.neuron.units import named_inputs
 from sevensteps.explain.subject import Subject
@@ -64,7 +64,7 @@ def solvable(subject: Subject) -> bool:
     """Whether the best parameters are known in closed form: one weighted sum of the inputs, or of
     their powers, under squared loss.
     """
-    chain = [module for _, module in layers(subject.network)]
+    chain = [module for _, module in named_layers(subject.network)]
     weighted = (
         bool(chain)
         and isinstance(chain[-1], nn.Linear | Neuron)
@@ -79,7 +79,7 @@ def solvable(subject: Subject) -> bool:
 
 def design(network: nn.Module, x: Tensor) -> Tensor:
     """What the parameters of one output multiply, in their order: [N, D]; 1 for the bias."""
-    *before, last = [module for _, module in layers(network)]
+    *before, last = [module for _, module in named_layers(network)]
     for module in before:
         x = module(x)
     ones = torch.ones(len(x), 1, dtype=x.dtype)
@@ -100,7 +100,7 @@ def optimum(subject: Subject, x: Tensor, y: Tensor) -> Optimum:
     terms = design(subject.network, x).numpy()
     target = y.reshape(len(y), -1).numpy()
     best = np.linalg.lstsq(terms, target, rcond=None)[0]  # [D, O]
-    last = layers(subject.network)[-1][1]
+    last = named_layers(subject.network)[-1][1]
     own = np.concatenate(
         [p.detach().double().numpy().reshape(target.shape[1], -1) for p in last.parameters()], 1
     ).T
@@ -121,7 +121,7 @@ def _loss(terms: np.ndarray, parameters: np.ndarray, target: np.ndarray) -> floa
 
 def names(subject: Subject) -> tuple[str, ...]:
     """What the parameters of an output multiply, in words: t², t, 1."""
-    *before, last = [module for _, module in layers(subject.network)]
+    *before, last = [module for _, module in named_layers(subject.network)]
     found = named_inputs(subject.data.features, subject.data.train.x[0].numel(), before)
     return (
         (*found, "1")

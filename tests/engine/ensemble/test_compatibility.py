@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from sevensteps.engine.ensemble.compatibility import differing
+from sevensteps.engine.ensemble.compatibility import first_difference
 from sevensteps.seeds import generator
 
 
@@ -40,7 +40,7 @@ def times(factor: float) -> Callable[[float], float]:
     ],
 )
 def test_alike(a: object, b: object) -> None:
-    assert differing(holding(a), holding(b)) is None
+    assert first_difference(holding(a), holding(b)) is None
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_alike(a: object, b: object) -> None:
     ],
 )
 def test_different(a: object, b: object) -> None:
-    assert differing(holding(a), holding(b)) == "1.setting"
+    assert first_difference(holding(a), holding(b)) == "1.setting"
 
 
 def test_a_setting_that_only_one_has() -> None:
     one: Any = holding(1)
     del one[1].setting
-    assert differing(one, holding(1)) == differing(holding(1), one) == "1.setting"
+    assert first_difference(one, holding(1)) == first_difference(holding(1), one) == "1.setting"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine import ChainRule
-from sevensteps.engine.ensemble.stacked import Stack
+from sevensteps.engine.ensemble.stacked import StackedEnsemble
 from sevensteps.engine.modules import Dropout, Neuron, use_generator
 from sevensteps.errors import ArgumentError, Error, ShapeError
 from sevensteps.seeds import generator
@@ -45,12 +45,12 @@ def batches(x: Tensor, own: bool) -> list[Tensor]:
 
 def same(
     networks: list[nn.Module], loss: Loss, x: Tensor, y: Tensor, own: bool, limit: float, error: Any
-) -> Stack:
+) -> StackedEnsemble:
     """Compare outputs, losses, gradients and buffers of two steps of the stack with those of the
     networks alone.
     """
     alone = [ChainRule(copy.deepcopy(network), loss) for network in networks]
-    stack = Stack(networks, loss)
+    stack = StackedEnsemble(networks, loss)
     xs, ys = batches(x, own), batches(y, own)
     for add in (False, True):
         outputs = stack.predict(torch.stack(xs) if own else x, own=own)
@@ -163,7 +163,7 @@ def small(build: Any) -> list[nn.Module]:
     return members(lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), build)
 
 
-def step(stack: Stack, rates: Tensor) -> None:
+def step(stack: StackedEnsemble, rates: Tensor) -> None:
     stack.predict(X)
     stack.loss(Y)
     stack.parameters -= rates[:, None] * stack.gradient()
@@ -172,7 +172,7 @@ def step(stack: Stack, rates: Tensor) -> None:
 def test_the_networks_are_trained_and_those_dropped_stay_as_they_are(build: Any) -> None:
     networks = small(build)
     alone = copy.deepcopy(networks)
-    stack = Stack(networks, cross_entropy())
+    stack = StackedEnsemble(networks, cross_entropy())
     rates = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
     step(stack, rates)
     stack.keep([2, 0])
@@ -196,7 +196,10 @@ def test_the_networks_are_trained_and_those_dropped_stay_as_they_are(build: Any)
 
 
 def test_one_batch_may_have_targets_of_each_network_s_own(build: Any, error: Any) -> None:
-    stack, targets = Stack(small(build), cross_entropy()), torch.stack([Y, 1 - Y, Y.roll(1)])
+    stack, targets = (
+        StackedEnsemble(small(build), cross_entropy()),
+        torch.stack([Y, 1 - Y, Y.roll(1)]),
+    )
     stack.predict(X)
     losses = stack.loss(targets, own=True)
     for network, target, found in zip(stack.networks, targets, losses, strict=True):
@@ -204,7 +207,7 @@ def test_one_batch_may_have_targets_of_each_network_s_own(build: Any, error: Any
 
 
 def test_each_call_needs_the_one_before(build: Any) -> None:
-    stack = Stack(small(build), cross_entropy())
+    stack = StackedEnsemble(small(build), cross_entropy())
     with pytest.raises(Error, match="call predict"):
         stack.loss(Y)
     stack.predict(X)
@@ -214,7 +217,7 @@ def test_each_call_needs_the_one_before(build: Any) -> None:
 
 def test_what_does_not_fit_is_refused_in_one_line(build: Any) -> None:
     networks = small(build)
-    stack = Stack(networks, cross_entropy())
+    stack = StackedEnsemble(networks, cross_entropy())
     for x, own, text in (
         (X, True, r"\[6, 3\]; give a batch to each of 3 networks, as \[3, samples, features\]"),
         (X[:, :2], False, "do not fit 0, a Linear over 3 features"),
@@ -249,5 +252,5 @@ def test_what_does_not_fit_is_refused_in_one_line(build: Any) -> None:
         ([nn.Sequential(nn.Softmax(0))], r"Softmax\(dim=0\) works across samples"),
     ):
         with pytest.raises(ArgumentError, match=text) as failure:
-            Stack(others, cross_entropy())
+            StackedEnsemble(others, cross_entropy())
         assert "\n" not in str(failure.value)

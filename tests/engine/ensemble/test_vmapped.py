@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine import Autograd
-from sevensteps.engine.ensemble.vmapped import Vmapped, stackable
+from sevensteps.engine.ensemble.vmapped import VmappedEnsemble, vmap_refusal
 from sevensteps.engine.modules import Dropout, Step, use_generator
 from sevensteps.errors import ArgumentError, Error, ShapeError
 from sevensteps.seeds import generator
@@ -170,7 +170,7 @@ def same(
     networks alone.
     """
     alone = [Autograd(copy.deepcopy(network), loss) for network in networks]
-    together = Vmapped(networks, loss)
+    together = VmappedEnsemble(networks, loss)
     xs, ys = ([tensor.roll(index if own else 0, 0) for index in range(K)] for tensor in (x, y))
     together.gradients.fill_(7.0)  # which the first step writes over
     for add in (False, True):
@@ -200,7 +200,7 @@ def test_every_network(name: str, own: bool, dtype: torch.dtype, build: Any, err
         "an lstm",
         torch.float32,
     ):  # which has a kernel that vmap runs one by one: right, and not faster
-        assert stackable(networks, cross_entropy(), x, Y, own=own) is None
+        assert vmap_refusal(networks, cross_entropy(), x, Y, own=own) is None
     same(networks, cross_entropy(), x, Y, own, 1e-9 if dtype == torch.float64 else 1e-4, error)
 
 
@@ -211,7 +211,7 @@ def test_every_loss(name: str, build: Any, error: Any) -> None:
 
 
 def test_a_parameter_that_the_loss_does_not_reach_gets_0(build: Any) -> None:
-    together = Vmapped(members(Tied, build), cross_entropy())
+    together = VmappedEnsemble(members(Tied, build), cross_entropy())
     together.gradients.fill_(7.0)
     together.predict(X)
     together.loss(Y)
@@ -220,7 +220,7 @@ def test_a_parameter_that_the_loss_does_not_reach_gets_0(build: Any) -> None:
     assert together.gradients.norm() > 0
 
 
-def step(together: Vmapped, rates: Tensor) -> None:
+def step(together: VmappedEnsemble, rates: Tensor) -> None:
     together.predict(X)
     together.loss(Y)
     together.parameters -= rates[:, None] * together.gradient()
@@ -231,7 +231,7 @@ def test_the_networks_are_trained_and_those_dropped_stay_as_they_are(build: Any)
     for network in networks:
         network[1].bias.requires_grad_(False)
     alone = copy.deepcopy(networks)
-    together = Vmapped(networks, cross_entropy())
+    together = VmappedEnsemble(networks, cross_entropy())
     rates = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
     step(together, rates)
     together.keep([2, 0])
@@ -261,7 +261,7 @@ def test_the_networks_are_trained_and_those_dropped_stay_as_they_are(build: Any)
 
 def test_rows_are_what_the_networks_compute_with(build: Any) -> None:
     networks = small(build)
-    together = Vmapped(networks, cross_entropy())
+    together = VmappedEnsemble(networks, cross_entropy())
     before = [network.eval()(X).detach() for network in networks]
     together.parameters[1] *= 2
     after = [network(X).detach() for network in networks]
@@ -288,11 +288,11 @@ def test_no_global_generator_and_nothing_of_the_networks_changes_by_trying(build
         copy.deepcopy([network.state_dict() for network in networks]),
         torch.random.get_rng_state(),
     )
-    assert stackable(networks, cross_entropy(), X, Y) is None
+    assert vmap_refusal(networks, cross_entropy(), X, Y) is None
     for network, state in zip(networks, before, strict=True):
         assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
         assert all(p.grad is None for p in network.parameters())
-    Vmapped(networks, cross_entropy()).predict(X)
+    VmappedEnsemble(networks, cross_entropy()).predict(X)
     assert torch.equal(torch.random.get_rng_state(), start)
 
 
@@ -307,7 +307,7 @@ def test_what_vmap_would_run_one_by_one_is_not_stackable() -> None:
 
     with torch.random.fork_rng():
         networks = [Stepping().double() for _ in range(2)]
-    found = stackable(networks, cross_entropy(), X, Y)
+    found = vmap_refusal(networks, cross_entropy(), X, Y)
     assert found is not None
     assert "vmap has no aten::" in found
 
@@ -337,9 +337,9 @@ def test_drawing_networks_are_refused(build: Any) -> None:
     ):
         networks = [network, copy.deepcopy(network)]
         text = r"draws random numbers; train them one by one"
-        assert text in str(stackable(networks, cross_entropy(), X, Y))
+        assert text in str(vmap_refusal(networks, cross_entropy(), X, Y))
         with pytest.raises(ArgumentError, match=text) as failure:
-            Vmapped(networks, cross_entropy()).predict(X)
+            VmappedEnsemble(networks, cross_entropy()).predict(X)
         assert "\n" not in str(failure.value)
     assert torch.equal(given.generator.get_state(), state)
     assert torch.equal(torch.random.get_rng_state(), start)
@@ -356,7 +356,7 @@ class Noisy:
 
 def test_a_loss_that_draws_is_found_out_and_leaves_no_trace(build: Any) -> None:
     start = torch.random.get_rng_state()
-    assert "has other losses together" in str(stackable(small(build), Noisy(), X, Y))  # type: ignore[arg-type]
+    assert "has other losses together" in str(vmap_refusal(small(build), Noisy(), X, Y))  # type: ignore[arg-type]
     assert torch.equal(torch.random.get_rng_state(), start)
 
 
@@ -396,7 +396,7 @@ class Odd(nn.Linear):
     ],
 )
 def test_code_that_cannot_run_side_by_side(way: str, text: str, build: Any) -> None:
-    reason = stackable(members(lambda: Odd(way), build), cross_entropy(), X, Y)
+    reason = vmap_refusal(members(lambda: Odd(way), build), cross_entropy(), X, Y)
     assert reason is not None
     assert re.search(text, reason)
     assert "\n" not in reason
@@ -443,13 +443,13 @@ def test_what_differs_is_refused_in_one_line(build: Any) -> None:
         ([build(lambda: nn.Sequential(nn.Linear(3, 2), Step()))], "step activation"),
     ):
         with pytest.raises(ArgumentError, match=text) as failure:
-            Vmapped(others, cross_entropy())
+            VmappedEnsemble(others, cross_entropy())
         assert "\n" not in str(failure.value)
-        assert stackable(others, cross_entropy(), X, Y) == str(failure.value)
+        assert vmap_refusal(others, cross_entropy(), X, Y) == str(failure.value)
 
 
 def test_what_does_not_fit_is_refused_in_one_line(build: Any) -> None:
-    together = Vmapped(small(build), cross_entropy())
+    together = VmappedEnsemble(small(build), cross_entropy())
     with pytest.raises(Error, match="call predict"):
         together.loss(Y)
     for x, own, text in (
@@ -467,6 +467,6 @@ def test_what_does_not_fit_is_refused_in_one_line(build: Any) -> None:
     ):
         together.loss(Y[:5])
     with pytest.raises(ShapeError, match=r"they must give \[networks, samples, outputs\]"):
-        Vmapped(
+        VmappedEnsemble(
             [build(lambda: nn.Sequential(nn.Linear(3, 2), nn.Flatten(0)))], mean_squared_error()
         ).predict(X)

@@ -155,7 +155,7 @@ def turn(name: str, seed: int, cured: list[float], twin: list[float], budget: fl
 
     from benchmarks.doctor.cases import CASES
     from benchmarks.doctor.loop import run
-    from sevensteps.doctor.trials.trial import best
+    from sevensteps.doctor.trials.trial import best_trial
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -175,7 +175,7 @@ def turn(name: str, seed: int, cured: list[float], twin: list[float], budget: fl
             budget=budget,
             until_proven=True,
         )
-        proven = best(trials)
+        proven = best_trial(trials)
         held |= {
             "seconds": time.perf_counter() - began,
             "trials": [trial.to_dict() | {"verdict": trial.verdict} for trial in trials],

@@ -7,8 +7,9 @@ from typing import Any
 
 from sevensteps.api.run import Run
 from sevensteps.data import is_loadable
-from sevensteps.doctor import Diagnosis, examine
-from sevensteps.doctor.case_folder import load, recall
+from sevensteps.doctor.case_folder import add_recorded_trials, load_case
+from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.doctor.diagnosis import diagnose as diagnose_case
 from sevensteps.errors import Error, RunError
 from sevensteps.notation import auto
 from sevensteps.record.database import read as read_history
@@ -50,19 +51,19 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
 
 
 def _diagnose_folder(folder: Path, allow_code: bool) -> Diagnosis:
-    case = load(folder)
+    case = load_case(folder)
     if (folder / "recipe.toml").is_file():
         objects = _stand_ins(folder)
         case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **objects)
         case.history = read_history(folder)["history"]
         if objects or not is_loadable(case.recipe.source):
-            case.lacking = (
+            case.why_not_retrainable = (
                 f"{' and '.join(objects) or 'the data'} of this run came from Python, so it "
                 "cannot be trained again from its "
                 "folder; in Python: ss.diagnose(run).try_remedies()"
             )
-    diagnosis = examine(case)
-    recall(folder, diagnosis)
+    diagnosis = diagnose_case(case)
+    add_recorded_trials(folder, diagnosis.findings)
     return diagnosis
 
 

@@ -17,11 +17,11 @@ from sevensteps.api.run import Run
 from sevensteps.api.train import train
 from sevensteps.arguments import number
 from sevensteps.data import Data
-from sevensteps.doctor.case_folder import remember
-from sevensteps.doctor.observer import Attending
+from sevensteps.doctor.case_folder import write_findings
+from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.doctor.trials.changes import changed
 from sevensteps.doctor.trials.retrain import BY_LOSS
-from sevensteps.doctor.trials.trial import Trial, best
+from sevensteps.doctor.trials.trial import Trial, best_trial
 from sevensteps.engine.distributed.process_group import started_by_launcher
 from sevensteps.errors import ArgumentError, RunError
 from sevensteps.training.observer import Observer
@@ -37,7 +37,7 @@ def heal(
     out: Path | str | Literal[False] | None = None,
     data_dir: Path | str | None = None,
     progress: bool | None = None,
-    observers: Callable[[Attending], Sequence[Observer]] = lambda attending: (),
+    observers: Callable[[DoctorObserver], Sequence[Observer]] = lambda attending: (),
     report: Callable[[str], None] | None = None,
     say: Callable[[str], None] | None = None,
     **options: Any,
@@ -62,7 +62,7 @@ def heal(
     recipe = as_recipe(data, options)
     for count in range(MAX_CHANGES):
         _require_empty(_healed_folder(out, count))
-    attending = Attending()
+    attending = DoctorObserver()
     run = train(
         recipe,
         out=out,
@@ -86,8 +86,8 @@ def heal(
         )
         seconds_left -= time.perf_counter() - began
         if run.folder is not None:
-            remember(run.folder, run.diagnosis)
-        proven = best(trials)
+            write_findings(run.folder, run.diagnosis.to_dict())
+        proven = best_trial(trials)
         for trial in trials:
             say(f"{trial.condition}: {trial}")
         if proven is None:
@@ -99,7 +99,7 @@ def heal(
             "from": run.folder and str(run.folder),
             "trial": proven.to_dict(),
         }
-        attending = Attending(more={"healed": [*healed, step]})
+        attending = DoctorObserver(summary_entries={"healed": [*healed, step]})
         next_run = train(
             changed(replace(run.recipe, reasons={}), proven.change),
             out=_healed_folder(out, len(healed)),

@@ -16,7 +16,7 @@ from sevensteps.api.run import Run
 from sevensteps.api.session import end_summary, finished_run
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.data import Data
-from sevensteps.doctor.observer import Attending
+from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.errors import ArgumentError
 from sevensteps.notation import cut
 from sevensteps.racing import grouping, ray_tasks
@@ -291,8 +291,8 @@ def train_here(
     """Train these recipes in this process, group by group; each run has a folder of its name in
     `folder`. `halve` are the groups of members that differ only in the seed, to be halved.
     """
-    data_measures: dict[str, Any] = {}
-    doctors = [Attending(watch, shared=data_measures) if watch else None for _ in resolved]
+    data_cache: dict[str, Any] = {}
+    doctors = [DoctorObserver(watch, data_cache=data_cache) if watch else None for _ in resolved]
     state = prepare_race(resolved, plans)
     halving = (
         SuccessiveHalving([[state.members[place] for place in entry] for entry in halve])
@@ -318,7 +318,7 @@ def train_here(
     ]
 
 
-def _finished(member: Member, writer: Writer | None, doctor: Attending | None) -> Run:
+def _finished(member: Member, writer: Writer | None, doctor: DoctorObserver | None) -> Run:
     assert member.ended is not None
     with threads.threads(member.training.recipe.threads or 1):
         return finished_run(

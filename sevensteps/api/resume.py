@@ -13,8 +13,8 @@ from sevensteps.api.run import Run
 from sevensteps.api.session import open_resumable, prepared_training, run_training
 from sevensteps.arguments import number
 from sevensteps.data import Data, is_loadable
-from sevensteps.doctor.case_folder import seen
-from sevensteps.doctor.observer import Attending
+from sevensteps.doctor.case_folder import read_observation
+from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.engine import matmul
 from sevensteps.engine.distributed.process_group import join
 from sevensteps.errors import RunError
@@ -72,7 +72,7 @@ def resume(
                 resumable.require_unfinished(resolved.recipe)
             number("watch", watch, at_least=0, at_most=1)
             attending = (
-                Attending(watch, seen=seen(folder, saved.step) if saved else None)
+                DoctorObserver(watch, earlier=read_observation(folder, saved.step) if saved else None)
                 if watch and group.leads
                 else 0
             )

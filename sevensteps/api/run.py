@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.data.preprocessing import Preprocessing
-from sevensteps.doctor import Diagnosis
-from sevensteps.doctor.case_folder import seen
+from sevensteps.doctor.case_folder import read_observation
+from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding
 from sevensteps.errors import DataError, RunError, ShapeError
 from sevensteps.explain.questions import Explain
@@ -148,7 +148,7 @@ class Run:
         if self.diagnosis is not None:
             observation = self.diagnosis.case.observation
         elif self.folder is not None:
-            watched = seen(self.folder, self._summary["steps"] + 1)
+            watched = read_observation(self.folder, self._summary["steps"] + 1)
             observation = watched[0] if watched is not None else None
         return Explain(
             Subject(

@@ -18,7 +18,8 @@ from filelock import FileLock
 from sevensteps.api.run import Run
 from sevensteps.arguments import number
 from sevensteps.data import Data
-from sevensteps.doctor.observer import Attending
+from sevensteps.doctor.diagnosis import diagnosis_of
+from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.engine.distributed.data_parallel import DataParallel
 from sevensteps.engine.distributed.fsdp import FSDP
 from sevensteps.engine.distributed.process_group import ProcessGroup
@@ -178,7 +179,7 @@ def run_training(
     training: Training,
     out: Path | str | Literal[False] | None,
     observers: Sequence[Observer],
-    watch: float | Attending = 0.02,
+    watch: float | DoctorObserver = 0.02,
     save_every: float = EVERY,
     resumed: bool = False,
     job: dict[str, str] | None = None,
@@ -190,8 +191,8 @@ def run_training(
     group = training.group
     attending = (
         watch
-        if isinstance(watch, Attending)
-        else Attending(watch)
+        if isinstance(watch, DoctorObserver)
+        else DoctorObserver(watch)
         if number("watch", watch, at_least=0, at_most=1)
         else None
     )
@@ -235,7 +236,7 @@ def run_training(
 
 
 def end_summary(
-    training: Training, ended: tuple[str, str], writer: Writer | None, attending: Attending | None
+    training: Training, ended: tuple[str, str], writer: Writer | None, attending: DoctorObserver | None
 ) -> dict[str, Any]:
     """The summary of a training that has ended: the one that was written, or the same without a
     folder.
@@ -246,7 +247,7 @@ def end_summary(
 
 
 def finished_run(
-    training: Training, summary: dict[str, Any], writer: Writer | None, attending: Attending | None
+    training: Training, summary: dict[str, Any], writer: Writer | None, attending: DoctorObserver | None
 ) -> Run:
     """The `Run` of a training that has ended."""
     resolved = training.settled
@@ -259,7 +260,7 @@ def finished_run(
         training.best_network().eval(),
         resolved.output,
         resolved.data.inputs,
-        attending.after if attending else None,
+        diagnosis_of(attending.after) if attending and attending.after else None,
     )
     run.settled = resolved
     return run

@@ -14,7 +14,7 @@ from sevensteps.api.session import (
     run_training,
     unfinished_run_folder,
 )
-from sevensteps.doctor.observer import Attending
+from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.engine.distributed.process_group import join
 from sevensteps.record.writer import EVERY
 from sevensteps.training.observer import Observer
@@ -34,7 +34,7 @@ def train(
     out: Path | str | Literal[False] | None = None,
     save_every: float = EVERY,
     progress: bool | None = None,
-    watch: float | Attending = 0.02,
+    watch: float | DoctorObserver = 0.02,
     observers: Sequence[Observer] = (),
     **steps: Any,
 ) -> Run:
@@ -62,7 +62,7 @@ def train(
         )
     folder, job = unfinished_run_folder(out, recipe, group)
     if folder is not None:
-        budget = watch.watching.budget.time_share if isinstance(watch, Attending) else watch
+        budget = watch.budget if isinstance(watch, DoctorObserver) else watch
         return resume(
             folder,
             **python_values(recipe),

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from sevensteps.doctor import diagnose
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.case_folder import save
+from sevensteps.doctor.case_folder import save_case
 from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.doctor.diagnosis import diagnose as diagnose_case
 from sevensteps.doctor.identify_loss import LossFn
 from sevensteps.doctor.samples import pair_of
 from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
@@ -30,13 +30,7 @@ class Watch(AnyLoopWatcher):
         `train` and `valid` are pairs of inputs and targets as the network and the loss take them,
         or a `DataLoader` or `Dataset`, of which some thousand samples are used; `loss_fn(output,
         target)` returns the mean loss. Raises `ArgumentError` for anything else."""
-        return diagnose(
-            self.observation,
-            self.network,
-            train=pair_of("train", train),
-            valid=pair_of("valid", valid),
-            loss_fn=loss_fn,
-        )
+        return diagnose_case(self._case(train, valid, loss_fn))
 
     def save(
         self,
@@ -51,14 +45,16 @@ class Watch(AnyLoopWatcher):
         The arguments are those of `diagnose`: the network is questioned now and its answers are
         saved; the network is not. Returns the folder. Raises `RunError` where the folder is not
         empty, or cannot be written."""
-        case = Case(
+        return save_case(self._case(train, valid, loss_fn), folder)
+
+    def _case(self, train: Any, valid: Any, loss_fn: LossFn | None) -> Case:
+        return Case(
             self.observation,
             self.network,
             train=pair_of("train", train),
             valid=pair_of("valid", valid),
             loss_fn=loss_fn,
         )
-        return save(case, folder)
 
 
 def watch(

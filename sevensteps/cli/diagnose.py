@@ -65,7 +65,7 @@ def command(
     RUN is a run folder, a name under runs/, or: last; or a folder that watch.save wrote, on this
     machine or another."""
     from sevensteps.api.diagnose import diagnose
-    from sevensteps.doctor.case_folder import remember
+    from sevensteps.doctor.case_folder import write_findings
     from sevensteps.record.run_folder import diagnosed
 
     folder = diagnosed(run)  # now: after the trials, `last` may be another run
@@ -85,7 +85,7 @@ def command(
     if no_remedy:
         click.echo("There is no remedy to try.", err=True)
     if trying:
-        remember(folder, diagnosis)
+        write_findings(folder, diagnosis.to_dict())
     if sarif is not None:
         _write_sarif(sarif, diagnosis)
     if interrupted:

@@ -12,7 +12,7 @@ from sevensteps.cli.output import console, status
 
 if TYPE_CHECKING:
     from sevensteps.api.run import Run
-    from sevensteps.doctor.observer import Attending
+    from sevensteps.doctor.observer import DoctorObserver
     from sevensteps.training.recipe import Recipe
 
 EXAMPLES = """\b
@@ -62,14 +62,14 @@ def command(
     .parquet or .npy file (with --target), a .npz file, or files in MNIST's format."""
     from sevensteps.api.train import train
     from sevensteps.cli.training_output import JsonLines, PlanPrinter, print_end
-    from sevensteps.doctor.observer import Attending
+    from sevensteps.doctor.observer import DoctorObserver
     from sevensteps.engine.distributed.process_group import join
 
     group = join()
     with group.consensus():
         recipe = options.recipe()
 
-    def observers(doctor: Attending) -> list[Any]:
+    def observers(doctor: DoctorObserver) -> list[Any]:
         return [JsonLines()] if as_json else [PlanPrinter(doctor)]
 
     if healing:
@@ -77,7 +77,7 @@ def command(
             recipe, observers, as_json, out=out, data_dir=options.data_dir, budget=budget
         )
     else:
-        doctor = Attending()
+        doctor = DoctorObserver()
         run = train(
             recipe,
             data_dir=options.data_dir,
@@ -104,7 +104,7 @@ def heal_aloud(recipe: Recipe, observers: Any, as_json: bool, **options: Any) ->
             for line in wrap(text, console().width, "", "  "):
                 click.echo(line, err=as_json)
 
-        def observers_without_status(doctor: Attending) -> list[Any]:
+        def observers_without_status(doctor: DoctorObserver) -> list[Any]:
             report.stop()  # the training has a line of its own
             training_observers: list[Any] = observers(doctor)
             return training_observers

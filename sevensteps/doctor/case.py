@@ -1,8 +1,7 @@
-"""A case: everything that a condition may ask of one training, measured once and only when somebody
-asks.
+"""A case: everything a condition may ask of one training, measured once and only on demand.
 
-What needs the network itself (`probe`, `outputs`, `curvature`) is None where the network, data or
-loss are not at hand."""
+What needs the network itself (`probe`, `outputs`, `curvature`) is None where the network, the data
+or the loss are not available."""
 
 from __future__ import annotations
 
@@ -18,9 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.doctor.identify_loss import FoundLoss, LossFn, identify_by
-from sevensteps.doctor.scores import score
-from sevensteps.metrics import baseline
+from sevensteps.doctor.identify_loss import (
+    CROSS_ENTROPIES,
+    IdentifiedLoss,
+    LossFn,
+    identify_from_looks,
+)
+from sevensteps.metrics import accuracy, baseline, r2
 from sevensteps.observe.capture import StepCapture
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import LayerFacts, NetworkFacts
@@ -28,38 +31,35 @@ from sevensteps.observe.observation import Observation
 from sevensteps.seeds import Isolation
 
 Pair = tuple[Tensor, Tensor]
-SAMPLE = 1024  # samples of the training data that the doctor asks with
+SAMPLES = 1024  # samples of the training data that the network is evaluated on
 
 
 @dataclass
 class Case:
     """One training as the doctor sees it.
 
-    `network` is as it is now, `train` and `valid` are inputs and targets as network and loss take
-    them, `loss_fn(output, target)` gives the mean loss. `early`: nothing has been trained yet.
-    `recipe` and `history` are there for trainings of `ss.train`. `answers` are those of an earlier
-    machine, by name, for a case that is read back from a folder."""
+    `network` is in its present state. `train` and `valid` are inputs and targets as the network and
+    the loss take them; `loss_fn(output, target)` gives the mean loss. `before_training`: no step
+    has been taken yet. `recipe` and `history` are known for trainings of `ss.train`.
+    `score_output(output, target)` gives accuracy or r2, where it is known how to read an output.
+    `why_not_retrainable` says why `recipe` cannot be trained again here, and what to do instead.
+    `data_cache` holds what was worked out about the data, for other cases on the same data.
+    `ruled_out` is filled by the conditions: (condition, why it is not that one)."""
 
     observation: Observation
     network: nn.Module | None = None
     train: Pair | None = None
     valid: Pair | None = None
     loss_fn: LossFn | None = None
-    early: bool = False
+    before_training: bool = False
     recipe: Any = None
     history: list[dict[str, Any]] = field(default_factory=list)
-    judge: Callable[[Tensor, Tensor], float] | None = (
-        None  # (output, target) -> accuracy or r2, where it is known how to read an output
-    )
-    lacking: str = ""  # why `recipe` cannot be trained again here, with what to do
-    shared: dict[str, Any] = field(
-        default_factory=dict
-    )  # what is found out about the data, for other cases on the same
-    ruled_out: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # (condition, why not), filled by the conditions
+    score_output: Callable[[Tensor, Tensor], float] | None = None
+    why_not_retrainable: str = ""
+    data_cache: dict[str, Any] = field(default_factory=dict)
+    ruled_out: list[tuple[str, str]] = field(default_factory=list)
 
-    # -- what was seen -----------------------------------------------------------------------------
+    # -- what was observed -------------------------------------------------------------------------
 
     @property
     def facts(self) -> NetworkFacts:
@@ -81,54 +81,46 @@ class Case:
         """Steps that were trained."""
         return self.observation.steps
 
-    def series(self, measure: Callable[[Look], float | None]) -> list[tuple[int, float]]:
-        """`measure` of every look that has it: (step, number)."""
-        found = ((look.step, measure(look)) for look in self.looks)
-        return [(step, float(value)) for step, value in found if value is not None]
-
     def layers(self, *roles: str) -> list[LayerFacts]:
-        """The layers in the order in which they were computed, of these roles (all: without
-        one).
-        """
-        known = list(self.facts.layers.values())
-        seen = list(self.looks[0].signals) if self.looks else []
-        if {layer.name for layer in known} <= set(
-            seen
-        ):  # else in the order in which they were made, which is usually the same
-            known.sort(key=lambda layer: seen.index(layer.name))
-        return [layer for layer in known if not roles or layer.role in roles]
+        """The layers with one of these roles (no role: all), in the order of computation.
+
+        Where not all of them were observed, in the order of construction, usually the same."""
+        layers = list(self.facts.layers.values())
+        order = list(self.looks[0].signals) if self.looks else []
+        if {layer.name for layer in layers} <= set(order):
+            layers.sort(key=lambda layer: order.index(layer.name))
+        return [layer for layer in layers if not roles or layer.role in roles]
 
     # -- the problem -------------------------------------------------------------------------------
 
     @cached_property
     def sample(self) -> Pair | None:
-        """At most `SAMPLE` training samples, spread over the training data, or those that watching
-        kept.
-        """
+        """At most `SAMPLES` training samples, evenly spread over the training data.
+
+        Without the training data, the samples that watching stored; None where there are none."""
         if self.train is not None:
             x, y = self.train
-            every = torch.linspace(0, len(x) - 1, min(SAMPLE, len(x))).long().to(x.device)
-            return x[every], y[every.to(y.device)]
-        return (
-            None
-            if self.observation.x is None or self.observation.y is None
-            else (self.observation.x, self.observation.y)
-        )
+            rows = torch.linspace(0, len(x) - 1, min(SAMPLES, len(x))).long().to(x.device)
+            return x[rows], y[rows.to(y.device)]
+        observation = self.observation
+        if observation.x is None or observation.y is None:
+            return None
+        return observation.x, observation.y
 
     @cached_property
     def target(self) -> Tensor | None:
-        """Targets: of all training data where they are at hand, else those seen."""
+        """The targets of all training data; without them, those of the batches looked at."""
         if self.train is not None:
             return self.train[1]
-        seen = [look.target for look in self.looks if look.target is not None]
-        same = [t for t in seen if t.shape[1:] == seen[0].shape[1:]]
+        batches = [look.target for look in self.looks if look.target is not None]
+        same = [t for t in batches if t.shape[1:] == batches[0].shape[1:]]
         return torch.cat(same) if same else self.observation.y
 
     @cached_property
     def task(self) -> str | None:
-        """ "multiclass", "binary", "multilabel" or "regression", from the targets and the loss;
-        None where there are none.
-        """
+        """The kind of task: "multiclass", "binary", "multilabel" or "regression".
+
+        Read off the targets and the width of the output; None where there are no targets."""
         t = self.target
         if t is None:
             return None
@@ -138,7 +130,7 @@ class Case:
                 "multilabel"
                 if columns > 1
                 else "multiclass"
-                if int(t.max()) > 1 or self._outputs_wide()
+                if int(t.max()) > 1 or self._has_wide_output()
                 else "binary"
             )
         if bool(((t == 0) | (t == 1)).all()):
@@ -152,7 +144,7 @@ class Case:
             )
         return "regression"
 
-    def _outputs_wide(self) -> bool:
+    def _has_wide_output(self) -> bool:
         return any(
             look.output is not None and look.output.ndim == 2 and look.output.shape[1] > 1
             for look in self.looks[:1]
@@ -164,51 +156,52 @@ class Case:
         t = self.target
         if t is None or self.task not in ("binary", "multiclass"):
             return None
-        return t.argmax(1) if t.ndim == 2 and t.shape[1] > 1 else t.reshape(-1).long()
+        return class_indices(t)
 
     @cached_property
-    def found_loss(self) -> FoundLoss | None:
-        """The loss that the loop computes, told from its slope."""
-        return identify_by(self.looks[:8])
+    def identified_loss(self) -> IdentifiedLoss | None:
+        """The loss that the loop computes, identified by its gradient at the output."""
+        return identify_from_looks(self.looks[:8])
 
     @cached_property
     def loss(self) -> LossFn | None:
-        """loss(output, target) -> its mean: as given, or as found."""
+        """The mean loss as a function of output and target: `loss_fn`, or the identified loss."""
         if self.loss_fn is not None:
             return self.loss_fn
-        if (found := self.found_loss) is None:
+        if (identified := self.identified_loss) is None:
             return None
-        return lambda output, target: found.loss.sum(output, target) * (found.scale / len(output))
+        return lambda output, target: (
+            identified.loss.sum(output, target) * (identified.scale / len(output))
+        )
 
     @cached_property
-    def ignorant_loss(self) -> float | None:
-        """The loss of an answer that does not look at the input: the entropy of the classes, or the
-        variance of the targets.
-        """
+    def baseline_loss(self) -> float | None:
+        """The loss of the best answer that ignores the input.
+
+        The entropy of the classes for cross-entropy, the variance of the targets for a squared
+        error; None for other losses."""
         t, labels = self.target, self.labels
-        name = self.found_loss.name if self.found_loss else ""
-        if (labels is not None and "cross_entropy" in name) or (
-            "nll_loss" in name and labels is not None
-        ):
+        function = self.identified_loss.loss.function if self.identified_loss else ""
+        if labels is not None and function in CROSS_ENTROPIES:
             shares = torch.bincount(labels).double() / len(labels)
             return float(torch.special.entr(shares).sum())
-        if t is not None and name.startswith("mse_loss") and t.is_floating_point():
+        if t is not None and function == "mse_loss" and t.is_floating_point():
             return float((t - t.mean(0)).double().square().mean())
         return None
 
-    # -- what can be asked of the network ----------------------------------------------------------
+    # -- what the network answers ------------------------------------------------------------------
 
     @contextmanager
-    def asking(self, training: bool = False) -> Iterator[nn.Module | None]:
-        """A copy of the network to ask, in evaluation mode unless `training`; its random numbers
-        are isolated, ours is untouched.
-        """
+    def network_copy(self, training: bool = False) -> Iterator[nn.Module | None]:
+        """A copy of the network to evaluate, in evaluation mode unless `training`; None without one.
+
+        Its random numbers are isolated, and the network itself is left untouched."""
         if self.network is None:
             yield None
             return
         try:
             network = copy.deepcopy(self.network)
-        except Exception:  # a network that cannot be copied cannot be asked
+        except Exception:  # a network that cannot be copied cannot be evaluated
             yield None
             return
         for module in network.modules():
@@ -216,18 +209,16 @@ class Case:
             module._forward_pre_hooks.clear()
             module._backward_hooks.clear()
         with Isolation(torch.Generator().manual_seed(0)), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # what PyTorch has to say of the loop, it has said there
+            warnings.simplefilter("ignore")  # the loop has shown PyTorch's warnings already
             yield network.train(training)
 
     def outputs(self, pair: Pair | None, training: bool = False) -> Tensor | None:
-        """What the network as it is now gives for the inputs of `pair`; None where it cannot be
-        asked.
-        """
+        """The outputs of the network in its present state for the inputs of `pair`.
+
+        None without `pair`, or where the network cannot be evaluated on them."""
         if pair is None:
             return None
-        with self.asking(training) as network, torch.no_grad():
+        with self.network_copy(training) as network, torch.no_grad():
             if network is None:
                 return None
             try:
@@ -238,7 +229,7 @@ class Case:
                     if all(isinstance(part, Tensor) for part in parts)
                     else None
                 )
-            except Exception:  # not every network takes a batch alone
+            except Exception:  # not every network takes inputs alone
                 return None
 
     @cached_property
@@ -252,28 +243,41 @@ class Case:
         return self.outputs(self.valid)
 
     def score(self, output: Tensor | None, target: Tensor | None) -> float | None:
-        """Accuracy for classes, r2 for a regression; None where it cannot be told."""
+        """Accuracy for classes, r2 for a regression; None where it cannot be computed."""
         if output is None or target is None or len(output) != len(target):
             return None
         target = target.cpu()
-        if self.judge is not None:
-            return self.judge(output, target)
-        link = self.found_loss.loss.link if self.found_loss else "identity"
-        return score(self.task, link, output, target)
+        if self.score_output is not None:
+            return self.score_output(output, target)
+        if self.task in ("binary", "multiclass"):
+            return accuracy(self.answers(output, "identity"), class_indices(target))
+        if self.task == "regression" and output.numel() == target.numel():
+            return r2(output.reshape(target.shape), target)
+        return None
+
+    def answers(self, output: Tensor, default_link: str) -> Tensor:
+        """The classes [N] that outputs [N, C] or [N, 1] answer.
+
+        A single output is a yes above 0 where the loss applies a sigmoid, else above 0.5.
+        `default_link` is the link of a loss that is not identified."""
+        if output.ndim == 2 and output.shape[1] > 1:
+            return output.argmax(1)
+        link = self.identified_loss.loss.link if self.identified_loss else default_link
+        return (output.reshape(-1) > (0.0 if link == "sigmoid" else 0.5)).long()
 
     @cached_property
     def scores(self) -> dict[str, float]:
-        """Accuracy or r2 on "train" (the sample) and "valid", where they can be told."""
-        found = {
+        """Accuracy or r2 on "train" (the sample) and "valid", where they can be computed."""
+        scores = {
             "train": self.score(self.train_outputs, self.sample[1] if self.sample else None),
             "valid": self.score(self.valid_outputs, self.valid[1] if self.valid else None),
         }
-        return {part: value for part, value in found.items() if value is not None}
+        return {part: value for part, value in scores.items() if value is not None}
 
     @cached_property
-    def chance(self) -> float | None:
-        """The score of an answer that does not look at the input: the share of the largest class,
-        or r2 = 0.
+    def baseline_score(self) -> float | None:
+        """The score of the best answer that ignores the input: the share of the largest class, or
+        r2 = 0.
         """
         if self.target is None:
             return None
@@ -282,26 +286,28 @@ class Case:
         return baseline("regression", self.target) if self.task == "regression" else None
 
     @cached_property
-    def learned(self) -> float | None:
-        """How far the training came, 0 as good as an ignorant answer, 1 perfect: (score - chance) /
-        (1 - chance) on the sample.
-        """
-        if "train" not in self.scores or self.chance is None or self.chance >= 1:
+    def skill(self) -> float | None:
+        """The skill score on the sample, (score - baseline) / (1 - baseline).
+
+        0 is as good as an answer that ignores the input, 1 is perfect; None where there is no
+        score."""
+        least = self.baseline_score
+        if "train" not in self.scores or least is None or least >= 1:
             return None
-        return (self.scores["train"] - self.chance) / (1 - self.chance)
+        return (self.scores["train"] - least) / (1 - least)
 
     @cached_property
     def probe(self) -> Look | None:
-        """A full look at the network as it is now: forward and backward over `sample`, in
-        evaluation mode, without a step.
-        """
-        return self.look_now(self.sample)
+        """A full look at the network in its present state, on `sample` and in evaluation mode."""
+        return self.look_at(self.sample)
 
-    def look_now(self, pair: Pair | None, training: bool = False) -> Look | None:
-        """A full look at the network as it is now, over `pair`."""
+    def look_at(self, pair: Pair | None, training: bool = False) -> Look | None:
+        """A full look at the network in its present state: forward and backward on `pair`, no step.
+
+        None where the network cannot be evaluated on `pair`, or the loss is not known."""
         if pair is None or self.loss is None:
             return None
-        with self.asking(training) as network:
+        with self.network_copy(training) as network:
             if network is None:
                 return None
             capture = StepCapture(network, [], dict(self.facts.layers))
@@ -311,50 +317,53 @@ class Case:
                     loss = self.loss(network(pair[0]), pair[1])
                     loss = loss.mean() if loss.ndim else loss
                     loss.backward()
-            except Exception:  # whatever a network that is not ours may raise
+            except Exception:  # whatever somebody else's network may raise
                 capture.disarm()
                 return None
-            found = capture.look(self.steps, float(loss.detach()), pair[1], full=True)
+            look = capture.look(self.steps, float(loss.detach()), pair[1], full=True)
             capture.disarm()
-            return found
+            return look
 
     @cached_property
     def curvature(self) -> float | None:
-        """λ_max, the largest eigenvalue of the Hessian of the mean loss over `sample`, of the
-        network as it is now.
+        """λ_max: the largest eigenvalue of the Hessian of the mean loss over `sample`.
 
-        Plain gradient descent is stable for lr < 2/λ_max. By Lanczos (scipy), on Hessian-vector
-        products of autograd."""
+        Of the network in its present state, by Lanczos (scipy) on autograd's Hessian-vector
+        products. Plain gradient descent is stable for lr < 2/λ_max."""
         from sevensteps.engine.curvature import largest_eigenvalue
 
         if self.sample is None or self.loss is None:
             return None
-        with self.asking() as network:
+        with self.network_copy() as network:
             return None if network is None else largest_eigenvalue(network, self.loss, *self.sample)
 
-    # -- small helps -------------------------------------------------------------------------------
+    # -- learning rate and losses ------------------------------------------------------------------
 
     @cached_property
-    def rate(self) -> float | None:
-        """The learning rate of the first group, at the first look."""
+    def lr(self) -> float | None:
+        """The learning rate of the first parameter group, at the first look."""
         return self.looks[0].lr[0] if self.looks and self.looks[0].lr else None
 
     @cached_property
-    def diverged(self) -> int | None:
-        """The first step whose loss was not finite; None: all were."""
+    def diverged_at(self) -> int | None:
+        """The first step whose loss was not finite; None where all were."""
         step: int | None = self.observation.notes.get("first_not_finite")
         return step
 
     @cached_property
-    def smooth(self) -> list[tuple[int, float]]:
-        """The loss as means over up to 20 equal stretches of the training: (middle step, mean),
-        finite ones only.
-        """
-        held = [(s, v) for s, v in self.losses if math.isfinite(v)]
-        size = max(1, len(held) // 20)
-        parts = [held[i : i + size] for i in range(0, len(held), size)]
+    def smoothed_losses(self) -> list[tuple[int, float]]:
+        """The finite losses as means over up to 20 equal stretches: (middle step, mean)."""
+        losses = [(s, v) for s, v in self.losses if math.isfinite(v)]
+        size = max(1, len(losses) // 20)
+        stretches = [losses[i : i + size] for i in range(0, len(losses), size)]
         return [
-            (part[len(part) // 2][0], sum(v for _, v in part) / len(part))
-            for part in parts
-            if len(part) == size
+            (stretch[len(stretch) // 2][0], sum(v for _, v in stretch) / len(stretch))
+            for stretch in stretches
+            if len(stretch) == size
         ]
+
+
+def class_indices(target: Tensor) -> Tensor:
+    """Class indices [N], from indices, from one column of them, or from one-hot rows [N, C]."""
+    one_hot = target.ndim == 2 and target.shape[1] > 1
+    return (target.argmax(1) if one_hot else target.reshape(-1)).long()

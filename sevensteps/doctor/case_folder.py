@@ -1,18 +1,21 @@
-"""A case in a folder: what was seen, and what the network answered while it was there, so that it
-can be diagnosed later and elsewhere.
-"""
+"""A case in a folder, so that it can be diagnosed later and on another machine.
+
+The folder holds what was observed, and what the network answered while it was there; the network
+itself is not stored."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import safetensors.torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.examination import examine
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.errors import RunError
@@ -20,161 +23,151 @@ from sevensteps.observe.observation import Observation, deserialize_look, serial
 from sevensteps.record.database import FILE, Record, read_watched
 from sevensteps.record.run_folder import create, finite, read_json, write_json
 
-if TYPE_CHECKING:
-    from sevensteps.doctor.diagnosis import Diagnosis
-
-Read = TypeVar("Read")
 SCHEMA = 1
-NUMBERS = (
-    "scores",
-    "curvature",
-    "learned",
-    "chance",
-)  # answers that are JSON; kept under these names of `Case`
-ROWS = 2048  # of outputs and validation data that are kept
-MOST = 1_000_000  # numbers of the validation inputs that are kept
+# answers that are JSON: key in the record -> attribute of `Case`
+NUMBERS = {
+    "scores": "scores",
+    "curvature": "curvature",
+    "learned": "skill",
+    "chance": "baseline_score",
+}
+MAX_ROWS = 2048  # of outputs and validation data that are stored
+MAX_NUMBERS = 1_000_000  # of the validation inputs that are stored
 
 
-def save(case: Case, folder: Path | str) -> Path:
-    """Write `case` into a new folder, with the findings of today. Returns the folder."""
-    from sevensteps.doctor import examine
+def save_case(case: Case, folder: Path | str) -> Path:
+    """Write `case` and its present findings into a new folder, and return the folder.
 
-    made = create(folder, "watch")
+    Raises `RunError` where the folder is not empty, or cannot be written."""
+    created = create(folder, "watch")
     findings = examine(case).to_dict()
-    record = Record(made)
+    record = Record(created)
     try:
-        keep(case, record)
+        write_case(case, record)
     finally:
         record.close()
     write_json(
-        made / "watch.json",
+        created / "watch.json",
         {"schema": SCHEMA, "steps": case.steps, "network": case.facts.network, **findings},
     )
-    return made
+    return created
 
 
-def keep_seen(observed: Observation, record: Record) -> None:
-    """Write what was seen so far of a training into its record, in place of what was there."""
+def write_observation(observation: Observation, record: Record) -> None:
+    """Write what was observed of a training so far into `record`, in place of what was there."""
     record.forget_watched()
-    for look in observed.looks:
+    for look in observation.looks:
         record.look(look.step, "look", *serialize_look(look))
-    samples = {name: t for name, t in (("x", observed.x), ("y", observed.y)) if t is not None}
+    samples = {name: t for name, t in (("x", observation.x), ("y", observation.y)) if t is not None}
     record.watched(
-        "observed", json.dumps(finite(observed.to_dict())), safetensors.torch.save(samples)
+        "observed", json.dumps(finite(observation.to_dict())), safetensors.torch.save(samples)
     )
 
 
-def keep_before(findings: list[Finding], record: Record) -> None:
-    """Write what was found before the first step of a training into its record."""
+def write_first_findings(findings: list[Finding], record: Record) -> None:
+    """Write the findings of the examination before the first step into `record`."""
     record.watched("before", json.dumps(finite([finding.to_dict() for finding in findings])))
 
 
-def seen(folder: Path, step: int) -> tuple[Observation, list[Finding]] | None:
-    """What `keep_seen` (or `keep`) and `keep_before` wrote, as far as step `step`; None where
-    nothing was.
+def read_observation(folder: Path, step: int) -> tuple[Observation, list[Finding]] | None:
+    """The observation of a training in `folder` up to step `step`, and its first findings.
 
-    Raises `RunError` where it is damaged.
-    """
-    looks, held = read_watched(folder) if (folder / FILE).is_file() else ([], {})
-    if "observed" not in held or "before" not in held:
+    None where none was written. Raises `RunError` where it is damaged."""
+    looks, entries = read_watched(folder) if (folder / FILE).is_file() else ([], {})
+    if "observed" not in entries or "before" not in entries:
         return None
-
-    def read() -> tuple[Observation, list[Finding]]:
-        observed = Observation.from_dict(json.loads(held["observed"]["held"]))
-        observed.looks = [
+    with damage_reported(folder):
+        observation = Observation.from_dict(json.loads(entries["observed"]["held"]))
+        observation.looks = [
             deserialize_look(row["numbers"], row["tensors"])
             for row in looks
             if row["kind"] == "look" and row["step"] < step
         ]
-        observed.losses = [(s, loss) for s, loss in observed.losses if s < step]
-        observed.rates = [(s, lr) for s, lr in observed.rates if s < step]
-        samples = (
-            safetensors.torch.load(held["observed"]["tensors"])
-            if held["observed"]["tensors"]
-            else {}
-        )
-        observed.x, observed.y = samples.get("x"), samples.get("y")
-        return observed, [Finding.from_dict(found) for found in json.loads(held["before"]["held"])]
-
-    return _told(folder, read)
+        observation.losses = [(s, loss) for s, loss in observation.losses if s < step]
+        observation.rates = [(s, lr) for s, lr in observation.rates if s < step]
+        packed = entries["observed"]["tensors"]
+        samples = safetensors.torch.load(packed) if packed else {}
+        observation.x, observation.y = samples.get("x"), samples.get("y")
+        findings = json.loads(entries["before"]["held"])
+        return observation, [Finding.from_dict(finding) for finding in findings]
 
 
-def keep(case: Case, record: Record) -> None:
-    """Write looks, facts, samples and answers of `case` into the record of a run."""
+def write_case(case: Case, record: Record) -> None:
+    """Write looks, facts, samples and the network's answers of `case` into the record of a run."""
     record.forget_watched()
     for look in case.looks:
         record.look(look.step, "look", *serialize_look(look))
     if case.probe is not None:
         record.look(case.probe.step, "probe", *serialize_look(case.probe))
     record.watched("observed", json.dumps(finite(case.observation.to_dict())))
-    asked = [
-        name for name in NUMBERS if name != "curvature" or name in vars(case)
-    ]  # that takes long, and few conditions ask for it
-    record.watched(
-        "answers", json.dumps({name: getattr(case, name) for name in asked})
-    )  # a network that diverged has scores of NaN
+    # the curvature takes long, and few conditions ask for it: only where it is there already
+    answers = {
+        key: getattr(case, name)
+        for key, name in NUMBERS.items()
+        if name != "curvature" or name in vars(case)
+    }
+    record.watched("answers", json.dumps(answers))  # a network that diverged has scores of NaN
     tensors: dict[str, Tensor | None] = {"train.outputs": case.train_outputs}
-    for name, pair in (("train", case.sample), ("valid", case.valid)):
+    for part, pair in (("train", case.sample), ("valid", case.valid)):
         if pair is not None and len(pair[0]):
-            rows = min(ROWS, max(1, MOST // max(pair[0][0].numel(), 1)))
-            tensors |= {f"{name}.x": pair[0][:rows], f"{name}.y": pair[1][:rows]}
-            if name == "valid" and case.valid_outputs is not None:
+            rows = min(MAX_ROWS, max(1, MAX_NUMBERS // max(pair[0][0].numel(), 1)))
+            tensors |= {f"{part}.x": pair[0][:rows], f"{part}.y": pair[1][:rows]}
+            if part == "valid" and case.valid_outputs is not None:
                 tensors["valid.outputs"] = case.valid_outputs[:rows]
-    whole = {
+    own = {
         name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None
     }
-    record.watched("samples", "{}", safetensors.torch.save(whole))
+    record.watched("samples", "{}", safetensors.torch.save(own))
 
 
-def remember(folder: Path, diagnosis: Diagnosis) -> None:
-    """Write the findings, with the trials of their remedies, into the folder that they are of."""
-    path = folder / ("watch.json" if (folder / "watch.json").is_file() else "run.json")
-    write_json(path, {**read_json(path), **diagnosis.to_dict()})
+def write_findings(folder: Path, findings: dict[str, Any]) -> None:
+    """Write the findings, as `Diagnosis.to_dict` gives them, into the folder of their training."""
+    path = _findings_file(folder)
+    write_json(path, {**read_json(path), **findings})
 
 
-def recall(folder: Path, diagnosis: Diagnosis) -> None:
-    """Add the trials that `remember` wrote to the findings of a diagnosis of today."""
-    path = folder / ("watch.json" if (folder / "watch.json").is_file() else "run.json")
+def add_recorded_trials(folder: Path, findings: list[Finding]) -> None:
+    """Add the trials that `write_findings` wrote to the same conditions among `findings`.
 
-    def read() -> dict[str, list[Trial]]:
-        return {
-            held["condition"]: [Trial.from_dict(trial) for trial in held["trials"]]
-            for held in read_json(path)["findings"]
+    Raises `RunError` where the file is damaged."""
+    with damage_reported(folder):
+        trials = {
+            finding["condition"]: [Trial.from_dict(trial) for trial in finding["trials"]]
+            for finding in read_json(_findings_file(folder))["findings"]
         }
-
-    kept = _told(folder, read)
-    for finding in diagnosis.findings:
-        finding.trials += kept.get(finding.condition, [])
+    for finding in findings:
+        finding.trials += trials.get(finding.condition, [])
 
 
-def load(folder: Path) -> Case:
-    """The case in a folder. Raises `RunError` where there is none, or it is damaged."""
-    looks, held = read_watched(folder)
-    if "observed" not in held:
+def load_case(folder: Path) -> Case:
+    """The case in `folder`. Raises `RunError` where there is none, or it is damaged."""
+    looks, entries = read_watched(folder)
+    if "observed" not in entries:
         raise RunError(
             f"{folder} was not watched, so there is nothing to diagnose; train again, or use "
             "ss.watch and watch.save(folder)"
         )
-    return _told(folder, lambda: _load(looks, held))
+    with damage_reported(folder):
+        return _unpack_case(looks, entries)
 
 
-def _load(looks: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> Case:
-    observed = Observation.from_dict(json.loads(held["observed"]["held"]))
-    seen = [(row["kind"], deserialize_look(row["numbers"], row["tensors"])) for row in looks]
-    observed.looks = [look for kind, look in seen if kind == "look"]
-    tensors = safetensors.torch.load(held["samples"]["tensors"]) if "samples" in held else {}
+def _unpack_case(looks: list[dict[str, Any]], entries: dict[str, dict[str, Any]]) -> Case:
+    observation = Observation.from_dict(json.loads(entries["observed"]["held"]))
+    unpacked = [(row["kind"], deserialize_look(row["numbers"], row["tensors"])) for row in looks]
+    observation.looks = [look for kind, look in unpacked if kind == "look"]
+    tensors = safetensors.torch.load(entries["samples"]["tensors"]) if "samples" in entries else {}
     pairs = {
-        name: (tensors[f"{name}.x"], tensors[f"{name}.y"])
-        for name in ("train", "valid")
-        if f"{name}.x" in tensors
+        part: (tensors[f"{part}.x"], tensors[f"{part}.y"])
+        for part in ("train", "valid")
+        if f"{part}.x" in tensors
     }
-    case = Case(observed, None, train=pairs.get("train"), valid=pairs.get("valid"))
-    answers = json.loads(held["answers"]["held"]) if "answers" in held else {}
-    # The answers stand where the case would keep them if it had asked itself.
-    case.__dict__.update({name: answers[name] for name in NUMBERS if name in answers})
+    case = Case(observation, None, train=pairs.get("train"), valid=pairs.get("valid"))
+    answers = json.loads(entries["answers"]["held"]) if "answers" in entries else {}
+    # The answers go where the case's cached properties would have put their own.
+    case.__dict__.update({name: answers[key] for key, name in NUMBERS.items() if key in answers})
     case.__dict__.update(
         sample=pairs.get("train"),
-        probe=next((look for kind, look in seen if kind == "probe"), None),
+        probe=next((look for kind, look in unpacked if kind == "probe"), None),
         train_outputs=tensors.get("train.outputs"),
         valid_outputs=tensors.get("valid.outputs"),
     )
@@ -183,9 +176,16 @@ def _load(looks: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> Case:
     return case
 
 
-def _told(folder: Path, read: Callable[[], Read]) -> Read:
+def _findings_file(folder: Path) -> Path:
+    watched = folder / "watch.json"
+    return watched if watched.is_file() else folder / "run.json"
+
+
+@contextmanager
+def damage_reported(folder: Path) -> Iterator[None]:
+    """Raise `RunError` in place of whatever damaged content of `folder` makes the block raise."""
     try:
-        return read()
+        yield
     except (
         ValueError,
         KeyError,

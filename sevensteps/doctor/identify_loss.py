@@ -1,9 +1,8 @@
-"""Which loss a loop uses, told from what it did: its slope dL/d(output) is compared with that of
-every loss PyTorch has.
+"""Which loss a loop uses, identified by its gradient at the output, dL/d(output).
 
-A loop hands over a number, not a function. But each loss has a slope of its own, so that output,
-target and slope of one batch say which it was, whether it was averaged or summed, and whether it
-falls or rises where it should."""
+A loop hands over a number, not a function. But every loss has a gradient of its own. Output, target
+and gradient of one batch therefore tell which loss it was, whether it was averaged or summed, and
+whether it falls or rises where it should."""
 
 from __future__ import annotations
 
@@ -16,28 +15,47 @@ from torch import Tensor
 
 from sevensteps.observe.look import Look
 
-TOLD = 3  # numbers of a slope that tell one loss from another
-ALIKE = 1e-3  # largest distance between two slopes of length 1 that are called the same
+MIN_NUMBERS = 3  # numbers of a gradient that tell one loss from another
+MAX_DISTANCE = 1e-3  # between two gradients of length 1 that count as the same
+
+# functions of torch.nn.functional whose baseline is the entropy of the classes
+CROSS_ENTROPIES = (
+    "cross_entropy",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "nll_loss",
+)
+REGRESSION_LOSSES = ("mse_loss", "l1_loss", "smooth_l1_loss")
 
 LossFn = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class KnownLoss:
-    """A loss by name, with its sum over samples as a function of output and target.
+    """A loss by name, with its sum over the samples as a function of output and target.
 
-    `link` is what the output goes through before it is compared ("softmax", "sigmoid", "identity");
-    `faulty` says what is wrong with it in itself, where something is."""
+    `link` is what the output goes through before it is compared ("softmax", "sigmoid", "identity").
+    `fault` says what is wrong with this loss in itself, if anything is. `broadcasts`: output and
+    target have different shapes, and all are compared with all."""
 
     name: str
     sum: LossFn
     link: str = "identity"
-    faulty: str = ""
+    fault: str = ""
+    broadcasts: bool = False
+
+    @property
+    def function(self) -> str:
+        """The function of `torch.nn.functional` that it is made with, such as "cross_entropy"."""
+        return self.name.partition(" ")[0]
 
 
 @dataclass(frozen=True)
-class FoundLoss:
-    """The loss of a loop. `scale` is what a sample's loss was multiplied by, times the number of samples: 1 for a mean, B for a sum."""
+class IdentifiedLoss:
+    """The loss of a loop.
+
+    `scale` is what a sample's loss was multiplied by, times the number of samples: 1 for a mean,
+    the batch size B for a sum. `distance` is how far its gradient lies from the observed one."""
 
     loss: KnownLoss
     scale: float
@@ -45,41 +63,41 @@ class FoundLoss:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name of the loss."""
         return self.loss.name
 
 
-def _index(o: Tensor, t: Tensor) -> Tensor:
+def _class_indices(o: Tensor, t: Tensor) -> Tensor:
     if o.ndim != 2 or t.ndim != 1 or t.is_floating_point():
         raise ValueError
     return t
 
 
 def _one_hot(o: Tensor, t: Tensor) -> Tensor:
-    return F.one_hot(_index(o, t), o.shape[1]).to(o.dtype)
+    return F.one_hot(_class_indices(o, t), o.shape[1]).to(o.dtype)
 
 
-def _same(o: Tensor, t: Tensor) -> Tensor:
+def _same_shape(o: Tensor, t: Tensor) -> Tensor:
     if o.shape != t.shape:
         raise ValueError
     return t.to(o.dtype)
 
 
-def _answers(t: Tensor) -> Tensor:
-    """Targets near 0 and 1; far from them every slope looks like that of a square."""
+def _near_0_and_1(t: Tensor) -> Tensor:
+    """Targets near 0 and 1; far from them every gradient looks like that of a squared error."""
     if t.min() < -2 or t.max() > 3:
         raise ValueError
     return t
 
 
-def _column(o: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+def _as_columns(o: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """Output [B, 1] and target [B], or the other way round, as one column each."""
     if o.shape == t.shape or o.numel() != t.numel():
         raise ValueError
     return o.reshape(-1), t.reshape(-1).to(o.dtype)
 
 
-def _crossed(o: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+def _broadcast(o: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """Shapes that broadcast to more numbers than either has, such as [B, 1] against [B]."""
     both: tuple[Tensor, Tensor] = torch.broadcast_tensors(o, t.to(o.dtype))
     if both[0].numel() <= max(o.numel(), t.numel()):
@@ -95,24 +113,30 @@ def _probabilities(o: Tensor) -> Tensor:
 
 KNOWN: tuple[KnownLoss, ...] = (
     KnownLoss(
-        "cross_entropy", lambda o, t: F.cross_entropy(o, _index(o, t), reduction="sum"), "softmax"
+        "cross_entropy",
+        lambda o, t: F.cross_entropy(o, _class_indices(o, t), reduction="sum"),
+        "softmax",
     ),
     KnownLoss(
         "binary_cross_entropy_with_logits",
-        lambda o, t: F.binary_cross_entropy_with_logits(o, _answers(_same(o, t)), reduction="sum"),
+        lambda o, t: F.binary_cross_entropy_with_logits(
+            o, _near_0_and_1(_same_shape(o, t)), reduction="sum"
+        ),
         "sigmoid",
     ),
     KnownLoss(
         "binary_cross_entropy",
-        lambda o, t: F.binary_cross_entropy(_probabilities(o), _same(o, t), reduction="sum"),
+        lambda o, t: F.binary_cross_entropy(_probabilities(o), _same_shape(o, t), reduction="sum"),
     ),
-    KnownLoss("mse_loss", lambda o, t: F.mse_loss(o, _same(o, t), reduction="sum")),
-    KnownLoss("l1_loss", lambda o, t: F.l1_loss(o, _same(o, t), reduction="sum")),
-    KnownLoss("smooth_l1_loss", lambda o, t: F.smooth_l1_loss(o, _same(o, t), reduction="sum")),
-    KnownLoss("nll_loss", lambda o, t: F.nll_loss(o, _index(o, t), reduction="sum")),
+    KnownLoss("mse_loss", lambda o, t: F.mse_loss(o, _same_shape(o, t), reduction="sum")),
+    KnownLoss("l1_loss", lambda o, t: F.l1_loss(o, _same_shape(o, t), reduction="sum")),
+    KnownLoss(
+        "smooth_l1_loss", lambda o, t: F.smooth_l1_loss(o, _same_shape(o, t), reduction="sum")
+    ),
+    KnownLoss("nll_loss", lambda o, t: F.nll_loss(o, _class_indices(o, t), reduction="sum")),
     KnownLoss(
         "nll_loss of log(output)",
-        lambda o, t: -_probabilities(o).log().gather(1, _index(o, t)[:, None]).sum(),
+        lambda o, t: -_probabilities(o).log().gather(1, _class_indices(o, t)[:, None]).sum(),
     ),
     KnownLoss(
         "nll_loss of log(normalised output)",
@@ -120,13 +144,13 @@ KNOWN: tuple[KnownLoss, ...] = (
             -(o / o.sum(1, keepdim=True))
             .clamp_min(1e-12)
             .log()
-            .gather(1, _index(o, t)[:, None])
+            .gather(1, _class_indices(o, t)[:, None])
             .sum()
         ),
     ),
     KnownLoss(
         "cross_entropy with probabilities as targets",
-        lambda o, t: F.cross_entropy(o, _same(o, t), reduction="sum"),
+        lambda o, t: F.cross_entropy(o, _same_shape(o, t), reduction="sum"),
         "softmax",
     ),
     KnownLoss(
@@ -139,21 +163,22 @@ KNOWN: tuple[KnownLoss, ...] = (
     ),
     KnownLoss(
         "mse_loss of sigmoid",
-        lambda o, t: F.mse_loss(o.sigmoid(), _same(o, t), reduction="sum"),
+        lambda o, t: F.mse_loss(o.sigmoid(), _same_shape(o, t), reduction="sum"),
         "sigmoid",
     ),
     KnownLoss(
-        "multi_margin_loss", lambda o, t: F.multi_margin_loss(o, _index(o, t), reduction="sum")
+        "multi_margin_loss",
+        lambda o, t: F.multi_margin_loss(o, _class_indices(o, t), reduction="sum"),
     ),
     KnownLoss(
         "mnist_loss",
-        lambda o, t: torch.where(_same(o, t) == 1, 1 - o.sigmoid(), o.sigmoid()).sum(),
+        lambda o, t: torch.where(_same_shape(o, t) == 1, 1 - o.sigmoid(), o.sigmoid()).sum(),
         "sigmoid",
     ),
-    KnownLoss("mse_loss of columns", lambda o, t: F.mse_loss(*_column(o, t), reduction="sum")),
+    KnownLoss("mse_loss of columns", lambda o, t: F.mse_loss(*_as_columns(o, t), reduction="sum")),
     KnownLoss(
         "binary_cross_entropy_with_logits of columns",
-        lambda o, t: F.binary_cross_entropy_with_logits(*_column(o, t), reduction="sum"),
+        lambda o, t: F.binary_cross_entropy_with_logits(*_as_columns(o, t), reduction="sum"),
         "sigmoid",
     ),
     KnownLoss(
@@ -163,93 +188,96 @@ KNOWN: tuple[KnownLoss, ...] = (
     ),
     KnownLoss(
         "cross_entropy of softmax",
-        lambda o, t: F.cross_entropy(o.softmax(1), _index(o, t), reduction="sum"),
+        lambda o, t: F.cross_entropy(o.softmax(1), _class_indices(o, t), reduction="sum"),
         "softmax",
         "softmax is applied twice: cross_entropy takes logits and applies it itself",
     ),
     KnownLoss(
         "cross_entropy of sigmoid",
-        lambda o, t: F.cross_entropy(o.sigmoid(), _index(o, t), reduction="sum"),
+        lambda o, t: F.cross_entropy(o.sigmoid(), _class_indices(o, t), reduction="sum"),
         "sigmoid",
         "cross_entropy takes logits; after a sigmoid they lie between 0 and 1 and its loss cannot "
         "come near 0",
     ),
     KnownLoss(
         "cross_entropy over the batch",
-        lambda o, t: F.nll_loss(o.log_softmax(0), _index(o, t), reduction="sum"),
+        lambda o, t: F.nll_loss(o.log_softmax(0), _class_indices(o, t), reduction="sum"),
         "softmax",
         "the softmax runs over the samples of the batch (dim=0) where it should run over the "
         "classes (dim=1)",
     ),
     KnownLoss(
         "nll_loss of softmax",
-        lambda o, t: F.nll_loss(o.softmax(1), _index(o, t), reduction="sum"),
+        lambda o, t: F.nll_loss(o.softmax(1), _class_indices(o, t), reduction="sum"),
         "softmax",
         "the logarithm is missing: nll_loss takes log-probabilities",
     ),
     KnownLoss(
         "binary_cross_entropy_with_logits of sigmoid",
-        lambda o, t: F.binary_cross_entropy_with_logits(o.sigmoid(), _same(o, t), reduction="sum"),
+        lambda o, t: F.binary_cross_entropy_with_logits(
+            o.sigmoid(), _same_shape(o, t), reduction="sum"
+        ),
         "sigmoid",
         "sigmoid is applied twice: the loss takes logits and applies it itself",
     ),
     KnownLoss(
         "mse_loss of shapes that broadcast",
-        lambda o, t: F.mse_loss(*_crossed(o, t), reduction="sum"),
-        "identity",
-        "output and target have different shapes, and every output is compared with every target",
+        lambda o, t: F.mse_loss(*_broadcast(o, t), reduction="sum"),
+        fault="output and target have different shapes, and every output is compared with every "
+        "target",
+        broadcasts=True,
     ),
     KnownLoss(
         "l1_loss of shapes that broadcast",
-        lambda o, t: F.l1_loss(*_crossed(o, t), reduction="sum"),
-        "identity",
-        "output and target have different shapes, and every output is compared with every target",
+        lambda o, t: F.l1_loss(*_broadcast(o, t), reduction="sum"),
+        fault="output and target have different shapes, and every output is compared with every "
+        "target",
+        broadcasts=True,
     ),
 )
 
 
 def identify(
-    output: Tensor | None, target: Tensor | None, slope: Tensor | None, batch: int
-) -> FoundLoss | None:
-    """The loss whose slope at `output` for `target` is nearest to `slope`; None where none is near,
-    or something is missing.
-    """
+    output: Tensor | None, target: Tensor | None, gradient: Tensor | None, batch: int
+) -> IdentifiedLoss | None:
+    """The loss whose gradient at `output` for `target` is nearest to `gradient`, both [B, …].
+
+    `batch` is the number of samples of the whole batch. None where no known loss is near, or where
+    something is missing."""
     if (
         output is None
         or target is None
-        or slope is None
-        or slope.shape != output.shape
-        or not bool(slope.isfinite().all())
+        or gradient is None
+        or gradient.shape != output.shape
+        or not bool(gradient.isfinite().all())
     ):
         return None
-    o, t, s = output.double(), target, slope.double()
+    o, t, g = output.double(), target, gradient.double()
     t = t.double() if t.is_floating_point() else t.long()
-    length = s.norm()
-    if len(t) != len(o) or length == 0 or not bool(o.isfinite().all()):
+    norm = g.norm()
+    if len(t) != len(o) or norm == 0 or not bool(o.isfinite().all()):
         return None
-    best: FoundLoss | None = None
+    best: IdentifiedLoss | None = None
     for known in KNOWN:
-        d = derivative(known.sum, o, t)
+        d = output_gradient(known.sum, o, t)
         if d is None or d.norm() == 0:
             continue
-        scale = float((s * d).sum() / d.square().sum())
-        distance = float((s / length - torch.sign(torch.tensor(scale)) * d / d.norm()).norm())
-        if distance < ALIKE and (
-            best is None or distance < best.distance / 10
-        ):  # of equals the first, which is the plainest
-            best = FoundLoss(known, scale * batch, distance)
+        scale = float((g * d).sum() / d.square().sum())
+        distance = float((g / norm - torch.sign(torch.tensor(scale)) * d / d.norm()).norm())
+        # of equals the first one stays: it is the plainest
+        if distance < MAX_DISTANCE and (best is None or distance < best.distance / 10):
+            best = IdentifiedLoss(known, scale * batch, distance)
     return best
 
 
-def identify_by(looks: Sequence[Look]) -> FoundLoss | None:
-    """The same from looks at several steps: the first that tells it; all together where each has
-    only a number or two.
+def identify_from_looks(looks: Sequence[Look]) -> IdentifiedLoss | None:
+    """The loss by looks at several steps: by the first look that identifies one.
 
-    The scale of a slope is free, so that one number fits nearly every loss.
-    """
-    alone = next((look for look in looks if look.output is not None), None)
-    if alone is not None and alone.output is not None and alone.output.numel() < TOLD:
-        shape = alone.output.shape
+    Where each look has only a number or two, by all of them together: the scale of a gradient is
+    free, so that a single number fits nearly every loss."""
+    first = next((look for look in looks if look.output is not None), None)
+    if first is not None and first.output is not None and first.output.numel() < MIN_NUMBERS:
+        shape = first.output.shape
         same = [
             (look.output, look.target, look.output_gradient)
             for look in looks
@@ -259,26 +287,25 @@ def identify_by(looks: Sequence[Look]) -> FoundLoss | None:
             [t for t in part if t is not None and bool(t.isfinite().all())]
             for part in zip(*same, strict=True)
         ]
-        if len({len(part) for part in parts}) > 1 or len(parts[0]) * alone.output.numel() <= TOLD:
+        if (
+            len({len(part) for part in parts}) > 1
+            or len(parts[0]) * first.output.numel() <= MIN_NUMBERS
+        ):
             return None
-        output, target, slope = (torch.cat(part) for part in parts)
-        return identify(output, target, slope, alone.batch)
-    return next(
-        (
-            found
-            for look in looks
-            if (found := identify(look.output, look.target, look.output_gradient, look.batch))
-        ),
-        None,
-    )
+        output, target, gradient = (torch.cat(part) for part in parts)
+        return identify(output, target, gradient, first.batch)
+    identified = (identify(look.output, look.target, look.output_gradient, look.batch) for look in looks)
+    return next((loss for loss in identified if loss is not None), None)
 
 
-def derivative(loss: LossFn, output: Tensor, target: Tensor) -> Tensor | None:
-    """dL/d(output), or None where the loss cannot take these."""
+def output_gradient(loss: LossFn, output: Tensor, target: Tensor) -> Tensor | None:
+    """dL/d(output); None where the loss does not take these tensors, or the gradient is not
+    finite.
+    """
     with torch.enable_grad():
         o = output.detach().requires_grad_()
         try:
-            (found,) = torch.autograd.grad(loss(o, target), o)
+            (gradient,) = torch.autograd.grad(loss(o, target), o)
         except (RuntimeError, ValueError, IndexError, TypeError):
             return None
-    return found if bool(found.isfinite().all()) else None
+    return gradient if bool(gradient.isfinite().all()) else None

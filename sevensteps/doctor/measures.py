@@ -1,41 +1,38 @@
-"""What several conditions read off a case: its weight layers and activations, how well it does, and
-what a simple model would reach.
-"""
+"""What several conditions read off a case: layers, updates, losses, and what simple models reach."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case
-from sevensteps.doctor.trials.changes import rebuilt
+from sevensteps.doctor.case import Case, class_indices
+from sevensteps.doctor.trials.changes import with_arguments
 from sevensteps.observe.look import Change, Look
 from sevensteps.observe.network_facts import LayerFacts
+from sevensteps.steps.predict import cnn, mlp
+from sevensteps.steps.step import Optimizer
+from sevensteps.steps.stop import patience
 
-ADAPTIVE = (
-    "Adam",
-    "AdamW",
-    "RMSprop",
-    "Adagrad",
-    "Adadelta",
-    "Adamax",
-    "NAdam",
-    "RAdam",
-)  # their steps do not grow with the gradient
-ROWS = 400  # samples that a simple model is judged on
+# optimizers whose steps do not grow with the gradient
+ADAPTIVE = ("Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam")
+MAX_ROWS = 400  # samples that a simple model is judged on
+
+
+# -- layers ----------------------------------------------------------------------------------------
 
 
 def weight_layers(case: Case) -> list[tuple[LayerFacts, str]]:
-    """The layers with a trained matrix of weights, in order, each with the name of that matrix;
-    embeddings are left out.
-    """
-    found = []
+    """The layers with a trained weight matrix, in order, each with the name of that matrix.
+
+    Embeddings are left out."""
+    layers = []
     for layer in case.layers("weights"):
         matrix = next(
             (
@@ -48,123 +45,109 @@ def weight_layers(case: Case) -> list[tuple[LayerFacts, str]]:
             None,
         )
         if matrix and layer.kind != "Embedding":
-            found.append((layer, matrix))
-    return found
+            layers.append((layer, matrix))
+    return layers
 
 
 def hidden_layers(case: Case) -> list[tuple[LayerFacts, str]]:
-    """The same without the last."""
+    """The layers of `weight_layers` without the last, which is the output layer."""
     return weight_layers(case)[:-1]
 
 
-def last_activation(case: Case) -> LayerFacts | None:
-    """The activation that closes the network, after its last weights; None where there is none."""
-    chain = case.layers()
-    return chain[-1] if chain and chain[-1].role == "activation" else None
+def output_activation(case: Case) -> LayerFacts | None:
+    """The activation after the last weights, which closes the network; None where there is none."""
+    layers = case.layers()
+    return layers[-1] if layers and layers[-1].role == "activation" else None
 
 
 def hidden_activations(case: Case) -> list[LayerFacts]:
     """The activations between weights."""
-    closing = last_activation(case)
-    return [layer for layer in case.layers("activation") if layer is not closing]
+    last = output_activation(case)
+    return [layer for layer in case.layers("activation") if layer is not last]
 
 
-def called(name: str) -> str:
-    """A layer's name in a sentence: the 2 of a `Sequential` is "layer 2"; that of a compiled
-    network is that of the network itself.
-    """
+def layer_label(name: str) -> str:
+    """A layer's name as a sentence has it: the 2 of a `Sequential` is "layer 2".
+
+    The name in a compiled network is that in the network itself."""
     name = name.removeprefix("_orig_mod.")
     return f"layer {name}" if name[:1].isdigit() else name
 
 
-def length(rows: Tensor | None) -> float:
-    """√Σ of the squares of lengths by row: the length of the whole; nan for None."""
-    return math.nan if rows is None else float(rows.double().norm())
+# -- weights, gradients and updates ----------------------------------------------------------------
 
 
-def moved(change: Change) -> float:
+def total_norm(row_norms: Tensor | None) -> float:
+    """The norm of a whole matrix from the norms of its rows, √Σ norm²; nan for None."""
+    return math.nan if row_norms is None else float(row_norms.double().norm())
+
+
+def relative_update(change: Change) -> float:
     """|Δw| / |w| of one step; nan where it is not known or the weights are 0."""
-    weight = length(change.weight)
-    return length(change.update) / weight if weight > 0 else math.nan
+    weight = total_norm(change.weight)
+    return total_norm(change.update) / weight if weight > 0 else math.nan
 
 
-def largest_move(case: Case, look: Look) -> tuple[float, str]:
-    """The largest |Δw| / |w| of the weight matrices in one step, and whose it is."""
-    found = [
-        (moved(look.changes[name]), layer.name)
+def largest_relative_update(case: Case, look: Look) -> tuple[float, str]:
+    """The largest |Δw| / |w| of the weight matrices in one step, and the name of the layer."""
+    updates = [
+        (relative_update(look.changes[name]), layer.name)
         for layer, name in weight_layers(case)
         if name in look.changes
     ]
-    return max(((m, name) for m, name in found if not math.isnan(m)), default=(math.nan, ""))
+    return max(((u, name) for u, name in updates if not math.isnan(u)), default=(math.nan, ""))
 
 
-def largest_jump(case: Case) -> tuple[int, float, str]:
-    """The largest |Δw| / |w| of a weight matrix in the first looks, |w| being its length before:
-    (step, how large, whose).
+def largest_early_update(case: Case) -> tuple[int, float, str]:
+    """The largest |Δw| / |w| of a weight matrix in the first six looks: (step, ratio, layer).
 
-    Weights that start near 0 have to move: no |w| counts as less than a tenth of that of standard
-    weights, √rows."""
-    found = []
+    |w| is the norm before the step. Weights that start near 0 have to move, so that no |w| counts
+    as less than a tenth of that of standard weights, √rows."""
+    updates = []
     for before, look in zip([None, *case.looks[:5]], case.looks[:6], strict=False):
         for layer, name in weight_layers(case):
             change, facts = look.changes.get(name), case.facts.parameters[name]
-            if change is None or math.isnan(size := length(change.update)):
+            if change is None or math.isnan(size := total_norm(change.update)):
                 continue
             old = (
                 facts.length
                 if before is None
-                else length(before.changes[name].weight)
+                else total_norm(before.changes[name].weight)
                 if name in before.changes
                 else math.nan
             )
-            found.append((look.step, size / max(old, 0.1 * math.sqrt(facts.shape[0])), layer.name))
+            least = 0.1 * math.sqrt(facts.shape[0])
+            updates.append((look.step, size / max(old, least), layer.name))
     return max(
-        (jump for jump in found if not math.isnan(jump[1])),
-        key=lambda jump: jump[1],
+        (update for update in updates if not math.isnan(update[1])),
+        key=lambda update: update[1],
         default=(0, math.nan, ""),
     )
 
 
-def median(numbers: Iterable[float]) -> float:
-    """The median of those that are numbers; nan of none."""
-    kept = sorted(n for n in numbers if not math.isnan(n))
-    return kept[len(kept) // 2] if kept else math.nan
-
-
-def optimizer(case: Case) -> str:
-    """The class of the first optimizer, "" where none is known."""
+def optimizer_name(case: Case) -> str:
+    """The class name of the first optimizer, "" where none is known."""
     return str(case.facts.groups[0]["optimizer"]) if case.facts.groups else ""
 
 
-def end_loss(case: Case) -> float:
-    """The mean loss of the last twentieth of the training; nan where it is not known."""
-    return case.smooth[-1][1] if case.smooth else math.nan
+# -- losses and scores -----------------------------------------------------------------------------
 
 
 def first_loss(case: Case) -> float:
-    """The loss of the first step."""
+    """The loss of the first step; nan where it is not known."""
     return case.losses[0][1] if case.losses else case.looks[0].loss if case.looks else math.nan
 
 
-def well(case: Case, at_least: float = 0.6) -> bool:
-    """Whether the training came at least so far between an ignorant answer (0) and a perfect one
-    (1), by score, or else by loss.
-    """
-    if case.early:
-        return False
-    if case.diverged is not None:
-        return False
-    if case.learned is not None:
-        return case.learned >= at_least
-    start = case.ignorant_loss if case.ignorant_loss is not None else first_loss(case)
-    return start > 0 and end_loss(case) <= (1 - at_least) * start
+def final_loss(case: Case) -> float:
+    """The mean loss of the last twentieth of the training; nan where it is not known."""
+    return case.smoothed_losses[-1][1] if case.smoothed_losses else math.nan
 
 
-def still_falling(case: Case) -> bool:
-    """Whether the loss fell steadily to the very end: the last quarter by more than its own noise,
-    and by 5 % at least.
-    """
-    means = [value for _, value in case.smooth]
+def loss_still_falls(case: Case) -> bool:
+    """Whether the loss fell steadily to the very end.
+
+    That is, in the last quarter by more than its own noise, and by 5 % at least."""
+    means = [value for _, value in case.smoothed_losses]
     if len(means) < 8:
         return False
     tail = means[-len(means) // 4 :]
@@ -174,152 +157,168 @@ def still_falling(case: Case) -> bool:
     return before > 0 and after < 0.95 * before and before - after > noise
 
 
-def baseline(case: Case) -> float | None:
-    """The cross-validated score of simple models on standardised inputs (linear, and the 5 nearest
-    neighbours): the better of the two.
-
-    Accuracy or r2, on at most `ROWS` samples; None where inputs are no plain numbers or too few.
-    """
-    if "baseline" not in case.shared:
-        case.shared["baseline"] = _baseline(case)
-    found: float | None = case.shared["baseline"]
-    return found
+def loss_swing(case: Case) -> float:
+    """The mean distance of single losses from their mean in the last half, as a share of it."""
+    tail = [value for _, value in case.losses[len(case.losses) // 2 :] if math.isfinite(value)]
+    mean = sum(tail) / len(tail) if tail else 0.0
+    return sum(abs(value - mean) for value in tail) / len(tail) / abs(mean) if mean else 0.0
 
 
-def _baseline(case: Case) -> float | None:
+def learned_enough(case: Case, at_least: float = 0.6) -> bool:
+    """Whether the training came that far from an answer that ignores the input (0) to a perfect
+    one (1).
+
+    By the score; where there is none, by the loss."""
+    if case.before_training or case.diverged_at is not None:
+        return False
+    if case.skill is not None:
+        return case.skill >= at_least
+    start = case.baseline_loss if case.baseline_loss is not None else first_loss(case)
+    return start > 0 and final_loss(case) <= (1 - at_least) * start
+
+
+def simple_model_score(case: Case) -> float | None:
+    """The better cross-validated score of two simple models on standardized inputs.
+
+    A linear one and the 5 nearest neighbours; accuracy or r2, on at most `MAX_ROWS` samples. None
+    where inputs are no plain numbers, or too few."""
+    if "simple_model_score" not in case.data_cache:
+        case.data_cache["simple_model_score"] = _simple_model_score(case)
+    score: float | None = case.data_cache["simple_model_score"]
+    return score
+
+
+def _simple_model_score(case: Case) -> float | None:
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-    table = standardised(case)
+    table = standardized_table(case)
     if table is None or case.task not in ("binary", "multiclass", "regression"):
         return None
     x, y = table
     if case.task == "regression":
         y = (y - y.mean(0)) / np.where(y.std(0) > 0, y.std(0), 1)
-        models, scoring, parts = (
-            (Ridge(0.1), KNeighborsRegressor(5)),
-            "r2",
-            KFold(3, shuffle=True, random_state=0),
-        )
+        models, scoring = (Ridge(0.1), KNeighborsRegressor(5)), "r2"
+        folds = KFold(3, shuffle=True, random_state=0)
     else:
         counts = np.bincount(y)
         if (counts > 0).sum() < 2 or counts[counts > 0].min() < 3:
             return None
-        models, scoring = (
-            (LogisticRegression(C=0.1, max_iter=50), KNeighborsClassifier(5)),
-            "accuracy",
-        )
-        parts = StratifiedKFold(3, shuffle=True, random_state=0)
-    import warnings
-
+        models = (LogisticRegression(C=0.1, max_iter=50), KNeighborsClassifier(5))
+        scoring = "accuracy"
+        folds = StratifiedKFold(3, shuffle=True, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scores = [
-            float(np.mean(cross_val_score(model, x, y, cv=parts, scoring=scoring)))
+            float(np.mean(cross_val_score(model, x, y, cv=folds, scoring=scoring)))
             for model in models
         ]
     return max(scores)
 
 
-def standardised(case: Case, rows: int = ROWS) -> tuple[np.ndarray, np.ndarray] | None:
-    """Inputs [N, F], standardised by column, and targets: classes [N], or numbers [N, T]; of at
-    most `rows` samples.
+def worse_than_simple_model(case: Case, margin: float) -> bool:
+    """Whether the network's score is lower by `margin` or more than that of a simple model on the
+    same samples.
     """
+    score = case.scores.get("train")
+    simple = simple_model_score(case)
+    return simple is not None and score is not None and simple - score >= margin
+
+
+def standardized_table(case: Case, rows: int = MAX_ROWS) -> tuple[np.ndarray, np.ndarray] | None:
+    """Inputs [N, F], standardized by column, and targets, of at most `rows` samples.
+
+    Targets are classes [N] or numbers [N, T]. None where inputs are no plain numbers, or too
+    few."""
     if case.sample is None or not case.sample[0].is_floating_point():
         return None
     x, y = (t.detach().cpu() for t in case.sample)
-    every = torch.linspace(0, len(x) - 1, min(rows, len(x))).long()
-    flat = x[every].flatten(1).double().numpy()
+    chosen = torch.linspace(0, len(x) - 1, min(rows, len(x))).long()
+    flat = x[chosen].flatten(1).double().numpy()
     if len(flat) < 15 or flat.shape[1] > 5000 or not np.isfinite(flat).all():
         return None
     spread = flat.std(0)
     flat = (flat - flat.mean(0))[:, spread > 1e-12] / spread[spread > 1e-12]
     if flat.shape[1] == 0:
         return None
-    chosen = y[every]
+    targets = y[chosen]
     if case.task == "regression":
-        values = chosen.reshape(len(chosen), -1).double().numpy()
-        return (
-            (flat, values[:, 0] if values.shape[1] == 1 else values)
-            if np.isfinite(values).all()
-            else None
-        )
+        numbers = targets.reshape(len(targets), -1).double().numpy()
+        if not np.isfinite(numbers).all():
+            return None
+        return flat, numbers[:, 0] if numbers.shape[1] == 1 else numbers
     if case.task == "multilabel" or case.task is None:
         return None
-    return flat, (
-        chosen.argmax(1) if chosen.ndim == 2 and chosen.shape[1] > 1 else chosen.reshape(-1)
-    ).long().numpy()
+    return flat, class_indices(targets).numpy()
 
 
-def behind(case: Case, margin: float) -> bool:
-    """Whether the network is worse than a simple model on the same samples, by `margin` of its
-    score at least.
-    """
-    score = case.scores.get("train")
-    simple = baseline(case)
-    return simple is not None and score is not None and simple - score >= margin
+# -- changes that remedies propose -----------------------------------------------------------------
 
 
-def rate_text(case: Case, lr: float) -> str:
+def step_with_rate(case: Case, lr: float) -> str:
     """The step of this training with another learning rate, as notation; a schedule keeps its
     form.
     """
-    if case.recipe is not None and hasattr(case.recipe.step, "lr"):
-        held = case.recipe.step
-        if isinstance(held.lr, int | float):
-            return repr(replace(held, lr=float(f"{lr:.1g}")))
-        factor = lr / case.rate if case.rate else 1.0
-        return repr(replace(held, lr=replace(held.lr, lr=float(f"{held.lr.lr * factor:.1g}"))))
-    name = optimizer(case).lower()
+    step: Any = case.recipe.step if case.recipe is not None else None
+    if isinstance(step, Optimizer):
+        if isinstance(step.lr, int | float):
+            return repr(with_arguments(step, lr=float(f"{lr:.1g}")))
+        factor = lr / case.lr if case.lr else 1.0
+        schedule: Any = step.lr
+        schedule = with_arguments(schedule, lr=float(f"{schedule.lr * factor:.1g}"))
+        return repr(with_arguments(step, lr=schedule))
+    name = optimizer_name(case).lower()
     group = case.facts.groups[0] if case.facts.groups else {}
-    momentum = (
-        f", momentum={group['momentum']:g}" if name == "sgd" and group.get("momentum") else ""
-    )
-    return f"{name if name in ('sgd', 'adam', 'adamw', 'rmsprop', 'adagrad') else 'sgd'}(lr={float(f'{lr:.1g}'):g}{momentum})"
+    keeps_momentum = name == "sgd" and group.get("momentum")
+    momentum = f", momentum={group['momentum']:g}" if keeps_momentum else ""
+    known = name in ("sgd", "adam", "adamw", "rmsprop", "adagrad")
+    return f"{name if known else 'sgd'}(lr={float(f'{lr:.1g}'):g}{momentum})"
 
 
-def with_activation(case: Case, activation: str) -> dict[str, str]:
-    """The change to this activation in the hidden layers, of a network of dense layers or of a
-    recipe's; of any other none.
-    """
+def change_activation(case: Case, activation: str) -> dict[str, str]:
+    """The change to this activation in the hidden layers.
+
+    Of a recipe's network, or of one of dense layers; of any other no change."""
     predict = case.recipe.predict if case.recipe is not None else None
-    if hasattr(predict, "widths") or hasattr(predict, "channels"):
-        return {"predict": repr(rebuilt(predict, activation=activation))}
-    return dense_text(case, 1, "" if activation == "relu" else f", activation='{activation}'")
+    if isinstance(predict, mlp | cnn):
+        return {"predict": repr(with_arguments(predict, activation=activation))}
+    return change_to_mlp(case, 1, "" if activation == "relu" else f", activation='{activation}'")
 
 
-def dense_text(case: Case, times: int = 1, options: str = "") -> dict[str, str]:
-    """The network as a change, with hidden layers so many times as wide and weights to suit; none
-    where it is not one of dense layers.
-    """
+def change_to_mlp(case: Case, times: int = 1, options: str = "") -> dict[str, str]:
+    """The change to an mlp with hidden layers that many times as wide, and weights to suit.
+
+    No change where the network is not one of dense layers."""
     if any(layer.kind not in ("Linear", "Neuron") for layer, _ in weight_layers(case)):
         return {}
     widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
     if times > 1:
         widths = [max(times * width, 16) for width in widths]
-    return (
-        {
-            "predict": f"mlp({', '.join(map(str, widths))}{options})",
-            "initialize": "kaiming_normal()",
-        }
-        if widths
-        else {}
-    )
+    if not widths:
+        return {}
+    return {
+        "predict": f"mlp({', '.join(map(str, widths))}{options})",
+        "initialize": "kaiming_normal()",
+    }
 
 
-def patient(case: Case, count: int) -> str:
-    """The stop of this training, and an end as soon as validation has been no better for `count`
-    epochs.
-    """
-    rules = [
-        rule
-        for rule in (case.recipe.stop.rules() if case.recipe is not None else ())
-        if type(rule).__name__ != "patience"
-    ]
-    return " | ".join([*map(repr, rules), f"patience({count})"])
+def stop_with_patience(case: Case, epochs: int) -> str:
+    """The stop of this training, and an end once validation was no better for so many epochs."""
+    rules = case.recipe.stop.rules() if case.recipe is not None else ()
+    others = [repr(rule) for rule in rules if not isinstance(rule, patience)]
+    return " | ".join([*others, f"patience({epochs})"])
 
 
-def digits(value: float, places: int = 3) -> float:
-    """A number in as many significant digits as are worth showing."""
-    return float(f"{value:.{places}g}") if math.isfinite(value) else value
+# -- numbers ---------------------------------------------------------------------------------------
+
+
+def median(numbers: Iterable[float]) -> float:
+    """The median of those that are numbers; nan of none."""
+    ordered = sorted(n for n in numbers if not math.isnan(n))
+    return ordered[len(ordered) // 2] if ordered else math.nan
+
+
+def significant(value: float, digits: int = 3) -> float:
+    """A number rounded to as many significant digits as are worth showing."""
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else value

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 import sevensteps as ss
+from sevensteps.doctor import diagnosis
 from sevensteps.doctor.diagnosis import Diagnosis
-from sevensteps.doctor.trials import retrain
-from sevensteps.doctor.trials.retrain import Retraining
+from sevensteps.doctor.trials.retrain import RecipeBackend
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.errors import ArgumentError, RunError
 from sevensteps.training.threads import threads
@@ -165,7 +165,7 @@ def test_a_healthy_training_is_not_touched(monkeypatch: pytest.MonkeyPatch, tmp_
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("a trial of a healthy training")
 
-    monkeypatch.setattr(Retraining, "train", never)
+    monkeypatch.setattr(RecipeBackend, "train", never)
     monkeypatch.setattr(Diagnosis, "try_remedies", never)
     given = {"predict": "mlp(30)", "stop": "epochs(10)"}
     run, said = heal("digits", **given, out=tmp_path / "kept")
@@ -249,13 +249,13 @@ def test_a_training_without_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_budget_is_for_all_trials_together(monkeypatch: pytest.MonkeyPatch) -> None:
     budgets: list[float] = []
-    real = retrain.try_recipe
+    real = diagnosis.try_recipe
 
     def watched(*given: Any, **named: Any) -> Any:
         budgets.append(named["budget"])
         return real(*given, **named)
 
-    monkeypatch.setattr(retrain, "try_recipe", watched)
+    monkeypatch.setattr(diagnosis, "try_recipe", watched)
     run, _ = heal("digits", **SLOW, budget=50)
     assert len(run.healed) >= 2
     assert budgets[0] == 50  # the first training does not count

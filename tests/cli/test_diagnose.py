@@ -17,7 +17,7 @@ from torch import nn
 
 import sevensteps as ss
 from sevensteps.doctor import case_folder
-from sevensteps.doctor.trials.retrain import Retraining
+from sevensteps.doctor.trials.retrain import RecipeBackend
 from sevensteps.training import loop
 
 Command = Callable[..., Any]
@@ -353,13 +353,13 @@ def test_an_interrupt_keeps_what_was_tried(
         stop="epochs(1)",
         out="twice",
     )
-    real = Retraining.behind
+    real = RecipeBackend.remedies_behind
 
-    def interrupted(self: Retraining, condition: str, change: dict[str, str]) -> Any:
+    def interrupted(self: RecipeBackend, condition: str, change: dict[str, str]) -> Any:
         assert real(self, condition, change)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Retraining, "behind", interrupted)
+    monkeypatch.setattr(RecipeBackend, "remedies_behind", interrupted)
     said = sevensteps("diagnose", "twice", "--try", "--budget", "20")
     assert said.code == 130
     assert "did not help: validation accuracy" in said.out

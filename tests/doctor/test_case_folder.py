@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.api.watch import Watch
-from sevensteps.doctor.case_folder import load
+from sevensteps.doctor.case_folder import load_case
 from sevensteps.doctor.finding import Finding
 from sevensteps.errors import RunError
 
@@ -162,11 +162,11 @@ def test_the_folder_says_what_is_in_it(folder: Path) -> None:
 def test_what_was_seen_comes_back_whole(tmp_path: Path) -> None:
     watch = trained(LOOPS["healthy"])
     train, valid = data(False)
-    case = load(watch.save(tmp_path / "kept", train, valid, F.cross_entropy))
+    case = load_case(watch.save(tmp_path / "kept", train, valid, F.cross_entropy))
     assert case.losses == watch.observation.losses
     assert [look.step for look in case.looks] == [look.step for look in watch.observation.looks]
     assert case.facts == watch.observation.facts
-    assert case.observation.rates == watch.observation.rates
+    assert case.observed.rates == watch.observation.rates
     assert case.scores["valid"] == pytest.approx(
         (watch.network(valid[0]).argmax(1) == valid[1]).double().mean().item()
     )

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sevensteps.doctor.identify_loss import KNOWN, derivative, identify
+from sevensteps.doctor.identify_loss import KNOWN, identify, output_gradient
 
 GENERATOR = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(40, 5, generator=GENERATOR)
@@ -45,7 +45,7 @@ PAIRS: dict[str, tuple[Tensor, Tensor]] = {
 def test_a_loss_is_told_from_its_slope(name: str, scale: float) -> None:
     output, target = PAIRS[name]
     known = next(loss for loss in KNOWN if loss.name == name)
-    slope = derivative(lambda o, t: known.sum(o, t) * scale / 40, output, target)
+    slope = output_gradient(lambda o, t: known.sum(o, t) * scale / 40, output, target)
     found = identify(output, target, slope, 40)
     assert found is not None
     assert found.name == name
@@ -53,12 +53,12 @@ def test_a_loss_is_told_from_its_slope(name: str, scale: float) -> None:
 
 
 def test_another_loss_is_not_mistaken_for_one() -> None:
-    slope = derivative(lambda o, t: (o**4).mean(), LOGITS, CLASSES)
+    slope = output_gradient(lambda o, t: (o**4).mean(), LOGITS, CLASSES)
     assert identify(LOGITS, CLASSES, slope, 40) is None
 
 
 def test_what_is_missing_or_no_number_is_not_told() -> None:
-    slope = derivative(F.cross_entropy, LOGITS, CLASSES)
+    slope = output_gradient(F.cross_entropy, LOGITS, CLASSES)
     assert slope is not None
     assert identify(None, CLASSES, slope, 40) is None
     assert identify(LOGITS, None, slope, 40) is None

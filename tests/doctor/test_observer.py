@@ -16,7 +16,8 @@ from torch import Tensor, nn
 import sevensteps as ss
 from sevensteps.api.run import Run
 from sevensteps.doctor.conditions import BY_STEP
-from sevensteps.doctor.observer import Attending, first_look
+from sevensteps.doctor.diagnosis import diagnosis_of
+from sevensteps.doctor.observer import DoctorObserver, examine_start
 from sevensteps.errors import ArgumentError
 from sevensteps.training import state
 from sevensteps.training.recipe import Recipe
@@ -138,7 +139,9 @@ def test_the_first_look_leaves_nothing_behind() -> None:
         ]
 
     before = everything()
-    assert [finding.condition for finding in first_look(training).findings] == ["symmetric_units"]
+    assert [finding.condition for finding in examine_start(training).findings] == [
+        "symmetric_units"
+    ]
     assert all(torch.equal(x, y) for x, y in zip(before, everything(), strict=True))
     assert training.network.training
     assert all(p.grad is None or not p.grad.any() for p in training.network.parameters())
@@ -172,7 +175,7 @@ def test_the_first_look_leaves_nothing_behind() -> None:
 def test_what_is_wrong_before_the_first_step(
     source: str, given: dict[str, Any], condition: str
 ) -> None:
-    attending = Attending()
+    attending = DoctorObserver()
     run = ss.train(source, **given, stop="epochs(0)", out=False, watch=attending)
     assert attending.before is not None
     found = {
@@ -185,14 +188,14 @@ def test_what_is_wrong_before_the_first_step(
     assert found[condition].step in BY_STEP
     assert (found[condition].onset or 0) == 0
     assert run.summary["before"] == attending.before.to_dict()["findings"]
-    assert "before the first step" in str(attending.before)
+    assert "before the first step" in str(diagnosis_of(attending.before))
 
 
 @pytest.mark.parametrize(
     "source", ["digits", "digits37", "xor", "moons", "iris", "breast_cancer", "blobs"]
 )
 def test_nothing_is_said_of_a_healthy_start(source: str) -> None:
-    attending = Attending()
+    attending = DoctorObserver()
     ss.train(source, stop="epochs(0)", out=False, watch=attending)
     assert attending.before is not None
     assert [f.condition for f in attending.before.findings if f.severity != "info"] == []
@@ -250,7 +253,7 @@ def test_a_budget_is_a_share(watch: Any) -> None:
 
 
 def test_what_attends_is_what_is_kept() -> None:
-    attending = Attending(1.0)
+    attending = DoctorObserver(1.0)
     run = ss.train(
         replace(Recipe("xor", predict="mlp(4)"), stop="epochs(2)"), out=False, watch=attending
     )
@@ -263,7 +266,7 @@ def test_what_attends_is_what_is_kept() -> None:
 
 @pytest.mark.parametrize("step", ["sgd(lr=20.0)", "adam(lr=30.0)"])
 def test_a_rate_far_too_high_is_foreseen(step: str) -> None:
-    attending = Attending()
+    attending = DoctorObserver()
     run = ss.train(
         "digits", predict="mlp(30)", step=step, stop="epochs(3)", out=False, watch=attending
     )
@@ -280,7 +283,7 @@ def test_a_rate_far_too_high_is_foreseen(step: str) -> None:
     "step", ["sgd(lr=0.5)", "adam(lr=0.01)", "rmsprop(lr=0.01)", "sgd(lr=0.1, momentum=0.9)"]
 )
 def test_a_usual_rate_is_not(step: str) -> None:
-    attending = Attending()
+    attending = DoctorObserver()
     ss.train("digits", predict="mlp(30)", step=step, stop="epochs(1)", out=False, watch=attending)
     assert attending.before is not None
     assert attending.before.findings == []

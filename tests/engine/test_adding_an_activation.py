@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps.doctor.observer import Attending
+from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.engine import Autograd, ChainRule, FiniteDifferences, StackedEnsemble
 from sevensteps.engine.activations import ACTIVATIONS, Activation
 from sevensteps.engine.layer import Layer
@@ -113,7 +113,7 @@ def test_watching_and_the_doctor_know_its_range(row: Activation) -> None:
     assert (layer.role, layer.activation, layer.function) == ("activation", "arctan", row)
     findings = {}
     for width in ("normal(1000.0)", "normal(0.1)"):
-        doctor = Attending()
+        doctor = DoctorObserver()
         trained(initialize=width, stop="epochs(0)", watch=doctor)
         assert doctor.before is not None
         findings[width] = [

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import sevensteps as ss
-from sevensteps.doctor.observer import Attending
+from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.racing import grouping
 from sevensteps.racing.grouping import LockstepPlan
 from sevensteps.racing.run import RaceState, prepare_race, run_race
@@ -233,7 +233,7 @@ def test_members_are_watched_as_alone_and_watching_changes_nothing() -> None:
         for lr, rule in ((0.1, "kaiming_normal()"), (0.1, "zeros()"), (1e-5, "kaiming_normal()"))
     ]
     racing = prepare_race(grouping.resolve_all(recipes))
-    attending = [Attending(1.0) for _ in recipes]
+    attending = [DoctorObserver(1.0) for _ in recipes]
     for member, look in zip(racing.members, attending, strict=True):
         member.observers = [look]
     run_race(racing)
@@ -242,7 +242,7 @@ def test_members_are_watched_as_alone_and_watching_changes_nothing() -> None:
         recipes, attending, racing.members, unwatched.members, strict=True
     ):
         assert torch.equal(member.training.engine.parameters, other.training.engine.parameters)
-        single = Attending(1.0)
+        single = DoctorObserver(1.0)
         alone(one, (single,))
         assert look.after is not None
         assert single.after is not None
@@ -273,12 +273,12 @@ def test_members_are_watched_as_alone_and_watching_changes_nothing() -> None:
 def test_networks_without_a_written_chain_rule_are_watched_too() -> None:
     recipes = [recipe(gradient="autograd()", step=f"sgd(lr={lr})") for lr in (0.1, 0.5)]
     racing = prepare_race(grouping.resolve_all(recipes))
-    attending = [Attending(1.0) for _ in recipes]
+    attending = [DoctorObserver(1.0) for _ in recipes]
     for member, look in zip(racing.members, attending, strict=True):
         member.observers = [look]
     run_race(racing)
     for one, look, member in zip(recipes, attending, racing.members, strict=True):
-        single = Attending(1.0)
+        single = DoctorObserver(1.0)
         wanted, _ = alone(one, (single,))
         same(member.training, wanted, 1e-9)
         assert look.after is not None
@@ -306,7 +306,7 @@ def test_looking_leaves_statistics_and_masks_alone(own: bool) -> None:
     ]
     racing = prepare_race(grouping.resolve_all(recipes), [LockstepPlan([0, 1, 2], own=own)])
     for member in racing.members:
-        member.observers = [Attending(1.0)]
+        member.observers = [DoctorObserver(1.0)]
     run_race(racing)
     for one, member in zip(recipes, racing.members, strict=True):
         same(member.training, alone(one)[0], 1e-9)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 import sevensteps as ss
 from sevensteps.cli.training_output import JsonLines, PlanPrinter
 from sevensteps.data import Data
-from sevensteps.doctor.observer import Attending
+from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.errors import DataError
 from sevensteps.record.writer import Writer
 from sevensteps.seeds import generator
@@ -308,7 +308,7 @@ def test_observers_change_nothing(
         evaluate(training, "train")
         training.checkpoint({"train": {}, "valid": {}})
 
-    attending = Attending()
+    attending = DoctorObserver()
     observers = (
         attending,
         Writer(tmp_path / "run", "three"),

@@ -11,9 +11,15 @@ networks that learn well; data of a few batches."""
 from __future__ import annotations
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.conditions.learning_rate_too_high import _swings
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import behind, digits, median, rate_text, well
+from sevensteps.doctor.measures import (
+    learned_enough,
+    loss_swing,
+    median,
+    significant,
+    step_with_rate,
+    worse_than_simple_model,
+)
 
 STEP = "repeat"
 EXPLAINS = (
@@ -30,12 +36,17 @@ SWING = 0.4  # mean distance of single losses from their mean, in means
 
 def examine(case: Case) -> Finding | None:
     size = median(float(look.batch) for look in case.looks if look.batch)
-    if case.early or not 0 < size <= SMALL or case.steps < 50 or case.diverged is not None:
+    if (
+        case.before_training
+        or not 0 < size <= SMALL
+        or case.steps < 50
+        or case.diverged_at is not None
+    ):
         return None
     if case.train is not None and len(case.train[0]) <= 4 * size:
         return None
-    swings = _swings(case)
-    if swings < SWING or well(case, 0.9) or not behind(case, 0.05):
+    swing = loss_swing(case)
+    if swing < SWING or learned_enough(case, 0.9) or not worse_than_simple_model(case, 0.05):
         return None
     batch = 32
     return Finding(
@@ -44,7 +55,7 @@ def examine(case: Case) -> Finding | None:
         "warning",
         0.75,
         f"Each step follows {size:.0f} sample{'s' if size > 1 else ''}. The losses of single "
-        f"steps lie {swings:.2g} times their mean "
+        f"steps lie {swing:.2g} times their mean "
         "apart from it, without settling: the weights wander with the chance of the last samples, "
         "and a simple model does better on the "
         "same data.",
@@ -52,7 +63,7 @@ def examine(case: Case) -> Finding | None:
             Measure("samples in a step", int(size), "16 or more", "batches seen"),
             Measure(
                 "swing of single losses, in means",
-                digits(swings),
+                significant(swing),
                 f"below {SWING:g}",
                 "second half of the training",
             ),
@@ -64,7 +75,7 @@ def examine(case: Case) -> Finding | None:
                 f"batches of {batch}",
             ),
             Remedy(
-                {"step": rate_text(case, case.rate / 10)} if case.rate else {},
+                {"step": step_with_rate(case, case.lr / 10)} if case.lr else {},
                 "shorter steps average over more samples",
                 "a tenth of the learning rate",
             ),

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import torch
 
-from sevensteps.doctor.case import Case
+from sevensteps.doctor.case import Case, class_indices
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits
+from sevensteps.doctor.measures import significant
 
 STEP = "repeat"
 EXPLAINS = ("underfitting", "stopped_early", "too_small")
@@ -26,23 +26,18 @@ def examine(case: Case) -> Finding | None:
     output = case.valid_outputs if case.valid is not None else case.train_outputs
     labels = case.labels
     if (
-        case.early
+        case.before_training
         or labels is None
         or pair is None
         or output is None
         or case.task not in ("binary", "multiclass")
-        or case.diverged is not None
+        or case.diverged_at is not None
     ):
         return None
     shares = torch.bincount(labels.clamp_min(0)).double() / len(labels)
     classes = len(shares)
-    truth = pair[1].cpu()
-    truth = truth.argmax(1) if truth.ndim == 2 and truth.shape[1] > 1 else truth.reshape(-1).long()
-    if output.ndim == 2 and output.shape[1] > 1:
-        answers = output.argmax(1)
-    else:
-        link = case.found_loss.loss.link if case.found_loss else "sigmoid"
-        answers = (output.reshape(-1) > (0.0 if link == "sigmoid" else 0.5)).long()
+    truth = class_indices(pair[1].cpu())
+    answers = case.answers(output, default_link="sigmoid")
     if len(answers) != len(truth):
         return None
     recall = {
@@ -72,7 +67,7 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 f"recall of class {c}",
-                digits(recall[c]),
+                significant(recall[c]),
                 "like the others'",
                 f"{int((truth == c).sum())} samples",
             )
@@ -81,8 +76,8 @@ def examine(case: Case) -> Finding | None:
         + [
             Measure(
                 "share of the rarest class",
-                digits(float(shares.min())),
-                digits(1 / classes),
+                significant(float(shares.min())),
+                significant(1 / classes),
                 "training targets",
             )
         ],

@@ -17,13 +17,13 @@ from torch import Tensor
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
-    called,
-    dense_text,
-    digits,
-    last_activation,
-    rate_text,
-    well,
-    with_activation,
+    change_activation,
+    change_to_mlp,
+    layer_label,
+    learned_enough,
+    output_activation,
+    significant,
+    step_with_rate,
 )
 from sevensteps.observe.look import Look
 
@@ -55,16 +55,16 @@ def examine(case: Case) -> Finding | None:
         return None
     shares = {name: float(off.double().mean()) for name, off in dead.items()}
     name, share = max(shares.items(), key=lambda item: item[1])
-    closing = last_activation(case)
+    closing = output_activation(case)
     at_output = closing is not None and closing.name == name
-    if share < (0.05 if at_output else LARGE) or well(
+    if share < (0.05 if at_output else LARGE) or learned_enough(
         case, 0.7 if share == 1 or at_output else 0.4
     ):
         if share > 0.05:
             case.ruled_out.append(
                 (
                     "dead_units",
-                    f"{share:.0%} of {called(name)} is off for all samples seen, which leaves "
+                    f"{share:.0%} of {layer_label(name)} is off for all samples seen, which leaves "
                     "enough that "
                     "are not",
                 )
@@ -81,7 +81,7 @@ def examine(case: Case) -> Finding | None:
             "initialise with torch.nn.init.kaiming_normal_ and biases at 0",
         ),
         Remedy(
-            with_activation(case, "leaky_relu"),
+            change_activation(case, "leaky_relu"),
             "a leaky rectifier has a slope on both sides, so that a unit can come back",
             "use LeakyReLU in place of ReLU",
         ),
@@ -89,16 +89,18 @@ def examine(case: Case) -> Finding | None:
     if units <= NARROW:
         remedies.append(
             Remedy(
-                dense_text(case, 4), "of more units enough are left", "make the hidden layers wider"
+                change_to_mlp(case, 4),
+                "of more units enough are left",
+                "make the hidden layers wider",
             )
         )
-    if onset and case.rate:
+    if onset and case.lr:
         remedies.insert(
             0,
             Remedy(
-                {"step": rate_text(case, case.rate / 10)},
+                {"step": step_with_rate(case, case.lr / 10)},
                 "smaller steps do not throw units over the edge",
-                f"a learning rate of {case.rate / 10:g}",
+                f"a learning rate of {case.lr / 10:g}",
             ),
         )
     if at_output:
@@ -115,13 +117,13 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error" if whole or at_output else "warning",
         0.9 if whole else 0.75,
-        f"{count} of the {units} units of {called(name)} give 0 for every sample, {when}. Their "
+        f"{count} of the {units} units of {layer_label(name)} give 0 for every sample, {when}. Their "
         "slope is 0 there too, so no gradient "
         "reaches them and they will not come "
         f"back{'; behind this layer nothing depends on the input any more' if whole else ''}.",
         [
             Measure(
-                f"units of {called(layer)} that are off for all samples",
+                f"units of {layer_label(layer)} that are off for all samples",
                 f"{int(off.sum())} of {len(off)}",
                 "few",
                 "all looks since the onset",
@@ -129,7 +131,11 @@ def examine(case: Case) -> Finding | None:
             for layer, off in dead.items()
             if shares[layer] >= 0.05
         ]
-        + [Measure(f"share of {called(name)}", digits(share), f"below {LARGE:g}", "measured")],
+        + [
+            Measure(
+                f"share of {layer_label(name)}", significant(share), f"below {LARGE:g}", "measured"
+            )
+        ],
         remedies,
         {
             "layers": [layer for layer in dead if shares[layer] >= 0.05],

@@ -15,7 +15,14 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.vanishing_gradient import LAYERS, ratios
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, end_loss, first_loss, length, median, well
+from sevensteps.doctor.measures import (
+    final_loss,
+    first_loss,
+    learned_enough,
+    median,
+    significant,
+    total_norm,
+)
 from sevensteps.observe.look import Look
 
 STEP = "gradient"
@@ -27,13 +34,15 @@ DEEP = 1000.0  # first layer against last
 def whole(look: Look) -> float:
     """The length of the whole gradient at one look; nan where it is not known."""
     parts = [
-        length(change.gradient) for change in look.changes.values() if change.gradient is not None
+        total_norm(change.gradient)
+        for change in look.changes.values()
+        if change.gradient is not None
     ]
     return math.sqrt(sum(p * p for p in parts)) if parts else math.nan
 
 
 def examine(case: Case) -> Finding | None:
-    if not case.looks or well(case, 0.5):
+    if not case.looks or learned_enough(case, 0.5):
         return None
     sizes = ratios(case)
     if len(sizes) >= LAYERS and sizes[-1][1] > 0 and sizes[0][1] / sizes[-1][1] > DEEP:
@@ -44,7 +53,10 @@ def examine(case: Case) -> Finding | None:
             f"that much harder than {sizes[-1][0]}.",
             [
                 Measure(
-                    "|gradient| / |weights|, first layer against last", digits(grown), "about 1", ""
+                    "|gradient| / |weights|, first layer against last",
+                    significant(grown),
+                    "about 1",
+                    "",
                 )
             ],
             0,
@@ -56,7 +68,7 @@ def examine(case: Case) -> Finding | None:
         key=lambda item: item[1],
         default=(0, math.nan),
     )
-    worse = case.diverged is not None or not end_loss(case) < first_loss(case)
+    worse = case.diverged_at is not None or not final_loss(case) < first_loss(case)
     if not (start > 0 and peak > GROWN * start and worse and peak_step > 0):
         return None
     return _finding(
@@ -66,7 +78,7 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 "length of the gradient, peak against start",
-                digits(peak / start),
+                significant(peak / start),
                 f"below {GROWN:g}",
                 "looks",
             )

@@ -16,7 +16,7 @@ from itertools import pairwise
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.exploding_gradient import whole
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits
+from sevensteps.doctor.measures import significant
 
 STEP = "gradient"
 EXPLAINS = (
@@ -41,11 +41,7 @@ def examine(case: Case) -> Finding | None:
         for a, b in pairwise(case.looks)
         if a.stepped and b.step == a.step + 1 and b.leftover_gradient is not None
     ]
-    kept = [
-        (a, b)
-        for a, b in pairs
-        if b.leftover_gradient and b.leftover_gradient > 0.01 * max(whole(a), 1e-30)
-    ]
+    kept = [(a, b) for a, b in pairs if b.leftover_gradient and b.leftover_gradient > 0.01 * max(whole(a), 1e-30)]
     if not kept or len(kept) < 0.5 * len(pairs):
         return None
     before, after = kept[0]
@@ -61,13 +57,13 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 "gradient left over when the backward pass begins",
-                digits(after.leftover_gradient or 0.0),
+                significant(after.leftover_gradient or 0.0),
                 0,
                 f"step {after.step}",
             ),
             Measure(
                 "of the gradient that was just used",
-                digits((after.leftover_gradient or 0.0) / max(whole(before), 1e-30)),
+                significant((after.leftover_gradient or 0.0) / max(whole(before), 1e-30)),
                 0,
                 "",
             ),

@@ -15,7 +15,13 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import ADAPTIVE, behind, digits, optimizer, well
+from sevensteps.doctor.measures import (
+    ADAPTIVE,
+    learned_enough,
+    optimizer_name,
+    significant,
+    worse_than_simple_model,
+)
 from sevensteps.engine.curvature import eigenvalues
 
 STEP = "step"
@@ -25,17 +31,17 @@ NUMBER = 1e4  # λ_max / λ_min
 
 def examine(case: Case) -> Finding | None:
     if (
-        case.early
+        case.before_training
         or case.steps < 10
-        or case.diverged is not None
-        or optimizer(case) in ADAPTIVE
-        or not case.rate
-        or well(case, 0.9)
+        or case.diverged_at is not None
+        or optimizer_name(case) in ADAPTIVE
+        or not case.lr
+        or learned_enough(case, 0.9)
     ):
         return None
-    if case.sample is None or case.loss is None or not behind(case, 0.05):
+    if case.sample is None or case.loss is None or not worse_than_simple_model(case, 0.05):
         return None
-    with case.asking() as network:
+    with case.network_copy() as network:
         found = None if network is None else eigenvalues(network, case.loss, *case.sample)
     if found is None:
         return None
@@ -43,7 +49,7 @@ def examine(case: Case) -> Finding | None:
     positive = [value for value in found if value > 1e-7 * top]
     if not positive or not top > 0:
         return None
-    number, slowest = top / positive[0], 1 / (case.rate * positive[0])
+    number, slowest = top / positive[0], 1 / (case.lr * positive[0])
     if number < NUMBER or slowest < case.steps:
         return None
     return (
@@ -54,25 +60,25 @@ def examine(case: Case) -> Finding | None:
             0.8,
             f"The loss is {number:.3g} times as curved in its steepest direction as in its "
             f"flattest. A learning rate above {2 / top:.2g} "
-            f"diverges in the one; at {case.rate:g} the other needs {slowest:,.0f} steps to close "
+            f"diverges in the one; at {case.lr:g} the other needs {slowest:,.0f} steps to close "
             f"two thirds of its way, and {case.steps:,} "
             "were made.",
             [
                 Measure(
                     "condition number λ_max / λ_min",
-                    digits(number),
+                    significant(number),
                     f"below {NUMBER:g}",
                     "Hessian over the sample",
                 ),
                 Measure(
                     "largest stable learning rate, 2/λ_max",
-                    digits(2 / top),
-                    f"above {case.rate:g}",
+                    significant(2 / top),
+                    f"above {case.lr:g}",
                     "",
                 ),
                 Measure(
                     "steps per factor e in the flattest direction",
-                    digits(slowest),
+                    significant(slowest),
                     f"below {case.steps}",
                     "1 / (lr λ_min)",
                 ),

@@ -17,7 +17,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import baseline, digits, well
+from sevensteps.doctor.measures import learned_enough, significant, simple_model_score
 
 STEP = "repeat"
 EXPLAINS = (
@@ -57,11 +57,11 @@ def examine(case: Case) -> Finding | None:
     apart = float(varied.max() / varied.min()) if table else 1.0
     if size < LARGE and not (apart > APART and size > 1):
         return None
-    if case.early:
+    if case.before_training:
         return None  # Adam takes raw pixels well: only the training can tell
-    if well(case, 0.97):
+    if learned_enough(case, 0.97):
         return None
-    simple, score = baseline(case), case.scores.get("train")
+    simple, score = simple_model_score(case), case.scores.get("train")
     if simple is not None and score is not None:
         if simple - score < MARGIN:
             case.ruled_out.append(
@@ -73,14 +73,16 @@ def examine(case: Case) -> Finding | None:
                 )
             )
             return None
-    elif well(case, 0.5):
+    elif learned_enough(case, 0.5):
         return None
-    evidence = [Measure("root mean square of the inputs", digits(size), "about 1", "samples seen")]
+    evidence = [
+        Measure("root mean square of the inputs", significant(size), "about 1", "samples seen")
+    ]
     if table:
         evidence.append(
             Measure(
                 "largest column's spread against the smallest",
-                digits(apart),
+                significant(apart),
                 f"below {APART:g}",
                 "standard deviations",
             )
@@ -106,7 +108,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "inputs_unscaled",
         STEP,
-        "error" if score is None or not well(case, 0.5) else "warning",
+        "error" if score is None or not learned_enough(case, 0.5) else "warning",
         0.88,
         f"The inputs have a root mean square of {size:.3g}{columns}: the loss is steep along the "
         "weights of large inputs and flat along "

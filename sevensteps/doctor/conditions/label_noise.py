@@ -16,7 +16,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, patient, standardised
+from sevensteps.doctor.measures import significant, standardized_table, stop_with_patience
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "underfitting", "batch_too_small", "stopped_early", "too_small")
@@ -26,9 +26,9 @@ MOST = 6  # of them are of one mind
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or case.task not in ("binary", "multiclass"):
+    if case.before_training or case.task not in ("binary", "multiclass"):
         return None
-    table = standardised(case, 800)
+    table = standardized_table(case, 800)
     if table is None or len(table[0]) < 100:
         return None
     x, y = table
@@ -54,14 +54,14 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 "samples contradicted by their neighbours",
-                digits(share),
+                significant(share),
                 f"below {SHARE:g}",
                 f"{NEIGHBOURS} nearest of {len(y)} samples",
             )
         ],
         [
             Remedy(
-                {"stop": patient(case, 2)},
+                {"stop": stop_with_patience(case, 2)},
                 "stop before the wrong labels are learned by heart",
                 "look at the samples named here, and correct or drop them",
             )

@@ -16,7 +16,7 @@ import numpy as np
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import baseline, digits, standardised
+from sevensteps.doctor.measures import significant, simple_model_score, standardized_table
 
 STEP = "repeat"
 EXPLAINS = (
@@ -40,18 +40,18 @@ SHUFFLES = 50  # of the targets, to see what chance does
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or case.task not in ("binary", "multiclass", "regression"):
+    if case.before_training or case.task not in ("binary", "multiclass", "regression"):
         return None
     reached = case.scores.get("valid", case.scores.get("train"))
-    chance = case.chance
+    chance = case.baseline_score
     if reached is None or chance is None or reached - chance > 0.1 * (1 - chance):
         return None
-    table = standardised(case, 600)
+    table = standardized_table(case, 600)
     if table is None or len(table[0]) < SAMPLES:
         return None
     x, y = table
     agreement = _agreement(x, y)
-    simple = baseline(case)
+    simple = simple_model_score(case)
     if agreement > SIGMAS or (simple is not None and simple - chance > 0.1 * (1 - chance)):
         return None
     return Finding(
@@ -67,11 +67,13 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 "agreement of nearest neighbours, in standard deviations from chance",
-                digits(agreement),
+                significant(agreement),
                 f"above {SIGMAS:g}",
                 f"{SHUFFLES} shuffles",
             ),
-            Measure("score", digits(reached), f"above {chance:.3g}", "validation, else training"),
+            Measure(
+                "score", significant(reached), f"above {chance:.3g}", "validation, else training"
+            ),
         ],
         [
             Remedy(

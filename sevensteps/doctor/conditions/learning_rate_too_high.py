@@ -19,17 +19,18 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     ADAPTIVE,
-    baseline,
-    called,
-    digits,
-    end_loss,
+    final_loss,
     first_loss,
-    largest_jump,
-    length,
-    optimizer,
-    rate_text,
+    largest_early_update,
+    layer_label,
+    learned_enough,
+    loss_swing,
+    optimizer_name,
+    significant,
+    simple_model_score,
+    step_with_rate,
+    total_norm,
     weight_layers,
-    well,
 )
 
 STEP = "step"
@@ -66,44 +67,46 @@ WALK = 0.03
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early:
+    if case.before_training:
         return _foreseen(case)
-    if not case.rate or not case.looks or case.steps < 2 or well(case, 0.85):
+    if not case.lr or not case.looks or case.steps < 2 or learned_enough(case, 0.85):
         return None
-    first, end = first_loss(case), end_loss(case)
-    step, jump, layer = largest_jump(case)
+    first, end = first_loss(case), final_loss(case)
+    step, jump, layer = largest_early_update(case)
     early = [
         value for s, value in case.losses if s <= max(20, case.steps // 10) and math.isfinite(value)
     ]
     peak = max(early, default=math.nan)
     rose = peak > ROSE * first and abs(first) > 0
-    worse = case.diverged is not None or not end < 0.98 * max(first, case.ignorant_loss or first)
-    swings = _swings(case)
-    stalled = worse or (case.learned is not None and case.learned < 0.3)
+    worse = case.diverged_at is not None or not end < 0.98 * max(first, case.baseline_loss or first)
+    swing = loss_swing(case)
+    stalled = worse or (case.skill is not None and case.skill < 0.3)
     sure = 0.0
-    if jump > JUMP and stalled and (rose or worse or case.diverged is not None):
+    if jump > JUMP and stalled and (rose or worse or case.diverged_at is not None):
         sure = 0.9
     elif jump > 4 * JUMP and rose:
         sure = 0.8
-    elif case.diverged is not None and (rose or jump > 0.05):
+    elif case.diverged_at is not None and (rose or jump > 0.05):
         sure = 0.85
     elif rose and worse and jump > STRIDE:
         sure = 0.8
-    elif jump > JUMP and swings > 0.5 and not well(case, 0.6):
+    elif jump > JUMP and swing > 0.5 and not learned_enough(case, 0.6):
         sure = 0.7
     elif (
         _beyond_edge(case)
-        and swings > 0.3
-        and not well(case, 0.6)
-        and (baseline(case) or 0) > case.scores.get("train", 1) + 0.1
+        and swing > 0.3
+        and not learned_enough(case, 0.6)
+        and (simple_model_score(case) or 0) > case.scores.get("train", 1) + 0.1
     ):
         sure = 0.6
     if not sure:
         return None
-    lr = case.rate
+    lr = case.lr
     edge = (
         2 / case.curvature
-        if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE
+        if case.curvature is not None
+        and case.curvature > 0
+        and optimizer_name(case) not in ADAPTIVE
         else None
     )
     proposed = lr * min(0.1, max(WALK / jump, 1e-5)) if jump > 0 else lr / 10
@@ -112,8 +115,8 @@ def examine(case: Case) -> Finding | None:
     evidence = (
         [
             Measure(
-                f"|Δw| / |w| of {called(layer)} in step {step}",
-                digits(jump),
+                f"|Δw| / |w| of {layer_label(layer)} in step {step}",
+                significant(jump),
                 "below 0.1",
                 "true update, first looks",
             )
@@ -124,7 +127,7 @@ def examine(case: Case) -> Finding | None:
     evidence.append(
         Measure(
             "largest early loss against the first",
-            digits(peak / first) if first else None,
+            significant(peak / first) if first else None,
             f"below {ROSE:g}",
             "losses of every step",
         )
@@ -132,7 +135,7 @@ def examine(case: Case) -> Finding | None:
     evidence.append(
         Measure(
             "loss at the end",
-            digits(end) if case.diverged is None else "not a number",
+            significant(end) if case.diverged_at is None else "not a number",
             f"below {first:.3g}, the first",
             "",
         )
@@ -148,7 +151,7 @@ def examine(case: Case) -> Finding | None:
         sure,
         f"With a learning rate of {lr:g} the steps are too long. "
         + (
-            f"Step {step} changed {called(layer)} by {jump:.2g} times its own length. "
+            f"Step {step} changed {layer_label(layer)} by {jump:.2g} times its own length. "
             if jump > 0.1
             else ""
         )
@@ -156,7 +159,7 @@ def examine(case: Case) -> Finding | None:
             f"The loss went from {first:.3g} up to {peak:.3g}"
             + (
                 " and on to no number."
-                if case.diverged is not None
+                if case.diverged_at is not None
                 else f", and ended at {end:.3g}."
             )
             if rose or worse
@@ -165,12 +168,12 @@ def examine(case: Case) -> Finding | None:
         evidence,
         [
             Remedy(
-                {"step": rate_text(case, proposed)},
+                {"step": step_with_rate(case, proposed)},
                 "shorter steps follow the slope instead of jumping across the valley",
                 f"a learning rate of about {proposed:.1g}",
             ),
             Remedy(
-                {"step": rate_text(case, math.sqrt(lr * proposed))},
+                {"step": step_with_rate(case, math.sqrt(lr * proposed))},
                 "half of the way to that, in powers of ten",
                 f"a learning rate of about {math.sqrt(lr * proposed):.1g}",
             ),
@@ -184,13 +187,13 @@ def _foreseen(case: Case) -> Finding | None:
     """Before the first step: a rate far beyond the edge of stability, or with which the first step
     is many times the weights.
     """
-    if not case.rate or not case.looks:
+    if not case.lr or not case.looks:
         return None
-    lr, adaptive, moves = case.rate, optimizer(case) in ADAPTIVE, []
+    lr, adaptive, moves = case.lr, optimizer_name(case) in ADAPTIVE, []
     for layer, name in weight_layers(case):
         change, facts = case.looks[0].changes.get(name), case.facts.parameters[name]
         if change is not None:
-            size = math.sqrt(math.prod(facts.shape)) if adaptive else length(change.gradient)
+            size = math.sqrt(math.prod(facts.shape)) if adaptive else total_norm(change.gradient)
             moves.append(
                 (lr * size / max(facts.length, 0.1 * math.sqrt(facts.shape[0])), layer.name)
             )
@@ -205,8 +208,8 @@ def _foreseen(case: Case) -> Finding | None:
     proposed = edge / 2 if edge else lr * WALK / jump
     evidence = [
         Measure(
-            f"|Δw| / |w| of {called(layer_name)} in the first step",
-            digits(jump),
+            f"|Δw| / |w| of {layer_label(layer_name)} in the first step",
+            significant(jump),
             "below 0.1",
             "gradient of one batch",
         )
@@ -215,8 +218,8 @@ def _foreseen(case: Case) -> Finding | None:
         evidence.append(
             Measure(
                 "largest stable learning rate, 2/λ_max",
-                digits(edge),
-                f"above {digits(lr / BEYOND)}",
+                significant(edge),
+                f"above {significant(lr / BEYOND)}",
                 "Lanczos, one batch",
             )
         )
@@ -225,7 +228,7 @@ def _foreseen(case: Case) -> Finding | None:
         STEP,
         "warning",
         0.75,
-        f"With a learning rate of {lr:g} the first step would change {called(layer_name)} by "
+        f"With a learning rate of {lr:g} the first step would change {layer_label(layer_name)} by "
         f"{jump:.2g} times its own length"
         + (
             f", and the loss is so curved that plain gradient descent is stable up to {edge:.2g} "
@@ -236,7 +239,7 @@ def _foreseen(case: Case) -> Finding | None:
         evidence,
         [
             Remedy(
-                {"step": rate_text(case, proposed)},
+                {"step": step_with_rate(case, proposed)},
                 "shorter steps follow the slope instead of jumping across the valley",
                 f"a learning rate of about {proposed:.1g}",
             )
@@ -246,17 +249,8 @@ def _foreseen(case: Case) -> Finding | None:
     )
 
 
-def _swings(case: Case) -> float:
-    """How far the loss of single steps lies from its mean in the last half, as a share of that
-    mean.
-    """
-    tail = [value for _, value in case.losses[len(case.losses) // 2 :] if math.isfinite(value)]
-    mean = sum(tail) / len(tail) if tail else 0.0
-    return sum(abs(value - mean) for value in tail) / len(tail) / abs(mean) if mean else 0.0
-
-
 def _beyond_edge(case: Case) -> bool:
-    if optimizer(case) in ADAPTIVE or case.curvature is None or not case.looks[-1].lr:
+    if optimizer_name(case) in ADAPTIVE or case.curvature is None or not case.looks[-1].lr:
         return False
     momentum = float(case.facts.groups[0].get("momentum", 0.0) or 0.0) if case.facts.groups else 0.0
     return case.looks[-1].lr[0] * case.curvature > 2 * (2 + 2 * momentum)

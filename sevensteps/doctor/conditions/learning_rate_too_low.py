@@ -19,16 +19,16 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     ADAPTIVE,
-    behind,
-    digits,
-    end_loss,
+    final_loss,
     first_loss,
-    largest_move,
+    largest_relative_update,
+    learned_enough,
+    loss_still_falls,
     median,
-    optimizer,
-    rate_text,
-    still_falling,
-    well,
+    optimizer_name,
+    significant,
+    step_with_rate,
+    worse_than_simple_model,
 )
 
 STEP = "step"
@@ -42,29 +42,31 @@ WAY = 6.0
 
 def examine(case: Case) -> Finding | None:
     if (
-        case.early
-        or not case.rate
+        case.before_training
+        or not case.lr
         or case.steps < 10
-        or case.diverged is not None
-        or len(case.smooth) < 5
+        or case.diverged_at is not None
+        or len(case.smoothed_losses) < 5
     ):
         return None
-    if median(look.lr[0] for look in case.looks if look.lr) < 0.1 * case.rate:
+    if median(look.lr[0] for look in case.looks if look.lr) < 0.1 * case.lr:
         return None  # that is its schedule's doing
-    first, end = first_loss(case), end_loss(case)
-    move = median(largest_move(case, look)[0] for look in case.looks)
+    first, end = first_loss(case), final_loss(case)
+    move = median(largest_relative_update(case, look)[0] for look in case.looks)
     path = move * case.steps
-    weak = not well(case, 0.3)
+    weak = not learned_enough(case, 0.3)
     short = path < PATH and weak
-    straight = (still_falling(case) or _steady(case)) and end > 0.25 * first and _straight(case)
-    if not move > 0 or not (short or (straight and (weak or behind(case, 0.05)))):
+    straight = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first and _straight(case)
+    if not move > 0 or not (short or (straight and (weak or worse_than_simple_model(case, 0.05)))):
         return None
     edge = (
         2 / case.curvature
-        if case.curvature is not None and case.curvature > 0 and optimizer(case) not in ADAPTIVE
+        if case.curvature is not None
+        and case.curvature > 0
+        and optimizer_name(case) not in ADAPTIVE
         else None
     )
-    room = edge / case.rate if edge else math.nan
+    room = edge / case.lr if edge else math.nan
     short, straight = short and not (room < ROOM), straight and (room > ROOM or math.isnan(room))
     if not (short or (straight and (weak or room > ROOM))):
         return None
@@ -72,11 +74,11 @@ def examine(case: Case) -> Finding | None:
     factor = (
         min(room / 2, math.sqrt(room / 2 * walk)) if room > ROOM else walk if short else 10.0
     )  # a flat start may become steep
-    proposed = case.rate * min(max(factor, 3.0), 10_000.0)
+    proposed = case.lr * min(max(factor, 3.0), 10_000.0)
     evidence = [
         Measure(
             "all steps together, in lengths of the weights",
-            digits(path),
+            significant(path),
             f"above {PATH:g}",
             "median |Δw| / |w| times steps",
         ),
@@ -86,17 +88,17 @@ def examine(case: Case) -> Finding | None:
         evidence.append(
             Measure(
                 "largest stable learning rate, 2/λ_max",
-                digits(edge),
-                f"about {case.rate:g}",
+                significant(edge),
+                f"about {case.lr:g}",
                 "Lanczos, at the end",
             )
         )
     return Finding(
         "learning_rate_too_low",
         STEP,
-        "error" if not well(case, 0.3) else "warning",
+        "error" if not learned_enough(case, 0.3) else "warning",
         0.85 if short and room > ROOM else 0.75,
-        f"With a learning rate of {case.rate:g} the {case.steps:,} steps together moved the "
+        f"With a learning rate of {case.lr:g} the {case.steps:,} steps together moved the "
         f"weights by {path:.2g} times their own length: "
         f"the loss only went from {first:.3g} to {end:.3g}"
         + (" and was still falling" if straight else "")
@@ -108,16 +110,16 @@ def examine(case: Case) -> Finding | None:
         evidence,
         [
             Remedy(
-                {"step": rate_text(case, proposed)},
+                {"step": step_with_rate(case, proposed)},
                 "longer steps reach in the same time what these would need many more for",
                 f"a learning rate of about {proposed:.1g}",
             ),
             Remedy(
-                {"step": rate_text(case, 10 * proposed)},
+                {"step": step_with_rate(case, 10 * proposed)},
                 "longer still",
                 f"a learning rate of about {10 * proposed:.1g}",
             )
-            if optimizer(case) in ADAPTIVE
+            if optimizer_name(case) in ADAPTIVE
             else Remedy(
                 {"step": "adam(lr=0.001)"},
                 "Adam's steps are about as long as its rate, however small the gradients",
@@ -131,7 +133,7 @@ def examine(case: Case) -> Finding | None:
 
 def _steady(case: Case) -> bool:
     """Whether the loss fell from nearly every stretch of the training to the next."""
-    falls = [b < a for a, b in pairwise(value for _, value in case.smooth)]
+    falls = [b < a for a, b in pairwise(value for _, value in case.smoothed_losses)]
     return len(falls) >= 8 and sum(falls) >= 0.9 * len(falls)
 
 
@@ -139,7 +141,7 @@ def _straight(case: Case) -> bool:
     """Whether the loss of the second half fell at no less than a third of the pace of the first: no
     sign of a bend.
     """
-    means = [value for _, value in case.smooth]
+    means = [value for _, value in case.smoothed_losses]
     half = len(means) // 2
     before, after = means[0] - means[half], means[half] - means[-1]
     return before > 0 and after > before / 3

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import ADAPTIVE, digits, optimizer, well
+from sevensteps.doctor.identify_loss import REGRESSION_LOSSES
+from sevensteps.doctor.measures import ADAPTIVE, learned_enough, optimizer_name, significant
 
 STEP = "loss"
 EXPLAINS = (
@@ -29,32 +30,37 @@ EXPLAINS = (
     "ill_conditioned",
 )
 FACTOR = 6.0  # times the mean over the samples
-ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy")
+# losses with one number for each element of the output
+ELEMENTWISE = (*REGRESSION_LOSSES, "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
 def examine(case: Case) -> Finding | None:
-    found = case.found_loss
-    if found is None or found.loss.faulty or not case.looks or case.recipe is not None:
+    identified = case.identified_loss
+    if identified is None or identified.loss.fault or not case.looks or case.recipe is not None:
         return None
     look = next((look for look in case.looks if look.output is not None), None)
     if look is None or look.output is None or look.batch < 2:
         return None
-    each = look.output[0].numel() if found.name.startswith(ELEMENTWISE) else 1
-    factor = abs(found.scale) * each
-    if 1 / FACTOR / 10 < factor < FACTOR or optimizer(case) in ADAPTIVE or well(case, 0.8):
+    each = look.output[0].numel() if identified.loss.function in ELEMENTWISE else 1
+    factor = abs(identified.scale) * each
+    if (
+        1 / FACTOR / 10 < factor < FACTOR
+        or optimizer_name(case) in ADAPTIVE
+        or learned_enough(case, 0.8)
+    ):
         return None
     if factor < 1:
         return None
     summed = abs(factor / (look.batch * each) - 1) < 0.1 or abs(factor / look.batch - 1) < 0.1
     lr = (
-        f", so that the learning rate {case.rate:g} works like {case.rate * factor:.3g}"
-        if case.rate
+        f", so that the learning rate {case.lr:g} works like {case.lr * factor:.3g}"
+        if case.lr
         else ""
     )
     return Finding(
         "loss_scale",
         STEP,
-        "error" if not case.early else "warning",
+        "error" if not case.before_training else "warning",
         0.85,
         f"The loss is {factor:.3g} times the mean over the "
         f"samples{': it is summed over the batch' if summed else ''}. The gradient is as "
@@ -62,9 +68,9 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 "loss and gradient, times those of a mean",
-                digits(factor),
+                significant(factor),
                 1,
-                f"slope of {found.name}, batch of {look.batch}",
+                f"slope of {identified.name}, batch of {look.batch}",
             )
         ],
         [

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, end_loss, first_loss, rate_text
+from sevensteps.doctor.measures import final_loss, first_loss, significant, step_with_rate
 
 STEP = "loss"
 EXPLAINS = (
@@ -54,18 +54,18 @@ def examine(case: Case) -> Finding | None:
         "error",
         0.95,
         f"{what}: each step makes the network more wrong. The loss goes from "
-        f"{first_loss(case):.3g} to {end_loss(case):.3g}.",
+        f"{first_loss(case):.3g} to {final_loss(case):.3g}.",
         [
             Measure(
                 "samples whose slope points the wrong way",
-                digits(share),
+                significant(share),
                 0,
                 "dL/d(output) at the true class, or (output - target)·slope",
             )
         ],
         [
             Remedy(
-                {"step": rate_text(case, case.rate)} if case.rate else {},
+                {"step": step_with_rate(case, case.lr)} if case.lr else {},
                 "an error is to become small",
                 "leave out maximize=True",
             )
@@ -108,7 +108,7 @@ def _wrong(case: Case) -> float | None:
         if (
             target.shape == output.shape
             and target.is_floating_point()
-            and case.found_loss is not None
+            and case.identified_loss is not None
         ):
-            return 1.0 if case.found_loss.scale < 0 else 0.0
+            return 1.0 if case.identified_loss.scale < 0 else 0.0
     return None

@@ -15,7 +15,8 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import last_activation, well
+from sevensteps.doctor.identify_loss import REGRESSION_LOSSES
+from sevensteps.doctor.measures import learned_enough, output_activation
 
 STEP = "loss"
 EXPLAINS = (
@@ -30,12 +31,8 @@ CLASSES = 20  # more whole numbers than this are taken for counts
 
 
 def examine(case: Case) -> Finding | None:
-    t, found = case.target, case.found_loss
-    if (
-        t is None
-        or found is None
-        or not found.name.startswith(("mse_loss", "l1_loss", "smooth_l1_loss"))
-    ):
+    t, identified = case.target, case.identified_loss
+    if t is None or identified is None or identified.loss.function not in REGRESSION_LOSSES:
         return None
     numbers = torch.unique(t)
     classes = len(numbers)
@@ -48,7 +45,7 @@ def examine(case: Case) -> Finding | None:
             "warning",
             0.75,
             f"The targets are the whole numbers 0 to {classes - 1}, as class indices are, and "
-            f"{found.name} measures the distance between "
+            f"{identified.name} measures the distance between "
             "them. If they are classes, one is not nearer to its neighbour than to any other, and "
             "one output cannot tell them apart.",
             [
@@ -67,17 +64,15 @@ def examine(case: Case) -> Finding | None:
             {},
             0,
         )
-    closing = last_activation(case)
-    squashed = (
-        "sigmoid" in found.name
-        or "softmax" in found.name
-        or (closing is not None and closing.activation in ("sigmoid", "softmax"))
+    closing = output_activation(case)
+    squashed = identified.loss.link != "identity" or (
+        closing is not None and closing.activation in ("sigmoid", "softmax")
     )
     if (
         case.task in ("binary", "multiclass")
         and squashed
-        and not case.early
-        and not well(case, 0.8)
+        and not case.before_training
+        and not learned_enough(case, 0.8)
     ):
         right = "binary_cross_entropy" if case.task == "binary" else "cross_entropy"
         return Finding(
@@ -88,7 +83,7 @@ def examine(case: Case) -> Finding | None:
             f"A squared error behind a {closing.activation if closing else 'sigmoid'} has hardly "
             "any slope where an answer is surely "
             "wrong, so the worst samples teach the least.",
-            [Measure("loss", found.name, right, "slope of one batch")],
+            [Measure("loss", identified.name, right, "slope of one batch")],
             [
                 Remedy(
                     {"loss": f"{right}()"},

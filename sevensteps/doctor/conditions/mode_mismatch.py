@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits
+from sevensteps.doctor.measures import significant
 
 STEP = "predict"
 EXPLAINS = (
@@ -32,7 +32,7 @@ APART = 0.15  # of the score between the modes
 
 def examine(case: Case) -> Finding | None:
     layers = [*case.facts.norms, *case.facts.dropouts]
-    if not layers or case.early or not case.looks:
+    if not layers or case.before_training or not case.looks:
         return None
     kind = "batch norm" if case.facts.norms else "dropout"
     evaluations = int(case.observation.notes.get("evaluations_training", 0))
@@ -84,8 +84,8 @@ def examine(case: Case) -> Finding | None:
                 [
                     Measure(
                         "score in evaluation mode",
-                        digits(judged),
-                        digits(trained),
+                        significant(judged),
+                        significant(trained),
                         "the same data in training mode",
                     )
                 ],

@@ -15,7 +15,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import called, last_activation, weight_layers
+from sevensteps.doctor.measures import layer_label, output_activation, weight_layers
 
 STEP = "predict"
 EXPLAINS = ("too_small", "underfitting", "stopped_early")
@@ -38,7 +38,7 @@ LINEAR = {
 
 def examine(case: Case) -> Finding | None:
     layers = weight_layers(case)
-    closing = last_activation(case)
+    closing = output_activation(case)
     if len(layers) < 2 or any(
         layer.kind not in LINEAR for layer in case.layers() if layer is not closing
     ):
@@ -55,7 +55,7 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "warning",
         0.9,
-        f"Nothing nonlinear stands between {called(names[0])} and {called(names[-1])}: together "
+        f"Nothing nonlinear stands between {layer_label(names[0])} and {layer_label(names[-1])}: together "
         "they compute what one linear layer "
         f"computes, so the {len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} "
         f"add{'' if len(layers) > 2 else 's'} nothing but "

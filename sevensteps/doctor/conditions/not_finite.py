@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, rate_text, with_activation
+from sevensteps.doctor.measures import change_activation, significant, step_with_rate
 
 STEP = "gradient"
 EXPLAINS = (
@@ -30,7 +30,7 @@ EXPLAINS = (
 
 
 def examine(case: Case) -> Finding | None:
-    step = case.diverged
+    step = case.diverged_at
     broken = [
         name
         for look in case.looks
@@ -66,7 +66,7 @@ def examine(case: Case) -> Finding | None:
         evidence.append(
             Measure(
                 "largest signal in the last look before",
-                digits(high),
+                significant(high),
                 "below 1e4",
                 f"step {before[-1].step}",
             )
@@ -90,7 +90,7 @@ def examine(case: Case) -> Finding | None:
             *(
                 [
                     Remedy(
-                        with_activation(case, "relu"),
+                        change_activation(case, "relu"),
                         "an exponential of an exponential grows beyond every number; a ReLU does "
                         "not",
                         "use relu, tanh or selu as the activation instead of exp",
@@ -108,12 +108,12 @@ def examine(case: Case) -> Finding | None:
             *(
                 [
                     Remedy(
-                        {"step": rate_text(case, case.rate / 100)},
+                        {"step": step_with_rate(case, case.lr / 100)},
                         "short steps cannot throw the weights to infinity",
-                        f"a learning rate of {case.rate / 100:.1g}",
+                        f"a learning rate of {case.lr / 100:.1g}",
                     )
                 ]
-                if case.rate
+                if case.lr
                 else []
             ),
         ],

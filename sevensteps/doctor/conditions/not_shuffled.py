@@ -13,9 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case
+from sevensteps.doctor.case import Case, class_indices
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, well
+from sevensteps.doctor.measures import learned_enough, significant
 
 STEP = "repeat"
 EXPLAINS = (
@@ -45,18 +45,25 @@ def examine(case: Case) -> Finding | None:
     targets = [
         look.target for look in case.looks if look.target is not None and len(look.target) >= 8
     ]
-    if case.early or len(targets) < 3 or any(t.shape[1:] != targets[0].shape[1:] for t in targets):
+    if (
+        case.before_training
+        or len(targets) < 3
+        or any(t.shape[1:] != targets[0].shape[1:] for t in targets)
+    ):
         return None
     if case.train is not None and len(case.train[1]) <= 1.5 * len(targets[0]):
         return None  # nearly all samples at once
     pool = case.target if case.target is not None else torch.cat(targets)
     if case.task in ("binary", "multiclass") and case.labels is not None:
         whole = _entropy(case.labels)
-        within = sum(_entropy(_classes(t)) for t in targets) / len(targets)
+        within = sum(_entropy(class_indices(t)) for t in targets) / len(targets)
         if whole < 0.2 or within > MIXED * whole:
             return None
         measure = Measure(
-            "entropy of the classes within a batch", digits(within), digits(whole), "of all targets"
+            "entropy of the classes within a batch",
+            significant(within),
+            significant(whole),
+            "of all targets",
         )
     elif case.task == "regression":
         whole = float(pool.double().var(0).mean())
@@ -66,19 +73,19 @@ def examine(case: Case) -> Finding | None:
             return None
         measure = Measure(
             "variance of batch means against random batches",
-            digits(between * size / whole),
+            significant(between * size / whole),
             1,
             "var / B",
         )
     else:
         return None
-    hurts = not well(case, 0.9) or (
+    hurts = not learned_enough(case, 0.9) or (
         "valid" in case.scores and case.scores.get("train", 0) - case.scores["valid"] > 0.05
     )
     return Finding(
         "not_shuffled",
         STEP,
-        "error" if not well(case, 0.6) else "warning",
+        "error" if not learned_enough(case, 0.6) else "warning",
         0.93,
         "The batches are not mixed: each holds samples of one kind, so that the network learns "
         "one kind at a time and forgets the others" + (", as its score shows." if hurts else "."),
@@ -93,10 +100,6 @@ def examine(case: Case) -> Finding | None:
         {},
         0,
     )
-
-
-def _classes(t: Tensor) -> Tensor:
-    return t.argmax(1) if t.ndim == 2 and t.shape[1] > 1 else t.reshape(-1).long()
 
 
 def _entropy(labels: Tensor) -> float:

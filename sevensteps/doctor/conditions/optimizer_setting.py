@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import optimizer, well
+from sevensteps.doctor.measures import learned_enough, optimizer_name
 
 STEP = "step"
 EXPLAINS = (
@@ -33,10 +33,10 @@ EXPLAINS = (
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or not case.facts.groups or well(case, 0.75):
+    if case.before_training or not case.facts.groups or learned_enough(case, 0.75):
         return None
-    group, name = case.facts.groups[0], optimizer(case)
-    lr = case.rate or 0.01
+    group, name = case.facts.groups[0], optimizer_name(case)
+    lr = case.lr or 0.01
     momentum = float(group.get("momentum", 0) or 0)
     if name in ("SGD", "RMSprop") and momentum >= 0.985:
         return _finding(

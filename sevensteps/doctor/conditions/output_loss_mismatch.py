@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, end_loss, last_activation
+from sevensteps.doctor.measures import final_loss, output_activation, significant
 
 STEP = "loss"
 EXPLAINS = (
@@ -41,6 +41,7 @@ EXPLAINS = (
     "batch_too_small",
     "labels_unrelated",
 )
+NORMALIZED_NLL = "nll_loss of log(normalised output)"
 LOGITS = (
     "cross_entropy",
     "cross_entropy of columns",
@@ -58,13 +59,14 @@ def examine(case: Case) -> Finding | None:
     ):
         return None
     output, columns = look.output.double(), look.output.shape[-1]
-    found = case.found_loss
-    name = found.name if found else ""
-    closing = last_activation(case)
+    identified = case.identified_loss
+    name = identified.name if identified else ""
+    function = identified.loss.function if identified else ""
+    closing = output_activation(case)
     last = closing.activation if closing is not None else ""
     probabilities = bool((output >= 0).all()) and bool(((output.sum(-1) - 1).abs() < 1e-3).all())
     unit = bool(((output >= 0) & (output <= 1)).all())
-    end = end_loss(case)
+    end = final_loss(case)
     if columns == 1 and last == "softmax":
         return _finding(
             0.97,
@@ -73,14 +75,14 @@ def examine(case: Case) -> Finding | None:
             [Measure("spread of the outputs", 0.0, "above 0", "softmax of one number is 1")],
             "use a sigmoid, or no activation with binary_cross_entropy_with_logits, for one output",
         )
-    if found and found.loss.faulty and "broadcast" not in name:
+    if identified and identified.loss.fault and not identified.loss.broadcasts:
         return _finding(
             0.95,
-            f"The loss that this loop computes is {name}: {found.loss.faulty}.",
+            f"The loss that this loop computes is {name}: {identified.loss.fault}.",
             [
                 Measure(
                     "distance of the slope from that loss",
-                    digits(found.distance),
+                    significant(identified.distance),
                     "0",
                     "dL/d(output) of one batch",
                 )
@@ -98,13 +100,13 @@ def examine(case: Case) -> Finding | None:
             [
                 Measure(
                     "sum of a sample's outputs",
-                    digits(float(output.sum(-1).mean()), 4),
+                    significant(float(output.sum(-1).mean()), 4),
                     "any number",
                     "outputs seen",
                 ),
                 Measure(
                     "loss at the end",
-                    digits(end, 4),
+                    significant(end, 4),
                     f"above {floor:.4f}, its floor",
                     "closed form",
                 ),
@@ -126,7 +128,7 @@ def examine(case: Case) -> Finding | None:
     if name == "nll_loss" and columns > 1 and (finding := _log_missing(output, probabilities)):
         return finding
     if (
-        name.startswith("binary_cross_entropy_with_logits")
+        function == "binary_cross_entropy_with_logits"
         and unit
         and (last in ("sigmoid", "softmax") or _ends(case, "Sigmoid"))
     ):
@@ -162,9 +164,7 @@ def examine(case: Case) -> Finding | None:
             f"take the {last} off the output layer",
         )
     takes_signs = (
-        name in LOGITS
-        or name.startswith("binary_cross_entropy_with_logits")
-        or "normalised" in name
+        name in LOGITS or function == "binary_cross_entropy_with_logits" or name == NORMALIZED_NLL
     )
     if (
         takes_signs
@@ -179,7 +179,7 @@ def examine(case: Case) -> Finding | None:
             [
                 Measure(
                     "share of outputs that are exactly 0",
-                    digits(float((output == 0).double().mean())),
+                    significant(float((output == 0).double().mean())),
                     "0",
                     "outputs seen",
                 )
@@ -216,7 +216,7 @@ def _log_missing(output: Tensor, probabilities: bool) -> Finding | None:
             [
                 Measure(
                     "log of the sum of exponentials",
-                    digits(float(normal.median())),
+                    significant(float(normal.median())),
                     0,
                     "0 for log-probabilities",
                 )

@@ -13,7 +13,14 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import called, digits, first_loss, median, weight_layers, well
+from sevensteps.doctor.measures import (
+    first_loss,
+    layer_label,
+    learned_enough,
+    median,
+    significant,
+    weight_layers,
+)
 
 STEP = "initialize"
 EXPLAINS = (
@@ -33,9 +40,9 @@ LONG = 6.0  # median length of a weight row; √2 by He, .6 by PyTorch's default
 
 
 def examine(case: Case) -> Finding | None:
-    if not case.looks or case.task not in ("binary", "multiclass") or case.ignorant_loss is None:
+    if not case.looks or case.task not in ("binary", "multiclass") or case.baseline_loss is None:
         return None
-    loss, ignorant = first_loss(case), case.ignorant_loss
+    loss, ignorant = first_loss(case), case.baseline_loss
     rows = {
         layer.name: median(case.looks[0].changes[name].weight.tolist())
         for layer, name in weight_layers(case)
@@ -55,20 +62,23 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "output_overconfident",
         STEP,
-        "info" if well(case, 0.93) else "warning",
+        "info" if learned_enough(case, 0.93) else "warning",
         0.9,
         f"The first loss is {loss:.3g}, where a network that knows nothing has {ignorant:.3g}: it "
         "starts out sure of wrong answers. The "
-        f"weights of {called(layer)} are too large ({longest:.3g} long for each unit, where about "
+        f"weights of {layer_label(layer)} are too large ({longest:.3g} long for each unit, where about "
         "1.4 keeps the signal's size), and much "
         "of the training goes into making them small again.",
         [
             Measure(
-                "loss of the first step", digits(loss), digits(ignorant), "entropy of the classes"
+                "loss of the first step",
+                significant(loss),
+                significant(ignorant),
+                "entropy of the classes",
             ),
             Measure(
-                f"length of a weight row in {called(layer)}",
-                digits(longest),
+                f"length of a weight row in {layer_label(layer)}",
+                significant(longest),
                 "0.6 to 1.4",
                 "He et al. 2015; PyTorch's default",
             ),

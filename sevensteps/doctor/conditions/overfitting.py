@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, patient, well
+from sevensteps.doctor.measures import learned_enough, significant, stop_with_patience
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
@@ -23,10 +23,10 @@ RISEN = 1.25  # times the least validation loss
 
 def examine(case: Case) -> Finding | None:
     if (
-        case.early
+        case.before_training
         or case.valid is None
         or len(case.valid[0]) < 20
-        or not well(case, 0.8)
+        or not learned_enough(case, 0.8)
         or not {"train", "valid"} <= case.scores.keys()
     ):
         return None
@@ -51,7 +51,7 @@ def examine(case: Case) -> Finding | None:
         evidence.append(
             Measure(
                 "validation loss, end against its least",
-                digits(risen),
+                significant(risen),
                 f"below {RISEN:g}",
                 f"least at evaluation {best}",
             )
@@ -71,7 +71,7 @@ def examine(case: Case) -> Finding | None:
         evidence,
         [
             Remedy(
-                {"stop": patient(case, 3)},
+                {"stop": stop_with_patience(case, 3)},
                 "stop where validation is best",
                 "keep the weights of the best validation loss",
             ),

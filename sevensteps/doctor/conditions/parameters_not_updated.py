@@ -15,7 +15,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, length, median, rate_text
+from sevensteps.doctor.measures import median, significant, step_with_rate, total_norm
 
 STEP = "gradient"
 EXPLAINS = (
@@ -96,14 +96,14 @@ def _still(case: Case, name: str) -> bool:
     if looks[-1].step - looks[0].step < FAR:
         return False
     changes = [look.changes[name] for look in looks if name in look.changes]
-    updates = [length(c.update) for c in changes if c.update is not None]
-    gradients = [length(c.gradient) for c in changes if c.gradient is not None]
-    if not gradients or not median(gradients) * (case.rate or 1.0) > LEAST * max(
-        length(c.weight) for c in changes
+    updates = [total_norm(c.update) for c in changes if c.update is not None]
+    gradients = [total_norm(c.gradient) for c in changes if c.gradient is not None]
+    if not gradients or not median(gradients) * (case.lr or 1.0) > LEAST * max(
+        total_norm(c.weight) for c in changes
     ):
         return False  # steps so short that they round to nothing are another fault
     return (bool(updates) and max(updates) == 0) or (
-        not updates and len(changes) >= 3 and _same([length(c.weight) for c in changes])
+        not updates and len(changes) >= 3 and _same([total_norm(c.weight) for c in changes])
     )
 
 
@@ -130,10 +130,10 @@ def _finding(
         "error" if share > 0.2 else "warning",
         confidence,
         explanation,
-        [Measure("share of the parameters", digits(share), 0, observed)],
+        [Measure("share of the parameters", significant(share), 0, observed)],
         [
             Remedy(
-                {"step": rate_text(case, case.rate)} if case.rate else {},
+                {"step": step_with_rate(case, case.lr)} if case.lr else {},
                 "every parameter that is to learn needs a gradient and an optimizer",
                 advice,
             )

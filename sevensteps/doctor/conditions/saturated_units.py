@@ -15,11 +15,11 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
-    called,
-    digits,
+    change_activation,
     hidden_activations,
-    well,
-    with_activation,
+    layer_label,
+    learned_enough,
+    significant,
 )
 
 STEP = "predict"
@@ -35,17 +35,16 @@ MOST = 0.7  # share of a layer's outputs at the ends
 
 
 def examine(case: Case) -> Finding | None:
-    if not case.looks or well(case, 0.8):
+    if not case.looks or learned_enough(case, 0.8):
         return None
     found: dict[str, float] = {}
     for layer in hidden_activations(case):
         if not (layer.function.saturates and layer.function.elementwise):
             continue
-        shares = [
-            float(look.signals[layer.name].flat.mean())  # type: ignore[union-attr]
-            for look in case.looks[-3:]
-            if layer.name in look.signals and look.signals[layer.name].flat is not None
+        signals = [
+            look.signals[layer.name] for look in case.looks[-3:] if layer.name in look.signals
         ]
+        shares = [float(signal.flat.mean()) for signal in signals if signal.flat is not None]
         if shares and min(shares) >= MOST:
             found[layer.name] = min(shares)
     if not found:
@@ -63,14 +62,14 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error" if share > 0.95 else "warning",
         0.8,
-        f"{share:.0%} of what {called(name)} gives lies at the flat ends of its activation, "
+        f"{share:.0%} of what {layer_label(name)} gives lies at the flat ends of its activation, "
         f"{'from the start' if at_start else 'by the end'}. There its slope is near 0, so that "
         "almost no gradient passes back through it, "
         "and the layers before it learn nothing.",
         [
             Measure(
-                f"share of {called(layer)} at the ends",
-                digits(value),
+                f"share of {layer_label(layer)} at the ends",
+                significant(value),
                 f"below {MOST:g}",
                 "within 1 % of the range",
             )
@@ -78,8 +77,8 @@ def examine(case: Case) -> Finding | None:
         ]
         + [
             Measure(
-                f"spread of {called(name)} over samples",
-                digits(spread),
+                f"spread of {layer_label(name)} over samples",
+                significant(spread),
                 "well above 0",
                 "standard deviation",
             )
@@ -91,7 +90,7 @@ def examine(case: Case) -> Finding | None:
                 "initialise with torch.nn.init.xavier_normal_, and standardise the inputs",
             ),
             Remedy(
-                with_activation(case, "relu"),
+                change_activation(case, "relu"),
                 "a ReLU does not saturate where it is on",
                 "use ReLU in the hidden layers",
             ),

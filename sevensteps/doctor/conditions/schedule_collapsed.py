@@ -13,7 +13,12 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import behind, digits, rate_text, well
+from sevensteps.doctor.measures import (
+    learned_enough,
+    significant,
+    step_with_rate,
+    worse_than_simple_model,
+)
 
 STEP = "step"
 EXPLAINS = (
@@ -30,7 +35,7 @@ SHARE = 0.5  # of the steps
 
 def examine(case: Case) -> Finding | None:
     rates = case.observation.rates
-    if case.early or len(rates) < 3 or case.steps < 20 or well(case, 0.9):
+    if case.before_training or len(rates) < 3 or case.steps < 20 or learned_enough(case, 0.9):
         return None
     peak = max(rate for _, rate in rates)
     if not peak > 0:
@@ -47,12 +52,16 @@ def examine(case: Case) -> Finding | None:
         return None
     before = [value for step, value in case.losses if step <= collapsed]
     after = [value for step, value in case.losses if step > collapsed]
-    if len(before) < 2 or not after or (well(case, 0.6) and not behind(case, 0.03)):
+    if (
+        len(before) < 2
+        or not after
+        or (learned_enough(case, 0.6) and not worse_than_simple_model(case, 0.03))
+    ):
         return None
     return Finding(
         "schedule_collapsed",
         STEP,
-        "error" if not well(case, 0.5) else "warning",
+        "error" if not learned_enough(case, 0.5) else "warning",
         0.87,
         f"From step {collapsed} on, the learning rate is below a hundredth of its peak of "
         f"{peak:g}: "
@@ -61,20 +70,20 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 "learning rate at the end against its peak",
-                digits(rates[-1][1] / peak),
+                significant(rates[-1][1] / peak),
                 f"above {LOW:g} for most steps",
                 "looks",
             ),
             Measure(
                 "share of steps with hardly any rate",
-                digits((case.steps - collapsed) / case.steps),
+                significant((case.steps - collapsed) / case.steps),
                 f"below {SHARE:g}",
                 "",
             ),
         ],
         [
             Remedy(
-                {"step": rate_text(case, peak)},
+                {"step": step_with_rate(case, peak)},
                 "a constant rate keeps learning; a schedule should end where the training ends",
                 "step the scheduler once an epoch, or make it as long as the training",
             )

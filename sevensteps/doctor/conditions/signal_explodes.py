@@ -15,7 +15,13 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.signal_vanishes import depth
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import called, digits, hidden_activations, well, with_activation
+from sevensteps.doctor.measures import (
+    change_activation,
+    hidden_activations,
+    layer_label,
+    learned_enough,
+    significant,
+)
 
 STEP = "initialize"
 EXPLAINS = (
@@ -37,7 +43,7 @@ def examine(case: Case) -> Finding | None:
         return None
     names, values = zip(*spreads, strict=True)
     first, last = values[0], values[-1]
-    if not first > 0 or well(case):
+    if not first > 0 or learned_enough(case):
         return None
     grown = last / first if math.isfinite(last) else math.inf
     each = grown ** (1 / (len(values) - 1))
@@ -56,7 +62,7 @@ def examine(case: Case) -> Finding | None:
         remedies.insert(
             0,
             Remedy(
-                with_activation(case, "relu"),
+                change_activation(case, "relu"),
                 "an exponential of an exponential grows beyond every number; a ReLU does not",
                 "use relu, tanh or selu as the activation instead of exp",
             ),
@@ -67,17 +73,17 @@ def examine(case: Case) -> Finding | None:
         "error",
         0.9,
         f"At the start, each layer makes the signal {each:.3g} times as large: what "
-        f"{called(names[-1])} gives varies {grown:.2g} times as "
-        f"much as what {called(names[0])} gives. Loss and gradients are then so large that a step "
+        f"{layer_label(names[-1])} gives varies {grown:.2g} times as "
+        f"much as what {layer_label(names[0])} gives. Loss and gradients are then so large that a step "
         "throws the weights far off.",
         [
             Measure(
-                f"spread over samples, {called(names[-1])} / {called(names[0])}",
-                digits(grown),
+                f"spread over samples, {layer_label(names[-1])} / {layer_label(names[0])}",
+                significant(grown),
                 "about 1",
                 "He et al. 2015",
             ),
-            Measure("factor per layer", digits(each), "about 1", "geometric mean"),
+            Measure("factor per layer", significant(each), "about 1", "geometric mean"),
         ],
         remedies,
         {"layers": list(names)},

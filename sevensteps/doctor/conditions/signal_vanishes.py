@@ -16,7 +16,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import called, digits, hidden_activations, well
+from sevensteps.doctor.measures import hidden_activations, layer_label, learned_enough, significant
 from sevensteps.observe.look import Look
 
 STEP = "initialize"
@@ -46,7 +46,7 @@ def examine(case: Case) -> Finding | None:
         return None
     left = values[-1] / values[0]
     each = left ** (1 / (len(values) - 1)) if left > 0 else 0.0
-    if left > SHRUNK or each > PER_LAYER or well(case, 0.3):
+    if left > SHRUNK or each > PER_LAYER or learned_enough(case, 0.3):
         return None
     kinds = {layer.activation for layer in hidden_activations(case)}
     if any((layer.function.steepest or 1.0) <= 0.25 for layer in hidden_activations(case)):
@@ -62,21 +62,21 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "signal_vanishes",
         STEP,
-        "error" if not case.early or left < 0.01 else "warning",
+        "error" if not case.before_training or left < 0.01 else "warning",
         0.9,
         f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the "
         "spread over the samples that "
-        f"{called(names[0])} gives, {left:.1g} is left in {called(names[-1])}. The output hardly "
+        f"{layer_label(names[0])} gives, {left:.1g} is left in {layer_label(names[-1])}. The output hardly "
         "depends on the input, so no gradient "
         "tells the early layers what to change.",
         [
             Measure(
-                f"spread over samples, {called(names[-1])} / {called(names[0])}",
-                digits(left),
+                f"spread over samples, {layer_label(names[-1])} / {layer_label(names[0])}",
+                significant(left),
                 "about 1",
                 "He et al. 2015",
             ),
-            Measure("kept per layer", digits(each), "about 1", "geometric mean"),
+            Measure("kept per layer", significant(each), "about 1", "geometric mean"),
         ],
         [
             Remedy(

@@ -11,7 +11,14 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import behind, digits, end_loss, first_loss, still_falling, well
+from sevensteps.doctor.measures import (
+    final_loss,
+    first_loss,
+    learned_enough,
+    loss_still_falls,
+    significant,
+    worse_than_simple_model,
+)
 
 STEP = "stop"
 EXPLAINS = ("underfitting", "too_small")
@@ -19,11 +26,11 @@ EXPLAINS = ("underfitting", "too_small")
 
 def examine(case: Case) -> Finding | None:
     if (
-        case.early
-        or case.diverged is not None
-        or well(case, 0.6)
-        or not still_falling(case)
-        or not behind(case, 0.1)
+        case.before_training
+        or case.diverged_at is not None
+        or learned_enough(case, 0.6)
+        or not loss_still_falls(case)
+        or not worse_than_simple_model(case, 0.1)
     ):
         return None
     score = case.scores.get("train")
@@ -33,7 +40,7 @@ def examine(case: Case) -> Finding | None:
         "warning",
         0.65,
         f"After {case.steps:,} steps the loss was still falling steadily, from "
-        f"{first_loss(case):.3g} to {end_loss(case):.3g}: the "
+        f"{first_loss(case):.3g} to {final_loss(case):.3g}: the "
         "training was stopped on its way.",
         [
             Measure(
@@ -44,14 +51,14 @@ def examine(case: Case) -> Finding | None:
             ),
             Measure(
                 "score on the training data",
-                digits(score) if score is not None else None,
+                significant(score) if score is not None else None,
                 "at least that of a simple model",
                 "",
             ),
         ],
         [
             Remedy(
-                {"stop": f"steps({10 * case.steps})"},
+                {"stop": f"max_steps({10 * case.steps})"},
                 "more steps, until the loss is level",
                 f"train for some {10 * case.steps:,} steps",
             )

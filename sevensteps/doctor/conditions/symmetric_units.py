@@ -15,7 +15,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import called, hidden_activations, hidden_layers, length
+from sevensteps.doctor.measures import hidden_activations, hidden_layers, layer_label, total_norm
 
 STEP = "initialize"
 EXPLAINS = (
@@ -51,7 +51,7 @@ def examine(case: Case) -> Finding | None:
         units = len(change.weight)
         if change.distinct <= units / 2 and gradients <= max(change.distinct, 1):
             found[layer.name] = (change.distinct, units)
-            zero = zero or length(change.weight) == 0
+            zero = zero or total_norm(change.weight) == 0
     if not found:
         return None
     where, (distinct, units) = next(iter(found.items()))
@@ -70,7 +70,7 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error",
         0.97,
-        f"Of the {units} units of {called(where)} only {distinct} "
+        f"Of the {units} units of {layer_label(where)} only {distinct} "
         f"{'is' if distinct == 1 else 'are'} different: {why}. The layer does the "
         f"work of {distinct} unit{'s' if distinct > 1 else ''}, however long the training.",
         [

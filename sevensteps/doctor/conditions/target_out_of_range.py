@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, last_activation
+from sevensteps.doctor.identify_loss import REGRESSION_LOSSES
+from sevensteps.doctor.measures import output_activation, significant
 
 STEP = "loss"
 EXPLAINS = (
@@ -30,18 +31,18 @@ EXPLAINS = (
     "ill_conditioned",
 )
 ABOVE = 0.02  # share of the targets outside
-REGRESSIONS = ("mse_loss", "l1_loss", "smooth_l1_loss")
+BINARY_CROSS_ENTROPIES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
 def examine(case: Case) -> Finding | None:
     t = case.target
     if t is None or not t.is_floating_point() or t.numel() == 0 or not bool(t.isfinite().all()):
         return None
-    found = case.found_loss
+    identified = case.identified_loss
     low, high = float(t.min()), float(t.max())
     if (
-        found is not None
-        and found.name.startswith("binary_cross_entropy")
+        identified is not None
+        and identified.loss.function in BINARY_CROSS_ENTROPIES
         and (low < 0 or high > 1)
     ):
         return Finding(
@@ -57,14 +58,14 @@ def examine(case: Case) -> Finding | None:
             {},
             0,
         )
-    closing = last_activation(case)
+    closing = output_activation(case)
     if (
         closing is None
         or closing.function.output_range is None
-        or (found is not None and not found.name.startswith(REGRESSIONS))
+        or (identified is not None and identified.loss.function not in REGRESSION_LOSSES)
     ):
         return None
-    if found is None and case.task != "regression":
+    if identified is None and case.task != "regression":
         return None
     least, most = closing.function.output_range
     outside = float(((t < least - 1e-6) | (t > most + 1e-6)).double().mean())
@@ -84,7 +85,7 @@ def examine(case: Case) -> Finding | None:
             Measure("range of the targets", f"{low:.3g} to {high:.3g}", reach, "targets seen"),
             Measure(
                 "share of targets out of reach",
-                digits(outside),
+                significant(outside),
                 0,
                 f"range of a {closing.activation}",
             ),

@@ -58,8 +58,8 @@ def examine(case: Case) -> Finding | None:
             "use binary_cross_entropy_with_logits for one output, or one output per class",
             0.97,
         )
-    found = case.found_loss
-    if found is not None and "broadcast" in found.name:
+    identified = case.identified_loss
+    if identified is not None and identified.loss.broadcasts:
         return _finding(
             f"The output has shape {list(output)} and the target {list(target)}: PyTorch "
             "stretches them to compare every "
@@ -70,7 +70,7 @@ def examine(case: Case) -> Finding | None:
                 *evidence,
                 Measure(
                     "distance of the slope from such a loss",
-                    found.distance,
+                    identified.distance,
                     0,
                     "dL/d(output) of one batch",
                 ),

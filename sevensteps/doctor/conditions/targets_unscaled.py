@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import baseline, digits
+from sevensteps.doctor.measures import significant, simple_model_score
 
 STEP = "repeat"
 EXPLAINS = (
@@ -45,7 +45,7 @@ def examine(case: Case) -> Finding | None:
         or t is None
         or not t.is_floating_point()
         or not bool(t.isfinite().all())
-        or case.early
+        or case.before_training
         or not case.looks
     ):
         return None
@@ -63,7 +63,7 @@ def examine(case: Case) -> Finding | None:
         or (score is not None and score > 0.9)
     ):
         return None
-    simple = baseline(case)
+    simple = simple_model_score(case)
     if score is not None and simple is not None and simple - score < 0.1 and simple < 0.3:
         return None
     return Finding(
@@ -77,8 +77,12 @@ def examine(case: Case) -> Finding | None:
         "rate cannot serve the way there and the "
         "end.",
         [
-            Measure("root mean square of the targets", digits(size), "about 1", "targets seen"),
-            Measure("of the first outputs", digits(given), "that of the targets", "first look"),
+            Measure(
+                "root mean square of the targets", significant(size), "about 1", "targets seen"
+            ),
+            Measure(
+                "of the first outputs", significant(given), "that of the targets", "first look"
+            ),
         ],
         [
             Remedy(

@@ -13,7 +13,13 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import baseline, digits, hidden_layers, still_falling, well
+from sevensteps.doctor.measures import (
+    hidden_layers,
+    learned_enough,
+    loss_still_falls,
+    significant,
+    simple_model_score,
+)
 
 STEP = "predict"
 EXPLAINS = ("underfitting",)
@@ -23,17 +29,17 @@ NARROW = 8  # units; wider layers have been enough for everything this was measu
 
 def examine(case: Case) -> Finding | None:
     if (
-        case.early
-        or case.diverged is not None
+        case.before_training
+        or case.diverged_at is not None
         or case.steps < 50
-        or well(case, 0.9)
+        or learned_enough(case, 0.9)
         or "train" not in case.scores
     ):
         return None
     widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
-    if (widths and max(widths) > NARROW) or still_falling(case) or not case.facts.groups:
+    if (widths and max(widths) > NARROW) or loss_still_falls(case) or not case.facts.groups:
         return None
-    simple, score = baseline(case), case.scores["train"]
+    simple, score = simple_model_score(case), case.scores["train"]
     if simple is None or simple - score < MARGIN:
         return None
     shape = f"hidden layers of {', '.join(map(str, widths))}" if widths else "no hidden layer"
@@ -49,8 +55,8 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 "score on training data",
-                digits(score),
-                f"at least {digits(simple)}",
+                significant(score),
+                f"at least {significant(simple)}",
                 "simple models, cross-validated",
             )
         ],

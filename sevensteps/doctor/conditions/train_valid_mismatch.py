@@ -15,9 +15,9 @@ from torch import Tensor
 
 from sevensteps.data.checks import all_finite
 from sevensteps.data.duplicates import count_duplicates
-from sevensteps.doctor.case import Case
+from sevensteps.doctor.case import Case, class_indices
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, well
+from sevensteps.doctor.measures import learned_enough, significant
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "mode_mismatch", "class_imbalance", "label_noise", "labels_unrelated")
@@ -54,22 +54,25 @@ def examine(case: Case) -> Finding | None:
                 "and the network meets inputs that it has never seen.",
                 [
                     Measure(
-                        "spread of validation against training inputs", digits(ratio), "about 1", ""
+                        "spread of validation against training inputs",
+                        significant(ratio),
+                        "about 1",
+                        "",
                     ),
                     Measure(
                         "difference of the means, in standard deviations",
-                        digits(shift),
+                        significant(shift),
                         f"below {SHIFT:g}",
                         "",
                     ),
                 ],
                 "apply the training part's scaling to both parts",
             )
-    train, valid, chance = case.scores.get("train"), case.scores.get("valid"), case.chance
+    train, valid, chance = case.scores.get("train"), case.scores.get("valid"), case.baseline_score
     classes = case.task in ("binary", "multiclass")
     if (
         classes
-        and well(case, 0.6)
+        and learned_enough(case, 0.6)
         and train is not None
         and valid is not None
         and chance is not None
@@ -84,23 +87,24 @@ def examine(case: Case) -> Finding | None:
             "validation data, far "
             "less than guessing would: it knows the samples, and the labels mean something else "
             "there.",
-            [Measure("validation score", digits(valid), f"above {chance:.3g}, by guessing", "")],
+            [
+                Measure(
+                    "validation score", significant(valid), f"above {chance:.3g}, by guessing", ""
+                )
+            ],
             "check how the labels of the two parts are coded: shifted by one, or in another order",
         )
     if classes and case.labels is not None:
-        other = case.valid[1].cpu()
-        other = (
-            other.argmax(1) if other.ndim == 2 and other.shape[1] > 1 else other.reshape(-1).long()
-        )
-        unseen = sorted(set(other.tolist()) - set(case.labels.tolist()))
-        if unseen:
+        valid_labels = class_indices(case.valid[1].cpu())
+        untrained = sorted(set(valid_labels.tolist()) - set(case.labels.tolist()))
+        if untrained:
             return _finding(
                 "warning",
                 0.9,
-                f"Class {', '.join(map(str, unseen[:5]))} occurs in the validation data only: the "
+                f"Class {', '.join(map(str, untrained[:5]))} occurs in the validation data only: the "
                 "network has "
                 "never seen it.",
-                [Measure("classes without a training sample", len(unseen), 0, "")],
+                [Measure("classes without a training sample", len(untrained), 0, "")],
                 "split by class (stratified)",
             )
     shared = _shared(case.train[0], case.valid[0])
@@ -117,7 +121,7 @@ def examine(case: Case) -> Finding | None:
             [
                 Measure(
                     "validation rows that are training rows",
-                    digits(shared),
+                    significant(shared),
                     f"below {SHARED:g}",
                     "exact copies",
                 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import baseline, digits, well
+from sevensteps.doctor.measures import learned_enough, significant, simple_model_score
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
@@ -20,9 +20,14 @@ MARGIN = 0.2  # of the score
 
 
 def examine(case: Case) -> Finding | None:
-    if case.early or case.steps < 20 or well(case, 0.6) or "train" not in case.scores:
+    if (
+        case.before_training
+        or case.steps < 20
+        or learned_enough(case, 0.6)
+        or "train" not in case.scores
+    ):
         return None
-    simple, score = baseline(case), case.scores["train"]
+    simple, score = simple_model_score(case), case.scores["train"]
     if simple is None or simple - score < MARGIN:
         return None
     return Finding(
@@ -36,14 +41,16 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 "score on the training data",
-                digits(score),
-                f"at least {digits(simple)}",
+                significant(score),
+                f"at least {significant(simple)}",
                 "simple models, cross-validated",
             )
         ],
         [
             Remedy({"step": "adam(lr=0.001)"}, "a robust start", "try Adam at 1e-3"),
-            Remedy({"stop": f"steps({5 * case.steps})"}, "more time", "train five times as long"),
+            Remedy(
+                {"stop": f"max_steps({5 * case.steps})"}, "more time", "train five times as long"
+            ),
         ],
         {},
         None,

@@ -14,14 +14,14 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
-    called,
-    dense_text,
-    digits,
+    change_to_mlp,
     hidden_activations,
-    length,
+    layer_label,
+    learned_enough,
     median,
+    significant,
+    total_norm,
     weight_layers,
-    well,
 )
 
 STEP = "gradient"
@@ -47,9 +47,9 @@ def ratios(case: Case) -> list[tuple[str, float]]:
     found = []
     for layer, name in weight_layers(case):
         values = [
-            length(c.gradient) / w
+            total_norm(c.gradient) / w
             for look in case.looks
-            if (c := look.changes.get(name)) is not None and (w := length(c.weight)) > 0
+            if (c := look.changes.get(name)) is not None and (w := total_norm(c.weight)) > 0
         ]
         found.append((layer.name, median(values)))
     return found
@@ -57,7 +57,7 @@ def ratios(case: Case) -> list[tuple[str, float]]:
 
 def examine(case: Case) -> Finding | None:
     sizes = ratios(case)
-    if len(sizes) < LAYERS or well(case, 0.4):
+    if len(sizes) < LAYERS or learned_enough(case, 0.4):
         return None
     (first, a), (last, b) = sizes[0], sizes[-1]
     if not (a > 0 and b > 0):
@@ -76,20 +76,20 @@ def examine(case: Case) -> Finding | None:
         0.9,
         f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about "
         f"{each:.2g} in each: of the push that "
-        f"{called(last)} gets, relative to its weights, {called(first)} gets {left:.1g}. The "
+        f"{layer_label(last)} gets, relative to its weights, {layer_label(first)} gets {left:.1g}. The "
         "first layers stay as they were initialised.",
         [
             Measure(
-                f"|gradient| / |weights|, {called(first)} against {called(last)}",
-                digits(left),
+                f"|gradient| / |weights|, {layer_label(first)} against {layer_label(last)}",
+                significant(left),
                 f"above {LEFT:g}",
                 "median over the looks",
             ),
-            Measure("kept per layer", digits(each), "about 1", "geometric mean"),
+            Measure("kept per layer", significant(each), "about 1", "geometric mean"),
         ],
         [
             Remedy(
-                dense_text(case),
+                change_to_mlp(case),
                 "the slope of a ReLU is 1 where it is on, so gradients pass through any depth",
                 "use ReLU with kaiming_normal_, or SELU with lecun normal, or batch norm after "
                 "each layer",

@@ -13,7 +13,14 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import digits, length, median, optimizer, weight_layers, well
+from sevensteps.doctor.measures import (
+    learned_enough,
+    median,
+    optimizer_name,
+    significant,
+    total_norm,
+    weight_layers,
+)
 
 STEP = "step"
 EXPLAINS = (
@@ -36,34 +43,36 @@ def examine(case: Case) -> Finding | None:
     decay = max(
         (float(group.get("weight_decay", 0) or 0) for group in case.facts.groups), default=0.0
     )
-    if decay <= 0 or case.early or len(case.looks) < 2 or well(case, 0.75):
+    if decay <= 0 or case.before_training or len(case.looks) < 2 or learned_enough(case, 0.75):
         return None
     layers = weight_layers(case)
     looks = [*case.looks, *([case.probe] if case.probe is not None else [])]
     pulls = [
-        decay * length(c.weight) / g
+        decay * total_norm(c.weight) / g
         for look in looks[1:]
         for _, name in layers
         if (c := look.changes.get(name)) is not None
         and c.gradient is not None
-        and (g := length(c.gradient)) > 0
+        and (g := total_norm(c.gradient)) > 0
     ]
     sizes = [
         math.sqrt(
             sum(
-                length(look.changes[name].weight) ** 2 for _, name in layers if name in look.changes
+                total_norm(look.changes[name].weight) ** 2
+                for _, name in layers
+                if name in look.changes
             )
         )
         for look in looks
     ]
     shrunk = sizes[-1] / sizes[0] if sizes[0] > 0 else math.nan
-    decoupled = optimizer(case) == "AdamW"
-    strong = median(pulls) > PULL or (decoupled and (case.rate or 0) * decay * case.steps > 1)
+    decoupled = optimizer_name(case) == "AdamW"
+    strong = median(pulls) > PULL or (decoupled and (case.lr or 0) * decay * case.steps > 1)
     if not strong or not shrunk < SHRUNK:
         return None
     weaker = f"{decay / 100:.1g}"
-    name = optimizer(case).lower()
-    lr = case.rate or 0.1
+    name = optimizer_name(case).lower()
+    lr = case.lr or 0.1
     return Finding(
         "weight_decay_too_strong",
         STEP,
@@ -76,13 +85,13 @@ def examine(case: Case) -> Finding | None:
         [
             Measure(
                 "pull of the decay against that of the gradient",
-                digits(median(pulls)),
+                significant(median(pulls)),
                 f"below {PULL:g}",
                 "weight_decay·|w| / |gradient|",
             ),
             Measure(
                 "length of the weights, end against start",
-                digits(shrunk),
+                significant(shrunk),
                 "about 1 or more",
                 "all weight matrices",
             ),

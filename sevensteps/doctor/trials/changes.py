@@ -1,9 +1,8 @@
-"""Changes of a recipe: a remedy's, and one drawn at random that is no larger, to compare the remedy
-with.
+"""Changes of a recipe: a remedy's, and random ones no larger than it, to compare it with.
 
-A change is `{step: value as text}`. Beside the seven it may name the data: `{"data":
-"standardize()"}` scales inputs, and the targets of a regression, to mean 0 and standard deviation
-1."""
+A change is `{step: value as text}`. Beside the seven steps it may name the data:
+`{"data": "standardize()"}` scales the inputs, and the targets of a regression, to mean 0 and
+standard deviation 1."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.engine.activations import activation_names
 from sevensteps.errors import Error, NotationError
 from sevensteps.notation import auto
-from sevensteps.steps import STEPS, catalog, parse
+from sevensteps.steps import STEPS, catalog, module_of, parse
 from sevensteps.steps.step import Schedule
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
@@ -30,7 +29,8 @@ from sevensteps.training.resolve import settle
 Change = dict[str, str]
 STANDARDIZE, UNIT, FINITE = "standardize()", "unit()", "finite()"
 TRIES = 12  # draws until a random change fits the rest of the recipe
-NEVER = (
+# values that are never drawn at random: they need more than a name, or take hours
+NEVER_DRAWN = (
     "auto",
     "given",
     "loader",
@@ -38,44 +38,42 @@ NEVER = (
     "as_given",
     "perceptron_rule",
     "finite_differences",
-)  # they need more than a name, or hours
+)
 
 
 def changed(recipe: Recipe, change: Mapping[str, str]) -> Recipe:
-    """`recipe` with the values of `change`. Raises `NotationError` for a step or value that there
-    is not.
-    """
-    given: dict[str, Any] = {}
+    """`recipe` with the values of `change`.
+
+    Raises `NotationError` for a step or a value that does not exist."""
+    values: dict[str, Any] = {}
     for step, text in change.items():
-        if step == "data":
-            given[step] = (
-                recipe.data if text == FINITE else scaled(recipe.data, text)
-            )  # data of ours have no other numbers
+        if step == "data":  # data of ours are finite already
+            values[step] = recipe.data if text == FINITE else rescale(recipe.data, text)
         elif step in STEPS:
-            given[step] = parse(step, text)
+            values[step] = parse(step, text)
         else:
             raise NotationError(f"a change names one of {', '.join(STEPS)} or data, not {step!r}")
-    return dataclasses.replace(recipe, **given)
+    return dataclasses.replace(recipe, **values)
 
 
-def scaled(data: str | Data, text: str) -> str | Data:
-    """The same data with inputs (and the targets of a regression) standardised, or with inputs from
-    -1 to 1 (`unit()`).
+def rescale(data: str | Data, text: str) -> str | Data:
+    """`data` with standardized inputs (and targets, for a regression), or with inputs in -1..1.
 
-    Data by name stay a name: `speed` becomes `speed(scale="standardize",
-    target_scale="standardize")`, as does the name of loaded ones."""
+    `text` is "standardize()" or "unit()". Data by name stay a name: `speed` becomes
+    `speed(scale="standardize", target_scale="standardize")`, and so does the name of loaded
+    data."""
     if text not in (STANDARDIZE, UNIT):
         raise NotationError(
             f'a change of the data is "{STANDARDIZE}", "{UNIT}" or "{FINITE}", not {text!r}'
         )
     name = text.removesuffix("()")
     if isinstance(data, str):
-        held: Any = source(data)
-        has = {field.name for field in dataclasses.fields(held)} & (
-            {"scale", "target_scale"} if name == "standardize" else {"scale"}
-        )
-        return str(dataclasses.replace(held, **dict.fromkeys(has, name)).text)
-    from_raw = isinstance(data.train.x, StreamedInputs)  # known as it lies on disk, not as scaled
+        named: Any = source(data)
+        wanted = {"scale", "target_scale"} if name == "standardize" else {"scale"}
+        options = {field.name for field in dataclasses.fields(named)} & wanted
+        return str(dataclasses.replace(named, **dict.fromkeys(options, name)).text)
+    # streamed data are known as they lie on disk, and scaled from there
+    streamed = isinstance(data.train.x, StreamedInputs)
     inputs = learn_scaling(name, data.train.x)
     targets = (
         learn(name, data.train.y)
@@ -83,22 +81,21 @@ def scaled(data: str | Data, text: str) -> str | Data:
         else learn("none", data.train.y)
     )
 
-    def part(held: Part) -> Part:
-        x = apply_scaling(inputs, held.x)
-        return Part(x, targets(held.y) if data.task.kind == "regression" else held.y)
+    def rescale_part(part: Part) -> Part:
+        x = apply_scaling(inputs, part.x)
+        return Part(x, targets(part.y) if data.task.kind == "regression" else part.y)
 
-    named = is_loadable(data.source)
     return dataclasses.replace(
         data,
-        source=str(scaled(data.source, text)) if named else data.source,
-        train=part(data.train),
-        valid=part(data.valid),
-        scaling=inputs if from_raw else _after(data.scaling, inputs),
-        target_scaling=_after(data.target_scaling, targets),
+        source=str(rescale(data.source, text)) if is_loadable(data.source) else data.source,
+        train=rescale_part(data.train),
+        valid=rescale_part(data.valid),
+        scaling=inputs if streamed else _compose(data.scaling, inputs),
+        target_scaling=_compose(data.target_scaling, targets),
     )
 
 
-def _after(first: Scaling, second: Scaling) -> Scaling:
+def _compose(first: Scaling, second: Scaling) -> Scaling:
     """Both, one after the other: (raw - a) / b, then (that - c) / d, is (raw - (a + b c)) / (b
     d).
     """
@@ -106,133 +103,139 @@ def _after(first: Scaling, second: Scaling) -> Scaling:
     return Scaling(name, first.offset + first.scale * second.offset, first.scale * second.scale)
 
 
-def at_random(
-    held: Mapping[str, Any],
+def random_change(
+    values: Mapping[str, Any],
     change: Mapping[str, str],
     draw: torch.Generator,
-    fits: Callable[[Change], object] = lambda change: None,
+    check: Callable[[Change], object] = lambda change: None,
 ) -> Change | None:
-    """A change of the same steps as `change`, no larger, drawn at random; `held` are the values
-    that there are. None where there is none.
+    """A change of the same steps as `change`, no larger, drawn at random.
 
-    Where the remedy multiplies a number by f, this multiplies it by f^u, with u between -1 and 1 at
-    random. Where it takes another value of the step, or another activation, so does this one: any
-    that is neither the old nor the new. A change that comes to one of these two, or for which
-    `fits` raises a `sevensteps.Error`, is drawn again."""
+    `values` are the present values of the steps. Where the remedy multiplies a number by f, this
+    multiplies it by f^u, with u drawn between -1 and 1. Where it takes another value of the step,
+    or another activation, so does this: any that is neither the old nor the new. A change that
+    comes to one of these two, or for which `check` raises a `sevensteps.Error`, is drawn again.
+    None where there is none."""
 
-    def values(of: Mapping[str, str]) -> dict[str, Any]:
-        return {step: text if step == "data" else parse(step, text) for step, text in of.items()}
+    def parse_all(texts: Mapping[str, str]) -> dict[str, Any]:
+        return {step: text if step == "data" else parse(step, text) for step, text in texts.items()}
 
-    known = values(change), {step: held.get(step) for step in change}
+    excluded = parse_all(change), {step: values.get(step) for step in change}
     for _ in range(TRIES):
         try:
-            drawn = {
-                step: _drawn(held.get(step), step, text, draw) for step, text in change.items()
+            texts = {
+                step: _draw_value(values.get(step), step, text, draw)
+                for step, text in change.items()
             }
-            kept = {step: text for step, text in drawn.items() if text is not None}
-            if len(kept) < len(drawn):
+            drawn = {step: text for step, text in texts.items() if text is not None}
+            if len(drawn) < len(texts):
                 return None
-            if values(kept) in known:
+            if parse_all(drawn) in excluded:
                 continue  # rounded to what is there already
-            fits(kept)
+            check(drawn)
         except Error:
             continue
-        return kept
+        return drawn
     return None
 
 
-def of_recipe(recipe: Recipe) -> Callable[[Change, torch.Generator], Change | None]:
-    """`at_random` for `recipe`: what is drawn fits its other values, and is not what an `auto()` of
-    the remedy comes to.
+def random_change_of(recipe: Recipe) -> Callable[[Change, torch.Generator], Change | None]:
+    """`random_change` for `recipe`: fits its other values, and is not what an `auto()` of the
+    remedy resolves to.
     """
 
-    def drawn(change: Change, draw: torch.Generator) -> Change | None:
+    def draw_change(change: Change, draw: torch.Generator) -> Change | None:
         remedied = {} if "data" in change else settle(changed(recipe, change)).recipe.steps
 
-        def fits(other: Change) -> None:
+        def check(other: Change) -> None:
             if settle(changed(recipe, other)).recipe.steps == remedied:
                 raise NotationError("this is the remedy itself")
 
-        return at_random(recipe.steps, change, draw, fits)
+        return random_change(recipe.steps, change, draw, check)
 
-    return drawn
+    return draw_change
 
 
-def _drawn(old: Any, step: str, text: str, draw: torch.Generator) -> str | None:
+def _draw_value(old: Any, step: str, text: str, draw: torch.Generator) -> str | None:
     if step == "data":
         return UNIT if text == STANDARDIZE else STANDARDIZE
     new = parse(step, text)
-    if type(old) is type(new) and (moved := _moved(old, new, draw)) is not None:
-        return repr(moved)
+    if type(old) is type(new) and (nearby := _draw_between(old, new, draw)) is not None:
+        return repr(nearby)
+    excluded = {type(old), type(new)}
     others = [
         entry.name
         for entry in catalog(step)
-        if entry.name not in (type(old).__name__, type(new).__name__, *NEVER)
+        if entry.name not in NEVER_DRAWN
+        and getattr(module_of(step), entry.name) not in excluded
+        and _needs_no_arguments(step, entry.name)
     ]
-    bare = [name for name in others if _bare(step, name)]
-    return f"{_one(bare, draw)}()" if bare else None
+    return f"{_draw_one(others, draw)}()" if others else None
 
 
-def _bare(step: str, name: str) -> bool:
+def _needs_no_arguments(step: str, name: str) -> bool:
     try:
         return not isinstance(parse(step, f"{name}()"), auto)
     except Error:
         return False
 
 
-def _moved(old: Any, new: Any, draw: torch.Generator) -> Any:
-    """`old` with each argument that `new` has changed moved as far, or less, the rest as it is;
-    None where one cannot be moved.
+def _draw_between(old: Any, new: Any, draw: torch.Generator) -> Any:
+    """`old` with each argument that `new` changes moved as far or less; None where one cannot be
+    moved.
     """
-    given = {
-        name: _between(name, before, after, draw)
+    arguments = {
+        name: _draw_argument(name, before, after, draw)
         for name in inspect.signature(type(old)).parameters
         if (before := getattr(old, name)) != (after := getattr(new, name))
     }
-    return None if None in given.values() else rebuilt(old, **given)
+    return None if None in arguments.values() else with_arguments(old, **arguments)
 
 
-def _between(name: str, before: Any, after: Any, draw: torch.Generator) -> Any:
-    """An argument drawn: a number, or the widths of all layers, times f^u; a schedule likewise; any
-    other activation.
+def _draw_argument(name: str, before: Any, after: Any, draw: torch.Generator) -> Any:
+    """An argument drawn at random: a number, or the widths of all layers, times f^u; a schedule
+    likewise; any other activation.
     """
     if name == "activation":
-        return _one([held for held in activation_names() if held not in (before, after)], draw)
+        return _draw_one([other for other in activation_names() if other not in (before, after)], draw)
     if isinstance(before, Schedule) and type(before) is type(after):
-        return _moved(before, after, draw)
+        return _draw_between(before, after, draw)
     many = isinstance(before, tuple)
     old, new = (before, after) if many else ((before,), (after,))
-    if not isinstance(new, tuple) or len(old) != len(new) or not all(map(_positive, (*old, *new))):
+    if not isinstance(new, tuple) or len(old) != len(new):
+        return None
+    if not all(map(_is_positive, (*old, *new))):
         return None
     power = float(torch.rand((), generator=draw)) * 2 - 1
     factor = math.prod(n / o for n, o in zip(new, old, strict=True)) ** (power / len(old))
-    whole = all(isinstance(held, int) for held in (*old, *new))
-    moved = tuple(
-        max(1, round(held * factor)) if whole else float(f"{held * factor:.2g}") for held in old
+    whole = all(isinstance(number, int) for number in (*old, *new))
+    drawn = tuple(
+        max(1, round(number * factor)) if whole else float(f"{number * factor:.2g}")
+        for number in old
     )
-    return moved if many else moved[0]
+    return drawn if many else drawn[0]
 
 
-def _positive(held: Any) -> bool:
-    return isinstance(held, int | float) and not isinstance(held, bool) and held > 0
+def _is_positive(number: Any) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and number > 0
 
 
-def _one(of: Sequence[str], draw: torch.Generator) -> str:
-    return of[int(torch.randint(len(of), (), generator=draw))]
+def _draw_one(options: Sequence[str], draw: torch.Generator) -> str:
+    return options[int(torch.randint(len(options), (), generator=draw))]
 
 
-def rebuilt(held: Any, **given: Any) -> Any:
-    """A step's value with other arguments; the rest as in `held`."""
-    bare: list[Any] = []
+def with_arguments(value: Any, **arguments: Any) -> Any:
+    """A step's value with some arguments replaced; the others as in `value`."""
+    positional: list[Any] = []
     named: dict[str, Any] = {}
-    for name, parameter in inspect.signature(type(held)).parameters.items():
-        value = given.get(name, getattr(held, name))
+    for name, parameter in inspect.signature(type(value)).parameters.items():
+        argument = arguments.get(name, getattr(value, name))
         if parameter.kind is parameter.VAR_POSITIONAL:
-            bare += value
+            positional += argument
         elif parameter.kind is parameter.VAR_KEYWORD:
-            named |= value
+            named |= argument
         elif parameter.kind is parameter.KEYWORD_ONLY:
-            named[name] = value
+            named[name] = argument
         else:
-            bare.append(value)
-    return type(held)(*bare, **named)
+            positional.append(argument)
+    return type(value)(*positional, **named)

@@ -1,4 +1,4 @@
-"""One remedy, tried: what trainings with and without it came to, and whether that proves it."""
+"""A trial of one remedy: the results of trainings with and without it, and whether they prove it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from dataclasses import dataclass, field
 from statistics import mean, stdev
 from typing import Any
 
-PAIRS, MOST = 3, 5  # seeds on which each is trained; the latter where the former leave it open
+PAIRS, MOST = 3, 5  # seeds on which each is trained; MOST where PAIRS leave it open
 LEVEL = 0.95  # of the interval
-# of the effect: how much better random changes may do; without it a good cure is lost to a better
-# one
+# how much better random changes may do, as a share of the effect; without it a good cure is lost
+# to a better one
 SLACK = 0.1
 
 
 @dataclass
 class Trial:
-    """One remedy, tried. The lists have a number for each of `seeds`, larger is better; the first seed is that of the training itself.
+    """The trial of one remedy. Each list has one number for each of `seeds`; larger is better.
 
-    `random` are trainings with another change of the same steps, at most as large, drawn at random:
-    `random_changes`. A remedy is proven when the interval of its differences from the untouched
-    training lies above no effect, the effect is worth while (`least`), and random changes do not do
-    better (by more than a tenth of the effect: any initialisation cures zeros, and one of them is
-    best). `problem` says on what it was tried, `note` why it ended before it could be proven."""
+    The first seed is that of the training itself. `random` are trainings with `random_changes`:
+    other changes of the same steps, drawn at random, at most as large. A remedy is proven when the
+    interval of its differences from the untouched training lies above 0, when the effect is at
+    least `least`, and when random changes do not do better by more than a tenth of the effect. (Any
+    initialisation cures zeros, and one of them is best.) `problem` says what it was tried on,
+    `note` why it ended before it could be proven."""
 
     condition: str
     change: dict[str, str]
@@ -39,13 +40,13 @@ class Trial:
     note: str = ""
 
     def finite(self, numbers: list[float]) -> list[float]:
-        """`numbers` with one that is not finite (a diverged training) taken as 0, or where there
-        are numbers below 0 as twice the least.
+        """`numbers`, where one that is not finite (a diverged training) counts as 0.
 
-        What changes at random come to has no say in that: the interval of the remedy must not
-        depend on them."""
-        least = min((n for n in (*self.untouched, *self.remedied) if math.isfinite(n)), default=0.0)
-        return [n if math.isfinite(n) else min(0.0, 2 * least) for n in numbers]
+        Where there are numbers below 0, it counts as twice the smallest. Changes at random have no
+        say in that, since the interval of the remedy must not depend on them."""
+        own = (n for n in (*self.untouched, *self.remedied) if math.isfinite(n))
+        worst = min(0.0, 2 * min(own, default=0.0))
+        return [n if math.isfinite(n) else worst for n in numbers]
 
     @property
     def differences(self) -> list[float]:
@@ -82,7 +83,7 @@ class Trial:
         """Whether the remedy is shown to help."""
         if len(self.remedied) < PAIRS or self.interval is None or self.difference is None:
             return False
-        more = (
+        lead = (
             mean(self.finite(self.random)) - mean(self.finite(self.remedied))
             if self.random
             else 0.0
@@ -90,7 +91,7 @@ class Trial:
         return (
             self.interval[0] > 0
             and self.difference >= self.least
-            and more <= max(self.least, SLACK * self.difference)
+            and lead <= max(self.least, SLACK * self.difference)
         )
 
     @property
@@ -98,13 +99,13 @@ class Trial:
         """Whether another seed may still prove it."""
         count = len(self.seeds)
         if self.note or count >= MOST or (count == 1 and self.differences[0] <= self.least):
-            return False  # the last: it does not help where the fault was seen
+            return False  # the last: it does not help on the seed that showed the fault
         return count < PAIRS or (
             not self.proven and self.interval is not None and self.interval[1] >= self.least
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As `run.json` and `--json` hold it."""
+        """The form of `run.json` and `--json`."""
         return {
             **{name: getattr(self, name) for name in self.__dataclass_fields__},
             "difference": self.difference,
@@ -113,33 +114,34 @@ class Trial:
         }
 
     @classmethod
-    def from_dict(cls, held: Mapping[str, Any]) -> Trial:
-        """What `to_dict` gave. Raises `KeyError` or `TypeError` for anything else."""
+    def from_dict(cls, plain: Mapping[str, Any]) -> Trial:
+        """The trial that `to_dict` wrote. Raises `KeyError` or `TypeError` for anything else."""
         numbers = {
-            name: [math.nan if n is None else n for n in held[name]]
+            name: [math.nan if n is None else n for n in plain[name]]
             for name in ("untouched", "remedied", "random")
         }
-        return cls(**{name: held[name] for name in cls.__dataclass_fields__} | numbers)
+        return cls(**{name: plain[name] for name in cls.__dataclass_fields__} | numbers)
 
     def __str__(self) -> str:
-        return f"{spelled(self.change)}: {self.verdict}"
+        return f"{change_notation(self.change)}: {self.verdict}"
 
     @property
     def verdict(self) -> str:
-        """What came of it, in one sentence."""
+        """The result in one sentence."""
         if not self.remedied:
             return f"not tried, {self.note}"
         count = len(self.remedied)
-        said = f"{self.measure} {mean(self.finite(self.untouched)):.4g} → {mean(self.finite(self.remedied)):.4g}"
+        before, after = mean(self.finite(self.untouched)), mean(self.finite(self.remedied))
+        numbers = f"{self.measure} {before:.4g} → {after:.4g}"
         if self.interval is not None:
             low, high = self.interval
-            said += (
+            numbers += (
                 f" ({self.difference:+.3g}, 95 % interval {low:+.3g} to {high:+.3g}, {count} seeds)"
             )
         if self.random:
-            said += f"; random changes of that size: {mean(self.finite(self.random)):.4g}"
+            numbers += f"; random changes of that size: {mean(self.finite(self.random)):.4g}"
         if self.problem != "whole":
-            said += f"; on {self.problem}"
+            numbers += f"; on {self.problem}"
         head = (
             "proven"
             if self.proven
@@ -147,16 +149,16 @@ class Trial:
             if (self.difference or 0) <= self.least
             else "not proven"
         )
-        return f"{head}: {said}" + (f"; {self.note}" if self.note else "")
+        return f"{head}: {numbers}" + (f"; {self.note}" if self.note else "")
 
 
-def spelled(change: Mapping[str, str]) -> str:
-    """A change as a reader sees it."""
+def change_notation(change: Mapping[str, str]) -> str:
+    """A change as notation: `step = sgd(lr=0.1)`."""
     return ", ".join(f"{step} = {value}" for step, value in change.items())
 
 
-def best(trials: Sequence[Trial]) -> Trial | None:
-    """The proven remedy with the largest effect; None where none is proven."""
+def best_trial(trials: Sequence[Trial]) -> Trial | None:
+    """The trial of the proven remedy with the largest effect; None where none is proven."""
     return max(
         (trial for trial in trials if trial.proven),
         key=lambda trial: trial.difference or 0.0,

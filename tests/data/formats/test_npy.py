@@ -18,7 +18,7 @@ import sevensteps as ss
 from sevensteps.cli import main
 from sevensteps.data import Data, load
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs
-from sevensteps.doctor.trials.changes import scaled
+from sevensteps.doctor.trials.changes import rescale
 from sevensteps.errors import DataError, Error
 from sevensteps.training import loop, state
 from sevensteps.training.recipe import Recipe
@@ -367,7 +367,7 @@ def test_what_needs_all_samples_at_once_says_so() -> None:
 def test_a_remedy_of_the_scaling_is_tried_from_disk() -> None:
     put()
     streamed = load("x.npy", target="y.npy", memory=0.02, scale="none")
-    changed = scaled(streamed, "standardize()")
+    changed = rescale(streamed, "standardize()")
     assert isinstance(changed, Data)
     wanted = load("x.npy", target="y.npy", memory=0.02, scale="standardize")
     assert torch.equal(changed.train.x[:], wanted.train.x[:])

@@ -19,11 +19,11 @@ from sevensteps.data.scaling import Scaling
 from sevensteps.doctor.trials.changes import (
     TRIES,
     Change,
-    at_random,
     changed,
-    of_recipe,
-    rebuilt,
-    scaled,
+    random_change,
+    random_change_of,
+    rescale,
+    with_arguments,
 )
 from sevensteps.errors import ArgumentError, NotationError
 from sevensteps.steps import STEPS, parse
@@ -122,7 +122,7 @@ def test_what_there_is_not_is_refused_in_one_line(change: Change, message: str) 
 )
 def test_data_by_name_stay_a_name(name: str, change: str, wanted: str) -> None:
     assert changed(Recipe(name), {"data": change}) == Recipe(wanted)
-    assert scaled(wanted, change) == wanted  # once is enough
+    assert rescale(wanted, change) == wanted  # once is enough
 
 
 def test_arrays_are_standardised_by_what_the_training_part_shows() -> None:
@@ -152,7 +152,7 @@ def test_arrays_are_standardised_by_what_the_training_part_shows() -> None:
 
 
 def test_the_largest_number_becomes_one() -> None:
-    made = scaled(table(), "unit()")
+    made = rescale(table(), "unit()")
     assert isinstance(made, Data)
     assert made.train.x.abs().amax(0).tolist() == pytest.approx([1, 1, 1])
     assert torch.equal(made.train.y, table().train.y)
@@ -160,7 +160,7 @@ def test_the_largest_number_becomes_one() -> None:
 
 def test_classes_stay_classes() -> None:
     data = ss.data.load("iris(scale='none')")
-    made = scaled(data, "standardize()")
+    made = rescale(data, "standardize()")
     assert isinstance(made, Data)
     assert torch.equal(made.train.y, data.train.y)
     assert made.train.x.std(0).tolist() == pytest.approx([1] * 4, abs=1e-4)
@@ -169,7 +169,7 @@ def test_classes_stay_classes() -> None:
 
 @pytest.mark.parametrize("name", ["speed", "iris(scale='none')", "wine", "circles", "digits"])
 def test_loaded_data_are_named_as_what_loads_the_changed_ones(name: str) -> None:
-    made = scaled(ss.data.load(name), "standardize()")
+    made = rescale(ss.data.load(name), "standardize()")
     assert isinstance(made, Data)
     again = ss.data.load(made.source)
     assert made.source != name
@@ -196,7 +196,7 @@ def test_one_scaling_after_the_other_is_one_scaling_of_raw_numbers(first: str, c
     before = from_arrays(
         x, y, scale=first, target_scale="standardize" if first != "none" else "none"
     )
-    made = scaled(before, change)
+    made = rescale(before, change)
     assert isinstance(made, Data)
 
     def directly(numbers: Any, scaling: Scaling) -> Tensor:
@@ -248,7 +248,7 @@ def test_a_run_on_scaled_data_answers_raw_inputs_in_raw_units() -> None:
 def drawn(held: Mapping[str, str], change: Change, count: int = 60) -> list[Change | None]:
     values = {step: parse(step, text) for step, text in held.items()}
     draw = generator()
-    return [at_random(values, change, draw) for _ in range(count)]
+    return [random_change(values, change, draw) for _ in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_rate_is_moved_no_further_than_the_remedy_moves_it(
     before, after = parse("step", old), parse("step", new)
     assert before not in values
     assert after not in values
-    assert {repr(rebuilt(value, lr=before.lr)) for value in values} == {
+    assert {repr(with_arguments(value, lr=before.lr)) for value in values} == {
         repr(before)
     }  # nothing else is changed
 
@@ -356,7 +356,7 @@ def test_another_activation_keeps_the_network_otherwise() -> None:
         )
         if change
     }
-    assert {repr(rebuilt(parse("predict", text), activation="relu")) for text in found} == {
+    assert {repr(with_arguments(parse("predict", text), activation="relu")) for text in found} == {
         "mlp(30, 20)"
     }
 
@@ -417,7 +417,7 @@ def test_what_does_not_fit_is_drawn_again_but_not_for_ever() -> None:
         raise ArgumentError("no")
 
     assert (
-        at_random(
+        random_change(
             {"initialize": parse("initialize", "zeros()")},
             {"initialize": "kaiming_normal()"},
             generator(),
@@ -451,7 +451,7 @@ def test_what_is_drawn_for_a_recipe_fits_it(
     source: str, given: dict[str, str], change: Change
 ) -> None:
     recipe = settle(Recipe(ss.data.load(source), **given)).recipe  # type: ignore[arg-type]
-    draw, one = generator(), of_recipe(recipe)
+    draw, one = generator(), random_change_of(recipe)
     found = [one(change, draw) for _ in range(20)]
     assert any(found)
     for other in found:
@@ -466,7 +466,7 @@ def test_what_a_remedy_leaves_to_us_is_not_drawn_either() -> None:
         Recipe(ss.data.load("iris"), predict="mlp(4)", loss="mean_squared_error()")
     ).recipe
     assert repr(settle(changed(recipe, {"loss": "auto()"})).recipe.loss) == "cross_entropy()"
-    draw, one = generator(), of_recipe(recipe)
+    draw, one = generator(), random_change_of(recipe)
     found = {str(one({"loss": "auto()"}, draw)) for _ in range(40)}
     assert len(found) > 1
     assert not any("cross_entropy()" in text and "binary" not in text for text in found)
@@ -504,7 +504,7 @@ def test_what_a_remedy_leaves_to_us_is_not_drawn_either() -> None:
 def test_a_value_is_made_again_with_other_arguments(
     step: str, text: str, given: dict[str, Any], wanted: str
 ) -> None:
-    assert rebuilt(parse(step, text), **given) == parse(step, wanted)
+    assert with_arguments(parse(step, text), **given) == parse(step, wanted)
 
 
 def test_no_other_argument_is_the_same_value() -> None:
@@ -514,4 +514,4 @@ def test_no_other_argument_is_the_same_value() -> None:
         "polynomial(3)",
     ):
         value = parse("predict", text)
-        assert rebuilt(value) == value
+        assert with_arguments(value) == value

@@ -20,8 +20,8 @@ from sevensteps.data import Data, from_arrays
 from sevensteps.doctor.finding import Finding, Remedy
 from sevensteps.doctor.trials import retrain
 from sevensteps.doctor.trials.changes import Change, changed
-from sevensteps.doctor.trials.retrain import FEWEST, Retraining, try_recipe
-from sevensteps.doctor.trials.trial import best
+from sevensteps.doctor.trials.retrain import FEWEST, RecipeBackend, try_recipe
+from sevensteps.doctor.trials.trial import best_trial
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.training import loop, state, threads
 from sevensteps.training.recipe import Recipe
@@ -38,7 +38,7 @@ CURE: Change = {"initialize": "kaiming_normal()"}
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """No time passes during trials; how long a training takes is what a test says."""
     monkeypatch.setattr(
-        "sevensteps.doctor.trials.laboratory.time", SimpleNamespace(perf_counter=lambda: 0.0)
+        "sevensteps.doctor.trials.scheduler.time", SimpleNamespace(perf_counter=lambda: 0.0)
     )
 
 
@@ -79,8 +79,8 @@ def clouds(count: int = 3000, rare: int = 0) -> Data:
 def test_a_training_counts_for_what_train_gives(recipe: Recipe, metric: str) -> None:
     for change, seed in (({}, 0), ({"step": "sgd(lr=0.05)"}, 3)):
         run = ss.train(recipe, **change, seed=seed, out=False, progress=False)
-        train = Retraining(recipe, ss.data.load(recipe.source))
-        [(result, seconds)] = train.race([train.ready(change, seed)])
+        train = RecipeBackend(recipe, ss.data.load(recipe.source))
+        [(result, seconds)] = train.train([train.prepare(change, seed)])
         assert train.value("underfitting", result) == max(run.metrics["valid"][metric], 0.0)
         assert train.value("overfitting", result) == pytest.approx(
             -math.log(run.metrics["valid"]["loss"])
@@ -89,11 +89,11 @@ def test_a_training_counts_for_what_train_gives(recipe: Recipe, metric: str) -> 
 
 
 def test_what_it_measures_is_said() -> None:
-    train = Retraining(ZEROS, ss.data.load("digits"))
+    train = RecipeBackend(ZEROS, ss.data.load("digits"))
     assert train.measure("underfitting") == "validation accuracy"
     assert train.measure("overfitting") == "-log(validation loss)"
     assert (
-        Retraining(Recipe("speed"), ss.data.load("speed")).measure("underfitting")
+        RecipeBackend(Recipe("speed"), ss.data.load("speed")).measure("underfitting")
         == "validation r2"
     )
 
@@ -113,13 +113,13 @@ class Explodes(nn.Module):
 def test_a_training_that_came_to_no_number_is_worth_an_ignorant_answer(
     data: str, worst: float
 ) -> None:
-    train = Retraining(
+    train = RecipeBackend(
         Recipe(data, predict=Explodes(), step="sgd(lr=0.1)", stop="epochs(2)"), ss.data.load(data)
     )
-    [(result, _)] = train.race([train.ready({}, 0)])
+    [(result, _)] = train.train([train.prepare({}, 0)])
     assert train.value("underfitting", result) == worst
     assert train.value("overfitting", result) == -math.inf
-    bad = Retraining(
+    bad = RecipeBackend(
         Recipe(
             "speed",
             predict="linear()",
@@ -129,7 +129,7 @@ def test_a_training_that_came_to_no_number_is_worth_an_ignorant_answer(
         ),
         ss.data.load("speed"),
     )
-    [(result, _)] = bad.race([bad.ready({}, 0)])
+    [(result, _)] = bad.train([bad.prepare({}, 0)])
     assert bad.value("underfitting", result) == 0.0  # and so is one much worse than the mean
 
 
@@ -179,10 +179,10 @@ JOBS: list[tuple[Change, int]] = [
 @pytest.mark.parametrize("predict", ["mlp(30)", "mlp(16, dropout=0.2)", "mlp(16, batch_norm=True)"])
 def test_a_race_comes_to_what_each_comes_to_alone(predict: str) -> None:
     recipe = settled(replace(ZEROS, predict=predict, precision="float64", threads=1))
-    train = Retraining(recipe, ss.data.load("digits"))
-    ready = [train.ready(change, seed) for change, seed in JOBS]
-    assert max(map(len, train.lanes(ready))) >= 3
-    for (change, seed), (result, _) in zip(JOBS, train.race(ready), strict=True):
+    train = RecipeBackend(recipe, ss.data.load("digits"))
+    ready = [train.prepare(change, seed) for change, seed in JOBS]
+    assert max(map(len, train.lockstep_groups(ready))) >= 3
+    for (change, seed), (result, _) in zip(JOBS, train.train(ready), strict=True):
         wanted = alone(replace(recipe, data=train.data), change, seed)
         assert result["valid"]["accuracy"] == wanted["valid"]["accuracy"], (change, seed)
         assert result["valid"]["loss"] == pytest.approx(wanted["valid"]["loss"], rel=1e-9), (
@@ -193,16 +193,16 @@ def test_a_race_comes_to_what_each_comes_to_alone(predict: str) -> None:
 
 def test_one_that_is_trained_alone_comes_to_the_same_bits() -> None:
     recipe = settled(replace(ZEROS, **CURE, threads=1))
-    train = Retraining(recipe, ss.data.load("digits"))
-    [(result, _)] = train.race([train.ready({}, 3)])
+    train = RecipeBackend(recipe, ss.data.load("digits"))
+    [(result, _)] = train.train([train.prepare({}, 3)])
     assert {**result, "seconds": 0} == {**alone(recipe, {}, 3), "seconds": 0}
 
 
 def test_all_trainings_with_a_change_of_the_data_share_them() -> None:
-    train = Retraining(settled(ZEROS), ss.data.load("digits"))
-    first, second = (train.ready({"data": "standardize()"}, seed) for seed in (0, 1))
+    train = RecipeBackend(settled(ZEROS), ss.data.load("digits"))
+    first, second = (train.prepare({"data": "standardize()"}, seed) for seed in (0, 1))
     assert first.data is second.data is not train.data
-    assert train.ready({}, 0).data is train.data
+    assert train.prepare({}, 0).data is train.data
 
 
 def test_trials_of_several_findings_are_one_race_and_those_until_proven_are_not() -> None:
@@ -231,9 +231,9 @@ def test_trials_of_several_findings_are_one_race_and_those_until_proven_are_not(
 
 
 def test_what_a_training_holds_grows_with_its_network_and_its_batch() -> None:
-    train = Retraining(settled(ZEROS), ss.data.load("digits"))
+    train = RecipeBackend(settled(ZEROS), ss.data.load("digits"))
     size = {
-        predict: train.size(train.ready({"predict": predict, "repeat": "batches(50)"}, 0))
+        predict: train.size(train.prepare({"predict": predict, "repeat": "batches(50)"}, 0))
         for predict in ("mlp(30)", "cnn(8, 16)")
     }
     parameters = 64 * 30 + 30 + 30 * 10 + 10
@@ -241,7 +241,7 @@ def test_what_a_training_holds_grows_with_its_network_and_its_batch() -> None:
     batch = 1438 / 29  # on average
     assert size["mlp(30)"] == pytest.approx(6 * parameters + 2 * batch * layers)
     assert size["cnn(8, 16)"] > 2 * batch * 8 * 64
-    assert train.size(train.ready({"predict": "mlp(30)"}, 0)) != size["mlp(30)"]
+    assert train.size(train.prepare({"predict": "mlp(30)"}, 0)) != size["mlp(30)"]
 
 
 def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(
@@ -309,8 +309,8 @@ def test_where_time_is_short_fewer_samples_show_the_fault_and_its_cure() -> None
 
 
 def test_fewer_samples_are_a_part_of_those_there_are() -> None:
-    whole = Retraining(Recipe(clouds()), clouds())
-    some = whole.smaller(0.3)
+    whole = RecipeBackend(Recipe(clouds()), clouds())
+    some = whole.with_fewer_samples(0.3)
     assert (len(some.data.train), len(some.data.valid)) == (720, FEWEST)
     for part in ("train", "valid"):
         mine, all_ = getattr(some.data, part), getattr(whole.data, part)
@@ -319,10 +319,10 @@ def test_fewer_samples_are_a_part_of_those_there_are() -> None:
         assert set(chosen) <= rows
         assert len(set(chosen)) == len(chosen)
         assert torch.equal(
-            mine.x, getattr(whole.smaller(0.3).data, part).x
+            mine.x, getattr(whole.with_fewer_samples(0.3).data, part).x
         )  # the same ones for every trial
-    assert len(whole.smaller(0.01).data.train) == FEWEST
-    assert len(whole.smaller(1.0).data.train) == 2400
+    assert len(whole.with_fewer_samples(0.01).data.train) == FEWEST
+    assert len(whole.with_fewer_samples(1.0).data.train) == 2400
 
 
 def test_where_fewer_samples_do_not_show_it_the_whole_problem_is_taken(
@@ -330,11 +330,11 @@ def test_where_fewer_samples_do_not_show_it_the_whole_problem_is_taken(
 ) -> None:
     sizes: list[int] = []
 
-    def shows(self: Retraining, condition: str) -> bool:
+    def shows(self: RecipeBackend, condition: str) -> bool:
         sizes.append(len(self.data.train))
         return len(self.data.train) > 5000
 
-    monkeypatch.setattr(Retraining, "shows", shows)
+    monkeypatch.setattr(RecipeBackend, "shows", shows)
     for count, seconds, tried, problem in (
         (20_000, 50.0, [1745, 5236], "5,236 of 16,000 training samples"),
         (5_000, 50.0, [FEWEST, 1500], "whole"),
@@ -350,8 +350,8 @@ def test_where_fewer_samples_do_not_show_it_the_whole_problem_is_taken(
 
 
 def test_a_fault_that_is_not_there_is_not_shown() -> None:
-    healthy = Retraining(settled(replace(ZEROS, **CURE)), ss.data.load("digits"))
-    faulty = Retraining(settled(ZEROS), ss.data.load("digits"))
+    healthy = RecipeBackend(settled(replace(ZEROS, **CURE)), ss.data.load("digits"))
+    faulty = RecipeBackend(settled(ZEROS), ss.data.load("digits"))
     assert faulty.shows("symmetric_units")
     assert faulty.shows("underfitting")  # a symptom
     assert not faulty.shows("learning_rate_too_high")
@@ -361,13 +361,13 @@ def test_a_fault_that_is_not_there_is_not_shown() -> None:
 def test_a_class_that_is_rare_may_be_missing_there() -> None:
     recipe = settled(replace(ZEROS, data=clouds(3000, rare=3), stop="epochs(1)"))
     with pytest.raises(DataError, match="has no sample of 1 of 3 classes"):
-        Retraining(recipe, clouds(3000, rare=3)).smaller(FEWEST / 2400)
+        RecipeBackend(recipe, clouds(3000, rare=3)).with_fewer_samples(FEWEST / 2400)
     [made] = try_recipe(recipe, [finding(CURE)], 40.0, budget=60)
     assert made.problem == "1,500 of 2,399 training samples"
 
 
 def test_a_loader_brings_samples_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Retraining, "shows", lambda self, condition: True)
+    monkeypatch.setattr(RecipeBackend, "shows", lambda self, condition: True)
     data = clouds()
     loader = torch.utils.data.DataLoader(
         torch.utils.data.TensorDataset(data.train.x, data.train.y), batch_size=100
@@ -386,7 +386,7 @@ def test_a_fault_behind_a_fault_is_proven_together() -> None:
     made = try_recipe(recipe, [found], 0.05, budget=100)
     assert made[0].change == CURE
     assert not made[0].proven
-    last = best(made)
+    last = best_trial(made)
     assert last is not None
     assert set(last.change) == {"initialize", "step"}
     assert last.change["initialize"] == CURE["initialize"]
@@ -398,14 +398,14 @@ def test_a_fault_behind_a_fault_is_proven_together() -> None:
 
 def test_behind_a_cure_that_is_enough_there_is_nothing() -> None:
     data = ss.data.load("digits")
-    assert Retraining(settled(ZEROS), data).behind("symmetric_units", CURE) == []
-    twice = Retraining(settled(replace(ZEROS, step="sgd(lr=20.0)")), data)
-    assert {tuple(change) for _, change in twice.behind("symmetric_units", CURE)} == {("step",)}
+    assert RecipeBackend(settled(ZEROS), data).remedies_behind("symmetric_units", CURE) == []
+    twice = RecipeBackend(settled(replace(ZEROS, step="sgd(lr=20.0)")), data)
+    assert {tuple(change) for _, change in twice.remedies_behind("symmetric_units", CURE)} == {("step",)}
     assert (
-        twice.behind("symmetric_units", {"initialize": "constant(0.5)"}) == []
+        twice.remedies_behind("symmetric_units", {"initialize": "constant(0.5)"}) == []
     )  # it is still there
     assert (
-        twice.behind("symmetric_units", {"loss": "binary_cross_entropy()"}) == []
+        twice.remedies_behind("symmetric_units", {"loss": "binary_cross_entropy()"}) == []
     )  # which does not fit
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from scipy.stats import t
 
-from sevensteps.doctor.trials.trial import Trial, best
+from sevensteps.doctor.trials.trial import Trial, best_trial
 from sevensteps.record.run_folder import finite
 
 NAN, INF = math.nan, math.inf
@@ -129,10 +129,10 @@ def test_the_best_is_the_proven_one_with_the_largest_effect() -> None:
         trial([0.1, 0.1, 0.1], [0.8, 0.81, 0.82]),
     )
     unproven = trial([0.1, 0.1], [0.9, 0.9])
-    assert best([good, unproven, better]) is better
-    assert best([better, good]) is better
-    assert best([unproven, trial([], [])]) is None
-    assert best([]) is None
+    assert best_trial([good, unproven, better]) is better
+    assert best_trial([better, good]) is better
+    assert best_trial([unproven, trial([], [])]) is None
+    assert best_trial([]) is None
 
 
 # -- trainings that diverged -----------------------------------------------------------------------

@@ -72,7 +72,9 @@ def resume(
                 resumable.require_unfinished(resolved.recipe)
             number("watch", watch, at_least=0, at_most=1)
             attending = (
-                DoctorObserver(watch, earlier=read_observation(folder, saved.step) if saved else None)
+                DoctorObserver(
+                    watch, earlier=read_observation(folder, saved.step) if saved else None
+                )
                 if watch and group.leads
                 else 0
             )

@@ -236,7 +236,10 @@ def run_training(
 
 
 def end_summary(
-    training: Training, ended: tuple[str, str], writer: Writer | None, attending: DoctorObserver | None
+    training: Training,
+    ended: tuple[str, str],
+    writer: Writer | None,
+    attending: DoctorObserver | None,
 ) -> dict[str, Any]:
     """The summary of a training that has ended: the one that was written, or the same without a
     folder.
@@ -247,7 +250,10 @@ def end_summary(
 
 
 def finished_run(
-    training: Training, summary: dict[str, Any], writer: Writer | None, attending: DoctorObserver | None
+    training: Training,
+    summary: dict[str, Any],
+    writer: Writer | None,
+    attending: DoctorObserver | None,
 ) -> Run:
     """The `Run` of a training that has ended."""
     resolved = training.settled

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sevensteps.api.run import Run
     from sevensteps.data import Data
     from sevensteps.doctor.finding import Finding
-    from sevensteps.doctor.observer import Attending
+    from sevensteps.doctor.observer import DoctorObserver
     from sevensteps.training.state import Training
 
 COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
@@ -33,7 +33,7 @@ class PlanPrinter(Observer):
     by then.
     """
 
-    def __init__(self, doctor: Attending | None = None) -> None:
+    def __init__(self, doctor: DoctorObserver | None = None) -> None:
         self.doctor = doctor
 
     def started(self, training: Training) -> None:

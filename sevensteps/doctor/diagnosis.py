@@ -119,7 +119,9 @@ class Diagnosis(Examination):
             return nothing + "Seen: one batch, before the first step."
         steps = f"{observation.steps:,} {'step' if observation.steps == 1 else 'steps'}"
         looks = len(observation.looks)
-        share = 100 * observation.watching_seconds / observation.seconds if observation.seconds else 0.0
+        share = (
+            100 * observation.watching_seconds / observation.seconds if observation.seconds else 0.0
+        )
         basis = (
             f"Seen: {steps} of {observation.facts.network} in {observation.seconds:.2g} s, "
             f"{looks} of them closely ({share:.1f} % of the time)."

@@ -294,7 +294,9 @@ def identify_from_looks(looks: Sequence[Look]) -> IdentifiedLoss | None:
             return None
         output, target, gradient = (torch.cat(part) for part in parts)
         return identify(output, target, gradient, first.batch)
-    identified = (identify(look.output, look.target, look.output_gradient, look.batch) for look in looks)
+    identified = (
+        identify(look.output, look.target, look.output_gradient, look.batch) for look in looks
+    )
     return next((loss for loss in identified if loss is not None), None)
 
 

@@ -103,7 +103,9 @@ def examine_start(training: Training) -> Examination:
         return examine(case)
 
 
-def training_case(training: Training, observation: Observation, before_training: bool = False) -> Case:
+def training_case(
+    training: Training, observation: Observation, before_training: bool = False
+) -> Case:
     """The case of a training under way, or at its end."""
     output, loss = training.output, training.loss
 

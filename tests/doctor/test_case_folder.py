@@ -166,7 +166,7 @@ def test_what_was_seen_comes_back_whole(tmp_path: Path) -> None:
     assert case.losses == watch.observation.losses
     assert [look.step for look in case.looks] == [look.step for look in watch.observation.looks]
     assert case.facts == watch.observation.facts
-    assert case.observed.rates == watch.observation.rates
+    assert case.observation.rates == watch.observation.rates
     assert case.scores["valid"] == pytest.approx(
         (watch.network(valid[0]).argmax(1) == valid[1]).double().mean().item()
     )

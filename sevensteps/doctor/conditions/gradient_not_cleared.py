@@ -41,7 +41,11 @@ def examine(case: Case) -> Finding | None:
         for a, b in pairwise(case.looks)
         if a.stepped and b.step == a.step + 1 and b.leftover_gradient is not None
     ]
-    kept = [(a, b) for a, b in pairs if b.leftover_gradient and b.leftover_gradient > 0.01 * max(whole(a), 1e-30)]
+    kept = [
+        (a, b)
+        for a, b in pairs
+        if b.leftover_gradient and b.leftover_gradient > 0.01 * max(whole(a), 1e-30)
+    ]
     if not kept or len(kept) < 0.5 * len(pairs):
         return None
     before, after = kept[0]

@@ -197,7 +197,9 @@ def _draw_argument(name: str, before: Any, after: Any, draw: torch.Generator) ->
     likewise; any other activation.
     """
     if name == "activation":
-        return _draw_one([other for other in activation_names() if other not in (before, after)], draw)
+        return _draw_one(
+            [other for other in activation_names() if other not in (before, after)], draw
+        )
     if isinstance(before, Schedule) and type(before) is type(after):
         return _draw_between(before, after, draw)
     many = isinstance(before, tuple)

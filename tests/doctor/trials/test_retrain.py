@@ -400,7 +400,9 @@ def test_behind_a_cure_that_is_enough_there_is_nothing() -> None:
     data = ss.data.load("digits")
     assert RecipeBackend(settled(ZEROS), data).remedies_behind("symmetric_units", CURE) == []
     twice = RecipeBackend(settled(replace(ZEROS, step="sgd(lr=20.0)")), data)
-    assert {tuple(change) for _, change in twice.remedies_behind("symmetric_units", CURE)} == {("step",)}
+    assert {tuple(change) for _, change in twice.remedies_behind("symmetric_units", CURE)} == {
+        ("step",)
+    }
     assert (
         twice.remedies_behind("symmetric_units", {"initialize": "constant(0.5)"}) == []
     )  # it is still there

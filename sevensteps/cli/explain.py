@@ -275,6 +275,6 @@ def _words(
     context: click.Context, words: tuple[str, ...], as_json: bool, plot: Path | None
 ) -> None:
     """Explain the words of the field, or only each WORD, with an example of this run."""
-    from sevensteps.explain.words.answer import joined
+    from sevensteps.explain.words.answer import words_of_arguments
 
-    print_answer(questions_about_run(context).words(*joined(words)), as_json, plot)
+    print_answer(questions_about_run(context).words(*words_of_arguments(words)), as_json, plot)

@@ -13,7 +13,7 @@ import torch
 
 from sevensteps.errors import RunError
 from sevensteps.explain.base import Explanation
-from sevensteps.explain.run_numbers import Facts
+from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.subject import Subject
 from sevensteps.explain.why.book_questions import ASKED
 from sevensteps.explain.why.published import CONDITIONS, POINTS
@@ -76,28 +76,28 @@ class Why(Explanation):
 
 def why(subject: Subject) -> Why:
     """At most six questions, ranked, one of each topic."""
-    facts = Facts(subject)
+    run = RunNumbers(subject)
     with threads(subject.recipe.threads or torch.get_num_threads()):
         try:
-            found = list(_findings(facts))
+            found = list(_findings(run))
         except (KeyError, TypeError, AttributeError, IndexError) as failure:
             raise RunError(
                 f"the findings of {subject.folder} are damaged: {type(failure).__name__}: {failure}"
             ) from None
         asked = [
             *found,
-            *(question for ask in ASKED for question in ask(facts)),
-            *_good(facts),
-            *_seed(facts),
-            *_best(facts),
+            *(question for ask in ASKED for question in ask(run)),
+            *_good(run),
+            *_seed(run),
+            *_best(run),
         ]
     chosen: dict[str, Question] = {}
     for question in sorted(asked, key=lambda question: -question.rank):
         chosen.setdefault(question.topic, question)
     history = tuple(
-        (row["epoch"], row["valid"][facts.metric])
+        (row["epoch"], row["valid"][run.metric])
         for row in subject.history
-        if row["valid"].get(facts.metric) is not None
+        if row["valid"].get(run.metric) is not None
     )
     levels = {
         name: value
@@ -106,12 +106,12 @@ def why(subject: Subject) -> Why:
         for name in names
         if (value := chosen[topic].numbers.get(name)) is not None
     }
-    return Why(tuple(chosen.values())[:MOST], facts.metric, history, levels)
+    return Why(tuple(chosen.values())[:MOST], run.metric, history, levels)
 
 
-def _findings(facts: Facts) -> Iterator[Question]:
+def _findings(run: RunNumbers) -> Iterator[Question]:
     """What the doctor found: condition, explanation, remedy."""
-    subject = facts.subject
+    subject = run.subject
     for place, found in enumerate(subject.summary["findings"][:FOUND]):
         name, step = found["condition"], found["step"]
         explanation = " ".join(found["explanation"].split())
@@ -143,23 +143,21 @@ def _trying(subject: Subject) -> str:
     )
 
 
-def _good(facts: Facts) -> Iterator[Question]:
+def _good(run: RunNumbers) -> Iterator[Question]:
     """Is it good?"""
-    subject, task = facts.subject, facts.subject.output.task
+    subject, task = run.subject, run.subject.output.task
     chance = baseline(task.kind, subject.data.valid.y)
-    simple = _simple(facts)
-    if facts.metric == "loss" or math.isnan(facts.score):
+    simple = _simple(run)
+    if run.metric == "loss" or math.isnan(run.score):
         return
     said = (
-        f"It came to {facts.metric} {number_text(facts.score)} on the validation samples. An answer "
+        f"It came to {run.metric} {number_text(run.score)} on the validation samples. An answer "
         "that does not look at its input has "
         f"{number_text(chance)}"
     )
     if simple is not None:
         said += f", {simple[0]} {number_text(simple[1])}"
-    better = [
-        bar for bar in (chance, simple and simple[1]) if bar is not None and facts.score > bar
-    ]
+    better = [bar for bar in (chance, simple and simple[1]) if bar is not None and run.score > bar]
     verdict = (
         "no better than not looking"
         if not better
@@ -168,7 +166,7 @@ def _good(facts: Facts) -> Iterator[Question]:
         else "better than both"
         if len(better) == 2
         else "as good as the simple answer"
-        if facts.score == simple[1]
+        if run.score == simple[1]
         else "worse than the simple answer, so there is more to get"
     )
     mine = repr(subject.recipe.predict)
@@ -184,14 +182,14 @@ def _good(facts: Facts) -> Iterator[Question]:
         proof,
         "good",
         57,
-        {facts.metric: facts.score, "ignorant": chance, "simple": simple and simple[1]},
+        {run.metric: run.score, "ignorant": chance, "simple": simple and simple[1]},
     )
 
 
-def _simple(facts: Facts) -> tuple[str, float] | None:
+def _simple(run: RunNumbers) -> tuple[str, float] | None:
     """A baseline in closed form: the nearest class mean, or least squares; (what, its metric)."""
-    subject = facts.subject
-    kind, x = subject.output.task.kind, facts.train
+    subject = run.subject
+    kind, x = subject.output.task.kind, run.train_inputs
     rest = subject.part("valid")[0]
     if not x.is_floating_point() or kind == "multilabel" or not isinstance(rest, torch.Tensor):
         return None
@@ -215,11 +213,11 @@ def _simple(facts: Facts) -> tuple[str, float] | None:
     return "the nearest class mean", float((answers == truth.reshape(-1).long()).double().mean())
 
 
-def _seed(facts: Facts) -> Iterator[Question]:
+def _seed(run: RunNumbers) -> Iterator[Question]:
     """Would another seed give the same?"""
-    if not facts.subject.summary["steps"] or math.isnan(facts.score):
+    if not run.subject.summary["steps"] or math.isnan(run.score):
         return
-    subject, count, drawn = facts.subject, len(facts.subject.data.valid), _drawn(facts.subject)
+    subject, count, drawn = run.subject, len(run.subject.data.valid), _drawn(run.subject)
     if not drawn:
         yield Question(
             "Would another seed give the same?",
@@ -227,15 +225,15 @@ def _seed(facts: Facts) -> Iterator[Question]:
             command("race", subject, "--seeds", "2"),
             "seed",
             35,
-            {facts.metric: facts.score},
+            {run.metric: run.score},
         )
         return
     said = f"Not to the digit: seed {subject.recipe.seed} draws {' and '.join(drawn)}"
-    numbers: dict[str, Any] = {facts.metric: facts.score, "samples": count}
-    if facts.metric == "accuracy":
-        numbers["error"] = 1.96 * math.sqrt(facts.score * (1 - facts.score) / count)
+    numbers: dict[str, Any] = {run.metric: run.score, "samples": count}
+    if run.metric == "accuracy":
+        numbers["error"] = 1.96 * math.sqrt(run.score * (1 - run.score) / count)
         said += (
-            f". And {facts.score:.4f} of {count:,} validation samples is itself uncertain by "
+            f". And {run.score:.4f} of {count:,} validation samples is itself uncertain by "
             f"about ±{number_text(numbers['error'], 2)} "
             "(95 %), so that smaller differences say little"
         )
@@ -272,29 +270,29 @@ def _drawn(subject: Subject) -> list[str]:
     ]
 
 
-def _best(facts: Facts) -> Iterator[Question]:
+def _best(run: RunNumbers) -> Iterator[Question]:
     """Is the best epoch the last?"""
-    summary = facts.subject.summary
+    summary = run.subject.summary
     best, last = summary["best"]["epoch"], summary["epochs"]
-    value = summary["best"]["metrics"]["valid"][facts.metric]
-    if last < 2 or value is None or math.isnan(facts.score):
+    value = summary["best"]["metrics"]["valid"][run.metric]
+    if last < 2 or value is None or math.isnan(run.score):
         return
-    first = facts.subject.history[0]["valid"].get(facts.metric)
+    first = run.subject.history[0]["valid"].get(run.metric)
     if best == last:
         said = (
-            f"Yes: {facts.metric} was {number_text(value)} in epoch {best}, the last"
+            f"Yes: {run.metric} was {number_text(value)} in epoch {best}, the last"
             + (f", and {number_text(first)} in the first" if first is not None else "")
             + ". It may not have been at its end yet."
         )
-    elif value == facts.score:
-        said = f"It makes no difference: {facts.metric} is {number_text(value)} in epoch {best}, and in the last, {last}, too."
+    elif value == run.score:
+        said = f"It makes no difference: {run.metric} is {number_text(value)} in epoch {best}, and in the last, {last}, too."
     else:
         said = (
-            f"No: {facts.metric} was {number_text(value)} in epoch {best} and {number_text(facts.score)} in "
+            f"No: {run.metric} was {number_text(value)} in epoch {best} and {number_text(run.score)} in "
             f"the last, {last}. Both networks "
             "are kept; the best was picked by the validation samples, and flatters a little."
         )
-    longer = command("train", facts.subject, "--stop", f"epochs({2 * last}) | patience(10)")
+    longer = command("train", run.subject, "--stop", f"epochs({2 * last}) | patience(10)")
     yield Question(
         "Is the best epoch the last?",
         said,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sevensteps.data import source
 from sevensteps.errors import Error
-from sevensteps.explain.run_numbers import Facts
+from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.why.published import BOOK, FIGURES, POINTS, Published
 from sevensteps.explain.why.question import Question, again, command, line
 from sevensteps.render.text import count_text, number_text
@@ -22,18 +22,18 @@ BOOK_BATCH = 256  # samples of a validation batch of the book
 ILL = 100  # a condition number above it makes plain gradient descent slow
 
 
-def base(facts: Facts) -> str:
+def base(run: RunNumbers) -> str:
     """The name of the data, without its arguments."""
-    return facts.subject.recipe.source.partition("(")[0]
+    return run.subject.recipe.source.partition("(")[0]
 
 
-def printed(facts: Facts) -> Iterator[Question]:
+def printed(run: RunNumbers) -> Iterator[Question]:
     """Why is my result not the printed one?"""
-    subject = facts.subject
-    predict, score = repr(subject.recipe.predict), facts.score
+    subject = run.subject
+    predict, score = repr(subject.recipe.predict), run.score
     for entry in FIGURES:
         if (
-            entry.data != base(facts)
+            entry.data != base(run)
             or entry.predict != predict
             or entry.low is None
             or entry.high is None
@@ -58,8 +58,8 @@ def printed(facts: Facts) -> Iterator[Question]:
         yield Question(
             "Why is my result not the "
             f"{'printed ' + entry.printed if entry.value else f'{entry.low:g} to {entry.high:g} of others'}?",
-            _compared(facts, entry, score),
-            _proof(facts, entry),
+            _compared(run, entry, score),
+            _proof(run, entry),
             "printed",
             90,
             {"accuracy": score, "printed": entry.value, "low": entry.low, "high": entry.high},
@@ -67,7 +67,7 @@ def printed(facts: Facts) -> Iterator[Question]:
         )
 
 
-def _compared(facts: Facts, entry: Published, score: float) -> str:
+def _compared(run: RunNumbers, entry: Published, score: float) -> str:
     assert entry.low is not None
     assert entry.high is not None
     where = (
@@ -79,14 +79,12 @@ def _compared(facts: Facts, entry: Published, score: float) -> str:
         at = "inside" if entry.low <= entry.value <= entry.high else "outside"
         said += f"; the printed {entry.printed} lies {at} that range, and the text sets no seed, so it is one draw of many"
     other = [
-        step
-        for step, text in entry.recipe.items()
-        if repr(facts.subject.recipe.steps[step]) != text
+        step for step, text in entry.recipe.items() if repr(run.subject.recipe.steps[step]) != text
     ]
-    named = " and ".join(f"{step} ({facts.subject.recipe.steps[step]!r})" for step in other)
+    named = " and ".join(f"{step} ({run.subject.recipe.steps[step]!r})" for step in other)
     said += f"; your recipe has another {named}." if other else "."
     if entry.recipe and "shuffle=False" in entry.recipe["repeat"]:
-        mine = getattr(facts.subject.recipe.repeat, "shuffle", True)
+        mine = getattr(run.subject.recipe.repeat, "shuffle", True)
         said += (
             f" The book's loader does not shuffle; yours {'does' if mine else 'does not either'}."
         )
@@ -97,33 +95,33 @@ def _compared(facts: Facts, entry: Published, score: float) -> str:
     return said
 
 
-def _proof(facts: Facts, entry: Published) -> str:
+def _proof(run: RunNumbers, entry: Published) -> str:
     if not entry.recipe:
-        return command("race", facts.subject, "--seeds", "5")
+        return command("race", run.subject, "--seeds", "5")
     words = [word for step, text in entry.recipe.items() for word in (f"--{step}", text)]
     return line(
-        "race", facts.subject, entry.data, "--predict", entry.predict, *words, "--seeds", "10"
+        "race", run.subject, entry.data, "--predict", entry.predict, *words, "--seeds", "10"
     )
 
 
-def widths(facts: Facts) -> Iterator[Question]:
+def widths(run: RunNumbers) -> Iterator[Question]:
     """Why 30 and not 1?"""
-    predict = facts.subject.recipe.predict
+    predict = run.subject.recipe.predict
     if type(predict).__name__ != "mlp" or len(predict.widths) != 1 or predict.widths[0] < 2:
         return
-    width, inputs, outputs = predict.widths[0], facts.x[0].numel(), facts.subject.output.size
+    width, inputs, outputs = predict.widths[0], run.sample_input[0].numel(), run.subject.output.size
     each = inputs + 1 + outputs
     said = (
         f"Each hidden unit is one feature: {inputs:,} weights and a bias that make one number, "
         f"and {count_text(outputs, 'weight')} to the "
         f"output, {each:,} parameters, {width * each + outputs:,} in all. "
     )
-    book = base(facts) == "mnist37"
+    book = base(run) == "mnist37"
     if book:
         said += f"{POINTS['widths'].measured} "
-    elif facts.subject.output.task.kind == "multiclass":
+    elif run.subject.output.task.kind == "multiclass":
         said += (
-            f"One number alone has to tell {len(facts.subject.output.task.classes)} classes apart. "
+            f"One number alone has to tell {len(run.subject.output.task.classes)} classes apart. "
         )
     if predict.activation == "relu":
         said += "A single ReLU may also be dead from the start, and then nothing is left. "
@@ -132,10 +130,10 @@ def widths(facts: Facts) -> Iterator[Question]:
     )
     yield Question(
         f"Why {width} hidden units and not 1?",
-        f"{said}Yours came to {facts.metric} {number_text(facts.score)}; the race shows what 1 does.",
+        f"{said}Yours came to {run.metric} {number_text(run.score)}; the race shows what 1 does.",
         command(
             "race",
-            facts.subject,
+            run.subject,
             "--predict",
             repr(one),
             "--predict",
@@ -145,19 +143,19 @@ def widths(facts: Facts) -> Iterator[Question]:
         ),
         "widths",
         70 if book else 45,
-        {"parameters": width * each + outputs, facts.metric: facts.score},
+        {"parameters": width * each + outputs, run.metric: run.score},
         str(POINTS["widths"]) if book else "",
     )
 
 
-def below_zero(facts: Facts) -> Iterator[Question]:
+def below_zero(run: RunNumbers) -> Iterator[Question]:
     """Why are predictions below 0?"""
-    output = facts.subject.output
+    output = run.subject.output
     if output.size != 1 or output.task.kind != "binary" or output.threshold != 0:
         return
     values, truth = (
-        facts.valid[:, 0],
-        facts.subject.data.valid.y.reshape(-1).long().to(facts.valid.device),
+        run.valid_outputs[:, 0],
+        run.subject.data.valid.y.reshape(-1).long().to(run.valid_outputs.device),
     )
     no, yes = output.task.classes
     of_no, below = int((truth == 0).sum()), int((values[truth == 0] < 0).sum())
@@ -180,7 +178,7 @@ def below_zero(facts: Facts) -> Iterator[Question]:
         f"samples of {no}, {below:,} "
         f"have an output below 0, which is the right answer; sample {at} has "
         f"{number_text(value)}{chance}.",
-        again(facts.subject, "words", "logit"),
+        again(run.subject, "words", "logit"),
         "logit",
         60,
         {"of": of_no, "below": below, "output": value},
@@ -188,12 +186,12 @@ def below_zero(facts: Facts) -> Iterator[Question]:
     )
 
 
-def batch_means(facts: Facts) -> Iterator[Question]:
+def batch_means(run: RunNumbers) -> Iterator[Question]:
     """Why is the accuracy of the book's epoch another?"""
-    if base(facts) != "mnist37" or facts.metric != "accuracy":
+    if base(run) != "mnist37" or run.metric != "accuracy":
         return
-    truth = facts.subject.data.valid.y.reshape(-1).long()
-    right = (facts.subject.output.decide(facts.valid).cpu() == truth).double()
+    truth = run.subject.data.valid.y.reshape(-1).long()
+    right = (run.subject.output.decide(run.valid_outputs).cpu() == truth).double()
     parts = right.split(BOOK_BATCH)
     mean = float(torch.stack([part.mean() for part in parts]).mean())
     yield Question(
@@ -203,7 +201,7 @@ def batch_means(facts: Facts) -> Iterator[Question]:
         f"the accuracies of batches of {BOOK_BATCH}, {len(parts)} of them, the last with "
         f"{len(parts[-1])}, each counting the "
         f"same: for your network that gives {mean:.6f}.",
-        again(facts.subject, "words", "metric"),
+        again(run.subject, "words", "metric"),
         "batch means",
         65,
         {"share": float(right.mean()), "batch_mean": mean},
@@ -211,11 +209,11 @@ def batch_means(facts: Facts) -> Iterator[Question]:
     )
 
 
-def unshuffled(facts: Facts) -> Iterator[Question]:
+def unshuffled(run: RunNumbers) -> Iterator[Question]:
     """Why is the first epoch so bad?"""
-    repeat, history = facts.subject.recipe.repeat, facts.subject.history
+    repeat, history = run.subject.recipe.repeat, run.subject.history
     if (
-        base(facts) != "mnist37"
+        base(run) != "mnist37"
         or getattr(repeat, "shuffle", True)
         or not history
         or "accuracy" not in history[0]["valid"]
@@ -237,7 +235,7 @@ def unshuffled(facts: Facts) -> Iterator[Question]:
         "answering 3.",
         command(
             "race",
-            facts.subject,
+            run.subject,
             "--repeat",
             repr(repeat),
             "--repeat",
@@ -252,21 +250,21 @@ def unshuffled(facts: Facts) -> Iterator[Question]:
     )
 
 
-def conditioning(facts: Facts) -> Iterator[Question]:
+def conditioning(run: RunNumbers) -> Iterator[Question]:
     """Why does it not converge? The curvatures of a least-squares fit, in float64."""
-    subject = facts.subject
+    subject = run.subject
     recipe = subject.recipe
     if (
         type(recipe.predict).__name__ not in ("polynomial", "linear")
         or type(recipe.loss).__name__ != "mean_squared_error"
-        or not facts.linears
-        or facts.train.shape[1:].numel() > 1000
+        or not run.linear_passes
+        or run.train_inputs.shape[1:].numel() > 1000
         or subject.output.size != 1
     ):
         return
     x, y = (
-        facts.train.double().flatten(1),
-        subject.part("train", torch.float64)[1][: len(facts.train)],
+        run.train_inputs.double().flatten(1),
+        subject.part("train", torch.float64)[1][: len(run.train_inputs)],
     )
     degree = getattr(recipe.predict, "degree", 1)
     columns, curvature = _curved(x, degree)
@@ -345,13 +343,13 @@ def _standardized(text: str) -> str:
     return made
 
 
-def zeros(facts: Facts) -> Iterator[Question]:
+def zeros(run: RunNumbers) -> Iterator[Question]:
     """Is starting from zeros a fault?"""
-    if type(facts.subject.recipe.initialize).__name__ != "zeros" or facts.first is None:
+    if type(run.subject.recipe.initialize).__name__ != "zeros" or run.first_step is None:
         return
     proof = command(
         "race",
-        facts.subject,
+        run.subject,
         "--initialize",
         "zeros()",
         "--initialize",
@@ -361,7 +359,7 @@ def zeros(facts: Facts) -> Iterator[Question]:
     )
     tensors = [
         (name, p.detach().flatten(1))
-        for name, p in facts.subject.network.named_parameters()
+        for name, p in run.subject.network.named_parameters()
         if p.ndim >= 2
     ]
     if len(tensors) < 2:
@@ -369,12 +367,12 @@ def zeros(facts: Facts) -> Iterator[Question]:
             "Is it a fault to start from zeros?",
             "Not in a single layer: the gradient of each weight is its input times the error, so "
             "that they differ at once. The "
-            f"first step moved {facts.first.weight.name} from {number_text(facts.first.weight.old)} to "
-            f"{number_text(facts.first.weight.new)}.",
+            f"first step moved {run.first_step.weight.name} from {number_text(run.first_step.weight.old)} to "
+            f"{number_text(run.first_step.weight.new)}.",
             proof,
             "zeros",
             40,
-            {"old": facts.first.weight.old, "new": facts.first.weight.new},
+            {"old": run.first_step.weight.old, "new": run.first_step.weight.new},
             str(POINTS["zeros"]),
         )
         return
@@ -384,8 +382,8 @@ def zeros(facts: Facts) -> Iterator[Question]:
         "Why does starting from zeros not work?",
         f"Units that start the same get the same gradients and stay the same: of the {len(rows)} "
         f"units of {name}, {different} "
-        f"differ{'s' if different == 1 else ''} at the end. It came to {facts.metric} "
-        f"{number_text(facts.score)}. A random start "
+        f"differ{'s' if different == 1 else ''} at the end. It came to {run.metric} "
+        f"{number_text(run.score)}. A random start "
         "makes them differ.",
         proof,
         "zeros",
@@ -395,43 +393,43 @@ def zeros(facts: Facts) -> Iterator[Question]:
     )
 
 
-def dead_inputs(facts: Facts) -> Iterator[Question]:
+def dead_inputs(run: RunNumbers) -> Iterator[Question]:
     """Are inputs that are always 0 a fault?"""
     if (
-        not facts.dead_inputs
-        or not facts.linears
-        or facts.linears[0][1].in_features != facts.train.shape[1:].numel()
+        not run.dead_inputs
+        or not run.linear_passes
+        or run.linear_passes[0][1].in_features != run.train_inputs.shape[1:].numel()
     ):
         return
-    name, module, _, _ = facts.linears[0]
-    weights = facts.dead_inputs * module.out_features
+    name, module, _, _ = run.linear_passes[0]
+    weights = run.dead_inputs * module.out_features
     yield Question(
-        f"Are the {facts.dead_inputs} inputs that are always 0 a fault?",
-        f"No. {facts.dead_inputs} of the {module.in_features} inputs are 0 in every training "
+        f"Are the {run.dead_inputs} inputs that are always 0 a fault?",
+        f"No. {run.dead_inputs} of the {module.in_features} inputs are 0 in every training "
         f"sample, so {weights:,} weights of "
         f"{name} get a gradient of 0 and stay as they started: dead inputs, harmless. A dead unit "
         "is something else, a ReLU "
-        f"that is 0 for every sample{_dead(facts)}.",
-        again(facts.subject, "words", "dead input"),
+        f"that is 0 for every sample{_dead(run)}.",
+        again(run.subject, "words", "dead input"),
         "dead inputs",
         58,
-        {"dead": facts.dead_inputs, "inputs": module.in_features, "weights": weights},
+        {"dead": run.dead_inputs, "inputs": module.in_features, "weights": weights},
         str(POINTS["dead_inputs"]),
     )
 
 
-def _dead(facts: Facts) -> str:
-    if facts.dead_units is None:
+def _dead(run: RunNumbers) -> str:
+    if run.dead_units is None:
         return ""
-    dead, units, name = facts.dead_units
+    dead, units, name = run.dead_units
     return f"; of the {units} units of {name}, {'none is' if not dead else f'{dead} are' if dead > 1 else 'one is'}"
 
 
-def one_minus(facts: Facts) -> Iterator[Question]:
+def one_minus(run: RunNumbers) -> Iterator[Question]:
     """Is the loss 1 − Pr(right)?"""
     from sevensteps.explain.words.examples import example
 
-    said = example("cross-entropy", facts)
+    said = example("cross-entropy", run)
     if said.text is None:
         return
     chance, loss = said.numbers["probability"], said.numbers["loss"]
@@ -439,7 +437,7 @@ def one_minus(facts: Facts) -> Iterator[Question]:
         "Is the loss 1 − the probability of the right answer?",
         f"No, it is minus its logarithm. {said.text[0].upper()}{said.text[1:]}, where 1 − p would "
         f"be {number_text(1 - chance)}.",
-        again(facts.subject, "words", "cross-entropy"),
+        again(run.subject, "words", "cross-entropy"),
         "one minus",
         30,
         {"probability": chance, "loss": loss},
@@ -447,20 +445,20 @@ def one_minus(facts: Facts) -> Iterator[Question]:
     )
 
 
-def bias(facts: Facts) -> Iterator[Question]:
+def bias(run: RunNumbers) -> Iterator[Question]:
     """Is the bias added to the image or to each pixel?"""
-    if not facts.linears or facts.linears[0][1].bias is None:
+    if not run.linear_passes or run.linear_passes[0][1].bias is None:
         return
-    name, module, _, _ = facts.linears[0]
+    name, module, _, _ = run.linear_passes[0]
     first = float(module.bias[0].detach())
     yield Question(
         "Is the bias added to the input, or to each number of it?",
         f"To neither: {name} has one bias for each of its {count_text(module.out_features, 'unit')}, "
         "added to the weighted sum of "
-        f"all {module.in_features:,} inputs, and the same for each of the {facts.size:,} samples "
+        f"all {module.in_features:,} inputs, and the same for each of the {run.batch_size:,} samples "
         "of a batch. That of unit 0 is "
         f"{number_text(first)}.",
-        again(facts.subject, "shapes"),
+        again(run.subject, "shapes"),
         "bias",
         25,
         {"bias": first},
@@ -468,7 +466,7 @@ def bias(facts: Facts) -> Iterator[Question]:
     )
 
 
-ASKED: tuple[Callable[[Facts], Iterator[Question]], ...] = (
+ASKED: tuple[Callable[[RunNumbers], Iterator[Question]], ...] = (
     printed,
     widths,
     below_zero,

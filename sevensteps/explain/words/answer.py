@@ -9,14 +9,24 @@ import torch
 
 from sevensteps.errors import ArgumentError, nearest
 from sevensteps.explain.base import Explanation
+from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.subject import Subject
+from sevensteps.explain.words import (  # noqa: F401  (enter the examples of the words)
+    gradient_examples,
+    layer_examples,
+    output_examples,
+    training_examples,
+)
+from sevensteps.explain.words.examples import example
 from sevensteps.explain.words.glossary import GLOSSARY, Word
 from sevensteps.training.threads import threads
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A word with its definition. `example` is this run's, with `numbers` by name; None where it has none, and `lacking` says why."""
+    """A word with its definition, and this run's example with its `numbers` by name.
+
+    Where the run has no example, `example` is None and `lacking` says why."""
 
     word: str
     definition: str
@@ -27,7 +37,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Words(Explanation):
-    """The words asked for, or the whole glossary, of which the text is a list and the examples stand in `entries`."""
+    """The words that were named, or the whole glossary, with the run's examples in `entries`.
+
+    The text of the whole glossary is a list of the words without the examples."""
 
     entries: tuple[Entry, ...]
     whole: bool
@@ -36,43 +48,44 @@ class Words(Explanation):
         return asdict(self)
 
 
-def words(subject: Subject, *asked: str) -> Words:
-    """The words `asked` for with this run's examples, or all of them. Raises `ArgumentError` for an
-    unknown word, with the nearest.
-    """
-    from sevensteps.explain.run_numbers import Facts
-    from sevensteps.explain.words.examples import example
+def words(subject: Subject, *names: str) -> Words:
+    """The words named, each with this run's example; all of the glossary if none is named.
 
-    facts = Facts(subject)
-    found = []
+    Raises `ArgumentError` for an unknown word, with the nearest."""
+    run = RunNumbers(subject)
+    entries = []
     with threads(subject.recipe.threads or torch.get_num_threads()):
-        for word in [known(text) for text in asked] if asked else GLOSSARY:
-            said = example(word.name, facts)
-            found.append(Entry(word.name, word.definition, said.text, said.numbers, said.lacking))
-    return Words(tuple(found), not asked)
+        for word in [find_word(name) for name in names] if names else GLOSSARY:
+            shown = example(word.name, run)
+            entries.append(
+                Entry(word.name, word.definition, shown.text, shown.numbers, shown.lacking)
+            )
+    return Words(tuple(entries), not names)
 
 
-def known(text: str) -> Word:
-    """The word that is meant."""
-    named = {spelled: word for word in GLOSSARY for spelled in (word.name.lower(), *word.also)}
+def find_word(text: str) -> Word:
+    """The word of the glossary that `text` means: by its name or another spelling, in any case.
+
+    Raises `ArgumentError` if there is none, with the nearest."""
+    by_spelling = {spelling: w for w in GLOSSARY for spelling in (w.name.lower(), *w.also)}
     wanted = " ".join(str(text).lower().replace("_", " ").split())
-    for spelled in (
+    for spelling in (
         wanted,
         wanted.replace("-", " "),
         wanted.replace(" ", "-"),
         wanted.removesuffix("s"),
     ):
-        if spelled in named:
-            return named[spelled]
-    raise ArgumentError(f"the glossary has no word {text!r}; {nearest(wanted, named)}")
+        if spelling in by_spelling:
+            return by_spelling[spelling]
+    raise ArgumentError(f"the glossary has no word {text!r}; {nearest(wanted, by_spelling)}")
 
 
-def joined(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """What a command line means: `learning rate` is one word, `loss metric` two."""
-    if not parts:
+def words_of_arguments(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """The words that command line arguments name: `learning rate` is one, `loss metric` are two."""
+    if not arguments:
         return ()
     try:
-        known(" ".join(parts))
+        find_word(" ".join(arguments))
     except ArgumentError:
-        return parts
-    return (" ".join(parts),)
+        return arguments
+    return (" ".join(arguments),)

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import sevensteps as ss
 from sevensteps.cli import cli, main
 from sevensteps.doctor.conditions import CONDITIONS as KNOWN
-from sevensteps.explain.run_numbers import Facts
+from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.why.answer import MOST, TOPICS, WORDS, Why, _seed
 from sevensteps.explain.why.published import CONDITIONS, FIGURES, POINTS
 from sevensteps.explain.why.question import Question
@@ -267,7 +267,7 @@ def test_another_seed_where_nothing_is_drawn() -> None:
             "iris", predict="linear()", initialize="zeros()", repeat="full_batch()", seed=7
         ).metrics
     )
-    (found,) = _seed(Facts(run.explain.subject))
+    (found,) = _seed(RunNumbers(run.explain.subject))
     assert found.answer.startswith("Yes, to the bit")
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 import sevensteps as ss
-from sevensteps.explain.words.answer import joined, known
-from sevensteps.explain.words.examples import examples
+from sevensteps.explain.words.answer import find_word, words_of_arguments
+from sevensteps.explain.words.examples import EXAMPLES
 from sevensteps.explain.words.glossary import GLOSSARY
 from sevensteps.record.run_folder import finite
 
@@ -54,8 +54,8 @@ def test_the_glossary_has_the_words_of_the_field() -> None:
         "logit, sigmoid, softmax, "
         "cross-entropy, overfitting, perceptron"
     )
-    assert [known(word).name for word in asked.split(", ")] == names
-    assert set(examples()) == set(names)
+    assert [find_word(word).name for word in asked.split(", ")] == names
+    assert set(EXAMPLES) == set(names)
     spelled = [text for word in GLOSSARY for text in (word.name.lower(), *word.also)]
     assert len(spelled) == len(set(spelled))
     for word in GLOSSARY:
@@ -232,7 +232,7 @@ def test_a_network_that_works_in_place_is_not_misread() -> None:
     ],
 )
 def test_spellings(text: str, name: str) -> None:
-    assert known(text).name == name
+    assert find_word(text).name == name
 
 
 def test_an_unknown_word_names_the_nearest(run: ss.Run) -> None:
@@ -241,9 +241,9 @@ def test_an_unknown_word_names_the_nearest(run: ss.Run) -> None:
 
 
 def test_words_of_a_command_line() -> None:
-    assert joined(("learning", "rate")) == ("learning rate",)
-    assert joined(("loss", "metric")) == ("loss", "metric")
-    assert joined(()) == ()
+    assert words_of_arguments(("learning", "rate")) == ("learning rate",)
+    assert words_of_arguments(("loss", "metric")) == ("loss", "metric")
+    assert words_of_arguments(()) == ()
 
 
 def test_there_is_no_picture(run: ss.Run) -> None:

@@ -88,7 +88,7 @@ class Race:
 
         A line is the mean over the seeds, the band around it their range. Raises `ArgumentError`
         where matplotlib is not installed."""
-        from sevensteps.racing.figure import figure
+        from sevensteps.racing.figure import plot_race
 
         values = [
             [
@@ -97,7 +97,7 @@ class Race:
             ]
             for run in self.runs
         ]
-        return figure(
+        return plot_race(
             self.table,
             values,
             self.metric,
@@ -122,8 +122,8 @@ class Race:
             "groups": [
                 {
                     "members": _numbered(group.numbers),
-                    "own_order": group.own,
-                    "why_alone": group.why,
+                    "own_order": group.own_order,
+                    "why_alone": group.why_alone,
                 }
                 for group in self.groups
             ],

@@ -1,6 +1,4 @@
-"""The field: recipes made ready beside each other, those that can be trained together put into
-lanes, and the lanes run.
-"""
+"""Grouping: which recipes of a race are trained together, in lockstep, and why others are not."""
 
 from __future__ import annotations
 
@@ -18,98 +16,87 @@ from sevensteps.steps.repeat import loader
 from sevensteps.training.recipe import PRECISIONS, Recipe
 from sevensteps.training.resolve import Settled, settle
 
-# multiplications of one network's step: below it a batch for each costs less than a step for each,
-# measured at 784-30-10
+# multiplications of one network's step: below it, different batches for all networks in one call
+# cost less than a call for each network; measured at 784-30-10
 SMALL_STEP = 2e6
 # parameters trained together: of 784-30-10, 24 to 32 networks were measured a fifth faster than 16,
 # or 64
 PARAMETERS_IN_CACHE = 800_000
-ALWAYS_TOGETHER = 16  # networks that are together however large they are
-PROBE_SAMPLES = 4  # samples with which it is tried whether networks can be trained together
-# networks over the same batches from which on they are worth a lane of their own, however little
-# the work
-SMALLEST_GROUP = 4
+ALWAYS_TOGETHER = 16  # networks that are trained together however large they are
+PROBE_SAMPLES = 4  # samples on which it is tried whether networks can be trained together
+SMALLEST_GROUP = 4  # networks over the same batches that are worth a group, however small the step
 
 
 @dataclass
 class LockstepPlan:
-    """Recipes that are trained together, by their numbers, or one that is trained alone, and why.
+    """Recipes that are trained together: their numbers in the race.
 
-    With `own` they have the samples each in an order of its own.
-    """
+    With `own_order` each goes through the samples in an order of its own. A plan of one recipe says
+    in `why_alone` why it is trained alone."""
 
     numbers: list[int]
-    own: bool = False
-    why: str = ""
+    own_order: bool = False
+    why_alone: str = ""
 
 
 def resolve_all(recipes: Sequence[Recipe], data_dir: Path | str | None = None) -> list[Settled]:
-    """Settle each recipe; what several are trained on is loaded once. Raises what `settle` raises,
-    with the recipe it is about.
-    """
+    """The resolved recipes, in order; data that several are trained on are loaded once.
+
+    Raises the errors of `settle`, with the number of the recipe."""
     loaded: dict[Hashable, Data] = {}
-    settled = []
+    all_resolved = []
     for number, recipe in enumerate(recipes, 1):
         key = recipe.data if isinstance(recipe.data, str) else id(recipe.data)
         try:
-            found = settle(recipe, data_dir, loaded.get(key))
+            resolved = settle(recipe, data_dir, loaded.get(key))
         except Error as failure:
-            raise type(failure)(
-                f"recipe {number} of {len(recipes)}: {failure}"
-                if len(recipes) > 1
-                else str(failure)
-            ) from None
-        loaded[key] = found.data
-        settled.append(found)
-    return settled
+            prefix = f"recipe {number} of {len(recipes)}: " if len(recipes) > 1 else ""
+            raise type(failure)(f"{prefix}{failure}") from None
+        loaded[key] = resolved.data
+        all_resolved.append(resolved)
+    return all_resolved
 
 
-def plan_groups(settled: Sequence[Settled]) -> list[LockstepPlan]:
-    """Who is trained together: the same data, layers, shapes, loss and batches, the chain rule, and
-    the same order or little work.
-    """
-    found, alike = list[LockstepPlan](), dict[Hashable, list[int]]()
-    for number, one in enumerate(settled):
-        if why := _why_alone(one):
-            found.append(LockstepPlan([number], why=why))
+def plan_groups(resolved: Sequence[Settled]) -> list[LockstepPlan]:
+    """The groups that are trained together, in the order of their first recipes.
+
+    Recipes of a group have the same data, layers, shapes, loss and batches, a written chain rule or
+    autograd, and the same order of the samples, or steps so small that each can have its own."""
+    plans, compatible = list[LockstepPlan](), dict[Hashable, list[int]]()
+    for number, entry in enumerate(resolved):
+        if why_alone := _why_alone(entry):
+            plans.append(LockstepPlan([number], why_alone=why_alone))
         else:
-            alike.setdefault(_compatibility_key(one), []).append(number)
-    for numbers in alike.values():
-        if len(numbers) > 1 and (why := why_not_together([settled[number] for number in numbers])):
-            found += [LockstepPlan([number], why=why) for number in numbers]
+            compatible.setdefault(_compatibility_key(entry), []).append(number)
+    for numbers in compatible.values():
+        entries = [resolved[number] for number in numbers]
+        if len(numbers) > 1 and (why_alone := why_not_together(entries)):
+            plans += [LockstepPlan([number], why_alone=why_alone) for number in numbers]
             continue
-        orders: dict[int | None, list[int]] = {}
+        by_order: dict[int | None, list[int]] = {}
         for number in numbers:
-            orders.setdefault(order_seed(settled[number]), []).append(number)
-        few = [number for same in orders.values() if len(same) < SMALLEST_GROUP for number in same]
-        if (
-            len(orders) > 1
-            and len(few) > 1
-            and _multiplications_per_step(settled[numbers[0]]) < SMALL_STEP
-        ):
-            found.append(LockstepPlan(sorted(few), own=True))
-            orders = {order: same for order, same in orders.items() if len(same) >= SMALLEST_GROUP}
-        found += [
-            LockstepPlan(
-                some,
-                why=""
-                if len(some) > 1
-                else "no other recipe has its network and its order of the samples",
-            )
-            for same in orders.values()
-            for some in _split_for_cache(same, settled[same[0]])
+            by_order.setdefault(order_seed(resolved[number]), []).append(number)
+        scattered = [
+            number for same in by_order.values() if len(same) < SMALLEST_GROUP for number in same
         ]
-    return sorted(found, key=lambda group: group.numbers[0])
+        small_step = _multiplications_per_step(entries[0]) < SMALL_STEP
+        if len(by_order) > 1 and len(scattered) > 1 and small_step:
+            plans.append(LockstepPlan(sorted(scattered), own_order=True))
+            by_order = {
+                order: same for order, same in by_order.items() if len(same) >= SMALLEST_GROUP
+            }
+        for same in by_order.values():
+            for together in _split_for_cache(same, resolved[same[0]]):
+                lonely = "no other recipe has its network and its order of the samples"
+                why_alone = "" if len(together) > 1 else lonely
+                plans.append(LockstepPlan(together, why_alone=why_alone))
+    return sorted(plans, key=lambda plan: plan.numbers[0])
 
 
-def _split_for_cache(numbers: list[int], one: Settled) -> list[list[int]]:
-    """The networks in parts of about the same size, as many in each as the processor's cache holds;
-    so few parts as can be.
-    """
-    size = max(
-        ALWAYS_TOGETHER,
-        PARAMETERS_IN_CACHE // max(1, sum(p.numel() for p in one.network.parameters())),
-    )
+def _split_for_cache(numbers: list[int], entry: Settled) -> list[list[int]]:
+    """The numbers in as few parts as the processor's cache allows, all of about the same size."""
+    parameters = sum(p.numel() for p in entry.network.parameters())
+    size = max(ALWAYS_TOGETHER, PARAMETERS_IN_CACHE // max(1, parameters))
     parts = -(-len(numbers) // size)
     return [
         numbers[len(numbers) * part // parts : len(numbers) * (part + 1) // parts]
@@ -117,8 +104,9 @@ def _split_for_cache(numbers: list[int], one: Settled) -> list[list[int]]:
     ]
 
 
-def _why_alone(one: Settled) -> str:
-    recipe = one.recipe
+def _why_alone(entry: Settled) -> str:
+    """Why a recipe is trained alone whatever the others are; "" if it need not be."""
+    recipe = entry.recipe
     if not isinstance(recipe.gradient, chain_rule | autograd):
         return f"its gradient is {recipe.gradient!r}"
     if recipe.precision == "bf16":
@@ -126,12 +114,13 @@ def _why_alone(one: Settled) -> str:
     return "its batches come from a loader of yours" if isinstance(recipe.repeat, loader) else ""
 
 
-def _compatibility_key(one: Settled) -> Hashable:
-    recipe, output = one.recipe, one.output
+def _compatibility_key(entry: Settled) -> Hashable:
+    """What recipes must have in common to be trained together."""
+    recipe, output = entry.recipe, entry.output
     repeat = recipe.repeat if recipe.repeat.order is None else replace(recipe.repeat, seed=None)
     return (
-        id(one.data),
-        tuple(structure(one.network)),
+        id(entry.data),
+        tuple(structure(entry.network)),
         recipe.device,
         recipe.precision,
         recipe.threads,
@@ -144,24 +133,26 @@ def _compatibility_key(one: Settled) -> Hashable:
     )
 
 
-def order_seed(one: Settled) -> int | None:
-    """The seed that decides the order of the samples; None where nothing does."""
-    repeat = one.recipe.repeat
+def order_seed(entry: Settled) -> int | None:
+    """The seed that decides the order of the samples; None if they are not shuffled."""
+    repeat = entry.recipe.repeat
     if not getattr(repeat, "shuffle", False):
         return None
-    return one.recipe.seed if repeat.order is None else int(repeat.order)
+    return entry.recipe.seed if repeat.order is None else int(repeat.order)
 
 
-def why_not_together(several: Sequence[Settled]) -> str:
-    """Why networks without a written chain rule cannot be trained together, if so."""
-    first = several[0]
+def why_not_together(entries: Sequence[Settled]) -> str:
+    """Why networks of the same structure cannot be trained together; "" if they can.
+
+    Networks with a written chain rule always can. Others are tried on a few samples."""
+    first = entries[0]
     if not isinstance(first.recipe.gradient, autograd):
         return ""
     x, y = (part[:PROBE_SAMPLES] for part in (first.data.train.x, first.data.train.y))
     dtype, target = PRECISIONS[first.recipe.precision], first.output.encode(y)
     return (
         vmap_refusal(
-            [one.network for one in several],
+            [entry.network for entry in entries],
             first.recipe.loss,
             x.to(dtype) if x.is_floating_point() else x,
             target.to(dtype) if target.is_floating_point() else target,
@@ -170,10 +161,7 @@ def why_not_together(several: Sequence[Settled]) -> str:
     )
 
 
-def _multiplications_per_step(one: Settled) -> float:
-    samples = len(one.data.train)
-    return float(
-        multiplications(one.network, tuple(one.data.train.x.shape[1:]))
-        * samples
-        / one.recipe.repeat.count(samples)
-    )
+def _multiplications_per_step(entry: Settled) -> float:
+    samples = len(entry.data.train)
+    per_sample = multiplications(entry.network, tuple(entry.data.train.x.shape[1:]))
+    return float(per_sample * samples / entry.recipe.repeat.count(samples))

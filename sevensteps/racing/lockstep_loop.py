@@ -1,8 +1,8 @@
-"""A lane: trainings whose networks have the same shapes, moved on together, the seven steps of all
-of them at once.
+"""Training in lockstep: the seven steps of several networks of the same shapes at once.
 
-It is the loop of `sevensteps.training.loop` with one more axis: what a member comes to is what the same
-recipe comes to alone. A member that has ended leaves, and the others go on without it."""
+It is the loop of `sevensteps.training.loop` with one more axis: each member learns what the same
+recipe learns when it is trained alone, up to rounding. A member that has ended is removed, and the
+others go on without it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.engine.engine import Engine
-from sevensteps.engine.ensemble.base import Ensemble as Several
+from sevensteps.engine.ensemble.base import Ensemble
 from sevensteps.engine.ensemble.stacked import StackedEnsemble
 from sevensteps.engine.ensemble.vmapped import VmappedEnsemble
 from sevensteps.engine.flat import Vectors
@@ -33,7 +33,7 @@ SMALLEST_CHUNK = 256  # samples evaluated at once, however many networks share t
 
 
 class EnsembleOfOne:
-    """The engine of one network as a stack of one: the same calls, so the same bits."""
+    """The engine of one network, used like an ensemble: the same calls, so the same bits."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.gradient = engine, engine.gradient
@@ -47,7 +47,9 @@ class EnsembleOfOne:
 
 @dataclass(eq=False)
 class Member:
-    """A training in a race, who looks on, and how it ended: (rule, reason). `number` is its place among the recipes."""
+    """A training in a race: its number among the recipes, its observers, and how it ended.
+
+    `ended` is (rule, reason), None while it is trained."""
 
     number: int
     training: Training
@@ -61,23 +63,23 @@ class Member:
 
 
 class Lockstep:
-    """Members that go through the same batches, or, where each has an order of its `own`, through batches of the same sizes.
+    """Members that are trained together: through the same batches, or each in an order of its own.
 
-    `active` are those that have not ended. `begin()` once, then `epoch()` until nobody is left.
-    """
+    With `own_order` the batches of all members have the same sizes. `active` are the members that
+    have not ended. Call `begin()` once, then `epoch()` until nobody is left."""
 
-    def __init__(self, members: Sequence[Member], own: bool = False) -> None:
-        self.active, self.own = list(members), own
-        self.together: Several | EnsembleOfOne | None = None
+    def __init__(self, members: Sequence[Member], own_order: bool = False) -> None:
+        self.active, self.own_order = list(members), own_order
+        self.ensemble: Ensemble | EnsembleOfOne | None = None
         self.report: Callable[[], None] | None = None  # called after each step
-        lead = members[0].training
+        first = members[0].training
         self.isolated_randomness: Any = (
-            lead.isolated_randomness if len(members) == 1 else nullcontext()
+            first.isolated_randomness if len(members) == 1 else nullcontext()
         )
-        self.grad_enabled = lead.engine.grad_enabled
+        self.grad_enabled = first.engine.grad_enabled
 
     def begin(self) -> None:
-        """Step 1 of every member; those that have nothing to do leave."""
+        """Step 1 of every member; those whose stop is reached before the first step are removed."""
         for member in self.active:
             training = member.training
             training.recipe.initialize(
@@ -86,12 +88,12 @@ class Lockstep:
                 *training.parts["train"],
                 training.output,
             )
-        self._join()
+        self._build_ensemble()
         for member in self.active:
             for observer in member.observers:
                 observer.started(member.training)
             member.ended = member.stop.reason(member.training.progress)
-        self.leave([member for member in self.active if member.ended])
+        self.remove([member for member in self.active if member.ended])
 
     def epoch(self) -> None:
         """One epoch of all members that are left."""
@@ -103,14 +105,13 @@ class Lockstep:
             training, progress = member.training, member.training.progress
             training.place.order = training.generators["order"].get_state()
             member.ended = member.stop.reason(progress)  # an interrupt between two epochs
-        self.leave([member for member in self.active if member.ended])
+        self.remove([member for member in self.active if member.ended])
         if not self.active:
             return
         began = time.perf_counter()
-        for group in accumulation_batches(
-            self._order(), self.active[0].training.recipe.gradient.accumulate
-        ):
-            began = self._step(group, began)
+        accumulate = self.active[0].training.recipe.gradient.accumulate
+        for batches in accumulation_batches(self._batches(), accumulate):
+            began = self._step(batches, began)
             if not self.active:
                 return
         for member in self.active:
@@ -122,21 +123,19 @@ class Lockstep:
             training.place = Place()
             member.ended = member.ended or member.stop.reason(progress)
             progress.epoch_ended = False
-        self.leave([member for member in self.active if member.ended])
+        self.remove([member for member in self.active if member.ended])
 
-    def _order(self) -> Iterator[Batch]:
-        """The batches of an epoch: one for all, or one for each in a tensor."""
-        if not self.own:
-            lead = self.active[0].training
-            drawn = lead.generators["order"]
-            before = drawn.get_state()
-            yield from lead.recipe.repeat.epoch(lead.samples, drawn)
-            if not torch.equal(
-                after := drawn.get_state(), before
-            ):  # else nothing is shuffled, and seeds may differ
+    def _batches(self) -> Iterator[Batch]:
+        """The batches of an epoch: one for all members, or one for each, stacked in a tensor."""
+        if not self.own_order:
+            first = self.active[0].training
+            generator = first.generators["order"]
+            before = generator.get_state()
+            yield from first.recipe.repeat.epoch(first.samples, generator)
+            if not torch.equal(after := generator.get_state(), before):
                 for member in self.active:
                     member.training.generators["order"].set_state(after)
-            return
+            return  # where nothing was shuffled, seeds may differ
         orders = {
             member.number: member.training.recipe.repeat.epoch(
                 member.training.samples, member.training.generators["order"]
@@ -144,22 +143,22 @@ class Lockstep:
             for member in self.active
         }
         while True:
-            found = [next(orders[member.number], None) for member in self.active]
-            batches = [batch for batch in found if batch is not None]
-            if len(batches) < len(found):
+            following = [next(orders[member.number], None) for member in self.active]
+            batches = [batch for batch in following if batch is not None]
+            if len(batches) < len(following):
                 return
             yield torch.stack([x for x, _ in batches]), torch.stack([y for _, y in batches])
 
     def _step(self, batches: Sequence[Batch], began: float) -> float:
         """One step of every member. Returns when the next one begins."""
-        active, together, at = self.active, self.together, int(self.own)
+        active, together, at = self.active, self.ensemble, int(self.own_order)
         assert together is not None
         count, sums = sum(x.shape[at] for x, _ in batches), [0.0] * len(active)
         with self.isolated_randomness:
             for index, (x, y) in enumerate(batches):
                 began += self._look_into(x, y, x.shape[at] / count, index > 0)
-                together.predict(x, own=self.own)  # 2 predict
-                losses = together.loss(y, own=self.own)  # 3 loss
+                together.predict(x, own=self.own_order)  # 2 predict
+                losses = together.loss(y, own=self.own_order)  # 3 loss
                 together.gradient(share=x.shape[at] / count, add=index > 0)  # 4 gradient
                 found = losses.sum(1).tolist() if len(active) > 1 else [float(losses[0].sum())]
                 sums = [before + more for before, more in zip(sums, found, strict=True)]
@@ -182,7 +181,7 @@ class Lockstep:
                 member.ended = ended
                 if training.place.taken < training.per_epoch:
                     over.append(member)
-        self.leave(over)
+        self.remove(over)
         if self.report is not None:
             self.report()
         return time.perf_counter() if watched or over or self.report else began + each * len(active)
@@ -211,12 +210,12 @@ class Lockstep:
             progress.samples += count
             place.seen += count
             place.weighed += summed
-        if plain and isinstance(self.together, Several):
+        if plain and isinstance(self.ensemble, Ensemble):
             rates = torch.tensor(
                 [[member.progress.lr] for member in self.active], dtype=torch.float64
             )
-            self.together.parameters.addcmul_(
-                self.together.gradients, rates.to(self.together.parameters), value=-1
+            self.ensemble.parameters.addcmul_(
+                self.ensemble.gradients, rates.to(self.ensemble.parameters), value=-1
             )
         return over
 
@@ -228,7 +227,7 @@ class Lockstep:
         gradient is computed again together. Returns the seconds it took, which are theirs alone.
         """
         spent = 0.0
-        if isinstance(self.together, EnsembleOfOne):
+        if isinstance(self.ensemble, EnsembleOfOne):
             return spent
         for index, member in enumerate(self.active):
             engine = member.training.engine
@@ -241,8 +240,8 @@ class Lockstep:
                 drawn.get_state(),
                 [(buffer, buffer.clone()) for buffer in member.training.network.buffers()],
             )
-            engine.predict(x[index] if self.own else x)
-            engine.loss(y[index] if self.own else y)
+            engine.predict(x[index] if self.own_order else x)
+            engine.loss(y[index] if self.own_order else y)
             engine.gradient(share=share, add=add)
             drawn.set_state(state)
             with torch.no_grad():
@@ -255,7 +254,7 @@ class Lockstep:
             spent += took
         return spent
 
-    def leave(self, over: Sequence[Member]) -> None:
+    def remove(self, over: Sequence[Member]) -> None:
         """Members that have ended leave: what they were in the middle of is evaluated, and their
         observers told.
         """
@@ -274,14 +273,14 @@ class Lockstep:
             if all(member is not other for other in over)
         ]
         self.active = [self.active[index] for index in stay]
-        if not isinstance(self.together, EnsembleOfOne):
-            self._join(stay)
+        if not isinstance(self.ensemble, EnsembleOfOne):
+            self._build_ensemble(stay)
             for member in over:  # out of the common memory
                 member.training.engine = member.training.recipe.gradient.prepare(
                     member.training.network, member.training.loss
                 )
 
-    def _join(self, stay: Sequence[int] | None = None) -> None:
+    def _build_ensemble(self, stay: Sequence[int] | None = None) -> None:
         """Compute for those that are active, which had the places `stay` before; each engine and
         step works on its row from now on.
         """
@@ -290,17 +289,17 @@ class Lockstep:
             False  # whether all take a plain step of SGD, which is one operation for all of them
         )
         if stay is None and len(trainings) == 1:
-            self.together = EnsembleOfOne(trainings[0].engine)
+            self.ensemble = EnsembleOfOne(trainings[0].engine)
         elif len(trainings) < 2:
             for training in trainings:
                 _rebind(training, None)
-                self.together = EnsembleOfOne(training.engine)
+                self.ensemble = EnsembleOfOne(training.engine)
         else:
-            if isinstance(self.together, Several) and stay is not None:
-                self.together.keep(stay)
+            if isinstance(self.ensemble, Ensemble) and stay is not None:
+                self.ensemble.keep(stay)
             else:
                 kind = VmappedEnsemble if self.grad_enabled else StackedEnsemble
-                self.together = kind(
+                self.ensemble = kind(
                     [training.network for training in trainings], trainings[0].loss
                 )
             self.plain = all(
@@ -311,14 +310,14 @@ class Lockstep:
             )
             for training, row in zip(
                 trainings,
-                zip(self.together.parameters, self.together.gradients, strict=True),
+                zip(self.ensemble.parameters, self.ensemble.gradients, strict=True),
                 strict=True,
             ):
                 _rebind(training, row)
 
     def _outputs(self, part: str) -> list[Tensor | None]:
         """What each network gives for all of a part, [N, O]; None where it is evaluated alone."""
-        if not isinstance(self.together, Several):
+        if not isinstance(self.ensemble, Ensemble):
             return [None] * len(self.active)
         x, size = (
             self.active[0].training.parts[part][0],
@@ -332,7 +331,7 @@ class Lockstep:
         try:
             for module, _ in modes:
                 module.training = False
-            found = [self.together.predict(piece) for piece in x.split(size)]
+            found = [self.ensemble.predict(piece) for piece in x.split(size)]
         finally:
             for module, mode in modes:
                 module.training = mode

@@ -60,7 +60,7 @@ def cluster_address(on: str) -> str | None:
 
 
 @contextmanager
-def connection(address: str | None, asked: Progress) -> Iterator[Any]:
+def connection(address: str | None, stop_request: Progress) -> Iterator[Any]:
     """The module ray, connected to the cluster at `address` or to one started here, which ends with
     it; quiet.
 
@@ -82,17 +82,19 @@ def connection(address: str | None, asked: Progress) -> Iterator[Any]:
                 "give on='ray:"
                 f"{ray.get_runtime_context().gcs_address}' to train in that cluster"
             )
-        with interrupts.interruptible(asked):  # which also puts back the handler that Ray sets
+        with interrupts.interruptible(
+            stop_request
+        ):  # which also puts back the handler that Ray sets
             _connect(ray, address)
             try:
                 yield ray
             finally:
                 ray.shutdown()
     finally:
-        for name, held in before.items():
+        for name, value in before.items():
             os.environ.pop(name, None)
-            if held is not None:
-                os.environ[name] = held
+            if value is not None:
+                os.environ[name] = value
 
 
 def _import_ray() -> Any:
@@ -164,15 +166,15 @@ def require_answer(address: str) -> None:
     try:
         with socket.create_connection(
             (host.strip("[]"), int(port)), timeout=ANSWER_SECONDS
-        ) as line:
+        ) as connection_socket:
             if os.environ.get("RAY_USE_TLS", "0") in ("1", "true"):
                 return  # what it says then is encrypted
-            line.settimeout(ANSWER_SECONDS - 1)
-            line.sendall(PREFACE)
-            found = line.recv(9)
+            connection_socket.settimeout(ANSWER_SECONDS - 1)
+            connection_socket.sendall(PREFACE)
+            answer = connection_socket.recv(9)
     except OSError as failure:
         raise RunError(f"{why}: {failure.strerror or failure}; {fix}") from None
-    if len(found) < 4 or found[3] != SETTINGS:
+    if len(answer) < 4 or answer[3] != SETTINGS:
         raise RunError(f"{why} as Ray does; {fix}")
 
 

@@ -17,10 +17,11 @@ from sevensteps.training.state import Training
 
 @dataclass
 class RaceState:
-    """Lanes ready to run. `members` are in the order of the recipes."""
+    """A race under way. `members` are in the order of the recipes; `locksteps` are the groups that
+    are trained together, each with its number of threads."""
 
     members: list[Member]
-    locksteps: list[tuple[Lockstep, int]] = field(repr=False)  # and its threads
+    locksteps: list[tuple[Lockstep, int]] = field(repr=False)
 
     @property
     def trainings(self) -> list[Training]:
@@ -29,58 +30,57 @@ class RaceState:
 
 
 def prepare_race(
-    settled: Sequence[Settled], parted: Sequence[LockstepPlan] | None = None
+    resolved: Sequence[Settled], plans: Sequence[LockstepPlan] | None = None
 ) -> RaceState:
-    """Make trainings of recipes, in lanes as `parted`. Whoever is to look on is added to the
-    members before `run`.
-    """
-    if not settled:
+    """The trainings of these recipes before the first step, in groups as planned.
+
+    Observers are added to the members afterwards. Raises `ArgumentError` for no recipes."""
+    if not resolved:
         raise ArgumentError("a race of no recipes has no winner; give at least one")
     members: dict[int, Member] = {}
-    lanes = []
-    for group in parted or plan_groups(settled):
-        threads, of_group = 1, list[Member]()
-        for number in group.numbers:
-            one = settled[number]
-            threads = one.recipe.threads or thread_count.usual_threads(one, len(group.numbers))
+    locksteps = []
+    for plan in plans or plan_groups(resolved):
+        threads = 1
+        for number in plan.numbers:
+            entry = resolved[number]
+            threads = entry.recipe.threads or thread_count.usual_threads(entry, len(plan.numbers))
             training = state.start(
-                replace(one, recipe=replace(one.recipe, threads=threads)),
-                _training_on_same_samples(one, members.values()),
+                replace(entry, recipe=replace(entry.recipe, threads=threads)),
+                _training_on_same_samples(entry, members.values()),
             )
             members[number] = Member(number, training)
-            of_group.append(members[number])
-        lanes.append((Lockstep(of_group, group.own), threads))
-    return RaceState([members[number] for number in sorted(members)], lanes)
+        group = [members[number] for number in plan.numbers]
+        locksteps.append((Lockstep(group, plan.own_order), threads))
+    return RaceState([members[number] for number in sorted(members)], locksteps)
 
 
-def _training_on_same_samples(one: Settled, members: Iterable[Member]) -> Training | None:
-    """A training that is there already and has the same samples."""
+def _training_on_same_samples(entry: Settled, members: Iterable[Member]) -> Training | None:
     return next(
-        (member.training for member in members if state.alike(one, member.training.settled)), None
+        (member.training for member in members if state.alike(entry, member.training.settled)), None
     )
 
 
 def run_race(
-    racing: RaceState,
-    after: Callable[[RaceState, int], None] | None = None,
+    race: RaceState,
+    after_epoch: Callable[[RaceState, int], None] | None = None,
     report: Callable[[RaceState], None] | None = None,
 ) -> None:
-    """Run every lane to its end, an epoch of each in turn.
+    """Train every group to its end, an epoch of each in turn.
 
-    `after(field, epoch)` is called after each round, and may end members; `report(field)` after
-    each step of a lane."""
-    for lane, _ in racing.locksteps:
-        lane.report = report and functools.partial(report, racing)
-    with interrupts.interruptible(*(training.progress for training in racing.trainings)):
-        for lane, threads in racing.locksteps:
+    `after_epoch(race, epoch)` is called after each round of epochs and may end members;
+    `report(race)` is called after each step of a group."""
+    for lockstep, _ in race.locksteps:
+        lockstep.report = report and functools.partial(report, race)
+    with interrupts.interruptible(*(training.progress for training in race.trainings)):
+        for lockstep, threads in race.locksteps:
             with thread_count.threads(threads):
-                lane.begin()
+                lockstep.begin()
         epoch = 0
-        while any(lane.active for lane, _ in racing.locksteps):
-            for lane, threads in racing.locksteps:
-                if lane.active:
+        while any(lockstep.active for lockstep, _ in race.locksteps):
+            for lockstep, threads in race.locksteps:
+                if lockstep.active:
                     with thread_count.threads(threads):
-                        lane.epoch()
+                        lockstep.epoch()
             epoch += 1
-            if after is not None:
-                after(racing, epoch)
+            if after_epoch is not None:
+                after_epoch(race, epoch)

@@ -1,6 +1,4 @@
-"""Successive halving: the worse half of what is left leaves after ever longer shares of the epochs,
-and frees its place.
-"""
+"""Successive halving: the worse half of the recipes leaves, after ever more epochs."""
 
 from __future__ import annotations
 
@@ -15,60 +13,60 @@ from sevensteps.training.recipe import Recipe
 
 
 class SuccessiveHalving:
-    """Called after each round of epochs. `entries` are the members by recipe: those that differ in nothing but their seed.
+    """Called after each round of epochs; ends the members of the worse half of the `entries`.
 
-    Of n entries that may take E epochs, half go after E/n epochs (rounded up to a power of two),
-    half of the rest after 2E/n, …, so that each stage costs about the same; the last one goes on to
-    its own stop. Entries are judged by the mean of their members' validation metric. Source:
-    Jamieson, Talwalkar 2016, Non-stochastic Best Arm Identification and Hyperparameter
-    Optimization, section 3."""
+    An entry is the members of one recipe, which differ in nothing but their seed. Of n entries that
+    may take E epochs, half leave after E/n epochs (n rounded up to a power of two), half of the
+    rest after 2E/n, …, so that each stage costs about the same; the last one trains to its own
+    stop. Entries are compared by the mean of their members' validation metric. Source: Jamieson,
+    Talwalkar 2016, Non-stochastic Best Arm Identification and Hyperparameter Optimization,
+    section 3."""
 
     def __init__(self, entries: Sequence[Sequence[Member]]) -> None:
         self.entries = [list(entry) for entry in entries]
         trainings = [member.training for entry in entries for member in entry]
         require_epoch_limit([training.recipe for training in trainings])
-        known = [-(-(training.total or 0) // training.per_epoch) for training in trainings]
+        limits = [-(-(training.total or 0) // training.per_epoch) for training in trainings]
         stages = math.ceil(math.log2(len(entries))) if len(entries) > 1 else 0
-        longest = max(known, default=0)
+        longest = max(limits, default=0)
         self.epochs = [max(1, round(longest / 2 ** (stages - stage))) for stage in range(stages)]
 
-    def __call__(self, racing: RaceState, epoch: int) -> None:
+    def __call__(self, race: RaceState, epoch: int) -> None:
         for _ in range(self.epochs.count(epoch)):
-            self._halve(racing, epoch)
+            self._halve(race, epoch)
 
-    def _halve(self, racing: RaceState, epoch: int) -> None:
-        order = sorted(self.entries, key=_mean_score, reverse=True)
-        self.entries, beaten = order[: -(-len(order) // 2)], order[-(-len(order) // 2) :]
-        name = primary(order[0][0].training.progress.history[-1]["valid"])
-        least = _mean_score(self.entries[-1])[0]
-        over = [member for entry in beaten for member in entry if not member.ended]
-        for member in over:
-            found = _mean_score(next(entry for entry in beaten if member in entry))[0]
-            sign = -1 if LOWER_IS_BETTER[name] else 1
-            member.ended = (
-                "halving",
-                f"beaten after {epoch} {'epoch' if epoch == 1 else 'epochs'}: {name} "
-                f"{sign * found:.4g}, and "
-                f"{len(self.entries)} others have {sign * least:.4g} or better",
+    def _halve(self, race: RaceState, epoch: int) -> None:
+        ranked = sorted(self.entries, key=_mean_score, reverse=True)
+        half = -(-len(ranked) // 2)
+        self.entries, beaten = ranked[:half], ranked[half:]
+        metric = primary(ranked[0][0].training.progress.history[-1]["valid"])
+        sign = -1 if LOWER_IS_BETTER[metric] else 1
+        threshold, leaving = sign * _mean_score(self.entries[-1])[0], list[Member]()
+        for entry in beaten:
+            reason = (
+                f"beaten after {epoch} {'epoch' if epoch == 1 else 'epochs'}: {metric} "
+                f"{sign * _mean_score(entry)[0]:.4g}, and {len(self.entries)} others have "
+                f"{threshold:.4g} or better"
             )
-        for lane, _ in racing.locksteps:
-            lane.leave([member for member in over if member in lane.active])
+            for member in entry:
+                if not member.ended:
+                    member.ended = ("halving", reason)
+                    leaving.append(member)
+        for lockstep, _ in race.locksteps:
+            lockstep.remove([member for member in leaving if member in lockstep.active])
 
 
 def require_epoch_limit(recipes: Iterable[Recipe]) -> None:
-    """Raise `ArgumentError` for settled recipes that do not say how many epochs there can be."""
+    """Raise `ArgumentError` for resolved recipes whose stop does not limit the epochs."""
     if any(recipe.stop.limit(1) is None for recipe in recipes):
         raise ArgumentError(
             "halving needs to know how many epochs there can be; join the stop with epochs(…), as "
-            "in "
-            "epochs(20) | patience(3)"
+            "in epochs(20) | patience(3)"
         )
 
 
 def _mean_score(entry: Sequence[Member]) -> tuple[float, float]:
-    """The mean of what an entry's members came to last; what is not a number counts as the worst
-    there is.
-    """
+    """The mean of the last scores of an entry's members; nan counts as the worst there is."""
     scores = [score(member.training.progress.history[-1]["valid"]) for member in entry]
     first, second = (sum(parts) / len(parts) for parts in zip(*scores, strict=True))
     return first, second

@@ -9,8 +9,7 @@ import torch
 
 import sevensteps as ss
 from sevensteps.data import Data
-from sevensteps.racing import grouping
-from sevensteps.racing.grouping import LockstepPlan
+from sevensteps.racing.grouping import LockstepPlan, resolve_all
 from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.training import loop, state, threads
 from sevensteps.training.observer import Observer
@@ -57,6 +56,6 @@ def alone(recipe: Recipe, observers: tuple[Observer, ...] = ()) -> tuple[Trainin
 
 def raced(recipes: list[Recipe], parted: list[LockstepPlan] | None = None) -> RaceState:
     """The recipes trained in one race."""
-    racing = prepare_race(grouping.resolve_all(recipes), parted)
+    racing = prepare_race(resolve_all(recipes), parted)
     run_race(racing)
     return racing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import sevensteps as ss
-from sevensteps.racing.figure import figure
+from sevensteps.racing.figure import plot_race
 from sevensteps.racing.leaderboard import LeaderboardRow
 from tests.racing.alone import DATA, PLAIN
 
@@ -15,7 +15,7 @@ def row(label: str, members: list[int]) -> LeaderboardRow:
 
 
 def test_means_and_ranges_over_the_seeds() -> None:
-    axes = figure(
+    axes = plot_race(
         [row("one", [0, 1]), row("two", [2])],
         [[0.1, 0.5], [0.3, math.nan], [0.2]],
         "accuracy",
@@ -36,7 +36,6 @@ def test_a_race_draws_itself() -> None:
         out=False,
         watch=0,
     )
-    made = race.plot()
-    assert [line.get_label() for line in made.axes[0].get_lines()][::-1] == [
+    assert [line.get_label() for line in race.plot().axes[0].get_lines()][::-1] == [
         row.label for row in race.table
     ]

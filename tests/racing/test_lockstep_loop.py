@@ -12,8 +12,7 @@ import torch
 
 import sevensteps as ss
 from sevensteps.doctor.observer import DoctorObserver
-from sevensteps.racing import grouping
-from sevensteps.racing.grouping import LockstepPlan
+from sevensteps.racing.grouping import LockstepPlan, resolve_all
 from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.training import checkpoint
 from sevensteps.training.observer import Observer
@@ -232,7 +231,7 @@ def test_members_are_watched_as_alone_and_watching_changes_nothing() -> None:
         )
         for lr, rule in ((0.1, "kaiming_normal()"), (0.1, "zeros()"), (1e-5, "kaiming_normal()"))
     ]
-    racing = prepare_race(grouping.resolve_all(recipes))
+    racing = prepare_race(resolve_all(recipes))
     attending = [DoctorObserver(1.0) for _ in recipes]
     for member, look in zip(racing.members, attending, strict=True):
         member.observers = [look]
@@ -272,7 +271,7 @@ def test_members_are_watched_as_alone_and_watching_changes_nothing() -> None:
 
 def test_networks_without_a_written_chain_rule_are_watched_too() -> None:
     recipes = [recipe(gradient="autograd()", step=f"sgd(lr={lr})") for lr in (0.1, 0.5)]
-    racing = prepare_race(grouping.resolve_all(recipes))
+    racing = prepare_race(resolve_all(recipes))
     attending = [DoctorObserver(1.0) for _ in recipes]
     for member, look in zip(racing.members, attending, strict=True):
         member.observers = [look]
@@ -304,7 +303,7 @@ def test_looking_leaves_statistics_and_masks_alone(own: bool) -> None:
         )
         for seed in range(3)
     ]
-    racing = prepare_race(grouping.resolve_all(recipes), [LockstepPlan([0, 1, 2], own=own)])
+    racing = prepare_race(resolve_all(recipes), [LockstepPlan([0, 1, 2], own_order=own)])
     for member in racing.members:
         member.observers = [DoctorObserver(1.0)]
     run_race(racing)
@@ -326,7 +325,7 @@ class Interrupting(Observer):
 
 def test_an_interrupt_ends_all() -> None:
     racing = prepare_race(
-        grouping.resolve_all(
+        resolve_all(
             [recipe(step="sgd(lr=0.1)"), recipe(step="sgd(lr=0.2)"), recipe(predict="linear()")]
         )
     )
@@ -346,12 +345,10 @@ def test_seconds_are_a_member_s_share() -> None:
 
 def test_all_share_one_copy_of_the_samples() -> None:
     racing = prepare_race(
-        grouping.resolve_all(
-            [recipe(DATA, seed=seed, predict=f"mlp({4 + seed % 2})") for seed in range(4)]
-        )
+        resolve_all([recipe(DATA, seed=seed, predict=f"mlp({4 + seed % 2})") for seed in range(4)])
     )
     assert len({training.samples.x.data_ptr() for training in racing.trainings}) == 1  # type: ignore[union-attr]
     other = prepare_race(
-        grouping.resolve_all([recipe(precision=precision) for precision in ("float32", "float64")])
+        resolve_all([recipe(precision=precision) for precision in ("float32", "float64")])
     )
     assert len({training.samples.x.data_ptr() for training in other.trainings}) == 2  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ import math
 import pytest
 
 from sevensteps.errors import ArgumentError
-from sevensteps.racing import grouping
+from sevensteps.racing.grouping import resolve_all
 from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.racing.successive_halving import SuccessiveHalving
 from tests.racing.alone import alone, recipe
@@ -24,7 +24,7 @@ def halved(seeds: int = 1, stop: str = "epochs(16)") -> tuple[list[list[int]], R
         for lr in RATES
         for seed in range(seeds)
     ]
-    racing = prepare_race(grouping.resolve_all(recipes))
+    racing = prepare_race(resolve_all(recipes))
     of = [list(range(start, start + seeds)) for start in range(0, len(recipes), seeds)]
     halving = SuccessiveHalving([[racing.members[number] for number in numbers] for numbers in of])
     run_race(racing, halving)
@@ -94,7 +94,7 @@ def test_what_diverged_counts_as_the_worst() -> None:
         )
         for lr in (1e30, 0.1, 0.2, 1e30)
     ]
-    racing = prepare_race(grouping.resolve_all(recipes))
+    racing = prepare_race(resolve_all(recipes))
     run_race(racing, SuccessiveHalving([[member] for member in racing.members]))
     assert [member.ended and member.ended[0] for member in racing.members].count("not_finite") == 2
     assert max(training.progress.epoch for training in racing.trainings[1:3]) == 4
@@ -102,8 +102,6 @@ def test_what_diverged_counts_as_the_worst() -> None:
 
 
 def test_without_a_number_of_epochs_there_is_nothing_to_halve() -> None:
-    racing = prepare_race(
-        grouping.resolve_all([recipe(stop="patience(3)"), recipe(stop="epochs(3)")])
-    )
+    racing = prepare_race(resolve_all([recipe(stop="patience(3)"), recipe(stop="epochs(3)")]))
     with pytest.raises(ArgumentError, match=r"halving needs to know how many epochs"):
         SuccessiveHalving([[member] for member in racing.members])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sevensteps.racing import grouping
+from sevensteps.racing.grouping import resolve_all
 from sevensteps.racing.run import prepare_race, run_race
 from sevensteps.view import race_progress
 from sevensteps.view.race_progress import RaceLine, RaceLog, race_view
@@ -15,9 +15,7 @@ def test_a_log_has_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(race_progress, "LOG_SECONDS", 0.0)
-    running = prepare_race(
-        grouping.resolve_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2)")])
-    )
+    running = prepare_race(resolve_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2)")]))
     run_race(running, report=RaceLog())
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(",")[0] for line in lines] == ["epoch 1 done", "epoch 2 done"]
@@ -32,7 +30,7 @@ def test_a_live_line_is_drawn_and_taken_away(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")
     running = prepare_race(
-        grouping.resolve_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2) | patience(1)")])
+        resolve_all([recipe(stop="epochs(3)"), recipe(stop="epochs(2) | patience(1)")])
     )
     live = RaceLine()
     run_race(running, report=live)

@@ -1,9 +1,9 @@
 """The page of conditions, written when the documentation is built: from the docstrings and
 thresholds of the conditions themselves.
 
-A docstring there has three paragraphs: the mechanism, what is measured, and remedies together with
-what the condition stays silent on. A threshold is a number at the top of the file, and the comment
-beside it says of what."""
+A docstring there has three paragraphs: the condition in one sentence; its mechanism, what is
+measured and the source; the remedies, and what it is silent on. A threshold is a number at the top
+of the file, and the comment beside it says of what."""
 
 from __future__ import annotations
 
@@ -33,14 +33,16 @@ def page() -> str:
 def entry(name: str) -> str:
     """One condition as Markdown."""
     module = condition(name)
-    said = sections(name)
-    lines = [f"### {name}", markdown(said["mechanism"][0].upper() + said["mechanism"][1:], name)]
+    parts = sections(name)
+    lines = [f"### {name}", markdown(parts["mechanism"][0].upper() + parts["mechanism"][1:], name)]
     for part in PARTS:
-        lines.append(f"**{part}.** {markdown(said[part][0].upper() + said[part][1:], name)}")
-        if part == "Measured" and (held := thresholds(files()[name].read_text(encoding="utf-8"))):
+        lines.append(f"**{part}.** {markdown(parts[part][0].upper() + parts[part][1:], name)}")
+        source = str(condition(name).__file__)
+        numbers = thresholds(Path(source).read_text(encoding="utf-8"))
+        if part == "Measured" and numbers:
             lines[-1] += "\n\n" + "\n".join(
                 f"- `{key} = {value}`" + (f": {markdown(of, name)}" if of else "")
-                for key, value, of in held
+                for key, value, of in numbers
             )
     if module.EXPLAINS:
         lines.append(
@@ -51,28 +53,34 @@ def entry(name: str) -> str:
 
 def sections(name: str) -> dict[str, str]:
     """What a condition's docstring says: "mechanism", and each of `PARTS`."""
-    paragraphs = [
+    first, *others = [
         " ".join(paragraph.split()) for paragraph in (condition(name).__doc__ or "").split("\n\n")
     ]
-    found = {"mechanism": paragraphs[0].removeprefix(f"{name}: ")}
-    pieces = re.split(rf"(?:^|\s)({'|'.join(PARTS)}): ", " ".join(paragraphs[1:]))
-    return found | dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    details, *pieces = re.split(rf"(?:^|\s)({'|'.join(PARTS)}): ", " ".join(others))
+    mechanism = f"{first.removeprefix(f'{name}: ')} {details}".strip()
+    return {"mechanism": mechanism, **dict(zip(pieces[::2], pieces[1::2], strict=True))}
 
 
 def thresholds(source: str) -> list[tuple[str, str, str]]:
-    """The numbers at the top of a condition's file: name, value, and the comment beside it."""
+    """The numbers at the top of a condition's file: name, value, and the comment beside or above."""
     lines = source.splitlines()
-    found = []
+    numbers = []
     for node in ast.parse(source).body:
         if (
             isinstance(node, ast.Assign)
             and isinstance(node.value, ast.Constant)
             and isinstance(node.value.value, int | float)
         ):
-            value, _, comment = lines[node.lineno - 1].partition("#")
-            name, _, number = value.partition("=")
-            found.append((name.strip(), number.strip(), comment.strip()))
-    return found
+            above = node.lineno - 1
+            while lines[above - 1].startswith("#"):
+                above -= 1
+            code, _, beside = lines[node.lineno - 1].partition("#")
+            name, _, value = code.partition("=")
+            comment = beside or " ".join(
+                line.strip("# ") for line in lines[above : node.lineno - 1]
+            )
+            numbers.append((name.strip(), value.strip(), comment.strip()))
+    return numbers
 
 
 def files() -> dict[str, Path]:

@@ -163,7 +163,7 @@ def print_findings(screen: Console, findings: list[Finding], remedies: bool = Fa
     """
     from rich.text import Text
 
-    from sevensteps.doctor.report.text import first_sentence, proposal, sure, wrap_plain
+    from sevensteps.doctor.report.text import confidence_text, first_sentence, proposal, wrap_plain
 
     name, step, severity = (
         max(len(getattr(f, field)) for f in findings) for field in ("condition", "step", "severity")
@@ -175,7 +175,7 @@ def print_findings(screen: Console, findings: list[Finding], remedies: bool = Fa
                 (f"{f.condition:<{name}}", "bold"),
                 f"  {f.step:<{step}}  ",
                 (f"{f.severity:<{severity}}", COLOURS[f.severity]),
-                f"  {sure(f)}",
+                f"  {confidence_text(f)}",
             )
         )
         for line in wrap_plain(first_sentence(f.explanation), screen.width, "    "):

@@ -13,7 +13,9 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.examination import Examination, examine
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.measures import step_with_rate
-from sevensteps.doctor.report import text as report_text
+from sevensteps.doctor.report.html import html
+from sevensteps.doctor.report.sarif import sarif
+from sevensteps.doctor.report.text import text
 from sevensteps.doctor.trials.changes import Change, random_change
 from sevensteps.doctor.trials.retrain import planned_steps, try_recipe
 from sevensteps.doctor.trials.trial import Trial
@@ -93,22 +95,18 @@ class Diagnosis(Examination):
         return [finding for finding in self.findings if finding.severity == "error"]
 
     def __str__(self) -> str:
-        return report_text.text(
-            self.findings, self.ruled_out, self._basis(), ours=self.case.recipe is not None
-        )
+        return text(self.findings, self.ruled_out, self._basis(), ours=self.case.recipe is not None)
 
     def __repr__(self) -> str:
         conditions = ", ".join(finding.condition for finding in self.findings)
         return f"<diagnosis: {conditions or 'nothing found'}>"
 
     def _repr_html_(self) -> str:
-        return report_text.html(self.findings, self.ruled_out, self._basis())
+        return html(self.findings, self.ruled_out, self._basis())
 
     def to_sarif(self) -> dict[str, Any]:
         """The findings in SARIF 2.1.0."""
-        log: dict[str, Any] = finite(
-            report_text.sarif(self.findings, __version__, self.case.facts.network)
-        )
+        log: dict[str, Any] = finite(sarif(self.findings, __version__, self.case.facts.network))
         return log
 
     def _basis(self) -> str:

@@ -1,8 +1,9 @@
-"""The doctor's vocabulary: one file for each condition, with its mechanism, its thresholds and
-where they come from.
+"""The doctor's vocabulary: a file for each condition, and a row that names it in `BY_STEP`.
 
-Each module has STEP (which of the seven it blames), EXPLAINS (conditions that are symptoms of it),
-and `examine(case) -> Finding | None`, which may note in `case.ruled_out` why it is not this."""
+Each module has a docstring (what it is, in one sentence; then its mechanism, what is measured, the
+source, the remedies, and what it is silent on), STEP (which of the seven steps it blames), EXPLAINS
+(conditions that are symptoms of it), and `examine(case) -> Finding | None`, which may add to
+`case.ruled_out` why it is not this one."""
 
 from __future__ import annotations
 
@@ -52,5 +53,11 @@ CONDITIONS = tuple(name for names in BY_STEP.values() for name in names)
 
 
 def condition(name: str) -> ModuleType:
-    """The module of a condition."""
+    """The module of the condition `name`."""
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def summary(name: str) -> str:
+    """What the condition `name` is, in one sentence: the first line of its docstring."""
+    first_line = (condition(name).__doc__ or name).split("\n")[0]
+    return first_line.removeprefix(f"{name}: ")

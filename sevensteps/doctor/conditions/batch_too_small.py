@@ -1,12 +1,11 @@
-"""batch_too_small: with one or a few samples a step, the gradient is mostly chance, and at this
-learning rate the weights wander.
+"""batch_too_small: with one or a few samples per step, the gradient is mostly chance.
 
-Measured: the losses of single steps in the last half: how far they swing about their mean; and a
-simple model does better. Source: Smith et al. 2018, Don't Decay the Learning Rate, Increase the
-Batch Size.
+At this learning rate, the weights wander. Measured: the losses of single steps in the last half:
+how far they swing about their mean; and a simple model does better. Source: Smith et al. 2018,
+Don't Decay the Learning Rate, Increase the Batch Size.
 
-Remedies: `batches(32)`, or a tenth of the learning rate. Silent on: small batches with small steps;
-networks that learn well; data of a few batches."""
+Remedies: `batches(32)`, or a tenth of the learning rate. Silent on: small batches with small
+steps; networks that learn well; data of a few batches."""
 
 from __future__ import annotations
 

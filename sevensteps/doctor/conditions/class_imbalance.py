@@ -1,8 +1,8 @@
-"""class_imbalance: some classes are so rare that never answering them costs hardly any loss, and
-the network never does.
+"""class_imbalance: some classes are so rare that the network never predicts them.
 
-Measured: the recall of each class: a rare class that is not recognised although the others are.
-Source: Japkowicz, Stephen 2002, The class imbalance problem.
+Never predicting them costs hardly any loss. Measured: the recall of each class: a rare class that
+is not recognised although the others are. Source: Japkowicz, Stephen 2002, The class imbalance
+problem.
 
 Remedies: weight the loss by 1 / share of the class, or draw rare samples more often. Silent on:
 rare classes that are recognised; networks that do not recognise the common ones either."""

@@ -1,13 +1,12 @@
-"""dead_units: a rectifier that is off for every sample has slope 0 for every sample: it gets no
-gradient and does not come back.
+"""dead_units: rectifiers that are off for every sample get no gradient and do not come back.
 
 Measured: per unit, whether it was off for all samples of the last looks, and for all samples of the
 training data where the network is at hand; the onset is the step from which on it was so in every
 look. Source: Lu et al. 2019, Dying ReLU and Initialization.
 
-Remedies: `kaiming_normal()` with biases at 0; a leaky rectifier; a tenth of the learning rate where
-the units died on the way; no ReLU on the output layer where it stands there. Silent on: inputs that
-are always 0; sparse layers; a few dead units in a network that learns well."""
+Remedies: `kaiming_normal()` with biases at 0; a leaky rectifier; a tenth of the learning rate
+where the units died on the way; no ReLU on the output layer where it stands there. Silent on:
+inputs that are always 0; sparse layers; a few dead units in a network that learns well."""
 
 from __future__ import annotations
 

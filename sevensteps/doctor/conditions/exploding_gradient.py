@@ -1,12 +1,12 @@
-"""exploding_gradient: the gradient grows by orders of magnitude, through the layers or from step to
-step, and throws the weights off.
+"""exploding_gradient: the gradient grows by orders of magnitude and throws the weights off.
 
-Measured: the length of the whole gradient over the looks, where the loss ends no lower than it
-began; and the relative gradient of the first layer against the last. Source: Pascanu, Mikolov,
-Bengio 2013, On the difficulty of training recurrent neural networks.
+It grows from layer to layer, or from step to step. Measured: the length of the whole gradient over
+the looks, where the loss ends no lower than it began; and the relative gradient of the first layer
+against the last. Source: Pascanu, Mikolov, Bengio 2013, On the difficulty of training recurrent
+neural networks.
 
-Remedies: `auto(clip=1.0)` as the gradient; in PyTorch, `torch.nn.utils.clip_grad_norm_`. Silent on:
-gradients that grow while the loss falls; networks that learn."""
+Remedies: `auto(clip=1.0)` as the gradient; in PyTorch, `torch.nn.utils.clip_grad_norm_`. Silent
+on: gradients that grow while the loss falls; networks that learn."""
 
 from __future__ import annotations
 

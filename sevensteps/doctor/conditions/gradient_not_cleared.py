@@ -1,13 +1,13 @@
-"""gradient_not_cleared: the gradient of earlier steps is still there when the next backward pass
-adds its own.
+"""gradient_not_cleared: the gradients of earlier steps are added to that of each new step.
 
-Measured: what is in `.grad` at the moment the backward pass begins, though an optimizer has stepped
-since; found where that is above 1 % of the gradient just used, in at least half of the looks at two
-steps running. Source: PyTorch, torch.optim, zero_grad.
+They are still in `.grad` when the next backward pass adds its own. Measured: what is in `.grad` at
+the moment the backward pass begins, though an optimizer has stepped since; found where that is
+above 1 % of the gradient just used, in at least half of the looks at two steps running. Source:
+PyTorch, torch.optim, zero_grad.
 
-Remedies: `optimizer.zero_grad()` once for every step. Silent on: clearing before or after the step,
-or between forward and backward, which is all the same; accumulating on purpose, which clears after
-its step."""
+Remedies: `optimizer.zero_grad()` once for every step. Silent on: clearing before or after the
+step, or between forward and backward, which is all the same; accumulating on purpose, which
+clears after its step."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""ill_conditioned: the loss is so much steeper in one direction than in another that no learning
-rate suits both.
+"""ill_conditioned: no learning rate suits both the steepest and the flattest direction.
 
-Measured: all eigenvalues of the Hessian of small networks, by autograd. The largest stable rate is
-2/λ_max; along the flattest direction a step then closes only the share 2 λ_min/λ_max of the way.
-Source: LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, ch. 5.
+The loss is far more curved in the one than in the other. Measured: all eigenvalues of the Hessian
+of small networks, by autograd. The largest stable rate is 2/λ_max; along the flattest direction a
+step then closes only the share 2 λ_min/λ_max of the way. Source: LeCun, Bottou, Orr, Müller 1998,
+Efficient BackProp, ch. 5.
 
-Remedies: standardised inputs; `adam(lr=0.01)`, which steps as far in a flat direction as in a steep
-one. Silent on: larger networks; optimizers that scale each parameter's step; trainings that had
-steps enough; networks no worse than a simple model."""
+Remedies: standardised inputs; `adam(lr=0.01)`, which steps as far in a flat direction as in a
+steep one. Silent on: larger networks; optimizers that scale each parameter's step; trainings
+that had steps enough; networks no worse than a simple model."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""inputs_not_finite: a missing or infinite number among the inputs or targets makes every number
-computed from it useless.
+"""inputs_not_finite: an input or a target is missing or infinite.
 
-Measured: every sample kept and all data given; the finding names rows and columns. Exact, without a
-threshold.
+A single such number makes every number computed from it useless. Measured: every sample kept and
+all data given; the finding names rows and columns. Exact, without a threshold.
 
-Remedies: fill the numbers in, with the column's mean for instance, or leave those rows out. Silent
-on: numbers that are large but finite."""
+Remedies: fill the numbers in, with the column's mean for instance, or leave those rows out.
+Silent on: numbers that are large but finite."""
 
 from __future__ import annotations
 

@@ -1,15 +1,14 @@
-"""inputs_unscaled: inputs so large, or of so different sizes, that no learning rate suits all
-weights of the first layer.
+"""inputs_unscaled: inputs so large, or so different in size, that no learning rate suits them all.
 
-Measured: the root mean square of the inputs, and for tables the spread of the columns against each
-other; judged only where it hurts, that is where a simple model on standardised inputs does better.
-The curvature along a weight grows with the square of its input: pixels of 0 to 255 make the first
-layer 65,025 times as steep as pixels of 0 to 1. Source: LeCun et al. 1998, Efficient BackProp, ch.
-4.3.
+A single rate cannot serve all weights of the first layer. Measured: the root mean square of the
+inputs, and for tables the spread of the columns against each other; judged only where it hurts,
+that is where a simple model on standardised inputs does better. The curvature along a weight grows
+with the square of its input: pixels of 0 to 255 make the first layer 65,025 times as steep as
+pixels of 0 to 1. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
 
-Remedies: subtract each input's mean and divide by its standard deviation, learned on the training
-part. Silent on: large inputs with which the network learns all the same, as Adam often does with
-raw pixels; the examination before the first step, for the same reason."""
+Remedies: subtract each input's mean and divide by its standard deviation, learned on the
+training part. Silent on: large inputs with which the network learns all the same, as Adam often
+does with raw pixels; the examination before the first step, for the same reason."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""label_noise: a share of the labels is wrong: samples whose neighbours nearly all say something
-else, far from any boundary.
+"""label_noise: a share of the labels is wrong.
 
-Measured: among the nearest neighbours of each sample, at most one agrees with a label that most of
-the others contradict with one voice. Source: Wilson 1972, Asymptotic properties of nearest neighbor
-rules.
+Nearly all neighbours of such a sample have another label, although no boundary is near. Measured:
+among the nearest neighbours of each sample, at most one agrees with a label that most of the others
+contradict with one voice. Source: Wilson 1972, Asymptotic properties of nearest neighbor rules.
 
-Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)` stops
-before they are learned by heart. Silent on: classes that overlap, where neighbours are of several
-minds; fewer than 100 samples; regressions."""
+Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)`
+stops before they are learned by heart. Silent on: classes that overlap, where neighbours are of
+several minds; fewer than 100 samples; regressions."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
-"""labels_unrelated: the targets have nothing to do with the inputs, as when one was shuffled
-against the other.
+"""labels_unrelated: the targets have nothing to do with the inputs.
 
-Measured: the agreement of nearest neighbours, without any network: where targets follow from
-inputs, samples that lie near each other agree more often than chance. Judged against the spread of
-that agreement for shuffled targets, and only where neither the network nor a simple model does
-better than guessing. Source: Zhang et al. 2017, Understanding deep learning requires rethinking
-generalization.
+As when one of them was shuffled and the other was not. Measured: the agreement of nearest
+neighbours, without any network: where targets follow from inputs, samples that lie near each other
+agree more often than chance. Judged against the spread of that agreement for shuffled targets, and
+only where neither the network nor a simple model does better than guessing. Source: Zhang et al.
+2017, Understanding deep learning requires rethinking generalization.
 
-Remedies: check that inputs and targets are read, sorted and split together. Silent on: small data;
-a network or a simple model that beats guessing by a tenth of the way."""
+Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
+data; a network or a simple model that beats guessing by a tenth of the way."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""learning_rate_too_high: the steps are so long that they jump over the goal: the loss rises, and
-units or numbers are lost on the way.
+"""learning_rate_too_high: the steps are so long that they jump over the minimum.
 
-Measured: what happened, not the number: whole weight matrices moved by a large part of their own
-length in one of the first steps, or the loss grew, and the training did not recover. Gradient
-descent on a quadratic is unstable beyond lr = 2/λ_max; training often settles just there ("edge of
-stability"), which is healthy. Source: Cauchy 1847; Cohen et al. 2021, Gradient Descent on Neural
-Networks Typically Occurs at the Edge of Stability.
+The loss rises, and units or numbers are lost on the way. Measured: what happened, not the number:
+whole weight matrices moved by a large part of their own length in one of the first steps, or the
+loss grew, and the training did not recover. Gradient descent on a quadratic is unstable beyond lr =
+2/λ_max; training often settles just there ("edge of stability"), which is healthy. Source: Cauchy
+1847; Cohen et al. 2021, Gradient Descent on Neural Networks Typically Occurs at the Edge of
+Stability.
 
-Remedies: a tenth of the rate at most, and less where the jump or the curvature asks for it. Silent
-on: rates that look large but whose training goes well; the edge of stability; an early rise that is
-made good."""
+Remedies: a tenth of the rate at most, and less where the jump or the curvature asks for it.
+Silent on: rates that look large but whose training goes well; the edge of stability; an early
+rise that is made good."""
 
 from __future__ import annotations
 

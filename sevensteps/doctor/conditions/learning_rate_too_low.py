@@ -1,14 +1,14 @@
-"""learning_rate_too_low: the steps are so short that the training has hardly left its start; the
-slope still points the same way.
+"""learning_rate_too_low: the steps are so short that the training has hardly left its start.
 
-Measured: the path, not the number: all steps together moved the weights by little of their own
-length, or the loss still falls in a nearly straight line far from its goal, while the curvature
-λ_max, by Lanczos, would allow a rate many times as large. Closed form: stable below 2/λ_max.
+The slope still points the same way. Measured: the path, not the number: all steps together moved
+the weights by little of their own length, or the loss still falls in a nearly straight line far
+from its goal, while the curvature λ_max, by Lanczos, would allow a rate many times as large. Closed
+form: stable below 2/λ_max.
 
 Remedies: a rate several times as high, as far as the curvature or the way still to go allows;
-`adam(lr=0.001)`, whose steps do not depend on how small the gradients are. Silent on: a rate that
-its schedule lowered (see schedule_collapsed); losses that have bent and levelled off; networks that
-learn."""
+`adam(lr=0.001)`, whose steps do not depend on how small the gradients are. Silent on: a rate
+that its schedule lowered (see schedule_collapsed); losses that have bent and levelled off;
+networks that learn."""
 
 from __future__ import annotations
 

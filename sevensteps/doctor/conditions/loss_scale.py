@@ -1,12 +1,12 @@
-"""loss_scale: the loss is summed where it is usually averaged, so that every step is as many times
-too long as the batch has samples.
+"""loss_scale: the loss is summed where it is usually averaged.
 
-Measured: the slope, divided by that of the recognised loss; it gives the factor, 1 for a mean, B
-for a sum over the batch. Source: PyTorch, `reduction`.
+Every step is then as many times too long as the batch has samples. Measured: the slope, divided by
+that of the recognised loss; it gives the factor, 1 for a mean, B for a sum over the batch. Source:
+PyTorch, `reduction`.
 
 Remedies: `reduction="mean"`, as every loss here has it. Silent on: optimizers that divide by the
-gradient's own size (Adam), which do not mind; trainings that go well; losses that are scaled down,
-as for accumulation."""
+gradient's own size (Adam), which do not mind; trainings that go well; losses that are scaled
+down, as for accumulation."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""loss_sign: the loss falls when the right output falls: the network is trained to be wrong.
+"""loss_sign: the loss falls when the right output falls, so that the network learns to be wrong.
 
 Measured: the slope. Where a loss measures an error, the slope at the output of the true class is
 never positive, and for a number it points away from the target. Closed form: for cross-entropy p -
 one-hot.
 
-Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the optimizer.
-Silent on: a negative loss that is a density; a negated loss that the optimizer maximizes."""
+Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the
+optimizer. Silent on: a negative loss that is a density; a negated loss that the optimizer
+maximizes."""
 
 from __future__ import annotations
 

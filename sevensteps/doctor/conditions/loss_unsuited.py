@@ -1,13 +1,13 @@
-"""loss_unsuited: the loss measures something else than what is asked: a distance between class
-numbers, a square behind a sigmoid.
+"""loss_unsuited: the loss measures something else than the task asks for.
 
-Measured: the targets and the loss that was recognised. Class 7 is no nearer to class 8 than to
-class 1; and the slope of a squared error behind a saturated sigmoid is near 0 for the worst
-answers. Source: Nielsen, Neural Networks and Deep Learning, ch. 3.
+Such as a distance between class numbers, or a squared error behind a sigmoid. Measured: the targets
+and the loss that was recognised. Class 7 is no nearer to class 8 than to class 1; and the slope of
+a squared error behind a saturated sigmoid is near 0 for the worst answers. Source: Nielsen, Neural
+Networks and Deep Learning, ch. 3.
 
 Remedies: `cross_entropy()` with one output for each class; `binary_cross_entropy()` for two
-classes. Silent on: counts and other whole numbers of many values; a squared error behind a sigmoid
-where the network learns well."""
+classes. Silent on: counts and other whole numbers of many values; a squared error behind a
+sigmoid where the network learns well."""
 
 from __future__ import annotations
 

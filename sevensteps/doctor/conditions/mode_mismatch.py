@@ -1,13 +1,13 @@
-"""mode_mismatch: dropout and batch norm compute otherwise in training than in evaluation; in the
-wrong mode they learn or judge wrongly.
+"""mode_mismatch: dropout or batch norm ran in the wrong mode, training or evaluation.
 
-Measured: the mode in which steps were taken; forward passes without gradients that ran in training
-mode; and how far the scores in the two modes lie apart on the same data. Source: Ioffe, Szegedy
-2015; Srivastava et al. 2014.
+They compute something else in each mode; in the wrong one they learn or judge wrongly. Measured:
+the mode in which steps were taken; forward passes without gradients that ran in training mode; and
+how far the scores in the two modes lie apart on the same data. Source: Ioffe, Szegedy 2015;
+Srivastava et al. 2014.
 
 Remedies: `model.train()` before training, `model.eval()` before every evaluation; batches of at
-least 8 for batch norm. Silent on: networks without such layers, which are the same in both modes.
-"""
+least 8 for batch norm. Silent on: networks without such layers, which are the same in both
+modes."""
 
 from __future__ import annotations
 

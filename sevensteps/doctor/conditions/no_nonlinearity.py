@@ -1,13 +1,12 @@
-"""no_nonlinearity: without an activation between them, two linear layers are one linear layer, and
-depth adds nothing.
+"""no_nonlinearity: with no activation between them, linear layers add up to one linear layer.
 
-Measured: the layers, of which all are linear, convolutions, batch norms or averages; and by asking:
-a network whose output at the middle of two inputs is the middle of its outputs is linear. Closed
-form: W₂(W₁x) = (W₂W₁)x.
+Depth then adds nothing but cost. Measured: the layers, of which all are linear, convolutions, batch
+norms or averages; and by asking: a network whose output at the middle of two inputs is the middle
+of its outputs is linear. Closed form: W₂(W₁x) = (W₂W₁)x.
 
-Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower than
-input and output, which is a bottleneck on purpose, as in a linear autoencoder; networks that bend
-by a function called in `forward`."""
+Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower
+than input and output, which is a bottleneck on purpose, as in a linear autoencoder; networks
+that bend by a function called in `forward`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""not_finite: a number became infinite or not a number, and from there everything behind it is.
+"""not_finite: a number became infinite or NaN, and so does everything computed from it.
 
 Measured: the loss of every step; the look after the first bad one shows which layers and parameters
 are affected. It is the end of a story: a learning rate, an exponent or bad inputs usually began it,
 and explain it.
 
-Remedies: look for log(0), a division by 0, exp of large numbers; `auto(clip=1.0)` as the gradient;
-a lower learning rate. Silent on: a loss that is large but finite."""
+Remedies: look for log(0), a division by 0, exp of large numbers; `auto(clip=1.0)` as the
+gradient; a lower learning rate. Silent on: a loss that is large but finite."""
 
 from __future__ import annotations
 

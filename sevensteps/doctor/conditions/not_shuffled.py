@@ -1,12 +1,11 @@
-"""not_shuffled: batches that hold one kind of sample after the other pull the network to and fro,
-and it forgets what it saw first.
+"""not_shuffled: each batch holds one kind of sample, and the network forgets the others.
 
-Measured: the targets of each batch against all targets seen: the entropy of the classes within a
-batch, or the variance of batch means. Closed form: of batches drawn at random, the latter is 1/B of
-the whole variance.
+Such batches pull it to and fro. Measured: the targets of each batch against all targets seen: the
+entropy of the classes within a batch, or the variance of batch means. Closed form: of batches drawn
+at random, the latter is 1/B of the whole variance.
 
-Remedies: `batches(64)`, which shuffles; in PyTorch, `DataLoader(…, shuffle=True)`. Silent on: data
-in order that are mixed anyway; full batches; batches of fewer than 8 samples."""
+Remedies: `batches(64)`, which shuffles; in PyTorch, `DataLoader(…, shuffle=True)`. Silent on:
+data in order that are mixed anyway; full batches; batches of fewer than 8 samples."""
 
 from __future__ import annotations
 

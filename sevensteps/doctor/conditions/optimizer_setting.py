@@ -1,5 +1,4 @@
-"""optimizer_setting: a setting of the optimizer other than its learning rate that keeps it from
-working.
+"""optimizer_setting: an optimizer's setting, other than its learning rate, keeps it from working.
 
 Measured: the settings of the first group, where the training does not learn: momentum of .985 or
 more, which remembers 1/(1 - momentum) steps and overshoots; dampening of .9 or more; eps of .01 or

@@ -1,13 +1,13 @@
-"""output_overconfident: before anything is learned, the network is sure of wrong answers, because
-its weights are far too large.
+"""output_overconfident: before it has learned anything, the network is sure of wrong answers.
 
-Measured: the first loss of a classifier against that of one that knows nothing, the entropy of its
-classes (ln C for C equal ones), together with the length of the weight rows, √2 by He et al. 2015.
-The first epochs then only undo that.
+Its weights are far too large, and the first epochs do no more than make them small again. Measured:
+the first loss of a classifier against that of one that knows nothing, the entropy of its classes
+(ln C for C equal ones), together with the length of the weight rows, √2 by He et al. 2015. The
+first epochs then only undo that.
 
-Remedies: `kaiming_normal()`, or random weights divided by the root of the number of inputs. Silent
-on: a high first loss that large inputs make (see inputs_unscaled). A remark, no more, where the
-network learns well."""
+Remedies: `kaiming_normal()`, or random weights divided by the root of the number of inputs.
+Silent on: a high first loss that large inputs make (see inputs_unscaled). A remark, no more,
+where the network learns well."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""overfitting: the network has learned its training samples by heart, and does worse on others the
-longer it trains.
+"""overfitting: the network has memorised its training samples and does worse on others.
 
-Measured: the gap between training and validation score, and a validation loss that turned and rose;
-in a loop of yours, whose validation losses are not known, the gap alone. Source: Goodfellow,
-Bengio, Courville, Deep Learning (2016), ch. 5.2.
+The longer it trains, the worse it does on them. Measured: the gap between training and validation
+score, and a validation loss that turned and rose; in a loop of yours, whose validation losses are
+not known, the gap alone. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
 
 Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight
 decay, a smaller network. Silent on: a gap while the validation loss still falls; fewer than 20

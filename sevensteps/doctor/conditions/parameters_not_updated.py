@@ -1,4 +1,4 @@
-"""parameters_not_updated: parameters that are to be trained, and that no step changes.
+"""parameters_not_updated: no step changes some of the parameters that should be trained.
 
 Measured: the optimizers' groups (they may hold another network's parameters), PyTorch's graph (the
 loss may not depend on them), and the true updates (every step may leave them where they are). An

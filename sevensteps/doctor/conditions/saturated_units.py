@@ -1,5 +1,4 @@
-"""saturated_units: a sigmoid or tanh driven to the flat ends of its range hands hardly any gradient
-back.
+"""saturated_units: sigmoids or tanhs at the flat ends of their range pass hardly any gradient back.
 
 Measured: the share of a hidden layer's outputs within 1 % of the ends of its activation's range, in
 each of the last three looks. Source: Glorot, Bengio 2010.

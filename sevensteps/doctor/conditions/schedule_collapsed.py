@@ -1,9 +1,9 @@
-"""schedule_collapsed: the schedule brought the learning rate down to nothing long before the end,
-and the training stood still from there.
+"""schedule_collapsed: the schedule cut the learning rate to nothing long before the end.
 
-Measured: the rate of every step against its peak, and the loss at the step from which on it stayed
-low. A schedule that was stepped too often (per batch instead of per epoch), or made for fewer
-steps, does that. Closed form: a step is proportional to its rate.
+From there on, the training stood still. Measured: the rate of every step against its peak, and the
+loss at the step from which on it stayed low. A schedule that was stepped too often (per batch
+instead of per epoch), or made for fewer steps, does that. Closed form: a step is proportional to
+its rate.
 
 Remedies: step the scheduler once an epoch, or make it as long as the training; a constant rate.
 Silent on: a rate that ends near 0 at the end, which is a healthy schedule; trainings that had

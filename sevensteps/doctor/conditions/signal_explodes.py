@@ -1,9 +1,8 @@
-"""signal_explodes: from layer to layer the signal grows, until outputs, loss and gradients are too
-large for any learning rate.
+"""signal_explodes: the signal grows from layer to layer.
 
-Measured: how much each hidden activation varies over the samples of the first look, last layer
-against first; healthy initialisation keeps it within a small factor. Source: Glorot, Bengio 2010;
-He et al. 2015.
+Outputs, loss and gradients become too large for any learning rate. Measured: how much each hidden
+activation varies over the samples of the first look, last layer against first; healthy
+initialisation keeps it within a small factor. Source: Glorot, Bengio 2010; He et al. 2015.
 
 Remedies: `kaiming_normal()`; where the activation is an exponential, another one. Silent on:
 networks with fewer than three hidden activations, and those that learn well all the same."""

@@ -1,14 +1,13 @@
-"""signal_vanishes: from layer to layer the signal shrinks, until the output hardly depends on the
-input and no gradient says how it should.
+"""signal_vanishes: the signal shrinks from layer to layer.
 
-Measured: how much each hidden activation varies over the samples of the first look, last layer
-against first. A weight matrix with std σ and n inputs multiplies the variance by nσ²/2 under a
-ReLU; PyTorch's default σ² = 1/(3n) makes that 1/6. Source: He et al. 2015, Delving Deep into
-Rectifiers.
+In the end the output hardly depends on the input, and no gradient says how it should. Measured: how
+much each hidden activation varies over the samples of the first look, last layer against first. A
+weight matrix with std σ and n inputs multiplies the variance by nσ²/2 under a ReLU; PyTorch's
+default σ² = 1/(3n) makes that 1/6. Source: He et al. 2015, Delving Deep into Rectifiers.
 
-Remedies: `kaiming_normal()`, or `xavier_normal()` for tanh; a batch norm or layer norm after each
-hidden layer. Silent on: shallow networks; a single narrow place; sigmoids, which do it under any
-initialisation (see vanishing_gradient); networks that learn all the same."""
+Remedies: `kaiming_normal()`, or `xavier_normal()` for tanh; a batch norm or layer norm after
+each hidden layer. Silent on: shallow networks; a single narrow place; sigmoids, which do it
+under any initialisation (see vanishing_gradient); networks that learn all the same."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""stopped_early: the training was ended while it was still learning, far from what it can reach.
+"""stopped_early: the training ended while the network was still learning.
 
-Measured: the loss fell steadily to the last step (by 5 % in the last quarter, and by more than its
-own noise), most of the way was still to go, and a simple model does better by a tenth of the score.
-Where the rate could be ten times as large, that is the cause instead.
+It is still far from what it can reach. Measured: the loss fell steadily to the last step (by 5 % in
+the last quarter, and by more than its own noise), most of the way was still to go, and a simple
+model does better by a tenth of the score. Where the rate could be ten times as large, that is the
+cause instead.
 
-Remedies: more steps, until the loss is level. Silent on: a short training that has learned most of
-it."""
+Remedies: more steps, until the loss is level. Silent on: a short training that has learned most
+of it."""
 
 from __future__ import annotations
 

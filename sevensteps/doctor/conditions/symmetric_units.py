@@ -1,13 +1,13 @@
-"""symmetric_units: units of a layer that start with the same weights get the same gradient, and
-stay copies of each other for ever.
+"""symmetric_units: units that start with the same weights stay copies of each other.
 
+They get the same gradient at every step, so that the whole layer does the work of a single unit.
 Measured: how many rows of each hidden layer's weights differ, and how many of their gradients;
 found where that is at most half of the rows for both. Closed form; see Goodfellow, Bengio,
 Courville, Deep Learning (2016), ch. 8.4.
 
 Remedies: random weights in the hidden layers, `kaiming_normal()`, or `xavier_normal()` before
-sigmoid and tanh. Silent on: equal rows in the output layer, whose units have targets of their own;
-rows that are equal but get different gradients, and so part at the first step."""
+sigmoid and tanh. Silent on: equal rows in the output layer, whose units have targets of their
+own; rows that are equal but get different gradients, and so part at the first step."""
 
 from __future__ import annotations
 

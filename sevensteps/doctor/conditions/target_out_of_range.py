@@ -1,12 +1,12 @@
-"""target_out_of_range: targets that the network's last activation cannot reach, or that the loss
-does not take.
+"""target_out_of_range: the network's last activation, or the loss, cannot reach these targets.
 
 Measured: the targets against the range of the closing activation: a sigmoid answers between 0 and
 1, a tanh between -1 and 1, a ReLU nothing below 0; and against the range of the loss: binary
 cross-entropy takes targets between 0 and 1. Closed form.
 
-Remedies: a linear output, `mean_squared_error()`, or targets scaled into the range; classes coded
-as 0 and 1. Silent on: a few targets outside; outputs of classifiers, whose targets are classes."""
+Remedies: a linear output, `mean_squared_error()`, or targets scaled into the range; classes
+coded as 0 and 1. Silent on: a few targets outside; outputs of classifiers, whose targets are
+classes."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""target_shape_mismatch: output and target have different shapes, and PyTorch stretches both until
-they fit: all against all.
+"""target_shape_mismatch: output and target differ in shape, and PyTorch broadcasts them.
 
-Measured: the two shapes, and the slope. [B, 1] against [B] becomes [B, B]: every output is compared
-with every target, and the best constant answer wins. Cross-entropy over one output is 0 at once.
-Source: PyTorch, broadcasting semantics.
+Every output is then compared with every target. Measured: the two shapes, and the slope. [B, 1]
+against [B] becomes [B, B]: every output is compared with every target, and the best constant answer
+wins. Cross-entropy over one output is 0 at once. Source: PyTorch, broadcasting semantics.
 
-Remedies: the same shape for both, `output.squeeze(1)` or `target[:, None]`; for one output, binary
-cross-entropy. Silent on: shapes that differ but are compared row by row."""
+Remedies: the same shape for both, `output.squeeze(1)` or `target[:, None]`; for one output,
+binary cross-entropy. Silent on: shapes that differ but are compared row by row."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""targets_unscaled: targets far larger than what a fresh network gives, so that it needs huge
-weights, and gradients are huge.
+"""targets_unscaled: the targets are far larger than what an untrained network gives.
 
-Measured: the root mean square of the targets, by itself and against that of the outputs at the
-start; judged only where it hurts. The slope of a squared error is the error itself: with targets of
-a million, so are the gradients. Source: LeCun et al. 1998, Efficient BackProp.
+To reach them the network needs huge weights, and the gradients are huge as well. Measured: the root
+mean square of the targets, by itself and against that of the outputs at the start; judged only
+where it hurts. The slope of a squared error is the error itself: with targets of a million, so are
+the gradients. Source: LeCun et al. 1998, Efficient BackProp.
 
 Remedies: subtract the targets' mean, divide by their standard deviation, and undo it for
-predictions. Silent on: large targets that the network reaches; classes; data on which simple models
-are no better."""
+predictions. Silent on: large targets that the network reaches; classes; data on which simple
+models are no better."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""too_small: the network cannot bend enough for the data: its training is at rest, and a simple
-nonlinear model fits them.
+"""too_small: the network has too few units for the pattern in the data.
 
-Measured: the score on its own training data against the cross-validated score of simple models
-(linear, 5 nearest neighbours) on the same samples. Where they do far better, the pattern is there
-and the network lacks the units for it. Source of the example: Minsky, Papert 1969, Perceptrons
-(XOR).
+Its training is at rest, while a simple nonlinear model fits the same data. Measured: the score on
+its own training data against the cross-validated score of simple models (linear, 5 nearest
+neighbours) on the same samples. Where they do far better, the pattern is there and the network
+lacks the units for it. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
 
-Remedies: a hidden layer, `mlp(32)`, or wider ones. Silent on: networks with a wide layer; trainings
-that are still under way; networks that learn well."""
+Remedies: a hidden layer, `mlp(32)`, or wider ones. Silent on: networks with a wide layer;
+trainings that are still under way; networks that learn well."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""train_valid_mismatch: training and validation data were not prepared alike, so that the score
-says nothing about the network.
+"""train_valid_mismatch: training and validation data were not prepared in the same way.
 
-Measured: both parts: the inputs' scale and mean, the classes that occur, rows in both, and a
-validation score below half of what guessing reaches although the network knows the training data,
-which only another coding of the labels can give.
+The validation score then says nothing about the network. Measured: both parts: the inputs' scale
+and mean, the classes that occur, rows in both, and a validation score below half of what guessing
+reaches although the network knows the training data, which only another coding of the labels can
+give.
 
-Remedies: the training part's scaling for both; the same coding of labels; a split by class, without
-duplicates. Silent on: judging by the training data themselves; tables of few different rows; parts
-that differ by chance."""
+Remedies: the training part's scaling for both; the same coding of labels; a split by class,
+without duplicates. Silent on: judging by the training data themselves; tables of few different
+rows; parts that differ by chance."""
 
 from __future__ import annotations
 

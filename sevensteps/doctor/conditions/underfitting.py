@@ -1,12 +1,11 @@
-"""underfitting: the network does not even fit its training data, where simple models do, and no
-cause was found that says why.
+"""underfitting: the network does not fit its training data, although simple models do.
 
-Measured: the score on its own training data against the cross-validated score of simple models
-(linear, 5 nearest neighbours). The last resort: every condition that explains it folds it under
-itself.
+No other condition says why. Measured: the score on its own training data against the
+cross-validated score of simple models (linear, 5 nearest neighbours). The last resort: every
+condition that explains it folds it under itself.
 
-Remedies: `adam(lr=0.001)`, a robust start; `epochs(50)`, more time. Silent on: networks that learn
-well; data on which simple models are no better."""
+Remedies: `adam(lr=0.001)`, a robust start; `epochs(50)`, more time. Silent on: networks that
+learn well; data on which simple models are no better."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""vanishing_gradient: on its way back through the layers the gradient shrinks geometrically, and
-the first layers stand still.
+"""vanishing_gradient: the gradient shrinks on its way back, and the first layers stand still.
 
-Measured: each weight matrix's gradient relative to its size, first layer against last, median over
-the looks. A sigmoid's slope is at most 1/4, so that eight of them leave 4⁻⁸. Source: Hochreiter
-1991; Nielsen, Neural Networks and Deep Learning, ch. 5.
+From layer to layer it shrinks by the same factor, that is, geometrically. Measured: each weight
+matrix's gradient relative to its size, first layer against last, median over the looks. A sigmoid's
+slope is at most 1/4, so that eight of them leave 4⁻⁸. Source: Hochreiter 1991; Nielsen, Neural
+Networks and Deep Learning, ch. 5.
 
 Remedies: ReLU with `kaiming_normal()`, SELU with `lecun_normal()`, or a batch norm after each
-layer. Silent on: gradients of exactly 0, which are another matter; shallow networks; networks that
-learn all the same."""
+layer. Silent on: gradients of exactly 0, which are another matter; shallow networks; networks
+that learn all the same."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ Measured: the two pulls, weight_decay · |w| against the gradient's length, whil
 and the network does not learn well. Source: Krogh, Hertz 1991, A Simple Weight Decay Can Improve
 Generalization.
 
-Remedies: a hundredth of the decay. Silent on: decay under which the weights keep their length, or
-the network learns well."""
+Remedies: a hundredth of the decay. Silent on: decay under which the weights keep their length,
+or the network learns well."""
 
 from __future__ import annotations
 

@@ -15,10 +15,11 @@ from torch import nn
 
 import sevensteps
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.conditions import BY_STEP, CONDITIONS
+from sevensteps.doctor.conditions import BY_STEP, CONDITIONS, summary
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.report import text as report
+from sevensteps.doctor.report.html import html
+from sevensteps.doctor.report.text import first_sentence, measured_text, text
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import Observation
@@ -169,17 +170,15 @@ def hostile(word: str) -> list[Finding]:
 
 
 def test_what_is_printed() -> None:
-    assert report.text(FINDINGS, RULED_OUT, SEEN) == SCREEN
+    assert text(FINDINGS, RULED_OUT, SEEN) == SCREEN
 
 
 def test_what_is_printed_of_the_healthy() -> None:
-    assert report.text([], RULED_OUT, SEEN) == SEEN
+    assert text([], RULED_OUT, SEEN) == SEEN
 
 
 def test_a_finding_without_evidence_or_remedy_has_no_empty_table() -> None:
-    said = report.text(
-        [Finding("too_small", "predict", "info", 0.5, "It is small.", [])], [], "Seen."
-    )
+    said = text([Finding("too_small", "predict", "info", 0.5, "It is small.", [])], [], "Seen.")
     assert said == (
         "1 finding, most likely cause first. Seen.\n\n"
         "1  too_small                                    step: predict · info · 50 % sure\n   It "
@@ -201,20 +200,20 @@ def test_a_finding_without_evidence_or_remedy_has_no_empty_table() -> None:
     ],
 )
 def test_no_line_is_wider_than_80_columns(word: str) -> None:
-    said = report.text(hostile(word), [(word, word)], f"Seen: 3 steps of {word}.")
+    said = text(hostile(word), [(word, word)], f"Seen: 3 steps of {word}.")
     assert max(map(columns, said.splitlines())) <= 80
     held = "".join(said.split())
     assert held.count(word.replace(" ", "")[:8]) >= 1  # cut, not left out
-    assert columns(report.text([], [], word).splitlines()[-1]) <= 80
+    assert columns(text([], [], word).splitlines()[-1]) <= 80
 
 
 @pytest.mark.parametrize("width", [40, 60, 120])
 def test_nor_than_another_width(width: int) -> None:
-    assert max(map(columns, report.text(FINDINGS, RULED_OUT, SEEN, width).splitlines())) <= width
+    assert max(map(columns, text(FINDINGS, RULED_OUT, SEEN, width).splitlines())) <= width
 
 
 def test_no_layer_name_moves_the_cursor() -> None:
-    said = report.text(
+    said = text(
         hostile("\x1b[2J\rname\x07\x9b1A\u202eeman"), [("\x1b]0;title\x07", "\x1b")], "\x1b[31m"
     )
     assert [c for c in said if not c.isprintable() and c != "\n"] == []
@@ -237,7 +236,7 @@ def test_no_layer_name_moves_the_cursor() -> None:
     ],
 )
 def test_how_numbers_are_written(value: Any, text: str) -> None:
-    assert report.number(value) == text
+    assert measured_text(value) == text
 
 
 @pytest.mark.parametrize(
@@ -253,7 +252,7 @@ def test_how_numbers_are_written(value: Any, text: str) -> None:
     ],
 )
 def test_the_first_sentence(paragraph: str, sentence: str) -> None:
-    assert report.first_sentence(paragraph) == sentence
+    assert first_sentence(paragraph) == sentence
 
 
 # -- HTML ------------------------------------------------------------------------------------------
@@ -293,7 +292,7 @@ class Parts(HTMLParser):
     ],
 )
 def test_html_holds_what_it_was_given_as_text(word: str) -> None:
-    page = Parts(report.html(hostile(word), [(word, word)], word))
+    page = Parts(html(hostile(word), [(word, word)], word))
     assert set(page.tags) <= {"p", "h4", "small", "table", "tr", "td", "ul", "li", "code", "br"}
     assert page.attributes == {("style", "text-align:left")}
     assert page.open == []
@@ -303,7 +302,7 @@ def test_html_holds_what_it_was_given_as_text(word: str) -> None:
 
 
 def test_html_says_what_the_text_says() -> None:
-    page = Parts(report.html(FINDINGS, RULED_OUT, SEEN))
+    page = Parts(html(FINDINGS, RULED_OUT, SEEN))
     for said in (
         f"2 findings, most likely cause first. {SEEN}",
         FINDINGS[0].explanation,
@@ -325,8 +324,8 @@ def test_html_says_what_the_text_says() -> None:
 
 def test_html_of_nothing_has_no_empty_table_or_list() -> None:
     bare = Finding("too_small", "predict", "info", 0.5, "It is small.", [])
-    assert Parts(report.html([bare], [], "Seen.")).tags == ["p", "h4", "small", "p"]
-    assert Parts(report.html([], RULED_OUT, "Nothing is wrong.")).text == "Nothing is wrong."
+    assert Parts(html([bare], [], "Seen.")).tags == ["p", "h4", "small", "p"]
+    assert Parts(html([], RULED_OUT, "Nothing is wrong.")).text == "Nothing is wrong."
 
 
 # -- JSON and SARIF --------------------------------------------------------------------------------
@@ -419,7 +418,7 @@ def test_a_number_that_is_none_is_null_in_every_form() -> None:
 
 def test_every_condition_can_be_described() -> None:
     for name in CONDITIONS:
-        said = report.mechanism(name)
+        said = summary(name)
         assert len(said) > 30
         assert not said.startswith(name)
         assert "\n" not in said

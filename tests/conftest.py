@@ -15,8 +15,8 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-import tests.shapes  # noqa: F401 - the hook finds it by name
-from tests.counts import HELD
+import tests.helpers.shape_checks  # noqa: F401 - the hook finds it by name
+from tests.helpers.counts import COUNTS
 
 # Before anything imports them: from here on a tensor of another shape than a signature promises is
 # an error.
@@ -28,7 +28,7 @@ install_import_hook(
         "sevensteps.head",
         "sevensteps.metrics",
     ],
-    "tests.shapes.check",
+    "tests.helpers.shape_checks.check_shapes",
 )
 
 import torch  # noqa: E402
@@ -86,9 +86,9 @@ def global_generator_untouched(request: pytest.FixtureRequest) -> Iterator[None]
 @pytest.fixture(autouse=True)
 def counts(record_property: Callable[[str, object], None]) -> Iterator[None]:
     """Keep what the test counts, for the end of the run."""
-    HELD.clear()
+    COUNTS.clear()
     yield
-    for what, number in HELD.items():
+    for what, number in COUNTS.items():
         record_property("counted", [what, number])
 
 

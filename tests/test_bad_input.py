@@ -17,7 +17,7 @@ import torch
 import sevensteps as ss
 from sevensteps.cli import main
 from sevensteps.errors import ShapeError
-from tests.counts import count
+from tests.helpers.counts import count
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sevensteps.head import Output
 from sevensteps.steps import loss as losses
-from tests.heads import (
+from tests.helpers.heads import (
     HALF,
     INDEX,
     INDEX_OF_TWO,

@@ -27,7 +27,7 @@ from sevensteps.metrics import (
     score,
 )
 from sevensteps.task import Task
-from tests.heads import (
+from tests.helpers.heads import (
     BINARY,
     INDEX,
     INDEX_OF_TWO,

@@ -31,7 +31,7 @@ from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
 from sevensteps.training.state import Training
-from tests.counts import count
+from tests.helpers.counts import count
 
 PLAIN: dict[str, Any] = {
     "predict": "mlp(6)",

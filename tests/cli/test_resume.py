@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import sevensteps as ss
-from tests.interrupting import At
+from tests.helpers.interrupts import InterruptAt
 
 QUICK = ("--predict", "mlp(4)", "--step", "sgd(lr=0.1)")
 Command = Callable[..., Any]
@@ -20,7 +20,12 @@ Command = Callable[..., Any]
 def half(sevensteps: Command) -> None:
     """A run that was interrupted after step 4 of 9."""
     ss.train(
-        "xor", predict="mlp(4)", step="sgd(lr=0.1)", stop="epochs(3)", out="half", observers=[At(4)]
+        "xor",
+        predict="mlp(4)",
+        step="sgd(lr=0.1)",
+        stop="epochs(3)",
+        out="half",
+        observers=[InterruptAt(4)],
     )
 
 
@@ -47,7 +52,7 @@ def test_json_is_that_of_train(sevensteps: Command) -> None:
 
 @pytest.mark.usefixtures("half")
 def test_a_damaged_state_is_said(sevensteps: Command) -> None:
-    ss.resume("half", observers=[At(5)])
+    ss.resume("half", observers=[InterruptAt(5)])
     (Path("half") / "state.safetensors").write_bytes(b"")
     said = sevensteps("resume", "half")
     assert said.code == 0
@@ -84,7 +89,7 @@ def test_a_run_that_was_interrupted_says_how_to_go_on(
 ) -> None:
     from sevensteps.cli import training_output as module
 
-    monkeypatch.setattr(module.PlanPrinter, "stepped", At(4).stepped, raising=True)
+    monkeypatch.setattr(module.PlanPrinter, "stepped", InterruptAt(4).stepped, raising=True)
     monkeypatch.setattr(module.PlanPrinter, "step", 4, raising=False)
     said = sevensteps("train", "xor", *QUICK, "--stop", "epochs(3)", "--out", "half")
     assert said.code == 130

@@ -12,8 +12,8 @@ import pytest
 
 import sevensteps as ss
 from sevensteps.cli import main
-from tests.counts import count
-from tests.interrupting import At
+from tests.helpers.counts import count
+from tests.helpers.interrupts import InterruptAt
 
 Refused = Callable[[tuple[str, ...], str], None]
 
@@ -31,7 +31,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "seed": 1,
     }
     ss.train("xor", **made, stop="epochs(2)", out=place / "run")
-    ss.train("xor", **made, stop="max_steps(9)", out=place / "begun", observers=[At(6)])
+    ss.train("xor", **made, stop="max_steps(9)", out=place / "begun", observers=[InterruptAt(6)])
     ss.train("digits", predict="linear()", stop="max_steps(1)", out=place / "digits")
     return place
 

@@ -40,7 +40,7 @@ from sevensteps.record.database import read_watched
 from sevensteps.training import loop, state
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
-from tests.interrupting import At
+from tests.helpers.interrupts import InterruptAt
 
 LONGEST = 4000  # characters of a message; one line that nobody can read is no help either
 FILES = ("recipe.toml", "run.json", "record.sqlite", "weights.safetensors", "best.safetensors")
@@ -84,7 +84,7 @@ def folder() -> Path:
         "seed": 1,
     }
     ss.train("xor", **made, stop="epochs(2)", out=place / "run")
-    ss.train("xor", **made, stop=f"steps({LAST})", out=place / "begun", observers=[At(6)])
+    ss.train("xor", **made, stop=f"steps({LAST})", out=place / "begun", observers=[InterruptAt(6)])
     shutil.copytree(place / "run", place / "good")
     return place
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.counts import count
+from tests.helpers.counts import count
 from tests.hostile.mutations import sampled
 from tests.hostile.targets import TARGETS, folder, remove
 

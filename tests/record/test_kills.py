@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.counts import count
+from tests.helpers.counts import count
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.killing", str(kills), "0", str(tmp_path)],
+        [sys.executable, "-m", "tests.helpers.killed_trainings", str(kills), "0", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -23,7 +23,7 @@ from sevensteps.errors import DataError, Error
 from sevensteps.training import loop, state
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
-from tests.interrupting import At
+from tests.helpers.interrupts import InterruptAt
 
 LITTLE = "memory=0.02"  # megabytes
 
@@ -350,7 +350,7 @@ def test_resumed_at_any_step_it_ends_in_the_same_bits(repeat: str) -> None:
     }
     whole = ss.train(source, out="whole", **given)
     for step in range(1, whole.summary["steps"], 3):
-        ss.train(source, out=f"at{step}", observers=[At(step)], **given)
+        ss.train(source, out=f"at{step}", observers=[InterruptAt(step)], **given)
         gone_on = ss.resume(f"at{step}", watch=0)
         assert [row["train"] for row in gone_on.history] == [row["train"] for row in whole.history]
         for a, b in zip(gone_on.network.parameters(), whole.network.parameters(), strict=True):

@@ -26,7 +26,7 @@ from sevensteps.errors import ArgumentError, DataError
 from sevensteps.training import loop, state, threads
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import settle
-from tests.interrupting import At
+from tests.helpers.interrupts import InterruptAt
 
 ZEROS = Recipe(
     "digits", predict="mlp(30)", initialize="zeros()", step="adam(lr=0.01)", stop="epochs(3)"
@@ -257,7 +257,7 @@ def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(
             racing.members[0].observers = [Presses()]
         real(racing)
 
-    class Presses(At):
+    class Presses(InterruptAt):
         """Presses Ctrl-C after a step."""
 
         def stepped(self, training: Any) -> None:

@@ -16,37 +16,37 @@ import torch
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
-from tests.groups import torchrun
-from tests.spreading import CASES, REFUSED, train
+from tests.helpers.fsdp import CASES, REFUSED, train
+from tests.helpers.process_group import torchrun
 
 Group = tuple[int, Path, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module", params=[2, pytest.param(3, marks=pytest.mark.slow)])
 def group(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Group:
-    """(how many processes trained, where, what each found)."""
+    """(how many processes trained, the folder, the results of each)."""
     folder = tmp_path_factory.mktemp("spread")
-    ended = torchrun(request.param, ["-m", "tests.spreading", str(folder)])
+    ended = torchrun(request.param, ["-m", "tests.helpers.fsdp", str(folder)])
     assert ended.returncode == 0, ended.stderr[-3000:]
     return (
         request.param,
         folder,
-        [json.loads((folder / f"found{rank}.json").read_text()) for rank in range(request.param)],
+        [json.loads((folder / f"results{rank}.json").read_text()) for rank in range(request.param)],
     )
 
 
-def distance(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> float:
+def distance(results: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> float:
     """The largest relative difference of a tensor."""
-    assert list(found) == list(wanted)
+    assert list(results) == list(wanted)
     return max(
-        float((found[name] - wanted[name]).norm() / wanted[name].norm().clamp_min(1e-3))
+        float((results[name] - wanted[name]).norm() / wanted[name].norm().clamp_min(1e-3))
         for name in wanted
     )
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_parts_come_to_what_the_whole_comes_to(case: str, group: Group) -> None:
-    size, folder, found = group
+    size, folder, results = group
     run = train(CASES[case])
     tolerance = 1e-9 if run.recipe.precision == "float64" else 2e-5
     for rank in range(size):
@@ -56,19 +56,19 @@ def test_parts_come_to_what_the_whole_comes_to(case: str, group: Group) -> None:
                 for name in network.state_dict()
             }
             assert distance(weights, network.state_dict()) < tolerance, f"{which} of process {rank}"
-        for row, mine in zip(found[rank][case]["history"], run.history, strict=True):
+        for row, mine in zip(results[rank][case]["history"], run.history, strict=True):
             assert row["step"] == mine["step"]
             assert row["train"]["loss"] == pytest.approx(mine["train"]["loss"], rel=1e-5)
             assert row["valid"]["accuracy"] == mine["valid"]["accuracy"]
-    summary = found[0][case]["summary"]
+    summary = results[0][case]["summary"]
     assert {key: summary[key] for key in ("stop", "steps", "epochs", "parameters")} == {
         key: run.summary[key] for key in ("stop", "steps", "epochs", "parameters")
     }
     assert summary["best"]["epoch"] == run.summary["best"]["epoch"]
     for which in ("metrics", "best"):
         metrics, mine = (
-            held if which == "metrics" else held["metrics"]
-            for held in (summary[which], run.summary[which])
+            part if which == "metrics" else part["metrics"]
+            for part in (summary[which], run.summary[which])
         )
         assert metrics["train"]["loss"] == pytest.approx(mine["train"]["loss"], rel=1e-5)
     if case == "the best is not the last":
@@ -77,25 +77,25 @@ def test_parts_come_to_what_the_whole_comes_to(case: str, group: Group) -> None:
 
 @pytest.mark.parametrize("case", [*CASES, "interrupt"])
 def test_all_processes_come_to_the_same_bits(case: str, group: Group) -> None:
-    size, folder, found = group
+    size, folder, results = group
     for rank in range(1, size):
         assert (folder / f"{case} last {rank}").read_bytes() == (
             folder / f"{case} last 0"
         ).read_bytes()
-        assert found[rank][case] == found[0][case]
-    assert found[0]["interrupt"]["summary"]["steps"] in (5, 6), (
+        assert results[rank][case] == results[0][case]
+    assert results[0]["interrupt"]["summary"]["steps"] in (5, 6), (
         "the fifth batch brought the signal to process 1"
     )
 
 
 def test_each_keeps_its_part(group: Group) -> None:
-    size, _, found = group
+    size, _, results = group
     whole = 64 * 1000 + 1000 + 1000 * 40 + 40 + 40 * 10 + 10
     rows = sum(-(-rows // size) * columns for rows, columns in ((1000, 65), (40, 1001), (10, 41)))
     assert rows < 1.03 * whole / size
-    assert sum(told["kept"]["network"] for told in found) == whole
-    for told in found:
-        assert {**told["kept"], "network": 0, "apart": 0} == {
+    assert sum(result["numbers"]["network"] for result in results) == whole
+    for result in results:
+        assert {**result["numbers"], "network": 0, "apart": 0} == {
             "network": 0,
             "apart": 0,
             "parameters": rows,
@@ -103,7 +103,7 @@ def test_each_keeps_its_part(group: Group) -> None:
             "memory": 2 * rows,
         }
     if size == 2:
-        assert [told["kept"]["apart"] for told in found] == [0, 0], (
+        assert [result["numbers"]["apart"] for result in results] == [0, 0], (
             "the network's tensors are views of the vector"
         )
 
@@ -121,8 +121,8 @@ def test_each_keeps_its_part(group: Group) -> None:
 )
 def test_what_cannot_be_shared_out_is_refused(case: str, text: str, group: Group) -> None:
     assert case in REFUSED
-    for told in group[2]:
-        assert re.search(text, told[case])
+    for result in group[2]:
+        assert re.search(text, result[case])
 
 
 def test_one_process_is_not_enough() -> None:
@@ -135,7 +135,7 @@ def test_one_process_is_not_enough() -> None:
         ss.train("digits", gradient="auto(shard=True)", out=False, watch=0)
 
 
-def test_clipping_by_a_length_that_is_told() -> None:
+def test_clipping_by_the_norm_over_all_processes() -> None:
     gradients = torch.tensor([3.0, 4.0], dtype=torch.float64)
     ss.autograd(clip=2.6, shard=True).finish(
         gradients, lambda: torch.tensor(13.0, dtype=torch.float64)
@@ -145,7 +145,7 @@ def test_clipping_by_a_length_that_is_told() -> None:
 
 # -- going on --------------------------------------------------------------------------------------
 
-GIVEN = [
+OPTIONS = [
     "digits",
     "--predict",
     "mlp(15, dropout=0.1)",
@@ -184,7 +184,7 @@ def weights(folder: Path, which: str = "last") -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("dies", ["0", "1"])
 def test_what_was_saved_is_gone_on_with(dies: str, tmp_path: Path) -> None:
     (tmp_path / "dies.py").write_text(DIES)
-    spread = [*GIVEN, "--gradient", "autograd(clip=0.5, shard=True)"]
+    spread = [*OPTIONS, "--gradient", "autograd(clip=0.5, shard=True)"]
     command = [str(tmp_path / "dies.py"), "train", *spread, "--save-every", "0.001", "--out", "run"]
     assert torchrun(2, command, cwd=tmp_path, DIES=dies).returncode != 0
     step = json.loads((tmp_path / "run" / "state.json").read_text())["state"]["progress"]["step"]
@@ -201,9 +201,11 @@ def test_what_was_saved_is_gone_on_with(dies: str, tmp_path: Path) -> None:
             distance(weights(tmp_path / "of2", which), weights(tmp_path / "whole", which)) == 0.0
         ), "the same bits"
         assert distance(weights(tmp_path / "of3", which), weights(tmp_path / "whole", which)) < 1e-9
-    given = dict(zip([name.removeprefix("--") for name in GIVEN[1::2]], GIVEN[2::2], strict=True))
+    options = dict(
+        zip([name.removeprefix("--") for name in OPTIONS[1::2]], OPTIONS[2::2], strict=True)
+    )
     alone = ss.train(
-        "digits", **{**given, "threads": 1}, gradient="autograd(clip=0.5)", out=False, watch=0
+        "digits", **{**options, "threads": 1}, gradient="autograd(clip=0.5)", out=False, watch=0
     )
     assert distance(weights(tmp_path / "whole"), alone.network.state_dict()) < 1e-9
     assert repr(ss.load(tmp_path / "of3").recipe.gradient) == "autograd(clip=0.5, shard=True)"
@@ -221,7 +223,7 @@ def test_a_group_that_loses_a_process_starts_again(tmp_path: Path) -> None:
     command = [
         str(tmp_path / "dies.py"),
         "train",
-        *GIVEN,
+        *OPTIONS,
         "--gradient",
         "autograd(shard=True)",
         "--save-every",
@@ -238,7 +240,7 @@ def test_a_group_that_loses_a_process_starts_again(tmp_path: Path) -> None:
             "-m",
             "sevensteps",
             "train",
-            *GIVEN,
+            *OPTIONS,
             "--gradient",
             "autograd(shard=True)",
             "--out",

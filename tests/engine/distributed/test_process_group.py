@@ -24,7 +24,14 @@ import torch
 import sevensteps as ss
 from sevensteps.engine.distributed.process_group import ProcessGroup, join
 from sevensteps.errors import ArgumentError
-from tests.groups import CASES, PLAIN, REFUSED, ROOT, alone, torchrun
+from tests.helpers.process_group import (
+    CASES,
+    DEFAULTS,
+    REFUSED,
+    ROOT,
+    environment_without_group,
+    torchrun,
+)
 
 COMMAND = [sys.executable, "-m", "sevensteps"]
 
@@ -33,21 +40,21 @@ COMMAND = [sys.executable, "-m", "sevensteps"]
 def group(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[int, Path, list[dict[str, Any]]]:
-    """(how many processes trained, where, what each found)."""
+    """(how many processes trained, the folder, the results of each)."""
     folder = tmp_path_factory.mktemp("group")
-    ended = torchrun(request.param, ["-m", "tests.groups", str(folder)])
+    ended = torchrun(request.param, ["-m", "tests.helpers.process_group", str(folder)])
     assert ended.returncode == 0, ended.stderr[-3000:]
     return (
         request.param,
         folder,
-        [json.loads((folder / f"found{rank}.json").read_text()) for rank in range(request.param)],
+        [json.loads((folder / f"results{rank}.json").read_text()) for rank in range(request.param)],
     )
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_several_train_what_one_trains(case: str, group: Any) -> None:
-    size, folder, found = group
-    run = ss.train("digits", **{**PLAIN, **CASES[case]}, out=False, watch=0)
+    size, folder, results = group
+    run = ss.train("digits", **{**DEFAULTS, **CASES[case]}, out=False, watch=0)
     tolerance = 1e-9 if run.recipe.precision == "float64" else 2e-5
     for rank in range(size):
         weights = safetensors.torch.load_file(folder / f"{case} {rank}")
@@ -56,11 +63,11 @@ def test_several_train_what_one_trains(case: str, group: Any) -> None:
             assert error < (1e-6 if case == "finite differences" else tolerance), (
                 f"{name} of process {rank}: {error:.1e}"
             )
-        for row, mine in zip(found[rank][case]["history"], run.history, strict=True):
+        for row, mine in zip(results[rank][case]["history"], run.history, strict=True):
             assert row["step"] == mine["step"]
             assert row["train"]["loss"] == pytest.approx(mine["train"]["loss"], rel=1e-5)
             assert row["valid"]["accuracy"] == mine["valid"]["accuracy"]
-    summary = found[0][case]["summary"]
+    summary = results[0][case]["summary"]
     assert summary["processes"] == size
     assert {key: summary[key] for key in ("stop", "steps", "epochs", "threads")} == {
         key: run.summary[key] for key in ("stop", "steps", "epochs", "threads")
@@ -69,20 +76,20 @@ def test_several_train_what_one_trains(case: str, group: Any) -> None:
 
 @pytest.mark.parametrize("case", [*CASES, "seconds", "not finite", "interrupt", "again"])
 def test_all_processes_come_to_the_same_bits(case: str, group: Any) -> None:
-    size, folder, found = group
+    size, folder, results = group
     first = (folder / f"{case} 0").read_bytes()
     for rank in range(1, size):
         assert (folder / f"{case} {rank}").read_bytes() == first
-        assert str(found[rank][case]) == str(found[0][case])  # as text: a loss may be nan
+        assert str(results[rank][case]) == str(results[0][case])  # as text: a loss may be nan
 
 
 def test_all_stop_after_the_same_step(group: Any) -> None:
-    _, _, found = group
-    assert found[0]["seconds"]["summary"]["stop"]["rule"] == "seconds"
-    assert found[0]["not finite"]["summary"]["stop"]["rule"] == "not_finite"
-    assert not math.isfinite(found[0]["not finite"]["history"][-1]["valid"]["loss"])
-    assert found[0]["interrupt"]["summary"]["stop"]["rule"] == "interrupt"
-    assert found[0]["interrupt"]["summary"]["steps"] in (5, 6), (
+    _, _, results = group
+    assert results[0]["seconds"]["summary"]["stop"]["rule"] == "seconds"
+    assert results[0]["not finite"]["summary"]["stop"]["rule"] == "not_finite"
+    assert not math.isfinite(results[0]["not finite"]["history"][-1]["valid"]["loss"])
+    assert results[0]["interrupt"]["summary"]["stop"]["rule"] == "interrupt"
+    assert results[0]["interrupt"]["summary"]["steps"] in (5, 6), (
         "of twenty an epoch: the fifth batch brought the signal to process 1"
     )
 
@@ -102,27 +109,27 @@ def test_all_stop_after_the_same_step(group: Any) -> None:
         "fails in all": r"^a batch of 100000 is larger than the 1438 training samples",
     }.items(),
 )
-def test_what_does_not_fit_is_refused_by_all_and_said_by_one(
+def test_what_does_not_fit_is_refused_by_all_and_reported_by_one(
     case: str, text: str, group: Any
 ) -> None:
-    size, _, found = group
+    size, _, results = group
     assert case in REFUSED
-    assert re.search(text, found[0][case]["failure"]), found[0][case]
-    assert [told[case]["told"] for told in found] == [False] + [True] * (size - 1)
-    assert "\n" not in found[0][case]["failure"]
+    assert re.search(text, results[0][case]["failure"]), results[0][case]
+    assert [result[case]["reported_by_peer"] for result in results] == [False] + [True] * (size - 1)
+    assert "\n" not in results[0][case]["failure"]
 
 
 def test_batches_that_differ_between_the_processes_are_refused(group: Any) -> None:
-    size, _, found = group
-    for told in found:
+    size, _, results = group
+    for result in results:
         assert re.search(
             r"cannot share a batch: here it has 1\d samples|has lost the others",
-            told["uneven"]["failure"],
+            result["uneven"]["failure"],
         )
     assert "every process must go over the same batches in the same order" in " ".join(
-        told["uneven"]["failure"] for told in found
+        result["uneven"]["failure"] for result in results
     )
-    assert size == len(found)
+    assert size == len(results)
 
 
 @pytest.mark.slow
@@ -153,9 +160,9 @@ def test_the_command_line_speaks_once_and_keeps_one_run(tmp_path: Path) -> None:
 
 def free_port() -> int:
     """A port at which nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -177,7 +184,7 @@ def free_port() -> int:
 )
 def test_a_process_does_not_wait_for_ever(rank: str, text: str, tmp_path: Path) -> None:
     port = str(free_port())
-    environment = alone(
+    environment = environment_without_group(
         RANK=rank,
         WORLD_SIZE="2",
         MASTER_ADDR="127.0.0.1",
@@ -217,7 +224,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "text"),
+    ("variables", "text"),
     [
         (
             {"WORLD_SIZE": "two"},
@@ -234,18 +241,18 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_environment_that_makes_no_sense_is_said(
-    given: dict[str, str], text: str, monkeypatch: pytest.MonkeyPatch
+def test_environment_variables_that_make_no_sense_are_refused(
+    variables: dict[str, str], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, held in {"RANK": "1", "WORLD_SIZE": "2", **given}.items():
-        monkeypatch.setenv(name, held)
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", **variables}.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(ArgumentError, match=text):
         join()
 
 
 def test_one_process_forms_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, held in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_PORT": "x"}.items():
-        monkeypatch.setenv(name, held)
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_PORT": "x"}.items():
+        monkeypatch.setenv(name, value)
     group = join()
     assert (group.rank, group.size, group.leads) == (0, 1, True)
 
@@ -288,7 +295,7 @@ def test_nothing_is_pickled_on_the_way() -> None:
 
 # -- going on --------------------------------------------------------------------------------------
 
-GIVEN = [
+OPTIONS = [
     "digits",
     "--predict",
     "mlp(16, dropout=0.1)",
@@ -335,7 +342,7 @@ def test_a_group_that_loses_a_process_goes_on(dies: str, out: bool, tmp_path: Pa
     where = ["--out", "run"] if out else []
     ended = torchrun(
         2,
-        [str(tmp_path / "dies.py"), "train", *GIVEN, "--save-every", "0.001", *where],
+        [str(tmp_path / "dies.py"), "train", *OPTIONS, "--save-every", "0.001", *where],
         "--max-restarts",
         "2",
         cwd=tmp_path,
@@ -345,7 +352,7 @@ def test_a_group_that_loses_a_process_goes_on(dies: str, out: bool, tmp_path: Pa
     assert "Continuing after step" in ended.stdout
     folders = [path for path in (tmp_path if out else tmp_path / "runs").iterdir() if path.is_dir()]
     assert len(folders) == 1
-    whole = torchrun(2, ["-m", "sevensteps", "train", *GIVEN, "--out", "whole"], cwd=tmp_path)
+    whole = torchrun(2, ["-m", "sevensteps", "train", *OPTIONS, "--out", "whole"], cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr[-3000:]
     one, other = ss.load(folders[0]), ss.load(tmp_path / "whole")
     assert close(weights(folders[0]), weights(tmp_path / "whole"), 0.0), "the same bits"
@@ -356,7 +363,15 @@ def test_a_group_that_loses_a_process_goes_on(dies: str, out: bool, tmp_path: Pa
 @pytest.mark.slow
 def test_a_folder_of_another_job_is_refused(tmp_path: Path) -> None:
     (tmp_path / "dies.py").write_text(DIES)
-    command = [str(tmp_path / "dies.py"), "train", *GIVEN, "--save-every", "0.001", "--out", "run"]
+    command = [
+        str(tmp_path / "dies.py"),
+        "train",
+        *OPTIONS,
+        "--save-every",
+        "0.001",
+        "--out",
+        "run",
+    ]
     assert torchrun(2, command, cwd=tmp_path, DIES="1").returncode != 0  # and no restart
     refused = torchrun(2, command, cwd=tmp_path, DIES="2")
     assert (
@@ -391,7 +406,7 @@ def test_a_folder_of_another_job_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_group_ends_when_torchrun_is_asked_to(tmp_path: Path) -> None:
+def test_a_group_ends_when_torchrun_gets_a_signal(tmp_path: Path) -> None:
     started = subprocess.Popen(
         [
             sys.executable,
@@ -403,7 +418,7 @@ def test_a_group_ends_when_torchrun_is_asked_to(tmp_path: Path) -> None:
             "-m",
             "sevensteps",
             "train",
-            *GIVEN[:-6],
+            *OPTIONS[:-6],
             "--stop",
             "epochs(100000)",
             "--save-every",
@@ -415,7 +430,7 @@ def test_a_group_ends_when_torchrun_is_asked_to(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=alone(),
+        env=environment_without_group(),
     )
     try:
         end = time.monotonic() + 60

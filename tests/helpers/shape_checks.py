@@ -1,4 +1,4 @@
-"""What checks the shapes in signatures while the tests run."""
+"""Checks the shapes in signatures while the tests run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from jaxtyping import AbstractArray
 
 
 def has_shape(annotation: object) -> bool:
-    """Whether `annotation` is, or holds, a shape such as `Float[Tensor, "B F"]`."""
+    """Whether `annotation` is or contains a shape such as `Float[Tensor, "B F"]`."""
     if inspect.isclass(annotation) and issubclass(annotation, AbstractArray):
         return True
     return any(has_shape(part) for part in typing.get_args(annotation))
 
 
-def check(function: Callable[..., Any]) -> Callable[..., Any]:
+def check_shapes(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, checked by beartype where its signature speaks of shapes, and nowhere else.
 
     Any other wrong argument must reach the package, which refuses it with a line for people; that

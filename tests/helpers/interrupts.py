@@ -7,7 +7,7 @@ from typing import Any
 from sevensteps.training.observer import Observer
 
 
-class At(Observer):
+class InterruptAt(Observer):
     """An observer that interrupts after a step, as Ctrl-C does."""
 
     def __init__(self, step: int) -> None:

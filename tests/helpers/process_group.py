@@ -1,5 +1,5 @@
-"""`python -m tests.groups FOLDER` as each process of a group: train what `CASES` says, one after
-the other, and write down what came of it.
+"""`python -m tests.helpers.process_group FOLDER`, run by each process of a group: train all `CASES`,
+and write the results.
 
 `torchrun` starts such processes; it finds a free port itself.
 """
@@ -22,8 +22,8 @@ from torch import Tensor, nn
 import sevensteps as ss
 from sevensteps.errors import Error, PeerError
 
-ROOT = Path(__file__).resolve().parent.parent
-PLAIN: dict[str, Any] = {
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEFAULTS: dict[str, Any] = {
     "predict": "mlp(12)",
     "step": "sgd(lr=0.1, momentum=0.9)",
     "repeat": "batches(100)",
@@ -80,8 +80,8 @@ REFUSED: dict[str, dict[str, Any]] = {
 }
 
 
-class Kills:
-    """Batches, of which the fifth has process 1 asked to end."""
+class InterruptingBatches:
+    """Batches, of which the fifth sends process 1 a signal to end."""
 
     def __len__(self) -> int:
         return 20
@@ -93,7 +93,7 @@ class Kills:
             yield torch.zeros(10, 1, 8, 8), torch.arange(10)
 
 
-class Uneven(Kills):
+class UnevenBatches(InterruptingBatches):
     """Batches that are larger in one process than in the other."""
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -107,7 +107,7 @@ class Uneven(Kills):
 def torchrun(
     processes: int, command: list[str], *options: str, cwd: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """What came of `torchrun … command`."""
+    """Run `command` with torchrun, and wait for it."""
     return subprocess.run(
         [
             sys.executable,
@@ -124,19 +124,19 @@ def torchrun(
         text=True,
         timeout=110,
         check=False,
-        env=alone(**environment),
+        env=environment_without_group(**environment),
     )
 
 
-def alone(**more: str) -> dict[str, str]:
-    """An environment without a group, in which processes take one thread."""
-    held = {
+def environment_without_group(**more: str) -> dict[str, str]:
+    """Environment variables that put a process into no group, and let it take one thread."""
+    others = {
         name: value
         for name, value in os.environ.items()
         if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     }
     return {
-        **held,
+        **others,
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
@@ -145,33 +145,39 @@ def alone(**more: str) -> dict[str, str]:
 
 
 def main(folder: Path) -> None:
-    """Train every case; each process writes what it got."""
+    """Train every case; each process writes its results."""
     rank = os.environ["RANK"]
     torch.set_num_threads(1)
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
 
-    def train(name: str, given: dict[str, Any]) -> None:
-        given = {key: value() if callable(value) else value for key, value in given.items()}
-        run = ss.train("digits", **{**PLAIN, **given}, out=False, progress=False, watch=0)
-        found[name] = {"summary": run.summary, "history": run.history}
+    def train(name: str, options: dict[str, Any]) -> None:
+        options = {key: value() if callable(value) else value for key, value in options.items()}
+        run = ss.train("digits", **{**DEFAULTS, **options}, out=False, progress=False, watch=0)
+        results[name] = {"summary": run.summary, "history": run.history}
         safetensors.torch.save_file(
             {key: tensor.clone() for key, tensor in run.network.state_dict().items()},
             folder / f"{name} {rank}",
         )
 
-    for name, given in CASES.items():
-        train(name, given)
+    for name, options in CASES.items():
+        train(name, options)
     train("seconds", {"stop": "seconds(0.05)"})
     train("not finite", {"step": "sgd(lr=1e38)", "loss": "mean_squared_error()"})
-    train("interrupt", {"repeat": lambda: ss.loader(Kills())})
-    for name, given in {**REFUSED, "uneven": {"repeat": lambda: ss.loader(Uneven())}}.items():
+    train("interrupt", {"repeat": lambda: ss.loader(InterruptingBatches())})
+    for name, options in {
+        **REFUSED,
+        "uneven": {"repeat": lambda: ss.loader(UnevenBatches())},
+    }.items():
         try:
             with torch.random.fork_rng():
-                train(name, given)
+                train(name, options)
         except Error as failure:
-            found[name] = {"failure": str(failure), "told": isinstance(failure, PeerError)}
-    train("again", {})  # "uneven" has broken the group, which meets anew
-    (folder / f"found{rank}.json").write_text(json.dumps(found))
+            results[name] = {
+                "failure": str(failure),
+                "reported_by_peer": isinstance(failure, PeerError),
+            }
+    train("again", {})  # "uneven" has broken the group, which forms anew
+    (folder / f"results{rank}.json").write_text(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""`python -m tests.spreading FOLDER` as each process of a group: train what `CASES` says with the
-network in parts, and write down what came of it. Alone it is trained by plain autograd."""
+"""`python -m tests.helpers.fsdp FOLDER`, run by each process of a group: train all `CASES` with a
+sharded network, and write the results. In one process autograd trains without shards."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from sevensteps.engine.distributed.process_group import started_by_launcher
 from sevensteps.errors import Error
 from sevensteps.training import loop
 from sevensteps.training.state import Training
-from tests.groups import Kills
+from tests.helpers.process_group import InterruptingBatches
 
-PLAIN: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "predict": "mlp(13, 7)",
     "step": "adam(lr=0.01)",
     "repeat": "batches(100)",
@@ -51,7 +51,7 @@ class Encoder(nn.Module):
         return y
 
 
-class Half(nn.Module):
+class PartlyFrozen(nn.Module):
     """One layer is frozen, one not used, and a buffer is used but not trained."""
 
     scale: Tensor
@@ -95,21 +95,21 @@ class Scaled(nn.Linear):
 
 
 def seeded(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
-    """`make` with PyTorch's generator at a seed, which is put back."""
+    """`make`, with PyTorch's generator at a seed while it runs."""
 
-    def made() -> nn.Module:
+    def make_seeded() -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(3)
             return make()
 
-    return made
+    return make_seeded
 
 
 CASES: dict[str, dict[str, Any]] = {
     "mlp": {},
     "encoder": {"predict": seeded(Encoder), "stop": "max_steps(10)"},
     "frozen and unused": {
-        "predict": seeded(Half),
+        "predict": seeded(PartlyFrozen),
         "step": "sgd(lr=0.1, momentum=0.9, weight_decay=0.01)",
     },
     "accumulate and clip": {
@@ -134,23 +134,23 @@ REFUSED: dict[str, dict[str, Any]] = {
 }
 
 
-def train(given: dict[str, Any]) -> ss.Run:
-    """Train a case, in parts where there are several processes."""
-    given = {
-        **PLAIN,
-        **{key: value() if callable(value) else value for key, value in given.items()},
+def train(options: dict[str, Any]) -> ss.Run:
+    """Train a case, sharded where there are several processes."""
+    options = {
+        **DEFAULTS,
+        **{key: value() if callable(value) else value for key, value in options.items()},
     }
-    given["gradient"] = ss.autograd(**given.pop("gradient", {}), shard=started_by_launcher())
-    return ss.train("digits", **given, out=False, progress=False, watch=0)
+    options["gradient"] = ss.autograd(**options.pop("gradient", {}), shard=started_by_launcher())
+    return ss.train("digits", **options, out=False, progress=False, watch=0)
 
 
-def kept(training: Training) -> dict[str, int]:
-    """How many numbers this process keeps."""
+def numbers_in_process(training: Training) -> dict[str, int]:
+    """How many numbers this process has of the network, its gradients and the optimizer's state."""
     network: Any = [parameter.to_local() for parameter in training.network.parameters()]  # type: ignore[operator]
     memory = [
-        held.numel()
-        for held in training.stepper.memory.values()
-        if isinstance(held, Tensor) and held.ndim
+        tensor.numel()
+        for tensor in training.stepper.memory.values()
+        if isinstance(tensor, Tensor) and tensor.ndim
     ]
     return {
         "network": sum(tensor.numel() for tensor in network),
@@ -162,19 +162,22 @@ def kept(training: Training) -> dict[str, int]:
 
 
 def main(folder: Path) -> None:
-    """Train every case; each process writes what it got."""
+    """Train every case; each process writes its results."""
     rank = os.environ["RANK"]
     torch.set_num_threads(1)
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     look = loop.evaluate_epoch
 
     def counting(training: Training, observers: Any) -> None:
-        found["kept"] = kept(training)
+        results["numbers"] = numbers_in_process(training)
         look(training, observers)
 
-    for name, given in {**CASES, "interrupt": {"repeat": lambda: ss.loader(Kills())}}.items():
-        run = train(given)
-        found[name] = {"summary": run.summary, "history": run.history}
+    for name, options in {
+        **CASES,
+        "interrupt": {"repeat": lambda: ss.loader(InterruptingBatches())},
+    }.items():
+        run = train(options)
+        results[name] = {"summary": run.summary, "history": run.history}
         for which, network in (("last", run.last.network), ("best", run.best.network)):
             safetensors.torch.save_file(
                 {key: tensor.clone() for key, tensor in network.state_dict().items()},
@@ -183,12 +186,12 @@ def main(folder: Path) -> None:
     loop.evaluate_epoch = counting
     train({"predict": "mlp(1000, 40)", "stop": "epochs(1)"})
     loop.evaluate_epoch = look
-    for name, given in REFUSED.items():
+    for name, options in REFUSED.items():
         try:
-            train(given)
+            train(options)
         except Error as failure:
-            found[name] = str(failure)
-    (folder / f"found{rank}.json").write_text(json.dumps(found))
+            results[name] = str(failure)
+    (folder / f"results{rank}.json").write_text(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m tests.killing KILLS SEED FOLDER`: train in child processes that are killed at random
+"""`python -m tests.helpers.killed_trainings KILLS SEED FOLDER`: train in child processes that are killed at random
 moments, and go on after each kill.
 
 Prints JSON: {"kills", "runs", "states": of how many different steps one went on, "differing": runs
@@ -24,7 +24,7 @@ from sevensteps.errors import Error
 from sevensteps.record.checkpoints import read as read_state
 from sevensteps.record.database import read as read_history
 
-GIVEN: dict[str, Any] = {
+RECIPE: dict[str, Any] = {
     "predict": "mlp(12, dropout=0.1, batch_norm=True)",
     "step": "adam(lr=one_cycle(0.01))",
     "repeat": "batches(50)",
@@ -32,16 +32,16 @@ GIVEN: dict[str, Any] = {
     "threads": 1,
     "progress": False,
 }
-OFTEN = 0.02  # seconds from one state to the next
+SAVE_EVERY = 0.02  # seconds from one state to the next
 
 
 def train(folder: Path) -> None:
     """Train in `folder`, from the beginning or from where it was."""
     if (folder / "recipe.toml").exists():
-        ss.resume(folder, save_every=OFTEN, say=lambda text: None, progress=False)
+        ss.resume(folder, save_every=SAVE_EVERY, say=lambda text: None, progress=False)
     else:
         shutil.rmtree(folder, ignore_errors=True)  # killed before there was anything to go on with
-        ss.train("digits", **GIVEN, out=folder, save_every=OFTEN)
+        ss.train("digits", **RECIPE, out=folder, save_every=SAVE_EVERY)
 
 
 def killed(folder: Path, after: float) -> bool:
@@ -67,9 +67,9 @@ def killed(folder: Path, after: float) -> bool:
 def main(kills: int, seed: int, place: Path) -> dict[str, Any]:
     """Kill until `kills` have hit, each run being trained to its end by and by."""
     torch.set_num_threads(1)
-    draw, whole = random.Random(seed), ss.train("digits", **GIVEN, out=place / "whole")
+    draw, whole = random.Random(seed), ss.train("digits", **RECIPE, out=place / "whole")
     began = time.monotonic()
-    ss.train("digits", **GIVEN, out=place / "again")
+    ss.train("digits", **RECIPE, out=place / "again")
     longest = (time.monotonic() - began) / 2
     hit, runs, steps, differing, unreadable = 0, 0, set(), 0, []
     while hit < kills:

@@ -23,9 +23,9 @@ def run(*arguments: str) -> Result:
 
 
 def test_the_list_has_a_line_for_each_source() -> None:
-    found = run()
-    assert found.exit_code == 0
-    lines = found.output.splitlines()
+    result = run()
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
     assert [line.split()[0] for line in lines[: len(data.catalog())]] == list(data.catalog())
     assert (
         lines[4].rstrip()
@@ -35,9 +35,9 @@ def test_the_list_has_a_line_for_each_source() -> None:
 
 
 def test_the_list_as_json() -> None:
-    found = json.loads(run("--json").output)
-    assert [entry["name"] for entry in found] == list(data.catalog())
-    assert found[4]["arguments"] == "*, noise=3.0, scale='default', target_scale='none', seed=0"
+    entries = json.loads(run("--json").output)
+    assert [entry["name"] for entry in entries] == list(data.catalog())
+    assert entries[4]["arguments"] == "*, noise=3.0, scale='default', target_scale='none', seed=0"
 
 
 def test_the_list_needs_nothing_heavy() -> None:
@@ -60,10 +60,10 @@ def test_the_list_needs_nothing_heavy() -> None:
     ],
 )
 def test_every_screen_fits_80_columns(name: str) -> None:
-    found = run(name)
-    assert found.exit_code == 0
-    assert found.output.startswith(f"{name}: ")
-    assert max(len(line.rstrip()) for line in found.output.splitlines()) <= 80
+    result = run(name)
+    assert result.exit_code == 0
+    assert result.output.startswith(f"{name}: ")
+    assert max(len(line.rstrip()) for line in result.output.splitlines()) <= 80
 
 
 def test_the_screen_of_digits37() -> None:

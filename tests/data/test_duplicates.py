@@ -69,7 +69,7 @@ def test_too_many_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def held(copies: int) -> ss.data.Data:
+def with_copies(copies: int) -> ss.data.Data:
     x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     y = (x[:, 0] > 0).astype(int)
     judged = (
@@ -80,7 +80,7 @@ def held(copies: int) -> ss.data.Data:
 
 
 @pytest.mark.parametrize(
-    ("copies", "said"),
+    ("copies", "message"),
     [
         (0, ""),
         (
@@ -100,10 +100,10 @@ def held(copies: int) -> ss.data.Data:
         ),
     ],
 )
-def test_what_is_said(copies: int, said: str) -> None:
-    data = held(copies)
+def test_the_warning_about_duplicates(copies: int, message: str) -> None:
+    data = with_copies(copies)
     assert data.duplicates == data.facts()["duplicates"] == copies
-    assert duplicates_warning(data) == said
+    assert duplicates_warning(data) == message
 
 
 def test_training_says_it(
@@ -111,7 +111,9 @@ def test_training_says_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     x, y = (
-        torch.cat([getattr(held(0).train, name), getattr(held(0).valid, name)]).numpy()
+        torch.cat(
+            [getattr(with_copies(0).train, name), getattr(with_copies(0).valid, name)]
+        ).numpy()
         for name in "xy"
     )
     np.savez(
@@ -152,11 +154,13 @@ def test_the_doctor_counts_all_of_them() -> None:
         stop="epochs(1)",
         out=False,
     )
-    found = next(finding for finding in run.findings if finding.condition == "train_valid_mismatch")
-    assert found.explanation.startswith(
+    mismatch = next(
+        finding for finding in run.findings if finding.condition == "train_valid_mismatch"
+    )
+    assert mismatch.explanation.startswith(
         "17% of the validation samples are in the training data too"
     )
 
 
 def test_it_stands_in_the_run() -> None:
-    assert ss.train(held(7), stop="epochs(1)", out=False).summary["data"]["duplicates"] == 7
+    assert ss.train(with_copies(7), stop="epochs(1)", out=False).summary["data"]["duplicates"] == 7

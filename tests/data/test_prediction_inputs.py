@@ -29,8 +29,8 @@ PIXELS = np.array([[0, 51, 102], [153, 204, 255]], dtype=np.uint8)
 
 
 def picture(path: Path, pixels: np.ndarray = PIXELS, mode: str | None = None) -> Path:
-    made = Image.fromarray(pixels)
-    (made.convert(mode) if mode else made).save(path)
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(path)
     return path
 
 
@@ -91,11 +91,11 @@ def test_rows_of_a_csv(
 
 @pytest.mark.parametrize("shape", [(4, 1, 2, 3), (4, 2, 3), (4, 6)])
 def test_an_array_of_samples(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    held = np.arange(24.0).reshape(shape)
-    np.save(tmp_path / "a.npy", held)
+    array = np.arange(24.0).reshape(shape)
+    np.save(tmp_path / "a.npy", array)
     names, raw = read_inputs(tmp_path / "a.npy", GRAY)
     assert names == [f"a.npy[{row}]" for row in range(4)]
-    assert raw.flatten().tolist() == held.flatten().tolist()
+    assert raw.flatten().tolist() == array.flatten().tolist()
     assert raw.shape == (4, 1, 2, 3)
 
 
@@ -105,8 +105,8 @@ def test_an_array_of_one_sample(tmp_path: Path, shape: tuple[int, ...]) -> None:
     assert read_inputs(tmp_path / "a.npy", GRAY)[1].shape == (1, 1, 2, 3)
 
 
-def saved(held: object) -> Callable[[Path], None]:
-    return lambda path: np.save(path, np.asarray(held), allow_pickle=True)
+def saved(array: object) -> Callable[[Path], None]:
+    return lambda path: np.save(path, np.asarray(array), allow_pickle=True)
 
 
 @pytest.mark.parametrize(
@@ -238,10 +238,10 @@ def test_what_is_damaged_or_something_else(
 
 def test_a_huge_picture_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     side = int(MAX_PIXELS**0.5) + 1
-    made = io.BytesIO()
-    Image.new("1", (side, side)).save(made, "png")  # some ten kilobytes
+    image = io.BytesIO()
+    Image.new("1", (side, side)).save(image, "png")  # some ten kilobytes
     with pytest.raises(DataError, match=r"7072 × 7072 pixels; at most 50,000,000 are read"):
-        read_inputs(text(tmp_path / "a.png", made.getvalue()), GRAY, resize=True)
+        read_inputs(text(tmp_path / "a.png", image.getvalue()), GRAY, resize=True)
 
 
 HEADS = {
@@ -278,12 +278,12 @@ def test_any_bytes_are_read_or_refused(
 
 def test_inputs_survive_as_json() -> None:
     for name in ("digits", "iris", "diabetes"):
-        made = load(name).inputs
-        again = Preprocessing.from_dict(made.to_dict())
-        assert again.to_dict() == made.to_dict()
+        preprocessing = load(name).inputs
+        again = Preprocessing.from_dict(preprocessing.to_dict())
+        assert again.to_dict() == preprocessing.to_dict()
         assert (again.shape, again.kind, again.features, again.highest) == (
-            made.shape,
-            made.kind,
-            made.features,
-            made.highest,
+            preprocessing.shape,
+            preprocessing.kind,
+            preprocessing.features,
+            preprocessing.highest,
         )

@@ -7,14 +7,10 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from sevensteps.data.scaling import SCALINGS, Scaling, identity, learn
-from sevensteps.data.split import split
 from sevensteps.errors import ArgumentError, DataError, ShapeError
-from sevensteps.seeds import generator
 
 TABLE = torch.tensor([[1.0, 5.0, 0.0], [2.0, 5.0, -4.0], [6.0, 5.0, 1.0]])
 
@@ -115,7 +111,7 @@ def test_other_channels_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "held",
+    "stored",
     [
         {},
         {"name": "units", "offset": 0, "scale": 1},
@@ -126,52 +122,14 @@ def test_other_channels_are_refused() -> None:
         {"name": "unit", "offset": [[1.0], []], "scale": 1.0},
     ],
 )
-def test_a_damaged_scaling_is_refused(held: dict[str, object]) -> None:
+def test_a_damaged_scaling_is_refused(stored: dict[str, object]) -> None:
     with pytest.raises(DataError, match=r"^the stored scaling "):
-        Scaling.from_dict(held)
+        Scaling.from_dict(stored)
 
 
 def test_an_unknown_scaling_is_refused() -> None:
     with pytest.raises(ArgumentError, match="scale has no option 'unite'; did you mean 'unit'"):
         learn("unite", TABLE)
-
-
-# -- splitting -------------------------------------------------------------------------------------
-
-
-@given(
-    labels=st.lists(st.integers(0, 4), max_size=60),
-    share=st.floats(0.05, 0.95),
-    seed=st.integers(0, 100),
-)
-def test_a_split_is_a_partition_that_keeps_the_balance(
-    labels: list[int], share: float, seed: int
-) -> None:
-    strata = torch.tensor(labels, dtype=torch.int64)
-    train, valid = split(len(labels), share, generator(seed, "split"), strata)
-    assert sorted([*train.tolist(), *valid.tolist()]) == list(range(len(labels)))
-    for group in range(5):
-        size, held_out = labels.count(group), int((strata[valid] == group).sum())
-        if size >= 2:
-            assert 1 <= held_out <= size - 1
-            assert abs(held_out - share * size) <= max(0.5, share, 1 - share)
-        else:
-            assert held_out == 0
-
-
-def test_a_split_is_drawn_and_shuffled() -> None:
-    drawn = [split(1000, 0.2, generator(seed, "split")) for seed in (0, 0, 1)]
-    assert [len(part) for part in drawn[0]] == [800, 200]
-    assert torch.equal(drawn[0][0], drawn[1][0])
-    assert not torch.equal(drawn[0][0], drawn[2][0])
-    for part in drawn[0]:
-        assert not torch.equal(part, part.sort().values)
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
-def test_a_share_that_leaves_a_part_empty_is_refused(share: float) -> None:
-    with pytest.raises(ArgumentError, match="share must be"):
-        split(10, share, generator(0, "split"))
 
 
 def test_numbers_whose_squares_are_none_are_refused() -> None:

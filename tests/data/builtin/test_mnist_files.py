@@ -76,15 +76,15 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("suffix", "dotted"), [("", False), (".gz", False), ("", True), (".gz", True)]
 )
-def test_every_spelling_is_found(tmp_path: Path, below: str, suffix: str, dotted: bool) -> None:
+def test_every_file_name_is_accepted(tmp_path: Path, below: str, suffix: str, dotted: bool) -> None:
     put(tmp_path / "own" / below, suffix=suffix, dotted=dotted)
-    held = data.load("mnist", tmp_path / "own")
-    assert held.train.y.tolist() == [i % 10 for i in range(20)]
+    loaded = data.load("mnist", tmp_path / "own")
+    assert loaded.train.y.tolist() == [i % 10 for i in range(20)]
     expected = torch.tensor(list(FILES[NAMES[0]][16:]), dtype=torch.float32).view(20, 1, 4, 4) / 255
-    assert torch.equal(held.train.x, expected)
+    assert torch.equal(loaded.train.x, expected)
 
 
-def test_a_folder_given_comes_before_the_environment_and_that_before_the_cache(
+def test_the_argument_comes_before_the_environment_and_that_before_the_cache(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     nowhere: Path,
@@ -196,11 +196,11 @@ def test_files_that_do_not_fit_are_refused(
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `content` by path, and keeps what was asked for."""
+    """Serves `content` by path, and keeps the paths that were requested."""
 
     def __init__(self, content: dict[str, bytes]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.content, self.asked = content, list[str]()
+        self.content, self.requests = content, list[str]()
         self.headers: dict[str, str] = {}
         self.cut = 0  # bytes announced but not sent
 
@@ -213,7 +213,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.requests.append(self.path)
         content = self.server.content.get(self.path)
         if content is None:
             self.send_error(404)
@@ -264,22 +264,22 @@ def test_it_is_downloaded_once(
     first = data.load("mnist")
     assert len(first.train) == 20
     assert files(nowhere) == sorted(f"mnist/{name}.gz" for name in NAMES)
-    assert server.asked == [f"/pub/{name}.gz" for name in NAMES]
-    said = capsys.readouterr()
-    assert said.err == f"downloading MNIST (0.0 MB) from {server.url} to {nowhere / 'mnist'}\n"
-    assert said.out == ""
+    assert server.requests == [f"/pub/{name}.gz" for name in NAMES]
+    output = capsys.readouterr()
+    assert output.err == f"downloading MNIST (0.0 MB) from {server.url} to {nowhere / 'mnist'}\n"
+    assert output.out == ""
     assert torch.equal(data.load("mnist").train.x, first.train.x)
-    assert len(server.asked) == 4
+    assert len(server.requests) == 4
     assert capsys.readouterr().err == ""
 
 
-def test_a_folder_that_was_given_is_never_filled(
+def test_the_folder_of_the_argument_is_never_filled(
     server: Server, tmp_path: Path, nowhere: Path
 ) -> None:
     (tmp_path / "own").mkdir()
     with pytest.raises(DataError, match="lack train-images-idx3-ubyte"):
         data.load("mnist", tmp_path / "own")
-    assert server.asked == []
+    assert server.requests == []
     assert files(nowhere) == files(tmp_path / "own") == []
 
 
@@ -289,35 +289,35 @@ def test_a_server_that_unpacks_on_the_way_is_understood(server: Server, nowhere:
     assert files(nowhere) == sorted(f"mnist/{name}" for name in NAMES)
 
 
-def fails(server: Server, nowhere: Path, kept: int = 0) -> str:
+def fails(server: Server, nowhere: Path, count: int = 0) -> str:
     """The message of a load that fails, having left `kept` files and no more."""
     with pytest.raises(DataError) as caught:
         data.load("mnist")
-    assert files(nowhere) == sorted(f"mnist/{name}.gz" for name in NAMES[:kept])
+    assert files(nowhere) == sorted(f"mnist/{name}.gz" for name in NAMES[:count])
     assert list((nowhere / "mnist").glob(".*")) == []
     return str(caught.value).replace(server.url, "URL")
 
 
 def test_a_file_that_is_not_there(server: Server, nowhere: Path) -> None:
     content = server.content.pop(f"/pub/{NAMES[2]}.gz")
-    assert fails(server, nowhere, kept=2) == (
+    assert fails(server, nowhere, count=2) == (
         f"cannot download URL/{NAMES[2]}.gz: the server answers 404 Not Found; set "
         "$SEVENSTEPS_MNIST_URL to a mirror, or give "
         "a folder that holds the four files (--data-dir)"
     )
     server.content[f"/pub/{NAMES[2]}.gz"] = content
-    server.asked.clear()
+    server.requests.clear()
     assert len(data.load("mnist").train) == 20
-    assert server.asked == [
+    assert server.requests == [
         f"/pub/{name}.gz" for name in NAMES[2:]
     ]  # what had arrived is not fetched again
 
 
 def test_other_content(server: Server, nowhere: Path) -> None:
     server.content[f"/pub/{NAMES[1]}.gz"] = gzip.compress(FILES[NAMES[3]])
-    seen, wanted = (hashlib.sha256(FILES[name]).hexdigest()[:12] for name in (NAMES[3], NAMES[1]))
-    assert fails(server, nowhere, kept=1) == (
-        f"URL/{NAMES[1]}.gz is not the published file: sha256 of its content is {seen}…, not "
+    actual, wanted = (hashlib.sha256(FILES[name]).hexdigest()[:12] for name in (NAMES[3], NAMES[1]))
+    assert fails(server, nowhere, count=1) == (
+        f"URL/{NAMES[1]}.gz is not the published file: sha256 of its content is {actual}…, not "
         f"{wanted}…; try again, or set "
         "$SEVENSTEPS_MNIST_URL to a mirror"
     )
@@ -373,7 +373,7 @@ def test_a_cache_that_cannot_be_written(server: Server, nowhere: Path) -> None:
         f"MNIST cannot be stored in {nowhere / 'mnist'} (Not a directory); make room or give the "
         "files with a data folder"
     )
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_terminal_gets_a_bar(

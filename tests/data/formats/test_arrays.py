@@ -49,17 +49,17 @@ def loaded(y: Any, **options: Any) -> data.Data:
         ([[0.5, 3.0], [2.0, 4.0]] * 5, "regression", (), [[0.5, 3.0], [2.0, 4.0]] * 5),
     ],
 )
-@pytest.mark.parametrize("held_as", [list, numpy.array, torch.tensor])
+@pytest.mark.parametrize("container", [list, numpy.array, torch.tensor])
 def test_targets_tell_the_task(
-    y: Any, kind: str, classes: tuple[str, ...], stored: list[Any], held_as: Any
+    y: Any, kind: str, classes: tuple[str, ...], stored: list[Any], container: Any
 ) -> None:
-    if held_as is torch.tensor and isinstance(y[0], str):
+    if container is torch.tensor and isinstance(y[0], str):
         y = numpy.array(y, object)  # a tensor holds no text; pandas hands text over like this
-        held_as = list
-    held = loaded(held_as(y))
-    assert (held.task.kind, held.task.classes) == (kind, classes)
-    assert held.train.y.tolist() == stored
-    assert held.train.y.dtype == (torch.int64 if kind == "multiclass" else torch.float32)
+        container = list
+    dataset = loaded(container(y))
+    assert (dataset.task.kind, dataset.task.classes) == (kind, classes)
+    assert dataset.train.y.tolist() == stored
+    assert dataset.train.y.dtype == (torch.int64 if kind == "multiclass" else torch.float32)
 
 
 @pytest.mark.parametrize(
@@ -78,50 +78,50 @@ def test_targets_tell_the_task(
 def test_inputs_become_float32_of_the_right_shape(
     x: Any, shape: tuple[int, ...], kind: str
 ) -> None:
-    held = data.from_arrays(x, [0, 1] * 5, valid=None)
-    assert held.train.x.shape == shape
-    assert held.kind == kind
-    assert held.train.x.dtype == torch.float32
-    assert not held.train.x.requires_grad
+    dataset = data.from_arrays(x, [0, 1] * 5, valid=None)
+    assert dataset.train.x.shape == shape
+    assert dataset.kind == kind
+    assert dataset.train.x.dtype == torch.float32
+    assert not dataset.train.x.requires_grad
     assert torch.equal(
-        held.train.x.double(),
+        dataset.train.x.double(),
         torch.as_tensor(
             numpy.asarray(x if isinstance(x, numpy.ndarray) else x.detach()).astype("f8")
         ).view(shape),
     )
 
 
-def test_what_was_given_is_not_changed() -> None:
+def test_arguments_are_not_changed() -> None:
     x = torch.arange(20.0).view(10, 2)
     before = x.clone()
-    held = data.from_arrays(x, [0, 1] * 5, valid=None, scale="standardize")
-    held.train.x.zero_()
+    dataset = data.from_arrays(x, [0, 1] * 5, valid=None, scale="standardize")
+    dataset.train.x.zero_()
     assert torch.equal(x, before)
     plain = data.from_arrays(x, [0, 1] * 5, valid=None)
     plain.train.x.zero_()
     assert torch.equal(x, before)
 
 
-def test_the_split_is_of_the_share_asked_and_leaves_nothing_out() -> None:
+def test_the_split_has_the_share_of_its_argument_and_leaves_nothing_out() -> None:
     x = torch.arange(100.0)
-    held = data.from_arrays(x, [0] * 80 + [1] * 20, valid=0.25, seed=3)
-    assert (len(held.train), len(held.valid)) == (75, 25)
-    assert float(held.valid.y.sum()) == 5
-    assert sorted(torch.cat([held.train.x, held.valid.x])[:, 0].tolist()) == x.tolist()
-    for part in (held.train, held.valid):
+    dataset = data.from_arrays(x, [0] * 80 + [1] * 20, valid=0.25, seed=3)
+    assert (len(dataset.train), len(dataset.valid)) == (75, 25)
+    assert float(dataset.valid.y.sum()) == 5
+    assert sorted(torch.cat([dataset.train.x, dataset.valid.x])[:, 0].tolist()) == x.tolist()
+    for part in (dataset.train, dataset.valid):
         assert torch.equal(part.y, (part.x >= 80).float())
     assert not torch.equal(
-        held.train.x, data.from_arrays(x, [0] * 80 + [1] * 20, valid=0.25, seed=4).train.x
+        dataset.train.x, data.from_arrays(x, [0] * 80 + [1] * 20, valid=0.25, seed=4).train.x
     )
 
 
 def test_a_validation_part_is_coded_and_scaled_as_the_training_part() -> None:
-    held = data.from_arrays(
+    dataset = data.from_arrays(
         ROW, ["b", "a"] * 5, valid=([20.0], ["a"]), scale="standardize", name="mine"
     )
-    assert held.source == "mine"
-    assert held.valid.y.tolist() == [[0.0]]
-    assert float(held.valid.x) == pytest.approx((20 - ROW.mean()) / ROW.std(ddof=1))
+    assert dataset.source == "mine"
+    assert dataset.valid.y.tolist() == [[0.0]]
+    assert float(dataset.valid.x) == pytest.approx((20 - ROW.mean()) / ROW.std(ddof=1))
 
 
 def test_a_class_known_only_to_the_validation_part_is_refused() -> None:
@@ -132,24 +132,28 @@ def test_a_class_known_only_to_the_validation_part_is_refused() -> None:
     )
 
 
-def test_trained_and_judged_on_the_same_is_said() -> None:
+def test_training_and_judging_on_the_same_is_reported() -> None:
     assert "trained and judged on the same samples" in loaded([0, 1] * 5).about
     assert "judged" not in data.from_arrays(X, [0, 1] * 5).about
 
 
-def test_names_are_kept() -> None:
-    held = loaded([0, 1, 2, 2, 2] * 2, classes=["ant", "bee", "cat"], features=["length", "area"])
-    assert held.task.classes == ("ant", "bee", "cat")
-    assert held.features == ("length", "area")
+def test_names_are_stored() -> None:
+    dataset = loaded(
+        [0, 1, 2, 2, 2] * 2, classes=["ant", "bee", "cat"], features=["length", "area"]
+    )
+    assert dataset.task.classes == ("ant", "bee", "cat")
+    assert dataset.features == ("length", "area")
     assert loaded(["b", "a"] * 5, classes=["b", "a"]).train.y[:, 0].tolist() == [0.0, 1.0] * 5
     assert loaded([0.0, 1.0, 2.0, 2.0, 2.0] * 2, classes=["a", "b", "c"]).task.kind == "multiclass"
     assert loaded([[1, 1], [0, 0]] * 5, classes=["warm", "wet"]).task.classes == ("warm", "wet")
 
 
 def test_targets_can_be_scaled() -> None:
-    held = data.from_arrays(ROW, ROW * 100 + 0.5, valid=0.2, target_scale="standardize")
-    assert float(held.train.y.mean()) == pytest.approx(0, abs=1e-6)
-    torch.testing.assert_close(held.target_scaling.undo(held.valid.y), held.valid.x * 100 + 0.5)
+    dataset = data.from_arrays(ROW, ROW * 100 + 0.5, valid=0.2, target_scale="standardize")
+    assert float(dataset.train.y.mean()) == pytest.approx(0, abs=1e-6)
+    torch.testing.assert_close(
+        dataset.target_scaling.undo(dataset.valid.y), dataset.valid.x * 100 + 0.5
+    )
 
 
 nan, inf = float("nan"), float("inf")

@@ -11,16 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.preprocessing import OneHotEncoder
 
 import sevensteps as ss
 from sevensteps.data.formats import csv
 from sevensteps.data.prediction_inputs import read_inputs
-from sevensteps.data.table.cell_parsing import parse_cell
-from sevensteps.data.table.column_encoding import Column, Encoding
-from sevensteps.data.table.column_inference import infer_column
 from sevensteps.errors import DataError, Error
 
 KINDS = ("cat", "dog")
@@ -115,7 +110,7 @@ def test_a_table_is_read_to_the_number() -> None:
         (["é", "ß", "猫"] * 10, "multiclass", ("ß", "é", "猫")),
     ],
 )
-def test_the_target_says_what_is_asked(
+def test_the_target_decides_the_task(
     values: list[str], kind: str, classes: tuple[str, ...]
 ) -> None:
     write([[str(n), value] for n, value in enumerate(values)], header=["n", "t"])
@@ -216,7 +211,7 @@ def test_a_gap_in_the_target_cannot_be_filled() -> None:
 # -- kept with a run -------------------------------------------------------------------------------
 
 
-def test_the_encoding_is_kept_and_used_by_predict() -> None:
+def test_the_encoding_is_stored_and_used_by_predict() -> None:
     write(gaps())
     run = ss.train(
         'csv("pets.csv", target="kind", missing="fill")',
@@ -236,9 +231,9 @@ def test_the_encoding_is_kept_and_used_by_predict() -> None:
     Path("new.csv").write_text(
         "color,born,extra,indoor,weight\nred,2015-05-05,1,yes,21\nblack,2016-01-01,2,no,3.5\n?,,3,,20.5\n"
     )
-    names, found = read_inputs(Path("new.csv"), loaded.inputs)
+    names, inputs = read_inputs(Path("new.csv"), loaded.inputs)
     assert names == ["new.csv:1", "new.csv:2", "new.csv:3"]
-    assert loaded.predict(found).answers == ["dog", "cat", "dog"]
+    assert loaded.predict(inputs).answers == ["dog", "cat", "dog"]
     for text, message in (
         (
             "color,born,indoor,weight\nblue,2015-05-05,yes,21\n",
@@ -271,7 +266,7 @@ def test_the_same_run_from_its_recipe() -> None:
     assert ss.resume("run", stop="epochs(4)").summary["epochs"] == 4
 
 
-def test_a_damaged_encoding_is_said() -> None:
+def test_a_damaged_encoding_is_reported() -> None:
     write(pets())
     ss.train('csv("pets.csv", target="kind")', predict="linear()", stop="epochs(1)", out="run")
     file = Path("run/run.json")
@@ -280,40 +275,12 @@ def test_a_damaged_encoding_is_said() -> None:
         ('"kind": "number"', '"sort": "number"'),
         ('"values": []', '"values": 3'),
     ):
-        held = file.read_text()
-        assert old in held
-        file.write_text(held.replace(old, new, 1))
+        content = file.read_text()
+        assert old in content
+        file.write_text(content.replace(old, new, 1))
         with pytest.raises(Error, match=r"^run/run.json is damaged: "):
             ss.load("run")
-        file.write_text(held)
-
-
-@given(
-    st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=20)
-)
-def test_every_number_is_read_as_python_writes_it(values: list[float]) -> None:
-    column = infer_column("x", [repr(value) for value in values], "a.csv")
-    assert column == Column("x", "number")
-    assert column.encode([repr(value) for value in values], "a.csv")[:, 0].tolist() == values
-
-
-@given(st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=12))
-def test_an_encoding_is_itself_after_json(texts: list[str]) -> None:
-    encoding = Encoding(
-        (
-            Column("a", "category", tuple(texts), 0.0),
-            Column("b", "number", (), 0.1),
-            Column("c", "date"),
-        )
-    )
-    assert Encoding.from_dict(json.loads(json.dumps(encoding.to_dict()))) == encoding
-
-
-def test_dates_are_days() -> None:
-    assert parse_cell("1970-01-02", "date") == 1
-    assert parse_cell("1970-01-01T12:00", "date") == 0.5
-    assert parse_cell("1970-01-01T12:00+12:00", "date") == 0
-    assert parse_cell("1.1.1970", "date") is None
+        file.write_text(content)
 
 
 # -- what cannot be read ---------------------------------------------------------------------------
@@ -398,7 +365,7 @@ def test_too_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("arguments", "message"),
     [
         (
             {},
@@ -414,7 +381,7 @@ def test_too_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"target": "kind", "separator": ", "}, r"one character"),
     ],
 )
-def test_what_cannot_be_asked_for(given: dict[str, object], message: str) -> None:
+def test_arguments_that_are_refused(arguments: dict[str, object], message: str) -> None:
     write(pets())
     with pytest.raises(Error, match=message):
-        ss.data.load("pets.csv", **given)
+        ss.data.load("pets.csv", **arguments)

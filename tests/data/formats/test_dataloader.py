@@ -20,7 +20,7 @@ from sevensteps.errors import Error
 
 X = torch.randn(90, 5, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long()
-HELD = TensorDataset(X, Y)
+SAMPLES = TensorDataset(X, Y)
 
 
 class Squares(Dataset[Any]):
@@ -52,28 +52,28 @@ def alike(one: ss.data.Data, other: ss.data.Data) -> bool:
 
 
 @pytest.mark.parametrize(
-    "held",
+    "train",
     [
-        HELD,
-        DataLoader(HELD, batch_size=32),
+        SAMPLES,
+        DataLoader(SAMPLES, batch_size=32),
         [(X[:50], Y[:50]), (X[50:], Y[50:])],
         [(X[:50].tolist(), Y[:50].tolist()), (X[50:].numpy(), Y[50:].numpy())],
     ],
 )
-def test_it_is_what_its_samples_are(held: Any) -> None:
-    data = from_loader(held, HELD, seed=4)
+def test_it_is_what_its_samples_are(train: Any) -> None:
+    data = from_loader(train, SAMPLES, seed=4)
     assert alike(data, from_arrays(X, Y, valid=(X, Y), seed=4))
-    assert alike(from_loader(held, seed=4), from_arrays(X, Y, seed=4))
+    assert alike(from_loader(train, seed=4), from_arrays(X, Y, seed=4))
     assert (data.source, data.about) == (
         "loader",
-        f"90 samples of a {type(held).__name__}, taken once",
+        f"90 samples of a {type(train).__name__}, taken once",
     )
-    assert from_loader(held, None).about.endswith("; trained and judged on the same samples")
+    assert from_loader(train, None).about.endswith("; trained and judged on the same samples")
 
 
 def test_the_samples_of_a_shuffled_loader_are_the_same_and_in_an_order_of_their_seed() -> None:
-    held = DataLoader(HELD, batch_size=32, shuffle=True)
-    one, again, other = (from_loader(held, HELD, seed=seed) for seed in (0, 0, 1))
+    train = DataLoader(SAMPLES, batch_size=32, shuffle=True)
+    one, again, other = (from_loader(train, SAMPLES, seed=seed) for seed in (0, 0, 1))
     assert alike(one, again)
     assert not torch.equal(one.train.x, other.train.x)
     assert torch.equal(one.train.x.sort(0).values, X.sort(0).values)
@@ -83,7 +83,7 @@ def test_nothing_global_moves() -> (
     None
 ):  # the fixture of all tests fails where PyTorch's generator does
     before = np.random.get_state()[1].copy()
-    from_loader(DataLoader(HELD, batch_size=8, shuffle=True), DataLoader(HELD, batch_size=8))
+    from_loader(DataLoader(SAMPLES, batch_size=8, shuffle=True), DataLoader(SAMPLES, batch_size=8))
     assert (np.random.get_state()[1] == before).all()
 
 
@@ -100,32 +100,32 @@ def test_datasets_of_every_form() -> None:
     stream = from_loader(Stream(), target_scale="standardize")
     assert (stream.task.kind, len(stream.train)) == ("regression", 72)
     assert alike(from_loader(DataLoader(Squares(), batch_size=7)), pictures)
-    assert len(from_loader(DataLoader(HELD, batch_size=32, drop_last=True), HELD).train) == 64
+    assert len(from_loader(DataLoader(SAMPLES, batch_size=32, drop_last=True), SAMPLES).train) == 64
 
 
 def test_targets_as_texts_and_names() -> None:
     named = from_loader([(X[:2], ["cat", "dog"]), (X[2:4], ("dog", "cat"))], None)
     assert (named.task.classes, named.train.y[:, 0].tolist()) == (("cat", "dog"), [0, 1, 1, 0])
-    assert from_loader(HELD, classes=("no", "yes"), features=list("abcde")).task.classes == (
+    assert from_loader(SAMPLES, classes=("no", "yes"), features=list("abcde")).task.classes == (
         "no",
         "yes",
     )
 
 
 def test_batches_that_are_filled_anew() -> None:
-    held = torch.zeros(4, 2)
+    buffer = torch.zeros(4, 2)
 
     def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for value in (1.0, 2.0):
-            held.fill_(value)
-            yield held, torch.tensor([0, 1, 0, 1])
+            buffer.fill_(value)
+            yield buffer, torch.tensor([0, 1, 0, 1])
 
     assert from_loader(batches(), None).train.x[:, 0].tolist() == [1] * 4 + [2] * 4
 
 
 def test_it_trains() -> None:
     data = from_loader(
-        DataLoader(HELD, batch_size=16, shuffle=True), DataLoader(HELD, batch_size=16)
+        DataLoader(SAMPLES, batch_size=16, shuffle=True), DataLoader(SAMPLES, batch_size=16)
     )
     run = ss.train(data, predict="linear()", repeat=ss.batches(16), stop="epochs(20)", out=False)
     assert run.metrics["valid"]["accuracy"] > 0.9
@@ -143,7 +143,7 @@ class Bad(Dataset[Any]):
 
 
 @pytest.mark.parametrize(
-    ("held", "message"),
+    ("train", "message"),
     [
         (
             3,
@@ -157,7 +157,7 @@ class Bad(Dataset[Any]):
         ),
         ([], "loader: the training data give no batch; check the dataset and drop_last"),
         (
-            DataLoader(HELD, batch_size=100, drop_last=True),
+            DataLoader(SAMPLES, batch_size=100, drop_last=True),
             "loader: the training data give no batch; check the dataset and drop_last",
         ),
         (
@@ -199,9 +199,9 @@ class Bad(Dataset[Any]):
         ),
     ],
 )
-def test_what_is_no_data(held: Any, message: str) -> None:
+def test_what_is_no_data(train: Any, message: str) -> None:
     with pytest.raises(Error) as caught:
-        from_loader(held)
+        from_loader(train)
     assert str(caught.value) == message
 
 
@@ -220,7 +220,7 @@ def test_samples_that_cannot_be_put_together(samples: list[Any]) -> None:
         r"transform that makes "
         r"tensors of one size$",
     ) as caught:
-        from_loader(HELD, Bad(*samples))
+        from_loader(SAMPLES, Bad(*samples))
     assert "\n" not in str(caught.value)
 
 
@@ -250,7 +250,7 @@ def test_a_loader_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_loader_or_a_dataset_can_be_trained_on_as_it_is() -> None:
-    for held in (HELD, DataLoader(HELD, batch_size=32)):
-        run = ss.train(held, stop="epochs(2)", out=False, seed=3)
+    for train in (SAMPLES, DataLoader(SAMPLES, batch_size=32)):
+        run = ss.train(train, stop="epochs(2)", out=False, seed=3)
         assert run.recipe.source == "loader"
         assert run.summary["data"]["train"] + run.summary["data"]["valid"] == 90

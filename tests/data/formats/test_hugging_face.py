@@ -90,14 +90,14 @@ def test_the_parts_of_a_dict(name: str) -> None:
     data = from_dataset(parts, "label", scale="none")
     assert data.train.x[:, 0].tolist() == np.float32(SIZE[:50]).tolist()
     assert data.valid.x[:, 0].tolist() == np.float32(SIZE[50:]).tolist()
-    given = from_dataset(parts["train"], "label", valid=parts[name], scale="none")
-    assert torch.equal(given.valid.x, data.valid.x)
+    with_valid = from_dataset(parts["train"], "label", valid=parts[name], scale="none")
+    assert torch.equal(with_valid.valid.x, data.valid.x)
     assert len(from_dataset(datasets.DatasetDict({"train": table()}), "label").valid) == 12
 
 
 def test_names_of_classes_keep_their_order_and_may_say_anything() -> None:
     labels = [0, 1, 2] * 20
-    held = datasets.Dataset.from_dict(
+    dataset = datasets.Dataset.from_dict(
         {"x": list(range(COUNT)), "label": labels},
         features=datasets.Features(
             {
@@ -106,7 +106,7 @@ def test_names_of_classes_keep_their_order_and_may_say_anything() -> None:
             }
         ),
     )
-    data = from_dataset(held, "label", scale="none")
+    data = from_dataset(dataset, "label", scale="none")
     assert data.task.classes == ("other", "none", "7")
     assert all(
         int(x) % 3 == y
@@ -145,27 +145,27 @@ def test_gaps() -> None:
 
 @pytest.mark.parametrize("colour", [False, True])
 def test_pictures(colour: bool) -> None:
-    held = PIXELS if not colour else np.stack([PIXELS, 255 - PIXELS, PIXELS // 2], 3)
-    parts = datasets.DatasetDict({"train": pictures(held), "test": pictures(held[:20])})
+    pixels = PIXELS if not colour else np.stack([PIXELS, 255 - PIXELS, PIXELS // 2], 3)
+    parts = datasets.DatasetDict({"train": pictures(pixels), "test": pictures(pixels[:20])})
     data = from_dataset(parts, "label")
-    expected = held[:, None] if not colour else held.transpose(0, 3, 1, 2)
+    expected = pixels[:, None] if not colour else pixels.transpose(0, 3, 1, 2)
     assert (data.kind, data.highest, data.task.classes) == ("image", 255, ("0", "1"))
     assert torch.equal((data.train.x * 255).round().byte(), torch.from_numpy(expected))
     assert torch.equal(data.valid.x, data.train.x[:20])
     assert data.train.y[:, 0].tolist() == LABEL
     assert data.about == "80 pictures, 6 x 5 pixels, label to predict"
-    assert from_dataset(pictures(held), "label", size=3, gray=True).train.x.shape == (48, 1, 3, 3)
+    assert from_dataset(pictures(pixels), "label", size=3, gray=True).train.x.shape == (48, 1, 3, 3)
 
 
 def test_pictures_of_several_sizes() -> None:
-    held = pictures([*PIXELS[:9], np.zeros((4, 4), np.uint8)])
+    dataset = pictures([*PIXELS[:9], np.zeros((4, 4), np.uint8)])
     with pytest.raises(
         Error,
         match=r"^dataset: row 10 has 4 × 4 pixels, the first 5 × 6; give size=… to bring all "
         r"pictures to one size$",
     ):
-        from_dataset(held, "label")
-    assert from_dataset(held, "label", size=(2, 3)).train.x.shape[1:] == (1, 2, 3)
+        from_dataset(dataset, "label")
+    assert from_dataset(dataset, "label", size=(2, 3)).train.x.shape[1:] == (1, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -264,11 +264,11 @@ def test_what_cannot_be_trained_on(make: Any, arguments: dict[str, Any], message
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = table()
+    dataset = table()
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(
         Error,
         match=r"^dataset: needs the package datasets; install it with: pip install "
         r'"sevensteps\[datasets\]"$',
     ):
-        from_dataset(held, "label")
+        from_dataset(dataset, "label")

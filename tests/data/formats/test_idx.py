@@ -190,7 +190,7 @@ def test_a_file_that_is_not_there_or_a_folder(tmp_path: Path) -> None:
     )
 
 
-def test_a_flipped_bit_in_gzip_is_found(tmp_path: Path) -> None:
+def test_a_flipped_bit_in_gzip_is_detected(tmp_path: Path) -> None:
     whole = bytearray(gzip.compress(packed(bytes(1000), 1000)))
     whole[-6] ^= 1  # in the checksum at the end
     file = tmp_path / "x.gz"
@@ -249,13 +249,13 @@ def test_any_bytes_are_read_or_refused_in_one_line(
     written = pack(content)
     file.write_bytes(written[: len(written) - cut])
     for read in (idx.images, idx.labels):
-        found = read_or_refusal(read, file)
-        if isinstance(found, str):
-            assert found.startswith(f"{file}: ")
-            assert "\n" not in found
+        array = read_or_refusal(read, file)
+        if isinstance(array, str):
+            assert array.startswith(f"{file}: ")
+            assert "\n" not in array
         else:
-            assert found.dtype == torch.uint8
-            assert found.numel() > 0
+            assert array.dtype == torch.uint8
+            assert array.numel() > 0
 
 
 def read_or_refusal(read: Callable[[Path], torch.Tensor], file: Path) -> torch.Tensor | str:

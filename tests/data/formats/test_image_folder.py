@@ -4,21 +4,18 @@ to the word.
 
 from __future__ import annotations
 
-import io
 import struct
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import sevensteps as ss
-from sevensteps.data.formats import image_folder, npz
-from sevensteps.errors import DataError, Error, NotationError
+from sevensteps.data.formats import image_folder
+from sevensteps.errors import DataError, Error
 
 
 @pytest.fixture(autouse=True)
@@ -65,15 +62,15 @@ def test_a_folder_is_read_to_the_pixel() -> None:
         for value, label in zip(raw[:, 0, 0, 0].tolist(), part.y[:, 0].tolist(), strict=True):
             assert 200 * label <= value - 10 * (1 - label) < 200 * label + 10
     assert data.valid.y.mean() == 0.5, "each class alike"
-    seen = torch.cat([data.train.x, data.valid.x])[:, 0, 0, 0]
-    assert len(seen.unique()) == 20, "no picture twice"
+    brightness = torch.cat([data.train.x, data.valid.x])[:, 0, 0, 0]
+    assert len(brightness.unique()) == 20, "no picture twice"
     assert torch.equal(
         ss.data.load('image_folder("pets", seed=1)').valid.x, ss.data.load("pets", seed=1).valid.x
     )
     assert not torch.equal(ss.data.load("pets", seed=1).valid.x, data.valid.x)
 
 
-def test_parts_of_one_s_own_are_kept_apart() -> None:
+def test_parts_of_one_s_own_stay_apart() -> None:
     for part, count in (("train", 5), ("val", 2)):
         for name, colour in (("a", (255, 0, 0)), ("b", (0, 0, 255))):
             for index in range(count):
@@ -121,7 +118,7 @@ def test_a_folder_called_like_data_from_python_is_not_taken_for_them(pets: Path)
         ss.resume("run", stop="epochs(2)")
 
 
-def test_what_is_no_picture_is_left_out_and_said(pets: Path) -> None:
+def test_what_is_no_picture_is_left_out_and_counted(pets: Path) -> None:
     (pets / "cat" / "notes.txt").write_text("x")
     (pets / "cat" / ".hidden").write_text("x")
     (pets / "README.md").write_text("x")
@@ -132,7 +129,7 @@ def test_what_is_no_picture_is_left_out_and_said(pets: Path) -> None:
 
 
 @pytest.mark.usefixtures("pets")
-def test_it_is_trained_on_stored_and_asked(capfd: pytest.CaptureFixture[str]) -> None:
+def test_it_is_trained_on_stored_and_predicts(capfd: pytest.CaptureFixture[str]) -> None:
     run = ss.train("pets", predict="mlp(4)", step="adam(lr=0.05)", stop="epochs(40)", out="run")
     assert run.metrics["valid"]["accuracy"] == 1.0
     assert run.recipe.source == 'image_folder("pets")'
@@ -231,7 +228,7 @@ def test_bad_folders_are_one_line(pets: Path, spoil: Any, message: str) -> None:
         ("gone.npz", r"^gone.npz: there is no such file; give a .npz that numpy.savez wrote$"),
     ],
 )
-def test_what_cannot_be_asked_for(text: str, message: str) -> None:
+def test_arguments_that_are_refused(text: str, message: str) -> None:
     with pytest.raises(Error, match=message):
         ss.data.load(text)
 
@@ -245,107 +242,3 @@ def test_pixels_that_do_not_fit_into_memory_are_refused(
         match=r"^pets: 20 pictures of 1 × 4 × 6 take more than 0 GB; give a smaller size=…$",
     ):
         ss.data.load(str(pets.name))
-
-
-# -- arrays ----------------------------------------------------------------------------------------
-
-
-def test_arrays_are_those_of_from_arrays() -> None:
-    draw = np.random.default_rng(0)
-    x, y = draw.normal(5, 2, (60, 3)), draw.integers(0, 3, 60)
-    np.savez("table.npz", x=x, y=y)
-    data = ss.data.load("table.npz")
-    other = ss.data.from_arrays(x, y, scale="standardize")
-    assert data.source == 'npz("table.npz")'
-    assert torch.equal(data.train.x, other.train.x)
-    assert torch.equal(data.valid.y, other.valid.y)
-    np.savez_compressed("parts.npz", x=x, y=y, x_valid=x[:7], y_valid=y[:7])
-    assert (len(ss.data.load("parts.npz").train), len(ss.data.load("parts.npz").valid)) == (60, 7)
-
-
-def test_pictures_as_keras_stores_them() -> None:
-    draw = np.random.default_rng(0)
-    x = draw.integers(0, 256, (40, 5, 6, 3), dtype=np.uint8)
-    y = np.array(["cat", "dog"] * 20)
-    np.savez("keras.npz", x_train=x, y_train=y, x_test=x[:4], y_test=y[:4])
-    data = ss.data.load("keras.npz")
-    assert tuple(data.train.x.shape) == (40, 3, 5, 6)
-    assert data.task.classes == ("cat", "dog")
-    assert torch.equal(
-        (data.valid.x * 255).round().byte(), torch.from_numpy(x[:4]).permute(0, 3, 1, 2)
-    )
-    np.savez("gray.npz", x=x[..., 0], y=np.arange(40) % 2)
-    assert tuple(ss.data.load("gray.npz").train.x.shape[1:]) == (1, 5, 6)
-
-
-def archive(name: str, **members: bytes) -> None:
-    with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as held:
-        for member, content in members.items():
-            held.writestr(f"{member}.npy", content)
-
-
-def npy(array: np.ndarray) -> bytes:
-    held = io.BytesIO()
-    np.save(held, array, allow_pickle=True)
-    return held.getvalue()
-
-
-def announced(shape: str) -> bytes:
-    """A .npy that announces more numbers than follow."""
-    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + b"\0" * 64
-
-
-GOOD = npy(np.arange(6) % 2)
-
-
-@pytest.mark.parametrize(
-    ("members", "message"),
-    [
-        ({"x": npy(np.ones((6, 2)))}, r"^a.npz: holds x; name the arrays x and y$"),
-        ({}, r"^a.npz: holds nothing; name the arrays x and y$"),
-        (
-            {"x": npy(np.ones((6, 2))), "y": GOOD, "x_valid": npy(np.ones((6, 2)))},
-            r"^a.npz: holds only one of x_valid and y_valid; give both",
-        ),
-        (
-            {"x": npy(np.array([{}] * 6, dtype=object)), "y": GOOD},
-            r"^a.npz: cannot be read as a .npz: it holds Python objects, which could",
-        ),
-        ({"x": announced("(9000000000000, 2)"), "y": GOOD}, r"^a.npz: cannot be read as a .npz: "),
-        ({"x": announced("(10, 2)"), "y": GOOD}, r"^a.npz: cannot be read as a .npz: "),
-        ({"x": announced("__import__('os')"), "y": GOOD}, r"^a.npz: cannot be read as a .npz: "),
-        (
-            {"x": b"nothing", "y": GOOD},
-            r"^a.npz: 'x' in it is no array; write it with numpy.savez$",
-        ),
-        ({"x": npy(np.ones((5, 2))), "y": GOOD}, r'^npz\("a.npz"\): 5 inputs but 6 targets'),
-        ({"x": npy(np.full((6, 2), np.nan)), "y": GOOD}, r'^npz\("a.npz"\): .* not finite'),
-    ],
-)
-def test_bad_archives_are_one_line(members: dict[str, bytes], message: str) -> None:
-    archive("a.npz", **members)
-    with pytest.raises(Error, match=message) as caught:
-        ss.data.load("a.npz")
-    assert "\n" not in str(caught.value)
-
-
-def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    np.savez_compressed("a.npz", x=np.zeros((6, 1000)), y=np.arange(6) % 2)
-    monkeypatch.setattr(npz, "MAX_BYTES", 40_000)
-    with pytest.raises(DataError, match=r"^a.npz: unpacks to 0.0 GB; at most 0 are read$"):
-        ss.data.load("a.npz")
-
-
-def test_no_archive() -> None:
-    Path("a.npz").write_bytes(b"PK\x03\x04 and nothing more")
-    with pytest.raises(
-        DataError, match=r"^a.npz: cannot be read as a .npz: File is not a zip file$"
-    ):
-        ss.data.load("a.npz")
-    with pytest.raises(
-        NotationError,
-        match=r"^data: 'b.txt' is no folder of pictures, and no .csv, .parquet, .npz, .npy or IDX "
-        r"file; ",
-    ):
-        ss.data.load("b.txt")

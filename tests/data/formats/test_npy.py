@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import struct
 import subprocess
@@ -97,12 +96,12 @@ def test_data_from_disk_are_those_in_memory(shape: tuple[int, ...], kind: str) -
         torch.testing.assert_close(sorted_rows(b.x[:]), sorted_rows(a.x), atol=2e-5, rtol=0)
         assert torch.equal(b.y.sort().values, a.y.sort().values)
         torch.testing.assert_close(b.x[b.y == 1].mean(0), a.x[a.y == 1].mean(0), atol=2e-5, rtol=0)
-    seen, wanted = streamed.facts(), inside.facts()
+    on_disk, wanted = streamed.facts(), inside.facts()
     for part in ("train", "valid"):
-        assert seen[part]["classes"] == wanted[part]["classes"]
-        assert seen[part]["inputs"] == pytest.approx(wanted[part]["inputs"], abs=1e-4)
+        assert on_disk[part]["classes"] == wanted[part]["classes"]
+        assert on_disk[part]["inputs"] == pytest.approx(wanted[part]["inputs"], abs=1e-4)
     assert [
-        seen[key]
+        on_disk[key]
         for key in ("inputs", "constant_inputs", "always_zero_inputs", "duplicates", "shape")
     ] == [
         wanted[key]
@@ -135,24 +134,6 @@ def test_a_column_of_the_table_can_be_the_target() -> None:
         ) == sorted(torch.from_numpy(exact).float().double().tolist())
         shifted = load("exact.npy", target=-1, memory=memory, target_scale="standardize")
         assert len(torch.unique(torch.cat([shifted.train.y, shifted.valid.y]))) == 600
-
-
-def test_idx_files_by_folder_by_name_and_packed() -> None:
-    x, y = put(600, 4, 5, kind="u1")
-    for part, (first, last) in {"train": (0, 600), "t10k": (100, 300)}.items():
-        idx(f"{part}-images-idx3-ubyte", x[first:last])
-        idx(f"{part}-labels-idx1-ubyte", y[first:last])
-    inside, streamed = both("./")
-    assert (len(streamed.train), len(streamed.valid)) == (600, 200)
-    assert torch.equal(streamed.train.x[:], inside.train.x)
-    alone = load("train-images-idx3-ubyte", memory=0.02)
-    assert (len(alone.train), len(alone.valid), alone.task.classes) == (479, 121, ("0", "1", "2"))
-    Path("train-images-idx3-ubyte.gz").write_bytes(
-        gzip.compress(Path("train-images-idx3-ubyte").read_bytes())
-    )
-    packed = load("train-images-idx3-ubyte.gz", target="train-labels-idx1-ubyte")
-    assert isinstance(packed.train.x, torch.Tensor)
-    assert len(packed.train) == 479
 
 
 BAD = [
@@ -236,15 +217,15 @@ BAD = [
 
 
 @pytest.mark.parametrize(("files", "source", "more", "message"), BAD, ids=range(len(BAD)))
-def test_what_cannot_be_read_is_said(
+def test_what_cannot_be_read_is_refused(
     files: dict[str, Any], source: str, more: dict[str, Any], message: str | None
 ) -> None:
     put()
-    for name, held in files.items():
-        if isinstance(held, bytes):
-            Path(f"{name}.npy").write_bytes(held)
+    for name, array in files.items():
+        if isinstance(array, bytes):
+            Path(f"{name}.npy").write_bytes(array)
         else:
-            numpy.save(f"{name}.npy", held, allow_pickle=True)
+            numpy.save(f"{name}.npy", array, allow_pickle=True)
     with pytest.raises(Error) as raised:
         load(source, **more)
     assert "\n" not in str(raised.value)
@@ -256,7 +237,10 @@ def test_a_file_cut_short_is_refused_before_memory_is_taken() -> None:
     put()
     whole = Path("x.npy").read_bytes()
     Path("x.npy").write_bytes(whole[:-1])
-    cut = r"^x\.npy: is cut short: its header announces 600 x 6 numbers, more than the file holds; fetch it again$"
+    cut = (
+        r"^x\.npy: is cut short: its header announces 600 x 6 numbers, more than the file holds; "
+        r"fetch it again$"
+    )
     with pytest.raises(DataError, match=cut):
         load("x.npy", target="y.npy")
     Path("x.npy").write_bytes(whole.replace(b"(600, 6)", b"(10**9,"))
@@ -268,7 +252,7 @@ def test_a_file_cut_short_is_refused_before_memory_is_taken() -> None:
 
 
 def weights(data: str | Data, **steps: Any) -> torch.Tensor:
-    given = {
+    values = {
         "predict": "mlp(8)",
         "step": "sgd(lr=0.1)",
         "repeat": "batches(32)",
@@ -277,7 +261,7 @@ def weights(data: str | Data, **steps: Any) -> torch.Tensor:
         **steps,
     }
     return torch.nn.utils.parameters_to_vector(
-        ss.train(data, **given).network.parameters()
+        ss.train(data, **values).network.parameters()
     ).detach()
 
 
@@ -321,7 +305,7 @@ def test_initialisations_that_look_at_the_data_find_the_same(initialize: str) ->
     predict = {"pixel_frequency()": "linear()", "class_means()": "pixel_similarity()"}.get(
         initialize, "mlp(8)"
     )
-    found = []
+    weights_of_both = []
     for data in (streamed, inside):
         training = state.start(
             settle(
@@ -331,8 +315,10 @@ def test_initialisations_that_look_at_the_data_find_the_same(initialize: str) ->
             )
         )
         loop.train(training)
-        found.append(torch.cat([held.flatten() for held in training.network.state_dict().values()]))
-    torch.testing.assert_close(*found, atol=1e-6, rtol=1e-6)
+        weights_of_both.append(
+            torch.cat([array.flatten() for array in training.network.state_dict().values()])
+        )
+    torch.testing.assert_close(*weights_of_both, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -341,16 +327,16 @@ def test_initialisations_that_look_at_the_data_find_the_same(initialize: str) ->
 def test_resumed_at_any_step_it_ends_in_the_same_bits(repeat: str) -> None:
     put()
     source = f'npy("x.npy", target="y.npy", {LITTLE})'
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "predict": "mlp(8, dropout=0.2)",
         "step": "adam(lr=0.01)",
         "repeat": repeat,
         "stop": "epochs(2)",
         "watch": 0,
     }
-    whole = ss.train(source, out="whole", **given)
+    whole = ss.train(source, out="whole", **arguments)
     for step in range(1, whole.summary["steps"], 3):
-        ss.train(source, out=f"at{step}", observers=[InterruptAt(step)], **given)
+        ss.train(source, out=f"at{step}", observers=[InterruptAt(step)], **arguments)
         gone_on = ss.resume(f"at{step}", watch=0)
         assert [row["train"] for row in gone_on.history] == [row["train"] for row in whole.history]
         for a, b in zip(gone_on.network.parameters(), whole.network.parameters(), strict=True):
@@ -359,7 +345,10 @@ def test_resumed_at_any_step_it_ends_in_the_same_bits(repeat: str) -> None:
 
 def test_what_needs_all_samples_at_once_says_so() -> None:
     put()
-    message = r"^full_batch\(\) takes all 479 samples at once, but they stay on disk; use batches\(256\), or allow the data more memory$"
+    message = (
+        r"^full_batch\(\) takes all 479 samples at once, but they stay on disk; use "
+        r"batches\(256\), or allow the data more memory$"
+    )
     with pytest.raises(DataError, match=message):
         ss.train(f'npy("x.npy", target="y.npy", {LITTLE})', repeat="full_batch()", out=False)
 
@@ -403,15 +392,19 @@ import torch
 torch.set_num_threads(1)
 import sevensteps as ss
 from sevensteps.data.streaming.memory_limit import available_memory
-ss.train("moons", predict="mlp(8)", stop="epochs(3)", out=False, progress=False)  # for the libraries that every training loads
-def most(): return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
-def now(name): return int(open("/proc/self/statm").read().split()[name]) * resource.getpagesize()
+# for the libraries that every training loads
+ss.train("moons", predict="mlp(8)", stop="epochs(3)", out=False, progress=False)
+def most():
+    lines = open("/proc/self/status")
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+def now(name):
+    return int(open("/proc/self/statm").read().split()[name]) * resource.getpagesize()
 limit = {limit} * 1_000_000
 resource.setrlimit(resource.RLIMIT_DATA, (now(5) + limit, resource.RLIM_INFINITY))
-assert available_memory() <= limit, available()
+assert available_memory() <= limit, available_memory()
 before = most()
-run = ss.train('npy("big.npy", target="y.npy"{memory})', predict="mlp(30)", repeat="batches(256)", stop="epochs(2)", out=False,
-               progress=False)
+run = ss.train('npy("big.npy", target="y.npy"{memory})', predict="mlp(30)", repeat="batches(256)",
+               stop="epochs(2)", out=False, progress=False)
 print(run.summary["data"]["train"], run.metrics["valid"]["accuracy"], (most() - before) / 1e6)
 """
 
@@ -423,14 +416,16 @@ def test_a_file_four_times_the_memory_is_trained_on_within_it(memory: str) -> No
     limit is found or said.
     """
     limit, count, columns = 128, 160_000, 800
-    made = numpy.lib.format.open_memmap("big.npy", "w+", "f4", (count, columns))
+    memory_map = numpy.lib.format.open_memmap("big.npy", "w+", "f4", (count, columns))
     draw = numpy.random.default_rng(0)
     y = draw.integers(0, 2, count)
     noise = draw.normal(0, 1, (8000, columns)).astype("f4")
     for start in range(0, count, 8000):
-        made[start : start + 8000] = draw.permutation(noise) + 0.2 * y[start : start + 8000, None]
-    made.flush()
-    del made
+        memory_map[start : start + 8000] = (
+            draw.permutation(noise) + 0.2 * y[start : start + 8000, None]
+        )
+    memory_map.flush()
+    del memory_map
     numpy.save("y.npy", y)
     assert Path("big.npy").stat().st_size >= 4 * limit * 1_000_000
     script = LIMITED.format(limit=limit, memory=memory)

@@ -23,8 +23,7 @@ from sevensteps.data.formats import parquet
 from sevensteps.data.formats.parquet import ParquetRowReader, ParquetTable
 from sevensteps.data.prediction_inputs import read_inputs
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs
-from sevensteps.data.table.cells import Cells, concatenate
-from sevensteps.data.table.column_encoding import Column
+from sevensteps.data.table.cells import concatenate
 from sevensteps.data.table.table_to_data import encode_table, inspect_table
 from sevensteps.errors import DataError, Error
 
@@ -200,7 +199,7 @@ def test_a_dictionary_may_name_what_no_row_has() -> None:
         (["3", "4"] * 10, "binary", ("3", "4")),
     ],
 )
-def test_the_target_says_what_is_asked(
+def test_the_target_decides_the_task(
     values: list[Any], kind: str, classes: tuple[str, ...]
 ) -> None:
     write({"n": np.arange(len(values)), "t": values}, row_group_size=9)
@@ -246,8 +245,8 @@ def test_gaps_are_refused_filled_or_left_out() -> None:
         dropped.about
         == "97 rows of pets.parquet, 3 rows left out: 4 columns as 6 inputs, kind to predict"
     )
-    kept = np.delete(pets()["weight"], [33, 40, 77])
-    assert np.sort(raw(dropped)[:, 0].numpy()) == pytest.approx(np.sort(kept), abs=1e-5)
+    present = np.delete(pets()["weight"], [33, 40, 77])
+    assert np.sort(raw(dropped)[:, 0].numpy()) == pytest.approx(np.sort(present), abs=1e-5)
     filled = ss.data.load("pets.parquet", target="kind", missing="fill", scale="none")
     fill = {column.name: column.fill for column in filled.encoding.columns}
     train = filled.train.x[:, 0].numpy().astype(float)
@@ -297,10 +296,10 @@ def test_predict_takes_either_file() -> None:
         )
         loaded = ss.load(kind)
         assert loaded.inputs.encoding == run.inputs.encoding
-        names, found = read_inputs(Path("pets.parquet"), loaded.inputs)
+        names, inputs = read_inputs(Path("pets.parquet"), loaded.inputs)
         assert names[:2] == ["pets.parquet:1", "pets.parquet:2"]
-        assert torch.equal(found, read_inputs(Path("pets.csv"), loaded.inputs)[1])
-        assert np.mean(np.array(loaded.predict(found).answers) == table["kind"].to_numpy()) >= 0.9
+        assert torch.equal(inputs, read_inputs(Path("pets.csv"), loaded.inputs)[1])
+        assert np.mean(np.array(loaded.predict(inputs).answers) == table["kind"].to_numpy()) >= 0.9
     for change, message in (
         (
             {"color": ["blue"]},
@@ -356,8 +355,11 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
         out, err = capsys.readouterr()
         if arguments[0] == "predict":
             assert out.splitlines()[1].split()[:2] == ["pets.parquet:1", "cat"]
-    said = "pets.parquet: say which column to predict, as in --target kind; there are: weight, color, indoor, born, kind"
-    assert said in " ".join(err.split())
+    message = (
+        "pets.parquet: say which column to predict, as in --target kind; there are: weight, "
+        "color, indoor, born, kind"
+    )
+    assert message in " ".join(err.split())
     assert ss.load("run").recipe.source == 'parquet("pets.parquet", target="kind")'
 
 
@@ -369,11 +371,11 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_rows_are_those_of_the_whole(missing: str, dtype: torch.dtype) -> None:
     write(gaps())
     source = ss.data.source(f'parquet("pets.parquet", target="kind", missing="{missing}")')
-    frame = ParquetTable(Path("pets.parquet"))
-    found = inspect_table(frame, source)
-    whole = encode_table(frame, found).to(dtype)
-    rows = ParquetRowReader(Path("pets.parquet"), found.encoding, found.used_rows, dtype)
-    assert (rows.shape, rows.dtype, rows.rows_per_read) == (
+    table = ParquetTable(Path("pets.parquet"))
+    contents = inspect_table(table, source)
+    whole = encode_table(table, contents).to(dtype)
+    reader = ParquetRowReader(Path("pets.parquet"), contents.encoding, contents.used_rows, dtype)
+    assert (reader.shape, reader.dtype, reader.rows_per_read) == (
         tuple(whole.shape),
         dtype,
         len(whole) // 4,
@@ -386,8 +388,8 @@ def test_rows_are_those_of_the_whole(missing: str, dtype: torch.dtype) -> None:
         (len(whole) - 1, len(whole)),
         *np.sort(draw.integers(len(whole), size=(30, 2))),
     ]:
-        out = torch.full((int(stop - start), rows.shape[1]), torch.nan, dtype=dtype)
-        rows.read(int(start), int(stop), out)
+        out = torch.full((int(stop - start), reader.shape[1]), torch.nan, dtype=dtype)
+        reader.read(int(start), int(stop), out)
         assert torch.equal(out, whole[start:stop])
 
 
@@ -435,24 +437,24 @@ def test_an_epoch_decodes_each_row_group_once(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_file_that_changes_meanwhile() -> None:
     write(pets())
-    found = inspect_table(
+    contents = inspect_table(
         ParquetTable(Path("pets.parquet")), ss.data.source('parquet("pets.parquet", target="kind")')
     )
-    rows = ParquetRowReader(Path("pets.parquet"), found.encoding)
+    reader = ParquetRowReader(Path("pets.parquet"), contents.encoding)
     write(pets(60))
     with pytest.raises(
         DataError,
         match=r"^pets.parquet: has changed since it was opened; train again on the file as it is "
         r"now$",
     ):
-        rows.read(0, 1, torch.empty(1, rows.shape[1], dtype=torch.float64))
+        reader.read(0, 1, torch.empty(1, reader.shape[1], dtype=torch.float64))
     with pytest.raises(
         DataError, match=r"^pets.parquet: has 60 rows where 100 were seen before; it has changed$"
     ):
-        ParquetRowReader(Path("pets.parquet"), found.encoding, np.ones(100, bool))
+        ParquetRowReader(Path("pets.parquet"), contents.encoding, np.ones(100, bool))
     Path("pets.parquet").unlink()
     with pytest.raises(DataError, match=r"^pets.parquet: cannot be read any more: No such file"):
-        rows.read(0, 1, torch.empty(1, rows.shape[1], dtype=torch.float64))
+        reader.read(0, 1, torch.empty(1, reader.shape[1], dtype=torch.float64))
 
 
 @pytest.mark.parametrize("missing", ["fill", "drop"])
@@ -470,7 +472,7 @@ def test_gaps_in_what_stays_on_disk(missing: str) -> None:
     )
     for part in ("train", "valid"):
         (x, y), (other, wanted) = (
-            (held.x[:], held.y) for held in (getattr(data, part), getattr(whole, part))
+            (samples.x[:], samples.y) for samples in (getattr(data, part), getattr(whole, part))
         )
         assert sorted(
             [*row, *label] for row, label in zip(x.tolist(), y.tolist(), strict=True)
@@ -490,9 +492,9 @@ def test_what_does_not_fit_in_memory_stays_on_disk() -> None:
         expected, got = (
             {
                 tuple(np.round(row, 3)): label
-                for row, label in zip(held.x[:].tolist(), held.y.tolist(), strict=True)
+                for row, label in zip(samples.x[:].tolist(), samples.y.tolist(), strict=True)
             }
-            for held in (getattr(whole, part), getattr(data, part))
+            for samples in (getattr(whole, part), getattr(data, part))
         )
         assert got == expected
     run = ss.train(text, predict="linear()", stop="epochs(3)", out="run")
@@ -507,7 +509,10 @@ def test_what_does_not_fit_in_memory_stays_on_disk() -> None:
 
 
 def holds(kind: str) -> str:
-    return f'a.parquet: the column x holds {kind}, which is neither numbers, yes and no, dates nor texts; leave it out with drop=("x",)'
+    return (
+        f"a.parquet: the column x holds {kind}, which is neither numbers, yes and no, dates nor "
+        'texts; leave it out with drop=("x",)'
+    )
 
 
 @pytest.mark.parametrize(
@@ -576,7 +581,7 @@ def test_columns_that_cannot_be_inputs(values: list[Any], message: str) -> None:
         ({"target": "kind", "memory": -1}, "memory must be above 0, not -1"),
     ],
 )
-def test_what_cannot_be_asked_for(arguments: dict[str, Any], message: str) -> None:
+def test_arguments_that_are_refused(arguments: dict[str, Any], message: str) -> None:
     write(pets())
     with pytest.raises(Error) as caught:
         ss.data.load("pets.parquet", **arguments)
@@ -585,15 +590,15 @@ def test_what_cannot_be_asked_for(arguments: dict[str, Any], message: str) -> No
 
 def test_files_that_are_none() -> None:
     write(pets())
-    held = Path("pets.parquet").read_bytes()
+    intact = Path("pets.parquet").read_bytes()
     for name, content, message in (
         ("none.parquet", None, r"^none.parquet: there is no such file; give a .parquet$"),
         ("a.parquet", b"", "cannot be read as a Parquet"),
         ("a.parquet", b"PAR1 no PAR1", "cannot be read as a Parquet"),
-        ("a.parquet", held[:-100], "cannot be read as a Parquet"),
+        ("a.parquet", intact[:-100], "cannot be read as a Parquet"),
         (
             "a.parquet",
-            held[:4] + bytes(200) + held[204:],
+            intact[:4] + bytes(200) + intact[204:],
             r"^a.parquet: row group 0 cannot be read: ",
         ),
     ):
@@ -614,10 +619,10 @@ def test_files_that_are_none() -> None:
 
 def test_damaged_files_are_one_line() -> None:
     write(pets(), compression="gzip")
-    held, draw = Path("pets.parquet").read_bytes(), np.random.default_rng(0)
+    content, draw = Path("pets.parquet").read_bytes(), np.random.default_rng(0)
     for _ in range(150):
-        damaged = bytearray(held)
-        for place in draw.integers(len(held), size=3):
+        damaged = bytearray(content)
+        for place in draw.integers(len(content), size=3):
             damaged[place] = draw.integers(256)
         Path("a.parquet").write_bytes(damaged)
         try:
@@ -652,29 +657,3 @@ def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
         "pets.parquet: needs pyarrow, which is not installed; install it with: pip install "
         '"sevensteps[parquet]"'
     )
-
-
-# -- cells -----------------------------------------------------------------------------------------
-
-
-def test_cells_of_any_kind_can_be_texts() -> None:
-    assert Cells("number", np.array([2.0, np.nan, 0.5])).as_texts().texts == ("0.5", "2")
-    assert Cells("flag", np.array([1.0, 0.0])).as_texts().texts == ("False", "True")
-    assert Cells("date", np.array([0.0, 1.5, 1e18])).as_texts().texts == (
-        "1970-01-01",
-        "1970-01-02T12:00:00",
-        "1e+18 days after 1970",
-    )
-    column = Column("x", "category", ("1", "a"), 0.0)
-    assert column.encode(Cells("number", np.array([1.0, np.nan]))).tolist() == [[1, 0], [0, 0]]
-
-
-def test_blocks_are_joined() -> None:
-    whole = concatenate([Cells.of(["a", "b", "?"]), Cells.of(["c", "a"])])
-    assert [whole.texts[place] if place >= 0 else None for place in whole.values] == [
-        "a",
-        "b",
-        None,
-        "c",
-        "a",
-    ]

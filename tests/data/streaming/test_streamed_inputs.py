@@ -4,9 +4,7 @@ an order that can be repeated.
 
 from __future__ import annotations
 
-import itertools
 import os
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,7 @@ from scipy import stats
 
 from sevensteps.data.inputs import chunks
 from sevensteps.data.scaling import Scaling, identity, learn
-from sevensteps.data.statistics import RunningStatistics
 from sevensteps.data.streaming.row_reader import BinaryRowReader, RowReader, WithoutColumn
-from sevensteps.data.streaming.shuffle_windows import read_ahead
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs, stream_rows
 from sevensteps.errors import DataError
 
@@ -50,8 +46,8 @@ class ShortReads(ArrayReader):
 def numbers(
     count: int, *shape: int, dtype: torch.dtype = torch.float32, seed: int = 0
 ) -> numpy.ndarray:
-    made = numpy.random.default_rng(seed).integers(0, 200, (count, *shape))
-    return torch.from_numpy(made).to(dtype).numpy()
+    integers = numpy.random.default_rng(seed).integers(0, 200, (count, *shape))
+    return torch.from_numpy(integers).to(dtype).numpy()
 
 
 def written(folder: Path, array: numpy.ndarray, channels_last: bool = False) -> BinaryRowReader:
@@ -73,15 +69,20 @@ def test_what_is_read_is_what_the_file_holds(
     tmp_path: Path, dtype: torch.dtype, shape: tuple[int, ...]
 ) -> None:
     array = numbers(500, *shape, dtype=dtype)
-    x, held = stream_rows(written(tmp_path, array), 5_000), torch.from_numpy(array).float()
-    assert (x.shape, x.ndim, len(x), x.numel()) == (held.shape, held.ndim, 500, held.numel())
-    assert torch.equal(x[3:400], held[3:400])
-    assert torch.equal(x[::7], held[::7])
-    assert torch.equal(x[41], held[41])
+    x, in_memory = stream_rows(written(tmp_path, array), 5_000), torch.from_numpy(array).float()
+    assert (x.shape, x.ndim, len(x), x.numel()) == (
+        in_memory.shape,
+        in_memory.ndim,
+        500,
+        in_memory.numel(),
+    )
+    assert torch.equal(x[3:400], in_memory[3:400])
+    assert torch.equal(x[::7], in_memory[::7])
+    assert torch.equal(x[41], in_memory[41])
     some = torch.tensor([499, 0, 3, 3, 17])
-    assert torch.equal(x[some], held[some])
-    assert torch.equal(torch.cat(list(x.batches(64))), held)
-    assert torch.equal(torch.cat(list(x.batches(64, skip=10))), held[10:])
+    assert torch.equal(x[some], in_memory[some])
+    assert torch.equal(torch.cat(list(x.batches(64))), in_memory)
+    assert torch.equal(torch.cat(list(x.batches(64, skip=10))), in_memory[10:])
 
 
 def test_pictures_with_their_channels_last_are_turned(tmp_path: Path) -> None:
@@ -116,14 +117,14 @@ def test_rows_far_apart_are_not_read_between() -> None:
 @pytest.mark.parametrize("far", [0, 1e6], ids=["near zero", "far from zero"])
 def test_scaling_gives_what_it_gives_in_memory(name: str, far: float) -> None:
     array = numpy.random.default_rng(1).normal(far, [1, 5, 0.01], (1000, 3))
-    held = torch.from_numpy(array)
-    scaling, counted = (
-        learn(name, held),
+    in_memory = torch.from_numpy(array)
+    scaling, from_statistics = (
+        learn(name, in_memory),
         learn(name, stream_rows(ArrayReader(array), 10**6).statistics),
     )
     for field in ("offset", "scale"):
         torch.testing.assert_close(
-            getattr(counted, field), getattr(scaling, field), rtol=1e-8, atol=1e-12
+            getattr(from_statistics, field), getattr(scaling, field), rtol=1e-8, atol=1e-12
         )
     for kind, exact in ((array, 0.0), (array.astype("f4"), 2e-5)):
         if far and kind.dtype == "f4":
@@ -134,17 +135,6 @@ def test_scaling_gives_what_it_gives_in_memory(name: str, far: float) -> None:
             rtol=0,
             atol=exact,
         )
-
-
-def test_a_statistics_is_that_of_all_numbers_at_once() -> None:
-    x = torch.from_numpy(numpy.random.default_rng(2).normal(3, 2, (1000, 3, 4, 5)))
-    statistics, over = RunningStatistics(x.split(77)), (0, 2, 3)
-    torch.testing.assert_close(statistics.mean.flatten(), x.mean(over))
-    torch.testing.assert_close(statistics.std(1).flatten(), x.std(over))
-    assert torch.equal(statistics.low.flatten(), x.amin(over))
-    assert torch.equal(statistics.maximum, x.amax(0))
-    x[700, 2, 1, 4] = float("nan")
-    assert RunningStatistics(x.split(77)).first_not_finite == (700, 2, 1, 4)
 
 
 @pytest.fixture(params=["mapped", "read"])
@@ -159,8 +149,8 @@ def rows(
 
 def test_mapped_or_read_it_is_the_same(rows: BinaryRowReader, tmp_path: Path) -> None:
     scaling = learn("standardize", torch.rand(9, 3, generator=torch.Generator().manual_seed(0)))
-    x, held = stream_rows(rows, 2_000).with_scaling(scaling), rows.path.read_bytes()
-    array = numpy.frombuffer(held, "f4", offset=4).reshape(300, 3).copy()
+    x, content = stream_rows(rows, 2_000).with_scaling(scaling), rows.path.read_bytes()
+    array = numpy.frombuffer(content, "f4", offset=4).reshape(300, 3).copy()
     batches = epoch(x, 32)
     assert (rows.mapped is None) == (rows._map is None)
     torch.testing.assert_close(
@@ -168,7 +158,7 @@ def test_mapped_or_read_it_is_the_same(rows: BinaryRowReader, tmp_path: Path) ->
         x.scaling(torch.from_numpy(array))[torch.cat([p for _, p in batches])],
     )
     torch.testing.assert_close(torch.cat(list(x.batches(70))), x.scaling(torch.from_numpy(array)))
-    assert rows.path.read_bytes() == held
+    assert rows.path.read_bytes() == content
     running = x.shuffled(32, 300, torch.Generator())
     next(running)
     os.utime(rows.path, ns=(1, 1))
@@ -267,39 +257,28 @@ def test_a_window_has_room_for_a_batch_whatever_the_memory() -> None:
     assert [len(batch) for batch, _ in epoch(small(numbers(50, 2), 1), 20)] == [20, 20, 10]
 
 
-def test_memory_for_two_windows_is_kept_from_epoch_to_epoch() -> None:
+def test_memory_for_two_windows_is_used_again_in_the_next_epoch() -> None:
     x = small(numbers(500, 2), 2000)
     for seed in range(3):
         epoch(x, 10, seed=seed)
     assert len(x.buffers) == 2
-    held = sum(buffer.numel() * 4 for buffer in x.buffers)
-    assert held <= 2000
+    bytes_in_buffers = sum(buffer.numel() * 4 for buffer in x.buffers)
+    assert bytes_in_buffers <= 2000
     running = x.shuffled(10, 500, torch.Generator())
     next(running)
     assert epoch(x, 10)[3][0].shape == (10, 2)  # another epoch beside it takes buffers of its own
     running.close()
 
 
-def test_what_fails_while_reading_ahead_is_raised_where_it_is_wanted() -> None:
-    def fail() -> int:
-        raise DataError("gone")
-
-    results = read_ahead([lambda: 1, lambda: 2, fail])
-    assert list(itertools.islice(results, 2)) == [1, 2]
-    with pytest.raises(DataError, match=r"^gone$"):
-        next(results)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reading")]
-
-
 def test_what_belongs_to_samples_comes_with_them() -> None:
     array = numbers(100, 2)
-    found = list(chunks(small(array, 400), torch.arange(100)))
-    assert len(found) > 1
-    assert torch.equal(torch.cat([x for x, _ in found]), torch.from_numpy(array))
-    assert torch.equal(torch.cat([y for _, y in found]), torch.arange(100))
+    pairs = list(chunks(small(array, 400), torch.arange(100)))
+    assert len(pairs) > 1
+    assert torch.equal(torch.cat([x for x, _ in pairs]), torch.from_numpy(array))
+    assert torch.equal(torch.cat([y for _, y in pairs]), torch.arange(100))
 
 
-def test_it_comes_out_as_asked() -> None:
+def test_to_changes_what_comes_out() -> None:
     x: Any = small(numbers(10, 2)).to(torch.device("cpu"), torch.float64)
     assert x[:3].dtype == torch.float64
     assert isinstance(x.scaling, Scaling)

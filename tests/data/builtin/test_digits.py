@@ -1,0 +1,31 @@
+"""Threes and sevens, of scikit-learn's digits and of MNIST."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from sevensteps import data
+
+
+def test_digits37_are_the_threes_and_sevens() -> None:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    loaded = data.load("digits37(scale='none')")
+    for x, y in zip(loaded.valid.x, loaded.valid.y, strict=True):
+        (place,) = (bunch.images == x[0].numpy()).all((1, 2)).nonzero()[0]
+        assert bunch.target[place] == (3 if y == 1 else 7)
+
+
+def test_mnist37_is_in_the_books_order(mnist_dir: Path) -> None:
+    loaded, ten = data.load("mnist37", mnist_dir), data.load("mnist", mnist_dir)
+    for part, whole, threes, sevens in (
+        (loaded.train, ten.train, 6131, 6265),
+        (loaded.valid, ten.valid, 1010, 1028),
+    ):
+        assert part.y[:, 0].tolist() == [1.0] * threes + [0.0] * sevens
+        assert torch.equal(part.x[:threes], whole.x[whole.y == 3])
+        assert torch.equal(part.x[threes:], whole.x[whole.y == 7])
+    assert loaded.facts()["always_zero_inputs"] == 144  # FIGURES, point 6

@@ -11,11 +11,11 @@ import ast
 import re
 from pathlib import Path
 
-from sevensteps.doctor.conditions import BY_STEP, CONDITIONS, condition
+from sevensteps.doctor.conditions import BY_STEP, condition, condition_names
 from sevensteps.steps import QUESTIONS
 
 PARTS = ("Measured", "Remedies", "Silent on")
-NAMES = re.compile(rf"\b({'|'.join(CONDITIONS)})\b")
+NAMES = re.compile(rf"\b({'|'.join(condition_names())})\b")
 
 
 def page() -> str:
@@ -85,7 +85,7 @@ def thresholds(source: str) -> list[tuple[str, str, str]]:
 
 def files() -> dict[str, Path]:
     """The file of each condition."""
-    return {name: Path(str(condition(name).__file__)) for name in CONDITIONS}
+    return {name: Path(str(condition(name).__file__)) for name in condition_names()}
 
 
 def markdown(text: str, here: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.conditions import CONDITIONS, condition
+from sevensteps.doctor.conditions import condition, condition_names
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.ranking import ranked
 from sevensteps.record.run_folder import finite
@@ -38,7 +38,5 @@ class Examination:
 
 def examine(case: Case) -> Examination:
     """Ask every condition of `case`; the findings are ranked, most likely cause first."""
-    findings = [
-        finding for name in CONDITIONS if (finding := condition(name).examine(case)) is not None
-    ]
-    return Examination(ranked(findings), case)
+    findings = (condition(name).examine(case) for name in condition_names())
+    return Examination(ranked([finding for finding in findings if finding is not None]), case)

@@ -4,7 +4,7 @@ put in order.
 
 from __future__ import annotations
 
-from sevensteps.doctor.conditions import CONDITIONS, condition
+from sevensteps.doctor.conditions import condition, condition_names
 from sevensteps.doctor.finding import SEVERITIES, Finding
 
 
@@ -59,5 +59,5 @@ def _weight(finding: Finding) -> tuple[float, ...]:
         -SEVERITIES.index(finding.severity),
         -round(finding.confidence, 1),
         onset,
-        CONDITIONS.index(finding.condition),
+        condition_names().index(finding.condition),
     )

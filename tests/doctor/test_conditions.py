@@ -16,7 +16,7 @@ import torch
 from benchmarks.doctor import data
 from benchmarks.doctor.cases import CASES
 from benchmarks.doctor.loop import Outcome, run
-from sevensteps.doctor.conditions import BY_STEP, CONDITIONS, condition
+from sevensteps.doctor.conditions import BY_STEP, condition, condition_names
 from sevensteps.doctor.trials.changes import FINITE, STANDARDIZE
 from sevensteps.steps import parse
 
@@ -97,7 +97,7 @@ def flat(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
-@pytest.mark.parametrize("name", CONDITIONS)
+@pytest.mark.parametrize("name", condition_names())
 @pytest.mark.xdist_group("doctor")
 def test_a_fault_is_named_with_its_evidence(name: str) -> None:
     of_mnist(FAULTY[name])
@@ -158,9 +158,13 @@ def test_nothing_is_said_of_the_healthy(name: str) -> None:
 
 
 def test_every_condition_of_the_vocabulary_is_there_and_blames_its_step() -> None:
-    assert set(FAULTY) == set(CONDITIONS) == {name for names in BY_STEP.values() for name in names}
+    assert (
+        set(FAULTY)
+        == set(condition_names())
+        == {name for names in BY_STEP.values() for name in names}
+    )
     for step, names in BY_STEP.items():
         for name in names:
             assert step == condition(name).STEP
-            assert set(condition(name).EXPLAINS) <= set(CONDITIONS) - {name}
+            assert set(condition(name).EXPLAINS) <= set(condition_names()) - {name}
             assert (condition(name).__doc__ or "").startswith(f"{name}: ")

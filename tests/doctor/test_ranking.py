@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevensteps.doctor import ranking
-from sevensteps.doctor.conditions import CONDITIONS, condition
+from sevensteps.doctor.conditions import condition, condition_names
 from sevensteps.doctor.finding import SEVERITIES, Finding, Severity
 from sevensteps.doctor.ranking import ranked
 
@@ -39,7 +39,7 @@ def flat(findings: list[Finding]) -> list[str]:
 def explains(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
     """Conditions a to e, in this order, which explain what is entered here."""
     table: dict[str, tuple[str, ...]] = {}
-    monkeypatch.setattr(ranking, "CONDITIONS", NAMES)
+    monkeypatch.setattr(ranking, "condition_names", lambda: NAMES)
     monkeypatch.setattr(
         ranking, "condition", lambda name: SimpleNamespace(EXPLAINS=table.get(name, ()))
     )
@@ -145,7 +145,7 @@ def test_no_finding_is_lost_or_said_twice(
         )
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "CONDITIONS", NAMES)
+        patch.setattr(ranking, "condition_names", lambda: NAMES)
         patch.setattr(
             ranking, "condition", lambda name: SimpleNamespace(EXPLAINS=tuple(table[name]))
         )
@@ -162,9 +162,9 @@ def test_whichever_conditions_come_together_each_is_said_once() -> None:
     """
     every = {
         name: Finding(name, condition(name).STEP, "error", 0.9, "It is so.", [])
-        for name in CONDITIONS
+        for name in condition_names()
     }
-    for names in (CONDITIONS, *combinations(CONDITIONS, 3)):
+    for names in (condition_names(), *combinations(condition_names(), 3)):
         for finding in every.values():
             finding.symptoms = []
         assert sorted(flat(ranked([every[name] for name in names]))) == sorted(names)

@@ -49,7 +49,11 @@ BY_STEP: dict[str, tuple[str, ...]] = {
     ),
     "stop": ("stopped_early", "overfitting", "underfitting"),
 }
-CONDITIONS = tuple(name for names in BY_STEP.values() for name in names)
+
+
+def condition_names() -> tuple[str, ...]:
+    """The names of all conditions, in the order of the seven steps."""
+    return tuple(name for names in BY_STEP.values() for name in names)
 
 
 def condition(name: str) -> ModuleType:

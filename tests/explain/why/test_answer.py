@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import sevensteps as ss
 from sevensteps.cli import cli, main
-from sevensteps.doctor.conditions import CONDITIONS as KNOWN
+from sevensteps.doctor.conditions import condition_names
 from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.why.answer import MOST, TOPICS, WORDS, Why, _seed
 from sevensteps.explain.why.published import CONDITIONS, FIGURES, POINTS
@@ -288,7 +288,7 @@ def test_a_finding_is_asked_about_with_its_remedy(tmp_path: Path) -> None:
 
 
 def test_words_and_topics_are_of_conditions_that_there_are() -> None:
-    assert set(WORDS) | set(TOPICS) | set(CONDITIONS) <= set(KNOWN)
+    assert set(WORDS) | set(TOPICS) | set(CONDITIONS) <= set(condition_names())
     assert set(CONDITIONS.values()) <= set(POINTS)
     assert len(POINTS) == 12
     for entry in FIGURES:

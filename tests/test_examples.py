@@ -15,7 +15,7 @@ from examples import figures, notebooks
 from examples.__main__ import line, run, scripts
 from sevensteps.data import Data, Part
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 MNIST99 = EXAMPLES / "mnist99.toml"
@@ -34,12 +34,12 @@ def test_a_recipe_can_be_read_and_written(path: Path) -> None:
 
 def test_mnist99_leaves_nothing_to_be_chosen_and_has_the_size_it_says(mnist: Data) -> None:
     recipe = Recipe.from_toml(MNIST99)
-    settled = settle(dataclasses.replace(recipe, data=mnist))
-    assert settled.recipe.steps == recipe.steps
+    resolved = resolve(dataclasses.replace(recipe, data=mnist))
+    assert resolved.recipe.steps == recipe.steps
     # 3x3 filters: 1 -> 8 -> 16 channels; two poolings leave 7x7 pixels; 256 hidden units; 10
     # classes
     expected = (9 * 1 * 8 + 8) + (9 * 8 * 16 + 16) + (7 * 7 * 16 * 256 + 256) + (256 * 10 + 10)
-    assert sum(p.numel() for p in settled.network.parameters()) == expected
+    assert sum(p.numel() for p in resolved.network.parameters()) == expected
     assert f"{expected:,} parameters" in MNIST99.read_text(encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ from sevensteps.data import Data
 from sevensteps.training import loop, state
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 
 BOOK: dict[str, Any] = {
     "initialize": "pytorch_default()",
@@ -184,7 +184,7 @@ def speed_arrays(data: Data) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("method", ["autograd()", "chain_rule()", "finite_differences()"])
 def test_the_first_gradient_of_the_speed_example(method: str) -> None:
     training = state.start(
-        settle(Recipe("speed", **{**SPEED, "gradient": method, "stop": "epochs(0)"}))
+        resolve(Recipe("speed", **{**SPEED, "gradient": method, "stop": "epochs(0)"}))
     )
     loop.train(training)
     engine, (x, y) = training.engine, training.parts["train"]
@@ -193,7 +193,7 @@ def test_the_first_gradient_of_the_speed_example(method: str) -> None:
     gradient = engine.gradient().numpy().copy()
     assert list(training.network.state_dict()) == ["output.weight", "output.bias"]  # a, b, then c
     expected_loss, expected = closed_form(
-        engine.parameters.numpy(), *speed_arrays(training.settled.data)
+        engine.parameters.numpy(), *speed_arrays(training.resolved.data)
     )
     assert loss == pytest.approx(expected_loss, rel=1e-12)
     assert np.abs(gradient - expected).max() <= np.abs(expected).max() * (

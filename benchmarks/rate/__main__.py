@@ -27,7 +27,7 @@ from sevensteps.racing import grouping
 from sevensteps.racing.run import prepare_race, run_race
 from sevensteps.training import loop, state, threads
 from sevensteps.training.evaluation import evaluate
-from sevensteps.training.resolve import Settled, settle
+from sevensteps.training.resolve import ResolvedRecipe, resolve
 from sevensteps.training.state import Training
 
 RESULTS = ROOT / "benchmarks" / "rate" / "RESULTS.md"
@@ -96,13 +96,13 @@ def one(case: Case, step: str, seed: int, data: ss.data.Data) -> dict[str, Any]:
     for name, find in finders.FINDERS.items():
         began = time.perf_counter()
         try:
-            suggested = find(settle(recipe))
+            suggested = find(resolve(recipe))
         except Exception as failure:  # a finder that gives up is a result
             suggested, found[name] = None, {"failure": f"{type(failure).__name__}: {failure}"}
         for way, lr in (suggested or {}).items():
             found[way] = {"lr": lr, "seconds": time.perf_counter() - began}
     judged = judge(
-        settle(recipe),
+        resolve(recipe),
         sorted(
             {rate.lr for rate in rates.rates} | {it["lr"] for it in found.values() if it.get("lr")}
         ),
@@ -124,10 +124,10 @@ def one(case: Case, step: str, seed: int, data: ss.data.Data) -> dict[str, Any]:
     }
 
 
-def judge(settled: Settled, lrs: list[float]) -> dict[float, float]:
+def judge(resolved: ResolvedRecipe, lrs: list[float]) -> dict[float, float]:
     """The mean loss over all training samples after the recipe, at each rate."""
     recipes = [
-        replace(settled.recipe, data=settled.data, step=replace(settled.recipe.step, lr=lr))
+        replace(resolved.recipe, data=resolved.data, step=replace(resolved.recipe.step, lr=lr))
         for lr in lrs
     ]
     racing = prepare_race(grouping.resolve_all(recipes))
@@ -142,7 +142,7 @@ def alone(recipe: ss.Recipe) -> float:
     """The same of one recipe, trained by the loop as `train` does: near the edge another rounding
     leads elsewhere.
     """
-    training = state.start(settle(recipe))
+    training = state.start(resolve(recipe))
     loop.train(training)
     return final(training)
 

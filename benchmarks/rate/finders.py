@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from sevensteps.steps.repeat import batches
 from sevensteps.training import state
-from sevensteps.training.resolve import Settled
+from sevensteps.training.resolve import ResolvedRecipe
 
 
 def versions() -> dict[str, str]:
@@ -31,10 +31,10 @@ def versions() -> dict[str, str]:
 
 
 def start(
-    settled: Settled,
+    resolved: ResolvedRecipe,
 ) -> tuple[nn.Module, DataLoader[Any], Callable[[Tensor, Tensor], Tensor]]:
     """The initialised network, its batches from a DataLoader, and its mean loss."""
-    training = state.start(settled)
+    training = state.start(resolved)
     training.recipe.initialize(
         training.network,
         training.generators["initialize"],
@@ -42,9 +42,9 @@ def start(
         training.output,
     )
     x, y = training.samples.x, training.samples.y
-    repeat = settled.recipe.repeat
+    repeat = resolved.recipe.repeat
     size = repeat.size if isinstance(repeat, batches) else len(x)
-    order = torch.Generator().manual_seed(settled.recipe.seed)
+    order = torch.Generator().manual_seed(resolved.recipe.seed)
     loader = DataLoader(
         TensorDataset(x, y), batch_size=size, shuffle=size < len(x), generator=order
     )
@@ -55,30 +55,30 @@ def start(
     )
 
 
-def optimizer(settled: Settled, parameters: Any, lr: float) -> torch.optim.Optimizer:
+def optimizer(resolved: ResolvedRecipe, parameters: Any, lr: float) -> torch.optim.Optimizer:
     """The optimizer of the recipe."""
-    step = settled.recipe.step
+    step = resolved.recipe.step
     kind = torch.optim.SGD if type(step).__name__ == "sgd" else torch.optim.Adam
     return kind(parameters, lr=lr, **step.options())
 
 
 class Module(lightning.LightningModule):
     def __init__(
-        self, settled: Settled, network: nn.Module, loss: Callable[[Tensor, Tensor], Tensor]
+        self, resolved: ResolvedRecipe, network: nn.Module, loss: Callable[[Tensor, Tensor], Tensor]
     ) -> None:
         super().__init__()
-        self.network, self.loss, self.settled, self.lr = network, loss, settled, 0.1
+        self.network, self.loss, self.resolved, self.lr = network, loss, resolved, 0.1
 
     def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         x, y = batch
         return self.loss(self.network(x), y)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return optimizer(self.settled, self.parameters(), self.lr)
+        return optimizer(self.resolved, self.parameters(), self.lr)
 
 
-def of_lightning(settled: Settled) -> dict[str, float | None]:
-    network, loader, loss = start(settled)
+def of_lightning(resolved: ResolvedRecipe) -> dict[str, float | None]:
+    network, loader, loss = start(resolved)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder, chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -91,16 +91,16 @@ def of_lightning(settled: Settled) -> dict[str, float | None]:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        found = Tuner(trainer).lr_find(Module(settled, network, loss), train_dataloaders=loader)
+        found = Tuner(trainer).lr_find(Module(resolved, network, loss), train_dataloaders=loader)
         return {"Lightning lr_find": found.suggestion() if found else None}
 
 
-def of_fastai(settled: Settled) -> dict[str, float | None]:
-    network, loader, loss = start(settled)
+def of_fastai(resolved: ResolvedRecipe) -> dict[str, float | None]:
+    network, loader, loss = start(resolved)
 
     def opt(parameters: Any, lr: float) -> Any:
         held = [p for group in parameters for p in (group if isinstance(group, list) else [group])]
-        return OptimWrapper(opt=optimizer(settled, held, lr))
+        return OptimWrapper(opt=optimizer(resolved, held, lr))
 
     with tempfile.TemporaryDirectory() as folder, chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -111,7 +111,7 @@ def of_fastai(settled: Settled) -> dict[str, float | None]:
         return {"fastai lr_find, valley": found.valley, "fastai lr_find, steep": found.steep}
 
 
-FINDERS: dict[str, Callable[[Settled], dict[str, float | None]]] = {
+FINDERS: dict[str, Callable[[ResolvedRecipe], dict[str, float | None]]] = {
     "Lightning lr_find": of_lightning,
     "fastai lr_find": of_fastai,
 }

@@ -37,7 +37,7 @@ from sevensteps.record.writer import Writer
 from sevensteps.training import threads
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe, as_recipe
-from sevensteps.training.resolve import Settled
+from sevensteps.training.resolve import ResolvedRecipe
 
 SCHEMA = 1
 ORDERS = ("own", "shared")
@@ -280,7 +280,7 @@ def race(
 
 
 def train_here(
-    resolved: Sequence[Settled],
+    resolved: Sequence[ResolvedRecipe],
     plans: Sequence[LockstepPlan],
     folder: Path | None,
     names: Sequence[str],
@@ -329,7 +329,7 @@ def _finished(member: Member, writer: Writer | None, doctor: DoctorObserver | No
         )
 
 
-def _run_from_task(recipe: Settled, result: TaskResult, folder: Path | None) -> Run:
+def _run_from_task(recipe: ResolvedRecipe, result: TaskResult, folder: Path | None) -> Run:
     """The run of a recipe whose training came back from a task of Ray."""
     best = ray_tasks.load_weights(copy.deepcopy(recipe.network), result.best)
     return Run(
@@ -346,7 +346,7 @@ def _run_from_task(recipe: Settled, result: TaskResult, folder: Path | None) -> 
 
 def resolved_recipes(
     recipes: Sequence[Recipe], order: str, data_dir: Path | str | None
-) -> list[Settled]:
+) -> list[ResolvedRecipe]:
     """The recipes with every choice made and checked to be on the same data; with a shared `order`
     of the samples written into them.
     """

@@ -21,7 +21,7 @@ from sevensteps.errors import RunError
 from sevensteps.record.writer import EVERY
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 from sevensteps.view.progress import progress_view
 
 
@@ -67,7 +67,7 @@ def resume(
                     f"the data of {folder}, {recipe.data}, came from Python; give them again, as "
                     "in ss.resume(run, data=…)"
                 )
-            resolved = settle(recipe, data_dir)
+            resolved = resolve(recipe, data_dir)
             if not again:
                 resumable.require_unfinished(resolved.recipe)
             number("watch", watch, at_least=0, at_most=1)

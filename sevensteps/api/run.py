@@ -22,7 +22,7 @@ from sevensteps.head import Output
 from sevensteps.metrics import primary
 from sevensteps.training.evaluation import outputs_of
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import Settled
+from sevensteps.training.resolve import ResolvedRecipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class Run:
         self.best = Snapshot(summary["best"]["epoch"], summary["best"]["metrics"], best)
         self.output, self.inputs, self.diagnosis = output, inputs, diagnosis
         # of a training of this session: it has the data, wherever they came from
-        self.settled: Settled | None = None
+        self.resolved: ResolvedRecipe | None = None
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class Run:
                 self.folder,
                 observation,
                 data_dir,
-                self.settled,
+                self.resolved,
             )
         )
 

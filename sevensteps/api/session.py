@@ -34,7 +34,7 @@ from sevensteps.record.writer import EVERY, Partner, Writer, summarize
 from sevensteps.training import interrupts, loop, state, threads
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import Settled
+from sevensteps.training.resolve import ResolvedRecipe
 from sevensteps.training.state import Training
 
 
@@ -140,7 +140,7 @@ def unfinished_run_folder(
 
 @contextmanager
 def prepared_training(
-    resolved: Settled, group: ProcessGroup, saved: Saved | None = None
+    resolved: ResolvedRecipe, group: ProcessGroup, saved: Saved | None = None
 ) -> Iterator[Training]:
     """A training ready to run: at its beginning, or in the state that was `saved`. PyTorch has its
     number of threads inside the block.
@@ -169,7 +169,7 @@ def facts_to_compare(training: Training) -> dict[str, Any]:
     recipe = replace(training.recipe, threads=None)
     return {
         "recipe": hashlib.sha256(recipe.to_toml().encode()).hexdigest(),
-        "data set": training.settled.data.digest,
+        "data set": training.resolved.data.digest,
         "number of parameters": training.engine.size,
         "number of steps": training.per_epoch,
     }
@@ -201,7 +201,7 @@ def run_training(
     if isinstance(training.engine, FSDP):  # nobody looks at a network in parts
         attending, observers = None, observers if group.leads or out is False else [Partner()]
     writer = (
-        Writer(out, training.settled.data.source, attending, save_every, resumed, job)
+        Writer(out, training.resolved.data.source, attending, save_every, resumed, job)
         if out is not False and group.leads
         else None
     )
@@ -256,7 +256,7 @@ def finished_run(
     attending: DoctorObserver | None,
 ) -> Run:
     """The `Run` of a training that has ended."""
-    resolved = training.settled
+    resolved = training.resolved
     run = Run(
         resolved.recipe,
         summary,
@@ -268,5 +268,5 @@ def finished_run(
         resolved.data.inputs,
         diagnosis_of(attending.after) if attending and attending.after else None,
     )
-    run.settled = resolved
+    run.resolved = resolved
     return run

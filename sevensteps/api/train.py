@@ -19,7 +19,7 @@ from sevensteps.engine.distributed.process_group import join
 from sevensteps.record.writer import EVERY
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Trained, as_recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 from sevensteps.view.progress import progress_view
 
 
@@ -75,7 +75,7 @@ def train(
             again=True,
         )
     with group.consensus():
-        resolved = settle(recipe, data_dir)
+        resolved = resolve(recipe, data_dir)
     with (
         prepared_training(resolved, group) as training,
         progress_view(group.leads and progress) as views,

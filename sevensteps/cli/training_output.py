@@ -39,7 +39,7 @@ class PlanPrinter(Observer):
     def started(self, training: Training) -> None:
         from rich.text import Text
 
-        recipe, data = training.recipe, training.settled.data
+        recipe, data = training.recipe, training.resolved.data
         screen = console()
         inputs, parameters = " × ".join(map(str, data.train.x.shape[1:])), training.engine.size
         screen.print(

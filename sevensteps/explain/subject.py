@@ -29,7 +29,7 @@ from sevensteps.training import state, threads
 from sevensteps.training.loop import train
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import PRECISIONS, Recipe
-from sevensteps.training.resolve import Settled, settle
+from sevensteps.training.resolve import ResolvedRecipe, resolve
 from sevensteps.training.state import Training
 
 PARTS = ("train", "valid")
@@ -49,11 +49,11 @@ class Subject:
     folder: Path | None = None
     observation: Observation | None = None
     data_dir: Path | str | None = None
-    _settled: Settled | None = field(default=None, repr=False)
+    _settled: ResolvedRecipe | None = field(default=None, repr=False)
 
     @cached_property
-    def settled(self) -> Settled:
-        """The recipe with its data loaded. Raises what `settle` raises, such as `DataError` where
+    def resolved(self) -> ResolvedRecipe:
+        """The recipe with its data loaded. Raises what `resolve` raises, such as `DataError` where
         the data are gone.
         """
         if (
@@ -66,17 +66,17 @@ class Subject:
                 "and are not kept with it; "
                 "ask the Run that ss.train gave: run.explain"
             )
-        return self._settled or settle(self.recipe, self.data_dir)
+        return self._settled or resolve(self.recipe, self.data_dir)
 
     @property
     def data(self) -> Data:
         """The data: `data.train` and `data.valid`, their classes, inputs and task."""
-        return self.settled.data
+        return self.resolved.data
 
     @property
     def output(self) -> Output:
         """The output layer: its link, coding of targets, and how it decides."""
-        return self.settled.output
+        return self.resolved.output
 
     @property
     def loss(self) -> Loss:
@@ -133,13 +133,13 @@ class Subject:
         before the first step."""
         from dataclasses import replace
 
-        settled = settle(replace(self.recipe, **changes), self.data_dir, self.data)
-        used = settled.recipe.threads or threads.usual_threads(settled)
+        resolved = resolve(replace(self.recipe, **changes), self.data_dir, self.data)
+        used = resolved.recipe.threads or threads.usual_threads(resolved)
         with (
             threads.threads(used),
             matmul.reuse(self._kernels()),
         ):  # the bits of a result depend on them
-            training = state.start(settled)
+            training = state.start(resolved)
             train(training, observers)
         return training
 

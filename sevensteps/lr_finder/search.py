@@ -43,7 +43,7 @@ from sevensteps.steps.step import Optimizer, Schedule, adagrad, cosine, sgd
 from sevensteps.training import state, threads
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import Settled, settle
+from sevensteps.training.resolve import ResolvedRecipe, resolve
 from sevensteps.training.state import Training
 
 RATE_COUNT = 32  # rates of the first stage
@@ -131,7 +131,7 @@ class Search:
     def __init__(self, recipe: Recipe, data_dir: Path | str | None, report: Report) -> None:
         self.original_recipe, self.report, self.began = recipe, report, time.perf_counter()
         report("reading the data")
-        self.resolved = settle(recipe, data_dir)
+        self.resolved = resolve(recipe, data_dir)
         self.recipe = replace(self.resolved.recipe, data=self.resolved.data)
         require_searchable(self.recipe, self.resolved)
         per_epoch = -(
@@ -365,7 +365,7 @@ def with_rate(step: Optimizer, lr: float) -> Optimizer:
     return replace(step, lr=replace(schedule, lr=lr, **scaled))  # type: ignore[type-var]
 
 
-def require_searchable(recipe: Recipe, resolved: Settled) -> None:
+def require_searchable(recipe: Recipe, resolved: ResolvedRecipe) -> None:
     """Raise `ArgumentError` where no learning rate changes what a recipe learns."""
     if not any(p.requires_grad for p in resolved.network.parameters()):
         raise ArgumentError(
@@ -385,7 +385,7 @@ def require_searchable(recipe: Recipe, resolved: Settled) -> None:
         )
 
 
-def plan_stages(resolved: Settled, length: int) -> list[tuple[int, int]]:
+def plan_stages(resolved: ResolvedRecipe, length: int) -> list[tuple[int, int]]:
     """(rates, steps) of each stage, for a training of `length` steps."""
     samples, repeat = len(resolved.data.train), resolved.recipe.repeat
     batch = samples / repeat.count(samples) * resolved.recipe.gradient.accumulate

@@ -14,7 +14,7 @@ from sevensteps.errors import Error
 from sevensteps.steps.gradient import autograd, chain_rule
 from sevensteps.steps.repeat import loader
 from sevensteps.training.recipe import PRECISIONS, Recipe
-from sevensteps.training.resolve import Settled, settle
+from sevensteps.training.resolve import ResolvedRecipe, resolve
 
 # multiplications of one network's step: below it, different batches for all networks in one call
 # cost less than a call for each network; measured at 784-30-10
@@ -39,16 +39,18 @@ class LockstepPlan:
     why_alone: str = ""
 
 
-def resolve_all(recipes: Sequence[Recipe], data_dir: Path | str | None = None) -> list[Settled]:
+def resolve_all(
+    recipes: Sequence[Recipe], data_dir: Path | str | None = None
+) -> list[ResolvedRecipe]:
     """The resolved recipes, in order; data that several are trained on are loaded once.
 
-    Raises the errors of `settle`, with the number of the recipe."""
+    Raises the errors of `resolve`, with the number of the recipe."""
     loaded: dict[Hashable, Data] = {}
     all_resolved = []
     for number, recipe in enumerate(recipes, 1):
         key = recipe.data if isinstance(recipe.data, str) else id(recipe.data)
         try:
-            resolved = settle(recipe, data_dir, loaded.get(key))
+            resolved = resolve(recipe, data_dir, loaded.get(key))
         except Error as failure:
             prefix = f"recipe {number} of {len(recipes)}: " if len(recipes) > 1 else ""
             raise type(failure)(f"{prefix}{failure}") from None
@@ -57,7 +59,7 @@ def resolve_all(recipes: Sequence[Recipe], data_dir: Path | str | None = None) -
     return all_resolved
 
 
-def plan_groups(resolved: Sequence[Settled]) -> list[LockstepPlan]:
+def plan_groups(resolved: Sequence[ResolvedRecipe]) -> list[LockstepPlan]:
     """The groups that are trained together, in the order of their first recipes.
 
     Recipes of a group have the same data, layers, shapes, loss and batches, a written chain rule or
@@ -93,7 +95,7 @@ def plan_groups(resolved: Sequence[Settled]) -> list[LockstepPlan]:
     return sorted(plans, key=lambda plan: plan.numbers[0])
 
 
-def _split_for_cache(numbers: list[int], entry: Settled) -> list[list[int]]:
+def _split_for_cache(numbers: list[int], entry: ResolvedRecipe) -> list[list[int]]:
     """The numbers in as few parts as the processor's cache allows, all of about the same size."""
     parameters = sum(p.numel() for p in entry.network.parameters())
     size = max(ALWAYS_TOGETHER, PARAMETERS_IN_CACHE // max(1, parameters))
@@ -104,7 +106,7 @@ def _split_for_cache(numbers: list[int], entry: Settled) -> list[list[int]]:
     ]
 
 
-def _why_alone(entry: Settled) -> str:
+def _why_alone(entry: ResolvedRecipe) -> str:
     """Why a recipe is trained alone whatever the others are; "" if it need not be."""
     recipe = entry.recipe
     if not isinstance(recipe.gradient, chain_rule | autograd):
@@ -114,7 +116,7 @@ def _why_alone(entry: Settled) -> str:
     return "its batches come from a loader of yours" if isinstance(recipe.repeat, loader) else ""
 
 
-def _compatibility_key(entry: Settled) -> Hashable:
+def _compatibility_key(entry: ResolvedRecipe) -> Hashable:
     """What recipes must have in common to be trained together."""
     recipe, output = entry.recipe, entry.output
     repeat = recipe.repeat if recipe.repeat.order is None else replace(recipe.repeat, seed=None)
@@ -133,7 +135,7 @@ def _compatibility_key(entry: Settled) -> Hashable:
     )
 
 
-def order_seed(entry: Settled) -> int | None:
+def order_seed(entry: ResolvedRecipe) -> int | None:
     """The seed that decides the order of the samples; None if they are not shuffled."""
     repeat = entry.recipe.repeat
     if not getattr(repeat, "shuffle", False):
@@ -141,7 +143,7 @@ def order_seed(entry: Settled) -> int | None:
     return entry.recipe.seed if repeat.order is None else int(repeat.order)
 
 
-def why_not_together(entries: Sequence[Settled]) -> str:
+def why_not_together(entries: Sequence[ResolvedRecipe]) -> str:
     """Why networks of the same structure cannot be trained together; "" if they can.
 
     Networks with a written chain rule always can. Others are tried on a few samples."""
@@ -161,7 +163,7 @@ def why_not_together(entries: Sequence[Settled]) -> str:
     )
 
 
-def _multiplications_per_step(entry: Settled) -> float:
+def _multiplications_per_step(entry: ResolvedRecipe) -> float:
     samples = len(entry.data.train)
     per_sample = multiplications(entry.network, tuple(entry.data.train.x.shape[1:]))
     return float(per_sample * samples / entry.recipe.repeat.count(samples))

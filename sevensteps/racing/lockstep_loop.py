@@ -27,7 +27,7 @@ from sevensteps.steps.stop import Always, Progress, Stop
 from sevensteps.training.evaluation import CHUNK
 from sevensteps.training.loop import accumulation_batches, evaluate_epoch
 from sevensteps.training.observer import Observer
-from sevensteps.training.state import Place, Training
+from sevensteps.training.state import EpochPosition, Training
 
 SMALLEST_CHUNK = 256  # samples evaluated at once, however many networks share the memory for them
 
@@ -103,7 +103,7 @@ class Lockstep:
     def _epoch(self) -> None:
         for member in self.active:
             training, progress = member.training, member.training.progress
-            training.place.order = training.generators["order"].get_state()
+            training.position.order = training.generators["order"].get_state()
             member.ended = member.stop.reason(progress)  # an interrupt between two epochs
         self.remove([member for member in self.active if member.ended])
         if not self.active:
@@ -120,7 +120,7 @@ class Lockstep:
         for member, outputs in zip(self.active, self._outputs("valid"), strict=True):
             training, progress = member.training, member.training.progress
             evaluate_epoch(training, member.observers, outputs)
-            training.place = Place()
+            training.position = EpochPosition()
             member.ended = member.ended or member.stop.reason(progress)
             progress.epoch_ended = False
         self.remove([member for member in self.active if member.ended])
@@ -179,7 +179,7 @@ class Lockstep:
             )  # that the loss is finite is known
             if ended := rule.reason(progress):  # 7 stop
                 member.ended = ended
-                if training.place.taken < training.per_epoch:
+                if training.position.steps < training.per_epoch:
                     over.append(member)
         self.remove(over)
         if self.report is not None:
@@ -193,8 +193,8 @@ class Lockstep:
         over, plain = [], self.plain
         for member, summed in zip(self.active, sums, strict=True):
             training, progress = member.training, member.progress
-            place = training.place
-            place.taken += 1
+            position = training.position
+            position.steps += 1
             progress.loss = loss = summed / count
             if not math.isfinite(loss):
                 member.ended = member.stop.reason(progress)
@@ -208,8 +208,8 @@ class Lockstep:
                 progress.lr = training.stepper(progress.step, training.total or 1)
             progress.step += 1
             progress.samples += count
-            place.seen += count
-            place.weighed += summed
+            position.samples += count
+            position.loss_sum += summed
         if plain and isinstance(self.ensemble, Ensemble):
             rates = torch.tensor(
                 [[member.progress.lr] for member in self.active], dtype=torch.float64
@@ -262,7 +262,7 @@ class Lockstep:
             return
         for member in over:
             training = member.training
-            if training.place.taken or not training.progress.history:
+            if training.position.steps or not training.progress.history:
                 evaluate_epoch(training, member.observers)
             assert member.ended is not None
             for observer in member.observers:

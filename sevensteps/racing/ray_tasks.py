@@ -32,7 +32,7 @@ from sevensteps.steps.repeat import loader
 from sevensteps.steps.stop import Progress
 from sevensteps.training import interrupts
 from sevensteps.training.recipe import Recipe, resolve_device
-from sevensteps.training.resolve import Settled, settle
+from sevensteps.training.resolve import ResolvedRecipe, resolve
 
 RETRIES = 3  # of a task whose machine or process is lost
 POLL_SECONDS = 0.25  # between two questions which tasks are done
@@ -80,11 +80,11 @@ class RayProgress:
 
 
 Train = Callable[
-    [Sequence[Settled], list[LockstepPlan], Path | None, list[str], float], Sequence[Any]
+    [Sequence[ResolvedRecipe], list[LockstepPlan], Path | None, list[str], float], Sequence[Any]
 ]
 
 
-def require_movable(resolved: Sequence[Settled]) -> None:
+def require_movable(resolved: Sequence[ResolvedRecipe]) -> None:
     """Raise `ArgumentError` for recipes that cannot go to another machine, each with the fix."""
     for number, entry in enumerate(resolved, 1):
         if isinstance(entry.recipe.repeat, loader):
@@ -104,7 +104,7 @@ def require_movable(resolved: Sequence[Settled]) -> None:
 
 
 def run_on_ray(
-    resolved: Sequence[Settled],
+    resolved: Sequence[ResolvedRecipe],
     plans: Sequence[LockstepPlan],
     names: Sequence[str],
     train: Train,
@@ -236,7 +236,7 @@ def train_task(
     all_resolved = []
     for text, objects, reasons in zip(spec.recipes, spec.objects, spec.reasons, strict=True):
         # The recipe's code was allowed where the race was started.
-        resolved = settle(Recipe.from_toml(text, allow_code=True, **objects), data=data)
+        resolved = resolve(Recipe.from_toml(text, allow_code=True, **objects), data=data)
         all_resolved.append(replace(resolved, recipe=replace(resolved.recipe, reasons=reasons)))
     with tempfile.TemporaryDirectory() as folder:
         group = LockstepPlan(list(range(len(all_resolved))), spec.own_order)
@@ -269,7 +269,7 @@ def versions() -> dict[str, str]:
 # -- in the cluster --------------------------------------------------------------------------------
 
 
-def _task_resources(entry: Settled) -> dict[str, float]:
+def _task_resources(entry: ResolvedRecipe) -> dict[str, float]:
     """What a task needs of a machine: a processor for each thread, and perhaps a GPU."""
     return {
         "num_cpus": entry.recipe.threads or 1,
@@ -301,7 +301,7 @@ def _require_room(resources: Mapping[str, float], nodes: Sequence[Mapping[str, f
 
 def _submit_tasks(
     ray: Any,
-    resolved: Sequence[Settled],
+    resolved: Sequence[ResolvedRecipe],
     groups: Sequence[LockstepPlan],
     names: Sequence[str],
     train: Train,

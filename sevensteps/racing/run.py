@@ -11,7 +11,7 @@ from sevensteps.racing.grouping import LockstepPlan, plan_groups
 from sevensteps.racing.lockstep_loop import Lockstep, Member
 from sevensteps.training import interrupts, state
 from sevensteps.training import threads as thread_count
-from sevensteps.training.resolve import Settled
+from sevensteps.training.resolve import ResolvedRecipe
 from sevensteps.training.state import Training
 
 
@@ -30,7 +30,7 @@ class RaceState:
 
 
 def prepare_race(
-    resolved: Sequence[Settled], plans: Sequence[LockstepPlan] | None = None
+    resolved: Sequence[ResolvedRecipe], plans: Sequence[LockstepPlan] | None = None
 ) -> RaceState:
     """The trainings of these recipes before the first step, in groups as planned.
 
@@ -54,9 +54,10 @@ def prepare_race(
     return RaceState([members[number] for number in sorted(members)], locksteps)
 
 
-def _training_on_same_samples(entry: Settled, members: Iterable[Member]) -> Training | None:
+def _training_on_same_samples(entry: ResolvedRecipe, members: Iterable[Member]) -> Training | None:
     return next(
-        (member.training for member in members if state.alike(entry, member.training.settled)), None
+        (member.training for member in members if state.alike(entry, member.training.resolved)),
+        None,
     )
 
 

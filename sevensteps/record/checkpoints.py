@@ -19,7 +19,7 @@ from sevensteps.notation import cut
 from sevensteps.record.run_folder import inside, read_json, rename, write
 from sevensteps.record.tensors import pack, read_weights, shapes
 from sevensteps.steps import STEPS
-from sevensteps.training.checkpoint import restore
+from sevensteps.training.checkpoint import load_state_dict
 from sevensteps.training.state import Training
 
 SCHEMA = 1
@@ -70,19 +70,19 @@ class Saved:
         """Put `training`, at its beginning, where it was. Raises `DataError` for other data,
         `RunError` for another training.
         """
-        settled = training.settled
-        if self.plain.get("data") != settled.data.digest:
+        resolved = training.resolved
+        if self.plain.get("data") != resolved.data.digest:
             raise DataError(
-                f"{settled.data.source} is not what {self.folder} was trained on: some numbers or "
+                f"{resolved.data.source} is not what {self.folder} was trained on: some numbers or "
                 "their order differ; give the "
                 "same data, or train anew"
             )
         try:
             _check(self.plain, training)
-            settled.recipe.reasons.update(
+            resolved.recipe.reasons.update(
                 {step: str(why) for step, why in self.plain["reasons"].items() if step in STEPS}
             )
-            restore(training, self.tensors, self.plain)
+            load_state_dict(training, self.tensors, self.plain)
             _check_tensors(training)
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as failure:
             raise RunError(

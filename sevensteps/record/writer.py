@@ -18,7 +18,7 @@ from sevensteps.record.database import Record
 from sevensteps.record.run_folder import create, hold, write, write_json
 from sevensteps.record.tensors import pack
 from sevensteps.record.torchrun import mark
-from sevensteps.training.checkpoint import capture, trained
+from sevensteps.training.checkpoint import state_dict, trained_tensors
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
@@ -117,7 +117,7 @@ class Writer(Observer):
         )  # a folder with a run.json is a whole run
         if rule != "not_finite":
             self.save(
-                training if not training.place.taken else self._before_its_last_row(training),
+                training if not training.position.steps else self._before_its_last_row(training),
                 watched=False,
             )
         self.close()
@@ -140,8 +140,8 @@ class Writer(Observer):
         began = time.monotonic()
         if self.attending and watched:
             self.attending.keep(self.record)
-        tensors, held = capture(training)
-        recipe, data = training.recipe, training.settled.data
+        tensors, held = state_dict(training)
+        recipe, data = training.recipe, training.resolved.data
         save(
             self.folder,
             tensors,
@@ -170,7 +170,7 @@ class Partner(Observer):
 
     def stepped(self, training: Training) -> None:
         if training.engine.agreed(False) or training.progress.interrupted:
-            for _ in trained(training):  # which process 0 keeps
+            for _ in trained_tensors(training):  # which process 0 keeps
                 pass
 
 
@@ -179,7 +179,7 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str
     recipe, progress, data, best = (
         training.recipe,
         training.progress,
-        training.settled.data,
+        training.resolved.data,
         training.best,
     )
     assert best is not None  # every training is evaluated at least once

@@ -16,7 +16,7 @@ from sevensteps.steps.repeat import Batch
 from sevensteps.steps.stop import Always
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.observer import Observer
-from sevensteps.training.state import Place, Training
+from sevensteps.training.state import EpochPosition, Training
 
 
 def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, str]:
@@ -43,15 +43,17 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
         observer.started(training)
 
     ended: tuple[str, str] | None = stop.reason(progress)
-    if training.place.taken == training.per_epoch:
+    if training.position.steps == training.per_epoch:
         ended = None  # resumed at the end of an epoch, which has not been evaluated yet
     while not ended:
-        place, began = training.place, time.perf_counter()
-        place.order = generators["order"].get_state()
-        passed = place.taken * accumulate  # batches of this epoch before the training was resumed
+        position, began = training.position, time.perf_counter()
+        position.order = generators["order"].get_state()
+        passed = (
+            position.steps * accumulate
+        )  # batches of this epoch before the training was resumed
         order = recipe.repeat.epoch(training.samples, generators["order"], passed)  # 6 repeat
         for batches in accumulation_batches(order, accumulate):
-            place.taken += 1
+            position.steps += 1
             count, summed = sum(x.shape[0] for x, _ in batches), 0.0
             for index, (x, y) in enumerate(batches):
                 with training.isolated_randomness:
@@ -67,8 +69,8 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
             progress.lr = training.stepper(progress.step, training.total or 1)  # 5 step
             progress.step += 1
             progress.samples += count
-            place.seen += count
-            place.weighed += summed
+            position.samples += count
+            position.loss_sum += summed
             now = time.perf_counter()
             progress.seconds, began = progress.seconds + engine.shared_seconds(now - began), now
             for observer in observers:
@@ -76,17 +78,17 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
             if observers:
                 began = time.perf_counter()  # their time is not the training's
             ended = stop.reason(progress)  # 7 stop
-            if ended and place.taken < training.per_epoch:
+            if ended and position.steps < training.per_epoch:
                 break
         else:
             progress.epoch, progress.epoch_ended = progress.epoch + 1, True
             evaluate_epoch(training, observers)
-            training.place = Place()
+            training.position = EpochPosition()
         ended = ended or stop.reason(progress)
         progress.epoch_ended = False
 
     training.gather()  # the parts of the network that other processes hold
-    if training.place.taken or not progress.history:  # a part of an epoch, or nothing at all
+    if training.position.steps or not progress.history:  # a part of an epoch, or nothing at all
         evaluate_epoch(training, observers)
     for observer in observers:
         observer.stopped(training, *ended)
@@ -108,9 +110,13 @@ def evaluate_epoch(
     """Evaluate the network as it is, add a row to the history, keep the best. `outputs` [N, O] for
     the validation data, if known.
     """
-    progress, place = training.progress, training.place
+    progress, position = training.progress, training.position
     train_loss = (
-        place.weighed / place.seen if place.seen else progress.loss if place.taken else math.nan
+        position.loss_sum / position.samples
+        if position.samples
+        else progress.loss
+        if position.steps
+        else math.nan
     )
     row: dict[str, Any] = {
         "epoch": progress.epoch,

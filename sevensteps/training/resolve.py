@@ -1,6 +1,4 @@
-"""From what was asked to what is run: what a recipe leaves out is chosen, and all values are fitted
-to each other.
-"""
+"""What a recipe leaves out is chosen, and its values are fitted to the data and to each other."""
 
 from __future__ import annotations
 
@@ -30,8 +28,8 @@ from sevensteps.training.recipe import MAX_PARAMETERS, PRECISIONS, Recipe
 
 
 @dataclass(frozen=True, eq=False)
-class Settled:
-    """A recipe with nothing left open, and what its values make of the data: the network and its output layer."""
+class ResolvedRecipe:
+    """A recipe in which every step has a value, the loaded data, and the network built for them."""
 
     recipe: Recipe
     data: Data
@@ -39,12 +37,14 @@ class Settled:
     output: Output
 
 
-def settle(recipe: Recipe, data_dir: Path | str | None = None, data: Data | None = None) -> Settled:
-    """Load the data, unless they are here already, choose what was left open, and fit the seven
-    values to the data and to each other.
+def resolve(
+    recipe: Recipe, data_dir: Path | str | None = None, data: Data | None = None
+) -> ResolvedRecipe:
+    """`recipe` with every step chosen, its data (loaded, unless given as `data`), and the network
+    built for them.
 
-    Everything that does not fit is refused here, before the first step, with one line that says the
-    fix."""
+    Raises `ArgumentError` or `DataError` for values that do not fit the data or each other: nothing
+    of that kind fails later, in the loop."""
     data = data or (
         recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir)
     )
@@ -118,7 +118,7 @@ def settle(recipe: Recipe, data_dir: Path | str | None = None, data: Data | None
             "say; "
             "join it with epochs(…) or max_steps(…), as in epochs(100) | patience(5)"
         )
-    return Settled(replace(recipe, **chosen, reasons=reasons), data, network, output)
+    return ResolvedRecipe(replace(recipe, **chosen, reasons=reasons), data, network, output)
 
 
 def planned(

@@ -28,7 +28,7 @@ from sevensteps.steps.repeat import Samples
 from sevensteps.steps.step import Stepper
 from sevensteps.steps.stop import Progress
 from sevensteps.training.recipe import PRECISIONS, Recipe, resolve_device
-from sevensteps.training.resolve import Settled
+from sevensteps.training.resolve import ResolvedRecipe
 
 ALONE = ProcessGroup.alone()
 
@@ -43,15 +43,15 @@ class Checkpoint:
 
 
 @dataclass
-class Place:
-    """How far into an epoch a training is: `taken` steps of it, on `seen` samples whose losses sum to `weighed`.
-
-    `order` is the state that the generator of the order had when the epoch began.
+class EpochPosition:
+    """How far into an epoch a training is: the steps of it that were taken, on so many samples, and
+    the sum of their losses. `order` is the state that the generator of the order had when the epoch
+    began.
     """
 
-    taken: int = 0
-    seen: int = 0
-    weighed: float = 0.0
+    steps: int = 0
+    samples: int = 0
+    loss_sum: float = 0.0
     order: Tensor | None = field(default=None, repr=False)
 
 
@@ -65,7 +65,7 @@ class Training:
     from a saved state; `group` the processes that share it, usually this one alone."""
 
     recipe: Recipe
-    settled: Settled
+    resolved: ResolvedRecipe
     network: nn.Module
     engine: Engine
     stepper: Stepper
@@ -76,7 +76,7 @@ class Training:
     per_epoch: int
     total: int | None
     progress: Progress = field(default_factory=Progress)
-    place: Place = field(default_factory=Place)
+    position: EpochPosition = field(default_factory=EpochPosition)
     best: Checkpoint | None = None
     resumed: bool = False
     group: ProcessGroup = field(default_factory=ProcessGroup.alone)
@@ -84,7 +84,7 @@ class Training:
     @property
     def output(self) -> Output:
         """The output layer, its link and how targets are coded."""
-        return self.settled.output
+        return self.resolved.output
 
     @property
     def loss(self) -> Loss:
@@ -119,14 +119,14 @@ class Training:
 
 
 def start(
-    settled: Settled, beside: Training | None = None, group: ProcessGroup = ALONE
+    resolved: ResolvedRecipe, beside: Training | None = None, group: ProcessGroup = ALONE
 ) -> Training:
     """A training at its beginning: data and network in place, parameters flat, nothing initialised
     or trained yet.
 
     It shares the samples of a training `beside` it, where they are the same. The processes of a
     `group` share the training; raises `ArgumentError` where they cannot."""
-    recipe, data, output = settled.recipe, settled.data, settled.output
+    recipe, data, output = resolved.recipe, resolved.data, resolved.output
     device, dtype = group.device(resolve_device(recipe.device)), PRECISIONS[recipe.precision]
     order = recipe.repeat.order
     generators = {
@@ -134,28 +134,28 @@ def start(
         "order": generator(recipe.seed if order is None else order, "order"),
     }
     generators["dropout"] = generator(recipe.seed, "dropout", device)
-    network = settled.network.to(device)
+    network = resolved.network.to(device)
     for module in network.modules():
         if isinstance(module, Dropout):
             module.generator = generators["dropout"]
 
-    def place(x: Any) -> Any:
+    def moved(x: Any) -> Any:
         return x.to(device, dtype) if x.is_floating_point() else x.to(device)
 
     def encode(x: Any, y: Any) -> tuple[Tensor, Tensor]:
-        return place(_as_inputs(x, data.train.x)), place(
+        return moved(_as_inputs(x, data.train.x)), moved(
             output.encode(_as_targets(y, data.train.y))
         )
 
-    if beside is not None and alike(settled, beside.settled):
+    if beside is not None and alike(resolved, beside.resolved):
         parts, samples = beside.parts, beside.samples
     else:
         parts = {
-            name: (place(part.x), place(part.y))
+            name: (moved(part.x), moved(part.y))
             for name, part in (("train", data.train), ("valid", data.valid))
         }
         partition = Partition(group.rank, group.size) if group.size > 1 else None
-        targets = place(output.encode(parts["train"][1]))
+        targets = moved(output.encode(parts["train"][1]))
         samples = Samples(parts["train"][0], targets, encode, partition)
     isolated_randomness: Any = nullcontext()
     if recipe.predict.foreign:
@@ -177,7 +177,7 @@ def start(
     per_epoch = -(-recipe.repeat.count(len(data.train)) // recipe.gradient.accumulate)
     return Training(
         recipe=recipe,
-        settled=settled,
+        resolved=resolved,
         network=network,
         engine=engine,
         stepper=recipe.step.prepare(engine.parameters, engine.gradients),
@@ -191,18 +191,18 @@ def start(
     )
 
 
-def alike(one: Settled, other: Settled) -> bool:
+def alike(one: ResolvedRecipe, other: ResolvedRecipe) -> bool:
     """Whether two trainings take the same samples, in the same numbers and with targets coded
     alike.
     """
 
-    def facts(settled: Settled) -> tuple[object, ...]:
+    def facts(resolved: ResolvedRecipe) -> tuple[object, ...]:
         return (
-            id(settled.data),
-            settled.recipe.device,
-            settled.recipe.precision,
-            settled.output.size,
-            settled.output.coding,
+            id(resolved.data),
+            resolved.recipe.device,
+            resolved.recipe.precision,
+            resolved.output.size,
+            resolved.output.coding,
         )
 
     return facts(one) == facts(other)

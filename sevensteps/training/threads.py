@@ -11,14 +11,14 @@ import torch
 from sevensteps.engine.distributed.process_group import processes_on_this_machine
 from sevensteps.engine.parameters import multiplications, weights
 from sevensteps.errors import ArgumentError
-from sevensteps.training.resolve import Settled
+from sevensteps.training.resolve import ResolvedRecipe
 
 # multiplications of a step: 5 million of a small CNN took one thread less time than two, 6 million
 # of 784-30-10 more
 LITTLE = 6e6
 
 
-def usual_threads(settled: Settled, networks: int = 1) -> int:
+def usual_threads(resolved: ResolvedRecipe, networks: int = 1) -> int:
     """The threads that a training takes unless told, or several of such `networks` together: one
     where a step is little work, else half of the processors, at most 4.
 
@@ -30,14 +30,14 @@ def usual_threads(settled: Settled, networks: int = 1) -> int:
     Threads wait for each other many times a step, which costs a small network more than they save;
     and where the processor is busy with something else too, it was measured to cost a hundred
     times."""
-    samples, repeat = len(settled.data.train), settled.recipe.repeat
+    samples, repeat = len(resolved.data.train), resolved.recipe.repeat
     work = (
-        multiplications(settled.network, tuple(settled.data.train.x.shape[1:]))
+        multiplications(resolved.network, tuple(resolved.data.train.x.shape[1:]))
         * samples
         / repeat.count(samples)
     )
     if networks > 1:  # then it is products that are many: what counts is the work of one
-        work *= networks / max(1, len(weights(settled.network)))
+        work *= networks / max(1, len(weights(resolved.network)))
     had, processors = torch.get_num_threads(), os.cpu_count() or 1
     return (
         1

@@ -29,7 +29,7 @@ from sevensteps.record.tensors import pack
 from sevensteps.training import checkpoint, loop, state
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 from sevensteps.training.state import Training
 from tests.helpers.counts import count
 
@@ -51,20 +51,20 @@ class Keeping(Observer):
         self.interrupt_at = interrupt_at
 
     def stepped(self, training: Training) -> None:
-        tensors, held = checkpoint.capture(training)
+        tensors, held = checkpoint.state_dict(training)
         self.states.append((pack(tensors), json.dumps(held)))
         if training.progress.step == self.interrupt_at:
             training.progress.interrupted = True
 
 
 def begun(data: str | Data = "xor", **given: Any) -> Training:
-    return state.start(settle(Recipe(data, **{**PLAIN, **given})))
+    return state.start(resolve(Recipe(data, **{**PLAIN, **given})))
 
 
 def end(training: Training, ended: tuple[str, str]) -> dict[str, Any]:
     """All that is the same in two trainings that are the same."""
     assert training.best is not None
-    tensors, held = checkpoint.capture(training)
+    tensors, held = checkpoint.state_dict(training)
     for row in held["history"]:
         row.pop("seconds")
     held["progress"].pop("seconds")
@@ -82,7 +82,7 @@ def resumed_from_everywhere(make: Callable[[], Training]) -> int:
     whole = end(training, loop.train(training, [keeping]))
     for content, text in keeping.states:
         training = make()
-        checkpoint.restore(training, safetensors.torch.load(content), json.loads(text))
+        checkpoint.load_state_dict(training, safetensors.torch.load(content), json.loads(text))
         assert end(training, loop.train(training, [])) == whole
         count("interruptions, each resumed to the same bits")
     return len(keeping.states)

@@ -21,7 +21,7 @@ from sevensteps.doctor.observer import DoctorObserver, examine_start
 from sevensteps.errors import ArgumentError
 from sevensteps.training import state
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 
 STOP = "epochs(3)"
 TRAININGS: dict[str, dict[str, Any]] = {
@@ -118,7 +118,7 @@ def test_the_first_look_leaves_nothing_behind() -> None:
     recipe = Recipe(
         "digits", predict="mlp(8, dropout=0.3, batch_norm=True)", initialize="zeros()", seed=1
     )
-    training = state.start(settle(recipe))
+    training = state.start(resolve(recipe))
     training.recipe.initialize(
         training.network,
         training.generators["initialize"],

@@ -39,7 +39,7 @@ from sevensteps.record import checkpoints
 from sevensteps.record.database import read_watched
 from sevensteps.training import loop, state
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 from tests.helpers.interrupts import InterruptAt
 
 LONGEST = 4000  # characters of a message; one line that nobody can read is no help either
@@ -379,7 +379,7 @@ def states(data: bytes) -> None:
         ours(),
     ):
         kept = checkpoints.read(begun)
-        training = state.start(settle(Recipe.from_toml(begun / "recipe.toml")))
+        training = state.start(resolve(Recipe.from_toml(begun / "recipe.toml")))
         if kept is not None:
             kept.restore(training)
             loop.train(training)

@@ -14,7 +14,7 @@ from sevensteps.racing.run import RaceState, prepare_race, run_race
 from sevensteps.training import loop, state, threads
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 from sevensteps.training.state import Training
 
 
@@ -47,10 +47,10 @@ def recipe(data: str | Data = DATA, **given: Any) -> Recipe:
 
 def alone(recipe: Recipe, observers: tuple[Observer, ...] = ()) -> tuple[Training, tuple[str, str]]:
     """The recipe trained by the loop, and what ended it."""
-    settled = settle(recipe)
-    count = recipe.threads or threads.usual_threads(settled)
+    resolved = resolve(recipe)
+    count = recipe.threads or threads.usual_threads(resolved)
     with threads.threads(count):
-        training = state.start(replace(settled, recipe=replace(settled.recipe, threads=count)))
+        training = state.start(replace(resolved, recipe=replace(resolved.recipe, threads=count)))
         return training, loop.train(training, observers)
 
 

@@ -149,11 +149,11 @@ def same(found: Training, wanted: Training, limit: float) -> None:
     assert found.best is not None
     assert wanted.best is not None
     assert found.best.epoch == wanted.best.epoch
-    mine, theirs = checkpoint.capture(found)[0], checkpoint.capture(wanted)[0]
+    mine, theirs = checkpoint.state_dict(found)[0], checkpoint.state_dict(wanted)[0]
     assert mine.keys() == theirs.keys()
     for name in mine:
         torch.testing.assert_close(mine[name], theirs[name], **close)
-    assert found.place.taken == wanted.place.taken
+    assert found.position.steps == wanted.position.steps
     assert [row["epoch"] for row in found.progress.history] == [
         row["epoch"] for row in wanted.progress.history
     ]
@@ -191,7 +191,7 @@ def test_a_race_of_one_is_the_same_bits(precision: str) -> None:
         seed=3,
     )
     found, (wanted, _) = raced([one]).trainings[0], alone(one)
-    mine, theirs = checkpoint.capture(found), checkpoint.capture(wanted)
+    mine, theirs = checkpoint.state_dict(found), checkpoint.state_dict(wanted)
     assert all(torch.equal(mine[0][name], theirs[0][name]) for name in theirs[0])
     for a, b in zip(found.progress.history, wanted.progress.history, strict=True):
         assert a["train"] == b["train"]

@@ -31,7 +31,7 @@ from sevensteps.training import evaluation, interrupts, loop, state
 from sevensteps.training.evaluation import evaluate, outputs_of
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 from sevensteps.training.state import Training
 from sevensteps.view.progress import LiveLine, LogLines
 
@@ -89,7 +89,7 @@ def trained(
     data: str | Data = DATA, observers: tuple[Observer, ...] = (), **given: Any
 ) -> tuple[Training, tuple[str, str]]:
     """A training that has run to its end, and what ended it."""
-    training = state.start(settle(Recipe(data, **{**PLAIN, **given})))
+    training = state.start(resolve(Recipe(data, **{**PLAIN, **given})))
     with interrupts.interruptible(training.progress):
         return training, loop.train(training, observers)
 
@@ -141,7 +141,7 @@ class SpyStop(Stop):
 
 def test_the_seven_steps_are_called_in_their_order() -> None:
     training = state.start(
-        settle(Recipe(DATA, **{**PLAIN, "repeat": "batches(24)", "stop": "epochs(2)"}))
+        resolve(Recipe(DATA, **{**PLAIN, "repeat": "batches(24)", "stop": "epochs(2)"}))
     )
     calls: list[str] = []
     recipe = training.recipe
@@ -728,7 +728,7 @@ def test_only_training_counts_as_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "evaluate", slow_evaluate)
 
     def timed(stop: str, observers: tuple[Observer, ...]) -> tuple[Training, tuple[str, str]]:
-        training = state.start(settle(Recipe(DATA, **{**PLAIN, "stop": stop})))
+        training = state.start(resolve(Recipe(DATA, **{**PLAIN, "stop": stop})))
         forward = training.engine._forward
 
         def slow_forward(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Recipes: what may stand for a step, TOML there and back, and how what was left open is settled or
+"""Recipes: what may stand for a step, TOML there and back, and how what was left open is resolved or
 refused.
 """
 
@@ -22,7 +22,7 @@ from sevensteps.steps.predict import given as given_network
 from sevensteps.steps.repeat import loader
 from sevensteps.steps.step import constant
 from sevensteps.training.recipe import KINDS, Recipe, as_value, resolve_device
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 
 # -- what may stand for a step ---------------------------------------------------------------------
 
@@ -276,14 +276,14 @@ def test_toml_gives_the_recipe_back(recipe: Recipe) -> None:
 
 
 def test_toml_as_people_read_it(tmp_path: Path) -> None:
-    settled = settle(
+    resolved = resolve(
         Recipe(
             "xor",
             predict=ss.mlp(4, activation="tanh"),
             stop=ss.epochs(3) | ss.patience(2, "accuracy"),
         )
     ).recipe
-    text = settled.to_toml()
+    text = resolved.to_toml()
     assert text.splitlines()[:4] == [
         "# a sevensteps recipe; run it again with: sevensteps train --recipe FILE",
         'data = "xor"',
@@ -302,7 +302,7 @@ def test_toml_as_people_read_it(tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
     file.write_text(text)
     assert (
-        Recipe.from_toml(file) == Recipe.from_toml(str(file)) == Recipe.from_toml(text) == settled
+        Recipe.from_toml(file) == Recipe.from_toml(str(file)) == Recipe.from_toml(text) == resolved
     )
 
 
@@ -409,15 +409,15 @@ SOURCES = ["digits", "digits37", "speed", "xor", "circles", "blobs", "iris", "di
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_everything_left_open_is_chosen_with_a_reason(source: str) -> None:
-    settled = settle(Recipe(source))
-    recipe = settled.recipe
+    resolved = resolve(Recipe(source))
+    recipe = resolved.recipe
     for step in STEPS:
         assert isinstance(getattr(recipe, step), KINDS[step])
         assert len(recipe.reasons[step]) > 15
         assert "as asked" not in recipe.reasons[step]
     assert Recipe.from_toml(recipe.to_toml()) == recipe
-    assert settled.output.reason in recipe.reasons["predict"]
-    assert recipe.reasons["loss"].startswith(settled.data.task.reason)
+    assert resolved.output.reason in recipe.reasons["predict"]
+    assert recipe.reasons["loss"].startswith(resolved.data.task.reason)
 
 
 CHOICES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
@@ -486,18 +486,18 @@ CHOICES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("source", "asked", "chosen"), CHOICES, ids=[f"{s} {list(a.values())}" for s, a, _ in CHOICES]
 )
 def test_what_is_chosen(source: str, asked: dict[str, Any], chosen: dict[str, str]) -> None:
-    recipe = settle(Recipe(source, **asked)).recipe
+    recipe = resolve(Recipe(source, **asked)).recipe
     assert {step: repr(getattr(recipe, step)) for step in chosen} == chosen
 
 
 def test_what_was_asked_for_is_kept_and_said_to_be() -> None:
     asked = {"predict": ss.mlp(5), "step": ss.sgd(lr=0.2), "stop": ss.epochs(2)}
-    recipe = settle(Recipe("xor", **asked, seed=4, precision="float64")).recipe
+    recipe = resolve(Recipe("xor", **asked, seed=4, precision="float64")).recipe
     assert {step: getattr(recipe, step) for step in asked} == asked
     assert (recipe.reasons["step"], recipe.reasons["stop"]) == ("as asked", "as asked")
     assert recipe.reasons["predict"].startswith("as asked; the targets are two classes")
     assert (recipe.seed, recipe.precision) == (4, "float64")
-    assert settle(recipe).recipe == recipe
+    assert resolve(recipe).recipe == recipe
 
 
 MISFITS: list[tuple[str, dict[str, Any], str]] = [

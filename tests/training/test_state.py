@@ -17,11 +17,11 @@ from sevensteps.errors import ArgumentError, Error
 from sevensteps.steps.stop import Progress
 from sevensteps.training import state
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 
 
 def started(source: Any = "xor", **given: Any) -> state.Training:
-    return state.start(settle(Recipe(source, **given)))
+    return state.start(resolve(Recipe(source, **given)))
 
 
 def test_a_training_at_its_beginning() -> None:

@@ -13,7 +13,7 @@ from sevensteps.engine.parameters import multiplications
 from sevensteps.errors import ArgumentError
 from sevensteps.training import threads
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def two_threads() -> Iterator[None]:
 def test_the_work_of_a_step_decides_the_threads(
     predict: str, work: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settled = settle(
+    resolved = resolve(
         Recipe("digits", predict=predict, repeat="batches(719)")
     )  # half of the samples
-    assert multiplications(settled.network, (1, 8, 8)) == work
+    assert multiplications(resolved.network, (1, 8, 8)) == work
     for had, processors, most in (
         (1, 1, 1),
         (2, 2, 1),
@@ -54,9 +54,9 @@ def test_the_work_of_a_step_decides_the_threads(
         monkeypatch.setattr(torch, "get_num_threads", lambda had=had: had)
         monkeypatch.setattr("os.cpu_count", lambda processors=processors: processors)
         monkeypatch.setattr(threads, "LITTLE", 719 * work + 1)
-        assert threads.usual_threads(settled) == 1
+        assert threads.usual_threads(resolved) == 1
         monkeypatch.setattr(threads, "LITTLE", 719 * work)
-        assert threads.usual_threads(settled) == most
+        assert threads.usual_threads(resolved) == most
 
 
 def test_the_work_of_a_network_from_outside_counts_each_weight_once() -> None:
@@ -81,15 +81,15 @@ def test_threads_are_set_and_put_back() -> None:
 def test_processes_that_share_a_machine_share_its_processors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settled = settle(Recipe("digits", predict="mlp(30)", repeat="batches(719)"))
+    resolved = resolve(Recipe("digits", predict="mlp(30)", repeat="batches(719)"))
     monkeypatch.setattr(threads, "LITTLE", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert (processes_on_this_machine(), threads.usual_threads(settled)) == (1, 4)
+    assert (processes_on_this_machine(), threads.usual_threads(resolved)) == (1, 4)
     threads.refuse_threads(64)  # one process may take what it is told to
     for name, held in {"RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}.items():
         monkeypatch.setenv(name, held)
-    assert (processes_on_this_machine(), threads.usual_threads(settled)) == (4, 1)
+    assert (processes_on_this_machine(), threads.usual_threads(resolved)) == (4, 1)
     threads.refuse_threads(2)
     with pytest.raises(
         ArgumentError,

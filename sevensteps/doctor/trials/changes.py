@@ -24,7 +24,7 @@ from sevensteps.notation import auto
 from sevensteps.steps import STEPS, catalog, module_of, parse
 from sevensteps.steps.step import Schedule
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 
 Change = dict[str, str]
 STANDARDIZE, UNIT, FINITE = "standardize()", "unit()", "finite()"
@@ -145,10 +145,10 @@ def random_change_of(recipe: Recipe) -> Callable[[Change, torch.Generator], Chan
     """
 
     def draw_change(change: Change, draw: torch.Generator) -> Change | None:
-        remedied = {} if "data" in change else settle(changed(recipe, change)).recipe.steps
+        remedied = {} if "data" in change else resolve(changed(recipe, change)).recipe.steps
 
         def check(other: Change) -> None:
-            if settle(changed(recipe, other)).recipe.steps == remedied:
+            if resolve(changed(recipe, other)).recipe.steps == remedied:
                 raise NotationError("this is the remedy itself")
 
         return random_change(recipe.steps, change, draw, check)

@@ -36,7 +36,7 @@ from sevensteps.seeds import generator
 from sevensteps.steps.repeat import loader
 from sevensteps.training import loop, state, threads
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import Settled, settle
+from sevensteps.training.resolve import ResolvedRecipe, resolve
 
 FEWEST = 500  # samples that a reduced problem has at least
 FIRST = 3  # remedies behind which another cause is looked for
@@ -80,7 +80,7 @@ class RecipeBackend:
         diverged = not (math.isfinite(row["loss"]) and math.isfinite(score))
         return least if diverged else max(score, least)
 
-    def prepare(self, change: Change, seed: int) -> Settled:
+    def prepare(self, change: Change, seed: int) -> ResolvedRecipe:
         """The recipe with `change` and `seed`, resolved."""
         recipe, others = replace(self.recipe, data=self.data, seed=seed), dict(change)
         if (text := others.pop("data", None)) is not None:
@@ -89,9 +89,9 @@ class RecipeBackend:
                 assert isinstance(data, Data)  # since the recipe's data are
                 self.changed_data[text] = data
             recipe = replace(recipe, data=self.changed_data[text])
-        return settle(changed(recipe, others))
+        return resolve(changed(recipe, others))
 
-    def size(self, training: Settled) -> float:
+    def size(self, training: ResolvedRecipe) -> float:
         """How many numbers a training takes in memory: parameters and what goes with them, and the
         outputs of all layers for a batch with their gradients.
         """
@@ -105,11 +105,11 @@ class RecipeBackend:
             + 2 * batch * self.layer_outputs[network]
         )
 
-    def lockstep_groups(self, trainings: Sequence[Settled]) -> list[list[int]]:
+    def lockstep_groups(self, trainings: Sequence[ResolvedRecipe]) -> list[list[int]]:
         """Which of these are trained in lockstep, by their positions."""
         return [group.numbers for group in plan_groups(trainings)]
 
-    def train(self, trainings: Sequence[Settled]) -> list[tuple[dict[str, Any], float]]:
+    def train(self, trainings: Sequence[ResolvedRecipe]) -> list[tuple[dict[str, Any], float]]:
         """Train all to the end: the last row of the history of each, and its seconds.
 
         An interrupt ends them all."""
@@ -124,9 +124,9 @@ class RecipeBackend:
 
     def train_alone(self, change: Change, observers: tuple[Any, ...] = ()) -> state.Training:
         """The ended training with `change`, by itself, watched by `observers`."""
-        settled = self.prepare(change, self.recipe.seed)
-        with threads.threads(self.recipe.threads or threads.usual_threads(settled)):
-            training = state.start(settled)
+        resolved = self.prepare(change, self.recipe.seed)
+        with threads.threads(self.recipe.threads or threads.usual_threads(resolved)):
+            training = state.start(resolved)
             loop.train(training, observers)
         return training
 

@@ -78,7 +78,7 @@ class Catcher(Observer):
                 training.progress.lr,
                 training.progress.epoch,
             )
-            self.order, self.taken = training.place.order, training.place.taken
+            self.order, self.taken = training.position.order, training.position.steps
             training.progress.interrupted = self.done = True
 
     def _before(self, training: Training) -> None:

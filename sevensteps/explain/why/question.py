@@ -8,7 +8,7 @@ from typing import Any
 from sevensteps.data import is_loadable
 from sevensteps.explain.subject import Subject
 from sevensteps.render.text import shell_quote
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _chosen(subject: Subject) -> set[str]:
         step for step, why in subject.recipe.reasons.items() if not why.startswith("as asked")
     }
     nothing: dict[str, Any] = dict.fromkeys(chosen)
-    again = settle(replace(subject.recipe, **nothing), subject.data_dir, subject.data).recipe
+    again = resolve(replace(subject.recipe, **nothing), subject.data_dir, subject.data).recipe
     return chosen if again == subject.recipe else set()  # it was auto(lr=0.5), or the like
 
 

@@ -21,7 +21,7 @@ from sevensteps.doctor.trials.changes import rescale
 from sevensteps.errors import DataError, Error
 from sevensteps.training import loop, state
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 from tests.helpers.interrupts import InterruptAt
 
 LITTLE = "memory=0.02"  # megabytes
@@ -308,7 +308,7 @@ def test_initialisations_that_look_at_the_data_find_the_same(initialize: str) ->
     weights_of_both = []
     for data in (streamed, inside):
         training = state.start(
-            settle(
+            resolve(
                 Recipe(
                     data, initialize=value, predict=predict, stop="epochs(0)", repeat="batches(32)"
                 )

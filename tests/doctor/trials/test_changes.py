@@ -28,7 +28,7 @@ from sevensteps.doctor.trials.changes import (
 from sevensteps.errors import ArgumentError, NotationError
 from sevensteps.steps import STEPS, parse
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 
 VALUES = {
     "initialize": "zeros()",
@@ -450,22 +450,22 @@ def test_what_does_not_fit_is_drawn_again_but_not_for_ever() -> None:
 def test_what_is_drawn_for_a_recipe_fits_it(
     source: str, given: dict[str, str], change: Change
 ) -> None:
-    recipe = settle(Recipe(ss.data.load(source), **given)).recipe  # type: ignore[arg-type]
+    recipe = resolve(Recipe(ss.data.load(source), **given)).recipe  # type: ignore[arg-type]
     draw, one = generator(), random_change_of(recipe)
     found = [one(change, draw) for _ in range(20)]
     assert any(found)
     for other in found:
         if other is not None:
-            settled = settle(changed(recipe, other)).recipe
-            assert settled.steps != recipe.steps
-            assert settled.steps != settle(changed(recipe, change)).recipe.steps
+            resolved = resolve(changed(recipe, other)).recipe
+            assert resolved.steps != recipe.steps
+            assert resolved.steps != resolve(changed(recipe, change)).recipe.steps
 
 
 def test_what_a_remedy_leaves_to_us_is_not_drawn_either() -> None:
-    recipe = settle(
+    recipe = resolve(
         Recipe(ss.data.load("iris"), predict="mlp(4)", loss="mean_squared_error()")
     ).recipe
-    assert repr(settle(changed(recipe, {"loss": "auto()"})).recipe.loss) == "cross_entropy()"
+    assert repr(resolve(changed(recipe, {"loss": "auto()"})).recipe.loss) == "cross_entropy()"
     draw, one = generator(), random_change_of(recipe)
     found = {str(one({"loss": "auto()"}, draw)) for _ in range(40)}
     assert len(found) > 1

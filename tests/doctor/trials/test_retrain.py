@@ -25,7 +25,7 @@ from sevensteps.doctor.trials.trial import best_trial
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.training import loop, state, threads
 from sevensteps.training.recipe import Recipe
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 from tests.helpers.interrupts import InterruptAt
 
 ZEROS = Recipe(
@@ -54,8 +54,8 @@ def finding(*changes: Change, condition: str = "symmetric_units") -> Finding:
     )
 
 
-def settled(recipe: Recipe) -> Recipe:
-    return settle(recipe).recipe
+def resolved(recipe: Recipe) -> Recipe:
+    return resolve(recipe).recipe
 
 
 def clouds(count: int = 3000, rare: int = 0) -> Data:
@@ -139,7 +139,7 @@ def test_it_leaves_nothing_behind() -> None:
         for parameter in network.parameters():
             parameter.zero_()
     before, drawn = [p.clone() for p in network.parameters()], torch.random.get_rng_state()
-    recipe = settled(
+    recipe = resolved(
         Recipe("xor", predict=network, step="sgd(lr=0.1)", stop="epochs(3)", threads=1)
     )
     with threads.threads(3):
@@ -155,9 +155,9 @@ def test_it_leaves_nothing_behind() -> None:
 
 def alone(recipe: Recipe, change: Change, seed: int) -> dict[str, Any]:
     """The last row of the history of the same training by itself."""
-    settled = settle(changed(replace(recipe, seed=seed), change))
+    resolved = resolve(changed(replace(recipe, seed=seed), change))
     with threads.threads(1):
-        training = state.start(settled)
+        training = state.start(resolved)
         loop.train(training)
     return training.progress.history[-1]
 
@@ -178,7 +178,7 @@ JOBS: list[tuple[Change, int]] = [
 
 @pytest.mark.parametrize("predict", ["mlp(30)", "mlp(16, dropout=0.2)", "mlp(16, batch_norm=True)"])
 def test_a_race_comes_to_what_each_comes_to_alone(predict: str) -> None:
-    recipe = settled(replace(ZEROS, predict=predict, precision="float64", threads=1))
+    recipe = resolved(replace(ZEROS, predict=predict, precision="float64", threads=1))
     train = RecipeBackend(recipe, ss.data.load("digits"))
     ready = [train.prepare(change, seed) for change, seed in JOBS]
     assert max(map(len, train.lockstep_groups(ready))) >= 3
@@ -192,14 +192,14 @@ def test_a_race_comes_to_what_each_comes_to_alone(predict: str) -> None:
 
 
 def test_one_that_is_trained_alone_comes_to_the_same_bits() -> None:
-    recipe = settled(replace(ZEROS, **CURE, threads=1))
+    recipe = resolved(replace(ZEROS, **CURE, threads=1))
     train = RecipeBackend(recipe, ss.data.load("digits"))
     [(result, _)] = train.train([train.prepare({}, 3)])
     assert {**result, "seconds": 0} == {**alone(recipe, {}, 3), "seconds": 0}
 
 
 def test_all_trainings_with_a_change_of_the_data_share_them() -> None:
-    train = RecipeBackend(settled(ZEROS), ss.data.load("digits"))
+    train = RecipeBackend(resolved(ZEROS), ss.data.load("digits"))
     first, second = (train.prepare({"data": "standardize()"}, seed) for seed in (0, 1))
     assert first.data is second.data is not train.data
     assert train.prepare({}, 0).data is train.data
@@ -211,7 +211,7 @@ def test_trials_of_several_findings_are_one_race_and_those_until_proven_are_not(
         finding({"initialize": "xavier_normal()"}, condition="overfitting"),
     ]
     said: list[str] = []
-    made = try_recipe(settled(ZEROS), findings, 0.02, report=said.append)
+    made = try_recipe(resolved(ZEROS), findings, 0.02, report=said.append)
     assert said[0] == "symmetric_units, overfitting, 3 remedies: seed 1 of 3, 4 trainings"
     assert [(trial.condition, trial.measure) for trial in made] == [
         ("symmetric_units", "validation accuracy"),
@@ -224,14 +224,14 @@ def test_trials_of_several_findings_are_one_race_and_those_until_proven_are_not(
     assert [
         trial.change
         for trial in try_recipe(
-            settled(ZEROS), findings, 0.02, until_proven=True, report=said.append
+            resolved(ZEROS), findings, 0.02, until_proven=True, report=said.append
         )
     ] == [trial.change for trial in made[:2]]
     assert said[0] == "symmetric_units, 2 remedies: seed 1 of 3, 3 trainings"
 
 
 def test_what_a_training_holds_grows_with_its_network_and_its_batch() -> None:
-    train = RecipeBackend(settled(ZEROS), ss.data.load("digits"))
+    train = RecipeBackend(resolved(ZEROS), ss.data.load("digits"))
     size = {
         predict: train.size(train.prepare({"predict": predict, "repeat": "batches(50)"}, 0))
         for predict in ("mlp(30)", "cnn(8, 16)")
@@ -269,7 +269,7 @@ def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(
 
     monkeypatch.setattr(retrain, "run_race", run)
     with pytest.raises(KeyboardInterrupt):
-        try_recipe(settled(ZEROS), [found], 0.02)
+        try_recipe(resolved(ZEROS), [found], 0.02)
     assert races == [3, 7]
     assert [(trial.change, trial.proven) for trial in found.trials] == [
         ({"initialize": "ones()"}, False)
@@ -282,7 +282,7 @@ def test_an_interrupt_ends_trials_and_keeps_those_that_have_ended(
 
 def test_where_there_is_time_the_whole_problem_is_taken() -> None:
     found = finding(CURE)
-    [made] = try_recipe(settled(ZEROS), [found], 0.01, budget=60)
+    [made] = try_recipe(resolved(ZEROS), [found], 0.01, budget=60)
     assert made.problem == "whole"
     assert made.proven
     assert found.trials == [made]
@@ -295,7 +295,7 @@ def test_where_there_is_time_the_whole_problem_is_taken() -> None:
 
 
 def test_where_time_is_short_fewer_samples_show_the_fault_and_its_cure() -> None:
-    recipe, said = settled(replace(ZEROS, data=clouds(), seed=4)), list[str]()
+    recipe, said = resolved(replace(ZEROS, data=clouds(), seed=4)), list[str]()
     [made] = try_recipe(
         recipe, [finding(CURE)], 20.0, budget=60, report=said.append
     )  # 20 s that it did not take
@@ -344,14 +344,14 @@ def test_where_fewer_samples_do_not_show_it_the_whole_problem_is_taken(
         (20_000, 1e6, [FEWEST, 1500, 4500], "whole"),
     ):
         sizes.clear()
-        recipe = settled(replace(ZEROS, data=clouds(count), stop="epochs(1)"))
+        recipe = resolved(replace(ZEROS, data=clouds(count), stop="epochs(1)"))
         [made] = try_recipe(recipe, [finding(CURE)], seconds, budget=60)
         assert (sizes, made.problem) == (tried, problem), count
 
 
 def test_a_fault_that_is_not_there_is_not_shown() -> None:
-    healthy = RecipeBackend(settled(replace(ZEROS, **CURE)), ss.data.load("digits"))
-    faulty = RecipeBackend(settled(ZEROS), ss.data.load("digits"))
+    healthy = RecipeBackend(resolved(replace(ZEROS, **CURE)), ss.data.load("digits"))
+    faulty = RecipeBackend(resolved(ZEROS), ss.data.load("digits"))
     assert faulty.shows("symmetric_units")
     assert faulty.shows("underfitting")  # a symptom
     assert not faulty.shows("learning_rate_too_high")
@@ -359,7 +359,7 @@ def test_a_fault_that_is_not_there_is_not_shown() -> None:
 
 
 def test_a_class_that_is_rare_may_be_missing_there() -> None:
-    recipe = settled(replace(ZEROS, data=clouds(3000, rare=3), stop="epochs(1)"))
+    recipe = resolved(replace(ZEROS, data=clouds(3000, rare=3), stop="epochs(1)"))
     with pytest.raises(DataError, match="has no sample of 1 of 3 classes"):
         RecipeBackend(recipe, clouds(3000, rare=3)).with_fewer_samples(FEWEST / 2400)
     [made] = try_recipe(recipe, [finding(CURE)], 40.0, budget=60)
@@ -372,7 +372,7 @@ def test_a_loader_brings_samples_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     loader = torch.utils.data.DataLoader(
         torch.utils.data.TensorDataset(data.train.x, data.train.y), batch_size=100
     )
-    recipe = settled(replace(ZEROS, data=data, repeat=loader, stop="epochs(1)"))
+    recipe = resolved(replace(ZEROS, data=data, repeat=loader, stop="epochs(1)"))
     [made] = try_recipe(recipe, [finding(CURE)], 20.0, budget=60)
     assert made.problem == "whole"
 
@@ -381,7 +381,7 @@ def test_a_loader_brings_samples_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_fault_behind_a_fault_is_proven_together() -> None:
-    recipe = settled(replace(ZEROS, step="sgd(lr=20.0)"))
+    recipe = resolved(replace(ZEROS, step="sgd(lr=20.0)"))
     found = finding(CURE)
     made = try_recipe(recipe, [found], 0.05, budget=100)
     assert made[0].change == CURE
@@ -398,8 +398,8 @@ def test_a_fault_behind_a_fault_is_proven_together() -> None:
 
 def test_behind_a_cure_that_is_enough_there_is_nothing() -> None:
     data = ss.data.load("digits")
-    assert RecipeBackend(settled(ZEROS), data).remedies_behind("symmetric_units", CURE) == []
-    twice = RecipeBackend(settled(replace(ZEROS, step="sgd(lr=20.0)")), data)
+    assert RecipeBackend(resolved(ZEROS), data).remedies_behind("symmetric_units", CURE) == []
+    twice = RecipeBackend(resolved(replace(ZEROS, step="sgd(lr=20.0)")), data)
     assert {tuple(change) for _, change in twice.remedies_behind("symmetric_units", CURE)} == {
         ("step",)
     }
@@ -413,11 +413,11 @@ def test_behind_a_cure_that_is_enough_there_is_nothing() -> None:
 
 def test_nothing_is_tried_together_where_one_is_enough() -> None:
     changes: list[Change] = [{"initialize": "ones()"}, CURE, {"initialize": "xavier_normal()"}]
-    made = try_recipe(settled(ZEROS), [finding(*changes)], 0.02)
+    made = try_recipe(resolved(ZEROS), [finding(*changes)], 0.02)
     assert [(trial.change, trial.proven) for trial in made] == list(
         zip(changes, (False, True, True), strict=True)
     )
-    made = try_recipe(settled(ZEROS), [finding(*changes)], 0.02, until_proven=True)
+    made = try_recipe(resolved(ZEROS), [finding(*changes)], 0.02, until_proven=True)
     assert [trial.proven for trial in made] == [False, True, True]
 
 
@@ -425,7 +425,7 @@ def test_nothing_is_tried_together_where_one_is_enough() -> None:
 
 
 def test_of_a_change_that_does_not_fit_the_trial_says_so_and_the_others_go_on() -> None:
-    first, second = try_recipe(settled(ZEROS), [finding({"predict": "neuron()"}, CURE)], 0.02)
+    first, second = try_recipe(resolved(ZEROS), [finding({"predict": "neuron()"}, CURE)], 0.02)
     assert first.verdict.startswith("not tried, a neuron has one output, but ")
     assert second.proven
 
@@ -446,7 +446,7 @@ def test_a_budget_is_a_positive_number(budget: Any) -> None:
 )
 def test_what_shows_in_the_loss_first_is_measured_by_it(condition: str, measure: str) -> None:
     [made, *_] = try_recipe(
-        settled(replace(ZEROS, stop="epochs(1)")), [finding(CURE, condition=condition)], 0.01
+        resolved(replace(ZEROS, stop="epochs(1)")), [finding(CURE, condition=condition)], 0.01
     )
     assert made.measure == measure
     assert made.least == retrain.LEAST

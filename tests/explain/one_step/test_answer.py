@@ -18,7 +18,7 @@ import sevensteps as ss
 from sevensteps.explain.one_step.answer import Steps
 from sevensteps.training import threads
 from sevensteps.training.observer import Observer
-from sevensteps.training.resolve import settle
+from sevensteps.training.resolve import resolve
 from sevensteps.training.state import Training, start
 
 SHORT: dict[str, Any] = {
@@ -313,7 +313,7 @@ def test_again_takes_the_threads_of_the_run() -> None:
 
 def test_the_start_is_that_of_a_training_set_up_by_hand() -> None:
     run, kept = trained()
-    training = start(settle(replace(run.recipe, stop=ss.steps.parse("stop", "epochs(0)"))))
+    training = start(resolve(replace(run.recipe, stop=ss.steps.parse("stop", "epochs(0)"))))
     training.recipe.initialize(
         training.network,
         training.generators["initialize"],

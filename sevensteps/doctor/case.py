@@ -330,7 +330,7 @@ class Case:
 
         Of the network in its present state, by Lanczos (scipy) on autograd's Hessian-vector
         products. Plain gradient descent is stable for lr < 2/λ_max."""
-        from sevensteps.engine.curvature import largest_eigenvalue
+        from sevensteps.engine.hessian import largest_eigenvalue
 
         if self.sample is None or self.loss is None:
             return None

@@ -9,24 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.chain_rule import missing
+from sevensteps.engine.layer_calls import LayerCall, capture_outputs
 from sevensteps.engine.modules import Neuron
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
-def _owned(network: nn.Module) -> Iterator[tuple[nn.Module, nn.Parameter]]:
+def _trainable(network: nn.Module) -> Iterator[tuple[nn.Module, nn.Parameter]]:
     """Every trainable parameter once, with the module that owns it; those of normalisation layers
     are left out.
     """
-    seen: set[int] = set()
+    listed: set[int] = set()
     for module in network.modules():
         for parameter in module.parameters(recurse=False):
             if (
                 parameter.requires_grad
-                and id(parameter) not in seen
+                and id(parameter) not in listed
                 and not isinstance(module, NORMS)
             ):
-                seen.add(id(parameter))
+                listed.add(id(parameter))
                 yield module, parameter
 
 
@@ -36,7 +37,7 @@ def weights(network: nn.Module) -> list[Tensor]:
     """
     return [
         parameter[:, 1:] if isinstance(module, Neuron) and module.bias is None else parameter
-        for module, parameter in _owned(network)
+        for module, parameter in _trainable(network)
         if parameter.ndim >= 2
     ]
 
@@ -45,13 +46,13 @@ def biases(network: nn.Module) -> list[Tensor]:
     """The bias vectors: trainable parameters of at most one axis (of a `w0` neuron, the bias
     column).
     """
-    found: list[Tensor] = []
-    for module, parameter in _owned(network):
+    vectors: list[Tensor] = []
+    for module, parameter in _trainable(network):
         if isinstance(module, Neuron) and module.bias is None:
-            found.append(parameter[:, 0])
+            vectors.append(parameter[:, 0])
         elif parameter.ndim < 2:
-            found.append(parameter)
-    return found
+            vectors.append(parameter)
+    return vectors
 
 
 def reset(module: nn.Module) -> None:
@@ -61,21 +62,17 @@ def reset(module: nn.Module) -> None:
     own = list(module.parameters(recurse=False))
     if own and not any(p.requires_grad for p in own):
         return
-    kept = [(p, p.detach().clone()) for p in own if not p.requires_grad]
+    frozen = [(p, p.detach().clone()) for p in own if not p.requires_grad]
     module.reset_parameters()  # type: ignore[operator]
-    for parameter, before in kept:
+    for parameter, before in frozen:
         parameter.copy_(before)
 
 
 def output_of(layer: nn.Module, network: nn.Module, x: Tensor) -> Tensor:
     """What `layer` gives while `network` runs on `x`."""
-    seen: list[Tensor] = []
-    handle = layer.register_forward_hook(lambda module, inputs, output: seen.append(output))
-    try:
-        network(x)
-    finally:
-        handle.remove()
-    return seen[0]
+    _, calls = capture_outputs(network, x, [("", layer)])
+    output: Tensor = calls[0].output
+    return output
 
 
 def multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
@@ -91,32 +88,24 @@ def multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
     ):
         return once
     return sum(
-        layer.weight.numel() * output[0, 0].numel()
-        for layer, output in _followed(network, shape)
-        if isinstance(layer, nn.Conv2d | nn.Linear)
+        call.module.weight.numel() * call.output[0, 0].numel()
+        for call in _calls_of_one_sample(network, shape)
+        if isinstance(call.module, nn.Conv2d | nn.Linear)
     )
 
 
-def outputs(network: nn.Module, shape: tuple[int, ...]) -> int:
+def activation_count(network: nn.Module, shape: tuple[int, ...]) -> int:
     """How many numbers all layers of a network give for one sample `[*shape]`. Of one that cannot
     be followed without running it: 0.
     """
     if missing(network) is not None:
         return 0
-    return sum(
-        output.numel() for layer, output in _followed(network, shape) if not list(layer.children())
-    )
+    return sum(call.output.numel() for call in _calls_of_one_sample(network, shape))
 
 
-def _followed(network: nn.Module, shape: tuple[int, ...]) -> list[tuple[nn.Module, Tensor]]:
-    """Each layer with what it gives for one sample, by shapes alone."""
-    seen: list[tuple[nn.Module, Tensor]] = []
-    copied = copy.deepcopy(network).to("meta").eval()
-    for layer in copied.modules():
-        layer.register_forward_hook(lambda layer, inputs, output: seen.append((layer, output)))
-    copied(
-        torch.empty(
-            1, *shape, device="meta", dtype=next((p.dtype for p in copied.parameters()), None)
-        )
-    )
-    return seen
+def _calls_of_one_sample(network: nn.Module, shape: tuple[int, ...]) -> list[LayerCall]:
+    """Every call of a layer for one sample `[*shape]`, by shapes alone."""
+    shapes_only = copy.deepcopy(network).to("meta").eval()
+    dtype = next((p.dtype for p in shapes_only.parameters()), None)
+    sample = torch.empty(1, *shape, device="meta", dtype=dtype)
+    return capture_outputs(shapes_only, sample)[1]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sevensteps.engine.layer_calls import capture_outputs
 from sevensteps.engine.sequence import named_layers
 from sevensteps.errors import ArgumentError
 from sevensteps.explain.subject import Subject
@@ -71,21 +71,8 @@ def named_leaves(network: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def _run(network: nn.Module, x: Tensor) -> ForwardPass:
-    outputs: dict[str, Tensor] = {}
-
-    def store(name: str) -> Any:
-        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor):
-                outputs[name] = output.detach().clone()  # a later layer may work in place
-
-        return hook
-
-    handles = [module.register_forward_hook(store(name)) for name, module in named_leaves(network)]
-    try:
-        output = network(x)
-    finally:
-        for handle in handles:
-            handle.remove()
+    output, calls = capture_outputs(network, x, named_leaves(network), copy=True)
+    outputs = {call.name: call.output for call in calls if isinstance(call.output, Tensor)}
     return ForwardPass(network, x, outputs, output.detach(), x.dtype)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.activations import activation_of
+from sevensteps.engine.layer_calls import capture_outputs
 from sevensteps.explain.one_step.answer import Steps, steps
 from sevensteps.explain.subject import Subject
 from sevensteps.metrics import primary
@@ -116,20 +117,16 @@ class RunNumbers:
         """The ReLU layer with the most units that are 0 for every training sample, or None."""
         network = copy.deepcopy(self.subject.network).eval()
         alive: dict[str, Tensor] = {}
-
-        def watch(name: str) -> Any:
-            def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
-                on = (output > 0).transpose(0, 1).flatten(1).any(1)
-                alive[name] = on | alive[name] if name in alive else on
-
-            return hook
-
-        for name, module in network.named_modules():
-            if (function := activation_of(module)) is not None and function.rectifies:
-                module.register_forward_hook(watch(name))
+        rectifiers = [
+            (name, module)
+            for name, module in network.named_modules()
+            if (function := activation_of(module)) is not None and function.rectifies
+        ]
         with torch.no_grad():
-            for piece in self.train_inputs.split(2048):
-                network(piece)
+            for piece in self.train_inputs.split(2048) if rectifiers else ():
+                for call in capture_outputs(network, piece, rectifiers)[1]:
+                    on = (call.output > 0).transpose(0, 1).flatten(1).any(1)
+                    alive[call.name] = on | alive[call.name] if call.name in alive else on
         return max(
             (DeadUnits(int((~on).sum()), len(on), name) for name, on in alive.items()),
             default=None,
@@ -159,27 +156,11 @@ class RunNumbers:
 def _pass_through(subject: Subject, x: Tensor) -> tuple[list[LayerPass], Tensor]:
     """Every layer without submodules with its input and output, and the network's output."""
     network = copy.deepcopy(subject.network).to(torch.float64).eval()
-    passes: list[LayerPass] = []
-    inputs_by_name: dict[str, Tensor] = {}
-
-    def store_input(name: str) -> Any:
-        def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-            if inputs and isinstance(inputs[0], Tensor):
-                inputs_by_name[name] = inputs[0].clone()  # before a layer that works in place
-
-        return hook
-
-    def store_pass(name: str) -> Any:
-        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            if name in inputs_by_name and isinstance(output, Tensor):
-                passes.append(LayerPass(name, module, inputs_by_name[name], output.clone()))
-
-        return hook
-
-    for name, module in network.named_modules():
-        if not any(module.children()):
-            module.register_forward_pre_hook(store_input(name or type(module).__name__))
-            module.register_forward_hook(store_pass(name or type(module).__name__))
     with torch.no_grad():
-        output = network(x)
+        output, calls = capture_outputs(network, x, copy=True)
+    passes = [
+        LayerPass(call.name, call.module, call.input, call.output)
+        for call in calls
+        if isinstance(call.input, Tensor) and isinstance(call.output, Tensor)
+    ]
     return passes, output

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from sevensteps.engine.curvature import eigenvalues, largest_eigenvalue
+from sevensteps.engine.hessian import eigenvalues, largest_eigenvalue
 from sevensteps.lr_finder.rates import Sharpness
 from sevensteps.steps.step import Optimizer, sgd
 from sevensteps.training.state import Training

@@ -11,7 +11,9 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from sevensteps import steps
+from sevensteps.engine.activations import activation_names
 from sevensteps.errors import ArgumentError
+from tests.steps.loss_table import LOSS_ROWS
 
 # `loader` alone is missing: it holds a Python object and has no spelling.
 EXAMPLES: dict[str, dict[str, list[str]]] = {
@@ -65,17 +67,7 @@ EXAMPLES: dict[str, dict[str, list[str]]] = {
             'module("nets:build", 3, (4, 5), name="ä \\"b\\"", deep=True)',
         ],
     },
-    "loss": {
-        "auto": ["auto()"],
-        "mean_squared_error": ["mean_squared_error()"],
-        "mean_absolute_error": ["mean_absolute_error()"],
-        "huber": ["huber()", "huber(0.5)"],
-        "binary_cross_entropy": ["binary_cross_entropy()"],
-        "cross_entropy": ["cross_entropy()"],
-        "mnist_loss": ["mnist_loss()"],
-        "negative_log_likelihood": ["negative_log_likelihood()"],
-        "hinge": ["hinge()"],
-    },
+    "loss": {"auto": ["auto()"], **{name: list(row.oracles) for name, row in LOSS_ROWS.items()}},
     "gradient": {
         "auto": ["auto()", "auto(clip=1.0)"],
         "chain_rule": ["chain_rule()", "chain_rule(clip=0.5, accumulate=4)"],
@@ -152,9 +144,7 @@ def kinds(step: str, *without: str) -> list[Any]:
 
 SHARE = st.floats(0, 1, exclude_min=True, exclude_max=True)
 POSITIVE = st.floats(1e-300, 1e300)
-ACTIVATION = st.sampled_from(
-    ["relu", "leaky_relu", "sigmoid", "tanh", "elu", "selu", "gelu", "softplus", "identity"]
-)
+ACTIVATION = st.sampled_from(activation_names())
 WIDTH = st.integers(1, 10**6)
 PLAIN = (
     st.none()

@@ -5,7 +5,6 @@ PyTorch's own losses and closed forms.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jaxtyping
@@ -21,144 +20,14 @@ from sevensteps.errors import ArgumentError, ShapeError
 from sevensteps.head import Output
 from sevensteps.steps import loss as losses
 from sevensteps.steps.loss import Loss
-from sevensteps.task import Task
 from tests.steps.examples import examples
+from tests.steps.loss_table import LOSS_ROWS, TASKS
 
-TASKS = {
-    "regression": Task("regression", 1, (), "each target is a number"),
-    "columns": Task("regression", 3, (), "each target is 3 numbers"),
-    "binary": Task("binary", 1, ("3", "7"), "the targets are two classes, 3 and 7"),
-    "multiclass": Task("multiclass", 1, ("a", "b", "c", "d"), "the targets are 4 classes"),
-    "multilabel": Task("multilabel", 3, ("x", "y", "z"), "each target has 3 yes/no labels"),
-}
 LOSSES = examples("loss", "auto")
 
-# What each loss makes of each task: (outputs, link, coding, threshold, layer, reason), or what it
-# says to refuse it.
-PROBABILITY = "its sigmoid is the probability of yes"
-SCORE = "a score whose sign is the answer"
-VALUE = "read as it is"
-CHANCE = "its sigmoid is read as the probability of yes"
-Row = tuple[int, str, str, float, str, str] | str
-
-
-def per_value(why: str, link: str, threshold: float, name: str) -> dict[str, Row]:
-    return {
-        "binary": (
-            1,
-            link,
-            "value",
-            threshold,
-            "identity",
-            f"the targets are two classes, 3 and 7: one output, {why}",
-        ),
-        "multiclass": (
-            4,
-            link,
-            "one_hot",
-            threshold,
-            "identity",
-            f"the targets are 4 classes: 4 outputs, each judged alone by {name}, {why}",
-        ),
-        "multilabel": (
-            3,
-            link,
-            "value",
-            threshold,
-            "identity",
-            f"each target has 3 yes/no labels: one output per label, {why}",
-        ),
-    }
-
-
-def numbers(name: str) -> dict[str, Row]:
-    return {
-        **per_value(VALUE, "identity", 0.5, name),
-        "regression": (
-            1,
-            "identity",
-            "value",
-            0.5,
-            "identity",
-            f"each target is a number: one output per value, {VALUE}",
-        ),
-        "columns": (
-            3,
-            "identity",
-            "value",
-            0.5,
-            "identity",
-            f"each target is 3 numbers: one output per value, {VALUE}",
-        ),
-    }
-
-
-def no_number(name: str) -> dict[str, Row]:
-    return {
-        key: f"{name} judges classes, but {TASKS[key].reason}; use mean_squared_error()"
-        for key in ("regression", "columns")
-    }
-
-
-def one_of_many(name: str, link: str, layer: str, says: str) -> dict[str, Row]:
-    return {
-        **no_number(name),
-        "binary": (
-            2,
-            link,
-            "index",
-            0.0,
-            layer,
-            f"the targets are two classes, 3 and 7: 2 outputs{says}",
-        ),
-        "multiclass": (4, link, "index", 0.0, layer, f"the targets are 4 classes: 4 outputs{says}"),
-        "multilabel": f"{name} picks one class, but each target has 3 yes/no labels; use "
-        "binary_cross_entropy()",
-    }
-
-
-OUTPUTS: dict[str, dict[str, Row]] = {
-    "mean_squared_error": numbers("mean_squared_error"),
-    "mean_absolute_error": numbers("mean_absolute_error"),
-    "huber": numbers("huber"),
-    "binary_cross_entropy": {
-        **per_value(PROBABILITY, "sigmoid", 0.0, "binary_cross_entropy"),
-        **no_number("binary_cross_entropy"),
-    },
-    "cross_entropy": one_of_many(
-        "cross_entropy", "softmax", "identity", ", their softmax is the probability of each"
-    ),
-    "mnist_loss": {**per_value(CHANCE, "sigmoid", 0.0, "mnist_loss"), **no_number("mnist_loss")},
-    "negative_log_likelihood": one_of_many(
-        "negative_log_likelihood",
-        "exp",
-        "log_softmax",
-        " through log_softmax, the log-probability of each",
-    ),
-    "hinge": {**per_value(SCORE, "identity", 0.0, "hinge"), **no_number("hinge")},
-}
-
-# PyTorch's own loss of each value, or the formula as the book or the paper has it.
-ORACLES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mean_squared_error()": lambda o, t: F.mse_loss(o, t, reduction="none").mean(1),
-    "mean_absolute_error()": lambda o, t: F.l1_loss(o, t, reduction="none").mean(1),
-    "huber()": lambda o, t: F.smooth_l1_loss(o, t, reduction="none").mean(1),
-    "huber(0.5)": lambda o, t: 0.5 * F.smooth_l1_loss(o, t, reduction="none", beta=0.5).mean(1),
-    "binary_cross_entropy()": lambda o, t: (
-        -torch.where(t == 1, F.logsigmoid(o), F.logsigmoid(-o)).mean(1)
-    ),
-    "cross_entropy()": lambda o, t: F.nll_loss(o.log_softmax(1), t, reduction="none"),
-    "mnist_loss()": lambda o, t: torch.where(t == 1, 1 - o.sigmoid(), o.sigmoid()).mean(1),
-    "negative_log_likelihood()": lambda o, t: F.nll_loss(o, t, reduction="none"),
-    "hinge()": lambda o, t: torch.relu(1 - torch.where(t == 1, 1.0, -1.0) * o).mean(1),
-}
-# How far each output is from where the loss has a kink; the others have none.
-KINKS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mean_absolute_error()": lambda o, t: (o - t).abs(),
-    "huber()": lambda o, t: ((o - t).abs() - 1).abs(),
-    "huber(0.5)": lambda o, t: ((o - t).abs() - 0.5).abs(),
-    "hinge()": lambda o, t: (1 - (2 * t - 1) * o).abs(),
-}
+OUTPUTS = {name: row.outputs for name, row in LOSS_ROWS.items()}
+ORACLES = {text: oracle for row in LOSS_ROWS.values() for text, oracle in row.oracles.items()}
+KINKS = {text: kink for row in LOSS_ROWS.values() for text, kink in row.kinks.items()}
 TAKEN = [
     (loss, kind)
     for loss in LOSSES

@@ -417,7 +417,7 @@ def test_a_rule_that_would_wait_for_ever_is_refused(rule: Stop, task: Task, mess
 
 @pytest.mark.parametrize("rule", examples("stop", "auto"), ids=repr)
 def test_a_rule_is_silent_at_the_start_and_is_joined_with_any_other(rule: Stop) -> None:
-    started = Progress(step=1, loss=0.1, seconds=0.01)
+    started = Progress(step=1, loss=0.1, seconds=0.01, lr=0.1)
     assert rule.reason(started) is None or rule == epochs(0)
     for other in examples("stop", "auto"):
         joined = rule | other

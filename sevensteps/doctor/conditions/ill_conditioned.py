@@ -22,7 +22,7 @@ from sevensteps.doctor.measures import (
     significant,
     worse_than_simple_model,
 )
-from sevensteps.engine.curvature import eigenvalues
+from sevensteps.engine.hessian import eigenvalues
 
 STEP = "step"
 EXPLAINS = ("underfitting", "stopped_early", "learning_rate_too_low", "too_small")

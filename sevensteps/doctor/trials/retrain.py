@@ -27,7 +27,7 @@ from sevensteps.doctor.trials.scheduler import (
     remedies_to_try,
 )
 from sevensteps.doctor.trials.trial import PAIRS, Trial, best_trial
-from sevensteps.engine.parameters import outputs
+from sevensteps.engine.parameters import activation_count
 from sevensteps.errors import Error
 from sevensteps.metrics import baseline, metric_of, primary
 from sevensteps.racing.grouping import plan_groups
@@ -99,7 +99,7 @@ class RecipeBackend:
         batch = samples / int(training.recipe.repeat.count(samples))
         network = repr(training.recipe.predict)
         if network not in self.layer_outputs:
-            self.layer_outputs[network] = outputs(training.network, shape)
+            self.layer_outputs[network] = activation_count(training.network, shape)
         return (
             COPIES * sum(p.numel() for p in training.network.parameters())
             + 2 * batch * self.layer_outputs[network]

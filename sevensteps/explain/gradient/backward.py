@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.chain_rule import missing
+from sevensteps.engine.layer_calls import capture_outputs
 from sevensteps.engine.sequence import named_layers
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.forward import named_leaves, unravel_index
@@ -145,25 +146,14 @@ def _autograd_output_gradients(
     network: nn.Module, loss: Loss, x: Tensor, y: Tensor
 ) -> dict[str, Tensor]:
     """dL/d(output) of every layer that is called once, as PyTorch's autograd has it."""
-    outputs: dict[str, Tensor] = {}
-    handles = [
-        module.register_forward_hook(
-            lambda module, inputs, output, name=name: outputs.setdefault(name, output)
-        )
-        for name, module in named_leaves(network)
-    ]
-    try:
-        with torch.enable_grad(), Isolation(torch.Generator().manual_seed(0)):
-            mean = loss(network(x), y).mean()
-            tensors = {
-                name: output
-                for name, output in outputs.items()
-                if isinstance(output, Tensor) and output.requires_grad
-            }
-            gradients = torch.autograd.grad(mean, list(tensors.values()), allow_unused=True)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with torch.enable_grad(), Isolation(torch.Generator().manual_seed(0)):
+        output, calls = capture_outputs(network, x, named_leaves(network))
+        mean = loss(output, y).mean()
+        tensors: dict[str, Tensor] = {}
+        for call in calls:
+            if isinstance(call.output, Tensor) and call.output.requires_grad:
+                tensors.setdefault(call.name, call.output)
+        gradients = torch.autograd.grad(mean, list(tensors.values()), allow_unused=True)
     return {name: g for name, g in zip(tensors, gradients, strict=True) if g is not None}
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sevensteps.arguments import whole
 from sevensteps.data.inputs import Inputs
 from sevensteps.engine.activations import UNKNOWN, Activation, activation_of
+from sevensteps.engine.layer_calls import capture_outputs
 from sevensteps.engine.modules import Dropout, Neuron, Powers
 from sevensteps.engine.sequence import named_layers
 from sevensteps.errors import ArgumentError
@@ -170,19 +171,13 @@ def _through(network: nn.Module, where: Place, x: Tensor) -> tuple[Tensor, Tenso
     activation.
     """
     if where.at < 0:
-        seen: list[Tensor] = []
-        handle = dict(network.named_modules())[where.name].register_forward_hook(
-            lambda module, given, out: seen.extend((given[0], out))
-        )
-        try:
-            network(x)
-        finally:
-            handle.remove()
-        if not seen:
+        module = dict(network.named_modules())[where.name]
+        _, calls = capture_outputs(network, x, [(where.name, module)])
+        if not calls:
             raise ArgumentError(
                 f"{where.name} is not called when the network predicts, so there is nothing to see"
             )
-        return seen[0], seen[1], seen[1]
+        return calls[0].input, calls[0].output, calls[0].output
     chain = [module for _, module in named_layers(network)]
     for module in chain[: where.at]:
         x = module(x)

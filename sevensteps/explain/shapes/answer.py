@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sevensteps.engine.layer_calls import capture_outputs, leaf_modules
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.subject import Subject
 
@@ -66,15 +67,10 @@ def shapes(subject: Subject) -> Shapes:
     batch = x[:size]
     rows = []
     network = copy.deepcopy(subject.network).eval()
-    outputs: dict[str, Tensor] = {}
-    handles = [
-        module.register_forward_hook(_store(outputs, name)) for name, module in _modules(network)
-    ]
     with torch.no_grad():
-        network(batch)
-    for handle in handles:
-        handle.remove()
-    for name, module in _modules(network):
+        _, calls = capture_outputs(network, batch)
+    outputs = {call.name: call.output for call in calls if isinstance(call.output, Tensor)}
+    for name, module in leaf_modules(network):
         if name in outputs:
             rows.append(_layer_shapes(name, module, tuple(outputs[name].shape)))
     axes = (
@@ -83,22 +79,6 @@ def shapes(subject: Subject) -> Shapes:
     return Shapes(
         len(batch), tuple(batch.shape), axes[: batch.ndim], tuple(rows), batch.element_size()
     )
-
-
-def _modules(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [
-        (name or type(module).__name__, module)
-        for name, module in network.named_modules()
-        if not any(module.children())
-    ]
-
-
-def _store(outputs: dict[str, Tensor], name: str) -> Any:
-    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
-            outputs[name] = output
-
-    return hook
 
 
 def _layer_shapes(name: str, module: nn.Module, output: tuple[int, ...]) -> LayerShapes:

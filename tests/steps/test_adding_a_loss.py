@@ -106,5 +106,7 @@ def test_it_trains_alone_and_in_a_race() -> None:
     assert run.recipe.gradient == ss.chain_rule()
     assert run.summary["metrics"]["valid"]["r2"] > 0.3
     steps = ["sgd(lr=0.05)", "sgd(lr=0.1)"]
-    race = ss.race(ss.grid("diabetes", loss="log_cosh()", step=steps, stop="epochs(2)"), out=False, watch=0)
+    race = ss.race(
+        ss.grid("diabetes", loss="log_cosh()", step=steps, stop="epochs(2)"), out=False, watch=0
+    )
     assert all(torch.isfinite(p).all() for run in race.runs for p in run.network.parameters())

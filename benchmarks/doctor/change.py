@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.doctor.loop import Setup, score
-from sevensteps.data.scaling import learn
+from sevensteps.data.scaling import fit_scaling
 from sevensteps.engine.activations import activation_module
 from sevensteps.errors import ArgumentError
 from sevensteps.notation import auto
@@ -84,7 +84,7 @@ def _data(setup: Setup, text: str, draw: torch.Generator) -> None:
             f"{text} is no change of {x.dtype} inputs; standardize() and unit() of floats are, "
             "and finite()"
         )
-    inputs = learn(name, x)
+    inputs = fit_scaling(name, x)
     setup.train, setup.valid = (inputs(x), y), (inputs(xv), yv)
     if (
         name == "standardize"
@@ -92,7 +92,7 @@ def _data(setup: Setup, text: str, draw: torch.Generator) -> None:
         and setup.decide is None
         and len(y.unique()) > 2
     ):
-        targets = learn(name, y)
+        targets = fit_scaling(name, y)
         setup.train, setup.valid = (inputs(x), targets(y)), (inputs(xv), targets(yv))
 
 

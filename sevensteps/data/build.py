@@ -9,17 +9,17 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from sevensteps.data.dataset import Data
-from sevensteps.data.inputs import Inputs, apply_scaling, learn_scaling, select_samples
+from sevensteps.data.inputs import Inputs, apply_scaling, fit_input_scaling, select_samples
 from sevensteps.data.part import Part
-from sevensteps.data.scaling import Scaling, identity, learn
-from sevensteps.data.split import split
+from sevensteps.data.scaling import Scaling, fit_scaling, identity_scaling
+from sevensteps.data.split import split_indices
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.errors import DataError
 from sevensteps.seeds import generator
 from sevensteps.task import Task, task_of
 
 
-def build(
+def build_data(
     source: str,
     x: Shaped[Tensor, "N ..."] | StreamedInputs,
     y: Shaped[Tensor, "M ..."],
@@ -52,15 +52,17 @@ def build(
     if valid is None:
         if strata is None and task.kind in ("binary", "multiclass"):
             strata = y.reshape(-1).long()
-        indices = split(len(x), share, split_generator or generator(0, "split"), strata)
+        indices = split_indices(len(x), share, split_generator or generator(0, "split"), strata)
         (x, y), valid = (select_samples(x, y, part) for part in indices)
     # a column per target, also for the scaling to be learned by column
     if task.kind == "regression":
         y, valid = _columns(y), (valid[0], _columns(valid[1]))
     if isinstance(x, StreamedInputs) and x.statistics.first_not_finite is not None:
         scale = "none"  # `Data.check` says where the number is
-    scaling = learn_scaling(scale, x, highest)
-    target_scaling = learn(target_scale, y) if task.kind == "regression" else identity()
+    scaling = fit_input_scaling(scale, x, highest)
+    target_scaling = (
+        fit_scaling(target_scale, y) if task.kind == "regression" else identity_scaling()
+    )
     train, judged = (
         Part(apply_scaling(scaling, raw), _store_targets(target, task, target_scaling))
         for raw, target in ((x, y), valid)

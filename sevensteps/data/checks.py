@@ -70,7 +70,7 @@ def _check_inputs(where: str, x: Inputs, features: tuple[str, ...]) -> None:
         return
     else:
         not_finite = ~x.isfinite()
-        (row, *place), count = torch.nonzero(not_finite)[0].tolist(), _count_words(not_finite)
+        (row, *place), count = torch.nonzero(not_finite)[0].tolist(), _not_finite_phrase(not_finite)
     if x.ndim == 2:
         column = f"column {place[0]}" + (f" ({features[place[0]]})" if features else "")
     else:
@@ -98,7 +98,7 @@ def _check_targets(where: str, y: Tensor, task: Task) -> None:
     not_finite = ~y.isfinite()
     if not_finite.any():
         raise DataError(
-            f"{where} targets hold {_count_words(not_finite)}, the first in row "
+            f"{where} targets hold {_not_finite_phrase(not_finite)}, the first in row "
             f"{int(torch.nonzero(not_finite)[0, 0])}; leave those rows out"
         )
     if kind == "binary":
@@ -147,7 +147,7 @@ def _check_classes(source: str, train: Part, task: Task) -> None:
         )
 
 
-def _count_words(not_finite: Tensor) -> str:
+def _not_finite_phrase(not_finite: Tensor) -> str:
     count = int(not_finite.sum())
     numbers, are = ("numbers", "are") if count > 1 else ("number", "is")
     return f"{count} {numbers} that {are} not finite (nan or inf)"

@@ -1,4 +1,4 @@
-"""Data: two parts of samples, what is asked of them, and how they came to be what they are."""
+"""`Data`: a training and a validation part, the task, and how raw values were preprocessed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sevensteps.data.description import count_constant_inputs, describe_part, dt
 from sevensteps.data.duplicates import count_duplicates, count_duplicates_on_disk
 from sevensteps.data.part import Part
 from sevensteps.data.preprocessing import Preprocessing
-from sevensteps.data.scaling import Scaling, identity
+from sevensteps.data.scaling import Scaling, identity_scaling
 from sevensteps.data.table.column_encoding import Encoding
 from sevensteps.task import Task
 
@@ -38,7 +38,7 @@ class Data:
     features: tuple[str, ...] = ()
     kind: Literal["image", "table"] = "table"
     about: str = ""
-    target_scaling: Scaling = field(default_factory=identity)
+    target_scaling: Scaling = field(default_factory=identity_scaling)
     highest: float | None = None
     encoding: Encoding | None = None
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from sevensteps.data.scaling import Scaling, learn
+from sevensteps.data.scaling import Scaling, fit_scaling
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 
 Inputs = Tensor | StreamedInputs  # of either: shape, ndim, len, to, x[…], narrow, split
@@ -40,9 +40,11 @@ def chunks(x: Inputs, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     return zip(x.split(size), y.split(size), strict=True)
 
 
-def learn_scaling(name: str, x: Inputs, highest: float | None = None) -> Scaling:
-    """The scaling called `name`, learned on raw inputs; see `sevensteps.data.scaling.learn`."""
-    return learn(name, x if isinstance(x, Tensor) else x.statistics, highest)
+def fit_input_scaling(name: str, x: Inputs, highest: float | None = None) -> Scaling:
+    """The scaling called `name`, fitted to raw inputs; see
+    `sevensteps.data.scaling.fit_scaling`.
+    """
+    return fit_scaling(name, x if isinstance(x, Tensor) else x.statistics, highest)
 
 
 def apply_scaling(scaling: Scaling, x: Inputs) -> Inputs:

@@ -87,14 +87,14 @@ class Scaling:
         return Scaling(name, offset, scale)
 
 
-def identity() -> Scaling:
+def identity_scaling() -> Scaling:
     """The scaling that changes nothing: x = raw."""
     return Scaling(
         "none", torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
     )
 
 
-def learn(
+def fit_scaling(
     name: str, raw: Shaped[Tensor, "N ..."] | RunningStatistics, highest: float | None = None
 ) -> Scaling:
     """The scaling called `name`, from the raw training part or its statistics.
@@ -109,7 +109,7 @@ def learn(
     """
     one_of("scale", name, SCALINGS)
     if name == "none" or (isinstance(raw, Tensor) and raw.numel() == 0):
-        return identity()
+        return identity_scaling()
     if name == "unit" and highest is not None:
         offset, scale = torch.zeros(()), torch.tensor(float(highest))
     elif isinstance(raw, RunningStatistics):

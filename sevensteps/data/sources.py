@@ -19,9 +19,9 @@ class Source(ABC):
     What it draws depends on its own seed, never on the training's. A subclass is made with
     `@sevensteps.notation.value`, lists its arguments as fields, with defaults, and has `load`. Of
     the fields below it has those that it needs; they are checked here. `scale` is "none",
-    "standardize" or "unit" (see `sevensteps.data.scaling.learn`), or "default" for what suits the
-    source; `valid` the share of the samples to validate by, `memory` the megabytes that samples may
-    take."""
+    "standardize" or "unit" (see `sevensteps.data.scaling.fit_scaling`), or "default" for what suits
+    the source; `valid` the share of the samples to validate by, `memory` the megabytes that samples
+    may take."""
 
     scale: str
     seed: int

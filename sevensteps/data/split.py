@@ -9,7 +9,7 @@ from torch import Tensor
 from sevensteps.arguments import number
 
 
-def split(
+def split_indices(
     count: int,
     share: float,
     generator: torch.Generator,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.data import Data, Part
-from sevensteps.data.scaling import identity
+from sevensteps.data.scaling import identity_scaling
 from sevensteps.errors import DataError
 from sevensteps.task import Task
 
@@ -24,7 +24,12 @@ def checked_data(
     y: Tensor, task: Task, *, x: Tensor = X, valid: Part | None = None, **options: Any
 ) -> Data:
     return Data(
-        "mine", Part(x, y), Part(x, y) if valid is None else valid, task, identity(), **options
+        "mine",
+        Part(x, y),
+        Part(x, y) if valid is None else valid,
+        task,
+        identity_scaling(),
+        **options,
     )
 
 

@@ -14,7 +14,7 @@ from sevensteps.data.inputs import (
     apply_scaling,
     chunk_size,
     chunks,
-    learn_scaling,
+    fit_input_scaling,
     select_samples,
     spread_samples,
 )
@@ -71,7 +71,7 @@ def test_spread_samples_are_all_or_evenly_spread(x: Inputs, in_memory: torch.Ten
 def test_scaling_is_learned_and_applied_alike(
     x: Inputs, in_memory: torch.Tensor, name: str
 ) -> None:
-    expected = learn_scaling(name, in_memory)(in_memory)
+    expected = fit_input_scaling(name, in_memory)(in_memory)
     torch.testing.assert_close(
-        apply_scaling(learn_scaling(name, x), x)[:], expected, atol=1e-5, rtol=0
+        apply_scaling(fit_input_scaling(name, x), x)[:], expected, atol=1e-5, rtol=0
     )

@@ -18,13 +18,15 @@ from sevensteps.data import load
 from sevensteps.data.formats.image_file import MAX_PIXELS
 from sevensteps.data.prediction_inputs import read_inputs
 from sevensteps.data.preprocessing import Preprocessing
-from sevensteps.data.scaling import identity
+from sevensteps.data.scaling import identity_scaling
 from sevensteps.errors import DataError, Error
 
-GRAY = Preprocessing((1, 2, 3), "image", (), 16.0, identity(), identity())
-RGB = Preprocessing((3, 2, 3), "image", (), 255.0, identity(), identity())
-TABLE = Preprocessing((2,), "table", ("width", "height"), None, identity(), identity())
-BARE = Preprocessing((2,), "table", (), None, identity(), identity())
+GRAY = Preprocessing((1, 2, 3), "image", (), 16.0, identity_scaling(), identity_scaling())
+RGB = Preprocessing((3, 2, 3), "image", (), 255.0, identity_scaling(), identity_scaling())
+TABLE = Preprocessing(
+    (2,), "table", ("width", "height"), None, identity_scaling(), identity_scaling()
+)
+BARE = Preprocessing((2,), "table", (), None, identity_scaling(), identity_scaling())
 PIXELS = np.array([[0, 51, 102], [153, 204, 255]], dtype=np.uint8)
 
 

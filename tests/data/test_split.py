@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sevensteps.data.split import split
+from sevensteps.data.split import split_indices
 from sevensteps.errors import ArgumentError
 from sevensteps.seeds import generator
 
@@ -21,7 +21,7 @@ def test_a_split_is_a_partition_that_keeps_the_balance(
     labels: list[int], share: float, seed: int
 ) -> None:
     strata = torch.tensor(labels, dtype=torch.int64)
-    train, valid = split(len(labels), share, generator(seed, "split"), strata)
+    train, valid = split_indices(len(labels), share, generator(seed, "split"), strata)
     assert sorted([*train.tolist(), *valid.tolist()]) == list(range(len(labels)))
     for group in range(5):
         size, valid_count = labels.count(group), int((strata[valid] == group).sum())
@@ -33,7 +33,7 @@ def test_a_split_is_a_partition_that_keeps_the_balance(
 
 
 def test_a_split_is_drawn_and_shuffled() -> None:
-    drawn = [split(1000, 0.2, generator(seed, "split")) for seed in (0, 0, 1)]
+    drawn = [split_indices(1000, 0.2, generator(seed, "split")) for seed in (0, 0, 1)]
     assert [len(part) for part in drawn[0]] == [800, 200]
     assert torch.equal(drawn[0][0], drawn[1][0])
     assert not torch.equal(drawn[0][0], drawn[2][0])
@@ -44,4 +44,4 @@ def test_a_split_is_drawn_and_shuffled() -> None:
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
 def test_a_share_that_leaves_a_part_empty_is_refused(share: float) -> None:
     with pytest.raises(ArgumentError, match="share must be"):
-        split(10, share, generator(0, "split"))
+        split_indices(10, share, generator(0, "split"))

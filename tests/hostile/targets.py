@@ -161,7 +161,7 @@ def idx_file(data: bytes) -> None:
     """Images and labels of an IDX file, plain and packed."""
     file = folder() / "idx"
     file.write_bytes(data)
-    for read in (idx.read, idx.images, idx.labels):
+    for read in (idx.read_array, idx.read_images, idx.read_labels):
         with ours():
             read(file)
 

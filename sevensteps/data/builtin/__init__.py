@@ -1,1 +1,1 @@
-"""The data sets that come by name."""
+"""The data sets that come by name, such as digits, MNIST and moons."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sevensteps.data.build import build
+from sevensteps.data.build import build_data
 from sevensteps.data.builtin.mnist_files import MnistPart, read_mnist
 from sevensteps.data.dataset import Data
 from sevensteps.data.sources import Source
@@ -37,7 +37,7 @@ class digits(Source):
 
     def load(self, data_dir: Path | None = None) -> Data:
         x, y = _digits()
-        return build(
+        return build_data(
             self.text,
             x,
             y,
@@ -64,7 +64,7 @@ class digits37(Source):
     def load(self, data_dir: Path | None = None) -> Data:
         x, y = _digits()
         three_or_seven = (y == 3) | (y == 7)
-        return build(
+        return build_data(
             self.text,
             x[three_or_seven],
             (y[three_or_seven] == 3).long(),
@@ -98,7 +98,7 @@ class mnist(Source):
 
     def load(self, data_dir: Path | None = None) -> Data:
         train, valid = read_mnist(data_dir)
-        return build(
+        return build_data(
             self.text,
             train.images,
             train.labels.long(),
@@ -106,7 +106,7 @@ class mnist(Source):
             classes=TEN,
             scale=self.scale_or("unit"),
             highest=255,
-            about=_about("handwritten digits", train),
+            about=_describe("handwritten digits", train),
         )
 
 
@@ -125,7 +125,7 @@ class mnist37(Source):
     def load(self, data_dir: Path | None = None) -> Data:
         train, valid = read_mnist(data_dir)
         (x, y), valid_37 = _three_then_seven(train), _three_then_seven(valid)
-        return build(
+        return build_data(
             self.text,
             x,
             y,
@@ -133,7 +133,7 @@ class mnist37(Source):
             classes=SEVEN_THREE,
             scale=self.scale_or("unit"),
             highest=255,
-            about=_about("handwritten threes, then sevens", train),
+            about=_describe("handwritten threes, then sevens", train),
         )
 
 
@@ -142,6 +142,6 @@ def _three_then_seven(part: MnistPart) -> tuple[Tensor, Tensor]:
     return torch.cat([threes, sevens]), torch.tensor([1] * len(threes) + [0] * len(sevens))
 
 
-def _about(what: str, part: MnistPart) -> str:
+def _describe(what: str, part: MnistPart) -> str:
     height, width = part.images.shape[2:]
     return f"{what}, {height} x {width} pixels, from IDX files"

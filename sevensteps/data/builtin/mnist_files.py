@@ -64,7 +64,7 @@ def read_mnist(data_dir: Path | None = None) -> tuple[MnistPart, MnistPart]:
 def _read_part(files: dict[str, Path], part: str) -> MnistPart:
     images_file = files[f"{part}-images-idx3-ubyte"]
     labels_file = files[f"{part}-labels-idx1-ubyte"]
-    images, labels = idx.images(images_file), idx.labels(labels_file)
+    images, labels = idx.read_images(images_file), idx.read_labels(labels_file)
     if len(images) != len(labels):
         raise DataError(
             f"{images_file} has {len(images)} images but {labels_file.name} has {len(labels)} "
@@ -218,7 +218,7 @@ def _fetch(address: str, path: Path, report: _Progress) -> None:
     except requests.RequestException as failure:
         response = failure.response
         reason = (
-            _reason(failure)
+            _describe_failure(failure)
             if response is None
             else f"the server answers {response.status_code} {response.reason}"
         )
@@ -233,7 +233,7 @@ def _fetch(address: str, path: Path, report: _Progress) -> None:
             response.close()
 
 
-def _reason(failure: BaseException) -> str:
+def _describe_failure(failure: BaseException) -> str:
     text = str(failure)
     for words, reason in (
         ("Name or service", "no such host, or no network"),

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from sevensteps.arguments import one_of
-from sevensteps.data.build import build
+from sevensteps.data.build import build_data
 from sevensteps.data.dataset import Data
 from sevensteps.data.sources import Source
 from sevensteps.notation import value
@@ -24,7 +24,7 @@ class _Table(Source):
         bunch = read()
         classes = tuple(str(name) for name in bunch.get("target_names", ()))
         y = torch.from_numpy(bunch.target)
-        return build(
+        return build_data(
             self.text,
             torch.from_numpy(bunch.data),
             y.long() if classes else y[:, None],

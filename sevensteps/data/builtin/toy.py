@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.arguments import number, one_of, whole
-from sevensteps.data.build import build
+from sevensteps.data.build import build_data
 from sevensteps.data.dataset import Data
 from sevensteps.data.sources import Source
 from sevensteps.errors import ArgumentError
@@ -48,7 +48,7 @@ class speed(Source):
             torch.randn(20, 1, generator=random) * self.noise + 0.75 * (t - 9.5).square() + 1
             for _ in range(2)
         )
-        return build(
+        return build_data(
             self.text,
             t,
             y,
@@ -92,7 +92,7 @@ class xor(Source):
         x = torch.stack([first, second], 1) + self.noise * torch.randn(self.n, 2, generator=random)
         y = first ^ second
         truth_table = self.n == 4
-        return build(
+        return build_data(
             self.text,
             x,
             y,
@@ -133,7 +133,7 @@ class circles(Source):
         x, y = make_circles(
             self.n, noise=self.noise, factor=self.factor, random_state=_numpy_seed(random)
         )
-        return _plane(
+        return _build_plane(
             self,
             x,
             y,
@@ -166,7 +166,7 @@ class moons(Source):
 
         random = generator(self.seed, "split")
         x, y = make_moons(self.n, noise=self.noise, random_state=_numpy_seed(random))
-        return _plane(
+        return _build_plane(
             self,
             x,
             y,
@@ -206,7 +206,7 @@ class blobs(Source):
             self.n, centers=self.centers, cluster_std=self.std, random_state=_numpy_seed(random)
         )
         names = tuple(str(i) for i in range(self.centers))
-        return _plane(
+        return _build_plane(
             self,
             x,
             y,
@@ -250,7 +250,7 @@ class spirals(Source):
             self.n, 2, generator=random
         )
         names = tuple(str(i) for i in range(self.arms))
-        return build(
+        return build_data(
             self.text,
             x,
             y,
@@ -274,7 +274,7 @@ def _numpy_seed(random: torch.Generator) -> int:
     return int(torch.randint(2**31 - 1, (), generator=random))
 
 
-def _plane(
+def _build_plane(
     source: Source,
     x: object,
     y: object,
@@ -284,7 +284,7 @@ def _plane(
     about: str,
 ) -> Data:
     points: Tensor = torch.as_tensor(x, dtype=torch.float64)
-    return build(
+    return build_data(
         source.text,
         points,
         torch.as_tensor(y).long(),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.arguments import number, one_of, whole
-from sevensteps.data.build import build
+from sevensteps.data.build import build_data
 from sevensteps.data.dataset import Data
 from sevensteps.data.inputs import Inputs
 from sevensteps.data.scaling import SCALINGS
@@ -65,7 +65,7 @@ def from_arrays(
         )
     valid_part = (inputs[-1], targets[-1]) if has_valid_part or valid is None else None
     share = 0.2 if valid_part is not None else number("valid", valid, above=0, below=1)
-    return build(
+    return build_data(
         name,
         inputs[0],
         targets[0],

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.arguments import flag, whole
-from sevensteps.data.build import build
+from sevensteps.data.build import build_data
 from sevensteps.data.dataset import Data
 from sevensteps.data.formats.image_file import (
     decode_image,
@@ -264,7 +264,7 @@ def _load_pictures(
     train_rows = table.train_rows
     height, width = pixels.shape[2:]
     about = f"{len(y):,} pictures, {height} x {width} pixels, {target} to predict"
-    return build(
+    return build_data(
         options.text,
         pixels[:train_rows],
         y[:train_rows],

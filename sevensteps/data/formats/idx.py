@@ -32,11 +32,11 @@ CHUNK = 1 << 20  # bytes; memory grows as content arrives, never by what a heade
 AGAIN = "fetch it again"
 
 
-def images(path: Path) -> Tensor:
+def read_images(path: Path) -> Tensor:
     """The images of an IDX file, uint8 `[N, 1, H, W]`. Raises `DataError` with the file and the
     fix.
     """
-    array = read(path)
+    array = read_array(path)
     if array.ndim != 3:
         raise DataError(
             f"{path}: {_describe(array)}, where images (3 dimensions) are expected; "
@@ -52,11 +52,11 @@ def images(path: Path) -> Tensor:
     return torch.from_numpy(array)[:, None]
 
 
-def labels(path: Path, classes: int = 10) -> Tensor:
+def read_labels(path: Path, classes: int = 10) -> Tensor:
     """The labels of an IDX file, uint8 `[N]`, each below `classes`. Raises `DataError` with the
     file and the fix.
     """
-    array = read(path)
+    array = read_array(path)
     if array.ndim != 1:
         raise DataError(
             f"{path}: {_describe(array)}, where labels (1 dimension) are expected; "
@@ -78,7 +78,7 @@ def labels(path: Path, classes: int = 10) -> Tensor:
     return torch.from_numpy(array)
 
 
-def read(path: Path) -> numpy.ndarray:
+def read_array(path: Path) -> numpy.ndarray:
     """The numbers of an IDX file, plain or packed with gzip. Raises `DataError` with the file and
     the fix."""
     try:
@@ -112,7 +112,7 @@ def read(path: Path) -> numpy.ndarray:
         ) from None
 
 
-def header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], numpy.dtype]:
+def read_header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], numpy.dtype]:
     """The shape and the dtype that the start of an IDX file announces; `file` then stands where
     the numbers begin.
     """
@@ -137,7 +137,7 @@ def header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], numpy.dtype]:
 
 def _parse(path: Path, file: BinaryIO, limit: int) -> numpy.ndarray:
     """The numbers in `file`, which can hold at most `limit` bytes."""
-    shape, dtype = header(path, file)
+    shape, dtype = read_header(path, file)
     announced = math.prod(shape) * dtype.itemsize
     sizes = " x ".join(map(str, shape))
     if announced > limit:

@@ -69,11 +69,11 @@ class idx_files(Source):
 
     def _load_pair(self, images: Path, labels: Path) -> tuple[Inputs, Tensor]:
         x = (
-            idx.images(images)
+            idx.read_images(images)
             if images.suffix == ".gz"
             else load_or_stream(idx_reader(images), self.memory)
         )
-        y = idx.labels(labels, classes=256)
+        y = idx.read_labels(labels, classes=256)
         if len(x) != len(y):
             raise DataError(
                 f"{images} has {len(x)} images but {labels.name} has {len(y)} labels; give the "
@@ -86,7 +86,7 @@ def idx_reader(path: Path) -> BinaryRowReader:
     """Reads the images of an IDX file that is not packed. Raises `DataError`."""
     try:
         with path.open("rb") as file:
-            shape, dtype = idx.header(path, file)
+            shape, dtype = idx.read_header(path, file)
             offset, size = file.tell(), path.stat().st_size
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file; check the folder and the name") from None
@@ -95,7 +95,7 @@ def idx_reader(path: Path) -> BinaryRowReader:
             f"{path}: cannot be read ({failure.strerror or failure}); give a file that you may read"
         ) from None
     if len(shape) != 3 or dtype != numpy.uint8 or 0 in shape or size != offset + math.prod(shape):
-        idx.images(path)  # says what is wrong
+        idx.read_images(path)  # says what is wrong
         raise DataError(f"{path}: is no file of images")
     return BinaryRowReader(path, offset, (shape[0], 1, *shape[1:]), torch.uint8)
 

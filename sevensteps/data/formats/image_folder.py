@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.arguments import flag, whole
-from sevensteps.data.build import build
+from sevensteps.data.build import build_data
 from sevensteps.data.dataset import Data
 from sevensteps.data.formats.image_file import (
     IMAGE_ENDINGS,
@@ -79,7 +79,7 @@ class image_folder(Source):
             + (f"; {other_files:,} files that are no pictures left out" if other_files else "")
         )
         valid = (pixels[train_count:], labels[train_count:]) if len(parts) == 2 else None
-        return build(
+        return build_data(
             self.text,
             pixels[:train_count],
             labels[:train_count],

@@ -69,10 +69,10 @@ class RowReader(ABC):
         """
         return None
 
-    def prefetch(self, start: int, stop: int) -> None:
+    def prefetch(self, start: int, stop: int) -> None:  # noqa: B027 - only mapped rows need it
         """Let the system read these rows of `mapped` now, as they are used soon."""
 
-    def release(self) -> None:
+    def release(self) -> None:  # noqa: B027
         """Give back the memory that the pages of `mapped` take in this process."""
 
 

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sevensteps.data.scaling import Scaling, identity
+from sevensteps.data.scaling import Scaling, identity_scaling
 from sevensteps.data.statistics import RunningStatistics
 from sevensteps.data.streaming.memory_limit import bytes_allowed, fits_in_memory, page_faults
 from sevensteps.data.streaming.row_reader import RowReader
@@ -80,13 +80,13 @@ class StreamedInputs:
         return True
 
     def to(self, *targets: Any) -> StreamedInputs:
-        """The same inputs, coming out as another dtype, on another device, or both."""
+        """These inputs, but coming out as another dtype, on another device, or both."""
         dtype = next((t for t in targets if isinstance(t, torch.dtype)), self.dtype)
         device = next((t for t in targets if isinstance(t, str | torch.device)), self.device)
         return replace(self, dtype=dtype, device=torch.device(device))
 
     def with_scaling(self, scaling: Scaling) -> StreamedInputs:
-        """The same rows with this scaling."""
+        """These rows with another scaling."""
         return replace(self, scaling=scaling)
 
     def select(self, indices: Int[Tensor, "M"]) -> StreamedInputs:
@@ -344,7 +344,7 @@ def _with_progress(batches: Iterable[T], total: int, size: int, row_bytes: int) 
 
 def stream_rows(reader: RowReader, memory: int) -> StreamedInputs:
     """All rows of a file, unscaled, in at most `memory` bytes."""
-    return StreamedInputs(reader, torch.arange(len(reader)), memory, identity())
+    return StreamedInputs(reader, torch.arange(len(reader)), memory, identity_scaling())
 
 
 def load_or_stream(reader: RowReader, memory: float | None) -> Tensor | StreamedInputs:

@@ -94,7 +94,7 @@ class Cells:
         return self.parsed[kind]
 
     def as_texts(self) -> Cells:
-        """The same cells of the kind "category"."""
+        """These cells as cells of the kind "category", numbers as texts."""
         if self.kind == "category":
             return self
         missing = self.missing
@@ -118,7 +118,7 @@ class Cells:
         )
 
 
-def concatenate(blocks: Sequence[Cells]) -> Cells:
+def concatenate_cells(blocks: Sequence[Cells]) -> Cells:
     """The blocks of one column, all of the same kind, as one."""
     first = blocks[0]
     if len(blocks) == 1:

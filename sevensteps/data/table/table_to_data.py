@@ -21,9 +21,9 @@ from sevensteps.data.dataset import Data
 from sevensteps.data.formats.arrays import from_arrays
 from sevensteps.data.inputs import select_samples
 from sevensteps.data.scaling import SCALINGS
-from sevensteps.data.split import split
+from sevensteps.data.split import split_indices
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs
-from sevensteps.data.table.cells import Cells, concatenate
+from sevensteps.data.table.cells import Cells, concatenate_cells
 from sevensteps.data.table.column_encoding import Column, Encoding
 from sevensteps.data.table.column_inference import ColumnInference, infer_column
 from sevensteps.data.table.table import Table, name_columns, row_count, select_rows
@@ -125,7 +125,9 @@ def inspect_table(table: Table, options: TableOptions) -> TableContents:
             if classes is not None
             else torch.unique(y, return_inverse=True)[1].reshape(-1)
         )
-        train, valid = split(len(y), options.valid, generator(options.seed, "split"), strata)
+        train, valid = split_indices(
+            len(y), options.valid, generator(options.seed, "split"), strata
+        )
     if options.missing == "fill":
         columns = _with_fill_values(table, columns, train, len(y))
     return TableContents(
@@ -235,7 +237,7 @@ def encode_targets(
                 f"{block.location(int(block.missing.argmax()))} has no {name}, and what is to be "
                 'predicted cannot be filled in; leave such rows out with missing="drop"'
             )
-    cells = concatenate(blocks)
+    cells = concatenate_cells(blocks)
     kind = "category" if name in table.classes else infer_column(name, cells).kind
     if kind == "date":
         raise DataError(

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from sevensteps.data import Data, Part, is_loadable, source
-from sevensteps.data.inputs import apply_scaling, learn_scaling
-from sevensteps.data.scaling import Scaling, learn
+from sevensteps.data.inputs import apply_scaling, fit_input_scaling
+from sevensteps.data.scaling import Scaling, fit_scaling
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 from sevensteps.engine.activations import activation_names
 from sevensteps.errors import Error, NotationError
@@ -74,11 +74,11 @@ def rescale(data: str | Data, text: str) -> str | Data:
         return str(dataclasses.replace(named, **dict.fromkeys(options, name)).text)
     # streamed data are known as they lie on disk, and scaled from there
     streamed = isinstance(data.train.x, StreamedInputs)
-    inputs = learn_scaling(name, data.train.x)
+    inputs = fit_input_scaling(name, data.train.x)
     targets = (
-        learn(name, data.train.y)
+        fit_scaling(name, data.train.y)
         if data.task.kind == "regression" and name == "standardize"
-        else learn("none", data.train.y)
+        else fit_scaling("none", data.train.y)
     )
 
     def rescale_part(part: Part) -> Part:

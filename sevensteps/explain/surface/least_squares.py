@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.data import Data, Part, source
-from sevensteps.data.scaling import learn
+from sevensteps.data.scaling import fit_scaling
 from sevensteps.engine.modules import Neuron, Powers
 from sevensteps.engine.sequence import named_layers
 from sevensteps.errors import Error
@@ -163,7 +163,7 @@ def race(subject: Subject) -> list[Lane]:
     raw = subject.data
     if not isinstance(raw.train.x, Tensor) or not isinstance(raw.valid.x, Tensor):
         return []
-    scaling = learn("standardize", raw.train.x)
+    scaling = fit_scaling("standardize", raw.train.x)
     standard = replace(
         raw,
         train=Part(scaling(raw.train.x), raw.train.y),

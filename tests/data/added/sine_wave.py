@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from sevensteps.arguments import number
-from sevensteps.data.build import build
+from sevensteps.data.build import build_data
 from sevensteps.data.dataset import Data
 from sevensteps.data.sources import Source
 from sevensteps.notation import value
@@ -35,4 +35,6 @@ class sine_wave(Source):
         t = torch.rand(200, 1, generator=g)
         y = torch.sin(2 * torch.pi * t) + self.noise * torch.randn(200, 1, generator=g)
         scale, about = self.scale_or("none"), "one period of a sine wave"
-        return build(self.text, t, y, about=about, scale=scale, features=("t",), split_generator=g)
+        return build_data(
+            self.text, t, y, about=about, scale=scale, features=("t",), split_generator=g
+        )

@@ -23,7 +23,7 @@ from sevensteps.data.formats import parquet
 from sevensteps.data.formats.parquet import ParquetRowReader, ParquetTable
 from sevensteps.data.prediction_inputs import read_inputs
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs
-from sevensteps.data.table.cells import concatenate
+from sevensteps.data.table.cells import concatenate_cells
 from sevensteps.data.table.table_to_data import encode_table, inspect_table
 from sevensteps.errors import DataError, Error
 
@@ -155,7 +155,7 @@ def test_every_type_of_a_number(values: pa.Array, expected: list[float]) -> None
     assert sorted(raw(data)[:, 0].tolist()) == sorted(np.float32(expected * 4).tolist())
     frame = ParquetTable(Path("a.parquet"))
     assert (
-        concatenate([block["x"] for block in frame.blocks(["x"])])
+        concatenate_cells([block["x"] for block in frame.blocks(["x"])])
         .numbers(data.encoding.columns[0].kind)
         .tolist()
         == expected * 4

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sevensteps.data.inputs import chunks
-from sevensteps.data.scaling import Scaling, identity, learn
+from sevensteps.data.scaling import Scaling, fit_scaling, identity_scaling
 from sevensteps.data.streaming.row_reader import BinaryRowReader, RowReader, WithoutColumn
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs, stream_rows
 from sevensteps.errors import DataError
@@ -119,8 +119,8 @@ def test_scaling_gives_what_it_gives_in_memory(name: str, far: float) -> None:
     array = numpy.random.default_rng(1).normal(far, [1, 5, 0.01], (1000, 3))
     in_memory = torch.from_numpy(array)
     scaling, from_statistics = (
-        learn(name, in_memory),
-        learn(name, stream_rows(ArrayReader(array), 10**6).statistics),
+        fit_scaling(name, in_memory),
+        fit_scaling(name, stream_rows(ArrayReader(array), 10**6).statistics),
     )
     for field in ("offset", "scale"):
         torch.testing.assert_close(
@@ -148,7 +148,9 @@ def rows(
 
 
 def test_mapped_or_read_it_is_the_same(rows: BinaryRowReader, tmp_path: Path) -> None:
-    scaling = learn("standardize", torch.rand(9, 3, generator=torch.Generator().manual_seed(0)))
+    scaling = fit_scaling(
+        "standardize", torch.rand(9, 3, generator=torch.Generator().manual_seed(0))
+    )
     x, content = stream_rows(rows, 2_000).with_scaling(scaling), rows.path.read_bytes()
     array = numpy.frombuffer(content, "f4", offset=4).reshape(300, 3).copy()
     batches = epoch(x, 32)
@@ -282,4 +284,4 @@ def test_to_changes_what_comes_out() -> None:
     x: Any = small(numbers(10, 2)).to(torch.device("cpu"), torch.float64)
     assert x[:3].dtype == torch.float64
     assert isinstance(x.scaling, Scaling)
-    assert x.scaling.name == identity().name
+    assert x.scaling.name == identity_scaling().name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sevensteps.data.table.cells import Cells, concatenate
+from sevensteps.data.table.cells import Cells, concatenate_cells
 from sevensteps.data.table.column_encoding import Column
 
 
@@ -21,7 +21,7 @@ def test_cells_of_any_kind_can_be_texts() -> None:
 
 
 def test_blocks_are_joined() -> None:
-    whole = concatenate([Cells.of(["a", "b", "?"]), Cells.of(["c", "a"])])
+    whole = concatenate_cells([Cells.of(["a", "b", "?"]), Cells.of(["c", "a"])])
     assert [whole.texts[place] if place >= 0 else None for place in whole.values] == [
         "a",
         "b",

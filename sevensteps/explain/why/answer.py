@@ -10,36 +10,46 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
+from sevensteps.engine.modules import Dropout
 from sevensteps.errors import RunError
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.subject import Subject
-from sevensteps.explain.why.book_questions import ASKED
+from sevensteps.explain.why.book_questions import BOOK_QUESTIONS
 from sevensteps.explain.why.published import CONDITIONS, POINTS
-from sevensteps.explain.why.question import Question, command, line, runs_code, written
+from sevensteps.explain.why.question import (
+    Question,
+    command_line,
+    command_on_run,
+    fits_in_a_file,
+    recipe_command,
+)
 from sevensteps.metrics import baseline
-from sevensteps.render.text import number_text, shell_quote
+from sevensteps.render.text import number_text
+from sevensteps.steps import initialize as initializers
+from sevensteps.steps.repeat import full_batch
 from sevensteps.training.threads import threads
 
-MOST = 6
-FOUND = 2  # findings that are asked about
-FIXED = (
-    "zeros",
-    "ones",
-    "constant",
-    "class_means",
-    "as_given",
-    "pixel_frequency",
+MAX_QUESTIONS = 6
+MAX_FINDINGS = 2  # findings that are asked about
+WITHOUT_CHANCE = (
+    initializers.zeros,
+    initializers.ones,
+    initializers.constant,
+    initializers.class_means,
+    initializers.as_given,
+    initializers.pixel_frequency,
 )  # rules that draw nothing for the weights
-SHORT = 400  # characters of an explanation of the doctor's
-RANKS = {"error": 100, "warning": 80, "info": 42}
+MAX_EXPLANATION = 400  # characters of an explanation of the doctor's
+SEVERITY_RANKS = {"error": 100, "warning": 80, "info": 42}
 LEVELS = {
     "good": ("ignorant", "simple"),
     "printed": ("printed", "low", "high"),
 }  # what a question of this topic compares with
 TOPICS = {"ill_conditioned": "converge", "symmetric_units": "zeros", "not_shuffled": "shuffle"}
-WORDS = {
+QUESTIONS = {
     "ill_conditioned": "Why does it not converge?",
     "learning_rate_too_low": "Why is it so slow?",
     "learning_rate_too_high": "Why does the loss jump?",
@@ -75,25 +85,27 @@ class Why(Explanation):
 
 
 def why(subject: Subject) -> Why:
-    """At most six questions, ranked, one of each topic."""
+    """At most six questions about this run with their answers, ranked, one of each topic.
+
+    Raises `RunError` if the findings in the run's folder are damaged."""
     run = RunNumbers(subject)
     with threads(subject.recipe.threads or torch.get_num_threads()):
         try:
-            found = list(_findings(run))
+            about_findings = list(_about_findings(run))
         except (KeyError, TypeError, AttributeError, IndexError) as failure:
             raise RunError(
                 f"the findings of {subject.folder} are damaged: {type(failure).__name__}: {failure}"
             ) from None
-        asked = [
-            *found,
-            *(question for ask in ASKED for question in ask(run)),
-            *_good(run),
-            *_seed(run),
-            *_best(run),
+        questions = [
+            *about_findings,
+            *(question for questions_of in BOOK_QUESTIONS for question in questions_of(run)),
+            *_is_it_good(run),
+            *_another_seed(run),
+            *_best_epoch(run),
         ]
-    chosen: dict[str, Question] = {}
-    for question in sorted(asked, key=lambda question: -question.rank):
-        chosen.setdefault(question.topic, question)
+    by_topic: dict[str, Question] = {}
+    for question in sorted(questions, key=lambda question: -question.rank):
+        by_topic.setdefault(question.topic, question)
     history = tuple(
         (row["epoch"], row["valid"][run.metric])
         for row in subject.history
@@ -102,61 +114,58 @@ def why(subject: Subject) -> Why:
     levels = {
         name: value
         for topic, names in LEVELS.items()
-        if topic in chosen
+        if topic in by_topic
         for name in names
-        if (value := chosen[topic].numbers.get(name)) is not None
+        if (value := by_topic[topic].numbers.get(name)) is not None
     }
-    return Why(tuple(chosen.values())[:MOST], run.metric, history, levels)
+    return Why(tuple(by_topic.values())[:MAX_QUESTIONS], run.metric, history, levels)
 
 
-def _findings(run: RunNumbers) -> Iterator[Question]:
+def _about_findings(run: RunNumbers) -> Iterator[Question]:
     """What the doctor found: condition, explanation, remedy."""
     subject = run.subject
-    for place, found in enumerate(subject.summary["findings"][:FOUND]):
-        name, step = found["condition"], found["step"]
-        explanation = " ".join(found["explanation"].split())
-        if len(explanation) > SHORT:
-            explanation = explanation[:SHORT].rsplit(". ", 1)[0].rstrip(".") + "."
-        remedies = [remedy for remedy in found["remedies"] if remedy["change"]]
-        cure = ""
+    for order, finding in enumerate(subject.summary["findings"][:MAX_FINDINGS]):
+        name, step = finding["condition"], finding["step"]
+        explanation = " ".join(finding["explanation"].split())
+        if len(explanation) > MAX_EXPLANATION:
+            explanation = explanation[:MAX_EXPLANATION].rsplit(". ", 1)[0].rstrip(".") + "."
+        remedies = [remedy for remedy in finding["remedies"] if remedy["change"]]
+        advice = ""
         if remedies:
             change = ", ".join(f"{key} = {text}" for key, text in remedies[0]["change"].items())
-            cure = f" Change {change}: {remedies[0]['why']}."
+            advice = f" Change {change}: {remedies[0]['why']}."
         yield Question(
-            WORDS.get(name, f"Why does it not do better? ({name})"),
-            f"The doctor found {name}, step {step}: {explanation.rstrip('.')}.{cure}",
-            _trying(subject),
-            TOPICS.get(name, name),
-            RANKS.get(found["severity"], 42) - place,
-            {"condition": name, "confidence": found["confidence"]},
-            str(POINTS[CONDITIONS[name]]) if name in CONDITIONS else "",
+            question=QUESTIONS.get(name, f"Why does it not do better? ({name})"),
+            answer=f"The doctor found {name}, step {step}: {explanation.rstrip('.')}.{advice}",
+            command=_command_to_try(subject),
+            topic=TOPICS.get(name, name),
+            rank=SEVERITY_RANKS.get(finding["severity"], 42) - order,
+            numbers={"condition": name, "confidence": finding["confidence"]},
+            source=str(POINTS[CONDITIONS[name]]) if name in CONDITIONS else "",
         )
 
 
-def _trying(subject: Subject) -> str:
-    if subject.folder is None or not written(subject):
+def _command_to_try(subject: Subject) -> str:
+    """The command that tries the doctor's remedies."""
+    if subject.folder is None or not fits_in_a_file(subject):
         return "ss.diagnose(run).try_remedies()"
-    place = [] if subject.data_dir is None else ["--data-dir", str(subject.data_dir)]
-    code = ["--allow-code"] if runs_code(subject) else []
-    return " ".join(
-        ["sevensteps", "diagnose", *map(shell_quote, [str(subject.folder), "--try", *place, *code])]
-    )
+    return command_on_run("diagnose", subject, "--try")
 
 
-def _good(run: RunNumbers) -> Iterator[Question]:
+def _is_it_good(run: RunNumbers) -> Iterator[Question]:
     """Is it good?"""
     subject, task = run.subject, run.subject.output.task
     chance = baseline(task.kind, subject.data.valid.y)
-    simple = _simple(run)
+    simple = _simple_baseline(run)
     if run.metric == "loss" or math.isnan(run.score):
         return
-    said = (
+    answer = (
         f"It came to {run.metric} {number_text(run.score)} on the validation samples. An answer "
         "that does not look at its input has "
         f"{number_text(chance)}"
     )
     if simple is not None:
-        said += f", {simple[0]} {number_text(simple[1])}"
+        answer += f", {simple[0]} {number_text(simple[1])}"
     better = [bar for bar in (chance, simple and simple[1]) if bar is not None and run.score > bar]
     verdict = (
         "no better than not looking"
@@ -172,13 +181,13 @@ def _good(run: RunNumbers) -> Iterator[Question]:
     mine = repr(subject.recipe.predict)
     other = "mlp(30)" if mine == "linear()" else "linear()"
     proof = (
-        command("race", subject, "--predict", mine, "--predict", other, "--seeds", "5")
+        recipe_command("race", subject, "--predict", mine, "--predict", other, "--seeds", "5")
         if subject.summary["steps"]
-        else line("train", subject, subject.recipe.source, "--predict", "linear()")
+        else command_line("train", subject, subject.recipe.source, "--predict", "linear()")
     )
     yield Question(
         "Is it good?",
-        f"{said}: it is {verdict}.",
+        f"{answer}: it is {verdict}.",
         proof,
         "good",
         57,
@@ -186,7 +195,7 @@ def _good(run: RunNumbers) -> Iterator[Question]:
     )
 
 
-def _simple(run: RunNumbers) -> tuple[str, float] | None:
+def _simple_baseline(run: RunNumbers) -> tuple[str, float] | None:
     """A baseline in closed form: the nearest class mean, or least squares; (what, its metric)."""
     subject = run.subject
     kind, x = subject.output.task.kind, run.train_inputs
@@ -198,7 +207,7 @@ def _simple(run: RunNumbers) -> tuple[str, float] | None:
     if kind == "regression":
         if x.shape[1] > 1000:
             return None
-        ones = [torch.ones(len(held), 1, dtype=torch.float64) for held in (x, new)]
+        ones = [torch.ones(len(rows), 1, dtype=torch.float64) for rows in (x, new)]
         fitted = torch.linalg.lstsq(torch.cat([x, ones[0]], 1), y.double(), driver="gelsd").solution
         left = (truth.double() - torch.cat([new, ones[1]], 1) @ fitted).square().sum()
         spread = (truth.double() - truth.double().mean(0)).square().sum()
@@ -213,64 +222,61 @@ def _simple(run: RunNumbers) -> tuple[str, float] | None:
     return "the nearest class mean", float((answers == truth.reshape(-1).long()).double().mean())
 
 
-def _seed(run: RunNumbers) -> Iterator[Question]:
+def _another_seed(run: RunNumbers) -> Iterator[Question]:
     """Would another seed give the same?"""
     if not run.subject.summary["steps"] or math.isnan(run.score):
         return
-    subject, count, drawn = run.subject, len(run.subject.data.valid), _drawn(run.subject)
+    subject, count, drawn = run.subject, len(run.subject.data.valid), _random_parts(run.subject)
     if not drawn:
         yield Question(
             "Would another seed give the same?",
             "Yes, to the bit: this recipe draws nothing at random.",
-            command("race", subject, "--seeds", "2"),
+            recipe_command("race", subject, "--seeds", "2"),
             "seed",
             35,
             {run.metric: run.score},
         )
         return
-    said = f"Not to the digit: seed {subject.recipe.seed} draws {' and '.join(drawn)}"
+    answer = f"Not to the digit: seed {subject.recipe.seed} draws {' and '.join(drawn)}"
     numbers: dict[str, Any] = {run.metric: run.score, "samples": count}
     if run.metric == "accuracy":
         numbers["error"] = 1.96 * math.sqrt(run.score * (1 - run.score) / count)
-        said += (
+        answer += (
             f". And {run.score:.4f} of {count:,} validation samples is itself uncertain by "
             f"about ±{number_text(numbers['error'], 2)} "
             "(95 %), so that smaller differences say little"
         )
     yield Question(
         "Would another seed give the same?",
-        f"{said}. The same seed gives the same bits again.",
-        command("race", subject, "--seeds", "5"),
+        f"{answer}. The same seed gives the same bits again.",
+        recipe_command("race", subject, "--seeds", "5"),
         "seed",
         56,
         numbers,
     )
 
 
-def _drawn(subject: Subject) -> list[str]:
+def _random_parts(subject: Subject) -> list[str]:
     """What the seed decides."""
-    recipe = subject.recipe
-    fixed = (
-        type(recipe.initialize).__name__ in FIXED
-        and getattr(recipe.initialize, "bias", "") != "normal"
+    initialize, repeat = subject.recipe.initialize, subject.recipe.repeat
+    fixed = isinstance(initialize, WITHOUT_CHANCE) and getattr(initialize, "bias", "") != "normal"
+    dropout = any(
+        isinstance(module, Dropout | nn.modules.dropout._DropoutNd)
+        for module in subject.network.modules()
     )
-    left_out = any("Dropout" in type(module).__name__ for module in subject.network.modules())
-    ordered = (
-        type(recipe.repeat).__name__ == "full_batch"
-        or getattr(recipe.repeat, "shuffle", True) is False
-    )
+    ordered = isinstance(repeat, full_batch) or getattr(repeat, "shuffle", True) is False
     return [
-        what
-        for what, there in (
+        part
+        for part, is_random in (
             ("where the parameters start", not fixed),
             ("the order of the samples", not ordered),
-            ("what dropout leaves out", left_out),
+            ("what dropout leaves out", dropout),
         )
-        if there
+        if is_random
     ]
 
 
-def _best(run: RunNumbers) -> Iterator[Question]:
+def _best_epoch(run: RunNumbers) -> Iterator[Question]:
     """Is the best epoch the last?"""
     summary = run.subject.summary
     best, last = summary["best"]["epoch"], summary["epochs"]
@@ -279,23 +285,28 @@ def _best(run: RunNumbers) -> Iterator[Question]:
         return
     first = run.subject.history[0]["valid"].get(run.metric)
     if best == last:
-        said = (
+        answer = (
             f"Yes: {run.metric} was {number_text(value)} in epoch {best}, the last"
             + (f", and {number_text(first)} in the first" if first is not None else "")
-            + ". It may not have been at its end yet."
+            + ". With more epochs it may get better still."
         )
     elif value == run.score:
-        said = f"It makes no difference: {run.metric} is {number_text(value)} in epoch {best}, and in the last, {last}, too."
-    else:
-        said = (
-            f"No: {run.metric} was {number_text(value)} in epoch {best} and {number_text(run.score)} in "
-            f"the last, {last}. Both networks "
-            "are kept; the best was picked by the validation samples, and flatters a little."
+        answer = (
+            f"It makes no difference: {run.metric} is {number_text(value)} in epoch {best}, and "
+            f"in the last, {last}, too."
         )
-    longer = command("train", run.subject, "--stop", f"epochs({2 * last}) | patience(10)")
+    else:
+        answer = (
+            f"No: {run.metric} was {number_text(value)} in epoch {best} and "
+            f"{number_text(run.score)} in "
+            f"the last, {last}. Both networks "
+            "are kept; the best was chosen by the validation samples, which makes it look a "
+            "little better than it is."
+        )
+    longer = recipe_command("train", run.subject, "--stop", f"epochs({2 * last}) | patience(10)")
     yield Question(
         "Is the best epoch the last?",
-        said,
+        answer,
         longer,
         "best",
         54,

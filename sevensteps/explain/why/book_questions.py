@@ -1,6 +1,4 @@
-"""What readers of the books ask when they see a run on the books' data: why not the printed number,
-why 30 units, why below 0.
-"""
+"""What readers of the book ask of a run on its data: why not the printed number, why 30 units."""
 
 from __future__ import annotations
 
@@ -15,25 +13,30 @@ from sevensteps.data import source
 from sevensteps.errors import Error
 from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.why.published import BOOK, FIGURES, POINTS, Published
-from sevensteps.explain.why.question import Question, again, command, line
+from sevensteps.explain.why.question import Question, command_line, explain_command, recipe_command
+from sevensteps.explain.words.examples import example
 from sevensteps.render.text import count_text, number_text
+from sevensteps.steps import initialize as initializers
+from sevensteps.steps.loss import mean_squared_error
+from sevensteps.steps.predict import linear, mlp, polynomial
+from sevensteps.steps.step import sgd
 
 BOOK_BATCH = 256  # samples of a validation batch of the book
-ILL = 100  # a condition number above it makes plain gradient descent slow
+ILL_CONDITIONED = 100  # a condition number above it makes plain gradient descent slow
 
 
-def base(run: RunNumbers) -> str:
+def dataset_name(run: RunNumbers) -> str:
     """The name of the data, without its arguments."""
     return run.subject.recipe.source.partition("(")[0]
 
 
-def printed(run: RunNumbers) -> Iterator[Question]:
+def not_the_printed_result(run: RunNumbers) -> Iterator[Question]:
     """Why is my result not the printed one?"""
     subject = run.subject
     predict, score = repr(subject.recipe.predict), run.score
     for entry in FIGURES:
         if (
-            entry.data != base(run)
+            entry.data != dataset_name(run)
             or entry.predict != predict
             or entry.low is None
             or entry.high is None
@@ -48,18 +51,18 @@ def printed(run: RunNumbers) -> Iterator[Question]:
                 f"The mean over the classes is {mean:.4f} here and {entry.low:.4f} there; the "
                 f"accuracy of {score:.4f} counts each sample "
                 "once. Nothing is drawn at random, so every run gives the same.",
-                command("train", subject),
+                recipe_command("train", subject),
                 "printed",
                 90,
                 {"mean": mean, "accuracy": score},
                 entry.source,
             )
             continue
+        others = f"{entry.low:g} to {entry.high:g} of others"
         yield Question(
-            "Why is my result not the "
-            f"{'printed ' + entry.printed if entry.value else f'{entry.low:g} to {entry.high:g} of others'}?",
-            _compared(run, entry, score),
-            _proof(run, entry),
+            f"Why is my result not the {'printed ' + entry.printed if entry.value else others}?",
+            _comparison(run, entry, score),
+            _proving_race(run, entry),
             "printed",
             90,
             {"accuracy": score, "printed": entry.value, "low": entry.low, "high": entry.high},
@@ -67,39 +70,44 @@ def printed(run: RunNumbers) -> Iterator[Question]:
         )
 
 
-def _compared(run: RunNumbers, entry: Published, score: float) -> str:
+def _comparison(run: RunNumbers, entry: Published, score: float) -> str:
     assert entry.low is not None
     assert entry.high is not None
     where = (
         "within" if entry.low <= score <= entry.high else "below" if score < entry.low else "above"
     )
-    said = f"Yours is {score:.6f}, {where} the {entry.low:.4f} to {entry.high:.4f} that ten seeds come to with the recipe of "
-    said += "the text" if entry.value else "that figure"
+    answer = (
+        f"Yours is {score:.6f}, {where} the {entry.low:.4f} to {entry.high:.4f} that ten seeds "
+        f"reach with the recipe of {'the text' if entry.value else 'that figure'}"
+    )
     if entry.value is not None:
         at = "inside" if entry.low <= entry.value <= entry.high else "outside"
-        said += f"; the printed {entry.printed} lies {at} that range, and the text sets no seed, so it is one draw of many"
+        answer += (
+            f"; the printed {entry.printed} lies {at} that range, and the text sets no seed, so it "
+            "is one draw of many"
+        )
     other = [
         step for step, text in entry.recipe.items() if repr(run.subject.recipe.steps[step]) != text
     ]
     named = " and ".join(f"{step} ({run.subject.recipe.steps[step]!r})" for step in other)
-    said += f"; your recipe has another {named}." if other else "."
+    answer += f"; your recipe has another {named}." if other else "."
     if entry.recipe and "shuffle=False" in entry.recipe["repeat"]:
         mine = getattr(run.subject.recipe.repeat, "shuffle", True)
-        said += (
+        answer += (
             f" The book's loader does not shuffle; yours {'does' if mine else 'does not either'}."
         )
         if entry.shuffled:
-            said += (
+            answer += (
                 f" Shuffled, ten seeds come to {entry.shuffled[0]:.4f} to {entry.shuffled[1]:.4f}."
             )
-    return said
+    return answer
 
 
-def _proof(run: RunNumbers, entry: Published) -> str:
+def _proving_race(run: RunNumbers, entry: Published) -> str:
     if not entry.recipe:
-        return command("race", run.subject, "--seeds", "5")
+        return recipe_command("race", run.subject, "--seeds", "5")
     words = [word for step, text in entry.recipe.items() for word in (f"--{step}", text)]
-    return line(
+    return command_line(
         "race", run.subject, entry.data, "--predict", entry.predict, *words, "--seeds", "10"
     )
 
@@ -107,31 +115,31 @@ def _proof(run: RunNumbers, entry: Published) -> str:
 def widths(run: RunNumbers) -> Iterator[Question]:
     """Why 30 and not 1?"""
     predict = run.subject.recipe.predict
-    if type(predict).__name__ != "mlp" or len(predict.widths) != 1 or predict.widths[0] < 2:
+    if not isinstance(predict, mlp) or len(predict.widths) != 1 or predict.widths[0] < 2:
         return
     width, inputs, outputs = predict.widths[0], run.sample_input[0].numel(), run.subject.output.size
     each = inputs + 1 + outputs
-    said = (
+    answer = (
         f"Each hidden unit is one feature: {inputs:,} weights and a bias that make one number, "
         f"and {count_text(outputs, 'weight')} to the "
         f"output, {each:,} parameters, {width * each + outputs:,} in all. "
     )
-    book = base(run) == "mnist37"
+    book = dataset_name(run) == "mnist37"
     if book:
-        said += f"{POINTS['widths'].measured} "
+        answer += f"{POINTS['widths'].measured} "
     elif run.subject.output.task.kind == "multiclass":
-        said += (
+        answer += (
             f"One number alone has to tell {len(run.subject.output.task.classes)} classes apart. "
         )
     if predict.activation == "relu":
-        said += "A single ReLU may also be dead from the start, and then nothing is left. "
-    one = type(predict)(
+        answer += "A single ReLU may also be dead from the start, and then nothing is left. "
+    one = mlp(
         1, activation=predict.activation, dropout=predict.dropout, batch_norm=predict.batch_norm
     )
     yield Question(
         f"Why {width} hidden units and not 1?",
-        f"{said}Yours came to {run.metric} {number_text(run.score)}; the race shows what 1 does.",
-        command(
+        f"{answer}Yours came to {run.metric} {number_text(run.score)}; the race shows what 1 does.",
+        recipe_command(
             "race",
             run.subject,
             "--predict",
@@ -178,7 +186,7 @@ def below_zero(run: RunNumbers) -> Iterator[Question]:
         f"samples of {no}, {below:,} "
         f"have an output below 0, which is the right answer; sample {at} has "
         f"{number_text(value)}{chance}.",
-        again(run.subject, "words", "logit"),
+        explain_command(run.subject, "words", "logit"),
         "logit",
         60,
         {"of": of_no, "below": below, "output": value},
@@ -188,7 +196,7 @@ def below_zero(run: RunNumbers) -> Iterator[Question]:
 
 def batch_means(run: RunNumbers) -> Iterator[Question]:
     """Why is the accuracy of the book's epoch another?"""
-    if base(run) != "mnist37" or run.metric != "accuracy":
+    if dataset_name(run) != "mnist37" or run.metric != "accuracy":
         return
     truth = run.subject.data.valid.y.reshape(-1).long()
     right = (run.subject.output.decide(run.valid_outputs).cpu() == truth).double()
@@ -201,7 +209,7 @@ def batch_means(run: RunNumbers) -> Iterator[Question]:
         f"the accuracies of batches of {BOOK_BATCH}, {len(parts)} of them, the last with "
         f"{len(parts[-1])}, each counting the "
         f"same: for your network that gives {mean:.6f}.",
-        again(run.subject, "words", "metric"),
+        explain_command(run.subject, "words", "metric"),
         "batch means",
         65,
         {"share": float(right.mean()), "batch_mean": mean},
@@ -213,7 +221,7 @@ def unshuffled(run: RunNumbers) -> Iterator[Question]:
     """Why is the first epoch so bad?"""
     repeat, history = run.subject.recipe.repeat, run.subject.history
     if (
-        base(run) != "mnist37"
+        dataset_name(run) != "mnist37"
         or getattr(repeat, "shuffle", True)
         or not history
         or "accuracy" not in history[0]["valid"]
@@ -221,7 +229,7 @@ def unshuffled(run: RunNumbers) -> Iterator[Question]:
         return
     first = history[0]["valid"]["accuracy"]
     always = [name for name, share in history[0]["valid"].get("by_class", {}).items() if share == 1]
-    said = (
+    answer = (
         f" It answers {always[0]} to every sample."
         if len(always) == 1 and min(history[0]["valid"]["by_class"].values()) == 0
         else ""
@@ -230,10 +238,11 @@ def unshuffled(run: RunNumbers) -> Iterator[Question]:
         "Why is the first epoch so bad?",
         "The samples come in the order of the data, all 3s and then all 7s, so that each batch "
         "pulls to one side. The first "
-        f"epoch came to {first:.4f}.{said} The book prints .4932 for its linear model, exactly (3 "
+        f"epoch came to {first:.4f}.{answer} The book prints .4932 for its linear model, exactly "
+        "(3 "
         "+ 242/256)/8: always "
         "answering 3.",
-        command(
+        recipe_command(
             "race",
             run.subject,
             "--repeat",
@@ -255,8 +264,8 @@ def conditioning(run: RunNumbers) -> Iterator[Question]:
     subject = run.subject
     recipe = subject.recipe
     if (
-        type(recipe.predict).__name__ not in ("polynomial", "linear")
-        or type(recipe.loss).__name__ != "mean_squared_error"
+        not isinstance(recipe.predict, polynomial | linear)
+        or not isinstance(recipe.loss, mean_squared_error)
         or not run.linear_passes
         or run.train_inputs.shape[1:].numel() > 1000
         or subject.output.size != 1
@@ -267,28 +276,31 @@ def conditioning(run: RunNumbers) -> Iterator[Question]:
         subject.part("train", torch.float64)[1][: len(run.train_inputs)],
     )
     degree = getattr(recipe.predict, "degree", 1)
-    columns, curvature = _curved(x, degree)
-    even = _curved((x - x.mean(0)) / x.std(0).clamp_min(1e-12), degree)[1]
+    columns, curvature = _least_squares(x, degree)
+    even = _least_squares((x - x.mean(0)) / x.std(0).clamp_min(1e-12), degree)[1]
     low, high = float(curvature[0]), float(curvature[-1])
-    if low <= 0 or high / low < ILL:
+    if low <= 0 or high / low < ILL_CONDITIONED:
         return
     best = float(
         (columns @ torch.linalg.lstsq(columns, y, driver="gelsd").solution - y).square().mean()
     )
     loss, lr = subject.summary["metrics"]["train"]["loss"], recipe.step.lr
-    said = (
+    answer = (
         f"It can converge, slowly: the least loss there is is {number_text(best)}, yours came to "
         f"{number_text(math.nan if loss is None else loss)}. The curvatures of its directions lie "
         f"between {number_text(low)} and {number_text(high)}, "
         f"a condition number of {high / low:,.0f}; with sgd, rates above 2/{number_text(high)} = "
         f"{number_text(2 / high, 3)} diverge"
     )
-    if type(recipe.step).__name__ == "sgd" and isinstance(lr, float | int):
-        said += f", and at lr {lr:g} the flattest direction needs {1 / (lr * low):,.0f} steps for a factor of e"
+    if isinstance(recipe.step, sgd) and isinstance(lr, float | int):
+        answer += (
+            f", and at lr {lr:g} the flattest direction needs {1 / (lr * low):,.0f} steps for a "
+            "factor of e"
+        )
     cured = float(even[-1] / even[0])
-    if cured * 10 < high / low and (scaled := _standardized(recipe.source)):
-        said += f". With standardised inputs the condition number is {number_text(cured, 2)}."
-        proof = line(
+    if cured * 10 < high / low and (scaled := _standardized_source(recipe.source)):
+        answer += f". With standardised inputs the condition number is {number_text(cured, 2)}."
+        proof = command_line(
             "train",
             subject,
             scaled,
@@ -304,13 +316,16 @@ def conditioning(run: RunNumbers) -> Iterator[Question]:
             f"epochs({math.ceil(10 * cured)})",
         )
     else:
-        said += ". Its inputs go together, which scaling does not change: take more steps, or one that sizes each direction by itself."
-        proof = command(
+        answer += (
+            ". Its inputs are correlated, which scaling does not change: take more steps, or an "
+            "optimizer that scales each direction by itself."
+        )
+        proof = recipe_command(
             "race", subject, "--step", repr(recipe.step), "--step", "adam(lr=0.01)", "--seeds", "3"
         )
     yield Question(
         "Why does it not converge?",
-        said,
+        answer,
         proof,
         "converge",
         101,
@@ -325,7 +340,7 @@ def conditioning(run: RunNumbers) -> Iterator[Question]:
     )
 
 
-def _curved(x: Tensor, degree: int) -> tuple[Tensor, Tensor]:
+def _least_squares(x: Tensor, degree: int) -> tuple[Tensor, Tensor]:
     """Columns of a least-squares fit, highest power first and ones last, and the curvatures 2 XᵀX /
     N, ascending.
     """
@@ -334,20 +349,20 @@ def _curved(x: Tensor, degree: int) -> tuple[Tensor, Tensor]:
     return columns, torch.linalg.eigvalsh(2 * columns.T @ columns / len(x))
 
 
-def _standardized(text: str) -> str:
+def _standardized_source(text: str) -> str:
     """The same data with standardised inputs; "" where they cannot be asked for so."""
     try:
-        made: str = dataclasses.replace(source(text), scale="standardize").text  # type: ignore[type-var]
+        standardized: str = dataclasses.replace(source(text), scale="standardize").text  # type: ignore[type-var]
     except (Error, TypeError):
         return ""
-    return made
+    return standardized
 
 
 def zeros(run: RunNumbers) -> Iterator[Question]:
     """Is starting from zeros a fault?"""
-    if type(run.subject.recipe.initialize).__name__ != "zeros" or run.first_step is None:
+    if not isinstance(run.subject.recipe.initialize, initializers.zeros) or run.first_step is None:
         return
-    proof = command(
+    proof = recipe_command(
         "race",
         run.subject,
         "--initialize",
@@ -367,7 +382,8 @@ def zeros(run: RunNumbers) -> Iterator[Question]:
             "Is it a fault to start from zeros?",
             "Not in a single layer: the gradient of each weight is its input times the error, so "
             "that they differ at once. The "
-            f"first step moved {run.first_step.weight.name} from {number_text(run.first_step.weight.old)} to "
+            f"first step moved {run.first_step.weight.name} from "
+            f"{number_text(run.first_step.weight.old)} to "
             f"{number_text(run.first_step.weight.new)}.",
             proof,
             "zeros",
@@ -409,8 +425,8 @@ def dead_inputs(run: RunNumbers) -> Iterator[Question]:
         f"sample, so {weights:,} weights of "
         f"{name} get a gradient of 0 and stay as they started: dead inputs, harmless. A dead unit "
         "is something else, a ReLU "
-        f"that is 0 for every sample{_dead(run)}.",
-        again(run.subject, "words", "dead input"),
+        f"that is 0 for every sample{_dead_units(run)}.",
+        explain_command(run.subject, "words", "dead input"),
         "dead inputs",
         58,
         {"dead": run.dead_inputs, "inputs": module.in_features, "weights": weights},
@@ -418,29 +434,29 @@ def dead_inputs(run: RunNumbers) -> Iterator[Question]:
     )
 
 
-def _dead(run: RunNumbers) -> str:
+def _dead_units(run: RunNumbers) -> str:
     if run.dead_units is None:
         return ""
     dead, units, name = run.dead_units
-    return f"; of the {units} units of {name}, {'none is' if not dead else f'{dead} are' if dead > 1 else 'one is'}"
+    count = "none is" if not dead else "one is" if dead == 1 else f"{dead} are"
+    return f"; of the {units} units of {name}, {count}"
 
 
 def one_minus(run: RunNumbers) -> Iterator[Question]:
     """Is the loss 1 − Pr(right)?"""
-    from sevensteps.explain.words.examples import example
-
-    said = example("cross-entropy", run)
-    if said.text is None:
+    shown = example("cross-entropy", run)
+    if shown.text is None:
         return
-    chance, loss = said.numbers["probability"], said.numbers["loss"]
+    p, loss = shown.numbers["probability"], shown.numbers["loss"]
     yield Question(
         "Is the loss 1 − the probability of the right answer?",
-        f"No, it is minus its logarithm. {said.text[0].upper()}{said.text[1:]}, where 1 − p would "
-        f"be {number_text(1 - chance)}.",
-        again(run.subject, "words", "cross-entropy"),
+        f"No, it is minus its logarithm. {shown.text[0].upper()}{shown.text[1:]}, where 1 − p "
+        "would "
+        f"be {number_text(1 - p)}.",
+        explain_command(run.subject, "words", "cross-entropy"),
         "one minus",
         30,
-        {"probability": chance, "loss": loss},
+        {"probability": p, "loss": loss},
         str(POINTS["one_minus"]),
     )
 
@@ -453,12 +469,14 @@ def bias(run: RunNumbers) -> Iterator[Question]:
     first = float(module.bias[0].detach())
     yield Question(
         "Is the bias added to the input, or to each number of it?",
-        f"To neither: {name} has one bias for each of its {count_text(module.out_features, 'unit')}, "
+        f"To neither: {name} has one bias for each of its "
+        f"{count_text(module.out_features, 'unit')}, "
         "added to the weighted sum of "
-        f"all {module.in_features:,} inputs, and the same for each of the {run.batch_size:,} samples "
+        f"all {module.in_features:,} inputs, and the same for each of the {run.batch_size:,} "
+        "samples "
         "of a batch. That of unit 0 is "
         f"{number_text(first)}.",
-        again(run.subject, "shapes"),
+        explain_command(run.subject, "shapes"),
         "bias",
         25,
         {"bias": first},
@@ -466,8 +484,8 @@ def bias(run: RunNumbers) -> Iterator[Question]:
     )
 
 
-ASKED: tuple[Callable[[RunNumbers], Iterator[Question]], ...] = (
-    printed,
+BOOK_QUESTIONS: tuple[Callable[[RunNumbers], Iterator[Question]], ...] = (
+    not_the_printed_result,
     widths,
     below_zero,
     batch_means,

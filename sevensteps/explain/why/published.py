@@ -15,10 +15,10 @@ BOOK = "fastbook, chapter 4"
 
 @dataclass(frozen=True)
 class Published:
-    """A figure: `printed` in the text as it stands, `value` as a number, `low` to `high` what ten seeds come to.
+    """A published figure: `printed` as it stands in the text, and `value` as a number.
 
-    `data` and `predict` say to which runs it belongs; `recipe` is the text's own, where it prints
-    one."""
+    `low` to `high` is what ten seeds reach. `data` and `predict` say to which runs it belongs;
+    `recipe` is the text's own, if it prints one."""
 
     what: str
     printed: str
@@ -165,12 +165,12 @@ FIGURES = (
 class Point:
     """What a text says or a reader asks, and what is measured."""
 
-    said: str
+    claim: str
     measured: str
     source: str
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.said} Measured: {self.measured}"
+        return f"{self.source}: {self.claim} Measured: {self.measured}"
 
 
 POINTS = {

@@ -19,38 +19,38 @@ def render_why(why: Why, width: int) -> str:
             *wrap(question.question, width),
             *wrap(question.answer, width, "  ", "  "),
         ]
-        lines += broken(question.command, width) if question.command else []
+        lines += command_lines(question.command, width) if question.command else []
     return "\n".join(lines)
 
 
-def broken(text: str, width: int) -> list[str]:
+def command_lines(text: str, width: int) -> list[str]:
     """A command over several lines, as a shell reads it; a word is never broken."""
-    lines, now = [], "  $ " if text.startswith("sevensteps ") else "  >>> "
-    for word in _words(text):
-        if len(now) + len(word) + 2 > width and now.strip() not in ("$", ">>>", ""):
-            lines.append(f"{now.rstrip()} \\")
-            now = "      "
-        now += f"{word} "
-    return [*lines, now.rstrip()]
+    lines, line = [], "  $ " if text.startswith("sevensteps ") else "  >>> "
+    for word in _options_and_words(text):
+        if len(line) + len(word) + 2 > width and line.strip() not in ("$", ">>>", ""):
+            lines.append(f"{line.rstrip()} \\")
+            line = "      "
+        line += f"{word} "
+    return [*lines, line.rstrip()]
 
 
-def _words(text: str) -> Iterator[str]:
+def _options_and_words(text: str) -> Iterator[str]:
     """The words of a command as they are written, an option together with its value."""
-    held, mark, pending = "", "", ""
+    part, mark, option = "", "", ""
     for letter in f"{text} ":
         if letter == " " and not mark:
-            if held.startswith("--") and not pending:
-                pending = held
-            elif pending and held.startswith("--"):
-                yield pending
-                pending = held
+            if part.startswith("--") and not option:
+                option = part
+            elif option and part.startswith("--"):
+                yield option
+                option = part
             else:
-                yield f"{pending} {held}".strip()
-                pending = ""
-            held = ""
+                yield f"{option} {part}".strip()
+                option = ""
+            part = ""
             continue
         if letter in "\"'" and mark in ("", letter):
             mark = "" if mark else letter
-        held += letter
-    if pending:
-        yield pending
+        part += letter
+    if option:
+        yield option

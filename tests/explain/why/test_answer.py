@@ -21,7 +21,7 @@ import sevensteps as ss
 from sevensteps.cli import cli, main
 from sevensteps.doctor.conditions import condition_names
 from sevensteps.explain.run_numbers import RunNumbers
-from sevensteps.explain.why.answer import MOST, TOPICS, WORDS, Why, _seed
+from sevensteps.explain.why.answer import MAX_QUESTIONS, QUESTIONS, TOPICS, Why, _another_seed
 from sevensteps.explain.why.published import CONDITIONS, FIGURES, POINTS
 from sevensteps.explain.why.question import Question
 from sevensteps.record.run_folder import finite
@@ -87,7 +87,7 @@ def test_every_run_gets_a_few_questions_whose_commands_can_be_read(
     data, steps = CASES[case]
     run = trained(data, **steps, **({"out": "a run"} if kept else {}))
     found: Why = run.explain.why()
-    assert 2 <= len(found.questions) <= MOST
+    assert 2 <= len(found.questions) <= MAX_QUESTIONS
     assert [question.rank for question in found.questions] == sorted(
         (question.rank for question in found.questions), reverse=True
     )
@@ -267,7 +267,7 @@ def test_another_seed_where_nothing_is_drawn() -> None:
             "iris", predict="linear()", initialize="zeros()", repeat="full_batch()", seed=7
         ).metrics
     )
-    (found,) = _seed(RunNumbers(run.explain.subject))
+    (found,) = _another_seed(RunNumbers(run.explain.subject))
     assert found.answer.startswith("Yes, to the bit")
 
 
@@ -288,7 +288,7 @@ def test_a_finding_is_asked_about_with_its_remedy(tmp_path: Path) -> None:
 
 
 def test_words_and_topics_are_of_conditions_that_there_are() -> None:
-    assert set(WORDS) | set(TOPICS) | set(CONDITIONS) <= set(condition_names())
+    assert set(QUESTIONS) | set(TOPICS) | set(CONDITIONS) <= set(condition_names())
     assert set(CONDITIONS.values()) <= set(POINTS)
     assert len(POINTS) == 12
     for entry in FIGURES:

@@ -37,7 +37,7 @@ def heal(
     out: Path | str | Literal[False] | None = None,
     data_dir: Path | str | None = None,
     progress: bool | None = None,
-    observers: Callable[[DoctorObserver], Sequence[Observer]] = lambda attending: (),
+    observers: Callable[[DoctorObserver], Sequence[Observer]] = lambda doctor: (),
     report: Callable[[str], None] | None = None,
     say: Callable[[str], None] | None = None,
     **options: Any,
@@ -62,14 +62,14 @@ def heal(
     recipe = as_recipe(data, options)
     for count in range(MAX_CHANGES):
         _require_empty(_healed_folder(out, count))
-    attending = DoctorObserver()
+    doctor = DoctorObserver()
     run = train(
         recipe,
         out=out,
         data_dir=data_dir,
         progress=progress,
-        watch=attending,
-        observers=observers(attending),
+        watch=doctor,
+        observers=observers(doctor),
     )
     while (
         len(healed) < MAX_CHANGES
@@ -99,14 +99,14 @@ def heal(
             "from": run.folder and str(run.folder),
             "trial": proven.to_dict(),
         }
-        attending = DoctorObserver(summary_entries={"healed": [*healed, step]})
+        doctor = DoctorObserver(summary_entries={"healed": [*healed, step]})
         next_run = train(
             changed(replace(run.recipe, reasons={}), proven.change),
             out=_healed_folder(out, len(healed)),
             data_dir=data_dir,
             progress=progress,
-            watch=attending,
-            observers=observers(attending),
+            watch=doctor,
+            observers=observers(doctor),
         )
         if not _does_better(next_run, run, proven):
             say("Trained on all of the data it does no better, so this change is not kept.")

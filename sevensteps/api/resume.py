@@ -71,7 +71,7 @@ def resume(
             if not again:
                 resumable.require_unfinished(resolved.recipe)
             number("watch", watch, at_least=0, at_most=1)
-            attending = (
+            doctor = (
                 DoctorObserver(
                     watch, earlier=read_observation(folder, saved.step) if saved else None
                 )
@@ -86,7 +86,7 @@ def resume(
             for warning in resumable.damage_warnings:
                 say(warning)
             return run_training(
-                training, folder, [*observers, *views], attending, save_every, resumed=True
+                training, folder, [*observers, *views], doctor, save_every, resumed=True
             )
     finally:
         resumable.release()

@@ -189,7 +189,7 @@ def run_training(
     The folder `out` is created, or with `resumed` taken as it is; False means none. Only rank 0 of
     a group writes, watches and has observers; the `Run` of the others has no folder."""
     group = training.group
-    attending = (
+    doctor = (
         watch
         if isinstance(watch, DoctorObserver)
         else DoctorObserver(watch)
@@ -197,11 +197,11 @@ def run_training(
         else None
     )
     number("save_every", save_every, above=0)
-    attending, observers = (attending, observers) if group.leads else (None, ())
+    doctor, observers = (doctor, observers) if group.leads else (None, ())
     if isinstance(training.engine, FSDP):  # nobody looks at a network in parts
-        attending, observers = None, observers if group.leads or out is False else [Partner()]
+        doctor, observers = None, observers if group.leads or out is False else [Partner()]
     writer = (
-        Writer(out, training.resolved.data.source, attending, save_every, resumed, job)
+        Writer(out, training.resolved.data.source, doctor, save_every, resumed, job)
         if out is not False and group.leads
         else None
     )
@@ -214,13 +214,13 @@ def run_training(
                 ended = loop.train(
                     training,
                     [
-                        *([attending] if attending else []),
+                        *([doctor] if doctor else []),
                         *([writer] if writer else []),
                         *observers,
                     ],
                 )
             if group.leads:
-                summary = end_summary(training, ended, writer, attending)
+                summary = end_summary(training, ended, writer, doctor)
             summary = group.broadcast(summary)
     except (KeyboardInterrupt, RunError) as failure:
         if writer is None or writer.saved is None:
@@ -232,28 +232,28 @@ def run_training(
     finally:
         if writer is not None:
             writer.close()
-    return finished_run(training, summary, writer, attending)
+    return finished_run(training, summary, writer, doctor)
 
 
 def end_summary(
     training: Training,
     ended: tuple[str, str],
     writer: Writer | None,
-    attending: DoctorObserver | None,
+    doctor: DoctorObserver | None,
 ) -> dict[str, Any]:
     """The summary of a training that has ended: the one that was written, or the same without a
     folder.
     """
     if writer is not None:
         return writer.summary
-    return summarize(training, *ended, "") | (attending.report(None) if attending else {})
+    return summarize(training, *ended, "") | (doctor.report(None) if doctor else {})
 
 
 def finished_run(
     training: Training,
     summary: dict[str, Any],
     writer: Writer | None,
-    attending: DoctorObserver | None,
+    doctor: DoctorObserver | None,
 ) -> Run:
     """The `Run` of a training that has ended."""
     resolved = training.resolved
@@ -266,7 +266,7 @@ def finished_run(
         training.best_network().eval(),
         resolved.output,
         resolved.data.inputs,
-        diagnosis_of(attending.after) if attending and attending.after else None,
+        diagnosis_of(doctor.after) if doctor and doctor.after else None,
     )
     run.resolved = resolved
     return run

@@ -59,11 +59,6 @@ def table(
     return grid
 
 
-def metric_text(name: str, value: float | None) -> str:
-    """A metric in a table: a loss with four significant digits, a share with four decimals."""
-    return "–" if value is None else f"{value:.4g}" if name == "loss" else f"{value:.4f}"
-
-
 def print_json(content: Any) -> None:
     """Print one line of JSON; numbers that are not finite become null."""
     from sevensteps.record.run_folder import finite

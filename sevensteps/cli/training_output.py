@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sevensteps.cli.output import console, metric_text, print_json, table
-from sevensteps.render.text import shell_quote
+from sevensteps.cli.output import console, print_json, table
+from sevensteps.render.text import metric_text, shell_quote
 from sevensteps.training.observer import Observer
 
 if TYPE_CHECKING:

@@ -62,6 +62,13 @@ def shell_quote(word: str) -> str:
     return word if plain and word else f"{quote}{word}{quote}"
 
 
+def metric_text(name: str, value: float | None) -> str:
+    """The value of a metric: a loss with four significant digits, others with four decimals; a dash
+    where there is none.
+    """
+    return "–" if value is None else f"{value:.4g}" if name == "loss" else f"{value:.4f}"
+
+
 def count_text(count: int, noun: str) -> str:
     """A count with its noun, in the plural where it needs one.
 

@@ -1,1 +1,1 @@
-"""How a training is shown."""
+"""How trainings and races are shown while they run."""

@@ -1,6 +1,4 @@
-"""A training on a terminal: one live line that says how far, how well and how long; in a log, one
-plain line an epoch.
-"""
+"""The progress of a training: one live line on a terminal, or a plain line per epoch in a log."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sevensteps.metrics import LOWER_IS_BETTER, primary
+from sevensteps.render.text import metric_text
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
@@ -22,10 +21,10 @@ REDRAW = 0.1  # seconds
 
 @contextmanager
 def progress_view(wanted: bool | None) -> Iterator[list[Observer]]:
-    """A live line where there is a terminal, one line an epoch where there is none and it is asked
-    for, else nothing.
+    """The observers that show progress: a live line on a terminal, unless `wanted` is False; else a
+    line per epoch, if `wanted` is True.
 
-    However the training ends, the terminal is as it was afterwards.
+    The terminal is restored however the training ends.
     """
     if sys.stderr.isatty() and wanted is not False:
         live = LiveLine()
@@ -37,17 +36,17 @@ def progress_view(wanted: bool | None) -> Iterator[list[Observer]]:
         yield [LogLines()] if wanted else []
 
 
-def metric_text(metrics: dict[str, Any]) -> str:
-    """The measures of one part, in the order they matter: `loss 0.1234  accuracy 0.9722`."""
+def metrics_line(metrics: dict[str, Any]) -> str:
+    """The loss and the metric of one part of the data: `loss 0.1234  accuracy 0.9722`."""
     return "  ".join(
-        f"{name} {metrics[name]:.4g}" if name == "loss" else f"{name} {metrics[name]:.4f}"
+        f"{name} {metric_text(name, metrics[name])}"
         for name in LOWER_IS_BETTER
         if metrics.get(name) is not None
     )
 
 
 class LiveLine(Observer):
-    """One line that is drawn over: loss, metric, samples a second, time left."""
+    """One line that is overwritten: epoch, loss, metric, samples per second, time left."""
 
     def __init__(self) -> None:
         self.bar: Progress | None = None
@@ -104,20 +103,20 @@ class LiveLine(Observer):
         self.close()
 
     def close(self) -> None:
-        """Take the line away and show the cursor again."""
+        """Remove the line and show the cursor again."""
         if self.bar is not None:
             self.bar.stop()
 
 
 class LogLines(Observer):
-    """One plain line an epoch, for logs and pipes."""
+    """One plain line per epoch, for logs and pipes."""
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         progress = training.progress
         rate = f"  {progress.samples / progress.seconds:,.0f} samples/s" if progress.seconds else ""
         print(
             f"epoch {row['epoch']}  step {row['step']}  train loss {row['train']['loss']:.4g}  "
-            f"valid {metric_text(row['valid'])}{rate}  "
+            f"valid {metrics_line(row['valid'])}{rate}  "
             f"{row['seconds']:.1f} s",
             file=sys.stderr,
             flush=True,

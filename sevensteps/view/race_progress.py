@@ -1,6 +1,4 @@
-"""A race on a terminal: one live line that says how far and who is ahead; in a log, a plain line an
-epoch.
-"""
+"""The progress of a race: one live line on a terminal, or a plain line per epoch in a log."""
 
 from __future__ import annotations
 
@@ -23,10 +21,10 @@ LOG_SECONDS = 1.0  # seconds between two lines of a log
 
 @contextmanager
 def race_view(wanted: bool | None, on_ray: bool = False) -> Iterator[Callable[[Any], None] | None]:
-    """What to call after each step: a live line where there is a terminal, one line an epoch where
-    there is none and it is asked for.
+    """What to call after each step to show progress: a live line on a terminal, unless `wanted` is
+    False; else a line per epoch, if `wanted` is True; else None.
 
-    Of a race on Ray, whose steps are elsewhere, both say how many groups are done.
+    For a race on Ray, whose steps run elsewhere, both show how many groups are done.
     """
     if sys.stderr.isatty() and wanted is not False:
         live = GroupsLine() if on_ray else RaceLine()
@@ -38,10 +36,10 @@ def race_view(wanted: bool | None, on_ray: bool = False) -> Iterator[Callable[[A
         yield (GroupsLog() if on_ray else RaceLog()) if wanted else None
 
 
-def best_so_far(racing: RaceState) -> str:
+def best_so_far(state: RaceState) -> str:
     """The best metric so far."""
     rows = [
-        member.training.best.valid for member in racing.members if member.training.best is not None
+        member.training.best.valid for member in state.members if member.training.best is not None
     ]
     if not rows:
         return ""
@@ -49,38 +47,39 @@ def best_so_far(racing: RaceState) -> str:
 
 
 def describe_best(valid: dict[str, Any]) -> str:
-    """`best accuracy 0.9500`, of validation metrics."""
+    """The main metric of `valid`, as in `best accuracy 0.9500`."""
     name = primary(valid)
     return f"best {name} {valid[name]:.4f}"
 
 
-def describe_ray_progress(tally: RayProgress) -> str:
-    """How far a race on Ray is: `3 of 8 groups done, best accuracy 0.9500, 2 machines, 8 CPUs`."""
-    best = f"{describe_best(tally.best)}, " if tally.best else ""
-    machines = f"{tally.nodes} {'machine' if tally.nodes == 1 else 'machines'}"
-    return f"{tally.done} of {tally.groups} groups done, {best}{machines}, {tally.cpus} {'CPU' if tally.cpus == 1 else 'CPUs'}"
+def describe_ray_progress(progress: RayProgress) -> str:
+    """How far a race on Ray is: `3 of 8 groups done, best accuracy 0.95, 2 machines, 8 CPUs`."""
+    best = f"{describe_best(progress.best)}, " if progress.best else ""
+    machines = f"{progress.nodes} {'machine' if progress.nodes == 1 else 'machines'}"
+    cpus = f"{progress.cpus} {'CPU' if progress.cpus == 1 else 'CPUs'}"
+    return f"{progress.done} of {progress.groups} groups done, {best}{machines}, {cpus}"
 
 
 class RaceLine:
-    """One line that is drawn over: epochs, how many are in the race, the best so far, time left."""
+    """One line that is overwritten: epoch, networks in the race, the best so far, time left."""
 
     def __init__(self) -> None:
         self.bar: Progress | None = None
         self.next = 0.0
 
-    def __call__(self, racing: RaceState) -> None:
+    def __call__(self, state: RaceState) -> None:
         now = time.monotonic()
         if now < self.next:
             return
         self.next = now + REDRAW
-        trainings = racing.trainings
+        trainings = state.trainings
         totals = [training.total for training in trainings]
         if self.bar is None:
             self._open(None if None in totals else sum(total or 0 for total in totals))
-        running = [member for member in racing.members if not member.ended]
+        running = [member for member in state.members if not member.ended]
         done = sum(
             (training.total if member.ended else None) or training.progress.step
-            for member, training in zip(racing.members, trainings, strict=True)
+            for member, training in zip(state.members, trainings, strict=True)
         )
         epoch = 1 + min((member.training.progress.epoch for member in running), default=0)
         assert self.bar is not None
@@ -88,7 +87,7 @@ class RaceLine:
             self.task,
             completed=done,
             epoch=f"epoch {epoch}",
-            ahead=best_so_far(racing),
+            ahead=best_so_far(state),
             refresh=True,
             running=f"{len(running)} of {len(trainings)} in the race",
         )
@@ -111,32 +110,34 @@ class RaceLine:
         self.bar.start()
 
     def close(self) -> None:
-        """Take the line away and show the cursor again."""
+        """Remove the line and show the cursor again."""
         if self.bar is not None:
             self.bar.stop()
 
 
 class RaceLog:
-    """A plain line every now and then, when every training that is left has done one more epoch, for logs and pipes."""
+    """A plain line, at most one a second, when all networks in the race have finished an epoch; for
+    logs and pipes.
+    """
 
     def __init__(self) -> None:
         self.epoch, self.next = 0, 0.0
 
-    def __call__(self, racing: RaceState) -> None:
-        running = [member.training.progress.epoch for member in racing.members if not member.ended]
+    def __call__(self, state: RaceState) -> None:
+        running = [member.training.progress.epoch for member in state.members if not member.ended]
         now = time.monotonic()
         if running and min(running) > self.epoch and now >= self.next:
             self.epoch, self.next = min(running), now + LOG_SECONDS
             print(
-                f"epoch {self.epoch} done, {len(running)} of {len(racing.members)} in the race, "
-                f"{best_so_far(racing)}",
+                f"epoch {self.epoch} done, {len(running)} of {len(state.members)} in the race, "
+                f"{best_so_far(state)}",
                 file=sys.stderr,
                 flush=True,
             )
 
 
 class GroupsLine:
-    """One line that is drawn over: the groups of a race on Ray."""
+    """One line that is overwritten: how many groups of a race on Ray are done."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -145,21 +146,21 @@ class GroupsLine:
         self.status = Status("starting Ray", console=Console(stderr=True))
         self.status.start()
 
-    def __call__(self, tally: RayProgress) -> None:
-        self.status.update(describe_ray_progress(tally))
+    def __call__(self, progress: RayProgress) -> None:
+        self.status.update(describe_ray_progress(progress))
 
     def close(self) -> None:
-        """Take the line away and show the cursor again."""
+        """Remove the line and show the cursor again."""
         self.status.stop()
 
 
 class GroupsLog:
-    """A plain line when there is one more group done, for logs and pipes."""
+    """A plain line when another group is done, for logs and pipes."""
 
     def __init__(self) -> None:
         self.done = -1
 
-    def __call__(self, tally: RayProgress) -> None:
-        if tally.done > self.done:
-            self.done = tally.done
-            print(describe_ray_progress(tally), file=sys.stderr, flush=True)
+    def __call__(self, progress: RayProgress) -> None:
+        if progress.done > self.done:
+            self.done = progress.done
+            print(describe_ray_progress(progress), file=sys.stderr, flush=True)

@@ -16,7 +16,7 @@ import sevensteps as ss
 from sevensteps.errors import Error
 from sevensteps.training.observer import Observer
 from sevensteps.view import progress
-from sevensteps.view.progress import LiveLine, LogLines, metric_text, progress_view
+from sevensteps.view.progress import LiveLine, LogLines, metrics_line, progress_view
 
 QUICK: dict[str, Any] = {
     "predict": "mlp(4)",
@@ -85,7 +85,7 @@ def test_a_live_line_needs_a_terminal(
     ],
 )
 def test_measures_as_text(metrics: dict[str, Any], text: str) -> None:
-    assert metric_text(metrics) == text
+    assert metrics_line(metrics) == text
 
 
 def test_a_log_is_silent_where_it_is_not_wanted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +102,7 @@ def test_a_log_has_a_line_for_each_evaluation(capsys: pytest.CaptureFixture[str]
         assert rate is not None
         assert line.replace(rate.group(), "") == (
             f"epoch {row['epoch']}  step {row['step']}  train loss {row['train']['loss']:.4g}  "
-            f"valid {metric_text(row['valid'])}  "
+            f"valid {metrics_line(row['valid'])}  "
             f"{row['seconds']:.1f} s"
         )
 

@@ -29,10 +29,12 @@ SLOW: dict[str, Any] = {
 }
 
 
-def heal(data: Any, **given: Any) -> tuple[ss.Run, list[str]]:
+def heal(data: Any, **options: Any) -> tuple[ss.Run, list[str]]:
     """The last run, and what was said."""
-    said: list[str] = []
-    return ss.heal(data, **{"out": False, "progress": False, "say": said.append, **given}), said
+    decisions: list[str] = []
+    return ss.heal(
+        data, **{"out": False, "progress": False, "say": decisions.append, **options}
+    ), decisions
 
 
 def files(folder: Path) -> list[str]:
@@ -54,7 +56,7 @@ def nothing_left_behind() -> Any:
 
 def test_zeros_are_healed_and_it_is_recorded(tmp_path: Path) -> None:
     out = tmp_path / "kept"
-    run, said = heal("digits", **ZEROS, out=out)
+    run, decisions = heal("digits", **ZEROS, out=out)
     assert run.folder == tmp_path / "kept-healed"
     assert files(tmp_path) == ["kept", "kept-healed"]
     assert run.metrics["valid"]["accuracy"] > 0.8
@@ -67,7 +69,7 @@ def test_zeros_are_healed_and_it_is_recorded(tmp_path: Path) -> None:
     )
     trial = Trial.from_dict(step["trial"])
     assert trial.proven
-    assert said == [f"symmetric_units: {trial}"]
+    assert decisions == [f"symmetric_units: {trial}"]
     # the folders say the same, and can be read by themselves
     assert json.loads((run.folder / "run.json").read_text())["healed"] == [step]
     again, first = ss.load(run.folder), ss.load(out)
@@ -76,7 +78,7 @@ def test_zeros_are_healed_and_it_is_recorded(tmp_path: Path) -> None:
     assert first.healed == []
     assert "healed" not in json.loads((out / "run.json").read_text())
     [finding] = first.findings
-    assert [held.to_dict() for held in finding.trials] == [step["trial"]]
+    assert [trial.to_dict() for trial in finding.trials] == [step["trial"]]
     assert "proven: validation accuracy" in str(ss.diagnose(out))
     assert str(ss.diagnose(run.folder)).startswith("Nothing is wrong")
 
@@ -114,18 +116,18 @@ def test_raw_numbers_are_scaled_and_answers_come_in_raw_units(data: Any, tmp_pat
 
 
 def test_one_fault_behind_another() -> None:
-    run, said = heal(
+    run, decisions = heal(
         "digits", predict="mlp(30)", initialize="zeros()", step="sgd(lr=20.0)", stop="epochs(5)"
     )
     [together] = run.healed
     assert set(together["change"]) == {"initialize", "step"}
-    assert ": did not help" in said[0]
-    assert sum(": proven:" in line for line in said) >= 2
+    assert ": did not help" in decisions[0]
+    assert sum(": proven:" in line for line in decisions) >= 2
     assert run.metrics["valid"]["accuracy"] > 0.85
 
 
 def test_one_fault_after_another(tmp_path: Path) -> None:
-    run, said = heal("digits", **SLOW, out=tmp_path / "kept")
+    run, decisions = heal("digits", **SLOW, out=tmp_path / "kept")
     first, *others = run.healed
     assert first["change"] == {"initialize": "kaiming_normal()"}
     assert others
@@ -143,7 +145,7 @@ def test_one_fault_after_another(tmp_path: Path) -> None:
     accuracies = [ss.load(tmp_path / name).metrics["valid"]["accuracy"] for name in folders]
     assert accuracies == sorted(accuracies)
     assert accuracies[-1] > 0.85
-    assert sum(": proven:" in line for line in said) >= 2
+    assert sum(": proven:" in line for line in decisions) >= 2
 
 
 def test_by_default_the_runs_stand_side_by_side(
@@ -167,28 +169,28 @@ def test_a_healthy_training_is_not_touched(monkeypatch: pytest.MonkeyPatch, tmp_
 
     monkeypatch.setattr(RecipeBackend, "train", never)
     monkeypatch.setattr(Diagnosis, "try_remedies", never)
-    given = {"predict": "mlp(30)", "stop": "epochs(10)"}
-    run, said = heal("digits", **given, out=tmp_path / "kept")
-    plain = ss.train("digits", **given, out=tmp_path / "plain", progress=False)
+    options = {"predict": "mlp(30)", "stop": "epochs(10)"}
+    run, decisions = heal("digits", **options, out=tmp_path / "kept")
+    plain = ss.train("digits", **options, out=tmp_path / "plain", progress=False)
     for name in ("weights.safetensors", "best.safetensors", "recipe.toml"):
         assert (tmp_path / "kept" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
-    assert (run.healed, said) == ([], [])
+    assert (run.healed, decisions) == ([], [])
     assert files(tmp_path) == ["kept", "plain"]
     assert run.metrics == plain.metrics
     assert "healed" not in run.summary
 
 
 def test_a_remedy_that_does_not_help_changes_nothing(tmp_path: Path) -> None:
-    run, said = heal("diabetes(target_scale='none', scale='none')", out=tmp_path / "kept")
+    run, decisions = heal("diabetes(target_scale='none', scale='none')", out=tmp_path / "kept")
     assert [finding.condition for finding in run.findings if finding.severity != "info"] != []
     assert run.healed == []
     assert run.folder == tmp_path / "kept"
     assert files(tmp_path) == ["kept"]
-    assert said[-1] == "No remedy is proven to help."
-    assert ": did not help: validation r2" in said[0]
+    assert decisions[-1] == "No remedy is proven to help."
+    assert ": did not help: validation r2" in decisions[0]
     assert run.recipe.source == "diabetes(target_scale='none', scale='none')"
-    kept = json.loads((tmp_path / "kept" / "run.json").read_text())
-    assert {trial["proven"] for finding in kept["findings"] for trial in finding["trials"]} == {
+    summary = json.loads((tmp_path / "kept" / "run.json").read_text())
+    assert {trial["proven"] for finding in summary["findings"] for trial in finding["trials"]} == {
         False
     }
     assert run.findings == ss.load(tmp_path / "kept").findings
@@ -196,7 +198,7 @@ def test_a_remedy_that_does_not_help_changes_nothing(tmp_path: Path) -> None:
 
 def fake(monkeypatch: pytest.MonkeyPatch, change: dict[str, str]) -> None:
     """Trials that prove anything."""
-    made = Trial(
+    trial = Trial(
         "symmetric_units",
         change,
         "validation accuracy",
@@ -204,16 +206,18 @@ def fake(monkeypatch: pytest.MonkeyPatch, change: dict[str, str]) -> None:
         untouched=[0.1] * 3,
         remedied=[0.9, 0.91, 0.92],
     )
-    assert made.proven
-    monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **given: [made])
+    assert trial.proven
+    monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **options: [trial])
 
 
-def test_what_is_proven_in_trials_only_is_not_kept(
+def test_a_change_that_is_proven_in_trials_only_is_not_adopted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fake(monkeypatch, {"initialize": "constant(0.0)"})  # zeros by another name: no better
-    run, said = heal("digits", **ZEROS, out=tmp_path / "kept")
-    assert said[-1] == "Trained on all of the data it does no better, so this change is not kept."
+    run, decisions = heal("digits", **ZEROS, out=tmp_path / "kept")
+    assert (
+        decisions[-1] == "Trained on all of the data it does no better, so this change is not kept."
+    )
     assert run.healed == []
     assert run.folder == tmp_path / "kept"
     assert repr(run.recipe.initialize) == "zeros()"
@@ -221,7 +225,7 @@ def test_what_is_proven_in_trials_only_is_not_kept(
 
 
 def test_of_several_that_are_proven_the_best_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = [
+    trials = [
         Trial(
             "symmetric_units",
             {"initialize": f"{name}()"},
@@ -232,16 +236,16 @@ def test_of_several_that_are_proven_the_best_is_taken(monkeypatch: pytest.Monkey
         )
         for name, after in (("normal", 0.5), ("xavier_normal", 0.9), ("kaiming_normal", 0.8))
     ]
-    monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **given: made)
-    run, said = heal("digits", **ZEROS)
+    monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **options: trials)
+    run, decisions = heal("digits", **ZEROS)
     assert run.healed[0]["change"] == {"initialize": "xavier_normal()"}
-    assert said[:3] == [f"symmetric_units: {trial}" for trial in made]
+    assert decisions[:3] == [f"symmetric_units: {trial}" for trial in trials]
 
 
 def test_a_training_without_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **given: [])
-    run, said = heal("digits", **ZEROS)
-    assert (run.healed, said) == ([], ["There is no remedy to try."])
+    monkeypatch.setattr(Diagnosis, "try_remedies", lambda self, **options: [])
+    run, decisions = heal("digits", **ZEROS)
+    assert (run.healed, decisions) == ([], ["There is no remedy to try."])
 
 
 # -- the budget, the folders, what is asked --------------------------------------------------------
@@ -251,9 +255,9 @@ def test_the_budget_is_for_all_trials_together(monkeypatch: pytest.MonkeyPatch) 
     budgets: list[float] = []
     real = diagnosis.try_recipe
 
-    def watched(*given: Any, **named: Any) -> Any:
+    def watched(*arguments: Any, **named: Any) -> Any:
         budgets.append(named["budget"])
-        return real(*given, **named)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(diagnosis, "try_recipe", watched)
     run, _ = heal("digits", **SLOW, budget=50)
@@ -270,17 +274,17 @@ def test_a_budget_is_a_positive_number(budget: float) -> None:
         heal("digits", **ZEROS, budget=budget)
 
 
-def test_a_budget_that_is_over_is_said() -> None:
-    run, said = heal("digits", **ZEROS, budget=1e-9)
+def test_a_budget_that_is_used_up_is_reported() -> None:
+    run, decisions = heal("digits", **ZEROS, budget=1e-9)
     assert run.healed == []
-    assert said == [
+    assert decisions == [
         "symmetric_units: initialize = kaiming_normal(): not tried, the time given for trials is "
         "over",
         "No remedy is proven to help.",
     ]
 
 
-def test_a_folder_that_is_taken_is_said_before_anything_is_trained(tmp_path: Path) -> None:
+def test_a_folder_that_exists_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
     (tmp_path / "kept-healed-2").mkdir()
     (tmp_path / "kept-healed-2" / "thesis.txt").write_text("mine")
     with pytest.raises(RunError, match="kept-healed-2 is not empty"):
@@ -298,12 +302,12 @@ def test_what_train_refuses_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_recipe_can_be_healed_and_what_is_done_is_reported() -> None:
-    told: list[str] = []
-    run, _ = heal(ss.Recipe("digits", **ZEROS), report=told.append)
+    reports: list[str] = []
+    run, _ = heal(ss.Recipe("digits", **ZEROS), report=reports.append)
     assert len(run.healed) == 1
     assert run.folder is None
     assert run.healed[0]["from"] is None
-    assert told == [
+    assert reports == [
         "symmetric_units, initialize = kaiming_normal(): seed 1 of 3, 2 trainings",
         "symmetric_units, initialize = kaiming_normal(): seeds 2 to 3 of 3, 7 trainings",
     ]

@@ -16,35 +16,37 @@ from tests.racing.alone import DATA, PLAIN
 STEPS = ["sgd(lr=0.01)", "sgd(lr=0.5)"]
 
 
-def recipes(**given: Any) -> list[ss.Recipe]:
-    return ss.grid(ss.Recipe(DATA, **PLAIN), step=STEPS, **given)
+def recipes(**options: Any) -> list[ss.Recipe]:
+    return ss.grid(ss.Recipe(DATA, **PLAIN), step=STEPS, **options)
 
 
 def test_a_grid_has_every_combination_with_every_seed() -> None:
-    found = ss.grid("iris", seeds=2, step=STEPS, predict=["mlp(3)", "mlp(4)"], stop="epochs(2)")
-    assert len(found) == 8
-    assert {(repr(one.step), repr(one.predict), one.seed) for one in found} == {
+    combinations = ss.grid(
+        "iris", seeds=2, step=STEPS, predict=["mlp(3)", "mlp(4)"], stop="epochs(2)"
+    )
+    assert len(combinations) == 8
+    assert {(repr(one.step), repr(one.predict), one.seed) for one in combinations} == {
         (step, predict, seed)
         for step in STEPS
         for predict in ("mlp(3)", "mlp(4)")
         for seed in (0, 1)
     }
-    assert {repr(one.stop) for one in found} == {"epochs(2)"}
+    assert {repr(one.stop) for one in combinations} == {"epochs(2)"}
     assert [one.seed for one in ss.grid(ss.Recipe("iris", seed=5), seeds=2)] == [5, 6]
     assert [one.seed for one in ss.grid("iris", seeds=[3, 9])] == [3, 9]
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("options", "message"),
     [
         ({"seeds": 0}, "seeds must be at least 1"),
         ({"step": []}, "step is an empty list"),
         ({"nonsense": 3}, "unexpected keyword"),
     ],
 )
-def test_a_grid_of_nothing_is_refused(given: dict[str, Any], message: str) -> None:
+def test_a_grid_of_nothing_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
-        ss.grid("iris", **given)
+        ss.grid("iris", **options)
 
 
 def test_a_race_answers_with_table_best_run_and_recipe(tmp_path: Path) -> None:
@@ -83,12 +85,14 @@ def test_the_folder_holds_a_run_for_each_and_the_table(tmp_path: Path) -> None:
     race = ss.race(recipes(seeds=5), out=tmp_path / "race")
     folders = sorted(path.name for path in (tmp_path / "race").iterdir() if path.is_dir())
     assert folders == [f"{number:02d}" for number in range(1, 11)]
-    held = json.loads((tmp_path / "race" / "race.json").read_text())
-    assert held["metric"] == "accuracy"
-    assert [row["label"] for row in held["table"]] == [row.label for row in race.table]
-    assert [run["seed"] for run in held["runs"]] == [*range(5), *range(5)]
-    assert held["best"] == race.best.folder.name  # type: ignore[union-attr]
-    assert held["groups"] == [{"members": list(range(1, 11)), "own_order": True, "why_alone": ""}]
+    content = json.loads((tmp_path / "race" / "race.json").read_text())
+    assert content["metric"] == "accuracy"
+    assert [row["label"] for row in content["table"]] == [row.label for row in race.table]
+    assert [run["seed"] for run in content["runs"]] == [*range(5), *range(5)]
+    assert content["best"] == race.best.folder.name  # type: ignore[union-attr]
+    assert content["groups"] == [
+        {"members": list(range(1, 11)), "own_order": True, "why_alone": ""}
+    ]
     assert (ss.Recipe.from_toml(tmp_path / "race" / "07" / "recipe.toml", data=DATA).seed) == 1
 
 
@@ -124,13 +128,13 @@ def test_a_shared_order_is_written_into_the_recipes() -> None:
 
 
 def test_halving_leaves_the_rest_as_it_is() -> None:
-    asked = ss.grid(
+    racers = ss.grid(
         ss.Recipe(DATA, **PLAIN),
         step=[f"sgd(lr={lr})" for lr in (0.001, 0.01, 0.1, 1.0)],
         stop="epochs(8)",
         seeds=2,
     )
-    race = ss.race(asked, halve=True, out=False, watch=0)
+    race = ss.race(racers, halve=True, out=False, watch=0)
     assert [row.stops for row in race.table] == [
         {"epochs": 2},
         {"halving": 2},
@@ -148,7 +152,7 @@ def test_nothing_global_changes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "given", "kind", "message"),
+    ("racers", "options", "kind", "message"),
     [
         ([], {}, ArgumentError, "a race of no recipes has no winner; give at least one"),
         ("digits", {}, ArgumentError, "a race takes a list of recipes, not 'digits'"),
@@ -179,10 +183,10 @@ def test_nothing_global_changes() -> None:
     ],
 )
 def test_bad_input_is_refused_and_leaves_no_folder(
-    asked: Any, given: dict[str, Any], kind: type[Error], message: str, tmp_path: Path
+    racers: Any, options: dict[str, Any], kind: type[Error], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(kind, match=message):
-        ss.race(asked, out=tmp_path / "race", **given)
+        ss.race(racers, out=tmp_path / "race", **options)
     assert not (tmp_path / "race").exists()
 
 

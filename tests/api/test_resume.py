@@ -51,27 +51,27 @@ class Keeping(Observer):
         self.interrupt_at = interrupt_at
 
     def stepped(self, training: Training) -> None:
-        tensors, held = checkpoint.state_dict(training)
-        self.states.append((pack(tensors), json.dumps(held)))
+        tensors, plain = checkpoint.state_dict(training)
+        self.states.append((pack(tensors), json.dumps(plain)))
         if training.progress.step == self.interrupt_at:
             training.progress.interrupted = True
 
 
-def begun(data: str | Data = "xor", **given: Any) -> Training:
-    return state.start(resolve(Recipe(data, **{**PLAIN, **given})))
+def begun(data: str | Data = "xor", **options: Any) -> Training:
+    return state.start(resolve(Recipe(data, **{**PLAIN, **options})))
 
 
 def end(training: Training, ended: tuple[str, str]) -> dict[str, Any]:
     """All that is the same in two trainings that are the same."""
     assert training.best is not None
-    tensors, held = checkpoint.state_dict(training)
-    for row in held["history"]:
+    tensors, plain = checkpoint.state_dict(training)
+    for row in plain["history"]:
         row.pop("seconds")
-    held["progress"].pop("seconds")
+    plain["progress"].pop("seconds")
     return {
         "ended": ended,
         "best": training.best.epoch,
-        "held": json.dumps(held, sort_keys=True),
+        "state": json.dumps(plain, sort_keys=True),
         "tensors": pack(dict(sorted(tensors.items()))),
     }
 
@@ -142,7 +142,7 @@ def test_with_every_stop_rule(stop: str, steps: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         {"predict": "mlp(6, dropout=0.3, batch_norm=True)"},
         {"predict": "mlp(6, dropout=0.3, batch_norm=True)", "gradient": "chain_rule(accumulate=4)"},
@@ -161,8 +161,8 @@ def test_with_every_stop_rule(stop: str, steps: int | None) -> None:
     ],
     ids=str,
 )
-def test_with_everything_that_is_drawn_gathered_or_kept(given: dict[str, Any]) -> None:
-    assert resumed_from_everywhere(lambda: begun(**given)) >= 4
+def test_with_all_that_is_random_or_accumulated_or_stateful(options: dict[str, Any]) -> None:
+    assert resumed_from_everywhere(lambda: begun(**options)) >= 4
 
 
 def test_within_a_piece_that_is_gathered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,9 @@ def same(one: ss.Run, two: ss.Run) -> bool:
     """Whether two runs are the same in all but their times and places."""
 
     def timeless(run: ss.Run) -> list[dict[str, Any]]:
-        return [{key: held for key, held in row.items() if key != "seconds"} for row in run.history]
+        return [
+            {key: value for key, value in row.items() if key != "seconds"} for row in run.history
+        ]
 
     mine, theirs = one.network.state_dict(), two.network.state_dict()
     return (
@@ -213,8 +215,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def interrupted(at: int, out: str = "run", **given: Any) -> ss.Run:
-    return ss.train("xor", **{**PLAIN, **given}, out=out, observers=[Keeping(at)])
+def interrupted(at: int, out: str = "run", **options: Any) -> ss.Run:
+    return ss.train("xor", **{**PLAIN, **options}, out=out, observers=[Keeping(at)])
 
 
 @pytest.mark.parametrize("at", [1, 5, 6, 7, 11])
@@ -245,7 +247,7 @@ def ss_events(run: str) -> list[dict[str, Any]]:
     return read(Path(run))["events"]
 
 
-def test_a_finished_run_goes_on_only_where_it_is_told_how_far() -> None:
+def test_a_finished_run_goes_on_only_with_a_new_stop() -> None:
     ss.train("xor", **PLAIN, out="run")
     with pytest.raises(
         RunError,
@@ -288,7 +290,7 @@ def test_a_clock_that_is_set_back_changes_nothing(monkeypatch: pytest.MonkeyPatc
     assert same(ss.resume("run"), whole)
 
 
-def test_what_watching_saw_is_kept() -> None:
+def test_what_watching_observed_is_stored() -> None:
     whole = ss.train("xor", **PLAIN, out="whole", watch=1.0)
     ss.train("xor", **PLAIN, out="run", watch=1.0, observers=[Keeping(7)])
     run = ss.resume("run", watch=1.0)
@@ -306,7 +308,7 @@ def test_what_watching_saw_is_kept() -> None:
     ]
 
 
-def test_data_network_and_batches_from_python_are_given_again() -> None:
+def test_data_network_and_batches_from_python_are_passed_again() -> None:
     x = torch.linspace(-1, 1, 200)[:, None]
     data = ss.data.from_arrays(x, (x > 0.3).long()[:, 0], name="mine")
     ss.train(data, **PLAIN, out="run", observers=[Keeping(3)])
@@ -367,7 +369,7 @@ STATES = ["state.json", "state.safetensors"]
 
 
 @pytest.fixture
-def kept(here: Path) -> Path:
+def interrupted_run(here: Path) -> Path:
     """A run that was interrupted after step 3 and then after step 8: two states."""
     interrupted(3)
     ss.resume("run", observers=[Keeping(8)])
@@ -376,15 +378,15 @@ def kept(here: Path) -> Path:
 
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "gone"])
-def test_one_damaged_file_costs_one_state(kept: Path, name: str, damage: str) -> None:
-    whole, said = ss.train("xor", **PLAIN, out="whole"), list[str]()
-    content = bytearray((kept / name).read_bytes())
+def test_one_damaged_file_costs_one_state(interrupted_run: Path, name: str, damage: str) -> None:
+    whole, messages = ss.train("xor", **PLAIN, out="whole"), list[str]()
+    content = bytearray((interrupted_run / name).read_bytes())
     for at in range(0, len(content), max(len(content) // 5, 1)) if damage == "flipped" else (0,):
         if damage == "gone":
-            (kept / name).unlink()
+            (interrupted_run / name).unlink()
         else:
             content[at] ^= 1
-            (kept / name).write_bytes(
+            (interrupted_run / name).write_bytes(
                 content
                 if damage == "flipped"
                 else content[: len(content) // 2]
@@ -392,17 +394,17 @@ def test_one_damaged_file_costs_one_state(kept: Path, name: str, damage: str) ->
                 else b""
             )
             content[at] ^= 1
-        found = checkpoints.read(kept)
-        assert found is not None
-        assert found.wrong or damage == "gone"
-    run = ss.resume("run", say=said.append)
+        saved = checkpoints.read(interrupted_run)
+        assert saved is not None
+        assert saved.wrong or damage == "gone"
+    run = ss.resume("run", say=messages.append)
     assert same(run, whole)
-    assert all("going on from step" in text for text in said)
-    assert said or damage == "gone"
+    assert all("going on from step" in text for text in messages)
+    assert messages or damage == "gone"
 
 
-def test_where_nothing_is_whole_that_is_said(kept: Path) -> None:
-    for path in kept.glob("*state.safetensors"):
+def test_where_every_state_is_damaged_there_is_an_error(interrupted_run: Path) -> None:
+    for path in interrupted_run.glob("*state.safetensors"):
         path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(
         RunError,
@@ -414,35 +416,37 @@ def test_where_nothing_is_whole_that_is_said(kept: Path) -> None:
 
 @pytest.mark.parametrize("stopped_at", range(6))
 def test_wherever_saving_ends_there_is_a_whole_state(
-    stopped_at: int, monkeypatch: pytest.MonkeyPatch, kept: Path
+    stopped_at: int, monkeypatch: pytest.MonkeyPatch, interrupted_run: Path
 ) -> None:
     done = 0
 
     def dying(real: Callable[..., None]) -> Callable[..., None]:
-        def call(*given: Any, **named: Any) -> None:
+        def call(*arguments: Any, **named: Any) -> None:
             nonlocal done
             if done == stopped_at:
                 raise KeyboardInterrupt
             done += 1
-            real(*given, **named)
+            real(*arguments, **named)
 
         return call
 
-    before = checkpoints.read(kept)
+    before = checkpoints.read(interrupted_run)
     assert before is not None
     with monkeypatch.context() as patched:
         patched.setattr(checkpoints, "write", dying(checkpoints.write))
         patched.setattr(checkpoints, "rename", dying(checkpoints.rename))
         with pytest.raises(KeyboardInterrupt):
             ss.resume("run", observers=[Keeping(10)])
-    found = checkpoints.read(kept)
-    assert found is not None
-    assert found.step in (8, 10)
-    assert (found.step == 8) == (stopped_at < 2)
+    saved = checkpoints.read(interrupted_run)
+    assert saved is not None
+    assert saved.step in (8, 10)
+    assert (saved.step == 8) == (stopped_at < 2)
     assert same(ss.resume("run"), ss.train("xor", **PLAIN, out="whole"))
 
 
-def test_a_state_of_a_newer_sevensteps(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_of_a_newer_sevensteps(
+    interrupted_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(checkpoints, "SCHEMA", 0)
     with pytest.raises(
         RunError,
@@ -452,32 +456,32 @@ def test_a_state_of_a_newer_sevensteps(kept: Path, monkeypatch: pytest.MonkeyPat
         ss.resume("run")
 
 
-def test_a_state_of_another_network(kept: Path) -> None:
-    recipe = kept / "recipe.toml"
+def test_a_state_of_another_network(interrupted_run: Path) -> None:
+    recipe = interrupted_run / "recipe.toml"
     recipe.write_text(recipe.read_text().replace("mlp(6)", "mlp(7)"))
     with pytest.raises(RunError, match=r"^the state in run is not of its recipe: RuntimeError"):
         ss.resume("run")
 
 
-def test_hostile_states_raise_only_our_errors(kept: Path) -> None:
-    held = checkpoints.read(kept)
-    assert held is not None
-    good = {key: value for key, value in held.plain.items() if key not in ("schema", "tensors")}
+def test_hostile_states_raise_only_our_errors(interrupted_run: Path) -> None:
+    saved = checkpoints.read(interrupted_run)
+    assert saved is not None
+    good = {key: value for key, value in saved.plain.items() if key not in ("schema", "tensors")}
     for key in ("progress", "history", "place", "best", "kernels", "memory", "reasons", "data"):
         for bad in (None, 1, "x", [], {}, [{}], {"epoch": "x"}, math.nan):
-            checkpoints.save(kept, held.tensors, {**good, key: bad})
+            checkpoints.save(interrupted_run, saved.tensors, {**good, key: bad})
             try:
                 run = ss.resume("run", say=lambda text: None)
             except Error:
                 continue
             assert math.isfinite(run.metrics["valid"]["loss"])
-            (kept / "run.json").unlink()
+            (interrupted_run / "run.json").unlink()
 
 
-def test_two_processes_do_not_share_a_folder(kept: Path) -> None:
+def test_two_processes_do_not_share_a_folder(interrupted_run: Path) -> None:
     from sevensteps.record.run_folder import hold
 
-    lock = hold(kept)
+    lock = hold(interrupted_run)
     try:
         with pytest.raises(
             RunError,
@@ -494,7 +498,7 @@ def test_two_processes_do_not_share_a_folder(kept: Path) -> None:
 def test_a_full_disk_loses_no_state(limit: int, here: Path) -> None:
     import resource
 
-    given = [
+    options = [
         "--predict",
         "mlp(8)",
         "--step",
@@ -511,7 +515,7 @@ def test_a_full_disk_loses_no_state(limit: int, here: Path) -> None:
             "sevensteps",
             "train",
             "digits",
-            *given,
+            *options,
             "--stop",
             "epochs(6)",
             "--save-every",

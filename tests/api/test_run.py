@@ -63,8 +63,8 @@ def test_the_best_and_the_last_are_what_their_metrics_say() -> None:
     assert run.best.metrics["valid"]["accuracy"] > run.last.metrics["valid"]["accuracy"]
     for snapshot in (run.best, run.last):
         for part in ("train", "valid"):
-            held = getattr(data, part)
-            accuracy = ((snapshot.network(held.x) > 0) == held.y).double().mean().item()
+            part_data = getattr(data, part)
+            accuracy = ((snapshot.network(part_data.x) > 0) == part_data.y).double().mean().item()
             assert snapshot.metrics[part]["accuracy"] == pytest.approx(accuracy, abs=1e-12)
     assert run.best.metrics["valid"] == run.history[run.best.epoch - 1]["valid"]
     assert (
@@ -73,7 +73,7 @@ def test_the_best_and_the_last_are_what_their_metrics_say() -> None:
     )
 
 
-def test_nothing_is_kept_where_nothing_was_to_be(tmp_path: Path) -> None:
+def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
     run = ss.train("xor", **QUICK, out=False)
     assert run.folder is None
     assert list(tmp_path.iterdir()) == []
@@ -82,14 +82,14 @@ def test_nothing_is_kept_where_nothing_was_to_be(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_is_made_by_itself_or_where_asked(tmp_path: Path) -> None:
+def test_a_folder_has_a_default_name_or_the_one_in_out(tmp_path: Path) -> None:
     run = ss.train("speed(noise=1.0)", **{**QUICK, "step": "sgd(lr=1e-5)"})
     assert run.folder is not None
     assert run.folder.parent == Path("runs")
     assert run.folder.name.endswith("-speed-noise-1.0")
     assert repr(run).startswith("<Run of speed(noise=1.0): r2 ")
-    asked = ss.train("xor", **QUICK, out=tmp_path / "a" / "b")
-    assert asked.folder == tmp_path / "a" / "b"
+    custom = ss.train("xor", **QUICK, out=tmp_path / "a" / "b")
+    assert custom.folder == tmp_path / "a" / "b"
     assert ss.load("last").folder == run.folder
     with pytest.raises(RunError) as caught:
         ss.train("xor", **QUICK, out="a/b")
@@ -153,7 +153,7 @@ def test_a_recipe_its_keywords_and_data_train_the_same() -> None:
     assert three.recipe.source == "xor"
 
 
-def test_threads_are_kept_in_the_recipe() -> None:
+def test_threads_are_written_into_the_recipe() -> None:
     run = ss.train("xor", **QUICK, threads=1, out=False)
     assert (run.recipe.threads, run.summary["threads"]) == (1, 1)
     run = ss.train("xor", **QUICK, out=False)
@@ -190,22 +190,22 @@ def test_what_is_refused_while_parameters_are_set_leaves_no_folder(tmp_path: Pat
 def test_flowers_are_answered_by_name(iris: Run) -> None:
     from sklearn.datasets import load_iris
 
-    found = load_iris()
+    dataset = load_iris()
     data = ss.data.load("iris")
-    answers = iris.predict(found.data)
-    assert set(answers.answers) <= set(map(str, found.target_names))
+    answers = iris.predict(dataset.data)
+    assert set(answers.answers) <= set(map(str, dataset.target_names))
     assert answers.outputs.shape == answers.predictions.shape == (150, 3)
     torch.testing.assert_close(answers.predictions.sum(1), torch.ones(150))
-    x = ((torch.from_numpy(found.data) - data.scaling.offset) / data.scaling.scale).float()
+    x = ((torch.from_numpy(dataset.data) - data.scaling.offset) / data.scaling.scale).float()
     torch.testing.assert_close(answers.outputs, iris.network(x).detach(), rtol=0, atol=1e-6)
-    assert answers.answers == [str(found.target_names[i]) for i in iris.network(x).argmax(1)]
-    assert iris.predict(found.data[:2].tolist()).answers == answers.answers[:2], (
+    assert answers.answers == [str(dataset.target_names[i]) for i in iris.network(x).argmax(1)]
+    assert iris.predict(dataset.data[:2].tolist()).answers == answers.answers[:2], (
         "lists do as well as arrays"
     )
-    assert iris.predict(torch.from_numpy(found.data[:2])).answers == answers.answers[:2]
+    assert iris.predict(torch.from_numpy(dataset.data[:2])).answers == answers.answers[:2]
 
 
-def test_the_best_network_answers_where_asked() -> None:
+def test_the_best_network_answers_too() -> None:
     run = ss.train(
         "moons", predict="mlp(8)", step="sgd(lr=30.0)", stop="epochs(30)", out=False, seed=3
     )
@@ -218,7 +218,7 @@ def test_the_best_network_answers_where_asked() -> None:
 def test_a_regression_answers_in_the_units_of_its_targets() -> None:
     from sklearn.datasets import load_diabetes
 
-    found = load_diabetes(scaled=False)
+    dataset = load_diabetes(scaled=False)
     run = ss.train(
         "diabetes",
         predict="linear()",
@@ -227,11 +227,11 @@ def test_a_regression_answers_in_the_units_of_its_targets() -> None:
         repeat="full_batch()",
         out=False,
     )
-    answers = run.predict(found.data).answers
-    error = np.array(answers) - found.target
+    answers = run.predict(dataset.data).answers
+    error = np.array(answers) - dataset.target
     assert all(isinstance(answer, float) for answer in answers)
     assert (
-        1 - (error**2).sum() / ((found.target - found.target.mean()) ** 2).sum() > 0.45
+        1 - (error**2).sum() / ((dataset.target - dataset.target.mean()) ** 2).sum() > 0.45
     )  # least squares has 0.52
     assert run.metrics["valid"]["r2"] > 0.35
 
@@ -265,26 +265,26 @@ def test_several_values_and_several_labels() -> None:
 def test_two_classes_answer_by_name() -> None:
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    kept = np.isin(found.target, (3, 7))
+    dataset = load_digits()
+    rows = np.isin(dataset.target, (3, 7))
     run = ss.train("digits37", predict="linear()", stop="epochs(10)", out=False)
-    answers = run.predict(found.images[kept][:, None]).answers
-    assert np.mean([int(answer) for answer in answers] == found.target[kept]) > 0.95
+    answers = run.predict(dataset.images[rows][:, None]).answers
+    assert np.mean([int(answer) for answer in answers] == dataset.target[rows]) > 0.95
 
 
 @pytest.mark.parametrize(
-    ("raw", "seen"),
+    ("raw", "shape"),
     [
         (np.zeros((2, 3)), [2, 3]),
         (np.zeros(4), [4]),
         (np.zeros((2, 4, 1)), [2, 4, 1]),
     ],
 )
-def test_inputs_of_another_shape_are_refused(raw: Any, seen: list[int], iris: Run) -> None:
+def test_inputs_of_another_shape_are_refused(raw: Any, shape: list[int], iris: Run) -> None:
     with pytest.raises(ShapeError) as caught:
         iris.predict(raw)
     assert str(caught.value) == (
-        f"inputs of shape {seen} do not fit a network trained on ['N', 4]; "
+        f"inputs of shape {shape} do not fit a network trained on ['N', 4]; "
         "give one row per sample, each of shape [4]"
     )
 
@@ -325,7 +325,7 @@ def test_no_input_has_no_answer(iris: Run) -> None:
 
 # -- reading back ----------------------------------------------------------------------------------
 
-KEPT: list[tuple[str, dict[str, Any]]] = [
+RECIPES: list[tuple[str, dict[str, Any]]] = [
     ("iris", QUICK),
     ("digits", {"predict": "cnn(4, batch_norm=True, dropout=0.2)", "stop": "max_steps(9)"}),
     ("digits37", {"predict": "pixel_similarity('l2')"}),
@@ -344,10 +344,12 @@ KEPT: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("source", "given"), KEPT, ids=[f"{source} {given['predict']}" for source, given in KEPT]
+    ("source", "options"),
+    RECIPES,
+    ids=[f"{source} {options['predict']}" for source, options in RECIPES],
 )
-def test_a_run_reads_back_the_same(source: str, given: dict[str, Any]) -> None:
-    run = ss.train(source, **given, out="kept")
+def test_a_run_reads_back_the_same(source: str, options: dict[str, Any]) -> None:
+    run = ss.train(source, **options, out="kept")
     again = ss.load("kept")
     assert again.recipe == run.recipe
     assert again.summary == json.loads(Path("kept/run.json").read_text())
@@ -366,10 +368,10 @@ def test_a_run_reads_back_the_same(source: str, given: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "given"), [KEPT[0], KEPT[1], KEPT[4]], ids=["iris", "cnn", "float64"]
+    ("source", "options"), [RECIPES[0], RECIPES[1], RECIPES[4]], ids=["iris", "cnn", "float64"]
 )
-def test_its_own_recipe_repeats_it_to_the_same_bits(source: str, given: dict[str, Any]) -> None:
-    ss.train(source, **given, seed=7, out="one")
+def test_its_own_recipe_repeats_it_to_the_same_bits(source: str, options: dict[str, Any]) -> None:
+    ss.train(source, **options, seed=7, out="one")
     again = ss.train(ss.Recipe.from_toml(Path("one/recipe.toml")), out="two")
     for file in ("weights.safetensors", "best.safetensors"):
         assert Path("one", file).read_bytes() == Path("two", file).read_bytes()
@@ -383,12 +385,12 @@ def test_its_own_recipe_repeats_it_to_the_same_bits(source: str, given: dict[str
 
 
 @pytest.mark.draws
-def test_a_network_given_as_an_object_is_kept_and_wanted_again() -> None:
+def test_a_network_that_was_an_object_is_needed_again() -> None:
     network = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
-    run = ss.train("xor", predict=network, stop="epochs(1)", out="given")
+    run = ss.train("xor", predict=network, stop="epochs(1)", out="options")
     assert run.predict([[0.0, 1.0]]).answers[0] in ("no", "yes")
     with pytest.raises(ss.Error) as caught:
-        ss.load("given")
+        ss.load("options")
     assert str(caught.value) == (
         "given/recipe.toml: predict = 'given(<Sequential>)' was a Python object, which no file "
         "can hold; "
@@ -396,7 +398,7 @@ def test_a_network_given_as_an_object_is_kept_and_wanted_again() -> None:
     )
     raw = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
     assert torch.equal(
-        ss.load("given", predict=network).predict(raw).outputs, run.predict(raw).outputs
+        ss.load("options", predict=network).predict(raw).outputs, run.predict(raw).outputs
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from sevensteps.cli import main
 
 
-class Said(NamedTuple):
+class CommandResult(NamedTuple):
     """What a command left behind: its exit code and what it wrote."""
 
     code: int
@@ -26,7 +26,7 @@ class Said(NamedTuple):
 @pytest.fixture
 def sevensteps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Said]:
+) -> Callable[..., CommandResult]:
     """`sevensteps("train", "digits")` is that command line, on a terminal of 80 columns without
     colours.
     """
@@ -35,10 +35,10 @@ def sevensteps(
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.delenv("SEVENSTEPS_DEBUG", raising=False)
 
-    def call(*arguments: str) -> Said:
+    def call(*arguments: str) -> CommandResult:
         with pytest.raises(SystemExit) as left:
             main(list(arguments))
         written = capsys.readouterr()
-        return Said(int(left.value.code or 0), written.out, written.err)
+        return CommandResult(int(left.value.code or 0), written.out, written.err)
 
     return call

@@ -23,9 +23,9 @@ def runs(sevensteps: Command) -> None:
 
 @pytest.mark.usefixtures("runs")
 def test_what_differs(sevensteps: Command) -> None:
-    said = sevensteps("compare", "slow", "fast")
-    assert (said.code, said.err) == (0, "")
-    rows = [line.split() for line in said.lines]
+    result = sevensteps("compare", "slow", "fast")
+    assert (result.code, result.err) == (0, "")
+    rows = [line.split() for line in result.lines]
     gap = rows.index([])
     assert rows[:gap] == [
         ["recipe", "slow", "fast"],
@@ -36,37 +36,39 @@ def test_what_differs(sevensteps: Command) -> None:
     slow, fast = (ss.load(name).metrics["valid"]["loss"] for name in ("slow", "fast"))
     assert ["valid", "loss", f"{slow:.4f}", f"{fast:.4f}", f"{fast - slow:+.4g}"] in rows
     assert ["epochs", "2", "2", "="] in rows
-    assert max(map(len, said.lines)) <= 80
+    assert max(map(len, result.lines)) <= 80
 
 
 @pytest.mark.usefixtures("runs")
 def test_as_json(sevensteps: Command) -> None:
-    found = json.loads(sevensteps("compare", "slow", "last", "--json").out)
-    assert found["runs"] == ["slow", "runs/fast"]
-    assert [row["step"] for row in found["recipe"]] == ["step", "seed"]
-    assert all({"sgd(lr=0.1)", "sgd(lr=0.5)"} <= set(row.values()) for row in found["recipe"][:1])
-    assert found["metrics"]["epochs"] == [2, 2]
+    comparison = json.loads(sevensteps("compare", "slow", "last", "--json").out)
+    assert comparison["runs"] == ["slow", "runs/fast"]
+    assert [row["step"] for row in comparison["recipe"]] == ["step", "seed"]
+    assert all(
+        {"sgd(lr=0.1)", "sgd(lr=0.5)"} <= set(row.values()) for row in comparison["recipe"][:1]
+    )
+    assert comparison["metrics"]["epochs"] == [2, 2]
     for part in ("train", "valid"):
-        assert found["metrics"][f"{part} loss"] == [
+        assert comparison["metrics"][f"{part} loss"] == [
             ss.load(name).metrics[part]["loss"] for name in ("slow", "fast")
         ]
 
 
 @pytest.mark.usefixtures("runs")
 def test_a_run_against_itself(sevensteps: Command) -> None:
-    said = sevensteps("compare", "slow", "slow")
-    assert said.code == 0
-    assert said.lines[0] == "The recipes are the same."
-    assert all(line.split()[-1] == "=" for line in said.lines[3:])
+    result = sevensteps("compare", "slow", "slow")
+    assert result.code == 0
+    assert result.lines[0] == "The recipes are the same."
+    assert all(line.split()[-1] == "=" for line in result.lines[3:])
     assert json.loads(sevensteps("compare", "slow", "slow", "--json").out)["recipe"] == []
 
 
 @pytest.mark.usefixtures("runs")
 def test_runs_of_different_tasks(sevensteps: Command) -> None:
     ss.train("speed", predict="mlp(3)", step="sgd(lr=1e30)", stop="epochs(9)", out="lost")
-    said = sevensteps("compare", "slow", "lost")
-    assert said.code == 0
-    rows = [line.split() for line in said.lines]
+    result = sevensteps("compare", "slow", "lost")
+    assert result.code == 0
+    rows = [line.split() for line in result.lines]
     assert ["data", "xor", "speed"] in rows
     assert next(row for row in rows if row[:2] == ["valid", "accuracy"])[3:] == ["–"]
     assert next(row for row in rows if row[:2] == ["train", "loss"])[3:] == ["–"], (
@@ -87,9 +89,9 @@ def test_a_run_that_cannot_be_read(damage: str, message: str, sevensteps: Comman
     if damage == "json":
         Path("slow/run.json").write_text("")
     if damage == "result":
-        held = json.loads(Path("slow/run.json").read_text())
-        del held["recipe"]
-        Path("slow/run.json").write_text(json.dumps(held))
-    said = sevensteps("compare", "slwo" if damage == "absent" else "slow", "fast")
-    assert (said.code, said.out) == (2, "")
-    assert said.err == f"sevensteps: {message}\n"
+        summary = json.loads(Path("slow/run.json").read_text())
+        del summary["recipe"]
+        Path("slow/run.json").write_text(json.dumps(summary))
+    result = sevensteps("compare", "slwo" if damage == "absent" else "slow", "fast")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f"sevensteps: {message}\n"

@@ -32,7 +32,7 @@ def strict(text: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def watched_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three folders: `faulty` and `healthy` are runs, `loop` is what watching a plain loop left,
     with a fault.
     """
@@ -61,10 +61,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def here(kept: Path, sevensteps: Command) -> None:
+def here(watched_run: Path, sevensteps: Command) -> None:
     """Copies of them in the current folder; `faulty` under runs/, where it is the last."""
     for name, place in (("faulty", "runs/faulty"), ("healthy", "healthy"), ("loop", "loop")):
-        shutil.copytree(kept / name, place)
+        shutil.copytree(watched_run / name, place)
 
 
 # -- sevensteps diagnose ---------------------------------------------------------------------------
@@ -76,16 +76,16 @@ def here(kept: Path, sevensteps: Command) -> None:
 def test_a_run_by_folder_by_name_or_as_the_last_and_what_check_leaves(
     run: str, code: int, sevensteps: Command
 ) -> None:
-    said = sevensteps("diagnose", run)
-    assert (said.code, said.err) == (0, "")
-    assert sevensteps("diagnose", run, "--check") == (code, said.out, "")
-    assert ("symmetric_units" in said.out) is bool(code)
-    assert said.out.startswith(
+    result = sevensteps("diagnose", run)
+    assert (result.code, result.err) == (0, "")
+    assert sevensteps("diagnose", run, "--check") == (code, result.out, "")
+    assert ("symmetric_units" in result.out) is bool(code)
+    assert result.out.startswith(
         "1 finding, most likely cause first. "
         if code
         else "Nothing is wrong that can be seen here. "
     )
-    assert max(map(len, said.lines)) <= 80
+    assert max(map(len, result.lines)) <= 80
 
 
 def test_a_warning_passes_the_check(sevensteps: Command) -> None:
@@ -99,26 +99,26 @@ def test_a_warning_passes_the_check(sevensteps: Command) -> None:
 
 
 def test_the_screen_is_the_diagnosis(sevensteps: Command) -> None:
-    said = sevensteps("diagnose", "loop")
-    assert said.out == f"{ss.diagnose('loop')}\n"
-    assert "step: initialize · error" in said.out
-    assert "→ initialise the weights of the hidden layers at random" in said.out
+    result = sevensteps("diagnose", "loop")
+    assert result.out == f"{ss.diagnose('loop')}\n"
+    assert "step: initialize · error" in result.out
+    assert "→ initialise the weights of the hidden layers at random" in result.out
 
 
 @pytest.mark.parametrize("run", ["last", "loop", "healthy"])
 def test_json_is_the_diagnosis_too(run: str, sevensteps: Command) -> None:
-    said = sevensteps("diagnose", run, "--json")
-    assert len(said.out.splitlines()) == 1
-    assert strict(said.out) == strict(json.dumps(ss.diagnose(run).to_dict()))
+    result = sevensteps("diagnose", run, "--json")
+    assert len(result.out.splitlines()) == 1
+    assert strict(result.out) == strict(json.dumps(ss.diagnose(run).to_dict()))
     assert sevensteps("diagnose", run, "--json", "--check").code == (0 if run == "healthy" else 1)
 
 
 def test_sarif_is_written_whole(sevensteps: Command) -> None:
-    said = sevensteps("diagnose", "last", "--sarif", "found.sarif", "--check")
-    assert said.code == 1  # the file is there all the same
-    held = strict(Path("found.sarif").read_text(encoding="utf-8"))
-    assert held == strict(json.dumps(ss.diagnose("last").to_sarif()))
-    assert [result["ruleId"] for result in held["runs"][0]["results"]][:1] == ["symmetric_units"]
+    completed = sevensteps("diagnose", "last", "--sarif", "found.sarif", "--check")
+    assert completed.code == 1  # the file is there all the same
+    sarif = strict(Path("found.sarif").read_text(encoding="utf-8"))
+    assert sarif == strict(json.dumps(ss.diagnose("last").to_sarif()))
+    assert [result["ruleId"] for result in sarif["runs"][0]["results"]][:1] == ["symmetric_units"]
     assert sevensteps("diagnose", "healthy", "--sarif", "none.sarif").code == 0
     assert strict(Path("none.sarif").read_text())["runs"][0]["results"] == []
     refused = sevensteps("diagnose", "last", "--sarif", "no/such/folder/found.sarif")
@@ -136,46 +136,46 @@ def test_sarif_is_written_whole(sevensteps: Command) -> None:
         (("last", "--fix"), "No such option"),
     ],
 )
-def test_what_is_not_there_is_said_in_one_line(
+def test_a_missing_run_is_one_line(
     arguments: tuple[str, ...], message: str, sevensteps: Command
 ) -> None:
     Path("empty").mkdir()
-    said = sevensteps("diagnose", *arguments)
-    assert (said.code, said.out) == (2, "")
-    assert len(said.err.splitlines()) == 1
-    assert said.err.startswith(f"sevensteps: {message}")
+    result = sevensteps("diagnose", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert len(result.err.splitlines()) == 1
+    assert result.err.startswith(f"sevensteps: {message}")
 
 
-def test_what_is_damaged_is_said_in_one_line(sevensteps: Command) -> None:
+def test_a_damaged_run_is_one_line(sevensteps: Command) -> None:
     path = Path("runs/faulty/record.sqlite")
     path.write_bytes(path.read_bytes()[:3000])
-    said = sevensteps("diagnose", "last", "--json")
-    assert (said.code, said.out) == (2, "")
-    assert len(said.err.splitlines()) == 1
-    assert str(path) in said.err
+    result = sevensteps("diagnose", "last", "--json")
+    assert (result.code, result.out) == (2, "")
+    assert len(result.err.splitlines()) == 1
+    assert str(path) in result.err
 
 
 def test_a_run_without_looks(sevensteps: Command) -> None:
     ss.train("xor", stop="epochs(1)", out="blind", watch=0)
-    said = sevensteps("diagnose", "blind")
-    assert said.code == 2
-    assert "blind was not watched" in said.err
+    result = sevensteps("diagnose", "blind")
+    assert result.code == 2
+    assert "blind was not watched" in result.err
 
 
 # -- sevensteps train ------------------------------------------------------------------------------
 
 
-def test_what_is_wrong_at_the_start_is_said_before_training(
+def test_problems_at_the_start_are_printed_before_training(
     sevensteps: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: Any) -> Any:
         raise ss.Error("no step is taken")
 
     monkeypatch.setattr(loop, "grouped", never)
-    said = sevensteps("train", *ZEROS, "--out", "kept")
-    assert (said.code, said.err) == (2, "sevensteps: no step is taken\n")
-    at = said.lines.index("Problems before the first step:")
-    assert said.lines[at + 1 : at + 5] == [
+    result = sevensteps("train", *ZEROS, "--out", "kept")
+    assert (result.code, result.err) == (2, "sevensteps: no step is taken\n")
+    at = result.lines.index("Problems before the first step:")
+    assert result.lines[at + 1 : at + 5] == [
         "  symmetric_units  initialize  error  97 % sure",
         "    Of the 8 units of layer1 only 1 is different: all weights are 0, so no",
         "    signal passes and no weight gets a gradient.",
@@ -183,39 +183,39 @@ def test_what_is_wrong_at_the_start_is_said_before_training(
     ]
 
 
-def test_what_was_found_stands_below_the_result(sevensteps: Command) -> None:
-    said = sevensteps("train", *ZEROS, "--out", "a folder")
-    assert max(map(len, said.lines)) <= 80
-    at = said.lines.index("Saved in a folder")
-    assert said.lines[at + 1 : at + 6] == [
+def test_findings_are_printed_below_the_result(sevensteps: Command) -> None:
+    result = sevensteps("train", *ZEROS, "--out", "a folder")
+    assert max(map(len, result.lines)) <= 80
+    at = result.lines.index("Saved in a folder")
+    assert result.lines[at + 1 : at + 6] == [
         "",
         "Findings, most likely cause first:",
         "  symmetric_units  initialize  error  97 % sure",
         "    Of the 8 units of layer1 only 1 is different: all weights are 0, so no",
         "    signal passes and no weight gets a gradient.",
     ]
-    at = said.lines.index("Try next:")
-    assert said.lines[at + 1 : at + 3] == [
+    at = result.lines.index("Try next:")
+    assert result.lines[at + 1 : at + 3] == [
         '  sevensteps diagnose "a folder"',
         '  sevensteps diagnose "a folder" --try',
     ]
     assert [f"  {f.condition}" for f in ss.load("a folder").findings] == [
-        line.split("  initialize")[0] for line in said.lines if line.endswith("% sure")
+        line.split("  initialize")[0] for line in result.lines if line.endswith("% sure")
     ][1:]
 
 
 def test_a_healthy_training_says_no_more_than_a_line(sevensteps: Command) -> None:
-    said = sevensteps(
+    result = sevensteps(
         "train", "digits", "--predict", "mlp(8)", "--stop", "epochs(20)", "--out", "kept"
     )
-    assert said.lines.count("No problems found.") == 1
-    assert "Seen before" not in said.out
-    assert "diagnose" not in said.out
+    assert result.lines.count("No problems found.") == 1
+    assert "Problems before" not in result.out
+    assert "diagnose" not in result.out
 
 
 def test_json_of_a_faulty_training_is_lines_of_json(sevensteps: Command) -> None:
-    said = sevensteps("train", *ZEROS, "--json", "--out", "kept")
-    row, result = map(strict, said.out.splitlines())
+    completed = sevensteps("train", *ZEROS, "--json", "--out", "kept")
+    row, result = map(strict, completed.out.splitlines())
     assert row["epoch"] == 1
     assert [finding["condition"] for finding in result["findings"]] == ["symmetric_units"]
     assert [finding["condition"] for finding in result["before"]] == ["symmetric_units"]
@@ -227,15 +227,15 @@ def test_json_of_a_faulty_training_is_lines_of_json(sevensteps: Command) -> None
 
 def test_a_remedy_is_proven_shown_and_remembered(sevensteps: Command) -> None:
     recipe = Path("runs/faulty/recipe.toml").read_bytes()
-    said = sevensteps("diagnose", "last", "--try", "--budget", "20")
-    assert said.code == 0
-    assert max(map(len, said.lines)) <= 80
-    at = said.lines.index("   → initialize = kaiming_normal()")
-    assert said.lines[at + 2].startswith("     proven: validation accuracy 0.1")
-    told = said.err.splitlines()
-    assert told[0] == "symmetric_units, initialize = kaiming_normal(): seed 1 of 3, 2 trainings"
-    assert len(told) == 2
-    assert sevensteps("diagnose", "faulty") == (0, said.out, "")  # it is in the folder now
+    result = sevensteps("diagnose", "last", "--try", "--budget", "20")
+    assert result.code == 0
+    assert max(map(len, result.lines)) <= 80
+    at = result.lines.index("   → initialize = kaiming_normal()")
+    assert result.lines[at + 2].startswith("     proven: validation accuracy 0.1")
+    lines = result.err.splitlines()
+    assert lines[0] == "symmetric_units, initialize = kaiming_normal(): seed 1 of 3, 2 trainings"
+    assert len(lines) == 2
+    assert sevensteps("diagnose", "faulty") == (0, result.out, "")  # it is in the folder now
     [finding] = strict(Path("runs/faulty/run.json").read_text(encoding="utf-8"))["findings"]
     [trial] = finding["trials"]
     assert (trial["proven"], trial["seeds"], trial["change"]) == (
@@ -244,7 +244,7 @@ def test_a_remedy_is_proven_shown_and_remembered(sevensteps: Command) -> None:
         {"initialize": "kaiming_normal()"},
     )
     assert trial["interval"][0] > 0
-    assert [held.proven for held in ss.load("faulty").findings[0].trials] == [True]
+    assert [trial.proven for trial in ss.load("faulty").findings[0].trials] == [True]
     assert Path("runs/faulty/recipe.toml").read_bytes() == recipe
     assert [path.name for path in Path("runs").iterdir()] == ["faulty"]  # trials leave no runs
 
@@ -258,10 +258,10 @@ def test_what_is_tried_again_stands_there_once(sevensteps: Command) -> None:
 
 
 def test_trials_as_json_are_one_line_on_standard_output(sevensteps: Command) -> None:
-    said = sevensteps("diagnose", "last", "--try", "--budget", "20", "--json", "--check")
-    assert said.code == 1  # proven, not cured
-    assert len(said.out.splitlines()) == 1
-    [trial] = strict(said.out)["findings"][0]["trials"]
+    result = sevensteps("diagnose", "last", "--try", "--budget", "20", "--json", "--check")
+    assert result.code == 1  # proven, not cured
+    assert len(result.out.splitlines()) == 1
+    [trial] = strict(result.out)["findings"][0]["trials"]
     assert trial["proven"] is True
     assert {
         "condition",
@@ -280,16 +280,16 @@ def test_trials_as_json_are_one_line_on_standard_output(sevensteps: Command) -> 
         "proven",
     } == set(trial)
     assert (
-        strict(said.out)["findings"]
+        strict(result.out)["findings"]
         == strict(Path("runs/faulty/run.json").read_text(encoding="utf-8"))["findings"]
     )
 
 
 def test_without_a_remedy_there_is_nothing_to_try(sevensteps: Command) -> None:
-    said = sevensteps("diagnose", "healthy", "--try")
-    assert said.code == 0
-    assert said.err == "There is no remedy to try.\n"
-    assert said.out == sevensteps("diagnose", "healthy").out
+    result = sevensteps("diagnose", "healthy", "--try")
+    assert result.code == 0
+    assert result.err == "There is no remedy to try.\n"
+    assert result.out == sevensteps("diagnose", "healthy").out
 
 
 def test_a_run_from_python_is_tried_in_python(sevensteps: Command) -> None:
@@ -303,8 +303,8 @@ def test_a_run_from_python_is_tried_in_python(sevensteps: Command) -> None:
     )
     before = Path("arrays/run.json").read_bytes()
     assert sevensteps("diagnose", "arrays").code == 0
-    said = sevensteps("diagnose", "arrays", "--try")
-    assert said == (
+    result = sevensteps("diagnose", "arrays", "--try")
+    assert result == (
         2,
         "",
         "sevensteps: the data of this run came from Python, so it cannot be trained again from "
@@ -316,8 +316,8 @@ def test_a_run_from_python_is_tried_in_python(sevensteps: Command) -> None:
 
 def test_a_loop_that_was_watched_is_tried_by_a_function_of_yours(sevensteps: Command) -> None:
     before = Path("loop/watch.json").read_bytes()
-    said = sevensteps("diagnose", "loop", "--try")
-    assert said == (
+    result = sevensteps("diagnose", "loop", "--try")
+    assert result == (
         2,
         "",
         "sevensteps: this training was a loop of yours, which only you can run again: give "
@@ -336,10 +336,10 @@ def test_a_loop_that_was_watched_is_tried_by_a_function_of_yours(sevensteps: Com
     ],
 )
 def test_a_budget_is_seconds(budget: str, message: str, sevensteps: Command) -> None:
-    said = sevensteps("diagnose", "last", "--try", "--budget", budget)
-    assert (said.code, said.out) == (2, "")
-    assert said.err.startswith(f"sevensteps: {message}")
-    assert len(said.err.splitlines()) == 1
+    result = sevensteps("diagnose", "last", "--try", "--budget", budget)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"sevensteps: {message}")
+    assert len(result.err.splitlines()) == 1
 
 
 def test_an_interrupt_keeps_what_was_tried(
@@ -360,23 +360,23 @@ def test_an_interrupt_keeps_what_was_tried(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(RecipeBackend, "remedies_behind", interrupted)
-    said = sevensteps("diagnose", "twice", "--try", "--budget", "20")
-    assert said.code == 130
-    assert "did not help: validation accuracy" in said.out
-    assert sevensteps("diagnose", "twice") == (0, said.out, "")
+    result = sevensteps("diagnose", "twice", "--try", "--budget", "20")
+    assert result.code == 130
+    assert "did not help: validation accuracy" in result.out
+    assert sevensteps("diagnose", "twice") == (0, result.out, "")
 
 
 def test_what_was_tried_is_shown_where_it_cannot_be_written(
     sevensteps: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, held: Any) -> None:
+    def full(path: Path, content: Any) -> None:
         raise ss.Error(f"{path} cannot be written: No space left on device")
 
     monkeypatch.setattr(case_folder, "write_json", full)
-    said = sevensteps("diagnose", "last", "--try", "--budget", "20")
-    assert said.code == 2
-    assert "     proven: validation accuracy" in said.out
+    result = sevensteps("diagnose", "last", "--try", "--budget", "20")
+    assert result.code == 2
+    assert "     proven: validation accuracy" in result.out
     assert (
-        said.err.splitlines()[-1]
+        result.err.splitlines()[-1]
         == "sevensteps: runs/faulty/run.json cannot be written: No space left on device"
     )

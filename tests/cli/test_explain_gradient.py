@@ -21,15 +21,15 @@ def digits(sevensteps: Command) -> ss.Run:
 
 
 def test_by_layer(sevensteps: Command, digits: ss.Run) -> None:
-    said = sevensteps("explain", "digits", "gradient", "3")
-    assert (said.code, said.err) == (0, "")
-    assert said.out.rstrip() == digits.explain.gradient(3).text().rstrip()
-    assert max(map(len, said.lines)) <= 80
-    found = json.loads(
+    result = sevensteps("explain", "digits", "gradient", "3")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.rstrip() == digits.explain.gradient(3).text().rstrip()
+    assert max(map(len, result.lines)) <= 80
+    answer = json.loads(
         sevensteps("explain", "digits", "gradient", "--batch", "0,1,2", "--json").out
     )
-    assert found["samples"] == [0, 1, 2]
-    assert [layer["name"] for layer in found["layers"]] == [
+    assert answer["samples"] == [0, 1, 2]
+    assert [layer["name"] for layer in answer["layers"]] == [
         "output",
         "activation1",
         "layer1",
@@ -38,7 +38,7 @@ def test_by_layer(sevensteps: Command, digits: ss.Run) -> None:
 
 
 def test_one_parameter(sevensteps: Command, digits: ss.Run) -> None:
-    said = sevensteps(
+    result = sevensteps(
         "explain",
         "digits",
         "gradient",
@@ -49,19 +49,19 @@ def test_one_parameter(sevensteps: Command, digits: ss.Run) -> None:
         "--plot",
         "g.png",
     )
-    assert (said.code, said.err) == (0, "")
+    assert (result.code, result.err) == (0, "")
     assert Path("g.png").stat().st_size > 5000
-    assert said.lines[0].startswith("Gradient of layer1.weight[4,20] = ")
-    assert max(map(len, said.lines)) <= 80
+    assert result.lines[0].startswith("Gradient of layer1.weight[4,20] = ")
+    assert max(map(len, result.lines)) <= 80
     wanted = digits.explain.gradient(3, "layer1.weight", (4, 20))
-    found = json.loads(
+    answer = json.loads(
         sevensteps(
             "explain", "digits", "gradient", "3", "--parameter", "layer1.weight", "4,20", "--json"
         ).out
     )
     for key in ("chain_rule", "autograd", "finite_difference"):
-        assert found[key] == getattr(wanted, key)
-    said = sevensteps(
+        assert answer[key] == getattr(wanted, key)
+    result = sevensteps(
         "explain",
         "digits",
         "gradient",
@@ -72,7 +72,7 @@ def test_one_parameter(sevensteps: Command, digits: ss.Run) -> None:
         "largest",
         "--json",
     )
-    largest = json.loads(said.out)
+    largest = json.loads(result.out)
     assert largest["index"] == list(digits.explain.gradient("all", "output.bias").index)
 
 
@@ -107,7 +107,7 @@ def test_the_formula(sevensteps: Command, digits: ss.Run) -> None:
     ],
 )
 def test_bad_input(sevensteps: Command, arguments: list[str], message: str) -> None:
-    said = sevensteps("explain", "digits", "gradient", *arguments)
-    assert (said.code, said.out) == (2, "")
-    assert message in said.err
-    assert len(said.err.strip().splitlines()) == 1
+    result = sevensteps("explain", "digits", "gradient", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert len(result.err.strip().splitlines()) == 1

@@ -25,10 +25,10 @@ def trained(sevensteps: Call) -> Call:
 
 
 def test_a_screen(trained: Call) -> None:
-    said = trained("explain", "run", "neuron", "layer1", "2")
-    assert said.code == 0, said.err
-    assert said.lines[0].startswith("Unit 2 of the 5 of layer1: Linear, 4 weights")
-    assert max(map(len, said.lines)) <= 80
+    result = trained("explain", "run", "neuron", "layer1", "2")
+    assert result.code == 0, result.err
+    assert result.lines[0].startswith("Unit 2 of the 5 of layer1: Linear, 4 weights")
+    assert max(map(len, result.lines)) <= 80
     surface = trained("explain", "run", "surface")
     assert surface.code == 0, surface.err
     assert surface.lines[0].startswith("The loss at the last weights is")
@@ -36,25 +36,30 @@ def test_a_screen(trained: Call) -> None:
 
 
 def test_json(trained: Call) -> None:
-    held = json.loads(trained("explain", "run", "neuron", "layer1", "2", "--json").out)
-    assert (held["layer"], held["unit"], held["units"], len(held["weights"])) == ("layer1", 2, 5, 4)
-    assert held["life"]["source"] == "watched"
-    held = json.loads(trained("explain", "run", "surface", "--json").out)
-    assert held["parameters"] == len(held["eigenvalues"]) == 43
-    assert held["stable"] == pytest.approx(2 / held["eigenvalues"][0])
+    answer = json.loads(trained("explain", "run", "neuron", "layer1", "2", "--json").out)
+    assert (answer["layer"], answer["unit"], answer["units"], len(answer["weights"])) == (
+        "layer1",
+        2,
+        5,
+        4,
+    )
+    assert answer["life"]["source"] == "watched"
+    answer = json.loads(trained("explain", "run", "surface", "--json").out)
+    assert answer["parameters"] == len(answer["eigenvalues"]) == 43
+    assert answer["stable"] == pytest.approx(2 / answer["eigenvalues"][0])
 
 
 def test_again(trained: Call) -> None:
-    held = json.loads(trained("explain", "run", "neuron", "layer1", "2", "--again", "--json").out)
-    assert held["life"]["source"] == "trained again"
-    assert held["life"]["same"]
+    answer = json.loads(trained("explain", "run", "neuron", "layer1", "2", "--again", "--json").out)
+    assert answer["life"]["source"] == "trained again"
+    assert answer["life"]["same"]
 
 
 @pytest.mark.parametrize("question", [["neuron", "layer1", "0"], ["surface"], ["shapes"]])
 def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
     pytest.importorskip("matplotlib")
-    said = trained("explain", "run", *question, "--plot", "it.png")
-    assert said.code == 0, said.err
+    result = trained("explain", "run", *question, "--plot", "it.png")
+    assert result.code == 0, result.err
     assert (tmp_path / "it.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -74,8 +79,8 @@ def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
         ),
     ],
 )
-def test_what_there_is_not(words: list[str], said: str, trained: Call) -> None:
-    found = trained("explain", "run", *words)
-    assert found.code == 2
-    assert said in found.err
-    assert found.err.count("\n") == 1
+def test_what_there_is_not(words: list[str], result: str, trained: Call) -> None:
+    completed = trained("explain", "run", *words)
+    assert completed.code == 2
+    assert result in completed.err
+    assert completed.err.count("\n") == 1

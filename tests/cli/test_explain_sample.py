@@ -21,35 +21,35 @@ def digits(sevensteps: Command) -> ss.Run:
 
 
 def test_one_sample(sevensteps: Command, digits: ss.Run) -> None:
-    said = sevensteps("explain", "digits", "sample", "3")
-    assert (said.code, said.err) == (0, "")
-    assert said.out.rstrip() == digits.explain.sample(3).text().rstrip()
-    assert max(map(len, said.lines)) <= 80
-    assert len(said.lines) <= 40
-    found = json.loads(
+    result = sevensteps("explain", "digits", "sample", "3")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.rstrip() == digits.explain.sample(3).text().rstrip()
+    assert max(map(len, result.lines)) <= 80
+    assert len(result.lines) <= 40
+    answer = json.loads(
         sevensteps("explain", "digits", "sample", "3", "--part", "train", "--json").out
     )
-    assert (found["index"], found["part"]) == (3, "train")
-    assert found["loss"] == digits.explain.sample(3, "train").loss
+    assert (answer["index"], answer["part"]) == (3, "train")
+    assert answer["loss"] == digits.explain.sample(3, "train").loss
 
 
 def test_the_worst_and_the_best(sevensteps: Command, digits: ss.Run) -> None:
     for option, arguments, count in (("worst", ["--worst"], 5), ("best", ["--best", "2"], 2)):
-        found = json.loads(sevensteps("explain", "digits", "sample", *arguments, "--json").out)
-        assert [row["index"] for row in found["ranked"]] == [
+        answer = json.loads(sevensteps("explain", "digits", "sample", *arguments, "--json").out)
+        assert [row["index"] for row in answer["ranked"]] == [
             row.index for row in digits.explain.samples(**{option: count}).ranked
         ]
-        assert found["confusion"]["total"] == 359
-    said = sevensteps("explain", "digits", "sample", "--worst", "3")
-    assert said.code == 0
-    assert "Confusion of the valid part" in said.out
+        assert answer["confusion"]["total"] == 359
+    result = sevensteps("explain", "digits", "sample", "--worst", "3")
+    assert result.code == 0
+    assert "Confusion of the valid part" in result.out
 
 
 @pytest.mark.usefixtures("digits")
 def test_the_confusion_as_a_picture(sevensteps: Command) -> None:
-    said = sevensteps("explain", "digits", "sample", "--confusion", "--plot", "confusion.svg")
-    assert said.code == 0
-    assert said.lines[-1] == "Drawn in confusion.svg"
+    result = sevensteps("explain", "digits", "sample", "--confusion", "--plot", "confusion.svg")
+    assert result.code == 0
+    assert result.lines[-1] == "Drawn in confusion.svg"
     assert "truth" in Path("confusion.svg").read_text(encoding="utf-8")
 
 
@@ -66,16 +66,16 @@ def test_the_confusion_as_a_picture(sevensteps: Command) -> None:
     ],
 )
 def test_bad_input(sevensteps: Command, arguments: list[str], message: str) -> None:
-    said = sevensteps("explain", "digits", "sample", *arguments)
-    assert (said.code, said.out) == (2, "")
-    assert message in said.err
-    assert len(said.err.strip().splitlines()) == 1
+    result = sevensteps("explain", "digits", "sample", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert len(result.err.strip().splitlines()) == 1
 
 
 def test_a_run_that_is_not_there(sevensteps: Command) -> None:
-    said = sevensteps("explain", "nowhere", "sample", "0")
-    assert said.code == 2
-    assert len(said.err.strip().splitlines()) == 1
+    result = sevensteps("explain", "nowhere", "sample", "0")
+    assert result.code == 2
+    assert len(result.err.strip().splitlines()) == 1
 
 
 def test_data_that_came_from_python_are_not_there(sevensteps: Command) -> None:
@@ -86,9 +86,9 @@ def test_data_that_came_from_python_are_not_there(sevensteps: Command) -> None:
         out="mine",
         progress=False,
     )
-    said = sevensteps("explain", "mine", "sample", "0")
-    assert said.code == 2
-    assert said.err.startswith(
+    result = sevensteps("explain", "mine", "sample", "0")
+    assert result.code == 2
+    assert result.err.startswith(
         "sevensteps: the data of mine, arrays, came from Python and are not kept with it; ask the "
         "Run"
     )
@@ -103,8 +103,8 @@ def test_the_book_s_digits(sevensteps: Command, mnist_dir: Path) -> None:
         data_dir=mnist_dir,
         progress=False,
     )
-    said = sevensteps("explain", "book", "sample", "0", "--data-dir", str(mnist_dir))
-    assert (said.code, said.err) == (0, "")
-    assert "0 is probability .5" in said.out
-    assert max(map(len, said.lines)) <= 80
-    assert len(said.lines) <= 40
+    result = sevensteps("explain", "book", "sample", "0", "--data-dir", str(mnist_dir))
+    assert (result.code, result.err) == (0, "")
+    assert "0 is probability .5" in result.out
+    assert max(map(len, result.lines)) <= 80
+    assert len(result.lines) <= 40

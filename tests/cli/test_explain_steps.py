@@ -16,7 +16,7 @@ Command = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
+def run(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("runs") / "run"
     ss.train(
         "digits",
@@ -30,56 +30,56 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-def test_a_step_is_one_screen(sevensteps: Command, kept: str) -> None:
-    said = sevensteps("explain", kept, "steps", "--step", "3")
-    assert (said.code, said.err) == (0, "")
-    assert max(map(len, said.lines)) <= 80
-    assert len(said.lines) <= 40
-    assert said.lines[0] == "Step 3 of 69, counted from 0: epoch 1, lr 0.1"
-    found = json.loads(sevensteps("explain", kept, "steps", "--step", "3", "--json").out)
+def test_a_step_is_one_screen(sevensteps: Command, run: str) -> None:
+    result = sevensteps("explain", run, "steps", "--step", "3")
+    assert (result.code, result.err) == (0, "")
+    assert max(map(len, result.lines)) <= 80
+    assert len(result.lines) <= 40
+    assert result.lines[0] == "Step 3 of 69, counted from 0: epoch 1, lr 0.1"
+    answer = json.loads(sevensteps("explain", run, "steps", "--step", "3", "--json").out)
     was, now = re.search(
         r" was (\S+), is "
         r"(\S+)",
-        " ".join(said.out.split()),
+        " ".join(result.out.split()),
     ).groups()  # type: ignore[union-attr]
     assert (float(was), float(now)) == (
-        pytest.approx(found["weight"]["old"], rel=1e-8),
-        pytest.approx(found["weight"]["new"], rel=1e-8),
+        pytest.approx(answer["weight"]["old"], rel=1e-8),
+        pytest.approx(answer["weight"]["new"], rel=1e-8),
     )
-    assert found["same"] is True
+    assert answer["same"] is True
 
 
-def test_the_first_step_is_the_default(sevensteps: Command, kept: str) -> None:
+def test_the_first_step_is_the_default(sevensteps: Command, run: str) -> None:
     assert (
-        sevensteps("explain", kept, "steps").out
-        == sevensteps("explain", kept, "steps", "--step", "0").out
+        sevensteps("explain", run, "steps").out
+        == sevensteps("explain", run, "steps", "--step", "0").out
     )
 
 
-def test_why(sevensteps: Command, kept: str) -> None:
-    said = sevensteps("explain", kept, "why")
-    assert said.code == 0
-    asked = [line for line in said.lines if line.endswith("?") and line[:1] != " "]
-    assert sum(line.startswith("  $ sevensteps ") for line in said.lines) == len(asked)
-    found = json.loads(sevensteps("explain", kept, "why", "--json").out)
-    assert [held["question"] for held in found["questions"]] == asked
+def test_why(sevensteps: Command, run: str) -> None:
+    result = sevensteps("explain", run, "why")
+    assert result.code == 0
+    questions = [line for line in result.lines if line.endswith("?") and line[:1] != " "]
+    assert sum(line.startswith("  $ sevensteps ") for line in result.lines) == len(questions)
+    answer = json.loads(sevensteps("explain", run, "why", "--json").out)
+    assert [question["question"] for question in answer["questions"]] == questions
 
 
-def test_words(sevensteps: Command, kept: str) -> None:
-    listed = sevensteps("explain", kept, "words")
+def test_words(sevensteps: Command, run: str) -> None:
+    listed = sevensteps("explain", run, "words")
     assert max(map(len, listed.lines)) <= 80
     assert len(listed.lines) <= 40
-    one = sevensteps("explain", kept, "words", "learning", "rate")
+    one = sevensteps("explain", run, "words", "learning", "rate")
     assert one.lines[0].startswith("learning rate: The learning rate is")
-    two = json.loads(sevensteps("explain", kept, "words", "loss", "metric", "--json").out)
+    two = json.loads(sevensteps("explain", run, "words", "loss", "metric", "--json").out)
     assert [entry["word"] for entry in two["entries"]] == ["loss", "metric"]
 
 
 @pytest.mark.parametrize("question", ["steps", "why"])
-def test_a_picture(question: str, sevensteps: Command, kept: str) -> None:
-    said = sevensteps("explain", kept, question, "--plot", "drawn.svg")
-    assert said.code == 0
-    assert "Drawn in drawn.svg" in said.out
+def test_a_picture(question: str, sevensteps: Command, run: str) -> None:
+    result = sevensteps("explain", run, question, "--plot", "drawn.svg")
+    assert result.code == 0
+    assert "Drawn in drawn.svg" in result.out
     assert Path("drawn.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
 
 
@@ -97,9 +97,9 @@ def test_a_picture(question: str, sevensteps: Command, kept: str) -> None:
     ],
 )
 def test_bad_input_is_one_line(
-    arguments: tuple[str, ...], said: str, sevensteps: Command, kept: str
+    arguments: tuple[str, ...], result: str, sevensteps: Command, run: str
 ) -> None:
-    found = sevensteps("explain", kept, *arguments)
-    assert (found.code, found.out) == (2, "")
-    assert len(found.err.splitlines()) == 1
-    assert said in found.err
+    answer = sevensteps("explain", run, *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert len(answer.err.splitlines()) == 1
+    assert result in answer.err

@@ -16,29 +16,29 @@ Command = Callable[..., Any]
 
 def test_help_names_every_command(sevensteps: Command) -> None:
     for flag in ("--help", "-h"):
-        said = sevensteps(flag)
-        assert (said.code, said.err) == (0, "")
+        result = sevensteps(flag)
+        assert (result.code, result.err) == (0, "")
         assert [
             line.split()[0]
-            for line in said.lines
+            for line in result.lines
             if line.startswith("  ") and line.split()[0] in COMMANDS
         ] == list(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(name: str, sevensteps: Command) -> None:
-    said = sevensteps(name, "--help")
-    assert said.code == 0
-    assert max(map(len, said.lines)) <= 80, "also the examples, each of which is one line"
-    assert said.out.startswith(f"Usage: sevensteps {name} ")
-    assert f"  sevensteps {name}" in said.out
-    assert "--json" in said.out
+    result = sevensteps(name, "--help")
+    assert result.code == 0
+    assert max(map(len, result.lines)) <= 80, "also the examples, each of which is one line"
+    assert result.out.startswith(f"Usage: sevensteps {name} ")
+    assert f"  sevensteps {name}" in result.out
+    assert "--json" in result.out
 
 
 def test_the_version(sevensteps: Command) -> None:
-    said = sevensteps("--version")
-    assert said.code == 0
-    assert said.out.rstrip().endswith(__version__)
+    result = sevensteps("--version")
+    assert result.code == 0
+    assert result.out.rstrip().endswith(__version__)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_the_version(sevensteps: Command) -> None:
 def test_a_wrong_command_line_is_one_line_and_2(
     arguments: tuple[str, ...], message: str, sevensteps: Command
 ) -> None:
-    said = sevensteps(*arguments)
-    assert (said.code, said.out) == (2, "")
-    assert said.err == f"sevensteps: {message}\n"
+    result = sevensteps(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f"sevensteps: {message}\n"
 
 
 def test_debug_shows_where_it_went_wrong(
@@ -81,12 +81,12 @@ def test_debug_shows_where_it_went_wrong(
 
 
 def test_an_interrupt_anywhere_is_130(monkeypatch: pytest.MonkeyPatch, sevensteps: Command) -> None:
-    def interrupted(*given: Any) -> None:
+    def interrupted(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sevensteps.training.resolve.load_data", interrupted)
-    said = sevensteps("train", "digits")
-    assert (said.code, said.out, said.err) == (
+    result = sevensteps("train", "digits")
+    assert (result.code, result.out, result.err) == (
         130,
         "",
         "\nsevensteps: interrupted\n",
@@ -94,7 +94,7 @@ def test_an_interrupt_anywhere_is_130(monkeypatch: pytest.MonkeyPatch, sevenstep
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*given: Any) -> None:
+    def broken(*arguments: Any) -> None:
         raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr("sevensteps.training.resolve.load_data", broken)

@@ -29,14 +29,16 @@ def digits(sevensteps: Command) -> ss.Run:
     return ss.train("digits", predict="mlp(30)", stop="epochs(15)", out="digits")
 
 
-def rows(said: Any) -> list[dict[str, Any]]:
-    assert (said.code, said.err) == (0, "")
-    return [json.loads(line) for line in said.out.splitlines()]
+def rows(result: Any) -> list[dict[str, Any]]:
+    assert (result.code, result.err) == (0, "")
+    return [json.loads(line) for line in result.out.splitlines()]
 
 
 def test_pictures_and_arrays_are_answered_alike(sevensteps: Command, digits: ss.Run) -> None:
-    found = rows(sevensteps("predict", "digits", "0.png", "1.png", "2.png", "some.npy", "--json"))
-    assert [row["sample"] for row in found] == [
+    predictions = rows(
+        sevensteps("predict", "digits", "0.png", "1.png", "2.png", "some.npy", "--json")
+    )
+    assert [row["sample"] for row in predictions] == [
         "0.png",
         "1.png",
         "2.png",
@@ -44,35 +46,35 @@ def test_pictures_and_arrays_are_answered_alike(sevensteps: Command, digits: ss.
         "some.npy[1]",
         "some.npy[2]",
     ]
-    assert [row["answer"] for row in found] == ["0", "1", "2"] * 2
+    assert [row["answer"] for row in predictions] == ["0", "1", "2"] * 2
     expected = digits.predict(load_digits().images[:3, None])
-    assert [row["output"] for row in found[3:]] == expected.outputs.tolist()
-    for row, probabilities in zip(found[3:], expected.predictions.tolist(), strict=True):
+    assert [row["output"] for row in predictions[3:]] == expected.outputs.tolist()
+    for row, probabilities in zip(predictions[3:], expected.predictions.tolist(), strict=True):
         assert list(row["probabilities"]) == list("0123456789")
         assert list(row["probabilities"].values()) == probabilities
         assert sum(probabilities) == pytest.approx(1, abs=1e-6)
     for picture, array in zip(
-        found[:3], found[3:], strict=True
+        predictions[:3], predictions[3:], strict=True
     ):  # a picture has 256 levels, the data 17
         assert picture["output"] == pytest.approx(array["output"], abs=0.1)
 
 
 @pytest.mark.usefixtures("digits")
 def test_the_screen(sevensteps: Command) -> None:
-    said = sevensteps("predict", "digits", "3.png", "some.npy")
-    assert (said.code, said.err) == (0, "")
-    assert said.lines[0].split() == ["sample", "answer", "most", "likely"]
-    shown = [line.split()[:2] for line in said.lines[1:]]
+    result = sevensteps("predict", "digits", "3.png", "some.npy")
+    assert (result.code, result.err) == (0, "")
+    assert result.lines[0].split() == ["sample", "answer", "most", "likely"]
+    shown = [line.split()[:2] for line in result.lines[1:]]
     assert shown == [
         ["3.png", "3"],
         ["some.npy[0]", "0"],
         ["some.npy[1]", "1"],
         ["some.npy[2]", "2"],
     ]
-    assert max(map(len, said.lines)) <= 80
+    assert max(map(len, result.lines)) <= 80
 
 
-def test_the_best_weights_where_asked(sevensteps: Command) -> None:
+def test_the_best_weights(sevensteps: Command) -> None:
     # the loss (w - 0.5)² grows at every step, as the lr is too large: the first epoch is the best
     run = ss.train(
         ss.data.from_arrays([[1.0], [-1.0]], [0.5, -0.5], valid=None),
@@ -86,8 +88,8 @@ def test_the_best_weights_where_asked(sevensteps: Command) -> None:
     assert (run.best.epoch, run.last.epoch) == (1, 5)
     np.save("one.npy", np.array([[1.0], [2.0]]))
     for option, which in (((), "last"), (("--best",), "best")):
-        found = rows(sevensteps("predict", "pair", "one.npy", "--json", *option))
-        assert [row["output"] for row in found] == run.predict(
+        predictions = rows(sevensteps("predict", "pair", "one.npy", "--json", *option))
+        assert [row["output"] for row in predictions] == run.predict(
             [[1.0], [2.0]], which
         ).outputs.tolist()  # type: ignore[arg-type]
 
@@ -107,13 +109,13 @@ def test_a_table_by_the_names_of_its_columns(sevensteps: Command) -> None:
 
 
 def test_a_regression_answers_in_raw_units(sevensteps: Command) -> None:
-    found = load_diabetes(scaled=False)
+    predictions = load_diabetes(scaled=False)
     ss.train("diabetes", predict="linear()", out="sugar")
-    np.save("people.npy", found.data[:50])
-    said = rows(sevensteps("predict", "sugar", "people.npy", "--json"))
-    answers = np.array([row["answer"] for row in said])
-    assert set(said[0]) == {"file", "sample", "answer", "output"}
-    assert np.corrcoef(answers, found.target[:50])[0, 1] > 0.5
+    np.save("people.npy", predictions.data[:50])
+    result = rows(sevensteps("predict", "sugar", "people.npy", "--json"))
+    answers = np.array([row["answer"] for row in result])
+    assert set(result[0]) == {"file", "sample", "answer", "output"}
+    assert np.corrcoef(answers, predictions.target[:50])[0, 1] > 0.5
     assert 50 < answers.mean() < 300  # the targets are 25 to 346; standardised they would be near 0
     assert sevensteps("predict", "sugar", "people.npy").lines[0].split() == ["sample", "answer"]
 
@@ -163,8 +165,8 @@ def test_labels_and_scores(sevensteps: Command) -> None:
 def test_nothing_is_answered_where_something_is_wrong(
     sevensteps: Command, arguments: tuple[str, ...], message: str
 ) -> None:
-    said = sevensteps("predict", *arguments)
-    assert (said.code, said.out, said.err) == (2, "", f"sevensteps: {message}\n")
+    result = sevensteps("predict", *arguments)
+    assert (result.code, result.out, result.err) == (2, "", f"sevensteps: {message}\n")
 
 
 @pytest.mark.usefixtures("digits")

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Said
+from tests.cli.conftest import CommandResult
 
 RACE = ("race", "iris", "--predict", "mlp(4)", "--stop", "epochs(4)", "--threads", "1")
 
 
-def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., Said]) -> None:
-    said = sevensteps(
+def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., CommandResult]) -> None:
+    result = sevensteps(
         *RACE,
         "--step",
         "sgd(lr=0.0001)",
@@ -32,38 +32,42 @@ def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., Said]) ->
         "--out",
         "race",
     )
-    assert said.code == 0
-    head, *rows = said.lines[:5]
+    assert result.code == 0
+    head, *rows = result.lines[:5]
     assert head.split() == ["initialize", "step", "accuracy", "behind", "p", "epochs"]
     assert [row.split()[0] for row in rows] == ["1", "2", "3", "4"]
     assert rows[0].split()[1:3] == ["kaiming_normal()", "sgd(lr=0.1)"]
-    assert all(len(line) <= 80 for line in said.lines if not line.startswith("  sevensteps"))
+    assert all(len(line) <= 80 for line in result.lines if not line.startswith("  sevensteps"))
     assert (
-        "12 of 12 networks were trained together, in 3 groups." in said.lines
+        "12 of 12 networks were trained together, in 3 groups." in result.lines
     )  # four of each seed
-    assert "Saved in race" in said.lines
-    hint = next(line for line in said.lines if "train --recipe" in line).split()
+    assert "Saved in race" in result.lines
+    hint = next(line for line in result.lines if "train --recipe" in line).split()
     assert sevensteps(*hint[1:], "--stop", "epochs(1)").code == 0
-    hint = next(line for line in said.lines if "compare" in line).split()
+    hint = next(line for line in result.lines if "compare" in line).split()
     assert sevensteps(*hint[1:]).code == 0
-    assert "in the race, best accuracy" in said.err
+    assert "in the race, best accuracy" in result.err
 
 
-def test_json_is_one_line_and_what_the_folder_holds(sevensteps: Callable[..., Said]) -> None:
-    said = sevensteps(
+def test_json_is_one_line_and_what_the_folder_holds(
+    sevensteps: Callable[..., CommandResult],
+) -> None:
+    result = sevensteps(
         *RACE, "--step", "sgd(lr=0.01)", "--step", "sgd(lr=0.1)", "--json", "--out", "race"
     )
-    held = json.loads(said.out)
-    assert said.err == ""
-    assert held == json.loads(Path("race/race.json").read_text()) | {"finished": held["finished"]}
-    assert [run["run"] for run in held["runs"]] == ["1", "2"]
+    race = json.loads(result.out)
+    assert result.err == ""
+    assert race == json.loads(Path("race/race.json").read_text()) | {"finished": race["finished"]}
+    assert [run["run"] for run in race["runs"]] == ["1", "2"]
     assert sevensteps("runs", "--in", "race", "--json").code == 0
 
 
-def test_recipes_from_files_race_with_what_options_add(sevensteps: Callable[..., Said]) -> None:
+def test_recipes_from_files_race_with_what_options_add(
+    sevensteps: Callable[..., CommandResult],
+) -> None:
     sevensteps("train", "iris", "--predict", "mlp(3)", "--stop", "epochs(1)", "--out", "one")
     sevensteps("train", "iris", "--predict", "linear()", "--stop", "epochs(1)", "--out", "two")
-    said = sevensteps(
+    result = sevensteps(
         "race",
         "--recipe",
         "one/recipe.toml",
@@ -75,22 +79,22 @@ def test_recipes_from_files_race_with_what_options_add(sevensteps: Callable[...,
         "epochs(2)",
         "--json",
     )
-    assert {row["changes"]["predict"] for row in json.loads(said.out)["table"]} == {
+    assert {row["changes"]["predict"] for row in json.loads(result.out)["table"]} == {
         "mlp(3)",
         "linear()",
     }
 
 
-def test_halving_and_a_shared_order(sevensteps: Callable[..., Said]) -> None:
+def test_halving_and_a_shared_order(sevensteps: Callable[..., CommandResult]) -> None:
     steps = [word for lr in (0.0001, 0.01, 0.1, 1.0) for word in ("--step", f"sgd(lr={lr})")]
-    said = sevensteps(*RACE, *steps, "--halve", "--order", "shared", "--seeds", "2")
-    assert "2 left" in said.out
-    assert "8 of 8 networks were trained together, in one group." in said.out
+    result = sevensteps(*RACE, *steps, "--halve", "--order", "shared", "--seeds", "2")
+    assert "2 left" in result.out
+    assert "8 of 8 networks were trained together, in one group." in result.out
 
 
-def test_one_seed_is_said_to_prove_nothing(sevensteps: Callable[..., Said]) -> None:
-    said = sevensteps(*RACE, "--step", "sgd(lr=0.01)", "--step", "sgd(lr=0.1)")
-    assert "With one seed nobody knows what is chance; give --seeds 5." in said.lines
+def test_one_seed_proves_nothing(sevensteps: Callable[..., CommandResult]) -> None:
+    result = sevensteps(*RACE, "--step", "sgd(lr=0.01)", "--step", "sgd(lr=0.1)")
+    assert "With one seed nobody knows what is chance; give --seeds 5." in result.lines
 
 
 @pytest.mark.parametrize(
@@ -110,22 +114,25 @@ def test_one_seed_is_said_to_prove_nothing(sevensteps: Callable[..., Said]) -> N
     ],
 )
 def test_bad_input_is_one_line(
-    sevensteps: Callable[..., Said], arguments: tuple[str, ...], message: str, tmp_path: Path
+    sevensteps: Callable[..., CommandResult],
+    arguments: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
 ) -> None:
-    said = sevensteps("race", *arguments)
-    assert said.code == 2
-    assert message in said.err
-    assert said.err.count("\n") == 1
+    result = sevensteps("race", *arguments)
+    assert result.code == 2
+    assert message in result.err
+    assert result.err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
 
 
-def test_help_has_examples(sevensteps: Callable[..., Said]) -> None:
-    said: Any = sevensteps("race", "--help")
-    assert 'sevensteps race digits --step "sgd(lr=0.01)"' in said.out
+def test_help_has_examples(sevensteps: Callable[..., CommandResult]) -> None:
+    result: Any = sevensteps("race", "--help")
+    assert 'sevensteps race digits --step "sgd(lr=0.01)"' in result.out
 
 
-def test_the_curves_are_drawn(sevensteps: Callable[..., Said]) -> None:
-    said = sevensteps(
+def test_the_curves_are_drawn(sevensteps: Callable[..., CommandResult]) -> None:
+    result = sevensteps(
         *RACE,
         "--step",
         "sgd(lr=0.01)",
@@ -137,6 +144,6 @@ def test_the_curves_are_drawn(sevensteps: Callable[..., Said]) -> None:
         "race.png",
     )
     assert Path("race.png").read_bytes().startswith(b"\x89PNG")
-    assert said.lines[-1] == "Drawn in race.png"
+    assert result.lines[-1] == "Drawn in race.png"
     refused = sevensteps(*RACE, "--plot", "race.pdf")
     assert (refused.code, refused.err.count("\n")) == (2, 1)

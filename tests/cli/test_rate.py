@@ -30,10 +30,10 @@ SHORT = (
 
 
 def test_one_screen_and_a_command_that_trains_with_it(sevensteps: Command) -> None:
-    said = sevensteps("rate", *SHORT)
-    assert said.code == 0
-    assert max(map(len, said.lines)) <= 80
-    assert len(said.lines) <= 25
+    result = sevensteps("rate", *SHORT)
+    assert result.code == 0
+    assert max(map(len, result.lines)) <= 80
+    assert len(result.lines) <= 25
     words = (
         "too low",
         "good",
@@ -46,9 +46,9 @@ def test_one_screen_and_a_command_that_trains_with_it(sevensteps: Command) -> No
         "further seeds",
         "▲",
     )
-    assert [word for word in words if word not in said.out] == []
-    place = said.lines.index("Train with it:")
-    command = shlex.split(" ".join(line.removesuffix("\\") for line in said.lines[place + 1 :]))
+    assert [word for word in words if word not in result.out] == []
+    place = result.lines.index("Train with it:")
+    command = shlex.split(" ".join(line.removesuffix("\\") for line in result.lines[place + 1 :]))
     rates = ss.find_learning_rate(
         "digits", predict="mlp(10)", step="sgd(lr=0.1)", stop="epochs(3)", seed=1, threads=1
     )
@@ -67,23 +67,23 @@ def test_one_screen_and_a_command_that_trains_with_it(sevensteps: Command) -> No
         "--step",
         repr(rates.recipe.step),
     ]
-    assert re.search(rf"^Take +{rates.suggestion:g} ", said.out, re.MULTILINE)
+    assert re.search(rf"^Take +{rates.suggestion:g} ", result.out, re.MULTILINE)
     after = sevensteps(*command[1:], "--json", "--out", "run")
     assert after.code == 0
     assert json.loads(after.out.splitlines()[-1])["recipe"]["step"] == repr(rates.recipe.step)
 
 
 def test_json_is_the_answer_alone(sevensteps: Command) -> None:
-    said = sevensteps("rate", *SHORT, "--json")
-    (line,) = said.out.splitlines()
-    found = json.loads(line)
-    assert len(found["rates"]) == 32
-    assert found["good"][0] <= found["suggestion"] <= found["good"][1]
-    assert {rate["label"] for rate in found["rates"]} <= {"too low", "good", "edge", "diverges"}
-    assert found["verified"]["ratio"] <= 1.1
-    assert found["verified"]["steps"] == found["full"] == 69
-    assert 0 < found["sure"] < 1
-    assert "32 rates, 69 steps each" in said.err
+    result = sevensteps("rate", *SHORT, "--json")
+    (line,) = result.out.splitlines()
+    completed = json.loads(line)
+    assert len(completed["rates"]) == 32
+    assert completed["good"][0] <= completed["suggestion"] <= completed["good"][1]
+    assert {rate["label"] for rate in completed["rates"]} <= {"too low", "good", "edge", "diverges"}
+    assert completed["verified"]["ratio"] <= 1.1
+    assert completed["verified"]["steps"] == completed["full"] == 69
+    assert 0 < completed["sure"] < 1
+    assert "32 rates, 69 steps each" in result.err
 
 
 def test_a_recipe_file_and_a_plot(sevensteps: Command, tmp_path: Path) -> None:
@@ -91,12 +91,12 @@ def test_a_recipe_file_and_a_plot(sevensteps: Command, tmp_path: Path) -> None:
         "iris", predict=ss.linear(), step=ss.sgd(lr=0.5, momentum=0.9), stop=ss.epochs(5)
     )
     Path("iris.toml").write_text(recipe.to_toml(), encoding="utf-8")
-    said = sevensteps("rate", "--recipe", "iris.toml", "--plot", "rates.svg")
-    assert said.code == 0
-    assert "sevensteps train --recipe iris.toml --step " in said.out
-    assert "momentum=0.9" in said.out
+    result = sevensteps("rate", "--recipe", "iris.toml", "--plot", "rates.svg")
+    assert result.code == 0
+    assert "sevensteps train --recipe iris.toml --step " in result.out
+    assert "momentum=0.9" in result.out
     assert Path("rates.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
-    assert "Drawn in rates.svg" in said.out
+    assert "Drawn in rates.svg" in result.out
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,15 @@ def test_a_recipe_file_and_a_plot(sevensteps: Command, tmp_path: Path) -> None:
         (("--recipe", "none.toml"), "no recipe"),
     ],
 )
-def test_bad_input_is_one_line(arguments: tuple[str, ...], said: str, sevensteps: Command) -> None:
-    found = sevensteps("rate", *arguments)
-    assert (found.code, found.out) == (2, "")
-    errors = [line for line in found.err.splitlines() if line.startswith("sevensteps: ")]
+def test_bad_input_is_one_line(
+    arguments: tuple[str, ...], result: str, sevensteps: Command
+) -> None:
+    completed = sevensteps("rate", *arguments)
+    assert (completed.code, completed.out) == (2, "")
+    errors = [line for line in completed.err.splitlines() if line.startswith("sevensteps: ")]
     assert len(errors) == 1
-    assert said in errors[0]
-    assert "Traceback" not in found.err
+    assert result in errors[0]
+    assert "Traceback" not in completed.err
 
 
 def test_an_interrupt_leaves_with_130(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,12 +132,12 @@ def test_an_interrupt_leaves_with_130(sevensteps: Command, monkeypatch: pytest.M
         run_race(race, after_epoch)
 
     monkeypatch.setattr(search, "run_race", interrupted_race)
-    found = sevensteps("rate", *SHORT)
-    assert (found.code, found.out) == (130, "")
-    assert "interrupted" in found.err
+    completed = sevensteps("rate", *SHORT)
+    assert (completed.code, completed.out) == (130, "")
+    assert "interrupted" in completed.err
 
 
 def test_help_has_an_example(sevensteps: Command) -> None:
-    said = sevensteps("rate", "--help")
-    assert 'sevensteps rate digits --step "sgd(lr=0.1)"' in said.out
-    assert "--plot" in said.out
+    result = sevensteps("rate", "--help")
+    assert 'sevensteps rate digits --step "sgd(lr=0.1)"' in result.out
+    assert "--plot" in result.out

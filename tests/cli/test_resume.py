@@ -31,32 +31,35 @@ def half(sevensteps: Command) -> None:
 
 @pytest.mark.usefixtures("half")
 def test_the_screen_says_where_it_goes_on(sevensteps: Command) -> None:
-    said = sevensteps("resume", "half")
-    assert said.code == 0
-    assert [line.split()[:2] for line in said.err.splitlines()] == [["epoch", "2"], ["epoch", "3"]]
-    assert "Continuing after step 4, in epoch 2." in said.lines
-    assert "Stopped by epochs: all 3 epochs are done. 9 steps in " in " ".join(said.out.split())
-    assert "Problems before the first step" not in said.out
+    result = sevensteps("resume", "half")
+    assert result.code == 0
+    assert [line.split()[:2] for line in result.err.splitlines()] == [
+        ["epoch", "2"],
+        ["epoch", "3"],
+    ]
+    assert "Continuing after step 4, in epoch 2." in result.lines
+    assert "Stopped by epochs: all 3 epochs are done. 9 steps in " in " ".join(result.out.split())
+    assert "Problems before the first step" not in result.out
     sevensteps("train", "xor", *QUICK, "--stop", "epochs(3)", "--out", "whole")
     assert ss.load("half").metrics == ss.load("whole").metrics
 
 
 @pytest.mark.usefixtures("half")
 def test_json_is_that_of_train(sevensteps: Command) -> None:
-    said = sevensteps("resume", "half", "--json")
-    *rows, last = [json.loads(line) for line in said.lines]
+    result = sevensteps("resume", "half", "--json")
+    *rows, last = [json.loads(line) for line in result.lines]
     assert [row["epoch"] for row in rows] == [2, 3]
     assert last["stop"] == {"rule": "epochs", "reason": "all 3 epochs are done"}
     assert last == ss.load("half").summary
 
 
 @pytest.mark.usefixtures("half")
-def test_a_damaged_state_is_said(sevensteps: Command) -> None:
+def test_a_damaged_state_is_a_warning(sevensteps: Command) -> None:
     ss.resume("half", observers=[InterruptAt(5)])
     (Path("half") / "state.safetensors").write_bytes(b"")
-    said = sevensteps("resume", "half")
-    assert said.code == 0
-    assert said.err.splitlines()[0] == (
+    result = sevensteps("resume", "half")
+    assert result.code == 0
+    assert result.err.splitlines()[0] == (
         "sevensteps: the tensors of step 5 in half are damaged or gone; going on from step 4, "
         "which is "
         "whole"
@@ -78,10 +81,10 @@ def test_what_cannot_go_on_is_one_line(sevensteps: Command) -> None:
             "save_every must be above 0, not 0.0",
         ),
     ):
-        said = sevensteps("resume", *arguments)
-        assert (said.code, said.out) == (2, ""), arguments
-        assert said.err.startswith(f"sevensteps: {message}")
-        assert len(said.err.splitlines()) == 1
+        result = sevensteps("resume", *arguments)
+        assert (result.code, result.out) == (2, ""), arguments
+        assert result.err.startswith(f"sevensteps: {message}")
+        assert len(result.err.splitlines()) == 1
 
 
 def test_a_run_that_was_interrupted_says_how_to_go_on(
@@ -91,6 +94,6 @@ def test_a_run_that_was_interrupted_says_how_to_go_on(
 
     monkeypatch.setattr(module.PlanPrinter, "stepped", InterruptAt(4).stepped, raising=True)
     monkeypatch.setattr(module.PlanPrinter, "step", 4, raising=False)
-    said = sevensteps("train", "xor", *QUICK, "--stop", "epochs(3)", "--out", "half")
-    assert said.code == 130
-    assert "  sevensteps resume half" in said.lines
+    result = sevensteps("train", "xor", *QUICK, "--stop", "epochs(3)", "--out", "half")
+    assert result.code == 130
+    assert "  sevensteps resume half" in result.lines

@@ -15,15 +15,15 @@ import sevensteps as ss
 Command = Callable[..., Any]
 
 
-def keep(name: str, order: int, **given: Any) -> None:
+def train_run(name: str, order: int, **options: Any) -> None:
     folder = Path("runs") / name
-    ss.train("xor", **{"predict": "linear()", "stop": "epochs(1)", **given}, out=folder)
+    ss.train("xor", **{"predict": "linear()", "stop": "epochs(1)", **options}, out=folder)
     os.utime(folder / "run.json", (order, order))
 
 
 def test_no_run_yet(sevensteps: Command) -> None:
-    said = sevensteps("runs")
-    assert (said.code, said.out, said.err) == (
+    result = sevensteps("runs")
+    assert (result.code, result.out, result.err) == (
         0,
         "there is no run in runs yet; make one with: sevensteps train digits\n",
         "",
@@ -36,42 +36,42 @@ def test_no_run_yet(sevensteps: Command) -> None:
 
 
 def test_runs_oldest_first(sevensteps: Command) -> None:
-    keep("second", 20, predict="mlp(3)", stop="epochs(2)")
-    keep("first", 10)
-    said = sevensteps("runs")
-    assert (said.code, said.err) == (0, "")
-    rows = [line.split() for line in said.lines]
+    train_run("second", 20, predict="mlp(3)", stop="epochs(2)")
+    train_run("first", 10)
+    result = sevensteps("runs")
+    assert (result.code, result.err) == (0, "")
+    rows = [line.split() for line in result.lines]
     assert rows[0] == ["run", "data", "predict", "epochs", "validation", "stopped", "by"]
     valid = [ss.load(name).metrics["valid"]["accuracy"] for name in ("first", "second")]
     assert rows[1:] == [
         ["first", "xor", "linear()", "1", "accuracy", f"{valid[0]:.4f}", "epochs"],
         ["second", "xor", "mlp(3)", "2", "accuracy", f"{valid[1]:.4f}", "epochs"],
     ]
-    assert max(map(len, said.lines)) <= 80
-    found = json.loads(sevensteps("runs", "--json").out)
+    assert max(map(len, result.lines)) <= 80
+    listed = json.loads(sevensteps("runs", "--json").out)
     assert [
-        (row["run"], row["data"], row["predict"], row["epochs"], row["stop"]) for row in found
+        (row["run"], row["data"], row["predict"], row["epochs"], row["stop"]) for row in listed
     ] == [("first", "xor", "linear()", 1, "epochs"), ("second", "xor", "mlp(3)", 2, "epochs")]
-    assert [row["valid"]["accuracy"] for row in found] == valid
+    assert [row["valid"]["accuracy"] for row in listed] == valid
 
 
 def test_runs_somewhere_else(sevensteps: Command) -> None:
-    keep("../elsewhere/mine", 10)
+    train_run("../elsewhere/mine", 10)
     assert [
         row["run"] for row in json.loads(sevensteps("runs", "--in", "elsewhere", "--json").out)
     ] == ["mine"]
 
 
-def test_a_damaged_run_is_left_out_and_said_to_be(sevensteps: Command) -> None:
-    keep("good", 10)
-    keep("bad", 20)
-    keep("odd", 30)
+def test_a_damaged_run_is_left_out_with_a_warning(sevensteps: Command) -> None:
+    train_run("good", 10)
+    train_run("bad", 20)
+    train_run("odd", 30)
     Path("runs/bad/run.json").write_text("{")
     Path("runs/odd/run.json").write_text('{"recipe": 3}')
-    said = sevensteps("runs")
-    assert said.code == 0
-    assert [line.split()[0] for line in said.lines] == ["run", "good"]
-    messages = sorted(said.err.splitlines())
+    result = sevensteps("runs")
+    assert result.code == 0
+    assert [line.split()[0] for line in result.lines] == ["run", "good"]
+    messages = sorted(result.err.splitlines())
     assert len(messages) == 2
     assert messages[0].startswith("sevensteps: runs/bad is left out: its run.json cannot be read: ")
     assert messages[1].startswith("sevensteps: runs/odd is left out: its run.json cannot be read: ")
@@ -79,19 +79,24 @@ def test_a_damaged_run_is_left_out_and_said_to_be(sevensteps: Command) -> None:
 
 def test_a_run_that_ended_in_infinity(sevensteps: Command) -> None:
     ss.train("speed", predict="mlp(3)", step="sgd(lr=1e30)", stop="epochs(9)", out="runs/lost")
-    said = sevensteps("runs")
-    assert said.code == 0
-    assert said.lines[1].split()[-1] == "not_finite"
+    result = sevensteps("runs")
+    assert result.code == 0
+    assert result.lines[1].split()[-1] == "not_finite"
 
 
 def test_a_training_that_was_not_finished_is_listed_last(sevensteps: Command) -> None:
-    keep("done", 10)
-    keep("killed", 5, predict="mlp(3)")
+    train_run("done", 10)
+    train_run("killed", 5, predict="mlp(3)")
     Path("runs/killed/run.json").unlink()
-    said = sevensteps("runs")
-    assert [line.split() for line in said.lines[1:]][1] == ["killed", "xor", "mlp(3)", "unfinished"]
-    found = json.loads(sevensteps("runs", "--json").out)[1]
-    assert found == {
+    result = sevensteps("runs")
+    assert [line.split() for line in result.lines[1:]][1] == [
+        "killed",
+        "xor",
+        "mlp(3)",
+        "unfinished",
+    ]
+    listed = json.loads(sevensteps("runs", "--json").out)[1]
+    assert listed == {
         "run": "killed",
         "data": "xor",
         "predict": "mlp(3)",
@@ -105,26 +110,28 @@ def test_a_training_that_was_not_finished_is_listed_last(sevensteps: Command) ->
 
 @pytest.mark.parametrize("valid", ['{"accuracy": "high"}', "[]", '{"accuracy": 1e999}', '"none"'])
 def test_figures_that_are_none_are_left_out_too(sevensteps: Command, valid: str) -> None:
-    keep("odd", 10)
-    held = json.loads(Path("runs/odd/run.json").read_text())
+    train_run("odd", 10)
+    summary = json.loads(Path("runs/odd/run.json").read_text())
     Path("runs/odd/run.json").write_text(
-        json.dumps({**held, "metrics": {"valid": json.loads(valid)}}).replace("Infinity", "1e999")
+        json.dumps({**summary, "metrics": {"valid": json.loads(valid)}}).replace(
+            "Infinity", "1e999"
+        )
     )
-    said = sevensteps("runs")
-    assert said.code == 0
+    result = sevensteps("runs")
+    assert result.code == 0
 
 
 def test_what_would_steer_the_terminal_is_written_out(sevensteps: Command) -> None:
-    keep("odd", 10)
-    held = json.loads(Path("runs/odd/run.json").read_text())
-    held["recipe"]["predict"] = "mlp(3)\x1b[2J"
-    Path("runs/odd/run.json").write_text(json.dumps(held))
+    train_run("odd", 10)
+    summary = json.loads(Path("runs/odd/run.json").read_text())
+    summary["recipe"]["predict"] = "mlp(3)\x1b[2J"
+    Path("runs/odd/run.json").write_text(json.dumps(summary))
     assert "\x1b" not in sevensteps("runs").out
     assert "mlp(3)\\x1b[2J" in sevensteps("runs").out
 
 
 def test_a_race_stands_for_its_best_recipe(sevensteps: Command) -> None:
-    keep("alone", 10)
+    train_run("alone", 10)
     race = ss.race(
         ss.grid("xor", step=["sgd(lr=0.01)", "sgd(lr=1.0)"], predict="mlp(3)", stop="epochs(3)"),
         out="runs/raced",
@@ -145,6 +152,6 @@ def test_a_race_stands_for_its_best_recipe(sevensteps: Command) -> None:
         row["run"] for row in json.loads(sevensteps("runs", "--in", "runs/raced", "--json").out)
     ] == ["1", "2"]
     Path("runs/raced/race.json").write_text('{"table": []}')
-    said = sevensteps("runs")
-    assert [line.split()[0] for line in said.lines] == ["run", "alone"]
-    assert "is left out: its race.json cannot be read" in said.err
+    result = sevensteps("runs")
+    assert [line.split()[0] for line in result.lines] == ["run", "alone"]
+    assert "is left out: its race.json cannot be read" in result.err

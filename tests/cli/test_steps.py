@@ -14,42 +14,42 @@ Command = Callable[..., Any]
 
 
 def test_all_seven_with_their_questions(sevensteps: Command) -> None:
-    said = sevensteps("steps")
-    assert said.code == 0
-    assert [line[:2] + line.split()[1] for line in said.lines if line[:1].isdigit()] == [
+    result = sevensteps("steps")
+    assert result.code == 0
+    assert [line[:2] + line.split()[1] for line in result.lines if line[:1].isdigit()] == [
         f"{n} {step}" for n, step in enumerate(STEPS, 1)
     ]
-    text = " ".join(said.out.split())
+    text = " ".join(result.out.split())
     for step in STEPS:
         assert QUESTIONS[step] in text
         assert ", ".join(entry.name for entry in catalog(step)) in text
-    assert max(map(len, said.lines)) <= 80
+    assert max(map(len, result.lines)) <= 80
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_what_a_step_offers(step: str, sevensteps: Command) -> None:
-    said = sevensteps("steps", step)
-    assert said.code == 0
-    assert said.lines[0] == f"Step {STEPS.index(step) + 1}, {step}: {QUESTIONS[step]}"
-    shown = [line.split()[0] for line in said.lines[1:-1] if line and not line.startswith(" ")]
+    result = sevensteps("steps", step)
+    assert result.code == 0
+    assert result.lines[0] == f"Step {STEPS.index(step) + 1}, {step}: {QUESTIONS[step]}"
+    shown = [line.split()[0] for line in result.lines[1:-1] if line and not line.startswith(" ")]
     assert [name for name in shown if name in {e.name for e in catalog(step)}] == [
         entry.name for entry in catalog(step)
     ]
-    text = " ".join(said.out.split())
+    text = " ".join(result.out.split())
     assert all(entry.summary in text for entry in catalog(step))
-    assert max(map(len, said.lines)) <= 80
+    assert max(map(len, result.lines)) <= 80
 
 
 @pytest.mark.parametrize(
     ("step", "name"), [(step, entry.name) for step in STEPS for entry in catalog(step)]
 )
 def test_one_value(step: str, name: str, sevensteps: Command) -> None:
-    said = sevensteps("steps", step, name)
+    result = sevensteps("steps", step, name)
     entry = next(entry for entry in catalog(step) if entry.name == name)
-    assert said.code == 0
-    assert " ".join(said.out.split()).startswith(f"{name}({' '.join(entry.arguments.split())})")
-    assert " ".join(entry.doc.split()) in " ".join(said.out.split())
-    assert max(map(len, said.lines)) <= 80
+    assert result.code == 0
+    assert " ".join(result.out.split()).startswith(f"{name}({' '.join(entry.arguments.split())})")
+    assert " ".join(entry.doc.split()) in " ".join(result.out.split())
+    assert max(map(len, result.lines)) <= 80
 
 
 def test_json(sevensteps: Command) -> None:
@@ -87,5 +87,5 @@ def test_json(sevensteps: Command) -> None:
     ],
 )
 def test_what_is_not_offered(arguments: tuple[str, ...], message: str, sevensteps: Command) -> None:
-    said = sevensteps("steps", *arguments)
-    assert (said.code, said.out, said.err) == (2, "", f"sevensteps: {message}\n")
+    result = sevensteps("steps", *arguments)
+    assert (result.code, result.out, result.err) == (2, "", f"sevensteps: {message}\n")

@@ -27,17 +27,17 @@ def strict(text: str) -> dict[str, Any]:
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is not JSON")
 
-    held: dict[str, Any] = json.loads(text, parse_constant=refuse)
-    return held
+    content: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    return content
 
 
 # -- the screen ------------------------------------------------------------------------------------
 
 
 def test_the_screen_shows_the_seven_steps_with_reasons(sevensteps: Command) -> None:
-    said = sevensteps("train", "xor", *QUICK)
-    assert said.code == 0
-    shown = [line.split() for line in said.lines]
+    result = sevensteps("train", "xor", *QUICK)
+    assert result.code == 0
+    shown = [line.split() for line in result.lines]
     heads = [
         words[:3] for words in shown if len(words) >= 3 and words[0].isdigit() and words[1] in STEPS
     ]
@@ -51,7 +51,7 @@ def test_the_screen_shows_the_seven_steps_with_reasons(sevensteps: Command) -> N
         "batches(64)",
         "epochs(2)",
     ]
-    text = " ".join(said.out.split())
+    text = " ".join(result.out.split())
     assert "relu units keep their signal with weights of variance 2/inputs" in text
     assert (
         "the targets are two classes, no and yes: one output, its sigmoid is the probability of yes"
@@ -63,9 +63,9 @@ def test_the_screen_shows_the_seven_steps_with_reasons(sevensteps: Command) -> N
 
 
 def test_the_screen_says_what_came_of_it(sevensteps: Command) -> None:
-    said = sevensteps("train", "xor", *QUICK, "--out", "kept")
+    result = sevensteps("train", "xor", *QUICK, "--out", "kept")
     run = ss.load("kept")
-    text = " ".join(said.out.split())
+    text = " ".join(result.out.split())
     valid, train = run.metrics["valid"], run.metrics["train"]
     assert (
         f"last, epoch 2 {train['loss']:.4g} {train['accuracy']:.4f} {valid['loss']:.4g} "
@@ -106,17 +106,18 @@ def test_the_screen_says_what_came_of_it(sevensteps: Command) -> None:
 def test_no_screen_is_wider_than_the_terminal(
     source: str, steps: tuple[str, ...], sevensteps: Command
 ) -> None:
-    said = sevensteps("train", source, *steps, "--out", "kept")
-    assert said.code == 0
-    assert max(map(len, said.lines)) <= 80
+    result = sevensteps("train", source, *steps, "--out", "kept")
+    assert result.code == 0
+    assert max(map(len, result.lines)) <= 80
     assert (
-        sum(bool(re.match(r"[1-7] (" + "|".join(STEPS) + r")\b", line)) for line in said.lines) == 7
+        sum(bool(re.match(r"[1-7] (" + "|".join(STEPS) + r")\b", line)) for line in result.lines)
+        == 7
     )
 
 
 def test_a_log_has_one_plain_line_an_epoch(sevensteps: Command) -> None:
-    said = sevensteps("train", "xor", "--predict", "mlp(4)", "--stop", "epochs(3)")
-    lines = said.err.splitlines()
+    result = sevensteps("train", "xor", "--predict", "mlp(4)", "--stop", "epochs(3)")
+    lines = result.err.splitlines()
     assert len(lines) == 3
     for number, line in enumerate(lines, 1):
         assert re.fullmatch(
@@ -131,9 +132,9 @@ def test_a_log_has_one_plain_line_an_epoch(sevensteps: Command) -> None:
 
 
 def test_json_is_a_line_an_epoch_and_then_the_result(sevensteps: Command) -> None:
-    said = sevensteps("train", "xor", *QUICK, "--json", "--seed", "3", "--out", "kept")
-    assert said.err == ""
-    *rows, result = map(strict, said.out.splitlines())
+    completed = sevensteps("train", "xor", *QUICK, "--json", "--seed", "3", "--out", "kept")
+    assert completed.err == ""
+    *rows, result = map(strict, completed.out.splitlines())
     assert [row["epoch"] for row in rows] == [1, 2]
     assert all({"epoch", "step", "train", "valid"} <= set(row) for row in rows)
     assert {
@@ -160,9 +161,11 @@ def test_json_is_a_line_an_epoch_and_then_the_result(sevensteps: Command) -> Non
 
 
 def test_json_of_what_is_not_finite_is_still_json(sevensteps: Command) -> None:
-    said = sevensteps("train", "speed", "--predict", "mlp(3)", "--step", "sgd(lr=1e30)", "--json")
-    assert said.code == 0
-    result = strict(said.out.splitlines()[-1])
+    completed = sevensteps(
+        "train", "speed", "--predict", "mlp(3)", "--step", "sgd(lr=1e30)", "--json"
+    )
+    assert completed.code == 0
+    result = strict(completed.out.splitlines()[-1])
     assert result["stop"] == {
         "rule": "not_finite",
         "reason": "the loss is inf at step 2; the parameters are those before it",
@@ -185,7 +188,7 @@ def test_every_step_and_setting_is_an_option(sevensteps: Command) -> None:
         "stop": "epochs(1) | patience(3)",
     }
     options = [part for step, value in values.items() for part in (f"--{step}", value)]
-    said = sevensteps(
+    completed = sevensteps(
         "train",
         "xor",
         *options,
@@ -201,7 +204,7 @@ def test_every_step_and_setting_is_an_option(sevensteps: Command) -> None:
         "--out",
         "kept",
     )
-    result = strict(said.out.splitlines()[-1])
+    result = strict(completed.out.splitlines()[-1])
     assert result["recipe"] == {"data": "xor", **values}
     assert (result["seed"], result["threads"], result["precision"], result["device"]) == (
         5,
@@ -297,10 +300,10 @@ ZEROS = ("digits", "--predict", "mlp(30)", "--initialize", "zeros()", "--stop", 
 
 
 def test_healing_says_what_it_changed_and_ends_with_the_healed_run(sevensteps: Command) -> None:
-    said = sevensteps("train", *ZEROS, "--heal", "--budget", "30", "--out", "kept")
-    assert said.code == 0
-    assert max(map(len, said.lines)) <= 80
-    text = " ".join(said.out.split())
+    result = sevensteps("train", *ZEROS, "--heal", "--budget", "30", "--out", "kept")
+    assert result.code == 0
+    assert max(map(len, result.lines)) <= 80
+    text = " ".join(result.out.split())
     assert "symmetric_units: initialize = kaiming_normal(): proven: validation accuracy" in text
     before, after = text.split("symmetric_units: initialize = kaiming_normal(): proven")
     assert "1 initialize zeros()" in before
@@ -314,20 +317,23 @@ def test_healing_says_what_it_changed_and_ends_with_the_healed_run(sevensteps: C
         True,
     )
     assert (
-        "symmetric_units, initialize = kaiming_normal(): seeds 2 to 3 of 3, 7 trainings" in said.err
+        "symmetric_units, initialize = kaiming_normal(): seeds 2 to 3 of 3, 7 trainings"
+        in result.err
     )
 
 
 def test_healing_as_json_is_lines_of_json(sevensteps: Command) -> None:
-    said = sevensteps("train", *ZEROS, "--heal", "--json", "--out", "kept")
-    assert said.code == 0
-    *rows, result = map(strict, said.out.splitlines())
+    completed = sevensteps("train", *ZEROS, "--heal", "--json", "--out", "kept")
+    assert completed.code == 0
+    *rows, result = map(strict, completed.out.splitlines())
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6] * 2
     assert result == strict(Path("kept-healed/run.json").read_text())
     [step] = result["healed"]
     assert (step["condition"], step["trial"]["proven"]) == ("symmetric_units", True)
     assert result["findings"] == []
-    assert "symmetric_units: initialize = kaiming_normal(): proven: " in " ".join(said.err.split())
+    assert "symmetric_units: initialize = kaiming_normal(): proven: " in " ".join(
+        completed.err.split()
+    )
 
 
 def test_a_healthy_training_has_nothing_to_heal(sevensteps: Command) -> None:
@@ -340,28 +346,28 @@ def test_a_healthy_training_has_nothing_to_heal(sevensteps: Command) -> None:
     assert not Path("a-healed").exists()
     for file in ("weights.safetensors", "best.safetensors", "recipe.toml"):
         assert Path("a", file).read_bytes() == Path("b", file).read_bytes()
-    one, other = (strict(said.out.splitlines()[-1]) for said in (healed, plain))
+    one, other = (strict(result.out.splitlines()[-1]) for result in (healed, plain))
     assert (set(one), one["metrics"]) == (set(other), other["metrics"])
 
 
-def test_what_cannot_be_healed_is_said_and_left(sevensteps: Command) -> None:
-    said = sevensteps(
+def test_without_a_remedy_nothing_changes(sevensteps: Command) -> None:
+    result = sevensteps(
         "train", "diabetes(target_scale='none', scale='none')", "--heal", "--out", "kept"
     )
-    assert said.code == 0
-    assert "did not help: validation r2" in " ".join(said.out.split())
-    assert "No remedy is proven to help." in said.out
-    assert "Saved in kept" in said.lines
+    assert result.code == 0
+    assert "did not help: validation r2" in " ".join(result.out.split())
+    assert "No remedy is proven to help." in result.out
+    assert "Saved in kept" in result.lines
     assert ss.load("kept").healed == []
 
 
-def test_a_folder_that_a_healed_run_would_need_is_asked_for_first(sevensteps: Command) -> None:
+def test_a_folder_that_a_healed_run_would_need_must_be_free(sevensteps: Command) -> None:
     Path("kept-healed").mkdir()
     Path("kept-healed/thesis.txt").write_text("mine")
-    said = sevensteps("train", *ZEROS, "--heal", "--out", "kept")
-    assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("sevensteps: kept-healed is not empty")
-    assert len(said.err.splitlines()) == 1
+    result = sevensteps("train", *ZEROS, "--heal", "--out", "kept")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("sevensteps: kept-healed is not empty")
+    assert len(result.err.splitlines()) == 1
     assert not Path("kept").exists()
 
 

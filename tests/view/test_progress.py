@@ -142,7 +142,7 @@ def test_the_live_line_of_a_training_without_a_known_end(screen: Screen) -> None
     assert all(re.match(r"epoch 1 ", frame) for frame in shown)
 
 
-def test_the_terminal_is_given_back_when_a_training_fails(screen: Screen) -> None:
+def test_the_terminal_is_restored_when_a_training_fails(screen: Screen) -> None:
     class Refusing(Observer):
         def stepped(self, training: Any) -> None:
             if training.progress.step == 5:

@@ -35,13 +35,13 @@ def test_a_live_line_is_drawn_and_taken_away(
     live = RaceLine()
     run_race(running, report=live)
     live.close()
-    said = capsys.readouterr().err
-    assert "epoch 1" in said
-    assert "2 of 2 in the race" in said
-    assert "best accuracy" in said
+    printed = capsys.readouterr().err
+    assert "epoch 1" in printed
+    assert "2 of 2 in the race" in printed
+    assert "best accuracy" in printed
 
 
-def test_nothing_is_said_where_it_is_not_wanted() -> None:
+def test_nothing_is_printed_where_it_is_not_wanted() -> None:
     with race_view(False) as report:
         assert report is None
     with race_view(True) as report:

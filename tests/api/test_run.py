@@ -387,18 +387,18 @@ def test_its_own_recipe_repeats_it_to_the_same_bits(source: str, options: dict[s
 @pytest.mark.draws
 def test_a_network_that_was_an_object_is_needed_again() -> None:
     network = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
-    run = ss.train("xor", predict=network, stop="epochs(1)", out="options")
+    run = ss.train("xor", predict=network, stop="epochs(1)", out="object")
     assert run.predict([[0.0, 1.0]]).answers[0] in ("no", "yes")
     with pytest.raises(ss.Error) as caught:
-        ss.load("options")
+        ss.load("object")
     assert str(caught.value) == (
-        "given/recipe.toml: predict = 'given(<Sequential>)' was a Python object, which no file "
+        "object/recipe.toml: predict = 'given(<Sequential>)' was a Python object, which no file "
         "can hold; "
         "give it again in Python, as predict=…"
     )
     raw = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
     assert torch.equal(
-        ss.load("options", predict=network).predict(raw).outputs, run.predict(raw).outputs
+        ss.load("object", predict=network).predict(raw).outputs, run.predict(raw).outputs
     )
 
 

@@ -64,7 +64,7 @@ def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["neuron", "layer7", "0"],
@@ -79,8 +79,8 @@ def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
         ),
     ],
 )
-def test_what_there_is_not(words: list[str], result: str, trained: Call) -> None:
+def test_what_there_is_not(words: list[str], message: str, trained: Call) -> None:
     completed = trained("explain", "run", *words)
     assert completed.code == 2
-    assert result in completed.err
+    assert message in completed.err
     assert completed.err.count("\n") == 1

@@ -84,7 +84,7 @@ def test_a_picture(question: str, sevensteps: Command, run: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             ("steps", "--step", "69"),
@@ -97,9 +97,9 @@ def test_a_picture(question: str, sevensteps: Command, run: str) -> None:
     ],
 )
 def test_bad_input_is_one_line(
-    arguments: tuple[str, ...], result: str, sevensteps: Command, run: str
+    arguments: tuple[str, ...], message: str, sevensteps: Command, run: str
 ) -> None:
     answer = sevensteps("explain", run, *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert len(answer.err.splitlines()) == 1
-    assert result in answer.err
+    assert message in answer.err

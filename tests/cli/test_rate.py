@@ -100,7 +100,7 @@ def test_a_recipe_file_and_a_plot(sevensteps: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "name the data"),
         (("digits", "--plot", "rates.pdf"), ".png or .svg"),
@@ -112,13 +112,13 @@ def test_a_recipe_file_and_a_plot(sevensteps: Command, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line(
-    arguments: tuple[str, ...], result: str, sevensteps: Command
+    arguments: tuple[str, ...], message: str, sevensteps: Command
 ) -> None:
     completed = sevensteps("rate", *arguments)
     assert (completed.code, completed.out) == (2, "")
     errors = [line for line in completed.err.splitlines() if line.startswith("sevensteps: ")]
     assert len(errors) == 1
-    assert result in errors[0]
+    assert message in errors[0]
     assert "Traceback" not in completed.err
 
 

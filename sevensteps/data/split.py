@@ -23,7 +23,7 @@ def split_indices(
     stays in the training part.
 
     >>> from sevensteps.seeds import generator
-    >>> [len(part) for part in split(10, 0.2, generator(0, "split"))]
+    >>> [len(part) for part in split_indices(10, 0.2, generator(0, "split"))]
     [8, 2]
     """
     number("share", share, above=0, below=1)

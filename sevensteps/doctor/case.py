@@ -193,7 +193,8 @@ class Case:
 
     @contextmanager
     def network_copy(self, training: bool = False) -> Iterator[nn.Module | None]:
-        """A copy of the network to evaluate, in evaluation mode unless `training`; None without one.
+        """A copy of the network to evaluate, in evaluation mode unless `training`; None without
+        one.
 
         Its random numbers are isolated, and the network itself is left untouched."""
         if self.network is None:

@@ -1,6 +1,4 @@
-"""What the doctor says: a finding blames one of the seven steps, shows its evidence, and proposes
-remedies.
-"""
+"""A finding blames one of the seven steps, shows its evidence, and proposes remedies."""
 
 from __future__ import annotations
 
@@ -15,7 +13,9 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 
 @dataclass(frozen=True)
 class Measure:
-    """One piece of evidence: what was measured, the number seen, what a healthy training shows, and where that comes from."""
+    """One piece of evidence: what was measured, the number observed, and what is expected.
+
+    `expected` is what a healthy training shows; `source` says where that comes from."""
 
     measure: str
     observed: Any
@@ -33,10 +33,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Remedy:
-    """A change of one or more of the seven steps, as notation (`{"step": "sgd(lr=0.01)"}`), and why it should help.
+    """A change of one or more of the seven steps, and why it should help.
 
-    `advice` says the same for a loop that is not ours. A change under "data" is one of the data.
-    """
+    `change` has the steps' values as notation, `{"step": "sgd(lr=0.01)"}`; a change under "data" is
+    one of the data. `advice` says in words what to do in a loop of one's own."""
 
     change: dict[str, str]
     why: str
@@ -48,10 +48,10 @@ class Remedy:
 
 @dataclass
 class Finding:
-    """One condition of a training. `where` names layers, units or parameters; `onset` is the step where it began, if that is known.
+    """One condition that a training has.
 
-    `symptoms` are other findings that this one explains.
-    """
+    `where` names layers, units or parameters. `onset` is the step at which it began, None if that
+    is not known. `symptoms` are other findings that this one explains."""
 
     condition: str
     step: str
@@ -66,15 +66,15 @@ class Finding:
     symptoms: list[Finding] = field(default_factory=list)
 
     @classmethod
-    def from_dict(cls, held: dict[str, Any]) -> Finding:
-        """What `to_dict` gave. Raises `KeyError` or `TypeError` for anything else."""
+    def from_dict(cls, plain: dict[str, Any]) -> Finding:
+        """The finding that `to_dict` wrote. Raises `KeyError` or `TypeError` for anything else."""
         return cls(
             **{
-                **held,
-                "evidence": [Measure(**m) for m in held["evidence"]],
-                "remedies": [Remedy(**r) for r in held["remedies"]],
-                "trials": [Trial.from_dict(t) for t in held["trials"]],
-                "symptoms": [cls.from_dict(s) for s in held["symptoms"]],
+                **plain,
+                "evidence": [Measure(**m) for m in plain["evidence"]],
+                "remedies": [Remedy(**r) for r in plain["remedies"]],
+                "trials": [Trial.from_dict(t) for t in plain["trials"]],
+                "symptoms": [cls.from_dict(s) for s in plain["symptoms"]],
             }
         )
 

@@ -1,4 +1,6 @@
-"""What several conditions read off a case: layers, updates, losses, and what simple models reach."""
+"""What several conditions read off a case: layers, updates, losses, and what simple models
+reach.
+"""
 
 from __future__ import annotations
 

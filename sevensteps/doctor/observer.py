@@ -1,4 +1,6 @@
-"""The doctor watches a training of `ss.train`, and examines it before the first step and at the end."""
+"""The doctor watches a training of `ss.train`, and examines it before the first step and at the
+end.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ class DoctorObserver(Observer):
             self.after = examine(case)
 
     def keep(self, record: Record) -> None:
-        """Write what was observed and found so far into `record`, for a training that is resumed."""
+        """Write what was observed and found so far into `record`, for a training that is
+        resumed.
+        """
         assert self.before is not None
         assert self.watcher.observation is not None
         write_observation(self.watcher.observation, record)

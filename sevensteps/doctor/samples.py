@@ -1,5 +1,5 @@
-"""Inputs and targets as people hold them: tensors, arrays, a data set or a loader, made into one
-pair of tensors.
+"""The data that users hand over, tensors, arrays, a data set or a loader, as one pair of
+tensors.
 """
 
 from __future__ import annotations
@@ -15,58 +15,58 @@ from sevensteps.doctor.case import Pair
 from sevensteps.errors import ArgumentError
 from sevensteps.seeds import Isolation
 
-MOST = 4096  # samples that are taken from a loader or a data set
+MAX_SAMPLES = 4096  # samples that are taken from a loader or a data set
 
 
-def pair_of(name: str, given: Any) -> Pair | None:
-    """`given` as (inputs, targets); of a `DataLoader` or `Dataset` the first samples. None stays
-    None.
+def pair_of(name: str, data: Any) -> Pair | None:
+    """`data`, the user's argument `name`, as a pair (inputs, targets) of tensors.
 
-    A loader is asked for batches without touching PyTorch's global generator. Raises
-    `ArgumentError` for anything else."""
-    if given is None:
+    Takes a pair of tensors or arrays, or a `DataLoader` or `Dataset`, whose first samples are
+    taken. None stays None. PyTorch's global generator is not touched. Raises `ArgumentError` for
+    anything else."""
+    if data is None:
         return None
-    if isinstance(given, Dataset):
-        given = DataLoader(given, batch_size=256)
-    if isinstance(given, DataLoader):
+    if isinstance(data, Dataset):
+        data = DataLoader(data, batch_size=256)
+    if isinstance(data, DataLoader):
         with Isolation(torch.Generator().manual_seed(0)):
-            given = _first(name, given)
-    if not isinstance(given, tuple | list) or len(given) != 2:
+            data = _first_samples(name, data)
+    if not isinstance(data, tuple | list) or len(data) != 2:
         raise ArgumentError(
-            f"{name} must be a pair (inputs, targets) or a DataLoader, not a {type(given).__name__}"
+            f"{name} must be a pair (inputs, targets) or a DataLoader, not a {type(data).__name__}"
         )
-    x, y = (_tensor(name, part) for part in given)
+    x, y = (_tensor(name, part) for part in data)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
         raise ArgumentError(
             f"{name}: inputs {list(x.shape)} and targets {list(y.shape)}; give at least one "
-            "sample, and one target "
-            "for each"
+            "sample, and one target for each"
         )
     return x, y
 
 
-def _first(name: str, loader: DataLoader[Any]) -> tuple[Tensor, Tensor]:
-    kept: list[tuple[Tensor, Tensor]] = []
+def _first_samples(name: str, loader: DataLoader[Any]) -> tuple[Tensor, Tensor]:
+    batches: list[tuple[Tensor, Tensor]] = []
     for batch in loader:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise ArgumentError(
                 f"{name}: the loader gives a {type(batch).__name__}, not pairs (inputs, targets); "
                 "give two tensors"
             )
-        kept.append((_tensor(name, batch[0]), _tensor(name, batch[1])))
-        if sum(len(x) for x, _ in kept) >= MOST:
+        batches.append((_tensor(name, batch[0]), _tensor(name, batch[1])))
+        if sum(len(x) for x, _ in batches) >= MAX_SAMPLES:
             break
-    if not kept:
+    if not batches:
         raise ArgumentError(f"{name}: the loader gives no batch")
-    return torch.cat([x for x, _ in kept]), torch.cat([y for _, y in kept])
+    return torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
 
 
-def _tensor(name: str, held: Any) -> Tensor:
-    if isinstance(held, Tensor):
-        return (
-            held.detach() if held.requires_grad else held
-        )  # itself, so that one sees who judges by what was trained on
+def _tensor(name: str, numbers: Any) -> Tensor:
+    """A tensor of `numbers`: itself where it is one, so that training data given as validation
+    data are recognised.
+    """
+    if isinstance(numbers, Tensor):
+        return numbers.detach() if numbers.requires_grad else numbers
     try:
-        return torch.as_tensor(np.asarray(held))
+        return torch.as_tensor(np.asarray(numbers))
     except (TypeError, ValueError) as failure:
         raise ArgumentError(f"{name} must hold numbers: {failure}") from None

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from sevensteps.doctor.samples import MOST, pair_of
+from sevensteps.doctor.samples import MAX_SAMPLES, pair_of
 from sevensteps.errors import ArgumentError
 
 X, Y = torch.arange(30.0).view(10, 3), torch.arange(10)
@@ -42,9 +42,11 @@ def test_a_shuffling_loader_leaves_the_global_generator_alone() -> None:
 
 
 def test_a_large_loader_is_not_read_to_its_end() -> None:
-    found = pair_of("train", TensorDataset(torch.zeros(3 * MOST, 1), torch.zeros(3 * MOST)))
+    found = pair_of(
+        "train", TensorDataset(torch.zeros(3 * MAX_SAMPLES, 1), torch.zeros(3 * MAX_SAMPLES))
+    )
     assert found is not None
-    assert len(found[0]) == MOST
+    assert len(found[0]) == MAX_SAMPLES
 
 
 @pytest.mark.parametrize(

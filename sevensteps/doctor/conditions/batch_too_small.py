@@ -54,10 +54,8 @@ def examine(case: Case) -> Finding | None:
         "warning",
         0.75,
         f"Each step follows {size:.0f} sample{'s' if size > 1 else ''}. The losses of single "
-        f"steps lie {swing:.2g} times their mean "
-        "apart from it, without settling: the weights wander with the chance of the last samples, "
-        "and a simple model does better on the "
-        "same data.",
+        f"steps lie {swing:.2g} times their mean away from it, and do not settle: the weights "
+        "wander with the last few samples, and a simple model does better on the same data.",
         [
             Measure("samples in a step", int(size), "16 or more", "batches seen"),
             Measure(

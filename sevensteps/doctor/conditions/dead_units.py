@@ -116,7 +116,8 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error" if whole or at_output else "warning",
         0.9 if whole else 0.75,
-        f"{count} of the {units} units of {layer_label(name)} give 0 for every sample, {when}. Their "
+        f"{count} of the {units} units of {layer_label(name)} give 0 for every sample, {when}. "
+        "Their "
         "slope is 0 there too, so no gradient "
         "reaches them and they will not come "
         f"back{'; behind this layer nothing depends on the input any more' if whole else ''}.",

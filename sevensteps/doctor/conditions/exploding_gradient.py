@@ -18,6 +18,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     final_loss,
     first_loss,
+    layer_label,
     learned_enough,
     median,
     significant,
@@ -48,9 +49,9 @@ def examine(case: Case) -> Finding | None:
     if len(sizes) >= LAYERS and sizes[-1][1] > 0 and sizes[0][1] / sizes[-1][1] > DEEP:
         grown = sizes[0][1] / sizes[-1][1]
         return _finding(
-            f"On its way back through {len(sizes) - 1} layers the gradient grows {grown:.2g} "
-            f"times: {sizes[0][0]} is pushed "
-            f"that much harder than {sizes[-1][0]}.",
+            f"On its way back through {len(sizes) - 1} layers the gradient grows "
+            f"{grown:.2g}-fold: relative to its weights, {layer_label(sizes[0][0])} gets that "
+            f"many times the gradient of {layer_label(sizes[-1][0])}.",
             [
                 Measure(
                     "|gradient| / |weights|, first layer against last",

@@ -41,23 +41,23 @@ def examine(case: Case) -> Finding | None:
         for a, b in pairwise(case.looks)
         if a.stepped and b.step == a.step + 1 and b.leftover_gradient is not None
     ]
-    kept = [
+    uncleared = [
         (a, b)
         for a, b in pairs
         if b.leftover_gradient and b.leftover_gradient > 0.01 * max(whole(a), 1e-30)
     ]
-    if not kept or len(kept) < 0.5 * len(pairs):
+    if not uncleared or len(uncleared) < 0.5 * len(pairs):
         return None
-    before, after = kept[0]
+    before, after = uncleared[0]
     return Finding(
         "gradient_not_cleared",
         STEP,
         "error",
         0.96,
         f"When the backward pass of step {after.step} began, the gradient of the step before was "
-        f"still there ({after.leftover_gradient:.3g} long) and "
-        "was added to: each step goes on in the direction of all earlier ones, ever faster, and "
-        "past the goal.",
+        f"still there (its norm was {after.leftover_gradient:.3g}), and the new one was added to "
+        "it: each step also moves in the direction of all earlier ones, ever faster, and past the "
+        "minimum.",
         [
             Measure(
                 "gradient left over when the backward pass begins",
@@ -66,7 +66,7 @@ def examine(case: Case) -> Finding | None:
                 f"step {after.step}",
             ),
             Measure(
-                "of the gradient that was just used",
+                "as a share of the gradient that was just used",
                 significant((after.leftover_gradient or 0.0) / max(whole(before), 1e-30)),
                 0,
                 "",

@@ -42,11 +42,11 @@ def examine(case: Case) -> Finding | None:
     if case.sample is None or case.loss is None or not worse_than_simple_model(case, 0.05):
         return None
     with case.network_copy() as network:
-        found = None if network is None else eigenvalues(network, case.loss, *case.sample)
-    if found is None:
+        spectrum = None if network is None else eigenvalues(network, case.loss, *case.sample)
+    if spectrum is None:
         return None
-    top = found[-1]
-    positive = [value for value in found if value > 1e-7 * top]
+    top = spectrum[-1]
+    positive = [value for value in spectrum if value > 1e-7 * top]
     if not positive or not top > 0:
         return None
     number, slowest = top / positive[0], 1 / (case.lr * positive[0])
@@ -61,8 +61,7 @@ def examine(case: Case) -> Finding | None:
             f"The loss is {number:.3g} times as curved in its steepest direction as in its "
             f"flattest. A learning rate above {2 / top:.2g} "
             f"diverges in the one; at {case.lr:g} the other needs {slowest:,.0f} steps to close "
-            f"two thirds of its way, and {case.steps:,} "
-            "were made.",
+            f"two thirds of its way, and {case.steps:,} were taken.",
             [
                 Measure(
                     "condition number λ_max / λ_min",

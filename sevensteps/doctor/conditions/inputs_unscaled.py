@@ -113,7 +113,7 @@ def examine(case: Case) -> Finding | None:
         "weights of large inputs and flat along "
         "those of small ones, so that one learning rate is too large for the first and too small "
         "for the others."
-        + (" The first step already threw units over the edge." if first_dead else ""),
+        + (" The first step already switched units off for good." if first_dead else ""),
         evidence,
         [
             Remedy(
@@ -124,8 +124,8 @@ def examine(case: Case) -> Finding | None:
             ),
             Remedy(
                 {"data": "standardize()", "step": "adam(lr=0.01)"},
-                "with a step that suits numbers of that size",
-                "the same, and Adam at 1e-2",
+                "with a learning rate that suits standardised numbers",
+                "standardise as above, and use Adam at 1e-2",
             ),
         ],
         {

@@ -36,18 +36,18 @@ def examine(case: Case) -> Finding | None:
     counts = np.stack([(nearest == c).sum(1) for c in range(int(y.max()) + 1)], 1)
     own = counts[np.arange(len(y)), y]
     wrong = (own <= 1) & (counts.max(1) >= MOST)
-    resolved = counts.max(1) >= MOST
+    agreeing = counts.max(1) >= MOST
     share = float(wrong.mean())
-    if share < SHARE or resolved.mean() < 0.3:
+    if share < SHARE or agreeing.mean() < 0.3:
         return None
     return Finding(
         "label_noise",
         STEP,
         "warning",
         0.75,
-        f"{share:.0%} of the samples looked at carry a label that nearly all of their neighbours "
-        "contradict with one voice: about "
-        f"{share / max(float(resolved.mean()), share):.0%} of the labels are probably wrong. A "
+        f"{share:.0%} of the samples looked at have another label than nearly all of their "
+        "neighbours, which agree among themselves: about "
+        f"{share / max(float(agreeing.mean()), share):.0%} of the labels are probably wrong. A "
         "network that trains long enough learns them "
         "by heart.",
         [

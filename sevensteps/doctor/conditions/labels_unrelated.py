@@ -62,7 +62,8 @@ def examine(case: Case) -> Finding | None:
         f"targets would ({agreement:.1f} standard "
         "deviations from chance), and what the network has learned does not carry over "
         f"({reached:.3g}, where guessing reaches "
-        f"{chance:.3g}). Inputs and targets have probably been put out of step.",
+        f"{chance:.3g}). Inputs and targets were probably shuffled or sorted apart from each "
+        "other.",
         [
             Measure(
                 "agreement of nearest neighbours, in standard deviations from chance",

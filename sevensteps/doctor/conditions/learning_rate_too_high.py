@@ -151,14 +151,15 @@ def examine(case: Case) -> Finding | None:
         sure,
         f"With a learning rate of {lr:g} the steps are too long. "
         + (
-            f"Step {step} changed {layer_label(layer)} by {jump:.2g} times its own length. "
+            f"Step {step} changed {layer_label(layer)} by {jump:.2g} times the norm of its "
+            "weights.  "
             if jump > 0.1
             else ""
         )
         + (
             f"The loss went from {first:.3g} up to {peak:.3g}"
             + (
-                " and on to no number."
+                " and on to NaN or infinity."
                 if case.diverged_at is not None
                 else f", and ended at {end:.3g}."
             )
@@ -174,7 +175,7 @@ def examine(case: Case) -> Finding | None:
             ),
             Remedy(
                 {"step": step_with_rate(case, math.sqrt(lr * proposed))},
-                "half of the way to that, in powers of ten",
+                "halfway to that rate, on a logarithmic scale",
                 f"a learning rate of about {math.sqrt(lr * proposed):.1g}",
             ),
         ],
@@ -229,7 +230,7 @@ def _foreseen(case: Case) -> Finding | None:
         "warning",
         0.75,
         f"With a learning rate of {lr:g} the first step would change {layer_label(layer_name)} by "
-        f"{jump:.2g} times its own length"
+        f"{jump:.2g} times the norm of its weights"
         + (
             f", and the loss is so curved that plain gradient descent is stable up to {edge:.2g} "
             "only."

@@ -33,7 +33,7 @@ from sevensteps.doctor.measures import (
 
 STEP = "step"
 EXPLAINS = ("underfitting", "stopped_early", "too_small", "ill_conditioned", "class_imbalance")
-PATH = 0.1  # all steps together, in lengths of the weights
+PATH = 0.1  # all steps together, in norms of the weights
 ROOM = 10.0  # times larger rates would still be stable
 # lengths of the weights that a healthy training walks: about the median of those of
 # benchmarks/doctor
@@ -77,7 +77,7 @@ def examine(case: Case) -> Finding | None:
     proposed = case.lr * min(max(factor, 3.0), 10_000.0)
     evidence = [
         Measure(
-            "all steps together, in lengths of the weights",
+            "all steps together, in norms of the weights",
             significant(path),
             f"above {PATH:g}",
             "median |Δw| / |w| times steps",
@@ -99,7 +99,7 @@ def examine(case: Case) -> Finding | None:
         "error" if not learned_enough(case, 0.3) else "warning",
         0.85 if short and room > ROOM else 0.75,
         f"With a learning rate of {case.lr:g} the {case.steps:,} steps together moved the "
-        f"weights by {path:.2g} times their own length: "
+        f"weights by {path:.2g} times their own norm: "
         f"the loss only went from {first:.3g} to {end:.3g}"
         + (" and was still falling" if straight else "")
         + (
@@ -111,7 +111,7 @@ def examine(case: Case) -> Finding | None:
         [
             Remedy(
                 {"step": step_with_rate(case, proposed)},
-                "longer steps reach in the same time what these would need many more for",
+                "longer steps get as far with far fewer of them",
                 f"a learning rate of about {proposed:.1g}",
             ),
             Remedy(

@@ -58,7 +58,7 @@ def examine(case: Case) -> Finding | None:
         f"{first_loss(case):.3g} to {final_loss(case):.3g}.",
         [
             Measure(
-                "samples whose slope points the wrong way",
+                "samples whose gradient points the wrong way",
                 significant(share),
                 0,
                 "dL/d(output) at the true class, or (output - target)·slope",
@@ -74,7 +74,7 @@ def examine(case: Case) -> Finding | None:
             else Remedy(
                 {"loss": "auto()"},
                 "a loss that is small for right answers",
-                "turn the sign of the loss: a log-likelihood needs a minus",
+                "change the sign of the loss: a log-likelihood needs a minus",
             )
         ],
         {},

@@ -80,9 +80,9 @@ def examine(case: Case) -> Finding | None:
             STEP,
             "warning",
             0.65,
-            f"A squared error behind a {closing.activation if closing else 'sigmoid'} has hardly "
-            "any slope where an answer is surely "
-            "wrong, so the worst samples teach the least.",
+            f"A squared error behind a {closing.activation if closing else 'sigmoid'} gives "
+            "hardly any gradient where an answer is sure but wrong, so that the worst samples "
+            "teach the least.",
             [Measure("loss", identified.name, right, "slope of one batch")],
             [
                 Remedy(

@@ -38,10 +38,10 @@ def examine(case: Case) -> Finding | None:
     evaluations = int(case.observation.notes.get("evaluations_training", 0))
     stepped = [look for look in case.looks if look.stepped]
     if stepped and not any(look.training for look in stepped):
-        return _found(
+        return _finding(
             layers,
             0.85,
-            f"Every step was taken in evaluation mode, in which {kind} does not do its work: call "
+            f"Every step was taken in evaluation mode, in which {kind} does not do its work; call "
             "model.train() "
             "before the steps.",
             [
@@ -52,14 +52,12 @@ def examine(case: Case) -> Finding | None:
             "model.train() before training, model.eval() before evaluation",
         )
     if evaluations:
-        return _found(
+        return _finding(
             layers,
             0.85,
-            f"{evaluations} evaluation batches ran in training mode: dropout leaves out, and "
-            "batch norm takes the "
-            "statistics of the batch and spoils its running ones. What they measured is not the "
-            "network that "
-            "predicts.",
+            f"{evaluations} evaluation batches ran in training mode. There dropout leaves units "
+            "out, and batch norm uses the statistics of the batch and changes its running ones: "
+            "what was measured is not the network that predicts.",
             [
                 Measure(
                     "evaluation batches in training mode",
@@ -75,7 +73,7 @@ def examine(case: Case) -> Finding | None:
         judged = case.score(case.outputs(pair), pair[1])
         trained = case.score(case.outputs(pair, training=True), pair[1])
         if judged is not None and trained is not None and trained - judged > APART:
-            return _found(
+            return _finding(
                 list(case.facts.norms),
                 0.8,
                 f"With the statistics of the batch the network scores {trained:.3g}, with the "
@@ -95,7 +93,7 @@ def examine(case: Case) -> Finding | None:
     return None
 
 
-def _found(
+def _finding(
     layers: list[str], confidence: float, explanation: str, evidence: list[Measure], advice: str
 ) -> Finding:
     return Finding(
@@ -105,6 +103,6 @@ def _found(
         confidence,
         explanation,
         evidence,
-        [Remedy({}, "each layer then computes what its mode asks for", advice)],
+        [Remedy({}, "each layer then computes what it should in that mode", advice)],
         {"layers": layers},
     )

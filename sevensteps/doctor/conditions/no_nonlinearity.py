@@ -54,7 +54,8 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "warning",
         0.9,
-        f"Nothing nonlinear stands between {layer_label(names[0])} and {layer_label(names[-1])}: together "
+        f"Nothing nonlinear stands between {layer_label(names[0])} and {layer_label(names[-1])}: "
+        "together "
         "they compute what one linear layer "
         f"computes, so the {len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} "
         f"add{'' if len(layers) > 2 else 's'} nothing but "

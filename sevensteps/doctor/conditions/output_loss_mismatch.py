@@ -81,7 +81,7 @@ def examine(case: Case) -> Finding | None:
             f"The loss that this loop computes is {name}: {identified.loss.fault}.",
             [
                 Measure(
-                    "distance of the slope from that loss",
+                    "distance from the gradient of that loss",
                     significant(identified.distance),
                     "0",
                     "dL/d(output) of one batch",
@@ -93,10 +93,9 @@ def examine(case: Case) -> Finding | None:
         floor = math.log(1 + (columns - 1) / math.e)
         return _finding(
             0.96,
-            f"The network ends in a softmax, and {name} applies another: a loss of {floor:.4f} is "
-            "the least that is "
-            "possible even when every answer is right, and the gradient fades as the network gets "
-            "surer.",
+            f"The network ends in a softmax, and {name} applies another: the loss cannot fall "
+            f"below {floor:.4f}, even when every answer is right, and the gradient fades as the "
+            "network becomes surer.",
             [
                 Measure(
                     "sum of a sample's outputs",
@@ -152,7 +151,7 @@ def examine(case: Case) -> Finding | None:
             0.9,
             f"The network's outputs pass a {last}, which keeps them between "
             f"{'-1' if last == 'tanh' else '0'} and 1, but "
-            "cross_entropy takes logits: with so little room it can never be sure.",
+            "cross_entropy takes logits: within these limits it can never be sure.",
             [
                 Measure(
                     "range of the outputs",
@@ -193,7 +192,7 @@ def _log_missing(output: Tensor, probabilities: bool) -> Finding | None:
     if probabilities:
         return _finding(
             0.96,
-            "nll_loss gets probabilities where it takes their logarithms: the loss lies between "
+            "nll_loss expects log-probabilities but gets probabilities: the loss lies between "
             "-1 and 0, and the "
             "gradient does not grow for answers that are badly wrong.",
             [
@@ -210,9 +209,8 @@ def _log_missing(output: Tensor, probabilities: bool) -> Finding | None:
     if bool((normal > 0.05).double().mean() > 0.5):
         return _finding(
             0.95,
-            "nll_loss gets raw outputs where it takes log-probabilities: it can fall for ever by "
-            "making one output "
-            "larger.",
+            "nll_loss expects log-probabilities but gets raw outputs: it can fall for ever, just "
+            "by making one output larger.",
             [
                 Measure(
                     "log of the sum of exponentials",

@@ -66,9 +66,9 @@ def examine(case: Case) -> Finding | None:
         0.9,
         f"The first loss is {loss:.3g}, where a network that knows nothing has {ignorant:.3g}: it "
         "starts out sure of wrong answers. The "
-        f"weights of {layer_label(layer)} are too large ({longest:.3g} long for each unit, where about "
-        "1.4 keeps the signal's size), and much "
-        "of the training goes into making them small again.",
+        f"weights of {layer_label(layer)} are too large (a norm of {longest:.3g} per unit, where "
+        "about 1.4 keeps the signal's size), and much of the training goes into making them small "
+        "again.",
         [
             Measure(
                 "loss of the first step",
@@ -77,7 +77,7 @@ def examine(case: Case) -> Finding | None:
                 "entropy of the classes",
             ),
             Measure(
-                f"length of a weight row in {layer_label(layer)}",
+                f"norm of a weight row in {layer_label(layer)}",
                 significant(longest),
                 "0.6 to 1.4",
                 "He et al. 2015; PyTorch's default",

@@ -36,7 +36,7 @@ MOST = 0.7  # share of a layer's outputs at the ends
 def examine(case: Case) -> Finding | None:
     if not case.looks or learned_enough(case, 0.8):
         return None
-    found: dict[str, float] = {}
+    saturated: dict[str, float] = {}
     for layer in hidden_activations(case):
         if not (layer.function.saturates and layer.function.elementwise):
             continue
@@ -45,10 +45,10 @@ def examine(case: Case) -> Finding | None:
         ]
         shares = [float(signal.flat.mean()) for signal in signals if signal.flat is not None]
         if shares and min(shares) >= MOST:
-            found[layer.name] = min(shares)
-    if not found:
+            saturated[layer.name] = min(shares)
+    if not saturated:
         return None
-    name, share = max(found.items(), key=lambda item: item[1])
+    name, share = max(saturated.items(), key=lambda item: item[1])
     first = case.looks[0].signals.get(name)
     at_start = first is not None and first.flat is not None and float(first.flat.mean()) >= MOST
     spread = (
@@ -61,9 +61,10 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error" if share > 0.95 else "warning",
         0.8,
-        f"{share:.0%} of what {layer_label(name)} gives lies at the flat ends of its activation, "
-        f"{'from the start' if at_start else 'by the end'}. There its slope is near 0, so that "
-        "almost no gradient passes back through it, "
+        f"{share:.0%} of the outputs of {layer_label(name)} lie at the flat ends of its "
+        "activation, "
+        f"{'from the start' if at_start else 'by the end'}. There its slope is near 0: almost no "
+        "gradient passes back through it, "
         "and the layers before it learn nothing.",
         [
             Measure(
@@ -72,7 +73,7 @@ def examine(case: Case) -> Finding | None:
                 f"below {MOST:g}",
                 "within 1 % of the range",
             )
-            for layer, value in found.items()
+            for layer, value in saturated.items()
         ]
         + [
             Measure(
@@ -94,6 +95,6 @@ def examine(case: Case) -> Finding | None:
                 "use ReLU in the hidden layers",
             ),
         ],
-        {"layers": list(found)},
+        {"layers": list(saturated)},
         0 if at_start else None,
     )

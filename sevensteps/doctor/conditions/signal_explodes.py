@@ -71,10 +71,10 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error",
         0.9,
-        f"At the start, each layer makes the signal {each:.3g} times as large: what "
-        f"{layer_label(names[-1])} gives varies {grown:.2g} times as "
-        f"much as what {layer_label(names[0])} gives. Loss and gradients are then so large that a step "
-        "throws the weights far off.",
+        f"At the start, each layer makes the signal {each:.3g} times as large: the output of "
+        f"{layer_label(names[-1])} varies {grown:.2g} times as much as that of "
+        f"{layer_label(names[0])}. Loss and gradients are then so large that a single step throws "
+        "the weights far off.",
         [
             Measure(
                 f"spread over samples, {layer_label(names[-1])} / {layer_label(names[0])}",

@@ -63,10 +63,9 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error" if not case.before_training or left < 0.01 else "warning",
         0.9,
-        f"At the start, {100 * (1 - each):.0f} % of the signal is lost in each layer: of the "
-        "spread over the samples that "
-        f"{layer_label(names[0])} gives, {left:.1g} is left in {layer_label(names[-1])}. The output hardly "
-        "depends on the input, so no gradient "
+        f"At the start, each layer loses {100 * (1 - each):.0f} % of the signal: of the variation "
+        f"between samples at {layer_label(names[0])}, only {left:.1g} is left at "
+        f"{layer_label(names[-1])}. The output hardly depends on the input, so that no gradient "
         "tells the early layers what to change.",
         [
             Measure(
@@ -75,7 +74,7 @@ def examine(case: Case) -> Finding | None:
                 "about 1",
                 "He et al. 2015",
             ),
-            Measure("kept per layer", significant(each), "about 1", "geometric mean"),
+            Measure("left per layer", significant(each), "about 1", "geometric mean"),
         ],
         [
             Remedy(

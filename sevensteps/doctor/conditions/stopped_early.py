@@ -41,8 +41,7 @@ def examine(case: Case) -> Finding | None:
         "warning",
         0.65,
         f"After {case.steps:,} steps the loss was still falling steadily, from "
-        f"{first_loss(case):.3g} to {final_loss(case):.3g}: the "
-        "training was stopped on its way.",
+        f"{first_loss(case):.3g} to {final_loss(case):.3g}: the training was stopped too early.",
         [
             Measure(
                 "loss in the last quarter",

@@ -2,7 +2,7 @@
 
 They get the same gradient at every step, so that the whole layer does the work of a single unit.
 Measured: how many rows of each hidden layer's weights differ, and how many of their gradients;
-found where that is at most half of the rows for both. Closed form; see Goodfellow, Bengio,
+it fires where that is at most half of the rows for both. Closed form; see Goodfellow, Bengio,
 Courville, Deep Learning (2016), ch. 8.4.
 
 Remedies: random weights in the hidden layers, `kaiming_normal()`, or `xavier_normal()` before
@@ -16,6 +16,7 @@ import torch
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import hidden_activations, hidden_layers, layer_label, total_norm
+from sevensteps.render.text import count_text
 
 STEP = "initialize"
 EXPLAINS = (
@@ -41,7 +42,7 @@ def examine(case: Case) -> Finding | None:
     if not full:
         return None
     look = full[-1]
-    found: dict[str, tuple[int, int]] = {}
+    copies: dict[str, tuple[int, int]] = {}
     zero = False
     for layer, name in hidden_layers(case):
         change = look.changes.get(name)
@@ -50,17 +51,17 @@ def examine(case: Case) -> Finding | None:
         gradients = _different(change.gradient) if change.gradient is not None else change.distinct
         units = len(change.weight)
         if change.distinct <= units / 2 and gradients <= max(change.distinct, 1):
-            found[layer.name] = (change.distinct, units)
+            copies[layer.name] = (change.distinct, units)
             zero = zero or total_norm(change.weight) == 0
-    if not found:
+    if not copies:
         return None
-    where, (distinct, units) = next(iter(found.items()))
+    where, (distinct, units) = next(iter(copies.items()))
     start = (
         "xavier_normal()"
         if any(a.activation in ("sigmoid", "tanh") for a in hidden_activations(case))
         else "kaiming_normal()"
     )
-    why = (
+    reason = (
         "all weights are 0, so no signal passes and no weight gets a gradient"
         if zero
         else "equal units compute the same, get the same gradient, and move together"
@@ -70,17 +71,18 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error",
         0.97,
-        f"Of the {units} units of {layer_label(where)} only {distinct} "
-        f"{'is' if distinct == 1 else 'are'} different: {why}. The layer does the "
-        f"work of {distinct} unit{'s' if distinct > 1 else ''}, however long the training.",
+        f"The {units} units of {layer_label(where)} have only {distinct} "
+        f"set{'s' if distinct > 1 else ''} of weights between them: {reason}. The layer does the "
+        "work "
+        f"of {count_text(distinct, 'unit')}, however long it is trained.",
         [
             Measure(
-                f"different units in {layer_name}",
+                f"units with weights of their own in {layer_name}",
                 f"{d} of {u}",
                 f"{u} of {u}",
                 "rows of the weight matrix",
             )
-            for layer_name, (d, u) in found.items()
+            for layer_name, (d, u) in copies.items()
         ],
         [
             Remedy(
@@ -90,7 +92,7 @@ def examine(case: Case) -> Finding | None:
                 "torch.nn.init.kaiming_normal_ does",
             )
         ],
-        {"layers": list(found)},
+        {"layers": list(copies)},
         0,
     )
 

@@ -51,10 +51,16 @@ def examine(case: Case) -> Finding | None:
             "error",
             0.95,
             f"The targets run from {low:.3g} to {high:.3g}, but binary cross-entropy takes 0 for "
-            "no and 1 for yes: beyond that its loss "
-            "has no floor, and falls for ever as the outputs grow.",
+            "no and 1 for yes: outside that range the loss has no floor, and falls for ever as "
+            "the outputs grow.",
             [Measure("range of the targets", f"{low:.3g} to {high:.3g}", "0 to 1", "targets seen")],
-            [Remedy({}, "0 and 1 are the shares of yes", "code the targets as 0 and 1")],
+            [
+                Remedy(
+                    {},
+                    "binary cross-entropy compares probabilities, from 0 for no to 1 for yes",
+                    "code the targets as 0 and 1",
+                )
+            ],
             {},
             0,
         )

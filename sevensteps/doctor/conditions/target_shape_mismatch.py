@@ -61,14 +61,12 @@ def examine(case: Case) -> Finding | None:
     if identified is not None and identified.loss.broadcasts:
         return _finding(
             f"The output has shape {list(output)} and the target {list(target)}: PyTorch "
-            "stretches them to compare every "
-            "output with every target of the batch. The loss is least where all answers are the "
-            "mean, so that is what is "
-            "learned.",
+            "broadcasts them, and so compares every output with every target of the batch. The "
+            "loss is lowest when all answers are the mean, so that is what is learned.",
             [
                 *evidence,
                 Measure(
-                    "distance of the slope from such a loss",
+                    "distance from the gradient of such a loss",
                     identified.distance,
                     0,
                     "dL/d(output) of one batch",

@@ -51,7 +51,7 @@ def examine(case: Case) -> Finding | None:
         return None
     size, spread = float(t.double().square().mean().sqrt()), float(t.double().std())
     output = case.looks[0].output
-    given = (
+    output_size = (
         float(output.double().square().mean().sqrt())
         if output is not None and bool(output.isfinite().all())
         else 1.0
@@ -59,7 +59,7 @@ def examine(case: Case) -> Finding | None:
     score = case.scores.get("train")
     if (
         size < LARGE
-        or size < FAR * min(max(given, 1e-3), 1.0)
+        or size < FAR * min(max(output_size, 1e-3), 1.0)
         or (score is not None and score > 0.9)
     ):
         return None
@@ -72,7 +72,7 @@ def examine(case: Case) -> Finding | None:
         "error" if score is None or score < 0.5 else "warning",
         0.87,
         f"The targets have a size of {size:.3g} and a spread of {spread:.3g}, where a fresh "
-        f"network gives about {given:.2g}. Its weights "
+        f"network gives about {output_size:.2g}. Its weights "
         "would have to grow by that much, with gradients as large as the errors: one learning "
         "rate cannot serve the way there and the "
         "end.",
@@ -81,7 +81,10 @@ def examine(case: Case) -> Finding | None:
                 "root mean square of the targets", significant(size), "about 1", "targets seen"
             ),
             Measure(
-                "of the first outputs", significant(given), "that of the targets", "first look"
+                "of the first outputs",
+                significant(output_size),
+                "that of the targets",
+                "first look",
             ),
         ],
         [
@@ -93,8 +96,8 @@ def examine(case: Case) -> Finding | None:
             ),
             Remedy(
                 {"data": "standardize()", "step": "adam(lr=0.01)"},
-                "with a step that suits numbers of that size",
-                "the same, and Adam at 1e-2",
+                "with a learning rate that suits standardised numbers",
+                "standardise as above, and use Adam at 1e-2",
             ),
         ],
         {},

@@ -48,9 +48,8 @@ def examine(case: Case) -> Finding | None:
         "warning",
         0.7,
         f"The loss no longer falls, and the network scores {score:.3g} on its own training data, "
-        "where the nearest neighbours of each "
-        f"sample reach {simple:.3g}. With {shape} it cannot draw the boundary that the data ask "
-        "for.",
+        f"where a simple model reaches {simple:.3g}. With {shape} it cannot draw the boundary "
+        "that the data need.",
         [
             Measure(
                 "score on training data",
@@ -66,7 +65,7 @@ def examine(case: Case) -> Finding | None:
                     "initialize": "kaiming_normal()",
                 },
                 "more hidden units can combine more features",
-                "add a hidden layer, or make those that are there wider",
+                "add a hidden layer, or make the present ones wider",
             )
         ],
         {"widths": widths},

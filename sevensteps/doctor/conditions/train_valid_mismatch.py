@@ -85,8 +85,8 @@ def examine(case: Case) -> Finding | None:
             0.93,
             f"The network scores {train:.3g} on the training data and {valid:.3g} on the "
             "validation data, far "
-            "less than guessing would: it knows the samples, and the labels mean something else "
-            "there.",
+            "less than guessing would: it recognises the samples, but the labels are coded "
+            "differently there.",
             [
                 Measure(
                     "validation score", significant(valid), f"above {chance:.3g}, by guessing", ""
@@ -101,7 +101,8 @@ def examine(case: Case) -> Finding | None:
             return _finding(
                 "warning",
                 0.9,
-                f"Class {', '.join(map(str, untrained[:5]))} occurs in the validation data only: the "
+                f"Class {', '.join(map(str, untrained[:5]))} occurs in the validation data only: "
+                "the "
                 "network has "
                 "never seen it.",
                 [Measure("classes without a training sample", len(untrained), 0, "")],
@@ -139,11 +140,11 @@ def _shared(train: Tensor, valid: Tensor) -> float:
     if some.shape[1] < 3 or len({row.tobytes() for row in some.numpy()}) < 0.5 * len(some):
         return 0.0
     valid = valid.to(train.dtype)
-    found = count_duplicates(train, valid)
-    if found is None:
+    copies = count_duplicates(train, valid)
+    if copies is None:
         train, valid = train[:ROWS], valid[:ROWS]
-        found = count_duplicates(train, valid)
-    return (found or 0) / len(valid)
+        copies = count_duplicates(train, valid)
+    return (copies or 0) / len(valid)
 
 
 def _finding(

@@ -44,15 +44,15 @@ LEFT = 3e-3  # of the last layer's relative gradient in the first
 
 def ratios(case: Case) -> list[tuple[str, float]]:
     """Of every weight matrix, |gradient| / |weights|: the median over the looks."""
-    found = []
+    sizes = []
     for layer, name in weight_layers(case):
         values = [
             total_norm(c.gradient) / w
             for look in case.looks
             if (c := look.changes.get(name)) is not None and (w := total_norm(c.weight)) > 0
         ]
-        found.append((layer.name, median(values)))
-    return found
+        sizes.append((layer.name, median(values)))
+    return sizes
 
 
 def examine(case: Case) -> Finding | None:
@@ -75,9 +75,9 @@ def examine(case: Case) -> Finding | None:
         "error",
         0.9,
         f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about "
-        f"{each:.2g} in each: of the push that "
-        f"{layer_label(last)} gets, relative to its weights, {layer_label(first)} gets {left:.1g}. The "
-        "first layers stay as they were initialised.",
+        f"{each:.2g} in each: relative to its weights, {layer_label(first)} gets {left:.1g} times "
+        f"the gradient that {layer_label(last)} gets. The first layers stay as they were "
+        "initialised.",
         [
             Measure(
                 f"|gradient| / |weights|, {layer_label(first)} against {layer_label(last)}",
@@ -85,7 +85,7 @@ def examine(case: Case) -> Finding | None:
                 f"above {LEFT:g}",
                 "median over the looks",
             ),
-            Measure("kept per layer", significant(each), "about 1", "geometric mean"),
+            Measure("left per layer", significant(each), "about 1", "geometric mean"),
         ],
         [
             Remedy(

@@ -80,7 +80,7 @@ def examine(case: Case) -> Finding | None:
         0.88,
         f"A weight decay of {decay:g} pulls the weights to 0 {median(pulls):.2g} times as hard as "
         "the loss pulls them elsewhere: they "
-        f"shrank to {shrunk:.0%} of their first length, and the network forgets as fast as it "
+        f"shrank to {shrunk:.0%} of their initial norm, and the network forgets as fast as it "
         "learns.",
         [
             Measure(
@@ -90,7 +90,7 @@ def examine(case: Case) -> Finding | None:
                 "weight_decay·|w| / |gradient|",
             ),
             Measure(
-                "length of the weights, end against start",
+                "norm of the weights, end against start",
                 significant(shrunk),
                 "about 1 or more",
                 "all weight matrices",

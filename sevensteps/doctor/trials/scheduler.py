@@ -45,7 +45,7 @@ class Clock:
 
 
 class TrainingBackend(Protocol):
-    """Trains with a change of the seven steps and a seed, one training at a time or many at once."""
+    """Trains with a change of the seven steps and a seed: one training at a time, or many."""
 
     def prepare(self, change: Change, seed: int) -> Any:
         """A training to hand to `train`, once. Raises a `sevensteps.Error` for a change that does
@@ -70,7 +70,7 @@ class TrainingBackend(Protocol):
 
 @dataclass(eq=False)
 class Job:
-    """One training to do. `remedy` is the remedy that it tries or is compared with; "" if untouched."""
+    """One training to do. `remedy` is the remedy it tries or is compared with; "" if untouched."""
 
     change: Change
     seed: int

@@ -1,4 +1,6 @@
-"""A trial of one remedy: the results of trainings with and without it, and whether they prove it."""
+"""A trial of one remedy: the results of trainings with and without it, and whether they prove
+it.
+"""
 
 from __future__ import annotations
 

@@ -144,22 +144,39 @@ def offered(package: str, file: str) -> tuple[Entry, ...]:
         ):
             names = ast.literal_eval(node.value)
     automatic = Entry("auto", "**options", inspect.cleandoc(auto.__doc__ or ""))
-    return tuple(automatic if name == "auto" else _entry(classes[name]) for name in names)
+    return tuple(automatic if name == "auto" else _entry(classes[name], classes) for name in names)
 
 
-def _entry(node: ast.ClassDef) -> Entry:
+def _entry(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Entry:
     doc = ast.get_docstring(node) or ""
-    shown: list[str] = []
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             return Entry(node.name, _plain(item.args), doc)
+    positional, keywords = _fields(node, classes)
+    return Entry(node.name, ", ".join([*positional, *(["*"] if keywords else []), *keywords]), doc)
+
+
+def _fields(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> tuple[list[str], list[str]]:
+    """The positional and the keyword-only arguments of a dataclass, those of its base first."""
+    positional: list[str] = []
+    keywords: list[str] = []
+    for base in node.bases:
+        parent = classes.get(base.id) if isinstance(base, ast.Name) else None
+        if parent is not None and parent.decorator_list:
+            for arguments, inherited in zip(
+                (positional, keywords), _fields(parent, classes), strict=True
+            ):
+                arguments += inherited
+    arguments = positional
+    for item in node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             kind = ast.unparse(item.annotation)
             if kind == "KW_ONLY":
-                shown.append("*")
+                arguments = keywords
             elif not kind.startswith("ClassVar"):
-                shown.append(item.target.id + (f"={ast.unparse(item.value)}" if item.value else ""))
-    return Entry(node.name, ", ".join(shown), doc)
+                default = f"={ast.unparse(item.value)}" if item.value else ""
+                arguments.append(item.target.id + default)
+    return positional, keywords
 
 
 def _plain(arguments: ast.arguments) -> str:

@@ -1,4 +1,4 @@
-"""Activations: each derivative stands beside its forward line, and what is known of each in one row.
+"""Activations: each derivative beside its forward line, and what is known of each in one row.
 
 A new activation is a class here (or none, where PyTorch's autograd has to do) and a row of
 `ACTIVATIONS`. All that asks about activations (the chain rule, ensembles, `mlp(activation=…)`,
@@ -195,7 +195,8 @@ ACTIVATIONS: dict[str, Activation] = {row.name: row for row in (
     Activation("sigmoid", nn.Sigmoid, Sigmoid, initializer="xavier_normal", output_range=(0.0, 1.0),
                saturates=True, steepest=0.25, derivative="y (1 - y)", operations=("Sigmoid",)),
     Activation("tanh", nn.Tanh, Tanh, initializer="xavier_normal", output_range=(-1.0, 1.0),
-               saturates=True, steepest=1.0, keeps_sign=True, derivative="1 - y²", operations=("Tanh",)),
+               saturates=True, steepest=1.0, keeps_sign=True, derivative="1 - y²",
+               operations=("Tanh",)),
     Activation("elu", nn.ELU, ELU, keeps_sign=True, operations=("Elu",)),
     Activation("selu", nn.SELU, SELU, initializer="lecun_normal", keeps_sign=True),
     Activation("gelu", nn.GELU, GELU, keeps_sign=True, operations=("Gelu",)),
@@ -204,7 +205,8 @@ ACTIVATIONS: dict[str, Activation] = {row.name: row for row in (
     Activation("identity", nn.Identity, Identity, initializer="xavier_normal", keeps_sign=True),
     Activation("softmax", nn.Softmax, Softmax, elementwise=False, output_range=(0.0, 1.0),
                saturates=True, operations=("Softmax",)),
-    Activation("log_softmax", nn.LogSoftmax, LogSoftmax, elementwise=False, operations=("LogSoftmax",)),
+    Activation("log_softmax", nn.LogSoftmax, LogSoftmax, elementwise=False,
+               operations=("LogSoftmax",)),
     # modules that are recognised in other people's networks
     Activation("step", Step, keeps_sign=True),
     Activation("relu6", nn.ReLU6, output_range=(0.0, 6.0), rectifies=True, keeps_sign=True),
@@ -212,7 +214,8 @@ ACTIVATIONS: dict[str, Activation] = {row.name: row for row in (
     Activation("celu", nn.CELU, keeps_sign=True, operations=("Celu",)),
     Activation("silu", nn.SiLU, keeps_sign=True, operations=("Silu",)),
     Activation("mish", nn.Mish, keeps_sign=True, operations=("Mish",)),
-    Activation("hardsigmoid", nn.Hardsigmoid, output_range=(0.0, 1.0), saturates=True, steepest=1 / 6),
+    Activation("hardsigmoid", nn.Hardsigmoid, output_range=(0.0, 1.0), saturates=True,
+               steepest=1 / 6),
     Activation("hardtanh", nn.Hardtanh, output_range=(-1.0, 1.0), saturates=True, steepest=1.0,
                keeps_sign=True, operations=("Hardtanh",)),
     Activation("softsign", nn.Softsign, keeps_sign=True),

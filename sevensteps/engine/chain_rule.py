@@ -72,7 +72,10 @@ def missing(network: nn.Module) -> str | None:
             return f"{layer} has no written derivative: {refusal}"
         for part, parameter in module.named_parameters(recurse=False):
             if owner := owners.get(id(parameter)):
-                return f"{layer} shares its {part} with {owner}: their gradients would have to be added up"
+                return (
+                    f"{layer} shares its {part} with {owner}: their gradients would have to be "
+                    "added up"
+                )
             if parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None):
                 return f"{layer} has a hook on its {part}, which the chain rule would pass by"
             owners[id(parameter)] = name
@@ -80,7 +83,8 @@ def missing(network: nn.Module) -> str | None:
 
 
 class ChainRule(Engine):
-    """dL/d(parameters) of every layer from the last to the first, each handing dL/d(its input) to the layer before it.
+    """dL/d(parameters) of every layer from the last to the first, each handing dL/d(its input) to
+    the layer before it.
 
     Source: Leibniz 1676; Rumelhart, Hinton, Williams 1986, Learning representations by
     back-propagating errors."""

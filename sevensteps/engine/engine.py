@@ -20,7 +20,8 @@ from sevensteps.errors import ArgumentError, Error, ShapeError
 
 
 class LossFunction(Protocol):
-    """What an engine needs of a loss: one number per sample, its derivative with respect to the output, and both at once."""
+    """What an engine needs of a loss: one number per sample, its derivative with respect to the
+    output, and both at once."""
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor: ...
 
@@ -51,7 +52,8 @@ class LayerTrace:
 
 
 class Engine(ABC):
-    """Steps 2, 3 and 4 of one network and one loss: `predict(x)`, then `loss(target)`, then `gradient()`.
+    """Steps 2, 3 and 4 of one network and one loss: `predict(x)`, then `loss(target)`, then
+    `gradient()`.
 
     `parameters` and `gradients` are the flat vectors [P] that the network's own tensors are views
     of; `slices` says where each is. Layers follow the network's mode as in PyTorch: in

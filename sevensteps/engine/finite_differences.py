@@ -19,7 +19,8 @@ LIMIT = 20_000  # parameters; each costs two forward passes
 
 
 class FiniteDifferences(Engine):
-    """(L(p + h) - L(p - h)) / 2h for each parameter p, with h = epsilon · max(1, |p|): central differences, exact up to h².
+    """(L(p + h) - L(p - h)) / 2h for each parameter p, with h = epsilon · max(1, |p|): central
+    differences, exact up to h².
 
     They are taken in float64, whatever the network computes in: in float32 the difference of two
     nearly equal losses would keep few correct digits. Every evaluation has the dropout masks and
@@ -127,13 +128,13 @@ def _generators(network: nn.Module) -> list[torch.Generator]:
     """Every generator that a forward may draw from: those its modules hold, and PyTorch's global
     ones for modules not ours.
     """
-    held = {
+    generators = {
         id(g): g
         for module in network.modules()
         for g in vars(module).values()
         if isinstance(g, torch.Generator)
     }
-    return [*held.values(), torch.default_generator, *torch.cuda.default_generators]
+    return [*generators.values(), torch.default_generator, *torch.cuda.default_generators]
 
 
 def _double(tensor: Tensor) -> Tensor:

@@ -68,11 +68,12 @@ def trainable_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
     for name, parameter in named.items():
         kinds.setdefault((parameter.dtype, parameter.device), name)
     if len(kinds) > 1:
-        seen = ", ".join(
+        listed = ", ".join(
             f"{name} is {dtype} on {device}" for (dtype, device), name in kinds.items()
         )
         raise ArgumentError(
-            f"parameters of several kinds cannot be one vector ({seen}); use network.to(dtype) or "
+            f"parameters of several kinds cannot be one vector ({listed}); use network.to(dtype) "
+            "or "
             ".to(device)"
         )
     # Two parameters over the same memory would silently become two separate ones.

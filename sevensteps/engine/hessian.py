@@ -22,7 +22,8 @@ BASIS = 20  # vectors that Lanczos keeps
 
 
 class Hessian:
-    """H of the mean loss of `network` over the samples x [N, …], y, where its parameters are now. `loss` gives one number a sample.
+    """H of the mean loss of `network` over the samples x [N, …], y, where its parameters are now.
+    `loss` gives one number a sample.
 
     A product H v is the derivative of gᵀv (Pearlmutter 1994, Fast exact multiplication by the
     Hessian); none needs H itself. Raises `ArgumentError` where there is nothing to differentiate,

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class LayerCall:
-    """One call of a layer: its name and module, its first `input`, and its `output`, as they were."""
+    """One call of a layer: its name and module, its first `input`, and its `output`, as they
+    were."""
 
     name: str
     module: nn.Module

@@ -2,8 +2,8 @@
 stands beside its forward line.
 
 L is the loss, x a layer's input, y its output, and g = dL/dy what the layer behind hands back.
-`backward(g)` is dL/dx = Σ g · dy/dx, the g of the layer before; `write_gradients(g, add)` does the same for
-the layer's own parameters. See `Layer`."""
+`backward(g)` is dL/dx = Σ g · dy/dx, the g of the layer before; `write_gradients(g, add)` does the
+same for the layer's own parameters. See `Layer`."""
 
 from __future__ import annotations
 
@@ -97,11 +97,11 @@ class Conv2d(Layer):
         if "bias" in self.grads:
             self.write_sum("bias", g, (0, 2, 3), add)  # dL/db = Σ g over samples and places
 
-    def _back(self, g: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
-        # PyTorch's kernel for these sums: dL/dx, dL/dW, dL/db, as `wanted`; i runs in steps of
+    def _back(self, g: Tensor, needed: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
+        # PyTorch's kernel for these sums: dL/dx, dL/dW, dL/db, as `needed`; i runs in steps of
         # `dilation`
         m = self.module
-        found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+        gradients: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
             g,
             self.x,
             self.weight,
@@ -112,9 +112,9 @@ class Conv2d(Layer):
             False,
             [0, 0],
             m.groups,
-            wanted,
+            needed,
         )
-        return found
+        return gradients
 
 
 class PowersLayer(Layer):
@@ -156,7 +156,7 @@ class MaxPool2d(Layer):
         return "it returns its indices as a second output" if module.return_indices else None
 
     def forward(self, x: Tensor) -> Tensor:
-        m, self.x = self.module, x  # y = max of the window; `at` is where in the image it was found
+        m, self.x = self.module, x  # y = max of the window; `at` is where in the image it is
         y, self.at = F.max_pool2d(
             x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, return_indices=True
         )
@@ -218,7 +218,8 @@ class AdaptiveAvgPool2d(Layer):
 
 
 class BatchNorm(Layer):
-    """y = γ x̂ + β with x̂ = (x - μ) / s, s = √(σ² + ε), per feature; μ and σ² of the batch, or in eval the running ones."""
+    """y = γ x̂ + β with x̂ = (x - μ) / s, s = √(σ² + ε), per feature; μ and σ² of the batch, or in
+    eval the running ones."""
 
     exact = True
 

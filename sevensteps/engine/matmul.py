@@ -1,10 +1,19 @@
-"""The three matrix products of a linear layer, each by the fastest way that PyTorch has for its
-shape on this machine.
+"""Matrix products of linear layers, each by the kernel measured to be fastest for its shape.
 
-PyTorch's own `mm` goes through MKL, which on some processors reaches half the rate of oneDNN; on
-others, and for few samples, it is the reverse. So both are timed once for each shape, which takes
-some milliseconds, and the answer is kept: in memory, and in a file of the user's cache, because the
-two round differently and a recipe must repeat to the same bits."""
+**What is measured.** PyTorch has two kernels for these products: its own `mm` (through MKL), and
+oneDNN's. On some processors MKL reaches half the rate of oneDNN; on others, and for few samples, it
+is the reverse. So the first time that a product of more than `SMALL` multiplications is asked for,
+both are timed `REPEATS` times in turn, which takes some milliseconds, and the faster by the median
+is taken.
+
+**What is cached, and where.** The choice for each kind of product, shapes and number of threads: in
+this process (`_by_product`), and in `kernels.json` of the user's cache folder, by processor and
+version of PyTorch, from one process to the next.
+
+**The choice decides the last bits.** The two kernels sum in different orders, so a training
+repeated with other choices rounds differently. A resumed run takes the choices of its `state.json`
+(`decisions`, `reuse`) whatever the cache says; a recipe run anew takes those of the cache, and
+gives the same bits for as long as the cache is there."""
 
 from __future__ import annotations
 
@@ -44,10 +53,10 @@ def fastest(kind: str, a: Tensor, b: Tensor) -> Product:
     `way(WEIGHT, g, x)(g, x, grad, add)` writes gᵀ x into `grad`, or adds it there. `way(INPUT, g,
     weight)(g, weight)` is g W."""
     key = (kind, a.shape, b.shape, a.dtype, a.device.type, torch.get_num_threads())
-    found = _chosen.get(key)
-    if found is None:
-        found = _chosen[key] = PRODUCTS[kind][_choose(kind, a, b)]
-    return found
+    product = _by_shape.get(key)
+    if product is None:
+        product = _by_shape[key] = PRODUCTS[kind][_choose(kind, a, b)]
+    return product
 
 
 def _linear_mm(x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
@@ -67,8 +76,8 @@ def _weight_mm(g: Tensor, x: Tensor, grad: Tensor, add: bool) -> Tensor:
 
 
 def _weight_onednn(g: Tensor, x: Tensor, grad: Tensor, add: bool) -> Tensor:
-    found: Tensor = onednn(g.T, x.T, None, "none", [], "")
-    return grad.add_(found) if add else grad.copy_(found)
+    gradient: Tensor = onednn(g.T, x.T, None, "none", [], "")
+    return grad.add_(gradient) if add else grad.copy_(gradient)
 
 
 def _input_mm(g: Tensor, weight: Tensor) -> Tensor:
@@ -76,8 +85,8 @@ def _input_mm(g: Tensor, weight: Tensor) -> Tensor:
 
 
 def _input_onednn(g: Tensor, weight: Tensor) -> Tensor:
-    found: Tensor = onednn(g, weight.T, None, "none", [], "")
-    return found
+    gradient: Tensor = onednn(g, weight.T, None, "none", [], "")
+    return gradient
 
 
 LINEAR, WEIGHT, INPUT = "linear", "weight gradient", "input gradient"
@@ -86,9 +95,9 @@ PRODUCTS: dict[str, dict[str, Product]] = {
     WEIGHT: {"mm": _weight_mm, "onednn": _weight_onednn},
     INPUT: {"mm": _input_mm, "onednn": _input_onednn},
 }
-_chosen: dict[tuple[Any, ...], Product] = {}
+_by_shape: dict[tuple[Any, ...], Product] = {}
 _forced: list[str] = []
-_decided: dict[str, str] = {}  # what was measured or remembered in this process, by product
+_by_product: dict[str, str] = {}  # what was measured or remembered in this process, by product
 
 
 def _choose(kind: str, a: Tensor, b: Tensor) -> str:
@@ -109,14 +118,15 @@ def _choose(kind: str, a: Tensor, b: Tensor) -> str:
     # a [M, K] by b: the rows and columns of the product, and what is summed over
     if (a.numel() * b.numel()) // (a.shape[0] if kind == WEIGHT else a.shape[1]) < SMALL:
         return "mm"
-    name = f"{kind} {'x'.join(map(str, a.shape))} {'x'.join(map(str, b.shape))} threads {torch.get_num_threads()}"
-    if name not in _decided:
+    shapes = " ".join("x".join(map(str, tensor.shape)) for tensor in (a, b))
+    name = f"{kind} {shapes} threads {torch.get_num_threads()}"
+    if name not in _by_product:
         remembered = _read()
         if remembered.get(name) not in PRODUCTS[kind]:
             remembered[name] = _measure(kind, a, b)
             _write(remembered)
-        _decided[name] = remembered[name]
-    return _decided[name]
+        _by_product[name] = remembered[name]
+    return _by_product[name]
 
 
 def _measure(kind: str, a: Tensor, b: Tensor) -> str:
@@ -143,44 +153,44 @@ def force(name: str) -> Iterator[None]:
     small.
     """
     _forced.append(name)
-    _chosen.clear()
+    _by_shape.clear()
     try:
         yield
     finally:
         _forced.pop()
-        _chosen.clear()
+        _by_shape.clear()
 
 
 def decisions() -> dict[str, str]:
     """What was decided in this process so far, by product, for `decided`."""
-    return dict(_decided)
+    return dict(_by_product)
 
 
 def forget() -> None:
     """Decide anew, as a new process does."""
-    _chosen.clear()
-    _decided.clear()
+    _by_shape.clear()
+    _by_product.clear()
 
 
 @contextmanager
 def reuse(before: Mapping[str, str]) -> Iterator[None]:
-    """Take the ways that another process took, so that the numbers are the same to the last bit;
+    """Take the choices of another process, so that the numbers are the same to the last bit;
     others are measured as ever.
     """
-    known = dict(_decided)
-    _chosen.clear()
-    _decided.update(
+    known = dict(_by_product)
+    _by_shape.clear()
+    _by_product.update(
         {name: fastest for name, fastest in before.items() if fastest in PRODUCTS[LINEAR]}
     )
     try:
         yield
     finally:
-        _chosen.clear()
-        _decided.clear()
-        _decided.update(known)
+        _by_shape.clear()
+        _by_product.clear()
+        _by_product.update(known)
 
 
-# -- what was found, kept from one process to the next ---------------------------------------------
+# -- the choices, from one process to the next ------ ---------------------------------------------
 
 
 def _file() -> Path:
@@ -207,22 +217,22 @@ def _machine() -> str:
 
 def _load() -> dict[str, Any]:
     with suppress(OSError, ValueError, RecursionError):
-        held = json.loads(_file().read_text(encoding="utf-8"))
-        if isinstance(held, dict):
-            return held
+        cached = json.loads(_file().read_text(encoding="utf-8"))
+        if isinstance(cached, dict):
+            return cached
     return {}
 
 
 def _read() -> dict[str, Any]:
-    held = _load().get(_machine())
-    return held if isinstance(held, dict) else {}
+    choices = _load().get(_machine())
+    return choices if isinstance(choices, dict) else {}
 
 
-def _write(found: dict[str, Any]) -> None:
-    """Keep what was found; a cache that cannot be written is done without."""
+def _write(choices: dict[str, Any]) -> None:
+    """Write the choices of this machine; a cache that cannot be written is done without."""
     with suppress(OSError):
         file = _file()
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_name(f".{file.name}.{os.getpid()}")
-        beside.write_text(json.dumps({**_load(), _machine(): found}, indent=1), encoding="utf-8")
+        beside.write_text(json.dumps({**_load(), _machine(): choices}, indent=1), encoding="utf-8")
         beside.replace(file)

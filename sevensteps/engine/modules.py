@@ -14,7 +14,8 @@ from sevensteps.errors import ArgumentError, ShapeError
 
 
 class Dropout(nn.Module):
-    """Leave out each number with probability `p` while training, and divide the rest by 1 - p (inverted dropout).
+    """Leave out each number with probability `p` while training, and divide the rest by 1 - p
+    (inverted dropout).
 
     The mask comes from `generator`, which the training sets (`use_generator`); `torch.nn.Dropout`
     draws from the global one. Source: Srivastava et al. 2014, Dropout, JMLR 15."""
@@ -108,14 +109,16 @@ class Neuron(nn.Module):
 
 
 class Step(nn.Module):
-    """1 where x > 0, else 0: the perceptron's activation. Its derivative is 0 where it has one. Source: Rosenblatt 1958."""
+    """1 where x > 0, else 0: the perceptron's activation. Its derivative is 0 where it has one.
+    Source: Rosenblatt 1958."""
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return (x > 0).to(x.dtype)
 
 
 class PixelSimilarity(nn.Module):
-    """Minus the distance to the mean image of each class: [B, *shape] -> [B, C]; nothing in it is trained.
+    """Minus the distance to the mean image of each class: [B, *shape] -> [B, C]; nothing in it is
+    trained.
 
     "l1": mean |x - mean|; "l2": √ mean (x - mean)². `binary` gives one output [B, 1]: the distance
     to class 0 minus that to class 1. Source: fastbook ch. 4."""

@@ -19,7 +19,8 @@ BEFORE = (
 
 
 class PerceptronRule(Engine):
-    """mean (answer - target) · x for the weights and mean (answer - target) for the bias, whose input is 1.
+    """mean (answer - target) · x for the weights and mean (answer - target) for the bias, whose
+    input is 1.
 
     Not the gradient of a loss: a wrong answer moves the weights by the input, a right one not at
     all. With lr = 1 and one sample a step it is the rule of 1958, which ends where a line separates

@@ -24,11 +24,11 @@ class Cast(Layer):
         self.dtype = dtype
 
     def forward(self, x: Tensor) -> Tensor:
-        self.given = x.dtype
+        self.input_dtype = x.dtype
         return x.to(self.dtype)  # y = x, rounded
 
     def backward(self, g: Tensor) -> Tensor:
-        return g.to(self.given)
+        return g.to(self.input_dtype)
 
 
 def with_casts(

@@ -86,7 +86,8 @@ class chain_rule(Gradient):
 
 @value
 class autograd(Gradient):
-    """PyTorch's automatic differentiation: the chain rule over whatever was computed; takes any network
+    """PyTorch's automatic differentiation: the chain rule over whatever was computed; takes any
+    network
 
     dL/dx = Σ dL/dy · dy/dx over every operation that PyTorch recorded. With `shard=True` each of
     several processes (`torchrun`) keeps a part of the network, its gradients and the step's memory:
@@ -112,7 +113,8 @@ class autograd(Gradient):
 
 @value
 class finite_differences(Gradient):
-    """(L(p + h) - L(p - h)) / 2h for each parameter p: no derivative at all, but two losses per parameter
+    """(L(p + h) - L(p - h)) / 2h for each parameter p: no derivative at all, but two losses per
+    parameter
 
     h = epsilon · max(1, |p|), in float64; at most 20 000 parameters. A check of the other methods,
     and of your own derivatives. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch.
@@ -135,7 +137,8 @@ class finite_differences(Gradient):
 
 @value
 class perceptron_rule(Gradient):
-    """(answer - target) · x: wrong answers move the weights by the input; for a neuron with the step activation
+    """(answer - target) · x: wrong answers move the weights by the input; for a neuron with the
+    step activation
 
     For the bias x is 1. It stands in for a gradient, which the step activation does not have.
     Source: Rosenblatt 1958, The Perceptron; convergence: Novikoff 1962.

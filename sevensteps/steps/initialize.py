@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import KW_ONLY
-from typing import Any, Protocol
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Shaped
@@ -52,7 +52,8 @@ LSUV_SAMPLES = 512  # enough for a variance within a few percent
 
 
 class Initializer(ABC):
-    """Sets every trainable parameter of a network. `x`, `y` are the training samples, for rules that look at them."""
+    """Sets every trainable parameter of a network. `x`, `y` are the training samples, for rules
+    that look at them."""
 
     @abstractmethod
     def __call__(
@@ -65,282 +66,218 @@ class Initializer(ABC):
     ) -> None:
         """Set the parameters in place."""
 
-    def after(self, network: nn.Module, generator: torch.Generator, x: Inputs, y: Tensor) -> None:  # noqa: B027
-        """What a rule that fills weight by weight does once all are filled and no bias is: nothing,
-        for most.
-        """
 
+@dataclass(frozen=True, repr=False, eq=False)
+class WeightRule(Initializer):
+    """A rule that fills one weight tensor after the other; then come the biases, as `bias` says.
 
-class Filling(Protocol):
-    """A rule that fills one weight tensor at a time."""
-
-    @property
-    def bias(self) -> str: ...
-
-    def fill(self, weight: Tensor, generator: torch.Generator) -> None:
-        """Fill one weight tensor, `[outputs, inputs, …]`, in place."""
-
-    def after(self, network: nn.Module, generator: torch.Generator, x: Inputs, y: Tensor) -> None:
-        """What is left to do once all weights are filled and no bias is."""
-
-
-def weight_by_weight(
-    rule: Filling,
-    network: nn.Module,
-    generator: torch.Generator,
-    x: Inputs,
-    y: Tensor,
-    output: Output,
-) -> None:
-    """Fill all weights by `rule`, then the biases as it says; normalisation layers become the
-    identity.
-    """
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, NORMS):
-                reset(module)  # ones and zeros: nothing is drawn
-        for weight in weights(network):
-            rule.fill(weight, generator)
-        rule.after(network, generator, x, y)
-        found = biases(network)
-        for bias in found:
-            if rule.bias == "normal":
-                nn.init.normal_(bias, 0.0, getattr(rule, "std", 1.0), generator=generator)
-            else:
-                nn.init.zeros_(bias)
-        if rule.bias == "label_prior":
-            if not found or found[-1].shape != (output.size,):
-                raise ArgumentError(
-                    f'bias="label_prior" needs a last layer with a bias of {output.size}; use '
-                    'bias="zeros"'
-                )
-            found[-1].copy_(output.prior(y))
-
-
-@value
-class zeros(Initializer):
-    """w = 0: harmless in a single layer, fatal before a hidden one, whose units then stay the same for ever
-
-    Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 8.4 (breaking symmetry).
-    """
+    Normalisation layers become the identity."""
 
     _: KW_ONLY
     bias: str = "zeros"
 
     def __post_init__(self) -> None:
+        self.check()
         one_of("bias", self.bias, BIASES)
 
-    __call__ = weight_by_weight
+    def check(self) -> None:
+        """Refuse arguments that cannot be; those of most rules are checked here."""
+
+    @abstractmethod
+    def fill(self, weight: Tensor, generator: torch.Generator) -> None:
+        """Fill one weight tensor, `[outputs, inputs, …]`, in place."""
+
+    def after(self, network: nn.Module, generator: torch.Generator, x: Inputs, y: Tensor) -> None:
+        """What is left to do once all weights are filled and no bias is: nothing, for most."""
+
+    def __call__(
+        self,
+        network: nn.Module,
+        generator: torch.Generator,
+        x: Inputs,
+        y: Tensor,
+        output: Output,
+    ) -> None:
+        with torch.no_grad():
+            for module in network.modules():
+                if isinstance(module, NORMS):
+                    reset(module)  # ones and zeros: nothing is drawn
+            for weight in weights(network):
+                self.fill(weight, generator)
+            self.after(network, generator, x, y)
+            vectors = biases(network)
+            for vector in vectors:
+                if self.bias == "normal":
+                    nn.init.normal_(vector, 0.0, getattr(self, "std", 1.0), generator=generator)
+                else:
+                    nn.init.zeros_(vector)
+            if self.bias == "label_prior":
+                if not vectors or vectors[-1].shape != (output.size,):
+                    raise ArgumentError(
+                        f'bias="label_prior" needs a last layer with a bias of {output.size}; use '
+                        'bias="zeros"'
+                    )
+                vectors[-1].copy_(output.prior(y))
+
+
+@value
+class zeros(WeightRule):
+    """w = 0: harmless in a single layer, fatal before a hidden one, whose units then stay the same
+    for ever
+
+    Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 8.4 (breaking symmetry).
+    """
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.zeros_(weight)
 
 
 @value
-class ones(Initializer):
+class ones(WeightRule):
     """w = 1: every unit of a layer computes the same sum
 
     Source: torch.nn.init.ones_.
     """
-
-    _: KW_ONLY
-    bias: str = "zeros"
-
-    def __post_init__(self) -> None:
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.ones_(weight)
 
 
 @value
-class constant(Initializer):
+class constant(WeightRule):
     """w = value: the same number everywhere, so the units of a layer stay twins
 
     Source: torch.nn.init.constant_.
     """
 
     value: float
-    _: KW_ONLY
-    bias: str = "zeros"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         number("value", self.value)
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.constant_(weight, self.value)
 
 
 @value
-class normal(Initializer):
+class normal(WeightRule):
     """w ~ N(0, std²): random numbers of one size for all layers, whatever their width
 
     `normal(1.0, bias="normal")` is the `randn` that fastbook ch. 4 prints.
     """
 
     std: float = 0.01
-    _: KW_ONLY
-    bias: str = "zeros"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         number("std", self.std, at_least=0)
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.normal_(weight, 0.0, self.std, generator=generator)
 
 
 @value
-class uniform(Initializer):
+class uniform(WeightRule):
     """w ~ U(-a, a): any number within ±a is as likely as any other
 
     Source: torch.nn.init.uniform_.
     """
 
     a: float = 0.05
-    _: KW_ONLY
-    bias: str = "zeros"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         number("a", self.a, above=0)
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.uniform_(weight, -self.a, self.a, generator=generator)
 
 
 @value
-class xavier_uniform(Initializer):
-    """w ~ U(±gain·√(6/(inputs + outputs))): keeps signal and gradient about the same size through tanh layers
+class xavier_uniform(WeightRule):
+    """w ~ U(±gain·√(6/(inputs + outputs))): keeps signal and gradient about the same size through
+    tanh layers
 
     Source: Glorot, Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Networks,
     equation 16."""
 
     gain: float = 1.0
-    _: KW_ONLY
-    bias: str = "zeros"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         number("gain", self.gain, above=0)
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.xavier_uniform_(weight, self.gain, generator=generator)
 
 
 @value
-class xavier_normal(Initializer):
+class xavier_normal(WeightRule):
     """w ~ N(0, gain²·2/(inputs + outputs)): xavier_uniform with normal numbers of the same variance
 
     Source: Glorot, Bengio 2010, equation 12.
     """
 
     gain: float = 1.0
-    _: KW_ONLY
-    bias: str = "zeros"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         number("gain", self.gain, above=0)
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.xavier_normal_(weight, self.gain, generator=generator)
 
 
 @value
-class kaiming_uniform(Initializer):
+class kaiming_uniform(WeightRule):
     """w ~ U(±√(6/inputs)): kaiming_normal with even numbers of the same variance (he_u)
 
     Source: He et al. 2015, Delving Deep into Rectifiers, equation 10.
     """
-
-    _: KW_ONLY
-    bias: str = "zeros"
-
-    def __post_init__(self) -> None:
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.kaiming_uniform_(weight, nonlinearity="relu", generator=generator)
 
 
 @value
-class kaiming_normal(Initializer):
-    """w ~ N(0, 2/inputs): the 2 makes up for the half that ReLU cuts off, so deep networks keep their signal (He)
+class kaiming_normal(WeightRule):
+    """w ~ N(0, 2/inputs): the 2 makes up for the half that ReLU cuts off, so deep networks keep
+    their signal (He)
 
     Source: He et al. 2015, Delving Deep into Rectifiers, equation 10.
     """
-
-    _: KW_ONLY
-    bias: str = "zeros"
-
-    def __post_init__(self) -> None:
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
 
 
 @value
-class lecun_normal(Initializer):
+class lecun_normal(WeightRule):
     """w ~ N(0, 1/inputs): keeps the variance of a linear layer; what SELU needs
 
     Source: LeCun et al. 1998, Efficient BackProp, section 4.6; Klambauer et al. 2017.
     """
-
-    _: KW_ONLY
-    bias: str = "zeros"
-
-    def __post_init__(self) -> None:
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.kaiming_normal_(weight, nonlinearity="linear", generator=generator)
 
 
 @value
-class orthogonal(Initializer):
+class orthogonal(WeightRule):
     """W Wᵀ = gain²·I: rows at right angles; neither stretches nor shrinks what passes through
 
     Source: Saxe, McClelland, Ganguli 2014, Exact Solutions to the Nonlinear Dynamics of Learning.
     """
 
     gain: float = 1.0
-    _: KW_ONLY
-    bias: str = "zeros"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         number("gain", self.gain, above=0)
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.orthogonal_(weight, self.gain, generator=generator)
 
 
 @value
-class lsuv(Initializer):
-    """orthogonal, then each layer's weights divided by the std of its output on real samples, until that is 1
+class lsuv(WeightRule):
+    """orthogonal, then each layer's weights divided by the std of its output on real samples, until
+    that is 1
 
     The biases count as 0 while it measures. Source: Mishkin, Matas 2016, All You Need Is a Good
     Init, algorithm 1."""
@@ -348,14 +285,10 @@ class lsuv(Initializer):
     tolerance: float = 0.02
     _: KW_ONLY
     iterations: int = 10
-    bias: str = "zeros"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         number("tolerance", self.tolerance, above=0)
         whole("iterations", self.iterations, at_least=1)
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.orthogonal_(weight, generator=generator)
@@ -387,29 +320,29 @@ class lsuv(Initializer):
 
 
 @value
-class pixel_frequency(Initializer):
-    """w[class, pixel] = share of the class's images in which the pixel is on, minus the mean share over classes
+class pixel_frequency(WeightRule):
+    """w[class, pixel] = share of the class's images in which the pixel is on, minus the mean share
+    over classes
 
     With one output: share for yes minus share for no. On means above `threshold` of the largest
     value. For `predict=linear()`. A start that already knows something. Source: after Samuel's
     remark on weights, fastbook ch. 4."""
 
     threshold: float = 0.5
-    _: KW_ONLY
-    bias: str = "zeros"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         number("threshold", self.threshold, at_least=0, below=1)
-        one_of("bias", self.bias, BIASES)
-
-    __call__ = weight_by_weight
 
     def fill(self, weight: Tensor, generator: torch.Generator) -> None:
         nn.init.zeros_(weight)
 
     def after(self, network: nn.Module, generator: torch.Generator, x: Inputs, y: Tensor) -> None:
-        found = weights(network)
-        if len(found) != 1 or found[0].ndim != 2 or found[0].shape[1] != x.shape[1:].numel():
+        matrices = weights(network)
+        if (
+            len(matrices) != 1
+            or matrices[0].ndim != 2
+            or matrices[0].shape[1] != x.shape[1:].numel()
+        ):
             raise ArgumentError(
                 "pixel_frequency sets one weight per class and pixel, so it needs a network of "
                 "one layer; "
@@ -421,7 +354,7 @@ class pixel_frequency(Initializer):
                 "initialize=zeros()"
             )
         highest = max(float(pixels.max()) for pixels, _ in chunks(x, y))
-        answers = y if y.ndim == 2 else nn.functional.one_hot(y, max(2, len(found[0])))
+        answers = y if y.ndim == 2 else nn.functional.one_hot(y, max(2, len(matrices[0])))
         answers = torch.cat([1 - answers, answers], 1) if answers.shape[1] == 1 else answers
         member = answers.to(x.dtype)
         counts = sum(
@@ -429,12 +362,15 @@ class pixel_frequency(Initializer):
             for pixels, of in chunks(x, member)
         )
         shares = counts / member.sum(0).clamp_min(1)[:, None]
-        found[0].copy_(shares[1:] - shares[:1] if len(found[0]) == 1 else shares - shares.mean(0))
+        matrices[0].copy_(
+            shares[1:] - shares[:1] if len(matrices[0]) == 1 else shares - shares.mean(0)
+        )
 
 
 @value
 class pytorch_default(Initializer):
-    """what each PyTorch layer does by itself: w and b ~ U(±1/√inputs) for linear and convolution layers
+    """what each PyTorch layer does by itself: w and b ~ U(±1/√inputs) for linear and convolution
+    layers
 
     Its variance 1/(3·inputs) shrinks the signal of deep ReLU networks by about √3·√2 a layer.
     Source: torch.nn.Linear.reset_parameters (kaiming_uniform_ with a = √5).
@@ -487,14 +423,14 @@ class class_means(Initializer):
         y: Tensor,
         output: Output,
     ) -> None:
-        found = [m for m in network.modules() if isinstance(m, PixelSimilarity)]
-        if not found:
+        modules = [m for m in network.modules() if isinstance(m, PixelSimilarity)]
+        if not modules:
             raise ArgumentError(
                 "class_means sets what pixel_similarity compares with; use it with "
                 "predict=pixel_similarity()"
             )
         labels = y.reshape(-1).long()
-        for module in found:
+        for module in modules:
             if isinstance(x, StreamedInputs):
                 member = nn.functional.one_hot(labels, len(module.means)).to(x.dtype)
                 sums = sum(of.T @ pixels.flatten(1) for pixels, of in chunks(x, member))

@@ -40,7 +40,8 @@ _log_softmax_backward = (
 
 
 class Loss(ABC):
-    """How wrong an output is: `loss(output, target) -> [B]`, with `derivative(output, target) -> [B, O]`.
+    """How wrong an output is: `loss(output, target) -> [B]`, with `derivative(output, target) ->
+    [B, O]`.
 
     `floor` is the lowest value a sample can have; `baseline` what a network has that knows nothing
     of its input."""
@@ -96,13 +97,13 @@ class Loss(ABC):
         """
         if output.ndim == 2 and output.shape == target.shape:
             return
-        name, seen = (
+        name, shapes = (
             type(self).__name__,
             f"output {list(output.shape)} against target {list(target.shape)}",
         )
         if output.ndim == 2 and output.shape[1] == 1 and list(target.shape) == [len(output)]:
             raise ShapeError(
-                f"{name}: {seen} would be stretched to [{len(output)}, {len(output)}]; "
+                f"{name}: {shapes} would be stretched to [{len(output)}, {len(output)}]; "
                 "give the target a column: target[:, None]"
             )
         if (
@@ -111,11 +112,11 @@ class Loss(ABC):
             and list(target.shape) in ([len(output)], [len(output), 1])
         ):
             raise ShapeError(
-                f"{name}: {seen}: it takes one number per output; for class indices use "
+                f"{name}: {shapes}: it takes one number per output; for class indices use "
                 "cross_entropy, "
                 f"or torch.nn.functional.one_hot(target, {output.shape[1]}).float()"
             )
-        raise ShapeError(f"{name}: {seen}; both must be [samples, outputs]")
+        raise ShapeError(f"{name}: {shapes}; both must be [samples, outputs]")
 
 
 def _check_indices(loss: Loss, output: Tensor, target: Tensor) -> None:
@@ -127,13 +128,13 @@ def _check_indices(loss: Loss, output: Tensor, target: Tensor) -> None:
         and target.shape == output.shape[:1]
     ):
         return
-    name, seen = (
+    name, shapes = (
         type(loss).__name__,
         f"output {list(output.shape)} against target {list(target.shape)}",
     )
     if output.ndim == 2 and output.shape[1] == 1:
         raise ShapeError(
-            f"{name}: {seen}: with one output there is nothing to choose from and the loss is "
+            f"{name}: {shapes}: with one output there is nothing to choose from and the loss is "
             "always 0; "
             "use binary_cross_entropy, or one output per class"
         )
@@ -143,7 +144,7 @@ def _check_indices(loss: Loss, output: Tensor, target: Tensor) -> None:
             if target.ndim == 2 and target.shape[1] == 1
             else ""
         )
-        raise ShapeError(f"{name}: {seen}; it takes [samples, classes] against [samples]{fix}")
+        raise ShapeError(f"{name}: {shapes}; it takes [samples, classes] against [samples]{fix}")
     if target.is_floating_point() or target.is_complex():
         raise ShapeError(
             f"{name}: targets are {target.dtype}; it takes whole class indices: target.long()"
@@ -236,7 +237,8 @@ class mean_absolute_error(Loss):
 
 @value
 class huber(Loss):
-    """½(o - t)² within delta of the target, delta(|o - t| - ½delta) beyond: squared near, absolute far
+    """½(o - t)² within delta of the target, delta(|o - t| - ½delta) beyond: squared near, absolute
+    far
 
     d/do = o - t, held within ±delta; with several outputs, both are divided by their count.
     Source: Huber 1964, Robust Estimation of a Location Parameter.
@@ -262,7 +264,8 @@ class huber(Loss):
 
 @value
 class binary_cross_entropy(Loss):
-    """-log of the probability given to the truth, sigmoid(o) for yes: two classes, or yes/no labels; from logits
+    """-log of the probability given to the truth, sigmoid(o) for yes: two classes, or yes/no
+    labels; from logits
 
     log(1 + exp(o)) - t o, computed without overflow; d/do = sigmoid(o) - t; several outputs: both
     divided by their count. Source: Good 1952; Goodfellow, Bengio, Courville, Deep Learning (2016),
@@ -357,7 +360,8 @@ class mnist_loss(Loss):
 
 @value
 class negative_log_likelihood(Loss):
-    """-o[t], where o are log-probabilities: closes the network with log_softmax, then equals cross_entropy
+    """-o[t], where o are log-probabilities: closes the network with log_softmax, then equals
+    cross_entropy
 
     d/do = -1 in the right column, 0 elsewhere. Given probabilities instead of their logs it lies
     between -1 and 0. Source: Fisher 1922; torch.nn.NLLLoss."""
@@ -389,7 +393,8 @@ class negative_log_likelihood(Loss):
 
 @value
 class hinge(Loss):
-    """max(0, 1 - s o) with s = ±1 for yes/no: right is not enough, it must be right by a margin of 1
+    """max(0, 1 - s o) with s = ±1 for yes/no: right is not enough, it must be right by a margin of
+    1
 
     Each class of many is judged alone, against all others. d/do = -s where s o < 1, else 0; several
     outputs: both divided by their count. Source: Cortes, Vapnik 1995, Support-Vector Networks."""

@@ -30,7 +30,8 @@ __all__ = ["auto", "neuron", "linear", "polynomial", "mlp", "cnn", "pixel_simila
 
 
 class Predictor(ABC):
-    """Builds the network. `foreign` says that its code is not ours: it may draw from PyTorch's global generator."""
+    """Builds the network. `foreign` says that its code is not ours: it may draw from PyTorch's
+    global generator."""
 
     foreign: ClassVar[bool] = False
 
@@ -119,7 +120,8 @@ class neuron(Predictor):
 
 @value
 class linear(Predictor):
-    """W x + b: one weight per input and output, one bias per output; all that a network without hidden units can do
+    """W x + b: one weight per input and output, one bias per output; all that a network without
+    hidden units can do
 
     Shapes: x [B, F], W [O, F], b [O]. Source: fastbook ch. 4; torch.nn.Linear.
     """
@@ -132,7 +134,8 @@ class linear(Predictor):
 
 @value
 class polynomial(Predictor):
-    """a x^d + … + b x + c: a polynomial of each input, linear in its parameters; degree 2 is the book's speed curve
+    """a x^d + … + b x + c: a polynomial of each input, linear in its parameters; degree 2 is the
+    book's speed curve
 
     The weights stand in the order of the formula, highest power first. Source: fastbook ch. 4.
     """
@@ -153,7 +156,8 @@ class polynomial(Predictor):
 
 @value
 class mlp(Predictor):
-    """a(… a(x W1 + b1) W2 + b2 …): hidden layers of the given widths, each unit a feature of the layer before
+    """a(… a(x W1 + b1) W2 + b2 …): hidden layers of the given widths, each unit a feature of the
+    layer before
 
     activation: relu, leaky_relu, sigmoid, tanh, elu, selu, gelu, softplus, identity, or another of
     engine/activations.py. dropout: the share of hidden units left out at each training step.
@@ -202,7 +206,8 @@ class mlp(Predictor):
 
 @value
 class cnn(Predictor):
-    """convolutions of the given channels, each with its activation and 2×2 pooling, then one linear layer
+    """convolutions of the given channels, each with its activation and 2×2 pooling, then one linear
+    layer
 
     kernel: side of the filters (odd); pool: max or average, while the picture is at least 2×2;
     dense: widths of hidden layers after the convolutions. Activations as in mlp. Source: LeCun et
@@ -324,7 +329,8 @@ class pixel_similarity(Predictor):
 
 @value
 class module(Predictor):
-    """what `package.module:factory` returns when called with the other arguments: a network written by you
+    """what `package.module:factory` returns when called with the other arguments: a network written
+    by you
 
     The factory returns a `torch.nn.Module` whose output is [B, O]. A recipe or run from somewhere
     else that names code is not followed unless you allow it. Source: torch.nn.Module."""
@@ -346,7 +352,7 @@ class module(Predictor):
         here = os.getcwd()
         sys.path.insert(0, here)  # as `python -m` does: a network file beside the recipe is found
         try:
-            made = getattr(importlib.import_module(package), factory)(
+            network = getattr(importlib.import_module(package), factory)(
                 *self.arguments, **self.options
             )
         except Error:
@@ -355,14 +361,17 @@ class module(Predictor):
             raise ArgumentError(f"{self!r}: {type(failure).__name__}: {failure}") from failure
         finally:
             sys.path.remove(here)
-        if not isinstance(made, nn.Module):
-            raise ArgumentError(f"{self!r} returned a {type(made).__name__}, not a torch.nn.Module")
-        return made
+        if not isinstance(network, nn.Module):
+            raise ArgumentError(
+                f"{self!r} returned a {type(network).__name__}, not a torch.nn.Module"
+            )
+        return network
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class given(Predictor):
-    """a network given as a Python object; trained as a copy, so that the recipe can be run again from the same start"""
+    """a network given as a Python object; trained as a copy, so that the recipe can be run again
+    from the same start"""
 
     foreign: ClassVar[bool] = True
 

@@ -30,18 +30,19 @@ Batch = tuple[
 ]  # inputs [B, …], or the `BatchPart` of them that one of several processes computes
 
 
-TOGETHER = (
-    2**20
-)  # numbers gathered at once (4 MiB of float32): the batches are then views, which cost a tenth of a gather each
+# numbers gathered at once (4 MiB of float32): the batches are then views, which cost a tenth of a
+# gather each
+GATHERED_AT_ONCE = 2**20
 END = object()  # what no loader can give as a batch
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What there is to train on: inputs, targets as the loss takes them, and how raw batches become such pairs.
+    """What there is to train on: inputs, targets as the loss takes them, and how raw batches become
+    such pairs.
 
-    `partition` says which part of each batch this process computes, where several processes share it.
-    """
+    `partition` says which part of each batch this process computes, where several processes share
+    it."""
 
     x: Inputs
     y: Shaped[Tensor, "N ..."]
@@ -69,7 +70,7 @@ class Repeat(ABC):
         """The size of the smallest batch of an epoch over `samples`, if it is known."""
         return None
 
-    def check(self, x: Inputs) -> None:
+    def check(self, x: Inputs) -> None:  # noqa: B027 - most take any samples
         """Raise `DataError` where these inputs cannot be gone over so."""
 
     @abstractmethod
@@ -81,7 +82,8 @@ class Repeat(ABC):
 
 @value
 class batches(Repeat):
-    """mini-batches of `size` samples, shuffled anew each epoch; the last one is smaller unless drop_last
+    """mini-batches of `size` samples, shuffled anew each epoch; the last one is smaller unless
+    drop_last
 
     `shuffle=False` keeps the order of the data, as the book's own loader does. With `seed=0` the
     order is that of seed 0, whatever the seed of the training: trainings that differ in theirs then
@@ -138,7 +140,7 @@ class batches(Repeat):
             for index in indices.split(self.size)[skip:]:
                 yield samples.partition.take(samples.x, samples.y, index)
             return
-        many = max(1, TOGETHER // (self.size * samples.x[0].numel()))  # batches
+        many = max(1, GATHERED_AT_ONCE // (self.size * samples.x[0].numel()))  # batches
         for index in indices.split(self.size * many)[skip // many :]:
             x, y = samples.x.index_select(0, index), samples.y.index_select(0, index)
             gathered = zip(x.split(self.size), y.split(self.size), strict=True)

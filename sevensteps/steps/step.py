@@ -73,7 +73,8 @@ class constant(Schedule):
 
 @value
 class linear_warmup(Schedule):
-    """lr·(step + 1)/w over the first w steps, a share of all, then lr: wild first gradients do little harm
+    """lr·(step + 1)/w over the first w steps, a share of all, then lr: wild first gradients do
+    little harm
 
     Source: Goyal et al. 2017, Accurate, Large Minibatch SGD, section 2.2.
     """
@@ -111,7 +112,8 @@ class cosine(Schedule):
 
 @value
 class one_cycle(Schedule):
-    """half a cosine up from lr/div to lr over the first share `rise` of the steps, and down to lr/(div·final_div)
+    """half a cosine up from lr/div to lr over the first share `rise` of the steps, and down to
+    lr/(div·final_div)
 
     Source: Smith, Topin 2018, Super-Convergence; torch.optim.lr_scheduler.OneCycleLR (its lr, not
     its momentum)."""
@@ -193,7 +195,8 @@ class exponential(Schedule):
 
 
 class Stepper:
-    """One optimizer at work on the flat vector. Calling it changes the parameters in place and returns the lr used.
+    """One optimizer at work on the flat vector. Calling it changes the parameters in place and
+    returns the lr used.
 
     `memory` is what it keeps from one step to the next, by name: empty before the first step.
     """
@@ -263,7 +266,8 @@ def _check_betas(betas: object) -> tuple[float, float]:
 
 @value
 class sgd(Optimizer):
-    """w ← w - lr·g: a step against the gradient; with momentum, v ← momentum·v + g takes the place of g
+    """w ← w - lr·g: a step against the gradient; with momentum, v ← momentum·v + g takes the place
+    of g
 
     nesterov looks ahead along v; weight_decay adds weight_decay·w to g.
     Source: Robbins, Monro 1951; Sutskever et al. 2013; torch.optim.SGD.
@@ -306,18 +310,18 @@ class sgd(Optimizer):
         ) -> (
             None
         ):  # the functional form of torch.optim.SGD, which a small network's step does not wait for
-            held = [memory.get("momentum_buffer")]  # v, made by the first step
+            buffers = [memory.get("momentum_buffer")]  # v, made by the first step
             sgd_step(
                 [parameters],
                 [gradients],
-                held,
+                buffers,
                 lr=rate,
                 dampening=0.0,
                 maximize=False,
                 foreach=False,
                 **self.options(),
             )
-            memory["momentum_buffer"] = held[0]
+            memory["momentum_buffer"] = buffers[0]
 
         return Stepper(self.lr, descend if self.plain else update, memory)
 
@@ -329,7 +333,8 @@ class sgd(Optimizer):
 
 @value
 class adam(Optimizer):
-    """w ← w - lr·m/(√v + eps): m and v are running means of g and g², corrected for their start at 0
+    """w ← w - lr·m/(√v + eps): m and v are running means of g and g², corrected for their start at
+    0
 
     weight_decay adds weight_decay·w to g. Source: Kingma, Ba 2015, Adam, algorithm 1;
     torch.optim.Adam."""
@@ -356,7 +361,8 @@ class adam(Optimizer):
 
 @value
 class adamw(Optimizer):
-    """adam, with the decay taken from the weights themselves: w ← w - lr·weight_decay·w before each step
+    """adam, with the decay taken from the weights themselves: w ← w - lr·weight_decay·w before each
+    step
 
     Source: Loshchilov, Hutter 2019, Decoupled Weight Decay Regularization; torch.optim.AdamW.
     """
@@ -417,7 +423,8 @@ class rmsprop(Optimizer):
 
 @value
 class adagrad(Optimizer):
-    """w ← w - lr·g/(√s + eps): s is the sum of all g² so far, so often-moved weights move less and less
+    """w ← w - lr·g/(√s + eps): s is the sum of all g² so far, so often-moved weights move less and
+    less
 
     Source: Duchi, Hazan, Singer 2011, Adaptive Subgradient Methods; torch.optim.Adagrad.
     """

@@ -22,7 +22,8 @@ __all__ = ["auto", "epochs", "max_steps", "seconds", "patience", "accuracy", "lo
 
 @dataclass
 class Progress:
-    """How far a training has come. `history` has one row an epoch, `{"train": {"loss"}, "valid": {"loss", …}, …}`."""
+    """How far a training has come. `history` has one row an epoch, `{"train": {"loss"}, "valid":
+    {"loss", …}, …}`."""
 
     epoch: int = 0
     step: int = 0
@@ -50,7 +51,7 @@ class Stop(ABC):
         """The largest number of steps that this rule allows, if it is known beforehand."""
         return None
 
-    def check(self, task: Task) -> None:
+    def check(self, task: Task) -> None:  # noqa: B027 - most fit any task
         """Refuse a rule that waits for something `task` does not have."""
 
     def __or__(self, other: object) -> Stop:
@@ -74,8 +75,8 @@ class first_of(Stop):
 
     def reason(self, progress: Progress) -> tuple[str, str] | None:
         for rule in self.joined:
-            if found := rule.reason(progress):
-                return found
+            if reason := rule.reason(progress):
+                return reason
         return None
 
     def limit(self, per_epoch: int) -> int | None:
@@ -91,7 +92,8 @@ class first_of(Stop):
 
 
 class Always(Stop):
-    """The rules that are never absent: your interrupt, and a loss that is not finite (its step is not taken)."""
+    """The rules that are never absent: your interrupt, and a loss that is not finite (its step is
+    not taken)."""
 
     def reason(self, progress: Progress) -> tuple[str, str] | None:
         if not math.isfinite(progress.loss):
@@ -185,13 +187,13 @@ class patience(Stop):
     def reason(self, progress: Progress) -> tuple[str, str] | None:
         if not progress.epoch_ended or progress.epoch <= self.count:
             return None
-        found = progress.values(self.metric)
-        best = max(range(len(found)), key=lambda epoch: merit(self.metric, found[epoch]))
-        if len(found) - 1 - best < self.count:
+        values = progress.values(self.metric)
+        best = max(range(len(values)), key=lambda epoch: merit(self.metric, values[epoch]))
+        if len(values) - 1 - best < self.count:
             return None
         return (
             "patience",
-            f"no better {self.metric} than {found[best]:.4g} of epoch {best + 1} for {self.count} "
+            f"no better {self.metric} than {values[best]:.4g} of epoch {best + 1} for {self.count} "
             "epochs",
         )
 
@@ -226,7 +228,8 @@ class accuracy(Stop):
 
 @value
 class loss_below(Stop):
-    """when the validation loss falls below `level`; `on="train"` asks the mean training loss of the epoch
+    """when the validation loss falls below `level`; `on="train"` asks the mean training loss of the
+    epoch
 
     Formula: loss < level, at the end of an epoch.
     """

@@ -167,7 +167,7 @@ def test_with_all_that_is_random_or_accumulated_or_stateful(options: dict[str, A
 
 def test_within_a_piece_that_is_gathered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "sevensteps.steps.repeat.TOGETHER", 2 * 30 * 2
+        "sevensteps.steps.repeat.GATHERED_AT_ONCE", 2 * 30 * 2
     )  # two batches of 30 samples of two numbers
     assert resumed_from_everywhere(begun) == 12
 

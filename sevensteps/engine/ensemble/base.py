@@ -18,7 +18,8 @@ from sevensteps.errors import Error, ShapeError
 
 
 class Ensemble(ABC):
-    """Steps 2, 3 and 4 of K networks of the same layers and shapes: `predict(x)`, then `loss(target)`, then `gradient()`.
+    """Steps 2, 3 and 4 of K networks of the same layers and shapes: `predict(x)`, then
+    `loss(target)`, then `gradient()`.
 
     `parameters` and `gradients` are [K, P]; row k holds network k, whose own tensors are views of
     it, so the networks are at any time as trained as their rows. Raises `ArgumentError` for
@@ -65,7 +66,7 @@ class Ensemble(ABC):
 
     def loss(self, target: Shaped[Tensor, "..."], own: bool | None = None) -> Float[Tensor, "K B"]:
         """The loss of each sample of the last `predict`, remembered for `gradient`. Targets are
-        shared as the inputs were, or as said.
+        shared as the inputs were, unless `own` says otherwise.
 
         A loss judges samples one by one, so it judges the K·B of all networks at once.
         """
@@ -111,11 +112,11 @@ class Ensemble(ABC):
         """Go on with these networks only, in this order; the others keep their parameters and are
         on their own again.
         """
-        kept = [self.networks[index] for index in indices]
+        remaining = [self.networks[index] for index in indices]
         for network in self.networks:
-            if all(network is not other for other in kept):
+            if all(network is not other for other in remaining):
                 self._free(network)
-        self._take(kept)
+        self._take(remaining)
 
     def _take(self, networks: Sequence[nn.Module]) -> None:
         """Check the networks and move what they train into rows of one tensor."""

@@ -30,7 +30,8 @@ NETWORK_BY_NETWORK = (written.Conv2d, written.BatchNorm, written.DropoutMask)
 
 
 class Block(Protocol):
-    """One or more layers of all networks. `parts`: its output is [K, B, …] even where its input, [B, …], was shared."""
+    """One or more layers of all networks. `parts`: its output is [K, B, …] even where its input,
+    [B, …], was shared."""
 
     parts: ClassVar[bool]
     trained: bool
@@ -43,7 +44,8 @@ class Block(Protocol):
 
 
 class BatchedLayer:
-    """A layer without parameters that is one call for all networks; `in_a_row` where it looks at whole samples."""
+    """A layer without parameters that is one call for all networks; `in_a_row` where it looks at
+    whole samples."""
 
     parts: ClassVar[bool] = False
     trained = False
@@ -104,7 +106,8 @@ class PerNetworkLayers:
 
 
 class BatchedLinear:
-    """y = x Wᵀ + b of each network, W [K, O, F] and b [K, O]; kept as [K, O, B] in memory, which every product here takes as it is."""
+    """y = x Wᵀ + b of each network, W [K, O, F] and b [K, O]; kept as [K, O, B] in memory, which
+    every product here takes as it is."""
 
     parts: ClassVar[bool] = True
 
@@ -115,14 +118,14 @@ class BatchedLinear:
             for name in ("weight", "bias")
             if getattr(members[0], name) is not None
         }
-        self.trained = any(found is not None for found in self.columns.values())
+        self.trained = any(column is not None for column in self.columns.values())
 
     def _values(self, name: str) -> Tensor:
-        found = self.columns[name]
+        column = self.columns[name]
         return (
             torch.stack([getattr(member, name) for member in self.members])
-            if found is None
-            else found[0]
+            if column is None
+            else column[0]
         )
 
     def forward(self, x: Tensor, own: bool) -> Tensor:
@@ -147,18 +150,18 @@ class BatchedLinear:
 
     def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
         g = g.flatten(1, -2).transpose(1, 2)  # [K, O, R]
-        if found := self.columns["weight"]:
+        if column := self.columns["weight"]:
             if self.own:
-                _write(found[1], torch.bmm(g, self.x), add)  # dL/dW = gᵀ x
+                _write(column[1], torch.bmm(g, self.x), add)  # dL/dW = gᵀ x
             else:
                 wide = g.flatten(0, 1)
                 _write(
-                    found[1],
-                    matmul.fastest(matmul.INPUT, wide, self.x)(wide, self.x).view_as(found[1]),
+                    column[1],
+                    matmul.fastest(matmul.INPUT, wide, self.x)(wide, self.x).view_as(column[1]),
                     add,
                 )
-        if found := self.columns.get("bias"):
-            _write(found[1], g.sum(2), add)  # dL/db = Σ g over the rows
+        if column := self.columns.get("bias"):
+            _write(column[1], g.sum(2), add)  # dL/db = Σ g over the rows
         if not further:
             return g
         weight = self._values("weight")[:, :, self.before :]
@@ -168,23 +171,23 @@ class BatchedLinear:
         return dx
 
 
-def _write(gradients: Tensor, found: Tensor, add: bool) -> None:
+def _write(gradients: Tensor, values: Tensor, add: bool) -> None:
     if add:
-        gradients.add_(found)
+        gradients.add_(values)
     else:
-        gradients.copy_(found)
+        gradients.copy_(values)
 
 
 def blocks(chains: list[list[Layer]], column: ParameterLookup) -> list[Block]:
     """The layers of K networks, `chains[k][i]`, as blocks: what runs network by network goes on so
     up to the next linear layer.
     """
-    made: list[Block] = []
+    stacked: list[Block] = []
     apart: list[list[Layer]] | None = None
     for members in map(list, zip(*chains, strict=True)):
         layer = members[0]
         if isinstance(layer, written.Linear):
-            made.append(
+            stacked.append(
                 BatchedLinear(
                     [member for member in members if isinstance(member, written.Linear)], column
                 )
@@ -193,12 +196,12 @@ def blocks(chains: list[list[Layer]], column: ParameterLookup) -> list[Block]:
         elif apart is not None:
             for chain, member in zip(apart, members, strict=True):
                 chain.append(member)
-            made[-1] = PerNetworkLayers(apart)
+            stacked[-1] = PerNetworkLayers(apart)
         elif isinstance(layer, NETWORK_BY_NETWORK):
             apart = [[member] for member in members]
-            made.append(PerNetworkLayers(apart))
+            stacked.append(PerNetworkLayers(apart))
         else:
             activation = activation_of(layer.module)
             elementwise = activation is not None and activation.elementwise
-            made.append(BatchedLayer(layer, in_a_row=not elementwise))
-    return made
+            stacked.append(BatchedLayer(layer, in_a_row=not elementwise))
+    return stacked

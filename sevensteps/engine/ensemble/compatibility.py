@@ -58,7 +58,7 @@ def structure(network: nn.Module) -> list[str]:
     """What has to be the same: layers with their settings, shapes, number types, what is tied, what
     is trained, and the mode.
     """
-    found = [
+    entries = [
         f"{name} {_layer(module)}, {'training' if module.training else 'evaluating'}".lstrip()
         for name, module in network.named_modules(remove_duplicate=False)
     ]
@@ -69,9 +69,10 @@ def structure(network: nn.Module) -> list[str]:
     ):
         place = places.setdefault(id(tensor), name)
         frozen = isinstance(tensor, nn.Parameter) and not tensor.requires_grad
-        kind = f"{list(tensor.shape)} of {tensor.dtype} on {tensor.device}{', frozen' if frozen else ''}"
-        found.append(f"{name} {kind if place == name else f'tied to {place}'}")
-    return found
+        kind = f"{list(tensor.shape)} of {tensor.dtype} on {tensor.device}"
+        kind += ", frozen" if frozen else ""
+        entries.append(f"{name} {kind if place == name else f'tied to {place}'}")
+    return entries
 
 
 def _layer(module: nn.Module) -> str:

@@ -34,7 +34,8 @@ from sevensteps.seeds import Isolation
 
 
 class VmappedEnsemble(Ensemble):
-    """An `Ensemble` of any modules that PyTorch can run side by side; each computes what it computes alone by `Autograd`.
+    """An `Ensemble` of any modules that PyTorch can run side by side; each computes what it
+    computes alone by `Autograd`.
 
     Frozen parameters and buffers, such as batch norm's running statistics, are rows of common
     tensors too. All networks follow the mode of network 0. Raises `ArgumentError` for networks that
@@ -135,15 +136,15 @@ class VmappedEnsemble(Ensemble):
         return self.loss_function(output, target)
 
     def _backward(self, losses: Tensor, share: float, add: bool) -> None:
-        found: Sequence[Tensor | None] = [None] * len(self._trained)
+        gradients: Sequence[Tensor | None] = [None] * len(self._trained)
         if losses.requires_grad:  # not where nothing is trained, or the loss depends on none of it
             each = torch.full_like(
                 losses, share / losses.shape[1]
             )  # of each network's mean: its samples count 1/B
-            found = torch.autograd.grad(
+            gradients = torch.autograd.grad(
                 losses, [values for values, _ in self._trained], each, allow_unused=True
             )
-        for (_, slope), part in zip(self._trained, found, strict=True):
+        for (_, slope), part in zip(self._trained, gradients, strict=True):
             if not add:
                 slope.zero_() if part is None else slope.copy_(part)
             elif part is not None:
@@ -153,8 +154,8 @@ class VmappedEnsemble(Ensemble):
 def vmap_refusal(
     networks: Sequence[nn.Module], loss: LossFunction, x: Tensor, y: Tensor, own: bool = False
 ) -> str | None:
-    """Why `VmappedEnsemble` cannot train these networks, None where it can: copies of two compute one batch
-    together and alone.
+    """Why `VmappedEnsemble` cannot train these networks, None where it can: copies of two compute
+    one batch together and alone.
 
     `x` [B, …] and `y` [B, …] are one batch, a small one will do; `own` tries it as each network's
     own. Nothing in the networks changes, and whatever they draw from PyTorch's global generator
@@ -165,7 +166,8 @@ def vmap_refusal(
             return _compare(networks, loss, x, y, own)
     except UserWarning as warned:
         operation = re.search(r"aten::\w+", str(warned))
-        return f"vmap has no {operation.group() if operation else 'way'} for several networks at once; they are as fast one by one"
+        lacking = operation.group() if operation else "way"
+        return f"vmap has no {lacking} for several networks at once; they are as fast one by one"
     except (Error, RuntimeError, ValueError, TypeError, AttributeError) as failure:
         return " ".join(str(failure).split())
 
@@ -183,7 +185,7 @@ def _compare(
     tried = networks[:2]
     together = VmappedEnsemble([copy.deepcopy(network) for network in tried], loss)
     together.slow, size = "error", len(tried)
-    found = [
+    stacked = [
         together.predict(x.expand(size, *x.shape).clone() if own else x.clone(), own=own),
         together.loss(y, own=False),
         together.gradient(),
@@ -193,7 +195,7 @@ def _compare(
         wanted = _step(engine, x.clone(), y)
         pairs = [
             (what, a[index], b)
-            for what, a, b in zip(("outputs", "losses", "gradients"), found, wanted, strict=True)
+            for what, a, b in zip(("outputs", "losses", "gradients"), stacked, wanted, strict=True)
         ]
         pairs += [
             (name, buffer, dict(engine.network.named_buffers())[name])
@@ -201,9 +203,15 @@ def _compare(
         ]
         for what, a, b in pairs:
             if not _close(a, b):
-                return f"network {index} has other {what} together with others than alone; train them one by one"
+                return (
+                    f"network {index} has other {what} together with others than alone; train them "
+                    "one by one"
+                )
     if attribute := compatibility.first_difference(together.runs, together.networks[-1]):
-        return f"the forward changes {attribute}, which would happen to network 0 alone; train them one by one"
+        return (
+            f"the forward changes {attribute}, which would happen to network 0 alone; train them "
+            "one by one"
+        )
     return None
 
 
@@ -245,7 +253,10 @@ def _refusal(network: nn.Module) -> str | None:
     for path, module in network.named_modules():
         layer = f"{path} ({type(module).__name__})".lstrip()
         if has_hooks(module):
-            return f"{layer} has hooks or a forward of its own, which would not be called for each network"
+            return (
+                f"{layer} has hooks or a forward of its own, which would not be called for each "
+                "network"
+            )
         if module.training and _draws(module):
             return f"{layer} draws random numbers"
     for name, parameter in network.named_parameters():
@@ -266,13 +277,13 @@ def _draws(module: nn.Module) -> bool:
 
 
 def _unsupported(message: str) -> str | None:
-    """What vmap could not do, said in one line; None where its failure is not vmap's."""
+    """What vmap could not do, in one line; None where its failure is not vmap's."""
     if "random" in message:
         return "draws random numbers"
-    told = ("vmap", "atching rule", "functorch", "functional_call")
+    hints = ("vmap", "atching rule", "functorch", "functional_call")
     return (
         f"cannot run side by side ({' '.join(message.split('. ')[0].split())})"
-        if any(word in message for word in told)
+        if any(word in message for word in hints)
         else None
     )
 
@@ -300,7 +311,8 @@ _RECURRENT: dict[str, Callable[..., Any]] = {
 
 
 class _StepByStep(TorchFunctionMode):
-    """A recurrent layer as its steps in time, which vmap can run, in place of PyTorch's kernel for all steps, which it cannot."""
+    """A recurrent layer as its steps in time, which vmap can run, in place of PyTorch's kernel for
+    all steps, which it cannot."""
 
     def __torch_function__(
         self, function: Callable[..., Any], kinds: object, args: Any = (), kwargs: Any = None

@@ -1,6 +1,4 @@
-"""Every loss's formula with the numbers of one sample filled in, one line for each number that the
-loss is made of.
-"""
+"""The formula of a loss with the numbers of one sample filled in, one for each output."""
 
 from __future__ import annotations
 
@@ -17,7 +15,10 @@ from sevensteps.steps.loss import Loss
 
 @dataclass(frozen=True)
 class Term:
-    """A number that the loss of a sample is made of: `formula` with its numbers equals `value`, `slope` is how its derivative is found."""
+    """One of the numbers whose mean is the loss of a sample.
+
+    `formula` has its numbers filled in and equals `value`; `slope` says how its derivative by the
+    output is found."""
 
     value: float
     formula: str

@@ -21,19 +21,22 @@ if TYPE_CHECKING:
 
 
 class Explain:
-    """The questions that can be asked about a run. Each answer prints as one screen, and has `to_dict()` and `plot(path)`."""
+    """The questions that can be asked about a run: `run.explain.sample(3)`.
+
+    `print(answer)` shows an answer as one screen of text, `answer.to_dict()` has its numbers,
+    `answer.plot("answer.png")` draws it."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
 
     def shapes(self) -> Shapes:
-        """The forward pass as shapes, axis by axis; parameters and activations counted."""
+        """The shape of every layer's output and parameters, and how many numbers they are."""
         from sevensteps.explain.shapes.answer import shapes
 
         return shapes(self.subject)
 
     def sample(self, index: int, part: str = "valid") -> Sample:
-        """One sample: its layers' numbers, the answer and why, and where its loss comes from."""
+        """One sample of `part` ("train" or "valid"): its layers, its loss, the answer and why."""
         from sevensteps.explain.sample.answer import sample
 
         return sample(self.subject, index, part)
@@ -41,15 +44,15 @@ class Explain:
     def samples(
         self, worst: int | None = None, best: int | None = None, part: str = "valid"
     ) -> Samples:
-        """The samples with the greatest losses, or with the least, and the confusion of the
-        classes.
-        """
+        """The `worst` samples of `part` by their loss, or the `best`, and the confusion of classes.
+
+        The worst 5 by default."""
         from sevensteps.explain.sample.ranked import samples
 
         return samples(self.subject, worst, best, part)
 
     def confusion(self, part: str = "valid") -> Confusion:
-        """Which class is taken for which, how often."""
+        """How often each class is taken for each other one in `part` ("train" or "valid")."""
         from sevensteps.explain.sample.ranked import confusion
 
         return confusion(self.subject, part)
@@ -61,9 +64,10 @@ class Explain:
         index: Sequence[int] | None = None,
         part: str = "valid",
     ) -> Gradient | Backward:
-        """The backward pass for a sample, several, or "all": by layer, or for one number of one
-        `parameter` (None: its largest).
-        """
+        """The backward pass of a sample, of several, or of "all": the gradient at each layer.
+
+        With a `parameter`, such as "layer1.weight", the gradient of its number at `index`, factor
+        by factor; without an index of the number with the largest gradient."""
         if parameter is None:
             from sevensteps.explain.gradient.backward import backward
 
@@ -96,16 +100,16 @@ class Explain:
 
         return steps(self.subject, at)
 
-    def words(self, *asked: str) -> Words:
-        """The glossary, or the words `asked` for, each with this run's own example."""
+    def words(self, *names: str) -> Words:
+        """The glossary, or the words named, such as "learning rate", with examples of this run."""
         from sevensteps.explain.words.answer import words
 
-        return words(self.subject, *asked)
+        return words(self.subject, *names)
 
     def why(self) -> Why:
-        """The questions that readers of this run are likely to ask, answered with its numbers and a
-        command that proves each.
-        """
+        """The questions that readers of this run are likely to ask, with answers in its numbers.
+
+        Each has the command that proves its answer."""
         from sevensteps.explain.why.answer import why
 
         return why(self.subject)

@@ -1,13 +1,11 @@
-"""What is explained: one training with its recipe, data, network and record, however it came
-here.
-"""
+"""What is explained: one training with its recipe, data, network and record."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,10 +35,10 @@ PARTS = ("train", "valid")
 
 @dataclass(eq=False)
 class Subject:
-    """A training to be explained. `network` has its last weights; `observation` is what watching saw, None where nobody looked.
+    """A training to be explained. `network` has its last weights.
 
-    `summary` is what `run.json` says, `history` a row an evaluation.
-    """
+    `summary` is what `run.json` says, `history` a row for each evaluation; `observation` is what
+    was watched during the training, None if it was not."""
 
     recipe: Recipe
     network: nn.Module
@@ -49,15 +47,16 @@ class Subject:
     folder: Path | None = None
     observation: Observation | None = None
     data_dir: Path | str | None = None
-    _settled: ResolvedRecipe | None = field(default=None, repr=False)
+    _resolved: ResolvedRecipe | None = field(default=None, repr=False)
 
     @cached_property
     def resolved(self) -> ResolvedRecipe:
-        """The recipe with its data loaded. Raises what `resolve` raises, such as `DataError` where
-        the data are gone.
-        """
+        """The recipe with its data loaded and all its choices made.
+
+        Raises `RunError` if the data came from Python and are not here, and what `resolve` raises,
+        such as `DataError` if the file of the data is gone."""
         if (
-            self._settled is None
+            self._resolved is None
             and isinstance(self.recipe.data, str)
             and not is_loadable(self.recipe.data)
         ):
@@ -66,7 +65,7 @@ class Subject:
                 "and are not kept with it; "
                 "ask the Run that ss.train gave: run.explain"
             )
-        return self._settled or resolve(self.recipe, self.data_dir)
+        return self._resolved or resolve(self.recipe, self.data_dir)
 
     @property
     def data(self) -> Data:
@@ -75,12 +74,12 @@ class Subject:
 
     @property
     def output(self) -> Output:
-        """The output layer: its link, coding of targets, and how it decides."""
+        """The output layer: its link, how targets are coded, and how outputs become answers."""
         return self.resolved.output
 
     @property
     def loss(self) -> Loss:
-        """The loss."""
+        """The loss of the recipe."""
         loss: Loss = self.recipe.loss
         return loss
 
@@ -90,8 +89,9 @@ class Subject:
         return named_layers(self.network)
 
     def part(self, name: str = "train", dtype: torch.dtype | None = None) -> tuple[Inputs, Tensor]:
-        """Inputs and targets as the loss takes them, of "train" or "valid". Raises `ArgumentError`
-        for another part.
+        """Inputs [N, …] and targets as the loss takes them, of "train" or "valid".
+
+        In `dtype`, or else in the recipe's own precision. Raises `ArgumentError` for another part.
         """
         if name not in PARTS:
             raise ArgumentError(f"there is no part {name!r}; the data have train and valid")
@@ -105,8 +105,9 @@ class Subject:
     def sample(
         self, index: int, name: str = "train", dtype: torch.dtype | None = None
     ) -> tuple[Tensor, Tensor]:
-        """One sample as a batch of one: input [1, …] and target as the loss takes it. Raises
-        `ArgumentError` where there is none.
+        """One sample as a batch of one: input [1, …] and target as the loss takes it.
+
+        A negative `index` counts from the end. Raises `ArgumentError` if there is no such sample.
         """
         x, y = self.part(name, dtype)
         if not -len(x) <= index < len(x):
@@ -117,22 +118,17 @@ class Subject:
         return x[index : index + 1], y[index : index + 1]
 
     def engine(self, dtype: torch.dtype = torch.float64) -> Engine:
-        """Steps 2, 3 and 4 of a copy of the network in `dtype` and evaluation mode, by the recipe's
-        own gradient method.
-        """
+        """The recipe's gradient method on a copy of the network, in `dtype` and evaluation mode."""
         network = copy.deepcopy(self.network).to(dtype).eval()
         engine: Engine = self.recipe.gradient.prepare(network, self.loss)
         return engine
 
-    def again(self, observers: Sequence[Observer] = (), **changes: Any) -> Training:
-        """The same training from the start, with `changes` to its recipe: step 1 done and observers
-        told, or run to its end.
+    def rerun(self, observers: Sequence[Observer] = (), **changes: Any) -> Training:
+        """Train again from the start, with `changes` to the recipe, watched by `observers`.
 
-        It comes to the same bits: it takes the threads and the ways of multiplying that the run
-        took. Nothing of the run changes. Pass `stop="max_steps(0)"` for the network as it was
-        before the first step."""
-        from dataclasses import replace
-
+        Without changes that gives the same bits: threads and ways of multiplying are those of the
+        run, of which nothing changes. `stop="max_steps(0)"` gives the network as it was before the
+        first step."""
         resolved = resolve(replace(self.recipe, **changes), self.data_dir, self.data)
         used = resolved.recipe.threads or threads.usual_threads(resolved)
         with (
@@ -144,15 +140,15 @@ class Subject:
         return training
 
     def _kernels(self) -> Mapping[str, str]:
-        """How the run multiplied, where its folder says so: another way rounds differently."""
-        kept = None
+        """How the run multiplied, if its folder says so: another way rounds differently."""
+        checkpoint = None
         with suppress(Error):  # a state that is damaged, or of a version that is gone
-            kept = checkpoints.read(self.folder) if self.folder is not None else None
-        return kept.kernels if kept is not None else {}
+            checkpoint = checkpoints.read(self.folder) if self.folder is not None else None
+        return checkpoint.kernels if checkpoint is not None else {}
 
     def layer(self, name: str) -> nn.Module:
         """A layer by its name. Raises `ArgumentError` with the names there are."""
-        named = dict(self.layers)
-        if name not in named:
-            raise ArgumentError(f"there is no layer {name!r}; the network has {', '.join(named)}")
-        return named[name]
+        by_name = dict(self.layers)
+        if name not in by_name:
+            raise ArgumentError(f"there is no layer {name!r}; the network has {', '.join(by_name)}")
+        return by_name[name]

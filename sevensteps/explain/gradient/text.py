@@ -22,7 +22,8 @@ MAX_CONTRIBUTIONS = 3  # shown of each layer
 def render_gradient(gradient: Gradient, width: int) -> str:
     """The gradient of one parameter, no line wider than `width`."""
     lines = wrap(
-        f"Gradient of {gradient.name} = {number_text(gradient.value)}: {whose_loss(gradient)}, loss "
+        f"Gradient of {gradient.name} = {number_text(gradient.value)}: {whose_loss(gradient)}, "
+        "loss "
         f"{number_text(gradient.loss)} "
         f"({gradient.loss_name})",
         width,
@@ -111,7 +112,8 @@ def render_backward(backward: Backward, width: int) -> str:
         weakest = next(row for row in backward.layers if row.name == backward.loses)
         hint = _at_most(weakest.kind)
         lines += wrap(
-            f"Most is lost at {weakest.name}, which hands on {number_text(weakest.factor or 0.0, 2)} of "
+            f"Most is lost at {weakest.name}, which hands on "
+            f"{number_text(weakest.factor or 0.0, 2)} of "
             f"it{hint}.",
             width,
             further="",

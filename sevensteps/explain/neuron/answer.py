@@ -208,7 +208,7 @@ def _since_start(
     inputs have.
     """
     try:
-        before = place(subject.again(**START).network.cpu(), where.name, unit)
+        before = place(subject.rerun(**START).network.cpu(), where.name, unit)
     except Error:
         return None, None
     apart = _weights(where, unit)[0] - _weights(before, unit)[0]

@@ -81,7 +81,7 @@ def life(subject: Subject, where: Place, unit: int, again: bool | None) -> Life:
         )
     looking = Looking(subject, where.name, unit)
     try:
-        training = subject.again([looking])
+        training = subject.rerun([looking])
     except Error as failure:
         return Life(
             (), "", why=f"nobody watched this training, and it cannot be repeated: {failure}"

@@ -104,7 +104,7 @@ def catch(subject: Subject, at: int) -> OneStep:
             f"there is no step {at}; the training took {count:,}, counted from 0 to {count - 1:,}"
         )
     caught = Catcher(at)
-    training = subject.again([caught], stop=_untimed(subject.recipe.stop, at))
+    training = subject.rerun([caught], stop=_untimed(subject.recipe.stop, at))
     if not caught.done:
         raise ArgumentError(
             f"trained again, it ended before step {at}: {training.progress.step:,} steps; its "

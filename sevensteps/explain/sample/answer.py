@@ -243,7 +243,8 @@ def _how_decided(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
         )
         count = "" if len(o) == 1 else ", the first of them"
         return [
-            f"Answer in raw units{count}: output × scale + offset = {number_text(first)} × {scale} + "
+            f"Answer in raw units{count}: output × scale + offset = {number_text(first)} × "
+            f"{scale} + "
             f"{offset}; the loss is in scaled units."
         ]
     if layer.task.kind == "multilabel":
@@ -271,7 +272,8 @@ def _how_decided(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
     answer = classes[int(first > layer.threshold)]
     if layer.link == "sigmoid":
         lines = [
-            f"The output is a log-odds, log(p / (1 - p)) = {number_text(first)}: 0 is probability .5, "
+            f"The output is a log-odds, log(p / (1 - p)) = {number_text(first)}: 0 is probability "
+            ".5, "
             f"above it the answer is {classes[1]} "
             f"(target 1), below it {classes[0]} (target 0)."
         ]
@@ -279,7 +281,8 @@ def _how_decided(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
             p = float(o.sigmoid()[0])
             wrong = 1 - p if float(target[0, 0]) == 1 else p
             lines.append(
-                f"The loss is the probability of the wrong class, {number_text(wrong)}; its slope p (1 "
+                f"The loss is the probability of the wrong class, {number_text(wrong)}; its slope "
+                "p (1 "
                 "- p) is .25 at most."
             )
         return lines

@@ -220,7 +220,7 @@ def _rate(subject: Subject) -> float | None:
 def _start(subject: Subject, x: Tensor, y: Tensor) -> float | None:
     """λ_max before the first step, where the start can be made again."""
     try:
-        network = subject.again(**START).network.double().cpu().eval()
+        network = subject.rerun(**START).network.double().cpu().eval()
         here = Hessian(network, subject.loss, x, y)
         return float(here.largest(1)[0][0]) if here.size > 2 else float(here.spectrum()[0][0])
     except Error:

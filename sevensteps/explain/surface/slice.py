@@ -138,7 +138,7 @@ def path_of(subject: Subject, directions: Tensor) -> tuple[Path | None, bool]:
     path = Path(directions, _flat(subject.network))
     whole = float(subject.summary.get("seconds") or 0.0) <= PATIENCE
     try:
-        subject.again([path], **({} if whole else START))
+        subject.rerun([path], **({} if whole else START))
     except Error:  # data, batches or code that are not at hand any more
         return None, False
     return path, whole

@@ -306,7 +306,7 @@ def test_again_takes_the_threads_of_the_run() -> None:
             seen.append(torch.get_num_threads())
 
     with threads.threads(2):
-        run.explain.subject.again([Look()], stop="max_steps(0)")
+        run.explain.subject.rerun([Look()], stop="max_steps(0)")
         assert torch.get_num_threads() == 2
     assert seen == [1]
 

@@ -24,20 +24,20 @@ def number(
     both values.
     """
     try:
-        held = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+        real = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     except OverflowError:  # a whole number of hundreds of digits
-        held = math.inf
-    if not math.isfinite(held):
+        real = math.inf
+    if not math.isfinite(real):
         raise ArgumentError(f"{name} must be a finite number, not {value!r}")
-    if above is not None and not held > above:
+    if above is not None and not real > above:
         raise ArgumentError(f"{name} must be above {above:g}, not {value!r}")
-    if at_least is not None and not held >= at_least:
+    if at_least is not None and not real >= at_least:
         raise ArgumentError(f"{name} must be at least {at_least:g}, not {value!r}")
-    if at_most is not None and not held <= at_most:
+    if at_most is not None and not real <= at_most:
         raise ArgumentError(f"{name} must be at most {at_most:g}, not {value!r}")
-    if below is not None and not held < below:
+    if below is not None and not real < below:
         raise ArgumentError(f"{name} must be below {below:g}, not {value!r}")
-    return held
+    return real
 
 
 def whole(name: str, value: object, *, at_least: int = 0) -> int:

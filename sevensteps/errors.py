@@ -1,4 +1,4 @@
-"""What goes wrong, said in one line: what, where, what was seen, what to do."""
+"""Errors of one line for people: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 

@@ -38,11 +38,11 @@ def value(cls: type[T]) -> type[T]:
 
     An argument is printed where it differs from its default or has none; `always_shown` names those
     printed anyway. Positional arguments print bare, keyword-only ones as `name=value`."""
-    made = dataclass(frozen=True, repr=False, eq=False, init="__init__" not in vars(cls))(cls)
-    made.__repr__ = _spell  # type: ignore[method-assign]
-    made.__eq__ = _same  # type: ignore[method-assign]
-    made.__hash__ = _hash  # type: ignore[method-assign]
-    return made
+    step_class = dataclass(frozen=True, repr=False, eq=False, init="__init__" not in vars(cls))(cls)
+    step_class.__repr__ = _spell  # type: ignore[method-assign]
+    step_class.__eq__ = _same  # type: ignore[method-assign]
+    step_class.__hash__ = _hash  # type: ignore[method-assign]
+    return step_class
 
 
 def _spell(self: Any) -> str:
@@ -50,35 +50,37 @@ def _spell(self: Any) -> str:
     arguments: list[str] = []
     bare = True  # positional arguments can be printed bare until one has been left out
     for name, parameter in inspect.signature(type(self)).parameters.items():
-        held = getattr(self, name)
+        argument = getattr(self, name)
         if parameter.kind is parameter.VAR_POSITIONAL:
-            arguments += [literal(item) for item in held]
+            arguments += [literal(item) for item in argument]
         elif parameter.kind is parameter.VAR_KEYWORD:
-            arguments += [f"{key}={literal(item)}" for key, item in held.items()]
+            arguments += [f"{key}={literal(item)}" for key, item in argument.items()]
         elif (
             parameter.default is not parameter.empty
-            and held == parameter.default
+            and argument == parameter.default
             and name not in shown
         ):
             bare = False
         elif parameter.kind is parameter.KEYWORD_ONLY or not bare:
-            arguments.append(f"{name}={literal(held)}")
+            arguments.append(f"{name}={literal(argument)}")
         else:
-            arguments.append(literal(held))
+            arguments.append(literal(argument))
     return f"{type(self).__name__}({', '.join(arguments)})"
 
 
-def _held(self: Any) -> tuple[Any, ...]:
-    held = (getattr(self, name) for name in inspect.signature(type(self)).parameters)
-    return tuple(tuple(sorted(item.items())) if isinstance(item, dict) else item for item in held)
+def _argument_values(self: Any) -> tuple[Any, ...]:
+    arguments = (getattr(self, name) for name in inspect.signature(type(self)).parameters)
+    return tuple(
+        tuple(sorted(item.items())) if isinstance(item, dict) else item for item in arguments
+    )
 
 
 def _same(self: object, other: object) -> bool:
-    return type(self) is type(other) and _held(self) == _held(other)
+    return type(self) is type(other) and _argument_values(self) == _argument_values(other)
 
 
 def _hash(self: object) -> int:
-    return hash((type(self), _held(self)))
+    return hash((type(self), _argument_values(self)))
 
 
 def literal(item: object) -> str:
@@ -268,13 +270,15 @@ class _Reader:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
             sign, operand = (-1 if isinstance(node.op, ast.USub) else 1), node.operand
         if isinstance(operand, ast.Constant):
-            held = operand.value
-            if isinstance(held, float) and not math.isfinite(held):
+            constant = operand.value
+            if isinstance(constant, float) and not math.isfinite(constant):
                 raise self.error("has a number too large to hold", "write a finite number")
-            if operand is node and (held is None or isinstance(held, bool | int | float | str)):
-                return held
-            if isinstance(held, int | float) and not isinstance(held, bool):
-                return sign * held
+            if operand is node and (
+                constant is None or isinstance(constant, bool | int | float | str)
+            ):
+                return constant
+            if isinstance(constant, int | float) and not isinstance(constant, bool):
+                return sign * constant
         raise self.foreign(node)
 
     def call(self, node: ast.expr, name: str, positional: list[Any], named: dict[str, Any]) -> Any:
@@ -306,8 +310,8 @@ class _Reader:
     def source(self, node: ast.expr) -> str:
         return ast.get_source_segment(self.text, node) or self.text
 
-    def error(self, seen: str, fix: str) -> NotationError:
-        return NotationError(f"{self.what}: '{cut(self.text)}' {seen}; {fix}")
+    def error(self, problem: str, fix: str) -> NotationError:
+        return NotationError(f"{self.what}: '{cut(self.text)}' {problem}; {fix}")
 
 
 def _arguments(factory: Callable[..., Any]) -> str:

@@ -47,17 +47,20 @@ def task_of(target: Tensor, classes: tuple[str, ...] = ()) -> Task:
         )
     zero_one = bool(((target == 0) | (target == 1)).all())
     if (not target.is_floating_point() and columns == 1) or (columns == 1 and zero_one):
-        found = classes or tuple(str(int(c)) for c in torch.unique(target).tolist())
-        if len(found) < 2:
+        class_names = classes or tuple(str(int(c)) for c in torch.unique(target).tolist())
+        if len(class_names) < 2:
             raise DataError(
-                f"all targets are {found[0]}: one class only; a classifier needs samples of at "
+                f"all targets are {class_names[0]}: one class only; a classifier needs samples of at "
                 "least two"
             )
-        if len(found) == 2:
+        if len(class_names) == 2:
             return Task(
-                "binary", 1, found, f"the targets are two classes, {found[0]} and {found[1]}"
+                "binary",
+                1,
+                class_names,
+                f"the targets are two classes, {class_names[0]} and {class_names[1]}",
             )
-        return Task("multiclass", 1, found, f"the targets are {len(found)} classes")
+        return Task("multiclass", 1, class_names, f"the targets are {len(class_names)} classes")
     if zero_one:
         names = classes or tuple(str(i) for i in range(columns))
         return Task("multilabel", columns, names, f"each target has {columns} yes/no labels")

@@ -14,7 +14,7 @@ from sevensteps.errors import Error, RunError
 from sevensteps.notation import auto
 from sevensteps.record.database import read as read_history
 from sevensteps.record.reader import read_summary
-from sevensteps.record.run_folder import diagnosed
+from sevensteps.record.run_folder import find_diagnosed
 from sevensteps.training.recipe import PYTHON_OBJECTS, Recipe, was_python_object
 
 
@@ -31,7 +31,7 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
         raise RunError(
             "this run was not watched, so there is nothing to diagnose; train again without watch=0"
         )
-    folder = diagnosed(location)
+    folder = find_diagnosed(location)
     try:
         return _diagnose_folder(folder, allow_code)
     except Error:

@@ -8,8 +8,8 @@ from torch import nn
 
 from sevensteps.api.run import Run
 from sevensteps.record.database import read as read_history
-from sevensteps.record.reader import Stored, read_run
-from sevensteps.record.run_folder import find
+from sevensteps.record.reader import RunContents, read_run
+from sevensteps.record.run_folder import find_run_folder
 
 
 def load(run: Path | str, *, allow_code: bool = False, predict: nn.Module | None = None) -> Run:
@@ -18,7 +18,7 @@ def load(run: Path | str, *, allow_code: bool = False, predict: nn.Module | None
     A run whose network comes from `module("package:factory")` is refused unless `allow_code`. One
     whose network was a Python object needs such a network again, as `predict`. Raises `RunError`
     where the folder is missing or damaged."""
-    stored: Stored = read_run(find(run), allow_code=allow_code, predict=predict)
+    stored: RunContents = read_run(find_run_folder(run), allow_code=allow_code, predict=predict)
     return Run(
         stored.recipe,
         stored.summary,

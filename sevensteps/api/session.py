@@ -25,12 +25,12 @@ from sevensteps.engine.distributed.fsdp import FSDP
 from sevensteps.engine.distributed.process_group import ProcessGroup
 from sevensteps.errors import RunError
 from sevensteps.record import torchrun
-from sevensteps.record.checkpoints import Saved
+from sevensteps.record.checkpoints import SavedState
 from sevensteps.record.checkpoints import read as read_state
 from sevensteps.record.reader import read_summary
-from sevensteps.record.run_folder import find, hold
-from sevensteps.record.tensors import pack
-from sevensteps.record.writer import EVERY, Partner, Writer, summarize
+from sevensteps.record.run_folder import find_run_folder, lock_folder
+from sevensteps.record.tensors import to_safetensors
+from sevensteps.record.writer import EVERY, GatheringObserver, Writer, run_summary
 from sevensteps.training import interrupts, loop, state, threads
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
@@ -46,7 +46,7 @@ class ResumableRun:
 
     folder: Path
     recipe: Path | str  # its file, or where another process read it, its text
-    saved: Saved | None
+    saved: SavedState | None
     lock: FileLock | None = None  # only of the process that reads the folder
 
     @property
@@ -91,8 +91,8 @@ def open_resumable(run: Path | str, group: ProcessGroup) -> ResumableRun:
     resumable: ResumableRun | None = None
     with group.consensus():
         if group.leads:
-            folder = find(run, "recipe.toml")
-            lock = hold(folder)
+            folder = find_run_folder(run, "recipe.toml")
+            lock = lock_folder(folder)
             try:
                 resumable = ResumableRun(folder, folder / "recipe.toml", read_state(folder), lock)
             except BaseException:
@@ -115,11 +115,11 @@ def _broadcast_run(resumable: ResumableRun | None, group: ProcessGroup) -> Resum
             "plain": saved and saved.plain,
         }
     )
-    tensors = group.broadcast_bytes(pack(saved.tensors) if saved else b"")
+    tensors = group.broadcast_bytes(to_safetensors(saved.tensors) if saved else b"")
     if resumable is not None:
         return resumable
     saved = (
-        Saved(Path(plain["folder"]), safetensors.torch.load(tensors), plain["plain"], [])
+        SavedState(Path(plain["folder"]), safetensors.torch.load(tensors), plain["plain"], [])
         if tensors
         else None
     )
@@ -132,15 +132,15 @@ def unfinished_run_folder(
     """The folder in which an earlier start of this torchrun job began this training (or None), and
     the mark of the job.
     """
-    mark = torchrun.job(recipe) if out is not False else None
-    folder = torchrun.begun(out or None, mark) if group.leads else None
+    mark = torchrun.current_job(recipe) if out is not False else None
+    folder = torchrun.find_begun_folder(out or None, mark) if group.leads else None
     path = group.broadcast(folder and str(folder))
     return path and Path(path), mark
 
 
 @contextmanager
 def prepared_training(
-    resolved: ResolvedRecipe, group: ProcessGroup, saved: Saved | None = None
+    resolved: ResolvedRecipe, group: ProcessGroup, saved: SavedState | None = None
 ) -> Iterator[Training]:
     """A training ready to run: at its beginning, or in the state that was `saved`. PyTorch has its
     number of threads inside the block.
@@ -199,7 +199,10 @@ def run_training(
     number("save_every", save_every, above=0)
     doctor, observers = (doctor, observers) if group.leads else (None, ())
     if isinstance(training.engine, FSDP):  # nobody looks at a network in parts
-        doctor, observers = None, observers if group.leads or out is False else [Partner()]
+        doctor, observers = (
+            None,
+            observers if group.leads or out is False else [GatheringObserver()],
+        )
     writer = (
         Writer(out, training.resolved.data.source, doctor, save_every, resumed, job)
         if out is not False and group.leads
@@ -246,7 +249,7 @@ def end_summary(
     """
     if writer is not None:
         return writer.summary
-    return summarize(training, *ended, "") | (doctor.report(None) if doctor else {})
+    return run_summary(training, *ended, "") | (doctor.report(None) if doctor else {})
 
 
 def finished_run(

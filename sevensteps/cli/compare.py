@@ -22,9 +22,9 @@ def command(one: str, other: str, as_json: bool) -> None:
     last.
     """
     from sevensteps.record.reader import read_summary
-    from sevensteps.record.run_folder import find
+    from sevensteps.record.run_folder import find_run_folder
 
-    folders = [find(name) for name in (one, other)]
+    folders = [find_run_folder(name) for name in (one, other)]
     summaries, names = (
         [read_summary(folder) for folder in folders],
         [folder.name for folder in folders],

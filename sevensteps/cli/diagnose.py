@@ -66,9 +66,9 @@ def command(
     machine or another."""
     from sevensteps.api.diagnose import diagnose
     from sevensteps.doctor.case_folder import write_findings
-    from sevensteps.record.run_folder import diagnosed
+    from sevensteps.record.run_folder import find_diagnosed
 
-    folder = diagnosed(run)  # now: after the trials, `last` may be another run
+    folder = find_diagnosed(run)  # now: after the trials, `last` may be another run
     diagnosis = diagnose(folder, allow_code=allow_code)
     no_remedy = interrupted = False
     if trying:

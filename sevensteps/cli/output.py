@@ -61,9 +61,9 @@ def table(
 
 def print_json(content: Any) -> None:
     """Print one line of JSON; numbers that are not finite become null."""
-    from sevensteps.record.run_folder import finite
+    from sevensteps.record.run_folder import nan_to_null
 
-    click.echo(json.dumps(finite(content), ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(nan_to_null(content), ensure_ascii=False, allow_nan=False))
 
 
 class Status:

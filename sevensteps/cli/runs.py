@@ -29,13 +29,13 @@ def command(parent: Path | None, as_json: bool) -> None:
     A training that was killed, or is still running, is listed as unfinished; sevensteps resume goes
     on with it. A race is listed with its best recipe; list its runs with --in."""
     from sevensteps.errors import RunError
-    from sevensteps.record.run_folder import RUNS, listing, read_json
+    from sevensteps.record.run_folder import RUNS, list_runs, read_json
 
-    folders = listing(parent or RUNS)
+    folders = list_runs(parent or RUNS)
     unfinished = [
-        folder for folder in listing(parent or RUNS, "recipe.toml") if folder not in folders
+        folder for folder in list_runs(parent or RUNS, "recipe.toml") if folder not in folders
     ]
-    races = listing(parent or RUNS, "race.json")
+    races = list_runs(parent or RUNS, "race.json")
     rows: list[dict[str, Any]] = []
     for folder in [*folders, *unfinished, *races]:
         try:

@@ -21,7 +21,7 @@ from sevensteps.doctor.trials.trial import Trial
 from sevensteps.errors import RunError
 from sevensteps.observe.observation import Observation, deserialize_look, serialize_look
 from sevensteps.record.database import FILE, Record, read_watched
-from sevensteps.record.run_folder import create, finite, read_json, write_json
+from sevensteps.record.run_folder import create, nan_to_null, read_json, write_json
 
 SCHEMA = 1
 # answers that are JSON: key in the record -> attribute of `Case`
@@ -60,13 +60,13 @@ def write_observation(observation: Observation, record: Record) -> None:
         record.look(look.step, "look", *serialize_look(look))
     samples = {name: t for name, t in (("x", observation.x), ("y", observation.y)) if t is not None}
     record.watched(
-        "observed", json.dumps(finite(observation.to_dict())), safetensors.torch.save(samples)
+        "observed", json.dumps(nan_to_null(observation.to_dict())), safetensors.torch.save(samples)
     )
 
 
 def write_first_findings(findings: list[Finding], record: Record) -> None:
     """Write the findings of the examination before the first step into `record`."""
-    record.watched("before", json.dumps(finite([finding.to_dict() for finding in findings])))
+    record.watched("before", json.dumps(nan_to_null([finding.to_dict() for finding in findings])))
 
 
 def read_observation(folder: Path, step: int) -> tuple[Observation, list[Finding]] | None:
@@ -99,7 +99,7 @@ def write_case(case: Case, record: Record) -> None:
         record.look(look.step, "look", *serialize_look(look))
     if case.probe is not None:
         record.look(case.probe.step, "probe", *serialize_look(case.probe))
-    record.watched("observed", json.dumps(finite(case.observation.to_dict())))
+    record.watched("observed", json.dumps(nan_to_null(case.observation.to_dict())))
     # the curvature takes long, and few conditions ask for it: only where it is there already
     answers = {
         key: getattr(case, name)

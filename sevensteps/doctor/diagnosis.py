@@ -21,7 +21,7 @@ from sevensteps.doctor.trials.retrain import planned_steps, try_recipe
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.doctor.trials.user_function import try_function
 from sevensteps.errors import ArgumentError
-from sevensteps.record.run_folder import finite
+from sevensteps.record.run_folder import nan_to_null
 from sevensteps.steps import parse
 
 ENOUGH_STEPS = 10  # before which a training that looks good may yet go wrong
@@ -106,7 +106,9 @@ class Diagnosis(Examination):
 
     def to_sarif(self) -> dict[str, Any]:
         """The findings in SARIF 2.1.0."""
-        log: dict[str, Any] = finite(sarif(self.findings, __version__, self.case.facts.network))
+        log: dict[str, Any] = nan_to_null(
+            sarif(self.findings, __version__, self.case.facts.network)
+        )
         return log
 
     def _basis(self) -> str:

@@ -9,7 +9,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions import condition, condition_names
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.ranking import ranked
-from sevensteps.record.run_folder import finite
+from sevensteps.record.run_folder import nan_to_null
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Examination:
 
     def to_dict(self) -> dict[str, Any]:
         """The form of `run.json` and `--json`; numbers that are not finite become None."""
-        plain: dict[str, Any] = finite(
+        plain: dict[str, Any] = nan_to_null(
             {
                 "findings": [finding.to_dict() for finding in self.findings],
                 "ruled_out": [{"condition": name, "because": why} for name, why in self.ruled_out],

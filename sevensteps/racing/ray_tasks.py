@@ -26,7 +26,7 @@ from sevensteps.metrics import score
 from sevensteps.racing.grouping import SMALLEST_GROUP, LockstepPlan
 from sevensteps.racing.ray_cluster import connection, first_line
 from sevensteps.record.run_folder import write
-from sevensteps.record.tensors import pack
+from sevensteps.record.tensors import to_safetensors
 from sevensteps.steps.predict import given
 from sevensteps.steps.repeat import loader
 from sevensteps.steps.stop import Progress
@@ -247,8 +247,8 @@ def train_task(
             TaskResult(
                 run.summary,
                 run.history,
-                pack(run.network.state_dict()),
-                pack(run.best.network.state_dict()),
+                to_safetensors(run.network.state_dict()),
+                to_safetensors(run.best.network.state_dict()),
                 {}
                 if run.folder is None
                 else {

@@ -17,7 +17,7 @@ from sevensteps.errors import DataError, RunError
 from sevensteps.metrics import metric_of
 from sevensteps.notation import cut
 from sevensteps.record.run_folder import inside, read_json, rename, write
-from sevensteps.record.tensors import pack, read_weights, shapes
+from sevensteps.record.tensors import read_shapes, read_tensors, to_safetensors
 from sevensteps.steps import STEPS
 from sevensteps.training.checkpoint import load_state_dict
 from sevensteps.training.state import Training
@@ -30,23 +30,25 @@ MANY = 1 << 62  # more than any count, and it fits into 64 bits
 MOST = 1_000_000_000  # bytes of state.json: it holds the whole history
 
 
-def save(folder: Path, tensors: dict[str, Tensor], held: dict[str, Any]) -> None:
+def save(folder: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     """Write a state; the one before it stays, as `previous-state.*`. Raises `RunError` where the
     folder cannot be written.
 
     `state.json` names the tensors that belong to it by their SHA-256, and holds one of its own.
     However far this comes, two files that belong together are there, and `read` finds them."""
-    content = pack(tensors)
-    plain = {"schema": SCHEMA, **held, "tensors": hashlib.sha256(content).hexdigest()}
+    content = to_safetensors(tensors)
+    document = {"schema": SCHEMA, **metadata, "tensors": hashlib.sha256(content).hexdigest()}
     write(folder / f"{NEXT}{TENSORS}", content)
-    write(folder / f"{NEXT}{PLAIN}", json.dumps({"sum": _sum(plain), "state": plain}).encode())
+    write(
+        folder / f"{NEXT}{PLAIN}", json.dumps({"sum": _sum(document), "state": document}).encode()
+    )
     for name in (TENSORS, PLAIN):
         rename(folder / name, folder / f"{PREVIOUS}{name}", missing_ok=True)
         rename(folder / f"{NEXT}{name}", folder / name)
 
 
 @dataclass(frozen=True, eq=False)
-class Saved:
+class SavedState:
     """A state as it was read: tensors, the rest, and what is wrong with newer ones."""
 
     folder: Path
@@ -63,8 +65,12 @@ class Saved:
     @property
     def kernels(self) -> dict[str, str]:
         """By which kernel each product was computed."""
-        held = self.plain.get("kernels")
-        return {str(name): str(way) for name, way in held.items()} if isinstance(held, dict) else {}
+        kernels = self.plain.get("kernels")
+        return (
+            {str(name): str(way) for name, way in kernels.items()}
+            if isinstance(kernels, dict)
+            else {}
+        )
 
     def restore(self, training: Training) -> None:
         """Put `training`, at its beginning, where it was. Raises `DataError` for other data,
@@ -91,76 +97,76 @@ class Saved:
             ) from None
 
 
-def read(folder: Path) -> Saved | None:
+def read(folder: Path) -> SavedState | None:
     """The newest whole state; None where nothing was saved.
 
     Raises `RunError` where something was saved and nothing of it is whole, or where a newer
     sevensteps wrote it."""
-    wrong: list[str] = []
-    held = []
+    problems: list[str] = []
+    states = []
     for path in (folder / f"{when}{PLAIN}" for when in WHEN):
         if path.exists():
             try:
-                held.append(_plain(path))
+                states.append(_plain(path))
             except RunError as failure:
-                wrong.append(str(failure))
-    for plain in held:
-        if plain["schema"] > SCHEMA:
+                problems.append(str(failure))
+    for state in states:
+        if state["schema"] > SCHEMA:
             raise RunError(
-                f"the state in {folder} has schema {plain['schema']}, written by a newer "
+                f"the state in {folder} has schema {state['schema']}, written by a newer "
                 "sevensteps; this one reads up to "
                 f"{SCHEMA}"
             )
-    places = {
+    tensor_files = {
         _digest(path): path for when in WHEN if (path := folder / f"{when}{TENSORS}").exists()
     }
-    for plain in sorted(held, key=lambda plain: -plain["progress"]["step"]):
-        if (place := places.get(plain["tensors"])) is not None:
-            return Saved(folder, read_weights(place), plain, wrong)
-        wrong.append(
-            f"the tensors of step {plain['progress']['step']:,} in {folder} are damaged or gone"
+    for state in sorted(states, key=lambda state: -state["progress"]["step"]):
+        if (file := tensor_files.get(state["tensors"])) is not None:
+            return SavedState(folder, read_tensors(file), state, problems)
+        problems.append(
+            f"the tensors of step {state['progress']['step']:,} in {folder} are damaged or gone"
         )
-    if wrong or (folder / TENSORS).exists():  # else the first state was still being written
+    if problems or (folder / TENSORS).exists():  # else the first state was still being written
         raise RunError(
             f"no state in {folder} is whole, so it cannot go on: "
-            f"{'; '.join(wrong) or 'there is no state.json'}"
+            f"{'; '.join(problems) or 'there is no state.json'}"
         )
     return None
 
 
 def _plain(path: Path) -> dict[str, Any]:
-    whole = read_json(path, MOST)
-    found = whole.get("state")
-    if not isinstance(found, dict) or whole.get("sum") != _sum(found):
+    document = read_json(path, MOST)
+    state = document.get("state")
+    if not isinstance(state, dict) or document.get("sum") != _sum(state):
         raise RunError(f"{path} is damaged: its sum is not that of its content")
-    if not isinstance(progress := found.get("progress"), dict) or not _is_count(
+    if not isinstance(progress := state.get("progress"), dict) or not _is_count(
         progress.get("step")
     ):
         raise RunError(f"{path} is damaged: it does not say of which step it is")
-    if type(found.get("schema")) is not int or not isinstance(found.get("tensors"), str):
+    if type(state.get("schema")) is not int or not isinstance(state.get("tensors"), str):
         raise RunError(f"{path} is damaged: it does not say which tensors belong to it")
-    return found
+    return state
 
 
-def _is_count(held: Any) -> bool:
-    return type(held) is int and 0 <= held < MANY
+def _is_count(number: Any) -> bool:
+    return type(number) is int and 0 <= number < MANY
 
 
-def _check(held: dict[str, Any], training: Training) -> None:
+def _check(state: dict[str, Any], training: Training) -> None:
     """Raise `ValueError`, or what missing keys raise, where something is not of its kind: nothing
     must fail later, in the loop.
     """
     measures = {"loss", metric_of(training.output.task.kind)}
-    counts = [held["progress"][name] for name in ("epoch", "step", "samples")] + [
-        held["place"][name] for name in ("taken", "seen")
+    counts = [state["progress"][name] for name in ("epoch", "step", "samples")] + [
+        state["place"][name] for name in ("taken", "seen")
     ]
-    numbers = [held["progress"][name] for name in ("seconds", "loss", "lr")] + [
-        held["place"]["weighed"]
+    numbers = [state["progress"][name] for name in ("seconds", "loss", "lr")] + [
+        state["place"]["weighed"]
     ]
-    for row in held["history"]:
+    for row in state["history"]:
         counts.append(row["step"])
         numbers += [row["seconds"], row["lr"], row["train"]["loss"]]
-    for row in [*held["history"], *([held["best"]] if held["best"] is not None else [])]:
+    for row in [*state["history"], *([state["best"]] if state["best"] is not None else [])]:
         counts.append(row["epoch"])
         numbers += [
             row["valid"]["loss"],
@@ -171,19 +177,19 @@ def _check(held: dict[str, Any], training: Training) -> None:
                 f"a row of its history lacks {' or '.join(sorted(measures - set(row['valid'])))}"
             )
         numbers += row["valid"].get("by_class", {}).values()
-    if not isinstance(held["history"], list):
+    if not isinstance(state["history"], list):
         raise TypeError("its history is no list")
     if not all(map(_is_count, counts)) or not all(
-        type(held) is float or (type(held) is int and abs(held) < MANY) for held in numbers
+        type(number) is float or (type(number) is int and abs(number) < MANY) for number in numbers
     ):
         raise ValueError("a number in it is none, or larger than any")
-    if held["place"]["taken"] > training.per_epoch:
+    if state["place"]["taken"] > training.per_epoch:
         raise ValueError(
-            f"it is {held['place']['taken']:,} steps into an epoch of {training.per_epoch:,}"
+            f"it is {state['place']['taken']:,} steps into an epoch of {training.per_epoch:,}"
         )
-    if (held["place"]["taken"] > 0) != (held["place"]["seen"] > 0):
+    if (state["place"]["taken"] > 0) != (state["place"]["seen"] > 0):
         raise ValueError("it has taken steps and seen no sample, or the other way round")
-    if strange := set(held["memory"].values()) - {"cpu", str(training.engine.parameters.device)}:
+    if strange := set(state["memory"].values()) - {"cpu", str(training.engine.parameters.device)}:
         raise ValueError(f"the step remembers something on {', '.join(map(str, strange))}")
 
 
@@ -202,7 +208,11 @@ def _check_tensors(training: Training) -> None:
     if training.progress.step:
         probe.update(0.0)
     remembered, expected = (
-        {name: (held.ndim, held.dtype) for name, held in memory.items() if isinstance(held, Tensor)}
+        {
+            name: (state.ndim, state.dtype)
+            for name, state in memory.items()
+            if isinstance(state, Tensor)
+        }
         for memory in (training.stepper.memory, probe.memory)
     )
     if remembered != expected:
@@ -218,15 +228,15 @@ def _digest(path: Path) -> str:
     """
     inside(path)
     try:
-        shapes(path)
+        read_shapes(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, RunError):
         return ""
 
 
-def _sum(held: dict[str, Any]) -> str:
+def _sum(state: dict[str, Any]) -> str:
     """Of the text that JSON makes of it, which is the same after reading: Python writes every float
     so that it reads back equal.
     """
-    return hashlib.sha256(json.dumps(held).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()

@@ -15,7 +15,7 @@ from typing import Any
 
 from sevensteps.errors import RunError
 from sevensteps.notation import cut
-from sevensteps.record.run_folder import finite, inside
+from sevensteps.record.run_folder import inside, nan_to_null
 
 FILE = "record.sqlite"
 BESIDE = ("", "-wal", "-shm", "-journal")  # SQLite's own files beside it
@@ -83,7 +83,7 @@ class Record:
         """Add one evaluation: epoch, step, seconds of training, lr, and the metrics of both
         parts.
         """
-        train, valid = (json.dumps(finite(row[part])) for part in ("train", "valid"))
+        train, valid = (json.dumps(nan_to_null(row[part])) for part in ("train", "valid"))
         with _explained(self.path):
             self.database.execute(
                 "insert into history values (?, ?, ?, ?, ?, ?)",
@@ -111,11 +111,11 @@ class Record:
                 "insert into looks values (?, ?, ?, ?)", (step, kind, numbers, tensors)
             )
 
-    def watched(self, name: str, held: str, tensors: bytes = b"") -> None:
+    def watched(self, name: str, text: str, tensors: bytes = b"") -> None:
         """Keep something else that watching saw, under its name: JSON, and safetensors."""
         with _explained(self.path):
             self.database.execute(
-                "insert or replace into watched values (?, ?, ?)", (name, held, tensors)
+                "insert or replace into watched values (?, ?, ?)", (name, text, tensors)
             )
 
     @contextmanager

@@ -19,7 +19,7 @@ from sevensteps.errors import DataError, Error, RunError
 from sevensteps.head import Output
 from sevensteps.notation import auto, cut
 from sevensteps.record.run_folder import inside, read_json
-from sevensteps.record.tensors import read_weights, shapes
+from sevensteps.record.tensors import read_shapes, read_tensors
 from sevensteps.record.writer import SCHEMA
 from sevensteps.seeds import Isolation, generator
 from sevensteps.task import Task
@@ -56,7 +56,7 @@ KINDS = ("regression", "binary", "multiclass", "multilabel")
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class RunContents:
     """What a run folder says of a training: recipe and result, the inputs' shape and scaling, and how to read an output."""
 
     folder: Path
@@ -82,7 +82,7 @@ class Stored:
             network: nn.Module = self.recipe.predict.build(self.inputs.shape, self.output).to(
                 PRECISIONS[self.recipe.precision]
             )
-        weights = read_weights(self.folder / file)
+        weights = read_tensors(self.folder / file)
         try:
             network.load_state_dict(weights)
         except RuntimeError as failure:
@@ -94,23 +94,23 @@ class Stored:
 
     def _check_shapes(self, file: str) -> None:
         """Raise `RunError` where the weights in `file` are not those of the recipe's network."""
-        wanted, found = (
+        wanted, stored = (
             planned(self.recipe.predict, self.inputs.shape, self.output),
-            shapes(self.folder / file),
+            read_shapes(self.folder / file),
         )
-        if wanted is None or wanted == found:
+        if wanted is None or wanted == stored:
             return
         where = f"{self.folder / file} does not fit {self.recipe.predict!r}"
-        if lacking := [name for name in wanted if name not in found]:
+        if lacking := [name for name in wanted if name not in stored]:
             raise RunError(
                 f"{where}: Missing key(s) in state_dict: {', '.join(map(json.dumps, lacking))}."
             )
-        for name in reversed([*(name for name in found if name not in wanted), *wanted]):
+        for name in reversed([*(name for name in stored if name not in wanted), *wanted]):
             if name not in wanted:
                 raise RunError(f"{where}: {cut(name)} is no parameter of it")
-            if wanted[name] != found[name]:
+            if wanted[name] != stored[name]:
                 raise RunError(
-                    f"{where}: size mismatch for {name}: it has shape {list(found[name])}, the "
+                    f"{where}: size mismatch for {name}: it has shape {list(stored[name])}, the "
                     f"network {list(wanted[name])}"
                 )
 
@@ -125,13 +125,13 @@ def read_summary(folder: Path) -> dict[str, Any]:
         )
     try:
         for path, kind in RESULT.items():
-            held = functools.reduce(operator.getitem, path.split("."), summary)
-            if kind == METRICS and isinstance(held, dict) and "loss" not in held:
+            entry = functools.reduce(operator.getitem, path.split("."), summary)
+            if kind == METRICS and isinstance(entry, dict) and "loss" not in entry:
                 raise KeyError("loss")
-            if not _is(kind, held):
+            if not _is(kind, entry):
                 raise RunError(
                     f"{folder / 'run.json'} is damaged: {path} must be {kind}, not "
-                    f"{cut(repr(held))}"
+                    f"{cut(repr(entry))}"
                 )
     except (KeyError, TypeError) as failure:
         raise RunError(
@@ -140,43 +140,49 @@ def read_summary(folder: Path) -> dict[str, Any]:
     return summary
 
 
-def _is(kind: str, held: Any) -> bool:
-    """Whether `held` is of this kind. A number may be None, which stands for one that was not
+def _is(kind: str, entry: Any) -> bool:
+    """Whether `entry` is of this kind. A number may be None, which stands for one that was not
     finite.
     """
     if kind == METRICS:
         return (
-            isinstance(held, dict)
-            and all(_is(NUMBER, item) for name, item in held.items() if name != "by_class")
+            isinstance(entry, dict)
+            and all(_is(NUMBER, item) for name, item in entry.items() if name != "by_class")
             and (
-                isinstance(by_class := held.get("by_class", {}), dict)
+                isinstance(by_class := entry.get("by_class", {}), dict)
                 and all(_is(NUMBER, item) for item in by_class.values())
             )
         )
     if kind == NAMES:
-        return isinstance(held, dict) and all(isinstance(item, str) for item in held.values())
+        return isinstance(entry, dict) and all(isinstance(item, str) for item in entry.values())
     if kind == NUMBER:
         return (
-            held is None or isinstance(held, float) or (type(held) is int and abs(held) <= LARGEST)
+            entry is None
+            or isinstance(entry, float)
+            or (type(entry) is int and abs(entry) <= LARGEST)
         )
     if kind == COUNT:
-        return type(held) is int and 0 <= held <= LARGEST
-    return isinstance(held, str if kind == TEXT else list)
+        return type(entry) is int and 0 <= entry <= LARGEST
+    return isinstance(entry, str if kind == TEXT else list)
 
 
-def read_run(folder: Path, *, allow_code: bool = False, predict: nn.Module | None = None) -> Stored:
+def read_run(
+    folder: Path, *, allow_code: bool = False, predict: nn.Module | None = None
+) -> RunContents:
     """Read `run.json` and `recipe.toml` of a run folder. Raises `RunError` (or `NotationError` for
     the recipe).
 
     `predict` is the network of a run that was given one as a Python object.
     """
     summary = read_summary(folder)
-    given: dict[str, Any] = {} if predict is None else {"predict": predict}
+    python_objects: dict[str, Any] = {} if predict is None else {"predict": predict}
     if str(summary["recipe"]["repeat"]).startswith("loader("):
-        given["repeat"] = (
+        python_objects["repeat"] = (
             auto()
         )  # the batches were a Python object; what has been trained does not need them
-    recipe = Recipe.from_toml(inside(folder / "recipe.toml"), allow_code=allow_code, **given)
+    recipe = Recipe.from_toml(
+        inside(folder / "recipe.toml"), allow_code=allow_code, **python_objects
+    )
     for step in ("predict", "loss"):
         if isinstance(getattr(recipe, step), auto):
             raise RunError(
@@ -184,8 +190,8 @@ def read_run(folder: Path, *, allow_code: bool = False, predict: nn.Module | Non
                 "does; it was changed since"
             )
     try:
-        held, task = summary["data"], summary["data"]["task"]
-        stored = Stored(
+        data, task = summary["data"], summary["data"]["task"]
+        stored = RunContents(
             folder,
             summary,
             recipe,
@@ -195,7 +201,7 @@ def read_run(folder: Path, *, allow_code: bool = False, predict: nn.Module | Non
                 tuple(map(str, task["classes"])),
                 str(task["reason"]),
             ),
-            Preprocessing.from_dict(held["inputs"]),
+            Preprocessing.from_dict(data["inputs"]),
         )
         _check_data(stored)
         return stored
@@ -214,7 +220,7 @@ def read_run(folder: Path, *, allow_code: bool = False, predict: nn.Module | Non
         ) from None
 
 
-def _check_data(stored: Stored) -> None:
+def _check_data(stored: RunContents) -> None:
     """Raise `DataError` where what is said of the data does not hold together."""
     task, inputs, classes = stored.task, stored.inputs, len(stored.task.classes)
     if task.kind not in KINDS:

@@ -1,4 +1,4 @@
-"""Run folders: made, found, and filled file by file so that no reader ever meets half a file."""
+"""Run folders: created, looked up, and written so that no reader ever meets half a file."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ def _make(folder: Path, exist_ok: bool) -> Path:
     return folder
 
 
-def find(run: Path | str, file: str = "run.json") -> Path:
+def find_run_folder(run: Path | str, file: str = "run.json") -> Path:
     """The folder of a run: a path, a name under `runs/`, or `last` for the newest there.
 
     `file` is what it must have: with `"recipe.toml"` it may be a training that has not finished.
     """
     if str(run) == "last":
-        folders = listing(file=file)
+        folders = list_runs(file=file)
         if not folders:
             raise RunError(
                 f"there is no run in {RUNS}/ yet; make one with: sevensteps train digits"
@@ -124,30 +124,30 @@ def find(run: Path | str, file: str = "run.json") -> Path:
             if file != "run.json"
             else f"{run} holds no finished run: it has no run.json, and no watch.json of watch.save"
         )
-    names = [folder.name for folder in listing(file=file)]
+    names = [folder.name for folder in list_runs(file=file)]
     raise RunError(
         f"there is no run {cut(str(run))}; "
         + (nearest(str(run), names) if names else "make one with: sevensteps train digits")
     )
 
 
-def diagnosed(run: Path | str) -> Path:
+def find_diagnosed(run: Path | str) -> Path:
     """The folder that a diagnosis of `run` reads: that of a training, or one of `watch.save`."""
     with suppress(OSError):  # a name that is too long, which `find` says
         if (Path(run) / "watch.json").is_file():
             inside(Path(run) / "recipe.toml")
             return Path(run)
-    return find(run)
+    return find_run_folder(run)
 
 
-def listing(runs: Path = RUNS, file: str = "run.json") -> list[Path]:
+def list_runs(runs: Path = RUNS, file: str = "run.json") -> list[Path]:
     """The folders of all finished runs under `runs`, or of all that have `file`, oldest first."""
-    found: list[tuple[int, str, Path]] = []
+    folders: list[tuple[int, str, Path]] = []
     with suppress(OSError):  # what may not be looked into holds no run of ours
         for path in runs.glob(f"*/{file}"):
             with suppress(OSError):  # gone meanwhile
-                found.append((path.stat().st_mtime_ns, path.parent.name, path.parent))
-    return [folder for _, _, folder in sorted(found)]
+                folders.append((path.stat().st_mtime_ns, path.parent.name, path.parent))
+    return [folder for _, _, folder in sorted(folders)]
 
 
 def inside(path: Path) -> Path:
@@ -176,7 +176,7 @@ def inside(path: Path) -> Path:
     return path
 
 
-def hold(folder: Path) -> FileLock:
+def lock_folder(folder: Path) -> FileLock:
     """Keep other processes from training in `folder`, until `release()` or the end of this one.
     Raises `RunError` where one does.
     """
@@ -222,13 +222,15 @@ def rename(path: Path, to: Path, missing_ok: bool = False) -> None:
         raise RunError(f"{path} cannot be renamed: {failure.strerror or failure}") from None
 
 
-def write_json(path: Path, held: dict[str, Any]) -> None:
-    """Write `held` as JSON; numbers that are not finite, which JSON has no word for, become
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` as JSON; numbers that are not finite, which JSON has no word for, become
     null.
     """
     write(
         path,
-        (json.dumps(finite(held), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(),
+        (
+            json.dumps(nan_to_null(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        ).encode(),
     )
 
 
@@ -241,11 +243,11 @@ def read_json(path: Path, most: int | None = None) -> dict[str, Any]:
                 "else"
             )
         text = path.read_text(encoding="utf-8")
-        held = json.loads(text)
+        content = json.loads(text)
         if re.search(
             r"\\u[dD][89a-fA-F]", text
         ):  # half a character can neither be printed nor written
-            json.dumps(held, ensure_ascii=False).encode()
+            json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise RunError(f"{path} cannot be read: a text in it holds half of a character") from None
     except RecursionError:
@@ -254,18 +256,18 @@ def read_json(path: Path, most: int | None = None) -> dict[str, Any]:
         raise RunError(
             f"{path} cannot be read: {getattr(failure, 'strerror', None) or failure}"
         ) from None
-    if not isinstance(held, dict):
+    if not isinstance(content, dict):
         raise RunError(
-            f"{path} holds a {type(held).__name__} where a JSON object belongs; it is damaged or "
+            f"{path} holds a {type(content).__name__} where a JSON object belongs; it is damaged or "
             "something else"
         )
-    return held
+    return content
 
 
-def finite(held: Any) -> Any:
-    """`held` with every number that is not finite as None."""
-    if isinstance(held, dict):
-        return {key: finite(item) for key, item in held.items()}
-    if isinstance(held, list | tuple):
-        return [finite(item) for item in held]
-    return None if isinstance(held, float) and not math.isfinite(held) else held
+def nan_to_null(value: Any) -> Any:
+    """`value` with every number that is not finite as None, which JSON writes as null."""
+    if isinstance(value, dict):
+        return {key: nan_to_null(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [nan_to_null(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,7 +1,7 @@
 """Tensors by name in a safetensors file: eight bytes with the length of the header, the header in
 JSON, the numbers.
 
-What the header announces is held against limits and against the file before memory is taken for it.
+What the header announces is checked against limits and the file before memory is taken for it.
 Source of the format: https://github.com/huggingface/safetensors, README, Format.
 """
 
@@ -38,16 +38,16 @@ BYTES = {
 }  # of one number
 
 
-def pack(weights: dict[str, Tensor]) -> bytes:
+def to_safetensors(weights: dict[str, Tensor]) -> bytes:
     """Tensors by name as safetensors. Each is copied: the network's own are views of one vector."""
     return safetensors.torch.save(
         {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     )
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file by name. Raises `RunError`."""
-    shapes(path)
+    read_shapes(path)
     try:
         return safetensors.torch.load_file(path)
     except (
@@ -62,7 +62,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise RunError(f"{path} cannot be read: {failure}") from None
 
 
-def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The shapes of the tensors in a safetensors file by name, from its header alone. Raises
     `RunError`.
     """
@@ -90,22 +90,22 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     header.pop("__metadata__", None)
     if len(header) > MAX_TENSORS:
         raise RunError(f"{path} holds {len(header):,} tensors; at most {MAX_TENSORS:,} are read")
-    return {name: _shape(path, name, held) for name, held in header.items()}
+    return {name: _shape(path, name, entry) for name, entry in header.items()}
 
 
-def _shape(path: Path, name: str, held: dict[str, Any]) -> tuple[int, ...]:
+def _shape(path: Path, name: str, entry: dict[str, Any]) -> tuple[int, ...]:
     """The shape of one tensor. An empty one may announce any size, as no byte of the file has to
     stand for it.
     """
-    shape = tuple(held["shape"])
-    if held["dtype"] not in BYTES:
+    shape = tuple(entry["shape"])
+    if entry["dtype"] not in BYTES:
         raise RunError(
-            f"{path} holds {cut(name)} as {held['dtype']}, which no network here has; known: "
+            f"{path} holds {cut(name)} as {entry['dtype']}, which no network here has; known: "
             f"{', '.join(BYTES)}"
         )
     if (
         len(shape) > MAX_DIMENSIONS
-        or math.prod(size for size in shape if size) * BYTES[held["dtype"]] > MAX_BYTES
+        or math.prod(size for size in shape if size) * BYTES[entry["dtype"]] > MAX_BYTES
     ):
         raise RunError(
             f"{path} holds {cut(name)} of shape {cut(str(list(shape)))}, larger than any; it is "

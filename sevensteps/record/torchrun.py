@@ -19,7 +19,7 @@ _trainings = [
 ]  # of this process so far: a script may run several, and runs them again in the same order
 
 
-def job(recipe: Recipe) -> dict[str, str] | None:
+def current_job(recipe: Recipe) -> dict[str, str] | None:
     """What tells the next training of this process from all others: the job of `torchrun`, the how
     many-th it is, what was asked.
 
@@ -37,7 +37,7 @@ def job(recipe: Recipe) -> dict[str, str] | None:
     }
 
 
-def begun(out: Path | str | None, mine: dict[str, str] | None) -> Path | None:
+def find_begun_folder(out: Path | str | None, mine: dict[str, str] | None) -> Path | None:
     """The folder in which an earlier group of this job began this training: `out`, or one under
     `runs/`; None where there is none.
 
@@ -62,7 +62,7 @@ def begun(out: Path | str | None, mine: dict[str, str] | None) -> Path | None:
     return None
 
 
-def mark(folder: Path, mine: dict[str, str] | None) -> None:
+def write_mark(folder: Path, mine: dict[str, str] | None) -> None:
     """Say in a new run folder whose it is."""
     if mine is not None:
         write(folder / MARK, json.dumps(mine).encode())

@@ -15,9 +15,9 @@ from filelock import FileLock
 
 from sevensteps.record.checkpoints import save
 from sevensteps.record.database import Record
-from sevensteps.record.run_folder import create, hold, write, write_json
-from sevensteps.record.tensors import pack
-from sevensteps.record.torchrun import mark
+from sevensteps.record.run_folder import create, lock_folder, write, write_json
+from sevensteps.record.tensors import to_safetensors
+from sevensteps.record.torchrun import write_mark
 from sevensteps.training.checkpoint import state_dict, trained_tensors
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.observer import Observer
@@ -30,8 +30,8 @@ EVERY = 30.0  # seconds from one state that is saved to the next
 SHARE = 60
 
 
-class Keeper(Protocol):
-    """Has more to keep than the training itself: what watching saw."""
+class Contributor(Protocol):
+    """Adds to the record what it observed of the training, such as the doctor's observer."""
 
     def keep(self, record: Record) -> None:
         """Write what was seen so far into the record."""
@@ -47,14 +47,14 @@ class Writer(Observer):
 
     The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts. The state is
     saved `every` so many seconds, and where the training ends. `again`: `out` is the folder of a
-    training that goes on, and is held already. `attending` has more to keep. `job` is the mark of
+    training that goes on, and is locked already. `attending` has more to keep. `job` is the mark of
     the job that trains there."""
 
     def __init__(
         self,
         out: Path | str | None,
         name: str,
-        attending: Keeper | None = None,
+        attending: Contributor | None = None,
         every: float = EVERY,
         again: bool = False,
         job: dict[str, str] | None = None,
@@ -80,8 +80,8 @@ class Writer(Observer):
             self.folder = create(
                 self.out, self.name
             )  # not before: a start that is refused leaves no folder behind
-            self.lock = hold(self.folder)
-            mark(self.folder, self.job)
+            self.lock = lock_folder(self.folder)
+            write_mark(self.folder, self.job)
         write(self.folder / "recipe.toml", training.recipe.to_toml().encode())
         self.record = Record(self.folder)
         if self.again:
@@ -108,10 +108,10 @@ class Writer(Observer):
         assert self.record is not None
         self.record.event(training.progress.step, "stop", f"{rule}: {reason}")
         more = self.attending.report(self.record) if self.attending else {}
-        write(self.folder / "weights.safetensors", pack(training.network.state_dict()))
+        write(self.folder / "weights.safetensors", to_safetensors(training.network.state_dict()))
         if training.best is not None:
-            write(self.folder / "best.safetensors", pack(training.best.weights))
-        self.summary = {**summarize(training, rule, reason, self.folder.name), **more}
+            write(self.folder / "best.safetensors", to_safetensors(training.best.weights))
+        self.summary = {**run_summary(training, rule, reason, self.folder.name), **more}
         write_json(
             self.folder / "run.json", self.summary
         )  # a folder with a run.json is a whole run
@@ -140,13 +140,13 @@ class Writer(Observer):
         began = time.monotonic()
         if self.attending and watched:
             self.attending.keep(self.record)
-        tensors, held = state_dict(training)
+        tensors, metadata = state_dict(training)
         recipe, data = training.recipe, training.resolved.data
         save(
             self.folder,
             tensors,
             {
-                **held,
+                **metadata,
                 "reasons": recipe.reasons,
                 "data": data.digest,
                 "threads": torch.get_num_threads(),
@@ -165,8 +165,10 @@ class Writer(Observer):
             self.lock.release()
 
 
-class Partner(Observer):
-    """Has its part in what the `Writer` of process 0 saves, in a process that keeps a part of the network."""
+class GatheringObserver(Observer):
+    """In a process that has a part of the network: gives it to the `Writer` of process 0 when that
+    saves.
+    """
 
     def stepped(self, training: Training) -> None:
         if training.engine.agreed(False) or training.progress.interrupted:
@@ -174,7 +176,7 @@ class Partner(Observer):
                 pass
 
 
-def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str, Any]:
+def run_summary(training: Training, rule: str, reason: str, name: str) -> dict[str, Any]:
     """What `run.json` says of a finished training."""
     recipe, progress, data, best = (
         training.recipe,
@@ -208,7 +210,7 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> dict[str
         "findings": [],
         "recipe": {
             "data": recipe.source,
-            **{step: repr(held) for step, held in recipe.steps.items()},
+            **{step: repr(value) for step, value in recipe.steps.items()},
         },
         "reasons": recipe.reasons,
         "parameters": training.engine.size,

@@ -46,14 +46,14 @@ def outputs_of(
         with grad():
             outputs, start = torch.empty(0), 0
             for piece in x.split(CHUNK):
-                found: Tensor = network(store(piece))
+                some: Tensor = network(store(piece))
                 if len(piece) == len(x):
-                    return found
+                    return some
                 # in one piece from the start: small outputs, kept one by one between large
                 # activations, would pin these
                 if not start:
-                    outputs = found.new_empty(len(x), *found.shape[1:])
-                outputs[start : start + len(piece)] = found
+                    outputs = some.new_empty(len(x), *some.shape[1:])
+                outputs[start : start + len(piece)] = some
                 start += len(piece)
             return outputs
     finally:
@@ -139,10 +139,10 @@ def measure(
     """
     coded = output.encode(y)
     coded = coded.to(outputs.dtype) if coded.is_floating_point() else coded
-    found: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "loss": float(loss(outputs, coded).double().mean()),
         **compute_metrics(output, outputs, y),
     }
     if by_class := accuracy_by_class(output, outputs, y):
-        found["by_class"] = by_class
-    return found
+        metrics["by_class"] = by_class
+    return metrics

@@ -10,14 +10,14 @@ from types import FrameType
 from typing import Protocol
 
 
-class Asked(Protocol):
-    """What notes that a training has been asked to end."""
+class InterruptFlag(Protocol):
+    """Is set when a training is asked to end, as `Progress` is."""
 
     interrupted: bool
 
 
 @contextmanager
-def interruptible(*several_asked: Asked) -> Iterator[None]:
+def interruptible(*flags: InterruptFlag) -> Iterator[None]:
     """Ctrl-C, or a request to terminate (SIGTERM), lets the step under way finish and ends the
     training, or several; a second one stops at once."""
     if threading.current_thread() is not threading.main_thread():
@@ -25,10 +25,10 @@ def interruptible(*several_asked: Asked) -> Iterator[None]:
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        if any(asked.interrupted for asked in several_asked):
+        if any(flag.interrupted for flag in flags):
             raise KeyboardInterrupt
-        for asked in several_asked:
-            asked.interrupted = True
+        for flag in flags:
+            flag.interrupted = True
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

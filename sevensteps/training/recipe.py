@@ -129,8 +129,8 @@ class Recipe:
             )
         )
         document.add("data", tomlkit.item(self.source))
-        for step, held in self.steps.items():
-            item = tomlkit.item(repr(held))
+        for step, value in self.steps.items():
+            item = tomlkit.item(repr(value))
             if step in self.reasons:
                 item.comment(
                     " ".join(
@@ -144,8 +144,8 @@ class Recipe:
         return tomlkit.dumps(document)
 
     @classmethod
-    def from_toml(cls, source: str | Path, *, allow_code: bool = False, **given: Any) -> Recipe:
-        """The recipe in a TOML file, or in TOML text that has a line break; `given` takes the place
+    def from_toml(cls, source: str | Path, *, allow_code: bool = False, **changes: Any) -> Recipe:
+        """The recipe in a TOML file, or in TOML text that has a line break; `changes` take the place
         of what it says.
 
         Raises `NotationError` for what cannot be read, with the key. A `module("package:factory")`
@@ -185,7 +185,7 @@ class Recipe:
                 "none"
             )
         try:
-            held = tomllib.loads(text)
+            table = tomllib.loads(text)
         except (ValueError, RecursionError) as failure:
             why = (
                 "too many brackets"
@@ -193,14 +193,14 @@ class Recipe:
                 else cut(str(failure), 300)
             )
             raise NotationError(f"{where} is not valid TOML: {why}") from None
-        return cls._from_table(held, where, allow_code, given)
+        return cls._from_table(table, where, allow_code, changes)
 
     @classmethod
     def _from_table(
-        cls, held: Mapping[str, Any], where: str, allow_code: bool, given: Mapping[str, Any]
+        cls, table: Mapping[str, Any], where: str, allow_code: bool, changes: Mapping[str, Any]
     ) -> Recipe:
         keys = [f.name for f in fields(cls) if f.name != "reasons"]
-        for key, item in held.items():
+        for key, item in table.items():
             if key not in keys:
                 raise NotationError(f"{where}: unknown key '{cut(key)}'; {nearest(cut(key), keys)}")
             wanted = int if key in ("seed", "threads") else str
@@ -212,18 +212,18 @@ class Recipe:
                 raise NotationError(
                     f"{where}: {key} must be {kind}{example}, not {reprlib.repr(item)}"
                 )
-        if "data" not in held:
+        if "data" not in table:
             raise NotationError(
                 f'{where}: the key data is missing; name the data, as in data = "digits"'
             )
         for key in PYTHON_OBJECTS:
-            if key not in given and was_python_object(key, held.get(key, "")):
+            if key not in changes and was_python_object(key, table.get(key, "")):
                 raise NotationError(
-                    f"{where}: {key} = {cut(repr(held[key]))} was a Python object, which no file "
+                    f"{where}: {key} = {cut(repr(table[key]))} was a Python object, which no file "
                     "can hold; give it "
                     f"again in Python, as {key}=…"
                 )
-        recipe = cls(**{**held, **given})
+        recipe = cls(**{**table, **changes})
         if isinstance(recipe.predict, predictors.module) and not allow_code:
             raise NotationError(
                 f"{where}: predict = {recipe.predict!r} would run code from this machine; allow "
@@ -242,30 +242,32 @@ def was_python_object(step: str, text: str) -> bool:
     return step in PYTHON_OBJECTS and text.startswith(f"{PYTHON_OBJECTS[step].__name__}(")
 
 
-def as_value(step: str, held: Any) -> Any:
-    """`held` as a value of `step`: text is parsed, a network or DataLoader wrapped, None becomes
+def as_value(step: str, value: Any) -> Any:
+    """`value` as a value of `step`: text is parsed, a network or DataLoader wrapped, None becomes
     `auto()`; else refused.
     """
-    if held is None:
+    if value is None:
         return auto()
-    if isinstance(held, str):
-        held = parse(step, held)
-    elif isinstance(held, nn.Module) and step == "predict":
-        held = predictors.given(held)
-    elif isinstance(held, torch.utils.data.DataLoader) and step == "repeat":
-        held = repeats.loader(held)
-    if isinstance(held, auto | KINDS[step]):
-        return held
-    if isinstance(held, optimizers.Schedule) and step == "step":
+    if isinstance(value, str):
+        value = parse(step, value)
+    elif isinstance(value, nn.Module) and step == "predict":
+        value = predictors.given(value)
+    elif isinstance(value, torch.utils.data.DataLoader) and step == "repeat":
+        value = repeats.loader(value)
+    if isinstance(value, auto | KINDS[step]):
+        return value
+    if isinstance(value, optimizers.Schedule) and step == "step":
         raise ArgumentError(
-            f"{held!r} is a schedule of the learning rate, not a step; write sgd(lr={held!r})"
+            f"{value!r} is a schedule of the learning rate, not a step; write sgd(lr={value!r})"
         )
-    raise ArgumentError(f"{cut(repr(held))} is no value of the step {step}; {_offered(step, held)}")
+    raise ArgumentError(
+        f"{cut(repr(value))} is no value of the step {step}; {_offered(step, value)}"
+    )
 
 
-def _offered(step: str, held: Any) -> str:
+def _offered(step: str, value: Any) -> str:
     for other in STEPS:
-        if isinstance(held, KINDS[other]):
+        if isinstance(value, KINDS[other]):
             return f"it belongs to {other}"
     return "it offers " + ", ".join(entry.name for entry in catalog(step))
 
@@ -285,17 +287,17 @@ def resolve_device(device: str) -> torch.device:
 Trained = str | Data | Recipe | DataLoader[Any] | Dataset[Any]
 
 
-def as_recipe(data: Trained, given: dict[str, Any]) -> Recipe:
+def as_recipe(data: Trained, changes: dict[str, Any]) -> Recipe:
     """One recipe from a name, `Data` or a recipe, and from keywords that replace what it says. None
     means not given.
     """
-    given = {key: item for key, item in given.items() if item is not None}
+    changes = {key: item for key, item in changes.items() if item is not None}
     if isinstance(data, str):
         data = to_notation(data)
     elif isinstance(data, DataLoader | Dataset):
         data = from_loader(data)
     try:
-        return replace(data, **given) if isinstance(data, Recipe) else Recipe(data, **given)
+        return replace(data, **changes) if isinstance(data, Recipe) else Recipe(data, **changes)
     except TypeError as failure:
         raise ArgumentError(
             f"train: {str(failure).removeprefix('Recipe.__init__() ')}; the steps are initialize, "

@@ -53,14 +53,14 @@ def resolve(
     reasons = dict.fromkeys(STEPS, "as asked")
 
     def pick(step: str, *facts: Any) -> None:
-        held = chosen[step]
-        if isinstance(held, auto):
+        value = chosen[step]
+        if isinstance(value, auto):
             try:
-                chosen[step], reasons[step] = CHOOSERS[step](*facts, **held.options)
+                chosen[step], reasons[step] = CHOOSERS[step](*facts, **value.options)
             except Error:
                 raise
             except TypeError as failure:
-                raise ArgumentError(f"{step}: {held!r}: {failure}") from None
+                raise ArgumentError(f"{step}: {value!r}: {failure}") from None
 
     pick("predict", shape)
     predict = chosen["predict"]
@@ -97,8 +97,8 @@ def resolve(
             "variance; use another size, or drop_last=True"
         )
     if not trainable:
-        asked = chosen["stop"]
-        if not isinstance(asked, auto) and asked.limit(per_epoch) != 0:
+        stop = chosen["stop"]
+        if not isinstance(stop, auto) and stop.limit(per_epoch) != 0:
             raise ArgumentError(
                 f"{predict!r} has no trainable parameter, so there is nothing to repeat; leave "
                 "stop out, or use epochs(0)"

@@ -112,9 +112,9 @@ class Training:
             self.best.weights = {
                 name: full_tensor(tensor) for name, tensor in self.best.weights.items()
             }
-        for name, held in self.stepper.memory.items():
-            if isinstance(held, Tensor) and held.ndim:
-                self.stepper.memory[name] = self.engine.gathered(held)
+        for name, state in self.stepper.memory.items():
+            if isinstance(state, Tensor) and state.ndim:
+                self.stepper.memory[name] = self.engine.gathered(state)
         self.network = self.engine.end()
 
 
@@ -256,11 +256,11 @@ def check_output(network: nn.Module, x: Float[Tensor, "B ..."], output: Output) 
     network.eval()
     try:
         with torch.no_grad():
-            seen = network(x)
+            outputs = network(x)
     finally:
         network.train(training)
-    if not isinstance(seen, Tensor) or list(seen.shape) != [len(x), output.size]:
-        got = list(seen.shape) if isinstance(seen, Tensor) else f"a {type(seen).__name__}"
+    if not isinstance(outputs, Tensor) or list(outputs.shape) != [len(x), output.size]:
+        got = list(outputs.shape) if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
         raise ArgumentError(
             f"the network gives {got} for {len(x)} inputs, but {output.reason}; "
             f"its last layer must give [{len(x)}, {output.size}]"

@@ -25,7 +25,7 @@ import sevensteps as ss
 from sevensteps.data import Data
 from sevensteps.errors import DataError, Error, RunError
 from sevensteps.record import checkpoints
-from sevensteps.record.tensors import pack
+from sevensteps.record.tensors import to_safetensors
 from sevensteps.training import checkpoint, loop, state
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
@@ -52,7 +52,7 @@ class Keeping(Observer):
 
     def stepped(self, training: Training) -> None:
         tensors, plain = checkpoint.state_dict(training)
-        self.states.append((pack(tensors), json.dumps(plain)))
+        self.states.append((to_safetensors(tensors), json.dumps(plain)))
         if training.progress.step == self.interrupt_at:
             training.progress.interrupted = True
 
@@ -72,7 +72,7 @@ def end(training: Training, ended: tuple[str, str]) -> dict[str, Any]:
         "ended": ended,
         "best": training.best.epoch,
         "state": json.dumps(plain, sort_keys=True),
-        "tensors": pack(dict(sorted(tensors.items()))),
+        "tensors": to_safetensors(dict(sorted(tensors.items()))),
     }
 
 
@@ -479,9 +479,9 @@ def test_hostile_states_raise_only_our_errors(interrupted_run: Path) -> None:
 
 
 def test_two_processes_do_not_share_a_folder(interrupted_run: Path) -> None:
-    from sevensteps.record.run_folder import hold
+    from sevensteps.record.run_folder import lock_folder
 
-    lock = hold(interrupted_run)
+    lock = lock_folder(interrupted_run)
     try:
         with pytest.raises(
             RunError,

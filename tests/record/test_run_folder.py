@@ -13,7 +13,15 @@ import pytest
 
 from sevensteps.errors import RunError
 from sevensteps.record import run_folder as folders
-from sevensteps.record.run_folder import create, find, finite, listing, read_json, write, write_json
+from sevensteps.record.run_folder import (
+    create,
+    find_run_folder,
+    list_runs,
+    nan_to_null,
+    read_json,
+    write,
+    write_json,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -122,12 +130,17 @@ def test_a_folder_that_may_not_be_written() -> None:
 
 
 def test_runs_are_listed_oldest_first() -> None:
-    assert listing() == []
+    assert list_runs() == []
     third, first, second = made("a", 30), made("b", 10), made("c", 20)
     Path("runs/unfinished").mkdir()
-    assert listing() == [first, second, third]
-    assert find("last") == third
-    assert find("b") == find("runs/b") == find(Path("runs/b")) == first
+    assert list_runs() == [first, second, third]
+    assert find_run_folder("last") == third
+    assert (
+        find_run_folder("b")
+        == find_run_folder("runs/b")
+        == find_run_folder(Path("runs/b"))
+        == first
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +157,7 @@ def test_runs_are_listed_oldest_first() -> None:
 def test_what_is_not_there(name: str, message: str) -> None:
     Path("empty").mkdir()
     with pytest.raises(RunError) as caught:
-        find(name)
+        find_run_folder(name)
     assert str(caught.value) == message
 
 
@@ -152,7 +165,7 @@ def test_the_nearest_run_is_named() -> None:
     made("20260101-120000-digits", 1)
     made("20260101-120000-xor", 2)
     with pytest.raises(RunError) as caught:
-        find("20260101-120000-digit")
+        find_run_folder("20260101-120000-digit")
     assert (
         str(caught.value)
         == "there is no run 20260101-120000-digit; did you mean '20260101-120000-digits'?"
@@ -192,12 +205,12 @@ def test_numbers_that_are_not_finite_are_null() -> None:
         "a": [1.0, math.nan, (math.inf, "NaN")],
         "b": {"c": -math.inf, "d": None, "e": True, "f": 3},
     }
-    assert finite(held) == {
+    assert nan_to_null(held) == {
         "a": [1.0, None, [None, "NaN"]],
         "b": {"c": None, "d": None, "e": True, "f": 3},
     }
     write_json(Path("x.json"), held)
-    assert read_json(Path("x.json")) == finite(held)
+    assert read_json(Path("x.json")) == nan_to_null(held)
     assert not re.search(r"\b(NaN|Infinity)\b(?!\")", Path("x.json").read_text())
 
 

@@ -16,7 +16,7 @@ from sevensteps.errors import Error, RunError
 from sevensteps.record import writer as writers
 from sevensteps.record.database import read as read_history
 from sevensteps.record.reader import read_run
-from sevensteps.record.tensors import read_weights
+from sevensteps.record.tensors import read_tensors
 from sevensteps.training.observer import Observer
 
 FILES = {
@@ -242,7 +242,7 @@ def test_weights_that_are_cut_short_or_missing(damaged: Path) -> None:
     file = damaged / "best.safetensors"
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(RunError, match=r"best.safetensors cannot be read: "):
-        read_weights(file)
+        read_tensors(file)
     file.unlink()
     with pytest.raises(
         RunError, match=r"best.safetensors cannot be read: No such file or directory"

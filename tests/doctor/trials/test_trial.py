@@ -14,7 +14,7 @@ import pytest
 from scipy.stats import t
 
 from sevensteps.doctor.trials.trial import Trial, best_trial
-from sevensteps.record.run_folder import finite
+from sevensteps.record.run_folder import nan_to_null
 
 NAN, INF = math.nan, math.inf
 
@@ -197,7 +197,7 @@ def test_what_changes_at_random_come_to_does_not_move_the_interval(randomly: lis
     ids=["whole", "nan", "one seed", "not tried"],
 )
 def test_json_gives_the_same_trial_back(made: Trial) -> None:
-    text = json.dumps(finite(made.to_dict()), allow_nan=False)
+    text = json.dumps(nan_to_null(made.to_dict()), allow_nan=False)
     back = Trial.from_dict(json.loads(text))
     assert repr(back) == repr(made)  # as text: nan is nan too
     assert (back.interval, back.proven, back.verdict) == (made.interval, made.proven, made.verdict)

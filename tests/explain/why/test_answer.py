@@ -24,7 +24,7 @@ from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.why.answer import MAX_QUESTIONS, QUESTIONS, TOPICS, Why, _another_seed
 from sevensteps.explain.why.published import CONDITIONS, FIGURES, POINTS
 from sevensteps.explain.why.question import Question
-from sevensteps.record.run_folder import finite
+from sevensteps.record.run_folder import nan_to_null
 
 SHORT: dict[str, Any] = {"stop": "epochs(3)", "threads": 1, "out": False, "progress": False}
 
@@ -103,7 +103,7 @@ def test_every_run_gets_a_few_questions_whose_commands_can_be_read(
             assert question.command.startswith(("run.explain.", "ss."))
     lines = str(found).splitlines()
     assert max(map(len, lines)) <= 80
-    json.dumps(finite(found.to_dict()), allow_nan=False)
+    json.dumps(nan_to_null(found.to_dict()), allow_nan=False)
 
 
 def test_the_commands_as_they_are_printed_are_those_of_the_answer(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import sevensteps as ss
 from sevensteps.explain.words.answer import find_word, words_of_arguments
 from sevensteps.explain.words.examples import EXAMPLES
 from sevensteps.explain.words.glossary import GLOSSARY
-from sevensteps.record.run_folder import finite
+from sevensteps.record.run_folder import nan_to_null
 
 SHORT: dict[str, Any] = {
     "predict": "mlp(12)",
@@ -71,7 +71,7 @@ def test_the_list_is_a_screen(run: ss.Run) -> None:
     assert len(lines) <= 40
     assert all(any(line.startswith(word.name) for line in lines) for word in GLOSSARY)
     assert len(found.entries) == len(GLOSSARY)
-    json.dumps(finite(found.to_dict()), allow_nan=False)
+    json.dumps(nan_to_null(found.to_dict()), allow_nan=False)
 
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -101,7 +101,7 @@ def test_every_word_of_every_kind_of_run_has_an_example_or_says_why_not(case: st
         assert entry.example is None or any(letter.isdigit() for letter in entry.example), entry
     with_example = sum(entry.example is not None for entry in found.entries)
     assert with_example >= (12 if case == "nothing to train" else 20)
-    json.dumps(finite(found.to_dict()), allow_nan=False)
+    json.dumps(nan_to_null(found.to_dict()), allow_nan=False)
 
 
 def test_the_learning_rate_moved_a_weight(run: ss.Run) -> None:

@@ -6,7 +6,6 @@ others go on without it."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -25,7 +24,7 @@ from sevensteps.steps.repeat import Batch
 from sevensteps.steps.step import sgd
 from sevensteps.steps.stop import Always, Progress, Stop
 from sevensteps.training.evaluation import CHUNK
-from sevensteps.training.loop import accumulation_batches, evaluate_epoch
+from sevensteps.training.loop import accumulation_batches, evaluate_epoch, take_step
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import EpochPosition, Training
 
@@ -151,178 +150,157 @@ class Lockstep:
 
     def _step(self, batches: Sequence[Batch], began: float) -> float:
         """One step of every member. Returns when the next one begins."""
-        active, together, at = self.active, self.ensemble, int(self.own_order)
-        assert together is not None
-        count, sums = sum(x.shape[at] for x, _ in batches), [0.0] * len(active)
+        active, ensemble, own, axis = (
+            self.active,
+            self.ensemble,
+            self.own_order,
+            int(self.own_order),
+        )
+        assert ensemble is not None
+        count, sums = sum(x.shape[axis] for x, _ in batches), [0.0] * len(active)
         with self.isolated_randomness:
             for index, (x, y) in enumerate(batches):
-                began += self._look_into(x, y, x.shape[at] / count, index > 0)
-                together.predict(x, own=self.own_order)  # 2 predict
-                losses = together.loss(y, own=self.own_order)  # 3 loss
-                together.gradient(share=x.shape[at] / count, add=index > 0)  # 4 gradient
-                found = losses.sum(1).tolist() if len(active) > 1 else [float(losses[0].sum())]
-                sums = [before + more for before, more in zip(sums, found, strict=True)]
-        over = self._change(count, sums)  # 5 step
-        each = (time.perf_counter() - began) / len(active)
-        watched = False
+                share, add = x.shape[axis] / count, index > 0
+                began += self._trace_alone(x, y, share, add)
+                ensemble.predict(x, own=own)  # 2 predict
+                losses = ensemble.loss(y, own=own)  # 3 loss
+                ensemble.gradient(share=share, add=add)  # 4 gradient
+                more = losses.sum(1).tolist() if len(active) > 1 else [float(losses[0].sum())]
+                sums = [before + loss for before, loss in zip(sums, more, strict=True)]
+        leaving = self._take_steps(count, sums)  # 5 step
+        seconds = (time.perf_counter() - began) / len(active)
+        observed = False
         for member in active:
             if member.ended:
                 continue
             training, progress = member.training, member.progress
-            progress.seconds += each
+            progress.seconds += seconds
             if member.observers:
-                watched = True
+                observed = True
                 for observer in member.observers:
                     observer.stepped(training)
-            rule = (
-                member.stop if progress.interrupted else training.recipe.stop
-            )  # that the loss is finite is known
-            if ended := rule.reason(progress):  # 7 stop
+            # that the loss is finite is known already
+            stop = member.stop if progress.interrupted else training.recipe.stop
+            if ended := stop.reason(progress):  # 7 stop
                 member.ended = ended
                 if training.position.steps < training.per_epoch:
-                    over.append(member)
-        self.remove(over)
+                    leaving.append(member)
+        self.remove(leaving)
         if self.report is not None:
             self.report()
-        return time.perf_counter() if watched or over or self.report else began + each * len(active)
+        others_took_time = observed or leaving or self.report
+        return time.perf_counter() if others_took_time else began + seconds * len(active)
 
-    def _change(self, count: int, sums: Sequence[float]) -> list[Member]:
-        """Step 5 of every member, whose losses over `count` samples have these sums. Returns those
-        that diverged: theirs is not taken.
-        """
-        over, plain = [], self.plain
+    def _take_steps(self, count: int, sums: Sequence[float]) -> list[Member]:
+        """Step 5 of every member, whose losses over `count` samples have these sums.
+
+        Returns the members that diverged, which take no step."""
+        diverged = []
         for member, summed in zip(self.active, sums, strict=True):
-            training, progress = member.training, member.progress
-            position = training.position
-            position.steps += 1
-            progress.loss = loss = summed / count
-            if not math.isfinite(loss):
-                member.ended = member.stop.reason(progress)
-                over.append(member)
-                training.engine.gradients.zero_()
-                continue
-            if plain:
-                progress.lr = training.stepper.rate(progress.step, training.total or 1)
-            else:
-                training.recipe.gradient.finish(training.engine.gradients)
-                progress.lr = training.stepper(progress.step, training.total or 1)
-            progress.step += 1
-            progress.samples += count
-            position.samples += count
-            position.loss_sum += summed
-        if plain and isinstance(self.ensemble, Ensemble):
-            rates = torch.tensor(
-                [[member.progress.lr] for member in self.active], dtype=torch.float64
-            )
-            self.ensemble.parameters.addcmul_(
-                self.ensemble.gradients, rates.to(self.ensemble.parameters), value=-1
-            )
-        return over
+            if not take_step(member.training, count, summed, update=not self.plain_sgd):
+                member.ended = member.stop.reason(member.progress)
+                diverged.append(member)
+                member.training.engine.gradients.zero_()
+        if self.plain_sgd and isinstance(self.ensemble, Ensemble):
+            parameters, gradients = self.ensemble.parameters, self.ensemble.gradients
+            rates = [[member.progress.lr] for member in self.active]
+            lr = torch.tensor(rates, dtype=torch.float64).to(parameters)
+            parameters.addcmul_(gradients, lr, value=-1)
+        return diverged
 
-    def _look_into(self, x: Tensor, y: Tensor, share: float, add: bool) -> float:
-        """Let those whose observers want to see this step compute it by themselves first: what is
-        seen is their own engine's.
+    def _trace_alone(self, x: Tensor, y: Tensor, share: float, add: bool) -> float:
+        """Let members whose observers look inside this step compute it by their own engines first.
 
-        Nothing comes of it but what was seen: statistics and generators are put back, and the
-        gradient is computed again together. Returns the seconds it took, which are theirs alone.
-        """
-        spent = 0.0
+        Only what they look at remains: statistics and generators are put back, and the gradient is
+        computed again together. Returns the seconds, which count for these members alone."""
+        total = 0.0
         if isinstance(self.ensemble, EnsembleOfOne):
-            return spent
+            return total
         for index, member in enumerate(self.active):
             engine = member.training.engine
             if engine.trace is None:
                 continue
             began = time.perf_counter()
-            held = engine.gradients.clone() if add else None
-            drawn = member.training.generators["dropout"]
-            state, buffers = (
-                drawn.get_state(),
-                [(buffer, buffer.clone()) for buffer in member.training.network.buffers()],
-            )
+            gradients = engine.gradients.clone() if add else None
+            generator = member.training.generators["dropout"]
+            state = generator.get_state()
+            buffers = [(buffer, buffer.clone()) for buffer in member.training.network.buffers()]
             engine.predict(x[index] if self.own_order else x)
             engine.loss(y[index] if self.own_order else y)
             engine.gradient(share=share, add=add)
-            drawn.set_state(state)
+            generator.set_state(state)
             with torch.no_grad():
                 for buffer, before in buffers:
                     buffer.copy_(before)
-                if held is not None:
-                    engine.gradients.copy_(held)
-            took = time.perf_counter() - began
-            member.training.progress.seconds += took
-            spent += took
-        return spent
+                if gradients is not None:
+                    engine.gradients.copy_(gradients)
+            seconds = time.perf_counter() - began
+            member.training.progress.seconds += seconds
+            total += seconds
+        return total
 
-    def remove(self, over: Sequence[Member]) -> None:
-        """Members that have ended leave: what they were in the middle of is evaluated, and their
-        observers told.
+    def remove(self, leaving: Sequence[Member]) -> None:
+        """Take members that have ended out of the group: evaluate the part of an epoch that they
+        have trained, and call their observers.
         """
-        if not over:
+        if not leaving:
             return
-        for member in over:
+        for member in leaving:
             training = member.training
             if training.position.steps or not training.progress.history:
                 evaluate_epoch(training, member.observers)
             assert member.ended is not None
             for observer in member.observers:
                 observer.stopped(training, *member.ended)
-        stay = [
+        remaining = [
             index
             for index, member in enumerate(self.active)
-            if all(member is not other for other in over)
+            if all(member is not other for other in leaving)
         ]
-        self.active = [self.active[index] for index in stay]
+        self.active = [self.active[index] for index in remaining]
         if not isinstance(self.ensemble, EnsembleOfOne):
-            self._build_ensemble(stay)
-            for member in over:  # out of the common memory
+            self._build_ensemble(remaining)
+            for member in leaving:  # out of the common memory
                 member.training.engine = member.training.recipe.gradient.prepare(
                     member.training.network, member.training.loss
                 )
 
-    def _build_ensemble(self, stay: Sequence[int] | None = None) -> None:
-        """Compute for those that are active, which had the places `stay` before; each engine and
-        step works on its row from now on.
-        """
+    def _build_ensemble(self, remaining: Sequence[int] | None = None) -> None:
+        """Let each engine and stepper of the active members work on its row of common memory.
+
+        `remaining` are their indices in the ensemble that there was before."""
         trainings = [member.training for member in self.active]
-        self.plain = (
-            False  # whether all take a plain step of SGD, which is one operation for all of them
-        )
-        if stay is None and len(trainings) == 1:
+        self.plain_sgd = False  # whether all take plain SGD steps, one operation for all of them
+        if remaining is None and len(trainings) == 1:
             self.ensemble = EnsembleOfOne(trainings[0].engine)
         elif len(trainings) < 2:
             for training in trainings:
                 _rebind(training, None)
                 self.ensemble = EnsembleOfOne(training.engine)
         else:
-            if isinstance(self.ensemble, Ensemble) and stay is not None:
-                self.ensemble.keep(stay)
+            if isinstance(self.ensemble, Ensemble) and remaining is not None:
+                self.ensemble.keep(remaining)
             else:
                 kind = VmappedEnsemble if self.grad_enabled else StackedEnsemble
                 self.ensemble = kind(
                     [training.network for training in trainings], trainings[0].loss
                 )
-            self.plain = all(
+            self.plain_sgd = all(
                 isinstance(training.recipe.step, sgd)
                 and training.recipe.step.plain
                 and training.recipe.gradient.clip is None
                 for training in trainings
             )
-            for training, row in zip(
-                trainings,
-                zip(self.ensemble.parameters, self.ensemble.gradients, strict=True),
-                strict=True,
-            ):
+            rows = zip(self.ensemble.parameters, self.ensemble.gradients, strict=True)
+            for training, row in zip(trainings, rows, strict=True):
                 _rebind(training, row)
 
     def _outputs(self, part: str) -> list[Tensor | None]:
-        """What each network gives for all of a part, [N, O]; None where it is evaluated alone."""
+        """The outputs of each network for a whole part, [N, O]; None: it is evaluated alone."""
         if not isinstance(self.ensemble, Ensemble):
             return [None] * len(self.active)
-        x, size = (
-            self.active[0].training.parts[part][0],
-            max(SMALLEST_CHUNK, CHUNK // len(self.active)),
-        )
+        x = self.active[0].training.parts[part][0]
+        size = max(SMALLEST_CHUNK, CHUNK // len(self.active))
         modes = [
             (module, module.training)
             for member in self.active
@@ -331,17 +309,15 @@ class Lockstep:
         try:
             for module, _ in modes:
                 module.training = False
-            found = [self.ensemble.predict(piece) for piece in x.split(size)]
+            outputs = [self.ensemble.predict(piece) for piece in x.split(size)]
         finally:
             for module, mode in modes:
                 module.training = mode
-        return list(torch.cat(found, 1))
+        return list(torch.cat(outputs, 1))
 
 
 def _rebind(training: Training, row: Vectors | None) -> None:
-    """Let a network, its engine and its step work on another memory, `row` or one of their own,
-    from where they are.
-    """
+    """Let a network, its engine and its stepper go on in other memory: `row`, or their own."""
     recipe, trace, memory = training.recipe, training.engine.trace, training.stepper.memory
     training.engine = recipe.gradient.prepare(training.network, training.loss, row)
     training.engine.trace = trace

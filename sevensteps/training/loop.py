@@ -28,8 +28,8 @@ def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, 
 
 
 def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:
-    """Initialize, predict, loss, gradient, step, repeat and stop, in order, until a rule of the last
-    ends it; returns (rule, reason).
+    """Initialize, predict, loss, gradient, step, repeat and stop, in order, until a rule of the
+    last ends it; returns (rule, reason).
     """
     recipe, engine = training.recipe, training.engine
     generators, progress = training.generators, training.progress
@@ -48,12 +48,10 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
     while not ended:
         position, began = training.position, time.perf_counter()
         position.order = generators["order"].get_state()
-        passed = (
-            position.steps * accumulate
-        )  # batches of this epoch before the training was resumed
+        # batches of this epoch before the training was resumed
+        passed = position.steps * accumulate
         order = recipe.repeat.epoch(training.samples, generators["order"], passed)  # 6 repeat
         for batches in accumulation_batches(order, accumulate):
-            position.steps += 1
             count, summed = sum(x.shape[0] for x, _ in batches), 0.0
             for index, (x, y) in enumerate(batches):
                 with training.isolated_randomness:
@@ -62,15 +60,8 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
                     engine.gradient(share=x.shape[0] / count, add=index > 0)  # 4 gradient
                 summed += float(losses.sum())
             summed = engine.all_reduce(summed, progress)  # over all processes that share the step
-            progress.loss = summed / count
-            if not math.isfinite(progress.loss):
+            if not take_step(training, count, summed):  # 5 step
                 break
-            recipe.gradient.finish(engine.gradients, engine.length)
-            progress.lr = training.stepper(progress.step, training.total or 1)  # 5 step
-            progress.step += 1
-            progress.samples += count
-            position.samples += count
-            position.loss_sum += summed
             now = time.perf_counter()
             progress.seconds, began = progress.seconds + engine.shared_seconds(now - began), now
             for observer in observers:
@@ -93,6 +84,28 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
     for observer in observers:
         observer.stopped(training, *ended)
     return ended
+
+
+def take_step(training: Training, count: int, summed: float, update: bool = True) -> bool:
+    """Step 5 with the gradient of `count` samples whose losses sum to `summed`, and the counting.
+
+    False, and no step, where the loss is not finite. Without `update` the caller changes the
+    parameters, of several networks at once, by the gradient times `progress.lr`."""
+    progress, position = training.progress, training.position
+    position.steps += 1
+    progress.loss = summed / count
+    if not math.isfinite(progress.loss):
+        return False
+    if update:
+        training.recipe.gradient.finish(training.engine.gradients, training.engine.length)
+        progress.lr = training.stepper(progress.step, training.total or 1)
+    else:
+        progress.lr = training.stepper.rate(progress.step, training.total or 1)
+    progress.step += 1
+    progress.samples += count
+    position.samples += count
+    position.loss_sum += summed
+    return True
 
 
 def accumulation_batches(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:

@@ -425,7 +425,7 @@ def test_ctrl_c_keeps_what_has_finished(tmp_path: Path) -> None:
                 os.killpg(racing.pid, signal.SIGKILL)
                 racing.wait()
     assert racing.returncode == 130, errors.read_text()
-    assert "Interrupted: 1 of 2 networks did not come to their end" in " ".join(printed.split())
+    assert "Interrupted: 1 of 2 networks had not finished" in " ".join(printed.split())
     lines = errors.read_text().splitlines()
     assert len(lines) == 2  # and nothing of Ray's
     assert all("of 2 groups done" in line for line in lines)

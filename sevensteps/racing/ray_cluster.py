@@ -1,46 +1,44 @@
-"""The way to a Ray cluster: its address, whether it answers, and the connection; or a Ray started
-here, for this machine only.
-"""
+"""The connection to a Ray cluster, or to a Ray that is started for one race on this machine."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import socket
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from sevensteps.errors import ArgumentError, RunError
 from sevensteps.notation import cut
 from sevensteps.steps.stop import Progress
 from sevensteps.training import interrupts
 
-ANSWER_SECONDS = 5.0  # seconds that a cluster has to answer, and to connect to before that
-QUIET_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-# with 0, a Ray listens on 127.0.0.1 only, whatever the system
+ANSWER_SECONDS = 5.0  # to connect to a cluster, and for its first bytes after that
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(
-    [0, 0, 0, 4, 0, 0, 0, 0, 0]
-)  # which gRPC begins with; RFC 9113, section 3.4
-SETTINGS = 4  # the type of the first frame of the answer
+# read when Ray is imported; with LOOPBACK at 0 a Ray that is started listens on 127.0.0.1 only, on
+# every system, and Ray takes addresses as they are written
+ENVIRONMENT = {
+    LOOPBACK: "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_SCHEDULER_EVENTS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
 
 
 def cluster_address(on: str) -> str | None:
-    """The address in `ray:HOST:PORT`; for `ray` that in $RAY_ADDRESS, or None, which is a Ray
-    started here. Raises `ArgumentError`.
-    """
+    """The address in `ray:HOST:PORT`, or for `ray` the one in $RAY_ADDRESS.
+
+    None means a Ray that is started on this machine. Raises `ArgumentError` for anything else."""
     if on != "ray" and not on.startswith("ray:"):
         raise ArgumentError(
             f"on must be 'ray', or 'ray:HOST:PORT' for a cluster, not {cut(repr(on))}"
         )
-    address = (
-        on.removeprefix("ray").removeprefix(":")
-        if on != "ray"
-        else os.environ.get("RAY_ADDRESS", "")
-    )
+    address = on.removeprefix("ray:") if on != "ray" else os.environ.get("RAY_ADDRESS", "")
     if address in ("", "local"):
         if on not in ("ray", "ray:local"):
             raise ArgumentError(
@@ -53,38 +51,32 @@ def cluster_address(on: str) -> str | None:
     ):
         raise ArgumentError(
             f"{cut(address)} is no address of a Ray cluster; give HOST:PORT as 'ray start --head' "
-            "prints it, as in "
-            "ray:10.0.0.1:6379, on one of the machines of the cluster"
+            "prints it, as in ray:10.0.0.1:6379, on one of the machines of the cluster"
         )
     return address
 
 
-@contextmanager
-def connection(address: str | None, stop_request: Progress) -> Iterator[Any]:
-    """The module ray, connected to the cluster at `address` or to one started here, which ends with
-    it; quiet.
+@contextlib.contextmanager
+def connection(address: str | None, interrupt: Progress) -> Iterator[Any]:
+    """The module `ray`, connected to the cluster at `address`, or to one started for this (None).
 
-    The tasks that are left end with the connection. Ctrl-C meanwhile is noted in `asked`.
-    """
-    before = {
-        name: os.environ.get(name) for name in (*QUIET_ENVIRONMENT, LOOPBACK, "RAY_AUTH_MODE")
-    }
-    os.environ.update(QUIET_ENVIRONMENT)
-    if address is None:
-        os.environ[LOOPBACK] = "0"
+    At the end it disconnects, which ends tasks that are not done, and Ray prints nothing. Ctrl-C
+    is noted in `interrupt`. Raises `ArgumentError` if Ray is not installed or was connected before,
+    and `RunError` if the cluster cannot be used."""
+    before = {name: os.environ.get(name) for name in (*ENVIRONMENT, "RAY_AUTH_MODE")}
+    os.environ.update(ENVIRONMENT)
     try:
         ray = _import_ray()
-        if (
-            ray.is_initialized()
-        ):  # the tasks of an interrupted race end with the connection, so it has one of its own
+        if ray.is_initialized():  # unfinished tasks end with the connection, so it must be our own
             raise ArgumentError(
                 "this process is connected to Ray already; disconnect with ray.shutdown(), and "
-                "give on='ray:"
-                f"{ray.get_runtime_context().gcs_address}' to train in that cluster"
+                f"give on='ray:{ray.get_runtime_context().gcs_address}' to train in that cluster"
             )
-        with interrupts.interruptible(
-            stop_request
-        ):  # which also puts back the handler that Ray sets
+        # interruptible() also puts back the signal handler that Ray sets
+        with (
+            interrupts.interruptible(interrupt),
+            contextlib.redirect_stdout(_WithoutNewThreads(sys.stdout)),  # type: ignore[type-var]
+        ):
             _connect(ray, address)
             try:
                 yield ray
@@ -95,6 +87,23 @@ def connection(address: str | None, stop_request: Progress) -> Iterator[Any]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+class _WithoutNewThreads:
+    """Standard output without what threads print that are started from now on: those of Ray, which
+    report lost machines there, where `--json` prints its one line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream, self.threads = stream, set(threading.enumerate())
+
+    def write(self, text: str) -> int:
+        return self.stream.write(text) if threading.current_thread() in self.threads else len(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:  # fileno, encoding, isatty, …
+        return getattr(self.stream, name)
 
 
 def _import_ray() -> Any:
@@ -110,72 +119,57 @@ def _import_ray() -> Any:
 
 
 def _connect(ray: Any, address: str | None) -> None:
-    here: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     if address is not None and address != "auto":
         require_answer(address)
-    talking: Any = importlib.import_module("ray._private.worker")
-    talking._worker_logs_enabled = False  # else it prints on stdout what becomes of machines
-    constants: Any = importlib.import_module("ray._private.ray_constants")
-    clustered = constants.ENABLE_RAY_CLUSTER
+    _require_loopback(ray, address)
     try:
-        if address is None or _loopback(address):
-            constants.ENABLE_RAY_CLUSTER = False  # as LOOPBACK, which is read when Ray is imported
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
-                **({} if address else here),
+                **({} if address else {"include_dashboard": False}),
             )
-    except Exception as failure:  # Ray has no common class for them
-        what = (
+    except Exception as failure:  # Ray's exceptions have no common class
+        problem = (
             "Ray cannot be started here"
             if address is None
             else f"the Ray cluster {_cluster_name(address)} cannot be used"
         )
-        raise RunError(f"{what}: {first_line(failure)}") from None
-    finally:
-        constants.ENABLE_RAY_CLUSTER = clustered
+        raise RunError(f"{problem}: {first_line(failure)}") from None
 
 
-def _loopback(address: str) -> bool:
-    """Whether a cluster listens on 127.0.0.1 only. Ray takes that for another address of this
-    machine, and would wait there for minutes.
-    """
-    host, _, port = address.rpartition(":")
-    other = importlib.import_module("ray._private.services").resolve_ip_for_localhost(
-        host or "127.0.0.1"
-    )
-    if address == "auto" or other == host:
-        return False
-    try:
-        with socket.create_connection((other, int(port)), timeout=ANSWER_SECONDS):
-            return False
-    except OSError:
-        return True
+def _require_loopback(ray: Any, address: str | None) -> None:
+    """Raise `ArgumentError` where Ray was imported before, without LOOPBACK: it would take
+    127.0.0.1 for this machine's address in the network, and listen or wait there."""
+    host = (address or "127.0.0.1:").rpartition(":")[0].strip("[]")
+    loopback = ("127.0.0.1", "localhost", "::1")
+    if host in loopback and ray.util.get_node_ip_address() not in loopback:
+        raise ArgumentError(
+            "Ray was imported in this process before, with a setting that keeps it from using "
+            f"127.0.0.1; set {LOOPBACK}=0 before 'import ray', or leave that import out"
+        )
 
 
 def require_answer(address: str) -> None:
-    """Raise `RunError` where no gRPC server answers at HOST:PORT within seconds; Ray itself would
-    try for minutes.
-    """
+    """Raise `RunError` if nothing at HOST:PORT answers as Ray does; Ray would try for minutes.
+
+    The servers of a Ray cluster (gRPC) speak first, as soon as one has connected."""
     host, _, port = address.rpartition(":")
-    why = f"the Ray cluster {_cluster_name(address)} does not answer"
-    fix = "start it with 'ray start --head', or correct the address"
     try:
-        with socket.create_connection(
-            (host.strip("[]"), int(port)), timeout=ANSWER_SECONDS
-        ) as connection_socket:
-            if os.environ.get("RAY_USE_TLS", "0") in ("1", "true"):
-                return  # what it says then is encrypted
-            connection_socket.settimeout(ANSWER_SECONDS - 1)
-            connection_socket.sendall(PREFACE)
-            answer = connection_socket.recv(9)
+        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS) as server:
+            server.settimeout(ANSWER_SECONDS - 1)
+            encrypted = os.environ.get("RAY_USE_TLS", "0") in ("1", "true")
+            if encrypted or server.recv(1):
+                return
+            problem = "it closes the connection"
     except OSError as failure:
-        raise RunError(f"{why}: {failure.strerror or failure}; {fix}") from None
-    if len(answer) < 4 or answer[3] != SETTINGS:
-        raise RunError(f"{why} as Ray does; {fix}")
+        problem = failure.strerror or str(failure)
+    raise RunError(
+        f"the Ray cluster {_cluster_name(address)} does not answer: {problem}; start it with "
+        "'ray start --head', or correct the address"
+    )
 
 
 def _cluster_name(address: str) -> str:
@@ -183,6 +177,6 @@ def _cluster_name(address: str) -> str:
 
 
 def first_line(failure: BaseException) -> str:
-    """The first line of what went wrong."""
+    """The first line of an exception's message."""
     lines = str(failure).strip().splitlines()
     return cut(lines[0].strip(), 300) if lines else type(failure).__name__

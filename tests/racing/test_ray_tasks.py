@@ -41,10 +41,8 @@ def cluster() -> Iterator[Any]:
         patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # everything on 127.0.0.1
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         pytest.importorskip("ray", reason="Ray is not installed: make test-ray")
-        from ray._private import ray_constants
         from ray.cluster_utils import Cluster
 
-        patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)
         soon = {
             "health_check_initial_delay_ms": 0,
             "health_check_period_ms": 500,

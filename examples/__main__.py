@@ -35,13 +35,13 @@ def scripts(named: list[str]) -> dict[str, Path]:
     """The scripts whose names, `chapter4/01_pixels`, begin with one of `named`; all where none
     is.
     """
-    found = {
+    paths = {
         path.relative_to(HERE).with_suffix("").as_posix(): path
         for path in sorted(HERE.glob("*/[0-9][0-9]_*.py"))
     }
     return {
         name: path
-        for name, path in found.items()
+        for name, path in paths.items()
         if not named or any(name.startswith(one.strip("/")) for one in named)
     }
 
@@ -50,7 +50,7 @@ def run(path: Path) -> list[figures.Figure]:
     """What the script found. Raises `Missing`, or what the script raises; PyTorch's global
     generator is left as it was.
     """
-    figures.FOUND.clear()
+    figures.FIGURES.clear()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         try:
@@ -58,18 +58,18 @@ def run(path: Path) -> list[figures.Figure]:
         finally:
             if drawn := sys.modules.get("matplotlib.pyplot"):
                 drawn.close("all")
-    return list(figures.FOUND)
+    return list(figures.FIGURES)
 
 
-def line(name: str, found: figures.Figure) -> str:
+def line(name: str, entry: figures.Figure) -> str:
     """A row of the table."""
-    command = f"`{found.command}`" if found.command else "the script"
+    command = f"`{entry.command}`" if entry.command else "the script"
     cells = [
         f"[{name}]({name}.py)",
-        found.what,
-        found.published or "–",
-        found.value(),
-        found.verdict(),
+        entry.what,
+        entry.published or "–",
+        entry.value(),
+        entry.verdict(),
         command,
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -81,9 +81,9 @@ def write(new: dict[str, list[str]]) -> None:
     """
     rows: dict[str, list[str]] = {}
     for text in RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []:
-        if held := re.match(r"\| \[([^\]]+)\]", text):
-            rows.setdefault(held[1], []).append(text)
-    rows = {name: held for name, held in (rows | new).items() if name in scripts([])}
+        if row := re.match(r"\| \[([^\]]+)\]", text):
+            rows.setdefault(row[1], []).append(text)
+    rows = {name: row for name, row in (rows | new).items() if name in scripts([])}
     RESULTS.write_text(
         HEAD + "".join(f"{text}\n" for name in sorted(rows) for text in rows[name]),
         encoding="utf-8",
@@ -100,29 +100,29 @@ def main() -> int:
         action="store_true",
         help="fewer seeds; RESULTS.md and the pictures stay as they are",
     )
-    asked = parser.parse_args()
-    figures.QUICK = asked.quick
+    options = parser.parse_args()
+    figures.QUICK = options.quick
     os.environ.setdefault("MPLBACKEND", "Agg")
     torch.set_num_threads(
         1
     )  # the loops by hand are many small steps; ss.train and ss.race choose for themselves
-    chosen, new, failed = scripts(asked.names), {}, []
+    chosen, new, failed = scripts(options.names), {}, []
     if not chosen:
         parser.error(
-            f"no script begins with {' or '.join(asked.names)}; there are {', '.join(scripts([]))}"
+            f"no script begins with {' or '.join(options.names)}; there are {', '.join(scripts([]))}"
         )
     for name, path in chosen.items():
         print(f"\n## {name}", flush=True)
         start = time.perf_counter()
         try:
-            new[name] = [line(name, found) for found in run(path)]
+            new[name] = [line(name, entry) for entry in run(path)]
         except figures.Missing as missing:
             print(f"skipped: {missing}")
         except Exception:
             traceback.print_exc(file=sys.stdout)
             failed.append(name)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
-        if not asked.quick and name in new:
+        if not options.quick and name in new:
             write(new)
     print(
         f"\n{len(new)} of {len(chosen)} done" + (f"; failed: {', '.join(failed)}" if failed else "")

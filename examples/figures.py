@@ -61,7 +61,7 @@ class Figure:
 
 
 QUICK = False  # `python -m examples --quick`, and the tests: fewer seeds, no pictures kept
-FOUND: list[Figure] = []  # of the script that runs
+FIGURES: list[Figure] = []  # of the script that runs
 
 
 def figure(
@@ -94,9 +94,9 @@ def figure(
     assert bool(outside) == bool(measured), (
         f"{what}: a figure outside its range says why, and where it is"
     )
-    found = Figure(what, published, values, low, high, command, outside, digits)
-    FOUND.append(found)
-    print(f"→ {what}: {found.value()}" + (f"   published: {published}" if published else ""))
+    entry = Figure(what, published, values, low, high, command, outside, digits)
+    FIGURES.append(entry)
+    print(f"→ {what}: {entry.value()}" + (f"   published: {published}" if published else ""))
     least, most = measured or (low, high)
     assert all(least <= one <= most for one in values), (
         f"{what}: {list(values)} is not within {least} to {most}"

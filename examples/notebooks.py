@@ -17,7 +17,7 @@ def cells(script: str) -> list[dict[str, Any]]:
     """The cells of a script in the percent format: `# %% [markdown]` and comments, or `# %%` and
     code.
     """
-    found: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
     for number, part in enumerate(re.split(r"^# %%", script, flags=re.MULTILINE)[1:]):
         title, _, text = part.partition("\n")
         markdown = title.strip() == "[markdown]"
@@ -28,8 +28,8 @@ def cells(script: str) -> list[dict[str, Any]]:
             "metadata": {},
             "source": body.strip("\n").splitlines(keepends=True),
         }
-        found.append(cell if markdown else cell | {"execution_count": None, "outputs": []})
-    return found
+        parts.append(cell if markdown else cell | {"execution_count": None, "outputs": []})
+    return parts
 
 
 def notebook(script: str) -> str:
@@ -38,8 +38,8 @@ def notebook(script: str) -> str:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    held = {"cells": cells(script), "metadata": python, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(held, ensure_ascii=False, indent=1) + "\n"
+    content = {"cells": cells(script), "metadata": python, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
 def notebooks() -> dict[Path, str]:

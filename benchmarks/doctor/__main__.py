@@ -28,25 +28,25 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", action="store_true", help="write benchmarks/doctor/RESULTS.md")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     from benchmarks.doctor.cases import CASES
 
-    chosen = [name for name in CASES if asked.only in name]
+    chosen = [name for name in CASES if options.only in name]
     twins = {CASES[name].twin for name in chosen} - {""} - set(chosen)
     os.environ["OMP_NUM_THREADS"] = "1"
-    jobs = [(name, seed) for name in (*chosen, *twins) for seed in range(asked.seeds)]
+    jobs = [(name, seed) for name in (*chosen, *twins) for seed in range(options.seeds)]
     with concurrent.futures.ProcessPoolExecutor(
-        asked.jobs, multiprocessing.get_context("spawn")
+        options.jobs, multiprocessing.get_context("spawn")
     ) as pool:
-        found = list(pool.map(work, *zip(*jobs, strict=True), chunksize=3))
+        outcomes = list(pool.map(work, *zip(*jobs, strict=True), chunksize=3))
     runs: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
-    for outcome in found:
+    for outcome in outcomes:
         runs[outcome["name"]].append(outcome)
-    lines = report({name: runs[name] for name in chosen}, runs, asked.seeds)
+    lines = report({name: runs[name] for name in chosen}, runs, options.seeds)
     print("\n".join(lines))
-    if asked.write:
+    if options.write:
         results.put(TITLE, lines)
-    return int(any("failure" in outcome for outcome in found))
+    return int(any("failure" in outcome for outcome in outcomes))
 
 
 def report(
@@ -155,7 +155,7 @@ def report(
         "",
         "| case | said | runs |",
         "|---|---|---|",
-        *(f"| {name} | {said} | {runs_} |" for (name, said), runs_ in beside.items()),
+        *(f"| {name} | {verdict} | {runs_} |" for (name, verdict), runs_ in beside.items()),
         "",
         "## Faulty trainings",
         "",

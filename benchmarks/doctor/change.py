@@ -97,8 +97,8 @@ def _data(setup: Setup, text: str, draw: torch.Generator) -> None:
 
 
 def _finite(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    kept = (x.flatten(1).isfinite().all(1)) & (y.reshape(len(y), -1).isfinite().all(1))
-    return x[kept], y[kept]
+    finite = (x.flatten(1).isfinite().all(1)) & (y.reshape(len(y), -1).isfinite().all(1))
+    return x[finite], y[finite]
 
 
 def _predict(setup: Setup, value: Any, draw: torch.Generator) -> None:
@@ -113,17 +113,17 @@ def _predict(setup: Setup, value: Any, draw: torch.Generator) -> None:
         raise ArgumentError(
             f"{value!r} takes the place of dense networks only; change this one where it is written"
         )
-    made: list[nn.Module] = []
+    built: list[nn.Module] = []
     widths = [dense[0].in_features, *getattr(value, "widths", ())]
     for inputs, outputs in pairwise(widths):
-        made += [
+        built += [
             nn.utils.skip_init(nn.Linear, inputs, outputs),
             *([nn.BatchNorm1d(outputs)] if value.batch_norm else []),
             activation_module(value.activation),
             *([nn.Dropout(value.dropout)] if value.dropout else []),
         ]
-    made.append(nn.utils.skip_init(nn.Linear, widths[-1], dense[-1].out_features))
-    setup.model = nn.Sequential(*made, *([layers[-1]] if isinstance(layers[-1], CLOSINGS) else []))
+    built.append(nn.utils.skip_init(nn.Linear, widths[-1], dense[-1].out_features))
+    setup.model = nn.Sequential(*built, *([layers[-1]] if isinstance(layers[-1], CLOSINGS) else []))
     _initialize(
         setup,
         choose(getattr(value, "activation", ""), single=False)[0],
@@ -253,7 +253,7 @@ def _step(setup: Setup, value: Any, draw: torch.Generator) -> None:
         )
     setup.step, old, plan = True, setup.optimizer, setup.scheduler
     same = type(old) is kind and all(
-        old.defaults[name] == held for name, held in value.options().items()
+        old.defaults[name] == option for name, option in value.options().items()
     )
     if plan is None or not same or value.lr == plan.base_lrs[0]:
         setup.optimizer, setup.scheduler = (
@@ -314,21 +314,21 @@ def _patience(setup: Setup, count: int, metric: str) -> None:
     before, per_epoch = setup.on_step, -(-len(setup.train[0]) // setup.batch)
     best, weights = [-float("inf"), 0], {}
 
-    def on_step(held: Setup, step: int) -> None:
+    def on_step(setup: Setup, step: int) -> None:
         if before is not None:
-            before(held, step)
+            before(setup, step)
         epoch, rest = divmod(step + 1, per_epoch)
         if rest:
             return
-        found = score(held)
+        merit = score(setup)
         if metric == "loss":
             with torch.no_grad():
-                found = -float(held.loss_fn(held.model(held.valid[0]), held.valid[1]))
-        if found > best[0]:
-            best[:] = found, epoch
-            weights.update(copy.deepcopy(held.model.state_dict()))
-        if weights and (epoch - best[1] >= count or epoch == held.epochs):
-            held.model.load_state_dict(weights)
+                merit = -float(setup.loss_fn(setup.model(setup.valid[0]), setup.valid[1]))
+        if merit > best[0]:
+            best[:] = merit, epoch
+            weights.update(copy.deepcopy(setup.model.state_dict()))
+        if weights and (epoch - best[1] >= count or epoch == setup.epochs):
+            setup.model.load_state_dict(weights)
         if epoch - best[1] >= count:
             raise Stopped
 

@@ -148,12 +148,12 @@ def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, 
     Those without a target, which are slow, take part in every second round.
     """
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    held, taking = (
+    case, taking = (
         NETWORKS[network],
         {label: tool for label, tool in tools(only).items() if label in TARGETS or turn % 2 == 0},
     )
     steps = 20
-    while (took := loop(held, steps, None)[0]) < seconds / 5:
+    while (took := loop(case, steps, None)[0]) < seconds / 5:
         steps *= 2
     steps = max(int(steps * seconds / took), 1)
     labels = list(taking)
@@ -161,16 +161,16 @@ def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, 
         labels[turn % len(labels) :] + labels[: turn % len(labels)]
     )  # nobody is always the first
     for label in labels:
-        loop(held, 5, taking[label].watch)  # imports, and what is set up once
-    found: dict[str, Any] = {"steps": steps, "alone": [loop(held, steps, None)[0]]}
+        loop(case, 5, taking[label].watch)  # imports, and what is set up once
+    timings: dict[str, Any] = {"steps": steps, "alone": [loop(case, steps, None)[0]]}
     for label in labels:
         costs = []
         for _ in range(OFTEN if TARGETS.get(label) == BUDGET else 1):
-            took, judging, share = loop(held, steps, taking[label].watch)
-            found["alone"].append(loop(held, steps, None)[0])
-            costs.append(took / (sum(found["alone"][-2:]) / 2) - 1)
-        found[label] = {"cost": median(costs), "judging": judging, "share": share}
-    return found
+            took, judging, share = loop(case, steps, taking[label].watch)
+            timings["alone"].append(loop(case, steps, None)[0])
+            costs.append(took / (sum(timings["alone"][-2:]) / 2) - 1)
+        timings[label] = {"cost": median(costs), "judging": judging, "share": share}
+    return timings
 
 
 def trained(network: str, seconds: float, turn: int) -> dict[str, Any]:
@@ -179,24 +179,24 @@ def trained(network: str, seconds: float, turn: int) -> dict[str, Any]:
 
     "cost" is that of the steps, "call" that of the whole call; "once" are the seconds added before
     the first step and after the last."""
-    held = NETWORKS[network]
-    train_once(held, 1, 1.0)  # imports, and what is set up once
-    steps, _ = train_once(held, 3, 0.0)
+    case = NETWORKS[network]
+    train_once(case, 1, 1.0)  # imports, and what is set up once
+    steps, _ = train_once(case, 3, 0.0)
     epochs = max(int(3 * seconds / steps), 1)
-    found: dict[str, Any] = {"epochs": epochs, "alone": []}
-    before = train_once(held, epochs, 0.0)
+    timings: dict[str, Any] = {"epochs": epochs, "alone": []}
+    before = train_once(case, epochs, 0.0)
     for watch, often in ((0.02, OFTEN), (1.0, 1))[:: 1 if turn % 2 else -1]:
         costs, calls, once = [], [], []
         for _ in range(often):
-            watched, after = train_once(held, epochs, watch), train_once(held, epochs, 0.0)
+            watched, after = train_once(case, epochs, watch), train_once(case, epochs, 0.0)
             step, call = ((a + b) / 2 for a, b in zip(before, after, strict=True))
             costs.append(watched[0] / step - 1)
             calls.append(watched[1] / call - 1)
             once.append((watched[1] - watched[0]) - (call - step))
-            found["alone"] += [before[0], after[0]]
+            timings["alone"] += [before[0], after[0]]
             before = after
-        found[str(watch)] = {"cost": median(costs), "call": median(calls), "once": median(once)}
-    return found
+        timings[str(watch)] = {"cost": median(costs), "call": median(calls), "once": median(once)}
+    return timings
 
 
 def train_once(network: Network, epochs: int, watch: float) -> tuple[float, float]:
@@ -208,11 +208,11 @@ def train_once(network: Network, epochs: int, watch: float) -> tuple[float, floa
     (x, y), (xv, yv) = (
         (x.view(-1, 1, 28, 28) if network.image else x, y) for x, y in (setup.train, setup.valid)
     )
-    given = ss.data.from_arrays(x, y, valid=(xv, yv))
+    prepared = ss.data.from_arrays(x, y, valid=(xv, yv))
     gc.collect()
     clock, began = Laps(), time.perf_counter()
     ss.train(
-        given,
+        prepared,
         **{"predict": setup.model, **network.steps},
         loss=ss.cross_entropy(),
         repeat=ss.batches(network.batch),
@@ -247,15 +247,15 @@ def main() -> int:
     parser.add_argument(
         "--write", action="store_true", help=f"put the tables into {results.FILE.name}"
     )
-    asked = parser.parse_args()
+    options = parser.parse_args()
     rounds, seconds, load = (
-        asked.rounds or (1 if asked.quick else 5),
-        SECONDS / 10 if asked.quick else SECONDS,
+        options.rounds or (1 if options.quick else 5),
+        SECONDS / 10 if options.quick else SECONDS,
         busy(),
     )
-    chosen = [name for name in NETWORKS if asked.only in name]
+    chosen = [name for name in NETWORKS if options.only in name]
     try:
-        found = {
+        turns = {
             kind: {
                 name: [
                     one_round(kind, network=name, seconds=seconds, turn=turn, **more)
@@ -263,32 +263,32 @@ def main() -> int:
                 ]
                 for name in chosen
             }
-            for kind, more in (("plain", {"only": asked.tool}), ("trained", {}))
+            for kind, more in (("plain", {"only": options.tool}), ("trained", {}))
         }
     except Failed:
         return 1  # why has been said
     lines = report(
-        found["plain"], found["trained"], seconds, "unknown" if load is None else f"{load:.1f}"
+        turns["plain"], turns["trained"], seconds, "unknown" if load is None else f"{load:.1f}"
     )
     print("\n" + "\n".join(lines))
-    if asked.write:
+    if options.write:
         results.put(TITLE, lines)
     return 0
 
 
 def one_round(kind: str, **arguments: Any) -> dict[str, Any]:
     """What `plain` or `trained` returns in a fresh process, printed in short; raises `Failed`."""
-    found = measured("benchmarks.doctor.cost", kind, **arguments)
+    timings = measured("benchmarks.doctor.cost", kind, **arguments)
     print(
         "  "
         + ", ".join(
-            f"{label} {100 * held['cost']:+.1f} %"
-            for label, held in found.items()
-            if isinstance(held, dict)
+            f"{label} {100 * seconds['cost']:+.1f} %"
+            for label, seconds in timings.items()
+            if isinstance(seconds, dict)
         ),
         flush=True,
     )
-    return found
+    return timings
 
 
 Rounds = dict[str, list[dict[str, Any]]]  # network -> what each round measured
@@ -300,13 +300,13 @@ def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list
     labels = [label for label in next(iter(in_loop.values()))[0] if label not in ("steps", "alone")]
     rows = []
     for label in sorted(labels, key=lambda label: (not label.startswith(OURS), label)):
-        held = [[turn[label] for turn in turns if label in turn] for turns in in_loop.values()]
-        first = [turns[0]["share"] for turns in held]
+        timings = [[turn[label] for turn in turns if label in turn] for turns in in_loop.values()]
+        first = [turns[0]["share"] for turns in timings]
         rows.append(
             [
                 label,
-                *(cost([turn["cost"] for turn in turns], TARGETS.get(label)) for turns in held),
-                ", ".join(f"{median(turn['judging'] for turn in turns):.2f}" for turns in held),
+                *(cost([turn["cost"] for turn in turns], TARGETS.get(label)) for turns in timings),
+                ", ".join(f"{median(turn['judging'] for turn in turns):.2f}" for turns in timings),
                 ", ".join(f"{100 * share:.1f} %" for share in first) if None not in first else "",
             ]
         )
@@ -377,11 +377,11 @@ def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list
     ]
 
 
-def cost(found: list[float], target: float | None) -> str:
-    text = f"{100 * median(found):+.1f} %" + (
-        f" ({100 * min(found):+.1f} to {100 * max(found):+.1f})" if len(found) > 1 else ""
+def cost(shares: list[float], target: float | None) -> str:
+    text = f"{100 * median(shares):+.1f} %" + (
+        f" ({100 * min(shares):+.1f} to {100 * max(shares):+.1f})" if len(shares) > 1 else ""
     )
-    return text if target is None else f"{text} {mark(median(found) <= target)}"
+    return text if target is None else f"{text} {mark(median(shares) <= target)}"
 
 
 if __name__ == "__main__":

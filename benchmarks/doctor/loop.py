@@ -93,7 +93,7 @@ class Nothing(contextlib.AbstractContextManager["Nothing"]):
     def step(self, loss: Tensor, target: Tensor) -> None:
         """Nothing."""
 
-    def diagnose(self, **given: Any) -> None:
+    def diagnose(self, **data: Any) -> None:
         """Nothing."""
 
 

@@ -56,24 +56,24 @@ def main() -> int:
     parser.add_argument(
         "--write", action="store_true", help=f"put the tables into {results.FILE.name}"
     )
-    asked = parser.parse_args()
+    options = parser.parse_args()
     from benchmarks.doctor.cases import CASES
 
     chosen = [
         name
         for name in CASES
-        if asked.only in name and CASES[name].kind == "faulty" and CASES[name].twin
+        if options.only in name and CASES[name].kind == "faulty" and CASES[name].twin
     ]
     os.environ["OMP_NUM_THREADS"] = "1"
     began = time.perf_counter()
     with concurrent.futures.ProcessPoolExecutor(
-        asked.jobs, multiprocessing.get_context("spawn"), quiet
+        options.jobs, multiprocessing.get_context("spawn"), quiet
     ) as pool:
         twins = sorted({CASES[name].twin for name in chosen})
         asking = [
             (name, seeds)
             for name in twins
-            for seeds in [range(TWINS), *map(fresh, range(asked.seeds))]
+            for seeds in [range(TWINS), *map(fresh, range(options.seeds))]
         ]
         known = dict(
             zip(asking, pool.map(alone, *zip(*asking, strict=True)), strict=True)
@@ -85,10 +85,10 @@ def main() -> int:
                 seed,
                 known[CASES[name].twin, range(TWINS)],
                 known[CASES[name].twin, fresh(seed)],
-                asked.budget,
+                options.budget,
             )
             for name in chosen
-            for seed in range(asked.seeds)
+            for seed in range(options.seeds)
         ]
         for done, _ in enumerate(concurrent.futures.as_completed(waiting), 1):
             if sys.stderr.isatty():
@@ -99,9 +99,9 @@ def main() -> int:
                     flush=True,
                 )
     runs = [future.result() for future in waiting]
-    lines = report(runs, asked.seeds, asked.budget, time.perf_counter() - began)
+    lines = report(runs, options.seeds, options.budget, time.perf_counter() - began)
     print("\n".join(lines))
-    if asked.write:
+    if options.write:
         results.put(TITLE, lines)
     return int(any("failure" in run for run in runs))
 
@@ -160,33 +160,35 @@ def turn(name: str, seed: int, cured: list[float], twin: list[float], budget: fl
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     case = CASES[name]
-    held: Run = {"name": name, "seed": seed, "twin": _median(twin)}
+    summary: Run = {"name": name, "seed": seed, "twin": _median(twin)}
     try:
         outcome = run(case.build(seed), seed)
-        held["shown"] = bool(
+        summary["shown"] = bool(
             counted.shown(case, [{"score": outcome.score}], [{"score": value} for value in cured])
         )
-        if not held["shown"]:
-            return held
-        held["untouched"] = _median(alone(name, fresh(seed)))
+        if not summary["shown"]:
+            return summary
+        summary["untouched"] = _median(alone(name, fresh(seed)))
         began = time.perf_counter()
         trials = outcome.diagnosis.try_remedies(
-            lambda change, seed: score(name, change, trial_seed(held["seed"], seed)),
+            lambda change, seed: score(name, change, trial_seed(summary["seed"], seed)),
             budget=budget,
             until_proven=True,
         )
         proven = best_trial(trials)
-        held |= {
+        summary |= {
             "seconds": time.perf_counter() - began,
             "trials": [trial.to_dict() | {"verdict": trial.verdict} for trial in trials],
             "proven": None if proven is None else proven.to_dict(),
             "findings": outcome.findings,
         }
         if proven is not None:
-            held["remedied"] = _median([score(name, proven.change, other) for other in fresh(seed)])
+            summary["remedied"] = _median(
+                [score(name, proven.change, other) for other in fresh(seed)]
+            )
     except Exception as failure:  # a case that fails is said, not lost
-        held["failure"] = f"{type(failure).__name__}: {failure}"
-    return held
+        summary["failure"] = f"{type(failure).__name__}: {failure}"
+    return summary
 
 
 def trial_seed(seed: int, index: int) -> int:
@@ -238,11 +240,11 @@ def why_not(run: Run) -> str:
         for finding in loud
         if not any(remedy["change"] for remedy in finding["remedies"])
     ]
-    said = [
+    reasons = [
         f"{trial['condition']}: {spelled(trial['change'])}: {trial['verdict']}"
         for trial in run["trials"]
     ]
-    return "; ".join([*said, *(f"{condition}: advice only" for condition in advice)])
+    return "; ".join([*reasons, *(f"{condition}: advice only" for condition in advice)])
 
 
 def spelled(change: dict[str, str]) -> str:

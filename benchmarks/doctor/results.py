@@ -22,7 +22,11 @@ def joined(before: str, title: str, lines: Sequence[str]) -> str:
     """`before` with the section `lines`, whose first is `# title`, in place of the section of that
     title.
     """
-    head, found, rest = f"\n{before}".partition(f"\n# {title}\n")
-    _, kept, after = rest.partition("\n# ")
-    parts = [head.strip(), "\n".join(lines).strip(), f"# {after}".strip() if found and kept else ""]
+    head, title_line, rest = f"\n{before}".partition(f"\n# {title}\n")
+    _, next_title, after = rest.partition("\n# ")
+    parts = [
+        head.strip(),
+        "\n".join(lines).strip(),
+        f"# {after}".strip() if title_line and next_title else "",
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"

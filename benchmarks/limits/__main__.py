@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.limits.section import Asked, Failed, Section
+from benchmarks.limits.section import Failed, Options, Section
 from benchmarks.speed.machine import ROOT, THREADS, busy, describe, mnist_folder
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
@@ -33,17 +33,17 @@ otherwise, and the figures are medians of the rounds.
 
 
 def main() -> int:
-    asked = arguments()
+    options = arguments()
     load, sections, failed = busy(), [], []
-    for name in asked.only or NAMES:
+    for name in options.only or NAMES:
         module = importlib.import_module(f"benchmarks.limits.{name}")
         try:
             sections.append(
                 module.section(
-                    Asked(
-                        asked.quick,
-                        asked.rounds or (1 if asked.quick else 3),
-                        mnist_folder(asked.data_dir),
+                    Options(
+                        options.quick,
+                        options.rounds or (1 if options.quick else 3),
+                        mnist_folder(options.data_dir),
                     )
                 )
             )
@@ -58,10 +58,10 @@ def main() -> int:
         load="unknown" if load is None else f"{load:.1f}",
         verdict=verdict(sections),
         threads=THREADS,
-        rounds=asked.rounds or 3,
+        rounds=options.rounds or 3,
     )
     print(verdict(sections))
-    if not asked.quick and not asked.only:
+    if not options.quick and not options.only:
         before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
         RESULTS.write_text(
             joined(before, "\n\n".join([head.rstrip(), *(part.markdown() for part in sections)])),
@@ -73,8 +73,8 @@ def main() -> int:
 
 def joined(before: str, limits: str) -> str:
     """The report `before` with `limits` at its end, in place of those it had."""
-    kept = f"\n{before}".partition(f"\n{TITLE}\n")[0].strip()
-    return "\n\n".join(part for part in (kept, limits) if part) + "\n"
+    introduction = f"\n{before}".partition(f"\n{TITLE}\n")[0].strip()
+    return "\n\n".join(part for part in (introduction, limits) if part) + "\n"
 
 
 def verdict(sections: Sequence[Section]) -> str:
@@ -114,10 +114,10 @@ def arguments() -> argparse.Namespace:
         type=Path,
         help="folder with the files of MNIST (default $SEVENSTEPS_DATA, else ../shared/data)",
     )
-    asked = parser.parse_args()
-    if asked.rounds is not None and asked.rounds < 1:
-        parser.error(f"--rounds must be at least 1, not {asked.rounds}")
-    return asked
+    options = parser.parse_args()
+    if options.rounds is not None and options.rounds < 1:
+        parser.error(f"--rounds must be at least 1, not {options.rounds}")
+    return options
 
 
 if __name__ == "__main__":

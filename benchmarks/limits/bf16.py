@@ -6,7 +6,7 @@ import os
 from statistics import median
 from typing import Any
 
-from benchmarks.limits.section import Asked, Section, measured, table
+from benchmarks.limits.section import Options, Section, measured, table
 
 TITLE = "bfloat16 beside float32"
 
@@ -51,32 +51,32 @@ def train(precision: str, epochs: int, seed: int, data_dir: str | None) -> dict[
     return {"seconds": clock.laps[1:], "accuracy": run.metrics["valid"]["accuracy"]}
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     can = measured(__name__, "usable")
     if can["refusal"]:
         return Section(TITLE, [f"Skipped: {can['refusal']}"])
     kinds = ("float32", "bf16")
-    found = [
+    measurements = [
         {
             kind: measured(
                 __name__,
                 "train",
                 precision=kind,
-                epochs=2 if asked.quick else 4,
+                epochs=2 if options.quick else 4,
                 seed=seed,
-                data_dir=asked.data_dir,
+                data_dir=options.data_dir,
             )
             for kind in kinds
         }
-        for seed in range(asked.rounds)
+        for seed in range(options.rounds)
     ]
-    seconds = {kind: [median(turn[kind]["seconds"]) for turn in found] for kind in kinds}
+    seconds = {kind: [median(turn[kind]["seconds"]) for turn in measurements] for kind in kinds}
     ratio = median(full / half for full, half in zip(*seconds.values(), strict=True))
     rows = [
         (
             kind,
             f"{median(seconds[kind]):.3f}",
-            f"{median(turn[kind]['accuracy'] for turn in found):.4f}",
+            f"{median(turn[kind]['accuracy'] for turn in measurements):.4f}",
         )
         for kind in kinds
     ]

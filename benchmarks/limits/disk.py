@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.limits.memory import MB, peak
-from benchmarks.limits.section import Asked, Section, mark, measured, table
+from benchmarks.limits.section import Options, Section, mark, measured, table
 from sevensteps.training.observer import Observer
 
 TITLE = "Larger than memory"
@@ -67,10 +67,10 @@ def train(folder: str, size: float, width: int, epochs: int) -> dict[str, Any]:
         for name, memory in sources.items()
     }
     for _ in range(3):
-        for name, held in data.items():
+        for name, array in data.items():
             ends = Ends()
             ss.train(
-                held,
+                array,
                 predict=ss.mlp(width),
                 step=ss.sgd(lr=0.1),
                 repeat=ss.batches(256),
@@ -110,8 +110,8 @@ def memory(folder: str, size: float) -> dict[str, Any]:
     return {"grown": peak() - before}
 
 
-def section(asked: Asked) -> Section:
-    count, epochs = (6_000, 2) if asked.quick else (60_000, 6)
+def section(options: Options) -> Section:
+    count, epochs = (6_000, 2) if options.quick else (60_000, 6)
     rows, targets = [], {}
     for name, kind in KINDS.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +121,7 @@ def section(asked: Asked) -> Section:
                     measured(
                         __name__, "train", folder=folder, size=size, width=width, epochs=epochs
                     )
-                    for _ in range(asked.rounds)
+                    for _ in range(options.rounds)
                 ]
                 inside, outside = (
                     median(median(turn[key]) for turn in turns) for key in ("memory", "disk")
@@ -141,11 +141,11 @@ def section(asked: Asked) -> Section:
                 targets[f"{name}, 784-{width}-10, {share:.2f} of {LEAST:g}"] = share >= LEAST
     with tempfile.TemporaryDirectory() as folder:
         size = measured(
-            __name__, "write", folder=folder, count=20_000 if asked.quick else 320_000, kind="f4"
+            __name__, "write", folder=folder, count=20_000 if options.quick else 320_000, kind="f4"
         )["megabytes"]
         grown = median(
             measured(__name__, "memory", folder=folder, size=size)["grown"] / MB
-            for _ in range(asked.rounds)
+            for _ in range(options.rounds)
         )
     allowed = size / TIMES
     targets[f"memory, {grown:.0f} of {allowed:.0f} MB"] = grown <= allowed

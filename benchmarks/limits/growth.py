@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.limits.section import Asked, Section, measured, table
+from benchmarks.limits.section import Options, Section, measured, table
 
 TITLE = "Growth"
 SAMPLES = {
@@ -75,24 +75,24 @@ def train(inputs: int, hidden: int, samples: int, epochs: int) -> dict[str, Any]
     return {"seconds": clock.laps[1:]}
 
 
-def section(asked: Asked) -> Section:
-    fewer = QUICK if asked.quick else 1
+def section(options: Options) -> Section:
+    fewer = QUICK if options.quick else 1
     by_samples = [
         (inputs, HIDDEN, count // fewer) for inputs, counts in SAMPLES.items() for count in counts
     ]
     by_width = [(784, hidden, OF_WIDTHS // fewer) for hidden in WIDTHS]
     taken: dict[tuple[int, int, int], list[float]] = {}
-    for _ in range(asked.rounds):
+    for _ in range(options.rounds):
         for inputs, hidden, samples in dict.fromkeys(by_samples + by_width):
-            found = measured(
+            measurements = measured(
                 __name__,
                 "train",
                 inputs=inputs,
                 hidden=hidden,
                 samples=samples,
-                epochs=3 if asked.quick else 5,
+                epochs=3 if options.quick else 5,
             )
-            taken.setdefault((inputs, hidden, samples), []).append(median(found["seconds"]))
+            taken.setdefault((inputs, hidden, samples), []).append(median(measurements["seconds"]))
     seconds = {case: median(times) for case, times in taken.items()}
 
     lines, rows = [], []

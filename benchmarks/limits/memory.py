@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.limits.section import Asked, Section, mark, measured, table
+from benchmarks.limits.section import Options, Section, mark, measured, table
 
 TITLE = "Peak memory"
 NETWORKS = {"784-30-10": (30,), "784-1024-1024-10": (1024, 1024)}
@@ -34,8 +34,8 @@ def peak() -> int:
 
     `ru_maxrss` is the second choice because Linux hands it on to a process from the one that
     started it."""
-    if (found := status("VmHWM")) is not None:
-        return found
+    if (kilobytes := status("VmHWM")) is not None:
+        return kilobytes
     import resource
     import sys
 
@@ -79,30 +79,30 @@ def train(widths: list[int], epochs: int, data_dir: str | None) -> dict[str, Any
             out=Path(folder) / "run",
             progress=False,
         )
-    held = [tensor for part in (data.train, data.valid) for tensor in (part.x, part.y)]
+    tensors = [tensor for part in (data.train, data.valid) for tensor in (part.x, part.y)]
     return {
         "imported": imported,
         "loaded": loaded,
         "peak": peak(),
-        "data": sum(tensor.nbytes for tensor in held),
+        "data": sum(tensor.nbytes for tensor in tensors),
         "parameters": sum(parameter.nbytes for parameter in run.network.parameters()),
     }
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     rows, targets = [], {}
     for name, widths in NETWORKS.items():
-        found = [
+        measurements = [
             measured(
                 __name__,
                 "train",
                 widths=list(widths),
-                epochs=1 if asked.quick else 3,
-                data_dir=asked.data_dir,
+                epochs=1 if options.quick else 3,
+                data_dir=options.data_dir,
             )
-            for _ in range(asked.rounds)
+            for _ in range(options.rounds)
         ]
-        of = {key: median(turn[key] for turn in found) for key in found[0]}
+        of = {key: median(turn[key] for turn in measurements) for key in measurements[0]}
         limit = allowed(of["data"], of["parameters"])
         targets[f"{name} {of['peak'] / MB:.0f} of {limit / MB:.0f} MB"] = met = of["peak"] <= limit
         rows.append(

@@ -14,7 +14,7 @@ import time
 from statistics import median
 from typing import Any
 
-from benchmarks.limits.section import Asked, Section, mark, measured, table
+from benchmarks.limits.section import Options, Section, mark, measured, table
 from benchmarks.speed.machine import ROOT
 
 TITLE = "Until 99 % of MNIST"
@@ -71,7 +71,11 @@ def pytorch(seed: int, epochs: int | None, data_dir: str | None) -> dict[str, An
     import sevensteps as ss
 
     data = ss.data.load("mnist", data_dir)
-    x, y, held = (data.train.x - MEAN) / DEVIATION, data.train.y, (data.valid.x - MEAN) / DEVIATION
+    x, y, valid_x = (
+        (data.train.x - MEAN) / DEVIATION,
+        data.train.y,
+        (data.valid.x - MEAN) / DEVIATION,
+    )
     torch.manual_seed(seed)
     began = time.perf_counter()
     model = nn.Sequential(
@@ -102,32 +106,32 @@ def pytorch(seed: int, epochs: int | None, data_dir: str | None) -> dict[str, An
         laps.append(time.perf_counter() - since)
         model.eval()
         with torch.no_grad():
-            found = torch.cat([model(part).argmax(1) for part in held.split(1000)])
-        accuracies.append(float((found == data.valid.y).double().mean()))
+            answers = torch.cat([model(part).argmax(1) for part in valid_x.split(1000)])
+        accuracies.append(float((answers == data.valid.y).double().mean()))
         ends.append(time.perf_counter() - began)
         scheduler.step()
     return reached(accuracies, laps, ends)
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     if not RECIPE.is_file():
         return Section(TITLE, [f"Skipped: there is no {RECIPE.relative_to(ROOT)}."])
     kinds = ("sevensteps", "pytorch")
-    found = [
+    measurements = [
         {
             kind: measured(
                 __name__,
                 kind,
                 seed=seed,
-                epochs=1 if asked.quick else None,
-                data_dir=asked.data_dir,
+                epochs=1 if options.quick else None,
+                data_dir=options.data_dir,
             )
             for kind in kinds
         }
-        for seed in range(asked.rounds)
+        for seed in range(options.rounds)
     ]
     ratio = {
-        key: median(turn["pytorch"][key] / turn["sevensteps"][key] for turn in found)
+        key: median(turn["pytorch"][key] / turn["sevensteps"][key] for turn in measurements)
         for key in ("training", "all")
     }
     rows = [
@@ -139,7 +143,7 @@ def section(asked: Asked) -> Section:
             f"{turn[kind]['accuracy']:.4f}",
         )
         for kind in kinds
-        for seed, turn in enumerate(found)
+        for seed, turn in enumerate(measurements)
     ]
     met = ratio["all"] >= TARGET
     return Section(
@@ -171,5 +175,5 @@ def section(asked: Asked) -> Section:
     )
 
 
-def seconds(found: float) -> str:
-    return "not reached" if math.isnan(found) else f"{found:.1f}"
+def seconds(value: float) -> str:
+    return "not reached" if math.isnan(value) else f"{value:.1f}"

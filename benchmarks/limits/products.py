@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from benchmarks.limits.section import Asked, Section, mark, measured, table
+from benchmarks.limits.section import Options, Section, mark, measured, table
 
 TITLE = "Rate of the matrix products"
 SIZES, BATCH = (784, 1024, 1024, 10), 256
@@ -52,7 +52,7 @@ def best_times() -> dict[Product, tuple[float, str]]:
         else None
     )
     draw = torch.Generator().manual_seed(0)
-    found = {}
+    best = {}
     for kind, inputs, outputs in products(SIZES):
         x, g = (
             torch.randn(BATCH, inputs, generator=draw),
@@ -78,10 +78,10 @@ def best_times() -> dict[Product, tuple[float, str]]:
                 began = time.perf_counter()
                 multiply()
                 taken[name].append(time.perf_counter() - began)
-        found[kind, inputs, outputs] = min(
+        best[kind, inputs, outputs] = min(
             (median(times[1:]), name) for name, times in taken.items()
         )
-    return found
+    return best
 
 
 def train(epochs: int, data_dir: str | None) -> dict[str, Any]:
@@ -94,10 +94,10 @@ def train(epochs: int, data_dir: str | None) -> dict[str, Any]:
     class Between(Laps):
         def __init__(self) -> None:
             super().__init__()
-            self.found: list[dict[Product, tuple[float, str]]] = []
+            self.best_times_by_epoch: list[dict[Product, tuple[float, str]]] = []
 
         def evaluated(self, training: Any, row: dict[str, Any]) -> None:
-            self.found.append(best_times())
+            self.best_times_by_epoch.append(best_times())
             super().evaluated(training, row)
 
     between, data = Between(), ss.data.load("mnist", data_dir)
@@ -117,34 +117,35 @@ def train(epochs: int, data_dir: str | None) -> dict[str, Any]:
     best = [
         (
             *product,
-            median(found[product][0] for found in between.found),
-            between.found[-1][product][1],
+            median(epoch_times[product][0] for epoch_times in between.best_times_by_epoch),
+            between.best_times_by_epoch[-1][product][1],
         )
         for product in products(SIZES)
     ]
     return {"seconds": between.laps[1:], "samples": len(data.train), "best": best}
 
 
-def section(asked: Asked) -> Section:
-    found = [
-        measured(__name__, "train", epochs=2 if asked.quick else 6, data_dir=asked.data_dir)
-        for _ in range(asked.rounds)
+def section(options: Options) -> Section:
+    measurements = [
+        measured(__name__, "train", epochs=2 if options.quick else 6, data_dir=options.data_dir)
+        for _ in range(options.rounds)
     ]
     ours, reachable = [], []
-    for turn in found:
+    for turn in measurements:
         ours.append(operations(SIZES, turn["samples"]) / median(turn["seconds"]))
         reachable.append(operations(SIZES, BATCH) / sum(seconds for *_, seconds, _ in turn["best"]))
     share = median(a / b for a, b in zip(ours, reachable, strict=True))
     rows = [
         (kind, f"{inputs} → {outputs}", way, f"{2e-9 * BATCH * inputs * outputs / seconds:.0f}")
-        for kind, inputs, outputs, seconds, way in found[-1]["best"]
+        for kind, inputs, outputs, seconds, way in measurements[-1]["best"]
     ]
     return Section(
         TITLE,
         [
             f"784-1024-1024-10, batch {BATCH}, float32, without watching. An epoch of "
-            f"{found[0]['samples']:,} samples needs "
-            f"{operations(SIZES, found[0]['samples']) / 1e12:.2f}·10¹² operations in its matrix "
+            f"{measurements[0]['samples']:,} samples needs "
+            f"{operations(SIZES, measurements[0]['samples']) / 1e12:.2f}·10¹² operations in its "
+            "matrix "
             "products, forward and backward, and is done at "
             f"**{median(ours) / 1e9:.0f} GFLOP/s**, all else that a step does included. The same "
             "products alone, each again and again on the "

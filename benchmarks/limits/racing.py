@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.limits.memory import COPIES, MB, REST, peak
-from benchmarks.limits.section import Asked, Section, mark, measured, table
+from benchmarks.limits.section import Options, Section, mark, measured, table
 
 TITLE = "Races"
 BATCH, HIDDEN = 256, 30
@@ -49,21 +49,21 @@ def race(count: int, epochs: int, data_dir: str | None) -> dict[str, Any]:
         threads=int(os.environ["OMP_NUM_THREADS"]),
     )
     began = time.perf_counter()
-    found = together(recipes, out=False, watch=0)
+    race_result = together(recipes, out=False, watch=0)
     wall = time.perf_counter() - began
     per_epoch = [
         (run.history[-1]["seconds"] - run.history[0]["seconds"]) / (epochs - 1)
-        for run in found.runs
+        for run in race_result.runs
     ]
-    held = [tensor for part in (data.train, data.valid) for tensor in (part.x, part.y)]
+    tensors = [tensor for part in (data.train, data.valid) for tensor in (part.x, part.y)]
     return {
         "seconds": sum(per_epoch) / count,
         "wall": wall / count / epochs,
         "peak": peak(),
         "imported": imported,
-        "data": sum(tensor.nbytes for tensor in held),
-        "parameters": sum(p.nbytes for p in found.best.network.parameters()),
-        "accuracy": found.best.metrics["valid"]["accuracy"],
+        "data": sum(tensor.nbytes for tensor in tensors),
+        "parameters": sum(p.nbytes for p in race_result.best.network.parameters()),
+        "accuracy": race_result.best.metrics["valid"]["accuracy"],
     }
 
 
@@ -160,10 +160,10 @@ def jax(count: int, epochs: int, data_dir: str | None) -> dict[str, Any]:
     return {"seconds": sum(laps[1:]) / len(laps[1:]) / count, "accuracy": float(right.max())}
 
 
-def section(asked: Asked) -> Section:
-    epochs, turns = 2 if asked.quick else 6, list[dict[str, dict[str, Any]]]()
-    for _ in range(asked.rounds):
-        one: dict[str, Any] = {"epochs": epochs, "data_dir": asked.data_dir}
+def section(options: Options) -> Section:
+    epochs, turns = 2 if options.quick else 6, list[dict[str, dict[str, Any]]]()
+    for _ in range(options.rounds):
+        one: dict[str, Any] = {"epochs": epochs, "data_dir": options.data_dir}
         turns.append(
             {
                 "16": measured(__name__, "race", count=16, **one),
@@ -243,5 +243,5 @@ def section(asked: Asked) -> Section:
     )
 
 
-def _times(found: list[float]) -> tuple[str, str]:
-    return f"{median(found):.4f}", f"{min(found):.4f}–{max(found):.4f}"
+def _times(seconds: list[float]) -> tuple[str, str]:
+    return f"{median(seconds):.4f}", f"{min(seconds):.4f}–{max(seconds):.4f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from benchmarks.limits.section import Asked, Section, mark, measured, table
+from benchmarks.limits.section import Options, Section, mark, measured, table
 
 TITLE = "Saving the state"
 MOST = 0.02  # of the time
@@ -59,20 +59,20 @@ def train(widths: list[int], seconds: float, every: float) -> dict[str, Any]:
     return {"share": spent / wall, "saves": saves, "megabytes": sizes / 1e6, "each": spent / saves}
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     rows, targets = [], {}
     for name, widths in NETWORKS.items():
         for every in (30.0, 0.5):
-            seconds = 3.0 if asked.quick else 65.0 if every == 30 else 15.0
+            seconds = 3.0 if options.quick else 65.0 if every == 30 else 15.0
             turns = [
                 measured(__name__, "train", widths=list(widths), seconds=seconds, every=every)
-                for _ in range(asked.rounds)
+                for _ in range(options.rounds)
             ]
             share, saves, size, each = (
                 median(turn[key] for turn in turns)
                 for key in ("share", "saves", "megabytes", "each")
             )
-            asked_for = every == 30  # the default; more often is what it costs then
+            is_default = every == 30  # the default; more often is what it costs then
             rows.append(
                 [
                     name,
@@ -81,10 +81,10 @@ def section(asked: Asked) -> Section:
                     f"{saves:.0f}",
                     f"{1000 * each:.0f}",
                     f"{100 * share:.2f} %",
-                    mark(share <= MOST) if asked_for else "",
+                    mark(share <= MOST) if is_default else "",
                 ]
             )
-            if asked_for:
+            if is_default:
                 targets[f"{name} every {every:g} s, {100 * share:.2f} % of {100 * MOST:.0f} %"] = (
                     share <= MOST
                 )

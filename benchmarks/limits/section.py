@@ -15,7 +15,7 @@ from benchmarks.speed.machine import fresh
 
 
 @dataclass(frozen=True)
-class Asked:
+class Options:
     """How a section is to measure: `rounds` in turn; `quick` does so little that it only shows that
     everything works.
     """
@@ -47,18 +47,20 @@ def measured(module: str, function: str, **arguments: Any) -> dict[str, Any]:
     """What `module.function(**arguments)` returns in a fresh process; raises `Failed`. All must be
     what JSON can hold.
     """
-    given = ", ".join(f"{key} {value}" for key, value in arguments.items() if key != "data_dir")
-    print(f"{module.rpartition('.')[2]}: {function}({given}) … ", end="", flush=True)
-    found = fresh(
+    description = ", ".join(
+        f"{key} {value}" for key, value in arguments.items() if key != "data_dir"
+    )
+    print(f"{module.rpartition('.')[2]}: {function}({description}) … ", end="", flush=True)
+    measurement = fresh(
         __name__,
         module,
         function,
         json.dumps({key: str(a) if isinstance(a, Path) else a for key, a in arguments.items()}),
     )
-    print(found.get("failure", "done"), flush=True)
-    if "failure" in found:
-        raise Failed(found["failure"])
-    return found
+    print(measurement.get("failure", "done"), flush=True)
+    if "failure" in measurement:
+        raise Failed(measurement["failure"])
+    return measurement
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.limits.memory import MB, resident
-from benchmarks.limits.section import Asked, Section, mark, measured
+from benchmarks.limits.section import Options, Section, mark, measured
 from sevensteps.training.observer import Observer
 
 TITLE = "Memory over a long training"
@@ -21,7 +21,7 @@ def train(first: int, last: int) -> dict[str, Any]:
 
     import sevensteps as ss
 
-    class Held(Observer):
+    class PeakMemory(Observer):
         def __init__(self) -> None:
             self.after: dict[int, int] = {}
 
@@ -29,7 +29,7 @@ def train(first: int, last: int) -> dict[str, Any]:
             if row["epoch"] in (first, last):
                 self.after[row["epoch"]] = resident()
 
-    held = Held()
+    memory = PeakMemory()
     with tempfile.TemporaryDirectory() as folder:
         ss.train(
             "digits",
@@ -37,16 +37,18 @@ def train(first: int, last: int) -> dict[str, Any]:
             threads=int(os.environ["OMP_NUM_THREADS"]),
             out=Path(folder) / "run",
             progress=False,
-            observers=[held],
+            observers=[memory],
         )
-    return {"first": held.after[first], "last": held.after[last]}
+    return {"first": memory.after[first], "last": memory.after[last]}
 
 
-def section(asked: Asked) -> Section:
-    first, last = (10, 100) if asked.quick else (100, 1000)
-    found = [measured(__name__, "train", first=first, last=last) for _ in range(asked.rounds)]
-    early, late = (median(turn[key] for turn in found) for key in ("first", "last"))
-    grown = median(turn["last"] / turn["first"] - 1 for turn in found)
+def section(options: Options) -> Section:
+    first, last = (10, 100) if options.quick else (100, 1000)
+    measurements = [
+        measured(__name__, "train", first=first, last=last) for _ in range(options.rounds)
+    ]
+    early, late = (median(turn[key] for turn in measurements) for key in ("first", "last"))
+    grown = median(turn["last"] / turn["first"] - 1 for turn in measurements)
     return Section(
         TITLE,
         [

@@ -86,7 +86,7 @@ def one(case: Case, step: str, seed: int, data: ss.data.Data) -> dict[str, Any]:
     recipe = ss.Recipe(data, step=step, seed=seed, threads=THREADS, **case.recipe)
     began = time.perf_counter()
     rates = ss.find_learning_rate(recipe)
-    found: dict[str, dict[str, Any]] = {
+    suggestions: dict[str, dict[str, Any]] = {
         "sevensteps": {
             "lr": rates.suggestion,
             "seconds": time.perf_counter() - began,
@@ -98,17 +98,18 @@ def one(case: Case, step: str, seed: int, data: ss.data.Data) -> dict[str, Any]:
         try:
             suggested = find(resolve(recipe))
         except Exception as failure:  # a finder that gives up is a result
-            suggested, found[name] = None, {"failure": f"{type(failure).__name__}: {failure}"}
+            suggested, suggestions[name] = None, {"failure": f"{type(failure).__name__}: {failure}"}
         for way, lr in (suggested or {}).items():
-            found[way] = {"lr": lr, "seconds": time.perf_counter() - began}
+            suggestions[way] = {"lr": lr, "seconds": time.perf_counter() - began}
     judged = judge(
         resolve(recipe),
         sorted(
-            {rate.lr for rate in rates.rates} | {it["lr"] for it in found.values() if it.get("lr")}
+            {rate.lr for rate in rates.rates}
+            | {it["lr"] for it in suggestions.values() if it.get("lr")}
         ),
     )
     best = min(judged[rate.lr] for rate in rates.rates)
-    for it in found.values():
+    for it in suggestions.values():
         it["ratio"] = judged[it["lr"]] / best if it.get("lr") else math.inf
     return {
         "case": case.name,
@@ -120,7 +121,7 @@ def one(case: Case, step: str, seed: int, data: ss.data.Data) -> dict[str, Any]:
         "stages": rates.stages,
         "steps": rates.steps,
         "full": rates.full,
-        "found": found,
+        "found": suggestions,
     }
 
 
@@ -167,14 +168,17 @@ def table(results: list[dict[str, Any]]) -> list[str]:
     names = list(dict.fromkeys(name for result in results for name in result["found"]))
     for case in [*dict.fromkeys(result["case"] for result in results), "all"]:
         for name in names:
-            found = [
+            measured = [
                 result["found"].get(name, {"ratio": math.inf})
                 for result in results
                 if case in (result["case"], "all")
             ]
-            ratios, lrs = [it["ratio"] for it in found], [it["lr"] for it in found if it.get("lr")]
+            ratios, lrs = (
+                [it["ratio"] for it in measured],
+                [it["lr"] for it in measured if it.get("lr")],
+            )
             spread = f"{min(lrs):.2g} … {max(lrs):.2g}" if lrs and case != "all" else ""
-            seconds = [it["seconds"] for it in found if "seconds" in it]
+            seconds = [it["seconds"] for it in measured if "seconds" in it]
             lines.append(
                 f"| {case} | {name} | {spread} | {sum(ratio <= 1.1 for ratio in ratios)} of "
                 f"{len(ratios)} "
@@ -206,41 +210,41 @@ def main() -> None:
         "--keep", type=Path, help="a file of JSON lines: what is there is not measured again"
     )
     parser.add_argument("--write", action="store_true", help="write benchmarks/rate/RESULTS.md")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(THREADS)
-    load, kept = busy(), []
-    if asked.keep and asked.keep.exists():
-        kept = [json.loads(line) for line in asked.keep.read_text().splitlines()]
+    load, rows = busy(), []
+    if options.keep and options.keep.exists():
+        rows = [json.loads(line) for line in options.keep.read_text().splitlines()]
     results = []
-    for name in asked.step or list(STEPS):
-        for case in [case for case in CASES if case.name in (asked.only or [case.name])]:
-            data = ss.data.load(case.data, mnist_folder(asked.data_dir))
-            for seed in range(asked.seeds):
+    for name in options.step or list(STEPS):
+        for case in [case for case in CASES if case.name in (options.only or [case.name])]:
+            data = ss.data.load(case.data, mnist_folder(options.data_dir))
+            for seed in range(options.seeds):
                 before = [
                     it
-                    for it in kept
+                    for it in rows
                     if (it["case"], it["step"], it["seed"]) == (case.name, STEPS[name], seed)
                 ]
                 result = before[0] if before else one(case, STEPS[name], seed, data)
                 results.append(result)
-                said = ", ".join(
+                summary = ", ".join(
                     f"{way} {it.get('lr')}: {text(it['ratio'])}"
                     for way, it in result["found"].items()
                 )
-                print(f"{case.name}, {STEPS[name]}, seed {seed}: {said}", flush=True)
-                if asked.keep and not before:
-                    with asked.keep.open("a") as file:
+                print(f"{case.name}, {STEPS[name]}, seed {seed}: {summary}", flush=True)
+                if options.keep and not before:
+                    with options.keep.open("a") as file:
                         file.write(json.dumps(result) + "\n")
     parts = [
         HEAD.format(
             date=datetime.date.today(),
             machine=describe(THREADS),
             load="unknown" if load is None else f"{load:.1f}",
-            seeds=asked.seeds,
+            seeds=options.seeds,
             **finders.versions(),
         )
     ]
-    for name in asked.step or list(STEPS):
+    for name in options.step or list(STEPS):
         parts.append(
             "\n".join(
                 [
@@ -256,7 +260,7 @@ def main() -> None:
     )
     page = "\n\n".join([*(part.rstrip() for part in parts), f"## The recipes\n\n{recipes}"]) + "\n"
     print(page)
-    if asked.write:
+    if options.write:
         RESULTS.write_text(page, encoding="utf-8")
 
 

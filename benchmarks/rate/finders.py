@@ -91,24 +91,29 @@ def of_lightning(resolved: ResolvedRecipe) -> dict[str, float | None]:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        found = Tuner(trainer).lr_find(Module(resolved, network, loss), train_dataloaders=loader)
-        return {"Lightning lr_find": found.suggestion() if found else None}
+        finder = Tuner(trainer).lr_find(Module(resolved, network, loss), train_dataloaders=loader)
+        return {"Lightning lr_find": finder.suggestion() if finder else None}
 
 
 def of_fastai(resolved: ResolvedRecipe) -> dict[str, float | None]:
     network, loader, loss = start(resolved)
 
     def opt(parameters: Any, lr: float) -> Any:
-        held = [p for group in parameters for p in (group if isinstance(group, list) else [group])]
-        return OptimWrapper(opt=optimizer(resolved, held, lr))
+        parameters_of_all = [
+            p for group in parameters for p in (group if isinstance(group, list) else [group])
+        ]
+        return OptimWrapper(opt=optimizer(resolved, parameters_of_all, lr))
 
     with tempfile.TemporaryDirectory() as folder, chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         os.makedirs("models", exist_ok=True)
         learner = Learner(DataLoaders(loader, loader), network, loss_func=loss, opt_func=opt)
         with learner.no_bar(), learner.no_logging():
-            found = learner.lr_find(show_plot=False, suggest_funcs=(valley, steep))
-        return {"fastai lr_find, valley": found.valley, "fastai lr_find, steep": found.steep}
+            suggestions = learner.lr_find(show_plot=False, suggest_funcs=(valley, steep))
+        return {
+            "fastai lr_find, valley": suggestions.valley,
+            "fastai lr_find, steep": suggestions.steep,
+        }
 
 
 FINDERS: dict[str, Callable[[ResolvedRecipe], dict[str, float | None]]] = {

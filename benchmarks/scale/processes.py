@@ -129,7 +129,7 @@ def sums(count: int) -> dict[int, float]:
     torch.set_num_threads(1)
     group = join()
     assert group.size > 1
-    found = {}
+    results = {}
     for size in SIZES:
         vector, times = torch.zeros(size), []
         for _ in range(count + 2):
@@ -137,8 +137,8 @@ def sums(count: int) -> dict[int, float]:
             began = time.perf_counter()
             group.all_reduce(vector)
             times.append(time.perf_counter() - began)
-        found[size] = median(times[2:])
-    return found
+        results[size] = median(times[2:])
+    return results
 
 
 # -- from outside ----------------------------------------------------------------------------------
@@ -310,17 +310,17 @@ def main() -> None:
     parser.add_argument(
         "--as", dest="part", nargs="+", help=argparse.SUPPRESS
     )  # one of the processes
-    asked = parser.parse_args()
-    if asked.part:
-        what, count, *rest = asked.part
-        found = steps(int(count), *rest) if what == "steps" else sums(int(count))
+    options = parser.parse_args()
+    if options.part:
+        what, count, *rest = options.part
+        results = steps(int(count), *rest) if what == "steps" else sums(int(count))
         if os.environ.get("RANK", "0") == "0":
-            print(json.dumps(found))
+            print(json.dumps(results))
         return
-    folder = mnist_folder(asked.data_dir)
-    text = report(asked.rounds, asked.steps, [str(folder)] if folder else [])
+    folder = mnist_folder(options.data_dir)
+    text = report(options.rounds, options.steps, [str(folder)] if folder else [])
     print(text)
-    if asked.write:
+    if options.write:
         RESULTS.write_text(text, encoding="utf-8")
 
 

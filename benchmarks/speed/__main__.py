@@ -46,14 +46,14 @@ batches cut by index in place of a DataLoader.
 
 
 def main() -> int:
-    asked = arguments()
-    cases = [CASES[name] for name in asked.only or CASES]
-    rounds = asked.rounds or (1 if asked.quick else 5)
+    options = arguments()
+    cases = [CASES[name] for name in options.only or CASES]
+    rounds = options.rounds or (1 if options.quick else 5)
     load, tables, texts, versions = busy(), {}, [], {}
     with tempfile.TemporaryDirectory(prefix="sevensteps-bench-") as folder:
-        store(Path(folder), asked.data_dir)
+        store(Path(folder), options.data_dir)
         for case in cases:
-            epochs = 2 if asked.quick else case.epochs
+            epochs = 2 if options.quick else case.epochs
             measured = [turn(case, epochs + 1, seed, Path(folder)) for seed in range(rounds)]
             rows = tables[case.name] = summarize(case, measured)
             versions |= {row.contestant: row.version for row in rows if row.version}
@@ -68,7 +68,7 @@ def main() -> int:
         threads=THREADS,
     )
     print(f"{describe()}\n{verdict(tables)}")
-    if not asked.quick and not asked.only:
+    if not options.quick and not options.only:
         RESULTS.write_text("\n\n".join([head.rstrip(), *texts]) + "\n", encoding="utf-8")
         print(f"written: {RESULTS.relative_to(ROOT)}")
     differ = rounds > 1 and any(
@@ -101,10 +101,10 @@ def arguments() -> argparse.Namespace:
         type=Path,
         help="folder with the files of MNIST (default $SEVENSTEPS_DATA, else ../shared/data)",
     )
-    asked = parser.parse_args()
-    if asked.rounds is not None and asked.rounds < 1:
-        parser.error(f"--rounds must be at least 1, not {asked.rounds}")
-    return asked
+    options = parser.parse_args()
+    if options.rounds is not None and options.rounds < 1:
+        parser.error(f"--rounds must be at least 1, not {options.rounds}")
+    return options
 
 
 def store(folder: Path, data_dir: Path | None) -> None:
@@ -122,18 +122,18 @@ def store(folder: Path, data_dir: Path | None) -> None:
 
 def turn(case: Case, epochs: int, seed: int, folder: Path) -> dict[str, Mapping[str, Any]]:
     """One round: everyone in `case` trains once, each in a process of its own."""
-    found: dict[str, Mapping[str, Any]] = {}
+    results: dict[str, Mapping[str, Any]] = {}
     for name in case.contestants:
         print(f"{case.name}, round {seed + 1}: {name} … ", end="", flush=True)
-        found[name] = fresh(
+        results[name] = fresh(
             "benchmarks.speed.contestants", name, case.name, str(folder), str(epochs), str(seed)
         )
         print(
-            found[name].get("failure")
-            or " ".join(f"{took:.3f}" for took in found[name]["seconds_per_epoch"]),
+            results[name].get("failure")
+            or " ".join(f"{took:.3f}" for took in results[name]["seconds_per_epoch"]),
             flush=True,
         )
-    return found
+    return results
 
 
 if __name__ == "__main__":

@@ -26,14 +26,14 @@ THREADS = min(2, len(AVAILABLE))  # two threads on one processor would wait for 
 LIMIT = 900  # seconds for one process, far above the slowest
 
 
-def mnist_folder(asked: Path | None) -> Path | None:
+def mnist_folder(folder: Path | None) -> Path | None:
     """Where MNIST lies: as asked, else as sevensteps looks for it; beside the repository where
     nothing was said.
     """
     return (
         SHARED
-        if asked is None and not os.environ.get("SEVENSTEPS_DATA") and SHARED.is_dir()
-        else asked
+        if folder is None and not os.environ.get("SEVENSTEPS_DATA") and SHARED.is_dir()
+        else folder
     )
 
 

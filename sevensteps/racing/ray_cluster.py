@@ -75,7 +75,7 @@ def connection(address: str | None, interrupt: Progress) -> Iterator[Any]:
         # interruptible() also puts back the signal handler that Ray sets
         with (
             interrupts.interruptible(interrupt),
-            contextlib.redirect_stdout(_WithoutNewThreads(sys.stdout)),  # type: ignore[type-var]
+            contextlib.redirect_stdout(_WithoutNewThreads(sys.stdout)),
         ):
             _connect(ray, address)
             try:

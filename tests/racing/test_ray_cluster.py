@@ -161,7 +161,7 @@ def test_what_new_threads_print_is_dropped(capsys: pytest.CaptureFixture[str]) -
     go, new = threading.Event(), threading.Thread(target=print, args=("new",))
     earlier = threading.Thread(target=lambda: (go.wait(10), print("earlier")))
     earlier.start()
-    with redirect_stdout(_WithoutNewThreads(sys.stdout)):  # type: ignore[type-var]
+    with redirect_stdout(_WithoutNewThreads(sys.stdout)):
         new.start()
         new.join()
         print("here")

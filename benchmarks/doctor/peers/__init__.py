@@ -28,7 +28,7 @@ OURS = "sevensteps"
 
 
 @dataclass(frozen=True)
-class Said:
+class PeerFinding:
     """One finding: the tool's own `name` for it, and whether it is `loud`: a warning or worse, by
     the tool's own severity.
 
@@ -56,7 +56,7 @@ class Watching:
     def step(self, loss: Tensor, target: Tensor) -> None:
         """Called after each `optimizer.step()`."""
 
-    def diagnose(self, **given: Any) -> list[Said]:
+    def diagnose(self, **data: Any) -> list[PeerFinding]:
         """What it found, in the tool's own order, the most serious first; called once, after the
         last step.
 
@@ -78,7 +78,7 @@ def tools(only: str = "") -> dict[str, Tool]:
     """The tools that are installed, ours first, by label; only those whose label contains
     `only`.
     """
-    found = {}
+    installed = {}
     files = (part.name for part in pkgutil.iter_modules(__path__) if not part.name.startswith("_"))
     for name in sorted(files, key=lambda name: (name != OURS, name)):
         module: ModuleType = importlib.import_module(
@@ -91,8 +91,8 @@ def tools(only: str = "") -> dict[str, Tool]:
         for setting, keywords in module.SETTINGS.items():
             label = f"{module.PACKAGE}, {setting}" if setting else module.PACKAGE
             if only in label:
-                found[label] = Tool(label, version, partial(module.Watch, **keywords))
-    return found
+                installed[label] = Tool(label, version, partial(module.Watch, **keywords))
+    return installed
 
 
 def first(optimizer: Any) -> Any:

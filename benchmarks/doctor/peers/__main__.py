@@ -34,30 +34,34 @@ def main() -> int:
     parser.add_argument(
         "--write", action="store_true", help=f"put the tables into {results.FILE.name}"
     )
-    asked = parser.parse_args()
+    options = parser.parse_args()
     from benchmarks.doctor.cases import CASES
 
-    if not (taking := tools(asked.tool)):
+    if not (taking := tools(options.tool)):
         parser.error(
-            f"no tool whose name contains {asked.tool!r} is installed; there are: "
+            f"no tool whose name contains {options.tool!r} is installed; there are: "
             f"{', '.join(tools())}"
         )
-    chosen = [name for name in CASES if asked.only in name]
+    chosen = [name for name in CASES if options.only in name]
     twins = {CASES[name].twin for name in chosen} - {""} - set(chosen)
     os.environ["OMP_NUM_THREADS"] = "1"
-    jobs = [(name, seed, asked.tool) for name in (*chosen, *twins) for seed in range(asked.seeds)]
+    jobs = [
+        (name, seed, options.tool) for name in (*chosen, *twins) for seed in range(options.seeds)
+    ]
     runs: Outcomes = collections.defaultdict(list)
     # A fresh process now and then, as a tool may hold every training it has seen until the process
     # ends. An executor of concurrent.futures that is told so (max_tasks_per_child) was seen to hang
     # in Python 3.11.
-    with multiprocessing.get_context("spawn").Pool(asked.jobs, quiet, maxtasksperchild=20) as pool:
+    with multiprocessing.get_context("spawn").Pool(
+        options.jobs, quiet, maxtasksperchild=20
+    ) as pool:
         for done, outcome in enumerate(pool.imap(turn, jobs), 1):
             runs[outcome["name"]].append(outcome)
             if sys.stderr.isatty():
                 print(f"\r{done} of {len(jobs)} trainings", end="", file=sys.stderr, flush=True)
-    lines = report(taking, chosen, runs, asked.seeds)
+    lines = report(taking, chosen, runs, options.seeds)
     print("\n".join(lines))
-    if asked.write:
+    if options.write:
         results.put(TITLE, lines)
     return int(any("failure" in outcome for outcomes in runs.values() for outcome in outcomes))
 
@@ -79,7 +83,7 @@ def report(taking: dict[str, Tool], chosen: list[str], runs: Outcomes, seeds: in
     rows, says, marks = [], [], {name: {} for name in faulty}
     for label, tool in taking.items():
         count: collections.Counter[str] = collections.Counter()
-        said: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+        findings: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         for name, outcomes in faulty.items():
             verdicts = [judge(o["tools"][label]["said"], CASES[name].conditions) for o in outcomes]
             count.update(key for verdict in verdicts for key, true in verdict.items() if true)
@@ -88,7 +92,7 @@ def report(taking: dict[str, Tool], chosen: list[str], runs: Outcomes, seeds: in
             )
             for o in outcomes:
                 for what, loud, means in o["tools"][label]["said"]:
-                    said[what].update(
+                    findings[what].update(
                         [
                             "faulty" if loud else "remark",
                             *(["right"] if set(means) & set(CASES[name].conditions) else []),
@@ -99,7 +103,7 @@ def report(taking: dict[str, Tool], chosen: list[str], runs: Outcomes, seeds: in
                 loud = [what for what, loud, _ in o["tools"][label]["said"] if loud]
                 count["alarmed"] += bool(loud)
                 for what in loud:
-                    said[what]["healthy"] += 1
+                    findings[what]["healthy"] += 1
         every = [o for outcomes in done.values() for o in outcomes]
         times = [
             o["tools"][label]["seconds"] / o["seconds"]
@@ -122,7 +126,7 @@ def report(taking: dict[str, Tool], chosen: list[str], runs: Outcomes, seeds: in
             says += [
                 f"| {label} | {what} | {n['faulty']} | {n['remark']} | {n['right']} | "
                 f"{n['healthy']} |"
-                for what, n in sorted(said.items(), key=lambda pair: -sum(pair[1].values()))
+                for what, n in sorted(findings.items(), key=lambda pair: -sum(pair[1].values()))
             ]
         says += [
             f"| {label} | *crashed: {why[:120].replace('|', '/')}* | {n} runs | | | |"
@@ -171,7 +175,7 @@ def report(taking: dict[str, Tool], chosen: list[str], runs: Outcomes, seeds: in
 
 
 def judge(
-    said: list[tuple[str, bool, tuple[str, ...]]], conditions: tuple[str, ...]
+    findings: list[tuple[str, bool, tuple[str, ...]]], conditions: tuple[str, ...]
 ) -> dict[str, bool]:
     """What of a tool's findings on a faulty run is right. Remarks may be right, but are no
     warning.
@@ -179,12 +183,12 @@ def judge(
     from sevensteps.doctor.conditions import condition
 
     right, steps = set(conditions), {condition(name).STEP for name in conditions}
-    loud = [set(means) for _, loud, means in said if loud]
+    loud = [set(means) for _, loud, means in findings if loud]
     top = loud[0] if loud else set()
-    blamed = {condition(name).STEP for _, _, means in said for name in means}
+    blamed = {condition(name).STEP for _, _, means in findings for name in means}
     return {
         "anything": bool(loud),
-        "condition": any(right & set(means) for _, _, means in said),
+        "condition": any(right & set(means) for _, _, means in findings),
         "first": bool(right & top),
         "step": bool(steps & blamed),
         "first step": any(condition(name).STEP in steps for name in top),

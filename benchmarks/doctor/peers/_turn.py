@@ -14,12 +14,12 @@ from benchmarks.doctor.loop import Setup, run
 from benchmarks.doctor.peers import tools
 
 
-def turn(asked: tuple[str, int, str]) -> dict[str, Any]:
+def turn(job: tuple[str, int, str]) -> dict[str, Any]:
     """The score and seconds of a training alone, and for each tool what it said, as plain values.
 
     `asked` is (case, seed, part of the tools' names). A tool that raises an error has said nothing,
     and `failure` says which error. `same`: the training ended in the same bits."""
-    name, seed, only = asked
+    name, seed, only = job
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     setup = CASES[name].build(seed)
@@ -28,7 +28,7 @@ def turn(asked: tuple[str, int, str]) -> dict[str, Any]:
     except Exception as failure:  # a case that fails is said, not lost
         return {"name": name, "seed": seed, "failure": f"{type(failure).__name__}: {failure}"}
     state = bits(setup)
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "name": name,
         "seed": seed,
         "score": alone.score,
@@ -41,19 +41,19 @@ def turn(asked: tuple[str, int, str]) -> dict[str, Any]:
         try:
             outcome = run(setup, seed, watch=tool.watch)
         except Exception as failure:
-            found["tools"][label] = {"failure": f"{type(failure).__name__}: {failure}", "said": []}
+            result["tools"][label] = {"failure": f"{type(failure).__name__}: {failure}", "said": []}
             continue
-        found["tools"][label] = {
-            "said": [(said.name, said.loud, said.means) for said in outcome.diagnosis],
+        result["tools"][label] = {
+            "said": [(finding.name, finding.loud, finding.means) for finding in outcome.diagnosis],
             "failure": outcome.watch.crashed,
             "seconds": outcome.seconds,
             "diagnosing": outcome.diagnosing,
             "same": torch.equal(bits(setup), state),
         }
-    return found
+    return result
 
 
 def bits(setup: Setup) -> Tensor:
     """All numbers of the trained network in one row, those that are none made 0."""
-    held = [tensor.reshape(-1).double() for tensor in setup.model.state_dict().values()]
-    return torch.cat(held).nan_to_num()
+    parameters = [tensor.reshape(-1).double() for tensor in setup.model.state_dict().values()]
+    return torch.cat(parameters).nan_to_num()

@@ -6,7 +6,7 @@ from typing import Any
 
 import sevensteps as ss
 from benchmarks.doctor.loop import Setup
-from benchmarks.doctor.peers import Said, Watching
+from benchmarks.doctor.peers import PeerFinding, Watching
 
 PACKAGE = "sevensteps"
 SETTINGS: dict[str, dict[str, Any]] = {"": {"budget": 0.02}, "every step": {"budget": 1.0}}
@@ -24,10 +24,10 @@ class Watch(Watching):
     def __exit__(self, *raised: Any) -> None:
         self.watch.__exit__(*raised)
 
-    def diagnose(self, **given: Any) -> list[Said]:
-        found = self.watch.diagnose(**given).findings
+    def diagnose(self, **data: Any) -> list[PeerFinding]:
+        findings = self.watch.diagnose(**data).findings
         return [
-            Said(f.condition, f.severity != "info", (f.condition,))
-            for finding in found
+            PeerFinding(f.condition, f.severity != "info", (f.condition,))
+            for finding in findings
             for f in (finding, *finding.symptoms)
         ]

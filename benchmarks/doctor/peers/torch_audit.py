@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.doctor.loop import Setup
-from benchmarks.doctor.peers import Said, Watching, first
+from benchmarks.doctor.peers import PeerFinding, Watching, first
 
 PACKAGE = "torch-audit"
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -69,7 +69,7 @@ class Watch(Watching):
             setup.model, optimizer=first(setup.optimizer), every_n_steps=every_n_steps
         )
 
-    def diagnose(self, **given: Any) -> list[Said]:
+    def diagnose(self, **data: Any) -> list[PeerFinding]:
         result = self.auditor.finish()
         self.auditor.unpatch()
         serious = sorted(result.findings, key=lambda finding: finding.severity, reverse=True)
@@ -81,6 +81,6 @@ class Watch(Watching):
             finding.rule_id for finding in serious if finding.rule_id not in {CRASHED, *SPEED}
         )
         return [
-            Said(f"{name} {result.rules[name].title}", loud[name], MEANS.get(name, ()))
+            PeerFinding(f"{name} {result.rules[name].title}", loud[name], MEANS.get(name, ()))
             for name in names
         ]

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from benchmarks.doctor.loop import Setup
-from benchmarks.doctor.peers import Said, Watching, first
+from benchmarks.doctor.peers import PeerFinding, Watching, first
 
 PACKAGE = "torchmortem"
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -94,7 +94,7 @@ class Watch(Watching):
     def step(self, loss: Tensor, target: Tensor) -> None:
         self.autopsy.step(loss=loss.item())
 
-    def diagnose(self, **given: Any) -> list[Said]:
+    def diagnose(self, **data: Any) -> list[PeerFinding]:
         log, heard = logging.getLogger("torchmortem"), Heard()
         log.addHandler(heard)
         log.propagate = False  # a traceback for each would fill the screen
@@ -104,10 +104,12 @@ class Watch(Watching):
             log.removeHandler(heard)
         self.crashed = "; ".join(heard.messages)
         report = self.autopsy.get_report()
-        said: dict[str, Said] = {}
+        findings: dict[str, PeerFinding] = {}
         for finding in report.findings if report else ():  # the most serious first
             name = next(
                 (title for title in MEANS if finding.title.startswith(title)), finding.title
             )
-            said.setdefault(name, Said(name, finding.severity.name != "INFO", MEANS.get(name, ())))
-        return list(said.values())
+            findings.setdefault(
+                name, PeerFinding(name, finding.severity.name != "INFO", MEANS.get(name, ()))
+            )
+        return list(findings.values())

@@ -21,18 +21,18 @@ def main(name: str, case: str, arrays: str, epochs: str, seed: str) -> None:
     contestant = importlib.import_module(
         f"{__package__}.{name}"
     )  # what it imports is not on the clock
-    found = contestant.train(load(CASES[case], Path(arrays), int(epochs), int(seed)))
-    check(found, int(epochs))
-    print(json.dumps(found))
+    result = contestant.train(load(CASES[case], Path(arrays), int(epochs), int(seed)))
+    check(result, int(epochs))
+    print(json.dumps(result))
 
 
-def check(found: dict[str, Any], epochs: int) -> None:
+def check(result: dict[str, Any], epochs: int) -> None:
     """Every contestant did the same work: as many epochs, a loss recorded for each, on as many
     threads.
     """
     for key in ("seconds_per_epoch", "losses"):
-        if len(found[key]) != epochs or not all(map(math.isfinite, found[key])):
-            raise SystemExit(f"{key} should be {epochs} finite numbers, not {found[key]}")
+        if len(result[key]) != epochs or not all(map(math.isfinite, result[key])):
+            raise SystemExit(f"{key} should be {epochs} finite numbers, not {result[key]}")
     allowed = int(os.environ["OMP_NUM_THREADS"])
     if (torch := sys.modules.get("torch")) and torch.get_num_threads() != allowed:
         raise SystemExit(f"torch computes with {torch.get_num_threads()} threads, not {allowed}")

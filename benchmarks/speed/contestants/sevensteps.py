@@ -23,7 +23,7 @@ class Laps(Observer):
     def __init__(self) -> None:
         self.laps: list[float] = []
         self.ends: list[float] = []
-        self.made = time.perf_counter()
+        self.created = time.perf_counter()
 
     def started(self, training: Any) -> None:
         self.since = time.perf_counter()
@@ -34,7 +34,7 @@ class Laps(Observer):
     def evaluated(self, training: Any, row: dict[str, Any]) -> None:
         self.laps.append(self.latest - self.since)
         self.since = time.perf_counter()
-        self.ends.append(self.since - self.made)
+        self.ends.append(self.since - self.created)
 
 
 def train(trial: Trial, watch: float = 0.0) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def train(trial: Trial, watch: float = 0.0) -> dict[str, Any]:
         **steps,
         **case.ours,
     )
-    wall = time.perf_counter() - clock.made
+    wall = time.perf_counter() - clock.created
     return {
         "seconds_per_epoch": clock.laps,
         "losses": [row["train"]["loss"] for row in run.history],

@@ -117,7 +117,7 @@ def test_a_notebook_has_the_cells_of_its_script() -> None:
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> list[figures.Figure]:
     found: list[figures.Figure] = []
-    monkeypatch.setattr(figures, "FOUND", found)
+    monkeypatch.setattr(figures, "FIGURES", found)
     return found
 
 

@@ -21,10 +21,12 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
 HEAD = """# Published figures, reproduced
 
-Each row is asserted by the script it names; `make examples` runs them all and writes this page. Ours is the median over ten seeds, with the
-smallest and the largest in brackets; one number where nothing is drawn, or where one run is shown. "Inside" asks whether all seeds lie in
-the range that was to be reproduced; where they do not, the row says why. Where only one draw was published, or nothing, the range is one
-that its script states. "The script" stands where a figure comes from a few lines by hand.
+Each row is asserted by the script it names; `make examples` runs them all and writes this page.
+Ours is the median over ten seeds, with the smallest and the largest in brackets; one number where
+nothing is drawn, or where one run is shown. "Inside" asks whether all seeds lie in the range that
+was to be reproduced; where they do not, the row says why. Where only one draw was published, or
+nothing, the range is one that its script states. "The script" stands where a figure comes from a
+few lines by hand.
 
 | script | what | published | ours | inside | command |
 |---|---|---|---|---|---|
@@ -109,7 +111,8 @@ def main() -> int:
     chosen, new, failed = scripts(options.names), {}, []
     if not chosen:
         parser.error(
-            f"no script begins with {' or '.join(options.names)}; there are {', '.join(scripts([]))}"
+            f"no script begins with {' or '.join(options.names)}; there are "
+            f"{', '.join(scripts([]))}"
         )
     for name, path in chosen.items():
         print(f"\n## {name}", flush=True)

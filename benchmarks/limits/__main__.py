@@ -27,8 +27,8 @@ Written by `make bench` on {date}; run it again rather than edit it.
 
 {verdict}
 
-Each measurement is a fresh process on {threads} threads; what is compared takes turns, {rounds} rounds of it unless a section says
-otherwise, and the figures are medians of the rounds.
+Each measurement is a fresh process on {threads} threads; what is compared takes turns, {rounds}
+rounds of it unless a section says otherwise, and the figures are medians of the rounds.
 """
 
 

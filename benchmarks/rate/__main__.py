@@ -41,15 +41,18 @@ Written by `python -m benchmarks.rate --write` on {date}; run it again rather th
 
 {machine}. Load average before: {load}. Lightning {lightning}, fastai {fastai}.
 
-For each data set and each of {seeds} seeds, every finder gets the same network from the same start, the same training samples, batch
-size and loss. Then the recipe is trained for all of its steps, from that start and in the order of its seed, at each suggestion and at
-the 32 rates that sevensteps tried (all anew: together, and those within a factor of 1.6 of the best once more, each alone, whose
-figure counts), and judged by the mean loss over all training samples. *Ratio* is the loss at the suggestion over the best loss of the
-32 rates: 1.00 is the best of them, below 1 a rate between two of them was better, ∞ diverged. *Within 10 %* counts the seeds with a
-ratio of at most 1.10. Lightning and fastai search as their documentation shows: 100 steps from 1e-8 to 1 and from 1e-7 to 10.
-*Seconds* are of the search alone, the median of the seeds; ours include the trainings at the suggestion and beside it with two further
-seeds. Those two aim at a rate that is safe in any longer training, in a tenth of the time or less; what is judged here is the loss of
-this recipe, which is what ours looks at.
+For each data set and each of {seeds} seeds, every finder gets the same network from the same start,
+the same training samples, batch size and loss. Then the recipe is trained for all of its steps,
+from that start and in the order of its seed, at each suggestion and at the 32 rates that sevensteps
+tried (all anew: together, and those within a factor of 1.6 of the best once more, each alone, whose
+figure counts), and judged by the mean loss over all training samples. *Ratio* is the loss at the
+suggestion over the best loss of the 32 rates: 1.00 is the best of them, below 1 a rate between two
+of them was better, ∞ diverged. *Within 10 %* counts the seeds with a ratio of at most 1.10.
+Lightning and fastai search as their documentation shows: 100 steps from 1e-8 to 1 and from 1e-7 to
+10. *Seconds* are of the search alone, the median of the seeds; ours include the trainings at the
+suggestion and beside it with two further seeds. Those two aim at a rate that is safe in any longer
+training, in a tenth of the time or less; what is judged here is the loss of this recipe, which is
+what ours looks at.
 """
 
 

@@ -31,17 +31,20 @@ Written by `make bench` on {date}; run it again rather than edit it.
 
 {verdict}
 
-Same work for all: the same layers, batch size, SGD, float32, {threads} threads on {threads} processors, shuffled every epoch,
-training loss recorded each epoch, the training samples of MNIST in memory before the clock starts. Each training is a fresh
-process, the contestants in turn. The first epoch warms up and is not counted: it holds set-up, and for `torch_compile` and
-`jax_scan` compilation; which matrix kernel is the faster, sevensteps measures anew in the first process that meets a shape.
-Nobody's epoch holds an evaluation. The seconds of a contestant are the median of its epochs; those of the table are the median of
-the rounds. "Times ours" is the median of the ratios within a round: above 1, ours is faster.
-`sevensteps_watched` looks inside within its default budget, and its time counts; what it examines before the first step and after
-the last is in the whole call below the table. Accuracy on the 10 000 test images (median ± half the range over rounds, which are
-seeds), judged outside the clock: medians that lie apart by more than 1.5 points, and by more than the rounds of any one contestant
-do, are called not the same work. Frameworks are used as their documentation shows for data in memory; `…_index` is the same with
-batches cut by index in place of a DataLoader.
+Same work for all: the same layers, batch size, SGD, float32, {threads} threads on {threads}
+processors, shuffled every epoch, training loss recorded each epoch, the training samples of MNIST
+in memory before the clock starts. Each training is a fresh process, the contestants in turn. The
+first epoch warms up and is not counted: it holds set-up, and for `torch_compile` and `jax_scan`
+compilation; which matrix kernel is the faster, sevensteps measures anew in the first process that
+meets a shape. Nobody's epoch holds an evaluation. The seconds of a contestant are the median of its
+epochs; those of the table are the median of the rounds. "Times ours" is the median of the ratios
+within a round: above 1, ours is faster. `sevensteps_watched` looks inside within its default
+budget, and its time counts; what it examines before the first step and after the last is in the
+whole call below the table. Accuracy on the 10 000 test images (median ± half the range over rounds,
+which are seeds), judged outside the clock: medians that lie apart by more than 1.5 points, and by
+more than the rounds of any one contestant do, are called not the same work. Frameworks are used as
+their documentation shows for data in memory; `…_index` is the same with batches cut by index in
+place of a DataLoader.
 """
 
 

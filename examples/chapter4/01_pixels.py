@@ -3,7 +3,9 @@
 #
 # fastbook chapter 4 begins by looking at a digit as a table of numbers, and by a way to tell a 3
 # from a 7 that learns nothing: compare an image with the mean 3 and the mean 7, and take the nearer
-# one.  Takes about 3 s.
+# one.
+#
+# Takes about 3 s.
 
 # %%
 import matplotlib.pyplot as plt

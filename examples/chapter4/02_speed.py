@@ -4,7 +4,9 @@
 # The book's end-to-end example: twenty measurements of a speed, a quadratic `a t² + b t + c`, and
 # stochastic gradient descent at a learning rate of 1e-5. The book stops after ten steps, at a loss
 # of 676.95, far from a fit. A thread on it says that the model cannot fit, because the number 9.5
-# is missing in it. It can. Here is why it does not.  Takes about 3 s.
+# is missing in it. It can. Here is why it does not.
+#
+# Takes about 3 s.
 
 # %%
 import itertools

@@ -3,7 +3,9 @@
 #
 # One weight for each pixel and one bias, 785 random numbers at first, and stochastic gradient
 # descent at lr 1 on batches of 256. The book prints .6883 after the first epoch and .9696 after
-# twenty more. It sets no seed, so here are ten.  Takes about 4 s.
+# twenty more. It sets no seed, so here are ten.
+#
+# Takes about 4 s.
 
 # %%
 import torch

@@ -2,8 +2,9 @@
 # # Why accuracy is no loss, and what the loss is
 #
 # Accuracy is what people want to know. The network is not trained on it, because it does not answer
-# the only question that step 4 asks: what happens if this weight is a hair larger?  Takes about 3
-# s.
+# the only question that step 4 asks: what happens if this weight is a hair larger?
+#
+# Takes about 3 s.
 
 # %%
 import math

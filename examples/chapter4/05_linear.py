@@ -4,7 +4,9 @@
 # The book replaces its own weights by `nn.Linear(784, 1)` and prints .4932 .8618 .8203 … .9785. Its
 # next section adds a hidden layer and reaches .9828. The loader of the chapter does not shuffle,
 # and its data are all 3s, then all 7s. Shuffling alone gives the linear model what the text credits
-# to the hidden layer.  Takes about 4 s.
+# to the hidden layer.
+#
+# Takes about 4 s.
 
 # %%
 import matplotlib.pyplot as plt

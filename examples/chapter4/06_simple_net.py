@@ -2,7 +2,9 @@
 # # A hidden layer
 #
 # `simple_net`: 784 inputs, 30 ReLU units, one output; forty epochs at lr .1 in batches of 256. The
-# book prints .982826. Then the same with two hidden layers ("deeper").  Takes about 15 s.
+# book prints .982826. Then the same with two hidden layers ("deeper").
+#
+# Takes about 15 s.
 
 # %%
 import sevensteps as ss

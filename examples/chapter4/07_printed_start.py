@@ -5,7 +5,9 @@
 # standard deviation 1, and as `nn.Sequential`, whose start is PyTorch's own. It trains the second.
 # Here is the first. A sum of a hundred lit pixels times weights of size 1 is about 10, thirty such
 # units times weights of size 1 about 40: almost every sigmoid starts flat, and there `mnist_loss`
-# has no slope.  Takes about 12 s.
+# has no slope.
+#
+# Takes about 12 s.
 
 # %%
 import statistics

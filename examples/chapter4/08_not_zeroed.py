@@ -4,7 +4,9 @@
 # Lesson 3 of course22 fits `a x² + b x + c` to twenty noisy points by the mean absolute error, at
 # lr .01. Its loop calls `backward()` and steps, and never zeroes the gradient, so that each step
 # uses the sum of all gradients so far. When the loss rises again, that is explained as
-# overshooting, as of a rate that is too high. The rate is fine.  Takes about 2 s.
+# overshooting, as of a rate that is too high. The rate is fine.
+#
+# Takes about 2 s.
 
 # %%
 import itertools

@@ -2,8 +2,9 @@
 # # Zeros, and what is dead
 #
 # "Zero initialisation makes the network no better than a linear model" is wrong both ways. And "if
-# the input to the neuron is zero the neuron is dead" confuses dead inputs with dead neurons.  Takes
-# about 8 s.
+# the input to the neuron is zero the neuron is dead" confuses dead inputs with dead neurons.
+#
+# Takes about 8 s.
 
 # %%
 import torch

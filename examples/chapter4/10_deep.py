@@ -4,8 +4,9 @@
 # "With ReLU, vanishing gradients are generally not a problem." Here are eight hidden layers of 64
 # ReLU units, with the start that PyTorch gives every `nn.Linear`. They answer 1 to everything
 # (.1135), epoch after epoch. The start has weights of variance 1 / (3 n), where ReLU needs 2 / n: a
-# linear layer multiplies the signal by 1/√3, the ReLU cuts off half of its mean square.  Takes
-# about 8 s.
+# linear layer multiplies the signal by 1/√3, the ReLU cuts off half of its mean square.
+#
+# Takes about 8 s.
 
 # %%
 import statistics

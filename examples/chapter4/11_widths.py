@@ -3,7 +3,9 @@
 #
 # Each hidden unit is one feature of the image. How many are needed is a question to the data, and
 # one race answers it. For 3 against 7 one unit does nearly what thirty do; for ten digits it does
-# not.  Takes about 3 s.
+# not.
+#
+# Takes about 3 s.
 
 # %%
 import statistics
@@ -24,7 +26,10 @@ SEVEN = {
     "repeat": "batches(256)",
     "stop": "epochs(10)",
 }
-COMMAND = 'sevensteps race {} --predict "mlp(1)" --predict "mlp(30)" --step "sgd(lr=0.1)" --stop "epochs(10)" --seeds 10'
+COMMAND = (
+    'sevensteps race {} --predict "mlp(1)" --predict "mlp(30)" --step "sgd(lr=0.1)" '
+    '--stop "epochs(10)" --seeds 10'
+)
 
 
 def by_width(name: str, count: int, **steps: str) -> dict[int, list[float]]:

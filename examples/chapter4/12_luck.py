@@ -2,7 +2,9 @@
 # # "I get another result than printed"
 #
 # Of course: the chapter sets no seed. A printed number is one draw. Here is where it lies among ten
-# of ours: the first epochs differ widely, the ends hardly.  Takes about 2 s.
+# of ours: the first epochs differ widely, the ends hardly.
+#
+# Takes about 2 s.
 
 # %%
 import matplotlib.pyplot as plt

@@ -3,6 +3,7 @@
 #
 # The chapter ends with "complete all the steps using the full MNIST". The first step: a linear
 # model, one output per digit, softmax and cross-entropy. SGD at lr .5, batches of 256, ten epochs.
+#
 # Takes about 2 s.
 
 # %%

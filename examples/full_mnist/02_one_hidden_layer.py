@@ -2,8 +2,9 @@
 # # All ten digits, 784-30-10
 #
 # Thirty ReLU units, SGD at lr .5, batches of 256, twenty epochs; the same by a plain PyTorch loop,
-# because the last epoch is noisy in any program: is the spread ours or the recipe's?  Takes about 3
-# s.
+# because the last epoch is noisy in any program: is the spread ours or the recipe's?
+#
+# Takes about 3 s.
 
 # %%
 import torch

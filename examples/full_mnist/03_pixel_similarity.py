@@ -2,7 +2,9 @@
 # # All ten digits, by the nearest mean image
 #
 # The chapter's baseline, with ten mean images in place of two: no training at all. What learns less
-# than this is not worth its parameters.  Takes about 5 s.
+# than this is not worth its parameters.
+#
+# Takes about 5 s.
 
 # %%
 import sevensteps as ss

@@ -2,7 +2,9 @@
 # # All ten digits, 99 %
 #
 # A small convolutional network; the seven values, each with its reason, stand in
-# `examples/mnist99.toml`.  Takes about 20 s.
+# `examples/mnist99.toml`.
+#
+# Takes about 20 s.
 
 # %%
 import dataclasses

@@ -3,7 +3,9 @@
 #
 # fastbook chapter 17 sends random inputs through fifty matrices of 100 × 100 and looks at what is
 # left. A product adds up 100 terms, so each one multiplies the size of the signal by std · √100 =
-# 10 · std: fifty of them by (10 · std)^50.  Takes about 1 s in its quick form.
+# 10 · std: fifty of them by (10 · std)^50.
+#
+# Takes about 1 s in its quick form.
 
 # %%
 import math

@@ -2,11 +2,16 @@
 # # Signal and gradient at the start, layer by layer
 #
 # Before anything is learned, a network of twenty hidden layers of 100 units can already be lost.
-# Two things are followed through it:  - the **signal**: how much a unit's activation differs from
-# one digit to the next (its standard deviation over the samples); - the **gradient**: √Σ (dL/da)²
-# of the activations of each layer, which comes back from the loss.  A layer multiplies both by a
-# factor of its own. Twenty times the same factor is a small number (*vanishing*) or a large one
-# (*exploding*).  Takes about 5 s in its quick form.
+# Two things are followed through it:
+#
+# - the **signal**: how much a unit's activation differs from one digit to the next (its standard
+#   deviation over the samples);
+# - the **gradient**: √Σ (dL/da)² of the activations of each layer, which comes back from the loss.
+#
+# A layer multiplies both by a factor of its own. Twenty times the same factor is a small number
+# (*vanishing*) or a large one (*exploding*).
+#
+# Takes about 5 s in its quick form.
 
 # %%
 import matplotlib.pyplot as plt
@@ -101,18 +106,22 @@ for activation in ("sigmoid", "tanh", "relu"):
 # How to read it:
 #
 # - **ReLU** with He keeps both (about 1). With the variance 1/n of LeCun it loses 1/√2 = .71 a
-# layer: after twenty, a thousandth is left. - **PyTorch's default** has variance 1/(3n): 1/√3 =
-# .577 a layer for tanh, and 1/√6 = .408 for ReLU, which loses another 1/√2. Looked at as one heap
-# of numbers the layers seem alive, as each unit has its own bias; but all digits get nearly the
-# same answer. - **tanh** needs about 1/n (LeCun, Xavier): the factor is just below 1, as tanh
-# presses large numbers together. - **sigmoid** loses signal and gradient with each of them: its
-# slope is at most 1/4, and 1/4 it is, less a little: .235 a layer for LeCun. Only very large
-# weights carry anything, as the units then answer 0 or 1. They are saturated at the start. - **too
-# large**: seven times more a layer with ReLU, 10/√2. tanh holds the signal down, so only the
-# gradient explodes. - **too small**: .07 a layer with ReLU, .1 with tanh: after twenty layers
-# nothing is left of signal or gradient. - float32 tells two numbers near .5 apart down to 10⁻⁸.
-# What sigmoid's signal comes to in the deep layers is that rounding, so its column here shows a
-# factor larger than the true one; in the picture below the line goes flat.
+#   layer: after twenty, a thousandth is left.
+# - **PyTorch's default** has variance 1/(3n): 1/√3 = .577 a layer for tanh, and 1/√6 = .408 for
+#   ReLU, which loses another 1/√2.   Looked at as one heap of numbers the layers seem alive, as
+#   each unit has its own bias; but all digits get nearly the same answer.
+# - **tanh** needs about 1/n (LeCun, Xavier): the factor is just below 1, as tanh presses large
+#   numbers together.
+# - **sigmoid** loses signal and gradient with each of them: its slope is at most 1/4, and 1/4 it
+#   is, less a little: .235 a layer for LeCun.   Only very large weights carry anything, as the
+#   units then answer 0 or 1. They are saturated at the start.
+# - **too large**: seven times more a layer with ReLU, 10/√2. tanh holds the signal down, so only
+#   the gradient explodes.
+# - **too small**: .07 a layer with ReLU, .1 with tanh: after twenty layers nothing is left of
+#   signal or gradient.
+# - float32 tells two numbers near .5 apart down to 10⁻⁸. What sigmoid's signal comes to in the deep
+#   layers is that rounding, so its column   here shows a factor larger than the true one; in the
+#   picture below the line goes flat.
 
 # %%
 for activation, rule, way, published, low, high in (

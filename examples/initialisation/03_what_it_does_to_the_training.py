@@ -3,7 +3,9 @@
 #
 # The factors per layer of `02_signal_and_gradient.py`, taken to the end: the same networks, trained
 # for 15 epochs on the digits, 50 units a layer, all seeds of a depth and activation side by side in
-# one race. Ten classes: .10 is a network that learned nothing.  Takes about 5 s in its quick form.
+# one race. Ten classes: .10 is a network that learned nothing.
+#
+# Takes about 5 s in its quick form.
 
 # %%
 import sevensteps as ss
@@ -54,14 +56,17 @@ for activation in ("sigmoid", "tanh", "relu"):
 
 # %% [markdown]
 # - **Zeros** never train a hidden layer, with any activation (`04_symmetry.py` says why). N(0,
-# .01²) hardly do better: the gradient that reaches the first layer is too small to count. With two
-# layers it begins to move. - **Two layers** forgive much. **Ten** do not: ReLU with He trains as if
-# there were two; PyTorch's default, .408 a layer, learns nothing. At **twenty**, of ReLU not even
-# He is done after 15 epochs. - **Large weights**, N(0, 1): with ReLU the first steps throw the
-# network away. With sigmoid they are the only ones that get anywhere: saturated, but not faded. -
-# **He for tanh** does no harm here, though Glorot's derivation asks for 1/n: the factor is 1.02 and
-# not .95. - **Sigmoid** with ten layers is not rescued by any of the usual rules, as its gradient
-# is a quarter of itself after each layer.
+#   .01²) hardly do better: the gradient   that reaches the first layer is too small to count. With
+#   two layers it begins to move.
+# - **Two layers** forgive much. **Ten** do not: ReLU with He trains as if there were two; PyTorch's
+#   default, .408 a layer, learns nothing.   At **twenty**, of ReLU not even He is done after 15
+#   epochs.
+# - **Large weights**, N(0, 1): with ReLU the first steps throw the network away. With sigmoid they
+#   are the only ones that get anywhere:   saturated, but not faded.
+# - **He for tanh** does no harm here, though Glorot's derivation asks for 1/n: the factor is 1.02
+#   and not .95.
+# - **Sigmoid** with ten layers is not rescued by any of the usual rules, as its gradient is a
+#   quarter of itself after each layer.
 
 # %%
 for activation, depth, rule, low, high in (

@@ -3,7 +3,9 @@
 #
 # Two hidden units with the same weights give the same output, get the same gradient and take the
 # same step. They are the same unit, for ever. So a layer whose rows are all equal is a layer of one
-# unit, however wide it is drawn.  Takes about 6 s in its quick form.
+# unit, however wide it is drawn.
+#
+# Takes about 6 s in its quick form.
 
 # %%
 import torch

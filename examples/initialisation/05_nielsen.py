@@ -4,10 +4,13 @@
 # Chapter 5 of Nielsen's *Neural Networks and Deep Learning* asks how fast each layer of a sigmoid
 # network learns at the start: the length of the gradient of its biases, averaged over the first
 # 1000 digits of MNIST. Two hidden layers of 30 units: .07 and .31. Four of them: .003, .017, .070,
-# .285. Early layers learn a hundred times more slowly; the gradient *vanishes*.  His network:
-# weights from N(0, 1/inputs), which is `lecun_normal`, biases from N(0, 1), and a cross-entropy for
-# each of the ten outputs, added up. What differs: the random numbers (his are not seeded), and
-# which 1000 digits come first.  Takes about 3 s in its quick form.
+# .285. Early layers learn a hundred times more slowly; the gradient *vanishes*.
+#
+# His network: weights from N(0, 1/inputs), which is `lecun_normal`, biases from N(0, 1), and a
+# cross-entropy for each of the ten outputs, added up. What differs: the random numbers (his are not
+# seeded), and which 1000 digits come first.
+#
+# Takes about 3 s in its quick form.
 
 # %%
 import torch

@@ -3,7 +3,9 @@
 #
 # So say the notes. Eight hidden layers of 64 ReLU units on MNIST, with what PyTorch's `nn.Linear`
 # starts from, stay at .1135: the share of the most frequent digit. What fades is the signal: what
-# sets one picture apart from the next.  Takes about 7 s in its quick form.
+# sets one picture apart from the next.
+#
+# Takes about 7 s in its quick form.
 
 # %%
 import torch

@@ -2,7 +2,9 @@
 # # Too small, right, too large
 #
 # One problem, the digits, one network of 30 hidden units, plain SGD for 20 epochs of batches of 64;
-# only the learning rate changes.  Takes about 4 s in its quick form.
+# only the learning rate changes.
+#
+# Takes about 4 s in its quick form.
 
 # %%
 import math
@@ -31,11 +33,12 @@ for place, lr in enumerate(RATES):
 
 # %% [markdown]
 # - **Too small** (.0001 to .01): the loss still falls when the time is up. Nothing is wrong but the
-# patience it takes. - **Right** (.1 to 1): a factor of ten hardly matters. Look for the range, not
-# for the number. - **Too large** (3): the first steps overshoot, and the training ends on a
-# **plateau** at ln 10 = 2.303, the loss of a network that answers the same for every digit. All 30
-# hidden units give 0 for all digits and have no gradient: a lower rate does not bring them back. -
-# **Far too large** (100): the loss is above that of knowing nothing, and jumps.
+#   patience it takes.
+# - **Right** (.1 to 1): a factor of ten hardly matters. Look for the range, not for the number.
+# - **Too large** (3): the first steps overshoot, and the training ends on a **plateau** at ln 10 =
+#   2.303, the loss of a network that   answers the same for every digit. All 30 hidden units give 0
+#   for all digits and have no gradient: a lower rate does not bring them   back.
+# - **Far too large** (100): the loss is above that of knowing nothing, and jumps.
 
 # %%
 figure("digits, lr .001, accuracy", ours=accuracy[0.001], low=0.03, high=0.35)

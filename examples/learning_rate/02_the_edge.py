@@ -4,9 +4,14 @@
 # On a parabola of curvature λ, a step of gradient descent multiplies the distance to the lowest
 # point by 1 − lr · λ. Below 1 in size, it shrinks; above, it grows. The border is lr = 2/λ. A loss
 # with several parameters has a curvature for each direction (the eigenvalues of its Hessian), and
-# the steepest one sets the border for all. ## Where it is exact: linear regression  For a squared
-# error the Hessian is 2 XᵀX / N, the same everywhere. Here: how ill 442 people with diabetes are
-# after a year.  Takes about 4 s in its quick form.
+# the steepest one sets the border for all.
+#
+# ## Where it is exact: linear regression
+#
+# For a squared error the Hessian is 2 XᵀX / N, the same everywhere. Here: how ill 442 people with
+# diabetes are after a year.
+#
+# Takes about 4 s in its quick form.
 
 # %%
 import torch

@@ -2,7 +2,9 @@
 # # Schedules: not the same rate all the way
 #
 # Ten epochs of the digits in batches of 16, whose gradients are noisy. The same six schedules at
-# two rates, all seeds in one race.  Takes about 3 s in its quick form.
+# two rates, all seeds in one race.
+#
+# Takes about 3 s in its quick form.
 
 # %%
 from statistics import median

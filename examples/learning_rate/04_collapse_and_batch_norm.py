@@ -4,10 +4,13 @@
 # fastbook chapter 13 trains a small convolutional network on all of MNIST at a learning rate of
 # .06, with fastai's Adam. It prints .1135 (one answer for every picture), blames the start, and
 # cures it in two ways: a schedule that begins low (one-cycle), and batch norm. The text sets no
-# seed. So here is each of its trainings over several.  What differs from the book: one-cycle moves
-# only the rate here, not the momentum too, and the pictures are scaled by the mean and standard
-# deviation of all of them. The quick form trains on a fifth of MNIST, in batches of 128.  Takes
-# about 9 s in its quick form.
+# seed. So here is each of its trainings over several.
+#
+# What differs from the book: one-cycle moves only the rate here, not the momentum too, and the
+# pictures are scaled by the mean and standard deviation of all of them. The quick form trains on a
+# fifth of MNIST, in batches of 128.
+#
+# Takes about 9 s in its quick form.
 
 # %%
 import itertools

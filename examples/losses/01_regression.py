@@ -3,8 +3,9 @@
 #
 # The right pair: an output that can take any value (no activation behind it), and a distance to the
 # target. Here: how ill 442 people with diabetes are after a year, in standard deviations. r2 is the
-# share of the variance that is explained; 0 is what the mean alone does.  Takes about 5 s in its
-# quick form.
+# share of the variance that is explained; 0 is what the mean alone does.
+#
+# Takes about 5 s in its quick form.
 
 # %%
 import math

@@ -3,6 +3,7 @@
 #
 # The right pair: one output, a log-odds, and binary cross-entropy, which puts the sigmoid on
 # itself. Two tasks: is a point on the inner of two circles, and is a breast tumour malignant?
+#
 # Takes about 4 s in its quick form.
 
 # %%

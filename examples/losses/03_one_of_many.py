@@ -3,6 +3,7 @@
 #
 # The right pair: one output per class, and cross-entropy, which puts the softmax on itself. The ten
 # digits, 16 hidden units, 20 epochs; then the pairs one meets in code that "trains, but not well".
+#
 # Takes about 7 s in its quick form.
 
 # %%
@@ -117,10 +118,13 @@ report(
 
 # %% [markdown]
 # The last has no floor: −o falls for ever as o grows, and the network only learns to make its
-# outputs large.  ## A squared error  On the probabilities of a softmax, or on ten sigmoids: the
-# slope fades where an answer is sure, and every output of the nine wrong classes is at first right
-# to say "no". On the number of the class it asks for something else: that a 4 be between a 3 and a
-# 5.
+# outputs large.
+#
+# ## A squared error
+#
+# On the probabilities of a softmax, or on ten sigmoids: the slope fades where an answer is sure,
+# and every output of the nine wrong classes is at first right to say "no". On the number of the
+# class it asks for something else: that a 4 be between a 3 and a 5.
 
 # %%
 report(

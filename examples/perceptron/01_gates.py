@@ -4,7 +4,9 @@
 # One neuron that answers 1 if w0 · x0 + w1 · x1 + w2 · x2 > 0 and else 0. The bias is the weight
 # w0, whose input x0 is always 1. Rosenblatt's rule of 1958: a right answer changes nothing; a wrong
 # one adds the inputs to the weights (it should have said 1) or takes them away (it should have said
-# 0). One case after the other, from zeros.  Takes about 1 s in its quick form.
+# 0). One case after the other, from zeros.
+#
+# Takes about 1 s in its quick form.
 
 # %%
 import numpy as np

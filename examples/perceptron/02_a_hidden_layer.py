@@ -2,7 +2,9 @@
 # # What a hidden layer changes
 #
 # XOR is (x1 OR x2) AND NOT (x1 AND x2): two neurons before the third are enough. Written down by
-# hand, and then learned.  Takes about 8 s in its quick form.
+# hand, and then learned.
+#
+# Takes about 8 s in its quick form.
 
 # %%
 import torch

@@ -5,8 +5,10 @@ To enter another tool, add a file here with three names; it takes part as soon a
 installed:
 
     PACKAGE   the name that it is installed under, for its version
-    SETTINGS  {how it is set: keywords of `Watch`}; every setting is a row of the table, "" is the tool's name alone
-    Watch     a class on `Watching`, made with (setup, **keywords), which uses the tool as its documentation shows for a plain PyTorch loop
+    SETTINGS  {how it is set: keywords of `Watch`}; every setting is a row of the table, "" is the
+              tool's name alone
+    Watch     a class on `Watching`, called with (setup, **keywords), which uses the tool as its
+              documentation shows for a plain PyTorch loop
 """
 
 from __future__ import annotations

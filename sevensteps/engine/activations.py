@@ -23,10 +23,10 @@ _threshold_backward = (
 
 
 class ReLU(Layer):
-    done = False  # whether the layer before has cut its product off at 0 already
+    fused = False  # whether the layer before has cut its product off at 0 already
 
     def forward(self, x: Tensor) -> Tensor:
-        self.y = x if self.done else x.clamp_min(0)  # y = max(x, 0)
+        self.y = x if self.fused else x.clamp_min(0)  # y = max(x, 0)
         return self.y
 
     def backward(self, g: Tensor) -> Tensor:

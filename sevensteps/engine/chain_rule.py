@@ -103,7 +103,7 @@ class ChainRule(Engine):
         self.layers = [with_derivative(module) for _, module in named_layers(network)]
         for layer, after in itertools.pairwise(self.layers):
             if isinstance(layer, written.Linear) and isinstance(after, ReLU):
-                layer.relu = after.done = True
+                layer.fused_relu = after.fused = True
         self.first = self._first_trained()
         self.low: Tensor | None = (
             # the parameters as the layers multiply by them, where that is not as they are kept
@@ -180,6 +180,6 @@ class ChainRule(Engine):
         """
         for name, layer in zip(self.names, self.layers, strict=True):
             x = layer.forward(x)
-            if name and not (isinstance(layer, written.Linear) and layer.relu):
+            if name and not (isinstance(layer, written.Linear) and layer.fused_relu):
                 trace.outputs[name] = x.to(self.parameters.dtype)
         return x

@@ -35,20 +35,20 @@ class Linear(Layer):
     def __init__(self, module: nn.Linear | Neuron) -> None:
         super().__init__(module)
         self.weight, self.bias = module.weight, module.bias  # a module finds its parameters slowly
-        self.before = 1 if isinstance(module, Neuron) and module.bias is None else 0
-        self.relu = False
+        self.bias_columns = 1 if isinstance(module, Neuron) and module.bias is None else 0
+        self.fused_relu = False
         self.shape: torch.Size | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        self.x = x = F.pad(x, (1, 0), value=1.0) if self.before else x
+        self.x = x = F.pad(x, (1, 0), value=1.0) if self.bias_columns else x
         if x.shape != self.shape:  # each product by the way that is the fastest for this shape
             self.shape, self.to_output = x.shape, matmul.fastest(matmul.LINEAR, x, self.weight)
             self.to_input: matmul.Product | None = None
             self.to_weight: matmul.Product | None = None
-        return self.to_output(x, self.weight, self.bias, self.relu)  # y = x Wᵀ + b
+        return self.to_output(x, self.weight, self.bias, self.fused_relu)  # y = x Wᵀ + b
 
     def backward(self, g: Tensor) -> Tensor:
-        weight = self.weight[:, self.before :] if self.before else self.weight
+        weight = self.weight[:, self.bias_columns :] if self.bias_columns else self.weight
         self.to_input = self.to_input or matmul.fastest(matmul.INPUT, g, weight)
         return self.to_input(g, weight)  # dy/dx = W
 

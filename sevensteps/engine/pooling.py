@@ -28,7 +28,7 @@ def padding(conv: nn.Conv2d) -> tuple[int, ...] | None:
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """The same images [B, C, H, W], stored with the channels of a pixel side by side: pooling and
+    """Images [B, C, H, W] stored with the channels of a pixel side by side: pooling and
     small convolutions are then up to ten times as fast on a processor. Others are handed back as
     they are: PyTorch has no such kernels for float64."""
     if x.dtype not in (torch.float32, torch.bfloat16) or x.device.type != "cpu" or x.ndim != 4:

@@ -151,7 +151,7 @@ def _check_indices(loss: Loss, output: Tensor, target: Tensor) -> None:
         )
 
 
-def _score(
+def output_per_value(
     task: Task, loss: str, link: Literal["identity", "sigmoid"], threshold: float, why: str
 ) -> Output:
     """Outputs judged one by one: one per value, label or class, and one for a yes/no answer."""
@@ -202,7 +202,7 @@ class mean_squared_error(Loss):
     """
 
     def output(self, task: Task) -> Output:
-        return _score(task, "mean_squared_error", "identity", 0.5, "read as it is")
+        return output_per_value(task, "mean_squared_error", "identity", 0.5, "read as it is")
 
     def value(self, output: Tensor, target: Tensor) -> Tensor:
         return (output - target).square().mean(-1)
@@ -223,7 +223,7 @@ class mean_absolute_error(Loss):
     10.6."""
 
     def output(self, task: Task) -> Output:
-        return _score(task, "mean_absolute_error", "identity", 0.5, "read as it is")
+        return output_per_value(task, "mean_absolute_error", "identity", 0.5, "read as it is")
 
     def value(self, output: Tensor, target: Tensor) -> Tensor:
         return (output - target).abs().mean(-1)
@@ -250,7 +250,7 @@ class huber(Loss):
         number("delta", self.delta, above=0)
 
     def output(self, task: Task) -> Output:
-        return _score(task, "huber", "identity", 0.5, "read as it is")
+        return output_per_value(task, "huber", "identity", 0.5, "read as it is")
 
     def value(self, output: Tensor, target: Tensor) -> Tensor:
         return F.huber_loss(output, target, reduction="none", delta=self.delta).mean(-1)
@@ -273,7 +273,7 @@ class binary_cross_entropy(Loss):
 
     def output(self, task: Task) -> Output:
         _needs_classes(task, "binary_cross_entropy")
-        return _score(
+        return output_per_value(
             task, "binary_cross_entropy", "sigmoid", 0.0, "its sigmoid is the probability of yes"
         )
 
@@ -341,7 +341,7 @@ class mnist_loss(Loss):
 
     def output(self, task: Task) -> Output:
         _needs_classes(task, "mnist_loss")
-        return _score(
+        return output_per_value(
             task, "mnist_loss", "sigmoid", 0.0, "its sigmoid is read as the probability of yes"
         )
 
@@ -401,7 +401,7 @@ class hinge(Loss):
 
     def output(self, task: Task) -> Output:
         _needs_classes(task, "hinge")
-        return _score(task, "hinge", "identity", 0.0, "a score whose sign is the answer")
+        return output_per_value(task, "hinge", "identity", 0.0, "a score whose sign is the answer")
 
     def value(self, output: Tensor, target: Tensor) -> Tensor:
         return (1 - (2 * target - 1) * output).clamp_min(0).mean(-1)

@@ -152,9 +152,7 @@ class batches(Repeat):
     def _streamed(
         self, x: StreamedInputs, y: Tensor, end: int, order: torch.Generator, skip: int
     ) -> Iterator[Batch]:
-        """The same of samples that stay on disk: shuffled in windows, or in the order of the
-        file.
-        """
+        """The batches of samples that stay on disk: shuffled in windows, or in the file's order."""
         if self.shuffle:
             yield from (
                 (batch, y[places]) for batch, places in x.shuffled(self.size, end, order, skip)

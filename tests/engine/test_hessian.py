@@ -98,7 +98,7 @@ def test_what_has_no_curvature_is_refused(case: str) -> None:
         Hessian(network, loss, x * float("nan") if case == "nan" else x, y)
 
 
-# -- a coarse answer, or none: linear models under a squared error have 2 XᵀX / N ---------------------
+# -- a coarse answer, or none: linear models under a squared error have 2 XᵀX / N ------------------
 
 
 def linear(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ def test_each_call_has_what_went_in_and_what_came_out(build: Any) -> None:
     output, calls = capture_outputs(network, x, [("shared", shared), ("tanh", network[1])])
     assert [call.name for call in calls] == ["shared", "tanh", "shared"]
     assert torch.equal(calls[0].input, x)
-    for before, after in zip(calls, calls[1:], strict=False):
+    for before, after in pairwise(calls):
         assert after.input is before.output
         assert torch.equal(after.output, after.module(after.input))
     assert output is calls[-1].output
@@ -44,7 +45,7 @@ def test_gradients_pass_and_no_hook_stays_where_a_layer_fails() -> None:
             raise RuntimeError("no")
 
     network = nn.Sequential(nn.Linear(2, 2), Fails())
-    with pytest.raises(RuntimeError, match="^no$"):
+    with pytest.raises(RuntimeError, match=r"^no$"):
         capture_outputs(network, torch.ones(1, 2))
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
     output, calls = capture_outputs(network[0], torch.ones(1, 2))

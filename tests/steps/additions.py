@@ -1,4 +1,4 @@
-"""A step's file as it would be with one more value in it, for the tests of how short an addition is."""
+"""A step's file as it would be with one more value, for the tests of how short an addition is."""
 
 from __future__ import annotations
 

@@ -106,7 +106,8 @@ def one_of_many(name: str, link: str, layer: str, says: str) -> dict[str, Row]:
 
 @dataclass(frozen=True)
 class LossRow:
-    """`oracles`: examples as they are spelled, each with PyTorch's own loss or the formula as the book or the paper has it.
+    """`oracles`: examples as they are spelled, each with PyTorch's own loss, or the formula as the
+    book or the paper has it.
 
     `outputs`: what it makes of each task. `kinks`: how far each output is from where the loss has a
     kink; without, it has none."""

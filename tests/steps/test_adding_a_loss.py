@@ -14,7 +14,7 @@ from torch import Tensor
 import sevensteps as ss
 from sevensteps.head import Output
 from sevensteps.notation import value
-from sevensteps.steps.loss import Loss, _score
+from sevensteps.steps.loss import Loss, output_per_value
 from sevensteps.task import Task
 from tests.steps import test_catalog, test_loss
 from tests.steps.additions import add, lines
@@ -31,7 +31,7 @@ class log_cosh(Loss):
     """
 
     def output(self, task: Task) -> Output:
-        return _score(task, "log_cosh", "identity", 0.5, "read as it is")
+        return output_per_value(task, "log_cosh", "identity", 0.5, "read as it is")
 
     def value(self, output: Tensor, target: Tensor) -> Tensor:
         distance = (output - target).abs()  # log cosh d = d + log(1 + e^(-2d)) - log 2

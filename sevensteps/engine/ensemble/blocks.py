@@ -30,24 +30,24 @@ NETWORK_BY_NETWORK = (written.Conv2d, written.BatchNorm, written.DropoutMask)
 
 
 class Block(Protocol):
-    """One or more layers of all networks. `parts`: its output is [K, B, …] even where its input,
-    [B, …], was shared."""
+    """One or more layers of all networks. `per_network`: its output is [K, B, …] even where its
+    input, [B, …], was shared."""
 
-    parts: ClassVar[bool]
+    per_network: ClassVar[bool]
     trained: bool
 
     def forward(self, x: Tensor, own: bool) -> Tensor:
         """y, for an input [K, B, …] of each network's `own`, or [B, …] shared."""
 
-    def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
-        """Write or add the parameters' gradients; dL/dx if it has to go `further`."""
+    def backward(self, g: Tensor, add: bool, needs_input_gradient: bool) -> Tensor:
+        """Write or add the parameters' gradients; dL/dx where it `needs_input_gradient`."""
 
 
 class BatchedLayer:
     """A layer without parameters that is one call for all networks; `in_a_row` where it looks at
     whole samples."""
 
-    parts: ClassVar[bool] = False
+    per_network: ClassVar[bool] = False
     trained = False
 
     def __init__(self, layer: Layer, in_a_row: bool) -> None:
@@ -65,7 +65,7 @@ class BatchedLayer:
         y: Tensor = self.layer.forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
         return y
 
-    def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
+    def backward(self, g: Tensor, add: bool, needs_input_gradient: bool) -> Tensor:
         dx: Tensor = (
             self.layer.backward(g.flatten(0, 1)).unflatten(0, g.shape[:2])
             if self.in_a_row
@@ -77,7 +77,7 @@ class BatchedLayer:
 class PerNetworkLayers:
     """Some layers of each network, one network after the other."""
 
-    parts: ClassVar[bool] = True
+    per_network: ClassVar[bool] = True
 
     def __init__(self, chains: list[list[Layer]]) -> None:
         self.chains = chains
@@ -93,26 +93,26 @@ class PerNetworkLayers:
             outputs.append(y)
         return torch.stack(outputs)
 
-    def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
+    def backward(self, g: Tensor, add: bool, needs_input_gradient: bool) -> Tensor:
         passed = []
         for chain, slope in zip(self.chains, g, strict=True):
-            last = 0 if further else self.first
+            last = 0 if needs_input_gradient else self.first
             for index in range(len(chain) - 1, last - 1, -1):
                 chain[index].write_gradients(slope, add)
-                if further or index > last:
+                if needs_input_gradient or index > last:
                     slope = chain[index].backward(slope)
             passed.append(slope)
-        return torch.stack(passed) if further else g
+        return torch.stack(passed) if needs_input_gradient else g
 
 
 class BatchedLinear:
     """y = x Wᵀ + b of each network, W [K, O, F] and b [K, O]; kept as [K, O, B] in memory, which
     every product here takes as it is."""
 
-    parts: ClassVar[bool] = True
+    per_network: ClassVar[bool] = True
 
     def __init__(self, members: list[written.Linear], column: ParameterLookup) -> None:
-        self.members, self.before = members, members[0].before
+        self.members, self.bias_columns = members, members[0].bias_columns
         self.columns = {
             name: column([getattr(member, name) for member in members])
             for name in ("weight", "bias")
@@ -129,7 +129,7 @@ class BatchedLinear:
         )
 
     def forward(self, x: Tensor, own: bool) -> Tensor:
-        x = F.pad(x, (1, 0), value=1.0) if self.before else x
+        x = F.pad(x, (1, 0), value=1.0) if self.bias_columns else x
         self.own, self.shape = (
             own,
             x.shape[int(own) : -1],
@@ -148,7 +148,7 @@ class BatchedLinear:
         output: Tensor = y.transpose(1, 2).unflatten(1, self.shape)
         return output
 
-    def back(self, g: Tensor, add: bool, further: bool) -> Tensor:
+    def backward(self, g: Tensor, add: bool, needs_input_gradient: bool) -> Tensor:
         g = g.flatten(1, -2).transpose(1, 2)  # [K, O, R]
         if column := self.columns["weight"]:
             if self.own:
@@ -162,9 +162,9 @@ class BatchedLinear:
                 )
         if column := self.columns.get("bias"):
             _write(column[1], g.sum(2), add)  # dL/db = Σ g over the rows
-        if not further:
+        if not needs_input_gradient:
             return g
-        weight = self._values("weight")[:, :, self.before :]
+        weight = self._values("weight")[:, :, self.bias_columns :]
         dx: Tensor = (
             torch.bmm(weight.transpose(1, 2), g).transpose(1, 2).unflatten(1, self.shape)
         )  # dL/dx = g W

@@ -45,7 +45,7 @@ class StackedEnsemble(Ensemble):
     def _forward(self, x: Tensor, own: bool) -> Tensor:
         for block in self.blocks:
             x = block.forward(x, own)
-            own = own or block.parts
+            own = own or block.per_network
         return x if own else x.expand(len(self), *x.shape)
 
     @torch.no_grad()
@@ -60,7 +60,7 @@ class StackedEnsemble(Ensemble):
         g = self._slope.view(*losses.shape, -1)
         g = g if share == 1 else g.mul_(share)
         for index in range(len(self.blocks) - 1, self.first - 1, -1):
-            g = self.blocks[index].back(g, add, further=index > self.first)
+            g = self.blocks[index].backward(g, add, needs_input_gradient=index > self.first)
 
     def _column(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor] | None:
         """(values, gradients), [K, …] each, of one parameter of every network; None where it is not

@@ -171,7 +171,7 @@ def test_problems_at_the_start_are_printed_before_training(
     def never(*_: Any) -> Any:
         raise ss.Error("no step is taken")
 
-    monkeypatch.setattr(loop, "grouped", never)
+    monkeypatch.setattr(loop, "accumulation_batches", never)
     result = sevensteps("train", *ZEROS, "--out", "kept")
     assert (result.code, result.err) == (2, "sevensteps: no step is taken\n")
     at = result.lines.index("Problems before the first step:")

@@ -88,7 +88,7 @@ def test_the_formula(sevensteps: Command, digits: ss.Run) -> None:
     ("arguments", "message"),
     [
         ([], "give the number of a sample, or several: --batch 0,1,2"),
-        (["3", "--batch", "1,2"], "say whose loss"),
+        (["3", "--batch", "1,2"], "give the number of a sample"),
         (["3", "--latex"], "a formula is that of one number; name it"),
         (["--batch", "1;2"], "--batch: '1;2' is not a list of whole numbers such as 4,300"),
         (

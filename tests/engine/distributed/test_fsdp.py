@@ -164,14 +164,14 @@ DIES = """
 import os, signal, sys
 from sevensteps.record import writer
 from sevensteps.cli import main
-stepped = {"0": writer.Writer, "1": writer.Partner}[os.environ["RANK"]].stepped
+stepped = {"0": writer.Writer, "1": writer.GatheringObserver}[os.environ["RANK"]].stepped
 
 def dying(self, training):
     stepped(self, training)
     if training.progress.step == 40 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0" and os.environ["RANK"] == os.environ["DIES"]:
         os.kill(os.getpid(), signal.SIGKILL)
 
-writer.Writer.stepped = writer.Partner.stepped = dying
+writer.Writer.stepped = writer.GatheringObserver.stepped = dying
 main()
 """
 

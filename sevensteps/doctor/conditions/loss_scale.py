@@ -1,8 +1,8 @@
 """loss_scale: the loss is summed where it is usually averaged.
 
-Every step is then as many times too long as the batch has samples. Measured: the slope, divided by
-that of the recognised loss; it gives the factor, 1 for a mean, B for a sum over the batch. Source:
-PyTorch, `reduction`.
+Every step is then as many times too long as the batch has samples. Measured: the gradient, divided
+by that of the recognised loss; it gives the factor, 1 for a mean, B for a sum over the batch.
+Source: PyTorch, `reduction`.
 
 Remedies: `reduction="mean"`, as every loss here has it. Silent on: optimizers that divide by the
 gradient's own size (Adam), which do not mind; trainings that go well; losses that are scaled
@@ -70,7 +70,7 @@ def examine(case: Case) -> Finding | None:
                 "loss and gradient, times those of a mean",
                 significant(factor),
                 1,
-                f"slope of {identified.name}, batch of {look.batch}",
+                f"gradient of {identified.name}, batch of {look.batch}",
             )
         ],
         [

@@ -1,8 +1,8 @@
 """loss_sign: the loss falls when the right output falls, so that the network learns to be wrong.
 
-Measured: the slope. Where a loss measures an error, the slope at the output of the true class is
-never positive, and for a number it points away from the target. Closed form: for cross-entropy p -
-one-hot.
+Measured: the gradient. Where a loss measures an error, the gradient at the output of the true class
+is never positive, and for a number it points away from the target. Closed form: for cross-entropy p
+- one-hot.
 
 Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the
 optimizer. Silent on: a negative loss that is a density; a negated loss that the optimizer
@@ -61,7 +61,7 @@ def examine(case: Case) -> Finding | None:
                 "samples whose gradient points the wrong way",
                 significant(share),
                 0,
-                "dL/d(output) at the true class, or (output - target)·slope",
+                "dL/d(output) at the true class, or (output - target)·gradient",
             )
         ],
         [
@@ -83,17 +83,16 @@ def examine(case: Case) -> Finding | None:
 
 
 def _wrong(case: Case) -> float | None:
-    """The share of samples whose slope points away from the right answer; None where it cannot be
-    told.
-    """
+    """The share of samples whose gradient points away from the right answer; None where it cannot
+    be told."""
     for look in case.looks[:3]:
-        output, target, slope = look.output, look.target, look.output_gradient
+        output, target, gradient = look.output, look.target, look.output_gradient
         if (
             output is None
             or target is None
-            or slope is None
+            or gradient is None
             or len(target) != len(output)
-            or not bool(slope.isfinite().all())
+            or not bool(gradient.isfinite().all())
         ):
             continue
         if (
@@ -104,7 +103,7 @@ def _wrong(case: Case) -> float | None:
             and int(target.min()) >= 0
             and int(target.max()) < output.shape[1]
         ):
-            at = slope.gather(1, target.long()[:, None])[:, 0]
+            at = gradient.gather(1, target.long()[:, None])[:, 0]
             return float((at > 0).double().mean()) if bool(at.any()) else None
         if (
             target.shape == output.shape

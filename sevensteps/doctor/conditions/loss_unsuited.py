@@ -1,9 +1,9 @@
 """loss_unsuited: the loss measures something else than the task asks for.
 
 Such as a distance between class numbers, or a squared error behind a sigmoid. Measured: the targets
-and the loss that was recognised. Class 7 is no nearer to class 8 than to class 1; and the slope of
-a squared error behind a saturated sigmoid is near 0 for the worst answers. Source: Nielsen, Neural
-Networks and Deep Learning, ch. 3.
+and the loss that was recognised. Class 7 is no nearer to class 8 than to class 1; and the gradient
+of a squared error behind a saturated sigmoid is near 0 for the worst answers. Source: Nielsen,
+Neural Networks and Deep Learning, ch. 3.
 
 Remedies: `cross_entropy()` with one output for each class; `binary_cross_entropy()` for two
 classes. Silent on: counts and other whole numbers of many values; a squared error behind a
@@ -83,11 +83,11 @@ def examine(case: Case) -> Finding | None:
             f"A squared error behind a {closing.activation if closing else 'sigmoid'} gives "
             "hardly any gradient where an answer is sure but wrong, so that the worst samples "
             "teach the least.",
-            [Measure("loss", identified.name, right, "slope of one batch")],
+            [Measure("loss", identified.name, right, "gradient of one batch")],
             [
                 Remedy(
                     {"loss": f"{right}()"},
-                    "its slope is the error itself, p - t",
+                    "its gradient is the error itself, p - t",
                     f"use {right} on the raw outputs",
                 )
             ],

@@ -1,9 +1,9 @@
 """output_loss_mismatch: the network's last operation and the loss do not belong together.
 
 One applies what the other has applied already, or leaves out what the other expects. Measured: the
-outputs seen, and the slope that the loss returned, compared with that of every known loss: softmax
-twice, over one unit or over the batch, a missing logarithm, sigmoid twice, an output cut off at 0.
-Floor of the double softmax, -log(e/(e + C - 1)): closed form.
+outputs seen, and the gradient that the loss returned, compared with that of every known loss:
+softmax twice, over one unit or over the batch, a missing logarithm, sigmoid twice, an output cut
+off at 0. Floor of the double softmax, -log(e/(e + C - 1)): closed form.
 
 Remedies: raw outputs (logits) for a loss that applies softmax or sigmoid itself; `auto()` as the
 loss puts the two together. Silent on: a softmax or sigmoid inside the network with a loss,

@@ -1,6 +1,6 @@
 """target_shape_mismatch: output and target differ in shape, and PyTorch broadcasts them.
 
-Every output is then compared with every target. Measured: the two shapes, and the slope. [B, 1]
+Every output is then compared with every target. Measured: the two shapes, and the gradient. [B, 1]
 against [B] becomes [B, B]: every output is compared with every target, and the best constant answer
 wins. Cross-entropy over one output is 0 at once. Source: PyTorch, broadcasting semantics.
 

@@ -56,7 +56,7 @@ def timed(clock: SimpleNamespace, untouched: float, remedied: float, randomly: f
     return train
 
 
-# -- how the function is called ---------------------------------------------------------------------
+# -- how the function is called --------------------------------------------------------------------
 
 
 def tried(retrain: Callable[..., Any], *findings: Finding, **given: Any) -> list[Trial]:
@@ -170,7 +170,7 @@ def test_until_proven_ends_with_the_first_finding_that_has_a_proven_remedy() -> 
     assert best_trial(made[:1]) is None
 
 
-# -- where trials are kept --------------------------------------------------------------------------
+# -- where trials are kept -------------------------------------------------------------------------
 
 
 def test_a_trial_is_kept_with_every_finding_that_proposes_it() -> None:

@@ -15,7 +15,7 @@ from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.engine import Autograd, ChainRule, FiniteDifferences, StackedEnsemble
 from sevensteps.engine.activations import ACTIVATIONS, Activation
 from sevensteps.engine.layer import Layer
-from sevensteps.observe.network_facts import facts_of
+from sevensteps.observe.network_facts import network_facts
 from sevensteps.steps import loss as losses
 from sevensteps.steps import parse
 
@@ -109,7 +109,7 @@ def test_a_race_trains_its_networks_together(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_watching_and_the_doctor_know_its_range(row: Activation) -> None:
     network = trained(stop="epochs(0)", watch=0).network
-    layer = facts_of(network).layers["activation1"]
+    layer = network_facts(network).layers["activation1"]
     assert (layer.role, layer.activation, layer.function) == ("activation", "arctan", row)
     findings = {}
     for width in ("normal(1000.0)", "normal(0.1)"):

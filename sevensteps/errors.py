@@ -17,7 +17,9 @@ TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 
 
 class Error(Exception):
-    """Any failure that the user can act on. Its text is one line; the command line prints it and exits with 2."""
+    """Any failure that the user can act on. Its text is one line, which the command line prints
+    before it exits with 2.
+    """
 
     def __str__(self) -> str:
         return printable(" ".join(super().__str__().split()))
@@ -36,7 +38,7 @@ class RunError(Error):
 
 
 class PeerError(Error):
-    """A failure of a group of processes that another of them says; the command line ends without a word."""
+    """A failure that another process of the group reports: this one ends without a message."""
 
 
 class ArgumentError(Error, ValueError):

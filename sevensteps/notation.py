@@ -116,7 +116,7 @@ class auto:
 
 @dataclass(frozen=True)
 class Entry:
-    """One value that a file offers: its name, its arguments as written, and what its docstring says."""
+    """One value that a file offers: its name, its arguments as written, and its docstring."""
 
     name: str
     arguments: str

@@ -32,7 +32,7 @@ def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> to
 
 
 class Isolation:
-    """Runs code that is not ours, and draws from PyTorch's global generator, repeatably and without a trace.
+    """Lets code that draws from PyTorch's global generator run repeatably and without a trace.
 
     Inside `with isolation:` the global CPU generator continues where the last such block left it,
     from a start drawn from `source`; outside it is as if nothing had been drawn."""

@@ -50,8 +50,8 @@ def task_of(target: Tensor, classes: tuple[str, ...] = ()) -> Task:
         class_names = classes or tuple(str(int(c)) for c in torch.unique(target).tolist())
         if len(class_names) < 2:
             raise DataError(
-                f"all targets are {class_names[0]}: one class only; a classifier needs samples of at "
-                "least two"
+                f"all targets are {class_names[0]}: one class only; a classifier needs samples of "
+                "at least two"
             )
         if len(class_names) == 2:
             return Task(

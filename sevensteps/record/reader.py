@@ -57,7 +57,8 @@ KINDS = ("regression", "binary", "multiclass", "multilabel")
 
 @dataclass(frozen=True, eq=False)
 class RunContents:
-    """What a run folder says of a training: recipe and result, the inputs' shape and scaling, and how to read an output."""
+    """The contents of a run folder: the recipe, the summary of the training, the inputs' shape and
+    scaling, and the task."""
 
     folder: Path
     summary: dict[str, Any]

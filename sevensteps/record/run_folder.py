@@ -57,7 +57,8 @@ def create(out: Path | str | None, name: str) -> Path:
                 "first"
             )
         return _make(folder, exist_ok=True)
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:40].strip('-.') or 'run'}"
+    plain_name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)[:40].strip("-.") or "run"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{plain_name}"
     for number in range(1, 1000):
         try:
             return _make(RUNS / (stem if number == 1 else f"{stem}-{number}"), exist_ok=False)
@@ -258,7 +259,8 @@ def read_json(path: Path, most: int | None = None) -> dict[str, Any]:
         ) from None
     if not isinstance(content, dict):
         raise RunError(
-            f"{path} holds a {type(content).__name__} where a JSON object belongs; it is damaged or "
+            f"{path} holds a {type(content).__name__} where a JSON object belongs; it is damaged "
+            "or "
             "something else"
         )
     return content

@@ -43,7 +43,8 @@ class Contributor(Protocol):
 
 
 class Writer(Observer):
-    """Keeps the run folder: the recipe before the first step, the history as it grows, result and weights at the end.
+    """Writes the run folder: the recipe before the first step, the history as it grows, result
+    and weights at the end.
 
     The folder is `out` itself, or `runs/<date>-<name>`; made when the training starts. The state is
     saved `every` so many seconds, and where the training ends. `again`: `out` is the folder of a

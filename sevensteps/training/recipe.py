@@ -109,7 +109,7 @@ class Recipe:
 
     @property
     def python_objects(self) -> dict[str, Any]:
-        """The steps that are Python objects, such as a network of your own: no file can hold them."""
+        """The steps that are Python objects, such as your own network: no file can hold them."""
         return {
             step: value
             for step, value in self.steps.items()
@@ -145,8 +145,8 @@ class Recipe:
 
     @classmethod
     def from_toml(cls, source: str | Path, *, allow_code: bool = False, **changes: Any) -> Recipe:
-        """The recipe in a TOML file, or in TOML text that has a line break; `changes` take the place
-        of what it says.
+        """The recipe in a TOML file, or in TOML text that has a line break; `changes` replace what
+        it says.
 
         Raises `NotationError` for what cannot be read, with the key. A `module("package:factory")`
         would run code: it is refused unless `allow_code` says otherwise."""

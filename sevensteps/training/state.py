@@ -35,7 +35,7 @@ ALONE = ProcessGroup.alone()
 
 @dataclass
 class Checkpoint:
-    """A network as it was at the end of an epoch: its tensors by name, and its validation metrics."""
+    """A network at the end of an epoch: its tensors by name, and its validation metrics."""
 
     epoch: int
     valid: dict[str, Any]

@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import copy
 import math
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,90 +17,26 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.cli.training_output import JsonLines, PlanPrinter
-from sevensteps.data import Data
 from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.errors import DataError
 from sevensteps.record.writer import Writer
 from sevensteps.seeds import generator
-from sevensteps.steps.repeat import Batch, Repeat, Samples
 from sevensteps.steps.stop import Progress, Stop
-from sevensteps.training import evaluation, interrupts, loop, state
-from sevensteps.training.evaluation import evaluate, outputs_of
+from sevensteps.training import loop, state
+from sevensteps.training.evaluation import evaluate
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import resolve
 from sevensteps.training.state import Training
 from sevensteps.view.progress import LiveLine, LogLines
-
-
-def three_classes(count: int = 48) -> Data:
-    """Points of three classes in space, the first third to judge by."""
-    draw = torch.Generator().manual_seed(1)
-    x = torch.randn(count * 3 // 2, 4, generator=draw)
-    y = (x[:, :3] + 0.3 * torch.randn(len(x), 3, generator=draw)).argmax(1)
-    held_out = count // 2
-    return ss.data.from_arrays(
-        x[held_out:], y[held_out:], valid=(x[:held_out], y[:held_out]), name="three"
-    )
-
-
-DATA = three_classes()
-PLAIN: dict[str, Any] = {
-    "predict": "mlp(5, activation='tanh')",
-    "step": "sgd(lr=0.3)",
-    "repeat": "batches(16)",
-    "stop": "epochs(3)",
-    "precision": "float64",
-}
-
-
-class Watcher(Observer):
-    """An observer that keeps what it saw."""
-
-    def __init__(self, at_step: Callable[[Training], None] | None = None) -> None:
-        self.seen: list[str] = []
-        self.start: nn.Module | None = None
-        self.at_step = at_step
-        self.losses: list[float] = []
-        self.rates: list[float] = []
-
-    def started(self, training: Training) -> None:
-        self.seen.append("started")
-        self.start = copy.deepcopy(training.network)
-
-    def stepped(self, training: Training) -> None:
-        self.seen.append("stepped")
-        self.losses.append(training.progress.loss)
-        self.rates.append(training.progress.lr)
-        if self.at_step:
-            self.at_step(training)
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        self.seen.append("evaluated")
-
-    def stopped(self, training: Training, rule: str, reason: str) -> None:
-        self.seen.append(f"stopped by {rule}: {reason}")
-
-
-def trained(
-    data: str | Data = DATA, observers: tuple[Observer, ...] = (), **given: Any
-) -> tuple[Training, tuple[str, str]]:
-    """A training that has run to its end, and what ended it."""
-    training = state.start(resolve(Recipe(data, **{**PLAIN, **given})))
-    with interrupts.interruptible(training.progress):
-        return training, loop.train(training, observers)
-
-
-def same_bits(one: nn.Module, other: nn.Module) -> bool:
-    mine, theirs = one.state_dict(), other.state_dict()
-    return mine.keys() == theirs.keys() and all(
-        torch.equal(mine[name], theirs[name]) for name in mine
-    )
-
-
-def without_times(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: item for key, item in row.items() if key != "seconds"} for row in history]
-
+from tests.training.trainings import (
+    DATA,
+    PLAIN,
+    Watcher,
+    same_bits,
+    trained,
+    without_times,
+)
 
 # -- the seven calls -------------------------------------------------------------------------------
 
@@ -454,42 +387,6 @@ def test_a_loader_of_something_else_is_refused(batch: Any, message: str) -> None
     assert str(caught.value) == message
 
 
-def test_evaluation_in_chunks_equals_the_whole_and_touches_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    training, _ = trained(predict="mlp(6, dropout=0.3, batch_norm=True)")
-    network = training.network
-    next(
-        m for m in network.modules() if isinstance(m, nn.BatchNorm1d)
-    ).eval()  # somebody's own wish, to be kept
-    modes = [m.training for m in network.modules()]
-    before = copy.deepcopy(network.state_dict())
-    generators = {name: held.get_state() for name, held in training.generators.items()}
-    whole = evaluate(training, "train")
-    monkeypatch.setattr(evaluation, "CHUNK", 7)
-    chunked = evaluate(training, "train")
-    assert chunked.pop("by_class") == whole.pop("by_class")
-    assert chunked == pytest.approx(whole, rel=1e-12)
-    assert [m.training for m in network.modules()] == modes
-    assert modes.count(True) > 0 < modes.count(False)
-    assert all(torch.equal(before[name], held) for name, held in network.state_dict().items())
-    assert all(
-        torch.equal(generators[name], held.get_state())
-        for name, held in training.generators.items()
-    )
-    x, y = training.parts["train"]
-    outputs = copy.deepcopy(network).eval()(x).detach()
-    assert whole["loss"] == pytest.approx(F.cross_entropy(outputs, y).item(), rel=1e-12)
-    assert whole["accuracy"] == (outputs.argmax(1) == y).double().mean().item()
-
-
-def test_modes_are_put_back_when_the_network_fails() -> None:
-    network = nn.Sequential(nn.Dropout(0.5), nn.Flatten(5))
-    with pytest.raises(IndexError):
-        outputs_of(network, torch.zeros(2, 4))
-    assert all(m.training for m in network.modules())
-
-
 # -- history, best, and every way to stop ----------------------------------------------------------
 
 
@@ -633,71 +530,6 @@ def test_a_loss_that_is_not_finite_from_the_start() -> None:
     assert (training.progress.step, training.progress.epoch, training.progress.samples) == (0, 0, 0)
     assert training.network.state_dict()["output.weight"].item() == 1e200
     assert [row["train"] for row in training.progress.history] == [{"loss": math.inf}]
-
-
-class Knocking(Repeat):
-    """Batches in order; before the one numbered `at` it sends this process the signal of Ctrl-C,
-    `times` over.
-    """
-
-    def __init__(self, at: int, times: int = 1) -> None:
-        self.at, self.times, self.taken = at, times, 0
-
-    def count(self, samples: int) -> int:
-        return 3
-
-    def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
-        for index in range(skip, 3):
-            self.taken += 1
-            if self.taken == self.at:
-                for _ in range(self.times):
-                    os.kill(os.getpid(), signal.SIGINT)
-            yield samples.x[16 * index : 16 * index + 16], samples.y[16 * index : 16 * index + 16]
-
-
-@pytest.fixture
-def main_thread() -> None:
-    if threading.current_thread() is not threading.main_thread():
-        pytest.skip("signals reach the main thread only")
-
-
-@pytest.mark.usefixtures("main_thread")
-def test_an_interrupt_lets_the_step_finish() -> None:
-    handler = signal.getsignal(signal.SIGINT)
-    training, ended = trained(repeat=Knocking(at=5), stop="epochs(50)")
-    assert ended == ("interrupt", "interrupted after step 5")
-    assert training.progress.step == 5
-    five, _ = trained(repeat="batches(16, shuffle=False)", stop="max_steps(5)")
-    assert same_bits(training.network, five.network)
-    assert without_times(training.progress.history) == without_times(five.progress.history)
-    assert signal.getsignal(signal.SIGINT) is handler
-
-
-@pytest.mark.usefixtures("main_thread")
-def test_an_observer_may_be_where_the_interrupt_falls() -> None:
-    def knock(training: Training) -> None:
-        if training.progress.step == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    training, ended = trained(observers=(Watcher(knock),), stop="epochs(50)")
-    assert ended == ("interrupt", "interrupted after step 2")
-    assert training.progress.step == 2
-
-
-@pytest.mark.usefixtures("main_thread")
-def test_a_second_interrupt_ends_it_at_once() -> None:
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        trained(repeat=Knocking(at=2, times=2), stop="epochs(50)")
-    assert signal.getsignal(signal.SIGINT) is handler
-
-
-def test_it_also_trains_beside_the_main_thread() -> None:
-    found: list[tuple[str, str]] = []
-    thread = threading.Thread(target=lambda: found.append(trained()[1]))
-    thread.start()
-    thread.join()
-    assert found == [("epochs", "all 3 epochs are done")]
 
 
 # -- time ------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""`python -m tests.helpers.killed_trainings KILLS SEED FOLDER`: train in child processes that are killed at random
-moments, and go on after each kill.
+"""`python -m tests.helpers.killed_trainings KILLS SEED FOLDER`: trainings that are killed.
 
-Prints JSON: {"kills", "runs", "states": of how many different steps one went on, "differing": runs
-that ended otherwise than the one that nobody killed, "unreadable": what could not be read after a
+They run in child processes that are killed at random moments, and go on after each kill. Prints
+JSON: {"kills", "runs", "states": at how many different steps one went on, "differing": runs that
+ended otherwise than the one that nobody killed, "unreadable": what could not be read after a
 kill}."""
 
 from __future__ import annotations

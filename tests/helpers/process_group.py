@@ -1,7 +1,7 @@
-"""`python -m tests.helpers.process_group FOLDER`, run by each process of a group: train all `CASES`,
-and write the results.
+"""`python -m tests.helpers.process_group FOLDER`, run by each process of a group.
 
-`torchrun` starts such processes; it finds a free port itself.
+It trains all `CASES`, and writes the results. `torchrun` starts such processes; it finds a free
+port itself.
 """
 
 from __future__ import annotations

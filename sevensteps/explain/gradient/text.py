@@ -101,9 +101,8 @@ def render_backward(backward: Backward, width: int) -> str:
     lines += [
         "",
         *wrap(
-            "|…| is the root of the sum of squares, over samples and units; the factor is what a "
-            "layer hands back to the "
-            "one before, as a share of what it gets.",
+            "|…| is the L2 norm over samples and units. The factor is the norm that a layer hands "
+            "back to the one before, divided by the norm that it receives.",
             width,
             further="",
         ),

@@ -256,16 +256,15 @@ def _how_decided(subject: Subject, output: Tensor, target: Tensor) -> list[str]:
     if layer.size > 1:
         best, second = o.topk(2).indices.tolist()
         lines = [
-            f"The answer is the column of the largest output (argmax): {classes[best]} with "
-            f"{number_text(float(o[best]))}, before "
-            f"{classes[second]} with {number_text(float(o[second]))}."
+            f"The answer is the class with the largest output (argmax): {classes[best]} with "
+            f"{number_text(float(o[best]))}; next is {classes[second]} with "
+            f"{number_text(float(o[second]))}."
         ]
         if isinstance(subject.loss, losses.cross_entropy):
             p = float(o.softmax(-1)[int(target[0])])
             lines.append(
-                f"The loss is not 1 - p = {number_text(1 - p)} but -log p of the right column; the "
-                "other columns act through the "
-                "softmax: the gradient of the output is p - one-hot."
+                f"The loss is -log p of the right class, not 1 - p = {number_text(1 - p)}. The "
+                "other classes matter through the softmax: dL/do is p - one-hot."
             )
         return lines
     side = "above" if first > layer.threshold else "not above"

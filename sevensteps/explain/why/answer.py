@@ -160,7 +160,7 @@ def _is_it_good(run: RunNumbers) -> Iterator[Question]:
     if run.metric == "loss" or math.isnan(run.score):
         return
     answer = (
-        f"It came to {run.metric} {number_text(run.score)} on the validation samples. An answer "
+        f"It reached {run.metric} {number_text(run.score)} on the validation samples. An answer "
         "that does not look at its input has "
         f"{number_text(chance)}"
     )
@@ -176,7 +176,7 @@ def _is_it_good(run: RunNumbers) -> Iterator[Question]:
         if len(better) == 2
         else "as good as the simple answer"
         if run.score == simple[1]
-        else "worse than the simple answer, so there is more to get"
+        else "worse than the simple answer, so there is more to gain"
     )
     mine = repr(subject.recipe.predict)
     other = "mlp(30)" if mine == "linear()" else "linear()"

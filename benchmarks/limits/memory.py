@@ -15,7 +15,7 @@ MB = 1e6
 COPIES, REST = (
     10,
     350 * MB,
-)  # allowed: the data, so many times the parameters, and this for interpreter, libraries and batches
+)  # allowed: the data, so often the parameters, and this for interpreter, libraries and batches
 
 
 def status(field: str) -> int | None:

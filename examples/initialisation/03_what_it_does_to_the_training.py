@@ -46,13 +46,9 @@ for activation in ("sigmoid", "tanh", "relu"):
             accuracies[activation, depth, row.label] = [
                 race.runs[member].metrics["valid"]["accuracy"] for member in row.members
             ]
-        print(
-            f"{depth:2} layers   ",
-            *(
-                f"{sorted(accuracies[activation, depth, rule.replace('(0.01)', '()')])[SEEDS // 2]:18.3f}"
-                for rule in RULES
-            ),
-        )
+        of_rules = [accuracies[activation, depth, rule.replace("(0.01)", "()")] for rule in RULES]
+        medians = [sorted(of_rule)[SEEDS // 2] for of_rule in of_rules]
+        print(f"{depth:2} layers   ", *(f"{median:18.3f}" for median in medians))
 
 # %% [markdown]
 # - **Zeros** never train a hidden layer, with any activation (`04_symmetry.py` says why). N(0,

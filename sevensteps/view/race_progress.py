@@ -1,4 +1,4 @@
-"""The progress of a race: one live line on a terminal, or a plain line per epoch in a log."""
+"""The progress of a race on a terminal: a live line; in a log, a plain line an epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sevensteps.view.progress import REDRAW
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-LOG_SECONDS = 1.0  # seconds between two lines of a log
+LOG_SECONDS = 1.0  # between two lines of a log
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def race_view(wanted: bool | None, on_ray: bool = False) -> Iterator[Callable[[A
 
 
 def best_so_far(state: RaceState) -> str:
-    """The best metric so far."""
+    """The best validation metric of all members so far, as text; "" before the first."""
     rows = [
         member.training.best.valid for member in state.members if member.training.best is not None
     ]

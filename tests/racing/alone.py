@@ -41,8 +41,8 @@ PLAIN: dict[str, Any] = {
 }
 
 
-def recipe(data: str | Data = DATA, **given: Any) -> Recipe:
-    return Recipe(data, **{**PLAIN, **given})
+def recipe(data: str | Data = DATA, **values: Any) -> Recipe:
+    return Recipe(data, **{**PLAIN, **values})
 
 
 def alone(recipe: Recipe, observers: tuple[Observer, ...] = ()) -> tuple[Training, tuple[str, str]]:

@@ -139,25 +139,25 @@ RACES: dict[str, list[Recipe]] = {
 }
 
 
-def same(found: Training, wanted: Training, limit: float) -> None:
+def same(actual: Training, wanted: Training, limit: float) -> None:
     """Everything a training comes to is the same, numbers up to `limit`."""
     close: dict[str, Any] = {"rtol": limit, "atol": limit, "equal_nan": True}
     for a, b in zip(
-        found.network.state_dict().values(), wanted.network.state_dict().values(), strict=True
+        actual.network.state_dict().values(), wanted.network.state_dict().values(), strict=True
     ):
         torch.testing.assert_close(a, b, **close)
-    assert found.best is not None
+    assert actual.best is not None
     assert wanted.best is not None
-    assert found.best.epoch == wanted.best.epoch
-    mine, theirs = checkpoint.state_dict(found)[0], checkpoint.state_dict(wanted)[0]
+    assert actual.best.epoch == wanted.best.epoch
+    mine, theirs = checkpoint.state_dict(actual)[0], checkpoint.state_dict(wanted)[0]
     assert mine.keys() == theirs.keys()
     for name in mine:
         torch.testing.assert_close(mine[name], theirs[name], **close)
-    assert found.position.steps == wanted.position.steps
-    assert [row["epoch"] for row in found.progress.history] == [
+    assert actual.position.steps == wanted.position.steps
+    assert [row["epoch"] for row in actual.progress.history] == [
         row["epoch"] for row in wanted.progress.history
     ]
-    for a, b in zip(found.progress.history, wanted.progress.history, strict=True):
+    for a, b in zip(actual.progress.history, wanted.progress.history, strict=True):
         for part in ("train", "valid"):
             for name in b[part]:
                 if name != "by_class":
@@ -165,7 +165,7 @@ def same(found: Training, wanted: Training, limit: float) -> None:
                         b[part][name], rel=limit, abs=limit, nan_ok=True
                     )
     for name in ("epoch", "step", "samples", "lr"):
-        assert getattr(found.progress, name) == getattr(wanted.progress, name)
+        assert getattr(actual.progress, name) == getattr(wanted.progress, name)
 
 
 @pytest.mark.parametrize("name", RACES)
@@ -190,10 +190,10 @@ def test_a_race_of_one_is_the_same_bits(precision: str) -> None:
         stop="epochs(2)",
         seed=3,
     )
-    found, (wanted, _) = raced([one]).trainings[0], alone(one)
-    mine, theirs = checkpoint.state_dict(found), checkpoint.state_dict(wanted)
+    actual, (wanted, _) = raced([one]).trainings[0], alone(one)
+    mine, theirs = checkpoint.state_dict(actual), checkpoint.state_dict(wanted)
     assert all(torch.equal(mine[0][name], theirs[0][name]) for name in theirs[0])
-    for a, b in zip(found.progress.history, wanted.progress.history, strict=True):
+    for a, b in zip(actual.progress.history, wanted.progress.history, strict=True):
         assert a["train"] == b["train"]
         assert a["valid"] == b["valid"]
 
@@ -215,8 +215,8 @@ def test_float32_differs_by_rounding_only() -> None:
     ]
     for one, member in zip(recipes, raced(recipes).members, strict=True):
         wanted, _ = alone(one)
-        found, right = member.training.engine.parameters, wanted.engine.parameters
-        assert float((found - right).norm() / right.norm()) < 1e-4
+        actual, right = member.training.engine.parameters, wanted.engine.parameters
+        assert float((actual - right).norm() / right.norm()) < 1e-4
 
 
 def test_members_are_watched_as_alone_and_watching_changes_nothing() -> None:
@@ -339,7 +339,7 @@ def test_an_interrupt_ends_all() -> None:
 def test_seconds_are_a_member_s_share() -> None:
     racing = raced([recipe(step=f"sgd(lr={lr})", stop="epochs(5)") for lr in (0.1, 0.2, 0.3, 0.4)])
     seconds = [training.progress.seconds for training in racing.trainings]
-    assert all(0 < found < math.inf for found in seconds)
+    assert all(0 < actual < math.inf for actual in seconds)
     assert max(seconds) == pytest.approx(min(seconds), rel=1e-6)
 
 

@@ -48,7 +48,7 @@ def cluster() -> Iterator[Any]:
             "health_check_period_ms": 500,
             "health_check_failure_threshold": 6,
         }
-        made = Cluster(
+        local_cluster = Cluster(
             initialize_head=True,
             head_node_args={
                 "num_cpus": 0,
@@ -58,9 +58,9 @@ def cluster() -> Iterator[Any]:
             },
         )
         try:
-            yield made
+            yield local_cluster
         finally:
-            made.shutdown()
+            local_cluster.shutdown()
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ class Waiting(nn.Module):
         if os.getpid() != self.driver:
             Path(self.place, f"{os.getpid()}.pid").touch()
             until(lambda: Path(self.place, "go").exists())
-        found: torch.Tensor = self.layer(x)
-        return found
+        output: torch.Tensor = self.layer(x)
+        return output
 
 
 class Late(Waiting):
@@ -100,8 +100,8 @@ class Late(Waiting):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         until(lambda: list(Path(self.place).glob("*.pid")))
-        found: torch.Tensor = self.layer(x[:, :1])
-        return found
+        output: torch.Tensor = self.layer(x[:, :1])
+        return output
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -115,7 +115,7 @@ def until(condition: Callable[[], object]) -> None:
 
 def recipes() -> list[ss.Recipe]:
     """Three groups: two of networks trained together, and one of autograd that is trained alone."""
-    found = ss.grid(
+    variants = ss.grid(
         "circles(n=200)",
         predict=["mlp(4)", "mlp(6)"],
         step=["sgd(lr=0.1)", "adam(lr=0.01)"],
@@ -125,7 +125,7 @@ def recipes() -> list[ss.Recipe]:
         threads=1,
     )
     return [
-        *found,
+        *variants,
         ss.Recipe(
             "circles(n=200)", predict="mlp(4)", gradient="autograd()", stop="epochs(2)", threads=1
         ),
@@ -160,16 +160,18 @@ def test_two_machines_come_to_what_one_process_comes_to(
 ) -> None:
     machines(1)
     machines(1)
-    seen: list[Any] = []
+    reports: list[Any] = []
     far = ss.race(
         recipes(),
         on=f"ray:{cluster.address}",
         out=tmp_path / "far",
-        report=lambda tally: seen.append((tally.done, tally.groups, tally.nodes, tally.cpus)),
+        report=lambda progress: reports.append(
+            (progress.done, progress.groups, progress.nodes, progress.cpus)
+        ),
     )
     assert_alike(far, ss.race(recipes(), out=tmp_path / "near"))
-    assert seen[0] == (0, 3, 2, 2)
-    assert seen[-1] == (3, 3, 2, 2)
+    assert reports[0] == (0, 3, 2, 2)
+    assert reports[-1] == (3, 3, 2, 2)
     assert not far.missing
     assert sorted(path.name for path in (tmp_path / "far").iterdir()) == sorted(
         path.name for path in (tmp_path / "near").iterdir()
@@ -187,8 +189,8 @@ def test_two_machines_come_to_what_one_process_comes_to(
             for name, tensor in read.network.state_dict().items()
         )
         assert [row["valid"] for row in read.history] == [row["valid"] for row in run.history]
-    held = json.loads((tmp_path / "far" / "race.json").read_text())
-    assert [run["run"] for run in held["runs"]] == [f"{number}" for number in range(1, 10)]
+    stored = json.loads((tmp_path / "far" / "race.json").read_text())
+    assert [run["run"] for run in stored["runs"]] == [f"{number}" for number in range(1, 10)]
 
 
 def test_data_and_networks_of_python_go_there(cluster: Any, machines: Any, tmp_path: Path) -> None:
@@ -198,12 +200,12 @@ def test_data_and_networks_of_python_go_there(cluster: Any, machines: Any, tmp_p
     data = ss.data.from_arrays(x, (x[:, 0] > x[:, 1]).long())
     with torch.random.fork_rng():
         network = nn.Sequential(nn.Linear(2, 3), nn.Softsign(), nn.Linear(3, 1))
-    given = [
+    variants = [
         ss.Recipe(data, predict=predict, stop="epochs(3)", threads=1)
         for predict in (network, "mlp(3)")
     ]
-    far = ss.race(given, on=f"ray:{cluster.address}", out=False)
-    assert_alike(far, ss.race(given, out=False))
+    far = ss.race(variants, on=f"ray:{cluster.address}", out=False)
+    assert_alike(far, ss.race(variants, out=False))
     assert [run.folder for run in far.runs] == [None, None]
 
 
@@ -214,7 +216,7 @@ def test_data_larger_than_memory_are_read_there(
     x = np.random.default_rng(1).standard_normal((2000, 4)).astype("float32")
     x[:, 3] = x[:, 0] > 0
     np.save(tmp_path / "big.npy", x)
-    given = [
+    variants = [
         ss.Recipe(
             f'npy("{tmp_path}/big.npy", target=-1, memory=0.02)',
             predict="mlp(4)",
@@ -222,8 +224,10 @@ def test_data_larger_than_memory_are_read_there(
             threads=1,
         )
     ]
-    assert isinstance(ss.data.load(given[0].source).train.x, StreamedInputs)
-    assert_alike(ss.race(given, on=f"ray:{cluster.address}", out=False), ss.race(given, out=False))
+    assert isinstance(ss.data.load(variants[0].source).train.x, StreamedInputs)
+    assert_alike(
+        ss.race(variants, on=f"ray:{cluster.address}", out=False), ss.race(variants, out=False)
+    )
 
 
 def test_a_machine_that_goes_while_it_trains(cluster: Any, machines: Any, tmp_path: Path) -> None:
@@ -329,10 +333,10 @@ def test_a_ray_of_its_own_listens_to_this_machine_only(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     nodes: list[Any] = []
     before = dict(os.environ), signal.getsignal(signal.SIGTERM)
-    found = ss.race(
+    race = ss.race(
         recipes()[:2], on="ray", out=False, report=lambda tally: nodes.append(nodes or ray.nodes())
     )
-    assert len(found.runs) == 2
+    assert len(race.runs) == 2
     assert (dict(os.environ), signal.getsignal(signal.SIGTERM)) == before
     assert not ray.is_initialized()
     assert nodes[0][0]["NodeManagerAddress"] == "127.0.0.1"
@@ -341,8 +345,8 @@ def test_a_ray_of_its_own_listens_to_this_machine_only(
 def test_the_command_line_in_a_cluster(cluster: Any, machines: Any, tmp_path: Path) -> None:
     machines(1)
     environment = {
-        name: held
-        for name, held in os.environ.items()
+        name: value
+        for name, value in os.environ.items()
         if name != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
     }
     done = subprocess.run(
@@ -371,10 +375,10 @@ def test_the_command_line_in_a_cluster(cluster: Any, machines: Any, tmp_path: Pa
         timeout=WAIT,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    held = json.loads(done.stdout)
-    assert [run["run"] for run in held["runs"]] == ["1", "2"]
-    assert held["missing"] == []
-    assert {**held, "finished": ""} == {
+    printed = json.loads(done.stdout)
+    assert [run["run"] for run in printed["runs"]] == ["1", "2"]
+    assert printed["missing"] == []
+    assert {**printed, "finished": ""} == {
         **json.loads((tmp_path / "race" / "race.json").read_text()),
         "finished": "",
     }
@@ -390,8 +394,8 @@ def test_ctrl_c_keeps_what_has_finished(tmp_path: Path) -> None:
             ss.Recipe("xor", predict=predict, stop=stop).to_toml()
         )
     errors = tmp_path / "errors"
-    environment = {name: held for name, held in os.environ.items() if name != "RAY_ADDRESS"}
-    with errors.open("w") as said:
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    with errors.open("w") as stderr:
         racing = subprocess.Popen(
             [
                 sys.executable,
@@ -410,7 +414,7 @@ def test_ctrl_c_keeps_what_has_finished(tmp_path: Path) -> None:
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=stderr,
             text=True,
             start_new_session=True,
         )
@@ -424,14 +428,14 @@ def test_ctrl_c_keeps_what_has_finished(tmp_path: Path) -> None:
                 racing.wait()
     assert racing.returncode == 130, errors.read_text()
     assert "Interrupted: 1 of 2 networks had not finished" in " ".join(printed.split())
-    lines = errors.read_text().splitlines()
-    assert len(lines) == 2  # and nothing of Ray's
-    assert all("of 2 groups done" in line for line in lines)
-    held = json.loads((tmp_path / "race" / "race.json").read_text())
+    error_lines = errors.read_text().splitlines()
+    assert len(error_lines) == 2  # and nothing of Ray's
+    assert all("of 2 groups done" in line for line in error_lines)
+    stored = json.loads((tmp_path / "race" / "race.json").read_text())
     assert (
-        held["missing"],
-        [run["run"] for run in held["runs"]],
-        held["groups"][0]["members"],
+        stored["missing"],
+        [run["run"] for run in stored["runs"]],
+        stored["groups"][0]["members"],
     ) == ([2], ["1"], [1])
     assert sorted(path.name for path in (tmp_path / "race").iterdir()) == ["1", "race.json"]
 
@@ -440,7 +444,7 @@ def test_ctrl_c_keeps_what_has_finished(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "wanted", "found"),
+    ("sizes", "wanted", "expected"),
     [
         ([3, 20], 2, [3, 20]),
         ([3, 20], 3, [3, 10, 10]),
@@ -451,12 +455,12 @@ def test_ctrl_c_keeps_what_has_finished(tmp_path: Path) -> None:
     ],
 )
 def test_large_groups_are_halved_while_there_are_processors(
-    sizes: list[int], wanted: int, found: list[int]
+    sizes: list[int], wanted: int, expected: list[int]
 ) -> None:
     numbers = iter(range(100))
     parted = [LockstepPlan([next(numbers) for _ in range(size)]) for size in sizes]
     halved = ray_tasks.split_groups(parted, wanted)
-    assert [len(group.numbers) for group in halved] == found
+    assert [len(group.numbers) for group in halved] == expected
     assert sorted(number for group in halved for number in group.numbers) == list(range(sum(sizes)))
 
 
@@ -471,8 +475,8 @@ def test_how_far_it_is_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         log(tally)
     assert str(line.status.status) == "3 of 8 groups done, best accuracy 0.9500, 2 machines, 8 CPUs"
     line.close()
-    said = [said for said in capsys.readouterr().err.splitlines() if "groups" in said]
-    assert said[-2:] == [
+    lines = [line for line in capsys.readouterr().err.splitlines() if "groups" in line]
+    assert lines[-2:] == [
         "0 of 8 groups done, 1 machine, 1 CPU",
         "3 of 8 groups done, best accuracy 0.9500, 2 machines, 8 CPUs",
     ]

@@ -1,6 +1,4 @@
-"""One neuron drawn: its weights, the samples that make it fire most, its activation by class, and
-its life.
-"""
+"""A neuron drawn: its weights, its strongest samples, its activation by class, and its history."""
 
 from __future__ import annotations
 
@@ -16,93 +14,95 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 ABOVE, BELOW, LINE = "#b2182b", "#2166ac", "#333333"
-BARS = 20  # weights that are drawn as bars
-KERNELS = 16  # input channels whose kernels are drawn
+MAX_BARS = 20  # weights that are drawn as bars
+MAX_KERNELS = 16  # input channels whose kernels are drawn
 
 
 @draw_figure.register(Neuron)
-def draw_neuron(answer: Neuron, figure: Figure) -> None:
-    """Weights on the left; samples, classes and life on the right."""
+def draw_neuron(neuron: Neuron, figure: Figure) -> None:
+    """Weights on the left; samples, classes and history on the right."""
     figure.set_size_inches(11, 5.6)
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.25)).flat
-    _weights(left, answer)
-    if answer.pictures is not None:
+    _weights(left, neuron)
+    if neuron.pictures is not None:
         top, below = right.subfigures(2, 1, squeeze=False, height_ratios=(1.2, 1)).flat
-        _samples(top, answer)
-        groups, life = below.subplots(1, 2)
+        _samples(top, neuron)
+        groups, history = below.subplots(1, 2)
     else:
-        groups, life = right.subplots(2, 1)
-    _groups(groups, answer)
-    _life(life, answer)
-    state = "" if answer.dead is None else " (dead)" if answer.dead else " (alive)"
-    figure.suptitle(f"{answer.layer}, unit {answer.unit} of {answer.units}{state}", fontsize=12)
+        groups, history = right.subplots(2, 1)
+    _groups(groups, neuron)
+    _history(history, neuron)
+    state = "" if neuron.dead is None else " (dead)" if neuron.dead else " (alive)"
+    figure.suptitle(f"{neuron.layer}, unit {neuron.unit} of {neuron.units}{state}", fontsize=12)
 
 
-def _weights(part: SubFigure, answer: Neuron) -> None:
-    top = float(answer.weights.abs().max()) or 1.0
-    if answer.image or answer.conv:
-        pictures = answer.weights.reshape(-1, *answer.shape[-2:]).numpy()
-        if answer.conv and len(pictures) > KERNELS:
-            pictures = pictures[np.sort(np.argsort([-np.abs(p).sum() for p in pictures])[:KERNELS])]
+def _weights(part: SubFigure, neuron: Neuron) -> None:
+    top = float(neuron.weights.abs().max()) or 1.0
+    if neuron.image or neuron.conv:
+        pictures = neuron.weights.reshape(-1, *neuron.shape[-2:]).numpy()
+        if neuron.conv and len(pictures) > MAX_KERNELS:
+            pictures = pictures[
+                np.sort(np.argsort([-np.abs(p).sum() for p in pictures])[:MAX_KERNELS])
+            ]
         side = int(np.ceil(len(pictures) ** 0.5))
-        places = part.subplots(-(-len(pictures) // side), side, squeeze=False)
-        for place in places.flat:
-            place.axis("off")
-        for place, picture in zip(places.flat, pictures, strict=False):
-            shown = place.imshow(
+        panels = part.subplots(-(-len(pictures) // side), side, squeeze=False)
+        for panel in panels.flat:
+            panel.axis("off")
+        for panel, picture in zip(panels.flat, pictures, strict=False):
+            shown = panel.imshow(
                 picture, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest"
             )
         part.colorbar(
             shown,
-            ax=places,
+            ax=panels,
             shrink=0.7,
             location="bottom",
             label="weight" + (", by input channel" if len(pictures) > 1 else ""),
         )
         return
     axes = part.subplots()
-    order = answer.weights.abs().argsort(descending=True, stable=True)[:BARS].flip(0).tolist()
-    values = [float(answer.weights[index]) for index in order]
+    order = neuron.weights.abs().argsort(descending=True, stable=True)[:MAX_BARS].flip(0).tolist()
+    values = [float(neuron.weights[index]) for index in order]
     axes.barh(range(len(order)), values, color=[ABOVE if value > 0 else BELOW for value in values])
     axes.set_yticks(
         range(len(order)),
-        [answer.names[index] if answer.names else f"input {index}" for index in order],
+        [neuron.names[index] if neuron.names else f"input {index}" for index in order],
         fontsize=8,
     )
     axes.axvline(0, color=LINE, linewidth=0.8)
     axes.set_xlabel(
         "weight"
         + (
-            f" (the {len(order)} largest of {answer.weights.numel()})"
-            if answer.weights.numel() > len(order)
+            f" (the {len(order)} largest of {neuron.weights.numel()})"
+            if neuron.weights.numel() > len(order)
             else ""
         )
     )
     _plain(axes)
 
 
-def _samples(part: SubFigure, answer: Neuron) -> None:
-    assert answer.pictures is not None
+def _samples(part: SubFigure, neuron: Neuron) -> None:
+    assert neuron.pictures is not None
     part.suptitle("What it fires on most", fontsize=10)
-    places = part.subplots(2, -(-max(len(answer.top), 2) // 2), squeeze=False)
-    for place in places.flat:
-        place.axis("off")
-    for place, strong, picture in zip(places.flat, answer.top, answer.pictures, strict=False):
+    panels = part.subplots(2, -(-max(len(neuron.top), 2) // 2), squeeze=False)
+    for panel in panels.flat:
+        panel.axis("off")
+    for panel, strong, picture in zip(panels.flat, neuron.top, neuron.pictures, strict=False):
         shown: Any = (
             picture[0]
             if len(picture) != 3
             else (picture - picture.min()) / (picture.max() - picture.min()).clamp_min(1e-9)
         )
-        place.imshow(
+        panel.imshow(
             (shown if len(picture) != 3 else shown.permute(1, 2, 0)).numpy(),
             cmap="gray_r",
             interpolation="nearest",
         )
-        place.set_title(f"#{strong.sample} ({strong.target}): {strong.sum:.3g}", fontsize=7)
+        panel.set_title(f"#{strong.sample} ({strong.target}): {strong.sum:.3g}", fontsize=7)
 
 
-def _groups(axes: Axes, answer: Neuron) -> None:
-    shown = answer.groups[:12][::-1]
+def _groups(axes: Axes, neuron: Neuron) -> None:
+    shown = neuron.groups[:12][::-1]
     axes.barh(
         range(len(shown)),
         [group.mean for group in shown],
@@ -114,21 +114,21 @@ def _groups(axes: Axes, answer: Neuron) -> None:
         fontsize=8,
     )
     axes.axvline(0, color=LINE, linewidth=0.8)
-    axes.set_xlabel("mean activation (in brackets: fires on)")
+    axes.set_xlabel("mean activation (in brackets: share it fires on)")
     _plain(axes)
 
 
-def _life(axes: Axes, answer: Neuron) -> None:
-    moments = answer.life.moments
+def _history(axes: Axes, neuron: Neuron) -> None:
+    moments = neuron.life.moments
     _plain(axes)
     axes.set_xlabel("step")
-    axes.set_ylabel("fires on, share")
+    axes.set_ylabel("share of samples it fires on")
     axes.set_ylim(-0.03, 1.03)
     if not moments:
         axes.text(
             0.5,
             0.5,
-            "its life is not known:\nnobody watched",
+            "its history is not known:\nthe training was not watched",
             ha="center",
             va="center",
             transform=axes.transAxes,
@@ -142,10 +142,10 @@ def _life(axes: Axes, answer: Neuron) -> None:
         marker=".",
         linewidth=1,
     )
-    for step, what in answer.life.events[:12]:
+    for step, what in neuron.life.events[:12]:
         axes.axvline(step, color=BELOW if what == "silent" else ABOVE, linewidth=0.8, linestyle=":")
     axes.set_title(
-        "its life" + (" (dotted: blue falls silent, red fires)" if answer.life.events else ""),
+        "its history" + (" (dotted: blue falls silent, red fires)" if neuron.life.events else ""),
         fontsize=10,
     )
 

@@ -1,6 +1,4 @@
-"""A unit's life over the training: when it fired, fell silent and came back, and how its weights
-grew.
-"""
+"""A unit over the training: when it fired, fell silent and came back, and how its weights grew."""
 
 from __future__ import annotations
 
@@ -12,20 +10,21 @@ import torch
 from torch import Tensor
 
 from sevensteps.errors import Error
-from sevensteps.explain.neuron.units import Place, answers, place
+from sevensteps.explain.neuron.units import LocatedLayer, locate_layer, unit_activations
 from sevensteps.explain.subject import Subject
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
-PATIENCE = 10.0  # seconds of training that is repeated without being asked
-SAMPLES = 1000  # on which a unit is seen in a training that is repeated
-LOOKS = 48
+MAX_REPEAT_SECONDS = 10.0  # of a training that is repeated although nobody asked for it
+MAX_SAMPLES = 1000  # on which a unit is looked at in a training that is repeated
+MAX_MOMENTS = 48
 
 
 @dataclass(frozen=True)
-class Moment:
-    """At `step`: the share of samples (and positions) at which the unit's sum was above 0, and the lengths of its weights and of the
-    update in that step (None where training again did not look at it).
+class UnitMoment:
+    """A unit at `step`: `firing` is the share of samples (and positions) at which its sum was above
+    0; `weights` and `update` are the lengths of its weights and of what the step changed in them,
+    None where they are not known.
     """
 
     step: int
@@ -35,13 +34,17 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Life:
-    """`source` is "watched" (a few samples of the batch at each look), "trained again" (the same `samples` each time) or "" with `why`."""
+class UnitHistory:
+    """A unit over the training.
 
-    moments: tuple[Moment, ...]
+    `source` is "watched" (at each look, on a few samples of the batch), "trained again" (each time
+    on the same `samples`), or "" where nothing is known; `why` then says why. `same` says whether
+    the training that was repeated came to the same weights, to the bit."""
+
+    moments: tuple[UnitMoment, ...]
     source: str
     samples: int | None = None
-    same: bool | None = None  # whether training again came to the same weights, to the bit
+    same: bool | None = None
     why: str = ""
 
     @property
@@ -49,97 +52,97 @@ class Life:
         """(step, "born" | "silent" | "revived"): first seen to fire where it did not at first, seen
         to be off, and to fire again.
         """
-        found: list[tuple[int, str]] = []
-        before: bool | None = None
-        fired = False
+        events: list[tuple[int, str]] = []
+        was_on: bool | None = None
+        ever_on = False
         for moment in self.moments:
             on = moment.firing > 0
-            if before is None:
-                fired = on
-            elif on != before:
-                found.append((moment.step, "silent" if not on else "revived" if fired else "born"))
-                fired = fired or on
-            before = on
-        return tuple(found)
+            if was_on is None:
+                ever_on = on
+            elif on != was_on:
+                name = "silent" if not on else "revived" if ever_on else "born"
+                events.append((moment.step, name))
+                ever_on = ever_on or on
+            was_on = on
+        return tuple(events)
 
 
-def life(subject: Subject, where: Place, unit: int, again: bool | None) -> Life:
-    """From what watching saw, or by training again: where asked for, or where nobody watched and it
-    was short.
-    """
+def unit_history(
+    subject: Subject, layer: LocatedLayer, unit: int, again: bool | None
+) -> UnitHistory:
+    """The history of a unit, from the looks of the training or by training again.
+
+    `again` says whether to train again; None does so where nobody watched and the training was
+    short."""
     seconds = float(subject.summary.get("seconds") or 0.0)
-    if not again and (watched := _watched(subject, where, unit)):
-        return Life(tuple(watched), "watched")
+    if not again and (moments := _moments_of_looks(subject, layer, unit)):
+        return UnitHistory(tuple(moments), "watched")
+    unwatched = "this training was not watched"
     if again is False:
-        return Life((), "", why="nobody watched this training")
-    if again is None and seconds > PATIENCE:
-        return Life(
+        return UnitHistory((), "", why=unwatched)
+    if again is None and seconds > MAX_REPEAT_SECONDS:
+        return UnitHistory(
             (),
             "",
-            why="nobody watched this training; --again (again=True) repeats it, about "
-            f"{seconds:.0f} s",
+            why=f"{unwatched}; --again (again=True) repeats it, which takes about {seconds:.0f} s",
         )
-    looking = Looking(subject, where.name, unit)
+    observer = UnitObserver(subject, layer.name, unit)
     try:
-        training = subject.rerun([looking])
+        training = subject.rerun([observer])
     except Error as failure:
-        return Life(
-            (), "", why=f"nobody watched this training, and it cannot be repeated: {failure}"
-        )
-    ended = training.network.state_dict()
+        return UnitHistory((), "", why=f"{unwatched}, and it cannot be repeated: {failure}")
+    repeated = training.network.state_dict()
     same = all(
-        torch.equal(held.cpu(), ended[name].cpu())
-        for name, held in subject.network.state_dict().items()
+        torch.equal(tensor.cpu(), repeated[name].cpu())
+        for name, tensor in subject.network.state_dict().items()
     )
-    return Life(tuple(looking.moments), "trained again", len(looking.x), same)
+    return UnitHistory(tuple(observer.moments), "trained again", len(observer.x), same)
 
 
-def _watched(subject: Subject, where: Place, unit: int) -> list[Moment]:
+def _moments_of_looks(subject: Subject, layer: LocatedLayer, unit: int) -> list[UnitMoment]:
     moments = []
     for look in subject.observation.looks if subject.observation is not None else ():
-        signal, change = (
-            look.signals.get(where.norm or where.name),
-            look.changes.get(f"{where.name}.weight"),
-        )
-        if (
-            signal is None and where.function.keeps_sign
-        ):  # a look at a training of ours has a layer and its activation as one
-            signal = look.signals.get(where.activation or "")
+        signal = look.signals.get(layer.norm or layer.name)
+        change = look.changes.get(f"{layer.name}.weight")
+        # looks at a training of `ss.train` may have a layer and its activation as one
+        if signal is None and layer.function.keeps_sign:
+            signal = look.signals.get(layer.activation or "")
         if signal is None or len(signal.firing) <= unit:
             continue
         moments.append(
-            Moment(
+            UnitMoment(
                 look.step,
                 float(signal.firing[unit]),
-                _of(change.weight if change else None, unit),
-                _of(change.update if change else None, unit),
+                _number_at(change.weight if change else None, unit),
+                _number_at(change.update if change else None, unit),
             )
         )
     return moments
 
 
-def _of(lengths: Tensor | None, unit: int) -> float | None:
-    return float(lengths[unit]) if lengths is not None and len(lengths) > unit else None
+def _number_at(numbers: Tensor | None, unit: int) -> float | None:
+    return float(numbers[unit]) if numbers is not None and len(numbers) > unit else None
 
 
-class Looking(Observer):
-    """Sees one unit on some training samples before the first step and after step 1, 2, 3, 4, 6, …, as many times in all as `LOOKS`."""
+class UnitObserver(Observer):
+    """Looks at one unit on some training samples before the first step and after steps 1, 2, 3, 4,
+    6, …, at most about `MAX_MOMENTS` times in all."""
 
     def __init__(self, subject: Subject, layer: str, unit: int) -> None:
-        self.layer, self.unit, self.moments, self.every = layer, unit, list[Moment](), 1
+        self.layer, self.unit, self.moments, self._every = layer, unit, list[UnitMoment](), 1
         part = subject.part("train")[0]
-        self.x = part[:: -(-len(part) // SAMPLES)]
+        self.x = part[:: -(-len(part) // MAX_SAMPLES)]
 
     def started(self, training: Training) -> None:
         self._look(training)
 
     def stepped(self, training: Training) -> None:
-        if training.progress.step % self.every == 0:
+        if training.progress.step % self._every == 0:
             self._look(training)
-            if len(self.moments) > LOOKS:
-                self.every *= 2
+            if len(self.moments) > MAX_MOMENTS:
+                self._every *= 2
                 self.moments[1:] = [
-                    moment for moment in self.moments[1:] if moment.step % self.every == 0
+                    moment for moment in self.moments[1:] if moment.step % self._every == 0
                 ]
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
@@ -147,16 +150,17 @@ class Looking(Observer):
             self._look(training)
 
     def _look(self, training: Training) -> None:
-        network = (
-            copy.deepcopy(training.network).cpu().eval()
-        )  # a copy: batch norm and dropout mind being called
-        where = place(network, self.layer, self.unit)
-        on = answers(network, where, self.x, self.unit).on[:, self.unit]
-        length = float(where.module.weight.detach()[self.unit].norm())
-        self.moments.append(Moment(training.progress.step, float(on.mean()), length, None))
+        # of a copy, because a call changes batch norm and the state of dropout
+        network = copy.deepcopy(training.network).cpu().eval()
+        layer = locate_layer(network, self.layer, self.unit)
+        on = unit_activations(network, layer, self.x, self.unit).on[:, self.unit]
+        length = float(layer.module.weight.detach()[self.unit].norm())
+        self.moments.append(UnitMoment(training.progress.step, float(on.mean()), length, None))
 
 
-def spread(moments: Sequence[Moment], count: int) -> list[Moment]:
-    """At most `count` of them, evenly, the first and the last among them."""
-    many = min(count, len(moments))
-    return [moments[round(index * (len(moments) - 1) / max(many - 1, 1))] for index in range(many)]
+def evenly_spread(moments: Sequence[UnitMoment], limit: int) -> list[UnitMoment]:
+    """At most `limit` of the moments, evenly spread, the first and the last among them."""
+    count = min(limit, len(moments))
+    return [
+        moments[round(index * (len(moments) - 1) / max(count - 1, 1))] for index in range(count)
+    ]

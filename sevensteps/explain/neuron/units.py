@@ -1,6 +1,4 @@
-"""A layer's units: where their weights are, what they give for each sample, and the network with
-one of them silenced.
-"""
+"""The units of a layer: their weights, their activations, and the network without one of them."""
 
 from __future__ import annotations
 
@@ -22,28 +20,30 @@ from sevensteps.errors import ArgumentError
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Neuron)
 NORMS = (nn.modules.batchnorm._BatchNorm,)
-SILENT = (nn.Dropout, Dropout, nn.Identity)
-CHUNK = 2048  # samples at once
+PASS_THROUGH = (nn.Dropout, Dropout, nn.Identity)
+CHUNK_SIZE = 2048  # samples at once
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a layer is: the modules that its sum goes through (`norm`, then `activation`, named as PyTorch has them) and what comes next.
+class LocatedLayer:
+    """A layer with units, and its place in the network.
 
-    `chain` and `at` are the network's layers and the index of this one; -1 where the network is no
-    plain chain: then nothing is known of what stands behind the layer, and its sums are all that is
-    seen. `raw` says that it reads the network's inputs themselves."""
+    `norm` and `activation` are the modules that its sums go through next, by name; `following` is
+    the next layer with weights. `chain` and `index` are the network's layers and the index of this
+    one, -1 where the network is no plain chain: then nothing is known of what follows the layer,
+    and only its sums can be looked at. `reads_inputs` says that it reads the network's inputs
+    themselves."""
 
     name: str
     module: Any
     chain: tuple[tuple[str, nn.Module], ...]
-    at: int
+    index: int
     norm: str | None
     activation: str | None
     # the index of the last module that belongs to the units: the activation, or what stands for it
     end: int
     following: str | None
-    raw: bool
+    reads_inputs: bool
 
     @property
     def kind(self) -> str | None:
@@ -52,22 +52,25 @@ class Place:
 
     @property
     def function(self) -> Activation:
-        """What is known of the activation; a row of no name where it has none."""
+        """What is known of the activation function; a row without a name where it has none."""
         module = dict(self.chain).get(self.activation or "")
         return (module and activation_of(module)) or UNKNOWN
 
     @property
     def units(self) -> int:
-        return _units(self.module)
+        """How many units it has."""
+        return _unit_count(self.module)
 
     @property
     def conv(self) -> bool:
+        """Whether its units are the channels of a convolution."""
         return not isinstance(self.module, nn.Linear | Neuron)
 
 
-def place(network: nn.Module, name: str, unit: int) -> Place:
-    """The layer `name`, checked for the unit. Raises `ArgumentError` with the names there are, or
-    the range of the units.
+def locate_layer(network: nn.Module, name: str, unit: int) -> LocatedLayer:
+    """The layer `name`, which must have the unit `unit`.
+
+    Raises `ArgumentError`, with the names of the layers that have units, or the range of the units.
     """
     named = {key: module for key, module in network.named_modules() if isinstance(module, WEIGHTED)}
     if not named:
@@ -77,57 +80,62 @@ def place(network: nn.Module, name: str, unit: int) -> Place:
             )
         )
         raise ArgumentError(
-            f"no layer here has units with weights of their own, only {kinds}; the questions "
-            "sample and shapes can be "
-            "answered"
+            f"no layer of this network has units with weights of their own, only {kinds}; ask for "
+            "sample or shapes"
         )
     if name not in named:
-        known = ", ".join(f"{key} (0 to {_units(module) - 1})" for key, module in named.items())
+        known = ", ".join(
+            f"{key} (units 0 to {_unit_count(module) - 1})" for key, module in named.items()
+        )
         raise ArgumentError(f"there is no layer {name!r} with units; there are {known}")
     module = named[name]
-    if whole("unit", unit) >= _units(module):
+    if whole("unit", unit) >= _unit_count(module):
         raise ArgumentError(
-            f"{name} has no unit {unit}; its {_units(module)} are counted from 0 to "
-            f"{_units(module) - 1}"
+            f"{name} has no unit {unit}; its {_unit_count(module)} units are counted from 0 to "
+            f"{_unit_count(module) - 1}"
         )
     chain = tuple(named_layers(network))
-    at = next((index for index, (key, _) in enumerate(chain) if key == name), -1)
-    if at < 0:
-        return Place(name, module, chain, -1, None, None, -1, None, False)
+    index = next((i for i, (key, _) in enumerate(chain) if key == name), -1)
+    if index < 0:
+        return LocatedLayer(name, module, chain, -1, None, None, -1, None, False)
     norm = activation = None
-    end = at
-    for index in range(at + 1, len(chain)):
-        key, after = chain[index]
+    end = index
+    for i in range(index + 1, len(chain)):
+        key, after = chain[i]
         if isinstance(after, NORMS) and norm is None:
-            norm, end = key, index
-        elif isinstance(after, SILENT):
+            norm, end = key, i
+        elif isinstance(after, PASS_THROUGH):
             continue
         else:
             if (function := activation_of(after)) is not None and function.elementwise:
-                activation, end = key, index
+                activation, end = key, i
             break
     following = next((key for key, after in chain[end + 1 :] if isinstance(after, WEIGHTED)), None)
-    raw = all(isinstance(before, nn.Flatten | nn.Identity | Powers) for _, before in chain[:at])
-    return Place(name, module, chain, at, norm, activation, end, following, raw)
+    reads_inputs = all(
+        isinstance(before, nn.Flatten | nn.Identity | Powers) for _, before in chain[:index]
+    )
+    return LocatedLayer(name, module, chain, index, norm, activation, end, following, reads_inputs)
 
 
-def _units(module: Any) -> int:
+def _unit_count(module: Any) -> int:
     return int(1 if isinstance(module, Neuron) else module.weight.shape[0])
 
 
-def named_inputs(
+def input_names(
     features: Sequence[str], count: int, before: Sequence[nn.Module]
 ) -> tuple[str, ...]:
-    """What the inputs of a layer are called behind the modules that stand `before` it: t², t."""
-    found = list(features) if len(features) == count else [f"x{index}" for index in range(count)]
+    """What the `count` inputs of a layer are called behind the modules that stand `before` it, for
+    example t², t.
+    """
+    names = list(features) if len(features) == count else [f"x{index}" for index in range(count)]
     for module in before:
         if isinstance(module, Powers):
-            found = [
+            names = [
                 f"{name}{_power(degree)}"
-                for name in found
+                for name in names
                 for degree in range(module.degree, 0, -1)
             ]
-    return tuple(found)
+    return tuple(names)
 
 
 def _power(degree: int) -> str:
@@ -135,76 +143,82 @@ def _power(degree: int) -> str:
 
 
 @dataclass
-class Answers:
-    """Of each sample [N, U]: the largest `sums` of each unit over its positions, its mean `values` after the activation, and the share of
-    positions that are `on` (sum above 0). `positions` [N] is where the asked unit's sum is largest. `silent` [I]: inputs of the layer that
-    were 0 for every sample.
-    """
+class UnitActivations:
+    """What the units of a layer give for each sample, [N, U].
+
+    `sums` are the largest of each unit over its positions, `values` its mean after the activation,
+    and `on` the share of positions whose sum is above 0. `positions` [N] is where the sum of one
+    unit is largest. `dead_inputs` [I] are the inputs of the layer that are 0 for every sample."""
 
     sums: Tensor
     values: Tensor
     on: Tensor
     positions: Tensor
-    silent: Tensor
+    dead_inputs: Tensor
 
 
 @torch.no_grad()
-def answers(network: nn.Module, where: Place, x: Inputs, unit: int) -> Answers:
-    """What the units of a layer give for all of `x`, with the network in evaluation mode."""
+def unit_activations(
+    network: nn.Module, layer: LocatedLayer, x: Inputs, unit: int
+) -> UnitActivations:
+    """What the units of a layer give for all of `x`, with the network in evaluation mode; the
+    positions are those of `unit`.
+    """
     network.eval()
     parts: list[tuple[Tensor, ...]] = []
-    silent: Tensor | None = None
-    for piece in x.split(CHUNK):
-        given, sums, values = _through(network, where, piece)
-        flat, after = (_rows(t, where) for t in (sums, values))  # [B, positions, U]
-        zero = (_rows(given, where) == 0).flatten(0, 1).all(0)
-        silent = zero if silent is None else silent & zero
-        largest, position = flat.max(1)
-        parts.append((largest, after.mean(1), (flat > 0).to(flat.dtype).mean(1), position[:, unit]))
-    joined = [torch.cat(part).cpu() for part in zip(*parts, strict=True)]
-    assert silent is not None
-    return Answers(joined[0], joined[1], joined[2], joined[3], silent.cpu())
+    dead_inputs: Tensor | None = None
+    for piece in x.split(CHUNK_SIZE):
+        inputs, sums, values = _run_layer(network, layer, piece)
+        flat_sums, flat_values = (
+            _unit_columns(t, layer) for t in (sums, values)
+        )  # [B, positions, U]
+        zero = (_unit_columns(inputs, layer) == 0).flatten(0, 1).all(0)
+        dead_inputs = zero if dead_inputs is None else dead_inputs & zero
+        largest, positions = flat_sums.max(1)
+        on = (flat_sums > 0).to(flat_sums.dtype).mean(1)
+        parts.append((largest, flat_values.mean(1), on, positions[:, unit]))
+    sums, values, on, positions = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
+    assert dead_inputs is not None
+    return UnitActivations(sums, values, on, positions, dead_inputs.cpu())
 
 
-def _through(network: nn.Module, where: Place, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What the layer gets, its sums (after batch norm), and what comes out behind the
+def _run_layer(network: nn.Module, layer: LocatedLayer, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What goes into the layer, its sums (after batch norm), and what comes out after the
     activation.
     """
-    if where.at < 0:
-        module = dict(network.named_modules())[where.name]
-        _, calls = capture_outputs(network, x, [(where.name, module)])
+    if layer.index < 0:
+        module = dict(network.named_modules())[layer.name]
+        _, calls = capture_outputs(network, x, [(layer.name, module)])
         if not calls:
             raise ArgumentError(
-                f"{where.name} is not called when the network predicts, so there is nothing to see"
+                f"{layer.name} is not called when the network predicts, so there is nothing to see"
             )
         return calls[0].input, calls[0].output, calls[0].output
     chain = [module for _, module in named_layers(network)]
-    for module in chain[: where.at]:
+    for module in chain[: layer.index]:
         x = module(x)
-    given, sums = x, chain[where.at](x)
-    stop = where.end if where.activation is None else where.end - 1
-    for module in chain[where.at + 1 : stop + 1]:
+    inputs, sums = x, chain[layer.index](x)
+    stop = layer.end if layer.activation is None else layer.end - 1
+    for module in chain[layer.index + 1 : stop + 1]:
         sums = module(sums)
-    return given, sums, chain[where.end](sums) if where.activation is not None else sums
+    return inputs, sums, chain[layer.end](sums) if layer.activation is not None else sums
 
 
-def _rows(t: Tensor, where: Place) -> Tensor:
+def _unit_columns(t: Tensor, layer: LocatedLayer) -> Tensor:
     """[B, positions, U], whatever the axes."""
-    t = t.movedim(1, -1) if where.conv else t
+    t = t.movedim(1, -1) if layer.conv else t
     return t.reshape(len(t), -1, t.shape[-1])
 
 
 @contextmanager
-def silenced(network: nn.Module, where: Place, unit: int) -> Iterator[Any]:
-    """A function of inputs that gives the network's outputs with this unit at 0, whatever it
-    sees.
-    """
-    if where.at < 0:
+def without_unit(network: nn.Module, layer: LocatedLayer, unit: int) -> Iterator[Any]:
+    """A function of inputs that gives the network's outputs while this unit is always 0."""
+    if layer.index < 0:
 
-        def zero(module: nn.Module, given: Any, out: Tensor) -> Tensor:
-            return _without(out, where, unit)
+        def zero(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+            return _with_zero(output, layer, unit)
 
-        handle = dict(network.named_modules())[where.name].register_forward_hook(zero)
+        handle = dict(network.named_modules())[layer.name].register_forward_hook(zero)
         try:
             yield network
         finally:
@@ -213,29 +227,28 @@ def silenced(network: nn.Module, where: Place, unit: int) -> Iterator[Any]:
     chain = [module for _, module in named_layers(network)]
 
     def outputs(x: Tensor) -> Tensor:
-        x = _through(network, where, x)[2]
-        x = _without(x, where, unit)
-        for module in chain[where.end + 1 :]:
+        x = _with_zero(_run_layer(network, layer, x)[2], layer, unit)
+        for module in chain[layer.end + 1 :]:
             x = module(x)
         return x
 
     yield outputs
 
 
-def _without(t: Tensor, where: Place, unit: int) -> Tensor:
+def _with_zero(t: Tensor, layer: LocatedLayer, unit: int) -> Tensor:
     t = t.clone()
-    t.select(1 if where.conv else -1, unit).zero_()
+    t.select(1 if layer.conv else -1, unit).zero_()
     return t
 
 
-def outgoing(where: Place, unit: int) -> Tensor | None:
+def outgoing_weights(layer: LocatedLayer, unit: int) -> Tensor | None:
     """The weights by which the next layer takes this unit in: [units of it], or [units, positions];
     None where that is not known.
     """
-    if where.following is None:
+    if layer.following is None:
         return None
-    module: Any = dict(where.chain)[where.following]
-    count = where.units
+    module: Any = dict(layer.chain)[layer.following]
+    count = layer.units
     weight = (
         module.weight.detach()[:, 1:]
         if isinstance(module, Neuron) and module.bias is None
@@ -243,8 +256,7 @@ def outgoing(where: Place, unit: int) -> Tensor | None:
     )
     if weight.shape[1] == count:
         return weight[:, unit].flatten(1) if weight.ndim > 2 else weight[:, unit]
-    if (
-        weight.ndim == 2 and weight.shape[1] % count == 0
-    ):  # positions of a channel lie together once they are flattened
+    # positions of a channel lie together once they are flattened
+    if weight.ndim == 2 and weight.shape[1] % count == 0:
         return weight.view(len(weight), count, -1)[:, unit]
     return None

@@ -12,23 +12,23 @@ import torch
 from torch import Tensor
 
 from sevensteps.explain.base import Explanation
-from sevensteps.explain.one_step.replay import OneStep, catch
-from sevensteps.explain.one_step.updates import Update, update
+from sevensteps.explain.one_step.replay import ReplayedStep, replay_step
+from sevensteps.explain.one_step.updates import Update, write_update
 from sevensteps.explain.subject import Subject
+from sevensteps.steps.gradient import perceptron_rule
+from sevensteps.steps.repeat import full_batch, loader
 
-GUESSES = 4  # samples whose predictions are shown
-ROWS = 8  # of the samples whose places are named
-FLOAT_DIGITS = {
-    torch.float32: 9,
-    torch.float64: 17,
-}  # with so many a number is read back to the same bits
+MAX_PREDICTIONS = 4  # samples whose predictions are shown
+# with so many digits a number is read back to the same bits
+FLOAT_DIGITS = {torch.float32: 9, torch.float64: 17}
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A layer in one step: lengths (L2 norms) of its parameters before it, of their gradient, and of their change.
+class LayerChange:
+    """A layer in one step: lengths (L2 norms) of its parameters before it, of their gradient, and
+    of their change.
 
-    `started` says of its tensors how they began, as (name, shape, mean, std).
+    `started` says how its tensors were initialized, as (name, shape, mean, std).
     """
 
     name: str
@@ -39,13 +39,15 @@ class Layer:
 
     @property
     def relative(self) -> float | None:
-        """The change beside the parameters, None where these were all 0."""
+        """The change relative to the parameters; None where these were all 0."""
         return self.change / self.parameters if self.parameters else None
 
 
 @dataclass(frozen=True)
-class Weight:
-    """One number in one step, exactly as the training held it: `old`, its `gradient` as the optimizer got it, and `new`."""
+class WeightChange:
+    """One weight in one step, to the bit: `old`, its `gradient` as the optimizer got it, and
+    `new`; `update` writes the step out.
+    """
 
     name: str
     old: float
@@ -55,8 +57,10 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Guess:
-    """What the network says of one sample of the batch, before and after. `of` names the number: an output or a probability."""
+class SamplePrediction:
+    """What the network predicts for one sample of the batch, before and after the step; `of` names
+    the number: an output or a probability.
+    """
 
     row: int | None
     target: str
@@ -67,23 +71,26 @@ class Guess:
 
 @dataclass(frozen=True)
 class Steps(Explanation):
-    """One step. `losses` are the mean loss of its batch before and after; `foreseen` is the fall that the slope alone promises, gradient ·
-    change, None where the method gives no slope. `same` says whether the loss is that which watching saw then, None where nobody looked.
-    """
+    """One training step.
+
+    `losses` are the mean losses of its batch before and after; `foreseen` is the fall that the
+    gradient alone promises, gradient · change, None where the method gives no gradient. `same` says
+    whether the loss is the one that was recorded in the training, None where none was. `ignorant`
+    is the loss of a network that knows nothing."""
 
     at: int
     count: int
     epoch: int
     lr: float
     steps: dict[str, str]
-    layers: tuple[Layer, ...]
-    guesses: tuple[Guess, ...]
+    layers: tuple[LayerChange, ...]
+    guesses: tuple[SamplePrediction, ...]
     losses: tuple[float, float]
     loss: float
     ignorant: float
     gradient: float
     clipped: float | None
-    weight: Weight
+    weight: WeightChange
     digits: int
     foreseen: float | None
     size: int
@@ -95,7 +102,7 @@ class Steps(Explanation):
 
     @property
     def fall(self) -> float:
-        """How far the batch's loss fell."""
+        """How far the loss of the batch fell; below 0 where it rose."""
         return self.losses[0] - self.losses[1]
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,56 +111,53 @@ class Steps(Explanation):
 
 def steps(subject: Subject, at: int = 0) -> Steps:
     """Step `at`, counted from 0. Raises `ArgumentError` where the training took no such step."""
-    step = catch(subject, at)
+    step = replay_step(subject, at)
     recipe, training = subject.recipe, step.training
-    changed = step.before.double() - step.after.double()
-    sloped = type(recipe.gradient).__name__ != "perceptron_rule"
-    rows = [batch.rows for batch in step.batches]
-    places = (
-        None
-        if any(row is None for row in rows)
-        else torch.cat([row for row in rows if row is not None])
-    )
+    change = step.before.double() - step.after.double()
+    is_gradient = not isinstance(recipe.gradient, perceptron_rule)
+    batch_rows = [batch.rows for batch in step.batches if batch.rows is not None]
+    rows = torch.cat(batch_rows) if len(batch_rows) == len(step.batches) else None
     return Steps(
         at=at,
         count=int(subject.summary["steps"]),
         epoch=step.epoch,
         lr=step.lr,
-        steps={name: repr(held) for name, held in recipe.steps.items()},
+        steps={name: repr(value) for name, value in recipe.steps.items()},
         layers=_layers(step),
-        guesses=_guesses(subject, step, places),
-        losses=step.mean,
+        guesses=_predictions(subject, step, rows),
+        losses=step.losses,
         loss=step.loss,
         ignorant=subject.loss.baseline(training.samples.y, training.output.size),
-        gradient=float(step.raw.double().norm()),
+        gradient=float(step.unclipped.double().norm()),
         clipped=float(step.gradient.double().norm()) if recipe.gradient.clip is not None else None,
         weight=_weight(step),
         digits=FLOAT_DIGITS[step.before.dtype],
-        foreseen=float(step.raw.double() @ changed) if sloped else None,
+        foreseen=float(step.unclipped.double() @ change) if is_gradient else None,
         size=sum(len(batch.y) for batch in step.batches),
-        rows=None if places is None else tuple(places.tolist()),
-        order=_order(subject, step),
-        members=_members(subject, places),
-        stop=_stop(subject, step),
-        same=_same(subject, step),
+        rows=None if rows is None else tuple(rows.tolist()),
+        order=_order_text(subject, step),
+        members=_class_counts(subject, rows),
+        stop=_stop_text(subject, step),
+        same=_is_recorded_loss(subject, step),
     )
 
 
-def _layers(step: OneStep) -> tuple[Layer, ...]:
-    groups: dict[str, list[str]] = {}
-    for name in step.training.engine.slices:
-        groups.setdefault(name.rpartition(".")[0] or name, []).append(name)
-    found = []
-    for layer, names in groups.items():
-        places = [step.training.engine.slices[name] for name in names]
+def _layers(step: ReplayedStep) -> tuple[LayerChange, ...]:
+    slices = step.training.engine.slices
+    tensors: dict[str, list[str]] = {}  # by layer
+    for name in slices:
+        tensors.setdefault(name.rpartition(".")[0] or name, []).append(name)
 
-        def length(of: Tensor, places: Any = places) -> float:
-            return math.hypot(*(float(of[place].double().norm()) for place, _ in places))
+    def length(vector: Tensor, names: list[str]) -> float:
+        return math.hypot(*(float(vector[slices[name][0]].double().norm()) for name in names))
 
-        began = []
-        for name, (place, shape) in zip(names, places, strict=True):
-            start = step.start[place].double()
-            began.append(
+    layers = []
+    for layer, names in tensors.items():
+        started = []
+        for name in names:
+            columns, shape = slices[name]
+            start = step.start[columns].double()
+            started.append(
                 (
                     name.rpartition(".")[2],
                     tuple(shape),
@@ -161,108 +165,105 @@ def _layers(step: OneStep) -> tuple[Layer, ...]:
                     float(start.std(correction=0)),
                 )
             )
-        found.append(
-            Layer(
+        layers.append(
+            LayerChange(
                 layer,
-                tuple(began),
-                length(step.before),
-                length(step.gradient),
-                length(step.after.double() - step.before),
+                tuple(started),
+                length(step.before, names),
+                length(step.gradient, names),
+                length(step.after.double() - step.before, names),
             )
         )
-    return tuple(found)
+    return tuple(layers)
 
 
-def _weight(step: OneStep) -> Weight:
-    """The weight of the first weight tensor with the largest gradient: most is to be seen there."""
+def _weight(step: ReplayedStep) -> WeightChange:
+    """The weight of the first weight tensor with the largest gradient: there is most to see."""
     slices = step.training.engine.slices
     name = next((name for name, (_, shape) in slices.items() if len(shape) > 1), next(iter(slices)))
-    place, shape = slices[name]
-    flat = int(step.gradient[place].abs().argmax())
-    at = place.start + flat
-    index = [
-        flat // math.prod(shape[axis + 1 :]) % size for axis, size in enumerate(shape)
-    ]  # torch's own takes .4 s to import
-    before, after = (
-        {key: float(held[at] if held.ndim else held) for key, held in memory.items()}
-        for memory in (step.remembered, step.memory)
+    columns, shape = slices[name]
+    flat = int(step.gradient[columns].abs().argmax())
+    at = columns.start + flat
+    # by hand, because `torch.unravel_index` takes .4 s to import
+    index = [flat // math.prod(shape[axis + 1 :]) % size for axis, size in enumerate(shape)]
+    memory_before, memory_after = (
+        {key: float(tensor[at] if tensor.ndim else tensor) for key, tensor in memory.items()}
+        for memory in (step.memory_before, step.memory_after)
     )
-    old, slope = float(step.before[at]), float(step.gradient[at])
-    made = update(step.training.recipe.step, step.lr, old, slope, before, after)
-    return Weight(f"{name}{index or ''}", old, slope, float(step.after[at]), made)
+    old, gradient = float(step.before[at]), float(step.gradient[at])
+    optimizer = step.training.recipe.step
+    update = write_update(optimizer, step.lr, old, gradient, memory_before, memory_after)
+    return WeightChange(f"{name}{index or ''}", old, gradient, float(step.after[at]), update)
 
 
-def _guesses(subject: Subject, step: OneStep, places: Tensor | None) -> tuple[Guess, ...]:
-    output, names, found = subject.output, subject.output.task.classes, []
-    predictions = [output.predict(of[:GUESSES]) for of in step.outputs]
-    targets = torch.cat([batch.y for batch in step.batches])[:GUESSES]
-    for number, target in enumerate(targets):
+def _predictions(
+    subject: Subject, step: ReplayedStep, rows: Tensor | None
+) -> tuple[SamplePrediction, ...]:
+    output, classes = subject.output, subject.output.task.classes
+    predictions = [output.predict(outputs[:MAX_PREDICTIONS]) for outputs in step.outputs]
+    targets = torch.cat([batch.y for batch in step.batches])[:MAX_PREDICTIONS]
+    probability = output.link != "identity"
+    shown = []
+    for index, target in enumerate(targets):
         column, of = 0, "output"
         if output.task.kind in ("binary", "multiclass"):
-            right = (
+            label = (
                 int(target.reshape(-1).argmax())
                 if output.coding == "one_hot"
                 else int(target.reshape(-1)[0])
             )
-            said = names[right]
-            column = right if output.size > 1 else 0
-            of = (
-                f"output for {said}"
-                if output.size > 1
-                else f"output, above {output.threshold:g} for {names[1]}"
-            )
-            if output.link != "identity":
-                of = f"probability of {said if output.size > 1 else names[1]}"
+            target_text = classes[label]
+            column = label if output.size > 1 else 0
+            if probability:
+                of = f"probability of {target_text if output.size > 1 else classes[1]}"
+            elif output.size > 1:
+                of = f"output for {target_text}"
+            else:
+                of = f"output, above {output.threshold:g} for {classes[1]}"
         elif output.task.kind == "multilabel":
-            said, of = (
-                ("yes" if target[0] else "no"),
-                f"{'probability of' if output.link != 'identity' else 'output for'} {names[0]}",
-            )
+            target_text = "yes" if target[0] else "no"
+            of = f"{'probability of' if probability else 'output for'} {classes[0]}"
         else:
-            said, of = f"{float(target.reshape(-1)[0]):.4g}", "prediction"
-        before, after = (float(held[number, column]) for held in predictions)
-        found.append(
-            Guess(None if places is None else int(places[number]), said, of, before, after)
-        )
-    return tuple(found)
+            target_text, of = f"{float(target.reshape(-1)[0]):.4g}", "prediction"
+        before, after = (float(prediction[index, column]) for prediction in predictions)
+        row = None if rows is None else int(rows[index])
+        shown.append(SamplePrediction(row, target_text, of, before, after))
+    return tuple(shown)
 
 
-def _members(subject: Subject, places: Tensor | None) -> dict[str, int]:
-    """How many of the batch belong to each class."""
+def _class_counts(subject: Subject, rows: Tensor | None) -> dict[str, int]:
+    """How many samples of the batch belong to each class."""
     task = subject.output.task
-    if places is None or task.kind not in ("binary", "multiclass"):
+    if rows is None or task.kind not in ("binary", "multiclass"):
         return {}
-    labels = subject.data.train.y.reshape(-1).long()[places.cpu()]
-    return dict(
-        zip(task.classes, torch.bincount(labels, minlength=len(task.classes)).tolist(), strict=True)
-    )
+    labels = subject.data.train.y.reshape(-1).long()[rows.cpu()]
+    counts = torch.bincount(labels, minlength=len(task.classes)).tolist()
+    return dict(zip(task.classes, counts, strict=True))
 
 
-def _order(subject: Subject, step: OneStep) -> str:
+def _order_text(subject: Subject, step: ReplayedStep) -> str:
     repeat = subject.recipe.repeat
-    kind = type(repeat).__name__
-    if kind == "full_batch":
+    if isinstance(repeat, full_batch):
         return "all samples at once"
-    if kind == "loader":
+    if isinstance(repeat, loader):
         return "as your loader gives them"
     if not repeat.shuffle:
         return "in the order of the data"
-    return f"shuffled with seed {subject.recipe.seed if repeat.order is None else repeat.order}, epoch {step.epoch + 1}"
+    seed = subject.recipe.seed if repeat.order is None else repeat.order
+    return f"shuffled with seed {seed}, epoch {step.epoch + 1}"
 
 
-def _stop(subject: Subject, step: OneStep) -> str:
+def _stop_text(subject: Subject, step: ReplayedStep) -> str:
     total, stop = step.training.total, subject.summary["stop"]
-    far = (
-        f"{step.at + 1:,} of at most {total:,} steps taken"
-        if total
-        else f"{step.at + 1:,} steps taken"
+    limit = f" of at most {total:,}" if total else ""
+    return (
+        f"{step.at + 1:,}{limit} steps taken; the training ended after "
+        f"{int(subject.summary['steps']):,}: {stop['reason']}"
     )
-    ended = f"the training ended after {int(subject.summary['steps']):,}: {stop['reason']}"
-    return f"{far}; {ended}"
 
 
-def _same(subject: Subject, step: OneStep) -> bool | None:
+def _is_recorded_loss(subject: Subject, step: ReplayedStep) -> bool | None:
     if subject.observation is None:
         return None
-    seen = dict(subject.observation.losses)
-    return seen[step.at] == step.loss if step.at in seen else None
+    losses = dict(subject.observation.losses)
+    return losses[step.at] == step.loss if step.at in losses else None

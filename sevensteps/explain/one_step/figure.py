@@ -1,6 +1,4 @@
-"""One training step drawn: what its batch's loss came to, and how far each layer's weights
-moved.
-"""
+"""One training step drawn: the loss of its batch, and how far each layer's weights moved."""
 
 from __future__ import annotations
 
@@ -16,27 +14,27 @@ BEFORE, AFTER = "#7a8794", "#2b6cb0"
 
 
 @draw_figure.register(Steps)
-def draw_steps(answer: Steps, figure: Figure) -> None:
-    """Loss before and after at the left, the change of each layer relative to its weights at the
+def draw_steps(steps: Steps, figure: Figure) -> None:
+    """Loss before and after on the left, the change of each layer relative to its weights on the
     right.
     """
     moved = [
-        (layer.name, 100 * layer.relative) for layer in answer.layers if layer.relative is not None
+        (layer.name, 100 * layer.relative) for layer in steps.layers if layer.relative is not None
     ]
-    figure.set_size_inches(9, max(3.2, 1.6 + 0.32 * len(answer.layers)))
-    figure.suptitle(f"Step {answer.at:,}: {answer.steps['step']}")
+    figure.set_size_inches(9, max(3.2, 1.6 + 0.32 * len(steps.layers)))
+    figure.suptitle(f"Step {steps.at:,}: {steps.steps['step']}")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
-    bars = left.bar(["before", "after"], answer.losses, color=[BEFORE, AFTER], width=0.6)
+    bars = left.bar(["before", "after"], steps.losses, color=[BEFORE, AFTER], width=0.6)
     left.bar_label(bars, fmt="%.4g", label_type="center", color="white")
     left.axhline(
-        answer.ignorant,
+        steps.ignorant,
         color="0.2",
         linestyle=":",
         linewidth=1,
-        label=f"a network that knows nothing: {answer.ignorant:.4g}",
+        label=f"a network that knows nothing: {steps.ignorant:.4g}",
     )
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), fontsize=8, frameon=False)
-    left.set_ylabel(f"loss, mean of the {answer.size:,} samples")
+    left.set_ylabel(f"loss, mean of the {steps.size:,} samples")
     left.set_title("The same batch, around the step", fontsize=10)
     if moved:
         names, shares = zip(*moved, strict=True)
@@ -47,8 +45,8 @@ def draw_steps(answer: Steps, figure: Figure) -> None:
         right.margins(x=0.2)
     else:
         right.barh(
-            [layer.name for layer in answer.layers],
-            [layer.change for layer in answer.layers],
+            [layer.name for layer in steps.layers],
+            [layer.change for layer in steps.layers],
             color=AFTER,
         )
         right.invert_yaxis()

@@ -1,4 +1,4 @@
-"""One step of a training, caught by an observer while the training is repeated up to it."""
+"""One step of a training, recorded while the training is repeated up to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from sevensteps.training.state import Training
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Inputs and targets as the network and the loss get them; `rows` are their places in the data, None where a loader made them."""
+    """Inputs and targets as the network and the loss get them; `rows` are their places in the data,
+    None where a loader of the user gave them.
+    """
 
     x: Tensor
     y: Tensor
@@ -27,13 +29,14 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class OneStep:
-    """What there was before and after a step. `start` are the parameters that the training began with.
+class ReplayedStep:
+    """A training around step `at`.
 
-    `gradient` is what the optimizer was given, `raw` the same before it was clipped; `remembered`
-    and `memory` are what the optimizer kept before and after, by name. `outputs` [B, O] of its
-    batches and `mean` (their loss) are those of the training's own mode, in which dropout leaves
-    out the same units before and after."""
+    Parameters: `start` of the training, `before` and `after` the step. `gradient` is what the
+    optimizer got, `unclipped` the same before it was clipped; `memory_before` and `memory_after`
+    are the optimizer's state by name. `outputs` [B, O] of the step's batches and their mean
+    `losses` are before and after the step, in the training's own mode, in which dropout leaves out
+    the same units both times; `loss` is what the training itself recorded."""
 
     training: Training
     at: int
@@ -41,19 +44,19 @@ class OneStep:
     before: Tensor
     after: Tensor
     gradient: Tensor
-    raw: Tensor
-    remembered: dict[str, Tensor]
-    memory: dict[str, Tensor]
+    unclipped: Tensor
+    memory_before: dict[str, Tensor]
+    memory_after: dict[str, Tensor]
     lr: float
     loss: float
     epoch: int
     batches: tuple[Batch, ...]
     outputs: tuple[Tensor, Tensor]
-    mean: tuple[float, float]
+    losses: tuple[float, float]
 
 
-class Catcher(Observer):
-    """Keeps what step `at` starts from and what it comes to, and then asks the training to end."""
+class StepRecorder(Observer):
+    """Records what is there before and after step `at`, then asks the training to end."""
 
     def __init__(self, at: int) -> None:
         self.at = at
@@ -62,34 +65,27 @@ class Catcher(Observer):
     def started(self, training: Training) -> None:
         self.start = training.engine.parameters.detach().clone()
         if self.at == 0:
-            self._before(training)
+            self._record_before(training)
 
     def stepped(self, training: Training) -> None:
-        if training.progress.step == self.at:
-            self._before(training)
-        if training.progress.step == self.at + 1:
-            self.after, self.gradient = (
-                training.engine.parameters.detach().clone(),
-                training.engine.gradients.clone(),
-            )
-            self.memory = _copied(training)
-            self.loss, self.lr, self.epoch = (
-                training.progress.loss,
-                training.progress.lr,
-                training.progress.epoch,
-            )
+        progress = training.progress
+        if progress.step == self.at:
+            self._record_before(training)
+        if progress.step == self.at + 1:
+            self.after = training.engine.parameters.detach().clone()
+            self.gradient = training.engine.gradients.clone()
+            self.memory_after = _optimizer_memory(training)
+            self.loss, self.lr, self.epoch = progress.loss, progress.lr, progress.epoch
             self.order, self.taken = training.position.order, training.position.steps
-            training.progress.interrupted = self.done = True
+            progress.interrupted = self.done = True
 
-    def _before(self, training: Training) -> None:
-        self.before, self.remembered, self.drawn = (
-            training.engine.parameters.detach().clone(),
-            _copied(training),
-            drawn(training),
-        )
+    def _record_before(self, training: Training) -> None:
+        self.before = training.engine.parameters.detach().clone()
+        self.memory_before = _optimizer_memory(training)
+        self.random_states = random_states(training)
 
 
-def catch(subject: Subject, at: int) -> OneStep:
+def replay_step(subject: Subject, at: int) -> ReplayedStep:
     """Step `at`, counted from 0, of the training. Raises `ArgumentError` where it took no such
     step.
     """
@@ -103,64 +99,68 @@ def catch(subject: Subject, at: int) -> OneStep:
         raise ArgumentError(
             f"there is no step {at}; the training took {count:,}, counted from 0 to {count - 1:,}"
         )
-    caught = Catcher(at)
-    training = subject.rerun([caught], stop=_untimed(subject.recipe.stop, at))
-    if not caught.done:
+    recorder = StepRecorder(at)
+    training = subject.rerun([recorder], stop=_without_time_limit(subject.recipe.stop, at))
+    if not recorder.done:
         raise ArgumentError(
-            f"trained again, it ended before step {at}: {training.progress.step:,} steps; its "
-            "data have changed, or its "
-            "network draws random numbers of its own"
+            f"the training was repeated, but ended before step {at}, after "
+            f"{training.progress.step:,} steps; its data have changed, or its network draws random "
+            "numbers of its own"
         )
-    batches = _batches(training, caught.order, caught.taken)
-    before = _measured(training, caught.before, caught.drawn, batches)
-    raw = training.engine.gradients.clone()
-    after = _measured(training, caught.after, caught.drawn, batches)
-    return OneStep(
-        training,
-        at,
-        caught.start,
-        caught.before,
-        caught.after,
-        caught.gradient,
-        raw,
-        caught.remembered,
-        caught.memory,
-        caught.lr,
-        caught.loss,
-        caught.epoch,
-        batches,
-        (before[0], after[0]),
-        (before[1], after[1]),
+    batches = _step_batches(training, recorder.order, recorder.taken)
+    states = recorder.random_states
+    outputs_before, loss_before = _evaluate(training, recorder.before, states, batches)
+    unclipped = training.engine.gradients.clone()
+    outputs_after, loss_after = _evaluate(training, recorder.after, states, batches)
+    return ReplayedStep(
+        training=training,
+        at=at,
+        start=recorder.start,
+        before=recorder.before,
+        after=recorder.after,
+        gradient=recorder.gradient,
+        unclipped=unclipped,
+        memory_before=recorder.memory_before,
+        memory_after=recorder.memory_after,
+        lr=recorder.lr,
+        loss=recorder.loss,
+        epoch=recorder.epoch,
+        batches=batches,
+        outputs=(outputs_before, outputs_after),
+        losses=(loss_before, loss_after),
     )
 
 
-def drawn(training: Training) -> tuple[Tensor, Tensor | None]:
-    """What dropout and a network of one's own will draw from."""
+def random_states(training: Training) -> tuple[Tensor, Tensor | None]:
+    """The states of the generators that dropout, and a network of the user's own, will draw
+    from.
+    """
     isolation = training.isolated_randomness
-    return training.generators["dropout"].get_state(), isolation.inside.clone() if isinstance(
-        isolation, Isolation
-    ) else None
+    inside = isolation.inside.clone() if isinstance(isolation, Isolation) else None
+    return training.generators["dropout"].get_state(), inside
 
 
-def _untimed(stop: Any, at: int) -> Any:
-    """The stop rule without a limit in seconds, which another day would end it elsewhere; schedules
-    know as many steps as they did.
+def _without_time_limit(stop: Any, at: int) -> Any:
+    """The stop rule without its limit in seconds, which would end another run at another step;
+    schedules still know as many steps as they did.
     """
     from sevensteps.steps.stop import first_of, max_steps, seconds
 
-    left = tuple(rule for rule in stop.rules() if not isinstance(rule, seconds))
-    return stop if len(left) == len(stop.rules()) else first_of(left) if left else max_steps(at + 1)
+    rules = tuple(rule for rule in stop.rules() if not isinstance(rule, seconds))
+    if len(rules) == len(stop.rules()):
+        return stop
+    return first_of(rules) if rules else max_steps(at + 1)
 
 
-def _copied(training: Training) -> dict[str, Tensor]:
+def _optimizer_memory(training: Training) -> dict[str, Tensor]:
     return {
-        name: held.detach().clone()
-        for name, held in training.stepper.memory.items()
-        if isinstance(held, Tensor)
+        name: tensor.detach().clone()
+        for name, tensor in training.stepper.memory.items()
+        if isinstance(tensor, Tensor)
     }
 
 
-def _batches(training: Training, order: Tensor | None, taken: int) -> tuple[Batch, ...]:
+def _step_batches(training: Training, order: Tensor | None, taken: int) -> tuple[Batch, ...]:
     """The batches of step number `taken` of an epoch that began with this `order`, with the places
     of their samples.
     """
@@ -172,35 +172,30 @@ def _batches(training: Training, order: Tensor | None, taken: int) -> tuple[Batc
     generator = torch.Generator()
     if order is not None:
         generator.set_state(order)
-    made = isinstance(repeat, loader)
-    numbered = (
-        samples
-        if made
-        else Samples(
-            samples.x, torch.arange(len(samples.y), device=samples.y.device), samples.encode
-        )
-    )
-    found = itertools.islice(
+    is_loader = isinstance(repeat, loader)
+    rows = torch.arange(len(samples.y), device=samples.y.device)
+    numbered = samples if is_loader else Samples(samples.x, rows, samples.encode)
+    batches = itertools.islice(
         repeat.epoch(numbered, generator, (taken - 1) * accumulate), accumulate
     )
-    return tuple(Batch(x, y, None) if made else Batch(x, samples.y[y], y) for x, y in found)
+    return tuple(Batch(x, y, None) if is_loader else Batch(x, samples.y[y], y) for x, y in batches)
 
 
-def _measured(
+def _evaluate(
     training: Training,
     parameters: Tensor,
-    drew: tuple[Tensor, Tensor | None],
+    states: tuple[Tensor, Tensor | None],
     batches: tuple[Batch, ...],
 ) -> tuple[Tensor, float]:
-    """Outputs and mean loss of `batches` with these `parameters`; the engine then holds their
-    gradient.
+    """Outputs and mean loss of `batches` with these `parameters` and states of the generators; the
+    engine then has their gradient.
     """
     engine, count = training.engine, sum(len(batch.y) for batch in batches)
     with torch.no_grad():
         engine.parameters.copy_(parameters)
-    training.generators["dropout"].set_state(drew[0])
-    if drew[1] is not None:
-        training.isolated_randomness.inside = drew[1].clone()
+    training.generators["dropout"].set_state(states[0])
+    if states[1] is not None:
+        training.isolated_randomness.inside = states[1].clone()
     outputs, summed = [], 0.0
     with torch.set_grad_enabled(engine.grad_enabled):
         for index, batch in enumerate(batches):

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from sevensteps.steps.step import adagrad, adam, adamw, rmsprop, sgd
 
 
 @dataclass(frozen=True)
 class Update:
-    """One weight in one step: `formula` as the optimizer has it, `lines` the same with numbers, `value` what they come to in float64."""
+    """One weight in one step: the `formula` of the optimizer, `lines` with its numbers, and the new
+    `value` that they give in float64.
+    """
 
     formula: str
     lines: tuple[str, ...]
     value: float
 
 
-def update(
+def write_update(
     optimizer: Any,
     lr: float,
     old: float,
@@ -28,27 +32,27 @@ def update(
     """The step of `optimizer` (a value of step 5) at the learning rate `lr` for a weight `old` with
     the gradient `g`.
 
-    `before` and `after` are the optimizer's memory for this weight, by PyTorch's names, around the
-    step. What the memory becomes is computed here, not read from `after`; that only gives the
-    number of the step."""
+    `before` and `after` are the optimizer's memory for this weight, by PyTorch's names, before and
+    after the step. `after` only gives the number of the step: what the memory becomes is computed
+    here."""
     decay = optimizer.weight_decay
     lines = []
-    if decay and type(optimizer).__name__ != "adamw":
+    if decay and not isinstance(optimizer, adamw):
         lines.append(
             f"g = gradient + weight_decay·old = {n(g)} + {n(decay)} · {n(old)} = "
             f"{r(g + decay * old)}"
         )
         g = g + decay * old
-    return RULES[type(optimizer).__name__](optimizer, lr, old, g, before, after, lines)
+    return RULES[type(optimizer)](optimizer, lr, old, g, before, after, lines)
 
 
 def n(value: float) -> str:
-    """A number to compute with, in as many digits as float32 has; in brackets if it is below 0."""
+    """A number inside a formula, in as many digits as float32 has; in brackets if it is below 0."""
     return f"({r(value)})" if value < 0 else r(value)
 
 
 def r(value: float) -> str:
-    """What a formula comes to."""
+    """The result of a formula, in as many digits as float32 has."""
     return f"{value:.9g}"
 
 
@@ -69,9 +73,9 @@ def _sgd(
             (*lines, f"new = {n(old)} − {n(lr)} · {n(g)} = {r(value)}"),
             value,
         )
-    kept = before.get("momentum_buffer", 0.0)
-    v = o.momentum * kept + g
-    lines.append(f"v = momentum · v + {name} = {n(o.momentum)} · {n(kept)} + {n(g)} = {r(v)}")
+    buffer = before.get("momentum_buffer", 0.0)
+    v = o.momentum * buffer + g
+    lines.append(f"v = momentum · v + {name} = {n(o.momentum)} · {n(buffer)} + {n(g)} = {r(v)}")
     if o.nesterov:
         ahead = g + o.momentum * v
         lines.append(
@@ -99,7 +103,7 @@ def _adam(
 ) -> Update:
     (b1, b2), t = o.betas, round(after["step"])
     formula = "m, v = running means of g, g²; new = old − lr · m̂ / (√v̂ + eps)"
-    if type(o).__name__ == "adamw":
+    if isinstance(o, adamw):
         shrunk = old - lr * o.weight_decay * old
         lines.append(
             f"old = old − lr · weight_decay · old = {n(old)} − {n(lr)} · {n(o.weight_decay)} · "
@@ -136,12 +140,12 @@ def _rmsprop(
         f"push = {name} / (√v + eps) = {n(g)} / ({n(math.sqrt(v))} + {n(o.eps)}) = {r(push)}",
     ]
     if o.momentum:
-        kept = before.get("momentum_buffer", 0.0)
-        moved = o.momentum * kept + push
+        buffer = before.get("momentum_buffer", 0.0)
+        b = o.momentum * buffer + push
         lines.append(
-            f"b = momentum · b + push = {n(o.momentum)} · {n(kept)} + {n(push)} = {r(moved)}"
+            f"b = momentum · b + push = {n(o.momentum)} · {n(buffer)} + {n(push)} = {r(b)}"
         )
-        push = moved
+        push = b
     value = old - lr * push
     lines.append(f"new = {n(old)} − {n(lr)} · {n(push)} = {r(value)}")
     return Update(
@@ -173,4 +177,10 @@ def _adagrad(
     )
 
 
-RULES = {"sgd": _sgd, "adam": _adam, "adamw": _adam, "rmsprop": _rmsprop, "adagrad": _adagrad}
+RULES: dict[type, Callable[..., Update]] = {
+    sgd: _sgd,
+    adam: _adam,
+    adamw: _adam,
+    rmsprop: _rmsprop,
+    adagrad: _adagrad,
+}

@@ -1,5 +1,5 @@
-"""The loss surface where the training ended: how curved it is, what rate that allows, and how far
-the quadratic there tells the truth.
+"""The loss surface where the training ended: how curved it is, what learning rate that allows, and
+how far the quadratic approximation holds.
 """
 
 from __future__ import annotations
@@ -19,26 +19,34 @@ from sevensteps.errors import ArgumentError, Error
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.subject import Subject
 from sevensteps.explain.surface import least_squares
-from sevensteps.explain.surface.least_squares import FLAT, Lane, Optimum
-from sevensteps.explain.surface.slice import CELLS, START, Plane, path_of, reach_of, slice_of
+from sevensteps.explain.surface.least_squares import FLAT, LeastSquaresOptimum, ScaledTraining
+from sevensteps.explain.surface.slice import (
+    GRID_POINTS,
+    UNTRAINED,
+    LossSlice,
+    observe_path,
+    slice_losses,
+    slice_range,
+)
 from sevensteps.steps.step import sgd
 
-EXACT = 500  # parameters up to which the whole Hessian is computed
-PRODUCTS = 120  # Hessian-vector products that Lanczos and the forecast take, about
-WORK = 6e9  # multiplications that the curvature, and the slice, may take: seconds
-NUMBERS = 40_000_000  # of the samples' that are held at once
-LEAST = 64  # samples that are looked at in any case
-FORECAST = 50  # steps whose loss is predicted
-ILL = 100.0  # condition number from which raw inputs are raced against standardised ones
+EXACT_PARAMETERS = 500  # up to which the whole Hessian is computed
+LANCZOS_PRODUCTS = 120  # Hessian-vector products that Lanczos and the forecast take, about
+MAX_MULTIPLICATIONS = 6e9  # for the curvature, and for the slice: a few seconds
+MAX_NUMBERS = 40_000_000  # of the samples
+MIN_SAMPLES = 64
+FORECAST_STEPS = 50
+ILL_CONDITIONED = 100.0  # condition number from which raw inputs race against standardised ones
 
 
 @dataclass(frozen=True)
 class Surface(Explanation):
-    """`eigenvalues` of the Hessian at the last weights, largest first: all of them where `exact`, else the two largest and the smallest.
+    """The training loss around the last weights.
 
-    The smallest is then known to within `TOLERANCE` of the largest. `samples` of the `total`
-    training samples were looked at, and `loss` and `gradient` (its length) are theirs. `condition`
-    is λ_max / λ_min where the latter is clearly above 0, `stable` = 2/λ_max the largest stable
+    `eigenvalues` of its Hessian, largest first: all of them where `exact`, else the two largest and
+    the smallest, which is then known to within `TOLERANCE` of the largest. `samples` of the `total`
+    training samples were used; `loss` and `gradient` (its length) are theirs. `condition` is
+    λ_max / λ_min where the latter is clearly above 0, `stable` = 2/λ_max the largest stable
     learning rate of plain SGD, `slowest` = 1/(lr λ_min) its steps per factor e along the flattest
     direction, at `lr`. `predicted` and `measured` are losses of the next full-batch steps at
     `rate`."""
@@ -57,9 +65,9 @@ class Surface(Explanation):
     rate: float
     predicted: tuple[float, ...]
     measured: tuple[float, ...]
-    plane: Plane | None
-    optimum: Optimum | None
-    race: tuple[Lane, ...]
+    plane: LossSlice | None
+    optimum: LeastSquaresOptimum | None
+    race: tuple[ScaledTraining, ...]
 
     @property
     def stable(self) -> float:
@@ -80,7 +88,7 @@ class Surface(Explanation):
 
     @property
     def flat(self) -> int:
-        """How many of those known are 0 but for rounding."""
+        """How many of the eigenvalues known are 0 but for rounding."""
         return sum(
             abs(value) <= (FLAT if self.exact else TOLERANCE) * self.eigenvalues[0]
             for value in self.eigenvalues
@@ -88,8 +96,8 @@ class Surface(Explanation):
 
     @property
     def condition(self) -> float | None:
-        """None where the loss curves downwards somewhere, or only one direction is curved, or most
-        are flat.
+        """The condition number λ_max / λ_min; None where the loss curves downwards in a direction,
+        or only one direction is curved, or most are flat.
         """
         positive = self.positive
         only = (
@@ -101,7 +109,9 @@ class Surface(Explanation):
 
     @property
     def slowest(self) -> float | None:
-        """Steps per factor e along the flattest direction, where the rate is a stable one."""
+        """Steps per factor e along the flattest direction; None where the learning rate is not
+        stable.
+        """
         lr = self.lr or self.rate
         return 1 / (lr * self.positive[-1]) if self.condition and lr < self.stable else None
 
@@ -111,71 +121,69 @@ class Surface(Explanation):
 
 
 def surface(subject: Subject) -> Surface:
-    """The curvature of the training loss at the last weights, in float64, and what follows from
-    it.
+    """The curvature of the training loss at the last weights, in float64, and what follows from it.
+
+    Raises `ArgumentError` where there is no surface: nothing is trained, the activation is a step,
+    or the training diverged.
     """
     network = copy.deepcopy(subject.network).double().cpu().eval()
-    _refuse(network)
-    solvable = least_squares.solvable(subject)
+    _require_surface(network)
     parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    exact, total = parameters <= EXACT, len(subject.data.train)
-    each = _each(network, tuple(subject.data.train.x.shape[1:]))
-    x, y = _some(subject, max(LEAST, int(WORK / (3 * each * (parameters if exact else PRODUCTS)))))
-    here = Hessian(network, subject.loss, x, y)
-    values, vectors = here.spectrum() if exact else here.largest(2)
+    exact = parameters <= EXACT_PARAMETERS
+    products = parameters if exact else LANCZOS_PRODUCTS
+    cost = 3 * _sample_cost(network, tuple(subject.data.train.x.shape[1:])) * products
+    x, y = _samples(subject, max(MIN_SAMPLES, int(MAX_MULTIPLICATIONS / cost)))
+    hessian = Hessian(network, subject.loss, x, y)
+    values, vectors = hessian.spectrum() if exact else hessian.largest(2)
     eigenvalues = values.tolist()
+    steepest = eigenvalues[0]
     if not exact:
-        eigenvalues.append(here.smallest(eigenvalues[0]) if eigenvalues[0] > 0 else eigenvalues[-1])
-    lr = _rate(subject)
-    plain = isinstance(subject.recipe.step, sgd) and not subject.recipe.step.momentum
-    rate = (
-        lr
-        if plain and lr and isinstance(subject.recipe.step.lr, float)
-        else 1 / eigenvalues[0]
-        if eigenvalues[0] > 0
-        else 0.1
-    )
-    best = least_squares.optimum(subject, x, y) if solvable else None
-    ill = (
-        best is not None
-        and exact
-        and eigenvalues[0]
-        > ILL * min(value for value in eigenvalues if value > FLAT * eigenvalues[0])
-    )
-    predicted, measured = forecast(here, network, subject, x, y, rate)
+        eigenvalues.append(hessian.smallest(steepest) if steepest > 0 else eigenvalues[-1])
+    lr = _learning_rate(subject)
+    step = subject.recipe.step
+    if isinstance(step, sgd) and not step.momentum and lr and isinstance(step.lr, float):
+        rate = lr
+    else:
+        rate = 1 / steepest if steepest > 0 else 0.1
+    optimum = None
+    race: tuple[ScaledTraining, ...] = ()
+    if least_squares.has_closed_form(subject):
+        optimum = least_squares.least_squares_optimum(subject, x, y)
+        curved = [value for value in eigenvalues if value > FLAT * steepest]
+        if exact and steepest > ILL_CONDITIONED * min(curved):
+            race = tuple(least_squares.race_input_scales(subject))
+    predicted, measured = forecast_losses(hessian, network, subject, x, y, rate)
     return Surface(
-        parameters,
-        len(x),
-        total,
-        exact,
-        here.loss,
-        float(here.gradient.norm()),
-        tuple(eigenvalues),
-        _start(subject, x, y),
-        repr(subject.recipe.step),
-        lr,
-        int(subject.summary.get("steps") or 0),
-        rate,
-        predicted,
-        measured,
-        _plane(subject, network, x, y, abs(here.loss), eigenvalues, vectors, best),
-        best,
-        tuple(least_squares.race(subject)) if ill else (),
+        parameters=parameters,
+        samples=len(x),
+        total=len(subject.data.train),
+        exact=exact,
+        loss=hessian.loss,
+        gradient=float(hessian.gradient.norm()),
+        eigenvalues=tuple(eigenvalues),
+        at_start=_curvature_at_start(subject, x, y),
+        step=repr(step),
+        lr=lr,
+        taken=int(subject.summary.get("steps") or 0),
+        rate=rate,
+        predicted=predicted,
+        measured=measured,
+        plane=_loss_slice(subject, network, x, y, abs(hessian.loss), eigenvalues, vectors, optimum),
+        optimum=optimum,
+        race=race,
     )
 
 
-def _refuse(network: nn.Module) -> None:
+def _require_surface(network: nn.Module) -> None:
     if not any(p.requires_grad for p in network.parameters()):
         raise ArgumentError(
-            "this network has no trained parameter, so its loss has no surface; the questions "
-            "sample and shapes can be "
-            "answered"
+            "this network has no trained parameter, so its loss has no surface; ask for sample or "
+            "shapes"
         )
     if any(isinstance(module, Step) for module in network.modules()):
         raise ArgumentError(
-            "the step activation is flat but for its jump, so the loss has no slope and no "
-            "curvature; the questions "
-            "neuron and shapes can be answered"
+            "the step activation is flat on both sides of its jump, so the loss has no slope and "
+            "no curvature; ask for neuron or shapes"
         )
     if not all(bool(p.isfinite().all()) for p in network.parameters()):
         raise ArgumentError(
@@ -184,15 +192,15 @@ def _refuse(network: nn.Module) -> None:
         )
 
 
-def _some(subject: Subject, most: int) -> tuple[Tensor, Tensor]:
-    """Training samples, evenly spread, at most about `most` of them, in float64."""
+def _samples(subject: Subject, limit: int) -> tuple[Tensor, Tensor]:
+    """Training samples, evenly spread, at most about `limit` of them, in float64."""
     part = subject.data.train
-    every = -(-len(part) // max(1, min(most, NUMBERS // part.x.shape[1:].numel())))
+    every = -(-len(part) // max(1, min(limit, MAX_NUMBERS // part.x.shape[1:].numel())))
     x, y = part.x[::every], subject.output.encode(part.y[::every])
     return x.double().cpu(), y.double().cpu() if y.is_floating_point() else y.cpu()
 
 
-def _each(network: nn.Module, shape: tuple[int, ...]) -> int:
+def _sample_cost(network: nn.Module, shape: tuple[int, ...]) -> int:
     """The work of one sample, in multiplications of a dense layer: those of a convolution in
     float64 take some three times as long.
     """
@@ -203,9 +211,9 @@ def _each(network: nn.Module, shape: tuple[int, ...]) -> int:
     )
 
 
-def _rate(subject: Subject) -> float | None:
-    """The learning rate of the step, the highest that was reached where it has a schedule; None for
-    steps that scale each direction.
+def _learning_rate(subject: Subject) -> float | None:
+    """The learning rate of the step; where it has a schedule, the highest that was reached. None
+    for steps that scale each direction.
     """
     if not isinstance(subject.recipe.step, sgd):
         return None
@@ -217,45 +225,47 @@ def _rate(subject: Subject) -> float | None:
     )
 
 
-def _start(subject: Subject, x: Tensor, y: Tensor) -> float | None:
-    """λ_max before the first step, where the start can be made again."""
+def _curvature_at_start(subject: Subject, x: Tensor, y: Tensor) -> float | None:
+    """λ_max before the first step; None where the training cannot be repeated."""
     try:
-        network = subject.rerun(**START).network.double().cpu().eval()
-        here = Hessian(network, subject.loss, x, y)
-        return float(here.largest(1)[0][0]) if here.size > 2 else float(here.spectrum()[0][0])
+        network = subject.rerun(**UNTRAINED).network.double().cpu().eval()
+        hessian = Hessian(network, subject.loss, x, y)
+        eigenvalues = hessian.largest(1)[0] if hessian.size > 2 else hessian.spectrum()[0]
+        return float(eigenvalues[0])
     except Error:
         return None
 
 
-def forecast(
-    here: Hessian, network: nn.Module, subject: Subject, x: Tensor, y: Tensor, rate: float
+def forecast_losses(
+    hessian: Hessian, network: nn.Module, subject: Subject, x: Tensor, y: Tensor, rate: float
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The loss of the next full-batch steps of plain SGD: by L + gᵀd + dᵀHd / 2 with the gradient g
-    + H d, and as it comes out.
+    """The loss before each of the next full-batch steps of plain SGD, predicted and measured.
+
+    Predicted by the quadratic L + gᵀd + dᵀHd / 2, whose gradient after a way d is g + H d.
     """
     predicted: list[float] = []
-    d = torch.zeros_like(here.gradient)
-    for _ in range(FORECAST + 1):
-        bent = here @ d
-        predicted.append(here.loss + float(here.gradient @ d + d @ bent / 2))
-        d = d - rate * (here.gradient + bent)
+    d = torch.zeros_like(hessian.gradient)
+    for _ in range(FORECAST_STEPS + 1):
+        hd = hessian @ d
+        predicted.append(hessian.loss + float(hessian.gradient @ d + d @ hd / 2))
+        d = d - rate * (hessian.gradient + hd)
     moving = copy.deepcopy(network)
     parameters = [p for p in moving.parameters() if p.requires_grad]
     measured = []
-    for _ in range(FORECAST + 1):
+    for _ in range(FORECAST_STEPS + 1):
         with torch.enable_grad():
             loss = subject.loss(moving(x), y).mean()
-            slopes = torch.autograd.grad(
+            gradients = torch.autograd.grad(
                 loss, parameters, allow_unused=True, materialize_grads=True
             )
         measured.append(float(loss.detach()))
         with torch.no_grad():
-            for p, slope in zip(parameters, slopes, strict=True):
-                p.sub_(rate * slope)
+            for p, gradient in zip(parameters, gradients, strict=True):
+                p.sub_(rate * gradient)
     return tuple(predicted), tuple(measured)
 
 
-def _plane(
+def _loss_slice(
     subject: Subject,
     network: nn.Module,
     x: Tensor,
@@ -263,61 +273,60 @@ def _plane(
     height: float,
     eigenvalues: list[float],
     vectors: Tensor,
-    best: Optimum | None,
-) -> Plane | None:
+    optimum: LeastSquaresOptimum | None,
+) -> LossSlice | None:
     """The slice along the two steepest directions; along the steepest and the flattest, where the
-    best parameters are known.
+    optimum is known. None where no two directions are curved.
     """
     if vectors.shape[1] < 2 or not eigenvalues[0] > 0:
         return None
-    rising = sum(value > FLAT * eigenvalues[0] for value in eigenvalues[: vectors.shape[1]])
-    second = max(rising - 1, 1) if best is not None else 1
+    curved = sum(value > FLAT * eigenvalues[0] for value in eigenvalues[: vectors.shape[1]])
+    second = max(curved - 1, 1) if optimum is not None else 1
     directions = torch.stack([vectors[:, 0], vectors[:, second]], 1)
     names = (
         f"steepest direction, λ {eigenvalues[0]:.4g}",
-        f"{'flattest' if best is not None and second > 1 else 'second steepest'} direction, λ "
+        f"{'flattest' if optimum is not None and second > 1 else 'second steepest'} direction, λ "
         f"{eigenvalues[second]:.4g}",
     )
-    path, again = path_of(subject, directions)
-    points = [(step, *_pair(place)) for step, place in path.points] if path else []
+    path, repeated = observe_path(subject, directions)
+    points = [(step, *_pair(point)) for step, point in path.points] if path else []
     target: tuple[float, float] | None = None
-    if best is not None and len(best.parameters) == len(best.terms):  # one output
-        apart = torch.tensor(best.parameters, dtype=torch.float64) - torch.tensor(
-            best.own, dtype=torch.float64
+    if optimum is not None and len(optimum.parameters) == len(optimum.terms):  # one output
+        difference = torch.tensor(optimum.parameters, dtype=torch.float64) - torch.tensor(
+            optimum.own, dtype=torch.float64
         )
-        target = _pair(apart @ directions)
-    seen = [place for _, *place in points] + ([list(target)] if target else [])
-    reach = [
-        reach_of(
-            [place[axis] for place in seen],
-            math.sqrt(2 * (height or 1.0) / (curved if curved > 0 else eigenvalues[0])),
+        target = _pair(difference @ directions)
+    shown = [(a, b) for _, a, b in points] + ([target] if target else [])
+    ranges = [
+        slice_range(
+            [point[axis] for point in shown],
+            math.sqrt(2 * (height or 1.0) / (curvature if curvature > 0 else eigenvalues[0])),
         )
-        for axis, curved in enumerate((eigenvalues[0], eigenvalues[second]))
+        for axis, curvature in enumerate((eigenvalues[0], eigenvalues[second]))
     ]
-    each = _each(network, tuple(x.shape[1:]))
-    some = x[:: -(-len(x) // max(LEAST, int(WORK / (CELLS**2 * each))))]
-    goal = y[:: -(-len(x) // len(some))]
-    if (
-        len(vectors) > EXACT
-    ):  # a picture needs no more than float32, which takes a third of the time
-        some, goal = some.float(), goal.float() if goal.is_floating_point() else goal
-    across, up, losses = slice_of(
-        network, subject.loss, some, goal, directions, (reach[0], reach[1])
+    cost = GRID_POINTS**2 * _sample_cost(network, tuple(x.shape[1:]))
+    x = x[:: -(-len(x) // max(MIN_SAMPLES, int(MAX_MULTIPLICATIONS / cost)))]
+    y = y[:: -(-len(y) // len(x))]
+    # A picture of a large network needs no more than float32, which takes a third of the time.
+    if len(vectors) > EXACT_PARAMETERS:
+        x, y = x.float(), y.float() if y.is_floating_point() else y
+    across, up, losses = slice_losses(
+        network, subject.loss, x, y, directions, (ranges[0], ranges[1])
     )
-    way = path.way if path else 0.0
-    share = sum(value**2 for value in points[0][1:]) / way if points and way > 0 else None
-    return Plane(
+    distance = path.squared_distance if path else 0.0
+    share = sum(v**2 for v in points[0][1:]) / distance if points and distance > 0 else None
+    return LossSlice(
         names,
         tuple(across),
         tuple(up),
         tuple(map(tuple, losses)),
         tuple(points),
-        again,
+        repeated,
         share,
-        len(some),
+        len(x),
         target,
     )
 
 
-def _pair(place: Tensor) -> tuple[float, float]:
-    return float(place[0]), float(place[1])
+def _pair(point: Tensor) -> tuple[float, float]:
+    return float(point[0]), float(point[1])

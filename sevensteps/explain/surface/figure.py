@@ -1,15 +1,14 @@
-"""The loss surface drawn: the slice with the path over it, and what the quadratic foretells beside
-what was measured.
-"""
+"""The loss surface drawn: the slice with the path over it, and the forecast beside what came."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sevensteps.explain.surface.answer import Surface
+from sevensteps.explain.surface.slice import LossSlice
 from sevensteps.render.figures import draw_figure
 
 if TYPE_CHECKING:
@@ -21,18 +20,18 @@ PATH, BEST, PREDICTED = "#d62728", "#111111", "#888888"
 
 
 @draw_figure.register(Surface)
-def draw_surface(answer: Surface, figure: Figure) -> None:
+def draw_surface(surface: Surface, figure: Figure) -> None:
     """Contours of the loss along two directions, and the forecast."""
     figure.set_size_inches(11, 4.6)
-    if answer.plane is None:
-        _forecast(figure.subplots(), answer)
+    if surface.plane is None:
+        _forecast(figure.subplots(), surface)
         return
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
-    _slice(figure, left, answer.plane)
-    _forecast(right, answer)
+    _slice(figure, left, surface.plane)
+    _forecast(right, surface)
 
 
-def _slice(figure: Figure, axes: Axes, plane: Any) -> None:
+def _slice(figure: Figure, axes: Axes, plane: LossSlice) -> None:
     from matplotlib.ticker import NullLocator
 
     losses = np.ma.masked_invalid(np.array(plane.losses))
@@ -75,7 +74,7 @@ def _slice(figure: Figure, axes: Axes, plane: Any) -> None:
     axes.set_xlabel(f"distance along the {plane.names[0]}")
     axes.set_ylabel(f"along the {plane.names[1]}")
     rest = (
-        f"; {plane.share:.0%} of the way (squared) lies in this slice"
+        f"; {plane.share:.0%} of the squared distance lies in this slice"
         if plane.share is not None and plane.share < 0.9
         else ""
     )
@@ -83,21 +82,21 @@ def _slice(figure: Figure, axes: Axes, plane: Any) -> None:
     axes.legend(fontsize=8, loc="best")
 
 
-def _forecast(axes: Axes, answer: Surface) -> None:
-    axes.plot(answer.measured, color=PATH, label="measured")
-    axes.plot(answer.predicted, "--", color=PREDICTED, label="predicted by the quadratic")
-    axes.set_xlabel(f"full-batch steps from the last weights, lr {answer.rate:.3g}")
+def _forecast(axes: Axes, surface: Surface) -> None:
+    axes.plot(surface.measured, color=PATH, label="measured")
+    axes.plot(surface.predicted, "--", color=PREDICTED, label="predicted by the quadratic")
+    axes.set_xlabel(f"full-batch steps from the last weights, lr {surface.rate:.3g}")
     axes.set_ylabel("training loss")
-    finite = [value for value in answer.measured if math.isfinite(value)]
+    finite = [value for value in surface.measured if math.isfinite(value)]
     top, low = max(finite), min(finite)
     if top > low and not (
-        -abs(top) <= min(answer.predicted) and max(answer.predicted) <= 3 * abs(top)
+        -abs(top) <= min(surface.predicted) and max(surface.predicted) <= 3 * abs(top)
     ):  # a quadratic may run away
         axes.set_ylim(low - 0.2 * (top - low), top + 0.2 * (top - low))
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_title(
-        f"λ from {answer.eigenvalues[-1]:.3g} to {answer.eigenvalues[0]:.3g}: stable below lr "
-        f"{answer.stable:.3g}",
+        f"λ from {surface.eigenvalues[-1]:.3g} to {surface.eigenvalues[0]:.3g}: stable below lr "
+        f"{surface.stable:.3g}",
         fontsize=10,
     )
     axes.spines[["top", "right"]].set_visible(False)

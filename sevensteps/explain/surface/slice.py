@@ -1,5 +1,5 @@
 """A slice of the loss surface: its height over two directions through the last weights, and the
-path that the training took.
+path that the training took over it.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from sevensteps.render.blocks import SHADES
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
-CELLS = 25  # points along each axis
-PATIENCE = 3.0  # seconds of training that may be trained again for its path
-POINTS = 400  # of the path that are kept
+GRID_POINTS = 25  # along each axis
+MAX_REPEAT_SECONDS = 3.0  # of a training that is repeated for its path
+MAX_PATH_POINTS = 400
 MARGIN = 1.25  # how far the slice reaches beyond the path
-START: dict[str, Any] = {
-    "stop": "max_steps(0)",
-    "step": "sgd(lr=0.1)",
-}  # to see where a training began; an Adam imports for a second
+# changes to a recipe that give its network before the first step; an Adam imports for a second
+UNTRAINED: dict[str, Any] = {"stop": "max_steps(0)", "step": "sgd(lr=0.1)"}
 
 
 @dataclass(frozen=True)
-class Plane:
-    """`losses[j][i]` at `across[i]` along the first direction and `up[j]` along the second, both from the last weights, at (0, 0).
+class LossSlice:
+    """A slice of the loss surface.
 
-    `path` are (step, along the first, along the second); `again` says whether the training was
-    repeated for it, else it has start and end at most. `share` is the part of the way, start to end
-    squared, that lies in this plane. `optimum` is where the loss is least."""
+    `losses[j][i]` is the loss at `across[i]` along the first direction and `up[j]` along the
+    second, both from the last weights, at (0, 0). `path` are (step, along the first, along the
+    second); `again` says whether the training was repeated for it, else it has start and end at
+    most. `share` is the part of the distance from start to end, squared, that lies in the slice.
+    `optimum` is where the loss is lowest, where that is known."""
 
     names: tuple[str, str]
     across: tuple[float, ...]
@@ -49,10 +49,12 @@ class Plane:
     optimum: tuple[float, float] | None = None
 
     def blocks(self) -> list[str]:
-        """The slice in text: the darker, the higher. o start, x end, · between, * the optimum."""
+        """The slice as lines of text: the darker, the higher the loss; o start, x end, · between
+        them, * the optimum.
+        """
         ordered = sorted(value for row in self.losses for value in row)
         limits = [ordered[len(ordered) * part // len(SHADES)] for part in range(1, len(SHADES))]
-        # a letter is twice as high as wide, and a screen is low
+        # every third row: a letter is twice as high as it is wide, and a screen is low
         rows = [[SHADES[bisect(limits, value)] for value in row] for row in self.losses[::3]]
         up = self.up[::3]
         marks = [("·", a, b) for _, a, b in self.path[1:-1]]
@@ -64,63 +66,65 @@ class Plane:
         return ["".join(row) for row in reversed(rows)]
 
 
-def _nearest(places: tuple[float, ...], value: float) -> int:
-    return min(range(len(places)), key=lambda index: abs(places[index] - value))
+def _nearest(points: tuple[float, ...], value: float) -> int:
+    return min(range(len(points)), key=lambda index: abs(points[index] - value))
 
 
-def slice_of(
+def slice_losses(
     network: nn.Module,
     loss: Callable[[Tensor, Tensor], Tensor],
     x: Tensor,
     y: Tensor,
     directions: Tensor,
-    reach: tuple[tuple[float, float], tuple[float, float]],
+    ranges: tuple[tuple[float, float], tuple[float, float]],
 ) -> tuple[list[float], list[float], list[list[float]]]:
-    """Places along both `directions` [P, 2], and the mean loss over x, y at each pair of them,
-    computed in the number type of x.
+    """Points along both `directions` [P, 2], and the mean loss over x, y at each pair of them,
+    computed in the dtype of x.
     """
-    moved, directions = copy.deepcopy(network).to(x.dtype), directions.to(x.dtype)
-    parameters = [p for p in moved.parameters() if p.requires_grad]
+    network, directions = copy.deepcopy(network).to(x.dtype), directions.to(x.dtype)
+    parameters = [p for p in network.parameters() if p.requires_grad]
     with torch.no_grad():
         here = parameters_to_vector(parameters)
-        across, up = (torch.linspace(*ends, CELLS, dtype=here.dtype) for ends in reach)
+        across, up = (torch.linspace(*ends, GRID_POINTS, dtype=here.dtype) for ends in ranges)
         losses = []
         for b in up:
             row = []
             for a in across:
                 vector_to_parameters(here + directions @ torch.stack([a, b]), parameters)
-                row.append(float(loss(moved(x), y).mean()))
+                row.append(float(loss(network(x), y).mean()))
             losses.append(row)
     return across.tolist(), up.tolist(), losses
 
 
-class Path(Observer):
-    """Keeps where a training is along some `directions` [P, D], from `end` [P]; of long trainings every second, fourth, … step."""
+class PathObserver(Observer):
+    """Records where a training is along some `directions` [P, D], from `end` [P]; of long trainings
+    every second, fourth, … step.
+    """
 
     def __init__(self, directions: Tensor, end: Tensor) -> None:
-        self.directions, self.end, self.every = directions, end, 1
+        self.directions, self.end = directions, end
         self.points: list[tuple[int, Tensor]] = []
-        self.way = 0.0  # from the start to the end, squared
+        self.squared_distance = 0.0  # from the start to the end
+        self._every = 1
 
     def started(self, training: Training) -> None:
-        self.way = float((_flat(training.network) - self.end).square().sum())
-        self._keep(training)
+        self.squared_distance = float((_flat(training.network) - self.end).square().sum())
+        self._record(training)
 
     def stepped(self, training: Training) -> None:
-        if training.progress.step % self.every == 0:
-            self._keep(training)
-            if len(self.points) > POINTS:
-                self.every *= 2
+        if training.progress.step % self._every == 0:
+            self._record(training)
+            if len(self.points) > MAX_PATH_POINTS:
+                self._every *= 2
                 del self.points[1::2]
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         if not self.points or self.points[-1][0] != training.progress.step:
-            self._keep(training)
+            self._record(training)
 
-    def _keep(self, training: Training) -> None:
-        self.points.append(
-            (training.progress.step, (_flat(training.network) - self.end) @ self.directions)
-        )
+    def _record(self, training: Training) -> None:
+        coordinates = (_flat(training.network) - self.end) @ self.directions
+        self.points.append((training.progress.step, coordinates))
 
 
 def _flat(network: nn.Module) -> Tensor:
@@ -131,22 +135,22 @@ def _flat(network: nn.Module) -> Tensor:
     )
 
 
-def path_of(subject: Subject, directions: Tensor) -> tuple[Path | None, bool]:
-    """The way to the last weights along `directions`, and whether all of it: only its start where
-    training again would take long.
+def observe_path(subject: Subject, directions: Tensor) -> tuple[PathObserver | None, bool]:
+    """The path to the last weights along `directions`, and whether it is all of it: only its start
+    where training again would take long. None where the training cannot be repeated.
     """
-    path = Path(directions, _flat(subject.network))
-    whole = float(subject.summary.get("seconds") or 0.0) <= PATIENCE
+    path = PathObserver(directions, _flat(subject.network))
+    repeated = float(subject.summary.get("seconds") or 0.0) <= MAX_REPEAT_SECONDS
     try:
-        subject.rerun([path], **({} if whole else START))
+        subject.rerun([path], **({} if repeated else UNTRAINED))
     except Error:  # data, batches or code that are not at hand any more
         return None, False
-    return path, whole
+    return path, repeated
 
 
-def reach_of(values: list[float], radius: float) -> tuple[float, float]:
-    """From where to where a slice goes, so that it shows these places and at least `radius` to
-    either side of 0.
+def slice_range(values: list[float], radius: float) -> tuple[float, float]:
+    """From where to where a slice goes, so that it shows the points `values` and at least `radius`
+    to either side of 0.
     """
     low, high = min([*values, -radius]), max([*values, radius])
     middle, half = (low + high) / 2, (high - low) / 2 * MARGIN

@@ -1,4 +1,4 @@
-"""What the loss surface says, on one screen."""
+"""The loss surface as one screen of text."""
 
 from __future__ import annotations
 
@@ -10,196 +10,196 @@ from sevensteps.explain.base import render_text
 from sevensteps.explain.surface.answer import Surface
 from sevensteps.render.text import count_text, number_text, wrap
 
-SHOWN = (0, 1, 2, 5, 20, 50)  # steps of the forecast
-TERMS = 6  # parameters that are named
-APART = 1.02  # ratio from which two losses are called different
+FORECAST_SHOWN = (0, 1, 2, 5, 20, 50)  # steps
+MAX_TERMS = 6  # parameters that are named
+DIFFERENT = 1.02  # ratio from which two losses are called different
 
 
 @render_text.register(Surface)
-def render_surface(found: Surface, width: int) -> str:
-    """The screen."""
-    lines = [*_curvature(found, width), *_rates(found, width)]
-    if found.optimum is not None:
-        lines += ["", *_optimum(found, width)]
-    if found.race:
-        lines += ["", *_race(found, width)]
-    lines += ["", *_forecast(found, width)]
-    if found.plane is not None:
-        lines += ["", *_plane(found, width)]
+def render_surface(surface: Surface, width: int) -> str:
+    """Curvature, stable learning rates, the forecast and the slice."""
+    lines = [*_curvature(surface, width), *_rates(surface, width)]
+    if surface.optimum is not None:
+        lines += ["", *_optimum(surface, width)]
+    if surface.race:
+        lines += ["", *_race(surface, width)]
+    lines += ["", *_forecast(surface, width)]
+    if surface.plane is not None:
+        lines += ["", *_slice(surface, width)]
     return "\n".join(lines)
 
 
-def big(value: float) -> str:
-    """56,499 and 0.2586: in four digits, or whole where there are more."""
+def long_number(value: float) -> str:
+    """A number in four digits, or whole where it has more: 0.2586 and 56,499."""
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:,.4g}"
 
 
-def _curvature(found: Surface, width: int) -> list[str]:
-    which = (
-        f"all {found.total:,}"
-        if found.samples == found.total
-        else f"{found.samples:,} of the {found.total:,}"
+def _curvature(surface: Surface, width: int) -> list[str]:
+    samples = (
+        f"all {surface.total:,}"
+        if surface.samples == surface.total
+        else f"{surface.samples:,} of the {surface.total:,}"
     )
-    how = "all of its Hessian" if found.exact else "Lanczos on Hessian-vector products, float64"
+    method = "the whole Hessian" if surface.exact else "Lanczos on Hessian-vector products, float64"
     lines = wrap(
-        f"The loss at the last weights is {number_text(found.loss)} over {which} training samples; its "
-        "gradient is "
-        f"{number_text(found.gradient)} long. Curvature by {how}, "
-        f"{count_text(found.parameters, 'parameter')}:",
+        f"At the last weights, over {samples} training samples, the loss is "
+        f"{number_text(surface.loss)} and the length of its gradient "
+        f"{number_text(surface.gradient)}. Curvature by {method}, {count_text(surface.parameters, 'parameter')}:",
         width,
         further="",
     )
-    values = found.eigenvalues
-    between = [big(value) for value in values[1:-1]][:4]
+    values = surface.eigenvalues
+    between = [long_number(value) for value in values[1:-1]][:4]
     more = len(values) - 2 - len(between)
-    began = "" if found.at_start is None else f"; at the start {big(found.at_start)}"
-    lines.append(f"  steepest direction  λ {big(values[0])}{began}")
+    start = "" if surface.at_start is None else f"; at the start {long_number(surface.at_start)}"
+    lines.append(f"  steepest direction  λ {long_number(values[0])}{start}")
     if between:
-        lines.append(
-            f"  then                λ {', '.join(between)}"
-            + (f" and {more:,} more" if more > 0 else "")
-        )
+        rest = f" and {more:,} more" if more > 0 else ""
+        lines.append(f"  then                λ {', '.join(between)}{rest}")
     if len(values) > 1:
-        near = (
-            ""
-            if found.exact or abs(values[-1]) > TOLERANCE * values[0]
-            else " (0 as far as Lanczos can tell)"
-        )
-        lines.append(
-            f"  {'flattest direction' if values[-1] >= 0 else 'the lowest of all '}  λ "
-            f"{big(values[-1])}{near}"
-        )
-    lines += wrap(_condition(found), width, "  ")
+        is_zero = not surface.exact and abs(values[-1]) <= TOLERANCE * values[0]
+        note = " (0, as far as Lanczos can tell)" if is_zero else ""
+        label = "flattest direction" if values[-1] >= 0 else "lowest of all"
+        lines.append(f"  {label:<18}  λ {long_number(values[-1])}{note}")
+    lines += wrap(_condition(surface), width, "  ")
     return lines
 
 
-def _condition(found: Surface) -> str:
-    if not found.eigenvalues[0] > 0:
+def _condition(surface: Surface) -> str:
+    if not surface.eigenvalues[0] > 0:
         return "no condition number: no direction curves upwards"
-    if found.condition is not None:
+    if surface.condition is not None:
         rest = (
-            f" (and {count_text(found.flat, 'direction')} without curvature)"
-            if found.flat and found.exact
+            f" (not counting {count_text(surface.flat, 'direction')} without curvature)"
+            if surface.flat and surface.exact
             else ""
         )
-        return f"condition number {big(found.condition)}: how many times as curved as the flattest{rest}"
-    if found.eigenvalues[-1] < -TOLERANCE * abs(found.eigenvalues[0]):
-        return "no condition number: in at least one direction the loss curves downwards, so the end is no minimum"
-    if len(found.positive) == 1 and found.exact:
+        return (
+            f"condition number {long_number(surface.condition)}: the steepest direction is so many "
+            f"times as curved as the flattest{rest}"
+        )
+    if surface.eigenvalues[-1] < -TOLERANCE * abs(surface.eigenvalues[0]):
+        return (
+            "no condition number: in at least one direction the loss curves downwards, so the end "
+            "is no minimum"
+        )
+    if len(surface.positive) == 1 and surface.exact:
         return "no condition number: only one direction is curved"
-    return "no condition number: there are directions without curvature, along which nothing is lost or won"
+    return (
+        "no condition number: along some directions there is no curvature, and the loss hardly "
+        "changes"
+    )
 
 
-def _rates(found: Surface, width: int) -> list[str]:
-    if not math.isfinite(found.stable):
+def _rates(surface: Surface, width: int) -> list[str]:
+    if not math.isfinite(surface.stable):
         return wrap(
-            "No direction curves upwards, so no learning rate is too large by curvature alone.",
+            "No direction curves upwards, so the curvature sets no limit to the learning rate.",
             width,
             further="",
         )
-    text = f"Largest stable learning rate of plain SGD: 2/λ_max = {found.stable:.3g}. The step was {found.step}"
-    if found.lr is None:
-        text += ", which scales each parameter by itself and is not bound by it."
+    text = (
+        f"Largest stable learning rate of plain SGD: 2/λ_max = {surface.stable:.3g}. The step was "
+        f"{surface.step}"
+    )
+    if surface.lr is None:
+        text += ", which scales each parameter by itself, so this limit does not apply to it."
+    elif surface.lr < surface.stable:
+        text += ": below the limit."
     else:
+        text += ": above the limit, so it overshoots in the steepest direction."
+    if surface.slowest is not None:
         text += (
-            ": below it."
-            if found.lr < found.stable
-            else ": above it, so it bounces in the steepest direction."
-        )
-    if found.slowest is not None:
-        made = f"{count_text(found.taken, 'step')} {'was' if found.taken == 1 else 'were'} made"
-        text += (
-            f" Along the flattest direction plain SGD at lr {found.lr or found.rate:.3g} takes "
-            "1/(lr λ_min) = "
-            f"{big(float(number_text(found.slowest)))} steps per factor e; {made}."
+            f" Along the flattest direction plain SGD at lr {surface.lr or surface.rate:.3g} needs "
+            f"1/(lr λ_min) = {long_number(float(number_text(surface.slowest)))} steps to come "
+            f"nearer by a factor of e; the training took {count_text(surface.taken, 'step')}."
         )
     return wrap(text, width, further="")
 
 
-def _optimum(found: Surface, width: int) -> list[str]:
-    best = found.optimum
-    assert best is not None
+def _optimum(surface: Surface, width: int) -> list[str]:
+    optimum = surface.optimum
+    assert optimum is not None
     lines = wrap(
-        "The model is linear in its parameters, so least squares knows the optimum: loss "
-        f"{number_text(best.loss)}; the training "
-        f"stands at {number_text(best.here)}, its parameters {number_text(best.distance)} away.",
+        "The model is linear in its parameters, so least squares gives the optimum: its loss is "
+        f"{number_text(optimum.loss)}. The training ended at {number_text(optimum.here)}, with "
+        f"parameters {number_text(optimum.distance)} away from it.",
         width,
         further="",
     )
-    rows = [("optimum", best.parameters), ("training", best.own)]
-    if best.noiseless is not None:
-        rows.append(("without noise", best.noiseless))
-    if len(best.terms) == len(best.parameters):  # one output
+    rows = [("optimum", optimum.parameters), ("training", optimum.own)]
+    if optimum.noiseless is not None:
+        rows.append(("without noise", optimum.noiseless))
+    if len(optimum.terms) == len(optimum.parameters):  # one output
         for name, values in rows:
-            shown = " + ".join(
+            formula = " + ".join(
                 f"{value:.6g}" + ("" if term == "1" else f" {term}")
-                for value, term in list(zip(values, best.terms, strict=True))[:TERMS]
-            )
-            rest = len(values) - TERMS
-            lines += wrap(
-                f"{name:<14} {shown}".replace("+ -", "- ")
-                + (f" and {rest:,} more" if rest > 0 else ""),
-                width,
-                "  ",
-            )
+                for value, term in list(zip(values, optimum.terms, strict=True))[:MAX_TERMS]
+            ).replace("+ -", "- ")
+            more = len(values) - MAX_TERMS
+            rest = f" and {more:,} more" if more > 0 else ""
+            lines += wrap(f"{name:<14} {formula}{rest}", width, "  ")
     return lines
 
 
-def _race(found: Surface, width: int) -> list[str]:
-    assert found.optimum is not None
-    lines = [f"Raced for {found.race[0].steps} full-batch steps, each at its own lr = 1/λ_max:"]
-    lines.append(f"  {'inputs':<14}{'condition number':>17}{'lr':>11}{'loss':>20}  way left")
-    for lane in found.race:
-        left = max(
-            (lane.loss - found.optimum.loss) / max(lane.start - found.optimum.loss, 1e-300), 0.0
-        )
-        fell = f"{number_text(lane.start)} to {number_text(lane.loss)}"
+def _race(surface: Surface, width: int) -> list[str]:
+    assert surface.optimum is not None
+    lines = [
+        f"{surface.race[0].steps} full-batch steps, each time at lr = 1/λ_max:",
+        f"  {'inputs':<14}{'condition number':>17}{'lr':>11}{'loss':>20}  share left",
+    ]
+    for training in surface.race:
+        to_fall = max(training.start - surface.optimum.loss, 1e-300)
+        left = max((training.loss - surface.optimum.loss) / to_fall, 0.0)
+        losses = f"{number_text(training.start)} to {number_text(training.loss)}"
         lines.append(
-            f"  {lane.inputs:<14}{big(lane.condition):>17}{lane.lr:>11.3g}{fell:>20}  {left:.2g}"
+            f"  {training.inputs:<14}{long_number(training.condition):>17}{training.lr:>11.3g}"
+            f"{losses:>20}  {left:.2g}"
         )
-    before, after = found.race[0], found.race[1]
-    better = after.condition < before.condition / 2
-    lines.append(
-        "  the cause is the conditioning: the model is the same, only its inputs are not"
-        if better
-        else "  standardising changes nothing here: some inputs go with each other"
+    raw, standardised = surface.race
+    lines += wrap(
+        "the cause is the conditioning: the model is the same, only the scale of its inputs is not"
+        if standardised.condition < raw.condition / 2
+        else "standardising changes little here: some inputs are correlated",
+        width,
+        "  ",
     )
     return lines
 
 
-def _forecast(found: Surface, width: int) -> list[str]:
-    steps = [step for step in SHOWN if step < len(found.predicted)]
+def _forecast(surface: Surface, width: int) -> list[str]:
+    steps = [step for step in FORECAST_SHOWN if step < len(surface.predicted)]
     lines = wrap(
-        f"Does the quadratic here tell the next {steps[-1]} full-batch steps at lr "
-        f"{found.rate:.3g}?",
+        f"Does the quadratic at the last weights predict the next {steps[-1]} full-batch steps at "
+        f"lr {surface.rate:.3g}?",
         width,
     )
     rows: dict[str, list[Any]] = {
         "step": steps,
-        **{name: [getattr(found, name)[s] for s in steps] for name in ("predicted", "measured")},
+        **{name: [getattr(surface, name)[s] for s in steps] for name in ("predicted", "measured")},
     }
     for name, values in rows.items():
         lines.append(f"  {name:<10}" + "".join(f"{value:>11.4g}" for value in values))
-    last = next(
-        (step for step in steps[1:] if not _close(found.predicted[step], found.measured[step])),
+    first_wrong = next(
+        (step for step in steps[1:] if not _close(surface.predicted[step], surface.measured[step])),
         None,
     )
     lines.append(
-        "  yes: the loss is as quadratic as it looks"
-        if last is None
-        else f"  no longer at step {last}: the surface bends away from its quadratic"
+        "  yes: so far the loss is a quadratic"
+        if first_wrong is None
+        else f"  no longer at step {first_wrong}: the surface bends away from its quadratic"
     )
     return lines
 
 
 def _close(one: float, other: float) -> bool:
-    return one == other or 1 / APART < (one / other if other else 1.0) < APART
+    return one == other or 1 / DIFFERENT < (one / other if other else 1.0) < DIFFERENT
 
 
-def _plane(found: Surface, width: int) -> list[str]:
-    plane = found.plane
+def _slice(surface: Surface, width: int) -> list[str]:
+    plane = surface.plane
     assert plane is not None
-    beside = [
+    legend = [
         f"→ {plane.names[0]}",
         f"↑ {plane.names[1]}",
         f"→ {plane.across[0]:.3g} to {plane.across[-1]:.3g}, "
@@ -208,18 +208,18 @@ def _plane(found: Surface, width: int) -> list[str]:
         f"loss from {number_text(min(map(min, plane.losses)))} (blank) to "
         f"{number_text(max(map(max, plane.losses)))} (█)",
     ]
-    beside.append(
-        "the path is that of the training, made again"
+    legend.append(
+        "· the path of the training, which was repeated for it"
         if plane.again
         else "only start and end: training again would take too long"
         if plane.path
-        else "the path is not known: no start at hand"
+        else "the path is not known: the training cannot be repeated"
     )
     if plane.share is not None:
-        beside.append(f"{plane.share:.1%} of the way (squared) lies in this slice")
-    if plane.samples < found.samples:
-        beside.append(f"over {plane.samples:,} samples")
+        legend.append(f"{plane.share:.1%} of the squared distance lies in this slice")
+    if plane.samples < surface.samples:
+        legend.append(f"over {plane.samples:,} samples")
     rows = plane.blocks()
-    column = [line for text in beside for line in wrap(text, width - len(rows[0]) - 4)]
+    column = [line for text in legend for line in wrap(text, width - len(rows[0]) - 4)]
     column += [""] * (len(rows) - len(column))
     return [f" {row}  {text}".rstrip() for row, text in zip(rows, column, strict=False)]

@@ -18,35 +18,35 @@ def axes_of(figure: Any) -> list[Any]:
 
 
 def test_a_first_layer_over_images(tmp_path: Path) -> None:
-    found = ss.train("digits", predict="mlp(5)", stop="epochs(2)", out=False).explain.neuron(
+    neuron = ss.train("digits", predict="mlp(5)", stop="epochs(2)", out=False).explain.neuron(
         "layer1", 2
     )
-    figure = found.plot(tmp_path / "unit.png")
+    figure = neuron.plot(tmp_path / "unit.png")
     assert (tmp_path / "unit.png").stat().st_size > 10_000
     images = [np.asarray(image.get_array()) for axes in axes_of(figure) for image in axes.images]
-    assert np.array_equal(images[0], found.weights[0].numpy())
-    assert len(images) == 1 + len(found.top)
-    assert found.pictures is not None
-    assert np.array_equal(images[1], found.pictures[0, 0].numpy())
+    assert np.array_equal(images[0], neuron.weights[0].numpy())
+    assert len(images) == 1 + len(neuron.top)
+    assert neuron.pictures is not None
+    assert np.array_equal(images[1], neuron.pictures[0, 0].numpy())
     titles = [axes.get_title() for axes in axes_of(figure)]
-    assert f"#{found.top[0].sample} ({found.top[0].target}): {found.top[0].sum:.3g}" in titles
+    assert f"#{neuron.top[0].sample} ({neuron.top[0].target}): {neuron.top[0].sum:.3g}" in titles
 
 
 @pytest.mark.parametrize(
     ("data", "predict", "layer"), [("iris", "mlp(4)", "layer1"), ("diabetes", "linear()", "output")]
 )
 def test_a_table_has_a_bar_for_each_weight_and_group(data: str, predict: str, layer: str) -> None:
-    found = ss.train(data, predict=predict, stop="epochs(2)", out=False).explain.neuron(layer, 0)
-    figure = found.plot()
+    neuron = ss.train(data, predict=predict, stop="epochs(2)", out=False).explain.neuron(layer, 0)
+    figure = neuron.plot()
     weights, groups, life = axes_of(figure)
     assert sorted(bar.get_width() for bar in weights.patches) == pytest.approx(
-        sorted(found.weights.tolist())
+        sorted(neuron.weights.tolist())
     )
-    assert {label.get_text() for label in weights.get_yticklabels()} == set(found.names)
+    assert {label.get_text() for label in weights.get_yticklabels()} == set(neuron.names)
     assert [bar.get_width() for bar in groups.patches][::-1] == pytest.approx(
-        [group.mean for group in found.groups]
+        [group.mean for group in neuron.groups]
     )
-    assert list(life.lines[0].get_ydata()) == [moment.firing for moment in found.life.moments]
+    assert list(life.lines[0].get_ydata()) == [moment.firing for moment in neuron.life.moments]
     assert all(axes.get_xlabel() for axes in (weights, groups, life))
 
 

@@ -96,7 +96,7 @@ def test_the_largest_stable_rate_is_one(factor: float, falls: bool, speed: Surfa
     assert (run.history[-1]["train"]["loss"] < run.history[20]["train"]["loss"]) is falls
 
 
-def test_the_text_says_the_figures(speed: Surface) -> None:
+def test_the_text_has_the_numbers(speed: Surface) -> None:
     text = speed.text(80)
     assert max(map(len, text.splitlines())) <= 80
     assert len(text.splitlines()) <= 40
@@ -113,7 +113,7 @@ def test_the_text_says_the_figures(speed: Surface) -> None:
         assert figure in text
 
 
-def test_a_quadratic_foretells_every_step(speed: Surface) -> None:
+def test_a_quadratic_predicts_every_step(speed: Surface) -> None:
     assert speed.predicted == pytest.approx(speed.measured, rel=1e-9)
     longer = ss.train("speed", **{**SPEED, "stop": "epochs(60)"}, precision="float64", out=False)
     assert speed.measured[49] == pytest.approx(
@@ -122,20 +122,20 @@ def test_a_quadratic_foretells_every_step(speed: Surface) -> None:
 
 
 def test_the_plane_goes_through_the_end_and_shows_the_way(speed: Surface) -> None:
-    slice = speed.plane
-    assert slice is not None
-    assert slice.again
-    assert len(slice.path) == 11
-    assert slice.path[-1][1:] == pytest.approx((0, 0), abs=1e-5)
-    a, b = slice.path[0][1:]
-    assert slice.share is not None
+    plane = speed.plane
+    assert plane is not None
+    assert plane.again
+    assert len(plane.path) == 11
+    assert plane.path[-1][1:] == pytest.approx((0, 0), abs=1e-5)
+    a, b = plane.path[0][1:]
+    assert plane.share is not None
     assert a**2 + b**2 == pytest.approx(
-        slice.share * sum(own**2 for own in speed.optimum.own), rel=1e-3
+        plane.share * sum(own**2 for own in speed.optimum.own), rel=1e-3
     )  # type: ignore[union-attr]
-    assert min(map(min, slice.losses)) < speed.loss
-    across, up = np.abs(slice.across).argmin(), np.abs(slice.up).argmin()
+    assert min(map(min, plane.losses)) < speed.loss
+    across, up = np.abs(plane.across).argmin(), np.abs(plane.up).argmin()
     top, low = speed.eigenvalues[0], speed.eigenvalues[-1]
-    grid, x, y = np.array(slice.losses), np.array(slice.across), np.array(slice.up)
+    grid, x, y = np.array(plane.losses), np.array(plane.across), np.array(plane.up)
     bend = (grid[up, across + 1] - 2 * grid[up, across] + grid[up, across - 1]) / (x[1] - x[0]) ** 2
     assert bend == pytest.approx(top, rel=1e-6), (
         "a second difference along the steepest direction is its curvature"
@@ -143,8 +143,8 @@ def test_the_plane_goes_through_the_end_and_shows_the_way(speed: Surface) -> Non
     assert (grid[up + 1, across] - 2 * grid[up, across] + grid[up - 1, across]) / (
         y[1] - y[0]
     ) ** 2 == pytest.approx(low, rel=1e-6)
-    assert slice.optimum is not None
-    shades = slice.blocks()
+    assert plane.optimum is not None
+    shades = plane.blocks()
     assert {"o", "x", "*"} <= set("".join(shades))
 
 
@@ -163,26 +163,26 @@ def test_the_optimum_of_every_model_that_is_linear_in_its_parameters(predict: st
         precision="float64",
         out=False,
     )
-    found = run.explain.surface()
-    assert found.optimum is not None
-    assert found.optimum.here == pytest.approx(found.optimum.loss, rel=1e-5)
-    assert found.optimum.distance == pytest.approx(0, abs=0.05)
+    surface = run.explain.surface()
+    assert surface.optimum is not None
+    assert surface.optimum.here == pytest.approx(surface.optimum.loss, rel=1e-5)
+    assert surface.optimum.distance == pytest.approx(0, abs=0.05)
 
 
 def test_a_table_by_its_features() -> None:
-    found = surface_of("diabetes", predict="linear()", step="sgd(lr=0.01)")
+    surface = surface_of("diabetes", predict="linear()", step="sgd(lr=0.01)")
     data = ss.data.load("diabetes").train
     x = np.concatenate([data.x.double().numpy(), np.ones((len(data), 1))], 1)
     y = data.y.double().numpy()
     best, left = np.linalg.lstsq(x, y, rcond=None)[:2]
-    assert found.optimum is not None
-    assert found.optimum.parameters == pytest.approx(best[:, 0].tolist(), rel=1e-6)
-    assert found.optimum.loss == pytest.approx(float(left[0]) / len(x), rel=1e-9)
-    assert found.optimum.terms[:3] == ("age", "sex", "bmi")
-    assert found.eigenvalues == pytest.approx(
+    assert surface.optimum is not None
+    assert surface.optimum.parameters == pytest.approx(best[:, 0].tolist(), rel=1e-6)
+    assert surface.optimum.loss == pytest.approx(float(left[0]) / len(x), rel=1e-9)
+    assert surface.optimum.terms[:3] == ("age", "sex", "bmi")
+    assert surface.eigenvalues == pytest.approx(
         sorted(np.linalg.eigvalsh(2 * x.T @ x / len(x)), reverse=True), rel=1e-6
     )
-    assert "standardising changes nothing here" in found.text()
+    assert "standardising changes little here" in surface.text()
 
 
 @pytest.mark.parametrize(
@@ -195,13 +195,13 @@ def test_a_table_by_its_features() -> None:
 )
 def test_the_hessian_of_a_network_is_that_of_pytorch(data: str, steps: dict[str, str]) -> None:
     run = ss.train(data, **steps, stop="epochs(3)", out=False)
-    found, subject = run.explain.surface(), run.explain.subject
+    surface, subject = run.explain.surface(), run.explain.subject
     x, y = subject.part("train", torch.float64)
     exact = hessian(subject.engine().network, subject.loss, x, y)
-    assert found.eigenvalues == pytest.approx(
+    assert surface.eigenvalues == pytest.approx(
         torch.linalg.eigvalsh(exact).flip(0).tolist(), rel=1e-6, abs=1e-9
     )
-    assert found.optimum is None
+    assert surface.optimum is None
 
 
 def test_the_next_steps_of_a_network_are_measured() -> None:
@@ -214,7 +214,7 @@ def test_the_next_steps_of_a_network_are_measured() -> None:
         precision="float64",
         out=False,
     )
-    found = run.explain.surface()
+    surface = run.explain.surface()
     longer = ss.train(
         "circles",
         predict="mlp(8, activation='tanh')",
@@ -224,12 +224,12 @@ def test_the_next_steps_of_a_network_are_measured() -> None:
         precision="float64",
         out=False,
     )
-    assert found.rate == 0.5
-    assert list(found.measured[:50]) == pytest.approx(
+    assert surface.rate == 0.5
+    assert list(surface.measured[:50]) == pytest.approx(
         [row["train"]["loss"] for row in longer.history[3:]], rel=1e-9
     )
-    assert found.predicted[1] == pytest.approx(found.measured[1], rel=1e-3)
-    assert found.predicted[0] == found.measured[0]
+    assert surface.predicted[1] == pytest.approx(surface.measured[1], rel=1e-3)
+    assert surface.predicted[0] == surface.measured[0]
 
 
 def test_a_large_network_by_lanczos(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,27 +237,29 @@ def test_a_large_network_by_lanczos(monkeypatch: pytest.MonkeyPatch) -> None:
 
     run = ss.train("digits", predict="mlp(4)", stop="epochs(2)", out=False)  # 310 parameters
     exact = run.explain.surface()
-    monkeypatch.setattr(module, "EXACT", 100)
-    found = run.explain.surface()
+    monkeypatch.setattr(module, "EXACT_PARAMETERS", 100)
+    surface = run.explain.surface()
     assert exact.exact
-    assert not found.exact
-    assert len(found.eigenvalues) == 3
-    assert found.eigenvalues[:2] == pytest.approx(exact.eigenvalues[:2], rel=2e-3)
-    assert found.eigenvalues[2] == pytest.approx(
+    assert not surface.exact
+    assert len(surface.eigenvalues) == 3
+    assert surface.eigenvalues[:2] == pytest.approx(exact.eigenvalues[:2], rel=2e-3)
+    assert surface.eigenvalues[2] == pytest.approx(
         exact.eigenvalues[-1], abs=4e-3 * exact.eigenvalues[0]
     )
-    assert "Lanczos" in found.text()
+    assert "Lanczos" in surface.text()
 
 
-def test_fewer_samples_are_looked_at_where_all_would_take_long_and_it_says_so(
+def test_fewer_samples_are_looked_at_where_all_would_take_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from sevensteps.explain.surface import answer as module
 
-    monkeypatch.setattr(module, "WORK", 1e7)
-    found = surface_of("digits", predict="mlp(4)")
-    assert found.samples < found.total == 1438
-    assert f"over {found.samples:,} of the 1,438 training samples" in " ".join(found.text().split())
+    monkeypatch.setattr(module, "MAX_MULTIPLICATIONS", 1e7)
+    surface = surface_of("digits", predict="mlp(4)")
+    assert surface.samples < surface.total == 1438
+    assert f"over {surface.samples:,} of the 1,438 training samples" in " ".join(
+        surface.text().split()
+    )
 
 
 def test_only_start_and_end_where_training_again_takes_long(
@@ -265,11 +267,11 @@ def test_only_start_and_end_where_training_again_takes_long(
 ) -> None:
     from sevensteps.explain.surface import slice
 
-    monkeypatch.setattr(slice, "PATIENCE", -1.0)
-    found = ss.train("circles", predict="mlp(4)", stop="epochs(2)", out=False).explain.surface()
-    assert found.plane is not None
-    assert not found.plane.again
-    assert [step for step, _, _ in found.plane.path] == [0]
+    monkeypatch.setattr(slice, "MAX_REPEAT_SECONDS", -1.0)
+    surface = ss.train("circles", predict="mlp(4)", stop="epochs(2)", out=False).explain.surface()
+    assert surface.plane is not None
+    assert not surface.plane.again
+    assert [step for step, _, _ in surface.plane.path] == [0]
 
 
 def test_no_condition_number_where_the_loss_curves_down_or_one_direction_is_curved() -> None:
@@ -284,16 +286,16 @@ def test_no_condition_number_where_the_loss_curves_down_or_one_direction_is_curv
 
 
 def test_a_loss_of_straight_pieces_allows_any_rate() -> None:
-    found = surface_of(
+    surface = surface_of(
         "speed", predict="linear()", loss="mean_absolute_error()", step="sgd(lr=0.01)"
     )
-    assert math.isinf(found.stable)
-    assert found.plane is None
-    assert "No direction curves upwards" in found.text()
+    assert math.isinf(surface.stable)
+    assert surface.plane is None
+    assert "No direction curves upwards" in surface.text()
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"),
+    ("steps", "message"),
     [
         ({"predict": "neuron('step')", "loss": "mean_absolute_error()"}, "step activation"),
         (
@@ -302,8 +304,8 @@ def test_a_loss_of_straight_pieces_allows_any_rate() -> None:
         ),
     ],
 )
-def test_what_has_no_surface_says_so_in_one_line(steps: dict[str, str], said: str) -> None:
-    with pytest.raises(ArgumentError, match=said) as raised:
+def test_what_has_no_surface_is_refused_in_one_line(steps: dict[str, str], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message) as raised:
         surface_of(**{"data": "xor", **steps})
     assert "\n" not in str(raised.value)
 
@@ -313,21 +315,23 @@ def test_asking_changes_nothing() -> None:
         "circles", predict="mlp(4, dropout=0.5, batch_norm=True)", stop="epochs(2)", out=False
     )
     before, mode = (
-        {name: held.clone() for name, held in run.network.state_dict().items()},
+        {name: tensor.clone() for name, tensor in run.network.state_dict().items()},
         run.network.training,
     )
     vector = parameters_to_vector(run.network.parameters()).clone()
     run.explain.surface()
-    assert all(torch.equal(held, before[name]) for name, held in run.network.state_dict().items())
+    assert all(
+        torch.equal(tensor, before[name]) for name, tensor in run.network.state_dict().items()
+    )
     assert torch.equal(vector, parameters_to_vector(run.network.parameters()))
     assert run.network.training == mode
 
 
 def test_its_dictionary_has_all_fields(speed: Surface) -> None:
-    held = speed.to_dict()
-    assert {field.name for field in dataclasses.fields(Surface)} <= set(held)
-    assert held["condition"] == speed.condition
-    assert held["stable"] == speed.stable
+    numbers = speed.to_dict()
+    assert {field.name for field in dataclasses.fields(Surface)} <= set(numbers)
+    assert numbers["condition"] == speed.condition
+    assert numbers["stable"] == speed.stable
 
 
 @pytest.mark.slow
@@ -336,7 +340,7 @@ def test_mnist37_under_ten_seconds(mnist_dir: Any) -> None:
 
     run = ss.train("mnist37", predict="mlp(30)", stop="epochs(3)", data_dir=mnist_dir, out=False)
     began = time.process_time()
-    found = explain(run, data_dir=mnist_dir).surface()
+    surface = explain(run, data_dir=mnist_dir).surface()
     assert time.process_time() - began < 20  # of one processor, or two; it is 3 s of one
-    assert not found.exact
-    assert found.eigenvalues[0] > 0
+    assert not surface.exact
+    assert surface.eigenvalues[0] > 0

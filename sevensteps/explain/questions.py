@@ -77,11 +77,11 @@ class Explain:
         return gradient(self.subject, samples, parameter, index, part)
 
     def neuron(self, layer: str, unit: int, *, again: bool | None = None) -> Neuron:
-        """One unit: its weights, what makes it fire, its life over the training, its twin, and what
-        is lost without it.
+        """One unit: its weights, what makes it fire, its history over the training, its twins, and
+        what is lost without it.
 
-        `again` trains again to see its life; without it that is done where nobody watched and the
-        training was short."""
+        `again` says whether to train again to see its history; None does so where nobody watched
+        and the training was short."""
         from sevensteps.explain.neuron.answer import neuron
 
         return neuron(self.subject, layer, unit, again)

@@ -41,8 +41,8 @@ def render_steps(steps: Steps, width: int) -> str:
     )
     add_heading(3, "loss")
     add(
-        f"mean of the {count_text(steps.size, 'sample')}: {number_text(steps.loss)}; a network that "
-        f"knows nothing has {number_text(steps.ignorant)}"
+        f"mean of the {count_text(steps.size, 'sample')}: {number_text(steps.loss)}; a network "
+        f"that knows nothing has {number_text(steps.ignorant)}"
     )
     add_heading(4, "gradient")
     clipped = "" if steps.clipped is None else f", clipped to {number_text(steps.clipped)}"

@@ -44,7 +44,8 @@ def _curvature(surface: Surface, width: int) -> list[str]:
     lines = wrap(
         f"At the last weights, over {samples} training samples, the loss is "
         f"{number_text(surface.loss)} and the length of its gradient "
-        f"{number_text(surface.gradient)}. Curvature by {method}, {count_text(surface.parameters, 'parameter')}:",
+        f"{number_text(surface.gradient)}. Curvature by {method}, "
+        f"{count_text(surface.parameters, 'parameter')}:",
         width,
         further="",
     )
@@ -75,8 +76,8 @@ def _condition(surface: Surface) -> str:
             else ""
         )
         return (
-            f"condition number {long_number(surface.condition)}: the steepest direction is so many "
-            f"times as curved as the flattest{rest}"
+            f"condition number {long_number(surface.condition)}: the steepest λ divided by the "
+            f"flattest{rest}"
         )
     if surface.eigenvalues[-1] < -TOLERANCE * abs(surface.eigenvalues[0]):
         return (
@@ -158,7 +159,7 @@ def _race(surface: Surface, width: int) -> list[str]:
         )
     raw, standardised = surface.race
     lines += wrap(
-        "the cause is the conditioning: the model is the same, only the scale of its inputs is not"
+        "the cause is the conditioning: only the scale of the inputs differs"
         if standardised.condition < raw.condition / 2
         else "standardising changes little here: some inputs are correlated",
         width,
@@ -170,8 +171,8 @@ def _race(surface: Surface, width: int) -> list[str]:
 def _forecast(surface: Surface, width: int) -> list[str]:
     steps = [step for step in FORECAST_SHOWN if step < len(surface.predicted)]
     lines = wrap(
-        f"Does the quadratic at the last weights predict the next {steps[-1]} full-batch steps at "
-        f"lr {surface.rate:.3g}?",
+        f"Does the quadratic predict the next {steps[-1]} full-batch steps at lr "
+        f"{surface.rate:.3g}?",
         width,
     )
     rows: dict[str, list[Any]] = {

@@ -14,7 +14,7 @@ INDENT = "   "
 def render_steps(steps: Steps, width: int) -> str:
     """All seven, then what came of them."""
     lines = [
-        f"Step {steps.at:,} of {steps.count:,}, count_text from 0: epoch {steps.epoch + 1}, lr "
+        f"Step {steps.at:,} of {steps.count:,}, counted from 0: epoch {steps.epoch + 1}, lr "
         f"{steps.lr:g}"
     ]
 

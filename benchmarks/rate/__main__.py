@@ -24,7 +24,7 @@ import sevensteps as ss
 from benchmarks.rate import finders
 from benchmarks.speed.machine import ROOT, SHARED, busy, describe, mnist_folder
 from sevensteps.racing import grouping
-from sevensteps.racing.run import prepare_race, run_race
+from sevensteps.racing.run_race import prepare_race, run_race
 from sevensteps.training import loop, state, threads
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.resolve import ResolvedRecipe, resolve

@@ -30,7 +30,7 @@ from sevensteps.racing.leaderboard import (
 from sevensteps.racing.lockstep_loop import Member
 from sevensteps.racing.ray_cluster import cluster_address
 from sevensteps.racing.ray_tasks import TaskResult
-from sevensteps.racing.run import RaceState, prepare_race, run_race
+from sevensteps.racing.run_race import RaceState, prepare_race, run_race
 from sevensteps.racing.successive_halving import SuccessiveHalving, require_epoch_limit
 from sevensteps.record.run_folder import create, write_json
 from sevensteps.record.writer import Writer

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.engine import Engine, LossFunction, refuse_step
-from sevensteps.engine.flat import Vectors
+from sevensteps.engine.flat_parameters import Vectors
 
 
 class Autograd(Engine):

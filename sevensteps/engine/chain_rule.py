@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sevensteps.engine import layers as written
 from sevensteps.engine.activations import ReLU, activation_of
 from sevensteps.engine.engine import Engine, LayerTrace, LossFunction, refuse_step
-from sevensteps.engine.flat import Vectors
+from sevensteps.engine.flat_parameters import Vectors
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Dropout, Neuron, Powers
 from sevensteps.engine.precision import with_casts

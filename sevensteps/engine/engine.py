@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from sevensteps.engine.flat import Slices, Vectors, flatten
+from sevensteps.engine.flat_parameters import Slices, Vectors, flatten
 from sevensteps.engine.modules import Step
 from sevensteps.engine.sequence import InputCheck
 from sevensteps.errors import ArgumentError, Error, ShapeError

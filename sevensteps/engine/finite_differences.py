@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from sevensteps.arguments import number
 from sevensteps.engine.engine import Engine, LossFunction, refuse_step
-from sevensteps.engine.flat import Vectors
+from sevensteps.engine.flat_parameters import Vectors
 from sevensteps.errors import ArgumentError
 
 LIMIT = 20_000  # parameters; each costs two forward passes

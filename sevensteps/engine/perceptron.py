@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.engine import Engine, LossFunction
-from sevensteps.engine.flat import Vectors
+from sevensteps.engine.flat_parameters import Vectors
 from sevensteps.engine.modules import Neuron, Powers, Step
 from sevensteps.engine.sequence import has_hooks, named_layers
 from sevensteps.errors import ArgumentError, ShapeError

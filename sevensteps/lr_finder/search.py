@@ -36,7 +36,7 @@ from sevensteps.lr_finder.stability import (
     largest_stable_rate,
 )
 from sevensteps.racing.grouping import LockstepPlan, resolve_all
-from sevensteps.racing.run import RaceState, prepare_race, run_race
+from sevensteps.racing.run_race import RaceState, prepare_race, run_race
 from sevensteps.steps import stop as stops
 from sevensteps.steps.gradient import perceptron_rule
 from sevensteps.steps.step import Optimizer, Schedule, adagrad, cosine, sgd

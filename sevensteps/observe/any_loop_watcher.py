@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.errors import ArgumentError
-from sevensteps.observe.budget import LookBudget
 from sevensteps.observe.capture import StepCapture
 from sevensteps.observe.look import Look
+from sevensteps.observe.look_budget import LookBudget
 from sevensteps.observe.loss_graph import read_loss_graph
 from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import MAX_SAMPLES, Observation

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from sevensteps.engine.engine import LayerTrace
-from sevensteps.observe.budget import LookBudget
 from sevensteps.observe.capture import StepCapture
 from sevensteps.observe.look import Look, first_rows, measure_flat_changes, measure_signals
+from sevensteps.observe.look_budget import LookBudget
 from sevensteps.observe.network_facts import NetworkFacts, network_facts
 from sevensteps.observe.observation import Observation
 from sevensteps.training.observer import Observer

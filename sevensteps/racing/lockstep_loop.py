@@ -19,7 +19,7 @@ from sevensteps.engine.engine import Engine
 from sevensteps.engine.ensemble.base import Ensemble
 from sevensteps.engine.ensemble.stacked import StackedEnsemble
 from sevensteps.engine.ensemble.vmapped import VmappedEnsemble
-from sevensteps.engine.flat import Vectors
+from sevensteps.engine.flat_parameters import Vectors
 from sevensteps.steps.repeat import Batch
 from sevensteps.steps.step import sgd
 from sevensteps.steps.stop import Always, Progress, Stop

@@ -19,8 +19,8 @@ from sevensteps.notation import cut
 from sevensteps.record.run_folder import inside, read_json, rename, write
 from sevensteps.record.tensors import read_shapes, read_tensors, to_safetensors
 from sevensteps.steps import STEPS
-from sevensteps.training.checkpoint import load_state_dict
 from sevensteps.training.state import Training
+from sevensteps.training.state_dict import load_state_dict
 
 SCHEMA = 1
 TENSORS, PLAIN = "state.safetensors", "state.json"

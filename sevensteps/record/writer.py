@@ -18,10 +18,10 @@ from sevensteps.record.database import Record
 from sevensteps.record.run_folder import create, lock_folder, write, write_json
 from sevensteps.record.tensors import to_safetensors
 from sevensteps.record.torchrun import write_mark
-from sevensteps.training.checkpoint import state_dict, trained_tensors
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
+from sevensteps.training.state_dict import state_dict, trained_tensors
 
 SCHEMA = 1
 EVERY = 30.0  # seconds from one state that is saved to the next

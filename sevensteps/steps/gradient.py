@@ -19,7 +19,7 @@ from sevensteps.engine.chain_rule import ChainRule, missing
 from sevensteps.engine.distributed.fsdp import ShardedAutograd
 from sevensteps.engine.engine import Engine, LossFunction
 from sevensteps.engine.finite_differences import FiniteDifferences
-from sevensteps.engine.flat import Vectors
+from sevensteps.engine.flat_parameters import Vectors
 from sevensteps.engine.modules import Step
 from sevensteps.engine.perceptron import PerceptronRule
 from sevensteps.errors import ArgumentError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sevensteps.metrics import primary, score
 from sevensteps.racing.ray_tasks import RayProgress
-from sevensteps.racing.run import RaceState
+from sevensteps.racing.run_race import RaceState
 from sevensteps.view.progress import REDRAW
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from sevensteps.data import Data
 from sevensteps.errors import DataError, Error, RunError
 from sevensteps.record import checkpoints
 from sevensteps.record.tensors import to_safetensors
-from sevensteps.training import checkpoint, loop, state
+from sevensteps.training import loop, state, state_dict
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import resolve
@@ -51,7 +51,7 @@ class Keeping(Observer):
         self.interrupt_at = interrupt_at
 
     def stepped(self, training: Training) -> None:
-        tensors, plain = checkpoint.state_dict(training)
+        tensors, plain = state_dict.state_dict(training)
         self.states.append((to_safetensors(tensors), json.dumps(plain)))
         if training.progress.step == self.interrupt_at:
             training.progress.interrupted = True
@@ -64,7 +64,7 @@ def begun(data: str | Data = "xor", **options: Any) -> Training:
 def end(training: Training, ended: tuple[str, str]) -> dict[str, Any]:
     """All that is the same in two trainings that are the same."""
     assert training.best is not None
-    tensors, plain = checkpoint.state_dict(training)
+    tensors, plain = state_dict.state_dict(training)
     for row in plain["history"]:
         row.pop("seconds")
     plain["progress"].pop("seconds")
@@ -82,7 +82,7 @@ def resumed_from_everywhere(make: Callable[[], Training]) -> int:
     whole = end(training, loop.train(training, [keeping]))
     for content, text in keeping.states:
         training = make()
-        checkpoint.load_state_dict(training, safetensors.torch.load(content), json.loads(text))
+        state_dict.load_state_dict(training, safetensors.torch.load(content), json.loads(text))
         assert end(training, loop.train(training, [])) == whole
         count("interruptions, each resumed to the same bits")
     return len(keeping.states)

@@ -124,7 +124,7 @@ def test_bad_input_is_one_line(
 
 def test_an_interrupt_leaves_with_130(sevensteps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     from sevensteps.lr_finder import search
-    from sevensteps.racing.run import RaceState, run_race
+    from sevensteps.racing.run_race import RaceState, run_race
 
     def interrupted_race(race: RaceState, after_epoch: Any) -> None:
         for training in race.trainings:

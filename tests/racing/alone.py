@@ -10,7 +10,7 @@ import torch
 import sevensteps as ss
 from sevensteps.data import Data
 from sevensteps.racing.grouping import LockstepPlan, resolve_all
-from sevensteps.racing.run import RaceState, prepare_race, run_race
+from sevensteps.racing.run_race import RaceState, prepare_race, run_race
 from sevensteps.training import loop, state, threads
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe

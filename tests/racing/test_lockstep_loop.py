@@ -13,8 +13,8 @@ import torch
 import sevensteps as ss
 from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.racing.grouping import LockstepPlan, resolve_all
-from sevensteps.racing.run import RaceState, prepare_race, run_race
-from sevensteps.training import checkpoint
+from sevensteps.racing.run_race import RaceState, prepare_race, run_race
+from sevensteps.training import state_dict
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.state import Training
@@ -149,7 +149,7 @@ def same(actual: Training, wanted: Training, limit: float) -> None:
     assert actual.best is not None
     assert wanted.best is not None
     assert actual.best.epoch == wanted.best.epoch
-    mine, theirs = checkpoint.state_dict(actual)[0], checkpoint.state_dict(wanted)[0]
+    mine, theirs = state_dict.state_dict(actual)[0], state_dict.state_dict(wanted)[0]
     assert mine.keys() == theirs.keys()
     for name in mine:
         torch.testing.assert_close(mine[name], theirs[name], **close)
@@ -191,7 +191,7 @@ def test_a_race_of_one_is_the_same_bits(precision: str) -> None:
         seed=3,
     )
     actual, (wanted, _) = raced([one]).trainings[0], alone(one)
-    mine, theirs = checkpoint.state_dict(actual), checkpoint.state_dict(wanted)
+    mine, theirs = state_dict.state_dict(actual), state_dict.state_dict(wanted)
     assert all(torch.equal(mine[0][name], theirs[0][name]) for name in theirs[0])
     for a, b in zip(actual.progress.history, wanted.progress.history, strict=True):
         assert a["train"] == b["train"]

@@ -10,7 +10,7 @@ import pytest
 
 from sevensteps.errors import ArgumentError
 from sevensteps.racing.grouping import resolve_all
-from sevensteps.racing.run import RaceState, prepare_race, run_race
+from sevensteps.racing.run_race import RaceState, prepare_race, run_race
 from sevensteps.racing.successive_halving import SuccessiveHalving
 from tests.racing.alone import alone, recipe
 from tests.racing.test_lockstep_loop import same

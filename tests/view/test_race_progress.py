@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sevensteps.racing.grouping import resolve_all
-from sevensteps.racing.run import prepare_race, run_race
+from sevensteps.racing.run_race import prepare_race, run_race
 from sevensteps.view import race_progress
 from sevensteps.view.race_progress import RaceLine, RaceLog, race_view
 from tests.racing.alone import recipe

@@ -31,7 +31,7 @@ from sevensteps.engine.parameters import activation_count
 from sevensteps.errors import Error
 from sevensteps.metrics import baseline, metric_of, primary
 from sevensteps.racing.grouping import plan_groups
-from sevensteps.racing.run import prepare_race, run_race
+from sevensteps.racing.run_race import prepare_race, run_race
 from sevensteps.seeds import generator
 from sevensteps.steps.repeat import loader
 from sevensteps.training import loop, state, threads

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sevensteps.engine.distributed.process_group import ProcessGroup
 from sevensteps.engine.engine import Engine, LayerTrace, Progress
-from sevensteps.engine.flat import SPARE
+from sevensteps.engine.flat_parameters import SPARE
 from sevensteps.engine.modules import Dropout
 from sevensteps.errors import ArgumentError, Error
 

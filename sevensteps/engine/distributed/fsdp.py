@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.distributed.data_parallel import DataParallel
 from sevensteps.engine.distributed.process_group import ProcessGroup
-from sevensteps.engine.flat import SPARE, Slices, Vectors, trainable_parameters
+from sevensteps.engine.flat_parameters import SPARE, Slices, Vectors, trainable_parameters
 from sevensteps.errors import ArgumentError
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from sevensteps.engine.engine import LossFunction
-from sevensteps.engine.flat import Slices, flatten
+from sevensteps.engine.flat_parameters import Slices, flatten
 from sevensteps.engine.sequence import InputCheck
 from sevensteps.errors import Error, ShapeError
 

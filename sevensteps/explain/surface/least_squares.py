@@ -19,7 +19,7 @@ from sevensteps.errors import Error
 from sevensteps.explain.neuron.units import input_names
 from sevensteps.explain.subject import Subject
 from sevensteps.racing import grouping
-from sevensteps.racing.run import prepare_race, run_race
+from sevensteps.racing.run_race import prepare_race, run_race
 from sevensteps.steps.loss import mean_squared_error
 from sevensteps.training.evaluation import evaluate
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from sevensteps.errors import ArgumentError
 from sevensteps.racing.grouping import resolve_all
-from sevensteps.racing.run import RaceState, prepare_race, run_race
+from sevensteps.racing.run_race import RaceState, prepare_race, run_race
 from tests.racing.alone import recipe
 
 

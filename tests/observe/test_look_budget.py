@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sevensteps.errors import ArgumentError
-from sevensteps.observe.budget import FIRST_LOOKS, GRACE_SECONDS, LookBudget
+from sevensteps.observe.look_budget import FIRST_LOOKS, GRACE_SECONDS, LookBudget
 
 
 def test_looking_takes_its_share_of_the_time_and_no_more() -> None:

@@ -62,7 +62,7 @@ def sections(name: str) -> dict[str, str]:
 
 
 def thresholds(source: str) -> list[tuple[str, str, str]]:
-    """The numbers at the top of a condition's file: name, value, and the comment beside or above."""
+    """The numbers at the top of a condition's file: name, value, the comment beside or above."""
     lines = source.splitlines()
     numbers = []
     for node in ast.parse(source).body:

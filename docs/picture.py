@@ -4,6 +4,7 @@ again when the output changes.
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import subprocess
@@ -18,13 +19,15 @@ from rich.text import Text
 COLUMNS = 80
 COMMAND = ["train", "digits"]
 # Rich's own frame fetches a font from the network; a picture in a README must not.
-FRAME = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img" aria-label="sevensteps train digits">
+FRAME = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img"
+  aria-label="sevensteps train digits">
 <style>
-.{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: {char_height}px;
-  line-height: {line_height}px; font-variant-east-asian: full-width; }}
+.{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asian: full-width; }}
 {styles}
 </style>
-<defs><clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/></clipPath>
+<defs><clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/></clipPath>
 {lines}</defs>
 <rect fill="#0c0c0c" width="{width}" height="{height}" rx="8"/>
 <g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
@@ -72,10 +75,10 @@ def main() -> None:
     console = Console(
         record=True,
         width=COLUMNS,
-        file=open(os.devnull, "w"),
+        file=io.StringIO(),
         force_terminal=True,
         color_system="truecolor",
-    )  # noqa: SIM115
+    )
     console.print(Text(f"$ sevensteps {' '.join(COMMAND)}", "bold green"))
     console.print(Text.from_ansi(shown))
     console.save_svg("docs/terminal.svg", title="", theme=MONOKAI, code_format=FRAME, unique_id="s")

@@ -4,7 +4,8 @@
     run = ss.train("digits", predict=ss.mlp(30), step=ss.sgd(lr=0.1))
 
 Names are loaded when they are first used, so that importing this package costs nothing beside
-PyTorch."""
+PyTorch.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ class Output:
     `size` numbers per sample; `layer` is what closes the network (`identity` or `log_softmax`);
     `link` turns an output into a prediction; `threshold` is where an output of a yes/no answer
     changes from no to yes; `coding` is how targets are handed to the loss (`value`, `index`, or
-    `one_hot` class indicators)."""
+    `one_hot` class indicators).
+    """
 
     task: Task
     size: int
@@ -68,7 +69,8 @@ class Output:
         """The answers that raw outputs give, one a sample: a class name; for multilabel a tuple of
         the names of its labels; for a regression a number, or a tuple of several, in raw units.
 
-        `unscale` turns predictions of scaled targets into raw units."""
+        `unscale` turns predictions of scaled targets into raw units.
+        """
         if self.task.kind == "regression":
             return _numbers(unscale(self.predict(outputs)))
         return self._names(self.decide(outputs))
@@ -94,7 +96,8 @@ class Output:
         """The output that gives the share of each class, or the mean target, whatever the input is.
 
         A share p becomes log(p/(1-p)) for a sigmoid and log p for a softmax. Source: Lin et al.
-        2017, Focal Loss, section 4.1."""
+        2017, Focal Loss, section 4.1.
+        """
         coded = self.encode(target)
         if self.coding == "index":
             counts = torch.bincount(coded, minlength=self.size).to(torch.get_default_dtype())

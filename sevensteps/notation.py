@@ -3,7 +3,8 @@ everywhere else.
 
 `repr(value)` gives the text; `parse` gives an equal value back. Nothing is ever evaluated: the text
 is read as a syntax tree in which only names of the step at hand, plain literals and `|` between
-stop rules are allowed."""
+stop rules are allowed.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def value(cls: type[T]) -> type[T]:
     arguments.
 
     An argument is printed where it differs from its default or has none; `always_shown` names those
-    printed anyway. Positional arguments print bare, keyword-only ones as `name=value`."""
+    printed anyway. Positional arguments print bare, keyword-only ones as `name=value`.
+    """
     step_class = dataclass(frozen=True, repr=False, eq=False, init="__init__" not in vars(cls))(cls)
     step_class.__repr__ = _spell  # type: ignore[method-assign]
     step_class.__eq__ = _same  # type: ignore[method-assign]
@@ -209,7 +211,8 @@ def parse(
 
     `names` maps a name to what makes its value, or is a function doing so for the names in `known`.
     `what` says in messages what is being read ("predict"), `example` how it is written. Raises
-    `NotationError` with the text, the place and the fix."""
+    `NotationError` with the text, the place and the fix.
+    """
     offers = sorted(known if known is not None else names)  # type: ignore[arg-type]
     return _Reader(str(text).strip(), names, offers, what, example or f"{offers[0]}()").read()
 

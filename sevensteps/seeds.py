@@ -18,7 +18,8 @@ def derive(seed: int, purpose: str) -> int:
     """The 32-bit seed of one purpose, from the seed of the whole run.
 
     Hashed, so that neighbouring seeds and purposes have nothing in common; 32 bits, because that is
-    what PyTorch's Mersenne Twister takes in."""
+    what PyTorch's Mersenne Twister takes in.
+    """
     one_of("purpose", purpose, PURPOSES)
     digest = hashlib.sha256(f"{whole('seed', seed)}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
@@ -35,7 +36,8 @@ class Isolation:
     """Lets code that draws from PyTorch's global generator run repeatably and without a trace.
 
     Inside `with isolation:` the global CPU generator continues where the last such block left it,
-    from a start drawn from `source`; outside it is as if nothing had been drawn."""
+    from a start drawn from `source`; outside it is as if nothing had been drawn.
+    """
 
     def __init__(self, source: torch.Generator) -> None:
         start = torch.randint(2**31, (), generator=source, device=source.device)

@@ -22,7 +22,8 @@ class Task:
     `targets` is the number of columns a target has as stored: 1 for binary and multiclass.
     `classes` are the names of the answers, empty for regression. Targets are stored as `[N,
     targets]` float (regression, multilabel), `[N, 1]` float of 0 and 1 (binary), or `[N]` int64
-    class indices (multiclass)."""
+    class indices (multiclass).
+    """
 
     kind: Kind
     targets: int
@@ -34,7 +35,8 @@ def task_of(target: Tensor, classes: tuple[str, ...] = ()) -> Task:
     """The task that `target` describes.
 
     Whole numbers are classes; fractions are values to regress on; several columns of only 0 and 1
-    are labels that can hold together. Raises `DataError` where there is nothing to tell apart."""
+    are labels that can hold together. Raises `DataError` where there is nothing to tell apart.
+    """
     if target.ndim == 0 or target.ndim > 2 or len(target) == 0:
         raise DataError(
             f"targets have shape {list(target.shape)}; give one row per sample: [N] or [N, columns]"

@@ -193,7 +193,7 @@ BAD: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {
     "too long": (
         nothing,
         ("digits", "--predict", "mlp(" + "1," * 1500 + ")"),
-        "predict: 'mlp(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1…' has 3005 characters; "
+        "predict: 'mlp(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1…' has 3005 characters; "  # noqa: E501
         "the limit is 2000",
     ),
     # text that tries to run code

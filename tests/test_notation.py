@@ -227,7 +227,7 @@ def test_a_value_cannot_be_changed() -> None:
 
 # -- refused ---------------------------------------------------------------------------------------
 
-NOT_PLAIN = "which is not a plain value; write names of test with numbers, texts, True, False or None: auto()"
+NOT_PLAIN = "which is not a plain value; write names of test with numbers, texts, True, False or None: auto()"  # noqa: E501
 
 
 @pytest.mark.parametrize(

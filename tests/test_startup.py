@@ -15,7 +15,10 @@ HEAVY = {"torch", "numpy", "sklearn", "scipy", "PIL", "pooch", "safetensors", "j
 
 def loaded(code: str) -> set[str]:
     """The top-level modules that a fresh interpreter has loaded after `code`."""
-    report = "import json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})), file=sys.stderr)"
+    report = (
+        "import json, sys; names = sorted({name.split('.')[0] for name in sys.modules}); "
+        "print(json.dumps(names), file=sys.stderr)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, timeout=60
     )

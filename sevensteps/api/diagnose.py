@@ -23,7 +23,8 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
 
     `run` is a `Run`, a run folder, its name under `runs/`, `"last"`, or a folder that `watch.save`
     wrote. Raises `RunError` where there is no such run, where it was not watched, or where its
-    files are damaged."""
+    files are damaged.
+    """
     if isinstance(run, Run) and run.diagnosis is not None:
         return run.diagnosis
     location = run.folder if isinstance(run, Run) else run

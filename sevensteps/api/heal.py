@@ -51,7 +51,8 @@ def heal(
     has a run folder of its own, the later ones `out`-healed, `out`-healed-2, …. `report(text)` is
     called before each race of trials, `say(text)` after each decision; `observers(doctor)` returns
     the observers of each training. Raises what `train` raises, and `RunError` where one of the
-    later folders exists already."""
+    later folders exists already.
+    """
     say = say or (lambda text: None)
     if started_by_launcher():
         raise ArgumentError(

@@ -17,7 +17,8 @@ def load(run: Path | str, *, allow_code: bool = False, predict: nn.Module | None
 
     A run whose network comes from `module("package:factory")` is refused unless `allow_code`. One
     whose network was a Python object needs such a network again, as `predict`. Raises `RunError`
-    where the folder is missing or damaged."""
+    where the folder is missing or damaged.
+    """
     stored: RunContents = read_run(find_run_folder(run), allow_code=allow_code, predict=predict)
     return Run(
         stored.recipe,

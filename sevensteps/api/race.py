@@ -50,7 +50,8 @@ class Race:
 
     `recipe` is the one of the best row, `best` the best of its runs. `folder` has a run folder for
     each run. `groups` are the networks that were trained together. `missing` are the places in the
-    list of the recipes that have no run, because a race on Ray was interrupted."""
+    list of the recipes that have no run, because a race on Ray was interrupted.
+    """
 
     runs: list[Run]
     table: list[LeaderboardRow]
@@ -87,7 +88,8 @@ class Race:
         or .svg).
 
         A line is the mean over the seeds, the band around it their range. Raises `ArgumentError`
-        where matplotlib is not installed."""
+        where matplotlib is not installed.
+        """
         from sevensteps.racing.figure import plot_race
 
         values = [

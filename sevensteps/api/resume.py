@@ -50,7 +50,8 @@ def resume(
     again, as `data`, `predict` and `repeat`. `say(text)` is called where the last state is damaged
     and the one before it is used. Raises `RunError` where another process trains in the folder,
     where the training has finished (unless `again`: it then ends once more), or where its state is
-    damaged; `DataError` where the data have changed."""
+    damaged; `DataError` where the data have changed.
+    """
     group = join()
     resumable = open_resumable(run, group)
     folder, saved = resumable.folder, resumable.saved

@@ -187,7 +187,8 @@ def run_training(
     """Run a prepared training and return its `Run`.
 
     The folder `out` is created, or with `resumed` taken as it is; False means none. Only rank 0 of
-    a group writes, watches and has observers; the `Run` of the others has no folder."""
+    a group writes, watches and has observers; the `Run` of the others has no folder.
+    """
     group = training.group
     doctor = (
         watch

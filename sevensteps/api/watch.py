@@ -29,7 +29,8 @@ class Watch(AnyLoopWatcher):
         The arguments are optional; with each of them, more is asked of the network as it is now.
         `train` and `valid` are pairs of inputs and targets as the network and the loss take them,
         or a `DataLoader` or `Dataset`, of which some thousand samples are used; `loss_fn(output,
-        target)` returns the mean loss. Raises `ArgumentError` for anything else."""
+        target)` returns the mean loss. Raises `ArgumentError` for anything else.
+        """
         return diagnose_case(self._case(train, valid, loss_fn))
 
     def save(
@@ -44,7 +45,8 @@ class Watch(AnyLoopWatcher):
 
         The arguments are those of `diagnose`: the network is questioned now and its answers are
         saved; the network is not. Returns the folder. Raises `RunError` where the folder is not
-        empty, or cannot be written."""
+        empty, or cannot be written.
+        """
         return save_case(self._case(train, valid, loss_fn), folder)
 
     def _case(self, train: Any, valid: Any, loss_fn: LossFn | None) -> Case:

@@ -34,7 +34,8 @@ def command(name: str | None, data_dir: Path | None, target: str | None, as_json
 
     DATA is a name, such as digits, or a name with arguments, such as "speed(noise=1.0)"; or your
     own: a folder with a folder of pictures for each class, a .csv, .parquet or .npy file (with
-    --target), a .npz file, or files in MNIST's format."""
+    --target), a .npz file, or files in MNIST's format.
+    """
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)

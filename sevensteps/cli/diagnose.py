@@ -63,7 +63,8 @@ def command(
     and what to change.
 
     RUN is a run folder, a name under runs/, or: last; or a folder that watch.save wrote, on this
-    machine or another."""
+    machine or another.
+    """
     from sevensteps.api.diagnose import diagnose
     from sevensteps.doctor.case_folder import write_findings
     from sevensteps.record.run_folder import find_diagnosed

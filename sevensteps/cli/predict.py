@@ -51,7 +51,8 @@ def command(
     or a .npy array.
 
     RUN is a run folder, a name under runs/, or: last. Inputs are raw: they are scaled as they were
-    in the training."""
+    in the training.
+    """
     from sevensteps.api.load import load
     from sevensteps.data.prediction_inputs import read_inputs
 

@@ -89,7 +89,8 @@ def command(
 
     Networks of the same shapes are trained together, in a fraction of the time. Recipes that differ
     only in the seed are one row, with the spread over the seeds. For DATA see: sevensteps train
-    --help."""
+    --help.
+    """
     from sevensteps.api.race import race
     from sevensteps.render.figures import require_drawable
     from sevensteps.view.race_progress import race_view

@@ -31,7 +31,8 @@ def command(options: RecipeOptions, plot: Path | None, as_json: bool) -> None:
     good, and train at the suggested one to be sure of it.
 
     The search is for the training that `sevensteps train` runs with the same options; the rate in
-    --step does not matter."""
+    --step does not matter.
+    """
     from sevensteps.api.find_learning_rate import find_learning_rate
     from sevensteps.render.figures import require_drawable
 

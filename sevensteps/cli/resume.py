@@ -40,7 +40,8 @@ def command(
     """Go on with the training in RUN. It ends with the same bits as if it had never stopped.
 
     RUN is a run folder, a name under runs/, or: last. The state is also saved on Ctrl-C, and at the
-    end."""
+    end.
+    """
     from sevensteps.api.resume import resume
     from sevensteps.cli.training_output import JsonLines, PlanPrinter, print_end
     from sevensteps.engine.distributed.process_group import join

@@ -27,7 +27,8 @@ def command(parent: Path | None, as_json: bool) -> None:
     """List the recorded runs, oldest first. The newest finished run is also called: last.
 
     A training that was killed, or is still running, is listed as unfinished; sevensteps resume goes
-    on with it. A race is listed with its best recipe; list its runs with --in."""
+    on with it. A race is listed with its best recipe; list its runs with --in.
+    """
     from sevensteps.errors import RunError
     from sevensteps.record.run_folder import RUNS, list_runs, read_json
 

@@ -59,7 +59,8 @@ def command(
 
     DATA is a name (see: sevensteps data), such as digits, or a name with arguments, such as
     "speed(noise=1.0)"; or your own: a folder with a folder of pictures for each class, a .csv,
-    .parquet or .npy file (with --target), a .npz file, or files in MNIST's format."""
+    .parquet or .npy file (with --target), a .npz file, or files in MNIST's format.
+    """
     from sevensteps.api.train import train
     from sevensteps.cli.training_output import JsonLines, PlanPrinter, print_end
     from sevensteps.doctor.observer import DoctorObserver

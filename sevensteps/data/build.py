@@ -1,6 +1,7 @@
 """From raw inputs and targets to `Data`: split, scale, and store targets as the task does.
 
-The scaling is learned on the training part."""
+The scaling is learned on the training part.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def build_data(
     Without a `valid` part of its own, `share` of the samples is split off, drawn from
     `split_generator`: stratified by `strata`, without them by the class, without classes at random.
     `highest` is the largest value a raw input can have, where it is known. Inputs that stay on disk
-    keep the order of their file. Raises `DataError` as `sevensteps.data.checks` says."""
+    keep the order of their file. Raises `DataError` as `sevensteps.data.checks` says.
+    """
     if len(x) != len(y):
         raise DataError(
             f"{source}: {len(x)} inputs but {len(y)} targets; give one target for each input"

@@ -1,6 +1,7 @@
 """What data must be before anything is trained on them.
 
-Each failure is one line, with what is wrong, where, and the fix."""
+Each failure is one line, with what is wrong, where, and the fix.
+"""
 
 from __future__ import annotations
 

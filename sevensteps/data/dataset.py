@@ -28,7 +28,8 @@ class Data:
     inputs into `x`; `target_scaling` turns raw targets into `y` and its `undo` turns a prediction
     back; `features` names the columns of a table; `highest` is the raw value of a fully lit pixel
     of images; `encoding` says how the texts of a file became raw inputs. Raises `DataError` where
-    nothing could be learned from it."""
+    nothing could be learned from it.
+    """
 
     source: str
     train: Part
@@ -81,7 +82,8 @@ class Data:
         """How many validation inputs equal a training input in every number.
 
         None where there are too many to compare, or where they stay on disk: `facts` counts those
-        too, in a pass over the file."""
+        too, in a pass over the file.
+        """
         x, other = self.train.x, self.valid.x
         if isinstance(x, Tensor) and isinstance(other, Tensor):
             return count_duplicates(x, other)

@@ -1,6 +1,7 @@
 """What is in the data, in numbers that JSON can hold.
 
-Ranges, classes and their balance, inputs that never vary."""
+Ranges, classes and their balance, inputs that never vary.
+"""
 
 from __future__ import annotations
 

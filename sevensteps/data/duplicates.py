@@ -1,6 +1,7 @@
 """Counts the samples that stand in both parts.
 
-Judged by them, a network that remembers looks like one that has learned."""
+Judged by them, a network that remembers looks like one that has learned.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ def count_duplicates(train: Tensor, valid: Tensor) -> int | None:
 def count_duplicates_on_disk(train: Inputs, valid: Inputs) -> int:
     """How many samples of `valid` are in `train` too, by a hash of each: a pass over both parts.
 
-    Two samples share a hash of 128 bits by chance in one of 10^38 pairs."""
+    Two samples share a hash of 128 bits by chance in one of 10^38 pairs.
+    """
     if train.shape[1:] != valid.shape[1:]:
         return 0
     hashes = set(_digests(train))

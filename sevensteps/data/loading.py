@@ -1,7 +1,8 @@
 """From a name, a path or a call as text to a source, and from a source to `Data`.
 
 `SOURCE_MODULES` is the table of all sources. Listing them reads their files instead of importing
-them, so that `sevensteps data` answers before PyTorch could be loaded."""
+them, so that `sevensteps data` answers before PyTorch could be loaded.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ def source_class(name: str) -> Any:
 def source(text: str) -> Source:
     """The source that `text` names: `source("circles(n=1000)")`, or the path of a file or folder.
 
-    Nothing is loaded yet. Raises `NotationError` for a name, argument or path that is none."""
+    Nothing is loaded yet. Raises `NotationError` for a name, argument or path that is none.
+    """
     text = text.strip()
     if _is_path(text):
         name = _source_of_path(text)
@@ -115,7 +117,8 @@ def _is_folder(text: str) -> bool:
 def to_notation(text: str) -> str:
     """`text` as people type it, with a path or the name of a folder written as a call.
 
-    With a folder `pets` here, "pets" is `image_folder("pets")`; "pets.csv" is `csv("pets.csv")`."""
+    With a folder `pets` here, "pets" is `image_folder("pets")`; "pets.csv" is `csv("pets.csv")`.
+    """
     path = text.strip()
     if "(" not in path and path not in catalog() and _is_folder(path):
         path += "/"
@@ -138,7 +141,8 @@ def load(
 
     `load("speed", noise=1.0)` is `load("speed(noise=1.0)")`. `data_dir` is the folder where a
     source that reads files (mnist) looks for them. Raises `NotationError` for an unknown name or
-    argument, `DataError` for data that cannot be found or trained on."""
+    argument, `DataError` for data that cannot be found or trained on.
+    """
     from sevensteps.data.dataset import Data
     from sevensteps.data.sources import Source
 

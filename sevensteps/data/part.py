@@ -16,7 +16,8 @@ class Part:
     """The samples of one part: inputs `x`, already scaled, and targets `y` as `Task` stores them.
 
     `x` is float32, `[N, F]` for tables or `[N, 1 or 3, H, W]` for images; or it stays on disk,
-    being larger than memory."""
+    being larger than memory.
+    """
 
     x: Float[Tensor, "..."] | StreamedInputs
     y: Shaped[Tensor, "..."]

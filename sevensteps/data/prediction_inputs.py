@@ -1,6 +1,7 @@
 """New inputs from files, as `predict` takes them: raw, before any scaling.
 
-Pictures, rows of a table, arrays of NumPy."""
+Pictures, rows of a table, arrays of NumPy.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def read_inputs(
     dark on light into light on dark. A CSV has a row a sample, with or without a header; a header
     is matched with the names of the columns, as those of a Parquet file are. An array holds
     samples, or is one; each has the shape trained on, is flat, or is a gray picture without its
-    channel. Raises `DataError` with the file and the fix."""
+    channel. Raises `DataError` with the file and the fix.
+    """
     try:
         is_file = path.is_file()
     except OSError as failure:  # a name that is too long, a folder that may not be looked into

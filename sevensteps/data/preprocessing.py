@@ -1,6 +1,7 @@
 """What a network was trained to take in, stored with the run.
 
-New inputs are preprocessed as those that it was trained on."""
+New inputs are preprocessed as those that it was trained on.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class Preprocessing:
     `features` names the columns of a table; `highest` is the raw value of a fully lit pixel of
     images. `scaling` turns raw inputs into network inputs; `target_scaling.undo` turns a
     regression's prediction back into raw units. `encoding` makes raw inputs of the texts of a file
-    that has categories, dates or gaps."""
+    that has categories, dates or gaps.
+    """
 
     shape: tuple[int, ...]
     kind: Literal["image", "table"]

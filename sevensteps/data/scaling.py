@@ -1,6 +1,7 @@
 """Scaling: how raw inputs become what a network is fed.
 
-It is learned on the training part and stored with the run."""
+It is learned on the training part and stored with the run.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class Scaling:
 
     `offset` and `scale` are float64: one number per column `[F]` of a table, one per channel `[C,
     1, 1]` of images, or one for all `[]`. `name` says how they were found: "none", "standardize" or
-    "unit"."""
+    "unit".
+    """
 
     name: str
     offset: Float[Tensor, "..."]

@@ -1,7 +1,8 @@
 """`Source`: where data come from, as a value.
 
 A new source is one class in a file that lists it in `__all__`, and the row of that file in
-`sevensteps.data.loading.SOURCE_MODULES`."""
+`sevensteps.data.loading.SOURCE_MODULES`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class Source(ABC):
     the fields below it has those that it needs; they are checked here. `scale` is "none",
     "standardize" or "unit" (see `sevensteps.data.scaling.fit_scaling`), or "default" for what suits
     the source; `valid` the share of the samples to validate by, `memory` the megabytes that samples
-    may take."""
+    may take.
+    """
 
     scale: str
     seed: int

@@ -14,7 +14,8 @@ class RunningStatistics:
     `low`, `high`, `mean` and `std()` are float64, `[F]` or `[C, 1, 1]`. `minimum` and `maximum` are
     of each single input, `count` is how many numbers each column or channel has, `first_not_finite`
     the first row and place that holds nan or infinity. Source: Chan, Golub, LeVeque 1983,
-    Algorithms for computing the sample variance."""
+    Algorithms for computing the sample variance.
+    """
 
     def __init__(self, batches: Iterable[Tensor]) -> None:
         self.count, self.rows = 0, 0

@@ -1,7 +1,8 @@
 """A case: everything a condition may ask of one training, measured once and only on demand.
 
 What needs the network itself (`probe`, `outputs`, `curvature`) is None where the network, the data
-or the loss are not available."""
+or the loss are not available.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Case:
     `score_output(output, target)` gives accuracy or r2, where it is known how to read an output.
     `why_not_retrainable` says why `recipe` cannot be trained again here, and what to do instead.
     `data_cache` holds what was worked out about the data, for other cases on the same data.
-    `ruled_out` is filled by the conditions: (condition, why it is not that one)."""
+    `ruled_out` is filled by the conditions: (condition, why it is not that one).
+    """
 
     observation: Observation
     network: nn.Module | None = None
@@ -84,7 +86,8 @@ class Case:
     def layers(self, *roles: str) -> list[LayerFacts]:
         """The layers with one of these roles (no role: all), in the order of computation.
 
-        Where not all of them were observed, in the order of construction, usually the same."""
+        Where not all of them were observed, in the order of construction, usually the same.
+        """
         layers = list(self.facts.layers.values())
         order = list(self.looks[0].signals) if self.looks else []
         if {layer.name for layer in layers} <= set(order):
@@ -97,7 +100,8 @@ class Case:
     def sample(self) -> Pair | None:
         """At most `SAMPLES` training samples, evenly spread over the training data.
 
-        Without the training data, the samples that watching stored; None where there are none."""
+        Without the training data, the samples that watching stored; None where there are none.
+        """
         if self.train is not None:
             x, y = self.train
             rows = torch.linspace(0, len(x) - 1, min(SAMPLES, len(x))).long().to(x.device)
@@ -120,7 +124,8 @@ class Case:
     def task(self) -> str | None:
         """The kind of task: "multiclass", "binary", "multilabel" or "regression".
 
-        Read off the targets and the width of the output; None where there are no targets."""
+        Read off the targets and the width of the output; None where there are no targets.
+        """
         t = self.target
         if t is None:
             return None
@@ -179,7 +184,8 @@ class Case:
         """The loss of the best answer that ignores the input.
 
         The entropy of the classes for cross-entropy, the variance of the targets for a squared
-        error; None for other losses."""
+        error; None for other losses.
+        """
         t, labels = self.target, self.labels
         function = self.identified_loss.loss.function if self.identified_loss else ""
         if labels is not None and function in CROSS_ENTROPIES:
@@ -196,7 +202,8 @@ class Case:
         """A copy of the network to evaluate, in evaluation mode unless `training`; None without
         one.
 
-        Its random numbers are isolated, and the network itself is left untouched."""
+        Its random numbers are isolated, and the network itself is left untouched.
+        """
         if self.network is None:
             yield None
             return
@@ -216,7 +223,8 @@ class Case:
     def outputs(self, pair: Pair | None, training: bool = False) -> Tensor | None:
         """The outputs of the network in its present state for the inputs of `pair`.
 
-        None without `pair`, or where the network cannot be evaluated on them."""
+        None without `pair`, or where the network cannot be evaluated on them.
+        """
         if pair is None:
             return None
         with self.network_copy(training) as network, torch.no_grad():
@@ -260,7 +268,8 @@ class Case:
         """The classes [N] that outputs [N, C] or [N, 1] answer.
 
         A single output is a yes above 0 where the loss applies a sigmoid, else above 0.5.
-        `default_link` is the link of a loss that is not identified."""
+        `default_link` is the link of a loss that is not identified.
+        """
         if output.ndim == 2 and output.shape[1] > 1:
             return output.argmax(1)
         link = self.identified_loss.loss.link if self.identified_loss else default_link
@@ -291,7 +300,8 @@ class Case:
         """The skill score on the sample, (score - baseline) / (1 - baseline).
 
         0 is as good as an answer that ignores the input, 1 is perfect; None where there is no
-        score."""
+        score.
+        """
         least = self.baseline_score
         if "train" not in self.scores or least is None or least >= 1:
             return None
@@ -305,7 +315,8 @@ class Case:
     def look_at(self, pair: Pair | None, training: bool = False) -> Look | None:
         """A full look at the network in its present state: forward and backward on `pair`, no step.
 
-        None where the network cannot be evaluated on `pair`, or the loss is not known."""
+        None where the network cannot be evaluated on `pair`, or the loss is not known.
+        """
         if pair is None or self.loss is None:
             return None
         with self.network_copy(training) as network:
@@ -330,7 +341,8 @@ class Case:
         """λ_max: the largest eigenvalue of the Hessian of the mean loss over `sample`.
 
         Of the network in its present state, by Lanczos (scipy) on autograd's Hessian-vector
-        products. Plain gradient descent is stable for lr < 2/λ_max."""
+        products. Plain gradient descent is stable for lr < 2/λ_max.
+        """
         from sevensteps.engine.hessian import largest_eigenvalue
 
         if self.sample is None or self.loss is None:

@@ -1,7 +1,8 @@
 """A case in a folder, so that it can be diagnosed later and on another machine.
 
 The folder holds what was observed, and what the network answered while it was there; the network
-itself is not stored."""
+itself is not stored.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ MAX_NUMBERS = 1_000_000  # of the validation inputs that are stored
 def save_case(case: Case, folder: Path | str) -> Path:
     """Write `case` and its present findings into a new folder, and return the folder.
 
-    Raises `RunError` where the folder is not empty, or cannot be written."""
+    Raises `RunError` where the folder is not empty, or cannot be written.
+    """
     created = create(folder, "watch")
     findings = examine(case).to_dict()
     record = Record(created)
@@ -72,7 +74,8 @@ def write_first_findings(findings: list[Finding], record: Record) -> None:
 def read_observation(folder: Path, step: int) -> tuple[Observation, list[Finding]] | None:
     """The observation of a training in `folder` up to step `step`, and its first findings.
 
-    None where none was written. Raises `RunError` where it is damaged."""
+    None where none was written. Raises `RunError` where it is damaged.
+    """
     looks, entries = read_watched(folder) if (folder / FILE).is_file() else ([], {})
     if "observed" not in entries or "before" not in entries:
         return None
@@ -129,7 +132,8 @@ def write_findings(folder: Path, findings: dict[str, Any]) -> None:
 def add_recorded_trials(folder: Path, findings: list[Finding]) -> None:
     """Add the trials that `write_findings` wrote to the same conditions among `findings`.
 
-    Raises `RunError` where the file is damaged."""
+    Raises `RunError` where the file is damaged.
+    """
     with damage_reported(folder):
         trials = {
             finding["condition"]: [Trial.from_dict(trial) for trial in finding["trials"]]

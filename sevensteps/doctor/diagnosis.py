@@ -30,7 +30,8 @@ ENOUGH_STEPS = 10  # before which a training that looks good may yet go wrong
 class Diagnosis(Examination):
     """The findings of a training, most likely cause first; empty where nothing is wrong.
 
-    `print` it, or take `findings` and `ruled_out`."""
+    `print` it, or take `findings` and `ruled_out`.
+    """
 
     def try_remedies(
         self,
@@ -51,7 +52,8 @@ class Diagnosis(Examination):
         the validation accuracy, or `nan` where the training failed. If it has no parameter `seed`,
         each call should draw new random numbers. With `until_proven`, the trials end with the first
         finding of which a remedy is proven. `report(text)` is called before each training or race.
-        Raises `ArgumentError` where there is neither a recipe to train nor `retrain`."""
+        Raises `ArgumentError` where there is neither a recipe to train nor `retrain`.
+        """
         if retrain is not None:
             return try_function(
                 retrain,

@@ -15,7 +15,8 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 class Measure:
     """One piece of evidence: what was measured, the number observed, and what is expected.
 
-    `expected` is what a healthy training shows; `source` says where that comes from."""
+    `expected` is what a healthy training shows; `source` says where that comes from.
+    """
 
     measure: str
     observed: Any
@@ -36,7 +37,8 @@ class Remedy:
     """A change of one or more of the seven steps, and why it should help.
 
     `change` has the steps' values as notation, `{"step": "sgd(lr=0.01)"}`; a change under "data" is
-    one of the data. `advice` says in words what to do in a loop of one's own."""
+    one of the data. `advice` says in words what to do in a loop of one's own.
+    """
 
     change: dict[str, str]
     why: str
@@ -51,7 +53,8 @@ class Finding:
     """One condition that a training has.
 
     `where` names layers, units or parameters. `onset` is the step at which it began, None if that
-    is not known. `symptoms` are other findings that this one explains."""
+    is not known. `symptoms` are other findings that this one explains.
+    """
 
     condition: str
     step: str

@@ -2,7 +2,8 @@
 
 A loop hands over a number, not a function. But every loss has a gradient of its own. Output, target
 and gradient of one batch therefore tell which loss it was, whether it was averaged or summed, and
-whether it falls or rises where it should."""
+whether it falls or rises where it should.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class KnownLoss:
 
     `link` is what the output goes through before it is compared ("softmax", "sigmoid", "identity").
     `fault` says what is wrong with this loss in itself, if anything is. `broadcasts`: output and
-    target have different shapes, and all are compared with all."""
+    target have different shapes, and all are compared with all.
+    """
 
     name: str
     sum: LossFn
@@ -55,7 +57,8 @@ class IdentifiedLoss:
     """The loss of a loop.
 
     `scale` is what a sample's loss was multiplied by, times the number of samples: 1 for a mean,
-    the batch size B for a sum. `distance` is how far its gradient lies from the observed one."""
+    the batch size B for a sum. `distance` is how far its gradient lies from the observed one.
+    """
 
     loss: KnownLoss
     scale: float
@@ -243,7 +246,8 @@ def identify(
     """The loss whose gradient at `output` for `target` is nearest to `gradient`, both [B, …].
 
     `batch` is the number of samples of the whole batch. None where no known loss is near, or where
-    something is missing."""
+    something is missing.
+    """
     if (
         output is None
         or target is None
@@ -274,7 +278,8 @@ def identify_from_looks(looks: Sequence[Look]) -> IdentifiedLoss | None:
     """The loss by looks at several steps: by the first look that identifies one.
 
     Where each look has only a number or two, by all of them together: the scale of a gradient is
-    free, so that a single number fits nearly every loss."""
+    free, so that a single number fits nearly every loss.
+    """
     first = next((look for look in looks if look.output is not None), None)
     if first is not None and first.output is not None and first.output.numel() < MIN_NUMBERS:
         shape = first.output.shape

@@ -33,7 +33,8 @@ MAX_ROWS = 400  # samples that a simple model is judged on
 def weight_layers(case: Case) -> list[tuple[LayerFacts, str]]:
     """The layers with a trained weight matrix, in order, each with the name of that matrix.
 
-    Embeddings are left out."""
+    Embeddings are left out.
+    """
     layers = []
     for layer in case.layers("weights"):
         matrix = next(
@@ -71,7 +72,8 @@ def hidden_activations(case: Case) -> list[LayerFacts]:
 def layer_label(name: str) -> str:
     """A layer's name as a sentence has it: the 2 of a `Sequential` is "layer 2".
 
-    The name in a compiled network is that in the network itself."""
+    The name in a compiled network is that in the network itself.
+    """
     name = name.removeprefix("_orig_mod.")
     return f"layer {name}" if name[:1].isdigit() else name
 
@@ -104,7 +106,8 @@ def largest_early_update(case: Case) -> tuple[int, float, str]:
     """The largest |Δw| / |w| of a weight matrix in the first six looks: (step, ratio, layer).
 
     |w| is the norm before the step. Weights that start near 0 have to move, so that no |w| counts
-    as less than a tenth of that of standard weights, √rows."""
+    as less than a tenth of that of standard weights, √rows.
+    """
     updates = []
     for before, look in zip([None, *case.looks[:5]], case.looks[:6], strict=False):
         for layer, name in weight_layers(case):
@@ -148,7 +151,8 @@ def final_loss(case: Case) -> float:
 def loss_still_falls(case: Case) -> bool:
     """Whether the loss fell steadily to the very end.
 
-    That is, in the last quarter by more than its own noise, and by 5 % at least."""
+    That is, in the last quarter by more than its own noise, and by 5 % at least.
+    """
     means = [value for _, value in case.smoothed_losses]
     if len(means) < 8:
         return False
@@ -170,7 +174,8 @@ def learned_enough(case: Case, at_least: float = 0.6) -> bool:
     """Whether the training came that far from an answer that ignores the input (0) to a perfect
     one (1).
 
-    By the score; where there is none, by the loss."""
+    By the score; where there is none, by the loss.
+    """
     if case.before_training or case.diverged_at is not None:
         return False
     if case.skill is not None:
@@ -183,7 +188,8 @@ def simple_model_score(case: Case) -> float | None:
     """The better cross-validated score of two simple models on standardized inputs.
 
     A linear one and the 5 nearest neighbours; accuracy or r2, on at most `MAX_ROWS` samples. None
-    where inputs are no plain numbers, or too few."""
+    where inputs are no plain numbers, or too few.
+    """
     if "simple_model_score" not in case.data_cache:
         case.data_cache["simple_model_score"] = _simple_model_score(case)
     score: float | None = case.data_cache["simple_model_score"]
@@ -232,7 +238,8 @@ def standardized_table(case: Case, rows: int = MAX_ROWS) -> tuple[np.ndarray, np
     """Inputs [N, F], standardized by column, and targets, of at most `rows` samples.
 
     Targets are classes [N] or numbers [N, T]. None where inputs are no plain numbers, or too
-    few."""
+    few.
+    """
     if case.sample is None or not case.sample[0].is_floating_point():
         return None
     x, y = (t.detach().cpu() for t in case.sample)
@@ -281,7 +288,8 @@ def step_with_rate(case: Case, lr: float) -> str:
 def change_activation(case: Case, activation: str) -> dict[str, str]:
     """The change to this activation in the hidden layers.
 
-    Of a recipe's network, or of one of dense layers; of any other no change."""
+    Of a recipe's network, or of one of dense layers; of any other no change.
+    """
     predict = case.recipe.predict if case.recipe is not None else None
     if isinstance(predict, mlp | cnn):
         return {"predict": repr(with_arguments(predict, activation=activation))}
@@ -291,7 +299,8 @@ def change_activation(case: Case, activation: str) -> dict[str, str]:
 def change_to_mlp(case: Case, times: int = 1, options: str = "") -> dict[str, str]:
     """The change to an mlp with hidden layers that many times as wide, and weights to suit.
 
-    No change where the network is not one of dense layers."""
+    No change where the network is not one of dense layers.
+    """
     if any(layer.kind not in ("Linear", "Neuron") for layer, _ in weight_layers(case)):
         return {}
     widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]

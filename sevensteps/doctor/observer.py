@@ -31,7 +31,8 @@ class DoctorObserver(Observer):
     summary in `run.json`. `earlier` is what was observed, and found before the first step, in the
     part of a resumed training that was done before. `data_cache` is shared by the examinations of
     several trainings on the same data: what one of them works out about the data, the others
-    reuse."""
+    reuse.
+    """
 
     def __init__(
         self,

@@ -13,7 +13,8 @@ def ranked(findings: list[Finding]) -> list[Finding]:
     it.
 
     A finding explains another when its condition says so (`EXPLAINS`) and it did not begin later.
-    In a circle the gravest stays on top."""
+    In a circle the gravest stays on top.
+    """
     order = sorted(findings, key=_weight)
     causes: dict[int, int] = {}  # place in `order` -> that of what explains it
     for place, finding in reversed(list(enumerate(order))):

@@ -23,7 +23,8 @@ def pair_of(name: str, data: Any) -> Pair | None:
 
     Takes a pair of tensors or arrays, or a `DataLoader` or `Dataset`, whose first samples are
     taken. None stays None. PyTorch's global generator is not touched. Raises `ArgumentError` for
-    anything else."""
+    anything else.
+    """
     if data is None:
         return None
     if isinstance(data, Dataset):

@@ -2,7 +2,8 @@
 
 A new activation is a class here (or none, where PyTorch's autograd has to do) and a row of
 `ACTIVATIONS`. All that asks about activations (the chain rule, ensembles, `mlp(activation=…)`,
-`auto()`, watching, the doctor, explanations) reads that table."""
+`auto()`, watching, the doctor, explanations) reads that table.
+"""
 
 from __future__ import annotations
 
@@ -169,7 +170,8 @@ class Activation:
     """What is known of one activation function.
 
     `name` is its name in the notation and in findings, `module` its PyTorch module (None: only ever
-    called as a function), `layer` the class above with its derivative (None: none is written)."""
+    called as a function), `layer` the class above with its derivative (None: none is written).
+    """
 
     name: str
     module: type[nn.Module] | None

@@ -15,7 +15,8 @@ class Autograd(Engine):
     """Any `nn.Module`: PyTorch records the operations of forward and loss, and runs them backward.
 
     Parameters that the loss does not depend on get 0. Source: Paszke et al. 2017, Automatic
-    differentiation in PyTorch."""
+    differentiation in PyTorch.
+    """
 
     method = "autograd"
     grad_enabled = True

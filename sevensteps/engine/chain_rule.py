@@ -87,7 +87,8 @@ class ChainRule(Engine):
     the layer before it.
 
     Source: Leibniz 1676; Rumelhart, Hinton, Williams 1986, Learning representations by
-    back-propagating errors."""
+    back-propagating errors.
+    """
 
     method = "chain_rule"
 

@@ -21,7 +21,8 @@ from sevensteps.errors import ArgumentError, Error, ShapeError
 
 class LossFunction(Protocol):
     """What an engine needs of a loss: one number per sample, its derivative with respect to the
-    output, and both at once."""
+    output, and both at once.
+    """
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor: ...
 
@@ -41,7 +42,8 @@ class LayerTrace:
     """What one step of an engine computed. Set `engine.trace` to a new one to have it filled.
 
     By layer: `outputs`, and `output_gradients` = dL/d(output of the layer). Of the network as a
-    whole: `input`, `output`, `output_gradient` and `target`."""
+    whole: `input`, `output`, `output_gradient` and `target`.
+    """
 
     input: Tensor | None = None
     outputs: dict[str, Tensor] = field(default_factory=dict)
@@ -59,7 +61,8 @@ class Engine(ABC):
     of; `slices` says where each is. Layers follow the network's mode as in PyTorch: in
     `network.train()` dropout leaves out, and batch norm takes the statistics of the batch and
     updates the running ones. `reason` says why this method was taken. Making an engine flattens the
-    network, `into` vectors that are there or new ones: it belongs to the engine made last."""
+    network, `into` vectors that are there or new ones: it belongs to the engine made last.
+    """
 
     method: ClassVar[str]
     grad_enabled: ClassVar[bool] = False  # whether PyTorch has to record what is computed
@@ -122,7 +125,8 @@ class Engine(ABC):
 
         Batches accumulate as `gradient(share=n / N)` for the first and `gradient(share=n / N,
         add=True)` for each other one. A loss has one gradient: each call needs its own `predict`
-        and `loss`."""
+        and `loss`.
+        """
         if self._output is None or self._target is None or self._losses is None:
             raise Error(
                 "gradient() needs a loss; call predict(x) and loss(target) before each gradient()"

@@ -26,7 +26,8 @@ class FiniteDifferences(Engine):
     nearly equal losses would keep few correct digits. Every evaluation has the dropout masks and
     batch-norm buffers that `predict` had, and leaves both unmoved. A network that insists on
     float32 inside is refused. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch.
-    11.5."""
+    11.5.
+    """
 
     method = "finite_differences"
 

@@ -31,7 +31,8 @@ def flatten(network: nn.Module, into: Vectors | None = None) -> tuple[Tensor, Te
     shared. Frozen parameters are left alone. Values are kept, gradients start at 0. Flattening
     again moves everything to new vectors, or `into` two that are there already; a network belongs
     to the last ones. Raises `ArgumentError` for lazy, complex or mixed parameters, and for memory
-    shared without sharing the parameter."""
+    shared without sharing the parameter.
+    """
     named = trainable_parameters(network)
     first = next(iter(named.values()), torch.zeros(0))
     size = sum(p.numel() for p in named.values())

@@ -1,7 +1,8 @@
 """How curved a loss is: its Hessian H [P, P], as a product, whole, or by its ends.
 
 H holds the second derivatives by all trained parameters. Its eigenvalues come from one solver,
-SciPy's `eigsh` (Lanczos) over products H v."""
+SciPy's `eigsh` (Lanczos) over products H v.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class Hessian:
 
     A product H v is the derivative of gᵀv (Pearlmutter 1994, Fast exact multiplication by the
     Hessian); none needs H itself. Raises `ArgumentError` where there is nothing to differentiate,
-    or what is there is not finite."""
+    or what is there is not finite.
+    """
 
     def __init__(self, network: nn.Module, loss: LossFunction, x: Tensor, y: Tensor) -> None:
         self.parameters = [p for p in network.parameters() if p.requires_grad]
@@ -105,7 +107,8 @@ class Hessian:
         Each is right to `tolerance`, relative to the largest. At most so many `restarts`, with
         `basis` vectors in between; it begins with the direction `start` [P], a random one if left
         out. Raises `ArgumentError` where it does not get there, or PyTorch has no second
-        derivative."""
+        derivative.
+        """
         values, vectors = self._lanczos(count, "LA", 0.0, tolerance, restarts, basis, start)
         order = np.argsort(values)[::-1].copy()
         return torch.from_numpy(values[order]), torch.from_numpy(vectors[:, order].copy())

@@ -16,7 +16,8 @@ class Layer(ABC):
     to whoever gets it, who may overwrite it. `grads` holds the trainable parameters' places in the
     flat gradient vector, by name. Where the network multiplies in a smaller number type, a layer
     that `multiplies` by its `weight` and `bias` gets them in that type, and one that has to be
-    `exact` gets its input in the full one."""
+    `exact` gets its input in the full one.
+    """
 
     multiplies: ClassVar[bool] = False
     exact: ClassVar[bool] = False

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 @dataclass(frozen=True)
 class LayerCall:
     """One call of a layer: its name and module, its first `input`, and its `output`, as they
-    were."""
+    were.
+    """
 
     name: str
     module: nn.Module
@@ -41,7 +42,8 @@ def capture_outputs(
 
     A layer that is used twice is there twice. `copy` keeps tensors as they were at the call where a
     later layer works in place. Whether PyTorch records gradients is the caller's choice. The hooks
-    are gone afterwards, also where the network raises."""
+    are gone afterwards, also where the network raises.
+    """
     calls: list[LayerCall] = []
     inputs: list[Any] = []  # of the calls that have begun and not ended
 

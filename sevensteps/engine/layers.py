@@ -3,7 +3,8 @@ stands beside its forward line.
 
 L is the loss, x a layer's input, y its output, and g = dL/dy what the layer behind hands back.
 `backward(g)` is dL/dx = Σ g · dy/dx, the g of the layer before; `write_gradients(g, add)` does the
-same for the layer's own parameters. See `Layer`."""
+same for the layer's own parameters. See `Layer`.
+"""
 
 from __future__ import annotations
 
@@ -219,7 +220,8 @@ class AdaptiveAvgPool2d(Layer):
 
 class BatchNorm(Layer):
     """y = γ x̂ + β with x̂ = (x - μ) / s, s = √(σ² + ε), per feature; μ and σ² of the batch, or in
-    eval the running ones."""
+    eval the running ones.
+    """
 
     exact = True
 

@@ -13,7 +13,8 @@ version of PyTorch, from one process to the next.
 **The choice decides the last bits.** The two kernels sum in different orders, so a training
 repeated with other choices rounds differently. A resumed run takes the choices of its `state.json`
 (`decisions`, `reuse`) whatever the cache says; a recipe run anew takes those of the cache, and
-gives the same bits for as long as the cache is there."""
+gives the same bits for as long as the cache is there.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def fastest(kind: str, a: Tensor, b: Tensor) -> Product:
 
     `way(LINEAR, x, weight)(x, weight, bias, relu)` is y = x Wᵀ + b, and max(y, 0) where `relu`.
     `way(WEIGHT, g, x)(g, x, grad, add)` writes gᵀ x into `grad`, or adds it there. `way(INPUT, g,
-    weight)(g, weight)` is g W."""
+    weight)(g, weight)` is g W.
+    """
     key = (kind, a.shape, b.shape, a.dtype, a.device.type, torch.get_num_threads())
     product = _by_shape.get(key)
     if product is None:

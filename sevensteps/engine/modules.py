@@ -18,7 +18,8 @@ class Dropout(nn.Module):
     (inverted dropout).
 
     The mask comes from `generator`, which the training sets (`use_generator`); `torch.nn.Dropout`
-    draws from the global one. Source: Srivastava et al. 2014, Dropout, JMLR 15."""
+    draws from the global one. Source: Srivastava et al. 2014, Dropout, JMLR 15.
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
@@ -88,7 +89,8 @@ class Neuron(nn.Module):
 
     bias "b": weight [1, F] and bias [1]. bias "w0": one weight vector [1, F + 1] whose first number
     w0 is the bias, multiplied by an input x0 = 1. All start at 0. Source: Rosenblatt 1958, The
-    Perceptron."""
+    Perceptron.
+    """
 
     bias: nn.Parameter | None
 
@@ -110,7 +112,8 @@ class Neuron(nn.Module):
 
 class Step(nn.Module):
     """1 where x > 0, else 0: the perceptron's activation. Its derivative is 0 where it has one.
-    Source: Rosenblatt 1958."""
+    Source: Rosenblatt 1958.
+    """
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return (x > 0).to(x.dtype)
@@ -121,7 +124,8 @@ class PixelSimilarity(nn.Module):
     trained.
 
     "l1": mean |x - mean|; "l2": √ mean (x - mean)². `binary` gives one output [B, 1]: the distance
-    to class 0 minus that to class 1. Source: fastbook ch. 4."""
+    to class 0 minus that to class 1. Source: fastbook ch. 4.
+    """
 
     means: Tensor
 

@@ -80,7 +80,8 @@ def multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
     each weight is used at every place.
 
     Of a network that cannot be followed without running it (one from outside), each weight is
-    counted once."""
+    counted once.
+    """
     once = sum(weight.numel() for weight in weights(network))
     if (
         not any(isinstance(module, nn.Conv2d) for module in network.modules())

@@ -24,7 +24,8 @@ class PerceptronRule(Engine):
 
     Not the gradient of a loss: a wrong answer moves the weights by the input, a right one not at
     all. With lr = 1 and one sample a step it is the rule of 1958, which ends where a line separates
-    the classes (Novikoff 1962). Source: Rosenblatt 1958, The Perceptron."""
+    the classes (Novikoff 1962). Source: Rosenblatt 1958, The Perceptron.
+    """
 
     method = "perceptron_rule"
 

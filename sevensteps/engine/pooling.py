@@ -2,7 +2,8 @@
 
 Mean pooling is a matrix: along one axis, row i holds 1 / count at the numbers in window i, and 0
 elsewhere. The mean over a two-dimensional window is then A x Bᵀ with one matrix per axis, and its
-gradient Aᵀ g B."""
+gradient Aᵀ g B.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def padding(conv: nn.Conv2d) -> tuple[int, ...] | None:
 def channels_last(x: Tensor) -> Tensor:
     """Images [B, C, H, W] stored with the channels of a pixel side by side: pooling and
     small convolutions are then up to ten times as fast on a processor. Others are handed back as
-    they are: PyTorch has no such kernels for float64."""
+    they are: PyTorch has no such kernels for float64.
+    """
     if x.dtype not in (torch.float32, torch.bfloat16) or x.device.type != "cpu" or x.ndim != 4:
         return x
     if (

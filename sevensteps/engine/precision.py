@@ -4,7 +4,8 @@ digits; sums in float32.
 The parameters, the optimizer's memory, the gradients, the loss and everything that takes statistics
 stay float32. Only convolutions and linear layers, and what lies between two of them, see bfloat16,
 over a copy of the parameters made each step. Source: Micikevicius et al. 2018, Mixed Precision
-Training; Kalamkar et al. 2019, A Study of BFLOAT16 for Deep Learning Training."""
+Training; Kalamkar et al. 2019, A Study of BFLOAT16 for Deep Learning Training.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,8 @@ def has_hooks(module: nn.Module) -> bool:
 
 class InputCheck:
     """What a network takes in, read off its first layer: inputs are checked once, here, with a
-    message that says the fix."""
+    message that says the fix.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         chain = named_layers(network)

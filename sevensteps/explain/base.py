@@ -22,7 +22,8 @@ WIDTH = 80  # columns of the screen
 class Explanation(ABC):
     """An answer: its fields are the numbers, `print(answer)` is one screen of text.
 
-    `answer.to_dict()` has the numbers for JSON, `answer.plot(path)` draws the picture."""
+    `answer.to_dict()` has the numbers for JSON, `answer.plot(path)` draws the picture.
+    """
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from sevensteps.seeds import Isolation
 class ForwardPass:
     """The outputs of all layers by name, and the network's own `output` [B, O].
 
-    `dtype` is float64 if the network takes it, otherwise float32."""
+    `dtype` is float64 if the network takes it, otherwise float32.
+    """
 
     network: nn.Module
     x: Tensor
@@ -32,7 +33,8 @@ class ForwardPass:
 def evaluation_copy(network: nn.Module, dtype: torch.dtype = torch.float64) -> nn.Module:
     """A copy on the CPU, in `dtype` and evaluation mode.
 
-    There dropout leaves nothing out, and batch norm has its running statistics."""
+    There dropout leaves nothing out, and batch norm has its running statistics.
+    """
     return copy.deepcopy(network).cpu().to(dtype).eval()
 
 
@@ -41,7 +43,8 @@ def forward_pass(
 ) -> ForwardPass:
     """One forward pass of a copy of `network` for inputs `x` [B, …], in the first dtype it takes.
 
-    Raises `ArgumentError` if it takes none of `dtypes`."""
+    Raises `ArgumentError` if it takes none of `dtypes`.
+    """
     for dtype in dtypes:
         copied = evaluation_copy(network, dtype)
         try:

@@ -18,7 +18,8 @@ class Term:
     """One of the numbers whose mean is the loss of a sample.
 
     `formula` has its numbers filled in and equals `value`; `slope` says how its derivative by the
-    output is found."""
+    output is found.
+    """
 
     value: float
     formula: str

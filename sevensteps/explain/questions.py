@@ -24,7 +24,8 @@ class Explain:
     """The questions that can be asked about a run: `run.explain.sample(3)`.
 
     `print(answer)` shows an answer as one screen of text, `answer.to_dict()` has its numbers,
-    `answer.plot("answer.png")` draws it."""
+    `answer.plot("answer.png")` draws it.
+    """
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -46,7 +47,8 @@ class Explain:
     ) -> Samples:
         """The `worst` samples of `part` by their loss, or the `best`, and the confusion of classes.
 
-        The worst 5 by default."""
+        The worst 5 by default.
+        """
         from sevensteps.explain.sample.ranked import samples
 
         return samples(self.subject, worst, best, part)
@@ -67,7 +69,8 @@ class Explain:
         """The backward pass of a sample, of several, or of "all": the gradient at each layer.
 
         With a `parameter`, such as "layer1.weight", the gradient of its number at `index`, factor
-        by factor; without an index of the number with the largest gradient."""
+        by factor; without an index of the number with the largest gradient.
+        """
         if parameter is None:
             from sevensteps.explain.gradient.backward import backward
 
@@ -81,7 +84,8 @@ class Explain:
         what is lost without it.
 
         `again` says whether to train again to see its history; None does so where nobody watched
-        and the training was short."""
+        and the training was short.
+        """
         from sevensteps.explain.neuron.answer import neuron
 
         return neuron(self.subject, layer, unit, again)
@@ -109,7 +113,8 @@ class Explain:
     def why(self) -> Why:
         """The questions that readers of this run are likely to ask, with answers in its numbers.
 
-        Each has the command that proves its answer."""
+        Each has the command that proves its answer.
+        """
         from sevensteps.explain.why.answer import why
 
         return why(self.subject)

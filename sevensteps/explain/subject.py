@@ -38,7 +38,8 @@ class Subject:
     """A training to be explained. `network` has its last weights.
 
     `summary` is what `run.json` says, `history` a row for each evaluation; `observation` is what
-    was watched during the training, None if it was not."""
+    was watched during the training, None if it was not.
+    """
 
     recipe: Recipe
     network: nn.Module
@@ -54,7 +55,8 @@ class Subject:
         """The recipe with its data loaded and all its choices made.
 
         Raises `RunError` if the data came from Python and are not here, and what `resolve` raises,
-        such as `DataError` if the file of the data is gone."""
+        such as `DataError` if the file of the data is gone.
+        """
         if (
             self._resolved is None
             and isinstance(self.recipe.data, str)
@@ -128,7 +130,8 @@ class Subject:
 
         Without changes that gives the same bits: threads and ways of multiplying are those of the
         run, of which nothing changes. `stop="max_steps(0)"` gives the network as it was before the
-        first step."""
+        first step.
+        """
         resolved = resolve(replace(self.recipe, **changes), self.data_dir, self.data)
         used = resolved.recipe.threads or threads.usual_threads(resolved)
         with (

@@ -32,7 +32,8 @@ class Rate:
 
     `first` is its training loss after the steps that all rates took; `train` and `valid` are the
     losses after the `steps` that it took itself. A loss is infinite where the training diverged.
-    `label` is "too low", "good", "edge" or "diverges"."""
+    `label` is "too low", "good", "edge" or "diverges".
+    """
 
     lr: float
     first: float
@@ -48,7 +49,8 @@ class Sharpness:
 
     `eigenvalue` is λ_max of the Hessian at the start, `edge` the largest rate at which gradient
     descent is stable there, `after` that edge once trained at the suggestion; None where it cannot
-    be computed. `reading` says in a sentence what they mean."""
+    be computed. `reading` says in a sentence what they mean.
+    """
 
     eigenvalue: float | None
     edge: float | None
@@ -65,7 +67,8 @@ class Rates:
     the longest trainings took, `full` how many the recipe may take (None: its stop does not say).
     `stages` are (number of rates, steps) in the order they were trained, the rates of the last one
     one by one. `seeds` has, for each further seed, the loss at the suggestion over the best of it
-    and its neighbours."""
+    and its neighbours.
+    """
 
     recipe: Recipe
     rates: tuple[Rate, ...]
@@ -216,7 +219,8 @@ def classify(loss: float, best: float, start: float, nothing: float, above: bool
     `best` is the lowest loss of all rates, `start` the loss before the first step, `nothing` that
     of a network that ignores its inputs, or `start` if that is lower; `above` says whether the rate
     is above the best one's. A rate above the best one whose loss is no lower than `nothing` has
-    diverged, even where the loss is still finite, as with a network whose units have died."""
+    diverged, even where the loss is still finite, as with a network whose units have died.
+    """
     way = start - best
     if loss <= best + max(min((GOOD_RATIO - 1) * best, GOOD_SHARE * way), NEGLIGIBLE_SHARE * way):
         return "good"
@@ -230,7 +234,8 @@ def most_robust_rate(losses: Mapping[int, float], lowest: float) -> int:
     neighbours have the lowest losses.
 
     A rate beside one that diverges, or does much worse, is thus taken only where no other is as
-    good. Losses below `lowest`, which the precision cannot tell from 0, count as `lowest`."""
+    good. Losses below `lowest`, which the precision cannot tell from 0, count as `lowest`.
+    """
     raised = {number: max(loss, lowest) for number, loss in losses.items()}
     best = min(raised.values())
 

@@ -7,7 +7,8 @@ a sixteenth of the steps, and the best twelve a quarter (successive halving: Jam
 2016). The best six are trained to the end one by one, to the bits that the recipe gives when it is
 trained alone: near the edge of stability, other rounding may give another training. How many rates
 take how many steps follows from the amount of work and not from the clock, so the same recipe
-always has the same answer."""
+always has the same answer.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ Report = Callable[[str], None]
 class Losses:
     """The mean losses after a training, over all training samples and over all validation samples.
 
-    Infinite where the training diverged."""
+    Infinite where the training diverged.
+    """
 
     train: float
     valid: float
@@ -99,7 +101,8 @@ class Stage:
 @dataclass(frozen=True)
 class Start:
     """The network before the first step: its training loss, that of a network that ignores its
-    inputs (if lower), λ_max of the Hessian (None: unknown), and the type of its parameters."""
+    inputs (if lower), λ_max of the Hessian (None: unknown), and the type of its parameters.
+    """
 
     loss: float
     uninformed: float
@@ -117,7 +120,8 @@ def search(
     judged by the mean loss over all training samples at the end. `report(text)` is called with what
     is being trained. Nothing is left behind: generators, thread settings and measured kernels of
     this process are afterwards what they were before. Raises `ArgumentError` where there is no rate
-    to search for, and `Error` where every rate diverges or none lowers the loss."""
+    to search for, and `Error` where every rate diverges or none lowers the loss.
+    """
     with matmul.reuse({}):
         return Search(recipe, data_dir, report).run()
 
@@ -236,7 +240,8 @@ class Search:
         """These rates one by one, then their neighbours until the best one is not at the border.
 
         Rates that did better than the best one in an earlier race of the `same_length` are trained
-        too."""
+        too.
+        """
         self.trainings = {}
         stage = Stage(steps, {})
         while numbers:

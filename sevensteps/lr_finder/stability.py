@@ -43,7 +43,8 @@ def largest_stable_rate(step: Optimizer, eigenvalue: float | None) -> float | No
     2/λ; with momentum m 2(1 + m)/λ, with Nesterov's 2(1 + m)/((1 + 2m) λ). Weight decay adds to λ.
     None for a step other than SGD, and for an unknown `eigenvalue`.
     Source: Polyak 1964; Cohen et al. 2021, Gradient Descent on Neural Networks Typically Occurs at
-    the Edge of Stability, appendix B."""
+    the Edge of Stability, appendix B.
+    """
     if not isinstance(step, sgd) or eigenvalue is None:
         return None
     m = step.momentum

@@ -17,7 +17,8 @@ LEGEND = {**{label: label for label in LABELS}, "edge": "edge of what works"}
 def drawing(rates: Rates) -> list[str]:
     """Loss against learning rate, both in powers of ten, two columns a rate.
 
-    Under it the zones, the suggestion, and the axis."""
+    Under it the zones, the suggestion, and the axis.
+    """
     losses = [rate.first for rate in rates.rates]
     low, high = loss_limits(losses, rates.start)
     heights = [_height(loss, low, high) for loss in losses]

@@ -26,7 +26,8 @@ class AnyLoopWatcher:
     """Watches `network` in a training loop that calls `step(loss)`; `ss.watch` adds the doctor.
 
     `budget` is the share of the time that watching may cost. Raises `ArgumentError` for anything
-    but a module and its optimizers."""
+    but a module and its optimizers.
+    """
 
     def __init__(
         self,

@@ -2,7 +2,8 @@
 optimizer did.
 
 The hooks are there only in a step that is looked at; in all others the network runs as if nobody
-watched."""
+watched.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class StepCapture:
     """Captures one step of `network`. `arm()` registers the hooks, `look()` measures the step that
     has just ended, `disarm()` removes the hooks.
 
-    `cost` counts the seconds spent in here."""
+    `cost` counts the seconds spent in here.
+    """
 
     def __init__(
         self,

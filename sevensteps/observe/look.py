@@ -1,7 +1,8 @@
 """One look: what every layer, unit and parameter did in one step of a training, as numbers.
 
 A look only reads. Its tensors are small copies: one number per unit, and a few rows of input,
-output and target."""
+output and target.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class Signal:
     `mean` and `std`; `firing`, the share of positive numbers; `flat`, the share within 1 % of the
     ends of an activation that saturates; `gradient` = √Σ (dL/dy)² over the samples. `low` and
     `high` are the least and largest number of all units; `rank` is the effective number of
-    directions that vary (on full looks); `calls` how often the layer was called."""
+    directions that vary (on full looks); `calls` how often the layer was called.
+    """
 
     mean: Tensor
     std: Tensor
@@ -49,7 +51,8 @@ class Signal:
 @dataclass
 class Change:
     """A parameter in one step: lengths of its weights, of their gradient and of the true update,
-    per row of its matrix [U]; of a vector as a whole, [1]."""
+    per row of its matrix [U]; of a vector as a whole, [1].
+    """
 
     weight: Tensor
     gradient: Tensor | None = None
@@ -65,7 +68,8 @@ class Look:
     them. `batch` is the number of samples; `lr` the learning rate of each optimizer group;
     `leftover_gradient` the length of the gradient that was still there when the backward pass began
     (0: cleared); `training` the network's mode; `stepped` whether an optimizer updated the
-    parameters."""
+    parameters.
+    """
 
     step: int
     loss: float
@@ -87,7 +91,8 @@ class Look:
 
 class LazyDict(Mapping[str, T]):
     """A dictionary that is computed when it is first read: during the training itself, a look
-    should cost as little as it can."""
+    should cost as little as it can.
+    """
 
     def __init__(self, compute: Callable[[], dict[str, T]]) -> None:
         self._compute: Callable[[], dict[str, T]] | None = compute
@@ -115,7 +120,8 @@ def measure_signals(
 ) -> Mapping[str, Signal]:
     """What each layer gave, per unit, from its calls: `calls[name] = (outputs, output gradients)`.
 
-    Layers of one shape are measured together."""
+    Layers of one shape are measured together.
+    """
     limit = FULL_LOOK_NUMBERS if full else QUICK_LOOK_NUMBERS
     outputs = {
         name: y

@@ -17,7 +17,8 @@ class LookBudget:
     case, then ever fewer, then as many as the budget allows. The next look is taken to cost what
     the last ones did, with a margin, so that the budget still holds after it. Looks get half of the
     budget at least, even where steps are so short that noting their losses takes the other half.
-    Raises `ArgumentError` for a share below 0 or above 1."""
+    Raises `ArgumentError` for a share below 0 or above 1.
+    """
 
     def __init__(self, time_share: float) -> None:
         self.time_share = number("budget", time_share, at_least=0, at_most=1)
@@ -29,7 +30,8 @@ class LookBudget:
 
     def record_look(self, step: int, seconds: float) -> None:
         """Note that the look at `step` took `seconds`. The caller adds them to
-        `looking_seconds`."""
+        `looking_seconds`.
+        """
         self.looks += 1
         self.look_seconds = (
             seconds if not self.look_seconds else 0.7 * self.look_seconds + 0.3 * seconds

@@ -57,7 +57,8 @@ ACTIVATION_OPERATIONS = {
 @dataclass(frozen=True)
 class Operation:
     """One operation: PyTorch's name without its ending (`LogSoftmax`, `NllLoss`, `Mean`), and its
-    axis or reduction where it has one."""
+    axis or reduction where it has one.
+    """
 
     name: str
     dim: int | None = None
@@ -70,7 +71,8 @@ class LossGraph:
 
     `operations` are those from the loss down to the first with weights; the first `after_output` of
     them lie between the network's output and the loss (None: unknown). `reached` names the
-    parameters that the loss depends on; `complete` says whether all of the graph was read."""
+    parameters that the loss depends on; `complete` says whether all of the graph was read.
+    """
 
     operations: tuple[Operation, ...]
     after_output: int | None

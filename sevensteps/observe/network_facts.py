@@ -26,7 +26,8 @@ class LayerFacts:
     `role` is "weights" (linear, convolution, …), "activation", "norm" or "other"; `activation` the
     usual name of its function; `axis` where the units are in its output. A function that the
     network's `forward` calls before the module m, such as `F.relu`, appears as a layer named
-    `m.input`."""
+    `m.input`.
+    """
 
     name: str
     kind: str
@@ -46,7 +47,8 @@ class ParameterFacts:
     """One parameter of a network.
 
     `trained` says whether it is to be trained, `group` which optimizer group updates it (None: none
-    does), `length` is √Σ w² when watching began."""
+    does), `length` is √Σ w² when watching began.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -58,7 +60,8 @@ class ParameterFacts:
 @dataclass(frozen=True)
 class NetworkFacts:
     """A network and its optimizers. `groups` are the settings of each optimizer group, with the
-    optimizer's class under "optimizer"."""
+    optimizer's class under "optimizer".
+    """
 
     network: str
     layers: dict[str, LayerFacts]

@@ -33,7 +33,8 @@ class Observation:
     `losses` are (step, loss) of every step, thinned out when there are many; `rates` (step,
     learning rate of the first optimizer group) wherever it changed; `x`, `y` some of the samples.
     `notes` may have "loss" (its name, in a training of `ss.train`), "first_not_finite" (a step) and
-    "evaluations_training" (how many evaluations ran in training mode)."""
+    "evaluations_training" (how many evaluations ran in training mode).
+    """
 
     facts: NetworkFacts
     looks: list[Look] = field(default_factory=list)
@@ -68,7 +69,8 @@ class Observation:
 
     def add_look(self, look: Look) -> None:
         """Add a look; where there are more than `MAX_LOOKS`, drop every second of the older
-        ones."""
+        ones.
+        """
         self.looks.append(look)
         if len(self.looks) > MAX_LOOKS:
             self.looks[8 : MAX_LOOKS // 2] = self.looks[8 : MAX_LOOKS // 2 : 2]

@@ -55,7 +55,8 @@ class TrainingWatcher(Observer):
     to the last bit.
 
     `budget` is the share of the time that it may cost; `observation` what was observed so far of a
-    training that is resumed. After `started`, `observation` is there."""
+    training that is resumed. After `started`, `observation` is there.
+    """
 
     def __init__(self, budget: float, observation: Observation | None = None) -> None:
         self.budget = LookBudget(budget)

@@ -40,7 +40,8 @@ def plot_race(
 
     A line is the mean over the seeds of a recipe, its shadow their range. `table` is best first;
     `values[member]` has the metric after each epoch of a run. Raises `ArgumentError` if matplotlib
-    is not installed, or if `path` cannot be written."""
+    is not installed, or if `path` cannot be written.
+    """
     require_drawable(Path(path or "race.png"))
     figure = new_figure()
     figure.set_size_inches(8, 4.6)

@@ -32,7 +32,8 @@ class LockstepPlan:
     """Recipes that are trained together: their numbers in the race.
 
     With `own_order` each goes through the samples in an order of its own. A plan of one recipe says
-    in `why_alone` why it is trained alone."""
+    in `why_alone` why it is trained alone.
+    """
 
     numbers: list[int]
     own_order: bool = False
@@ -44,7 +45,8 @@ def resolve_all(
 ) -> list[ResolvedRecipe]:
     """The resolved recipes, in order; data that several are trained on are loaded once.
 
-    Raises the errors of `resolve`, with the number of the recipe."""
+    Raises the errors of `resolve`, with the number of the recipe.
+    """
     loaded: dict[Hashable, Data] = {}
     all_resolved = []
     for number, recipe in enumerate(recipes, 1):
@@ -63,7 +65,8 @@ def plan_groups(resolved: Sequence[ResolvedRecipe]) -> list[LockstepPlan]:
     """The groups that are trained together, in the order of their first recipes.
 
     Recipes of a group have the same data, layers, shapes, loss and batches, a written chain rule or
-    autograd, and the same order of the samples, or steps so small that each can have its own."""
+    autograd, and the same order of the samples, or steps so small that each can have its own.
+    """
     plans, compatible = list[LockstepPlan](), dict[Hashable, list[int]]()
     for number, entry in enumerate(resolved):
         if why_alone := _why_alone(entry):
@@ -146,7 +149,8 @@ def order_seed(entry: ResolvedRecipe) -> int | None:
 def why_not_together(entries: Sequence[ResolvedRecipe]) -> str:
     """Why networks of the same structure cannot be trained together; "" if they can.
 
-    Networks with a written chain rule always can. Others are tried on a few samples."""
+    Networks with a written chain rule always can. Others are tried on a few samples.
+    """
     first = entries[0]
     if not isinstance(first.recipe.gradient, autograd):
         return ""

@@ -29,7 +29,8 @@ class LeaderboardRow:
     deviation (None for one run). `behind` is the mean difference from the best row (negative:
     worse), `interval` its 95 % confidence interval, and `p` the probability of a difference this
     large between two recipes that are equally good. They are None for the best row, and where there
-    are too few seeds. `curve` is the mean metric by epoch."""
+    are too few seeds. `curve` is the mean metric by epoch.
+    """
 
     label: str
     changes: dict[str, str]
@@ -55,7 +56,8 @@ class LeaderboardRow:
 def group_by_recipe(recipes: Sequence[Recipe]) -> list[list[int]]:
     """The indices of the recipes in groups: those that differ in nothing but their seed are one.
 
-    Groups are in the order of their first recipe."""
+    Groups are in the order of their first recipe.
+    """
     groups: dict[Any, list[int]] = {}
     for number, recipe in enumerate(recipes):
         key = (recipe.source, recipe.device, recipe.precision, *map(repr, recipe.steps.values()))

@@ -2,7 +2,8 @@
 
 It is the loop of `sevensteps.training.loop` with one more axis: each member learns what the same
 recipe learns when it is trained alone, up to rounding. A member that has ended is removed, and the
-others go on without it."""
+others go on without it.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class EnsembleOfOne:
 class Member:
     """A training in a race: its number among the recipes, its observers, and how it ended.
 
-    `ended` is (rule, reason), None while it is trained."""
+    `ended` is (rule, reason), None while it is trained.
+    """
 
     number: int
     training: Training
@@ -65,7 +67,8 @@ class Lockstep:
     """Members that are trained together: through the same batches, or each in an order of its own.
 
     With `own_order` the batches of all members have the same sizes. `active` are the members that
-    have not ended. Call `begin()` once, then `epoch()` until nobody is left."""
+    have not ended. Call `begin()` once, then `epoch()` until nobody is left.
+    """
 
     def __init__(self, members: Sequence[Member], own_order: bool = False) -> None:
         self.active, self.own_order = list(members), own_order
@@ -194,7 +197,8 @@ class Lockstep:
     def _take_steps(self, count: int, sums: Sequence[float]) -> list[Member]:
         """Step 5 of every member, whose losses over `count` samples have these sums.
 
-        Returns the members that diverged, which take no step."""
+        Returns the members that diverged, which take no step.
+        """
         diverged = []
         for member, summed in zip(self.active, sums, strict=True):
             if not take_step(member.training, count, summed, update=not self.plain_sgd):
@@ -212,7 +216,8 @@ class Lockstep:
         """Let members whose observers look inside this step compute it by their own engines first.
 
         Only what they look at remains: statistics and generators are put back, and the gradient is
-        computed again together. Returns the seconds, which count for these members alone."""
+        computed again together. Returns the seconds, which count for these members alone.
+        """
         total = 0.0
         if isinstance(self.ensemble, EnsembleOfOne):
             return total
@@ -268,7 +273,8 @@ class Lockstep:
     def _build_ensemble(self, remaining: Sequence[int] | None = None) -> None:
         """Let each engine and stepper of the active members work on its row of common memory.
 
-        `remaining` are their indices in the ensemble that there was before."""
+        `remaining` are their indices in the ensemble that there was before.
+        """
         trainings = [member.training for member in self.active]
         self.plain_sgd = False  # whether all take plain SGD steps, one operation for all of them
         if remaining is None and len(trainings) == 1:

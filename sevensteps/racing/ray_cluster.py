@@ -33,7 +33,8 @@ ENVIRONMENT = {
 def cluster_address(on: str) -> str | None:
     """The address in `ray:HOST:PORT`, or for `ray` the one in $RAY_ADDRESS.
 
-    None means a Ray that is started on this machine. Raises `ArgumentError` for anything else."""
+    None means a Ray that is started on this machine. Raises `ArgumentError` for anything else.
+    """
     if on != "ray" and not on.startswith("ray:"):
         raise ArgumentError(
             f"on must be 'ray', or 'ray:HOST:PORT' for a cluster, not {cut(repr(on))}"
@@ -62,7 +63,8 @@ def connection(address: str | None, interrupt: Progress) -> Iterator[Any]:
 
     At the end it disconnects, which ends tasks that are not done, and Ray prints nothing. Ctrl-C
     is noted in `interrupt`. Raises `ArgumentError` if Ray is not installed or was connected before,
-    and `RunError` if the cluster cannot be used."""
+    and `RunError` if the cluster cannot be used.
+    """
     before = {name: os.environ.get(name) for name in (*ENVIRONMENT, "RAY_AUTH_MODE")}
     os.environ.update(ENVIRONMENT)
     try:
@@ -91,7 +93,8 @@ def connection(address: str | None, interrupt: Progress) -> Iterator[Any]:
 
 class _WithoutNewThreads:
     """Standard output without what threads print that are started from now on: those of Ray, which
-    report lost machines there, where `--json` prints its one line."""
+    report lost machines there, where `--json` prints its one line.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.stream, self.threads = stream, set(threading.enumerate())
@@ -142,7 +145,8 @@ def _connect(ray: Any, address: str | None) -> None:
 
 def _require_loopback(ray: Any, address: str | None) -> None:
     """Raise `ArgumentError` where Ray was imported before, without LOOPBACK: it would take
-    127.0.0.1 for this machine's address in the network, and listen or wait there."""
+    127.0.0.1 for this machine's address in the network, and listen or wait there.
+    """
     host = (address or "127.0.0.1:").rpartition(":")[0].strip("[]")
     loopback = ("127.0.0.1", "localhost", "::1")
     if host in loopback and ray.util.get_node_ip_address() not in loopback:
@@ -155,7 +159,8 @@ def _require_loopback(ray: Any, address: str | None) -> None:
 def require_answer(address: str) -> None:
     """Raise `RunError` if nothing at HOST:PORT answers as Ray does; Ray would try for minutes.
 
-    The servers of a Ray cluster (gRPC) speak first, as soon as one has connected."""
+    The servers of a Ray cluster (gRPC) speak first, as soon as one has connected.
+    """
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS) as server:

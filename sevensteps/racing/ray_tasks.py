@@ -2,7 +2,8 @@
 
 A task returns the results and the files of its runs. If its machine is lost, it runs again on
 another one; whatever a task returns is written here once, and whole. Source: Moritz et al. 2018,
-Ray: A Distributed Framework for Emerging AI Applications; https://docs.ray.io"""
+Ray: A Distributed Framework for Emerging AI Applications; https://docs.ray.io
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ POLL_SECONDS = 0.25  # between two questions which tasks are done
 class TaskSpec:
     """What a task trains: recipes as TOML, the values that TOML cannot hold, the names of the runs.
 
-    With `keep_files` the files of the run folders are returned too."""
+    With `keep_files` the files of the run folders are returned too.
+    """
 
     recipes: list[str]
     objects: list[dict[str, Any]]
@@ -58,7 +60,8 @@ class TaskSpec:
 @dataclass(frozen=True)
 class TaskResult:
     """One finished run: its summary and history, the last and the best weights as safetensors, and
-    the files of its run folder by name."""
+    the files of its run folder by name.
+    """
 
     summary: dict[str, Any]
     history: list[dict[str, Any]]
@@ -70,7 +73,8 @@ class TaskResult:
 @dataclass
 class RayProgress:
     """How far a race on Ray is: tasks done, tasks in all (`groups`), machines, processors, and the
-    best validation metrics so far."""
+    best validation metrics so far.
+    """
 
     done: int
     groups: int
@@ -118,7 +122,8 @@ def run_on_ray(
 
     The run folders are written into `folder` whenever a group is done. After Ctrl-C the results of
     unfinished groups are missing. `report(progress)` is called a few times a second. Raises
-    `RunError` if the cluster does not answer, has other versions, or if a task fails."""
+    `RunError` if the cluster does not answer, has other versions, or if a task fails.
+    """
     interrupt = Progress()
     with connection(address, interrupt) as ray:
         machines = _node_resources(ray)
@@ -166,7 +171,8 @@ def run_on_ray(
 def split_groups(plans: Sequence[LockstepPlan], count: int) -> list[LockstepPlan]:
     """Groups split in half, the largest first, until there are `count` of them.
 
-    None becomes smaller than is worth training together."""
+    None becomes smaller than is worth training together.
+    """
     groups = list(plans)
     while len(groups) < count:
         largest = max(groups, key=lambda group: len(group.numbers))
@@ -212,7 +218,8 @@ def train_task(
 ) -> list[TaskResult]:
     """Train the recipes of one group on this machine. `data` None: they are read here.
 
-    Raises `RunError` for other versions than wanted, and `DataError` for other data."""
+    Raises `RunError` for other versions than wanted, and `DataError` for other data.
+    """
     if (own_versions := versions()) != dict(wanted_versions):
         differing = ", ".join(
             f"{name} {own_versions[name]} instead of {wanted_versions[name]}"

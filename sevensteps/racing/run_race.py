@@ -18,7 +18,8 @@ from sevensteps.training.state import Training
 @dataclass
 class RaceState:
     """A race under way. `members` are in the order of the recipes; `locksteps` are the groups that
-    are trained together, each with its number of threads."""
+    are trained together, each with its number of threads.
+    """
 
     members: list[Member]
     locksteps: list[tuple[Lockstep, int]] = field(repr=False)
@@ -34,7 +35,8 @@ def prepare_race(
 ) -> RaceState:
     """The trainings of these recipes before the first step, in groups as planned.
 
-    Observers are added to the members afterwards. Raises `ArgumentError` for no recipes."""
+    Observers are added to the members afterwards. Raises `ArgumentError` for no recipes.
+    """
     if not resolved:
         raise ArgumentError("a race of no recipes has no winner; give at least one")
     members: dict[int, Member] = {}
@@ -69,7 +71,8 @@ def run_race(
     """Train every group to its end, an epoch of each in turn.
 
     `after_epoch(race, epoch)` is called after each round of epochs and may end members;
-    `report(race)` is called after each step of a group."""
+    `report(race)` is called after each step of a group.
+    """
     for lockstep, _ in race.locksteps:
         lockstep.report = report and functools.partial(report, race)
     with interrupts.interruptible(*(training.progress for training in race.trainings)):

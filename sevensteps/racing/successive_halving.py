@@ -20,7 +20,8 @@ class SuccessiveHalving:
     rest after 2E/n, …, so that each stage costs about the same; the last one trains to its own
     stop. Entries are compared by the mean of their members' validation metric. Source: Jamieson,
     Talwalkar 2016, Non-stochastic Best Arm Identification and Hyperparameter Optimization,
-    section 3."""
+    section 3.
+    """
 
     def __init__(self, entries: Sequence[Sequence[Member]]) -> None:
         self.entries = [list(entry) for entry in entries]

@@ -31,11 +31,11 @@ TABLES = """
 create table history (step integer not null, epoch integer not null, seconds real not null, lr real,
                       train text not null, valid text not null);
 create table events (time text not null, step integer not null, kind text not null, detail text not null);
-"""
+"""  # noqa: E501
 WATCHED = """
 create table looks (step integer not null, kind text not null, numbers text not null, tensors blob not null);
 create table watched (name text primary key, held text not null, tensors blob not null);
-"""  # since schema 2
+"""  # since schema 2  # noqa: E501
 
 
 class Record:

@@ -53,7 +53,8 @@ def plot(answer: object, path: Path | str | None = None) -> Figure:
     """The picture of an answer as a matplotlib figure, written to `path` (.png or .svg) if given.
 
     Raises `ArgumentError` if matplotlib is not installed, if the answer has no picture, or if
-    `path` cannot be written."""
+    `path` cannot be written.
+    """
     require_drawable(Path(path or "picture.png"))
     figure = new_figure()
     draw_figure(answer, figure)
@@ -65,5 +66,6 @@ def plot(answer: object, path: Path | str | None = None) -> Figure:
 def draw_figure(answer: object, figure: Figure) -> None:
     """Draw the answer into an empty matplotlib `figure`. One function a class that has a picture.
 
-    Raises `ArgumentError` for an answer without one."""
+    Raises `ArgumentError` for an answer without one.
+    """
     raise ArgumentError("this answer is words and numbers alone; there is no picture of it")

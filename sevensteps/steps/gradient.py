@@ -2,7 +2,8 @@
 
 A value here prepares the engine that computes it for one network and one loss. All methods but the
 perceptron's rule give the same numbers; they differ in which networks they take, in time, and in
-what can be read along the way."""
+what can be read along the way.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class Gradient(ABC):
     """How the gradient is computed, and what is done with it before the step.
 
     `clip`: the greatest length (L2 norm) of the whole gradient, in loss per unit of parameter; a
-    longer one is shortened to it. `accumulate`: how many batches' mean gradient makes one step."""
+    longer one is shortened to it. `accumulate`: how many batches' mean gradient makes one step.
+    """
 
     clip: float | None
     accumulate: int
@@ -72,7 +74,8 @@ class chain_rule(Gradient):
 
     Takes chains of linear, convolution, pooling, batch norm, dropout and the usual activations.
     Source: Leibniz 1676; Rumelhart, Hinton, Williams 1986, Learning representations by
-    back-propagating errors."""
+    back-propagating errors.
+    """
 
     _: KW_ONLY
     clip: float | None = None
@@ -92,7 +95,8 @@ class autograd(Gradient):
     dL/dx = Σ dL/dy · dy/dx over every operation that PyTorch recorded. With `shard=True` each of
     several processes (`torchrun`) keeps a part of the network, its gradients and the step's memory:
     for networks too large for one device. Source: Paszke et al. 2017, Automatic differentiation in
-    PyTorch; Rajbhandari et al. 2020, ZeRO."""
+    PyTorch; Rajbhandari et al. 2020, ZeRO.
+    """
 
     _: KW_ONLY
     clip: float | None = None
@@ -118,7 +122,8 @@ class finite_differences(Gradient):
 
     h = epsilon · max(1, |p|), in float64; at most 20 000 parameters. A check of the other methods,
     and of your own derivatives. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch.
-    11.5."""
+    11.5.
+    """
 
     epsilon: float = 1e-6
     _: KW_ONLY

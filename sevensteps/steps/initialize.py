@@ -3,7 +3,8 @@
 Weights are filled by the rule named; biases by `bias=`: "zeros", "normal" (with the std of
 `normal`, else 1) or "label_prior" (the output's bias answers with the shares of the classes, or the
 mean target, before anything is learned; other biases are 0). Normalisation layers start as the
-identity. Every random number comes from the generator handed in."""
+identity. Every random number comes from the generator handed in.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ LSUV_SAMPLES = 512  # enough for a variance within a few percent
 
 class Initializer(ABC):
     """Sets every trainable parameter of a network. `x`, `y` are the training samples, for rules
-    that look at them."""
+    that look at them.
+    """
 
     @abstractmethod
     def __call__(
@@ -71,7 +73,8 @@ class Initializer(ABC):
 class WeightRule(Initializer):
     """A rule that fills one weight tensor after the other; then come the biases, as `bias` says.
 
-    Normalisation layers become the identity."""
+    Normalisation layers become the identity.
+    """
 
     _: KW_ONLY
     bias: str = "zeros"
@@ -197,7 +200,8 @@ class xavier_uniform(WeightRule):
     tanh layers
 
     Source: Glorot, Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Networks,
-    equation 16."""
+    equation 16.
+    """
 
     gain: float = 1.0
 
@@ -280,7 +284,8 @@ class lsuv(WeightRule):
     that is 1
 
     The biases count as 0 while it measures. Source: Mishkin, Matas 2016, All You Need Is a Good
-    Init, algorithm 1."""
+    Init, algorithm 1.
+    """
 
     tolerance: float = 0.02
     _: KW_ONLY
@@ -326,7 +331,8 @@ class pixel_frequency(WeightRule):
 
     With one output: share for yes minus share for no. On means above `threshold` of the largest
     value. For `predict=linear()`. A start that already knows something. Source: after Samuel's
-    remark on weights, fastbook ch. 4."""
+    remark on weights, fastbook ch. 4.
+    """
 
     threshold: float = 0.5
 

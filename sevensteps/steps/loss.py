@@ -2,7 +2,8 @@
 in one place, elsewhere.
 
 Every loss stands beside its derivative with respect to the output. Where a sample has several
-outputs that are judged one by one (regression, labels), its loss is their mean."""
+outputs that are judged one by one (regression, labels), its loss is their mean.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Loss(ABC):
     [B, O]`.
 
     `floor` is the lowest value a sample can have; `baseline` what a network has that knows nothing
-    of its input."""
+    of its input.
+    """
 
     floor: ClassVar[float] = 0.0
 
@@ -220,7 +222,8 @@ class mean_absolute_error(Loss):
 
     d/do = sign(o - t), 0 where they are equal; with several outputs, both are divided by their
     count. Source: Laplace 1774; Hastie, Tibshirani, Friedman, Elements of Statistical Learning, ch.
-    10.6."""
+    10.6.
+    """
 
     def output(self, task: Task) -> Output:
         return output_per_value(task, "mean_absolute_error", "identity", 0.5, "read as it is")
@@ -269,7 +272,8 @@ class binary_cross_entropy(Loss):
 
     log(1 + exp(o)) - t o, computed without overflow; d/do = sigmoid(o) - t; several outputs: both
     divided by their count. Source: Good 1952; Goodfellow, Bengio, Courville, Deep Learning (2016),
-    ch. 6.2.2.2."""
+    ch. 6.2.2.2.
+    """
 
     def output(self, task: Task) -> Output:
         _needs_classes(task, "binary_cross_entropy")
@@ -337,7 +341,8 @@ class mnist_loss(Loss):
     """1 - p for a yes, p for a no, with p = sigmoid(o): the book's loss for 3 against 7
 
     d/do = ∓p(1 - p), which dies where the sigmoid is saturated; several outputs: both divided by
-    their count. Source: Howard, Gugger, Deep Learning for Coders (fastbook), ch. 4."""
+    their count. Source: Howard, Gugger, Deep Learning for Coders (fastbook), ch. 4.
+    """
 
     def output(self, task: Task) -> Output:
         _needs_classes(task, "mnist_loss")
@@ -364,7 +369,8 @@ class negative_log_likelihood(Loss):
     cross_entropy
 
     d/do = -1 in the right column, 0 elsewhere. Given probabilities instead of their logs it lies
-    between -1 and 0. Source: Fisher 1922; torch.nn.NLLLoss."""
+    between -1 and 0. Source: Fisher 1922; torch.nn.NLLLoss.
+    """
 
     def output(self, task: Task) -> Output:
         _one_of_many(task, "negative_log_likelihood")
@@ -397,7 +403,8 @@ class hinge(Loss):
     1
 
     Each class of many is judged alone, against all others. d/do = -s where s o < 1, else 0; several
-    outputs: both divided by their count. Source: Cortes, Vapnik 1995, Support-Vector Networks."""
+    outputs: both divided by their count. Source: Cortes, Vapnik 1995, Support-Vector Networks.
+    """
 
     def output(self, task: Task) -> Output:
         _needs_classes(task, "hinge")

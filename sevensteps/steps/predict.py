@@ -2,7 +2,8 @@
 
 A value here builds a network for inputs of a given shape and the output layer that task and loss
 ask for. The networks are plain `torch.nn.Sequential`s with named layers (`layer1`, `activation1`,
-…, `output`), so each number in them has a name."""
+…, `output`), so each number in them has a name.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ __all__ = ["auto", "neuron", "linear", "polynomial", "mlp", "cnn", "pixel_simila
 
 class Predictor(ABC):
     """Builds the network. `foreign` says that its code is not ours: it may draw from PyTorch's
-    global generator."""
+    global generator.
+    """
 
     foreign: ClassVar[bool] = False
 
@@ -57,7 +59,8 @@ def _unset(layer: nn.Module) -> nn.Module:
     PyTorch's global generator.
 
     `torch.nn.utils.skip_init` does the same, and imports a computer algebra system on the way: .2 s
-    and 35 MB."""
+    and 35 MB.
+    """
     for name, parameter in list(layer.named_parameters(recurse=False)):
         setattr(layer, name, nn.Parameter(torch.empty(parameter.shape)))
     return layer
@@ -83,7 +86,8 @@ class neuron(Predictor):
 
     `bias="w0"` spells the bias as a weight w0 with the input x0 = 1. A "sigmoid" that the loss
     already applies as its output link is not applied twice. Activations: step, identity and those
-    of mlp. Source: McCulloch, Pitts 1943; Rosenblatt 1958, The Perceptron."""
+    of mlp. Source: McCulloch, Pitts 1943; Rosenblatt 1958, The Perceptron.
+    """
 
     activation: str = "identity"
     _: KW_ONLY
@@ -159,11 +163,13 @@ class mlp(Predictor):
     """a(… a(x W1 + b1) W2 + b2 …): hidden layers of the given widths, each unit a feature of the
     layer before
 
-    activation: relu, leaky_relu, sigmoid, tanh, elu, selu, gelu, softplus, identity, or another of
-    engine/activations.py. dropout: the share of hidden units left out at each training step.
+    activation: relu, leaky_relu, sigmoid, tanh, elu, selu, gelu, softplus or identity; an unknown
+    name is answered with all there are.
+    dropout: the share of hidden units left out at each training step.
     batch_norm: normalise each unit over the batch before its activation (hidden layers only).
     Source: Rumelhart, Hinton, Williams 1986; dropout: Srivastava et al. 2014; batch norm: Ioffe,
-    Szegedy 2015."""
+    Szegedy 2015.
+    """
 
     widths: tuple[int, ...]
     activation: str
@@ -211,7 +217,8 @@ class cnn(Predictor):
 
     kernel: side of the filters (odd); pool: max or average, while the picture is at least 2×2;
     dense: widths of hidden layers after the convolutions. Activations as in mlp. Source: LeCun et
-    al. 1998; fastbook ch. 13."""
+    al. 1998; fastbook ch. 13.
+    """
 
     channels: tuple[int, ...]
     kernel: int
@@ -303,7 +310,8 @@ class pixel_similarity(Predictor):
     """minus the distance to the mean image of each class: the baseline that needs no gradient
 
     "l1": mean absolute difference of the pixels; "l2": root of the mean squared difference. With
-    two classes the output is how much nearer the second class is. Source: fastbook ch. 4."""
+    two classes the output is how much nearer the second class is. Source: fastbook ch. 4.
+    """
 
     metric: str = "l1"
 
@@ -333,7 +341,8 @@ class module(Predictor):
     by you
 
     The factory returns a `torch.nn.Module` whose output is [B, O]. A recipe or run from somewhere
-    else that names code is not followed unless you allow it. Source: torch.nn.Module."""
+    else that names code is not followed unless you allow it. Source: torch.nn.Module.
+    """
 
     foreign: ClassVar[bool] = True
 
@@ -371,7 +380,8 @@ class module(Predictor):
 @dataclass(frozen=True, repr=False, eq=False)
 class given(Predictor):
     """a network given as a Python object; trained as a copy, so that the recipe can be run again
-    from the same start"""
+    from the same start
+    """
 
     foreign: ClassVar[bool] = True
 

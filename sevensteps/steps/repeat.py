@@ -1,7 +1,8 @@
 """Step 6, the repetition: on which samples, in which order?
 
 All samples lie in memory and a batch is taken by index: no worker processes, no copies of single
-samples."""
+samples.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ class Samples:
     such pairs.
 
     `partition` says which part of each batch this process computes, where several processes share
-    it."""
+    it.
+    """
 
     x: Inputs
     y: Shaped[Tensor, "N ..."]
@@ -87,7 +89,8 @@ class batches(Repeat):
 
     `shuffle=False` keeps the order of the data, as the book's own loader does. With `seed=0` the
     order is that of seed 0, whatever the seed of the training: trainings that differ in theirs then
-    meet the same batches. Source: fastbook ch. 4; torch.utils.data.DataLoader."""
+    meet the same batches. Source: fastbook ch. 4; torch.utils.data.DataLoader.
+    """
 
     size: int
     _: KW_ONLY

@@ -2,7 +2,8 @@
 
 The optimizers are `torch.optim`'s own, applied to the one flat vector of all parameters, so a step
 is one operation however many tensors the network has. The learning rate is a number, or a schedule:
-a plain function of (step, total)."""
+a plain function of (step, total).
+"""
 
 from __future__ import annotations
 
@@ -96,7 +97,8 @@ class cosine(Schedule):
     """final + (lr - final)·(1 + cos(pi·step/total))/2: falls slowly, then fast, then slowly
 
     Source: Loshchilov, Hutter 2017, SGDR, equation 5 (one period);
-    torch.optim.lr_scheduler.CosineAnnealingLR."""
+    torch.optim.lr_scheduler.CosineAnnealingLR.
+    """
 
     lr: float
     _: KW_ONLY
@@ -116,7 +118,8 @@ class one_cycle(Schedule):
     lr/(div·final_div)
 
     Source: Smith, Topin 2018, Super-Convergence; torch.optim.lr_scheduler.OneCycleLR (its lr, not
-    its momentum)."""
+    its momentum).
+    """
 
     lr: float
     _: KW_ONLY
@@ -151,7 +154,8 @@ class step_decay(Schedule):
     """lr·gamma^k after k of the given shares of all steps have passed: falls in stairs
 
     Source: He et al. 2016, Deep Residual Learning, section 3.4;
-    torch.optim.lr_scheduler.MultiStepLR."""
+    torch.optim.lr_scheduler.MultiStepLR.
+    """
 
     lr: float
     _: KW_ONLY
@@ -337,7 +341,8 @@ class adam(Optimizer):
     0
 
     weight_decay adds weight_decay·w to g. Source: Kingma, Ba 2015, Adam, algorithm 1;
-    torch.optim.Adam."""
+    torch.optim.Adam.
+    """
 
     _: KW_ONLY
     lr: float | Schedule = 0.001

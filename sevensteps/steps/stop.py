@@ -2,7 +2,8 @@
 
 A rule answers with its reason, or with nothing; rules are joined with `|` and the first that
 answers ends the training. Two rules are never absent: a loss that is not finite, and your
-interrupt."""
+interrupt.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ __all__ = ["auto", "epochs", "max_steps", "seconds", "patience", "accuracy", "lo
 @dataclass
 class Progress:
     """How far a training has come. `history` has one row an epoch, `{"train": {"loss"}, "valid":
-    {"loss", …}, …}`."""
+    {"loss", …}, …}`.
+    """
 
     epoch: int = 0
     step: int = 0
@@ -93,7 +95,8 @@ class first_of(Stop):
 
 class Always(Stop):
     """The rules that are never absent: your interrupt, and a loss that is not finite (its step is
-    not taken)."""
+    not taken).
+    """
 
     def reason(self, progress: Progress) -> tuple[str, str] | None:
         if not math.isfinite(progress.loss):
@@ -154,7 +157,8 @@ class seconds(Stop):
     """after `count` seconds of training; evaluating, saving and watching do not count
 
     The only rule whose result depends on the machine: the same seed may do more or fewer steps.
-    Formula: training time ≥ count."""
+    Formula: training time ≥ count.
+    """
 
     count: float
 

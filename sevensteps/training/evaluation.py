@@ -74,7 +74,8 @@ def evaluate(
     Of the network as it is now, or of another `network`, such as a copy with the best weights;
     `outputs` are what it gives, where that is known. The processes of a group all call this,
     compute a part of the outputs each, and get the same answer; `alone` one of them may call it for
-    itself."""
+    itself.
+    """
     x, y = training.parts[part]
     group = ProcessGroup.alone() if alone else training.group
     if outputs is None:

@@ -19,7 +19,8 @@ class InterruptFlag(Protocol):
 @contextmanager
 def interruptible(*flags: InterruptFlag) -> Iterator[None]:
     """Ctrl-C, or a request to terminate (SIGTERM), lets the step under way finish and ends the
-    training, or several; a second one stops at once."""
+    training, or several; a second one stops at once.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only
         return

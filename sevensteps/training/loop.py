@@ -90,7 +90,8 @@ def take_step(training: Training, count: int, summed: float, update: bool = True
     """Step 5 with the gradient of `count` samples whose losses sum to `summed`, and the counting.
 
     False, and no step, where the loss is not finite. Without `update` the caller changes the
-    parameters, of several networks at once, by the gradient times `progress.lr`."""
+    parameters, of several networks at once, by the gradient times `progress.lr`.
+    """
     progress, position = training.progress, training.position
     position.steps += 1
     progress.loss = summed / count

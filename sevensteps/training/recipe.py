@@ -62,7 +62,8 @@ class Recipe:
     A step is a value (`mlp(30)`), its text (`"mlp(30)"`), or None or `auto()` to have it chosen.
     `predict` may be any `torch.nn.Module`, and `repeat` any DataLoader. `data` is `Data` or the
     text that loads it. `threads` and `device` are kept because the bits of a result depend on them.
-    `reasons` says of each step, once chosen, why."""
+    `reasons` says of each step, once chosen, why.
+    """
 
     data: str | Data
     initialize: Any = None
@@ -149,7 +150,8 @@ class Recipe:
         it says.
 
         Raises `NotationError` for what cannot be read, with the key. A `module("package:factory")`
-        would run code: it is refused unless `allow_code` says otherwise."""
+        would run code: it is refused unless `allow_code` says otherwise.
+        """
         where = "recipe"
         text = str(source)
         if isinstance(source, Path) or "\n" not in text:

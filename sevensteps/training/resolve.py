@@ -44,7 +44,8 @@ def resolve(
     built for them.
 
     Raises `ArgumentError` or `DataError` for values that do not fit the data or each other: nothing
-    of that kind fails later, in the loop."""
+    of that kind fails later, in the loop.
+    """
     data = data or (
         recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir)
     )

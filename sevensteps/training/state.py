@@ -62,7 +62,8 @@ class Training:
     `samples` are the training samples with targets as the loss takes them, `parts` both parts with
     targets as stored. `total` is the largest number of steps there can be, where the stop rule says
     so. `best` is the checkpoint of the best validation metric so far; `resumed` whether it goes on
-    from a saved state; `group` the processes that share it, usually this one alone."""
+    from a saved state; `group` the processes that share it, usually this one alone.
+    """
 
     recipe: Recipe
     resolved: ResolvedRecipe
@@ -125,7 +126,8 @@ def start(
     or trained yet.
 
     It shares the samples of a training `beside` it, where they are the same. The processes of a
-    `group` share the training; raises `ArgumentError` where they cannot."""
+    `group` share the training; raises `ArgumentError` where they cannot.
+    """
     recipe, data, output = resolved.recipe, resolved.data, resolved.output
     device, dtype = group.device(resolve_device(recipe.device)), PRECISIONS[recipe.precision]
     order = recipe.repeat.order

@@ -20,7 +20,8 @@ def state_dict(training: Training) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The state of `training`: its tensors by name, and the rest as values for JSON.
 
     `load_state_dict` takes both. Where the processes of a group hold parts of the network, all of
-    them must call `trained_tensors` meanwhile."""
+    them must call `trained_tensors` meanwhile.
+    """
     progress, position, best = training.progress, training.position, training.best
     tensors = dict(trained_tensors(training))
     tensors |= {f"generator.{name}": g.get_state() for name, g in training.generators.items()}
@@ -45,7 +46,8 @@ def state_dict(training: Training) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def trained_tensors(training: Training) -> Iterator[tuple[str, Tensor]]:
     """The tensors of the network, of the optimizer's state and of the best network, by name.
 
-    Where the processes of a group hold parts of them, every process must iterate over all."""
+    Where the processes of a group hold parts of them, every process must iterate over all.
+    """
     for name, tensor in training.engine.weights().items():
         yield f"network.{name}", full_tensor(tensor)
     for name, state in training.stepper.memory.items():
@@ -61,7 +63,8 @@ def load_state_dict(
     """Put `training`, which has not begun, into the state that `state_dict` gave.
 
     Raises `ValueError`, `KeyError`, `TypeError` or `RuntimeError` where the state is not of this
-    training."""
+    training.
+    """
 
     def group(prefix: str) -> dict[str, Tensor]:
         return {

@@ -29,7 +29,8 @@ def usual_threads(resolved: ResolvedRecipe, networks: int = 1) -> int:
 
     Threads wait for each other many times a step, which costs a small network more than they save;
     and where the processor is busy with something else too, it was measured to cost a hundred
-    times."""
+    times.
+    """
     samples, repeat = len(resolved.data.train), resolved.recipe.repeat
     work = (
         multiplications(resolved.network, tuple(resolved.data.train.x.shape[1:]))

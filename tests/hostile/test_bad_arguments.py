@@ -48,7 +48,7 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "brackets without end": (
         ("digits", "--predict", "mlp(" + "(" * 50 + "1" + ")" * 51),
-        "predict: 'mlp(((((((((((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))…' nests too many "
+        "predict: 'mlp(((((((((((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))…' nests too many "  # noqa: E501
         "brackets; the limit is 40",
     ),
     "a name without end": (

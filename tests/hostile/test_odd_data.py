@@ -275,10 +275,11 @@ from sevensteps.record.run_folder import read_json
 inputs = ss.data.from_arrays([[1.0, 2.0]] * 4, [0, 1, 0, 1]).inputs
 ss.data.load("csv('small.csv', target='t')")  # what is imported on the way counts for itself
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-resource.setrlimit(resource.RLIMIT_AS, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + (16 << 30),) * 2)
+most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + (16 << 30)
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
 long = Path(sys.argv[1])
-for read in (lambda: ss.data.load(f"csv('{long}', target='t')"), lambda: read_inputs(long, inputs), lambda: Recipe.from_toml(long),
-             lambda: read_json(long)):
+for read in (lambda: ss.data.load(f"csv('{long}', target='t')"), lambda: read_inputs(long, inputs),
+             lambda: Recipe.from_toml(long), lambda: read_json(long)):
     try:
         read()
     except Error as failure:

@@ -80,7 +80,7 @@ REFUSED: list[tuple[str, str, str]] = [
     (
         "initialize",
         'lecun_normal(bias="norma")',
-        """initialize: lecun_normal(bias="norma"): bias has no option 'norma'; did you mean 'normal'?""",
+        """initialize: lecun_normal(bias="norma"): bias has no option 'norma'; did you mean 'normal'?""",  # noqa: E501
     ),
     ("initialize", "orthogonal(0.0)", "initialize: orthogonal(0.0): gain must be above 0, not 0.0"),
     ("initialize", "lsuv(0)", "initialize: lsuv(0): tolerance must be above 0, not 0"),
@@ -136,7 +136,7 @@ REFUSED: list[tuple[str, str, str]] = [
     (
         "predict",
         'mlp(30, activation="relU")',
-        """predict: mlp(30, activation="relU"): activation has no option 'relU'; did you mean 'relu'?""",
+        """predict: mlp(30, activation="relU"): activation has no option 'relU'; did you mean 'relu'?""",  # noqa: E501
     ),
     (
         "predict",
@@ -172,7 +172,7 @@ REFUSED: list[tuple[str, str, str]] = [
     (
         "predict",
         'module("nets.build")',
-        """predict: module("nets.build"): the network is named as "package.module:factory", not 'nets.build'""",
+        """predict: module("nets.build"): the network is named as "package.module:factory", not 'nets.build'""",  # noqa: E501
     ),
     (
         "predict",
@@ -229,7 +229,7 @@ REFUSED: list[tuple[str, str, str]] = [
     (
         "step",
         'adam(lr="fast")',
-        """step: adam(lr="fast"): lr must be a finite number, not 'fast'; try lr=0.1, or a schedule such as one_cycle(0.1)""",
+        """step: adam(lr="fast"): lr must be a finite number, not 'fast'; try lr=0.1, or a schedule such as one_cycle(0.1)""",  # noqa: E501
     ),
     (
         "step",
@@ -307,7 +307,7 @@ REFUSED: list[tuple[str, str, str]] = [
     (
         "stop",
         'patience(3, "acuracy")',
-        """stop: patience(3, "acuracy"): metric has no option 'acuracy'; did you mean 'accuracy'?""",
+        """stop: patience(3, "acuracy"): metric has no option 'acuracy'; did you mean 'accuracy'?""",  # noqa: E501
     ),
     ("stop", "accuracy(99)", "stop: accuracy(99): share must be at most 1, not 99"),
     (

@@ -522,15 +522,15 @@ def test_a_module_is_found_where_one_stands_and_called_with_its_arguments(outsid
     [
         (
             'module("outside_nowhere:build")',
-            """module("outside_nowhere:build"): ModuleNotFoundError: No module named 'outside_nowhere'""",
+            """module("outside_nowhere:build"): ModuleNotFoundError: No module named 'outside_nowhere'""",  # noqa: E501
         ),
         (
             'module("outside_broken:build")',
-            """module("outside_broken:build"): ModuleNotFoundError: No module named 'a_module_that_is_nowhere'""",
+            """module("outside_broken:build"): ModuleNotFoundError: No module named 'a_module_that_is_nowhere'""",  # noqa: E501
         ),
         (
             'module("outside_nets:built")',
-            """module("outside_nets:built"): AttributeError: module 'outside_nets' has no attribute 'built'""",
+            """module("outside_nets:built"): AttributeError: module 'outside_nets' has no attribute 'built'""",  # noqa: E501
         ),
         (
             'module("outside_nets:fails")',

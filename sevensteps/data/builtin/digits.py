@@ -1,6 +1,7 @@
 """Images of handwritten digits: scikit-learn's small ones, and MNIST.
 
-All ten digits, or only threes against sevens."""
+All ten digits, or only threes against sevens.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ class digits37(Source):
     """the 3s and 7s of digits: the book's first task, small
 
     A 3 is 1, a 7 is 0. Split 80/20, each class alike. Scale: pixels / 16. Source: as digits; task:
-    fastbook, ch. 4."""
+    fastbook, ch. 4.
+    """
 
     _: KW_ONLY
     scale: str = "default"

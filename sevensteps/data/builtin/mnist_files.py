@@ -1,6 +1,7 @@
 """Finds the four files of MNIST, or downloads and verifies them.
 
-They are looked for in a folder of yours, then in the cache."""
+They are looked for in a folder of yours, then in the cache.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ def find_files(data_dir: Path | None = None) -> dict[str, Path]:
     cache, a download.
 
     Files in a folder of yours need not be the published ones (Fashion-MNIST, a small sample), only
-    valid. Raises `DataError` that says where they were looked for."""
+    valid. Raises `DataError` that says where they were looked for.
+    """
     if data_dir is not None:
         try:
             is_folder = Path(data_dir).is_dir()

@@ -83,7 +83,8 @@ class breast_cancer(_Table):
     """569 tumours, malignant or benign, by 30 measures of cells
 
     Split 80/20, each class alike. Scale: standardize. Source: Wolberg, Street, Mangasarian 1995,
-    UCI Wisconsin diagnostic."""
+    UCI Wisconsin diagnostic.
+    """
 
     _: KW_ONLY
     scale: str = "default"
@@ -105,7 +106,8 @@ class diabetes(_Table):
     A regression: the disease a year later, 25 to 346, from age, sex, body mass, blood pressure and
     six measures of the blood. Split 80/20 at random. Scale: standardize, the targets too
     (target_scale="none" leaves them raw, which trains badly). Source: Efron, Hastie, Johnstone,
-    Tibshirani 2004, Least Angle Regression."""
+    Tibshirani 2004, Least Angle Regression.
+    """
 
     _: KW_ONLY
     scale: str = "default"

@@ -28,7 +28,8 @@ class speed(Source):
 
     y = 0.75 (t - 9.5)² + 1 + noise * randn at t = 0 .. 19 s; the validation part is a second draw
     of the noise at the same t. Raw t and raw speed, as in the book, which is why it trains slowly;
-    scale="standardize" cures it. Source: fastbook, ch. 4."""
+    scale="standardize" cures it. Source: fastbook, ch. 4.
+    """
 
     _: KW_ONLY
     noise: float = 3.0
@@ -68,7 +69,8 @@ class xor(Source):
 
     `n` points around the corners of a square, in turn (0, 0), (0, 1), (1, 0) and (1, 1), plus noise
     * randn. xor(n=4, noise=0) is the truth table itself, trained and judged on the same four
-    points. Split 80/20, each corner alike. Source: Minsky, Papert, Perceptrons (1969)."""
+    points. Split 80/20, each corner alike. Source: Minsky, Papert, Perceptrons (1969).
+    """
 
     _: KW_ONLY
     n: int = 200
@@ -112,7 +114,8 @@ class circles(Source):
     """a circle inside another: no straight line divides them
 
     The inner circle (yes) has `factor` times the radius 1 of the outer, plus noise. Split 80/20,
-    each class alike. Source: sklearn.datasets.make_circles."""
+    each class alike. Source: sklearn.datasets.make_circles.
+    """
 
     _: KW_ONLY
     n: int = 500
@@ -149,7 +152,8 @@ class moons(Source):
     """two half moons that reach into each other: a bent border
 
     Two half circles of radius 1, plus noise. Split 80/20, each class alike. Source:
-    sklearn.datasets.make_moons."""
+    sklearn.datasets.make_moons.
+    """
 
     _: KW_ONLY
     n: int = 500
@@ -182,7 +186,8 @@ class blobs(Source):
     """round clouds of points: the easy case, straight borders do
 
     `centers` drawn in [-10, 10]², points around them with standard deviation `std`. Split 80/20,
-    each class alike. Scale: standardize. Source: sklearn.datasets.make_blobs."""
+    each class alike. Scale: standardize. Source: sklearn.datasets.make_blobs.
+    """
 
     _: KW_ONLY
     n: int = 500
@@ -223,7 +228,8 @@ class spirals(Source):
 
     Point (r cos a, r sin a) with r from 0 to 1 and a = 2π (turns r + arm / arms), plus noise *
     randn. Split 80/20, each arm alike. Source: Lang, Witbrock 1988, Learning to Tell Two Spirals
-    Apart."""
+    Apart.
+    """
 
     _: KW_ONLY
     n: int = 500

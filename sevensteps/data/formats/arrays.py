@@ -46,7 +46,8 @@ def from_arrays(
     (('high', 'low'), [1.0, 1.0, 0.0, 0.0])
 
     Raises `DataError` where nothing could be learned, `ShapeError` for shapes that fit nothing
-    above."""
+    above.
+    """
     one_of("scale", scale, SCALINGS)
     one_of("target_scale", target_scale, ("none", "standardize"))
     split_generator = generator(whole("seed", seed), "split")

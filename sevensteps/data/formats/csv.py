@@ -33,7 +33,8 @@ class csv(Source):
     value becomes an input. Texts, yes and no and few whole numbers in the target are classes, other
     numbers are amounts. `drop` names columns to leave out; `missing` is "refuse", "fill" (with the
     mean of the training part) or "drop" (the row). Split 80/20, each class alike. Scale:
-    standardize, amounts too. Source: RFC 4180, Common Format for CSV Files."""
+    standardize, amounts too. Source: RFC 4180, Common Format for CSV Files.
+    """
 
     path: str
     _: KW_ONLY

@@ -47,7 +47,8 @@ def from_loader(
     (6, 6, 'binary')
 
     Raises `DataError` for what is no batch, ends too late to be held in memory, or cannot be
-    learned from."""
+    learned from.
+    """
     order = generator(whole("seed", seed), "order")
     x, y = _collect(name, "training", train, order)
     valid_part = (

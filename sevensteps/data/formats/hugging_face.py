@@ -78,7 +78,8 @@ def from_dataset(
     size, or brought to `size`, a side or (height, width); gray where all are, or with `gray=True`.
     `valid` is a dataset to judge by, or the share of the samples to split off where there is none.
     Labels that have names (ClassLabel) keep them, in their order. Raises `DataError` where nothing
-    could be learned from it."""
+    could be learned from it.
+    """
     parts, share = _split_parts(name, dataset, valid)
     options = _Options(
         name,

@@ -4,7 +4,8 @@ Two zero bytes, a type, the number of dimensions, their sizes, then the numbers.
 
 Every size is checked against the file before memory is taken for it, so a damaged or hostile file
 costs nothing. Source of the format: LeCun, Cortes, Burges, The MNIST database of handwritten
-digits."""
+digits.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +81,8 @@ def read_labels(path: Path, classes: int = 10) -> Tensor:
 
 def read_array(path: Path) -> numpy.ndarray:
     """The numbers of an IDX file, plain or packed with gzip. Raises `DataError` with the file and
-    the fix."""
+    the fix.
+    """
     try:
         status = path.stat()
         # a pipe would be waited for without end

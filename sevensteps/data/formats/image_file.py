@@ -1,7 +1,8 @@
 """Opens and decodes one picture file.
 
 Whatever the bytes say, what comes out has 8 bits a channel, gray or RGB, or is an error of one
-line."""
+line.
+"""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ class image_folder(Source):
     or as it is where `path` holds `train` and `valid` (or `validation`, `val`, `test`). `size` is
     the side, or (height, width), that all are brought to; without it they must have one size
     already. Gray where all pictures are, else RGB; `gray=True` makes all gray. Pixels 0 to 255,
-    scale: pixels / 255. Source: the layout of torchvision.datasets.ImageFolder."""
+    scale: pixels / 255. Source: the layout of torchvision.datasets.ImageFolder.
+    """
 
     path: str
     _: KW_ONLY

@@ -1,6 +1,7 @@
 """Arrays of your own in .npy files; what does not fit into memory is read as it is used.
 
-The header of a file is checked against its size; no pickle is ever read."""
+The header of a file is checked against its size; no pickle is ever read.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class npy(Source):
     What they may be says `from_arrays`; pictures may have their channels last. Split 80/20, each
     class alike. More than fits in `memory` (megabytes; default: three quarters of what is free)
     stays on disk: read in stretches, shuffled in windows. Scale: pixels / 255, columns
-    standardised. Source: numpy.save."""
+    standardised. Source: numpy.save.
+    """
 
     path: str
     _: KW_ONLY

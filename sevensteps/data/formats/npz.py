@@ -33,7 +33,8 @@ class npz(Source):
     Arrays named `x` and `y`, and `x_valid` and `y_valid` where a part to judge by is given, or the
     names of Keras's files: `x_train`, `y_train`, `x_test`, `y_test`. What they may be says
     `from_arrays`; pictures with the channels last are turned. Scale: pixels / 255 for pictures,
-    columns of a table standardised. Source: numpy.savez."""
+    columns of a table standardised. Source: numpy.savez.
+    """
 
     path: str
     _: KW_ONLY

@@ -50,7 +50,8 @@ class parquet(Source):
     numbers, booleans 1 and 0, dates and times days, of texts each value becomes an input. Null and
     NaN are missing. What does not fit in `memory` (megabytes; default: three quarters of what is
     free) stays on disk, a row group at a time. Needs pyarrow: pip install "sevensteps[parquet]".
-    Source: Apache Parquet."""
+    Source: Apache Parquet.
+    """
 
     path: str
     _: KW_ONLY
@@ -196,7 +197,8 @@ class ParquetTable(Table):
 class ParquetRowReader(RowReader):
     """Reads the raw inputs of a Parquet file, of all its rows or the `used_rows`.
 
-    The row group read last stays in memory."""
+    The row group read last stays in memory.
+    """
 
     def __init__(
         self,

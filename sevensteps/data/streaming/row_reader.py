@@ -24,7 +24,8 @@ class RowReader(ABC):
     """The raw inputs of all samples of a file, in its order.
 
     `shape` is `[N, F]` of a table or `[N, C, H, W]` of pictures, `dtype` that of the tensors that
-    `read` fills."""
+    `read` fills.
+    """
 
     shape: tuple[int, ...]
     dtype: torch.dtype
@@ -58,7 +59,8 @@ class RowReader(ABC):
         `DataError` where the file has changed.
 
         Called from a thread beside the one that trains: nothing in it may be computed by PyTorch,
-        whose threads would get in the way."""
+        whose threads would get in the way.
+        """
 
     @property
     def mapped(self) -> Tensor | None:
@@ -93,7 +95,8 @@ class BinaryRowReader(RowReader):
     """Reads rows that lie in a file as they lie in memory: a .npy, or an IDX file of bytes.
 
     They begin at byte `offset`. `channels_last` says that the channels of pictures come last in the
-    file."""
+    file.
+    """
 
     def __init__(
         self,

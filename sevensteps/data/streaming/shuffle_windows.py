@@ -1,6 +1,7 @@
 """The windows of an epoch over a file: which rows are in memory together, and in which order.
 
-Samples are shuffled among those of the same window."""
+Samples are shuffled among those of the same window.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ class Window:
     `skip` says how many of its batches have been trained on. `file_rows` are the rows of all
     samples in the file. `reads` are the rows to be read, (start, stop) for each span, which go into
     the buffer at `offsets`; `length` rows in all. In the shuffled order, `samples` are the indices
-    of the samples, `buffer_rows` where each lies in the buffer."""
+    of the samples, `buffer_rows` where each lies in the buffer.
+    """
 
     def __init__(
         self,

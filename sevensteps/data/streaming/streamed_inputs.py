@@ -1,7 +1,8 @@
 """Inputs larger than memory: they answer like a tensor, and are trained on in windows.
 
 An epoch goes over the file in spans of rows, in random order; as many as fit form a window, whose
-samples are shuffled among each other. While one window is trained on, the next is read."""
+samples are shuffled among each other. While one window is trained on, the next is read.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ class StreamedInputs:
 
     They are those of the file's rows that stand in `indices`, ascending. `scaling` is applied to
     what is read; samples take at most `memory` bytes. `dtype` and `device` are those of what comes
-    out. What has the name of a tensor's method does what that does."""
+    out. What has the name of a tensor's method does what that does.
+    """
 
     reader: RowReader
     indices: Int[Tensor, "N"]

@@ -1,6 +1,7 @@
 """One cell as text, and the number that a column of numbers, flags or dates makes of it.
 
-Yes and no become 1 and 0, a date the days since 1970."""
+Yes and no become 1 and 0, a date the days since 1970.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ class Cells:
     Of the kind "number", "flag" or "date", `values` are float64 as a network takes them, nan where
     a cell is missing; of the kind "category" they are places in `texts`, -1 where one is missing.
     `where` is the file as messages name it, `start` how many of its rows come before these, `rows`
-    the places of these in the file where some between them were left out."""
+    the places of these in the file where some between them were left out.
+    """
 
     kind: Kind
     values: NDArray[Any]

@@ -1,6 +1,7 @@
 """The columns of a table and how their cells become inputs, stored with the run.
 
-So `predict` encodes new rows as the training did."""
+So `predict` encodes new rows as the training did.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Column:
     its `values`.
 
     `fill` is what a missing number is taken for, learned on the training part; without it a missing
-    cell is refused. A missing text is none of the values where `fill` is a number."""
+    cell is refused. A missing text is none of the values where `fill` is a number.
+    """
 
     name: str
     kind: Kind

@@ -19,7 +19,8 @@ class Table(ABC):
 
     `where` is its name in messages, `title` that in the description of the data. Where it comes
     split, its first `train_rows` rows are the training part. `classes` are the names, in order, of
-    columns that are known to hold classes."""
+    columns that are known to hold classes.
+    """
 
     where: str
     title: str

@@ -1,7 +1,8 @@
 """From a table to `Data`: infers the columns, encodes the target, splits, fills missing cells.
 
 The same for every file such a table can come from, a block of rows at a time; only the targets are
-in memory whole."""
+in memory whole.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +75,8 @@ class TableContents:
     `y` are the targets of the rows that are used: places in `classes`, whole numbers that stand for
     classes, or amounts `[N, 1]` where it `is_regression`. `train` and `valid` are places among
     these rows, in the order drawn; `used_rows` says which rows of the table they are, where some
-    are left out."""
+    are left out.
+    """
 
     encoding: Encoding
     y: Tensor

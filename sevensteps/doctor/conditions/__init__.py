@@ -3,7 +3,8 @@
 Each module has a docstring (what it is, in one sentence; then its mechanism, what is measured, the
 source, the remedies, and what it is silent on), STEP (which of the seven steps it blames), EXPLAINS
 (conditions that are symptoms of it), and `examine(case) -> Finding | None`, which may add to
-`case.ruled_out` why it is not this one."""
+`case.ruled_out` why it is not this one.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ how far they swing about their mean; and a simple model does better. Source: Smi
 Don't Decay the Learning Rate, Increase the Batch Size.
 
 Remedies: `batches(32)`, or a tenth of the learning rate. Silent on: small batches with small
-steps; networks that learn well; data of a few batches."""
+steps; networks that learn well; data of a few batches.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ is not recognised although the others are. Source: Japkowicz, Stephen 2002, The 
 problem.
 
 Remedies: weight the loss by 1 / share of the class, or draw rare samples more often. Silent on:
-rare classes that are recognised; networks that do not recognise the common ones either."""
+rare classes that are recognised; networks that do not recognise the common ones either.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ look. Source: Lu et al. 2019, Dying ReLU and Initialization.
 
 Remedies: `kaiming_normal()` with biases at 0; a leaky rectifier; a tenth of the learning rate
 where the units died on the way; no ReLU on the output layer where it stands there. Silent on:
-inputs that are always 0; sparse layers; a few dead units in a network that learns well."""
+inputs that are always 0; sparse layers; a few dead units in a network that learns well.
+"""
 
 from __future__ import annotations
 

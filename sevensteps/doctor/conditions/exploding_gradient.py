@@ -6,7 +6,8 @@ against the last. Source: Pascanu, Mikolov, Bengio 2013, On the difficulty of tr
 neural networks.
 
 Remedies: `auto(clip=1.0)` as the gradient; in PyTorch, `torch.nn.utils.clip_grad_norm_`. Silent
-on: gradients that grow while the loss falls; networks that learn."""
+on: gradients that grow while the loss falls; networks that learn.
+"""
 
 from __future__ import annotations
 

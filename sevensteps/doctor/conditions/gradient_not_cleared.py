@@ -7,7 +7,8 @@ PyTorch, torch.optim, zero_grad.
 
 Remedies: `optimizer.zero_grad()` once for every step. Silent on: clearing before or after the
 step, or between forward and backward, which is all the same; accumulating on purpose, which
-clears after its step."""
+clears after its step.
+"""
 
 from __future__ import annotations
 

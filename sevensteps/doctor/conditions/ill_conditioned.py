@@ -7,7 +7,8 @@ Efficient BackProp, ch. 5.
 
 Remedies: standardised inputs; `adam(lr=0.01)`, which steps as far in a flat direction as in a
 steep one. Silent on: larger networks; optimizers that scale each parameter's step; trainings
-that had steps enough; networks no worse than a simple model."""
+that had steps enough; networks no worse than a simple model.
+"""
 
 from __future__ import annotations
 

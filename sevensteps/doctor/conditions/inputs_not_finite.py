@@ -4,7 +4,8 @@ A single such number makes every number computed from it useless. Measured: ever
 all data given; the finding names rows and columns. Exact, without a threshold.
 
 Remedies: fill the numbers in, with the column's mean for instance, or leave those rows out.
-Silent on: numbers that are large but finite."""
+Silent on: numbers that are large but finite.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ pixels of 0 to 1. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
 
 Remedies: subtract each input's mean and divide by its standard deviation, learned on the
 training part. Silent on: large inputs with which the network learns all the same, as Adam often
-does with raw pixels; the examination before the first step, for the same reason."""
+does with raw pixels; the examination before the first step, for the same reason.
+"""
 
 from __future__ import annotations
 

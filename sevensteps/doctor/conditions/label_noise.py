@@ -6,7 +6,8 @@ contradict with one voice. Source: Wilson 1972, Asymptotic properties of nearest
 
 Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)`
 stops before they are learned by heart. Silent on: classes that overlap, where neighbours are of
-several minds; fewer than 100 samples; regressions."""
+several minds; fewer than 100 samples; regressions.
+"""
 
 from __future__ import annotations
 

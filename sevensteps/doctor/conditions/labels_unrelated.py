@@ -7,7 +7,8 @@ only where neither the network nor a simple model does better than guessing. Sou
 2017, Understanding deep learning requires rethinking generalization.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
-data; a network or a simple model that beats guessing by a tenth of the way."""
+data; a network or a simple model that beats guessing by a tenth of the way.
+"""
 
 from __future__ import annotations
 

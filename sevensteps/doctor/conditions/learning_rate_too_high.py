@@ -9,7 +9,8 @@ Stability.
 
 Remedies: a tenth of the rate at most, and less where the jump or the curvature asks for it.
 Silent on: rates that look large but whose training goes well; the edge of stability; an early
-rise that is made good."""
+rise that is made good.
+"""
 
 from __future__ import annotations
 

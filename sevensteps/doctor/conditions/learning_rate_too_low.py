@@ -8,7 +8,8 @@ form: stable below 2/λ_max.
 Remedies: a rate several times as high, as far as the curvature or the way still to go allows;
 `adam(lr=0.001)`, whose steps do not depend on how small the gradients are. Silent on: a rate
 that its schedule lowered (see schedule_collapsed); losses that have bent and levelled off;
-networks that learn."""
+networks that learn.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ Source: PyTorch, `reduction`.
 
 Remedies: `reduction="mean"`, as every loss here has it. Silent on: optimizers that divide by the
 gradient's own size (Adam), which do not mind; trainings that go well; losses that are scaled
-down, as for accumulation."""
+down, as for accumulation.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ is never positive, and for a number it points away from the target. Closed form:
 
 Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the
 optimizer. Silent on: a negative loss that is a density; a negated loss that the optimizer
-maximizes."""
+maximizes.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +85,8 @@ def examine(case: Case) -> Finding | None:
 
 def _wrong(case: Case) -> float | None:
     """The share of samples whose gradient points away from the right answer; None where it cannot
-    be told."""
+    be told.
+    """
     for look in case.looks[:3]:
         output, target, gradient = look.output, look.target, look.output_gradient
         if (

@@ -7,7 +7,8 @@ Neural Networks and Deep Learning, ch. 3.
 
 Remedies: `cross_entropy()` with one output for each class; `binary_cross_entropy()` for two
 classes. Silent on: counts and other whole numbers of many values; a squared error behind a
-sigmoid where the network learns well."""
+sigmoid where the network learns well.
+"""
 
 from __future__ import annotations
 

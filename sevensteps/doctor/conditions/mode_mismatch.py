@@ -7,7 +7,8 @@ Srivastava et al. 2014.
 
 Remedies: `model.train()` before training, `model.eval()` before every evaluation; batches of at
 least 8 for batch norm. Silent on: networks without such layers, which are the same in both
-modes."""
+modes.
+"""
 
 from __future__ import annotations
 

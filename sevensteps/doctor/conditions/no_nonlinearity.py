@@ -6,7 +6,8 @@ of its outputs is linear. Closed form: W₂(W₁x) = (W₂W₁)x.
 
 Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower
 than input and output, which is a bottleneck on purpose, as in a linear autoencoder; networks
-that bend by a function called in `forward`."""
+that bend by a function called in `forward`.
+"""
 
 from __future__ import annotations
 

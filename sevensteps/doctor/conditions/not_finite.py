@@ -5,7 +5,8 @@ are affected. It is the end of a story: a learning rate, an exponent or bad inpu
 and explain it.
 
 Remedies: look for log(0), a division by 0, exp of large numbers; `auto(clip=1.0)` as the
-gradient; a lower learning rate. Silent on: a loss that is large but finite."""
+gradient; a lower learning rate. Silent on: a loss that is large but finite.
+"""
 
 from __future__ import annotations
 

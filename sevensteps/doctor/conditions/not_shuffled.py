@@ -5,7 +5,8 @@ entropy of the classes within a batch, or the variance of batch means. Closed fo
 at random, the latter is 1/B of the whole variance.
 
 Remedies: `batches(64)`, which shuffles; in PyTorch, `DataLoader(…, shuffle=True)`. Silent on:
-data in order that are mixed anyway; full batches; batches of fewer than 8 samples."""
+data in order that are mixed anyway; full batches; batches of fewer than 8 samples.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ which averages over more steps than there are, or β₂ below .5. Source: Kingma
 al. 2013.
 
 Remedies: the usual setting: momentum .9, no dampening, eps 1e-8, betas (.9, .999). Silent on:
-unusual settings with which the network learns."""
+unusual settings with which the network learns.
+"""
 
 from __future__ import annotations
 

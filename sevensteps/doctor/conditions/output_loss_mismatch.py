@@ -7,7 +7,8 @@ off at 0. Floor of the double softmax, -log(e/(e + C - 1)): closed form.
 
 Remedies: raw outputs (logits) for a loss that applies softmax or sigmoid itself; `auto()` as the
 loss puts the two together. Silent on: a softmax or sigmoid inside the network with a loss,
-PyTorch's or hand-written, that takes probabilities."""
+PyTorch's or hand-written, that takes probabilities.
+"""
 
 from __future__ import annotations
 

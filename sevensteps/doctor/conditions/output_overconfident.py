@@ -7,7 +7,8 @@ first epochs then only undo that.
 
 Remedies: `kaiming_normal()`, or random weights divided by the root of the number of inputs.
 Silent on: a high first loss that large inputs make (see inputs_unscaled). A remark, no more,
-where the network learns well."""
+where the network learns well.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ not known, the gap alone. Source: Goodfellow, Bengio, Courville, Deep Learning (
 
 Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight
 decay, a smaller network. Silent on: a gap while the validation loss still falls; fewer than 20
-validation samples; a network that does not fit its training data."""
+validation samples; a network that does not fit its training data.
+"""
 
 from __future__ import annotations
 

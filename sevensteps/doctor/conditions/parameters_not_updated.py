@@ -7,7 +7,8 @@ update counts as none where it is exactly 0.
 Remedies: build the optimizer from `model.parameters()` after the model is complete; look for
 `detach`, `no_grad` and layers that `forward` does not call; call `optimizer.step()`. Silent on:
 freezing on purpose by `requires_grad_(False)`; a few parameters that the loss does not use;
-accumulation, whose steps are fewer than its backward passes."""
+accumulation, whose steps are fewer than its backward passes.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ each of the last three looks. Source: Glorot, Bengio 2010.
 
 Remedies: `xavier_normal()` and standardised inputs; ReLU in the hidden layers. Silent on: tanh
 layers near ±1 in a network that learns; an output layer, which may be sure of its answers;
-activations without a flat end."""
+activations without a flat end.
+"""
 
 from __future__ import annotations
 

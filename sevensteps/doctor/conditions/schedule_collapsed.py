@@ -7,7 +7,8 @@ its rate.
 
 Remedies: step the scheduler once an epoch, or make it as long as the training; a constant rate.
 Silent on: a rate that ends near 0 at the end, which is a healthy schedule; trainings that had
-learned well before."""
+learned well before.
+"""
 
 from __future__ import annotations
 

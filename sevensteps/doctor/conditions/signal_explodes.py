@@ -5,7 +5,8 @@ activation varies over the samples of the first look, last layer against first; 
 initialisation keeps it within a small factor. Source: Glorot, Bengio 2010; He et al. 2015.
 
 Remedies: `kaiming_normal()`; where the activation is an exponential, another one. Silent on:
-networks with fewer than three hidden activations, and those that learn well all the same."""
+networks with fewer than three hidden activations, and those that learn well all the same.
+"""
 
 from __future__ import annotations
 

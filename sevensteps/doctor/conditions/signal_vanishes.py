@@ -7,7 +7,8 @@ default σ² = 1/(3n) makes that 1/6. Source: He et al. 2015, Delving Deep into 
 
 Remedies: `kaiming_normal()`, or `xavier_normal()` for tanh; a batch norm or layer norm after
 each hidden layer. Silent on: shallow networks; a single narrow place; sigmoids, which do it
-under any initialisation (see vanishing_gradient); networks that learn all the same."""
+under any initialisation (see vanishing_gradient); networks that learn all the same.
+"""
 
 from __future__ import annotations
 

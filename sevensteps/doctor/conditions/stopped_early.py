@@ -6,7 +6,8 @@ model does better by a tenth of the score. Where the rate could be ten times as 
 cause instead.
 
 Remedies: more steps, until the loss is level. Silent on: a short training that has learned most
-of it."""
+of it.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ Courville, Deep Learning (2016), ch. 8.4.
 
 Remedies: random weights in the hidden layers, `kaiming_normal()`, or `xavier_normal()` before
 sigmoid and tanh. Silent on: equal rows in the output layer, whose units have targets of their
-own; rows that are equal but get different gradients, and so part at the first step."""
+own; rows that are equal but get different gradients, and so part at the first step.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ cross-entropy takes targets between 0 and 1. Closed form.
 
 Remedies: a linear output, `mean_squared_error()`, or targets scaled into the range; classes
 coded as 0 and 1. Silent on: a few targets outside; outputs of classifiers, whose targets are
-classes."""
+classes.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ against [B] becomes [B, B]: every output is compared with every target, and the 
 wins. Cross-entropy over one output is 0 at once. Source: PyTorch, broadcasting semantics.
 
 Remedies: the same shape for both, `output.squeeze(1)` or `target[:, None]`; for one output,
-binary cross-entropy. Silent on: shapes that differ but are compared row by row."""
+binary cross-entropy. Silent on: shapes that differ but are compared row by row.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ the gradients. Source: LeCun et al. 1998, Efficient BackProp.
 
 Remedies: subtract the targets' mean, divide by their standard deviation, and undo it for
 predictions. Silent on: large targets that the network reaches; classes; data on which simple
-models are no better."""
+models are no better.
+"""
 
 from __future__ import annotations
 

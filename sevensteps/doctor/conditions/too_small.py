@@ -6,7 +6,8 @@ neighbours) on the same samples. Where they do far better, the pattern is there 
 lacks the units for it. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
 
 Remedies: a hidden layer, `mlp(32)`, or wider ones. Silent on: networks with a wide layer;
-trainings that are still under way; networks that learn well."""
+trainings that are still under way; networks that learn well.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ give.
 
 Remedies: the training part's scaling for both; the same coding of labels; a split by class,
 without duplicates. Silent on: judging by the training data themselves; tables of few different
-rows; parts that differ by chance."""
+rows; parts that differ by chance.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ cross-validated score of simple models (linear, 5 nearest neighbours). The last 
 condition that explains it folds it under itself.
 
 Remedies: `adam(lr=0.001)`, a robust start; `epochs(50)`, more time. Silent on: networks that
-learn well; data on which simple models are no better."""
+learn well; data on which simple models are no better.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ Networks and Deep Learning, ch. 5.
 
 Remedies: ReLU with `kaiming_normal()`, SELU with `lecun_normal()`, or a batch norm after each
 layer. Silent on: gradients of exactly 0, which are another matter; shallow networks; networks
-that learn all the same."""
+that learn all the same.
+"""
 
 from __future__ import annotations
 

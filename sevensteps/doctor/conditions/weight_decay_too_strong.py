@@ -5,7 +5,8 @@ and the network does not learn well. Source: Krogh, Hertz 1991, A Simple Weight 
 Generalization.
 
 Remedies: a hundredth of the decay. Silent on: decay under which the weights keep their length,
-or the network learns well."""
+or the network learns well.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ from sevensteps.render.text import count_text
 def html(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], basis: str) -> str:
     """The findings as HTML, each with its evidence and what to change, most likely cause first.
 
-    `basis` says what they rest on. Colours and fonts are those of the page around it."""
+    `basis` says what they rest on. Colours and fonts are those of the page around it.
+    """
     e = markup.escape
     parts = [
         f"<p>{count_text(len(findings), 'finding')}, most likely cause first. {e(basis)}</p>"

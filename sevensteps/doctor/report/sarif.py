@@ -14,7 +14,8 @@ LEVELS = {"error": "error", "warning": "warning", "info": "note"}  # SARIF's wor
 def sarif(findings: Sequence[Finding], version: str, subject: str) -> dict[str, Any]:
     """The findings in SARIF 2.1.0, symptoms after their cause.
 
-    The seven steps and the layers of `subject`, the network's name, are logical locations."""
+    The seven steps and the layers of `subject`, the network's name, are logical locations.
+    """
     flat: list[Finding] = []
 
     def add(finding: Finding) -> None:

@@ -25,7 +25,8 @@ def text(
     """The findings in lines of at most `width` cells, each with its evidence and what to change.
 
     The most likely cause comes first. `basis` says what they rest on. `ours`: a training of
-    `ss.train`, whose remedies are values of the seven steps; for any other, advice is shown."""
+    `ss.train`, whose remedies are values of the seven steps; for any other, advice is shown.
+    """
     if not findings:
         parts = ["\n".join(wrap_plain(basis, width))]
     else:
@@ -170,7 +171,8 @@ def wrap_plain(value: str, width: int, first: str = "", later: str | None = None
 def plain(value: str) -> str:
     """`value` with a space for each character that is not printable, and might move the cursor.
 
-    Layer names may hold anything, and a folder may come from elsewhere."""
+    Layer names may hold anything, and a folder may come from elsewhere.
+    """
     return "".join(c if c.isprintable() else " " for c in value)
 
 

@@ -2,7 +2,8 @@
 
 A change is `{step: value as text}`. Beside the seven steps it may name the data:
 `{"data": "standardize()"}` scales the inputs, and the targets of a regression, to mean 0 and
-standard deviation 1."""
+standard deviation 1.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ NEVER_DRAWN = (
 def changed(recipe: Recipe, change: Mapping[str, str]) -> Recipe:
     """`recipe` with the values of `change`.
 
-    Raises `NotationError` for a step or a value that does not exist."""
+    Raises `NotationError` for a step or a value that does not exist.
+    """
     values: dict[str, Any] = {}
     for step, text in change.items():
         if step == "data":  # data of ours are finite already
@@ -61,7 +63,8 @@ def rescale(data: str | Data, text: str) -> str | Data:
 
     `text` is "standardize()" or "unit()". Data by name stay a name: `speed` becomes
     `speed(scale="standardize", target_scale="standardize")`, and so does the name of loaded
-    data."""
+    data.
+    """
     if text not in (STANDARDIZE, UNIT):
         raise NotationError(
             f'a change of the data is "{STANDARDIZE}", "{UNIT}" or "{FINITE}", not {text!r}'
@@ -115,7 +118,8 @@ def random_change(
     multiplies it by f^u, with u drawn between -1 and 1. Where it takes another value of the step,
     or another activation, so does this: any that is neither the old nor the new. A change that
     comes to one of these two, or for which `check` raises a `sevensteps.Error`, is drawn again.
-    None where there is none."""
+    None where there is none.
+    """
 
     def parse_all(texts: Mapping[str, str]) -> dict[str, Any]:
         return {step: text if step == "data" else parse(step, text) for step, text in texts.items()}

@@ -1,6 +1,7 @@
 """Trials of a recipe: it is trained again with a change, on all samples or on fewer.
 
-Fewer are taken where time asks for it and where they show the fault as well."""
+Fewer are taken where time asks for it and where they show the fault as well.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ class RecipeBackend:
     The value of a training is its accuracy or r2 on the validation data at the end; for a condition
     that shows in the loss first, minus the logarithm of the validation loss. A training that
     diverged, or is worse than an answer that ignores its input, counts as that answer: to come from
-    there to chance is no cure."""
+    there to chance is no cure.
+    """
 
     recipe: Recipe
     data: Data
@@ -112,7 +114,8 @@ class RecipeBackend:
     def train(self, trainings: Sequence[ResolvedRecipe]) -> list[tuple[dict[str, Any], float]]:
         """Train all to the end: the last row of the history of each, and its seconds.
 
-        An interrupt ends them all."""
+        An interrupt ends them all.
+        """
         race = prepare_race(trainings)
         run_race(race)
         if any(training.progress.interrupted for training in race.trainings):
@@ -159,7 +162,8 @@ class RecipeBackend:
     def remedies_behind(self, condition: str, change: Change) -> list[tuple[Finding, Change]]:
         """Remedies of what the doctor finds once `change` has cured `condition`.
 
-        None where the condition is still there, or the change does not fit."""
+        None where the condition is still there, or the change does not fit.
+        """
         try:
             findings = self.findings(change)
         except Error:
@@ -187,7 +191,8 @@ class Problem:
 class ProblemChoice:
     """Chooses what the remedies of each condition are tried on: all samples, or fewer.
 
-    `seconds` is how long the whole training took."""
+    `seconds` is how long the whole training took.
+    """
 
     def __init__(
         self,
@@ -267,7 +272,8 @@ def try_recipe(
     with `until_proven` only those of one finding, and the next finding's only where none of them is
     proven. Where `budget` seconds are too few for the whole training again and again, fewer samples
     are taken, if they show the fault too. Where no remedy is proven, another cause may stand behind
-    the first: remedies are then tried together with those of what comes to light."""
+    the first: remedies are then tried together with those of what comes to light.
+    """
     data = recipe.data if isinstance(recipe.data, Data) else load_data(recipe.data, data_dir)
     clock = Clock(number("budget", budget, above=0))
     choice = ProblemChoice(

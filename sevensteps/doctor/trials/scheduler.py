@@ -3,7 +3,8 @@
 In the first round every remedy is trained on the seed that showed the fault, and so is the
 untouched recipe. The second round has the other seeds, and all changes at random, for the remedies
 that helped. One more round follows for each further seed that it takes to decide. A backend that
-trains one at a time comes to the same trials as one that trains many at once."""
+trains one at a time comes to the same trials as one that trains many at once.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +97,8 @@ class Job:
         """Record why the training failed.
 
         What is no `sevensteps.Error` is raised again, except for a change at random, which then
-        says nothing."""
+        says nothing.
+        """
         if not isinstance(failure, Error) and not self.control:
             raise failure
         self.failure = failure
@@ -117,7 +119,8 @@ class TrialScheduler:
 
     Untouched trainings are done once, so that every remedy is compared with the same ones.
     `seconds_each` is how long one training takes, as far as is known; `problem` says what is
-    trained on; `report(text)` is called before each race."""
+    trained on; `report(text)` is called before each race.
+    """
 
     def __init__(
         self,
@@ -252,7 +255,8 @@ class TrialScheduler:
     def _train(self, jobs: Iterable[Job], describe: Callable[[Sequence[Job]], str]) -> None:
         """Train those not trained yet, in as few races as memory and time allow.
 
-        What there is no time for stays open."""
+        What there is no time for stays open.
+        """
         left = [job for job in dict.fromkeys(jobs) if job.open]
         while left:
             race = self._next_race(left)
@@ -283,7 +287,8 @@ class TrialScheduler:
     def _partner(self, last: Job, left: Sequence[Job]) -> float:
         """Expected seconds of what must follow the last job of a race.
 
-        An untouched training is of no use where there is no time for the remedied one."""
+        An untouched training is of no use where there is no time for the remedied one.
+        """
         if last.remedy:
             return 0.0
         following = next((job for job in left[left.index(last) + 1 :] if job.open), None)
@@ -341,7 +346,8 @@ class TrialScheduler:
 def remedies_to_try(findings: list[Finding], most: int = 3) -> Iterator[tuple[Finding, Change]]:
     """The remedies that are changes, most likely first, at most `most` of a finding, none twice.
 
-    Findings of severity info have none to try."""
+    Findings of severity info have none to try.
+    """
     changes: list[Change] = []
     for finding in findings:
         if finding.severity == "info":
@@ -355,7 +361,8 @@ def remedies_to_try(findings: list[Finding], most: int = 3) -> Iterator[tuple[Fi
 def attach_trial(trial: Trial, finding: Finding, findings: list[Finding]) -> None:
     """Add `trial` to `finding`, for which it was made, and to all of `findings` with that remedy.
 
-    It takes the place of an earlier trial of the same change, unless it was not even begun."""
+    It takes the place of an earlier trial of the same change, unless it was not even begun.
+    """
     for other in findings:
         if other is finding or any(remedy.change == trial.change for remedy in other.remedies):
             others = [earlier for earlier in other.trials if earlier.change != trial.change]

@@ -27,7 +27,8 @@ class Trial:
     interval of its differences from the untouched training lies above 0, when the effect is at
     least `least`, and when random changes do not do better by more than a tenth of the effect. (Any
     initialisation cures zeros, and one of them is best.) `problem` says what it was tried on,
-    `note` why it ended before it could be proven."""
+    `note` why it ended before it could be proven.
+    """
 
     condition: str
     change: dict[str, str]
@@ -45,7 +46,8 @@ class Trial:
         """`numbers`, where one that is not finite (a diverged training) counts as 0.
 
         Where there are numbers below 0, it counts as twice the smallest. Changes at random have no
-        say in that, since the interval of the remedy must not depend on them."""
+        say in that, since the interval of the remedy must not depend on them.
+        """
         own = (n for n in (*self.untouched, *self.remedied) if math.isfinite(n))
         worst = min(0.0, 2 * min(own, default=0.0))
         return [n if math.isfinite(n) else worst for n in numbers]

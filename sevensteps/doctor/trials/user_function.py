@@ -81,7 +81,8 @@ def try_function(
     """Try the remedies of `findings` with the user's function `retrain`, one after another.
 
     Each trial is also added to its finding. Where `retrain` raises something for a change, the
-    trial says so; what it raises without any change is raised here too."""
+    trial says so; what it raises without any change is raised here too.
+    """
     scheduler = TrialScheduler(
         FunctionBackend(retrain),
         0,

@@ -2,7 +2,8 @@
 
 The batches are those of one process, in its order, and each sample counts the same, so that the
 step is the one that a single process takes. Source: Goyal et al. 2017, Accurate, Large Minibatch
-SGD."""
+SGD.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class BatchPart:
     batch, whose shape is `shape`; `count` of them count.
 
     A process for which no row is left computes row 0 with a count of 0: only so do all processes
-    draw the same dropout masks."""
+    draw the same dropout masks.
+    """
 
     rows: Tensor
     shape: torch.Size
@@ -70,7 +72,8 @@ class DataParallel(Engine):
     """The `engine` of one process of a group: `predict` takes a `BatchPart`, and after the last
     batch of a step comes `all_reduce`.
 
-    Where `interrupted` is set in one process, all processes stop after the same step."""
+    Where `interrupted` is set in one process, all processes stop after the same step.
+    """
 
     def __init__(self, engine: Engine, group: ProcessGroup) -> None:
         for name, module in engine.network.named_modules():

@@ -3,7 +3,8 @@
 Each process of a group keeps a shard of every parameter, and of what the step remembers of it.
 PyTorch's FSDP gathers a block's parameters for as long as the block is computed, and reduces its
 gradients to the shards. Source: Rajbhandari et al. 2020, ZeRO, stage 3;
-https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html."""
+https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html.
+"""
 
 from __future__ import annotations
 
@@ -175,7 +176,8 @@ class FSDP(DataParallel):
     `end`.
 
     `parameters`, `gradients` and with them the memory of the step are those of this shard; `size`
-    is that of the network."""
+    is that of the network.
+    """
 
     engine: ShardedAutograd
 

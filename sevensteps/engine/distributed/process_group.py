@@ -1,7 +1,8 @@
 """The processes that train one network together, and what they send each other.
 
 `torchrun` starts them, or any launcher that sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT;
-torch.distributed carries tensors and JSON as bytes. Nothing is pickled."""
+torch.distributed carries tensors and JSON as bytes. Nothing is pickled.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ class ProcessGroup:
 
     A process that trains by itself is a group of one, in which every method is the identity. The
     collective methods must be called by all processes, in the same order; where one is gone they
-    raise `Error` in the others."""
+    raise `Error` in the others.
+    """
 
     rank: int = 0
     size: int = 1
@@ -140,7 +142,8 @@ class ProcessGroup:
         """A block that succeeds in all processes or fails in all: where one of them raises an
         `Error`, all do, and rank 0 reports it. No method of the group may be called inside.
 
-        The block gets a dict; what it puts there must be equal in all processes."""
+        The block gets a dict; what it puts there must be equal in all processes.
+        """
         facts: dict[str, Any] = {}
         failure: Error | None = None
         try:
@@ -247,7 +250,8 @@ def join() -> ProcessGroup:
     """The group this process was started in, as soon as all its processes are there.
 
     `ProcessGroup.alone()` where no launcher started it. Raises `Error` where the processes do not
-    meet within `SEVENSTEPS_JOIN_SECONDS` (10), or run other versions than rank 0."""
+    meet within `SEVENSTEPS_JOIN_SECONDS` (10), or run other versions than rank 0.
+    """
     if not started_by_launcher():
         return ProcessGroup.alone()
     if _membership.group is None:

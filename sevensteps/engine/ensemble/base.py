@@ -23,7 +23,8 @@ class Ensemble(ABC):
 
     `parameters` and `gradients` are [K, P]; row k holds network k, whose own tensors are views of
     it, so the networks are at any time as trained as their rows. Raises `ArgumentError` for
-    networks that differ or that cannot be trained together in this way."""
+    networks that differ or that cannot be trained together in this way.
+    """
 
     networks: list[nn.Module]
     slices: Slices

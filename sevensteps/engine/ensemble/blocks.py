@@ -4,7 +4,8 @@ B, …].
 A layer that works number by number does not mind the axis. One that works sample by sample gets the
 K·B samples in a row. Linear layers are products of three-dimensional tensors. Convolution, batch
 norm and dropout run network by network: PyTorch's grouped convolution was measured to take as long
-or up to three times as long, and each network has statistics and a generator of its own."""
+or up to three times as long, and each network has statistics and a generator of its own.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ NETWORK_BY_NETWORK = (written.Conv2d, written.BatchNorm, written.DropoutMask)
 
 class Block(Protocol):
     """One or more layers of all networks. `per_network`: its output is [K, B, …] even where its
-    input, [B, …], was shared."""
+    input, [B, …], was shared.
+    """
 
     per_network: ClassVar[bool]
     trained: bool
@@ -45,7 +47,8 @@ class Block(Protocol):
 
 class BatchedLayer:
     """A layer without parameters that is one call for all networks; `in_a_row` where it looks at
-    whole samples."""
+    whole samples.
+    """
 
     per_network: ClassVar[bool] = False
     trained = False
@@ -107,7 +110,8 @@ class PerNetworkLayers:
 
 class BatchedLinear:
     """y = x Wᵀ + b of each network, W [K, O, F] and b [K, O]; kept as [K, O, B] in memory, which
-    every product here takes as it is."""
+    every product here takes as it is.
+    """
 
     per_network: ClassVar[bool] = True
 

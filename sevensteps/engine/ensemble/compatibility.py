@@ -93,7 +93,8 @@ def first_difference(network: nn.Module, other: nn.Module) -> str | None:
     where they share all.
 
     A module from outside may keep settings that it does not print. Generators may differ: they are
-    settings of chance."""
+    settings of chance.
+    """
     for (name, module), counterpart in zip(network.named_modules(), other.modules(), strict=True):
         here, there = (
             {key: value for key, value in vars(m).items() if key not in COMPARED}

@@ -4,7 +4,8 @@ races and sweeps.
 One network of 784-30-10 spends half its step on calls and on products too narrow for the processor.
 Side by side, the first layers of K networks over the same batch are one product of [K·O, F] by [F,
 B], the others K small ones in one call, and the batch is gathered once. What each network computes
-stays what it computes alone. Networks without a written chain rule: `VmappedEnsemble`."""
+stays what it computes alone. Networks without a written chain rule: `VmappedEnsemble`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class StackedEnsemble(Ensemble):
     """An `Ensemble` by the written chain rule.
 
     Dropout draws from each network's own generator, batch norm keeps each network's own statistics.
-    Raises `ArgumentError` for networks that differ or that have no written chain rule."""
+    Raises `ArgumentError` for networks that differ or that have no written chain rule.
+    """
 
     def _check(self, networks: Sequence[nn.Module]) -> None:
         compatibility.check_compatible(networks, missing, "the chain rule")

@@ -5,7 +5,8 @@ PyTorch's `vmap` runs the forward of network 0 with the tensors of all K stacked
 autograd goes back through that. It saves calls: a step of 16 networks was measured to take a
 quarter of the time for small operations, as long where one network keeps the processor busy, and
 longer where vmap falls back to one network at a time (`nn.GRUCell`), which `vmap_refusal` refuses.
-Networks with a written chain rule: `StackedEnsemble`."""
+Networks with a written chain rule: `StackedEnsemble`.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class VmappedEnsemble(Ensemble):
 
     Frozen parameters and buffers, such as batch norm's running statistics, are rows of common
     tensors too. All networks follow the mode of network 0. Raises `ArgumentError` for networks that
-    differ, draw random numbers or cannot run side by side; `vmap_refusal` tries that first."""
+    differ, draw random numbers or cannot run side by side; `vmap_refusal` tries that first.
+    """
 
     slow: Literal["ignore", "error"] = (
         "ignore"  # what to do where vmap runs an operation network by network
@@ -159,7 +161,8 @@ def vmap_refusal(
 
     `x` [B, …] and `y` [B, …] are one batch, a small one will do; `own` tries it as each network's
     own. Nothing in the networks changes, and whatever they draw from PyTorch's global generator
-    leaves no trace."""
+    leaves no trace.
+    """
     try:
         _check(networks)
         with Isolation(torch.Generator().manual_seed(0)):
@@ -312,7 +315,8 @@ _RECURRENT: dict[str, Callable[..., Any]] = {
 
 class _StepByStep(TorchFunctionMode):
     """A recurrent layer as its steps in time, which vmap can run, in place of PyTorch's kernel for
-    all steps, which it cannot."""
+    all steps, which it cannot.
+    """
 
     def __torch_function__(
         self, function: Callable[..., Any], kinds: object, args: Any = (), kwargs: Any = None

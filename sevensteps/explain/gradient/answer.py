@@ -40,7 +40,8 @@ class Factor:
 class GradientPath:
     """One way from the parameter to the loss: its factors from the loss back, and their product.
 
-    `share` is the product as a share of the whole gradient."""
+    `share` is the product as a share of the whole gradient.
+    """
 
     factors: tuple[Factor, ...]
     product: float
@@ -51,7 +52,8 @@ class GradientPath:
 class Contribution:
     """What one unit adds to the gradient: Σ over samples of dL/d(unit) · d(unit)/d(parameter).
 
-    `share` is that as a share of the whole gradient."""
+    `share` is that as a share of the whole gradient.
+    """
 
     unit: str
     product: float
@@ -62,7 +64,8 @@ class Contribution:
 class LayerDecomposition:
     """The gradient as a sum over the units of one layer.
 
-    `carrying` of its `units` contribute something; `carriers` are those that contribute most."""
+    `carrying` of its `units` contribute something; `carriers` are those that contribute most.
+    """
 
     layer: str
     kind: str
@@ -79,7 +82,8 @@ class Gradient(Explanation):
     `chain_rule` is None, and `paths` and `cuts` are empty, if a layer has no written derivative;
     `lacking` says which. `paths` are those of the sample that contributes most, `sample`, strongest
     first; `ways` is how many there are, None if they are too many to follow. `cuts` has the
-    gradient as a sum over the units, once for each layer."""
+    gradient as a sum over the units, once for each layer.
+    """
 
     parameter: str
     index: tuple[int, ...]
@@ -143,7 +147,8 @@ def gradient(
     """The gradient of `parameter[index]`, or of its number with the largest gradient.
 
     Of one sample, of the mean loss over several, or over "all" of `part`. Raises `ArgumentError` if
-    there is no such sample, parameter or number, or no gradient at all."""
+    there is no such sample, parameter or number, or no gradient at all.
+    """
     network, x, y, chosen = network_and_batch(subject, samples, part)
     gradients = autograd_gradients(network, subject.loss, x, y)
     if parameter not in gradients:

@@ -31,7 +31,8 @@ class LayerGradient:
 
     `slope` is |dL/d(its output)|, over all samples and units. `factor` is what the layer makes of
     it, |dL/d(its input)| / |dL/d(its output)|; None for the first layer, and if the layers form no
-    chain. `parameters` are |dL/d(parameter)| by name."""
+    chain. `parameters` are |dL/d(parameter)| by name.
+    """
 
     name: str
     kind: str
@@ -47,7 +48,8 @@ class Backward(Explanation):
     `loses` names the layer that hands on the least, if that is less than half. `relative` is
     |chain rule - autograd| / |autograd| over all parameters, None without written derivatives;
     `chain_rule`, `autograd` and `finite_difference` are those of the largest single gradient,
-    `largest`."""
+    `largest`.
+    """
 
     part: str
     samples: tuple[int, ...]
@@ -75,7 +77,8 @@ class Backward(Explanation):
 def backward(subject: Subject, samples: int | Sequence[int] | str, part: str = "valid") -> Backward:
     """The backward pass for one sample, for several, or for "all" of `part`.
 
-    Raises `ArgumentError` where there is no gradient to take."""
+    Raises `ArgumentError` where there is no gradient to take.
+    """
     network, x, y, chosen = network_and_batch(subject, samples, part)
     gradients = {
         name: g.detach() for name, g in autograd_gradients(network, subject.loss, x, y).items()

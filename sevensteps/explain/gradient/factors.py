@@ -14,7 +14,8 @@ from sevensteps.render.text import number_text
 def factor_in_words(chain: Chain, layer: int, unit: int | None, before: int | None) -> str:
     """Where d(unit)/d(unit before) of a layer, for one sample, comes from: `output.weight[2,17]`.
 
-    `unit` counts the outputs of the layer and `before` its inputs, both flat."""
+    `unit` counts the outputs of the layer and `before` its inputs, both flat.
+    """
     module, name = chain.modules[layer], chain.names[layer]
     kind = type(module).__name__
     if isinstance(module, nn.Linear | Neuron) and unit is not None and before is not None:

@@ -118,7 +118,8 @@ def heat(
     unit: str,
 ) -> None:
     """A parameter as a heat map, red above 0 and blue below. Of weights over an image those of one
-    unit, laid out as the image; of a filter the one named by `index`, which is marked."""
+    unit, laid out as the image; of a filter the one named by `index`, which is marked.
+    """
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import MaxNLocator
 

@@ -65,7 +65,8 @@ class Formula:
 
     The links lead from the output back to the parameter's own layer. For one path of one sample
     `factors` are its numbers; otherwise `products` are those of the strongest paths, and `more`
-    says that there are others."""
+    says that there are others.
+    """
 
     parameter: Symbol
     links: tuple[Symbol, ...]
@@ -193,7 +194,8 @@ def build_formula(
     """The formula over the layers of `jacobian`, d(units)/d(parameter) by layer.
 
     `paths` are those of one sample, strongest first; `route` is the first of them, which may end
-    before the loss."""
+    before the loss.
+    """
     one = len(paths) == 1 and complete and samples == 1
     unit_on_path = dict(zip(route.layers, route.units, strict=True)) if one and route else {}
     letters: list[str] = []

@@ -28,7 +28,8 @@ def gradient_notes(
     """Sentences about a gradient `total`, of which `numeric` is the finite difference.
 
     `chain` is that of one sample, `jacobian` d(unit)/d(parameter) there by layer, `route` its
-    strongest path; None where there are no factors."""
+    strongest path; None where there are no factors.
+    """
     notes: list[str] = []
     if chain is not None and route is not None:
         notes += [*_dead_end(chain, route), *_kink(chain, jacobian), *_saturation(chain, route)]

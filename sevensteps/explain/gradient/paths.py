@@ -3,7 +3,8 @@
 Both come from the derivatives written in engine/layers.py and activations.py. A layer's `backward`
 turns dL/dy into dL/dx and is linear in dL/dy, so its transpose, dx -> dy, carries a small change of
 a parameter forward. At every layer the gradient is Σ dL/d(unit) · d(unit)/d(parameter), over
-samples and units: that sum is the same wherever the network is cut."""
+samples and units: that sum is the same wherever the network is cut.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class Route:
     Units are counted flat. `factors` are d(first unit)/d(parameter), then d(unit)/d(unit before),
     then dL/d(last unit); their product is what the path adds to the gradient. A path that ends
     before the loss has a factor 0, and as its last unit the one where it ends, or None where that
-    is not one unit."""
+    is not one unit.
+    """
 
     layers: tuple[int, ...]
     units: tuple[int | None, ...]
@@ -52,7 +54,8 @@ class Chain:
     """One forward and one backward pass through layers that all have a written derivative.
 
     Of a batch in float64: `inputs[i]` and `outputs[i]` are those of layer i, `output_gradients[i]`
-    is dL/d(outputs[i]) of the mean loss."""
+    is dL/d(outputs[i]) of the mean loss.
+    """
 
     def __init__(self, network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> None:
         self.names = [name for name, _ in named_layers(network)]
@@ -89,7 +92,8 @@ class Chain:
         """d(output)/d(parameter[index]) of the parameter's own layer, [B, …].
 
         A layer is linear in its own parameters, so this is its output where that number is 1 and
-        all others are 0."""
+        all others are 0.
+        """
         layer, name = self.owner(parameter), parameter.rpartition(".")[2]
         only_one = {key: torch.zeros_like(p) for key, p in self.modules[layer].named_parameters()}
         only_one[name][index] = 1
@@ -120,7 +124,8 @@ class Chain:
     def jvp(self, layer: int, tangent: Tensor) -> Tensor:
         """The change of the output of `layer` for a small change `tangent` of its input.
 
-        The Jacobian-vector product, as the transpose of the layer's written backward."""
+        The Jacobian-vector product, as the transpose of the layer's written backward.
+        """
         with torch.enable_grad():
             g = torch.zeros_like(self.outputs[layer], requires_grad=True)
             back = self.layers[layer].backward(g * 1)
@@ -135,7 +140,8 @@ def strongest_routes(
     """The paths from a parameter to the loss of one sample [1, …], strongest first; and if all.
 
     Of more than `MAX_PATHS` those are followed whose units, so far, carry most; each path's factors
-    are exact all the same. Not for batch norm over the batch, where samples act on each other."""
+    are exact all the same. Not for batch norm over the batch, where samples act on each other.
+    """
     chain = Chain(network, loss, x, y)
     copies = Chain(
         network, loss, x.expand(MAX_PATHS, *x.shape[1:]), y.expand(MAX_PATHS, *y.shape[1:])
@@ -209,7 +215,8 @@ def _unit_jacobian(copies: Chain, before: int, layer: int, units: list[int]) -> 
 def _strongest(contributions: Tensor, jacobian: Tensor) -> tuple[list[int], bool]:
     """Where the largest contributions are, at most `MAX_PATHS`, largest first; and if all.
 
-    Where nothing contributes, the places where the Jacobian is not 0."""
+    Where nothing contributes, the places where the Jacobian is not 0.
+    """
     alive = torch.nonzero(contributions if bool(contributions.any()) else jacobian)[:, 0]
     order = contributions[alive].abs().argsort(descending=True, stable=True)[:MAX_PATHS]
     return alive[order].tolist(), len(alive) <= MAX_PATHS

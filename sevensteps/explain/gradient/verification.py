@@ -17,7 +17,8 @@ STEP = 1e-5
 def autograd_gradients(network: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> dict[str, Tensor]:
     """dL/d(parameter) of the mean loss by PyTorch, for every trained parameter by name.
 
-    It is 0 for a parameter that the loss does not depend on."""
+    It is 0 for a parameter that the loss does not depend on.
+    """
     named = {name: p for name, p in network.named_parameters() if p.requires_grad}
     with torch.enable_grad(), Isolation(torch.Generator().manual_seed(0)):
         mean = loss(network(x), y).mean()

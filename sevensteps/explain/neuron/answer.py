@@ -53,7 +53,8 @@ class SampleGroup:
     them.
 
     `mean` is its mean activation, `firing` the share of the samples (of a convolution: of all their
-    positions) on which it fires."""
+    positions) on which it fires.
+    """
 
     name: str
     count: int
@@ -82,7 +83,8 @@ class Neuron(Explanation):
     weights get no gradient; `dead_moved`: how far at most such a weight is from its start.
     `outgoing`: the weight by which each unit of the layer `following` takes it in (its length over
     positions). `whole` and `without` are the validation metrics with it and with 0 in its place;
-    None for an output."""
+    None for an output.
+    """
 
     layer: str
     unit: int
@@ -136,7 +138,8 @@ def neuron(subject: Subject, layer: str, unit: int, again: bool | None = None) -
 
     `again` says whether to train again to see its history; None does so where nobody watched and
     the training was short. Raises `ArgumentError` where there is no such unit, or where its numbers
-    are not finite."""
+    are not finite.
+    """
     network = copy.deepcopy(subject.network).cpu().eval()
     located = locate_layer(network, layer, unit)
     activations = unit_activations(network, located, subject.part("train")[0], unit)

@@ -39,7 +39,8 @@ class UnitHistory:
 
     `source` is "watched" (at each look, on a few samples of the batch), "trained again" (each time
     on the same `samples`), or "" where nothing is known; `why` then says why. `same` says whether
-    the training that was repeated came to the same weights, to the bit."""
+    the training that was repeated came to the same weights, to the bit.
+    """
 
     moments: tuple[UnitMoment, ...]
     source: str
@@ -73,7 +74,8 @@ def unit_history(
     """The history of a unit, from the looks of the training or by training again.
 
     `again` says whether to train again; None does so where nobody watched and the training was
-    short."""
+    short.
+    """
     seconds = float(subject.summary.get("seconds") or 0.0)
     if not again and (moments := _moments_of_looks(subject, layer, unit)):
         return UnitHistory(tuple(moments), "watched")
@@ -126,7 +128,8 @@ def _number_at(numbers: Tensor | None, unit: int) -> float | None:
 
 class UnitObserver(Observer):
     """Looks at one unit on some training samples before the first step and after steps 1, 2, 3, 4,
-    6, …, at most about `MAX_MOMENTS` times in all."""
+    6, …, at most about `MAX_MOMENTS` times in all.
+    """
 
     def __init__(self, subject: Subject, layer: str, unit: int) -> None:
         self.layer, self.unit, self.moments, self._every = layer, unit, list[UnitMoment](), 1

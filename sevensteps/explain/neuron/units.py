@@ -32,7 +32,8 @@ class LocatedLayer:
     the next layer with weights. `chain` and `index` are the network's layers and the index of this
     one, -1 where the network is no plain chain: then nothing is known of what follows the layer,
     and only its sums can be looked at. `reads_inputs` says that it reads the network's inputs
-    themselves."""
+    themselves.
+    """
 
     name: str
     module: Any
@@ -148,7 +149,8 @@ class UnitActivations:
 
     `sums` are the largest of each unit over its positions, `values` its mean after the activation,
     and `on` the share of positions whose sum is above 0. `positions` [N] is where the sum of one
-    unit is largest. `dead_inputs` [I] are the inputs of the layer that are 0 for every sample."""
+    unit is largest. `dead_inputs` [I] are the inputs of the layer that are 0 for every sample.
+    """
 
     sums: Tensor
     values: Tensor

@@ -76,7 +76,8 @@ class Steps(Explanation):
     `losses` are the mean losses of its batch before and after; `foreseen` is the fall that the
     gradient alone promises, gradient · change, None where the method gives no gradient. `same` says
     whether the loss is the one that was recorded in the training, None where none was. `ignorant`
-    is the loss of a network that knows nothing."""
+    is the loss of a network that knows nothing.
+    """
 
     at: int
     count: int

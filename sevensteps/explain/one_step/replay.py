@@ -36,7 +36,8 @@ class ReplayedStep:
     optimizer got, `unclipped` the same before it was clipped; `memory_before` and `memory_after`
     are the optimizer's state by name. `outputs` [B, O] of the step's batches and their mean
     `losses` are before and after the step, in the training's own mode, in which dropout leaves out
-    the same units both times; `loss` is what the training itself recorded."""
+    the same units both times; `loss` is what the training itself recorded.
+    """
 
     training: Training
     at: int

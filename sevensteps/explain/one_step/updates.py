@@ -34,7 +34,8 @@ def write_update(
 
     `before` and `after` are the optimizer's memory for this weight, by PyTorch's names, before and
     after the step. `after` only gives the number of the step: what the memory becomes is computed
-    here."""
+    here.
+    """
     decay = optimizer.weight_decay
     lines = []
     if decay and not isinstance(optimizer, adamw):

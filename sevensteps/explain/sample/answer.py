@@ -53,7 +53,8 @@ class OutputRow:
     """A row of the table of outputs: one class, label or value.
 
     `loss` is None if the loss does not read this output. `output` and `slope` = dL/d(output) are
-    None for the class "no" of a network with one output, which has no output of its own."""
+    None for the class "no" of a network with one output, which has no output of its own.
+    """
 
     name: str
     index: int
@@ -69,7 +70,8 @@ class Sample(Explanation):
     """One sample explained.
 
     `answer` and `truth` are names of classes, or numbers in raw units for a regression; `right` is
-    None there. A single output answers yes above `threshold`. In JSON `input` is called `given`."""
+    None there. A single output answers yes above `threshold`. In JSON `input` is called `given`.
+    """
 
     index: int
     part: str
@@ -107,7 +109,8 @@ class Sample(Explanation):
 def sample(subject: Subject, index: int, part: str = "valid") -> Sample:
     """Sample `index` of `part` ("train" or "valid"), negative counted from the end.
 
-    Raises `ArgumentError` if there is no such sample or part."""
+    Raises `ArgumentError` if there is no such sample or part.
+    """
     x, y = subject.sample(index, part)
     index %= len(subject.part(part)[1])
     forward = forward_pass(subject.network, x)
@@ -151,7 +154,8 @@ def answers_and_truths(
 ) -> tuple[list[Any], list[Any]]:
     """The answers to samples and the truths: names of classes, or numbers in raw units.
 
-    `outputs` [N, O] are the network's, `stored` [N, …] the targets as the data hold them."""
+    `outputs` [N, O] are the network's, `stored` [N, …] the targets as the data hold them.
+    """
 
     def unscale(values: Tensor) -> Tensor:
         return data.target_scaling.undo(values.float())

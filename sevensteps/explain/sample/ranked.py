@@ -21,7 +21,8 @@ from sevensteps.training.evaluation import outputs_of
 class RankedSample:
     """A sample by its loss: `p` is the probability of the truth, None without probabilities.
 
-    `input` is its raw input, flat."""
+    `input` is its raw input, flat.
+    """
 
     index: int
     truth: Any
@@ -35,7 +36,8 @@ class RankedSample:
 class Confusion(Explanation):
     """How often each class is taken for each: `counts[truth][answer]`.
 
-    With several labels, `counts[label]` is [right no, false yes, false no, right yes]."""
+    With several labels, `counts[label]` is [right no, false yes, false no, right yes].
+    """
 
     part: str
     run: str
@@ -78,7 +80,8 @@ class Confusion(Explanation):
 class Samples(Explanation):
     """The samples with the largest losses (`which` is "worst") or the smallest ("best").
 
-    `shape` is that of an input."""
+    `shape` is that of an input.
+    """
 
     which: str
     part: str
@@ -100,7 +103,8 @@ def samples(
 ) -> Samples:
     """The `worst` or the `best` so many samples of `part` by their loss; the worst 5 by default.
 
-    Raises `ArgumentError` if both are given, or a number below 1."""
+    Raises `ArgumentError` if both are given, or a number below 1.
+    """
     if worst is not None and best is not None:
         raise ArgumentError("worst and best are two questions; ask for one of them")
     which = "best" if best is not None else "worst"
@@ -141,7 +145,8 @@ def samples(
 def confusion(subject: Subject, part: str = "valid") -> Confusion:
     """Which class is taken for which in `part`, how often.
 
-    Raises `ArgumentError` for a regression, which has no classes."""
+    Raises `ArgumentError` for a regression, which has no classes.
+    """
     if subject.output.task.kind == "regression":
         raise ArgumentError(
             "a regression has no classes to take for each other; its greatest errors: "

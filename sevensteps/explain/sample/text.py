@@ -48,7 +48,8 @@ def render_sample(sample: Sample, width: int) -> str:
 def output_table(sample: Sample, width: int) -> list[str]:
     """Output, probability, target, loss and dL/d(output) of each class; empty if it does not fit.
 
-    In four digits, or in three if that is wider than `width`."""
+    In four digits, or in three if that is wider than `width`.
+    """
     return next(
         (
             lines

@@ -20,7 +20,8 @@ DEFAULT_BATCH = 64  # samples shown where the recipe takes all at once
 class LayerShapes:
     """A layer: `output` is the shape of its activations, `axes` what each axis counts.
 
-    `parameters` are their shapes by name; `formula` and `broadcast` say how they are used."""
+    `parameters` are their shapes by name; `formula` and `broadcast` say how they are used.
+    """
 
     name: str
     kind: str

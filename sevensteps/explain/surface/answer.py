@@ -49,7 +49,8 @@ class Surface(Explanation):
     λ_max / λ_min where the latter is clearly above 0, `stable` = 2/λ_max the largest stable
     learning rate of plain SGD, `slowest` = 1/(lr λ_min) its steps per factor e along the flattest
     direction, at `lr`. `predicted` and `measured` are losses of the next full-batch steps at
-    `rate`."""
+    `rate`.
+    """
 
     parameters: int
     samples: int

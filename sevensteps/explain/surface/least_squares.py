@@ -35,7 +35,8 @@ class LeastSquaresOptimum:
 
     `here` and `own` are the loss and the parameters of the training, `distance` how far these are
     from the optimum. `terms` names what each parameter multiplies; `noiseless` are the parameters
-    of the curve that the data were drawn from, where that is known."""
+    of the curve that the data were drawn from, where that is known.
+    """
 
     loss: float
     here: float

@@ -36,7 +36,8 @@ class LossSlice:
     second, both from the last weights, at (0, 0). `path` are (step, along the first, along the
     second); `again` says whether the training was repeated for it, else it has start and end at
     most. `share` is the part of the distance from start to end, squared, that lies in the slice.
-    `optimum` is where the loss is lowest, where that is known."""
+    `optimum` is where the loss is lowest, where that is known.
+    """
 
     names: tuple[str, str]
     across: tuple[float, ...]

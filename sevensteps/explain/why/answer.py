@@ -73,7 +73,8 @@ class Why(Explanation):
     """The questions, most likely first, at most six.
 
     `history` is the run's `metric` on the validation samples by epoch, `levels` what it is compared
-    with."""
+    with.
+    """
 
     questions: tuple[Question, ...]
     metric: str
@@ -87,7 +88,8 @@ class Why(Explanation):
 def why(subject: Subject) -> Why:
     """At most six questions about this run with their answers, ranked, one of each topic.
 
-    Raises `RunError` if the findings in the run's folder are damaged."""
+    Raises `RunError` if the findings in the run's folder are damaged.
+    """
     run = RunNumbers(subject)
     with threads(subject.recipe.threads or torch.get_num_threads()):
         try:

@@ -4,7 +4,8 @@ what readers compare with.
 The texts: fastai/fastbook chapters 4 (04_mnist_basics.ipynb, commit e8baa81), 13 and 17;
 fastai/course22 lesson 3; a thread of the fast.ai forum on lesson 4; notes of a course session on
 neurons, learning rate, initialisation, losses and the chain rule; Nielsen, Neural Networks and Deep
-Learning; Karpathy, makemore part 3. Ranges are over ten seeds, with torch 2.13 on a processor."""
+Learning; Karpathy, makemore part 3. Ranges are over ten seeds, with torch 2.13 on a processor.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class Published:
     """A published figure: `printed` as it stands in the text, and `value` as a number.
 
     `low` to `high` is what ten seeds reach. `data` and `predict` say to which runs it belongs;
-    `recipe` is the text's own, if it prints one."""
+    `recipe` is the text's own, if it prints one.
+    """
 
     what: str
     printed: str

@@ -16,7 +16,8 @@ from sevensteps.training.resolve import resolve
 class Question:
     """A question, its answer with the run's `numbers`, and the `command` that proves it.
 
-    Of several questions with the same `topic` the one with the highest `rank` is asked."""
+    Of several questions with the same `topic` the one with the highest `rank` is asked.
+    """
 
     question: str
     answer: str

@@ -26,7 +26,8 @@ from sevensteps.training.threads import threads
 class Entry:
     """A word with its definition, and this run's example with its `numbers` by name.
 
-    Where the run has no example, `example` is None and `lacking` says why."""
+    Where the run has no example, `example` is None and `lacking` says why.
+    """
 
     word: str
     definition: str
@@ -39,7 +40,8 @@ class Entry:
 class Words(Explanation):
     """The words that were named, or the whole glossary, with the run's examples in `entries`.
 
-    The text of the whole glossary is a list of the words without the examples."""
+    The text of the whole glossary is a list of the words without the examples.
+    """
 
     entries: tuple[Entry, ...]
     whole: bool
@@ -51,7 +53,8 @@ class Words(Explanation):
 def words(subject: Subject, *names: str) -> Words:
     """The words named, each with this run's example; all of the glossary if none is named.
 
-    Raises `ArgumentError` for an unknown word, with the nearest."""
+    Raises `ArgumentError` for an unknown word, with the nearest.
+    """
     run = RunNumbers(subject)
     entries = []
     with threads(subject.recipe.threads or torch.get_num_threads()):
@@ -66,7 +69,8 @@ def words(subject: Subject, *names: str) -> Words:
 def find_word(text: str) -> Word:
     """The word of the glossary that `text` means: by its name or another spelling, in any case.
 
-    Raises `ArgumentError` if there is none, with the nearest."""
+    Raises `ArgumentError` if there is none, with the nearest.
+    """
     by_spelling = {spelling: w for w in GLOSSARY for spelling in (w.name.lower(), *w.also)}
     wanted = " ".join(str(text).lower().replace("_", " ").split())
     for spelling in (

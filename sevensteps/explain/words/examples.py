@@ -1,7 +1,8 @@
 """The example that a run has of a word, made of its own numbers: one function for each word.
 
 The functions stand in `layer_examples`, `training_examples`, `gradient_examples` and
-`output_examples`; `example_of` enters them here."""
+`output_examples`; `example_of` enters them here.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ NOTHING_TRAINED = "nothing was to be trained"
 class Example:
     """What a run has to show of a word: a `text` with its `numbers`.
 
-    Where the run has no example, `text` is None and `lacking` says why."""
+    Where the run has no example, `text` is None and `lacking` says why.
+    """
 
     text: str | None
     numbers: dict[str, Any] = field(default_factory=dict)

@@ -2,7 +2,8 @@
 comes from.
 
 The sentences follow Goodfellow, Bengio, Courville, Deep Learning (2016), and fastbook chapter 4;
-"perceptron" Rosenblatt 1958."""
+"perceptron" Rosenblatt 1958.
+"""
 
 from __future__ import annotations
 

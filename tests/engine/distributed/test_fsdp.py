@@ -168,7 +168,8 @@ stepped = {"0": writer.Writer, "1": writer.GatheringObserver}[os.environ["RANK"]
 
 def dying(self, training):
     stepped(self, training)
-    if training.progress.step == 40 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0" and os.environ["RANK"] == os.environ["DIES"]:
+    first = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+    if training.progress.step == 40 and first and os.environ["RANK"] == os.environ["DIES"]:
         os.kill(os.getpid(), signal.SIGKILL)
 
 writer.Writer.stepped = writer.GatheringObserver.stepped = dying

@@ -318,7 +318,8 @@ look = loop.evaluate_epoch
 
 def dying(training, observers):
     look(training, observers)
-    if training.progress.epoch == 7 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0" and os.environ["RANK"] == os.environ["DIES"]:
+    first = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+    if training.progress.epoch == 7 and first and os.environ["RANK"] == os.environ["DIES"]:
         os.kill(os.getpid(), signal.SIGKILL)
 
 loop.evaluate_epoch = dying

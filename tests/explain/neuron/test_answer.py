@@ -250,7 +250,7 @@ def test_what_is_lost_without_it(data: str, predict: str, layer: str) -> None:
     assert neuron.without["loss"] != neuron.whole["loss"]  # type: ignore[index]
 
 
-# -- its history --------------------------------------------------------------------------------------
+# -- its history -----------------------------------------------------------------------------------
 
 
 def firing_by_hand(seed: int, steps: int, rate: float) -> Tensor:
@@ -399,7 +399,8 @@ def test_several_labels() -> None:
         (
             "layer9",
             0,
-            r"no layer 'layer9' with units; there are layer1 \(units 0 to 4\), output \(units 0 to 2\)",
+            r"no layer 'layer9' with units; "
+            r"there are layer1 \(units 0 to 4\), output \(units 0 to 2\)",
         ),
         ("activation1", 0, "there are layer1"),
         ("layer1", 5, "counted from 0 to 4"),

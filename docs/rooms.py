@@ -65,11 +65,11 @@ FONT = 'font-family="system-ui, Segoe UI, Helvetica, Arial, sans-serif"'
 
 
 def purpose(room: str) -> str:
-    """The first line of a room's docstring, up to its first colon or stop."""
+    """The first line of a room's docstring, up to its first comma, colon or stop."""
     file = PACKAGE / room / "__init__.py"
     file = file if file.is_file() else PACKAGE / f"{room}.py"
     line = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()[0]
-    for mark in (":", ";", "."):
+    for mark in (":", ";", ".", ","):
         line = line.split(mark)[0]
     return line
 

@@ -1,3 +1,1 @@
-"""The public functions, one file each: train, resume, load, race, find_learning_rate, heal,
-diagnose, explain, watch.
-"""
+"""The public functions, one file each: `train`, `resume`, `load`, `race`, and so on."""

@@ -1,4 +1,4 @@
-"""Data for the seven steps: sources by name, arrays of your own, and what is in them.
+"""What is trained on: sources by name, arrays of your own, and what is in them.
 
 `load("digits")`, `load("speed(noise=1.0, seed=3)")`, `from_arrays(x, y)`. Every source of the
 catalog is a name of this module too: `circles(n=1000)`. Names are loaded when they are used.

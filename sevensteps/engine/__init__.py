@@ -1,6 +1,4 @@
-"""How gradients are computed: flat parameters, the chain rule by layer, autograd, finite
-differences, the perceptron's rule.
-"""
+"""How gradients are computed: flat parameters, the chain rule by layer, autograd, and others."""
 
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.chain_rule import ChainRule, missing

@@ -1,1 +1,1 @@
-"""Read-only observation of any network in any training loop."""
+"""Read-only looks into any network, in any training loop."""

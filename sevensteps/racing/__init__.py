@@ -1,1 +1,1 @@
-"""Many recipes trained at once and compared, on this machine or on a Ray cluster."""
+"""Many recipes trained at once and compared, here or on a Ray cluster."""

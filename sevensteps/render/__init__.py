@@ -1,1 +1,1 @@
-"""Text and figures: wrapped lines, pictures and curves in block characters, matplotlib's files."""
+"""What every face shows itself with: text, tables, characters, figures."""

@@ -1,7 +1,7 @@
-"""The seven steps of a training, one file each; here is how their values are listed and read from
-text.
+"""The seven steps of a training, one file each.
 
-Listing reads the source, so `sevensteps steps` answers before PyTorch could even be imported.
+Here is how their values are listed and read from text. Listing reads the source, so
+`sevensteps steps` answers before PyTorch could even be imported.
 """
 
 from __future__ import annotations

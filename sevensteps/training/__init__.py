@@ -1,1 +1,1 @@
-"""One training: its recipe, what was left out chosen, its state, and the loop of seven steps."""
+"""One training as it runs: its recipe, the choices for it, its state, the loop of seven steps."""

@@ -1,1 +1,1 @@
-"""How trainings and races are shown while they run."""
+"""The live lines of trainings and races on a terminal."""

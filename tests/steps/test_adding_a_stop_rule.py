@@ -1,4 +1,4 @@
-"""A new stop rule is a class and its name in `__all__`; a row of examples gets it the common tests."""
+"""A new stop rule is a class and its name in `__all__`; a row of examples gets it every test."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import torch
 from benchmarks.doctor import data
 from benchmarks.doctor.cases import CASES
 from benchmarks.doctor.loop import Outcome, run
-from sevensteps.doctor.conditions import BY_STEP, condition, condition_names
+from sevensteps.doctor.conditions import BY_STEP, condition, condition_names, summary
 from sevensteps.doctor.trials.changes import FINITE, STANDARDIZE
 from sevensteps.steps import parse
 
@@ -60,6 +60,7 @@ FAULTY = {
     "underfitting": "circle: no hidden layer",
     "exploding_gradient": "parabola: SGD .1",
 }
+
 
 # Where MNIST is not at hand, scikit-learn's digits stand in; so small, they are learned too well,
 # or too little, for these.
@@ -168,3 +169,11 @@ def test_every_condition_of_the_vocabulary_is_there_and_blames_its_step() -> Non
             assert step == condition(name).STEP
             assert set(condition(name).EXPLAINS) <= set(condition_names()) - {name}
             assert (condition(name).__doc__ or "").startswith(f"{name}: ")
+
+
+def test_every_condition_can_be_described() -> None:
+    for name in condition_names():
+        said = summary(name)
+        assert len(said) > 30
+        assert not said.startswith(name)
+        assert "\n" not in said

@@ -10,6 +10,7 @@ from torch import nn
 
 import sevensteps as ss
 
+Runs = Callable[[str], ss.Run]
 X = torch.linspace(-2, 2, 240).view(60, 4).sin()
 LABELS = torch.stack([X[:, 0] > 0, X[:, 1] > X[:, 2], X[:, 3] < 0.5], 1).float()
 MADE: dict[str, Callable[[], ss.Run]] = {

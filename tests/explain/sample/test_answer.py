@@ -4,11 +4,9 @@ the ranking and the confusion.
 
 from __future__ import annotations
 
-import ast
 import copy
 import json
 import math
-import operator
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,84 +16,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_iris
-from sklearn.metrics import confusion_matrix
-from torch import Tensor
 
-import sevensteps as ss
 from sevensteps.errors import ArgumentError
-from sevensteps.explain.loss_terms import loss_terms
 from sevensteps.render.image import shaded_image
-from sevensteps.steps import loss as losses
-from tests.engine.test_agreement import HEADS, spread
-from tests.explain.conftest import MADE, made
-
-Runs = Callable[[str], ss.Run]
-
-TORCH: dict[
-    str, Callable[[Tensor, Tensor], Tensor]
-] = {  # the loss of one sample, by PyTorch or by the book's line
-    "mean_squared_error": F.mse_loss,
-    "mean_absolute_error": F.l1_loss,
-    "huber": lambda o, t: F.huber_loss(o, t, delta=0.7),
-    "binary_cross_entropy": F.binary_cross_entropy_with_logits,
-    "cross_entropy": F.cross_entropy,
-    "negative_log_likelihood": F.nll_loss,
-    "mnist_loss": lambda o, t: torch.where(t == 1, 1 - o.sigmoid(), o.sigmoid()).mean(),
-    "hinge": lambda o, t: (1 - (2 * t - 1) * o).clamp_min(0).mean(),
-}
-
-
-@pytest.mark.parametrize("name", HEADS)
-def test_the_terms_of_every_loss_are_its_value(name: str) -> None:
-    loss, outputs, y = HEADS[name]
-    output = spread(6, outputs)
-    output = output.log_softmax(-1) if isinstance(loss, losses.negative_log_likelihood) else output
-    kind = type(loss).__name__
-    for o, t in zip(output, y, strict=True):
-        found = loss_terms(loss, o, t)
-        expected = TORCH[kind](o, t)
-        assert sum(term.value for term in found) / len(found) == pytest.approx(
-            float(expected), rel=1e-12
-        )
-        assert len(found) == (1 if t.ndim == 0 else outputs)
-        assert all(
-            evaluated(term.formula) == pytest.approx(term.value, rel=2e-3, abs=2e-4)
-            for term in found
-        )
-
-
-def evaluated(formula: str) -> float:
-    """The number that the last part of a formula comes to, as a reader would work it out."""
-    last = formula.rsplit("= ", 1)[-1]
-    last = re.sub(
-        r"\|([^|]+)\|",
-        r"abs(\1)",
-        last.replace("²", "**2").replace("½", "0.5*").replace("max", "MAX"),
-    )
-    last = re.sub(r"log ([\d.e+-]+)", r"LOG(\1)", last).replace("MAX", "max").replace("LOG", "log")
-    last = re.sub(r"(\d)(\(|abs)", r"\1*\2", last)
-    binary = {
-        ast.Add: operator.add,
-        ast.Sub: operator.sub,
-        ast.Mult: operator.mul,
-        ast.Pow: operator.pow,
-    }
-    calls = {"abs": abs, "max": max, "log": math.log}
-
-    def value(node: Any) -> float:
-        if isinstance(node, ast.Constant):
-            return float(node.value)
-        if isinstance(node, ast.UnaryOp):
-            return -value(node.operand)
-        if isinstance(node, ast.BinOp):
-            return float(binary[type(node.op)](value(node.left), value(node.right)))
-        assert isinstance(node, ast.Call), ast.dump(node)
-        return float(calls[node.func.id](*map(value, node.args)))
-
-    return value(ast.parse(last, mode="eval").body)
-
-
-# -- runs ------------------------------------------------------------------------------------------
+from tests.explain.conftest import MADE, Runs
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -207,78 +131,6 @@ def test_shades() -> None:
     assert shaded_image(torch.tensor([[0.0, 8.0, 16.0]]), 16) == ["  ▒▒██"]
 
 
-# -- worst, best, confusion ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", MADE)
-@pytest.mark.parametrize("part", ["train", "valid"])
-def test_the_ranking(runs: Runs, name: str, part: str) -> None:
-    run = runs(name)
-    x, y = run.explain.subject.part(part)
-    with torch.no_grad():
-        expected = run.recipe.loss.value(
-            run.network(x).double(), y.double() if y.is_floating_point() else y
-        )
-    worst = run.explain.samples(worst=4, part=part)
-    best = run.explain.samples(best=4, part=part)
-    assert [row.loss for row in worst.ranked] == pytest.approx(
-        expected.sort(descending=True).values[:4].tolist(), rel=1e-5, abs=1e-7
-    )
-    assert [row.loss for row in best.ranked] == pytest.approx(
-        expected.sort().values[:4].tolist(), rel=1e-5, abs=1e-7
-    )
-    assert worst.mean == pytest.approx(float(expected.mean()), rel=1e-5)
-    assert worst.total == len(y)
-    for row in worst.ranked:
-        one = run.explain.sample(row.index, part)
-        assert (one.loss, one.truth) == (pytest.approx(row.loss, rel=1e-4, abs=1e-6), row.truth)
-        if type(run.recipe.loss).__name__ in ("cross_entropy", "negative_log_likelihood"):
-            assert -math.log(row.p) == pytest.approx(row.loss, rel=1e-6)
-    json.dumps(worst.to_dict())
-    assert all(len(line) <= 80 for line in worst.text().splitlines())
-
-
-@pytest.mark.parametrize(
-    "name", ["digits", "digits37", "iris", "hinge", "perceptron", "similarity"]
-)
-def test_the_confusion(runs: Runs, name: str) -> None:
-    run = runs(name)
-    x, _ = run.explain.subject.part("valid")
-    stored = run.explain.subject.data.valid.y.reshape(-1).long()
-    with torch.no_grad():
-        answers = run.output.decide(run.network(x))
-    found = run.explain.confusion()
-    assert found.counts == tuple(
-        map(tuple, confusion_matrix(stored, answers, labels=range(len(found.classes))).tolist())
-    )
-    assert found.total == len(stored)
-    assert found.right == int((stored == answers).sum())
-    assert all(len(line) <= 80 for line in found.text().splitlines())
-
-
-def test_the_confusion_of_labels(runs: Runs) -> None:
-    run = runs("labels")
-    part = run.explain.subject.data.valid
-    with torch.no_grad():
-        answers = run.network(part.x) > 0
-    found = run.explain.confusion()
-    for label, counts in enumerate(found.counts):
-        (right_no, false_yes), (false_no, right_yes) = confusion_matrix(
-            part.y[:, label], answers[:, label], labels=[0, 1]
-        ).tolist()
-        assert counts == (right_no, false_yes, false_no, right_yes)
-
-
-def test_a_loss_that_is_not_a_number_is_the_worst() -> None:
-    run = copy.copy(made("diabetes", predict="linear()", stop="epochs(1)"))
-    run.network = copy.deepcopy(run.network)
-    with torch.no_grad():
-        run.network[1].weight.fill_(math.nan)
-    assert (
-        run.explain.samples(worst=1).ranked[0].loss != run.explain.samples(worst=1).ranked[0].loss
-    )
-
-
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
@@ -297,9 +149,3 @@ def test_a_loss_that_is_not_a_number_is_the_worst() -> None:
 def test_bad_input_is_one_line(runs: Runs, asked: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=re.escape(message)):
         asked(runs("digits").explain)
-
-
-def test_a_regression_has_no_confusion(runs: Runs) -> None:
-    with pytest.raises(ArgumentError, match="a regression has no classes"):
-        runs("diabetes").explain.confusion()
-    assert runs("diabetes").explain.samples().confusion is None

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch.nn.utils import parameters_to_vector
@@ -16,26 +15,7 @@ from sevensteps.api.explain import explain
 from sevensteps.errors import ArgumentError
 from sevensteps.explain.surface.answer import Surface
 from tests.explain.oracles import hessian
-
-SPEED: dict[str, Any] = {
-    "predict": "polynomial(2)",
-    "step": "sgd(lr=1e-5)",
-    "repeat": "full_batch()",
-    "stop": "epochs(10)",
-    "loss": "mean_squared_error()",
-}
-
-
-@pytest.fixture(scope="module")
-def speed() -> Surface:
-    return ss.train("speed", **SPEED, out=False).explain.surface()
-
-
-def surface_of(data: Any, **steps: Any) -> Surface:
-    return ss.train(data, **{"stop": "epochs(3)", **steps}, out=False).explain.surface()
-
-
-# -- the speed example -----------------------------------------------------------------------------
+from tests.explain.surface.conftest import SPEED, surface_of
 
 
 def test_the_curvature_of_the_speed_example(speed: Surface) -> None:
@@ -48,41 +28,6 @@ def test_the_curvature_of_the_speed_example(speed: Surface) -> None:
     )
     assert speed.exact
     assert (speed.samples, speed.total) == (20, 20)
-
-
-def test_the_optimum_is_that_of_numpy(speed: Surface) -> None:
-    train = ss.data.load("speed").train
-    t, y = train.x[:, 0].double().numpy(), train.y[:, 0].double().numpy()
-    best = np.polyfit(t, y, 2)
-    assert speed.optimum is not None
-    assert speed.optimum.parameters == pytest.approx(best.tolist(), rel=1e-6)
-    assert speed.optimum.loss == pytest.approx(
-        float(((np.polyval(best, t) - y) ** 2).mean()), rel=1e-9
-    )
-    assert speed.optimum.noiseless == pytest.approx([0.75, -14.25, 68.6875], rel=1e-6)
-    assert speed.optimum.terms == ("t²", "t", "1")
-    own = ss.train("speed", **SPEED, out=False)
-    weight, bias = own.network.state_dict().values()
-    assert speed.optimum.own == pytest.approx([*weight[0].tolist(), float(bias)])
-    assert speed.optimum.here == pytest.approx(speed.loss)
-
-
-def test_standardised_inputs_reach_the_optimum_in_50_steps_and_raw_ones_do_not(
-    speed: Surface,
-) -> None:
-    raw, standard = speed.race
-    assert raw.condition == pytest.approx(218_451, rel=1e-3)
-    assert standard.condition == pytest.approx(7.4, rel=0.01)
-    assert raw.steps == standard.steps == 50
-    best = ss.train(
-        "speed(scale='standardize')",
-        **{**SPEED, "step": f"sgd(lr={standard.lr!r})", "stop": "max_steps(50)"},
-        out=False,
-    )
-    assert speed.optimum is not None
-    assert standard.loss == pytest.approx(speed.optimum.loss, rel=1e-4)
-    assert best.explain.surface().loss == pytest.approx(standard.loss, rel=1e-3)
-    assert raw.loss > 50 * speed.optimum.loss
 
 
 @pytest.mark.parametrize(("factor", "falls"), [(0.98, True), (1.02, False)])
@@ -119,70 +64,6 @@ def test_a_quadratic_predicts_every_step(speed: Surface) -> None:
     assert speed.measured[49] == pytest.approx(
         longer.history[-1]["train"]["loss"], rel=1e-4
     )  # which is that before the last step
-
-
-def test_the_plane_goes_through_the_end_and_shows_the_way(speed: Surface) -> None:
-    plane = speed.plane
-    assert plane is not None
-    assert plane.again
-    assert len(plane.path) == 11
-    assert plane.path[-1][1:] == pytest.approx((0, 0), abs=1e-5)
-    a, b = plane.path[0][1:]
-    assert plane.share is not None
-    assert a**2 + b**2 == pytest.approx(
-        plane.share * sum(own**2 for own in speed.optimum.own), rel=1e-3
-    )  # type: ignore[union-attr]
-    assert min(map(min, plane.losses)) < speed.loss
-    across, up = np.abs(plane.across).argmin(), np.abs(plane.up).argmin()
-    top, low = speed.eigenvalues[0], speed.eigenvalues[-1]
-    grid, x, y = np.array(plane.losses), np.array(plane.across), np.array(plane.up)
-    bend = (grid[up, across + 1] - 2 * grid[up, across] + grid[up, across - 1]) / (x[1] - x[0]) ** 2
-    assert bend == pytest.approx(top, rel=1e-6), (
-        "a second difference along the steepest direction is its curvature"
-    )
-    assert (grid[up + 1, across] - 2 * grid[up, across] + grid[up - 1, across]) / (
-        y[1] - y[0]
-    ) ** 2 == pytest.approx(low, rel=1e-6)
-    assert plane.optimum is not None
-    shades = plane.blocks()
-    assert {"o", "x", "*"} <= set("".join(shades))
-
-
-# -- other trainings -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("predict", ["neuron()", "neuron(bias='w0')", "linear()", "polynomial(3)"])
-def test_the_optimum_of_every_model_that_is_linear_in_its_parameters(predict: str) -> None:
-    run = ss.train(
-        "speed(scale='standardize')",
-        predict=predict,
-        step="sgd(lr=0.1)",
-        repeat="full_batch()",
-        stop="epochs(2000)",
-        loss="mean_squared_error()",
-        precision="float64",
-        out=False,
-    )
-    surface = run.explain.surface()
-    assert surface.optimum is not None
-    assert surface.optimum.here == pytest.approx(surface.optimum.loss, rel=1e-5)
-    assert surface.optimum.distance == pytest.approx(0, abs=0.05)
-
-
-def test_a_table_by_its_features() -> None:
-    surface = surface_of("diabetes", predict="linear()", step="sgd(lr=0.01)")
-    data = ss.data.load("diabetes").train
-    x = np.concatenate([data.x.double().numpy(), np.ones((len(data), 1))], 1)
-    y = data.y.double().numpy()
-    best, left = np.linalg.lstsq(x, y, rcond=None)[:2]
-    assert surface.optimum is not None
-    assert surface.optimum.parameters == pytest.approx(best[:, 0].tolist(), rel=1e-6)
-    assert surface.optimum.loss == pytest.approx(float(left[0]) / len(x), rel=1e-9)
-    assert surface.optimum.terms[:3] == ("age", "sex", "bmi")
-    assert surface.eigenvalues == pytest.approx(
-        sorted(np.linalg.eigvalsh(2 * x.T @ x / len(x)), reverse=True), rel=1e-6
-    )
-    assert "standardising changes little here" in surface.text()
 
 
 @pytest.mark.parametrize(
@@ -260,18 +141,6 @@ def test_fewer_samples_are_looked_at_where_all_would_take_long(
     assert f"over {surface.samples:,} of the 1,438 training samples" in " ".join(
         surface.text().split()
     )
-
-
-def test_only_start_and_end_where_training_again_takes_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from sevensteps.explain.surface import slice
-
-    monkeypatch.setattr(slice, "MAX_REPEAT_SECONDS", -1.0)
-    surface = ss.train("circles", predict="mlp(4)", stop="epochs(2)", out=False).explain.surface()
-    assert surface.plane is not None
-    assert not surface.plane.again
-    assert [step for step, _, _ in surface.plane.path] == [0]
 
 
 def test_no_condition_number_where_the_loss_curves_down_or_one_direction_is_curved() -> None:

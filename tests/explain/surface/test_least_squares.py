@@ -1,0 +1,79 @@
+"""The least squares optimum of models that are linear in their parameters, against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import sevensteps as ss
+from sevensteps.explain.surface.answer import Surface
+from tests.explain.surface.conftest import SPEED, surface_of
+
+
+def test_the_optimum_is_that_of_numpy(speed: Surface) -> None:
+    train = ss.data.load("speed").train
+    t, y = train.x[:, 0].double().numpy(), train.y[:, 0].double().numpy()
+    best = np.polyfit(t, y, 2)
+    assert speed.optimum is not None
+    assert speed.optimum.parameters == pytest.approx(best.tolist(), rel=1e-6)
+    assert speed.optimum.loss == pytest.approx(
+        float(((np.polyval(best, t) - y) ** 2).mean()), rel=1e-9
+    )
+    assert speed.optimum.noiseless == pytest.approx([0.75, -14.25, 68.6875], rel=1e-6)
+    assert speed.optimum.terms == ("t²", "t", "1")
+    own = ss.train("speed", **SPEED, out=False)
+    weight, bias = own.network.state_dict().values()
+    assert speed.optimum.own == pytest.approx([*weight[0].tolist(), float(bias)])
+    assert speed.optimum.here == pytest.approx(speed.loss)
+
+
+def test_standardised_inputs_reach_the_optimum_in_50_steps_and_raw_ones_do_not(
+    speed: Surface,
+) -> None:
+    raw, standard = speed.race
+    assert raw.condition == pytest.approx(218_451, rel=1e-3)
+    assert standard.condition == pytest.approx(7.4, rel=0.01)
+    assert raw.steps == standard.steps == 50
+    best = ss.train(
+        "speed(scale='standardize')",
+        **{**SPEED, "step": f"sgd(lr={standard.lr!r})", "stop": "max_steps(50)"},
+        out=False,
+    )
+    assert speed.optimum is not None
+    assert standard.loss == pytest.approx(speed.optimum.loss, rel=1e-4)
+    assert best.explain.surface().loss == pytest.approx(standard.loss, rel=1e-3)
+    assert raw.loss > 50 * speed.optimum.loss
+
+
+@pytest.mark.parametrize("predict", ["neuron()", "neuron(bias='w0')", "linear()", "polynomial(3)"])
+def test_the_optimum_of_every_model_that_is_linear_in_its_parameters(predict: str) -> None:
+    run = ss.train(
+        "speed(scale='standardize')",
+        predict=predict,
+        step="sgd(lr=0.1)",
+        repeat="full_batch()",
+        stop="epochs(2000)",
+        loss="mean_squared_error()",
+        precision="float64",
+        out=False,
+    )
+    surface = run.explain.surface()
+    assert surface.optimum is not None
+    assert surface.optimum.here == pytest.approx(surface.optimum.loss, rel=1e-5)
+    assert surface.optimum.distance == pytest.approx(0, abs=0.05)
+
+
+def test_a_table_by_its_features() -> None:
+    surface = surface_of("diabetes", predict="linear()", step="sgd(lr=0.01)")
+    data = ss.data.load("diabetes").train
+    x = np.concatenate([data.x.double().numpy(), np.ones((len(data), 1))], 1)
+    y = data.y.double().numpy()
+    best, left = np.linalg.lstsq(x, y, rcond=None)[:2]
+    assert surface.optimum is not None
+    assert surface.optimum.parameters == pytest.approx(best[:, 0].tolist(), rel=1e-6)
+    assert surface.optimum.loss == pytest.approx(float(left[0]) / len(x), rel=1e-9)
+    assert surface.optimum.terms[:3] == ("age", "sex", "bmi")
+    assert surface.eigenvalues == pytest.approx(
+        sorted(np.linalg.eigvalsh(2 * x.T @ x / len(x)), reverse=True), rel=1e-6
+    )
+    assert "standardising changes little here" in surface.text()

@@ -1,0 +1,50 @@
+"""Examples of the words for gradients, against autograd and counts by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import sevensteps as ss
+from tests.explain.words.conftest import numbers, trained
+
+
+def test_the_chain_rule_gives_the_gradient_of_autograd(run: ss.Run) -> None:
+    data, found = ss.data.load("digits"), numbers(run, "chain rule")
+    loss = nn.functional.cross_entropy(
+        run.network.double()(data.valid.x[:1].double()), data.valid.y[:1]
+    )
+    (gradient,) = torch.autograd.grad(loss, [run.network.output.weight])
+    run.network.float()
+    unit, at = found["index"]
+    assert found["gradient"] == pytest.approx(float(gradient[unit, at]), rel=1e-6)
+    assert found["gradient"] == pytest.approx(found["outer"] * found["inner"])
+
+
+def test_dead_inputs_and_dead_units_are_counted() -> None:
+    run = trained(predict="mlp(9)")
+    with torch.no_grad():
+        run.network.layer1.bias[:2] = -1e6
+    x = ss.data.load("digits").train.x
+    hidden = run.network.layer1(x.flatten(1))
+    assert numbers(run, "dead unit") == {
+        "dead": int((hidden <= 0).all(0).sum()),
+        "units": 9,
+        "layer": "activation1",
+    }
+    assert numbers(run, "dead unit")["dead"] >= 2
+    assert numbers(run, "dead input") == {"dead": int((x == 0).all(0).sum()), "inputs": 64}
+
+
+def test_units_that_start_the_same_stay_the_same() -> None:
+    found = numbers(trained(initialize="zeros()"), "symmetry")
+    assert (found["units"], found["different"], found["apart"]) == (12, 1, 0)
+    assert numbers(trained(), "symmetry")["different"] == 12
+
+
+def test_saturation_counts_flat_slopes() -> None:
+    run = trained("circles", predict="mlp(8, activation='tanh')")
+    with torch.no_grad():
+        run.network.layer1.weight[:4] *= 1e6
+    assert numbers(run, "saturation")["share"] == 0.5

@@ -13,8 +13,8 @@ from sevensteps.doctor.diagnosis import diagnose as diagnose_case
 from sevensteps.errors import Error, RunError
 from sevensteps.notation import auto
 from sevensteps.record.database import read as read_history
-from sevensteps.record.reader import read_summary
 from sevensteps.record.run_folder import find_diagnosed
+from sevensteps.record.summary import read_summary
 from sevensteps.training.recipe import PYTHON_OBJECTS, Recipe, was_python_object
 
 
@@ -70,5 +70,5 @@ def _diagnose_folder(folder: Path, allow_code: bool) -> Diagnosis:
 
 def _stand_ins(folder: Path) -> dict[str, Any]:
     """Values in place of a network or batches that were Python objects, which no recipe holds."""
-    steps = read_summary(folder)["recipe"]
-    return {step: auto() for step in PYTHON_OBJECTS if was_python_object(step, str(steps[step]))}
+    recipe = read_summary(folder).recipe
+    return {step: auto() for step in PYTHON_OBJECTS if was_python_object(step, recipe[step])}

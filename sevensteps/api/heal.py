@@ -74,7 +74,7 @@ def heal(
     )
     while (
         len(healed) < MAX_CHANGES
-        and run.summary["stop"]["rule"] != "interrupt"
+        and run.outcome.stop.rule != "interrupt"
         and any(f.severity != "info" for f in run.findings)
     ):
         assert run.diagnosis is not None
@@ -100,7 +100,7 @@ def heal(
             "from": run.folder and str(run.folder),
             "trial": proven.to_dict(),
         }
-        doctor = DoctorObserver(summary_entries={"healed": [*healed, step]})
+        doctor = DoctorObserver(healed=[*healed, step])
         next_run = train(
             changed(replace(run.recipe, reasons={}), proven.change),
             out=_healed_folder(out, len(healed)),

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -134,9 +134,9 @@ class Race:
                 {
                     "run": run.folder and run.folder.name,
                     "seed": run.recipe.seed,
-                    "stop": run.summary["stop"],
-                    "epochs": run.summary["epochs"],
-                    "seconds": run.summary["seconds"],
+                    "stop": asdict(run.outcome.stop),
+                    "epochs": run.outcome.epochs,
+                    "seconds": run.outcome.seconds,
                     "valid": run.metrics["valid"],
                     "findings": [finding.condition for finding in run.findings],
                 }
@@ -273,7 +273,7 @@ def race(
                 folder.rmdir()  # only where it is empty
         raise
     table = leaderboard(
-        [run.recipe for run in runs], [run.summary for run in runs], [run.history for run in runs]
+        [run.recipe for run in runs], [run.outcome for run in runs], [run.history for run in runs]
     )
     result = Race(runs, table, plans, folder, missing)
     if folder is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from sevensteps.explain.questions import Explain
 from sevensteps.explain.subject import Subject
 from sevensteps.head import Output
 from sevensteps.metrics import primary
+from sevensteps.record.summary import RunSummary
 from sevensteps.training.evaluation import outputs_of
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import ResolvedRecipe
@@ -58,7 +59,7 @@ class Run:
     def __init__(
         self,
         recipe: Recipe,
-        summary: dict[str, Any],
+        summary: RunSummary,
         history: list[dict[str, Any]],
         folder: Path | None,
         last: nn.Module,
@@ -70,8 +71,8 @@ class Run:
         self.recipe, self.history, self.folder = recipe, history, folder
         self._summary = summary
         self.network = last
-        self.last = Snapshot(summary["epochs"], summary["metrics"], last)
-        self.best = Snapshot(summary["best"]["epoch"], summary["best"]["metrics"], best)
+        self.last = Snapshot(summary.epochs, summary.metrics, last)
+        self.best = Snapshot(summary.best.epoch, summary.best.metrics, best)
         self.output, self.inputs, self.diagnosis = output, inputs, diagnosis
         # of a training of this session: it has the data, wherever they came from
         self.resolved: ResolvedRecipe | None = None
@@ -79,13 +80,17 @@ class Run:
     @property
     def summary(self) -> dict[str, Any]:
         """The content of `run.json`: stop reason, metrics, versions, findings and the like."""
-        return self._summary | (self.diagnosis.to_dict() if self.diagnosis else {})
+        return self.outcome.to_dict()
+
+    @property
+    def outcome(self) -> RunSummary:
+        """The summary with typed fields: `run.outcome.stop.rule`."""
+        return replace(self._summary, **(self.diagnosis.to_dict() if self.diagnosis else {}))
 
     @property
     def metrics(self) -> dict[str, Any]:
         """`metrics["valid"]["accuracy"]` and the like, at the last epoch."""
-        metrics: dict[str, Any] = self._summary["metrics"]
-        return metrics
+        return self._summary.metrics
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -96,7 +101,7 @@ class Run:
         if self.diagnosis is not None:
             return self.diagnosis.findings
         try:
-            return [Finding.from_dict(finding) for finding in self._summary["findings"]]
+            return [Finding.from_dict(finding) for finding in self._summary.findings]
         except (KeyError, TypeError) as failure:
             raise RunError(
                 f"the findings of {self.folder} are damaged: {type(failure).__name__}: {failure}"
@@ -107,8 +112,7 @@ class Run:
         """What `heal` changed on the way to this run: condition, change, the run it came from, and
         the trial that proves it.
         """
-        healed: list[dict[str, Any]] = self._summary.get("healed", [])
-        return healed
+        return self._summary.healed or []
 
     def predict(self, raw: Any, which: Literal["last", "best"] = "last") -> Answers:
         """The network's answers to raw inputs `[N, …]`: not scaled yet, that is done here.
@@ -148,13 +152,13 @@ class Run:
         if self.diagnosis is not None:
             observation = self.diagnosis.case.observation
         elif self.folder is not None:
-            watched = read_observation(self.folder, self._summary["steps"] + 1)
+            watched = read_observation(self.folder, self._summary.steps + 1)
             observation = watched[0] if watched is not None else None
         return Explain(
             Subject(
                 self.recipe,
                 self.network,
-                self.summary,
+                self.outcome,
                 self.history,
                 self.folder,
                 observation,
@@ -170,5 +174,5 @@ class Run:
         value = "not a number" if valid[name] is None else f"{valid[name]:.4f}"
         return (
             f"<Run of {self.recipe.source}: {name} {value} "
-            f"after {self._summary['epochs']} epochs{where}>"
+            f"after {self._summary.epochs} epochs{where}>"
         )

@@ -27,10 +27,10 @@ from sevensteps.errors import RunError
 from sevensteps.record import torchrun
 from sevensteps.record.checkpoints import SavedState
 from sevensteps.record.checkpoints import read as read_state
-from sevensteps.record.reader import read_summary
 from sevensteps.record.run_folder import find_run_folder, lock_folder
+from sevensteps.record.summary import RunSummary, read_summary
 from sevensteps.record.tensors import to_safetensors
-from sevensteps.record.writer import EVERY, GatheringObserver, Writer, run_summary
+from sevensteps.record.writer import EVERY, GatheringObserver, Writer, summarize
 from sevensteps.training import interrupts, loop, state, threads
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
@@ -71,13 +71,13 @@ class ResumableRun:
         if self.lock is None or not (self.folder / "run.json").is_file():
             return
         summary = read_summary(self.folder)
-        rule, reason = summary["stop"]["rule"], summary["stop"]["reason"]
+        rule, reason = summary.stop.rule, summary.stop.reason
         if rule == "not_finite":
             raise RunError(
                 f"{self.folder} cannot go on: {reason}; find out why with: sevensteps diagnose "
                 f"{self.folder}"
             )
-        if rule != "interrupt" and summary["recipe"]["stop"] == repr(recipe.stop):
+        if rule != "interrupt" and summary.recipe["stop"] == repr(recipe.stop):
             raise RunError(
                 f"{self.folder} has finished: {reason}; to go on, give a stop that is further "
                 "away (--stop)"
@@ -209,7 +209,7 @@ def run_training(
         if out is not False and group.leads
         else None
     )
-    summary: dict[str, Any] = {}
+    summary: RunSummary | None = None
     try:
         with group.left_on_failure():
             with interrupts.interruptible(
@@ -225,7 +225,8 @@ def run_training(
                 )
             if group.leads:
                 summary = end_summary(training, ended, writer, doctor)
-            summary = group.broadcast(summary)
+            content = group.broadcast(summary and summary.to_dict())
+            summary = summary or RunSummary.from_dict(content)
     except (KeyboardInterrupt, RunError) as failure:
         if writer is None or writer.saved is None:
             raise
@@ -244,18 +245,19 @@ def end_summary(
     ended: tuple[str, str],
     writer: Writer | None,
     doctor: DoctorObserver | None,
-) -> dict[str, Any]:
+) -> RunSummary:
     """The summary of a training that has ended: the one that was written, or the same without a
     folder.
     """
     if writer is not None:
+        assert writer.summary is not None
         return writer.summary
-    return run_summary(training, *ended, "") | (doctor.report(None) if doctor else {})
+    return replace(summarize(training, *ended, ""), **(doctor.report(None) if doctor else {}))
 
 
 def finished_run(
     training: Training,
-    summary: dict[str, Any],
+    summary: RunSummary,
     writer: Writer | None,
     doctor: DoctorObserver | None,
 ) -> Run:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from sevensteps.cli.options import json_option
 from sevensteps.cli.output import console, print_json, table
+
+if TYPE_CHECKING:
+    from sevensteps.record.summary import RunSummary
 
 # besides the steps, what the bits of a result depend on
 SETTINGS = ("seed", "device", "threads", "precision")
@@ -21,8 +24,8 @@ def command(one: str, other: str, as_json: bool) -> None:
     """Compare two runs: their recipes and results. A RUN is a run folder, a name under runs/, or:
     last.
     """
-    from sevensteps.record.reader import read_summary
     from sevensteps.record.run_folder import find_run_folder
+    from sevensteps.record.summary import read_summary
 
     folders = [find_run_folder(name) for name in (one, other)]
     summaries, names = (
@@ -30,7 +33,7 @@ def command(one: str, other: str, as_json: bool) -> None:
         [folder.name for folder in folders],
     )
     texts = [
-        {**summary["recipe"], **{key: str(summary[key]) for key in SETTINGS}}
+        {**summary.recipe, **{key: str(getattr(summary, key)) for key in SETTINGS}}
         for summary in summaries
     ]
     changed = [
@@ -72,8 +75,8 @@ def command(one: str, other: str, as_json: bool) -> None:
     )
 
 
-def _measures(summary: dict[str, Any]) -> dict[str, float | None]:
-    last, best = summary["metrics"], summary["best"]["metrics"]
+def _measures(summary: RunSummary) -> dict[str, float | None]:
+    last, best = summary.metrics, summary.best.metrics
     parts = {"train": last["train"], "valid": last["valid"], "best valid": best["valid"]}
     measures = {
         f"{part} {name}": value
@@ -81,7 +84,8 @@ def _measures(summary: dict[str, Any]) -> dict[str, float | None]:
         for name, value in metrics.items()
         if name != "by_class"
     }
-    return {**measures, **{name: summary[name] for name in ("epochs", "steps", "seconds")}}
+    counts = {"epochs": summary.epochs, "steps": summary.steps}
+    return {**measures, **counts, "seconds": summary.seconds}
 
 
 def _number(value: float | None) -> str:

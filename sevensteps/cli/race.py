@@ -117,7 +117,7 @@ def command(
         print_race(finished)
         if plot is not None:
             console().print(f"\nDrawn in {plot}", style="dim")
-    interrupted = any(run.summary["stop"]["rule"] == "interrupt" for run in finished.runs)
+    interrupted = any(run.outcome.stop.rule == "interrupt" for run in finished.runs)
     if finished.missing or interrupted:
         sys.exit(130)
 

@@ -106,7 +106,7 @@ def print_end(run: Run, as_json: bool, leads: bool) -> None:
         print_json(run.summary)
     elif leads:
         print_result(run)
-    if run.summary["stop"]["rule"] == "interrupt":
+    if run.outcome.stop.rule == "interrupt":
         sys.exit(130)
 
 
@@ -116,9 +116,9 @@ def print_result(run: Run) -> None:
 
     from sevensteps.metrics import LOWER_IS_BETTER
 
-    screen, summary = console(), run.summary
+    screen, summary = console(), run.outcome
     names = [name for name in LOWER_IS_BETTER if name in run.metrics["valid"]]
-    rows = [("last", summary["epochs"], run.metrics), (("best", run.best.epoch, run.best.metrics))]
+    rows = [("last", summary.epochs, run.metrics), (("best", run.best.epoch, run.best.metrics))]
     columns = [(part, name) for part in ("train", "valid") for name in names]
     screen.print(
         table(
@@ -133,13 +133,11 @@ def print_result(run: Run) -> None:
             right=range(1, 9),
         )
     )
-    rate = (
-        f", {summary['samples_per_second']:,.0f} samples/s" if summary["samples_per_second"] else ""
-    )
-    threads = "1 thread" if summary["threads"] == 1 else f"{summary['threads']} threads"
+    rate = f", {summary.samples_per_second:,.0f} samples/s" if summary.samples_per_second else ""
+    threads = "1 thread" if summary.threads == 1 else f"{summary.threads} threads"
     screen.print(
-        f"\nStopped by {summary['stop']['rule']}: {summary['stop']['reason']}. "
-        f"{summary['steps']:,} steps in {summary['seconds']:.2f} s{rate}, {threads}."
+        f"\nStopped by {summary.stop.rule}: {summary.stop.reason}. "
+        f"{summary.steps:,} steps in {summary.seconds:.2f} s{rate}, {threads}."
     )
     screen.print(Text.assemble("Saved in ", (str(run.folder), "bold"), "\n"))
     if run.findings:
@@ -193,7 +191,7 @@ def next_commands(run: Run) -> list[str]:
     data, folder = shell_quote(run.recipe.source), shell_quote(str(run.folder))
     other = "linear()" if repr(run.recipe.predict) != "linear()" else "mlp(30)"
     first = []
-    if run.summary["stop"]["rule"] == "interrupt":
+    if run.outcome.stop.rule == "interrupt":
         first.append(f"sevensteps resume {folder}")
     if warnings_and_errors(run.findings):
         first += [f"sevensteps diagnose {folder}", f"sevensteps diagnose {folder} --try"]

@@ -27,9 +27,9 @@ FIRST_SAMPLES = 256  # samples of the examination before the first step
 class DoctorObserver(Observer):
     """An observer of the training loop. `before` and `after` are its two examinations.
 
-    `budget` is the share of the time that looking may cost. `summary_entries` are added to the
-    summary in `run.json`. `earlier` is what was observed, and found before the first step, in the
-    part of a resumed training that was done before. `data_cache` is shared by the examinations of
+    `budget` is the share of the time that looking may cost. `healed` lists the changes that led to
+    this training. `earlier` is what was observed, and found before the first step, in the part of a
+    resumed training that was done before. `data_cache` is shared by the examinations of
     several trainings on the same data: what one of them works out about the data, the others
     reuse.
     """
@@ -37,13 +37,13 @@ class DoctorObserver(Observer):
     def __init__(
         self,
         budget: float = 0.02,
-        summary_entries: dict[str, Any] | None = None,
+        healed: list[dict[str, Any]] | None = None,
         earlier: tuple[Observation, list[Finding]] | None = None,
         data_cache: dict[str, Any] | None = None,
     ) -> None:
         self.budget, self.watcher = budget, TrainingWatcher(budget, earlier and earlier[0])
         self.first_findings = earlier and earlier[1]
-        self.summary_entries = summary_entries or {}
+        self.healed = healed
         self.data_cache = {} if data_cache is None else data_cache
         self.before: Examination | None = None
         self.after: Examination | None = None
@@ -77,7 +77,7 @@ class DoctorObserver(Observer):
         write_first_findings(self.before.findings, record)
 
     def report(self, record: Record | None) -> dict[str, Any]:
-        """The doctor's part of the summary in `run.json`; what was observed goes into `record`."""
+        """The doctor's fields of the `RunSummary`; what was observed goes into `record`."""
         assert self.before is not None
         assert self.after is not None
         if record is not None:
@@ -90,7 +90,7 @@ class DoctorObserver(Observer):
                 "looks": len(self.after.case.looks),
                 "seconds": self.after.case.observation.watching_seconds,
             },
-            **self.summary_entries,
+            "healed": self.healed,
         }
 
 

@@ -47,7 +47,7 @@ class RunNumbers:
     @cached_property
     def first_step(self) -> Steps | None:
         """The first training step, None if there was none."""
-        return steps(self.subject, 0) if self.subject.summary["steps"] else None
+        return steps(self.subject, 0) if self.subject.summary.steps else None
 
     @cached_property
     def train_inputs(self) -> Tensor:
@@ -135,12 +135,12 @@ class RunNumbers:
     @property
     def metric(self) -> str:
         """The name of the metric that judges this run: accuracy, r2 or loss."""
-        return primary(self.subject.summary["metrics"]["valid"])
+        return primary(self.subject.summary.metrics["valid"])
 
     @property
     def score(self) -> float:
         """The value of `metric` on the validation data at the end; nan if it is no number."""
-        value = self.subject.summary["metrics"]["valid"][self.metric]
+        value = self.subject.summary.metrics["valid"][self.metric]
         return float("nan") if value is None else float(value)
 
     @property

@@ -22,6 +22,7 @@ from sevensteps.errors import ArgumentError, Error, RunError
 from sevensteps.head import Output
 from sevensteps.observe.observation import Observation
 from sevensteps.record import checkpoints
+from sevensteps.record.summary import RunSummary
 from sevensteps.steps.loss import Loss
 from sevensteps.training import state, threads
 from sevensteps.training.loop import train
@@ -43,7 +44,7 @@ class Subject:
 
     recipe: Recipe
     network: nn.Module
-    summary: Mapping[str, Any]
+    summary: RunSummary
     history: Sequence[Mapping[str, Any]]
     folder: Path | None = None
     observation: Observation | None = None

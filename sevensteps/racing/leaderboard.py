@@ -12,11 +12,12 @@ from typing import Any
 
 from sevensteps.errors import DataError
 from sevensteps.metrics import merit, primary
+from sevensteps.record.summary import RunSummary
 from sevensteps.training.recipe import Recipe
 
 CONFIDENCE = 0.95  # of the intervals
 
-Summaries = Sequence[Mapping[str, Any]]
+Summaries = Sequence[RunSummary]
 Histories = Sequence[Sequence[Mapping[str, Any]]]
 
 
@@ -84,7 +85,7 @@ def leaderboard(
 ) -> list[LeaderboardRow]:
     """One row for each recipe, best first, of runs with these recipes, summaries and histories."""
     groups = group_by_recipe(recipes)
-    metric = primary(summaries[0]["metrics"]["valid"])
+    metric = primary(summaries[0].metrics["valid"])
     rows = [
         _row(metric, values, numbers, recipes, summaries, histories)
         for values, numbers in zip(differing_values(recipes, groups), groups, strict=True)
@@ -132,8 +133,8 @@ def _row(
         lowest=min(values),
         highest=max(values),
         loss=mean(_final_values("loss", summaries, numbers)),
-        seconds=mean(summaries[number]["seconds"] for number in numbers),
-        stops=dict(Counter(summaries[number]["stop"]["rule"] for number in numbers)),
+        seconds=mean(_nan_if_none(summaries[number].seconds) for number in numbers),
+        stops=dict(Counter(summaries[number].stop.rule for number in numbers)),
         curve=[mean(of_epoch) for of_epoch in by_epoch],
     )
 
@@ -164,7 +165,7 @@ def _compare_with_best(
 
 
 def _final_values(metric: str, summaries: Summaries, numbers: Sequence[int]) -> list[float]:
-    return [_nan_if_none(summaries[number]["metrics"]["valid"][metric]) for number in numbers]
+    return [_nan_if_none(summaries[number].metrics["valid"][metric]) for number in numbers]
 
 
 def _nan_if_none(value: float | None) -> float:

@@ -27,6 +27,7 @@ from sevensteps.metrics import score
 from sevensteps.racing.grouping import SMALLEST_GROUP, LockstepPlan
 from sevensteps.racing.ray_cluster import connection, first_line
 from sevensteps.record.run_folder import write
+from sevensteps.record.summary import RunSummary
 from sevensteps.record.tensors import to_safetensors
 from sevensteps.steps.predict import given
 from sevensteps.steps.repeat import loader
@@ -63,7 +64,7 @@ class TaskResult:
     the files of its run folder by name.
     """
 
-    summary: dict[str, Any]
+    summary: RunSummary
     history: list[dict[str, Any]]
     last: bytes
     best: bytes
@@ -158,7 +159,7 @@ def run_on_ray(
                         if folder is not None:
                             write_run_folder(folder / names[number], result.files)
                         completed[number] = result
-                        valid = result.summary["metrics"]["valid"]
+                        valid = result.summary.metrics["valid"]
                         progress.best = (
                             valid if progress.best is None else max(progress.best, valid, key=score)
                         )
@@ -252,7 +253,7 @@ def train_task(
         )
         return [
             TaskResult(
-                run.summary,
+                run.outcome,
                 run.history,
                 to_safetensors(run.network.state_dict()),
                 to_safetensors(run.best.network.state_dict()),

@@ -4,10 +4,8 @@ line.
 
 from __future__ import annotations
 
-import functools
 import json
 import math
-import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,40 +16,14 @@ from sevensteps.data.preprocessing import Preprocessing
 from sevensteps.errors import DataError, Error, RunError
 from sevensteps.head import Output
 from sevensteps.notation import auto, cut
-from sevensteps.record.run_folder import inside, read_json
+from sevensteps.record.run_folder import inside
+from sevensteps.record.summary import LARGEST, RunSummary, read_summary
 from sevensteps.record.tensors import read_shapes, read_tensors
-from sevensteps.record.writer import SCHEMA
 from sevensteps.seeds import Isolation, generator
 from sevensteps.task import Task
 from sevensteps.training.recipe import PRECISIONS, Recipe
 from sevensteps.training.resolve import planned
 
-COUNT, NUMBER, TEXT, NAMES, LIST = "a whole number", "a number", "a text", "texts by name", "a list"
-METRICS = "numbers by name, the loss among them"
-RESULT = {  # what every reader of a run counts on
-    "epochs": COUNT,
-    "steps": COUNT,
-    "seconds": NUMBER,
-    "findings": LIST,
-    "stop": NAMES,
-    "stop.rule": TEXT,
-    "stop.reason": TEXT,
-    "seed": COUNT,
-    "device": TEXT,
-    "threads": COUNT,
-    "precision": TEXT,
-    "recipe": NAMES,
-    "recipe.data": TEXT,
-    "recipe.predict": TEXT,
-    "recipe.repeat": TEXT,
-    "recipe.stop": TEXT,
-    "metrics.train": METRICS,
-    "metrics.valid": METRICS,
-    "best.epoch": COUNT,
-    "best.metrics.train": METRICS,
-    "best.metrics.valid": METRICS,
-}
-LARGEST = 1 << 64  # of a whole number; more is no count of anything here
 KINDS = ("regression", "binary", "multiclass", "multilabel")
 
 
@@ -61,7 +33,7 @@ class RunContents:
     scaling, and the task."""
 
     folder: Path
-    summary: dict[str, Any]
+    summary: RunSummary
     recipe: Recipe
     task: Task
     inputs: Preprocessing
@@ -116,57 +88,6 @@ class RunContents:
                 )
 
 
-def read_summary(folder: Path) -> dict[str, Any]:
-    """`run.json` of a run folder, with every key that a result has. Raises `RunError`."""
-    summary = read_json(folder / "run.json")
-    if not isinstance(version := summary.get("schema"), int) or version > SCHEMA:
-        raise RunError(
-            f"{folder / 'run.json'} has schema {cut(repr(version))}; this sevensteps reads up to "
-            f"{SCHEMA}"
-        )
-    try:
-        for path, kind in RESULT.items():
-            entry = functools.reduce(operator.getitem, path.split("."), summary)
-            if kind == METRICS and isinstance(entry, dict) and "loss" not in entry:
-                raise KeyError("loss")
-            if not _is(kind, entry):
-                raise RunError(
-                    f"{folder / 'run.json'} is damaged: {path} must be {kind}, not "
-                    f"{cut(repr(entry))}"
-                )
-    except (KeyError, TypeError) as failure:
-        raise RunError(
-            f"{folder / 'run.json'} is damaged: {type(failure).__name__}: {cut(str(failure), 300)}"
-        ) from None
-    return summary
-
-
-def _is(kind: str, entry: Any) -> bool:
-    """Whether `entry` is of this kind. A number may be None, which stands for one that was not
-    finite.
-    """
-    if kind == METRICS:
-        return (
-            isinstance(entry, dict)
-            and all(_is(NUMBER, item) for name, item in entry.items() if name != "by_class")
-            and (
-                isinstance(by_class := entry.get("by_class", {}), dict)
-                and all(_is(NUMBER, item) for item in by_class.values())
-            )
-        )
-    if kind == NAMES:
-        return isinstance(entry, dict) and all(isinstance(item, str) for item in entry.values())
-    if kind == NUMBER:
-        return (
-            entry is None
-            or isinstance(entry, float)
-            or (type(entry) is int and abs(entry) <= LARGEST)
-        )
-    if kind == COUNT:
-        return type(entry) is int and 0 <= entry <= LARGEST
-    return isinstance(entry, str if kind == TEXT else list)
-
-
 def read_run(
     folder: Path, *, allow_code: bool = False, predict: nn.Module | None = None
 ) -> RunContents:
@@ -177,7 +98,7 @@ def read_run(
     """
     summary = read_summary(folder)
     python_objects: dict[str, Any] = {} if predict is None else {"predict": predict}
-    if str(summary["recipe"]["repeat"]).startswith("loader("):
+    if summary.recipe["repeat"].startswith("loader("):
         python_objects["repeat"] = (
             auto()
         )  # the batches were a Python object; what has been trained does not need them
@@ -191,7 +112,7 @@ def read_run(
                 "does; it was changed since"
             )
     try:
-        data, task = summary["data"], summary["data"]["task"]
+        data, task = summary.data, summary.data["task"]
         stored = RunContents(
             folder,
             summary,

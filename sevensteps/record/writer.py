@@ -16,6 +16,7 @@ from filelock import FileLock
 from sevensteps.record.checkpoints import save
 from sevensteps.record.database import Record
 from sevensteps.record.run_folder import create, lock_folder, write, write_json
+from sevensteps.record.summary import BestEpoch, RunSummary, StopReason
 from sevensteps.record.tensors import to_safetensors
 from sevensteps.record.torchrun import write_mark
 from sevensteps.training.evaluation import evaluate
@@ -23,7 +24,6 @@ from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 from sevensteps.training.state_dict import state_dict, trained_tensors
 
-SCHEMA = 1
 EVERY = 30.0  # seconds from one state that is saved to the next
 # times as long as saving took, at least: saving takes less than 2 % of the time, that at the end
 # included
@@ -37,8 +37,8 @@ class Contributor(Protocol):
         """Write what was seen so far into the record."""
 
     def report(self, record: Record) -> dict[str, Any]:
-        """Write what was seen in the whole training into the record; returns what `run.json` says
-        of it.
+        """Write what was seen in the whole training into the record; returns fields of the
+        `RunSummary`.
         """
 
 
@@ -68,7 +68,7 @@ class Writer(Observer):
             every,
             again,
         )
-        self.summary: dict[str, Any] = {}
+        self.summary: RunSummary | None = None
         self.folder: Path | None = None
         self.record: Record | None = None
         self.lock: FileLock | None = None
@@ -112,9 +112,9 @@ class Writer(Observer):
         write(self.folder / "weights.safetensors", to_safetensors(training.network.state_dict()))
         if training.best is not None:
             write(self.folder / "best.safetensors", to_safetensors(training.best.weights))
-        self.summary = {**run_summary(training, rule, reason, self.folder.name), **more}
+        self.summary = replace(summarize(training, rule, reason, self.folder.name), **more)
         write_json(
-            self.folder / "run.json", self.summary
+            self.folder / "run.json", self.summary.to_dict()
         )  # a folder with a run.json is a whole run
         if rule != "not_finite":
             self.save(
@@ -177,8 +177,8 @@ class GatheringObserver(Observer):
                 pass
 
 
-def run_summary(training: Training, rule: str, reason: str, name: str) -> dict[str, Any]:
-    """What `run.json` says of a finished training."""
+def summarize(training: Training, rule: str, reason: str, name: str) -> RunSummary:
+    """The summary of a training that `rule` ended; `name` is that of its run folder."""
     recipe, progress, data, best = (
         training.recipe,
         training.progress,
@@ -192,30 +192,29 @@ def run_summary(training: Training, rule: str, reason: str, name: str) -> dict[s
         if best.valid is progress.history[-1]["valid"]
         else evaluate(training, "train", training.best_network(), alone=True)
     )
-    return {
-        "schema": SCHEMA,
-        "run": name,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "stop": {"rule": rule, "reason": reason},
-        "epochs": progress.epoch,
-        "steps": progress.step,
-        "seconds": progress.seconds,
-        "samples_per_second": progress.samples / progress.seconds if progress.seconds else None,
-        "seed": recipe.seed,
-        "device": str(training.engine.parameters.device),
-        "threads": torch.get_num_threads(),
-        **({"processes": training.group.size} if training.group.size > 1 else {}),
-        "precision": recipe.precision,
-        "metrics": {"train": train, "valid": progress.history[-1]["valid"]},
-        "best": {"epoch": best.epoch, "metrics": {"train": of_best, "valid": best.valid}},
-        "findings": [],
-        "recipe": {
+    return RunSummary(
+        run=name,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        stop=StopReason(rule, reason),
+        epochs=progress.epoch,
+        steps=progress.step,
+        seconds=progress.seconds,
+        samples_per_second=progress.samples / progress.seconds if progress.seconds else None,
+        seed=recipe.seed,
+        device=str(training.engine.parameters.device),
+        threads=torch.get_num_threads(),
+        processes=training.group.size if training.group.size > 1 else None,
+        precision=recipe.precision,
+        metrics={"train": train, "valid": progress.history[-1]["valid"]},
+        best=BestEpoch(best.epoch, {"train": of_best, "valid": best.valid}),
+        findings=[],
+        recipe={
             "data": recipe.source,
             **{step: repr(value) for step, value in recipe.steps.items()},
         },
-        "reasons": recipe.reasons,
-        "parameters": training.engine.size,
-        "data": {
+        reasons=recipe.reasons,
+        parameters=training.engine.size,
+        data={
             "source": data.source,
             "train": len(data.train),
             "valid": len(data.valid),
@@ -228,8 +227,8 @@ def run_summary(training: Training, rule: str, reason: str, name: str) -> dict[s
                 "reason": data.task.reason,
             },
         },
-        "versions": _versions(),
-    }
+        versions=_versions(),
+    )
 
 
 def _versions() -> dict[str, str | None]:

@@ -12,14 +12,16 @@ from scipy import stats
 
 from sevensteps.errors import DataError
 from sevensteps.racing.leaderboard import group_by_recipe, leaderboard, require_same_data
+from sevensteps.record.summary import RunSummary
+from tests.helpers.summaries import summary
 from tests.racing.alone import recipe
 
 ONE, TWO = [0.91, 0.93, 0.90, 0.94], [0.88, 0.91, 0.89, 0.90]
 
 
-def summary(value: float | None, metric: str = "accuracy", rule: str = "epochs") -> dict[str, Any]:
+def with_metric(value: float | None, metric: str = "accuracy") -> RunSummary:
     valid = {"loss": 1.0 if metric != "loss" else value, metric: value}
-    return {"metrics": {"valid": valid}, "stop": {"rule": rule}, "seconds": 2.0}
+    return summary(metrics={"train": valid, "valid": valid}, seconds=2.0)
 
 
 def history(*values: float, metric: str = "accuracy") -> list[dict[str, Any]]:
@@ -36,7 +38,7 @@ def table(
         for step, metrics in values.items()
         for seed in (seeds or {}).get(step, range(len(metrics)))
     ]
-    summaries = [summary(value, metric) for metrics in values.values() for value in metrics]
+    summaries = [with_metric(value, metric) for metrics in values.values() for value in metrics]
     histories = [
         history(0.5, value or 0.0, metric=metric)
         for metrics in values.values()

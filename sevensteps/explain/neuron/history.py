@@ -76,7 +76,7 @@ def unit_history(
     `again` says whether to train again; None does so where nobody watched and the training was
     short.
     """
-    seconds = float(subject.summary.get("seconds") or 0.0)
+    seconds = subject.summary.seconds or 0.0
     if not again and (moments := _moments_of_looks(subject, layer, unit)):
         return UnitHistory(tuple(moments), "watched")
     unwatched = "this training was not watched"

@@ -120,7 +120,7 @@ def steps(subject: Subject, at: int = 0) -> Steps:
     rows = torch.cat(batch_rows) if len(batch_rows) == len(step.batches) else None
     return Steps(
         at=at,
-        count=int(subject.summary["steps"]),
+        count=subject.summary.steps,
         epoch=step.epoch,
         lr=step.lr,
         steps={name: repr(value) for name, value in recipe.steps.items()},
@@ -255,11 +255,11 @@ def _order_text(subject: Subject, step: ReplayedStep) -> str:
 
 
 def _stop_text(subject: Subject, step: ReplayedStep) -> str:
-    total, stop = step.training.total, subject.summary["stop"]
+    total, stop = step.training.total, subject.summary.stop
     limit = f" of at most {total:,}" if total else ""
     return (
         f"{step.at + 1:,}{limit} steps taken; the training ended after "
-        f"{int(subject.summary['steps']):,}: {stop['reason']}"
+        f"{subject.summary.steps:,}: {stop.reason}"
     )
 
 

@@ -90,7 +90,7 @@ def replay_step(subject: Subject, at: int) -> ReplayedStep:
     """Step `at`, counted from 0, of the training. Raises `ArgumentError` where it took no such
     step.
     """
-    count = int(subject.summary["steps"])
+    count = subject.summary.steps
     if not count:
         raise ArgumentError(
             "this training took no step: nothing was to be trained; ask for shapes, or train with "

@@ -165,7 +165,7 @@ def surface(subject: Subject) -> Surface:
         at_start=_curvature_at_start(subject, x, y),
         step=repr(step),
         lr=lr,
-        taken=int(subject.summary.get("steps") or 0),
+        taken=subject.summary.steps,
         rate=rate,
         predicted=predicted,
         measured=measured,

@@ -141,7 +141,7 @@ def observe_path(subject: Subject, directions: Tensor) -> tuple[PathObserver | N
     where training again would take long. None where the training cannot be repeated.
     """
     path = PathObserver(directions, _flat(subject.network))
-    repeated = float(subject.summary.get("seconds") or 0.0) <= MAX_REPEAT_SECONDS
+    repeated = (subject.summary.seconds or 0.0) <= MAX_REPEAT_SECONDS
     try:
         subject.rerun([path], **({} if repeated else UNTRAINED))
     except Error:  # data, batches or code that are not at hand any more

@@ -126,7 +126,7 @@ def why(subject: Subject) -> Why:
 def _about_findings(run: RunNumbers) -> Iterator[Question]:
     """What the doctor found: condition, explanation, remedy."""
     subject = run.subject
-    for order, finding in enumerate(subject.summary["findings"][:MAX_FINDINGS]):
+    for order, finding in enumerate(subject.summary.findings[:MAX_FINDINGS]):
         name, step = finding["condition"], finding["step"]
         explanation = " ".join(finding["explanation"].split())
         if len(explanation) > MAX_EXPLANATION:
@@ -184,7 +184,7 @@ def _is_it_good(run: RunNumbers) -> Iterator[Question]:
     other = "mlp(30)" if mine == "linear()" else "linear()"
     proof = (
         recipe_command("race", subject, "--predict", mine, "--predict", other, "--seeds", "5")
-        if subject.summary["steps"]
+        if subject.summary.steps
         else command_line("train", subject, subject.recipe.source, "--predict", "linear()")
     )
     yield Question(
@@ -226,7 +226,7 @@ def _simple_baseline(run: RunNumbers) -> tuple[str, float] | None:
 
 def _another_seed(run: RunNumbers) -> Iterator[Question]:
     """Would another seed give the same?"""
-    if not run.subject.summary["steps"] or math.isnan(run.score):
+    if not run.subject.summary.steps or math.isnan(run.score):
         return
     subject, count, drawn = run.subject, len(run.subject.data.valid), _random_parts(run.subject)
     if not drawn:
@@ -281,8 +281,8 @@ def _random_parts(subject: Subject) -> list[str]:
 def _best_epoch(run: RunNumbers) -> Iterator[Question]:
     """Is the best epoch the last?"""
     summary = run.subject.summary
-    best, last = summary["best"]["epoch"], summary["epochs"]
-    value = summary["best"]["metrics"]["valid"][run.metric]
+    best, last = summary.best.epoch, summary.epochs
+    value = summary.best.metrics["valid"][run.metric]
     if last < 2 or value is None or math.isnan(run.score):
         return
     first = run.subject.history[0]["valid"].get(run.metric)

@@ -43,7 +43,7 @@ def not_the_printed_result(run: RunNumbers) -> Iterator[Question]:
         ):
             continue
         if not entry.recipe and "pixel_similarity" in predict:
-            by_class = subject.summary["metrics"]["valid"].get("by_class", {})
+            by_class = subject.summary.metrics["valid"].get("by_class", {})
             mean = sum(by_class.values()) / max(1, len(by_class))
             yield Question(
                 "Is my result the "
@@ -284,7 +284,7 @@ def conditioning(run: RunNumbers) -> Iterator[Question]:
     best = float(
         (columns @ torch.linalg.lstsq(columns, y, driver="gelsd").solution - y).square().mean()
     )
-    loss, lr = subject.summary["metrics"]["train"]["loss"], recipe.step.lr
+    loss, lr = subject.summary.metrics["train"]["loss"], recipe.step.lr
     answer = (
         f"It can converge, slowly: the least loss there is is {number_text(best)}, yours came to "
         f"{number_text(math.nan if loss is None else loss)}. The curvatures of its directions lie "

@@ -94,7 +94,7 @@ def _relative_gradients(run: RunNumbers) -> dict[str, float]:
 
 
 def _diagnosis(run: RunNumbers, condition: str) -> str:
-    conditions = [finding["condition"] for finding in run.subject.summary["findings"]]
+    conditions = [finding["condition"] for finding in run.subject.summary.findings]
     if condition in conditions:
         return f"the doctor found {condition}"
     return "the doctor did not find it"

@@ -51,7 +51,7 @@ def _parameter(run: RunNumbers) -> Example:
 
 @example_of("scalar")
 def _scalar(run: RunNumbers) -> Example:
-    loss = run.subject.summary["metrics"]["valid"]["loss"]
+    loss = run.subject.summary.metrics["valid"]["loss"]
     return Example(
         f"the loss on the validation data at the end, {number_text(loss)}", {"loss": loss}
     )

@@ -22,7 +22,7 @@ def _mini_batch(run: RunNumbers) -> Example:
     repeat, samples = run.subject.recipe.repeat, len(run.subject.data.train)
     if isinstance(repeat, full_batch):
         return no_example(f"each step takes all {samples:,} samples at once, full_batch()")
-    if not run.subject.summary["steps"]:
+    if not run.subject.summary.steps:
         return no_example(NOTHING_TRAINED)
     count = repeat.count(samples)
     return Example(
@@ -61,7 +61,7 @@ def _backward_pass(run: RunNumbers) -> Example:
 
 @example_of("loss")
 def _loss(run: RunNumbers) -> Example:
-    recipe, end = run.subject.recipe, run.subject.summary["metrics"]["valid"]["loss"]
+    recipe, end = run.subject.recipe, run.subject.summary.metrics["valid"]["loss"]
     first = run.first_step.loss if run.first_step else None
     start = f" of the first batch was {number_text(first)}, that" if first is not None else ""
     return Example(
@@ -143,7 +143,7 @@ def _learning_rate(run: RunNumbers) -> Example:
 @example_of("epoch")
 def _epoch(run: RunNumbers) -> Example:
     summary, samples = run.subject.summary, len(run.subject.data.train)
-    epochs, steps = summary["epochs"], summary["steps"]
+    epochs, steps = summary.epochs, summary.steps
     if not epochs:
         return no_example("it has not gone once over its samples")
     return Example(
@@ -155,7 +155,7 @@ def _epoch(run: RunNumbers) -> Example:
 
 @example_of("overfitting")
 def _overfitting(run: RunNumbers) -> Example:
-    metrics, best = run.subject.summary["metrics"], run.subject.summary["best"]
+    metrics, best = run.subject.summary.metrics, run.subject.summary.best
     train, valid = metrics["train"]["loss"], metrics["valid"]["loss"]
     losses = [row["valid"]["loss"] for row in run.subject.history]
     lowest = min((loss for loss in losses if loss is not None), default=math.nan)
@@ -163,6 +163,6 @@ def _overfitting(run: RunNumbers) -> Example:
         f"at the end the loss is {number_text(train)} on the training samples and "
         f"{number_text(valid)} on "
         f"the validation samples, where its lowest was {number_text(lowest)}; the best epoch was "
-        f"{best['epoch']} of {run.subject.summary['epochs']}",
-        {"train": train, "valid": valid, "lowest": lowest, "best_epoch": best["epoch"]},
+        f"{best.epoch} of {run.subject.summary.epochs}",
+        {"train": train, "valid": valid, "lowest": lowest, "best_epoch": best.epoch},
     )

@@ -5,7 +5,6 @@ stopped.
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -23,38 +22,15 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import sevensteps as ss
 from sevensteps.data import Data
-from sevensteps.errors import DataError, Error, RunError
+from sevensteps.errors import DataError, RunError
 from sevensteps.record import checkpoints
 from sevensteps.record.tensors import to_safetensors
 from sevensteps.training import loop, state, state_dict
-from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import resolve
 from sevensteps.training.state import Training
+from tests.api.interruptions import PLAIN, Keeping, interrupted, interrupted_twice, same
 from tests.helpers.counts import count
-
-PLAIN: dict[str, Any] = {
-    "predict": "mlp(6)",
-    "step": "sgd(lr=0.1)",
-    "repeat": "batches(30)",
-    "stop": "epochs(2)",
-}
-
-
-class Keeping(Observer):
-    """Takes the state after every step, as the files hold it, and may interrupt the training after
-    one.
-    """
-
-    def __init__(self, interrupt_at: int = 0) -> None:
-        self.states: list[tuple[bytes, str]] = []
-        self.interrupt_at = interrupt_at
-
-    def stepped(self, training: Training) -> None:
-        tensors, plain = state_dict.state_dict(training)
-        self.states.append((to_safetensors(tensors), json.dumps(plain)))
-        if training.progress.step == self.interrupt_at:
-            training.progress.interrupted = True
 
 
 def begun(data: str | Data = "xor", **options: Any) -> Training:
@@ -187,36 +163,6 @@ def test_with_a_network_and_batches_of_one_s_own() -> None:
 
 
 # -- from a folder ---------------------------------------------------------------------------------
-
-
-def same(one: ss.Run, two: ss.Run) -> bool:
-    """Whether two runs are the same in all but their times and places."""
-
-    def timeless(run: ss.Run) -> list[dict[str, Any]]:
-        return [
-            {key: value for key, value in row.items() if key != "seconds"} for row in run.history
-        ]
-
-    mine, theirs = one.network.state_dict(), two.network.state_dict()
-    return (
-        all(torch.equal(mine[name], theirs[name]) for name in mine)
-        and timeless(one) == timeless(two)
-        and one.metrics == two.metrics
-        and one.best.metrics == two.best.metrics
-        and one.best.epoch == two.best.epoch
-        and one.summary["stop"] == two.summary["stop"]
-        and one.summary["steps"] == two.summary["steps"]
-    )
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def interrupted(at: int, out: str = "run", **options: Any) -> ss.Run:
-    return ss.train("xor", **{**PLAIN, **options}, out=out, observers=[Keeping(at)])
 
 
 @pytest.mark.parametrize("at", [1, 5, 6, 7, 11])
@@ -365,117 +311,11 @@ def test_what_is_not_there() -> None:
 # -- damage ----------------------------------------------------------------------------------------
 
 
-STATES = ["state.json", "state.safetensors"]
-
-
 @pytest.fixture
 def interrupted_run(here: Path) -> Path:
     """A run that was interrupted after step 3 and then after step 8: two states."""
-    interrupted(3)
-    ss.resume("run", observers=[Keeping(8)])
+    interrupted_twice()
     return here / "run"
-
-
-@pytest.mark.parametrize("name", STATES)
-@pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "gone"])
-def test_one_damaged_file_costs_one_state(interrupted_run: Path, name: str, damage: str) -> None:
-    whole, messages = ss.train("xor", **PLAIN, out="whole"), list[str]()
-    content = bytearray((interrupted_run / name).read_bytes())
-    for at in range(0, len(content), max(len(content) // 5, 1)) if damage == "flipped" else (0,):
-        if damage == "gone":
-            (interrupted_run / name).unlink()
-        else:
-            content[at] ^= 1
-            (interrupted_run / name).write_bytes(
-                content
-                if damage == "flipped"
-                else content[: len(content) // 2]
-                if damage == "cut"
-                else b""
-            )
-            content[at] ^= 1
-        saved = checkpoints.read(interrupted_run)
-        assert saved is not None
-        assert saved.wrong or damage == "gone"
-    run = ss.resume("run", say=messages.append)
-    assert same(run, whole)
-    assert all("going on from step" in text for text in messages)
-    assert messages or damage == "gone"
-
-
-def test_where_every_state_is_damaged_there_is_an_error(interrupted_run: Path) -> None:
-    for path in interrupted_run.glob("*state.safetensors"):
-        path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(
-        RunError,
-        match=r"^no state in run is whole, so it cannot go on: the tensors of step 8 in run are "
-        r"damaged",
-    ):
-        ss.resume("run")
-
-
-@pytest.mark.parametrize("stopped_at", range(6))
-def test_wherever_saving_ends_there_is_a_whole_state(
-    stopped_at: int, monkeypatch: pytest.MonkeyPatch, interrupted_run: Path
-) -> None:
-    done = 0
-
-    def dying(real: Callable[..., None]) -> Callable[..., None]:
-        def call(*arguments: Any, **named: Any) -> None:
-            nonlocal done
-            if done == stopped_at:
-                raise KeyboardInterrupt
-            done += 1
-            real(*arguments, **named)
-
-        return call
-
-    before = checkpoints.read(interrupted_run)
-    assert before is not None
-    with monkeypatch.context() as patched:
-        patched.setattr(checkpoints, "write", dying(checkpoints.write))
-        patched.setattr(checkpoints, "rename", dying(checkpoints.rename))
-        with pytest.raises(KeyboardInterrupt):
-            ss.resume("run", observers=[Keeping(10)])
-    saved = checkpoints.read(interrupted_run)
-    assert saved is not None
-    assert saved.step in (8, 10)
-    assert (saved.step == 8) == (stopped_at < 2)
-    assert same(ss.resume("run"), ss.train("xor", **PLAIN, out="whole"))
-
-
-def test_a_state_of_a_newer_sevensteps(
-    interrupted_run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoints, "SCHEMA", 0)
-    with pytest.raises(
-        RunError,
-        match=r"^the state in run has schema 1, written by a newer sevensteps; this one reads up "
-        r"to 0$",
-    ):
-        ss.resume("run")
-
-
-def test_a_state_of_another_network(interrupted_run: Path) -> None:
-    recipe = interrupted_run / "recipe.toml"
-    recipe.write_text(recipe.read_text().replace("mlp(6)", "mlp(7)"))
-    with pytest.raises(RunError, match=r"^the state in run is not of its recipe: RuntimeError"):
-        ss.resume("run")
-
-
-def test_hostile_states_raise_only_our_errors(interrupted_run: Path) -> None:
-    saved = checkpoints.read(interrupted_run)
-    assert saved is not None
-    good = {key: value for key, value in saved.plain.items() if key not in ("schema", "tensors")}
-    for key in ("progress", "history", "place", "best", "kernels", "memory", "reasons", "data"):
-        for bad in (None, 1, "x", [], {}, [{}], {"epoch": "x"}, math.nan):
-            checkpoints.save(interrupted_run, saved.tensors, {**good, key: bad})
-            try:
-                run = ss.resume("run", say=lambda text: None)
-            except Error:
-                continue
-            assert math.isfinite(run.metrics["valid"]["loss"])
-            (interrupted_run / "run.json").unlink()
 
 
 def test_two_processes_do_not_share_a_folder(interrupted_run: Path) -> None:

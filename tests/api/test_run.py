@@ -5,31 +5,17 @@ same.
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import sevensteps as ss
 from sevensteps.api.run import Run
-from sevensteps.errors import ArgumentError, DataError, Error, RunError, ShapeError
-
-QUICK: dict[str, Any] = {"predict": "mlp(8)", "step": "sgd(lr=0.3)", "stop": "epochs(4)"}
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Default run folders are made below the current one."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return ss.train("iris", **QUICK, out=tmp_path_factory.mktemp("kept") / "iris")
+from sevensteps.errors import DataError, ShapeError
+from tests.api.conftest import RECIPES
 
 
 def test_what_a_run_is(iris: Run) -> None:
@@ -71,117 +57,6 @@ def test_the_best_and_the_last_are_what_their_metrics_say() -> None:
         max(row["valid"]["accuracy"] for row in run.history)
         == run.best.metrics["valid"]["accuracy"]
     )
-
-
-def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
-    run = ss.train("xor", **QUICK, out=False)
-    assert run.folder is None
-    assert list(tmp_path.iterdir()) == []
-    assert (
-        repr(run) == f"<Run of xor: accuracy {run.metrics['valid']['accuracy']:.4f} after 4 epochs>"
-    )
-
-
-def test_a_folder_has_a_default_name_or_the_one_in_out(tmp_path: Path) -> None:
-    run = ss.train("speed(noise=1.0)", **{**QUICK, "step": "sgd(lr=1e-5)"})
-    assert run.folder is not None
-    assert run.folder.parent == Path("runs")
-    assert run.folder.name.endswith("-speed-noise-1.0")
-    assert repr(run).startswith("<Run of speed(noise=1.0): r2 ")
-    custom = ss.train("xor", **QUICK, out=tmp_path / "a" / "b")
-    assert custom.folder == tmp_path / "a" / "b"
-    assert ss.load("last").folder == run.folder
-    with pytest.raises(RunError) as caught:
-        ss.train("xor", **QUICK, out="a/b")
-    assert (
-        str(caught.value)
-        == "a/b is not empty, and a run is never written over another; give another folder "
-        "(--out), or remove it first"
-    )
-
-
-def test_two_runs_in_the_same_second_have_folders_of_their_own() -> None:
-    runs = [ss.train("xor", **{**QUICK, "stop": "epochs(0)"}) for _ in range(3)]
-    assert len({run.folder for run in runs}) == 3
-
-
-def test_nothing_of_the_world_is_moved() -> None:
-    torch.set_num_threads(2)
-    random.seed(1)
-    np.random.seed(1)
-    before = (
-        torch.random.get_rng_state(),
-        random.getstate(),
-        str(np.random.get_state()),
-        torch.get_num_threads(),
-        torch.get_default_dtype(),
-    )
-    gradients = torch.is_grad_enabled()
-    ss.train(
-        "moons",
-        predict="mlp(8, dropout=0.5)",
-        stop="epochs(2)",
-        threads=1,
-        precision="float64",
-        out=False,
-    )
-    after = (
-        torch.random.get_rng_state(),
-        random.getstate(),
-        str(np.random.get_state()),
-        torch.get_num_threads(),
-        torch.get_default_dtype(),
-    )
-    assert torch.equal(before[0], after[0])
-    assert before[1:] == after[1:]
-    assert torch.is_grad_enabled() == gradients
-
-
-# -- what may be handed to train() -----------------------------------------------------------------
-
-
-def test_a_recipe_its_keywords_and_data_train_the_same() -> None:
-    recipe = ss.Recipe("xor", predict=ss.mlp(8), step=ss.sgd(lr=0.3), stop=ss.epochs(4), seed=2)
-    one = ss.train(recipe, out=False)
-    two = ss.train("xor", **QUICK, seed=2, out=False)
-    three = ss.train(ss.data.load("xor"), **QUICK, seed=2, out=False)
-    four = ss.train(
-        ss.Recipe("xor", **{**QUICK, "stop": "epochs(1)"}), stop=ss.epochs(4), seed=2, out=False
-    )
-    assert one.metrics == two.metrics == three.metrics == four.metrics
-    assert one.recipe == two.recipe == four.recipe
-    assert three.recipe.source == "xor"
-
-
-def test_threads_are_written_into_the_recipe() -> None:
-    run = ss.train("xor", **QUICK, threads=1, out=False)
-    assert (run.recipe.threads, run.summary["threads"]) == (1, 1)
-    run = ss.train("xor", **QUICK, out=False)
-    assert run.recipe.threads == run.summary["threads"] >= 1
-
-
-def test_an_unknown_keyword_is_named() -> None:
-    with pytest.raises(ArgumentError) as caught:
-        ss.train("digits", stp="epochs(1)")
-    assert str(caught.value) == (
-        "train: got an unexpected keyword argument 'stp'; the steps are initialize, predict, "
-        "loss, gradient, "
-        "step, repeat, stop"
-    )
-    with pytest.raises(
-        ArgumentError, match=r"^train: got an unexpected keyword argument 'stp'; the steps are "
-    ):
-        ss.train(ss.Recipe("digits"), stp="epochs(1)")
-
-
-def test_what_is_refused_while_parameters_are_set_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError) as caught:
-        ss.train("digits", predict="mlp(3)", initialize="pixel_frequency()", out="mine")
-    assert str(caught.value) == (
-        "pixel_frequency sets one weight per class and pixel, so it needs a network of one layer; "
-        "use predict=linear(), or initialize=kaiming_normal()"
-    )
-    assert list(tmp_path.iterdir()) == []
 
 
 # -- answers to raw inputs -------------------------------------------------------------------------
@@ -325,47 +200,6 @@ def test_no_input_has_no_answer(iris: Run) -> None:
 
 # -- reading back ----------------------------------------------------------------------------------
 
-RECIPES: list[tuple[str, dict[str, Any]]] = [
-    ("iris", QUICK),
-    ("digits", {"predict": "cnn(4, batch_norm=True, dropout=0.2)", "stop": "max_steps(9)"}),
-    ("digits37", {"predict": "pixel_similarity('l2')"}),
-    ("digits37", {"predict": "neuron('step', bias='w0')", "stop": "epochs(3)"}),
-    ("diabetes", {**QUICK, "precision": "float64"}),
-    (
-        "xor",
-        {
-            "predict": "mlp(4)",
-            "loss": "negative_log_likelihood()",
-            "stop": "epochs(3) | patience(1)",
-        },
-    ),
-    ("speed(noise=1.0)", {"predict": "polynomial(2)", "step": "sgd(lr=1e9)", "stop": "epochs(9)"}),
-]
-
-
-@pytest.mark.parametrize(
-    ("source", "options"),
-    RECIPES,
-    ids=[f"{source} {options['predict']}" for source, options in RECIPES],
-)
-def test_a_run_reads_back_the_same(source: str, options: dict[str, Any]) -> None:
-    run = ss.train(source, **options, out="kept")
-    again = ss.load("kept")
-    assert again.recipe == run.recipe
-    assert again.summary == json.loads(Path("kept/run.json").read_text())
-    assert len(again.history) == len(run.history)
-    assert [row["step"] for row in again.history] == [row["step"] for row in run.history]
-    raw = torch.rand(5, *run.inputs.shape, generator=torch.Generator().manual_seed(0)) * 10
-    for which in ("last", "best"):
-        mine, theirs = run.predict(raw, which), again.predict(raw, which)  # type: ignore[arg-type]
-        torch.testing.assert_close(mine.outputs, theirs.outputs, rtol=0, atol=0, equal_nan=True)
-        torch.testing.assert_close(
-            mine.predictions, theirs.predictions, rtol=0, atol=0, equal_nan=True
-        )
-        assert str(mine.answers) == str(theirs.answers)
-    for name, tensor in run.network.state_dict().items():
-        assert torch.equal(tensor, again.network.state_dict()[name])
-
 
 @pytest.mark.parametrize(
     ("source", "options"), [RECIPES[0], RECIPES[1], RECIPES[4]], ids=["iris", "cnn", "float64"]
@@ -382,61 +216,3 @@ def test_its_own_recipe_repeats_it_to_the_same_bits(source: str, options: dict[s
         != Path("three/weights.safetensors").read_bytes()
     )
     assert other.recipe.seed == 8
-
-
-@pytest.mark.draws
-def test_a_network_that_was_an_object_is_needed_again() -> None:
-    network = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
-    run = ss.train("xor", predict=network, stop="epochs(1)", out="object")
-    assert run.predict([[0.0, 1.0]]).answers[0] in ("no", "yes")
-    with pytest.raises(ss.Error) as caught:
-        ss.load("object")
-    assert str(caught.value) == (
-        "object/recipe.toml: predict = 'given(<Sequential>)' was a Python object, which no file "
-        "can hold; "
-        "give it again in Python, as predict=…"
-    )
-    raw = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
-    assert torch.equal(
-        ss.load("object", predict=network).predict(raw).outputs, run.predict(raw).outputs
-    )
-
-
-def test_a_run_trained_with_a_loader_is_read_back() -> None:
-    data = ss.data.load("xor")
-    run = ss.train(
-        data,
-        repeat=ss.loader([(data.train.x, data.train.y)]),
-        predict="mlp(3)",
-        stop="epochs(2)",
-        out="loaded",
-    )
-    raw = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
-    assert torch.equal(ss.load("loaded").predict(raw).outputs, run.predict(raw).outputs)
-
-
-def test_a_network_named_as_code_needs_leave(tmp_path: Path) -> None:
-    (tmp_path / "runnet.py").write_text("from torch import nn\ndef net(): return nn.Linear(2, 1)\n")
-    run = ss.train("xor", predict='module("runnet:net")', stop="epochs(1)", out="coded")
-    with pytest.raises(Error) as caught:
-        ss.load("coded")
-    assert str(caught.value) == (
-        'coded/recipe.toml: predict = module("runnet:net") would run code from this machine; '
-        "allow it with "
-        "--allow-code (allow_code=True) if you trust the recipe"
-    )
-    before = torch.random.get_rng_state()
-    again = ss.load("coded", allow_code=True)
-    assert torch.equal(torch.random.get_rng_state(), before)
-    assert torch.equal(again.predict([[0.0, 1.0]]).outputs, run.predict([[0.0, 1.0]]).outputs)
-
-
-def test_weights_of_another_network_are_refused() -> None:
-    ss.train("xor", **QUICK, out="one")
-    ss.train("xor", **{**QUICK, "predict": "mlp(9)"}, out="two")
-    Path("one/best.safetensors").write_bytes(Path("two/best.safetensors").read_bytes())
-    with pytest.raises(
-        RunError,
-        match=r"^one/best.safetensors does not fit mlp\(8\): size mismatch for output.weight: ",
-    ):
-        ss.load("one")

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sevensteps.data import load
 from sevensteps.data.formats.image_file import MAX_PIXELS
 from sevensteps.data.prediction_inputs import read_inputs
 from sevensteps.data.preprocessing import Preprocessing
@@ -276,16 +275,3 @@ def test_any_bytes_are_read_or_refused(
             return
     assert raw.shape == (len(names), *inputs.shape)
     assert bool(raw.isfinite().all())
-
-
-def test_inputs_survive_as_json() -> None:
-    for name in ("digits", "iris", "diabetes"):
-        preprocessing = load(name).inputs
-        again = Preprocessing.from_dict(preprocessing.to_dict())
-        assert again.to_dict() == preprocessing.to_dict()
-        assert (again.shape, again.kind, again.features, again.highest) == (
-            preprocessing.shape,
-            preprocessing.kind,
-            preprocessing.features,
-            preprocessing.highest,
-        )

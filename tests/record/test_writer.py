@@ -16,7 +16,6 @@ from sevensteps.errors import Error, RunError
 from sevensteps.record import writer as writers
 from sevensteps.record.database import read as read_history
 from sevensteps.record.reader import read_run
-from sevensteps.record.tensors import read_tensors
 from sevensteps.training.observer import Observer
 
 FILES = {
@@ -214,40 +213,6 @@ def test_a_run_json_that_lacks_its_result(damaged: Path) -> None:
             ss.load(damaged)
         assert str(caught.value) == f"{file} is damaged: KeyError: '{key}'"
         file.write_text(json.dumps(held))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "cannot be read: Error while deserializing header: header too small"),
-        (b"\xff" * 40, "cannot be read: Error while deserializing header: header too large"),
-        (
-            b"\x02" + bytes(7) + b"{}",
-            'does not fit mlp(4): Missing key(s) in state_dict: "layer1.weight", "layer1.bias", '
-            '"output.weight", '
-            '"output.bias".',
-        ),
-    ],
-    ids=["empty", "no header", "no tensor"],
-)
-def test_damaged_weights(content: bytes, message: str, damaged: Path) -> None:
-    file = damaged / "weights.safetensors"
-    file.write_bytes(content)
-    with pytest.raises(RunError) as caught:
-        ss.load(damaged)
-    assert str(caught.value) == f"{file} {message}"
-
-
-def test_weights_that_are_cut_short_or_missing(damaged: Path) -> None:
-    file = damaged / "best.safetensors"
-    file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(RunError, match=r"best.safetensors cannot be read: "):
-        read_tensors(file)
-    file.unlink()
-    with pytest.raises(
-        RunError, match=r"best.safetensors cannot be read: No such file or directory"
-    ):
-        ss.load(damaged)
 
 
 def test_a_missing_or_foreign_recipe(damaged: Path) -> None:

@@ -17,24 +17,10 @@ from scipy import stats
 
 from sevensteps.data.inputs import chunks
 from sevensteps.data.scaling import Scaling, fit_scaling, identity_scaling
-from sevensteps.data.streaming.row_reader import BinaryRowReader, RowReader, WithoutColumn
+from sevensteps.data.streaming.row_reader import BinaryRowReader
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs, stream_rows
 from sevensteps.errors import DataError
-
-KINDS = [torch.uint8, torch.int16, torch.float32, torch.float64]
-
-
-class ArrayReader(RowReader):
-    """Rows of an array, and what was read of them."""
-
-    def __init__(self, array: numpy.ndarray) -> None:
-        self.array = array
-        self.shape, self.dtype = array.shape, torch.from_numpy(array[:0]).dtype
-        self.reads: list[tuple[int, int]] = []
-
-    def read(self, start: int, stop: int, out: torch.Tensor) -> None:
-        self.reads.append((start, stop))
-        out.numpy()[:] = self.array[start:stop]
+from tests.data.streaming.conftest import ArrayReader, numbers
 
 
 class ShortReads(ArrayReader):
@@ -43,59 +29,11 @@ class ShortReads(ArrayReader):
     rows_per_read = 7  # type: ignore[assignment]
 
 
-def numbers(
-    count: int, *shape: int, dtype: torch.dtype = torch.float32, seed: int = 0
-) -> numpy.ndarray:
-    integers = numpy.random.default_rng(seed).integers(0, 200, (count, *shape))
-    return torch.from_numpy(integers).to(dtype).numpy()
-
-
-def written(folder: Path, array: numpy.ndarray, channels_last: bool = False) -> BinaryRowReader:
-    path = folder / "x.bin"
-    path.write_bytes(b"head" + array.tobytes())
-    return BinaryRowReader(path, 4, array.shape, torch.from_numpy(array[:0]).dtype, channels_last)
-
-
 def small(array: numpy.ndarray, memory: int = 10_000) -> StreamedInputs:
     return stream_rows(ShortReads(array), memory)
 
 
 # -- reading ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", KINDS, ids=str)
-@pytest.mark.parametrize("shape", [(3,), (1, 4, 5), (3, 2, 2)])
-def test_what_is_read_is_what_the_file_holds(
-    tmp_path: Path, dtype: torch.dtype, shape: tuple[int, ...]
-) -> None:
-    array = numbers(500, *shape, dtype=dtype)
-    x, in_memory = stream_rows(written(tmp_path, array), 5_000), torch.from_numpy(array).float()
-    assert (x.shape, x.ndim, len(x), x.numel()) == (
-        in_memory.shape,
-        in_memory.ndim,
-        500,
-        in_memory.numel(),
-    )
-    assert torch.equal(x[3:400], in_memory[3:400])
-    assert torch.equal(x[::7], in_memory[::7])
-    assert torch.equal(x[41], in_memory[41])
-    some = torch.tensor([499, 0, 3, 3, 17])
-    assert torch.equal(x[some], in_memory[some])
-    assert torch.equal(torch.cat(list(x.batches(64))), in_memory)
-    assert torch.equal(torch.cat(list(x.batches(64, skip=10))), in_memory[10:])
-
-
-def test_pictures_with_their_channels_last_are_turned(tmp_path: Path) -> None:
-    array = numbers(20, 4, 5, 3, dtype=torch.uint8)
-    x = stream_rows(written(tmp_path, array, channels_last=True), 5_000)
-    assert x.shape == (20, 3, 4, 5)
-    assert torch.equal(x[2:9], torch.from_numpy(array[2:9]).permute(0, 3, 1, 2).float())
-
-
-def test_a_column_can_be_left_out() -> None:
-    array = numbers(30, 4)
-    x = stream_rows(WithoutColumn(ArrayReader(array), 1), 5_000)
-    assert torch.equal(x[:], torch.from_numpy(numpy.delete(array, 1, 1)))
 
 
 @given(st.data())
@@ -137,16 +75,6 @@ def test_scaling_gives_what_it_gives_in_memory(name: str, far: float) -> None:
         )
 
 
-@pytest.fixture(params=["mapped", "read"])
-def rows(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> BinaryRowReader:
-    """A file, also where the system does not map files."""
-    if request.param == "read":
-        monkeypatch.setattr(BinaryRowReader, "_map", None)
-    return written(tmp_path, numbers(300, 3))
-
-
 def test_mapped_or_read_it_is_the_same(rows: BinaryRowReader, tmp_path: Path) -> None:
     scaling = fit_scaling(
         "standardize", torch.rand(9, 3, generator=torch.Generator().manual_seed(0))
@@ -166,22 +94,6 @@ def test_mapped_or_read_it_is_the_same(rows: BinaryRowReader, tmp_path: Path) ->
     os.utime(rows.path, ns=(1, 1))
     with pytest.raises(DataError, match="has changed since it was opened"):
         list(running)
-
-
-def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
-    rows = written(tmp_path, numbers(100, 3))
-    x = stream_rows(rows, 5_000)
-    os.utime(rows.path, ns=(1, 1))
-    with pytest.raises(
-        DataError,
-        match=r"x\.bin: has changed since it was opened; train again on the file as it is now$",
-    ):
-        x[:5]
-    rows.path.unlink()
-    with pytest.raises(
-        DataError, match=r"x\.bin: cannot be read any more: No such file or directory$"
-    ):
-        x[:5]
 
 
 # -- an epoch --------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from sevensteps.errors import ArgumentError
 from tests.explain.conftest import GRADIENTS, made
 from tests.explain.gradient.gradients import wanted
 
+# -- a run's own gradients -------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("name", GRADIENTS)
 @pytest.mark.parametrize("samples", [[3], [0, 1, 2, 5]])
@@ -69,6 +71,9 @@ def test_a_hand_worked_gradient() -> None:
     assert [factor.value for factor in dead.paths[0].factors] == [2 * (0.5 - 0.25) * 2, 0, -1]
 
 
+# -- what a reader should notice -------------------------------------------------------------------
+
+
 def test_what_can_be_said_without_a_written_derivative(runs: Runs) -> None:
     found = runs("own").explain.gradient(3, "0.weight", (0, 1))
     assert found.lacking == "1 (Mish) has no written derivative"
@@ -84,6 +89,9 @@ def test_the_bias_as_a_weight_of_x0() -> None:
     )
     assert (first.value, first.why) == (1, "x0 = 1: w0 is the bias")
     assert second.why == "its input, x1"
+
+
+# -- bad input -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

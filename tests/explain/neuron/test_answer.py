@@ -16,6 +16,8 @@ from sevensteps.errors import ArgumentError
 from sevensteps.explain.neuron.answer import Neuron
 from tests.explain.neuron.runs import QUICK, run_with_weights
 
+# -- what it is and what makes it fire -------------------------------------------------------------
+
 
 def test_a_hidden_unit_of_a_table() -> None:
     run = ss.train("iris", predict="mlp(6)", **QUICK)
@@ -113,6 +115,9 @@ def test_a_network_of_ones_own_shows_its_sums() -> None:
     assert neuron.without is not None
 
 
+# -- twins -----------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("start", ["zeros()", "ones()"])
 def test_units_that_start_alike_are_twins(start: str) -> None:
     run = ss.train(
@@ -144,6 +149,9 @@ def test_opposite_and_parallel_units_are_twins_too() -> None:
     assert (parallel.twins.units, parallel.twins.how) == ((0,), "the same activation")
     assert parallel.twins.correlation == pytest.approx(1)
     assert run.explain.neuron("0", 3).twins is None
+
+
+# -- all of them -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from sevensteps.errors import ArgumentError
 from sevensteps.render.image import shaded_image
 from tests.explain.conftest import MADE, Runs
 
+# -- runs ------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("name", MADE)
 def test_the_numbers_are_the_network_s(runs: Runs, name: str) -> None:

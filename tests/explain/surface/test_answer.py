@@ -17,6 +17,8 @@ from sevensteps.explain.surface.answer import Surface
 from tests.explain.oracles import hessian
 from tests.explain.surface.conftest import SPEED, surface_of
 
+# -- the speed example -----------------------------------------------------------------------------
+
 
 def test_the_curvature_of_the_speed_example(speed: Surface) -> None:
     assert speed.eigenvalues == pytest.approx([56499, 15.98, 0.2586], rel=1e-3)
@@ -64,6 +66,9 @@ def test_a_quadratic_predicts_every_step(speed: Surface) -> None:
     assert speed.measured[49] == pytest.approx(
         longer.history[-1]["train"]["loss"], rel=1e-4
     )  # which is that before the last step
+
+
+# -- other trainings -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

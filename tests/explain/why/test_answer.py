@@ -57,6 +57,9 @@ def test_every_run_gets_a_few_questions_whose_commands_can_be_read(
     json.dumps(nan_to_null(found.to_dict()), allow_nan=False)
 
 
+# -- the numbers -----------------------------------------------------------------------------------
+
+
 def test_another_seed_where_nothing_is_drawn() -> None:
     run = trained("iris", predict="linear()", initialize="zeros()", repeat="full_batch()")
     assert (

@@ -44,7 +44,7 @@ def test_targets_are_stored_as_the_task_takes_them() -> None:
     three = build(X, torch.arange(50) % 3, classes=("a", "b", "c"))
     assert (three.task.kind, three.train.y.shape, three.train.y.dtype) == (
         "multiclass",
-        (40,),
+        (41,),  # of 17, 17 and 16 samples 3 each are to validate on
         torch.int64,
     )
 

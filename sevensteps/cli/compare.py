@@ -8,12 +8,10 @@ import click
 
 from sevensteps.cli.options import json_option
 from sevensteps.cli.output import console, print_json, table
+from sevensteps.steps import SETTINGS
 
 if TYPE_CHECKING:
     from sevensteps.record.summary import RunSummary
-
-# besides the steps, what the bits of a result depend on
-SETTINGS = ("seed", "device", "threads", "precision")
 
 
 @click.command("compare", epilog="\b\nsevensteps compare last 20260101-120000-digits")

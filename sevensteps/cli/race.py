@@ -10,6 +10,7 @@ import click
 
 from sevensteps.cli.options import RecipeOptions, json_option, plot_option, recipe_options
 from sevensteps.cli.output import console, print_json, table
+from sevensteps.steps import SETTINGS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,10 +31,7 @@ SIGNIFICANT = 0.05  # of p: below it a difference counts as more than chance
 
 @click.command("race", epilog=EXAMPLES)
 @recipe_options(
-    "seed",
-    "device",
-    "threads",
-    "precision",
+    *SETTINGS,
     many=True,
     example='sevensteps race digits --step "sgd(lr=0.1)" --step "sgd(lr=1)"',
 )

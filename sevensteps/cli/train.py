@@ -9,6 +9,7 @@ import click
 
 from sevensteps.cli.options import RecipeOptions, json_option, recipe_options, save_every_option
 from sevensteps.cli.output import console, status
+from sevensteps.steps import SETTINGS
 
 if TYPE_CHECKING:
     from sevensteps.api.run import Run
@@ -24,7 +25,7 @@ sevensteps train --recipe runs/NAME/recipe.toml
 
 
 @click.command("train", epilog=EXAMPLES)
-@recipe_options("seed", "device", "threads", "precision", example="sevensteps train digits")
+@recipe_options(*SETTINGS, example="sevensteps train digits")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

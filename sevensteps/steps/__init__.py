@@ -24,6 +24,8 @@ QUESTIONS = {
     "stop": "when is it enough?",
 }
 STEPS = tuple(QUESTIONS)
+# the rest of a recipe, beside its data: what else the bits of a result depend on
+SETTINGS = ("seed", "device", "threads", "precision")
 EXAMPLES = {
     "initialize": "kaiming_normal()",
     "predict": "mlp(30)",

@@ -20,7 +20,7 @@ from sevensteps.arguments import number, one_of, whole
 from sevensteps.data import Data, from_loader, to_notation
 from sevensteps.errors import ArgumentError, NotationError, nearest
 from sevensteps.notation import auto, cut
-from sevensteps.steps import STEPS, catalog, parse
+from sevensteps.steps import SETTINGS, STEPS, catalog, parse
 from sevensteps.steps import gradient as gradients
 from sevensteps.steps import initialize as initializers
 from sevensteps.steps import loss as losses
@@ -139,7 +139,7 @@ class Recipe:
                     )
                 )
             document.add(step, item)
-        for name in ("seed", "device", "threads", "precision"):
+        for name in SETTINGS:
             if getattr(self, name) is not None:
                 document.add(name, tomlkit.item(getattr(self, name)))
         return tomlkit.dumps(document)

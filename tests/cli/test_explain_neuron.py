@@ -27,7 +27,7 @@ def trained(sevensteps: Call) -> Call:
 def test_a_screen(trained: Call) -> None:
     result = trained("explain", "run", "neuron", "layer1", "2")
     assert result.code == 0, result.err
-    assert result.lines[0].startswith("Unit 2 of the 5 of layer1: Linear, 4 weights")
+    assert result.lines[0].startswith("Unit 2 of the 5 units of layer1: Linear, 4 weights")
     assert max(map(len, result.lines)) <= 80
     surface = trained("explain", "run", "surface")
     assert surface.code == 0, surface.err
@@ -68,9 +68,9 @@ def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
     [
         (
             ["neuron", "layer7", "0"],
-            "there is no layer 'layer7' with units; there are layer1 (0 to 4), output (0 to 2)",
+            "there is no layer 'layer7' with units; there are layer1 (units 0 to 4), output (units 0 to 2)",
         ),
-        (["neuron", "layer1", "5"], "layer1 has no unit 5; its 5 are counted from 0 to 4"),
+        (["neuron", "layer1", "5"], "layer1 has no unit 5; its 5 units are counted from 0 to 4"),
         (["neuron", "layer1", "first"], "not a valid integer"),
         (["surface", "--plot", "it.gif"], "a plot is written as .png or .svg"),
         (

@@ -1,0 +1,88 @@
+"""What a case works out of data and networks that are known by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sevensteps.doctor.case import SAMPLES, Case, class_indices
+from sevensteps.observe.look import Look
+from sevensteps.observe.network_facts import network_facts
+from sevensteps.observe.observation import Observation
+
+pytestmark = pytest.mark.draws
+
+
+def case(network: nn.Module | None = None, **parts: Any) -> Case:
+    return Case(Observation(network_facts(network or nn.Flatten())), network, **parts)
+
+
+ONE_HOT = torch.eye(3)[[0, 1, 2, 1]]
+
+
+@pytest.mark.parametrize(
+    ("target", "task", "labels"),
+    [
+        (torch.tensor([0, 1, 2, 1]), "multiclass", [0, 1, 2, 1]),
+        (torch.tensor([0, 1, 1, 0]), "binary", [0, 1, 1, 0]),
+        (torch.tensor([[0.0], [1], [1], [0]]), "binary", [0, 1, 1, 0]),
+        (ONE_HOT, "multiclass", [0, 1, 2, 1]),
+        (torch.tensor([[1.0, 1], [0, 0], [0, 1], [1, 0]]), "multilabel", None),
+        (torch.tensor([[0.5], [1], [2], [3]]), "regression", None),
+    ],
+)
+def test_the_task_is_read_off_the_targets(
+    target: Tensor, task: str, labels: list[int] | None
+) -> None:
+    known = case(train=(torch.zeros(4, 2), target))
+    assert known.task == task
+    assert (None if known.labels is None else known.labels.tolist()) == labels
+    if labels is not None:
+        assert class_indices(target).tolist() == labels
+
+
+def test_two_outputs_make_two_classes_of_zeros_and_ones() -> None:
+    known = case(train=(torch.zeros(2, 2), torch.tensor([0, 1])))
+    known.observation.looks.append(Look(0, 1.0, output=torch.zeros(2, 2)))
+    assert known.task == "multiclass"
+
+
+def test_a_sample_is_evenly_spread_over_the_training_data() -> None:
+    x = torch.arange(3.0 * SAMPLES)[:, None]
+    assert case().sample is None
+    sample = case(train=(x, x)).sample
+    assert sample is not None
+    assert len(sample[0]) == SAMPLES
+    assert (float(sample[0][0]), float(sample[0][-1])) == (0, 3 * SAMPLES - 1)
+    assert set(sample[0].diff(dim=0).flatten().tolist()) <= {2, 3, 4}
+    assert torch.equal(*sample)
+
+
+def test_the_network_is_evaluated_and_left_as_it_was() -> None:
+    network = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5)).train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    random = torch.get_rng_state()
+    x = torch.tensor([[1.0, 2], [3, 4]])
+    output = case(network).outputs((x, x))
+    assert output is not None
+    torch.testing.assert_close(output, x / math.sqrt(1 + 1e-5))  # its running mean is 0, variance 1
+    assert network.training
+    assert all(torch.equal(tensor, before[n]) for n, tensor in network.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert case(network).outputs(None) is None
+    assert case(network).outputs((torch.zeros(2, 7), x)) is None  # it does not fit
+
+
+def test_scores_are_accuracy_and_r2() -> None:
+    labels = torch.tensor([0, 1, 2, 1])
+    classes = case(train=(torch.zeros(4, 2), labels))
+    assert classes.score(torch.eye(3)[[0, 1, 2, 2]], labels) == 0.75
+    numbers = torch.tensor([[0.5], [1], [2], [3]])
+    regression = case(train=(torch.zeros(4, 2), numbers))
+    assert regression.score(numbers, numbers) == 1
+    assert regression.score(numbers.mean(0).expand(4, 1), numbers) == pytest.approx(0)
+    assert classes.score(None, labels) is None

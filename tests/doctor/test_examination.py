@@ -1,0 +1,59 @@
+"""An examination asks every condition, and rules out only what it does not report."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from torch import nn
+
+from sevensteps.doctor import examination
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.conditions import condition_names
+from sevensteps.doctor.examination import Examination, examine
+from sevensteps.doctor.finding import Finding, Measure
+from sevensteps.observe.network_facts import network_facts
+from sevensteps.observe.observation import Observation
+
+
+def blank() -> Case:
+    return Case(Observation(network_facts(nn.Sequential(nn.Flatten()))))
+
+
+def finding(name: str, severity: str) -> Finding:
+    return Finding(name, "step", severity, 0.9, "So.", [Measure("loss", math.inf, 1.0)])  # type: ignore[arg-type]
+
+
+def test_every_condition_is_asked_once_and_the_findings_are_ranked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    answers = {"dead_units": "info", "not_shuffled": "error", "overfitting": "warning"}
+
+    class Condition:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def examine(self, case: Case) -> Finding | None:
+            asked.append(self.name)
+            return finding(self.name, answers[self.name]) if self.name in answers else None
+
+    monkeypatch.setattr(examination, "condition", Condition)
+    monkeypatch.setattr(examination, "ranked", lambda findings: findings[::-1])
+    found = examine(blank())
+    assert asked == list(condition_names())
+    assert [f.condition for f in found.findings] == [n for n in asked[::-1] if n in answers]
+
+
+def test_nothing_is_found_where_nothing_was_observed() -> None:
+    assert examine(blank()).findings == []
+
+
+def test_what_is_reported_is_not_ruled_out_and_infinities_are_null() -> None:
+    case = blank()
+    case.ruled_out += [("dead_units", "few"), ("overfitting", "validated alike")]
+    held = Examination([finding("dead_units", "error")], case)
+    assert held.ruled_out == [("overfitting", "validated alike")]
+    plain = held.to_dict()
+    assert plain["ruled_out"] == [{"condition": "overfitting", "because": "validated alike"}]
+    assert plain["findings"][0]["evidence"][0]["observed"] is None

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
 
-from sevensteps.cli import main
-from sevensteps.cli.training_output import duplicates_warning
+import sevensteps as ss
+from sevensteps.cli import cli, main
+from sevensteps.cli.output import console
+from sevensteps.cli.training_output import (
+    duplicates_warning,
+    next_commands,
+    print_findings,
+    warnings_and_errors,
+)
+from sevensteps.doctor.finding import Finding
 from tests.data.copies import with_copies
 
 
@@ -73,3 +83,37 @@ def test_training_says_it(
                 "are better than they would be on new samples." in " ".join(out.split())
             )
     assert json.loads(out)["duplicates"] == 3
+
+
+def finding(severity: str) -> Finding:
+    return Finding("dead_units", "initialize", severity, 0.9, "Units are off. Always.", [])  # type: ignore[arg-type]
+
+
+def test_remarks_are_no_problems() -> None:
+    findings = [finding(severity) for severity in ("info", "error", "warning")]
+    assert warnings_and_errors(findings) == findings[1:]
+
+
+def test_a_finding_is_a_line_and_its_first_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_findings(console(), [finding("error")], remedies=True)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split()[:3] == ["dead_units", "initialize", "error"]
+    assert second.strip() == "Units are off."
+
+
+def test_what_is_proposed_next_fits_the_end_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = ss.train("xor", predict="linear()", stop="epochs(1)", out="run", watch=0)
+    commands = next_commands(run)
+    assert 'sevensteps train xor --predict "mlp(30)"' in commands
+    assert not any("resume" in line or "diagnose" in line for line in commands)
+    for line in commands:
+        name, *arguments = shlex.split(line)[1:]
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        command.make_context(name, arguments)  # click can read it

@@ -1,4 +1,4 @@
-"""A finished run to read, damage and copy."""
+"""A finished run to read, damage and copy, and the names of its files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from pathlib import Path
 import pytest
 
 import sevensteps as ss
+
+FILES = {  # of a finished run
+    "recipe.toml",
+    "run.json",
+    "record.sqlite",
+    "weights.safetensors",
+    "best.safetensors",
+    "state.safetensors",
+    "state.json",
+    ".lock",
+}
 
 
 @pytest.fixture(scope="session")

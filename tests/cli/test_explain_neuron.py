@@ -31,7 +31,7 @@ def test_a_screen(trained: Call) -> None:
     assert max(map(len, result.lines)) <= 80
     surface = trained("explain", "run", "surface")
     assert surface.code == 0, surface.err
-    assert surface.lines[0].startswith("The loss at the last weights is")
+    assert surface.lines[0].startswith("At the last weights, over all 120 training samples")
     assert max(map(len, surface.lines)) <= 80
 
 
@@ -68,7 +68,8 @@ def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
     [
         (
             ["neuron", "layer7", "0"],
-            "there is no layer 'layer7' with units; there are layer1 (units 0 to 4), output (units 0 to 2)",
+            "there is no layer 'layer7' with units; there are layer1 (units 0 to 4), "
+            "output (units 0 to 2)",
         ),
         (["neuron", "layer1", "5"], "layer1 has no unit 5; its 5 units are counted from 0 to 4"),
         (["neuron", "layer1", "first"], "not a valid integer"),

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +65,7 @@ class AnyLoopWatcher:
         self.step_number = 0
         self._entered = False
 
-    def __enter__(self) -> AnyLoopWatcher:
+    def __enter__(self) -> Self:
         self._began = self._step_ended = time.perf_counter()
         self._entered = True
         facts = self.observation.facts

@@ -14,7 +14,7 @@ from torch import nn
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
-from tests.explain.conftest import GRADIENTS, made
+from tests.explain.conftest import GRADIENTS, Runs, made
 from tests.explain.gradient.gradients import wanted
 
 # -- a run's own gradients -------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import itertools
 import pytest
 import torch
 
-from tests.explain.conftest import GRADIENTS
+from tests.explain.conftest import GRADIENTS, Runs
 from tests.explain.gradient.gradients import wanted
 
 

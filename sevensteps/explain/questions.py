@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from sevensteps.explain.neuron.answer import Neuron
     from sevensteps.explain.one_step.answer import Steps
     from sevensteps.explain.sample.answer import Sample
-    from sevensteps.explain.sample.ranked import Confusion, Samples
+    from sevensteps.explain.sample.confusion import Confusion
+    from sevensteps.explain.sample.worst_and_best import Samples
     from sevensteps.explain.shapes.answer import Shapes
     from sevensteps.explain.surface.answer import Surface
     from sevensteps.explain.why.answer import Why
@@ -49,13 +50,13 @@ class Explain:
 
         The worst 5 by default.
         """
-        from sevensteps.explain.sample.ranked import samples
+        from sevensteps.explain.sample.worst_and_best import samples
 
         return samples(self.subject, worst, best, part)
 
     def confusion(self, part: str = "valid") -> Confusion:
         """How often each class is taken for each other one in `part` ("train" or "valid")."""
-        from sevensteps.explain.sample.ranked import confusion
+        from sevensteps.explain.sample.confusion import confusion
 
         return confusion(self.subject, part)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from sevensteps.explain.sample.answer import Sample, SampleInput, answer_text
-from sevensteps.explain.sample.ranked import Confusion, Samples
+from sevensteps.explain.sample.confusion import Confusion
+from sevensteps.explain.sample.worst_and_best import Samples
 from sevensteps.render.figures import draw_figure
 
 if TYPE_CHECKING:

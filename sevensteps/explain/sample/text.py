@@ -8,7 +8,8 @@ import torch
 
 from sevensteps.explain.base import render_text
 from sevensteps.explain.sample.answer import LayerOutput, OutputRow, Sample, answer_text
-from sevensteps.explain.sample.ranked import Confusion, Samples
+from sevensteps.explain.sample.confusion import Confusion
+from sevensteps.explain.sample.worst_and_best import Samples
 from sevensteps.render.image import feature_lines, shaded_image
 from sevensteps.render.text import count_text, number_text, side_by_side, wrap
 

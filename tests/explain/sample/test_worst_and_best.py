@@ -1,4 +1,4 @@
-"""Samples ranked by their loss, and the confusion of classes."""
+"""The samples with the largest and the smallest losses, against a sort of all of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import math
 
 import pytest
 import torch
-from sklearn.metrics import confusion_matrix
 
-from sevensteps.errors import ArgumentError
 from tests.explain.conftest import MADE, Runs, made
 
 
@@ -42,37 +40,6 @@ def test_the_ranking(runs: Runs, name: str, part: str) -> None:
     assert all(len(line) <= 80 for line in worst.text().splitlines())
 
 
-@pytest.mark.parametrize(
-    "name", ["digits", "digits37", "iris", "hinge", "perceptron", "similarity"]
-)
-def test_the_confusion(runs: Runs, name: str) -> None:
-    run = runs(name)
-    x, _ = run.explain.subject.part("valid")
-    stored = run.explain.subject.data.valid.y.reshape(-1).long()
-    with torch.no_grad():
-        answers = run.output.decide(run.network(x))
-    found = run.explain.confusion()
-    assert found.counts == tuple(
-        map(tuple, confusion_matrix(stored, answers, labels=range(len(found.classes))).tolist())
-    )
-    assert found.total == len(stored)
-    assert found.right == int((stored == answers).sum())
-    assert all(len(line) <= 80 for line in found.text().splitlines())
-
-
-def test_the_confusion_of_labels(runs: Runs) -> None:
-    run = runs("labels")
-    part = run.explain.subject.data.valid
-    with torch.no_grad():
-        answers = run.network(part.x) > 0
-    found = run.explain.confusion()
-    for label, counts in enumerate(found.counts):
-        (right_no, false_yes), (false_no, right_yes) = confusion_matrix(
-            part.y[:, label], answers[:, label], labels=[0, 1]
-        ).tolist()
-        assert counts == (right_no, false_yes, false_no, right_yes)
-
-
 def test_a_loss_that_is_not_a_number_is_the_worst() -> None:
     run = copy.copy(made("diabetes", predict="linear()", stop="epochs(1)"))
     run.network = copy.deepcopy(run.network)
@@ -81,9 +48,3 @@ def test_a_loss_that_is_not_a_number_is_the_worst() -> None:
     assert (
         run.explain.samples(worst=1).ranked[0].loss != run.explain.samples(worst=1).ranked[0].loss
     )
-
-
-def test_a_regression_has_no_confusion(runs: Runs) -> None:
-    with pytest.raises(ArgumentError, match="a regression has no classes"):
-        runs("diabetes").explain.confusion()
-    assert runs("diabetes").explain.samples().confusion is None

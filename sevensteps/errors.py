@@ -6,12 +6,13 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
+# control characters, halves of characters, ends of lines and paragraphs
 STEERING = (
     "Cc",
     "Cs",
     "Zl",
     "Zp",
-)  # control characters, halves of characters, ends of lines and paragraphs
+)
 # change the direction of what follows
 TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 

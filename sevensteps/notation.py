@@ -93,9 +93,8 @@ def literal(item: object) -> str:
         return json.dumps(item, ensure_ascii=False)
     if isinstance(item, list | tuple):
         return "(" + ", ".join(map(literal, item)) + ("," if len(item) == 1 else "") + ")"
-    if isinstance(item, Real) and not isinstance(
-        item, bool
-    ):  # NumPy's numbers print their type around themselves
+    # NumPy's numbers print their type around themselves
+    if isinstance(item, Real) and not isinstance(item, bool):
         return repr(int(item) if isinstance(item, Integral) else float(item))
     return repr(item)
 

@@ -66,9 +66,8 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         else:
             assert words[1].startswith("--"), f"{page.name}: sevensteps {words[1]}"
         known = {"--help", *(option for parameter in command.params for option in parameter.opts)}
-        if (
-            isinstance(command, click.Group) and command is not cli
-        ):  # `explain` has a command for each question, after the run
+        # `explain` has a command for each question, after the run
+        if isinstance(command, click.Group) and command is not cli:
             question = next(
                 (command.commands[word] for word in words[2:] if word in command.commands), None
             )
@@ -100,12 +99,10 @@ def test_names_in_python_examples_exist(page: Path) -> None:
                 assert hasattr(sevensteps, node.attr), f"{page.name}: ss.{node.attr}"
 
 
-SHOWN = [
-    page for page in PAGES if blocks(page, "text")
-]  # what these print is shown, so they are always run
-SEEN = re.compile(
-    r"Seen: .*? of the time\)\.", re.DOTALL
-)  # how often one could look depends on the machine
+# what these print is shown, so they are always run
+SHOWN = [page for page in PAGES if blocks(page, "text")]
+# how often one could look depends on the machine
+SEEN = re.compile(r"Seen: .*? of the time\)\.", re.DOTALL)
 
 
 @pytest.mark.draws  # an example may begin with torch.manual_seed

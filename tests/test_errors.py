@@ -34,10 +34,11 @@ def test_every_error_prints_as_one_line(kind: type[Error], text: str) -> None:
 
 def test_what_steers_a_terminal_is_written_out_and_nothing_else() -> None:
     assert str(Error("a\x1b[2Jb\x07 \u202egnp.exe \ud800")) == r"a\x1b[2Jb\x07 \u202egnp.exe \ud800"
+    # a joiner, and a character younger than Python's tables
     for text in (
         "größe 猫 🐈\u200d⬛",
         "\U00018cd6",
-    ):  # a joiner, and a character younger than Python's tables
+    ):
         assert str(Error(text)) == text
 
 

@@ -19,12 +19,13 @@ from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import resolve
 
+# fastbook, chapter 4
 BOOK: dict[str, Any] = {
     "initialize": "pytorch_default()",
     "loss": "mnist_loss()",
     "threads": 2,
     "out": False,
-}  # fastbook, chapter 4
+}
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +114,11 @@ def test_pixel_similarity(
 
 
 def test_distances_of_one_three_to_the_means(mnist37: Data, mnist: Data) -> None:
+    # 10000.png is the second file of the book's sorted folder
     x, three = (
         mnist37.train.x,
         mnist.train.x[10_000],
-    )  # 10000.png is the second file of the book's sorted folder
+    )
     apart = [three - x[:6131].mean(0), three - x[6131:].mean(0)]
     assert [round(float(d.abs().mean()), 4) for d in apart] == [0.1114, 0.1586]
     assert [round(float(d.square().mean().sqrt()), 4) for d in apart] == [0.2021, 0.3021]

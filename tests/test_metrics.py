@@ -160,9 +160,8 @@ def test_r2_of_the_right_answer_of_the_mean_and_of_constant_targets() -> None:
 
 
 def test_a_measure_of_unequal_counts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        jaxtyping.config, "jaxtyping_disable", True
-    )  # as for users: the types say the same, to programmers
+    # as for users: the types say the same, to programmers
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(
         ShapeError, match=r"^3 outputs against 4 targets; evaluate them on the same samples$"
     ):

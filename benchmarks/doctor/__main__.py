@@ -58,9 +58,8 @@ def report(
 
     count: collections.Counter[str] = collections.Counter()
     rows, alarms, calibration = [], [], collections.Counter[str]()
-    beside: collections.Counter[tuple[str, str]] = (
-        collections.Counter()
-    )  # findings at .9 or surer that are not among the right ones
+    # findings at .9 or surer that are not among the right ones
+    beside: collections.Counter[tuple[str, str]] = collections.Counter()
     for name, outcomes in chosen.items():
         case = CASES[name]
         for outcome in (o for o in outcomes if "failure" in o):

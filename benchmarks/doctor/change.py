@@ -30,13 +30,14 @@ OPTIMIZERS = {
     "rmsprop": torch.optim.RMSprop,
     "adagrad": torch.optim.Adagrad,
 }
+# what a loss on raw outputs has taken off
 CLOSINGS = (
     nn.Softmax,
     nn.LogSoftmax,
     nn.Sigmoid,
     nn.Tanh,
     nn.ReLU,
-)  # what a loss on raw outputs has taken off
+)
 NUMBERS = {
     "mean_squared_error": F.mse_loss,
     "mean_absolute_error": F.l1_loss,

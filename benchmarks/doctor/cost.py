@@ -31,10 +31,11 @@ from benchmarks.limits.section import Failed, mark, measured, table
 from benchmarks.speed.machine import THREADS, busy, describe
 
 TITLE = "What watching costs"
+# at most so much longer at the default budget, and with a full look at every step
 BUDGET, FULL = (
     0.03,
     0.35,
-)  # at most so much longer at the default budget, and with a full look at every step
+)
 TARGETS = {OURS: BUDGET, f"{OURS}, every step": FULL}
 SECONDS = 2.5  # of one training, unwatched
 # at the default budget, whose target is about as small as neighbours differ, so many trainings a
@@ -157,9 +158,8 @@ def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, 
         steps *= 2
     steps = max(int(steps * seconds / took), 1)
     labels = list(taking)
-    labels = (
-        labels[turn % len(labels) :] + labels[: turn % len(labels)]
-    )  # nobody is always the first
+    # nobody is always the first
+    labels = labels[turn % len(labels) :] + labels[: turn % len(labels)]
     for label in labels:
         loop(case, 5, taking[label].watch)  # imports, and what is set up once
     timings: dict[str, Any] = {"steps": steps, "alone": [loop(case, steps, None)[0]]}

@@ -75,9 +75,8 @@ def main() -> int:
             for name in twins
             for seeds in [range(TWINS), *map(fresh, range(options.seeds))]
         ]
-        known = dict(
-            zip(asking, pool.map(alone, *zip(*asking, strict=True)), strict=True)
-        )  # each twin once, for all its cases
+        # each twin once, for all its cases
+        known = dict(zip(asking, pool.map(alone, *zip(*asking, strict=True)), strict=True))
         waiting = [
             pool.submit(
                 turn,

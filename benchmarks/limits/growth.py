@@ -14,10 +14,11 @@ import numpy as np
 from benchmarks.limits.section import Options, Section, measured, table
 
 TITLE = "Growth"
+# inputs -> samples
 SAMPLES = {
     784: (10_000, 30_000, 100_000, 300_000),
     64: (10_000, 30_000, 100_000, 300_000, 1_000_000),
-}  # inputs -> samples
+}
 WIDTHS, OF_WIDTHS = (16, 64, 256, 512, 1024, 2048), 20_000
 HIDDEN, CLASSES, BATCH = 30, 10, 256
 QUICK = 20  # with --quick, so many times fewer samples

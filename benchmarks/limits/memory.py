@@ -12,10 +12,11 @@ from benchmarks.limits.section import Options, Section, mark, measured, table
 TITLE = "Peak memory"
 NETWORKS = {"784-30-10": (30,), "784-1024-1024-10": (1024, 1024)}
 MB = 1e6
+# allowed: the data, so often the parameters, and this for interpreter, libraries and batches
 COPIES, REST = (
     10,
     350 * MB,
-)  # allowed: the data, so often the parameters, and this for interpreter, libraries and batches
+)
 
 
 def status(field: str) -> int | None:

@@ -307,9 +307,8 @@ def main() -> None:
         help="folder with the files of MNIST (default $SEVENSTEPS_DATA, else ../shared/data)",
     )
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.relative_to(ROOT)}")
-    parser.add_argument(
-        "--as", dest="part", nargs="+", help=argparse.SUPPRESS
-    )  # one of the processes
+    # one of the processes
+    parser.add_argument("--as", dest="part", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
         what, count, *rest = options.part

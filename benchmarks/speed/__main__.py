@@ -74,9 +74,8 @@ def main() -> int:
     if not options.quick and not options.only:
         RESULTS.write_text("\n\n".join([head.rstrip(), *texts]) + "\n", encoding="utf-8")
         print(f"written: {RESULTS.relative_to(ROOT)}")
-    differ = rounds > 1 and any(
-        map(differing, tables.values())
-    )  # one round does not show how far rounds differ
+    # one round does not show how far rounds differ
+    differ = rounds > 1 and any(map(differing, tables.values()))
     return int(differ or any(row.failure for rows in tables.values() for row in rows))
 
 

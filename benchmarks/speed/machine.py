@@ -63,9 +63,8 @@ def fresh(module: str, *arguments: str, limit: float = LIMIT) -> dict[str, Any]:
                 -1
             ]
         }
-    answer: dict[str, Any] = json.loads(
-        ended.stdout.splitlines()[-1]
-    )  # libraries may print before it
+    # libraries may print before it
+    answer: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     return answer
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "to_notation",
 ]
 
+# of the names that need PyTorch
 MODULES = {
     "Data": "dataset",
     "Part": "part",
@@ -43,7 +44,7 @@ MODULES = {
     "from_arrays": "formats.arrays",
     "from_dataset": "formats.hugging_face",
     "from_loader": "formats.dataloader",
-}  # of the names that need PyTorch
+}
 
 
 def __getattr__(name: str) -> Any:

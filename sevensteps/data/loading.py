@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sevensteps.data.dataset import Data
     from sevensteps.data.sources import Source
 
+# each lists its sources in __all__; a new source is one more row
 SOURCE_MODULES: tuple[str, ...] = (
     "sevensteps.data.builtin.digits",
     "sevensteps.data.builtin.toy",
@@ -31,7 +32,7 @@ SOURCE_MODULES: tuple[str, ...] = (
     "sevensteps.data.formats.parquet",
     "sevensteps.data.formats.npy",
     "sevensteps.data.formats.idx_files",
-)  # each lists its sources in __all__; a new source is one more row
+)
 SOURCE_OF_ENDING = {
     ".npz": "npz",
     ".npy": "npy",

@@ -18,9 +18,8 @@ from torch import Tensor, nn
 from sevensteps.engine.layer import Layer
 from sevensteps.engine.modules import Step
 
-_threshold_backward = (
-    torch.ops.aten.threshold_backward.default
-)  # looked up once: a small network's step feels it
+# looked up once: a small network's step feels it
+_threshold_backward = torch.ops.aten.threshold_backward.default
 
 
 class ReLU(Layer):
@@ -43,9 +42,8 @@ class LeakyReLU(Layer):
         return F.leaky_relu(x, self.module.negative_slope)  # y = x where x > 0, else a x
 
     def backward(self, g: Tensor) -> Tensor:
-        return torch.where(
-            self.x > 0, g, g * self.module.negative_slope
-        )  # dy/dx = 1 where x > 0, else a
+        # dy/dx = 1 where x > 0, else a
+        return torch.where(self.x > 0, g, g * self.module.negative_slope)
 
 
 class Sigmoid(Layer):
@@ -72,16 +70,16 @@ class ELU(Layer):
         return F.elu(x, self.module.alpha)  # y = x where x > 0, else a (eˣ - 1)
 
     def backward(self, g: Tensor) -> Tensor:
-        return torch.where(
-            self.x > 0, g, g * self.module.alpha * self.x.exp()
-        )  # dy/dx = 1 where x > 0, else a eˣ
+        # dy/dx = 1 where x > 0, else a eˣ
+        return torch.where(self.x > 0, g, g * self.module.alpha * self.x.exp())
 
 
 class SELU(Layer):
+    # with them, mean 0 and variance 1 stay so (Klambauer et al. 2017)
     alpha, scale = (
         1.6732632423543772,
         1.0507009873554805,
-    )  # with them, mean 0 and variance 1 stay so (Klambauer et al. 2017)
+    )
 
     def forward(self, x: Tensor) -> Tensor:
         self.x = x
@@ -89,9 +87,8 @@ class SELU(Layer):
 
     def backward(self, g: Tensor) -> Tensor:
         g = g.mul_(self.scale)
-        return torch.where(
-            self.x > 0, g, g * self.alpha * self.x.exp()
-        )  # dy/dx = s where x > 0, else s a eˣ
+        # dy/dx = s where x > 0, else s a eˣ
+        return torch.where(self.x > 0, g, g * self.alpha * self.x.exp())
 
 
 class GELU(Layer):
@@ -108,24 +105,21 @@ class GELU(Layer):
             slope = 1 + t + x * (1 - t * t) * inner * (1 + 3 * 0.044715 * x * x)
             return g * slope * 0.5  # dy/dx = ½ (1 + t + x t')
         normal = (-0.5 * x * x).exp() / math.sqrt(2 * math.pi)
-        slope = (
-            torch.special.ndtr(x) + x * normal
-        )  # dy/dx = Φ(x) + x φ(x): the normal distribution and its density
+        # dy/dx = Φ(x) + x φ(x): the normal distribution and its density
+        slope = torch.special.ndtr(x) + x * normal
         return g * slope
 
 
 class Softplus(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.x = x
-        return F.softplus(
-            x, self.module.beta, self.module.threshold
-        )  # y = log(1 + e^(bx)) / b; y = x where bx > threshold
+        # y = log(1 + e^(bx)) / b; y = x where bx > threshold
+        return F.softplus(x, self.module.beta, self.module.threshold)
 
     def backward(self, g: Tensor) -> Tensor:
         z = self.x * self.module.beta
-        return torch.where(
-            z > self.module.threshold, g, g * z.sigmoid()
-        )  # dy/dx = sigmoid(bx), or 1
+        # dy/dx = sigmoid(bx), or 1
+        return torch.where(z > self.module.threshold, g, g * z.sigmoid())
 
 
 class Identity(Layer):
@@ -148,9 +142,8 @@ class Softmax(Layer):
         return self.y
 
     def backward(self, g: Tensor) -> Tensor:
-        return self.y * (
-            g - (g * self.y).sum(self.module.dim, keepdim=True)
-        )  # dyᵢ/dxⱼ = yᵢ ([i = j] - yⱼ)
+        # dyᵢ/dxⱼ = yᵢ ([i = j] - yⱼ)
+        return self.y * (g - (g * self.y).sum(self.module.dim, keepdim=True))
 
 
 class LogSoftmax(Layer):

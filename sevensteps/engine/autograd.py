@@ -59,7 +59,6 @@ class Autograd(Engine):
             if parameter.grad is not view:
                 parameter.grad = view
         if losses.requires_grad:  # not where nothing is trained, or the loss depends on none of it
-            each = torch.full_like(
-                losses, share / losses.shape[0]
-            )  # of the mean: each sample counts 1/B
+            # of the mean: each sample counts 1/B
+            each = torch.full_like(losses, share / losses.shape[0])
             losses.backward(each)

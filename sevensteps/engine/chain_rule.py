@@ -168,9 +168,10 @@ class ChainRule(Engine):
             self.trace.output_gradient = g.clone()
         for index in range(len(self.layers) - 1, self.first - 1, -1):
             if self.trace is not None and self.names[index]:
+                # the layer may overwrite it
                 self.trace.output_gradients[self.names[index]] = g.to(
                     self.parameters.dtype, copy=True
-                )  # the layer may overwrite it
+                )
             self.layers[index].write_gradients(g, add)
             if index > self.first:
                 g = self.layers[index].backward(g)

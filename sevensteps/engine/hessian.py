@@ -117,9 +117,8 @@ class Hessian:
         """The smallest eigenvalue, to within `TOLERANCE` of the `largest` one: most of a network's
         eigenvalues are near 0.
         """
-        return largest + float(
-            self._lanczos(1, "SA", largest)[0][0]
-        )  # those of the shifted matrix are far from 0, where Lanczos is slow
+        # those of the shifted matrix are far from 0, where Lanczos is slow
+        return largest + float(self._lanczos(1, "SA", largest)[0][0])
 
     def _lanczos(
         self,

@@ -81,20 +81,19 @@ class Conv2d(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         m, self.x, self.padding = self.module, channels_last(x), padding(self.module) or (0, 0)
+        # y[h] = Σᵢ W[i] x[h·stride + i] + b
         return F.conv2d(
             self.x, self.weight, self.bias, m.stride, self.padding, m.dilation, m.groups
-        )  # y[h] = Σᵢ W[i] x[h·stride + i] + b
+        )
 
     def backward(self, g: Tensor) -> Tensor:
-        return self._back(g, [True, False, False])[
-            0
-        ]  # dL/dx[h·stride + i] = Σ g[h] W[i]: back along the weights it came by
+        # dL/dx[h·stride + i] = Σ g[h] W[i]: back along the weights it came by
+        return self._back(g, [True, False, False])[0]
 
     def write_gradients(self, g: Tensor, add: bool) -> None:
         if "weight" in self.grads:
-            self.write(
-                "weight", self._back(g, [False, True, False])[1], add
-            )  # dL/dW[i] = Σ g[h] x[h·stride + i], samples and places h
+            # dL/dW[i] = Σ g[h] x[h·stride + i], samples and places h
+            self.write("weight", self._back(g, [False, True, False])[1], add)
         if "bias" in self.grads:
             self.write_sum("bias", g, (0, 2, 3), add)  # dL/db = Σ g over samples and places
 
@@ -134,9 +133,8 @@ class PowersLayer(Layer):
 class Flatten(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.shape = x.shape
-        return x.flatten(
-            self.module.start_dim, self.module.end_dim
-        )  # y = the same numbers in a row
+        # y = the same numbers in a row
+        return x.flatten(self.module.start_dim, self.module.end_dim)
 
     def backward(self, g: Tensor) -> Tensor:
         return g.reshape(self.shape)
@@ -180,10 +178,11 @@ class MaxPool2d(Layer):
 
 class AvgPool2d(Layer):
     def forward(self, x: Tensor) -> Tensor:
+        # y = mean of the window = A x Bᵀ, with the windows down and across in A and B
         m, self.shape = (
             self.module,
             x.shape,
-        )  # y = mean of the window = A x Bᵀ, with the windows down and across in A and B
+        )
         return F.avg_pool2d(
             x,
             m.kernel_size,
@@ -199,17 +198,15 @@ class AvgPool2d(Layer):
             average_matrix(self.module, axis, self.shape[2 + axis], g.shape[2 + axis]).to(g)
             for axis in (0, 1)
         )
-        return (
-            down.T @ g @ across
-        )  # dL/dx = Aᵀ g B: every output hands an equal share back to each of its inputs
+        # dL/dx = Aᵀ g B: every output hands an equal share back to each of its inputs
+        return down.T @ g @ across
 
 
 class AdaptiveAvgPool2d(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.shape = x.shape
-        return F.adaptive_avg_pool2d(
-            x, self.module.output_size
-        )  # y = A x Bᵀ, windows as even as they go
+        # y = A x Bᵀ, windows as even as they go
+        return F.adaptive_avg_pool2d(x, self.module.output_size)
 
     def backward(self, g: Tensor) -> Tensor:
         down, across = (
@@ -228,9 +225,8 @@ class BatchNorm(Layer):
     def forward(self, x: Tensor) -> Tensor:
         m, self.x = self.module, x
         m._check_input_dim(x)
-        self.over = tuple(
-            axis for axis in range(x.ndim) if axis != 1
-        )  # what the statistics are taken over
+        # what the statistics are taken over
+        self.over = tuple(axis for axis in range(x.ndim) if axis != 1)
         self.shape = [1, -1] + [1] * (x.ndim - 2)
         self.of_batch = m.training or m.running_mean is None
         if self.of_batch and x.numel() == x.shape[1]:
@@ -240,9 +236,8 @@ class BatchNorm(Layer):
             )
         if m.training and m.track_running_stats:
             m.num_batches_tracked.add_(1)
-            share = (
-                1 / int(m.num_batches_tracked) if m.momentum is None else m.momentum
-            )  # of the new in the running statistics
+            # of the new in the running statistics
+            share = 1 / int(m.num_batches_tracked) if m.momentum is None else m.momentum
             running = m.running_mean, m.running_var
         else:
             share, running = 0.0, (None, None) if self.of_batch else (m.running_mean, m.running_var)
@@ -268,8 +263,7 @@ class BatchNorm(Layer):
 
     def write_gradients(self, g: Tensor, add: bool) -> None:
         if "weight" in self.grads:
-            self.write(
-                "weight", (g * (self.x - self.mean)).mul_(self.inverse).sum(self.over), add
-            )  # dL/dγ = Σ g x̂
+            # dL/dγ = Σ g x̂
+            self.write("weight", (g * (self.x - self.mean)).mul_(self.inverse).sum(self.over), add)
         if "bias" in self.grads:
             self.write_sum("bias", g, self.over, add)  # dL/dβ = Σ g

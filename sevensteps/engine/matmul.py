@@ -110,9 +110,8 @@ def _choose(kind: str, a: Tensor, b: Tensor) -> str:
         and a.dtype == b.dtype
         and a.device.type == "cpu"
     )
-    if (
-        able and a.dtype == torch.bfloat16
-    ):  # `mm` is oneDNN here too, but does not cut off at 0 in the same kernel
+    # `mm` is oneDNN here too, but does not cut off at 0 in the same kernel
+    if able and a.dtype == torch.bfloat16:
         return "onednn" if kind == LINEAR and torch.ops.mkldnn._is_mkldnn_bf16_supported() else "mm"
     able = able and a.dtype == torch.float32
     if not able or _forced:
@@ -143,9 +142,8 @@ def _measure(kind: str, a: Tensor, b: Tensor) -> str:
             start = time.perf_counter()
             multiply(a, b, *rest)
             taken[name].append(time.perf_counter() - start)
-    median = {
-        name: statistics.median(times[1:]) for name, times in taken.items()
-    }  # the first call sets the kernel up
+    # the first call sets the kernel up
+    median = {name: statistics.median(times[1:]) for name, times in taken.items()}
     return "onednn" if median["onednn"] < MARGIN * median["mm"] else "mm"
 
 

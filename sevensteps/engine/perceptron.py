@@ -11,11 +11,12 @@ from sevensteps.engine.modules import Neuron, Powers, Step
 from sevensteps.engine.sequence import has_hooks, named_layers
 from sevensteps.errors import ArgumentError, ShapeError
 
+# what may stand before the weighted sum: nothing that is trained or draws
 BEFORE = (
     nn.Flatten,
     nn.Identity,
     Powers,
-)  # what may stand before the weighted sum: nothing that is trained or draws
+)
 
 
 class PerceptronRule(Engine):
@@ -68,9 +69,8 @@ class PerceptronRule(Engine):
         weight = error.T @ self._x
         gradients = {"weight": weight, "bias": error.sum(0)}
         if isinstance(self._sum, Neuron) and self._sum.bias is None:
-            gradients = {
-                "weight": torch.cat([error.sum(0)[:, None], weight], 1)
-            }  # w0 first: its input x0 is 1
+            # w0 first: its input x0 is 1
+            gradients = {"weight": torch.cat([error.sum(0)[:, None], weight], 1)}
         for name, parameter in self._sum.named_parameters():
             if parameter.requires_grad and parameter.grad is not None:
                 (parameter.grad.add_ if add else parameter.grad.copy_)(gradients[name])

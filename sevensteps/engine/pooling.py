@@ -35,9 +35,8 @@ def channels_last(x: Tensor) -> Tensor:
     """
     if x.dtype not in (torch.float32, torch.bfloat16) or x.device.type != "cpu" or x.ndim != 4:
         return x
-    if (
-        x.shape[1] == 1 and x.is_contiguous()
-    ):  # both orders are the same here; only the strides say which it is
+    # both orders are the same here; only the strides say which it is
+    if x.shape[1] == 1 and x.is_contiguous():
         return x.as_strided(x.shape, (x.stride(0), 1, x.stride(2), 1))
     return x.contiguous(memory_format=torch.channels_last)
 

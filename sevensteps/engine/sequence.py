@@ -59,9 +59,8 @@ class InputCheck:
     def check(self, x: Tensor, parameters: Tensor) -> None:
         """Raise `ShapeError` unless the network can take `x`."""
         shape, dtype, device = self.checked
-        if (
-            x.shape == shape and x.dtype is dtype and x.device == device
-        ):  # the last one was all right
+        # the last one was all right
+        if x.shape == shape and x.dtype is dtype and x.device == device:
             return
         self._check(x, parameters)
         self.checked = x.shape, x.dtype, x.device

@@ -101,6 +101,5 @@ def _term_of_one_output(loss: Loss, o: float, t: float, count: int) -> Term:
 
 
 def _complement(o: float, p: float) -> str:
-    return (
-        number_text(1 - p) if p < 0.999 else number_text(math.exp(-o) / (1 + math.exp(-o)))
-    )  # 1 - p would keep few digits
+    # 1 - p would keep few digits
+    return number_text(1 - p) if p < 0.999 else number_text(math.exp(-o) / (1 + math.exp(-o)))

@@ -135,10 +135,11 @@ class Subject:
         """
         resolved = resolve(replace(self.recipe, **changes), self.data_dir, self.data)
         used = resolved.recipe.threads or threads.usual_threads(resolved)
+        # the bits of a result depend on them
         with (
             threads.threads(used),
             matmul.reuse(self._kernels()),
-        ):  # the bits of a result depend on them
+        ):
             training = state.start(resolved)
             train(training, observers)
         return training

@@ -20,9 +20,8 @@ from sevensteps.record.run_folder import inside, nan_to_null
 FILE = "record.sqlite"
 BESIDE = ("", "-wal", "-shm", "-journal")  # SQLite's own files beside it
 SCHEMA = 2
-MAX_CELL = (
-    1 << 28
-)  # bytes of one text or blob; what watching keeps of a wide layer has some megabytes
+# bytes of one text or blob; what watching keeps of a wide layer has some megabytes
+MAX_CELL = 1 << 28
 MAX_BYTES = 1 << 30  # of all that is read at once
 MAX_WORK = (
     100_000_000  # of SQLite's instructions to read a table, a second or two; a row takes some ten
@@ -54,9 +53,8 @@ class Record:
             try:
                 self.database.execute("pragma trusted_schema = off")
                 self.database.execute("pragma journal_mode = wal")
-                self.database.execute(
-                    "pragma synchronous = normal"
-                )  # with WAL: a crash loses the last rows at most, never the file
+                # with WAL: a crash loses the last rows at most, never the file
+                self.database.execute("pragma synchronous = normal")
                 if (version := self.database.execute("pragma user_version").fetchone()[0]) == 0:
                     self.database.executescript(
                         f"begin; {TABLES} {WATCHED} pragma user_version = {SCHEMA}; commit;"

@@ -49,9 +49,8 @@ class RunContents:
         for either.
         """
         self._check_shapes(file)
-        with Isolation(
-            generator(self.recipe.seed, "initialize")
-        ):  # what a factory of yours draws leaves no trace
+        # what a factory of yours draws leaves no trace
+        with Isolation(generator(self.recipe.seed, "initialize")):
             network: nn.Module = self.recipe.predict.build(self.inputs.shape, self.output).to(
                 PRECISIONS[self.recipe.precision]
             )
@@ -99,9 +98,8 @@ def read_run(
     summary = read_summary(folder)
     python_objects: dict[str, Any] = {} if predict is None else {"predict": predict}
     if summary.recipe["repeat"].startswith("loader("):
-        python_objects["repeat"] = (
-            auto()
-        )  # the batches were a Python object; what has been trained does not need them
+        # the batches were a Python object; what has been trained does not need them
+        python_objects["repeat"] = auto()
     recipe = Recipe.from_toml(
         inside(folder / "recipe.toml"), allow_code=allow_code, **python_objects
     )

@@ -245,9 +245,8 @@ def read_json(path: Path, most: int | None = None) -> dict[str, Any]:
             )
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
-        if re.search(
-            r"\\u[dD][89a-fA-F]", text
-        ):  # half a character can neither be printed nor written
+        # half a character can neither be printed nor written
+        if re.search(r"\\u[dD][89a-fA-F]", text):
             json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise RunError(f"{path} cannot be read: a text in it holds half of a character") from None

@@ -24,6 +24,7 @@ MAX_HEADER = 10_000_000  # bytes; some hundred for each tensor
 MAX_TENSORS = 50_000
 MAX_BYTES = 1 << 36  # 64 GB, of one file
 MAX_DIMENSIONS = 16
+# of one number
 BYTES = {
     "BOOL": 1,
     "U8": 1,
@@ -35,7 +36,7 @@ BYTES = {
     "F32": 4,
     "I64": 8,
     "F64": 8,
-}  # of one number
+}
 
 
 def to_safetensors(weights: dict[str, Tensor]) -> bytes:
@@ -79,9 +80,8 @@ def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
                     f"{MAX_HEADER:,} are read); "
                     "it is damaged or something else"
                 )
-            with safetensors.safe_open(
-                path, "pt"
-            ):  # reads the header, and holds it against the size of the file
+            # reads the header, and holds it against the size of the file
+            with safetensors.safe_open(path, "pt"):
                 header = json.loads(file.read(length))
     except OSError as failure:
         raise RunError(f"{path} cannot be read: {failure.strerror or failure}") from None

@@ -14,9 +14,8 @@ from sevensteps.errors import RunError
 from sevensteps.record.run_folder import MARK, RUNS, read_json, write
 from sevensteps.training.recipe import Recipe
 
-_trainings = [
-    0
-]  # of this process so far: a script may run several, and runs them again in the same order
+# of this process so far: a script may run several, and runs them again in the same order
+_trainings = [0]
 
 
 def current_job(recipe: Recipe) -> dict[str, str] | None:

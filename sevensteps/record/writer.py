@@ -78,9 +78,8 @@ class Writer(Observer):
         if self.again and self.out is not None:
             self.folder = Path(self.out)
         else:
-            self.folder = create(
-                self.out, self.name
-            )  # not before: a start that is refused leaves no folder behind
+            # not before: a start that is refused leaves no folder behind
+            self.folder = create(self.out, self.name)
             self.lock = lock_folder(self.folder)
             write_mark(self.folder, self.job)
         write(self.folder / "recipe.toml", training.recipe.to_toml().encode())
@@ -113,9 +112,8 @@ class Writer(Observer):
         if training.best is not None:
             write(self.folder / "best.safetensors", to_safetensors(training.best.weights))
         self.summary = replace(summarize(training, rule, reason, self.folder.name), **more)
-        write_json(
-            self.folder / "run.json", self.summary.to_dict()
-        )  # a folder with a run.json is a whole run
+        # a folder with a run.json is a whole run
+        write_json(self.folder / "run.json", self.summary.to_dict())
         if rule != "not_finite":
             self.save(
                 training if not training.position.steps else self._before_its_last_row(training),

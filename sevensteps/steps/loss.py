@@ -35,9 +35,8 @@ __all__ = [
 ]
 
 
-_log_softmax_backward = (
-    torch.ops.aten._log_softmax_backward_data.default
-)  # looked up once: a small network's step feels it
+# looked up once: a small network's step feels it
+_log_softmax_backward = torch.ops.aten._log_softmax_backward_data.default
 
 
 class Loss(ABC):
@@ -320,10 +319,11 @@ class cross_entropy(Loss):
 
     def value_and_derivative(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         self.check(output, target)
+        # over the first axis it is ten times as fast for few classes
         logs, target = (
             output.T.contiguous().log_softmax(0),
             target[None],
-        )  # over the first axis it is ten times as fast for few classes
+        )
         losses = logs.gather(0, target).neg_()[0]
         g = torch.zeros_like(logs).scatter_(0, target, -1 / output.shape[0])
         slope = _log_softmax_backward(g, logs, 0, logs.dtype)  # g - exp(logs) Σ g, and Σ g = -1/B

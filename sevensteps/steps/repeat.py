@@ -26,9 +26,8 @@ from sevensteps.seeds import Isolation
 
 __all__ = ["auto", "batches", "full_batch", "loader"]
 
-Batch = tuple[
-    Any, Shaped[Tensor, "B ..."]
-]  # inputs [B, …], or the `BatchPart` of them that one of several processes computes
+# inputs [B, …], or the `BatchPart` of them that one of several processes computes
+Batch = tuple[Any, Shaped[Tensor, "B ..."]]
 
 
 # numbers gathered at once (4 MiB of float32): the batches are then views, which cost a tenth of a
@@ -147,9 +146,8 @@ class batches(Repeat):
         for index in indices.split(self.size * many)[skip // many :]:
             x, y = samples.x.index_select(0, index), samples.y.index_select(0, index)
             gathered = zip(x.split(self.size), y.split(self.size), strict=True)
-            yield from itertools.islice(
-                gathered, skip % many, None
-            )  # cut out of the same piece: where numbers lie can change bits
+            # cut out of the same piece: where numbers lie can change bits
+            yield from itertools.islice(gathered, skip % many, None)
             skip = 0
 
     def _streamed(

@@ -134,9 +134,8 @@ class one_cycle(Schedule):
         number("final_div", self.final_div, at_least=1)
 
     def __call__(self, step: int, total: int) -> float:
-        top = (
-            self.rise * total - 1
-        )  # the step of the highest rate; may lie before the first one in a very short training
+        # the step of the highest rate; may lie before the first one in a very short training
+        top = self.rise * total - 1
         last = total - 1
         if step <= top:
             start, end, share = self.lr / self.div, self.lr, step / top if top > 0 else 1.0

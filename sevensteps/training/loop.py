@@ -21,9 +21,8 @@ from sevensteps.training.state import EpochPosition, Training
 
 def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, str]:
     """Run `training` until a rule says stop; returns (rule, reason)."""
-    with torch.set_grad_enabled(
-        training.engine.grad_enabled
-    ):  # set once here, not three times a step
+    # Set once here, not three times a step.
+    with torch.set_grad_enabled(training.engine.grad_enabled):
         return seven_steps(training, observers)
 
 
@@ -48,8 +47,7 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
     while not ended:
         position, began = training.position, time.perf_counter()
         position.order = generators["order"].get_state()
-        # batches of this epoch before the training was resumed
-        passed = position.steps * accumulate
+        passed = position.steps * accumulate  # batches of this epoch before it was resumed
         order = recipe.repeat.epoch(training.samples, generators["order"], passed)  # 6 repeat
         for batches in accumulation_batches(order, accumulate):
             count, summed = sum(x.shape[0] for x, _ in batches), 0.0
@@ -110,9 +108,7 @@ def take_step(training: Training, count: int, summed: float, update: bool = True
 
 
 def accumulation_batches(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
-    """The batches whose mean gradient makes one step: `size` at a time, fewer at the end of an
-    epoch.
-    """
+    """The batches of each step: `size` whose gradients are averaged, fewer at an epoch's end."""
     left = iter(batches)
     while group := tuple(itertools.islice(left, size)):
         yield group

@@ -38,11 +38,12 @@ KINDS: dict[str, type] = {
     "repeat": repeats.Repeat,
     "stop": stops.Stop,
 }
+# of parameters; bf16 is what it multiplies in
 PRECISIONS = {
     "float32": torch.float32,
     "float64": torch.float64,
     "bf16": torch.float32,
-}  # of parameters; bf16 is what it multiplies in
+}
 PYTHON_OBJECTS: dict[str, type] = {  # values that no file can hold
     "predict": predictors.given,
     "repeat": repeats.loader,
@@ -157,9 +158,8 @@ class Recipe:
         if isinstance(source, Path) or "\n" not in text:
             where = cut(str(source), 300)
             try:
-                if (
-                    not Path(source).is_file() and Path(source).exists()
-                ):  # a pipe would be waited for without end
+                # a pipe would be waited for without end
+                if not Path(source).is_file() and Path(source).exists():
                     raise OSError("it is no file")
                 if (size := Path(source).stat().st_size) > MAX_TOML:
                     raise OSError(f"it has {size:,} bytes, and a recipe at most {MAX_TOML:,}")

@@ -69,9 +69,8 @@ def resolve(
     pick("loss", task, hard)
     output = chosen["loss"].output(task)
     planned(predict, shape, output)
-    with Isolation(
-        generator(recipe.seed, "initialize")
-    ):  # a factory of yours draws its first parameters from the global generator
+    # a factory of yours draws its first parameters from the global generator
+    with Isolation(generator(recipe.seed, "initialize")):
         network = predict.build(shape, output).to(PRECISIONS[recipe.precision])
     trainable = [p for p in network.parameters() if p.requires_grad]
     reasons["predict"] += f"; {output.reason}"

@@ -325,9 +325,8 @@ def test_a_network_of_yours_can_be_healed() -> None:
     run, _ = heal("digits", predict=network, stop="epochs(5)")
     assert [set(step["change"]) for step in run.healed] == [{"initialize"}]
     assert run.metrics["valid"]["accuracy"] > 0.8
-    assert all(
-        bool((parameter == 0.05).all()) for parameter in network.parameters()
-    )  # a copy was trained
+    # a copy was trained
+    assert all(bool((parameter == 0.05).all()) for parameter in network.parameters())
 
 
 def test_several_processes_do_not_heal(monkeypatch: pytest.MonkeyPatch) -> None:

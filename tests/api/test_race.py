@@ -68,9 +68,8 @@ def test_every_run_is_the_one_that_train_makes(tmp_path: Path) -> None:
         alone = ss.train(run.recipe, out=False)
         for a, b in zip(run.network.parameters(), alone.network.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
-        assert [f.condition for f in run.findings] == [
-            f.condition for f in alone.findings
-        ]  # looks are made as time allows
+        # looks are made as time allows
+        assert [f.condition for f in run.findings] == [f.condition for f in alone.findings]
         assert run.summary["stop"] == alone.summary["stop"]
         assert run.metrics["train"]["loss"] == pytest.approx(
             alone.metrics["train"]["loss"], rel=1e-9

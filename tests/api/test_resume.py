@@ -142,9 +142,8 @@ def test_with_all_that_is_random_or_accumulated_or_stateful(options: dict[str, A
 
 
 def test_within_a_piece_that_is_gathered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "sevensteps.steps.repeat.GATHERED_AT_ONCE", 2 * 30 * 2
-    )  # two batches of 30 samples of two numbers
+    # two batches of 30 samples of two numbers
+    monkeypatch.setattr("sevensteps.steps.repeat.GATHERED_AT_ONCE", 2 * 30 * 2)
     assert resumed_from_everywhere(begun) == 12
 
 

@@ -252,9 +252,8 @@ def test_a_remedy_is_proven_shown_and_remembered(sevensteps: Command) -> None:
 def test_what_is_tried_again_stands_there_once(sevensteps: Command) -> None:
     first = sevensteps("diagnose", "last", "--try", "--budget", "20")
     assert sevensteps("diagnose", "last", "--try", "--budget", "20").out == first.out
-    assert (
-        sevensteps("diagnose", "last", "--try", "--budget", "1e-9").out == first.out
-    )  # which comes to nothing
+    # which comes to nothing
+    assert sevensteps("diagnose", "last", "--try", "--budget", "1e-9").out == first.out
 
 
 def test_trials_as_json_are_one_line_on_standard_output(sevensteps: Command) -> None:

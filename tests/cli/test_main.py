@@ -86,11 +86,12 @@ def test_an_interrupt_anywhere_is_130(monkeypatch: pytest.MonkeyPatch, sevenstep
 
     monkeypatch.setattr("sevensteps.training.resolve.load_data", interrupted)
     result = sevensteps("train", "digits")
+    # on a line of its own, after ^C
     assert (result.code, result.out, result.err) == (
         130,
         "",
         "\nsevensteps: interrupted\n",
-    )  # on a line of its own, after ^C
+    )
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,9 +53,8 @@ def test_pictures_and_arrays_are_answered_alike(sevensteps: Command, digits: ss.
         assert list(row["probabilities"]) == list("0123456789")
         assert list(row["probabilities"].values()) == probabilities
         assert sum(probabilities) == pytest.approx(1, abs=1e-6)
-    for picture, array in zip(
-        predictions[:3], predictions[3:], strict=True
-    ):  # a picture has 256 levels, the data 17
+    # a picture has 256 levels, the data 17
+    for picture, array in zip(predictions[:3], predictions[3:], strict=True):
         assert picture["output"] == pytest.approx(array["output"], abs=0.1)
 
 
@@ -172,9 +171,10 @@ def test_nothing_is_answered_where_something_is_wrong(
 @pytest.mark.usefixtures("digits")
 def test_pictures_from_elsewhere(sevensteps: Command) -> None:
     image = Image.open("7.png")
+    # dark on light, ten times as large
     image.resize((80, 80), Image.Resampling.NEAREST).point(lambda level: 255 - level).save(
         "paper.png"
-    )  # dark on light, ten times as large
+    )
     assert (
         rows(sevensteps("predict", "digits", "paper.png", "--resize", "--invert", "--json"))[0][
             "answer"

@@ -38,9 +38,8 @@ def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., CommandRe
     assert [row.split()[0] for row in rows] == ["1", "2", "3", "4"]
     assert rows[0].split()[1:3] == ["kaiming_normal()", "sgd(lr=0.1)"]
     assert all(len(line) <= 80 for line in result.lines if not line.startswith("  sevensteps"))
-    assert (
-        "12 of 12 networks were trained together, in 3 groups." in result.lines
-    )  # four of each seed
+    # four of each seed
+    assert "12 of 12 networks were trained together, in 3 groups." in result.lines
     assert "Saved in race" in result.lines
     hint = next(line for line in result.lines if "train --recipe" in line).split()
     assert sevensteps(*hint[1:], "--stop", "epochs(1)").code == 0

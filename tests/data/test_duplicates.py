@@ -70,10 +70,11 @@ def test_the_doctor_counts_all_of_them() -> None:
     draw = np.random.default_rng(0)
     x = draw.normal(size=(12_000, 4)).astype(np.float32)
     y = (x[:, 0] + draw.normal(size=len(x)) > 0).astype(int)
+    # beyond the first 5,000
     copies = (
         np.concatenate([x[6_000:6_600], x[9_000:]]),
         np.concatenate([y[6_000:6_600], y[9_000:]]),
-    )  # beyond the first 5,000
+    )
     run = ss.train(
         ss.data.from_arrays(x[:9_000], y[:9_000], valid=copies),
         predict="linear()",

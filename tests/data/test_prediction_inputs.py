@@ -64,9 +64,8 @@ def test_a_colour_picture_has_its_channels_first(tmp_path: Path) -> None:
 def test_a_picture_of_another_size_needs_leave(tmp_path: Path) -> None:
     large = picture(tmp_path / "a.png", PIXELS.repeat(4, 0).repeat(4, 1))
     _, raw = read_inputs(large, GRAY, resize=True)
-    assert torch.allclose(
-        raw[0, 0], torch.tensor(PIXELS / 255 * 16).float(), rtol=1e-6
-    )  # each pixel the mean of its sixteen
+    # each pixel the mean of its sixteen
+    assert torch.allclose(raw[0, 0], torch.tensor(PIXELS / 255 * 16).float(), rtol=1e-6)
     with pytest.raises(
         DataError, match=r"12 × 8 pixels, but the network was trained on 3 × 2; allow --resize"
     ):

@@ -25,9 +25,8 @@ def test_tables_are_scaled_by_column_as_scikit_learn_does() -> None:
 
 
 def test_what_does_not_vary_is_not_divided_by_zero() -> None:
-    odd = torch.full(
-        (7, 1), 0.1
-    )  # whose mean and std, summed in floating point, are not exactly 0.1 and 0
+    # whose mean and std, summed in floating point, are not exactly 0.1 and 0
+    odd = torch.full((7, 1), 0.1)
     assert fit_scaling("standardize", odd)(odd).tolist() == [[0.0]] * 7
     assert fit_scaling("standardize", torch.tensor([[3.0]]))(torch.tensor([[4.0]])).tolist() == [
         [1.0]

@@ -56,6 +56,7 @@ SOURCES = {
     "diabetes": Expected("table", "regression", (10,), 354, 88, (), "standardize"),
 }
 FROM_FILES = ("mnist", "mnist37")
+# data of one's own, which have tests of their own
 OWN = (
     "image_folder",
     "npz",
@@ -63,7 +64,7 @@ OWN = (
     "parquet",
     "npy",
     "idx_files",
-)  # data of one's own, which have tests of their own
+)
 
 
 def load(name: str, request: pytest.FixtureRequest, **arguments: object) -> data.Data:

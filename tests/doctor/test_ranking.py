@@ -95,14 +95,16 @@ def test_what_cannot_be_the_cause(explains: dict[str, tuple[str, ...]]) -> None:
     assert tree(ranked([found("a"), found("b")])) == ["a", ["b"]]
     assert tree(ranked([found("a", onset=9), found("b", onset=3)])) == ["b", "a"]  # it began later
     assert tree(ranked([found("a", onset=None), found("b", onset=3)])) == ["a", ["b"]]
+    # it is a guess itself
     assert tree(ranked([found("a", confidence=0.4), found("b")])) == [
         "b",
         "a",
-    ]  # it is a guess itself
+    ]
+    # it is a mere remark
     assert tree(ranked([found("a", "info"), found("b", "error")])) == [
         "b",
         "a",
-    ]  # it is a mere remark
+    ]
     assert tree(ranked([found("a", "warning"), found("b", "error")])) == ["a", ["b"]]
 
 

@@ -20,11 +20,12 @@ from sevensteps.engine.activations import activation_module, activation_names
 from sevensteps.engine.modules import Dropout, Neuron, Powers, use_generator
 from sevensteps.steps import loss as losses
 
+# relative error in float64
 METHODS: dict[type[Engine], float] = {
     ChainRule: 1e-9,
     Autograd: 1e-9,
     FiniteDifferences: 1e-6,
-}  # relative error in float64
+}
 
 IMAGE = (2, 2, 6, 6)
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {

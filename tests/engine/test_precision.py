@@ -112,9 +112,8 @@ def test_the_gradient_is_that_of_float64_to_the_digits_of_bfloat16(
     exact = step(ChainRule, copy.deepcopy(network), loss, inputs(name).double(), Y, low=False)
     found = step(method, copy.deepcopy(network).float(), loss, inputs(name), Y, low=True)
     assert found.gradients.dtype == found.parameters.dtype == torch.float32
-    assert (
-        DIGITS / 100 < error(found.gradients.double(), exact.gradients) < 8 * DIGITS
-    )  # and it was not float32 after all
+    # and it was not float32 after all
+    assert DIGITS / 100 < error(found.gradients.double(), exact.gradients) < 8 * DIGITS
 
 
 def test_only_products_see_bfloat16(build: Any) -> None:

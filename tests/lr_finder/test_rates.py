@@ -40,13 +40,11 @@ def test_a_loss_that_hardly_falls_is_not_good_for_being_near_the_best() -> None:
 
 def test_of_equals_the_one_away_from_the_cliff_is_taken() -> None:
     assert most_robust_rate({0: 2.0, 1: 1.04, 2: 1.02, 3: 1.0, 4: math.inf}, 1e-9) == 2
-    assert (
-        most_robust_rate({0: 2.0, 1: 1.5, 2: 1.2, 3: 1.0, 4: math.inf}, 1e-9) == 3
-    )  # no other is as good
+    # no other is as good
+    assert most_robust_rate({0: 2.0, 1: 1.5, 2: 1.2, 3: 1.0, 4: math.inf}, 1e-9) == 3
     assert most_robust_rate({5: 3.0, 6: 1.0, 7: 3.0}, 1e-9) == 6
-    assert (
-        most_robust_rate({0: 1e-5, 1: 3e-13, 2: 1e-12, 3: 1e-15, 4: 1e-2}, 1e-9) == 2
-    )  # what the precision cannot tell apart is equal
+    # what the precision cannot tell apart is equal
+    assert most_robust_rate({0: 1e-5, 1: 3e-13, 2: 1e-12, 3: 1e-15, 4: 1e-2}, 1e-9) == 2
 
 
 def test_a_window_lies_around_the_best() -> None:

@@ -21,9 +21,8 @@ def test_the_text_is_as_high_as_the_loss(valley: Rates) -> None:
         sum(view.FILLS.index(mark) / 8 if mark in view.FILLS else 0 for mark in column)
         for column in columns
     ]
-    assert heights == pytest.approx(
-        [8, 0.5 + 7.5 / 2, 0.5, 8, 0], abs=0.13
-    )  # on a logarithmic scale 0.2 lies in the middle
+    # on a logarithmic scale 0.2 lies in the middle
+    assert heights == pytest.approx([8, 0.5 + 7.5 / 2, 0.5, 8, 0], abs=0.13)
     assert columns[4][0] == "×"
     assert lines[view.ROWS][10:] == "──━━━━┄┄××"
     assert lines[view.ROWS + 1].index("▲") == 10 + 2 * 2

@@ -74,12 +74,13 @@ def test_what_computes_differently_is_apart(change: dict[str, str]) -> None:
 
 
 def test_more_networks_than_fit_into_the_cache_are_split_evenly() -> None:
+    # of 30,010
     parts = groups(
         [
             recipe("digits", predict="mlp(400)", repeat="batches(256, seed=0)", seed=seed)
             for seed in range(40)
         ]
-    )  # of 30,010
+    )
     assert [len(numbers) for numbers, _ in parts] == [20, 20]
     assert [number for numbers, _ in parts for number in numbers] == list(range(40))
 

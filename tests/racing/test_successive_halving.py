@@ -37,9 +37,8 @@ def test_halves_leave_after_two_four_and_eight_epochs(seeds: int) -> None:
     epochs = sorted(racing.trainings[numbers[0]].progress.epoch for numbers in of)
     assert epochs == [2, 2, 2, 2, 4, 4, 8, 16]
     for numbers in of:
-        assert (
-            len({racing.trainings[number].progress.epoch for number in numbers}) == 1
-        )  # the seeds of an entry leave together
+        # the seeds of an entry leave together
+        assert len({racing.trainings[number].progress.epoch for number in numbers}) == 1
 
 
 def test_who_leaves_is_worse_than_who_stays() -> None:

@@ -70,9 +70,8 @@ def test_what_was_committed_outlives_a_crash(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     record = Record(tmp_path / "run")
     record.row(ROW)
-    shutil.copytree(
-        tmp_path / "run", tmp_path / "crashed"
-    )  # as the disk would be found: never closed
+    # as the disk would be found: never closed
+    shutil.copytree(tmp_path / "run", tmp_path / "crashed")
     record.close()
     assert read(tmp_path / "crashed")["history"] == [ROW]
 

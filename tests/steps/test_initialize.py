@@ -36,9 +36,8 @@ ONE_OF_3 = losses.cross_entropy().output(MANY)
 IMAGE = (1, 8, 8)
 COUNT = 40  # samples
 
-RULES = examples(
-    "initialize", "auto", "class_means", "as_given", "pixel_frequency"
-)  # those that set any network
+# those that set any network
+RULES = examples("initialize", "auto", "class_means", "as_given", "pixel_frequency")
 RANDOM = (
     "normal",
     "uniform",
@@ -515,9 +514,8 @@ def test_lsuv_keeps_right_angles_and_its_tolerance() -> None:
     assert torch.allclose(square, square[0, 0] * torch.eye(10), atol=1e-5)
     rough: Any = steps.parse("predict", "mlp(10)").build((30,), ONE_OF_3)
     initialize.lsuv(1e6)(rough, generator(0, "initialize"), 5 * x, torch.arange(300) % 3, ONE_OF_3)
-    assert torch.allclose(
-        rough.layer1.weight @ rough.layer1.weight.T, torch.eye(10), atol=1e-5
-    )  # nothing was scaled
+    # nothing was scaled
+    assert torch.allclose(rough.layer1.weight @ rough.layer1.weight.T, torch.eye(10), atol=1e-5)
 
 
 @pytest.mark.parametrize("x", [torch.zeros(20, 4), torch.ones(1, 4), torch.full((20, 4), 1e20)])

@@ -112,9 +112,8 @@ def test_the_order_comes_from_the_generator_alone(name: str) -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_nothing_is_drawn_where_nothing_is_shuffled(name: str) -> None:
     make, _, shuffled = TABLE[name]
-    if (
-        not shuffled and "loader" not in name
-    ):  # a loader may draw whatever it likes: it always gets a seed
+    # a loader may draw whatever it likes: it always gets a seed
+    if not shuffled and "loader" not in name:
         order = generator(0, "order")
         before = order.get_state()
         epoch(make(40), 40, order)
@@ -153,9 +152,8 @@ def test_a_shuffled_order_is_uniform_enough() -> None:
     order = generator(0, "order")
     firsts = [epoch(batches(5), 5, order)[0][0] for _ in range(500)]
     counts = [firsts.count(number) for number in range(5)]
-    assert (
-        sum((count - 100) ** 2 / 100 for count in counts) < 18.5
-    )  # chi-square, 4 degrees of freedom: p < 0.001
+    # chi-square, 4 degrees of freedom: p < 0.001
+    assert sum((count - 100) ** 2 / 100 for count in counts) < 18.5
 
 
 def test_what_is_dropped_differs_from_epoch_to_epoch() -> None:
@@ -237,9 +235,8 @@ def test_what_a_dataset_draws_is_repeatable_and_leaves_no_trace() -> None:
         order = generator(seed, "order")
         for x, _ in value.epoch(samples(12), order):
             found.append(x)
-            assert torch.equal(
-                torch.random.get_rng_state(), before
-            )  # also while the loop is at work
+            # also while the loop is at work
+            assert torch.equal(torch.random.get_rng_state(), before)
         assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(one, other) for one, other in zip(found[:3], found[3:6], strict=True))
     assert not torch.equal(found[0], found[6])

@@ -326,9 +326,8 @@ def test_a_rate_depends_on_step_and_total_alone(
 def test_the_stairs_are_taken_when_their_share_has_passed() -> None:
     schedule = step.step_decay(1.0, gamma=0.5, at=(0.5, 0.75))
     assert [schedule(number, 8) for number in range(8)] == [1.0] * 4 + [0.5] * 2 + [0.25] * 2
-    assert (
-        step.step_decay(1.0, at=(0.01,))(0, 3) == 1.0
-    )  # no share has passed before the first step
+    # no share has passed before the first step
+    assert step.step_decay(1.0, at=(0.01,))(0, 3) == 1.0
 
 
 def test_the_cycle_rises_to_its_top_and_falls() -> None:

@@ -15,9 +15,8 @@ from tests.structure.sources import PACKAGE, sources
 # equinox and torchtitan have none.
 FILLERS = {"found", "held", "made", "said", "told", "asked", "given", "kept", "seen"}
 MOST = 3  # of 1,000 names
-NOTATION = {
-    "steps/predict.py": {"given"}
-}  # a value of step 2, written so in recipes, as as_given()
+# a value of step 2, written so in recipes, as as_given()
+NOTATION = {"steps/predict.py": {"given"}}
 
 
 def fillers(name: str) -> set[str]:

@@ -200,9 +200,10 @@ def test_accumulating_two_batches_is_one_of_twice_the_size() -> None:
 
 
 def test_accumulating_weighs_uneven_batches_by_their_samples() -> None:
+    # 32 and 16 samples
     halves, _ = trained(
         repeat="batches(32, shuffle=False)", gradient="autograd(accumulate=2, clip=0.05)"
-    )  # 32 and 16 samples
+    )
     whole, _ = trained(repeat="full_batch()", gradient="autograd(clip=0.05)")
     assert halves.progress.step == whole.progress.step == 3
     for mine, theirs in zip(halves.network.parameters(), whole.network.parameters(), strict=True):

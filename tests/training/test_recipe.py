@@ -395,9 +395,8 @@ def test_code_that_a_recipe_names_is_not_imported(
     text = 'data = "digits"\npredict = "module(\'trap:net\')"\n'
     with pytest.raises(NotationError, match="would run code from this machine"):
         Recipe.from_toml(text)
-    assert (
-        repr(Recipe.from_toml(text, allow_code=True).predict) == 'module("trap:net")'
-    )  # reading it is still not running it
+    # reading it is still not running it
+    assert repr(Recipe.from_toml(text, allow_code=True).predict) == 'module("trap:net")'
 
 
 def test_every_message_is_one_line() -> None:

@@ -31,10 +31,11 @@ def test_a_training_at_its_beginning() -> None:
         stop="epochs(4)",
         gradient="autograd(accumulate=3)",
     )
+    # 160 samples: 4 batches, 3 of them in one step
     assert (training.per_epoch, training.total) == (
         2,
         8,
-    )  # 160 samples: 4 batches, 3 of them in one step
+    )
     assert training.progress == Progress()
     assert training.best is None
     assert training.engine.method == "autograd"

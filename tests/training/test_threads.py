@@ -39,9 +39,8 @@ def two_threads() -> Iterator[None]:
 def test_the_work_of_a_step_decides_the_threads(
     predict: str, work: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resolved = resolve(
-        Recipe("digits", predict=predict, repeat="batches(719)")
-    )  # half of the samples
+    # half of the samples
+    resolved = resolve(Recipe("digits", predict=predict, repeat="batches(719)"))
     assert multiplications(resolved.network, (1, 8, 8)) == work
     for had, processors, most in (
         (1, 1, 1),

@@ -83,9 +83,8 @@ def tools(only: str = "") -> dict[str, Tool]:
     installed = {}
     files = (part.name for part in pkgutil.iter_modules(__path__) if not part.name.startswith("_"))
     for name in sorted(files, key=lambda name: (name != OURS, name)):
-        module: ModuleType = importlib.import_module(
-            f"{__name__}.{name}"
-        )  # imports the tool itself only when it watches
+        # imports the tool itself only when it watches
+        module: ModuleType = importlib.import_module(f"{__name__}.{name}")
         try:
             version = metadata.version(module.PACKAGE)
         except metadata.PackageNotFoundError:

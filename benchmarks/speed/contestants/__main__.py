@@ -18,9 +18,8 @@ from benchmarks.speed.trial import load
 
 
 def main(name: str, case: str, arrays: str, epochs: str, seed: str) -> None:
-    contestant = importlib.import_module(
-        f"{__package__}.{name}"
-    )  # what it imports is not on the clock
+    # what it imports is not on the clock
+    contestant = importlib.import_module(f"{__package__}.{name}")
     result = contestant.train(load(CASES[case], Path(arrays), int(epochs), int(seed)))
     check(result, int(epochs))
     print(json.dumps(result))
@@ -39,7 +38,6 @@ def check(result: dict[str, Any], epochs: int) -> None:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter(
-        "ignore"
-    )  # advice on workers, devices and convergence; errors still end the process
+    # advice on workers, devices and convergence; errors still end the process
+    warnings.simplefilter("ignore")
     main(*sys.argv[1:])

@@ -38,9 +38,8 @@ class Laps(Observer):
 
 
 def train(trial: Trial, watch: float = 0.0) -> dict[str, Any]:
-    torch.manual_seed(
-        trial.seed
-    )  # for the parameters that the user's own module draws; ours come from the seed of the recipe
+    # for the parameters that the user's own module draws; ours come from the seed of the recipe
+    torch.manual_seed(trial.seed)
     case = trial.case
     data = ss.data.from_arrays(trial.x, trial.y, valid=(trial.x_test, trial.y_test), name="mnist")
     if case.module:

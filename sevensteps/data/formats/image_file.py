@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+# whatever the name says, Pillow tries no other; EPS would start Ghostscript
 FORMATS = (
     "PNG",
     "JPEG",
@@ -30,7 +31,7 @@ FORMATS = (
     "GIF",
     "WEBP",
     "TIFF",
-)  # whatever the name says, Pillow tries no other; EPS would start Ghostscript
+)
 MAX_PIXELS = 50_000_000  # of one picture; more is refused before it is unpacked
 
 
@@ -44,9 +45,8 @@ def open_image(path: Path | str, file: BinaryIO | None = None) -> Iterator[Image
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of odd metadata, and of many pixels, which are counted here
+            # of odd metadata, and of many pixels, which are counted here
+            warnings.simplefilter("ignore")
             with Image.open(path if file is None else file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise DataError(
@@ -121,12 +121,10 @@ def _to_8_bits(path: Path | str, picture: Image) -> Image:
     """
     from PIL import Image
 
-    if picture.mode.startswith("I;16") or (
-        picture.mode == "I" and picture.format == "PNG"
-    ):  # 16 bits, as Pillow has them, new and old
-        return Image.fromarray(
-            numpy.rint(numpy.asarray(picture) / 257).astype(numpy.uint8)
-        )  # its own conversion cuts off at 255
+    # 16 bits, as Pillow has them, new and old
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
+        # its own conversion cuts off at 255
+        return Image.fromarray(numpy.rint(numpy.asarray(picture) / 257).astype(numpy.uint8))
     if picture.mode in ("I", "F"):
         raise DataError(
             f"{path}: has 32 bits a pixel, whose range is not known; save it with 8 or 16 bits"

@@ -31,6 +31,7 @@ from sevensteps.notation import value
 
 __all__ = ["npy"]
 
+# what is taken as it lies in the file
 TORCH_DTYPES = {
     "|b1": torch.bool,
     "|u1": torch.uint8,
@@ -41,7 +42,7 @@ TORCH_DTYPES = {
     "<f2": torch.float16,
     "<f4": torch.float32,
     "<f8": torch.float64,
-}  # what is taken as it lies in the file
+}
 
 
 @value

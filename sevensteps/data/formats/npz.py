@@ -20,10 +20,11 @@ from sevensteps.notation import value
 
 __all__ = ["npz"]
 
+# in an archive: of inputs and targets, to train on and to validate by
 ARRAY_NAMES = (
     (("x", "y"), ("x_valid", "y_valid")),
     (("x_train", "y_train"), ("x_test", "y_test")),
-)  # in an archive: of inputs and targets, to train on and to validate by
+)
 
 
 @value

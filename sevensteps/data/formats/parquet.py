@@ -109,9 +109,10 @@ class ParquetTable(Table):
                     f"{path}: two columns are called {name}; give each a name of its own"
                 )
         metadata = self.file.metadata
+        # in rows
         self.group_sizes: list[int] = [
             metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)
-        ]  # in rows
+        ]
         if not sum(self.group_sizes):
             raise DataError(f"{path}: has no row; give at least two")
         if min(self.group_sizes) < 0:
@@ -127,9 +128,8 @@ class ParquetTable(Table):
                 for name, type in zip(schema.names, schema.types, strict=True)
                 if arrow_columns.kind_of_type(type) == "category"
             ]
-            return pq.ParquetFile(
-                self.path, read_dictionary=texts
-            )  # a text that is repeated a million times is then held once
+            # a text that is repeated a million times is then held once
+            return pq.ParquetFile(self.path, read_dictionary=texts)
         # the footer is a program of its own, and lets out whatever error the bytes lead to
         except Exception as failure:
             raise DataError(

@@ -72,9 +72,8 @@ def examine(case: Case) -> Finding | None:
     if not (short or (straight and (weak or room > ROOM))):
         return None
     walk = max(WAY / path, 1.0)
-    factor = (
-        min(room / 2, math.sqrt(room / 2 * walk)) if room > ROOM else walk if short else 10.0
-    )  # a flat start may become steep
+    # a flat start may become steep
+    factor = min(room / 2, math.sqrt(room / 2 * walk)) if room > ROOM else walk if short else 10.0
     proposed = case.lr * min(max(factor, 3.0), 10_000.0)
     evidence = [
         Measure(

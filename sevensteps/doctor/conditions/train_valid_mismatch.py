@@ -110,9 +110,8 @@ def examine(case: Case) -> Finding | None:
                 "split by class (stratified)",
             )
     shared = _shared(case.train[0], case.valid[0])
-    chosen = (
-        case.train[0].data_ptr() == case.valid[0].data_ptr()
-    )  # judging by the very training data is a choice that everybody sees
+    # judging by the very training data is a choice that everybody sees
+    chosen = case.train[0].data_ptr() == case.valid[0].data_ptr()
     if shared > SHARED and not chosen:
         return _finding(
             "warning",

@@ -83,9 +83,8 @@ class DataParallel(Engine):
                     f"of which {group.size} "
                     "processes see a part each; leave batch norm out, or train in one process"
                 )
-            if isinstance(module, RANDOM_LAYERS) and getattr(
-                module, "p", True
-            ):  # a dropout of nothing draws nothing
+            # a dropout of nothing draws nothing
+            if isinstance(module, RANDOM_LAYERS) and getattr(module, "p", True):
                 raise ArgumentError(
                     f"{name} ({type(module).__name__}) would draw other numbers in {group.size} "
                     "processes than in one; use "

@@ -195,9 +195,8 @@ class FSDP(DataParallel):
             id(p): nn.Parameter(torch.empty_like(p, device="meta"), p.requires_grad)
             for p in self.network.parameters()
         }
-        self._unsharded = copy.deepcopy(
-            self.network, memo
-        )  # as PyTorch has no way back, and refuses to copy the other
+        # as PyTorch has no way back, and refuses to copy the other
+        self._unsharded = copy.deepcopy(self.network, memo)
         with _lost_peers_reported(self.group):
             self.engine.begin()
 

@@ -335,9 +335,8 @@ def _rendezvous(rank: int, size: int, deadline: float, timeout: float) -> Any:
             time.sleep(POLL)
         versions = [json.loads(store.get(str(other))) for other in range(size)]
         store.add("met", 1)
-        while (
-            hosts and store.add("met", 0) < size and time.monotonic() < deadline
-        ):  # the others still read from the store, which ends with this process
+        # the others still read from the store, which ends with this process
+        while hosts and store.add("met", 0) < size and time.monotonic() < deadline:
             time.sleep(POLL)
     except (RuntimeError, ValueError) as failure:
         raise Error(

@@ -23,9 +23,8 @@ from sevensteps.engine.layer import Layer
 from sevensteps.engine.pooling import channels_last
 from sevensteps.errors import ArgumentError
 
-ParameterLookup = Callable[
-    [Sequence[Tensor]], tuple[Tensor, Tensor] | None
-]  # one parameter of all networks -> (values, gradients), [K, …]
+# one parameter of all networks -> (values, gradients), [K, …]
+ParameterLookup = Callable[[Sequence[Tensor]], tuple[Tensor, Tensor] | None]
 
 NETWORK_BY_NETWORK = (written.Conv2d, written.BatchNorm, written.DropoutMask)
 
@@ -134,10 +133,11 @@ class BatchedLinear:
 
     def forward(self, x: Tensor, own: bool) -> Tensor:
         x = F.pad(x, (1, 0), value=1.0) if self.bias_columns else x
+        # samples, and places if it works over the last axis of more
         self.own, self.shape = (
             own,
             x.shape[int(own) : -1],
-        )  # samples, and places if it works over the last axis of more
+        )
         self.x = x = x.flatten(1, -2) if own else x.flatten(0, -2)  # [K, R, F] or [R, F], R rows
         weight = self._values("weight")
         if own:
@@ -169,9 +169,8 @@ class BatchedLinear:
         if not needs_input_gradient:
             return g
         weight = self._values("weight")[:, :, self.bias_columns :]
-        dx: Tensor = (
-            torch.bmm(weight.transpose(1, 2), g).transpose(1, 2).unflatten(1, self.shape)
-        )  # dL/dx = g W
+        # dL/dx = g W
+        dx: Tensor = torch.bmm(weight.transpose(1, 2), g).transpose(1, 2).unflatten(1, self.shape)
         return dx
 
 

@@ -117,9 +117,8 @@ def _equal(a: object, b: object) -> bool:
         return len(a) == len(b) and all(map(_equal, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
-    if isinstance(a, types.FunctionType) and isinstance(
-        b, types.FunctionType
-    ):  # a lambda made anew for each network
+    # a lambda made anew for each network
+    if isinstance(a, types.FunctionType) and isinstance(b, types.FunctionType):
         inside = [[cell.cell_contents for cell in f.__closure__ or ()] for f in (a, b)]
         return (
             a.__code__ is b.__code__ and _equal(a.__defaults__, b.__defaults__) and _equal(*inside)

@@ -53,9 +53,8 @@ class StackedEnsemble(Ensemble):
     @torch.no_grad()
     def _sample_losses(self, output: Tensor, target: Tensor) -> Tensor:
         losses, slope = self.loss_function.value_and_derivative(output, target)
-        self._slope = slope.mul_(
-            len(self)
-        )  # of each network's mean: its samples count 1/B, not 1/KB
+        # of each network's mean: its samples count 1/B, not 1/KB
+        self._slope = slope.mul_(len(self))
         return losses
 
     def _backward(self, losses: Tensor, share: float, add: bool) -> None:

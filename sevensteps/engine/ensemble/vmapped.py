@@ -63,9 +63,8 @@ class VmappedEnsemble(Ensemble):
                     self._column(name) if name in self.slices else self._fixed(name)
                 )
             self._tensors[name] = common[id(tensor)]
-        self.runs = copy.deepcopy(
-            self.networks[0]
-        )  # for all of them; network 0 itself may be watched, by hooks that expect one network
+        # for all of them; network 0 itself may be watched, by hooks that expect one network
+        self.runs = copy.deepcopy(self.networks[0])
         self._recurrent = any(
             isinstance(module, nn.RNNBase) for module in self.networks[0].modules()
         )
@@ -140,9 +139,8 @@ class VmappedEnsemble(Ensemble):
     def _backward(self, losses: Tensor, share: float, add: bool) -> None:
         gradients: Sequence[Tensor | None] = [None] * len(self._trained)
         if losses.requires_grad:  # not where nothing is trained, or the loss depends on none of it
-            each = torch.full_like(
-                losses, share / losses.shape[1]
-            )  # of each network's mean: its samples count 1/B
+            # of each network's mean: its samples count 1/B
+            each = torch.full_like(losses, share / losses.shape[1])
             gradients = torch.autograd.grad(
                 losses, [values for values, _ in self._trained], each, allow_unused=True
             )
@@ -322,8 +320,7 @@ class _StepByStep(TorchFunctionMode):
         self, function: Callable[..., Any], kinds: object, args: Any = (), kwargs: Any = None
     ) -> Any:
         steps = _RECURRENT.get(getattr(function, "__name__", ""))
-        if (
-            steps is not None and len(args) > 2 and isinstance(args[2], list)
-        ):  # not of a packed sequence, which has its sizes first
+        # not of a packed sequence, which has its sizes first
+        if steps is not None and len(args) > 2 and isinstance(args[2], list):
             return steps(*args)
         return function(*args, **(kwargs or {}))

@@ -255,9 +255,8 @@ def _checked_index(
     """`index` if the parameter has such a number; for None that of the largest gradient."""
     shape = list(gradients.shape)
     if index is None:
-        return unravel_index(
-            int(gradients.abs().argmax()), shape
-        )  # torch.unravel_index imports a computer algebra system, .4 s
+        # torch.unravel_index imports a computer algebra system, .4 s
+        return unravel_index(int(gradients.abs().argmax()), shape)
     at = tuple(index)
     if len(at) != len(shape) or not all(0 <= i < size for i, size in zip(at, shape, strict=True)):
         raise ArgumentError(

@@ -20,9 +20,8 @@ def factor_in_words(chain: Chain, layer: int, unit: int | None, before: int | No
     kind = type(module).__name__
     if isinstance(module, nn.Linear | Neuron) and unit is not None and before is not None:
         if chain.outputs[layer].ndim == 2:
-            shift = (
-                1 if isinstance(module, Neuron) and module.bias is None else 0
-            )  # w0 stands first
+            # w0 stands first
+            shift = 1 if isinstance(module, Neuron) and module.bias is None else 0
             return f"{name}.weight[{unit},{before + shift}]"
         return f"a weight of {name}"
     if isinstance(module, nn.Conv2d):

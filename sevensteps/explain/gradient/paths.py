@@ -20,10 +20,11 @@ from sevensteps.engine.layer import Layer
 from sevensteps.engine.sequence import named_layers
 from sevensteps.steps.loss import Loss
 
+# hand the same numbers on; dropout does too, in evaluation mode
 PASS_THROUGH = (
     nn.Flatten,
     nn.Identity,
-)  # hand the same numbers on; dropout does too, in evaluation mode
+)
 MAX_PATHS = 32  # followed at once: those whose prefix carries most
 
 
@@ -129,9 +130,8 @@ class Chain:
         with torch.enable_grad():
             g = torch.zeros_like(self.outputs[layer], requires_grad=True)
             back = self.layers[layer].backward(g * 1)
-            return torch.autograd.grad((back * tangent).sum(), g)[
-                0
-            ]  # of a number: a vector makes PyTorch import a computer algebra system
+            # of a number: a vector makes PyTorch import a computer algebra system
+            return torch.autograd.grad((back * tangent).sum(), g)[0]
 
 
 def strongest_routes(

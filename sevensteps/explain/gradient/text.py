@@ -10,11 +10,12 @@ from sevensteps.explain.gradient.paths import MAX_PATHS
 from sevensteps.explain.gradient.verification import relative_difference
 from sevensteps.render.text import count_text, number_text, wrap
 
+# layers whose units differ from those before; what stands between only passes on
 WEIGHTED_KINDS = (
     "Linear",
     "Neuron",
     "Conv2d",
-)  # layers whose units differ from those before; what stands between only passes on
+)
 MAX_CONTRIBUTIONS = 3  # shown of each layer
 
 

@@ -171,9 +171,8 @@ def unit_activations(
     dead_inputs: Tensor | None = None
     for piece in x.split(CHUNK_SIZE):
         inputs, sums, values = _run_layer(network, layer, piece)
-        flat_sums, flat_values = (
-            _unit_columns(t, layer) for t in (sums, values)
-        )  # [B, positions, U]
+        # [B, positions, U]
+        flat_sums, flat_values = (_unit_columns(t, layer) for t in (sums, values))
         zero = (_unit_columns(inputs, layer) == 0).flatten(0, 1).all(0)
         dead_inputs = zero if dead_inputs is None else dead_inputs & zero
         largest, positions = flat_sums.max(1)

@@ -89,9 +89,10 @@ def _forecast(axes: Axes, surface: Surface) -> None:
     axes.set_ylabel("training loss")
     finite = [value for value in surface.measured if math.isfinite(value)]
     top, low = max(finite), min(finite)
+    # a quadratic may run away
     if top > low and not (
         -abs(top) <= min(surface.predicted) and max(surface.predicted) <= 3 * abs(top)
-    ):  # a quadratic may run away
+    ):
         axes.set_ylim(low - 0.2 * (top - low), top + 0.2 * (top - low))
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_title(

@@ -34,6 +34,7 @@ from sevensteps.training.threads import threads
 
 MAX_QUESTIONS = 6
 MAX_FINDINGS = 2  # findings that are asked about
+# rules that draw nothing for the weights
 WITHOUT_CHANCE = (
     initializers.zeros,
     initializers.ones,
@@ -41,13 +42,14 @@ WITHOUT_CHANCE = (
     initializers.class_means,
     initializers.as_given,
     initializers.pixel_frequency,
-)  # rules that draw nothing for the weights
+)
 MAX_EXPLANATION = 400  # characters of an explanation of the doctor's
 SEVERITY_RANKS = {"error": 100, "warning": 80, "info": 42}
+# what a question of this topic compares with
 LEVELS = {
     "good": ("ignorant", "simple"),
     "printed": ("printed", "low", "high"),
-}  # what a question of this topic compares with
+}
 TOPICS = {"ill_conditioned": "converge", "symmetric_units": "zeros", "not_shuffled": "shuffle"}
 QUESTIONS = {
     "ill_conditioned": "Why does it not converge?",

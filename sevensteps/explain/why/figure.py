@@ -51,9 +51,8 @@ def draw_why(answer: Why, figure: Figure) -> None:
             label=f"this run: {values[-1]:.4f} at the end",
         )
     for name, style in (("simple", "--"), ("ignorant", ":")):
-        if name in levels and (
-            name == "simple" or "printed" not in levels
-        ):  # else all that matters would be pressed into a line
+        # else all that matters would be pressed into a line
+        if name in levels and (name == "simple" or "printed" not in levels):
             axes.axhline(
                 levels[name],
                 color=OTHERS,

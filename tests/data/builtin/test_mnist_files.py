@@ -308,9 +308,8 @@ def test_a_file_that_is_not_there(server: Server, nowhere: Path) -> None:
     server.content[f"/pub/{NAMES[2]}.gz"] = content
     server.requests.clear()
     assert len(data.load("mnist").train) == 20
-    assert server.requests == [
-        f"/pub/{name}.gz" for name in NAMES[2:]
-    ]  # what had arrived is not fetched again
+    # what had arrived is not fetched again
+    assert server.requests == [f"/pub/{name}.gz" for name in NAMES[2:]]
 
 
 def test_other_content(server: Server, nowhere: Path) -> None:

@@ -155,16 +155,14 @@ def test_the_order_is_that_of_its_generator() -> None:
 
 def test_batches_mix_samples_from_all_over_the_file() -> None:
     """A file sorted by class, as many are: a batch must not come from one place."""
-    x = small(
-        numbers(40_000, 2), 8 * 4000 * 8
-    )  # a window has a tenth of the file, in 571 stretches
+    # a window has a tenth of the file, in 571 stretches
+    x = small(numbers(40_000, 2), 8 * 4000 * 8)
     batches = [places.float() for _, places in epoch(x, 256)]
     assert all(len(torch.unique(places // 4000)) == 10 for places in batches)
     means = torch.stack([places.mean() for places in batches[:-1]])
     assert means.std() < 1.5 * 40_000 / 12**0.5 / 256**0.5  # samples drawn one by one have 1
-    assert (
-        abs(stats.spearmanr(torch.cat(batches), range(40_000)).statistic) < 0.04
-    )  # of 5715 stretches: three times its spread by chance
+    # of 5715 stretches: three times its spread by chance
+    assert abs(stats.spearmanr(torch.cat(batches), range(40_000)).statistic) < 0.04
 
 
 def test_a_window_has_room_for_a_batch_whatever_the_memory() -> None:

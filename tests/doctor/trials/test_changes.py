@@ -274,9 +274,8 @@ def test_a_rate_is_moved_no_further_than_the_remedy_moves_it(
     before, after = parse("step", old), parse("step", new)
     assert before not in values
     assert after not in values
-    assert {repr(with_arguments(value, lr=before.lr)) for value in values} == {
-        repr(before)
-    }  # nothing else is changed
+    # nothing else is changed
+    assert {repr(with_arguments(value, lr=before.lr)) for value in values} == {repr(before)}
 
 
 def parse_rate(text: str) -> float:

@@ -296,12 +296,10 @@ def test_where_there_is_time_the_whole_problem_is_taken() -> None:
 
 def test_where_time_is_short_fewer_samples_show_the_fault_and_its_cure() -> None:
     recipe, said = resolved(replace(ZEROS, data=clouds(), seed=4)), list[str]()
-    [made] = try_recipe(
-        recipe, [finding(CURE)], 20.0, budget=60, report=said.append
-    )  # 20 s that it did not take
-    assert (
-        said[0] == "symmetric_units: does it show with 655 of 2,400 samples?"
-    )  # 60 s, eleven of 20 s
+    # 20 s that it did not take
+    [made] = try_recipe(recipe, [finding(CURE)], 20.0, budget=60, report=said.append)
+    # 60 s, eleven of 20 s
+    assert said[0] == "symmetric_units: does it show with 655 of 2,400 samples?"
     assert made.problem == "655 of 2,400 training samples"
     assert made.verdict.endswith("on 655 of 2,400 training samples")
     assert made.proven
@@ -318,9 +316,8 @@ def test_fewer_samples_are_a_part_of_those_there_are() -> None:
         chosen = [(*x.tolist(), y.item()) for x, y in zip(mine.x, mine.y.flatten(), strict=True)]
         assert set(chosen) <= rows
         assert len(set(chosen)) == len(chosen)
-        assert torch.equal(
-            mine.x, getattr(whole.with_fewer_samples(0.3).data, part).x
-        )  # the same ones for every trial
+        # the same ones for every trial
+        assert torch.equal(mine.x, getattr(whole.with_fewer_samples(0.3).data, part).x)
     assert len(whole.with_fewer_samples(0.01).data.train) == FEWEST
     assert len(whole.with_fewer_samples(1.0).data.train) == 2400
 
@@ -403,12 +400,10 @@ def test_behind_a_cure_that_is_enough_there_is_nothing() -> None:
     assert {tuple(change) for _, change in twice.remedies_behind("symmetric_units", CURE)} == {
         ("step",)
     }
-    assert (
-        twice.remedies_behind("symmetric_units", {"initialize": "constant(0.5)"}) == []
-    )  # it is still there
-    assert (
-        twice.remedies_behind("symmetric_units", {"loss": "binary_cross_entropy()"}) == []
-    )  # which does not fit
+    # it is still there
+    assert twice.remedies_behind("symmetric_units", {"initialize": "constant(0.5)"}) == []
+    # which does not fit
+    assert twice.remedies_behind("symmetric_units", {"loss": "binary_cross_entropy()"}) == []
 
 
 def test_nothing_is_tried_together_where_one_is_enough() -> None:

@@ -212,9 +212,8 @@ def test_what_was_saved_is_gone_on_with(dies: str, tmp_path: Path) -> None:
     assert repr(ss.load(tmp_path / "of3").recipe.gradient) == "autograd(clip=0.5, shard=True)"
     ended = torchrun(2, ["-m", "sevensteps", "resume", "of3", "--stop", "epochs(7)"], cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr[-3000:]
-    again = torchrun(
-        2, command, "--max-restarts", "1", cwd=tmp_path, DIES=dies
-    )  # another job: refused
+    # another job: refused
+    again = torchrun(2, command, "--max-restarts", "1", cwd=tmp_path, DIES=dies)
     assert "run holds a training that was not finished" in again.stderr
 
 

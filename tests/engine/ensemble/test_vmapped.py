@@ -196,10 +196,11 @@ def test_every_network(name: str, own: bool, dtype: torch.dtype, build: Any, err
     make, shape = NETWORKS[name]
     networks = [network.to(dtype) for network in members(make, build)]
     x = spread(*shape).to(dtype)
+    # which has a kernel that vmap runs one by one: right, and not faster
     if (name, dtype) != (
         "an lstm",
         torch.float32,
-    ):  # which has a kernel that vmap runs one by one: right, and not faster
+    ):
         assert vmap_refusal(networks, cross_entropy(), x, Y, own=own) is None
     same(networks, cross_entropy(), x, Y, own, 1e-9 if dtype == torch.float64 else 1e-4, error)
 

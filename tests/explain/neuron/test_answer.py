@@ -60,9 +60,8 @@ def test_the_channel_of_a_convolution() -> None:
     largest = sums.flatten(1).max(1)
     assert neuron.top[0].sample == int(largest.values.argmax())
     assert neuron.top[0].position == int(largest.indices[neuron.top[0].sample])
-    columns = network.output.weight.detach()[
-        :, 3 * 4 : 4 * 4
-    ]  # 2×2 positions a channel, once flattened
+    # 2×2 positions a channel, once flattened
+    columns = network.output.weight.detach()[:, 3 * 4 : 4 * 4]
     assert neuron.outgoing == pytest.approx(columns.norm(dim=1).tolist(), rel=1e-5)
     assert "kernel over input channel" in neuron.text()
 

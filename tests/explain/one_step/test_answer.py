@@ -20,9 +20,8 @@ def test_plain_descent_promises_lr_times_the_squared_gradient() -> None:
     run, _ = trained(step="sgd(lr=0.001)", precision="float64")
     steps = run.explain.steps()
     assert steps.foreseen == pytest.approx(0.001 * steps.gradient**2, rel=1e-9)
-    assert steps.fall == pytest.approx(
-        steps.foreseen, rel=0.01
-    )  # so short a step that the slope holds
+    # so short a step that the slope holds
+    assert steps.fall == pytest.approx(steps.foreseen, rel=0.01)
     assert "lr · |gradient|²" in " ".join(str(steps).split())
 
 

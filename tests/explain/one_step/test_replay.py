@@ -32,9 +32,8 @@ def test_the_weight_is_that_of_the_training_to_the_bit(step: str, at: int) -> No
     assert steps.weight.gradient == float(history.gradients[at][index])
     assert steps.loss == history.losses[at]
     assert steps.same is True
-    assert steps.weight.update.value == pytest.approx(
-        steps.weight.new, rel=1e-5, abs=1e-7
-    )  # the formula, filled in
+    # the formula, filled in
+    assert steps.weight.update.value == pytest.approx(steps.weight.new, rel=1e-5, abs=1e-7)
     assert abs(steps.weight.update.value - steps.weight.new) < 1e-3 * abs(
         steps.weight.new - steps.weight.old
     )

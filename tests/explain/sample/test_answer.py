@@ -57,9 +57,8 @@ def test_the_book_s_table(runs: Runs) -> None:
     assert [row.index for row in found.rows] == list(range(10))
     assert [row.probability for row in found.rows] == pytest.approx(p.tolist())
     assert [row.target for row in found.rows] == [float(i == int(target)) for i in range(10)]
-    assert [row.loss for row in found.rows if row.loss is not None] == [
-        found.loss
-    ]  # read from the right column only
+    # read from the right column only
+    assert [row.loss for row in found.rows if row.loss is not None] == [found.loss]
     assert found.rows[int(target)].loss == pytest.approx(-math.log(p[int(target)]))
     assert [row.slope for row in found.rows] == pytest.approx(
         (p - F.one_hot(target.long(), 10)).tolist()

@@ -63,9 +63,8 @@ def test_the_text_has_the_numbers(speed: Surface) -> None:
 def test_a_quadratic_predicts_every_step(speed: Surface) -> None:
     assert speed.predicted == pytest.approx(speed.measured, rel=1e-9)
     longer = ss.train("speed", **{**SPEED, "stop": "epochs(60)"}, precision="float64", out=False)
-    assert speed.measured[49] == pytest.approx(
-        longer.history[-1]["train"]["loss"], rel=1e-4
-    )  # which is that before the last step
+    # which is that before the last step
+    assert speed.measured[49] == pytest.approx(longer.history[-1]["train"]["loss"], rel=1e-4)
 
 
 # -- other trainings -------------------------------------------------------------------------------

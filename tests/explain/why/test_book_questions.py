@@ -55,9 +55,8 @@ def test_the_speed_example_can_converge(tmp_path: Path, monkeypatch: pytest.Monk
     least = np.linalg.lstsq(columns, again.train.y[:, 0].double().numpy(), rcond=None)[1][0] / len(
         columns
     )
-    assert cured.metrics["train"]["loss"] == pytest.approx(
-        least, rel=0.02
-    )  # the command does what the answer says
+    # the command does what the answer says
+    assert cured.metrics["train"]["loss"] == pytest.approx(least, rel=0.02)
 
 
 def test_zeros_before_a_hidden_layer_and_in_a_single_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import click
@@ -71,7 +72,19 @@ def command(step: str | None, name: str | None, as_json: bool) -> None:
     else:
         entry = _entry(step, name)
         screen.print(Text.assemble((entry.name, "bold"), f"({entry.arguments})\n"))
-        screen.print(entry.doc)
+        screen.print(unwrapped(entry.doc))
+
+
+def unwrapped(doc: str) -> str:
+    """`doc` with one line for each paragraph and each `name: …` in it, for any width of a screen.
+
+    >>> print(unwrapped("one\\ntwo\\n\\nsize: three\\nfour\\nSource: five"))
+    one two
+    <BLANKLINE>
+    size: three four
+    Source: five
+    """
+    return re.sub(r"(?<!\n)\n(?!\n|\w+: )", " ", doc)
 
 
 def _json(entry: Entry) -> dict[str, str]:

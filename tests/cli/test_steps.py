@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +52,9 @@ def test_one_value(step: str, name: str, sevensteps: Command) -> None:
     assert " ".join(result.out.split()).startswith(f"{name}({' '.join(entry.arguments.split())})")
     assert " ".join(entry.doc.split()) in " ".join(result.out.split())
     assert max(map(len, result.lines)) <= 80
+    for line, below in itertools.pairwise(result.lines[1:]):  # no line ends before it has to
+        if line and below and not re.match(r"\w+: ", below):
+            assert len(f"{line.rstrip()} {below.split()[0]}") > 80
 
 
 def test_json(sevensteps: Command) -> None:

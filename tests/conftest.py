@@ -11,6 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+# Two workers of two threads each share two processors; threads that wait by spinning keep others
+# from working: two CNN trainings side by side took 109 s each, and take 17 s. Read when PyTorch is
+# loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook

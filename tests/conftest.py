@@ -45,7 +45,7 @@ import sevensteps.metrics  # noqa: E402, F401
 
 typing.TYPE_CHECKING = False
 
-torch.set_num_threads(2)
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("ci")
 

@@ -49,8 +49,8 @@ def test_loss_and_gradient_are_those_of_autograd() -> None:
     found = Hessian(network, squared, x, y)
     loss = squared(network(x), y).mean()
     loss.backward()
-    assert found.loss == loss.item()
-    assert torch.equal(
+    assert found.loss == pytest.approx(loss.item(), rel=1e-12)
+    torch.testing.assert_close(
         found.gradient,
         torch.cat([p.grad.reshape(-1) for p in network.parameters() if p.grad is not None]),
     )

@@ -39,7 +39,7 @@ def test_what_is_seen_is_what_was_computed() -> None:
         signal = look.signals[name]
         assert torch.allclose(signal.mean, value.detach().mean(0), atol=1e-6)
         assert torch.allclose(signal.std, value.detach().std(0, correction=0), atol=1e-6)
-        assert torch.equal(signal.firing, (value.detach() > 0).float().mean(0))
+        torch.testing.assert_close(signal.firing, (value.detach() > 0).float().mean(0))
         assert (float(signal.low), float(signal.high)) == (
             float(value.detach().min()),
             float(value.detach().max()),

@@ -14,6 +14,7 @@ def test_a_batch_is_the_mean_of_its_samples(runs: Runs) -> None:
     assert batch.chain_rule == pytest.approx(sum(one.chain_rule for one in each) / 3, rel=1e-12)
     assert {held.unit: held.product for held in batch.by_sample} == pytest.approx(
         {f"sample {i}": one.chain_rule / 3 for i, one in zip((0, 7, 9), each, strict=True)},
-        abs=1e-18,
+        rel=1e-12,
+        abs=1e-15,
     )
     assert explain.gradient("all", "output.bias", (0,)).samples == tuple(range(359))

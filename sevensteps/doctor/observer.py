@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
 from sevensteps.data.inputs import spread_samples
@@ -58,6 +59,14 @@ class DoctorObserver(Observer):
 
     def stepped(self, training: Training) -> None:
         self.watcher.stepped(training)
+
+    def free_steps(self, training: Training) -> int:
+        return self.watcher.free_steps(training)
+
+    def stretched(
+        self, training: Training, losses: Float64[Tensor, "K"], rates: Float64[Tensor, "K"]
+    ) -> None:
+        self.watcher.stretched(training, losses, rates)
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         self.watcher.stopped(training, rule, reason)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import sys
+
 from sevensteps.arguments import number
 
 FIRST_LOOKS = 3  # at the very first steps, whatever they cost: most faults show there
@@ -46,6 +49,20 @@ class LookBudget:
             return False
         if self.time_share == 1 or self.looks < FIRST_LOOKS:
             return True
-        room = self.time_share * elapsed
-        allowed = max(room - self.noting_seconds, room / 2) + GRACE_SECONDS
-        return self.looking_seconds + 1.2 * self.look_seconds <= allowed
+        return elapsed >= self._due_after()
+
+    def steps_until_due(self, step: int, elapsed: float) -> int:
+        """How many steps from `step` on, which begins `elapsed` seconds after the start, are not
+        looked at: as is known now, if steps go on to take as long as they did.
+        """
+        if self.time_share == 0:
+            return sys.maxsize
+        free = self.next_step - step
+        if self.time_share < 1 and self.looks >= FIRST_LOOKS and elapsed:
+            free = max(free, math.ceil((self._due_after() / elapsed - 1) * step))
+        return max(free, 0)
+
+    def _due_after(self) -> float:
+        """The seconds after the start from which on the next look is within the budget."""
+        cost = self.looking_seconds + 1.2 * self.look_seconds - GRACE_SECONDS
+        return min(cost + self.noting_seconds, 2 * cost) / self.time_share

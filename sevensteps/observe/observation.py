@@ -10,6 +10,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
 from sevensteps.observe.look import Change, Look, Signal
@@ -59,6 +60,33 @@ class Observation:
             self._every *= 2
             self.losses = [(s, value) for s, value in self.losses if s % self._every == 0]
         return finite
+
+    def record_losses(self, first: int, losses: Float64[Tensor, "K"]) -> None:
+        """`record_loss` for each step from `first` on; all losses are finite."""
+        step, end = first, first + len(losses)
+        while step < end:
+            step += -step % self._every
+            room = MAX_LOSSES + 1 - len(self.losses)
+            values = losses[step - first :: self._every][:room].tolist()
+            steps = range(step, step + len(values) * self._every, self._every)
+            self.losses.extend(zip(steps, values, strict=True))
+            step += len(values) * self._every
+            if len(self.losses) > MAX_LOSSES:
+                self._every *= 2
+                self.losses = [(s, value) for s, value in self.losses if s % self._every == 0]
+
+    def record_rates(self, first: int, rates: Float64[Tensor, "K"]) -> None:
+        """`record_rate` for each step from `first` on."""
+        last = self.rates[-1][1] if self.rates else math.nan
+        changed = rates != torch.cat((rates.new_tensor([last]), rates[:-1]))
+        steps = changed.nonzero().flatten()
+        pairs = list(zip((steps + first).tolist(), rates[steps].tolist(), strict=True))
+        while pairs:
+            room = MAX_LOSSES + 1 - len(self.rates)
+            self.rates += pairs[:room]
+            pairs = pairs[room:]
+            if len(self.rates) > MAX_LOSSES:
+                del self.rates[1::2]
 
     def record_rate(self, step: int, lr: float) -> None:
         """Record the learning rate of one step, if it is not that of the step before."""

@@ -7,6 +7,7 @@ import math
 import time
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
 from sevensteps.engine.engine import LayerTrace
@@ -92,12 +93,7 @@ class TrainingWatcher(Observer):
         slowdown = 0.0
         # A look slows down its own step, and the one after it, whose data it pushed out.
         if self._slowed_since is not None and step:
-            slowdown = min(
-                max(progress.seconds - self._slowed_since - self._slowed_since / step, 0.0),
-                budget.look_seconds or math.inf,
-            )
-            budget.looking_seconds += slowdown
-            self._slowed_since = None
+            slowdown = self._slowdown(progress.seconds, step)
         if self._parameters_before is None and not budget.is_due(step + 1, progress.seconds):
             budget.noting_seconds += time.perf_counter() - began
             return
@@ -111,6 +107,32 @@ class TrainingWatcher(Observer):
             self._prepare(training)
         budget.looking_seconds += time.perf_counter() - began
 
+    def free_steps(self, training: Training) -> int:
+        if self._parameters_before is not None:
+            return 1  # the look
+        progress = training.progress
+        return max(1, self.budget.steps_until_due(progress.step, progress.seconds))
+
+    def stretched(
+        self, training: Training, losses: Float64[Tensor, "K"], rates: Float64[Tensor, "K"]
+    ) -> None:
+        observation, budget, progress = self.observation, self.budget, training.progress
+        assert observation is not None
+        began, first = time.perf_counter(), progress.step - len(losses)
+        observation.record_losses(first, losses)
+        observation.record_rates(first, rates)
+        self._last_rate = progress.lr
+        if self._slowed_since is not None and first:
+            self._slowdown(progress.seconds, first, len(losses))
+        if budget.is_due(progress.step, progress.seconds):
+            budget.noting_seconds += time.perf_counter() - began
+            began = time.perf_counter()
+            self._record_time(training)
+            self._prepare(training)
+            budget.looking_seconds += time.perf_counter() - began
+        else:
+            budget.noting_seconds += time.perf_counter() - began
+
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         assert self.observation is not None
         self._stop_tracing(training)
@@ -119,6 +141,17 @@ class TrainingWatcher(Observer):
         if progress.step and not math.isfinite(progress.loss):
             self.observation.record_loss(progress.step, progress.loss)
             self.observation.notes["first_not_finite"] = progress.step
+
+    def _slowdown(self, seconds: float, before: int, count: int = 1) -> float:
+        """Seconds by which the last `count` steps took longer than the steps `before` them."""
+        assert self._slowed_since is not None
+        usual = count * self._slowed_since / before
+        slowdown = min(
+            max(seconds - self._slowed_since - usual, 0.0), self.budget.look_seconds or math.inf
+        )
+        self.budget.looking_seconds += slowdown
+        self._slowed_since = None
+        return slowdown
 
     def _record_time(self, training: Training) -> None:
         assert self.observation is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -98,6 +99,9 @@ class Writer(Observer):
         self.best = training.best
         if training.engine.agreed(time.monotonic() >= self.next) or training.progress.interrupted:
             self.save(training)
+
+    def free_steps(self, training: Training) -> int:
+        return sys.maxsize  # any step will do
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         assert self.record is not None

@@ -13,7 +13,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from sevensteps.arguments import flag, whole
@@ -67,8 +67,18 @@ class Repeat(ABC):
     def count(self, samples: int) -> int:
         """Batches in one epoch over `samples`; refused where there would be none."""
 
+    def size_of(self, samples: int) -> int | None:
+        """The size of a batch, the last one of an epoch over `samples` aside, if it is known."""
+        return None
+
     def smallest(self, samples: int) -> int | None:
         """The size of the smallest batch of an epoch over `samples`, if it is known."""
+        return None
+
+    def indices(self, samples: int, order: torch.Generator) -> Int64[Tensor, "M"] | None:
+        """The samples of one epoch in the order in which they are gone over, drawn from `order` as
+        `epoch` draws it, if that is known beforehand.
+        """
         return None
 
     def check(self, x: Inputs) -> None:  # noqa: B027 - most take any samples
@@ -119,8 +129,17 @@ class batches(Repeat):
             )
         return samples // self.size if self.drop_last else -(-samples // self.size)
 
+    def size_of(self, samples: int) -> int | None:
+        return self.size
+
     def smallest(self, samples: int) -> int | None:
         return self.size if self.drop_last else samples % self.size or self.size
+
+    def indices(self, samples: int, order: torch.Generator) -> Int64[Tensor, "M"]:
+        end = self.count(samples) * self.size if self.drop_last else samples
+        if not self.shuffle:
+            return torch.arange(end)
+        return torch.randperm(samples, generator=order)[:end]
 
     def epoch(self, samples: Samples, order: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         total = len(samples.x)
@@ -137,7 +156,7 @@ class batches(Repeat):
                     )
                 )
             return
-        indices = torch.randperm(total, generator=order)[:end].to(samples.x.device)
+        indices = self.indices(total, order).to(samples.x.device)
         if samples.partition is not None:  # no process gathers the rows of another
             for index in indices.split(self.size)[skip:]:
                 yield samples.partition.take(samples.x, samples.y, index)
@@ -175,8 +194,14 @@ class full_batch(Repeat):
     def count(self, samples: int) -> int:
         return 1
 
+    def size_of(self, samples: int) -> int | None:
+        return samples
+
     def smallest(self, samples: int) -> int | None:
         return samples
+
+    def indices(self, samples: int, order: torch.Generator) -> Int64[Tensor, "M"]:
+        return torch.arange(samples)
 
     def check(self, x: Inputs) -> None:
         if isinstance(x, StreamedInputs):

@@ -14,8 +14,9 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.optim.sgd import sgd as sgd_step
 
@@ -210,7 +211,7 @@ class Stepper:
         update: Callable[[float], object],
         memory: MutableMapping[str, Any],
     ) -> None:
-        self.update, self.memory = update, memory
+        self.lr, self.update, self.memory = lr, update, memory
         self.rate: Callable[[int, int], float] = (
             lr if isinstance(lr, Schedule) else lambda step, total: lr
         )
@@ -219,6 +220,13 @@ class Stepper:
         rate = self.rate(step, total)
         self.update(rate)
         return rate
+
+    def rates(self, step: int, count: int, total: int) -> Float64[Tensor, "K"]:
+        """The learning rates of `count` steps from `step` on."""
+        if not isinstance(self.lr, Schedule):
+            return torch.full((count,), self.lr, dtype=torch.float64)
+        rates = (self.lr(number, total) for number in range(step, step + count))
+        return torch.from_numpy(np.fromiter(rates, np.float64, count))
 
 
 class Optimizer(ABC):

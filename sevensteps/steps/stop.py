@@ -8,9 +8,10 @@ interrupt.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.errors import ArgumentError
@@ -45,9 +46,16 @@ class Progress:
 class Stop(ABC):
     """A rule that says when it is enough."""
 
+    # whether it answers where an epoch ends, and never within one
+    only_between_epochs: ClassVar[bool] = False
+
     @abstractmethod
     def reason(self, progress: Progress) -> tuple[str, str] | None:
         """(rule, reason) if it is enough, else None. Asked after every step."""
+
+    def steps_left(self, progress: Progress) -> int:
+        """How many steps may be taken, within the epoch, before `reason` has to be asked again."""
+        return sys.maxsize if self.only_between_epochs else 1
 
     def limit(self, per_epoch: int) -> int | None:
         """The largest number of steps that this rule allows, if it is known beforehand."""
@@ -81,6 +89,9 @@ class first_of(Stop):
                 return reason
         return None
 
+    def steps_left(self, progress: Progress) -> int:
+        return min(rule.steps_left(progress) for rule in self.joined)
+
     def limit(self, per_epoch: int) -> int | None:
         limits = [limit for rule in self.joined if (limit := rule.limit(per_epoch)) is not None]
         return min(limits, default=None)
@@ -97,6 +108,10 @@ class Always(Stop):
     """The rules that are never absent: your interrupt, and a loss that is not finite (its step is
     not taken).
     """
+
+    def steps_left(self, progress: Progress) -> int:
+        # whoever takes several steps ends before a loss that is not finite, and after a moment
+        return sys.maxsize
 
     def reason(self, progress: Progress) -> tuple[str, str] | None:
         if not math.isfinite(progress.loss):
@@ -118,6 +133,8 @@ class epochs(Stop):
 
     Source: fastbook ch. 4, "epoch".
     """
+
+    only_between_epochs: ClassVar[bool] = True
 
     count: int
 
@@ -148,6 +165,9 @@ class max_steps(Stop):
     def reason(self, progress: Progress) -> tuple[str, str] | None:
         return ("max_steps", _done("step", self.count)) if progress.step >= self.count else None
 
+    def steps_left(self, progress: Progress) -> int:
+        return self.count - progress.step
+
     def limit(self, per_epoch: int) -> int | None:
         return self.count
 
@@ -170,6 +190,12 @@ class seconds(Stop):
             return None
         return "seconds", f"{progress.seconds:.1f} s of training, {self.count:g} s were allowed"
 
+    def steps_left(self, progress: Progress) -> int:
+        if not progress.seconds:
+            return 1
+        # at the pace so far
+        return max(1, int((self.count / progress.seconds - 1) * progress.step))
+
 
 @value
 class patience(Stop):
@@ -177,6 +203,8 @@ class patience(Stop):
 
     Source: Prechelt 1998, Early Stopping: But When?, criterion UP.
     """
+
+    only_between_epochs: ClassVar[bool] = True
 
     count: int
     metric: str = "loss"
@@ -209,6 +237,8 @@ class accuracy(Stop):
     Formula: right answers / samples ≥ share, at the end of an epoch.
     """
 
+    only_between_epochs: ClassVar[bool] = True
+
     share: float
 
     def __post_init__(self) -> None:
@@ -237,6 +267,8 @@ class loss_below(Stop):
 
     Formula: loss < level, at the end of an epoch.
     """
+
+    only_between_epochs: ClassVar[bool] = True
 
     level: float
     _: KW_ONLY

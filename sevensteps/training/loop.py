@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -13,10 +14,11 @@ from torch import Tensor
 
 from sevensteps.metrics import better
 from sevensteps.steps.repeat import Batch
-from sevensteps.steps.stop import Always
+from sevensteps.steps.stop import Always, Stop
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import EpochPosition, Training
+from sevensteps.training.stretches import Ending, Stretches
 
 
 def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, str]:
@@ -30,46 +32,26 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
     """Initialize, predict, loss, gradient, step, repeat and stop, in order, until a rule of the
     last ends it; returns (rule, reason).
     """
-    recipe, engine = training.recipe, training.engine
-    generators, progress = training.generators, training.progress
-    stop, accumulate = Always() | recipe.stop, recipe.gradient.accumulate
-    network, output, (x, y) = training.network, training.output, training.parts["train"]
+    recipe, progress = training.recipe, training.progress
+    stop, (x, y) = Always() | recipe.stop, training.parts["train"]
 
     if not training.resumed:
-        recipe.initialize(network, generators["initialize"], x, y, output)  # 1 initialize
-    engine.begin()
+        draw = training.generators["initialize"]
+        recipe.initialize(training.network, draw, x, y, training.output)  # 1 initialize
+    training.engine.begin()
     for observer in observers:
         observer.started(training)
+    take_epoch: Callable[[], Ending] = functools.partial(single_steps, training, stop, observers)
+    if Stretches.fit(training):  # the same steps, many of them in one call
+        take_epoch = Stretches(training, stop, observers).epoch
 
     ended: tuple[str, str] | None = stop.reason(progress)
     if training.position.steps == training.per_epoch:
         ended = None  # resumed at the end of an epoch, which has not been evaluated yet
     while not ended:
-        position, began = training.position, time.perf_counter()
-        position.order = generators["order"].get_state()
-        passed = position.steps * accumulate  # batches of this epoch before it was resumed
-        order = recipe.repeat.epoch(training.samples, generators["order"], passed)  # 6 repeat
-        for batches in accumulation_batches(order, accumulate):
-            count, summed = sum(x.shape[0] for x, _ in batches), 0.0
-            for index, (x, y) in enumerate(batches):
-                with training.isolated_randomness:
-                    engine.predict(x)  # 2 predict
-                    losses = engine.loss(y)  # 3 loss
-                    engine.gradient(share=x.shape[0] / count, add=index > 0)  # 4 gradient
-                summed += float(losses.sum())
-            summed = engine.all_reduce(summed, progress)  # over all processes that share the step
-            if not take_step(training, count, summed):  # 5 step
-                break
-            now = time.perf_counter()
-            progress.seconds, began = progress.seconds + engine.shared_seconds(now - began), now
-            for observer in observers:
-                observer.stepped(training)
-            if observers:
-                began = time.perf_counter()  # their time is not the training's
-            ended = stop.reason(progress)  # 7 stop
-            if ended and position.steps < training.per_epoch:
-                break
-        else:
+        training.position.order = training.generators["order"].get_state()
+        whole, ended = take_epoch()
+        if whole:
             progress.epoch, progress.epoch_ended = progress.epoch + 1, True
             evaluate_epoch(training, observers)
             training.position = EpochPosition()
@@ -82,6 +64,38 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
     for observer in observers:
         observer.stopped(training, *ended)
     return ended
+
+
+def single_steps(training: Training, stop: Stop, observers: Sequence[Observer]) -> Ending:
+    """Steps 2 to 7 for what is left of an epoch: whether all of it was trained on, and what ended
+    the training.
+    """
+    recipe, engine, progress = training.recipe, training.engine, training.progress
+    accumulate, ended = recipe.gradient.accumulate, None
+    position, began = training.position, time.perf_counter()
+    passed = position.steps * accumulate  # batches of this epoch before it was resumed
+    order = recipe.repeat.epoch(training.samples, training.generators["order"], passed)  # 6 repeat
+    for batches in accumulation_batches(order, accumulate):
+        count, summed = sum(x.shape[0] for x, _ in batches), 0.0
+        for index, (x, y) in enumerate(batches):
+            with training.isolated_randomness:
+                engine.predict(x)  # 2 predict
+                losses = engine.loss(y)  # 3 loss
+                engine.gradient(share=x.shape[0] / count, add=index > 0)  # 4 gradient
+            summed += float(losses.sum())
+        summed = engine.all_reduce(summed, progress)  # over all processes that share the step
+        if not take_step(training, count, summed):  # 5 step
+            return False, None
+        now = time.perf_counter()
+        progress.seconds, began = progress.seconds + engine.shared_seconds(now - began), now
+        for observer in observers:
+            observer.stepped(training)
+        if observers:
+            began = time.perf_counter()  # their time is not the training's
+        ended = stop.reason(progress)  # 7 stop
+        if ended and position.steps < training.per_epoch:
+            return False, ended
+    return True, ended
 
 
 def take_step(training: Training, count: int, summed: float, update: bool = True) -> bool:

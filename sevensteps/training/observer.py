@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the command line's help has observers, and must not wait for torch
+    from jaxtyping import Float64
+    from torch import Tensor
+
     from sevensteps.training.state import Training
 
 
 class Observer:
-    """Watches a training and changes nothing in it. Each hook does nothing unless overridden."""
+    """Watches a training and changes nothing in it. Each hook does nothing unless overridden.
+
+    Who has a `stepped` sees every step. `compiled()` takes a stretch of many steps in one call: an
+    observer that need not see each of them says so in `free_steps`.
+    """
 
     def started(self, training: Training) -> None:
         """The parameters are initialised; no step has been taken."""
 
+    def compiling(self, training: Training) -> None:
+        """The steps are being compiled, once on this machine, which takes seconds; `started` was
+        called before.
+        """
+
     def stepped(self, training: Training) -> None:
         """A step has been taken."""
+
+    def free_steps(self, training: Training) -> int:
+        """How many steps from here on may be taken in one call, so that the last one is seen as
+        soon as it has to be: 1 where the next step has to be seen by itself.
+        """
+        return sys.maxsize if type(self).stepped is Observer.stepped else 1
+
+    def stretched(
+        self, training: Training, losses: Float64[Tensor, "K"], rates: Float64[Tensor, "K"]
+    ) -> None:
+        """K > 1 steps have been taken in one call, instead of `stepped`: the mean loss of each
+        batch before its step, and the learning rate of each step. `stepped` does, unless
+        overridden.
+        """
+        self.stepped(training)
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         """The network has been evaluated after an epoch, or after the part of one in which the

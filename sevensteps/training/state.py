@@ -62,7 +62,8 @@ class Training:
     `samples` are the training samples with targets as the loss takes them, `parts` both parts with
     targets as stored. `total` is the largest number of steps there can be, where the stop rule says
     so. `best` is the checkpoint of the best validation metric so far; `resumed` whether it goes on
-    from a saved state; `group` the processes that share it, usually this one alone.
+    from a saved state; `compile_seconds` went into compiling its steps, where that was not done
+    before on this machine; `group` the processes that share it, usually this one alone.
     """
 
     recipe: Recipe
@@ -80,6 +81,7 @@ class Training:
     position: EpochPosition = field(default_factory=EpochPosition)
     best: Checkpoint | None = None
     resumed: bool = False
+    compile_seconds: float = 0.0
     group: ProcessGroup = field(default_factory=ProcessGroup.alone)
 
     @property

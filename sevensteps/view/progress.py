@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 REDRAW = 0.1  # seconds
+COMPILING = "compiling the steps of compiled(), once on this machine …"
 
 
 @contextmanager
@@ -80,6 +81,13 @@ class LiveLine(Observer):
         self.next = now + REDRAW
         self._draw(training)
 
+    def free_steps(self, training: Training) -> int:
+        return sys.maxsize  # so many as there are between two redraws
+
+    def compiling(self, training: Training) -> None:
+        assert self.bar is not None  # started
+        self.bar.update(self.task, epoch=COMPILING, refresh=True)
+
     def _draw(self, training: Training) -> None:
         progress = training.progress
         epochs = f"/{-(-training.total // training.per_epoch)}" if training.total else ""
@@ -110,6 +118,9 @@ class LiveLine(Observer):
 
 class LogLines(Observer):
     """One plain line per epoch, for logs and pipes."""
+
+    def compiling(self, training: Training) -> None:
+        print(COMPILING, file=sys.stderr, flush=True)
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         progress = training.progress

@@ -34,6 +34,27 @@ def test_noting_losses_takes_half_of_the_budget_at_most() -> None:
     assert budget.looking_seconds >= 0.9 * 0.01 * now
 
 
+@pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
+@pytest.mark.parametrize("noting", [0.0, 0.0001])
+def test_no_step_that_is_due_lies_among_those_that_are_free(share: float, noting: float) -> None:
+    budget, now, free, looks = LookBudget(share), 0.0, 0, 0
+    for step in range(2000):
+        due = budget.is_due(step, now)
+        if free:
+            # the steps went on to take as long as they did
+            assert not due, step
+            free -= 1
+        elif not due:
+            free = max(budget.steps_until_due(step, now) - 1, 0)
+        else:
+            looks += 1
+            budget.record_look(step, 0.00053)
+            budget.looking_seconds += 0.00053
+        budget.noting_seconds += noting
+        now += 0.00041
+    assert looks > FIRST_LOOKS
+
+
 def test_looks_get_ever_further_apart_up_to_step_100() -> None:
     budget, looks = LookBudget(0.99), []
     for step in range(100):
@@ -46,6 +67,7 @@ def test_looks_get_ever_further_apart_up_to_step_100() -> None:
 
 def test_all_steps_and_none() -> None:
     assert not LookBudget(0.0).is_due(0, 0.0)
+    assert LookBudget(0.0).steps_until_due(0, 0.0) > 1_000_000
     everything = LookBudget(1.0)
     for step in range(200):
         assert everything.is_due(step, 0.0)

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import fields
 
+import pytest
 import torch
 from torch import nn
 
@@ -100,6 +101,25 @@ def test_a_learning_rate_is_recorded_where_it_changes() -> None:
     for step, lr in enumerate([0.1, 0.1, 0.2, 0.2, 0.1]):
         observation.record_rate(step, lr)
     assert observation.rates == [(0, 0.1), (2, 0.2), (4, 0.1)]
+
+
+@pytest.mark.parametrize("changing", [False, True])
+@pytest.mark.parametrize("count", [1, 7, 1000, 5 * MAX_LOSSES])
+def test_a_stretch_of_steps_is_recorded_as_its_steps_are(count: int, changing: bool) -> None:
+    draw = torch.Generator().manual_seed(count)
+    losses = torch.rand(3 * MAX_LOSSES + 11, generator=draw, dtype=torch.float64)
+    rates = 1 - losses.round() / 2 if changing else torch.full_like(losses, 0.1)
+    one, many = empty(), empty()
+    for step, (loss, rate) in enumerate(zip(losses.tolist(), rates.tolist(), strict=True)):
+        one.record_loss(step, loss)
+        one.record_rate(step, rate)
+    for first in range(0, len(losses), count):
+        many.record_losses(first, losses[first : first + count])
+        many.record_rates(first, rates[first : first + count])
+    assert many.losses == one.losses
+    assert many.rates == one.rates
+    assert len(many.losses) <= MAX_LOSSES
+    assert len(many.rates) <= MAX_LOSSES
 
 
 def test_some_samples_are_kept_of_batches_that_fit_together() -> None:

@@ -94,6 +94,28 @@ def test_every_sample_comes_once_an_epoch(name: str, count: int, seed: int) -> N
             assert numbers == sorted(numbers)
 
 
+@pytest.mark.parametrize("name", [name for name in TABLE if "loader" not in name])
+@pytest.mark.parametrize("count", [1, 5, 16, 29])
+def test_the_indices_of_an_epoch_are_those_of_its_batches(name: str, count: int) -> None:
+    value, held = TABLE[name][0](count), samples(count)
+    one, other = generator(3, "order"), generator(3, "order")
+    indices, sizes = value.indices(count, one), []
+    assert indices is not None
+    gone_over = []
+    for _, y in value.epoch(held, other):
+        gone_over += (y[:, 0] / 10).long().tolist()
+        sizes.append(len(y))
+    assert indices.tolist() == gone_over
+    assert sizes == [len(part) for part in indices.split(value.size_of(count) or 0)]
+    assert torch.equal(one.get_state(), other.get_state())
+
+
+def test_the_order_of_a_loader_is_not_known_beforehand() -> None:
+    value = loader_of(8)
+    assert value.indices(8, generator(0, "order")) is None
+    assert value.size_of(8) is None
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_the_order_comes_from_the_generator_alone(name: str) -> None:
     make, _, shuffled = TABLE[name]

@@ -133,6 +133,15 @@ def test_the_rate_of_each_step_is_the_schedule_s(kind: Any) -> None:
     assert rates == [schedule(number, 7) for number in range(7)]
 
 
+@pytest.mark.parametrize("lr", [0.25, *SCHEDULES])
+def test_the_rates_of_a_stretch_are_those_of_its_steps(lr: Any) -> None:
+    schedule = lr if isinstance(lr, float) else lr(0.25)
+    stepper = step.sgd(lr=schedule).prepare(torch.zeros(2), torch.zeros(2))
+    rates = stepper.rates(3, 40, 60)
+    assert rates.dtype == torch.float64
+    assert rates.tolist() == [stepper.rate(number, 60) for number in range(3, 43)]
+
+
 def test_a_scheduled_sgd_moves_by_its_rates() -> None:
     schedule = step.one_cycle(0.5)
     parameters = torch.zeros(1, dtype=torch.float64)

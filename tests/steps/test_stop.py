@@ -425,6 +425,23 @@ def test_a_rule_is_silent_at_the_start_and_is_joined_with_any_other(rule: Stop) 
         assert joined.rules() == (*rule.rules(), *other.rules())
 
 
+@pytest.mark.parametrize("rule", [*examples("stop", "auto"), Always()], ids=repr)
+def test_a_rule_is_silent_for_the_steps_that_it_leaves(rule: Stop) -> None:
+    # an epoch of a thousand steps of a hundredth of a second each, the second one of a training
+    facts = {"loss": [1e9], "train_loss": [1e9], "accuracy": [0.0]}
+    progress, step = Progress(epoch=1, history=history(facts)), 10
+    while step < 1000:
+        progress.step, progress.seconds = step, step / 100
+        if rule.reason(progress):
+            return  # it is over
+        left = rule.steps_left(progress)
+        assert left >= 1
+        for further in range(step + 1, min(step + left, 1000)):
+            progress.step, progress.seconds = further, further / 100
+            assert rule.reason(progress) is None
+        step += left
+
+
 def test_every_rule_names_itself_when_it_fires() -> None:
     facts: Facts = {
         "loss": [0.01, 5.0, 5.0, 5.0, 5.0],

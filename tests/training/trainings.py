@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.data import Data
+from sevensteps.engine.chain_rule import ChainRule
+from sevensteps.steps.gradient import autograd
 from sevensteps.training import interrupts, loop, state
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
@@ -85,3 +88,69 @@ def same_bits(one: nn.Module, other: nn.Module) -> bool:
 
 def without_times(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: item for key, item in row.items() if key != "seconds"} for row in history]
+
+
+class StretchingChainRule(ChainRule):
+    """What `compiled()` is to the loop, in plain words: many steps of the chain rule and of
+    `torch.optim` in one call. It notes how long each stretch was, and whether it was traced.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.stretches: list[int] = []
+        self.traced: list[bool] = []
+        self.compile_calls = 0
+
+    def update(self, step: Any, stepper: Any) -> Any:
+        return stepper
+
+    def needs_compiling(self, *arguments: Any) -> bool:
+        return True
+
+    def compile(self, *arguments: Any) -> float:
+        self.compile_calls += 1
+        return 2.5
+
+    def take_steps(
+        self,
+        x: Tensor,
+        y: Tensor,
+        rows: Tensor,
+        size: int,
+        update: Any,
+        rates: Tensor,
+        clip: float | None,
+    ) -> Tensor:
+        assert rows.is_contiguous()
+        assert rates.is_contiguous()
+        assert len(rates) == -(-len(rows) // size)
+        self.stretches.append(len(rates))
+        self.traced.append(self.trace is not None)
+        sums = []
+        for batch, rate in zip(rows.split(size), rates.tolist(), strict=True):
+            self.predict(x.index_select(0, batch))
+            sums.append(float(self.loss(y.index_select(0, batch)).sum()))
+            if not math.isfinite(sums[-1]):
+                break
+            self.gradient()
+            autograd(clip=clip).finish(self.gradients)
+            update.update(rate)
+        return torch.tensor(sums, dtype=torch.float64)
+
+
+def stretched(
+    data: str | Data = DATA,
+    observers: tuple[Observer, ...] = (),
+    begin: Callable[[Training], None] | None = None,
+    **given: Any,
+) -> tuple[Training, tuple[str, str]]:
+    """`trained`, by an engine that takes many steps in one call."""
+    training = state.start(resolve(Recipe(data, **{**PLAIN, **given})))
+    training.engine = StretchingChainRule(training.network, training.loss)
+    training.stepper = training.recipe.step.prepare(
+        training.engine.parameters, training.engine.gradients
+    )
+    if begin is not None:
+        begin(training)
+    with interrupts.interruptible(training.progress):
+        return training, loop.train(training, observers)

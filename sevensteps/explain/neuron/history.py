@@ -148,6 +148,9 @@ class UnitObserver(Observer):
                     moment for moment in self.moments[1:] if moment.step % self._every == 0
                 ]
 
+    def free_steps(self, training: Training) -> int:
+        return self._every - training.progress.step % self._every
+
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         if self.moments[-1].step != training.progress.step:
             self._look(training)

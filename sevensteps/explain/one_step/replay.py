@@ -80,6 +80,10 @@ class StepRecorder(Observer):
             self.order, self.taken = training.position.order, training.position.steps
             progress.interrupted = self.done = True
 
+    def free_steps(self, training: Training) -> int:
+        left = self.at - training.progress.step
+        return left if left > 0 else 1
+
     def _record_before(self, training: Training) -> None:
         self.before = training.engine.parameters.detach().clone()
         self.memory_before = _optimizer_memory(training)

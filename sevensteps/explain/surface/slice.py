@@ -119,6 +119,9 @@ class PathObserver(Observer):
                 self._every *= 2
                 del self.points[1::2]
 
+    def free_steps(self, training: Training) -> int:
+        return self._every - training.progress.step % self._every
+
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         if not self.points or self.points[-1][0] != training.progress.step:
             self._record(training)

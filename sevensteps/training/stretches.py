@@ -1,0 +1,160 @@
+"""Many steps in one call: the epoch of an engine that takes a stretch of steps by itself.
+
+What happens at each step is what `loop.py` shows. Between two stretches, Python counts, asks the
+stop rules and tells the observers: once for some thousand steps where a step takes microseconds.
+A step gives the same bits whatever stretch it is in.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from sevensteps.steps.step import Optimizer, Stepper
+from sevensteps.steps.stop import Stop
+from sevensteps.training.observer import Observer
+from sevensteps.training.state import Training
+
+# of one stretch: so long at most wait Ctrl-C, the line that shows progress, and seconds(…)
+SECONDS = 0.05
+# of the steps of an epoch: whether all of it was trained on, and the (rule, reason) that ended the
+# training
+Ending = tuple[bool, tuple[str, str] | None]
+
+
+@runtime_checkable
+class TakesManySteps(Protocol):
+    """An engine that takes many steps in one call, such as that of `compiled()`."""
+
+    def update(self, step: Optimizer, stepper: Stepper) -> Any:
+        """Step 5 as `take_steps` wants it; it works on the tensors in the stepper's memory."""
+
+    def needs_compiling(self, x: Tensor, y: Tensor, size: int, update: Any) -> bool:
+        """Whether `compile` will take seconds."""
+
+    def compile(self, x: Tensor, y: Tensor, size: int, update: Any) -> float:
+        """Have the machine code of the steps ready, and change nothing; returns the seconds of
+        compiling.
+        """
+
+    def take_steps(
+        self,
+        x: Tensor,
+        y: Tensor,
+        rows: Int64[Tensor, "M"],
+        size: int,
+        update: Any,
+        rates: Float64[Tensor, "K"],
+        clip: float | None,
+    ) -> Float64[Tensor, "k"]:
+        """Steps 2 to 5 for the samples `rows` of `x` and `y`, `size` in a step.
+
+        The sum of the losses of each step. It ends with the first that is not finite, whose step is
+        not taken.
+        """
+
+
+class Stretches:
+    """The stretches of steps of one training: as long as nobody has to be asked or told, and as a
+    moment of `SECONDS` allows.
+
+    `compile_seconds` went into compiling the steps, before the first one.
+    """
+
+    def __init__(self, training: Training, stop: Stop, observers: Sequence[Observer]) -> None:
+        engine, recipe, samples = training.engine, training.recipe, training.samples
+        size = recipe.repeat.size_of(len(samples.x))
+        assert isinstance(engine, TakesManySteps)
+        assert isinstance(samples.x, Tensor)  # `resolve` has refused others
+        assert size is not None
+        self.training, self.stop, self.observers = training, stop, observers
+        self.engine, self.x, self.y = engine, samples.x, samples.y
+        self.size = size * recipe.gradient.accumulate
+        self.update = engine.update(recipe.step, training.stepper)
+        self.seconds_each: float | None = None  # of a step, lately
+        arguments = self.x, self.y, self.size, self.update
+        if engine.needs_compiling(*arguments):
+            for observer in observers:
+                observer.compiling(training)
+        training.compile_seconds = engine.compile(*arguments)
+
+    @staticmethod
+    def fit(training: Training) -> bool:
+        """Whether a training is one for stretches: its engine takes many steps in one call, and no
+        other process has a part of each.
+        """
+        return isinstance(training.engine, TakesManySteps)
+
+    def epoch(self) -> Ending:
+        """Steps 2 to 7 for what is left of an epoch: whether all of it was trained on, and what
+        ended the training.
+        """
+        training, size = self.training, self.size
+        recipe, progress, position = training.recipe, training.progress, training.position
+        began, passed = time.perf_counter(), position.steps * size
+        order = recipe.repeat.indices(len(self.x), training.generators["order"])  # 6 repeat
+        rows, ended = order[passed:], None
+        while len(rows):
+            count = min(self.length(), -(-len(rows) // size))
+            rates = training.stepper.rates(progress.step, count, training.total or 1)
+            sums = self.engine.take_steps(  # 2 predict, 3 loss, 4 gradient, 5 step
+                self.x, self.y, rows[: count * size], size, self.update, rates, recipe.gradient.clip
+            )
+            if self.tell(sums, rates, len(rows), began):
+                return False, None  # the loss is not finite
+            began, rows = time.perf_counter(), rows[count * size :]
+            ended = self.stop.reason(progress)  # 7 stop
+            if ended and len(rows):
+                return False, ended
+        return True, ended
+
+    def length(self) -> int:
+        """How many steps the next stretch may have."""
+        training = self.training
+        count = self.stop.steps_left(training.progress)
+        for observer in self.observers:
+            count = min(count, observer.free_steps(training))
+        if self.seconds_each is None:
+            return 1
+        return max(1, min(count, int(SECONDS / self.seconds_each)))
+
+    def tell(
+        self, sums: Float64[Tensor, "k"], rates: Float64[Tensor, "K"], left: int, began: float
+    ) -> bool:
+        """Count a stretch that `began` where so many samples of the epoch were `left`, and tell
+        the observers. Returns whether its last loss is not finite.
+        """
+        training, progress, position = self.training, self.training.progress, self.training.position
+        taken, last = len(sums), float(sums[-1])
+        samples = min(taken * self.size, left)
+        diverged, of_last = not math.isfinite(last), samples - (taken - 1) * self.size
+        position.steps += taken
+        if diverged:  # that step is not taken, nor are its samples counted
+            sums, taken, samples = sums[:-1], taken - 1, samples - of_last
+        if taken:
+            losses = sums / self.size
+            losses[-1] = sums[-1] / (samples - (taken - 1) * self.size)
+            progress.loss, progress.lr = float(losses[-1]), float(rates[taken - 1])
+            progress.step += taken
+            progress.samples += samples
+            position.samples += samples
+            # one after the other, as single steps add them up
+            running = np.add.accumulate(np.concatenate(([position.loss_sum], sums.numpy())))
+            position.loss_sum = float(running[-1])
+            seconds = time.perf_counter() - began
+            progress.seconds += seconds
+            self.seconds_each = seconds / taken
+            for observer in self.observers:
+                if taken == 1:
+                    observer.stepped(training)
+                else:
+                    observer.stretched(training, losses, rates[:taken])
+        if diverged:
+            progress.loss = last / of_last
+        return diverged

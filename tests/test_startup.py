@@ -1,5 +1,5 @@
-"""Starting up is quick because little is imported: what is, is asserted here; benchmarks/startup.py
-measures the seconds.
+"""Starting up is quick because little is imported: what is, is asserted here;
+benchmarks/limits/startup.py measures the seconds.
 """
 
 from __future__ import annotations

@@ -2,3 +2,18 @@
 
 Each has `section(asked)`, which makes its measurements in fresh processes and answers with a
 `Section` of the report, and the functions that those processes run."""
+
+# in the order of the report
+NAMES = (
+    "ceilings",
+    "products",
+    "startup",
+    "memory",
+    "growth",
+    "steady",
+    "disk",
+    "saving",
+    "racing",
+    "bf16",
+    "mnist99",
+)

@@ -6,11 +6,12 @@ import importlib
 import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.limits import NAMES
 from benchmarks.speed.machine import fresh
 
 
@@ -35,8 +36,8 @@ class Section:
     lines: list[str]
     targets: dict[str, bool] = field(default_factory=dict)
 
-    def markdown(self) -> str:
-        return "\n".join([f"## {self.title}", "", *self.lines])
+    def markdown(self, heading: str = "##") -> str:
+        return "\n".join([f"{heading} {self.title}", "", *self.lines])
 
 
 class Failed(Exception):
@@ -61,6 +62,11 @@ def measured(module: str, function: str, **arguments: Any) -> dict[str, Any]:
     if "failure" in measurement:
         raise Failed(measurement["failure"])
     return measurement
+
+
+def in_order(stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The stored pieces of a machine in the order of the report."""
+    return [stored[name] for name in NAMES if name in stored]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,8 +2,9 @@
 the peers first.
 
 Every training is a fresh process; the contestants take turns (A B C A B C …), so that a slow minute
-of the machine meets all of them. A whole run writes benchmarks/RESULTS.md; one with --quick or
---only is printed alone."""
+of the machine meets all of them. What is measured replaces its pieces of this machine's file in
+benchmarks/results, from which benchmarks/RESULTS.md is written; with --quick or --contestant it is
+only printed."""
 
 from __future__ import annotations
 
@@ -11,72 +12,74 @@ import argparse
 import datetime
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.cases import CASES, Case
-from benchmarks.speed.machine import ROOT, THREADS, busy, describe, fresh, mnist_folder
-from benchmarks.speed.table import differing, markdown, summarize, verdict
+from benchmarks.report import write
+from benchmarks.speed.cases import CASES, OURS, Case
+from benchmarks.speed.contestants import NAMES
+from benchmarks.speed.machine import THREADS, busy, describe, fresh, identity, mnist_folder
+from benchmarks.speed.table import (
+    KINDS,
+    by_call,
+    by_epoch,
+    differing,
+    markdown,
+    piece,
+    summarize,
+    targets,
+    verdict,
+)
 from benchmarks.speed.trial import PARTS
+from benchmarks.stored import store
 
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
-METHOD = """# Ours and its peers, side by side
-
-Written by `make bench` on {date}; run it again rather than edit it.
-
-{machine}. Load average before: {load}. Peers: {versions}.
-
-{verdict}
-
-Same work for all: the same layers, batch size, SGD, float32, {threads} threads on {threads}
-processors, shuffled every epoch, training loss recorded each epoch, the training samples of MNIST
-in memory before the clock starts. Each training is a fresh process, the contestants in turn. The
-first epoch warms up and is not counted: it holds set-up, and for `torch_compile` and `jax_scan`
-compilation; which matrix kernel is the faster, sevensteps measures anew in the first process that
-meets a shape. Nobody's epoch holds an evaluation. The seconds of a contestant are the median of its
-epochs; those of the table are the median of the rounds. "Times ours" is the median of the ratios
-within a round: above 1, ours is faster. `sevensteps_watched` looks inside within its default
-budget, and its time counts; what it examines before the first step and after the last is in the
-whole call below the table. Accuracy on the 10 000 test images (median ± half the range over rounds,
-which are seeds), judged outside the clock: medians that lie apart by more than 1.5 points, and by
-more than the rounds of any one contestant do, are called not the same work. Frameworks are used as
-their documentation shows for data in memory; `…_index` is the same with batches cut by index in
-place of a DataLoader.
-"""
+SECONDS = {"epoch": by_epoch, "call": by_call}
+EPOCHS = {"epoch": lambda case: case.epochs, "call": lambda case: case.call_epochs}
+EPOCHS_QUICK = 2
 
 
 def main() -> int:
     options = arguments()
     cases = [CASES[name] for name in options.only or CASES]
-    rounds = options.rounds or (1 if options.quick else 5)
-    load, tables, texts, versions = busy(), {}, [], {}
+    rounds = options.rounds or (1 if options.quick else 3)
+    machine, load = identity(), busy()
+    answers: dict[str, bool] = {}
+    failed = False
     with tempfile.TemporaryDirectory(prefix="sevensteps-bench-") as folder:
-        store(Path(folder), options.data_dir)
+        store_arrays(Path(folder), options.data_dir)
         for case in cases:
-            epochs = 2 if options.quick else case.epochs
-            measured = [turn(case, epochs + 1, seed, Path(folder)) for seed in range(rounds)]
-            rows = tables[case.name] = summarize(case, measured)
-            versions |= {row.contestant: row.version for row in rows if row.version}
-            texts.append(markdown(case, epochs, rows, measured))
-            print(f"\n{texts[-1]}\n", flush=True)
-    head = METHOD.format(
-        date=datetime.date.today(),
-        machine=describe(),
-        load="unknown" if load is None else f"{load:.1f}",
-        versions=", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
-        verdict=verdict(tables),
-        threads=THREADS,
-    )
-    print(f"{describe()}\n{verdict(tables)}")
-    if not options.quick and not options.only:
-        RESULTS.write_text("\n\n".join([head.rstrip(), *texts]) + "\n", encoding="utf-8")
-        print(f"written: {RESULTS.relative_to(ROOT)}")
-    # one round does not show how far rounds differ
-    differ = rounds > 1 and any(map(differing, tables.values()))
-    return int(differ or any(row.failure for rows in tables.values() for row in rows))
+            pieces = {}
+            for kind in options.measure or KINDS:
+                names = (
+                    options.contestant or {"epoch": case.contestants, "call": case.callers}[kind]
+                )
+                epochs = EPOCHS_QUICK if options.quick else EPOCHS[kind](case)
+                turns = [
+                    turn(kind, case, names, epochs, seed, Path(folder)) for seed in range(rounds)
+                ]
+                if not names:
+                    continue
+                rows = summarize(names, turns, SECONDS[kind])
+                pieces[kind] = piece(
+                    rows,
+                    date=str(datetime.date.today()),
+                    load=load,
+                    rounds=rounds,
+                    epochs=epochs,
+                )
+                # one round does not show how far rounds differ
+                failed |= any(row.failure for row in rows) or (rounds > 1 and bool(differing(rows)))
+                if not options.quick and not options.contestant:
+                    store(machine, kind, {case.name: pieces[kind]})
+            answers |= targets(case, pieces)
+            print(f"\n{markdown(case, pieces)}\n", flush=True)
+    print(f"{describe()}\n{verdict(answers)}")
+    if not options.quick and not options.contestant:
+        write()
+    return int(failed)
 
 
 def arguments() -> argparse.Namespace:
@@ -91,7 +94,21 @@ def arguments() -> argparse.Namespace:
         help=f"this case; may be repeated: {', '.join(CASES)}",
     )
     parser.add_argument(
-        "--rounds", type=int, help="how often everyone takes a turn (default 5, with --quick 1)"
+        "--measure",
+        action="append",
+        choices=KINDS,
+        help="the bare epochs or the whole calls (default both)",
+    )
+    parser.add_argument(
+        "--contestant",
+        action="append",
+        choices=NAMES,
+        metavar="NAME",
+        help=f"beside {OURS} only this one, printed and not stored; may be repeated: "
+        f"{', '.join(NAMES)}",
+    )
+    parser.add_argument(
+        "--rounds", type=int, help="how often everyone takes a turn (default 3, with --quick 1)"
     )
     parser.add_argument(
         "--quick",
@@ -106,10 +123,12 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.rounds is not None and options.rounds < 1:
         parser.error(f"--rounds must be at least 1, not {options.rounds}")
+    if options.contestant:
+        options.contestant = list(dict.fromkeys([OURS, *options.contestant]))
     return options
 
 
-def store(folder: Path, data_dir: Path | None) -> None:
+def store_arrays(folder: Path, data_dir: Path | None) -> None:
     """Put MNIST into `folder` as arrays that every contestant can read, those without PyTorch
     too.
     """
@@ -122,17 +141,34 @@ def store(folder: Path, data_dir: Path | None) -> None:
         np.save(folder / f"{part}.npy", tensor.numpy())
 
 
-def turn(case: Case, epochs: int, seed: int, folder: Path) -> dict[str, Mapping[str, Any]]:
-    """One round: everyone in `case` trains once, each in a process of its own."""
+def turn(
+    kind: str, case: Case, names: Sequence[str], epochs: int, seed: int, folder: Path
+) -> dict[str, Mapping[str, Any]]:
+    """One round: each of `names` is timed once in `case`, in a process of its own; threads are as
+    each library takes them for a whole call.
+    """
     results: dict[str, Mapping[str, Any]] = {}
-    for name in case.contestants:
-        print(f"{case.name}, round {seed + 1}: {name} … ", end="", flush=True)
-        results[name] = fresh(
-            "benchmarks.speed.contestants", name, case.name, str(folder), str(epochs), str(seed)
+    for name in names:
+        print(f"{case.name}, {kind}, round {seed + 1}: {name} … ", end="", flush=True)
+        measured = results[name] = fresh(
+            "benchmarks.speed.contestants",
+            kind,
+            name,
+            case.name,
+            str(folder),
+            # the first warms up
+            str(epochs + (kind == "epoch")),
+            str(seed),
+            threads=THREADS if kind == "epoch" else None,
         )
+        seconds = measured.get("seconds_per_epoch") or [
+            measured.get("first", 0),
+            measured.get("second", 0),
+        ]
         print(
-            results[name].get("failure")
-            or " ".join(f"{took:.3f}" for took in results[name]["seconds_per_epoch"]),
+            measured.get("failure")
+            or measured.get("skipped")
+            or " ".join(f"{took:.3f}" for took in seconds),
             flush=True,
         )
     return results

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,17 @@ AVAILABLE = (
 )
 THREADS = min(2, len(AVAILABLE))  # two threads on one processor would wait for each other
 LIMIT = 900  # seconds for one process, far above the slowest
+# OpenMP, MKL and OpenBLAS carry PyTorch, NumPy and scikit-learn; XLA takes the size of JAX's thread
+# pools from NPROC
+LIMITS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NPROC",
+    "PJRT_NPROC",
+)
 
 
 def mnist_folder(folder: Path | None) -> Path | None:
@@ -45,12 +57,15 @@ def cache_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="sevensteps-bench-cache-")
 
 
-def fresh(module: str, *arguments: str, limit: float = LIMIT) -> dict[str, Any]:
+def fresh(
+    module: str, *arguments: str, limit: float = LIMIT, threads: int | None = THREADS
+) -> dict[str, Any]:
     """What `python -m module arguments` prints as its last line, which is JSON; or {"failure":
-    why}.
+    why}. `threads` None leaves to each library how many it takes, and of all processors.
     """
-    command = [*processors(), sys.executable, "-m", module, *arguments]
-    surroundings = os.environ | environment() | {"XDG_CACHE_HOME": cache_folder().name}
+    command = [*processors(threads), sys.executable, "-m", module, *arguments]
+    inherited = {name: value for name, value in os.environ.items() if name not in LIMITS}
+    surroundings = inherited | environment(threads) | {"XDG_CACHE_HOME": cache_folder().name}
     try:
         ended = subprocess.run(
             command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=limit
@@ -68,34 +83,40 @@ def fresh(module: str, *arguments: str, limit: float = LIMIT) -> dict[str, Any]:
     return answer
 
 
-def environment(threads: int = THREADS) -> dict[str, str]:
-    """Variables for such a process: as many threads for every library, and the CPU for all.
-
-    OpenMP, MKL and OpenBLAS carry PyTorch, NumPy and scikit-learn; XLA takes the size of JAX's
-    thread pools from NPROC."""
-    limits = (
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "NPROC",
-        "PJRT_NPROC",
-    )
+def environment(threads: int | None = THREADS) -> dict[str, str]:
+    """Variables for such a process: as many threads for every library unless None, and the CPU for
+    all.
+    """
     return {
-        **dict.fromkeys(limits, str(threads)),
+        **({} if threads is None else dict.fromkeys(LIMITS, str(threads))),
         "KERAS_BACKEND": "torch",
         "JAX_PLATFORMS": "cpu",
         "CUDA_VISIBLE_DEVICES": "",
     }
 
 
-def processors(threads: int = THREADS) -> list[str]:
+def processors(threads: int | None = THREADS) -> list[str]:
     """What to put before a command to give it `threads` processors: XLA makes a thread for each
-    that it may use.
+    that it may use. Nothing for None.
     """
+    if threads is None:
+        return []
     if not hasattr(os, "sched_getaffinity") or shutil.which("taskset") is None:
         return []
     return ["taskset", "-c", ",".join(map(str, AVAILABLE[:threads]))]
+
+
+def identity(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
+    """What decides how fast a training is, and so which section of the report its figures belong
+    to: the processor, how many cores this process may use, and PyTorch's version.
+    """
+    return {
+        "processor": processor(cpuinfo),
+        "cores": len(AVAILABLE),
+        "torch": version("torch").partition("+")[0],
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
 
 
 def describe(threads: int = THREADS) -> str:

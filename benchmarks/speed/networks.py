@@ -13,6 +13,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.speed.cases import Case
 from benchmarks.speed.trial import Trial
 
+# samples of a batch of the test part, where a framework's user would choose it
+EVALUATED_AT_ONCE = 1000
+
 
 class Digits(nn.Module):
     """A network as a user writes it: layers as attributes, and a forward of its own."""
@@ -46,9 +49,11 @@ def network(case: Case) -> nn.Module:
     return nn.Sequential(*layers, nn.Linear(inputs, 10))
 
 
-def data_loader(x: Tensor, y: Tensor, size: int) -> DataLoader[tuple[Tensor, ...]]:
-    """Shuffled batches as the documentation of PyTorch and of every framework on it shows them."""
-    return DataLoader(TensorDataset(x, y), batch_size=size, shuffle=True)
+def data_loader(
+    x: Tensor, y: Tensor, size: int, shuffle: bool = True
+) -> DataLoader[tuple[Tensor, ...]]:
+    """Batches as the documentation of PyTorch and of every framework on it shows them."""
+    return DataLoader(TensorDataset(x, y), batch_size=size, shuffle=shuffle)
 
 
 class IndexBatches:

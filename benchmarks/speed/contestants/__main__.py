@@ -1,5 +1,5 @@
-"""One training in this process: `python -m benchmarks.speed.contestants NAME CASE ARRAYS EPOCHS
-SEED` prints it as a line of JSON.
+"""One measurement in this process: `python -m benchmarks.speed.contestants MEASURE NAME CASE ARRAYS
+EPOCHS SEED` prints it as a line of JSON. MEASURE is `epoch` or `call`.
 """
 
 from __future__ import annotations
@@ -9,32 +9,61 @@ import json
 import math
 import os
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.cases import CASES
-from benchmarks.speed.trial import load
+from benchmarks.speed.contestants import Skipped
+from benchmarks.speed.trial import Trial, load
 
 
-def main(name: str, case: str, arrays: str, epochs: str, seed: str) -> None:
+def main(measure: str, name: str, case: str, arrays: str, epochs: str, seed: str) -> None:
     # what it imports is not on the clock
     contestant = importlib.import_module(f"{__package__}.{name}")
-    result = contestant.train(load(CASES[case], Path(arrays), int(epochs), int(seed)))
-    check(result, int(epochs))
+    trial = load(CASES[case], Path(arrays), int(epochs), int(seed))
+    try:
+        result = {"epoch": by_epoch, "call": by_call}[measure](contestant, trial)
+    except Skipped as skipped:
+        result = {"skipped": str(skipped)}
     print(json.dumps(result))
 
 
-def check(result: dict[str, Any], epochs: int) -> None:
-    """Every contestant did the same work: as many epochs, a loss recorded for each, on as many
-    threads.
+def by_epoch(contestant: Any, trial: Trial) -> dict[str, Any]:
+    """What the contestant measured of each epoch, once it is clear that it did the same work as
+    all: as many epochs, a loss recorded for each, on as many threads.
     """
+    result: dict[str, Any] = contestant.train(trial)
     for key in ("seconds_per_epoch", "losses"):
-        if len(result[key]) != epochs or not all(map(math.isfinite, result[key])):
-            raise SystemExit(f"{key} should be {epochs} finite numbers, not {result[key]}")
+        if len(result[key]) != trial.epochs or not all(map(math.isfinite, result[key])):
+            raise SystemExit(f"{key} should be {trial.epochs} finite numbers, not {result[key]}")
     allowed = int(os.environ["OMP_NUM_THREADS"])
     if (torch := sys.modules.get("torch")) and torch.get_num_threads() != allowed:
         raise SystemExit(f"torch computes with {torch.get_num_threads()} threads, not {allowed}")
+    return result
+
+
+def by_call(contestant: Any, trial: Trial) -> dict[str, Any]:
+    """Seconds of the first whole call in this process and of the second, and the accuracy reached.
+
+    The first holds what a library loads, compiles or measures on its first use, after the `import`
+    lines of the contestant; the second is what a notebook's next cell takes."""
+    call, seconds = contestant.whole_call(trial), []
+    for _ in range(2):
+        began = time.perf_counter()
+        result = call()
+        seconds.append(time.perf_counter() - began)
+    reached = result["accuracies"]
+    if len(reached) not in (1, trial.epochs):
+        raise SystemExit(f"there should be 1 or {trial.epochs} accuracies, not {len(reached)}")
+    first, second = seconds
+    return {
+        "first": first,
+        "second": second,
+        "accuracy": float(reached[-1]),
+        "version": result["version"],
+    }
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from fastai import __version__
 from fastai.basics import SGD, Callback, CancelValidException, DataLoaders, Learner
+from fastai.metrics import accuracy as fastai_accuracy
 from torch.nn.functional import cross_entropy
 
-from benchmarks.speed.networks import accuracy, data_loader, network
+from benchmarks.speed.networks import EVALUATED_AT_ONCE, accuracy, data_loader, network
 from benchmarks.speed.trial import Clock, Trial
 
 
@@ -49,3 +50,29 @@ def train(trial: Trial, batches_of: Callable[..., Iterable[Any]] = data_loader) 
         "accuracy": accuracy(trial, learner.model),
         "version": __version__,
     }
+
+
+def whole_call(trial: Trial) -> Callable[[], dict[str, Any]]:
+    """A Learner with validation data and the metric accuracy; it prints a line an epoch, no bar."""
+    x, y, x_test, y_test = map(torch.from_numpy, (trial.x, trial.y, trial.x_test, trial.y_test))
+
+    def call() -> dict[str, Any]:
+        torch.manual_seed(trial.seed)
+        learner = Learner(
+            DataLoaders(
+                data_loader(x, y, trial.case.batch),
+                data_loader(x_test, y_test, EVALUATED_AT_ONCE, shuffle=False),
+            ),
+            network(trial.case),
+            loss_func=cross_entropy,
+            opt_func=SGD,
+            lr=trial.case.lr,
+            metrics=fastai_accuracy,
+        )
+        learner.fit(trial.epochs)
+        return {
+            "accuracies": [row[-1] for row in learner.recorder.values],
+            "version": __version__,
+        }
+
+    return call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,14 +19,21 @@ class Laps(keras.callbacks.Callback):
         self.clock.lap()
 
 
-def train(trial: Trial) -> dict[str, Any]:
+def compiled(trial: Trial, metrics: list[str]) -> Any:
+    """The network of the case, ready to `fit`."""
     keras.utils.set_random_seed(trial.seed)
     hidden = [keras.layers.Dense(width, activation="relu") for width in trial.case.widths]
     model = keras.Sequential([keras.layers.Input((784,)), *hidden, keras.layers.Dense(10)])
     model.compile(
         optimizer=keras.optimizers.SGD(trial.case.lr),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=metrics,
     )
+    return model
+
+
+def train(trial: Trial) -> dict[str, Any]:
+    model = compiled(trial, [])
     clock = Clock()
     history = model.fit(
         trial.x,
@@ -43,3 +51,22 @@ def train(trial: Trial) -> dict[str, Any]:
         "accuracy": trial.accuracy(scores),
         "version": keras.__version__,
     }
+
+
+def whole_call(trial: Trial) -> Callable[[], dict[str, Any]]:
+    """`fit` with validation data and the metric accuracy, which it computes in training too; a line
+    an epoch is printed, no bar.
+    """
+
+    def call() -> dict[str, Any]:
+        history = compiled(trial, ["accuracy"]).fit(
+            trial.x,
+            trial.y,
+            batch_size=trial.case.batch,
+            epochs=trial.epochs,
+            validation_data=(trial.x_test, trial.y_test),
+            verbose=2,
+        )
+        return {"accuracies": history.history["val_accuracy"], "version": keras.__version__}
+
+    return call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from benchmarks.speed.networks import accuracy, data_loader, network
+from benchmarks.speed.networks import EVALUATED_AT_ONCE, accuracy, data_loader, network
 from benchmarks.speed.trial import Clock, Trial
 
 
@@ -57,3 +58,46 @@ def train(trial: Trial, batches_of: Callable[..., Iterable[Any]] = data_loader) 
         "accuracy": accuracy(trial, module.model),
         "version": lightning.__version__,
     }
+
+
+class Validated(Classifier):
+    """As its documentation has a classifier: it judges the test part after each epoch."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(trial, Clock())
+        self.accuracies: list[float] = []
+
+    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
+        x, y = batch
+        right = (self.model(x).argmax(1) == y).float().mean()
+        self.log("valid_accuracy", right, batch_size=len(x))
+
+    def on_validation_epoch_end(self) -> None:
+        if not self.trainer.sanity_checking:
+            self.accuracies.append(self.trainer.callback_metrics["valid_accuracy"].item())
+
+
+def whole_call(trial: Trial) -> Callable[[], dict[str, Any]]:
+    """A Trainer with a validation loop, and its own logger, checkpoints and summary; no bar."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    x, y, x_test, y_test = map(torch.from_numpy, (trial.x, trial.y, trial.x_test, trial.y_test))
+    folder = tempfile.TemporaryDirectory(prefix="sevensteps-bench-lightning-")
+
+    def call() -> dict[str, Any]:
+        torch.manual_seed(trial.seed)
+        module = Validated(trial)
+        trainer = lightning.Trainer(
+            max_epochs=trial.epochs,
+            accelerator="cpu",
+            devices=1,
+            default_root_dir=folder.name,
+            enable_progress_bar=False,
+        )
+        trainer.fit(
+            module,
+            data_loader(x, y, trial.case.batch),
+            data_loader(x_test, y_test, EVALUATED_AT_ONCE, shuffle=False),
+        )
+        return {"accuracies": module.accuracies, "version": lightning.__version__}
+
+    return call

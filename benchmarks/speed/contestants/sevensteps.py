@@ -1,9 +1,16 @@
-"""This package: seven values, `ss.train`; here without looking inside."""
+"""This package: seven values, `ss.train`; its epochs without looking inside, its whole call with
+all that a user gets.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,17 +38,29 @@ class Laps(Observer):
     def stepped(self, training: Any) -> None:
         self.latest = time.perf_counter()
 
+    def free_steps(self, training: Any) -> int:
+        """Steps that may be taken at once before this looks again: any number."""
+        return sys.maxsize
+
+    def stretched(self, training: Any, losses: Any, rates: Any) -> None:
+        self.latest = time.perf_counter()
+
     def evaluated(self, training: Any, row: dict[str, Any]) -> None:
         self.laps.append(self.latest - self.since)
         self.since = time.perf_counter()
         self.ends.append(self.since - self.created)
 
 
-def train(trial: Trial, watch: float = 0.0) -> dict[str, Any]:
+def mnist(trial: Trial) -> Any:
+    """The samples of `trial` as data of this package."""
+    return ss.data.from_arrays(trial.x, trial.y, valid=(trial.x_test, trial.y_test), name="mnist")
+
+
+def train(trial: Trial, watch: float = 0.0, **more: str) -> dict[str, Any]:
     # for the parameters that the user's own module draws; ours come from the seed of the recipe
     torch.manual_seed(trial.seed)
     case = trial.case
-    data = ss.data.from_arrays(trial.x, trial.y, valid=(trial.x_test, trial.y_test), name="mnist")
+    data = mnist(trial)
     if case.module:
         steps: dict[str, Any] = {"predict": network(case)}
     else:
@@ -61,13 +80,37 @@ def train(trial: Trial, watch: float = 0.0) -> dict[str, Any]:
         watch=watch,
         observers=[clock],
         **steps,
-        **case.ours,
+        **{**case.ours, **more},
     )
-    wall = time.perf_counter() - clock.created
     return {
         "seconds_per_epoch": clock.laps,
         "losses": [row["train"]["loss"] for row in run.history],
         "accuracy": run.metrics["valid"]["accuracy"],
         "version": ss.__version__,
-        "wall_seconds": wall,
     }
+
+
+def whole_call(trial: Trial, **more: str) -> Callable[[], dict[str, Any]]:
+    """`ss.train` as a user calls it: default threads, examined, watched, evaluated after each epoch
+    and saved to a run folder.
+    """
+    data, case, number = mnist(trial), trial.case, count()
+    folder = tempfile.TemporaryDirectory(prefix="sevensteps-bench-runs-")
+
+    def call() -> dict[str, Any]:
+        run = ss.train(
+            data,
+            predict=ss.mlp(*case.widths),
+            step=ss.sgd(lr=case.lr),
+            repeat=ss.batches(case.batch),
+            stop=ss.epochs(trial.epochs),
+            seed=trial.seed,
+            out=Path(folder.name) / str(next(number)),
+            **more,
+        )
+        return {
+            "accuracies": [row["valid"]["accuracy"] for row in run.history],
+            "version": ss.__version__,
+        }
+
+    return call

@@ -4,6 +4,7 @@ others, which share its time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sklearn
@@ -39,3 +40,27 @@ def train(trial: Trial) -> dict[str, Any]:
         "accuracy": trial.accuracy(model.predict_proba(trial.x_test)),
         "version": sklearn.__version__,
     }
+
+
+def whole_call(trial: Trial) -> Callable[[], dict[str, Any]]:
+    """`fit` for as many epochs, then one `score`: it has no evaluation by epoch on samples of the
+    user's choice.
+    """
+
+    def call() -> dict[str, Any]:
+        model = MLPClassifier(
+            trial.case.widths,
+            solver="sgd",
+            learning_rate_init=trial.case.lr,
+            momentum=0.0,
+            batch_size=trial.case.batch,
+            max_iter=trial.epochs,
+            random_state=trial.seed,
+        )
+        model.fit(trial.x, trial.y)
+        return {
+            "accuracies": [model.score(trial.x_test, trial.y_test)],
+            "version": sklearn.__version__,
+        }
+
+    return call

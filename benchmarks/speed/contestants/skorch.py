@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import skorch
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
 from torch import nn
 
 from benchmarks.speed.networks import accuracy, network
@@ -45,3 +48,27 @@ def train(trial: Trial, **iterator: Any) -> dict[str, Any]:
         "accuracy": accuracy(trial, net.module_),
         "version": skorch.__version__,
     }
+
+
+def whole_call(trial: Trial) -> Callable[[], dict[str, Any]]:
+    """`fit` with the test part as its validation part, and skorch's own callbacks: losses, accuracy
+    and a printed line an epoch.
+    """
+    x, y, x_test, y_test = map(torch.from_numpy, (trial.x, trial.y, trial.x_test, trial.y_test))
+
+    def call() -> dict[str, Any]:
+        torch.manual_seed(trial.seed)
+        net = NeuralNetClassifier(
+            network(trial.case),
+            criterion=nn.CrossEntropyLoss,
+            optimizer=torch.optim.SGD,
+            lr=trial.case.lr,
+            batch_size=trial.case.batch,
+            max_epochs=trial.epochs,
+            iterator_train__shuffle=True,
+            train_split=predefined_split(Dataset(x_test, y_test)),
+        )
+        net.fit(x, y)
+        return {"accuracies": net.history[:, "valid_acc"], "version": skorch.__version__}
+
+    return call

@@ -7,7 +7,7 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-ray lint types docs check check-all hooks fuzz examples bench bench-doctor bench-rate clean
+.PHONY: help run test test-ray lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
@@ -21,7 +21,8 @@ help:
 	@echo 'make hooks         check lint, format and types before every commit'
 	@echo 'make fuzz          broken input of every kind, 60 seconds for each; SECONDS=600 for longer'
 	@echo 'make examples      reproduce the published figures, ten seeds each, into examples/RESULTS.md (about 20 minutes)'
-	@echo 'make bench         time an epoch beside other libraries, in an environment of its own (about 15 minutes)'
+	@echo 'make bench         time epochs and whole calls beside other libraries, in an environment of their own (about 20 minutes)'
+	@echo 'make bench-limits  memory, growth, training from the disk, saving, the way to 99 % of MNIST (about 20 minutes)'
 	@echo 'make bench-doctor  how often the doctor is right, beside other tools, and what watching costs (about an hour)'
 	@echo 'make bench-rate    how good the suggested learning rates are, beside other finders (about half an hour)'
 	@echo 'make clean         remove .venv, caches and built files; runs/ stays'
@@ -65,7 +66,10 @@ examples: .venv/.dev
 
 bench: .venv-bench/.done
 	@.venv-bench/bin/python -m benchmarks.speed
-	@.venv-bench/bin/python -m benchmarks.limits
+	@.venv-bench/bin/python -m benchmarks.limits --part speed
+
+bench-limits: .venv-bench/.done
+	@.venv-bench/bin/python -m benchmarks.limits --part cost
 
 bench-doctor: .venv-doctor/.done
 	@.venv-doctor/bin/python -m benchmarks.doctor --write

@@ -14,16 +14,17 @@ from benchmarks.stored import FOLDER, load
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 METHOD = """# Ours and its peers, side by side
 
-Written by `make bench` from the figures in `benchmarks/results`, a file for each machine: a run on
-another machine adds a section, a run of one case (`python -m benchmarks.speed --only CASE`)
-replaces its table.
+Written by `make bench` and `make bench-limits` from the figures in `benchmarks/results`, a file for
+each machine: a run on another machine adds a section, a run of one case (`python -m
+benchmarks.speed --only CASE`) replaces its table.
 
 Same work for all: the same layers, batch size, SGD, float32, shuffled every epoch, MNIST in memory
 before the clock starts, in the library's own form. Each measurement is a fresh process, the
-contestants in turn; seconds are medians of the rounds, which are seeds. "Times ours" is the median
-of the ratios within a round: above 1, ours is faster. Accuracy is of the 10,000 test images (median
-± half the range over the rounds): medians that lie apart by more than 1.5 points, and by more than
-the rounds of any one contestant do, are called not the same work.
+contestants in turn; seconds are medians of the rounds, which are seeds (a contestant that is far
+off takes part in the first alone). "Times ours" is the median of the ratios within a round: above
+1, ours is faster. Accuracy is of the 10,000 test images (median ± half the range over the rounds):
+medians that lie apart by more than 1.5 points, and by more than the rounds of any one contestant
+do, are called not the same work.
 
 **An epoch**: nothing but the training, with a loss recorded for each epoch, on at most two threads
 on two processors for everyone. The first epoch warms up and is not counted: it holds set-up, and

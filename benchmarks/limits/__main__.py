@@ -1,5 +1,5 @@
-"""The limits of a training: `python -m benchmarks.limits`, which `make bench` calls after the speed
-table.
+"""The limits of a training: `python -m benchmarks.limits`, which `make bench` calls with
+`--part speed` after the speed table, and `make bench-limits` with `--part cost`.
 
 What is measured replaces its pieces of this machine's file in benchmarks/results, from which
 benchmarks/RESULTS.md is written; with --quick it is only printed."""
@@ -13,12 +13,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.limits import NAMES
+from benchmarks.limits import COST, NAMES, SPEED
 from benchmarks.limits.section import Failed, Options, Section
 from benchmarks.report import write
 from benchmarks.speed.machine import busy, identity, mnist_folder
 from benchmarks.speed.table import verdict as told
 from benchmarks.stored import store
+
+PARTS = {"speed": SPEED, "cost": COST, "all": NAMES}
 
 
 def main() -> int:
@@ -26,7 +28,7 @@ def main() -> int:
     machine, load = identity(), busy()
     rounds = options.rounds or (1 if options.quick else 3)
     sections, failed = [], []
-    for name in options.only or NAMES:
+    for name in options.only or PARTS[options.part]:
         module = importlib.import_module(f"benchmarks.limits.{name}")
         try:
             sections.append(
@@ -65,6 +67,12 @@ def arguments() -> argparse.Namespace:
         choices=NAMES,
         metavar="SECTION",
         help=f"this section; may be repeated: {', '.join(NAMES)}",
+    )
+    parser.add_argument(
+        "--part",
+        choices=PARTS,
+        default="all",
+        help=f"speed: {', '.join(SPEED)}; cost: {', '.join(COST)}; all: both (default)",
     )
     parser.add_argument(
         "--rounds", type=int, help="how often each measurement is made (default 3, with --quick 1)"

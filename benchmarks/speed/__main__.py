@@ -12,7 +12,7 @@ import argparse
 import datetime
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from benchmarks.speed.table import (
     differing,
     markdown,
     piece,
+    rows_of,
     summarize,
     targets,
     verdict,
@@ -37,7 +38,10 @@ from benchmarks.speed.trial import PARTS
 from benchmarks.stored import store
 
 SECONDS = {"epoch": by_epoch, "call": by_call}
-EPOCHS = {"epoch": lambda case: case.epochs, "call": lambda case: case.call_epochs}
+EPOCHS: dict[str, Callable[[Case], int]] = {
+    "epoch": lambda case: case.epochs,
+    "call": lambda case: case.call_epochs,
+}
 EPOCHS_QUICK = 2
 
 
@@ -45,7 +49,7 @@ def main() -> int:
     options = arguments()
     cases = [CASES[name] for name in options.only or CASES]
     rounds = options.rounds or (1 if options.quick else 3)
-    machine, load = identity(), busy()
+    keep = not options.quick and not options.contestant
     answers: dict[str, bool] = {}
     failed = False
     with tempfile.TemporaryDirectory(prefix="sevensteps-bench-") as folder:
@@ -53,33 +57,44 @@ def main() -> int:
         for case in cases:
             pieces = {}
             for kind in options.measure or KINDS:
-                names = (
-                    options.contestant or {"epoch": case.contestants, "call": case.callers}[kind]
-                )
-                epochs = EPOCHS_QUICK if options.quick else EPOCHS[kind](case)
-                turns = [
-                    turn(kind, case, names, epochs, seed, Path(folder)) for seed in range(rounds)
-                ]
-                if not names:
-                    continue
-                rows = summarize(names, turns, SECONDS[kind])
-                pieces[kind] = piece(
-                    rows,
-                    date=str(datetime.date.today()),
-                    load=load,
-                    rounds=rounds,
-                    epochs=epochs,
-                )
-                # one round does not show how far rounds differ
-                failed |= any(row.failure for row in rows) or (rounds > 1 and bool(differing(rows)))
-                if not options.quick and not options.contestant:
-                    store(machine, kind, {case.name: pieces[kind]})
+                if case.contestants_of(kind, 0):
+                    pieces[kind] = measure(kind, case, rounds, options, Path(folder))
+                    rows = rows_of(pieces[kind])
+                    # one round does not show how far rounds differ
+                    differ = rounds > 1 and bool(differing(rows))
+                    failed |= differ or any(row.failure for row in rows)
+                    if keep:
+                        store(identity(), kind, {case.name: pieces[kind]})
             answers |= targets(case, pieces)
             print(f"\n{markdown(case, pieces)}\n", flush=True)
     print(f"{describe()}\n{verdict(answers)}")
-    if not options.quick and not options.contestant:
+    if keep:
         write()
     return int(failed)
+
+
+def measure(
+    kind: str, case: Case, rounds: int, options: argparse.Namespace, folder: Path
+) -> dict[str, Any]:
+    """What is stored of `case`: its contestants in turn, so often."""
+    load = busy()
+    epochs = EPOCHS_QUICK if options.quick else EPOCHS[kind](case)
+    names = options.contestant or case.contestants_of(kind, 0)
+    turns = []
+    for number in range(rounds):
+        present = [
+            name
+            for name in names
+            if options.contestant or name in case.contestants_of(kind, number)
+        ]
+        turns.append(turn(kind, case, present, epochs, number, folder))
+    return piece(
+        summarize(names, turns, SECONDS[kind]),
+        date=str(datetime.date.today()),
+        load=load,
+        rounds=rounds,
+        epochs=epochs,
+    )
 
 
 def arguments() -> argparse.Namespace:

@@ -23,8 +23,9 @@ class Case:
     pooling; `module`: the network is a user's nn.Module with a forward of its own. `samples`: only
     the first so many, None for all. `epochs` are timed, after one that warms up. `targets`:
     contestant -> at least so many times our time per epoch. `ours`: more keywords of `ss.train`.
-    `call_targets`: contestant -> at least so many times our time for the whole call of
-    `call_epochs`, empty where whole calls are not timed.
+    `once`: those so far off that the first round is enough. `call_targets`: contestant -> at least
+    so many times our time for the whole call of `call_epochs`, empty where whole calls are not
+    timed; `call_once` and `call_others` likewise.
     """
 
     name: str
@@ -39,9 +40,11 @@ class Case:
     module: bool = False
     samples: int | None = None
     ours: Mapping[str, str] = field(default_factory=dict)
+    once: tuple[str, ...] = ()
     call_epochs: int = 10
     call_targets: Mapping[str, float] = field(default_factory=dict)
     call_others: tuple[str, ...] = ()
+    call_once: tuple[str, ...] = ()
 
     @property
     def contestants(self) -> tuple[str, ...]:
@@ -55,6 +58,12 @@ class Case:
     def callers(self) -> tuple[str, ...]:
         """Whose whole calls are timed, ours first; none where there is no target."""
         return (OURS, COMPILED, *self.call_targets, *self.call_others) if self.call_targets else ()
+
+    def contestants_of(self, kind: str, number: int) -> tuple[str, ...]:
+        """Who takes part in a round, counted from 0: of `kind` `epoch` or `call`."""
+        names = {"epoch": self.contestants, "call": self.callers}[kind]
+        once = {"epoch": self.once, "call": self.call_once}[kind]
+        return tuple(name for name in names if number == 0 or name not in once)
 
     @property
     def image(self) -> bool:
@@ -85,8 +94,17 @@ CASES = {
                 "fastai_index",
                 "skorch_index",
             ),
+            once=(
+                *GENERAL,
+                "pytorch_dataloader",
+                "torch_compile",
+                "lightning_index",
+                "fastai_index",
+                "skorch_index",
+            ),
             call_targets={"pytorch_loop": 1.5, **CALLS},
             call_others=("jax_scan", "pytorch_dataloader"),
+            call_once=("pytorch_dataloader",),
         ),
         Case(
             "mlp256_b256",
@@ -99,13 +117,14 @@ CASES = {
             others=("torch_compile",),
             call_targets={"pytorch_loop": 1.2, **CALLS},
             call_others=("jax_scan",),
+            call_once=GENERAL,
         ),
         Case(
             "wide_b256",
             "784-1024-1024-10, batch 256",
             256,
             0.1,
-            3,
+            2,
             widths=(1024, 1024),
             targets={"pytorch_loop": 1.0},
             others=("jax_scan",),
@@ -134,10 +153,11 @@ CASES = {
             "CNN 8-16-32, batch 256",
             256,
             0.1,
-            3,
+            2,
             channels=(8, 16, 32),
             targets={"pytorch_loop": 1.2},
             others=("torch_compile",),
+            once=("torch_compile",),
         ),
         Case(
             "module_b256",

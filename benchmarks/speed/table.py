@@ -81,9 +81,9 @@ def summarize(
     seconds: Callable[[Measured], dict[str, float]],
 ) -> list[Row]:
     """A row for each of `contestants`, ours first, from rounds of {contestant: what it measured};
-    `seconds` names the timings of one measurement.
+    `seconds` names the timings of one measurement. Not everyone takes part in every round.
     """
-    return [_row(name, rounds, seconds) for name in contestants]
+    return [_row(name, [turn for turn in rounds if name in turn], seconds) for name in contestants]
 
 
 def _row(

@@ -99,6 +99,16 @@ def test_where_ours_fails_no_target_is_met() -> None:
     assert not any(targets(CASE, {"epoch": stored(rows)}).values())
 
 
+def test_one_that_takes_part_in_the_first_round_only_has_its_ratio_from_there() -> None:
+    second = {name: measured for name, measured in turn(2, 3, 4).items() if name != "slower"}
+    *_, slow, slower = of_epochs(turn(1, 3, 6), second)
+    assert slower.ratio == 6
+    assert slow.ratio == pytest.approx(2.25)
+    case = CASES["mlp30_b256"]
+    assert "keras" in case.contestants_of("epoch", 0)
+    assert "keras" not in case.contestants_of("epoch", 1)
+
+
 def test_one_that_cannot_take_part_says_why() -> None:
     rows = of_epochs({**turn(1, 3, 4), "sevensteps_watched": {"skipped": "it is not installed"}})
     assert "not taken part: it is not installed" in markdown(CASE, {"epoch": stored(rows)})

@@ -5,7 +5,6 @@ generator left alone.
 from __future__ import annotations
 
 import os
-import typing
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,32 +17,21 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 from hypothesis import settings
-from jaxtyping import install_import_hook
 
-import tests.helpers.shape_checks  # noqa: F401 - the hook finds it by name
+from tests.helpers import shape_checks
 from tests.helpers.counts import COUNTS
 
 # Before anything imports them: from here on a tensor of another shape than a signature promises is
 # an error.
-install_import_hook(
-    [
-        "sevensteps.engine",
-        "sevensteps.steps",
-        "sevensteps.task",
-        "sevensteps.head",
-        "sevensteps.metrics",
-    ],
-    "tests.helpers.shape_checks.check_shapes",
+shape_checks.check_shapes_of(
+    "sevensteps.engine",
+    "sevensteps.steps",
+    "sevensteps.task",
+    "sevensteps.head",
+    "sevensteps.metrics",
 )
 
 import torch  # noqa: E402
-
-import sevensteps.head  # noqa: E402
-
-typing.TYPE_CHECKING = True  # the shapes of metrics are imported for type checkers only
-import sevensteps.metrics  # noqa: E402, F401
-
-typing.TYPE_CHECKING = False
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50)
@@ -76,6 +64,7 @@ def global_generator_untouched(request: pytest.FixtureRequest) -> Iterator[None]
     Put back either way.
     """
     before = torch.random.get_rng_state()
+    shape_checks.next_test()
     yield
     moved = not torch.equal(before, torch.random.get_rng_state())
     torch.random.set_rng_state(before)

@@ -29,6 +29,7 @@ from benchmarks.speed.table import (
     differing,
     markdown,
     piece,
+    preparing,
     rows_of,
     summarize,
     targets,
@@ -94,6 +95,7 @@ def measure(
         load=load,
         rounds=rounds,
         epochs=epochs,
+        note=preparing(names, turns),
     )
 
 

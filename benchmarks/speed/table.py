@@ -125,8 +125,29 @@ def differing(rows: Iterable[Row]) -> float | None:
     return apart if apart > max(SAME, *(spread for _, spread in reached), 0.0) else None
 
 
+def preparing(names: Sequence[str], rounds: Sequence[Mapping[str, Measured]]) -> str:
+    """Who takes longer than a hundredth of a second to bring the arrays into its own form, before
+    the clock of a whole call starts; "" if nobody does.
+    """
+    taken = {
+        name: median(seconds)
+        for name in names
+        if (seconds := [t[name]["prepared"] for t in rounds if "prepared" in t.get(name, {})])
+    }
+    slow = [f"{name} {seconds:.2f} s" for name, seconds in taken.items() if seconds > 0.01]
+    return (
+        f"Before the clock, arrays into the library's own form: {', '.join(slow)}." if slow else ""
+    )
+
+
 def piece(
-    rows: Sequence[Row], *, date: str, load: float | None, rounds: int, epochs: int
+    rows: Sequence[Row],
+    *,
+    date: str,
+    load: float | None,
+    rounds: int,
+    epochs: int,
+    note: str = "",
 ) -> dict[str, Any]:
     """What is stored of a case: when and how it was measured, and the rows."""
     return {
@@ -134,6 +155,7 @@ def piece(
         "load": load,
         "rounds": rounds,
         "epochs": epochs,
+        "note": note,
         "rows": [row.to_dict() for row in rows],
     }
 

@@ -15,6 +15,7 @@ from benchmarks.speed.table import (
     differing,
     markdown,
     piece,
+    preparing,
     rows_of,
     summarize,
     targets,
@@ -128,6 +129,12 @@ def test_epochs_and_whole_calls_stand_in_one_table() -> None:
     assert len(widths) == 1
     assert "seconds an epoch" in text
     assert "whole call" in text
+
+
+def test_what_is_done_before_the_clock_of_a_whole_call_is_said() -> None:
+    turns = [{OURS: {**called(2, 1), "prepared": 0.25}, "slow": {**called(4, 2), "prepared": 1e-4}}]
+    assert preparing(CALLS, turns).endswith(f": {OURS} 0.25 s.")
+    assert preparing(("slow",), turns) == ""
 
 
 def test_rows_are_the_same_after_they_were_stored() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.limits.section import Section, in_order
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.machine import ROOT, THREADS
-from benchmarks.speed.table import KINDS, markdown, targets, verdict
+from benchmarks.speed.table import KINDS, markdown, targets, times, verdict
 from benchmarks.stored import FOLDER, load
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
@@ -79,7 +79,7 @@ def section(machine: Mapping[str, Any]) -> str:
             "compared takes turns, and the figures are medians of the rounds."
         )
     for piece, part in zip(in_order(machine.get("limits", {})), limits, strict=True):
-        texts.append(f"{part.markdown('####')}\n\n{piece['rounds']} rounds on {piece['date']}.")
+        texts.append(f"{part.markdown('####')}\n\n{times(piece['rounds'])} on {piece['date']}.")
     return "\n\n".join(texts)
 
 

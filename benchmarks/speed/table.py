@@ -95,11 +95,11 @@ def _row(
         for turn in rounds:
             if trouble in turn[name]:
                 return Row(name, **{trouble: str(turn[name][trouble])})
-    times = [seconds(turn[name]) for turn in rounds]
+    each = [seconds(turn[name]) for turn in rounds]
     ours = [None if "failure" in turn[OURS] else seconds(turn[OURS]) for turn in rounds]
     timings = {}
-    for key in times[0]:
-        taken = [time[key] for time in times]
+    for key in each[0]:
+        taken = [one[key] for one in each]
         ratios = [t / o[key] for t, o in zip(taken, ours, strict=True) if o is not None]
         timings[key] = Timing(
             median(taken), min(taken), max(taken), median(ratios) if ratios else None
@@ -205,6 +205,11 @@ def markdown(case: Case, pieces: Mapping[str, Mapping[str, Any]], heading: str =
     return "\n".join(lines)
 
 
+def times(rounds: int) -> str:
+    """`1 round`, `3 rounds`."""
+    return f"{rounds} round{'s' * (rounds != 1)}"
+
+
 def _in_order(pieces: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
     return [(kind, pieces[kind]) for kind in KINDS if kind in pieces]
 
@@ -219,7 +224,7 @@ def _measured(kind_and_piece: tuple[str, Mapping[str, Any]]) -> str:
     )
     load = "unknown" if stored["load"] is None else f"{stored['load']:.1f}"
     return (
-        f"{what[0].upper()}{what[1:]}, {stored['rounds']} rounds on {stored['date']}, "
+        f"{what[0].upper()}{what[1:]}, {times(stored['rounds'])} on {stored['date']}, "
         f"load average before: {load}."
     )
 
@@ -241,9 +246,9 @@ def _cells(row: Row | None, target: float | None) -> list[str]:
     ratios = [
         "–" if timing.ratio is None else f"{timing.ratio:.2f}" for timing in row.timings.values()
     ]
-    times = "1" if row.contestant == OURS else " · ".join(ratios)
+    factor = "1" if row.contestant == OURS else " · ".join(ratios)
     accuracy = f"{row.accuracy:.4f} ± {row.spread / 2:.4f}"
-    return [" · ".join(seconds), times, aim, accuracy]
+    return [" · ".join(seconds), factor, aim, accuracy]
 
 
 def targets(case: Case, pieces: Mapping[str, Mapping[str, Any]]) -> dict[str, bool]:

@@ -16,6 +16,7 @@ from tests.structure.sources import PACKAGE, ROOT
 CONTRACTS = {
     "doctor/conditions/*.py": "doctor/test_conditions.py",
     "engine/activations.py": "engine/test_agreement.py",
+    "engine/compiled/*.py": "engine/compiled/test_agreement.py",
     "engine/layers.py": "engine/test_agreement.py",
     "explain/*/text.py": "explain/test_base.py",
     "explain/*/figure.py": "explain/test_figures.py",

@@ -10,7 +10,7 @@ this."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -46,6 +46,20 @@ def taken(repeats: int, action: Callable[[], Any]) -> float:
 def parameters(sizes: tuple[int, ...]) -> int:
     """Weights and biases."""
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
+
+
+def floor(
+    sizes: tuple[int, ...], batch: int, samples: int, products: float, rates: Mapping[str, float]
+) -> dict[str, float]:
+    """Seconds of an epoch that each part takes alone: the products as measured, all samples
+    gathered and the parameters of each step read, read again and written, at the measured rates.
+    """
+    streamed = 3 * FLOAT * parameters(sizes) * samples / batch
+    return {
+        "products": products,
+        "gathering": FLOAT * sizes[0] * samples / rates["gathered"],
+        "parameters": streamed / rates["cached"],
+    }
 
 
 def rates(threads: int, data_dir: str | None) -> dict[str, float]:
@@ -174,14 +188,8 @@ def _row(
     turn: dict[str, Any],
     speed: dict[str, float],
 ) -> list[str]:
-    samples = turn["samples"]
-    work = operations(sizes, samples)
-    streamed = 3 * FLOAT * parameters(sizes) * samples / batch
-    parts = {
-        "products": turn["products"],
-        "gathering": FLOAT * sizes[0] * samples / speed["gathered"],
-        "parameters": streamed / speed["cached"],
-    }
+    work = operations(sizes, turn["samples"])
+    parts = floor(sizes, batch, turn["samples"], turn["products"], speed)
     ms = {name: 1e3 * seconds for name, seconds in parts.items()}
     return [
         "-".join(map(str, sizes)),

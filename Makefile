@@ -32,7 +32,7 @@ run: .venv/.run
 	@$(BIN)/sevensteps train digits
 
 test: .venv/.dev
-	@$(BIN)/pytest -n 2 -m 'not slow'
+	@$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
 test-ray: .venv-ray/.done
 	@.venv-ray/bin/python -m pytest tests/racing/test_ray_cluster.py tests/racing/test_ray_tasks.py
@@ -51,7 +51,7 @@ docs: .venv/.docs
 check: lint types docs
 
 check-all: check .venv/.fuzz
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist worksteal
 	@$(BIN)/python -m tests.hostile.fuzz --seconds 5
 
 hooks: .venv/.dev

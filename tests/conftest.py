@@ -14,6 +14,8 @@ from typing import Any
 # from working: two CNN trainings side by side took 109 s each, and take 17 s. Read when PyTorch is
 # loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# NumPy's and SciPy's products are small here, and their threads do spin.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings

@@ -333,7 +333,9 @@ def test_two_processes_do_not_share_a_folder(interrupted_run: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limits as POSIX has them")
-@pytest.mark.parametrize("limit", [20_000, 60_000, 200_000])
+@pytest.mark.parametrize(
+    "limit", [60_000, *(pytest.param(n, marks=pytest.mark.slow) for n in (20_000, 200_000))]
+)
 def test_a_full_disk_loses_no_state(limit: int, here: Path) -> None:
     import resource
 

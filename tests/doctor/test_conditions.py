@@ -99,7 +99,6 @@ def flat(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize("name", condition_names())
-@pytest.mark.xdist_group("doctor")
 def test_a_fault_is_named_with_its_evidence(name: str) -> None:
     of_mnist(FAULTY[name])
     found = [
@@ -122,7 +121,6 @@ def test_a_fault_is_named_with_its_evidence(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted({CASES[case].twin for case in FAULTY.values()}))
-@pytest.mark.xdist_group("doctor")
 def test_nothing_is_said_of_the_cured(name: str) -> None:
     of_mnist(name)
     assert [f["condition"] for f in outcome(name).findings if f["severity"] != "info"] == []

@@ -83,7 +83,7 @@ def test_the_edge_of_a_quadratic_is_where_theory_puts_it(step: str) -> None:
         loss="mean_squared_error()",
         step=step,
         repeat="full_batch()",
-        stop="max_steps(600)",
+        stop="max_steps(300)",
         precision="float64",
     )
     assert rates.sharpness.eigenvalue == pytest.approx(eigenvalue, rel=1e-3)
@@ -104,7 +104,7 @@ def test_the_edge_of_a_quadratic_is_where_theory_puts_it(step: str) -> None:
     ids=["digits", "speed"],
 )
 @pytest.mark.parametrize("step", ["sgd(lr=0.1)", "adam(lr=0.001)"])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_suggestion_is_as_good_as_the_best_of_all_trained_alone(
     data: str, values: dict[str, Any], step: str, seed: int
 ) -> None:
@@ -256,7 +256,7 @@ def test_the_recipe_of_the_answer_is_the_original_with_the_suggestion_in_place()
 
 def test_a_network_whose_units_die_at_every_rate_gets_a_note() -> None:
     rates = ss.find_learning_rate(
-        "speed", predict="mlp(30)", step="sgd(lr=0.1)", stop="epochs(300)", seed=2
+        "speed", predict="mlp(30)", step="sgd(lr=0.1)", stop="epochs(100)", seed=2
     )
     y = ss.data.load("speed").train.y
     assert rates.nothing == pytest.approx(float(y.var(unbiased=False)), rel=1e-4)

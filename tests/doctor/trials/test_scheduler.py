@@ -154,11 +154,13 @@ def share_proven(effect: float, noise: float, least: float, count: int) -> float
     return sum(trial.proven for trial in trials) / count
 
 
-@pytest.mark.parametrize(
-    ("noise", "least"), [(0.05, 0.0), (0.05, 0.01), (0.01, 0.01)]
-)  # 4.3, 4.4 and 3.0 % of 4,000 each
-def test_of_remedies_without_effect_few_are_called_proven(noise: float, least: float) -> None:
-    assert share_proven(0.0, noise, least, 2000) < 0.05
+# 4.3, 4.4 and 3.0 % of 4,000 each; the bound leaves 5 % three standard deviations of such a count
+@pytest.mark.parametrize(("noise", "least"), [(0.05, 0.0), (0.05, 0.01), (0.01, 0.01)])
+@pytest.mark.parametrize("count", [400, pytest.param(4000, marks=pytest.mark.slow)])
+def test_of_remedies_without_effect_few_are_called_proven(
+    noise: float, least: float, count: int
+) -> None:
+    assert share_proven(0.0, noise, least, count) < 0.05 + 3 * (0.05 * 0.95 / count) ** 0.5
 
 
 def test_remedies_that_harm_are_never_called_proven() -> None:
@@ -194,7 +196,7 @@ def graded(effect: float, key: int) -> Measure:
 def test_the_trials_are_the_same_by_every_backend(effect: float) -> None:
     changes: list[Change] = [CURE, {"step": "sgd(lr=0.5)"}, WORSE, {"step": "sgd(lr=2.0)"}]
     lengths, verdicts = set(), set()
-    for key in range(40):
+    for key in range(15):
         apart = TrialScheduler(one_at_a_time(graded(effect, key)), 0, Clock(1e9), draw, least=0.01)
         expected = [trial for change in changes for trial in apart.try_all([("c", change)])]
         for make in BACKENDS.values():

@@ -45,14 +45,21 @@ def test_standardised_inputs_reach_the_optimum_in_50_steps_and_raw_ones_do_not(
     assert raw.loss > 50 * speed.optimum.loss
 
 
-@pytest.mark.parametrize("predict", ["neuron()", "neuron(bias='w0')", "linear()", "polynomial(3)"])
+@pytest.mark.parametrize(
+    "predict",
+    [
+        "neuron(bias='w0')",
+        "polynomial(3)",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("neuron()", "linear()")),
+    ],
+)
 def test_the_optimum_of_every_model_that_is_linear_in_its_parameters(predict: str) -> None:
     run = ss.train(
         "speed(scale='standardize')",
         predict=predict,
         step="sgd(lr=0.1)",
         repeat="full_batch()",
-        stop="epochs(2000)",
+        stop="epochs(1000)",
         loss="mean_squared_error()",
         precision="float64",
         out=False,

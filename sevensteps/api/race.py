@@ -293,8 +293,7 @@ def train_here(
     """Train these recipes in this process, group by group; each run has a folder of its name in
     `folder`. `halve` are the groups of members that differ only in the seed, to be halved.
     """
-    data_cache: dict[str, Any] = {}
-    doctors = [DoctorObserver(watch, data_cache=data_cache) if watch else None for _ in resolved]
+    doctors = [DoctorObserver(watch) if watch else None for _ in resolved]
     state = prepare_race(resolved, plans)
     halving = (
         SuccessiveHalving([[state.members[place] for place in entry] for entry in halve])

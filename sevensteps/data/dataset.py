@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -88,6 +89,13 @@ class Data:
         if isinstance(x, Tensor) and isinstance(other, Tensor):
             return count_duplicates(x, other)
         return None
+
+    @functools.cached_property
+    def cache(self) -> dict[Hashable, Any]:
+        """What was worked out about these data, for all trainings on them: whoever asks for what
+        takes long and depends on the data alone keeps it here, under a name of its own.
+        """
+        return {}
 
     def facts(self) -> dict[str, Any]:
         """What is in the data, as JSON can hold it: shapes, ranges, classes and balance, inputs

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,7 +44,8 @@ class Case:
     has been taken yet. `recipe` and `history` are known for trainings of `ss.train`.
     `score_output(output, target)` gives accuracy or r2, where it is known how to read an output.
     `why_not_retrainable` says why `recipe` cannot be trained again here, and what to do instead.
-    `data_cache` holds what was worked out about the data, for other cases on the same data.
+    `data_cache` holds what was worked out about the data, for other cases on the same data: of a
+    training of `ss.train` it belongs to its `Data`.
     `ruled_out` is filled by the conditions: (condition, why it is not that one).
     """
 
@@ -58,7 +59,7 @@ class Case:
     history: list[dict[str, Any]] = field(default_factory=list)
     score_output: Callable[[Tensor, Tensor], float] | None = None
     why_not_retrainable: str = ""
-    data_cache: dict[str, Any] = field(default_factory=dict)
+    data_cache: dict[Hashable, Any] = field(default_factory=dict)
     ruled_out: list[tuple[str, str]] = field(default_factory=list)
 
     # -- what was observed -------------------------------------------------------------------------
@@ -93,6 +94,16 @@ class Case:
         if {layer.name for layer in layers} <= set(order):
             layers.sort(key=lambda layer: order.index(layer.name))
         return [layer for layer in layers if not roles or layer.role in roles]
+
+    def of_data(self, name: str, compute: Callable[[], Any]) -> Any:
+        """What `compute()` gives, worked out once for all cases on the same data: for what depends
+        on nothing but inputs and targets, and takes long.
+        """
+        dtype = None if self.train is None else self.train[0].dtype
+        key = (name, self.before_training, self.task, dtype)
+        if key not in self.data_cache:
+            self.data_cache[key] = compute()
+        return self.data_cache[key]
 
     # -- the problem -------------------------------------------------------------------------------
 

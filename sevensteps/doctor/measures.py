@@ -1,20 +1,15 @@
-"""What several conditions read off a case: layers, updates, losses, and what simple models
-reach.
-"""
+"""What several conditions read off a case: layers, updates and losses."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, class_indices
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.trials.changes import with_arguments
 from sevensteps.observe.look import Change, Look
 from sevensteps.observe.network_facts import LayerFacts
@@ -24,7 +19,6 @@ from sevensteps.steps.stop import patience
 
 # optimizers whose steps do not grow with the gradient
 ADAPTIVE = ("Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam")
-MAX_ROWS = 400  # samples that a simple model is judged on
 
 
 # -- layers ----------------------------------------------------------------------------------------
@@ -182,84 +176,6 @@ def learned_enough(case: Case, at_least: float = 0.6) -> bool:
         return case.skill >= at_least
     start = case.baseline_loss if case.baseline_loss is not None else first_loss(case)
     return start > 0 and final_loss(case) <= (1 - at_least) * start
-
-
-def simple_model_score(case: Case) -> float | None:
-    """The better cross-validated score of two simple models on standardized inputs.
-
-    A linear one and the 5 nearest neighbours; accuracy or r2, on at most `MAX_ROWS` samples. None
-    where inputs are no plain numbers, or too few.
-    """
-    if "simple_model_score" not in case.data_cache:
-        case.data_cache["simple_model_score"] = _simple_model_score(case)
-    score: float | None = case.data_cache["simple_model_score"]
-    return score
-
-
-def _simple_model_score(case: Case) -> float | None:
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
-    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-
-    table = standardized_table(case)
-    if table is None or case.task not in ("binary", "multiclass", "regression"):
-        return None
-    x, y = table
-    if case.task == "regression":
-        y = (y - y.mean(0)) / np.where(y.std(0) > 0, y.std(0), 1)
-        models, scoring = (Ridge(0.1), KNeighborsRegressor(5)), "r2"
-        folds = KFold(3, shuffle=True, random_state=0)
-    else:
-        counts = np.bincount(y)
-        if (counts > 0).sum() < 2 or counts[counts > 0].min() < 3:
-            return None
-        models = (LogisticRegression(C=0.1, max_iter=50), KNeighborsClassifier(5))
-        scoring = "accuracy"
-        folds = StratifiedKFold(3, shuffle=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        scores = [
-            float(np.mean(cross_val_score(model, x, y, cv=folds, scoring=scoring)))
-            for model in models
-        ]
-    return max(scores)
-
-
-def worse_than_simple_model(case: Case, margin: float) -> bool:
-    """Whether the network's score is lower by `margin` or more than that of a simple model on the
-    same samples.
-    """
-    score = case.scores.get("train")
-    simple = simple_model_score(case)
-    return simple is not None and score is not None and simple - score >= margin
-
-
-def standardized_table(case: Case, rows: int = MAX_ROWS) -> tuple[np.ndarray, np.ndarray] | None:
-    """Inputs [N, F], standardized by column, and targets, of at most `rows` samples.
-
-    Targets are classes [N] or numbers [N, T]. None where inputs are no plain numbers, or too
-    few.
-    """
-    if case.sample is None or not case.sample[0].is_floating_point():
-        return None
-    x, y = (t.detach().cpu() for t in case.sample)
-    chosen = torch.linspace(0, len(x) - 1, min(rows, len(x))).long()
-    flat = x[chosen].flatten(1).double().numpy()
-    if len(flat) < 15 or flat.shape[1] > 5000 or not np.isfinite(flat).all():
-        return None
-    spread = flat.std(0)
-    flat = (flat - flat.mean(0))[:, spread > 1e-12] / spread[spread > 1e-12]
-    if flat.shape[1] == 0:
-        return None
-    targets = y[chosen]
-    if case.task == "regression":
-        numbers = targets.reshape(len(targets), -1).double().numpy()
-        if not np.isfinite(numbers).all():
-            return None
-        return flat, numbers[:, 0] if numbers.shape[1] == 1 else numbers
-    if case.task == "multilabel" or case.task is None:
-        return None
-    return flat, class_indices(targets).numpy()
 
 
 # -- changes that remedies propose -----------------------------------------------------------------

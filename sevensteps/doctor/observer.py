@@ -30,9 +30,7 @@ class DoctorObserver(Observer):
 
     `budget` is the share of the time that looking may cost. `healed` lists the changes that led to
     this training. `earlier` is what was observed, and found before the first step, in the part of a
-    resumed training that was done before. `data_cache` is shared by the examinations of
-    several trainings on the same data: what one of them works out about the data, the others
-    reuse.
+    resumed training that was done before.
     """
 
     def __init__(
@@ -40,12 +38,10 @@ class DoctorObserver(Observer):
         budget: float = 0.02,
         healed: list[dict[str, Any]] | None = None,
         earlier: tuple[Observation, list[Finding]] | None = None,
-        data_cache: dict[str, Any] | None = None,
     ) -> None:
         self.budget, self.watcher = budget, TrainingWatcher(budget, earlier and earlier[0])
         self.first_findings = earlier and earlier[1]
         self.healed = healed
-        self.data_cache = {} if data_cache is None else data_cache
         self.before: Examination | None = None
         self.after: Examination | None = None
 
@@ -73,7 +69,6 @@ class DoctorObserver(Observer):
         assert self.watcher.observation is not None
         with training.isolated_randomness:
             case = training_case(training, self.watcher.observation)
-            case.data_cache = self.data_cache
             self.after = examine(case)
 
     def keep(self, record: Record) -> None:
@@ -139,4 +134,5 @@ def training_case(
         recipe=training.recipe,
         history=training.progress.history,
         score_output=score_output,
+        data_cache=training.resolved.data.cache,
     )

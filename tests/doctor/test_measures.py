@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from sevensteps.doctor import measures
@@ -79,21 +75,6 @@ def test_whether_the_loss_still_falls(
     if swing is not None:
         assert measures.loss_swing(observed) == pytest.approx(swing)
     assert math.isnan(measures.first_loss(with_losses()))
-
-
-def test_simple_models_are_those_of_scikit_learn() -> None:
-    x, y = torch.randn(90, 3, generator=torch.Generator().manual_seed(0)), torch.arange(90) % 3
-    x[torch.arange(90), y] += 1.5
-    observed = case(nn.Linear(3, 3), train=(x * 50 + 7, y))
-    table = ((x - x.mean(0)) / x.std(0, correction=0)).numpy()
-    folds = StratifiedKFold(3, shuffle=True, random_state=0)
-    expected = max(
-        np.mean(cross_val_score(model, table, y.numpy(), cv=folds))
-        for model in (LogisticRegression(C=0.1, max_iter=50), KNeighborsClassifier(5))
-    )
-    assert measures.simple_model_score(observed) == pytest.approx(expected, abs=0.02)
-    assert 0.5 < expected < 1
-    assert measures.simple_model_score(case(nn.Linear(3, 3))) is None
 
 
 def test_a_step_with_another_rate_keeps_its_form() -> None:

@@ -18,8 +18,8 @@ from sevensteps.doctor.measures import (
     median,
     significant,
     step_with_rate,
-    worse_than_simple_model,
 )
+from sevensteps.doctor.simple_models import worse_than_simple_model
 
 STEP = "repeat"
 EXPLAINS = (

@@ -16,18 +16,14 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import (
-    ADAPTIVE,
-    learned_enough,
-    optimizer_name,
-    significant,
-    worse_than_simple_model,
-)
+from sevensteps.doctor.measures import ADAPTIVE, learned_enough, optimizer_name, significant
+from sevensteps.doctor.simple_models import worse_than_simple_model
 from sevensteps.engine.hessian import eigenvalues
 
 STEP = "step"
 EXPLAINS = ("underfitting", "stopped_early", "learning_rate_too_low", "too_small")
 NUMBER = 1e4  # λ_max / λ_min
+MOST = 64  # parameters, of which all eigenvalues are computed
 
 
 def examine(case: Case) -> Finding | None:
@@ -40,10 +36,14 @@ def examine(case: Case) -> Finding | None:
         or learned_enough(case, 0.9)
     ):
         return None
-    if case.sample is None or case.loss is None or not worse_than_simple_model(case, 0.05):
+    if case.sample is None or case.loss is None or case.network is None:
+        return None
+    if sum(p.numel() for p in case.network.parameters() if p.requires_grad) > MOST:
+        return None
+    if not worse_than_simple_model(case, 0.05):
         return None
     with case.network_copy() as network:
-        spectrum = None if network is None else eigenvalues(network, case.loss, *case.sample)
+        spectrum = None if network is None else eigenvalues(network, case.loss, *case.sample, MOST)
     if spectrum is None:
         return None
     top = spectrum[-1]

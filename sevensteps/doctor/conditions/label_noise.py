@@ -11,12 +11,13 @@ several minds; fewer than 100 samples; regressions.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import significant, standardized_table, stop_with_patience
+from sevensteps.doctor.measures import significant, stop_with_patience
+from sevensteps.doctor.simple_models import nearest_samples, standardized_table
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "underfitting", "batch_too_small", "stopped_early", "too_small")
@@ -28,18 +29,14 @@ MOST = 6  # of them are of one mind
 def examine(case: Case) -> Finding | None:
     if case.before_training or case.task not in ("binary", "multiclass"):
         return None
-    table = standardized_table(case, 800)
-    if table is None or len(table[0]) < 100:
+    votes = case.of_data("votes of neighbours", lambda: _votes(case))
+    if votes is None:
         return None
-    x, y = table
-    apart = torch.cdist(torch.from_numpy(x), torch.from_numpy(x)).fill_diagonal_(torch.inf)
-    nearest = y[apart.topk(NEIGHBOURS, largest=False).indices.numpy()]
-    counts = np.stack([(nearest == c).sum(1) for c in range(int(y.max()) + 1)], 1)
-    own = counts[np.arange(len(y)), y]
-    wrong = (own <= 1) & (counts.max(1) >= MOST)
-    agreeing = counts.max(1) >= MOST
-    share = float(wrong.mean())
-    if share < SHARE or agreeing.mean() < 0.3:
+    own, most = votes
+    agreeing = float((most >= MOST).double().mean())
+    wrong = (own <= 1) & (most >= MOST)
+    share = float(wrong.double().mean())
+    if share < SHARE or agreeing < 0.3:
         return None
     return Finding(
         "label_noise",
@@ -48,7 +45,7 @@ def examine(case: Case) -> Finding | None:
         0.75,
         f"{share:.0%} of the samples looked at have another label than nearly all of their "
         "neighbours, which agree among themselves: about "
-        f"{share / max(float(agreeing.mean()), share):.0%} of the labels are probably wrong. A "
+        f"{share / max(agreeing, share):.0%} of the labels are probably wrong. A "
         "network that trains long enough learns them "
         "by heart.",
         [
@@ -56,7 +53,7 @@ def examine(case: Case) -> Finding | None:
                 "samples contradicted by their neighbours",
                 significant(share),
                 f"below {SHARE:g}",
-                f"{NEIGHBOURS} nearest of {len(y)} samples",
+                f"{NEIGHBOURS} nearest of {len(wrong)} samples",
             )
         ],
         [
@@ -66,6 +63,18 @@ def examine(case: Case) -> Finding | None:
                 "look at the samples named here, and correct or drop them",
             )
         ],
-        {"samples": np.nonzero(wrong)[0].tolist()[:32]},
+        {"samples": torch.nonzero(wrong).flatten().tolist()[:32]},
         0,
     )
+
+
+def _votes(case: Case) -> tuple[Tensor, Tensor] | None:
+    """How many of the neighbours of each sample have its own class, and how many the class that
+    most of them have; None where there are too few samples.
+    """
+    table = standardized_table(case, 800)
+    if table is None or len(table[0]) < 100:
+        return None
+    x, y = table
+    counts = torch.nn.functional.one_hot(y)[nearest_samples(x, NEIGHBOURS)].sum(1)
+    return counts.gather(1, y[:, None])[:, 0], counts.amax(1)

@@ -12,11 +12,15 @@ data; a network or a simple model that beats guessing by a tenth of the way.
 
 from __future__ import annotations
 
-import numpy as np
+import statistics
+
+import torch
+from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import significant, simple_model_score, standardized_table
+from sevensteps.doctor.measures import significant
+from sevensteps.doctor.simple_models import nearest_samples, simple_model_score, standardized_table
 
 STEP = "repeat"
 EXPLAINS = (
@@ -50,9 +54,11 @@ def examine(case: Case) -> Finding | None:
     if table is None or len(table[0]) < SAMPLES:
         return None
     x, y = table
-    agreement = _agreement(x, y)
+    agreement = case.of_data("agreement of neighbours", lambda: _agreement(x, y))
+    if agreement > SIGMAS:
+        return None
     simple = simple_model_score(case)
-    if agreement > SIGMAS or (simple is not None and simple - chance > 0.1 * (1 - chance)):
+    if simple is not None and simple - chance > 0.1 * (1 - chance):
         return None
     return Finding(
         "labels_unrelated",
@@ -88,21 +94,19 @@ def examine(case: Case) -> Finding | None:
     )
 
 
-def _agreement(x: np.ndarray, y: np.ndarray) -> float:
+def _agreement(x: Tensor, y: Tensor) -> float:
     """How much more the nearest neighbours agree than shuffled targets do, in standard deviations
     of the latter.
     """
-    from sklearn.neighbors import NearestNeighbors
+    nearest = nearest_samples(x, 4)
+    generator = torch.Generator().manual_seed(0)
 
-    nearest = NearestNeighbors(n_neighbors=4).fit(x).kneighbors(return_distance=False)
-    generator = np.random.default_rng(0)
-
-    def agree(t: np.ndarray) -> float:
-        if t.dtype.kind in "iu":
-            return float((t[nearest] == t[:, None]).mean())
+    def agree(t: Tensor) -> float:
+        if not t.is_floating_point():
+            return float((t[nearest] == t[:, None]).double().mean())
         centred = (t - t.mean(0)).reshape(len(t), -1)
         return float((centred[nearest] * centred[:, None]).mean())
 
-    shuffled = np.array([agree(y[generator.permutation(len(y))]) for _ in range(SHUFFLES)])
-    spread = float(shuffled.std()) or 1e-12
-    return (agree(y) - float(shuffled.mean())) / spread
+    shuffled = [agree(y[torch.randperm(len(y), generator=generator)]) for _ in range(SHUFFLES)]
+    spread = statistics.pstdev(shuffled) or 1e-12
+    return (agree(y) - statistics.fmean(shuffled)) / spread

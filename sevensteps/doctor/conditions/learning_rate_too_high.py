@@ -28,11 +28,11 @@ from sevensteps.doctor.measures import (
     loss_swing,
     optimizer_name,
     significant,
-    simple_model_score,
     step_with_rate,
     total_norm,
     weight_layers,
 )
+from sevensteps.doctor.simple_models import simple_model_score
 
 STEP = "step"
 EXPLAINS = (
@@ -94,10 +94,10 @@ def examine(case: Case) -> Finding | None:
     elif jump > JUMP and swing > 0.5 and not learned_enough(case, 0.6):
         sure = 0.7
     elif (
-        _beyond_edge(case)
-        and swing > 0.3
+        swing > 0.3
         and not learned_enough(case, 0.6)
         and (simple_model_score(case) or 0) > case.scores.get("train", 1) + 0.1
+        and _beyond_edge(case)
     ):
         sure = 0.6
     if not sure:

@@ -29,8 +29,8 @@ from sevensteps.doctor.measures import (
     optimizer_name,
     significant,
     step_with_rate,
-    worse_than_simple_model,
 )
+from sevensteps.doctor.simple_models import worse_than_simple_model
 
 STEP = "step"
 EXPLAINS = ("underfitting", "stopped_early", "too_small", "ill_conditioned", "class_imbalance")

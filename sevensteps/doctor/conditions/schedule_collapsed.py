@@ -14,12 +14,8 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import (
-    learned_enough,
-    significant,
-    step_with_rate,
-    worse_than_simple_model,
-)
+from sevensteps.doctor.measures import learned_enough, significant, step_with_rate
+from sevensteps.doctor.simple_models import worse_than_simple_model
 
 STEP = "step"
 EXPLAINS = (

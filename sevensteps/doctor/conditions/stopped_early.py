@@ -19,8 +19,8 @@ from sevensteps.doctor.measures import (
     learned_enough,
     loss_still_falls,
     significant,
-    worse_than_simple_model,
 )
+from sevensteps.doctor.simple_models import worse_than_simple_model
 
 STEP = "stop"
 EXPLAINS = ("underfitting", "too_small")

@@ -13,13 +13,8 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import (
-    hidden_layers,
-    learned_enough,
-    loss_still_falls,
-    significant,
-    simple_model_score,
-)
+from sevensteps.doctor.measures import hidden_layers, learned_enough, loss_still_falls, significant
+from sevensteps.doctor.simple_models import simple_model_score
 
 STEP = "predict"
 EXPLAINS = ("underfitting",)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import learned_enough, significant, simple_model_score
+from sevensteps.doctor.measures import learned_enough, significant
+from sevensteps.doctor.simple_models import simple_model_score
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()

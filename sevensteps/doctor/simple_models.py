@@ -1,0 +1,177 @@
+"""What models without training by gradient reach on the data of a case: a linear one, and the
+nearest neighbours.
+
+They say whether there is a pattern that a network could have learned. Both are judged on samples
+that they were not fitted to, and all that they need of the inputs are the products of each sample
+with each other, X Xᵀ.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from sevensteps.doctor.case import Case, class_indices
+
+MAX_ROWS = 400  # samples that a simple model is judged on
+MAX_COLUMNS = 5000  # of a sample; more are no plain table, and would take long
+FOLDS = 3  # each is judged by models fitted to the two others
+NEIGHBOURS = 5
+RIDGE_PENALTY, LOGISTIC_PENALTY = 0.1, 10.0  # of half the squared weights, against summed losses
+ITERATIONS = 40  # after which no more than one answer in a hundred changed on any data tried
+
+
+def simple_model_score(case: Case) -> float | None:
+    """The better cross-validated score of two simple models on standardized inputs.
+
+    A linear one and the 5 nearest neighbours; accuracy or r2, on at most `MAX_ROWS` samples. None
+    where inputs are no plain numbers, or too few. Worked out once for the data of the case.
+    """
+
+    def compute() -> float | None:
+        table = standardized_table(case)
+        if table is None or case.task not in ("binary", "multiclass", "regression"):
+            return None
+        x, y = table
+        return regression_score(x, y) if case.task == "regression" else classification_score(x, y)
+
+    score: float | None = case.of_data("simple_model_score", compute)
+    return score
+
+
+def worse_than_simple_model(case: Case, margin: float) -> bool:
+    """Whether the network's score is lower by `margin` or more than that of a simple model on the
+    same samples.
+    """
+    score = case.scores.get("train")
+    # a score so high that no model is better by that much needs none to be compared with
+    if score is None or score > 1 - margin:
+        return False
+    simple = simple_model_score(case)
+    return simple is not None and simple - score >= margin
+
+
+def standardized_table(
+    case: Case, rows: int = MAX_ROWS
+) -> tuple[Float[Tensor, "N F"], Shaped[Tensor, "N ..."]] | None:
+    """Inputs [N, F], float64 and standardized by column, and targets, of at most `rows` samples.
+
+    Targets are numbers of classes that occur [N], or numbers [N, T]. None where inputs are no plain
+    numbers, or too few.
+    """
+    if case.sample is None or not case.sample[0].is_floating_point():
+        return None
+    x, y = (t.detach().cpu() for t in case.sample)
+    chosen = torch.linspace(0, len(x) - 1, min(rows, len(x))).long()
+    flat = x[chosen].flatten(1).double()
+    if len(flat) < 15 or flat.shape[1] > MAX_COLUMNS or not bool(flat.isfinite().all()):
+        return None
+    spread = flat.std(0, correction=0)
+    varied = spread > 1e-12
+    if not bool(varied.any()):
+        return None
+    flat = (flat - flat.mean(0))[:, varied] / spread[varied]
+    targets = y[chosen]
+    if case.task == "regression":
+        numbers = targets.reshape(len(targets), -1).double()
+        return (flat, numbers) if bool(numbers.isfinite().all()) else None
+    if case.task == "multilabel" or case.task is None:
+        return None
+    return flat, class_indices(targets).unique(return_inverse=True)[1]
+
+
+def nearest_samples(x: Float[Tensor, "N F"], count: int) -> Int[Tensor, "N K"]:
+    """The `count` samples nearest to each, itself left out, nearest first."""
+    # float32 puts samples of many columns in nearly the same order, in half the time
+    x = x.float() if x.shape[1] > 64 else x
+    distances = _squared_distances(x @ x.T).fill_diagonal_(torch.inf)
+    return distances.topk(count, largest=False).indices
+
+
+def regression_score(x: Float[Tensor, "N F"], y: Float[Tensor, "N T"]) -> float:
+    """The better r2, over three folds and all outputs, of ridge regression and of the mean of the
+    nearest neighbours.
+    """
+    spread = y.std(0, correction=0)
+    y = (y - y.mean(0)) / torch.where(spread > 0, spread, 1.0)
+    products, scores = x @ x.T, torch.zeros(2, dtype=torch.float64)
+    fold = torch.randperm(len(x), generator=torch.Generator().manual_seed(0)) % FOLDS
+    for train, test in _splits(fold):
+        truth, mean = y[test], y[train].mean(0)
+        centre = x[train].mean(0)
+        known = (x[train] - centre) @ (x[train] - centre).T
+        known.diagonal().add_(RIDGE_PENALTY)
+        weights = torch.linalg.solve(known, y[train] - mean)
+        linear = (x[test] - centre) @ (x[train] - centre).T @ weights + mean
+        neighbours = y[train][_nearest(products, train, test)].mean(1)
+        variation = (truth - truth.mean(0)).square().sum(0).clamp_min(1e-300)
+        for index, answer in enumerate((linear, neighbours)):
+            scores[index] += (1 - (truth - answer).square().sum(0) / variation).mean() / FOLDS
+    return float(scores.max())
+
+
+def classification_score(x: Float[Tensor, "N F"], y: Int[Tensor, "N"]) -> float | None:
+    """The better accuracy, over three folds, of logistic regression and of a vote of the nearest
+    neighbours. None with fewer than two classes, or one of fewer than three samples.
+    """
+    counts = y.bincount()
+    if int((counts > 0).sum()) < 2 or int(counts[counts > 0].min()) < FOLDS:
+        return None
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    fold = torch.empty_like(order)
+    # each class alike in every fold
+    fold[order[y[order].sort(stable=True).indices]] = torch.arange(len(x)) % FOLDS
+    one_hot = torch.nn.functional.one_hot(y).double()
+    products, scores = x @ x.T, torch.zeros(2, dtype=torch.float64)
+    between_votes = torch.arange(one_hot.shape[1]) / one_hot.shape[1]  # equals: the first class
+    for train, test in _splits(fold):
+        # a column of tens beside the inputs is the bias, on which there is hardly a penalty
+        known, asked = products[train][:, train] + 100.0, products[test][:, train] + 100.0
+        linear = asked @ _logistic_regression(known, one_hot[train])
+        votes = one_hot[train][_nearest(products, train, test)].sum(1) - between_votes
+        for index, answer in enumerate((linear, votes)):
+            scores[index] += (answer.argmax(1) == y[test]).double().mean() / FOLDS
+    return float(scores.max())
+
+
+def _logistic_regression(
+    products: Float[Tensor, "N N"], one_hot: Float[Tensor, "N C"]
+) -> Float[Tensor, "N C"]:
+    """A, [N, C], of logistic regression with a penalty λ |W|²/2, where W = Xᵀ A.
+
+    The curvature of the loss is nowhere above X Xᵀ/2, so that Newton's step with that matrix in
+    its place always goes down, and one factorization serves for all steps:
+    A ← A + (X Xᵀ/2 + λ)⁻¹ (Y - softmax(X Xᵀ A) - λ A), taken from a little further on in the
+    direction of the step before. Source: Böhning 1992, Multinomial logistic regression algorithm;
+    Nesterov 1983.
+    """
+    bound = products / 2
+    bound.diagonal().add_(LOGISTIC_PENALTY)
+    factor = torch.linalg.cholesky(bound)
+    a = ahead = torch.zeros_like(one_hot)
+    for step in range(ITERATIONS):
+        slope = one_hot - (products @ ahead).softmax(1) - LOGISTIC_PENALTY * ahead
+        before, a = a, ahead + torch.cholesky_solve(slope, factor)
+        ahead = a + step / (step + 3) * (a - before)
+    return a
+
+
+def _splits(fold: Int[Tensor, "N"]) -> list[tuple[Int[Tensor, "M"], Int[Tensor, "K"]]]:
+    """(samples fitted to, samples judged) for each fold."""
+    return [
+        (torch.nonzero(fold != index).flatten(), torch.nonzero(fold == index).flatten())
+        for index in range(FOLDS)
+    ]
+
+
+def _nearest(products: Float[Tensor, "N N"], train: Tensor, test: Tensor) -> Int[Tensor, "K 5"]:
+    """The nearest neighbours of the samples `test` among `train`, as places in `train`."""
+    distances = _squared_distances(products)[test][:, train]
+    return distances.topk(min(NEIGHBOURS, len(train)), largest=False).indices
+
+
+def _squared_distances(products: Float[Tensor, "N N"]) -> Float[Tensor, "N N"]:
+    """|a - b|² = |a|² + |b|² - 2 a·b of all pairs."""
+    squares = products.diagonal()
+    return squares[:, None] + squares - 2 * products

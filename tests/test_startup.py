@@ -50,3 +50,7 @@ def test_a_recipe_adds_only_what_a_recipe_needs() -> None:
     added = loaded("import torch, sevensteps; sevensteps.Recipe") - loaded("import torch")
     assert added & {"sklearn", "scipy", "PIL", "pooch", "rich", "click", "pandas"} == set()
     assert "sevensteps" in added
+
+
+def test_the_digits_are_read_without_the_library_that_brings_them() -> None:
+    assert not loaded("import sevensteps as ss; ss.data.load('digits')") & {"sklearn", "scipy"}

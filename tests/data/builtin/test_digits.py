@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from sevensteps import data
+from sevensteps.data.builtin import digits
+
+
+def test_digits_are_those_of_scikit_learn_wherever_it_keeps_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    for file in (digits._digits_file(), None):
+        monkeypatch.setattr(digits, "_digits_file", lambda file=file: file)
+        x, y = digits._digits()
+        assert x.is_contiguous()
+        assert (x.dtype, y.dtype) == (torch.float32, torch.int64)
+        assert (x[:, 0].numpy() == bunch.images).all()
+        assert (y.numpy() == bunch.target).all()
 
 
 def test_digits37_are_the_threes_and_sevens() -> None:

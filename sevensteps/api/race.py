@@ -237,7 +237,16 @@ def race(
     resolved = resolved_recipes(recipes, order, data_dir)
     if on is not None:  # tasks run side by side: by default with one thread each
         resolved = [
-            replace(entry, recipe=replace(entry.recipe, threads=entry.recipe.threads or 1))
+            entry
+            if entry.recipe.threads
+            else replace(
+                entry,
+                recipe=replace(
+                    entry.recipe,
+                    threads=1,
+                    reasons={**entry.recipe.reasons, "threads": "tasks of Ray run side by side"},
+                ),
+            )
             for entry in resolved
         ]
         ray_tasks.require_movable(resolved)

@@ -15,7 +15,6 @@ from sevensteps.arguments import number
 from sevensteps.data import Data, is_loadable
 from sevensteps.doctor.case_folder import read_observation
 from sevensteps.doctor.observer import DoctorObserver
-from sevensteps.engine import matmul
 from sevensteps.engine.distributed.process_group import join
 from sevensteps.errors import RunError
 from sevensteps.record.writer import EVERY
@@ -80,7 +79,6 @@ def resume(
                 else 0
             )
         with (
-            matmul.reuse(saved.kernels if saved else {}),
             prepared_training(resolved, group, saved) as training,
             progress_view(group.leads and progress) as views,
         ):

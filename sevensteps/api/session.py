@@ -145,12 +145,11 @@ def prepared_training(
     """A training ready to run: at its beginning, or in the state that was `saved`. PyTorch has its
     number of threads inside the block.
     """
-    with threads.threads(resolved.recipe.threads or threads.usual_threads(resolved)) as used:
+    resolved = threads.with_threads(resolved)
+    with threads.threads(resolved.recipe.threads or 1) as used:
         with group.consensus() as facts:
             threads.refuse_threads(used)
-            training = state.start(
-                replace(resolved, recipe=replace(resolved.recipe, threads=used)), group=group
-            )
+            training = state.start(resolved, group=group)
             if saved is not None:
                 saved.restore(training)
             if group.size > 1:

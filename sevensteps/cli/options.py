@@ -86,8 +86,8 @@ def setting_options(many: bool = False) -> dict[str, Decorator]:
         "threads": click.option(
             "--threads",
             type=int,
-            help="Processor threads to use. [default: 1 for small networks, else half of the "
-            "processors, at most 4]",
+            help="Processor threads to use. [default: as many as the work of a step feeds, at "
+            "most the free cores]",
         ),
         "precision": click.option(
             "--precision",

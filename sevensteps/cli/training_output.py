@@ -135,6 +135,7 @@ def print_result(run: Run) -> None:
     )
     rate = f", {summary.samples_per_second:,.0f} samples/s" if summary.samples_per_second else ""
     threads = "1 thread" if summary.threads == 1 else f"{summary.threads} threads"
+    threads += f" ({why})" if (why := summary.reasons.get("threads")) else ""
     screen.print(
         f"\nStopped by {summary.stop.rule}: {summary.stop.reason}. "
         f"{summary.steps:,} steps in {summary.seconds:.2f} s{rate}, {threads}."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +14,11 @@ from torch import Tensor, nn
 
 from sevensteps.data import Data, is_loadable
 from sevensteps.data.inputs import Inputs
-from sevensteps.engine import matmul
 from sevensteps.engine.engine import Engine
 from sevensteps.engine.sequence import named_layers
-from sevensteps.errors import ArgumentError, Error, RunError
+from sevensteps.errors import ArgumentError, RunError
 from sevensteps.head import Output
 from sevensteps.observe.observation import Observation
-from sevensteps.record import checkpoints
 from sevensteps.record.summary import RunSummary
 from sevensteps.steps.loss import Loss
 from sevensteps.training import state, threads
@@ -129,27 +126,18 @@ class Subject:
     def rerun(self, observers: Sequence[Observer] = (), **changes: Any) -> Training:
         """Train again from the start, with `changes` to the recipe, watched by `observers`.
 
-        Without changes that gives the same bits: threads and ways of multiplying are those of the
-        run, of which nothing changes. `stop="max_steps(0)"` gives the network as it was before the
+        Without changes that gives the same bits: the number of threads is that of the run, of which
+        nothing changes. `stop="max_steps(0)"` gives the network as it was before the
         first step.
         """
-        resolved = resolve(replace(self.recipe, **changes), self.data_dir, self.data)
-        used = resolved.recipe.threads or threads.usual_threads(resolved)
+        resolved = threads.with_threads(
+            resolve(replace(self.recipe, **changes), self.data_dir, self.data)
+        )
         # the bits of a result depend on them
-        with (
-            threads.threads(used),
-            matmul.reuse(self._kernels()),
-        ):
+        with threads.threads(resolved.recipe.threads or 1):
             training = state.start(resolved)
             train(training, observers)
         return training
-
-    def _kernels(self) -> Mapping[str, str]:
-        """How the run multiplied, if its folder says so: another way rounds differently."""
-        checkpoint = None
-        with suppress(Error):  # a state that is damaged, or of a version that is gone
-            checkpoint = checkpoints.read(self.folder) if self.folder is not None else None
-        return checkpoint.kernels if checkpoint is not None else {}
 
     def layer(self, name: str) -> nn.Module:
         """A layer by its name. Raises `ArgumentError` with the names there are."""

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import torch
 
-from sevensteps.engine import matmul
 from sevensteps.engine.parameters import multiplications
 from sevensteps.errors import ArgumentError, Error
 from sevensteps.lr_finder.rates import (
@@ -118,12 +117,11 @@ def search(
     A schedule stays, and what is searched for is its `lr`. Each training ends after a number of
     steps: as many as the recipe's stop allows (the usual stop where that has no limit). Rates are
     judged by the mean loss over all training samples at the end. `report(text)` is called with what
-    is being trained. Nothing is left behind: generators, thread settings and measured kernels of
-    this process are afterwards what they were before. Raises `ArgumentError` where there is no rate
+    is being trained. Nothing is left behind: generators and thread settings of this process
+    are afterwards what they were before. Raises `ArgumentError` where there is no rate
     to search for, and `Error` where every rate diverges or none lowers the loss.
     """
-    with matmul.reuse({}):
-        return Search(recipe, data_dir, report).run()
+    return Search(recipe, data_dir, report).run()
 
 
 class Search:
@@ -201,7 +199,8 @@ class Search:
         )
 
     def _measure_start(self) -> Start:
-        with threads.threads(self.recipe.threads or threads.usual_threads(self.resolved)):
+        resolved = threads.with_threads(self.resolved)
+        with threads.threads(resolved.recipe.threads or 1):
             training = state.start(self.resolved)
             self.recipe.initialize(
                 training.network,

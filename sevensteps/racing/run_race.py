@@ -42,12 +42,14 @@ def prepare_race(
     members: dict[int, Member] = {}
     locksteps = []
     for plan in plans or plan_groups(resolved):
-        threads = 1
+        # the members of a group have the same shapes and settings
+        together = thread_count.with_threads(resolved[plan.numbers[0]], len(plan.numbers)).recipe
+        threads = together.threads or 1
         for number in plan.numbers:
             entry = resolved[number]
-            threads = entry.recipe.threads or thread_count.usual_threads(entry, len(plan.numbers))
+            reasons = {**entry.recipe.reasons, "threads": together.reasons["threads"]}
             training = state.start(
-                replace(entry, recipe=replace(entry.recipe, threads=threads)),
+                replace(entry, recipe=replace(entry.recipe, threads=threads, reasons=reasons)),
                 _training_on_same_samples(entry, members.values()),
             )
             members[number] = Member(number, training)

@@ -62,16 +62,6 @@ class SavedState:
         step: int = self.plain["progress"]["step"]
         return step
 
-    @property
-    def kernels(self) -> dict[str, str]:
-        """By which kernel each product was computed."""
-        kernels = self.plain.get("kernels")
-        return (
-            {str(name): str(way) for name, way in kernels.items()}
-            if isinstance(kernels, dict)
-            else {}
-        )
-
     def restore(self, training: Training) -> None:
         """Put `training`, at its beginning, where it was. Raises `DataError` for other data,
         `RunError` for another training.
@@ -86,7 +76,11 @@ class SavedState:
         try:
             _check(self.plain, training)
             resolved.recipe.reasons.update(
-                {step: str(why) for step, why in self.plain["reasons"].items() if step in STEPS}
+                {
+                    name: str(why)
+                    for name, why in self.plain["reasons"].items()
+                    if name in (*STEPS, "threads")
+                }
             )
             load_state_dict(training, self.tensors, self.plain)
             _check_tensors(training)

@@ -63,7 +63,7 @@ class Recipe:
     A step is a value (`mlp(30)`), its text (`"mlp(30)"`), or None or `auto()` to have it chosen.
     `predict` may be any `torch.nn.Module`, and `repeat` any DataLoader. `data` is `Data` or the
     text that loads it. `threads` and `device` are kept because the bits of a result depend on them.
-    `reasons` says of each step, once chosen, why.
+    `reasons` says of each step, once chosen, and of the threads why.
     """
 
     data: str | Data
@@ -119,8 +119,8 @@ class Recipe:
         }
 
     def to_toml(self) -> str:
-        """The recipe as TOML, each step with its reason as a comment. `from_toml` gives an equal
-        recipe back.
+        """The recipe as TOML, each step and the number of threads with its reason as a comment.
+        `from_toml` gives an equal recipe back.
         """
         import tomlkit
 
@@ -131,18 +131,19 @@ class Recipe:
             )
         )
         document.add("data", tomlkit.item(self.source))
-        for step, value in self.steps.items():
-            item = tomlkit.item(repr(value))
-            if step in self.reasons:
+        settings = {name: getattr(self, name) for name in SETTINGS}
+        for name, value in {
+            **{step: repr(value) for step, value in self.steps.items()},
+            **{name: value for name, value in settings.items() if value is not None},
+        }.items():
+            item = tomlkit.item(value)
+            if name in self.reasons:
                 item.comment(
                     " ".join(
-                        "".join(c if c.isprintable() else " " for c in self.reasons[step]).split()
+                        "".join(c if c.isprintable() else " " for c in self.reasons[name]).split()
                     )
                 )
-            document.add(step, item)
-        for name in SETTINGS:
-            if getattr(self, name) is not None:
-                document.add(name, tomlkit.item(getattr(self, name)))
+            document.add(name, item)
         return tomlkit.dumps(document)
 
     @classmethod

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import Tensor
 
-from sevensteps.engine import matmul
 from sevensteps.engine.distributed.fsdp import full_tensor
 from sevensteps.seeds import Isolation
 from sevensteps.steps.stop import Progress
@@ -39,7 +38,6 @@ def state_dict(training: Training) -> tuple[dict[str, Tensor], dict[str, Any]]:
             if isinstance(state, Tensor)
         },
         "best": best and {"epoch": best.epoch, "valid": best.valid},
-        "kernels": matmul.decisions(),
     }
 
 

@@ -1,10 +1,9 @@
-"""The products of a linear layer: every way gives the same, the faster is taken, and what was found
-is kept.
+"""The products of a linear layer: every way gives the same, and which is taken follows from shapes,
+threads and processor.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,15 @@ WAYS = [pytest.param("mm"), pytest.param("onednn", marks=onednn)]
 SHAPES = [(256, 784, 30), (7, 5, 3), (64, 130, 1), (1, 20, 10), (33, 1, 4)]
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cache of its own for each test, and nothing remembered in memory before or after."""
-    file = tmp_path / "cache" / "kernels.json"
-    monkeypatch.setattr(matmul, "_file", lambda: file)
-    matmul.forget()
-    yield file
-    matmul.forget()
+@pytest.fixture
+def amd(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A processor of AMD with AVX-512, whatever is there, and two threads."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(matmul, "mkl_is_slow", lambda: True)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
 
 
 def drawn(*shape: int) -> Tensor:
@@ -89,81 +89,69 @@ def test_its_gradients(way: str, shape: tuple[int, int, int]) -> None:
         assert near(input_gradient(turned, weight), g.double() @ weight.double())
 
 
-def large() -> tuple[Tensor, Tensor, Tensor]:
-    return drawn(256, 200), drawn(64, 200), drawn(64)
-
-
-@onednn
-@pytest.mark.parametrize(("slow", "taken"), [("mm", "onednn"), ("onednn", "mm")])
-def test_the_faster_way_is_taken_and_kept(
-    slow: str, taken: str, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = [0.0]
-    ways = dict(matmul.PRODUCTS[matmul.LINEAR])
-    calls: list[str] = []
-
-    def timed(name: str) -> Any:
-        def way(*arguments: Any) -> Tensor:
-            calls.append(name)
-            now[0] += 2.0 if name == slow else 1.0
-            return ways[name](*arguments)
-
-        return way
-
-    monkeypatch.setattr(matmul.time, "perf_counter", lambda: now[0])
-    monkeypatch.setitem(matmul.PRODUCTS, matmul.LINEAR, {name: timed(name) for name in ways})
-    linear(*large())
-    assert calls[-1] == taken
-    assert calls.count(slow) == matmul.REPEATS
-    (found,) = json.loads(cache.read_text()).values()
-    assert found == {f"linear 256x200 64x200 threads {torch.get_num_threads()}": taken}
-    matmul.forget()  # as a new process
-    calls.clear()
-    linear(*large())
-    assert calls == [taken], "what was found before is not measured again"
-
-
-@onednn
-def test_a_near_tie_goes_to_mm(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-
-    def clock(name: str, seconds: float) -> Any:
-        way = matmul.PRODUCTS[matmul.LINEAR][name]
-
-        def called(*arguments: Any) -> Tensor:
-            now[0] += seconds
-            return way(*arguments)
-
-        return called
-
-    monkeypatch.setattr(matmul.time, "perf_counter", lambda: now[0])
-    monkeypatch.setitem(
-        matmul.PRODUCTS, matmul.LINEAR, {"mm": clock("mm", 1.0), "onednn": clock("onednn", 0.95)}
+def operands(kind: str, samples: int, inputs: int, outputs: int) -> tuple[Tensor, Tensor]:
+    x, g, weight = (
+        torch.empty(samples, inputs),
+        torch.empty(samples, outputs),
+        torch.empty(outputs, inputs),
     )
-    assert matmul._choose(matmul.LINEAR, *large()[:2]) == "mm"
+    return {matmul.LINEAR: (x, weight), matmul.WEIGHT: (g, x), matmul.INPUT: (g, weight)}[kind]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"machine": 3}', "null", "[" * 5000])
-def test_a_damaged_cache_is_replaced(content: str, cache: Path) -> None:
-    cache.parent.mkdir()
-    cache.write_text(content)
-    x, weight, bias = large()
-    assert near(linear(x, weight, bias), (x.double() @ weight.double().T + bias))
-    if matmul.onednn is not None:
-        assert isinstance(json.loads(cache.read_text()), dict)
+@onednn
+@pytest.mark.usefixtures("amd")
+@pytest.mark.parametrize("kind", list(matmul.PRODUCTS))
+@pytest.mark.parametrize(("capability", "factor"), [("AVX512", 1), ("AVX2", 6), ("DEFAULT", 6)])
+def test_onednn_from_so_many_multiplications_a_thread_on(
+    kind: str, capability: str, factor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    samples = (250 if kind == matmul.WEIGHT else 100) * factor
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        assert matmul._choose(kind, *operands(kind, samples * threads, 100, 100)) == "onednn"
+        assert matmul._choose(kind, *operands(kind, samples * threads - 1, 100, 100)) == "mm"
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(cache: Path) -> None:
-    cache.parent.write_text("a file where the folder should be")
-    assert linear(*large()).shape == (256, 64)
+@onednn
+@pytest.mark.usefixtures("amd")
+@pytest.mark.parametrize("kind", list(matmul.PRODUCTS))
+def test_narrow_products_are_mms(kind: str) -> None:
+    wide = 2_000_000
+    for sizes in ((8, 1000, wide // 1000), (wide // 1000, 8, 1000), (wide // 1000, 1000, 8)):
+        sizes = tuple(size if size == 8 else 2 * size for size in sizes)
+        assert matmul._choose(kind, *operands(kind, *sizes)) == "onednn"
+        narrow = tuple(7 if size == 8 else 2 * size for size in sizes)
+        assert matmul._choose(kind, *operands(kind, *narrow)) == "mm"
 
 
-def test_what_only_mm_can_do_is_not_measured(cache: Path) -> None:
-    x, weight, bias = (t.double() for t in large())
+@pytest.mark.usefixtures("amd")
+def test_mm_where_mkl_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matmul, "mkl_is_slow", lambda: False)
+    assert matmul._choose(matmul.LINEAR, *operands(matmul.LINEAR, 4096, 1024, 1024)) == "mm"
+
+
+@pytest.mark.parametrize("name", ["AuthenticAMD", "GenuineIntel"])
+def test_who_made_the_processor(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nvendor_id\t: {name}\ncpu family\t: 26\n")
+    assert matmul.vendor(cpuinfo) == name
+    # as on Windows
+    monkeypatch.setattr("platform.processor", lambda: f"AMD64 Family 25 Model 33, {name}")
+    assert matmul.vendor(tmp_path / "none") == name
+    # as on a Mac
+    monkeypatch.setattr("platform.processor", lambda: "arm")
+    assert matmul.vendor(tmp_path / "none") == ""
+    cpuinfo.write_bytes(b"\xff\n:::\n")
+    assert matmul.vendor(cpuinfo) == ""
+
+
+@pytest.mark.usefixtures("amd")
+def test_what_only_mm_can_do() -> None:
+    x, weight, bias = drawn(256, 400).double(), drawn(64, 400).double(), drawn(64).double()
     assert torch.equal(linear(x, weight, bias), torch.nn.functional.linear(x, weight, bias))
-    assert linear(drawn(3, 256, 200), drawn(64, 200), None).shape == (3, 256, 64)
+    assert linear(drawn(3, 256, 400), drawn(64, 400), None).shape == (3, 256, 64)
     assert linear(drawn(2, 3), drawn(4, 3), None).shape == (2, 4)
-    assert not cache.exists()
 
 
 @pytest.mark.parametrize("way", WAYS)

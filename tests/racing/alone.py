@@ -48,7 +48,7 @@ def recipe(data: str | Data = DATA, **values: Any) -> Recipe:
 def alone(recipe: Recipe, observers: tuple[Observer, ...] = ()) -> tuple[Training, tuple[str, str]]:
     """The recipe trained by the loop, and what ended it."""
     resolved = resolve(recipe)
-    count = recipe.threads or threads.usual_threads(resolved)
+    count = threads.with_threads(resolved).recipe.threads or 1
     with threads.threads(count):
         training = state.start(replace(resolved, recipe=replace(resolved.recipe, threads=count)))
         return training, loop.train(training, observers)

@@ -121,7 +121,7 @@ def test_a_state_of_another_network(interrupted_run: Path) -> None:
         "best",
         *(
             pytest.param(key, marks=pytest.mark.slow)
-            for key in ("kernels", "memory", "reasons", "data")
+            for key in ("memory", "reasons", "data")
         ),
     ],
 )

@@ -71,7 +71,7 @@ def test_run_json_has_what_is_promised(finished: Path) -> None:
     assert held["versions"]["torch"] == torch.__version__
     assert held["threads"] >= 1
     assert held["parameters"] == 4 * 2 + 4 + 4 + 1
-    assert set(held["reasons"]) == set(ss.steps.STEPS)
+    assert set(held["reasons"]) == {*ss.steps.STEPS, "threads"}
 
 
 def test_the_files_agree_with_each_other(finished: Path) -> None:

@@ -259,7 +259,7 @@ recipes = st.builds(
     threads=st.none() | st.integers(1, 64),
     precision=st.sampled_from(["float32", "float64"]),
     reasons=st.dictionaries(
-        st.sampled_from(STEPS), st.text(st.characters(exclude_categories=["Cs"]))
+        st.sampled_from([*STEPS, "threads"]), st.text(st.characters(exclude_categories=["Cs"]))
     ),
 )
 

@@ -127,8 +127,8 @@ class RecipeBackend:
 
     def train_alone(self, change: Change, observers: tuple[Any, ...] = ()) -> state.Training:
         """The ended training with `change`, by itself, watched by `observers`."""
-        resolved = self.prepare(change, self.recipe.seed)
-        with threads.threads(self.recipe.threads or threads.usual_threads(resolved)):
+        resolved = threads.with_threads(self.prepare(change, self.recipe.seed))
+        with threads.threads(resolved.recipe.threads or 1):
             training = state.start(resolved)
             loop.train(training, observers)
         return training

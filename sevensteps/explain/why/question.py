@@ -8,6 +8,7 @@ from typing import Any
 from sevensteps.data import is_loadable
 from sevensteps.explain.subject import Subject
 from sevensteps.render.text import shell_quote
+from sevensteps.steps import STEPS
 from sevensteps.steps.predict import module
 from sevensteps.training.resolve import resolve
 
@@ -58,7 +59,9 @@ def recipe_command(verb: str, subject: Subject, *words: str) -> str:
 def _chosen_steps(subject: Subject) -> set[str]:
     """The steps that can be left out because they are chosen again as they were."""
     chosen = {
-        step for step, why in subject.recipe.reasons.items() if not why.startswith("as asked")
+        step
+        for step, why in subject.recipe.reasons.items()
+        if step in STEPS and not why.startswith("as asked")
     }
     nothing: dict[str, Any] = dict.fromkeys(chosen)
     resolved = resolve(replace(subject.recipe, **nothing), subject.data_dir, subject.data).recipe

@@ -58,10 +58,13 @@ class Hessian:
     def _derivatives(
         self, value: Tensor, along: Tensor | None = None, create_graph: bool = False
     ) -> tuple[Tensor, ...]:
+        # the derivative of a number: where `along` is given as grad_outputs, PyTorch imports sympy,
+        # half a second
+        with torch.enable_grad():
+            number = value if along is None else value.dot(along)
         return torch.autograd.grad(
-            value,
+            number,
             self.parameters,
-            along,
             retain_graph=True,
             create_graph=create_graph,
             allow_unused=True,

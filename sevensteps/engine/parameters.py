@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import torch
@@ -105,8 +104,18 @@ def activation_count(network: nn.Module, shape: tuple[int, ...]) -> int:
 
 
 def _calls_of_one_sample(network: nn.Module, shape: tuple[int, ...]) -> list[LayerCall]:
-    """Every call of a layer for one sample `[*shape]`, by shapes alone."""
-    shapes_only = copy.deepcopy(network).to("meta").eval()
-    dtype = next((p.dtype for p in shapes_only.parameters()), None)
-    sample = torch.empty(1, *shape, device="meta", dtype=dtype)
-    return capture_outputs(shapes_only, sample)[1]
+    """Every call of a layer for one sample of zeros `[*shape]`.
+
+    The network answers as it does when it is evaluated, and nothing of it changes. PyTorch's way to
+    the shapes alone, the device "meta", imports its compiler first, which takes a second.
+    """
+    parameter = next(network.parameters(), torch.empty(0))
+    sample = torch.zeros(1, *shape, device=parameter.device, dtype=parameter.dtype)
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.no_grad():
+            return capture_outputs(network, sample)[1]
+    finally:
+        for module, training in modes:
+            module.training = training

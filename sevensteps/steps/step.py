@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
+from torch.optim.adam import adam as adam_step
 from torch.optim.sgd import sgd as sgd_step
 
 from sevensteps.arguments import flag, number
@@ -257,6 +258,45 @@ class Optimizer(ABC):
         return Stepper(self.lr, update, optimizer.state[flat])
 
 
+def _prepare_adam(
+    value: adam | adamw,
+    parameters: Float[Tensor, "P"],
+    gradients: Float[Tensor, "P"],
+    decoupled: bool,
+) -> Stepper:
+    """The functional form of torch.optim.Adam, one kernel for all of it: the class imports
+    PyTorch's compiler when the first is made, which takes a second. `decoupled`: AdamW.
+    """
+    memory: dict[str, Any] = {}
+    flat = parameters.detach()
+
+    def update(rate: float) -> None:
+        if not memory:
+            memory["step"] = torch.zeros((), dtype=torch.float32, device=flat.device)
+            memory["exp_avg"] = torch.zeros_like(flat)
+            memory["exp_avg_sq"] = torch.zeros_like(flat)
+        adam_step(
+            [flat],
+            [gradients],
+            [memory["exp_avg"]],
+            [memory["exp_avg_sq"]],
+            [],
+            [memory["step"]],
+            foreach=False,
+            fused=True,
+            decoupled_weight_decay=decoupled,
+            amsgrad=False,
+            beta1=value.betas[0],
+            beta2=value.betas[1],
+            lr=rate,
+            weight_decay=value.weight_decay,
+            eps=value.eps,
+            maximize=False,
+        )
+
+    return Stepper(value.lr, update, memory)
+
+
 def _check_lr(lr: object) -> None:
     if not isinstance(lr, Schedule):
         try:
@@ -368,7 +408,10 @@ class adam(Optimizer):
 
     @property
     def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
-        return functools.partial(torch.optim.Adam, fused=True)  # one kernel for all of it
+        return functools.partial(torch.optim.Adam, fused=True)
+
+    def prepare(self, parameters: Float[Tensor, "P"], gradients: Float[Tensor, "P"]) -> Stepper:
+        return _prepare_adam(self, parameters, gradients, decoupled=False)
 
 
 @value
@@ -396,7 +439,10 @@ class adamw(Optimizer):
 
     @property
     def torch_class(self) -> Callable[..., torch.optim.Optimizer]:
-        return functools.partial(torch.optim.AdamW, fused=True)  # one kernel for all of it
+        return functools.partial(torch.optim.AdamW, fused=True)
+
+    def prepare(self, parameters: Float[Tensor, "P"], gradients: Float[Tensor, "P"]) -> Stepper:
+        return _prepare_adam(self, parameters, gradients, decoupled=True)
 
 
 @value

@@ -52,6 +52,7 @@ def test_the_screen_shows_the_seven_steps_with_reasons(sevensteps: Command) -> N
         "epochs(2)",
     ]
     text = " ".join(result.out.split())
+    assert "samples/s, 1 thread (a step of " in text
     assert "relu units keep their signal with weights of variance 2/inputs" in text
     assert (
         "the targets are two classes, no and yes: one output, its sigmoid is the probability of yes"
@@ -445,3 +446,26 @@ def test_a_true_command_line(tmp_path: Path) -> None:
         "",
         "sevensteps: data has no 'xro'; did you mean 'xor'?\n",
     )
+
+
+def test_what_takes_long_to_import_and_is_not_needed_is_not_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys; import sevensteps as ss; from sevensteps.cli import main\n"
+        "ss.data.load('digits'); print(*sys.modules, file=sys.stderr)\n"
+        "try: main(['train', 'digits', '--stop', 'epochs(1)', '--out', 'run'])\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0
+    lines = [line.split() for line in ended.stderr.splitlines()]
+    to_load, to_train = lines[0], lines[-1]
+    assert "torch" in to_load
+    assert not {"sklearn", "scipy"} & set(to_load)
+    # what the doctor asks for depends on what it sees
+    assert not {"torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sympy"} & set(to_train)

@@ -75,6 +75,19 @@ def test_multiplications_and_activations_are_those_counted_by_hand() -> None:
     assert activation_count(conv, (1, 6, 6)) == 64 + 64 + 2
 
 
+def test_counting_changes_nothing_of_the_network() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2)
+    )
+    network[2].eval()  # which stays so
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    assert multiplications(network, (1, 6, 6)) == 4 * 9 * 16 + 64 * 2
+    assert [module.training for module in network] == [True, True, False, True, True]
+    assert network.training
+    assert all(torch.equal(before[name], t) for name, t in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
 def test_a_network_from_outside_is_not_run_to_count() -> None:
     class Outside(nn.Module):
         def __init__(self) -> None:

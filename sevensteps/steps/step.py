@@ -8,6 +8,7 @@ a plain function of (step, total).
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, MutableMapping
@@ -226,7 +227,7 @@ class Stepper:
         """The learning rates of `count` steps from `step` on."""
         if not isinstance(self.lr, Schedule):
             return torch.full((count,), self.lr, dtype=torch.float64)
-        rates = (self.lr(number, total) for number in range(step, step + count))
+        rates = map(self.lr, range(step, step + count), itertools.repeat(total))
         return torch.from_numpy(np.fromiter(rates, np.float64, count))
 
 

@@ -42,8 +42,8 @@ def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str,
     for observer in observers:
         observer.started(training)
     take_epoch: Callable[[], Ending] = functools.partial(single_steps, training, stop, observers)
-    if Stretches.fit(training):  # the same steps, many of them in one call
-        take_epoch = Stretches(training, stop, observers).epoch
+    if stretches := Stretches.of(training, stop, observers):  # the same, many steps in one call
+        take_epoch = stretches.epoch
 
     ended: tuple[str, str] | None = stop.reason(progress)
     if training.position.steps == training.per_epoch:

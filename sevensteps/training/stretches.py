@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
@@ -33,7 +34,9 @@ class TakesManySteps(Protocol):
     """An engine that takes many steps in one call, such as that of `compiled()`."""
 
     def update(self, step: Optimizer, stepper: Stepper) -> Any:
-        """Step 5 as `take_steps` wants it; it works on the tensors in the stepper's memory."""
+        """Step 5 as `take_steps` wants it; it works on the tensors in the stepper's memory. None
+        for an optimizer that it cannot take steps of.
+        """
 
     def needs_compiling(self, x: Tensor, y: Tensor, size: int, update: Any) -> bool:
         """Whether `compile` will take seconds."""
@@ -62,34 +65,40 @@ class TakesManySteps(Protocol):
 
 class Stretches:
     """The stretches of steps of one training: as long as nobody has to be asked or told, and as a
-    moment of `SECONDS` allows.
+    moment of `SECONDS` allows."""
 
-    `compile_seconds` went into compiling the steps, before the first one.
-    """
-
-    def __init__(self, training: Training, stop: Stop, observers: Sequence[Observer]) -> None:
-        engine, recipe, samples = training.engine, training.recipe, training.samples
-        size = recipe.repeat.size_of(len(samples.x))
+    def __init__(
+        self, training: Training, update: Any, stop: Stop, observers: Sequence[Observer]
+    ) -> None:
+        engine, samples = training.engine, training.samples
+        size = training.recipe.repeat.size_of(len(samples.x))
         assert isinstance(engine, TakesManySteps)
         assert isinstance(samples.x, Tensor)  # `resolve` has refused others
         assert size is not None
         self.training, self.stop, self.observers = training, stop, observers
-        self.engine, self.x, self.y = engine, samples.x, samples.y
-        self.size = size * recipe.gradient.accumulate
-        self.update = engine.update(recipe.step, training.stepper)
+        self.engine, self.x, self.y, self.update = engine, samples.x, samples.y, update
+        self.size = size * training.recipe.gradient.accumulate
         self.seconds_each: float | None = None  # of a step, lately
-        arguments = self.x, self.y, self.size, self.update
-        if engine.needs_compiling(*arguments):
-            for observer in observers:
-                observer.compiling(training)
-        training.compile_seconds = engine.compile(*arguments)
+        self.compile()
 
-    @staticmethod
-    def fit(training: Training) -> bool:
-        """Whether a training is one for stretches: its engine takes many steps in one call, and no
-        other process has a part of each.
+    @classmethod
+    def of(cls, training: Training, stop: Stop, observers: Sequence[Observer]) -> Stretches | None:
+        """The stretches of a training whose engine takes many steps in one call; None where it
+        does not, or not with this optimizer, or where other processes have a part of each step.
         """
-        return isinstance(training.engine, TakesManySteps)
+        engine = training.engine
+        if not isinstance(engine, TakesManySteps):
+            return None
+        update = engine.update(training.recipe.step, training.stepper)
+        return None if update is None else cls(training, update, stop, observers)
+
+    def compile(self) -> None:
+        """Have the machine code of the steps ready; it counts for itself, not as training."""
+        arguments = self.x, self.y, self.size, self.update
+        if self.engine.needs_compiling(*arguments):
+            for observer in self.observers:
+                observer.compiling(self.training)
+        self.training.compile_seconds = self.engine.compile(*arguments)
 
     def epoch(self) -> Ending:
         """Steps 2 to 7 for what is left of an epoch: whether all of it was trained on, and what
@@ -131,30 +140,32 @@ class Stretches:
         the observers. Returns whether its last loss is not finite.
         """
         training, progress, position = self.training, self.training.progress, self.training.position
-        taken, last = len(sums), float(sums[-1])
-        samples = min(taken * self.size, left)
+        sum_of, taken = sums.numpy(), len(sums)  # in NumPy: five numbers cost PyTorch 2 µs
+        samples, last = min(taken * self.size, left), float(sum_of[-1])
         diverged, of_last = not math.isfinite(last), samples - (taken - 1) * self.size
         position.steps += taken
         if diverged:  # that step is not taken, nor are its samples counted
-            sums, taken, samples = sums[:-1], taken - 1, samples - of_last
+            sum_of, taken, samples = sum_of[:-1], taken - 1, samples - of_last
         if taken:
-            losses = sums / self.size
-            losses[-1] = sums[-1] / (samples - (taken - 1) * self.size)
+            losses = sum_of / self.size
+            losses[-1] = sum_of[-1] / (samples - (taken - 1) * self.size)
             progress.loss, progress.lr = float(losses[-1]), float(rates[taken - 1])
             progress.step += taken
             progress.samples += samples
             position.samples += samples
             # one after the other, as single steps add them up
-            running = np.add.accumulate(np.concatenate(([position.loss_sum], sums.numpy())))
+            running = np.add.accumulate(np.concatenate(([position.loss_sum], sum_of)))
             position.loss_sum = float(running[-1])
             seconds = time.perf_counter() - began
             progress.seconds += seconds
             self.seconds_each = seconds / taken
-            for observer in self.observers:
-                if taken == 1:
+            if taken == 1:
+                for observer in self.observers:
                     observer.stepped(training)
-                else:
-                    observer.stretched(training, losses, rates[:taken])
+            else:
+                each = torch.from_numpy(losses), rates[:taken]
+                for observer in self.observers:
+                    observer.stretched(training, *each)
         if diverged:
             progress.loss = last / of_last
         return diverged

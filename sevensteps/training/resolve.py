@@ -24,7 +24,9 @@ from sevensteps.steps import predict as predictors
 from sevensteps.steps import repeat as repeats
 from sevensteps.steps import step as optimizers
 from sevensteps.steps import stop as stops
-from sevensteps.training.recipe import MAX_PARAMETERS, PRECISIONS, Recipe
+from sevensteps.training.recipe import MAX_PARAMETERS, PRECISIONS, Recipe, resolve_device
+
+SECONDS_OF_A_STEP = 1e-4  # of a small network, where nothing else says how many steps there will be
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +40,17 @@ class ResolvedRecipe:
 
 
 def resolve(
-    recipe: Recipe, data_dir: Path | str | None = None, data: Data | None = None
+    recipe: Recipe,
+    data_dir: Path | str | None = None,
+    data: Data | None = None,
+    *,
+    alone: bool = True,
 ) -> ResolvedRecipe:
     """`recipe` with every step chosen, its data (loaded, unless given as `data`), and the network
     built for them.
+
+    `alone`: one process trains this one network, so that `compiled()` may be chosen: the networks
+    of a race, and the processes of a group, meet at every step.
 
     Raises `ArgumentError` or `DataError` for values that do not fit the data or each other: nothing
     of that kind fails later, in the loop.
@@ -51,6 +60,7 @@ def resolve(
     )
     task, shape = data.task, tuple(data.train.x.shape[1:])
     chosen: dict[str, Any] = recipe.steps
+    free = isinstance(chosen["gradient"], auto)
     reasons = dict.fromkeys(STEPS, "as asked")
 
     def pick(step: str, *facts: Any) -> None:
@@ -85,6 +95,13 @@ def resolve(
     pick("gradient", network, chosen["loss"])
     pick("repeat", len(data.train))
     chosen["repeat"].check(data.train.x)
+    fits = (
+        chosen["repeat"].size_of(len(data.train)),
+        data.train.x,
+        resolve_device(recipe.device).type,
+        recipe.precision,
+    )
+    chosen["gradient"].check(*fits)
     batches = chosen["repeat"].count(len(data.train))
     per_epoch = -(-batches // chosen["gradient"].accumulate)
     over_batch = any(
@@ -111,6 +128,15 @@ def resolve(
     chosen["stop"].check(task)
     limit = chosen["stop"].limit(per_epoch)
     pick("step", hard, limit is not None and len(chosen["stop"].rules()) == 1)
+    if alone and free and (steps := expected_steps(chosen["stop"], limit)):
+        batch = -(-len(data.train) // batches) * chosen["gradient"].accumulate
+        faster = gradients.choose_compiled(
+            chosen["gradient"], network, chosen["loss"], batch, steps, *fits
+        )
+        chosen["gradient"], reasons["gradient"] = faster or (
+            chosen["gradient"],
+            reasons["gradient"],
+        )
     lr = chosen["step"].lr
     if limit is None and isinstance(lr, optimizers.Schedule) and lr.needs_total:
         raise ArgumentError(
@@ -119,6 +145,15 @@ def resolve(
             "join it with epochs(…) or max_steps(…), as in epochs(100) | patience(5)"
         )
     return ResolvedRecipe(replace(recipe, **chosen, reasons=reasons), data, network, output)
+
+
+def expected_steps(stop: stops.Stop, limit: int | None) -> int | None:
+    """About how many steps a training takes that may take `limit`: fewer in few `seconds(…)`. None
+    where there is nothing to tell by.
+    """
+    timed = [rule.count for rule in stop.rules() if isinstance(rule, stops.seconds)]
+    counts = [limit, *(int(count / SECONDS_OF_A_STEP) for count in timed)]
+    return min((count for count in counts if count is not None), default=None)
 
 
 def planned(

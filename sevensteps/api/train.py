@@ -75,7 +75,7 @@ def train(
             again=True,
         )
     with group.consensus():
-        resolved = resolve(recipe, data_dir)
+        resolved = resolve(recipe, data_dir, alone=group.size == 1)
     with (
         prepared_training(resolved, group) as training,
         progress_view(group.leads and progress) as views,

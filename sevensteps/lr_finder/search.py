@@ -133,7 +133,7 @@ class Search:
     def __init__(self, recipe: Recipe, data_dir: Path | str | None, report: Report) -> None:
         self.original_recipe, self.report, self.began = recipe, report, time.perf_counter()
         report("reading the data")
-        self.resolved = resolve(recipe, data_dir)
+        self.resolved = resolve(recipe, data_dir, alone=False)
         self.recipe = replace(self.resolved.recipe, data=self.resolved.data)
         require_searchable(self.recipe, self.resolved)
         per_epoch = -(

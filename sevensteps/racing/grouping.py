@@ -11,7 +11,7 @@ from sevensteps.engine.ensemble.compatibility import structure
 from sevensteps.engine.ensemble.vmapped import vmap_refusal
 from sevensteps.engine.parameters import multiplications
 from sevensteps.errors import Error
-from sevensteps.steps.gradient import autograd, chain_rule
+from sevensteps.steps.gradient import autograd, chain_rule, compiled
 from sevensteps.steps.repeat import loader
 from sevensteps.training.recipe import PRECISIONS, Recipe
 from sevensteps.training.resolve import ResolvedRecipe, resolve
@@ -52,7 +52,7 @@ def resolve_all(
     for number, recipe in enumerate(recipes, 1):
         key = recipe.data if isinstance(recipe.data, str) else id(recipe.data)
         try:
-            resolved = resolve(recipe, data_dir, loaded.get(key))
+            resolved = resolve(recipe, data_dir, loaded.get(key), alone=False)
         except Error as failure:
             prefix = f"recipe {number} of {len(recipes)}: " if len(recipes) > 1 else ""
             raise type(failure)(f"{prefix}{failure}") from None
@@ -112,7 +112,7 @@ def _split_for_cache(numbers: list[int], entry: ResolvedRecipe) -> list[list[int
 def _why_alone(entry: ResolvedRecipe) -> str:
     """Why a recipe is trained alone whatever the others are; "" if it need not be."""
     recipe = entry.recipe
-    if not isinstance(recipe.gradient, chain_rule | autograd):
+    if not isinstance(recipe.gradient, chain_rule | compiled | autograd):
         return f"its gradient is {recipe.gradient!r}"
     if recipe.precision == "bf16":
         return "it multiplies in bf16"
@@ -131,7 +131,7 @@ def _compatibility_key(entry: ResolvedRecipe) -> Hashable:
         recipe.threads,
         output.size,
         output.coding,
-        type(recipe.gradient),
+        isinstance(recipe.gradient, autograd),
         repr(recipe.loss),
         repr(repeat),
         recipe.gradient.accumulate,

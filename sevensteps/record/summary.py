@@ -75,8 +75,9 @@ class RunSummary:
     """What `run.json` says of a finished training: a field for each key, in the order of the file.
 
     A field whose default is None is in the file only where it is not None. `seconds` is the time
-    spent training; `metrics` are those at the last epoch; `recipe` has the data and the seven steps
-    as text, `reasons` why each step was chosen. The doctor writes `findings`, `ruled_out`, `before`
+    spent training, `compile_seconds` went before that into `compiled()`, once on a machine;
+    `metrics` are those at the last epoch; `recipe` has the data and the seven steps as text,
+    `reasons` why each step was chosen. The doctor writes `findings`, `ruled_out`, `before`
     and `watched`; `healed` lists the changes that led to the run. `other` has the keys that this
     version does not know. In a file, null is a number that was not finite.
     """
@@ -88,6 +89,7 @@ class RunSummary:
     epochs: int
     steps: int
     seconds: float | None
+    compile_seconds: float | None = None
     samples_per_second: float | None
     seed: int
     device: str

@@ -201,6 +201,7 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> RunSumma
         epochs=progress.epoch,
         steps=progress.step,
         seconds=progress.seconds,
+        compile_seconds=training.compile_seconds or None,
         samples_per_second=progress.samples / progress.seconds if progress.seconds else None,
         seed=recipe.seed,
         device=str(training.engine.parameters.device),

@@ -42,7 +42,7 @@ def catalog(step: str) -> tuple[Entry, ...]:
     """What `step` offers, in the order of its file.
 
     >>> [entry.name for entry in catalog("gradient")]
-    ['auto', 'chain_rule', 'autograd', 'finite_differences', 'perceptron_rule']
+    ['auto', 'chain_rule', 'compiled', 'autograd', 'finite_differences', 'perceptron_rule']
     """
     return offered(__name__, f"{known(step)}.py")
 

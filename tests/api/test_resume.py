@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,15 @@ def resumed_from_everywhere(make: Callable[[], Training]) -> int:
     return len(keeping.states)
 
 
+COMPILED = pytest.param(
+    "compiled()", marks=pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba")
+)
+
+
 # -- the same bits ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("gradient", ["chain_rule()", "autograd()"])
+@pytest.mark.parametrize("gradient", ["chain_rule()", "autograd()", COMPILED])
 @pytest.mark.parametrize(
     "step",
     [

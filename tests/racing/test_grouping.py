@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 from torch import nn
@@ -44,6 +46,12 @@ def test_seeds_have_orders_of_their_own_and_are_together_where_there_is_little_w
             for seed in range(3)
         ]
     ) == [([0, 1, 2], False)]
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba")
+def test_the_chain_rule_and_its_machine_code_are_one_group() -> None:
+    recipes = [recipe(gradient="compiled()"), recipe(gradient="chain_rule()"), recipe()]
+    assert groups(recipes) == [([0, 1, 2], False)]
 
 
 def test_many_of_one_seed_have_their_own_group() -> None:

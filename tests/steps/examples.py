@@ -71,6 +71,7 @@ EXAMPLES: dict[str, dict[str, list[str]]] = {
     "gradient": {
         "auto": ["auto()", "auto(clip=1.0)"],
         "chain_rule": ["chain_rule()", "chain_rule(clip=0.5, accumulate=4)"],
+        "compiled": ["compiled()", "compiled(clip=0.5, accumulate=4)"],
         "autograd": ["autograd()", "autograd(clip=2)", "autograd(accumulate=2, shard=True)"],
         "finite_differences": [
             "finite_differences()",

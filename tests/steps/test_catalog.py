@@ -186,6 +186,7 @@ REFUSED: list[tuple[str, str, str]] = [
         "loss: cross_entropy: too many positional arguments; it takes cross_entropy()",
     ),
     ("gradient", "chain_rule(clip=0)", "gradient: chain_rule(clip=0): clip must be above 0, not 0"),
+    ("gradient", "compiled(clip=0)", "gradient: compiled(clip=0): clip must be above 0, not 0"),
     (
         "gradient",
         "autograd(accumulate=0)",

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from sevensteps.errors import ArgumentError, NotationError
 from sevensteps.steps import gradient
 from sevensteps.steps.loss import mean_absolute_error, mean_squared_error
 
+NEEDS_NUMBA = pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba")
 VALUES = [getattr(gradient, name) for name in gradient.__all__ if name != "auto"]
 
 
@@ -61,10 +63,12 @@ def test_the_list_shows_every_argument() -> None:
     assert list(shown) == [
         "auto",
         "chain_rule",
+        "compiled",
         "autograd",
         "finite_differences",
         "perceptron_rule",
     ]
+    assert shown["compiled"] == shown["chain_rule"]
     assert shown["chain_rule"] == "*, clip=None, accumulate=1"
     assert shown["finite_differences"] == "epsilon=1e-06, *, clip=None, accumulate=1"
 
@@ -93,6 +97,7 @@ def test_wrong_arguments_are_refused(text: str) -> None:
     ("value", "network", "loss"),
     [
         (gradient.chain_rule(), mlp, mean_squared_error()),
+        pytest.param(gradient.compiled(), mlp, mean_squared_error(), marks=NEEDS_NUMBA),
         (gradient.autograd(), mlp, mean_squared_error()),
         (gradient.finite_differences(), mlp, mean_squared_error()),
         (gradient.perceptron_rule(), perceptron, mean_absolute_error()),
@@ -115,7 +120,13 @@ def test_finite_differences_hands_its_epsilon_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [gradient.chain_rule(), gradient.autograd(), gradient.finite_differences()]
+    "value",
+    [
+        gradient.chain_rule(),
+        gradient.compiled(),
+        gradient.autograd(),
+        gradient.finite_differences(),
+    ],
 )
 def test_the_step_activation_is_refused_with_the_reason(value: Any) -> None:
     with pytest.raises(ArgumentError, match=r"derivative is 0 everywhere.*use perceptron_rule\(\)"):
@@ -151,6 +162,54 @@ def test_auto_takes_what_fits_and_says_why(
     assert repr(value) == f"{chosen}(clip=2.0, accumulate=3)"
     assert re.match(reason, why)
     assert value.prepare(network, mean_absolute_error()).method == chosen
+
+
+@pytest.mark.parametrize(
+    ("samples", "why"),
+    [
+        ((None, torch.zeros(9, 3), "cpu", "float32"), "they come from a loader"),
+        ((4, torch.zeros(9, 3), "cuda", "float32"), "made for processors, not for cuda"),
+        ((4, torch.zeros(9, 3), "cpu", "bf16"), "in float32 or float64, not in bf16"),
+        ((4, range(9), "cpu", "float32"), "all 9 samples from memory, but they stay on disk"),
+    ],
+)
+def test_machine_code_refuses_what_it_cannot_go_over(samples: Any, why: str) -> None:
+    with pytest.raises(ArgumentError, match=rf"^compiled: .*{why}; use chain_rule\(\)$"):
+        gradient.compiled().check(*samples)
+    gradient.chain_rule().check(*samples)
+    assert not chosen_at(mlp(), 10**9, *samples)
+
+
+def chosen_at(network: nn.Module, steps: int, *samples: Any, batch: int = 4, **options: Any) -> Any:
+    return gradient.choose_compiled(
+        gradient.chain_rule(**options), network, mean_squared_error(), batch, steps, *samples
+    )
+
+
+@NEEDS_NUMBA
+def test_auto_takes_machine_code_where_many_steps_pay_for_it() -> None:
+    fitting = 4, torch.zeros(9, 3), "cpu", "float32"
+    assert chosen_at(mlp(), 1000, *fitting) is None
+    value, why = chosen_at(mlp(), 10**6, *fitting, clip=2.0, accumulate=3)
+    assert value == gradient.compiled(clip=2.0, accumulate=3)
+    assert re.match(r"as machine code the chain rule takes 1,000,000 steps of 4 samples some", why)
+    wide = made(lambda: nn.Sequential(nn.Linear(3, 3000), nn.ReLU(), nn.Linear(3000, 3000)))
+    assert chosen_at(wide, 10**6, *fitting) is None, "the products of matrices take the time"
+    convolution = made(lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 1)))
+    assert chosen_at(convolution, 10**6, *fitting) is None
+    by_autograd = gradient.autograd()
+    assert not gradient.choose_compiled(
+        by_autograd, mlp(), mean_squared_error(), 4, 10**9, *fitting
+    )
+
+
+def test_without_the_compiler_auto_keeps_to_the_chain_rule_and_asking_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert chosen_at(mlp(), 10**9, 4, torch.zeros(9, 3), "cpu", "float32") is None
+    with pytest.raises(ArgumentError, match=r'pip install "sevensteps\[compiled\]"'):
+        gradient.compiled().prepare(mlp(), mean_squared_error())
 
 
 def test_auto_refuses_what_not_every_method_has() -> None:

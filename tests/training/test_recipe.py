@@ -67,7 +67,7 @@ REFUSED_VALUES: list[tuple[str, Callable[[], Any], str]] = [
     (
         "gradient",
         lambda: 3,
-        "3 is no value of the step gradient; it offers auto, chain_rule, autograd, "
+        "3 is no value of the step gradient; it offers auto, chain_rule, compiled, autograd, "
         "finite_differences, "
         "perceptron_rule",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -27,6 +28,28 @@ def test_everything_left_open_is_chosen_with_a_reason(source: str) -> None:
     assert Recipe.from_toml(recipe.to_toml()) == recipe
     assert resolved.output.reason in recipe.reasons["predict"]
     assert recipe.reasons["loss"].startswith(resolved.data.task.reason)
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba")
+@pytest.mark.parametrize(
+    ("stop", "alone", "chosen"),
+    [
+        ("epochs(1000)", True, "compiled(clip=1.0)"),
+        ("epochs(1000)", False, "chain_rule(clip=1.0)"),
+        ("epochs(10)", True, "chain_rule(clip=1.0)"),
+        ("seconds(60)", True, "compiled(clip=1.0)"),
+        ("seconds(1) | epochs(1000)", True, "chain_rule(clip=1.0)"),
+        ("accuracy(1.0)", True, "chain_rule(clip=1.0)"),
+    ],
+)
+def test_many_small_steps_of_one_network_are_taken_as_machine_code(
+    stop: str, alone: bool, chosen: str
+) -> None:
+    wanted = {"predict": "mlp(5)", "gradient": "auto(clip=1.0)", "repeat": "batches(1)"}
+    recipe = resolve(Recipe("iris", **wanted, stop=stop), alone=alone).recipe
+    assert repr(recipe.gradient) == chosen
+    assert ("machine code" in recipe.reasons["gradient"]) == chosen.startswith("compiled")
+    assert resolve(recipe).recipe == recipe, "and stays"
 
 
 CHOICES: list[tuple[str, dict[str, Any], dict[str, str]]] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -11,13 +12,19 @@ import torch
 
 from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.record.writer import Writer
+from sevensteps.steps.step import Optimizer, sgd
 from sevensteps.steps.stop import Progress, Stop
-from sevensteps.training import stretches
+from sevensteps.training import loop, stretches
 from sevensteps.training.observer import Observer
+from sevensteps.training.recipe import Recipe
+from sevensteps.training.resolve import resolve
 from sevensteps.training.state import Training
+from sevensteps.training.state import start as begin
 from sevensteps.training.state_dict import load_state_dict, state_dict
 from sevensteps.view.progress import LiveLine, LogLines
 from tests.training.trainings import (
+    DATA,
+    PLAIN,
     StretchingChainRule,
     Watcher,
     same_bits,
@@ -311,3 +318,56 @@ def test_a_loss_that_is_not_finite_ends_it_before_its_step(lr: float) -> None:
     )
     assert many.position.loss_sum == pytest.approx(one.position.loss_sum, rel=1e-9)
     torch.testing.assert_close(one.engine.parameters, many.engine.parameters, rtol=1e-9, atol=0.0)
+
+
+# -- compiled() ------------------------------------------------------------------------------------
+
+NEEDS_NUMBA = pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba")
+
+
+def compiled(
+    observers: tuple[Observer, ...] = (), state: StateAt | None = None, **given: Any
+) -> Training:
+    """A training by `compiled()` that has ended; it goes on from a state, where one is given."""
+    training = begin(resolve(Recipe(DATA, **{**PLAIN, **given, "gradient": "compiled()"})))
+    if state is not None:
+        load_state_dict(training, state.tensors, state.plain)
+    loop.train(training, observers)
+    return training
+
+
+@NEEDS_NUMBA
+@pytest.mark.parametrize("name", ["uneven batches", "momentum", "adam", "dropout"])
+def test_machine_code_comes_to_the_same_bits_watched_resumed_and_in_any_stretches(
+    name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, observers = RECIPES[name], (DoctorObserver(0.5), Writer(tmp_path / "run", "three"))
+    long, watched, middle = compiled(**given), compiled(observers, **given), StateAt(8)
+    compiled((middle,), **given)
+    resumed = compiled(state=middle, **given)
+    monkeypatch.setattr(stretches, "SECONDS", 0.0)
+    short = compiled(**given)
+    for other in (watched, resumed, short):
+        assert same_bits(long.network, other.network)
+        assert without_times(long.progress.history) == without_times(other.progress.history)
+    one, _ = trained(**given)
+    torch.testing.assert_close(one.engine.parameters, long.engine.parameters, rtol=1e-9, atol=1e-12)
+
+
+@NEEDS_NUMBA
+def test_an_optimizer_from_elsewhere_takes_single_steps() -> None:
+    class halved(sgd):
+        @property
+        def torch_class(self) -> Any:
+            return torch.optim.Rprop
+
+        def options(self) -> dict[str, Any]:
+            return {}
+
+        prepare = Optimizer.prepare
+
+    training = compiled(step=halved(lr=0.01))
+    one, _ = trained(step=halved(lr=0.01))
+    torch.testing.assert_close(
+        one.engine.parameters, training.engine.parameters, rtol=1e-9, atol=1e-12
+    )

@@ -51,8 +51,8 @@ def mnist_folder(folder: Path | None) -> Path | None:
 
 @cache
 def cache_folder() -> tempfile.TemporaryDirectory[str]:
-    """The user's cache during this run: what sevensteps remembers of the machine's kernels is
-    measured anew, once for all processes.
+    """The user's cache during this run: what sevensteps compiles is compiled anew, once for all
+    processes.
     """
     return tempfile.TemporaryDirectory(prefix="sevensteps-bench-cache-")
 
@@ -110,9 +110,11 @@ def identity(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
     """What decides how fast a training is, and so which section of the report its figures belong
     to: the processor, how many cores this process may use, and PyTorch's version.
     """
+    from sevensteps.training.processors import usable_cores
+
     return {
         "processor": processor(cpuinfo),
-        "cores": len(AVAILABLE),
+        "cores": usable_cores(),
         "torch": version("torch").partition("+")[0],
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

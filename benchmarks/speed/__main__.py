@@ -9,6 +9,7 @@ only printed."""
 from __future__ import annotations
 
 import argparse
+import compileall
 import datetime
 import sys
 import tempfile
@@ -21,7 +22,7 @@ import numpy as np
 from benchmarks.report import write
 from benchmarks.speed.cases import CASES, OURS, Case
 from benchmarks.speed.contestants import NAMES
-from benchmarks.speed.machine import THREADS, busy, describe, fresh, identity, mnist_folder
+from benchmarks.speed.machine import ROOT, THREADS, busy, describe, fresh, identity, mnist_folder
 from benchmarks.speed.table import (
     KINDS,
     by_call,
@@ -55,6 +56,8 @@ def main() -> int:
     failed = False
     with tempfile.TemporaryDirectory(prefix="sevensteps-bench-") as folder:
         store_arrays(Path(folder), options.data_dir)
+        # as an installation does
+        compileall.compile_dir(ROOT / "sevensteps", quiet=1)
         for case in cases:
             pieces = {}
             for kind in options.measure or KINDS:

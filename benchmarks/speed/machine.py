@@ -64,7 +64,9 @@ def fresh(
     why}. `threads` None leaves to each library how many it takes, and of all processors.
     """
     command = [*processors(threads), sys.executable, "-m", module, *arguments]
-    inherited = {name: value for name, value in os.environ.items() if name not in LIMITS}
+    # bytecode is written and read as for any user: compiling sources anew takes tenths of a second
+    dropped = (*LIMITS, "PYTHONDONTWRITEBYTECODE")
+    inherited = {name: value for name, value in os.environ.items() if name not in dropped}
     surroundings = inherited | environment(threads) | {"XDG_CACHE_HOME": cache_folder().name}
     try:
         ended = subprocess.run(

@@ -7,11 +7,12 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-ray lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
+.PHONY: help run test test-machines test-ray lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
 	@echo 'make test          run the tests'
+	@echo 'make test-machines the numerical tests as other machines run them: older vector units, one thread, busy cores'
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
 	@echo 'make lint          ruff: rules and format'
 	@echo 'make types         mypy, strict'
@@ -33,6 +34,9 @@ run: .venv/.run
 
 test: .venv/.dev
 	@$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
+
+test-machines: .venv/.dev
+	@$(BIN)/python -m tests.helpers.machines
 
 test-ray: .venv-ray/.done
 	@.venv-ray/bin/python -m pytest tests/racing/test_ray_cluster.py tests/racing/test_ray_tasks.py

@@ -36,15 +36,23 @@ def mnist(train: int = 5000, valid: int = 1000, scale: float = 1.0) -> Data:
     except ss.Error:
         data = None
     if data is None:
-        (x, y), (xv, yv) = ((_enlarged(x), y) for x, y in digits())
+        (x, y), (xv, yv) = digits()
+        # as many, and as different, as MNIST's, so that as many steps learn as much
+        x, y = torch.cat([_enlarged(x, *shift) for shift in SHIFTS]), y.repeat(len(SHIFTS))
+        xv = _enlarged(xv)
     else:
         (x, y), (xv, yv) = ((part.x.flatten(1), part.y) for part in (data.train, data.valid))
     return (x[:train] * scale, y[:train].clone()), (xv[:valid] * scale, yv[:valid].clone())
 
 
-def _enlarged(x: Tensor) -> Tensor:
-    """[N, 64] -> [N, 784]"""
-    return torch.nn.functional.interpolate(x.view(-1, 1, 8, 8), size=28, mode="bilinear").flatten(1)
+SHIFTS = ((0, 0), (1, 0), (0, 1), (-1, 0))  # pixels of 28 down and to the right
+
+
+def _enlarged(x: Tensor, down: int = 0, right: int = 0) -> Tensor:
+    """[N, 64] -> [N, 784], moved; squared, which makes the strokes as thin as MNIST's."""
+    image = torch.nn.functional.interpolate(x.view(-1, 1, 8, 8), size=28, mode="bilinear")
+    moved = torch.nn.functional.pad(image, (right, -right, down, -down))
+    return moved.square().flatten(1)
 
 
 @functools.cache

@@ -58,7 +58,7 @@ FAULTY = {
     "overfitting": "MNIST: 150 samples by heart",
     "stopped_early": "digits: tanh, weights 20 times Xavier",
     "underfitting": "circle: no hidden layer",
-    "exploding_gradient": "parabola: SGD .1",
+    "exploding_gradient": "table: linear, SGD .5",
 }
 
 

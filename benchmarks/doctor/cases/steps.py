@@ -58,7 +58,7 @@ def rare(setup: Setup) -> None:
     """A class of 1 %, seldom enough never to be answered in the time given."""
     x, y = setup.train
     keep = torch.cat([torch.nonzero(y != 8).flatten(), torch.nonzero(y == 8).flatten()[:6]])
-    setup.train = x[keep], y[keep]
+    setup.train, setup.epochs = (x[keep], y[keep]), 6
 
 
 def few(setup: Setup) -> None:
@@ -186,6 +186,11 @@ def table(
     network: Callable[[], nn.Module], epochs: int = 60, lr: float = 1e-3
 ) -> Callable[[int], Setup]:
     return regression(data.mpg, network, lambda m: adam(m, lr), epochs)
+
+
+def linear_table(lr: float, epochs: int) -> Callable[[int], Setup]:
+    """A linear model of the table; beyond lr = .3 every step is longer than the one before."""
+    return regression(data.mpg, lambda: nn.Linear(9, 1), lambda m: sgd(m, lr), epochs)
 
 
 CASES = [
@@ -434,4 +439,12 @@ CASES = [
         twin="table: 60 epochs",
     ),
     Case("table: 60 epochs", "cured", conditions=(), build=table(lambda: dense(9, 64, 1))),
+    Case(
+        "table: linear, SGD .5",
+        "faulty",
+        build=linear_table(0.5, epochs=4),
+        conditions=("learning_rate_too_high", "exploding_gradient", "not_finite"),
+        twin="table: linear, SGD .05",
+    ),
+    Case("table: linear, SGD .05", "cured", conditions=(), build=linear_table(0.05, epochs=10)),
 ]

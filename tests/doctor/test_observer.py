@@ -20,6 +20,7 @@ from sevensteps.errors import ArgumentError
 from sevensteps.training import state
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import resolve
+from tests.helpers.seeds import five_seeds
 
 STOP = "epochs(3)"
 TRAININGS: dict[str, dict[str, Any]] = {
@@ -170,11 +171,12 @@ def test_the_first_look_leaves_nothing_behind() -> None:
         ),
     ],
 )
+@five_seeds
 def test_what_is_wrong_before_the_first_step(
-    source: str, given: dict[str, Any], condition: str
+    source: str, given: dict[str, Any], condition: str, seed: int
 ) -> None:
     attending = DoctorObserver()
-    run = ss.train(source, **given, stop="epochs(0)", out=False, watch=attending)
+    run = ss.train(source, **given, seed=seed, stop="epochs(0)", out=False, watch=attending)
     assert attending.before is not None
     found = {
         f.condition: f
@@ -192,9 +194,10 @@ def test_what_is_wrong_before_the_first_step(
 @pytest.mark.parametrize(
     "source", ["digits", "digits37", "xor", "moons", "iris", "breast_cancer", "blobs"]
 )
-def test_nothing_is_said_of_a_healthy_start(source: str) -> None:
+@five_seeds
+def test_nothing_is_said_of_a_healthy_start(source: str, seed: int) -> None:
     attending = DoctorObserver()
-    ss.train(source, stop="epochs(0)", out=False, watch=attending)
+    ss.train(source, seed=seed, stop="epochs(0)", out=False, watch=attending)
     assert attending.before is not None
     assert [f.condition for f in attending.before.findings if f.severity != "info"] == []
 
@@ -220,26 +223,28 @@ def test_what_attends_is_what_is_kept() -> None:
     )
 
 
-@pytest.mark.parametrize("step", ["sgd(lr=20.0)", "adam(lr=30.0)"])
-def test_a_rate_far_too_high_is_foreseen(step: str) -> None:
+@pytest.mark.parametrize("step", ["sgd(lr=100.0)", "adam(lr=30.0)"])
+@five_seeds
+def test_a_rate_far_too_high_is_foreseen(step: str, seed: int) -> None:
     attending = DoctorObserver()
-    run = ss.train(
-        "digits", predict="mlp(30)", step=step, stop="epochs(3)", out=False, watch=attending
-    )
+    steps: dict[str, Any] = {"predict": "mlp(30)", "seed": seed, "stop": "epochs(3)", "out": False}
+    run = ss.train("digits", **steps, step=step, watch=attending)
     assert attending.before is not None
     assert [finding.condition for finding in attending.before.findings] == [
         "learning_rate_too_high"
     ]
     (change,) = [remedy.change["step"] for remedy in attending.before.findings[0].remedies]
-    cured = ss.train("digits", predict="mlp(30)", step=change, stop="epochs(3)", out=False)
+    cured = ss.train("digits", **steps, step=change)
     assert cured.metrics["valid"]["accuracy"] > run.metrics["valid"]["accuracy"] + 0.2
 
 
 @pytest.mark.parametrize(
     "step", ["sgd(lr=0.5)", "adam(lr=0.01)", "rmsprop(lr=0.01)", "sgd(lr=0.1, momentum=0.9)"]
 )
-def test_a_usual_rate_is_not(step: str) -> None:
+@five_seeds
+def test_a_usual_rate_is_not(step: str, seed: int) -> None:
     attending = DoctorObserver()
-    ss.train("digits", predict="mlp(30)", step=step, stop="epochs(1)", out=False, watch=attending)
+    steps: dict[str, Any] = {"predict": "mlp(30)", "seed": seed, "stop": "epochs(1)", "out": False}
+    ss.train("digits", **steps, step=step, watch=attending)
     assert attending.before is not None
     assert attending.before.findings == []

@@ -94,6 +94,17 @@ def scaled_curve(f: str, low: float, high: float, count: int = 200) -> Any:
     )
 
 
+def whole_parabola(steps: int) -> Callable[[int], Setup]:
+    """All samples in every step, so that the loss falls without noise."""
+    return regression(
+        lambda: scaled_curve("x2", -4, 4),
+        lambda: dense(1, 50, 50, 1),
+        lambda m: adam(m, 0.002),
+        steps,
+        batch=150,
+    )
+
+
 def shuffled_table() -> Any:
     (x, y), valid = data.mpg()
     return (x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0))]), valid
@@ -326,6 +337,14 @@ CASES = [
             100,
         ),
     ),
+    Case(
+        "parabola: 12 steps",
+        "faulty",
+        build=whole_parabola(12),
+        conditions=("stopped_early", "learning_rate_too_low"),
+        twin="parabola: 400 steps",
+    ),
+    Case("parabola: 400 steps", "cured", conditions=(), build=whole_parabola(400)),
     Case(
         "x⁴ on ±100, raw",
         "faulty",

@@ -71,7 +71,9 @@ def resolve(
             except Error:
                 raise
             except TypeError as failure:
-                raise ArgumentError(f"{step}: {value!r}: {failure}") from None
+                # Python puts the function before it, as in "adam.__init__() got an unexpected …"
+                reason = str(failure).partition("() ")[2] or str(failure)
+                raise ArgumentError(f"{step}: {value!r}: {reason}") from None
 
     pick("predict", shape)
     predict = chosen["predict"]

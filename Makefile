@@ -23,7 +23,7 @@ help:
 	@echo 'make fuzz          broken input of every kind, 60 seconds for each; SECONDS=600 for longer'
 	@echo 'make examples      reproduce the published figures, ten seeds each, into examples/RESULTS.md (about 20 minutes)'
 	@echo 'make bench         time epochs and whole calls beside other libraries, in an environment of their own (about 20 minutes)'
-	@echo 'make bench-limits  memory, growth, training from the disk, saving, the way to 99 % of MNIST (about 20 minutes)'
+	@echo 'make bench-limits  memory, growth, training from the disk, saving, busy machines, the way to 99 % of MNIST (about 20 minutes)'
 	@echo 'make bench-doctor  how often the doctor is right, beside other tools, and what watching costs (about an hour)'
 	@echo 'make bench-rate    how good the suggested learning rates are, beside other finders (about half an hour)'
 	@echo 'make clean         remove .venv, caches and built files; runs/ stays'

@@ -6,5 +6,5 @@ Each has `section(asked)`, which makes its measurements in fresh processes and a
 # in the order of the report: what `make bench` measures after the speed table, and what
 # `make bench-limits` does
 SPEED = ("ceilings", "products", "startup", "racing")
-COST = ("memory", "growth", "steady", "disk", "saving", "bf16", "busy", "mnist99")
+COST = ("memory", "growth", "steady", "disk", "saving", "bf16", "busy", "kernels", "mnist99")
 NAMES = SPEED + COST

@@ -18,6 +18,7 @@ from sevensteps.training import loop, state
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import resolve
+from tests.helpers.seeds import five_seeds
 
 # fastbook, chapter 4
 BOOK: dict[str, Any] = {
@@ -59,13 +60,13 @@ def test_one_hidden_layer(seed: int, mnist37: Data) -> None:
         stop=ss.epochs(40),
         seed=seed,
     )
-    assert 0.9819 <= run.metrics["valid"]["accuracy"] <= 0.9834
+    assert 0.9804 <= run.metrics["valid"]["accuracy"] <= 0.9849
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(
     ("repeat", "low", "high"),
-    [("batches(256, shuffle=False)", 0.978, 0.9795), ("batches(256)", 0.9818, 0.9829)],
+    [("batches(256, shuffle=False)", 0.9765, 0.981), ("batches(256)", 0.9803, 0.9844)],
 )
 def test_a_linear_model_in_order_and_shuffled(
     repeat: str, low: float, high: float, seed: int, mnist37: Data
@@ -108,8 +109,9 @@ def test_pixel_similarity(
 ) -> None:
     run = ss.train(mnist37, predict=ss.pixel_similarity(metric), out=False)
     by_class = run.metrics["valid"]["by_class"]
-    assert (round(by_class["3"], 4), round(by_class["7"], 4)) == (three, seven)
-    assert round((by_class["3"] + by_class["7"]) / 2, 4) == mean
+    # to one picture of a thousand, whose distances may be equal but for rounding
+    assert (by_class["3"], by_class["7"]) == pytest.approx((three, seven), abs=0.0011)
+    assert (by_class["3"] + by_class["7"]) / 2 == pytest.approx(mean, abs=0.0011)
     assert run.summary["steps"] == 0
 
 
@@ -120,8 +122,10 @@ def test_distances_of_one_three_to_the_means(mnist37: Data, mnist: Data) -> None
         mnist.train.x[10_000],
     )
     apart = [three - x[:6131].mean(0), three - x[6131:].mean(0)]
-    assert [round(float(d.abs().mean()), 4) for d in apart] == [0.1114, 0.1586]
-    assert [round(float(d.square().mean().sqrt()), 4) for d in apart] == [0.2021, 0.3021]
+    means = [float(d.abs().mean()) for d in apart]
+    assert means == pytest.approx([0.1114, 0.1586], abs=1e-4)
+    roots = [float(d.square().mean().sqrt()) for d in apart]
+    assert roots == pytest.approx([0.2021, 0.3021], abs=1e-4)
     for metric, nearer in (("l1", 0.1586 - 0.1114), ("l2", 0.3021 - 0.2021)):
         run = ss.train(mnist37, predict=ss.pixel_similarity(metric), out=False)
         assert run.predict(three[None] * 255).outputs.item() == pytest.approx(nearer, abs=1e-4)
@@ -133,7 +137,7 @@ def test_distances_of_one_three_to_the_means(mnist37: Data, mnist: Data) -> None
 @pytest.mark.parametrize(("metric", "accuracy"), [("l1", 0.6685), ("l2", 0.8203)])
 def test_pixel_similarity_of_ten(metric: str, accuracy: float, mnist: Data) -> None:
     run = ss.train(mnist, predict=ss.pixel_similarity(metric), threads=2, out=False)
-    assert run.metrics["valid"]["accuracy"] == accuracy
+    assert run.metrics["valid"]["accuracy"] == pytest.approx(accuracy, abs=2e-4)
 
 
 def test_full_mnist(mnist: Data) -> None:
@@ -153,7 +157,7 @@ def test_full_mnist(mnist: Data) -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(5))
+@five_seeds
 def test_digits_with_all_defaults(seed: int) -> None:
     run = ss.train("digits", seed=seed, threads=2, out=False)
     assert run.metrics["valid"]["accuracy"] >= 0.97

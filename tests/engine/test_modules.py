@@ -170,5 +170,6 @@ def test_the_book_s_baseline(mnist_dir: Path, metric: str, threes: float, sevens
     module.fit(*threes_and_sevens(mnist_dir, "train"))
     x, y = threes_and_sevens(mnist_dir, "t10k")
     right = (module(x)[:, 0] > 0) == (y == 1)
-    assert round(float(right[y == 1].double().mean()), 4) == threes
-    assert round(float(right[y == 0].double().mean()), 4) == sevens
+    # to one picture of a thousand, whose distances may be equal but for rounding
+    assert float(right[y == 1].double().mean()) == pytest.approx(threes, abs=0.0011)
+    assert float(right[y == 0].double().mean()) == pytest.approx(sevens, abs=0.0011)

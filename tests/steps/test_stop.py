@@ -425,7 +425,9 @@ def test_a_rule_is_silent_at_the_start_and_is_joined_with_any_other(rule: Stop) 
         assert joined.rules() == (*rule.rules(), *other.rules())
 
 
-@pytest.mark.parametrize("rule", [*examples("stop", "auto"), Always()], ids=repr)
+@pytest.mark.parametrize(
+    "rule", [*examples("stop", "auto"), pytest.param(Always(), id="Always")], ids=repr
+)
 def test_a_rule_is_silent_for_the_steps_that_it_leaves(rule: Stop) -> None:
     # an epoch of a thousand steps of a hundredth of a second each, the second one of a training
     facts = {"loss": [1e9], "train_loss": [1e9], "accuracy": [0.0]}

@@ -15,6 +15,7 @@ from sevensteps.errors import RunError
 from sevensteps.record import writer as writers
 from sevensteps.record.database import read as read_history
 from sevensteps.training.observer import Observer
+from sevensteps.training.state import Training
 from tests.record.conftest import FILES
 
 
@@ -72,6 +73,20 @@ def test_run_json_has_what_is_promised(finished: Path) -> None:
     assert held["threads"] >= 1
     assert held["parameters"] == 4 * 2 + 4 + 4 + 1
     assert set(held["reasons"]) == {*ss.steps.STEPS, "threads"}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 18.5])
+def test_the_seconds_of_compiling_stand_beside_those_of_training(
+    tmp_path: Path, seconds: float
+) -> None:
+    class Compiling(Observer):
+        def started(self, training: Training) -> None:
+            training.compile_seconds = seconds
+
+    options = {"predict": "mlp(4)", "stop": "epochs(1)", "observers": [Compiling()]}
+    ss.train("xor", **options, out=tmp_path / "run", watch=0)
+    held = strict((tmp_path / "run" / "run.json").read_text())
+    assert held.get("compile_seconds") == (seconds or None)
 
 
 def test_the_files_agree_with_each_other(finished: Path) -> None:

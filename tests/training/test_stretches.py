@@ -45,6 +45,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "dropout": {"predict": "mlp(6, dropout=0.3)", "repeat": "batches(7)"},
     "clipped": {"gradient": "chain_rule(clip=0.1)", "repeat": "batches(7)"},
     "accumulated": {"gradient": "chain_rule(accumulate=3)", "repeat": "batches(5)"},
+    "one by one": {"step": "sgd(lr=0.05)", "repeat": "batches(1)"},
     "in mid-epoch": {"repeat": "batches(7)", "stop": "max_steps(10)"},
 }
 
@@ -337,7 +338,7 @@ def compiled(
 
 
 @NEEDS_NUMBA
-@pytest.mark.parametrize("name", ["uneven batches", "momentum", "adam", "dropout"])
+@pytest.mark.parametrize("name", ["one by one", "uneven batches", "momentum", "adam", "dropout"])
 def test_machine_code_comes_to_the_same_bits_watched_resumed_and_in_any_stretches(
     name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,8 +27,7 @@ def value(kind: int, x: Array, y: Array, a: float, b: float) -> None:
     if kind in (SOFTMAX, LOG_SOFTMAX):
         _softmax(x, y, kind == LOG_SOFTMAX)
         return
-    for u in range(len(x)):
-        _value(kind, x[u], y[u], x.dtype.type(a), x.dtype.type(b))
+    _value(kind, x.reshape(-1), y.reshape(-1), x.dtype.type(a), x.dtype.type(b))
 
 
 @kernel
@@ -40,8 +39,9 @@ def derivative(kind: int, x: Array, y: Array, g: Array, dx: Array, a: float, b: 
     if kind == LOG_SOFTMAX:
         _log_softmax_back(y, g, dx)
         return
-    for u in range(len(x)):
-        _derivative(kind, x[u], y[u], g[u], dx[u], x.dtype.type(a), x.dtype.type(b))
+    flat, slope = x.reshape(-1), g.reshape(-1)
+    own_a, own_b = x.dtype.type(a), x.dtype.type(b)
+    _derivative(kind, flat, y.reshape(-1), slope, dx.reshape(-1), own_a, own_b)
 
 
 @kernel

@@ -27,7 +27,7 @@ from sevensteps.errors import ArgumentError, ShapeError
 
 
 class Arguments(NamedTuple):
-    """What `steps.take_steps` takes."""
+    """What `steps.run` takes for many steps."""
 
     network: program.Network
     samples: program.Samples
@@ -94,7 +94,7 @@ class Compiled(Engine):
         samples = self._samples(x, y, rows, masks)
         arguments = self._arguments(samples, size, update, rates, clip)
         judged = self._team.run(
-            lambda thread: int(self._steps.take_steps(*arguments[thread])),
+            lambda thread: int(self._steps.run(self._steps.STEPS, *arguments[thread])),
             len(arguments),
             arguments[0].team.state,
         )
@@ -120,15 +120,15 @@ class Compiled(Engine):
         """
         begin = time.perf_counter()
         needed = self.needs_compiling(x, y, size, update)
-        self._steps.take_steps(*self._no_step(x, y, size, update))
+        self._steps.run(self._steps.STEPS, *self._no_step(x, y, size, update))
         return time.perf_counter() - begin if needed else 0.0
 
     def needs_compiling(self, x: Tensor, y: Tensor, size: int, update: CompiledUpdate) -> bool:
         """Whether `compile` would take its time, some ten seconds."""
         from sevensteps.engine.compiled import machine_code
 
-        arguments = self._no_step(x, y, size, update)
-        return not machine_code.is_ready(self._steps.take_steps, arguments)
+        arguments = self._steps.STEPS, *self._no_step(x, y, size, update)
+        return not machine_code.is_ready(self._steps.run, arguments)
 
     def _no_step(self, x: Tensor, y: Tensor, size: int, update: CompiledUpdate) -> Arguments:
         rows, rates = torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.float64)
@@ -264,9 +264,13 @@ class Compiled(Engine):
             self._trace_slopes(self.trace, [self._space], [len(output)])
 
     def _run(self, part: int) -> None:
-        self._steps.one_batch(
-            part, self._network(), self._batch, self._space, self.gradients.numpy()
+        nothing = np.zeros(0, self.parameters.numpy().dtype)
+        step = self._steps.Step(0, np.zeros(0), nothing, nothing, 0, 0.0)
+        team = self._steps.Team(
+            0, 1, 1, 1, np.zeros(48, np.int64), np.zeros((1, 16)), self.gradients.numpy()[None]
         )
+        none = np.zeros(0)
+        self._steps.run(part, self._network(), self._batch, self._space, step, team, 1, none, none)
 
     # -- what the machine code works on ----------------------------------------------------------
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from sevensteps.engine.compiled import activations, program
 from sevensteps.engine.compiled.machine_code import Array, kernel
-from sevensteps.engine.compiled.products import dot, dots, sums_of_rows
+from sevensteps.engine.compiled.products import (
+    add_products,
+    descend_products,
+    dots,
+    sum_of_rows,
+    sums_of_rows,
+    weighted_sums,
+)
 from sevensteps.engine.compiled.program import (
     ACTIVATION,
     BIAS,
@@ -40,19 +47,26 @@ def gather(network: Network, samples: Samples, work: Workspace, begin: int, end:
     for s in range(end - begin):
         source = samples.x[samples.rows[begin + s]]
         if network.by_rows:
-            copy(source, work.x[s])
+            read(source, work.x[s])
         else:
-            copy(source, work.x[0])
+            read(source, work.x[0])
             place = width(end - begin)
             for i in range(len(source)):
                 work.values[i * place + s] = work.x[0, i]
 
 
 @kernel
-def copy(source: Array, target: Array) -> None:
-    """The numbers of one sample."""
-    for i in range(len(source)):
-        target[i] = source[i]
+def read(source: Array, target: Array) -> None:
+    """The numbers of one sample; bytes b as b / 255."""
+    if source.itemsize > 1:
+        for i in range(len(source)):
+            target[i] = source[i]
+    elif target.itemsize > 4:
+        for i in range(len(source)):
+            target[i] = source[i] / 255
+    else:  # in float64, then rounded once: for every byte the float32 next to b / 255
+        for i in range(len(source)):
+            target[i] = source[i] * (1 / 255)
 
 
 @kernel
@@ -141,8 +155,7 @@ def linear(
     if n < FEW:
         for s in range(n):
             one = work.x[s, : layer[INPUTS]] if by_rows else column(x, s, work)
-            for u in range(len(w)):
-                y[u, s] = b[u] + dot(w[u], one)
+            weighted_sums(y, s, w, one, b)
     elif by_rows:
         dots(y, w, work.x[:n], b, layer[INPUTS])
     else:
@@ -158,12 +171,9 @@ def linear_back(
     if n >= FEW:
         sums_of_rows(dx, w.T[:, :], g, work.zeros[: layer[INPUTS]], work.spare)
         return
+    total = work.spare.reshape(-1)[: layer[INPUTS]]
     for s in range(n):
-        total = work.spare.reshape(-1)[: layer[INPUTS]]
-        total[:] = 0
-        for u in range(len(w)):
-            if g[u, s] != 0:
-                add_row(total, g[u, s], w[u])
+        sum_of_rows(total, g, s, w)
         for i in range(len(total)):
             dx[i, s] = total[i]
 
@@ -184,11 +194,11 @@ def linear_gradients(
     outputs, inputs = layer[OUTPUTS], layer[INPUTS]
     if descent > 0:
         w, b, rate = weights(network, layer), bias(network, layer, work), g.dtype.type(descent)
-        one = work.x[0, :inputs] if by_rows else x[:, 0]
-        for u in range(outputs):
-            if g[u, 0] != 0 and layer[WEIGHT_TRAINED] == 1:
-                descend_row(w[u], rate, g[u, 0], one)
-            if layer[BIAS_TRAINED] == 1:
+        one = work.x[0, :inputs] if by_rows else column(x, 0, work)
+        if layer[WEIGHT_TRAINED] == 1:
+            descend_products(w, rate, g, one)
+        if layer[BIAS_TRAINED] == 1:
+            for u in range(outputs):
                 b[u] -= rate * g[u, 0]
         return
     if layer[BIAS_TRAINED] == 1:
@@ -205,9 +215,7 @@ def linear_gradients(
         dw[:] = 0
         for s in range(n):
             one = work.x[s, :inputs] if by_rows else column(x, s, work)
-            for u in range(outputs):
-                if g[u, s] != 0:
-                    add_row(dw[u], g[u, s], one)
+            add_products(dw, g, s, one)
     elif by_rows:
         sums_of_rows(dw, g[:, :n], work.x, work.zeros[:outputs], work.spare)
     else:
@@ -224,26 +232,14 @@ def column(x: Array, s: int, work: Workspace) -> Array:
 
 
 @kernel
-def add_row(total: Array, factor: float, row: Array) -> None:
-    """total ← total + factor · row."""
-    for i in range(len(total)):
-        total[i] += factor * row[i]
-
-
-@kernel
-def descend_row(row: Array, rate: float, slope: float, x: Array) -> None:
-    """row ← row - rate · (slope · x): the gradient of one unit's weights, and the step with it."""
-    for i in range(len(row)):
-        row[i] -= rate * (slope * x[i])
-
-
-@kernel
 def apply_mask(layer: Array, samples: Samples, x: Array, y: Array, begin: int, n: int) -> None:
     """y = x·m with m = 0 or 1/(1-p); the same backward, as dy/dx = m."""
     units = layer[INPUTS]
     first = layer[MASK] * len(samples.rows)
     if layer[CODE] == 0:  # not training
-        y[:] = x
+        for u in range(units):
+            for s in range(n):
+                y[u, s] = x[u, s]
         return
     for s in range(n):
         place = first + (begin + s) * units

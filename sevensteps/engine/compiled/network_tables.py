@@ -52,7 +52,7 @@ def missing_compiled(network: nn.Module, loss: LossFunction) -> str | None:
     """Why no machine code can be made for `network` and `loss`, naming the layer; None where it
     can.
     """
-    if importlib.util.find_spec("numba") is None:
+    if not numba_installed():
         return f"the compiler, Numba, is not installed: {INSTALL}"
     lacking = chain_rule.missing(network)
     if lacking:
@@ -74,6 +74,27 @@ def missing_compiled(network: nn.Module, loss: LossFunction) -> str | None:
         if reason:
             return f"{name} ({type(module).__name__}) {reason}"
     return None
+
+
+def numba_installed() -> bool:
+    """Whether the compiler is there; it is not loaded."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def seconds_saved(network: nn.Module, size: int) -> float:
+    """About how many seconds a step of `size` samples takes less as machine code than with
+    `ChainRule`; 0 where it does not. A rule of shapes.
+
+    Measured on an AMD EPYC (family 26), 2 threads, in µs a step, compiled for chain rule: 784-30-10
+    with 1 sample 5 for 47, with 16 samples 21 for 87, with 256 samples 184 for 324; 784-256-10 with
+    16 samples 112 for 363, with 256 samples 827 for 856; 784-1024-1024-10 with 256 samples 12,600
+    for 8,800: larger weights do not stay in a core's own memory, and PyTorch's products cut them
+    into parts that do.
+    """
+    multiplications = sum(p.numel() for p in network.parameters() if p.ndim == 2)
+    if multiplications > 250_000:
+        return 0.0
+    return 40e-6 + (0.4e-6 * size if multiplications <= 50_000 else 0.0)
 
 
 def _unfit(module: nn.Module, index: int) -> str | None:

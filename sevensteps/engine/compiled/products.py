@@ -7,6 +7,7 @@ from sevensteps.engine.compiled.machine_code import Array, kernel, sum_kernel
 
 ROWS = tiles.ROWS
 BYTES = tiles.VECTOR
+GROUP = 64  # rows of a product that the cache has room for while all samples pass by
 
 
 @kernel
@@ -58,12 +59,65 @@ def _tile_of_one(
 
 
 @sum_kernel
-def dot(a: Array, b: Array) -> float:
-    """Σₖ aₖ bₖ."""
-    total: float = a.dtype.type(0)
-    for k in range(len(a)):
-        total += a[k] * b[k]
-    return total
+def weighted_sums(y: Array, s: int, w: Array, x: Array, start: Array) -> None:
+    """y[r, s] = startᵣ + Σₖ wᵣₖ xₖ for one sample x [K], four rows of w [R, K] at once.
+
+    The last four may overlap those before them; they get the same numbers again.
+    """
+    rows, zero = len(w), x.dtype.type(0)
+    if rows < 4:
+        for r in range(rows):
+            c0 = zero
+            for k in range(len(x)):
+                c0 += w[r, k] * x[k]
+            y[r, s] = start[r] + c0
+        return
+    for first in range(0, rows, 4):
+        r = min(first, rows - 4)
+        c0 = c1 = c2 = c3 = zero
+        for k in range(len(x)):
+            c0 += w[r, k] * x[k]
+            c1 += w[r + 1, k] * x[k]
+            c2 += w[r + 2, k] * x[k]
+            c3 += w[r + 3, k] * x[k]
+        y[r, s], y[r + 1, s] = start[r] + c0, start[r + 1] + c1
+        y[r + 2, s], y[r + 3, s] = start[r + 2] + c2, start[r + 3] + c3
+
+
+@kernel
+def add_products(c: Array, g: Array, s: int, x: Array) -> None:
+    """cᵣ ← cᵣ + g[r, s] x for each row of c [R, K]: one sample's part of a product. Rows whose g is
+    0 stay.
+    """
+    for r in range(len(c)):
+        factor = g[r, s]
+        if factor != 0:
+            for k in range(len(x)):
+                c[r, k] += factor * x[k]
+
+
+@kernel
+def descend_products(w: Array, rate: float, g: Array, x: Array) -> None:
+    """wᵣ ← wᵣ - rate (gᵣ x): the gradient of one sample, and the step with it, for each row that
+    it moves.
+    """
+    for r in range(len(w)):
+        slope = g[r, 0]
+        if slope != 0:
+            for k in range(len(x)):
+                w[r, k] -= rate * (slope * x[k])
+
+
+@kernel
+def sum_of_rows(total: Array, g: Array, s: int, w: Array) -> None:
+    """total = Σᵣ g[r, s] wᵣ over the rows of w [R, K] whose g is not 0."""
+    for k in range(len(total)):
+        total[k] = 0
+    for r in range(len(w)):
+        factor = g[r, s]
+        if factor != 0:
+            for k in range(len(total)):
+                total[k] += factor * w[r, k]
 
 
 @kernel
@@ -77,12 +131,12 @@ def dots(c: Array, a: Array, b: Array, start: Array, depth: int) -> None:
     rows, columns = len(a), len(b)
     if rows < 4 or columns < 4:
         for s in range(columns):
-            for r in range(rows):
-                c[r, s] = start[r] + dot(a[r, :depth], b[s, :depth])
+            weighted_sums(c, s, a[:, :depth], b[s, :depth], start)
         return
-    for s in range(0, columns, 4):
-        for r in range(0, rows, 4):
-            _dots_of_four(c, a, b, start, min(r, rows - 4), min(s, columns - 4), depth)
+    for top in range(0, rows, GROUP):
+        for s in range(0, columns, 4):
+            for r in range(top, min(top + GROUP, rows), 4):
+                _dots_of_four(c, a, b, start, min(r, rows - 4), min(s, columns - 4), depth)
 
 
 @sum_kernel

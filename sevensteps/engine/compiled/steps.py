@@ -13,11 +13,11 @@ import numpy as np
 
 from sevensteps.engine.compiled import layers, losses, program
 from sevensteps.engine.compiled.barrier import wait_for_all
-from sevensteps.engine.compiled.machine_code import Array, entry, kernel
+from sevensteps.engine.compiled.machine_code import Array, entry, kernel, unowned
 from sevensteps.engine.compiled.program import Network, Samples, Workspace
 from sevensteps.engine.compiled.updates import SGD, update
 
-PREDICT, LOSS, GRADIENT = range(3)
+STEPS, PREDICT, LOSS, GRADIENT = range(4)
 threads_of = kernel(program.threads_of)
 LINE = 16  # numbers in a line of the cache: parts of a vector begin at one
 
@@ -49,6 +49,59 @@ class Team(NamedTuple):
 
 
 @entry
+def run(
+    part: int,
+    network: Network,
+    samples: Samples,
+    work: Workspace,
+    step: Step,
+    team: Team,
+    size: int,
+    rates: Array,
+    totals: Array,
+) -> int:
+    """All of it, so that there is one thing to compile: many steps, or a `part` of one with all
+    rows, which leaves the parameters alone: the values of every layer, or then the loss of each row
+    and d(mean loss)/d(output), or then dL/d(parameter) into the team's gradients.
+    """
+    network = Network(
+        unowned(network.layers),
+        unowned(network.settings),
+        network.first,
+        network.by_rows,
+        network.loss,
+        network.loss_setting,
+        unowned(network.parameters),
+        unowned(network.frozen),
+    )
+    samples = Samples(
+        unowned(samples.x),
+        unowned(samples.indices),
+        unowned(samples.numbers),
+        unowned(samples.rows),
+        unowned(samples.masks),
+    )
+    work = Workspace(
+        unowned(work.x),
+        unowned(work.values),
+        unowned(work.slopes),
+        unowned(work.losses),
+        unowned(work.spare),
+        unowned(work.zeros),
+    )
+    count = len(samples.rows)
+    if part == STEPS:
+        return take_steps(network, samples, work, step, team, size, rates, totals)
+    if part == PREDICT:
+        layers.forward(network, samples, work, 0, count)
+    elif part == LOSS:
+        judge(network, samples, work, 0, count, 1.0 / count)
+    else:
+        layers.backward(network, samples, work, team.gradients[0], 0, count, 0.0)
+    return 0
+
+
+@kernel
 def take_steps(
     network: Network,
     samples: Samples,
@@ -59,7 +112,7 @@ def take_steps(
     rates: Array,
     totals: Array,
 ) -> int:
-    """Take a step with each `size` of the rows, the learning rates `rates` [steps]; `totals`
+    """A step with each `size` of the rows, the learning rates `rates` [steps]; `totals`
     [steps] gets the sum of the losses of each. Returns how many have been judged: the last has not
     been taken if its total is not finite.
     """
@@ -168,19 +221,3 @@ def shorten(team: Team, mine: tuple[int, int], sharing: int, clip: float) -> boo
     for i in range(len(g)):
         g[i] *= factor
     return True
-
-
-@entry
-def one_batch(
-    part: int, network: Network, samples: Samples, work: Workspace, gradients: Array
-) -> None:
-    """A part of a step with all rows: the values of every layer, or then the loss of each row and
-    d(mean loss)/d(output), or then dL/d(parameter) into `gradients`.
-    """
-    count = len(samples.rows)
-    if part == PREDICT:
-        layers.forward(network, samples, work, 0, count)
-    elif part == LOSS:
-        judge(network, samples, work, 0, count, 1.0 / count)
-    else:
-        layers.backward(network, samples, work, gradients, 0, count, 0.0)

@@ -198,3 +198,36 @@ def test_accumulated_gradients(error: Any) -> None:
         engine.loss(y[begin:end])
         engine.gradient(share=(end - begin) / 200, add=begin > 0)
     assert error(engine.gradients, whole) < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("first", ["linear", "dropout"])
+def test_bytes_give_the_bits_of_the_numbers(dtype: torch.dtype, first: str) -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).repeat(50).view(128, 100)
+    y, results = torch.arange(128) % 10, []
+    for x in (pixels.to(dtype) / 255, pixels):
+        torch.manual_seed(0)
+        layers = [nn.Linear(100, 20), nn.ReLU(), nn.Linear(20, 10)]
+        made = nn.Sequential(*([Dropout(0.2)] if first == "dropout" else []), *layers).to(dtype)
+        use_generator(made, torch.Generator().manual_seed(1))
+        engine, value = Compiled(made, losses.cross_entropy()), steps.sgd(lr=0.1)
+        update = engine.update(value, value.prepare(engine.parameters, engine.gradients))
+        rates = torch.full((2,), 0.1, dtype=torch.float64)
+        results.append(engine.take_steps(x, y, torch.arange(128), 64, update, rates))
+        results.append(engine.parameters)
+    assert torch.equal(results[0], results[2])
+    assert torch.equal(results[1], results[3])
+
+
+def test_compiling_moves_nothing() -> None:
+    training = Training(0.3)
+    before, drawn = training.engine.parameters.clone(), training.engine.network[2].generator
+    state = drawn.get_state()
+    training.engine.compile(training.x, training.y, 64, training.update)
+    assert not training.engine.needs_compiling(training.x, training.y, 64, training.update)
+    assert training.engine.compile(training.x, training.y, 64, training.update) == 0
+    assert torch.equal(training.engine.parameters, before)
+    assert torch.equal(drawn.get_state(), state)
+    assert training.engine.needs_compiling(
+        training.x.to(torch.int8), training.y, 64, training.update
+    )

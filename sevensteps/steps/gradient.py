@@ -19,7 +19,7 @@ from sevensteps.arguments import flag, number, whole
 from sevensteps.data.inputs import Inputs
 from sevensteps.engine.autograd import Autograd
 from sevensteps.engine.chain_rule import ChainRule, missing
-from sevensteps.engine.compiled import Compiled, missing_compiled
+from sevensteps.engine.compiled import Compiled, missing_compiled, seconds_saved
 from sevensteps.engine.distributed.fsdp import ShardedAutograd
 from sevensteps.engine.engine import Engine, LossFunction
 from sevensteps.engine.finite_differences import FiniteDifferences
@@ -226,13 +226,9 @@ def choose(network: nn.Module, loss: LossFunction, **options: object) -> tuple[G
     return method(**options), reason
 
 
-# seconds to import Numba and to read the machine code (.5), with room: less is not worth it
-SECONDS_TO_BEGIN = 2.0
-# of each step, which Python and PyTorch take for their calls and machine code does not: measured at
-# 784-30-10, batches of 1 and 16, on an AMD EPYC (family 26 model 2)
-SECONDS_OF_CALLS = 5e-5
-# multiplications of a step, above which products of matrices are what takes time
-LARGEST_STEP = 6e6
+# seconds saved that are worth it: importing Numba and reading the machine code takes .5 each time,
+# and compiling it 16, once on a machine
+SECONDS_TO_BEGIN = 4.0
 
 
 def choose_compiled(
@@ -262,14 +258,6 @@ def choose_compiled(
         f"as machine code the chain rule takes {steps:,} steps of {batch:,} "
         f"{'samples' if batch > 1 else 'sample'} some {saved:.0f} seconds faster",
     )
-
-
-def seconds_saved(network: nn.Module, batch: int) -> float:
-    """About how much less time a step of `batch` samples takes as machine code: a rule of shapes,
-    0 where the products of matrices are most of it.
-    """
-    work = batch * sum(weight.numel() for weight in network.parameters() if weight.ndim > 1)
-    return SECONDS_OF_CALLS if work <= LARGEST_STEP else 0.0
 
 
 def _method(network: nn.Module) -> tuple[type[Gradient], str]:

@@ -41,8 +41,8 @@ to a run folder; it starts from parameters of its own choice. Lightning logs and
 as by default; nobody draws a progress bar. The first call in a process holds what a library loads,
 compiles or measures on first use, as a script sees it (imports of the contestant's file come before
 the clock); the second is what the next cell of a notebook takes. A target counts as met if both
-calls reach it. What sevensteps compiles it keeps in the user's cache; the first process of a run
-that needs it compiles anew.
+calls reach it. What sevensteps compiles it keeps in the user's cache, once for a machine; that is
+done before the rounds, and its seconds are said below the table.
 """
 
 

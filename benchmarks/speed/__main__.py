@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import write
-from benchmarks.speed.cases import CASES, OURS, Case
+from benchmarks.speed.cases import CASES, COMPILED, OURS, Case
 from benchmarks.speed.contestants import NAMES
 from benchmarks.speed.machine import ROOT, THREADS, busy, describe, fresh, identity, mnist_folder
 from benchmarks.speed.table import (
@@ -45,6 +45,7 @@ EPOCHS: dict[str, Callable[[Case], int]] = {
     "call": lambda case: case.call_epochs,
 }
 EPOCHS_QUICK = 2
+COMPILING = 3.0  # seconds more of a first call than other first uses take
 
 
 def main() -> int:
@@ -84,6 +85,7 @@ def measure(
     load = busy()
     epochs = EPOCHS_QUICK if options.quick else EPOCHS[kind](case)
     names = options.contestant or case.contestants_of(kind, 0)
+    note = compiled_once(case, folder) if COMPILED in names else ""
     turns = []
     for number in range(rounds):
         present = [
@@ -98,8 +100,18 @@ def measure(
         load=load,
         rounds=rounds,
         epochs=epochs,
-        note=preparing(names, turns),
+        note=" ".join(filter(None, [preparing(names, turns), note])),
     )
+
+
+def compiled_once(case: Case, folder: Path) -> str:
+    """Compile what `case` needs of ours, untimed for the table, and say how long that took if it
+    had not been kept.
+    """
+    took = turn("call", case, [COMPILED], 1, 0, folder)[COMPILED]
+    if "first" not in took or (seconds := took["first"] - took["second"]) < COMPILING:
+        return ""
+    return f"Compiled before, once on a machine and kept: {seconds:.0f} s."
 
 
 def arguments() -> argparse.Namespace:

@@ -76,8 +76,8 @@ def columns(samples: int) -> int:
 ARRIVED, ROUND, GIVEN_UP = 0, 16, 32
 
 # What is worth a second thread. Each writes a gradient of its own and all add them up, so with
-# fewer samples two take longer than one: 253 µs for 112 with 16 samples through 784-256-10 (AMD EPYC,
-# family 26, 2 cores); with 64 samples they take 211 for 342, and 40 for 59 through 784-30-10.
+# fewer samples two take longer than one: 253 µs for 112 with 16 samples through 784-256-10 (AMD
+# EPYC, family 26, 2 cores); with 64 samples they take 211 for 342, and 40 for 59 through 784-30-10.
 WORK_OF_A_THREAD = 400_000
 SAMPLES_OF_A_THREAD = 32
 

@@ -48,11 +48,14 @@ def better(values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
 
 
 def compute_metrics(
-    output: Output, outputs: Float[Tensor, "N O"], target: Shaped[Tensor, "N ..."]
+    output: Output,
+    outputs: Float[Tensor, "N O"],
+    target: Shaped[Tensor, "N ..."],
+    answers: Shaped[Tensor, "N ..."] | None = None,
 ) -> dict[str, float]:
     """The task's own metric over all samples, by name: `accuracy` (a share of samples; of labels
-    for multilabel) or `r2` (nan where the targets do not vary). Raises `ShapeError` where outputs
-    and targets differ in number.
+    for multilabel) or `r2` (nan where the targets do not vary). `answers` are what `output.decide`
+    gives, where that is known. Raises `ShapeError` where outputs and targets differ in number.
     """
     if len(outputs) != len(target):
         raise ShapeError(
@@ -62,7 +65,8 @@ def compute_metrics(
     if output.task.kind == "regression":
         explained = r2(output.predict(outputs), target)
         return {"r2": math.nan if explained is None else explained}
-    return {"accuracy": accuracy(output.decide(outputs), target)}
+    answers = output.decide(outputs) if answers is None else answers
+    return {"accuracy": accuracy(answers, target)}
 
 
 def accuracy(answers: Shaped[Tensor, "N ..."], target: Shaped[Tensor, "N ..."]) -> float:
@@ -80,20 +84,23 @@ def r2(predictions: Float[Tensor, "N ..."], target: Shaped[Tensor, "N ..."]) -> 
 
 
 def accuracy_by_class(
-    output: Output, outputs: Float[Tensor, "N O"], target: Shaped[Tensor, "N ..."]
+    output: Output,
+    outputs: Float[Tensor, "N O"],
+    target: Shaped[Tensor, "N ..."],
+    answers: Shaped[Tensor, "N ..."] | None = None,
 ) -> dict[str, float]:
     """The recall of each class that has samples, by its name; empty for a regression and for
-    multilabel.
+    multilabel. `answers` are what `output.decide` gives, where that is known.
     """
     if output.task.kind not in ("binary", "multiclass"):
         return {}
-    answers, labels = output.decide(outputs), target.reshape(-1).long()
-    recalls = {}
-    for index, name in enumerate(output.task.classes):
-        of_class = labels == index
-        if of_class.any():
-            recalls[name] = float((answers[of_class] == index).double().mean())
-    return recalls
+    answers, labels = output.decide(outputs) if answers is None else answers, target.reshape(-1)
+    labels, classes = labels.long(), output.task.classes
+    samples = labels.bincount(minlength=len(classes)).tolist()
+    right = labels[answers == labels].bincount(minlength=len(classes)).tolist()
+    return {
+        name: right[index] / samples[index] for index, name in enumerate(classes) if samples[index]
+    }
 
 
 def baseline(kind: Kind, target: Shaped[Tensor, "N ..."]) -> float:

@@ -33,7 +33,9 @@ NUMBERS = {
     "chance": "baseline_score",
 }
 MAX_ROWS = 2048  # of outputs and validation data that are stored
-MAX_NUMBERS = 1_000_000  # of the validation inputs that are stored
+# numbers of the inputs that are stored: of the training samples as many as simple models look at,
+# of the validation samples what tells how they are scaled
+MAX_NUMBERS = {"train": 1_000_000, "valid": 400_000}
 
 
 def save_case(case: Case, folder: Path | str) -> Path:
@@ -57,13 +59,16 @@ def save_case(case: Case, folder: Path | str) -> Path:
 
 def write_observation(observation: Observation, record: Record) -> None:
     """Write what was observed of a training so far into `record`, in place of what was there."""
-    record.forget_watched()
-    for look in observation.looks:
-        record.look(look.step, "look", *serialize_look(look))
     samples = {name: t for name, t in (("x", observation.x), ("y", observation.y)) if t is not None}
-    record.watched(
-        "observed", json.dumps(nan_to_null(observation.to_dict())), safetensors.torch.save(samples)
-    )
+    with record.together():
+        record.forget_watched()
+        for look in observation.looks:
+            record.look(look.step, "look", *serialize_look(look))
+        record.watched(
+            "observed",
+            json.dumps(nan_to_null(observation.to_dict())),
+            safetensors.torch.save(samples),
+        )
 
 
 def write_first_findings(findings: list[Finding], record: Record) -> None:
@@ -97,6 +102,11 @@ def read_observation(folder: Path, step: int) -> tuple[Observation, list[Finding
 
 def write_case(case: Case, record: Record) -> None:
     """Write looks, facts, samples and the network's answers of `case` into the record of a run."""
+    with record.together():
+        _write_case(case, record)
+
+
+def _write_case(case: Case, record: Record) -> None:
     record.forget_watched()
     for look in case.looks:
         record.look(look.step, "look", *serialize_look(look))
@@ -113,7 +123,7 @@ def write_case(case: Case, record: Record) -> None:
     tensors: dict[str, Tensor | None] = {"train.outputs": case.train_outputs}
     for part, pair in (("train", case.sample), ("valid", case.valid)):
         if pair is not None and len(pair[0]):
-            rows = min(MAX_ROWS, max(1, MAX_NUMBERS // max(pair[0][0].numel(), 1)))
+            rows = min(MAX_ROWS, max(1, MAX_NUMBERS[part] // max(pair[0][0].numel(), 1)))
             tensors |= {f"{part}.x": pair[0][:rows], f"{part}.y": pair[1][:rows]}
             if part == "valid" and case.valid_outputs is not None:
                 tensors["valid.outputs"] = case.valid_outputs[:rows]

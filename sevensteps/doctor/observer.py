@@ -69,6 +69,15 @@ class DoctorObserver(Observer):
         assert self.watcher.observation is not None
         with training.isolated_randomness:
             case = training_case(training, self.watcher.observation)
+            evaluated = training.valid_outputs
+            # of data on disk the case has only some samples
+            if (
+                evaluated is not None
+                and evaluated[0] == training.progress.step
+                and case.valid is not None
+                and len(case.valid[0]) == len(evaluated[1])
+            ):
+                case.valid_outputs = evaluated[1].cpu()
             self.after = examine(case)
 
     def keep(self, record: Record) -> None:

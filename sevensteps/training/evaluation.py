@@ -17,6 +17,7 @@ from sevensteps.engine.chain_rule import missing
 from sevensteps.engine.distributed.data_parallel import Partition
 from sevensteps.engine.distributed.fsdp import FSDP
 from sevensteps.engine.distributed.process_group import ProcessGroup
+from sevensteps.engine.evaluation_pass import evaluation_pass
 from sevensteps.engine.pooling import channels_last
 from sevensteps.head import Output
 from sevensteps.metrics import accuracy_by_class, compute_metrics
@@ -44,9 +45,10 @@ def outputs_of(
     network.eval()
     try:
         with grad():
+            forward = evaluation_pass(network)
             outputs, start = torch.empty(0), 0
             for piece in x.split(CHUNK):
-                some: Tensor = network(store(piece))
+                some = forward(store(piece))
                 if len(piece) == len(x):
                     return some
                 # in one piece from the start: small outputs, kept one by one between large
@@ -80,12 +82,13 @@ def evaluate(
     group = ProcessGroup.alone() if alone else training.group
     if outputs is None:
         with training.isolated_randomness:
-            network = network or training.network
             outputs = (
-                _outputs_by_parts(training, network, x, group)
+                _outputs_by_parts(training, network or training.network, x, group)
                 if group.size > 1
-                else outputs_of(network, x)
+                else outputs_of(network or training.network, x)
             )
+    if part == "valid" and network is None:
+        training.valid_outputs = training.progress.step, outputs
     measures = measure(outputs, y, training.loss, training.output)
     # another processor may round otherwise, and stop rules look at the measures
     return dict(group.broadcast(measures))
@@ -140,10 +143,11 @@ def measure(
     """
     coded = output.encode(y)
     coded = coded.to(outputs.dtype) if coded.is_floating_point() else coded
+    answers = None if output.task.kind == "regression" else output.decide(outputs)
     metrics: dict[str, Any] = {
         "loss": float(loss(outputs, coded).double().mean()),
-        **compute_metrics(output, outputs, y),
+        **compute_metrics(output, outputs, y, answers),
     }
-    if by_class := accuracy_by_class(output, outputs, y):
+    if by_class := accuracy_by_class(output, outputs, y, answers):
         metrics["by_class"] = by_class
     return metrics

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.api.run import Run
+from sevensteps.doctor.case import Case, Pair
 from sevensteps.doctor.conditions import BY_STEP
 from sevensteps.doctor.diagnosis import diagnosis_of
 from sevensteps.doctor.observer import DoctorObserver, examine_start
@@ -248,3 +249,24 @@ def test_a_usual_rate_is_not(step: str, seed: int) -> None:
     ss.train("digits", **steps, step=step, watch=attending)
     assert attending.before is not None
     assert attending.before.findings == []
+
+
+def test_the_last_evaluation_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, rows = ss.data.load("digits"), []
+    outputs = Case.outputs
+
+    def counted(case: Case, pair: Pair | None, training: bool = False) -> Tensor | None:
+        rows.append(0 if pair is None else len(pair[0]))
+        return outputs(case, pair, training)
+
+    monkeypatch.setattr(Case, "outputs", counted)
+    doctor = DoctorObserver()
+    run = ss.train(data, predict="mlp(8)", stop="epochs(2)", out=False, watch=doctor)
+    assert len(data.valid) not in rows
+    assert doctor.after is not None
+    case = doctor.after.case
+    assert case.valid_outputs is not None
+    assert case.scores["valid"] == run.history[-1]["valid"]["accuracy"]
+    again = outputs(case, case.valid)
+    assert again is not None
+    assert torch.allclose(case.valid_outputs, again, rtol=1e-4, atol=1e-5)

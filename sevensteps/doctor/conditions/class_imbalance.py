@@ -24,16 +24,17 @@ MISSED = 0.1  # recall
 
 def examine(case: Case) -> Finding | None:
     pair = case.valid or case.sample
-    output = case.valid_outputs if case.valid is not None else case.train_outputs
     labels = case.labels
     if (
         case.before_training
         or labels is None
         or pair is None
-        or output is None
         or case.task not in ("binary", "multiclass")
         or case.diverged_at is not None
     ):
+        return None
+    output = case.valid_outputs if case.valid is not None else case.train_outputs
+    if output is None:
         return None
     shares = torch.bincount(labels.clamp_min(0)).double() / len(labels)
     classes = len(shares)

@@ -46,8 +46,10 @@ def examine(case: Case) -> Finding | None:
         "validation inputs": xv,
         "validation targets": yv,
     }
+    if case.of_data("finite", lambda: all(map(_is_finite, parts.values()))):
+        return None
     for name, tensor in parts.items():
-        if tensor is None or not tensor.is_floating_point() or all_finite(tensor):
+        if tensor is None or _is_finite(tensor):
             continue
         bad = (
             ~tensor.detach().flatten(1).isfinite()
@@ -90,3 +92,7 @@ def examine(case: Case) -> Finding | None:
             0,
         )
     return None
+
+
+def _is_finite(tensor: Tensor | None) -> bool:
+    return tensor is None or not tensor.is_floating_point() or all_finite(tensor)

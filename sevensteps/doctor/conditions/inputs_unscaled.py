@@ -13,7 +13,10 @@ does with raw pixels; the examination before the first step, for the same reason
 
 from __future__ import annotations
 
+import math
+
 import torch
+from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
@@ -48,13 +51,12 @@ MARGIN = 0.05  # of the score that a simple model on standardised inputs does be
 def examine(case: Case) -> Finding | None:
     if case.sample is None or not case.sample[0].is_floating_point() or case.sample[0].ndim < 2:
         return None
-    x = case.sample[0].detach().cpu().flatten(1).double()
-    if not bool(x.isfinite().all()):
+    inputs = case.sample[0]
+    size, spreads = case.of_data("scale of the inputs", lambda: _scale(inputs))
+    if not math.isfinite(size):
         return None
-    size = float(x.square().mean().sqrt())
-    spreads = x.std(0, correction=0)
     varied = spreads[spreads > 1e-9]
-    table = case.sample[0].ndim == 2 and x.shape[1] <= 200 and len(varied) > 1
+    table = inputs.ndim == 2 and inputs.shape[1] <= 200 and len(varied) > 1
     apart = float(varied.max() / varied.min()) if table else 1.0
     if size < LARGE and not (apart > APART and size > 1):
         return None
@@ -137,3 +139,9 @@ def examine(case: Case) -> Finding | None:
         },
         0,
     )
+
+
+def _scale(inputs: Tensor) -> tuple[float, Tensor]:
+    """The root mean square of all inputs, and the standard deviation of each column."""
+    x = inputs.detach().cpu().flatten(1).double()
+    return float(x.square().mean().sqrt()), x.std(0, correction=0)

@@ -12,7 +12,9 @@ modes.
 
 from __future__ import annotations
 
-from sevensteps.doctor.case import Case
+import torch
+
+from sevensteps.doctor.case import SAMPLES, Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
 
@@ -70,6 +72,9 @@ def examine(case: Case) -> Finding | None:
             "model.eval() before every evaluation, model.train() after it",
         )
     pair = case.valid or case.sample
+    if pair is not None and len(pair[0]) > SAMPLES:
+        rows = torch.linspace(0, len(pair[0]) - 1, SAMPLES).long()
+        pair = pair[0][rows.to(pair[0].device)], pair[1][rows.to(pair[1].device)]
     if case.facts.norms and pair is not None and case.steps >= 20:
         judged = case.score(case.outputs(pair), pair[1])
         trained = case.score(case.outputs(pair, training=True), pair[1])

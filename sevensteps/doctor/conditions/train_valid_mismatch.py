@@ -38,19 +38,20 @@ def examine(case: Case) -> Finding | None:
         or case.train[0].shape[1:] != case.valid[0].shape[1:]
     ):
         return None
-    a, b = (pair[0][:ROWS].detach().cpu().float().flatten(1) for pair in (case.train, case.valid))
-    if not all_finite(a) or not all_finite(b):
+    inputs = case.train[0], case.valid[0]
+    scales = case.of_data("scales of the parts", lambda: [_scale(x[:ROWS]) for x in inputs])
+    if None in scales:
         return None
-    spread_a, spread_b = float(a.std()), float(b.std())
+    (mean_a, spread_a), (mean_b, spread_b) = scales
     if spread_a > 0 and spread_b >= 0:
-        ratio, shift = spread_b / spread_a, abs(float(b.mean() - a.mean())) / spread_a
+        ratio, shift = spread_b / spread_a, abs(mean_b - mean_a) / spread_a
         if ratio > SCALE or ratio < 1 / SCALE or shift > SHIFT:
             return _finding(
                 "error",
                 0.93,
                 f"The validation inputs have a spread of {spread_b:.3g} and a mean of "
-                f"{float(b.mean()):.3g}, "
-                f"the training inputs of {spread_a:.3g} and {float(a.mean()):.3g}: they were not "
+                f"{mean_b:.3g}, "
+                f"the training inputs of {spread_a:.3g} and {mean_a:.3g}: they were not "
                 "scaled alike, "
                 "and the network meets inputs that it has never seen.",
                 [
@@ -69,12 +70,11 @@ def examine(case: Case) -> Finding | None:
                 ],
                 "apply the training part's scaling to both parts",
             )
-    train, valid, chance = case.scores.get("train"), case.scores.get("valid"), case.baseline_score
-    classes = case.task in ("binary", "multiclass")
+    classes, chance = case.task in ("binary", "multiclass"), case.baseline_score
+    scores = case.scores if classes and learned_enough(case, 0.6) else {}
+    train, valid = scores.get("train"), scores.get("valid")
     if (
-        classes
-        and learned_enough(case, 0.6)
-        and train is not None
+        train is not None
         and valid is not None
         and chance is not None
         and len(case.valid[0]) >= 50
@@ -96,8 +96,13 @@ def examine(case: Case) -> Finding | None:
             "check how the labels of the two parts are coded: shifted by one, or in another order",
         )
     if classes and case.labels is not None:
-        valid_labels = class_indices(case.valid[1].cpu())
-        untrained = sorted(set(valid_labels.tolist()) - set(case.labels.tolist()))
+        labels, targets = case.labels, case.valid[1].cpu()
+        untrained: list[int] = case.of_data(
+            "classes without a training sample",
+            lambda: sorted(
+                set(class_indices(targets).unique().tolist()) - set(labels.unique().tolist())
+            ),
+        )
         if untrained:
             return _finding(
                 "warning",
@@ -109,7 +114,7 @@ def examine(case: Case) -> Finding | None:
                 [Measure("classes without a training sample", len(untrained), 0, "")],
                 "split by class (stratified)",
             )
-    shared = _shared(case.train[0], case.valid[0])
+    shared: float = case.of_data("share of copies", lambda: _shared(*inputs))
     # judging by the very training data is a choice that everybody sees
     chosen = case.train[0].data_ptr() == case.valid[0].data_ptr()
     if shared > SHARED and not chosen:
@@ -130,6 +135,12 @@ def examine(case: Case) -> Finding | None:
             "drop duplicates before the split",
         )
     return None
+
+
+def _scale(x: Tensor) -> tuple[float, float] | None:
+    """Mean and standard deviation of all numbers; None where one is not finite."""
+    numbers = x.detach().cpu().float()
+    return (float(numbers.mean()), float(numbers.std())) if all_finite(numbers) else None
 
 
 def _shared(train: Tensor, valid: Tensor) -> float:

@@ -124,13 +124,13 @@ def test_the_last_step_leaves_its_gradient(threads: int, error: Any) -> None:
 def test_it_ends_before_the_first_step_whose_loss_is_not_finite(threads: int) -> None:
     whole, until = Training(0.3), Training(0.3)
     whole.x[130] = until.x[130] = torch.nan
-    summed = whole.take(torch.arange(200), 50)
+    summed = whole.take(torch.arange(200), 64)
     assert summed.isfinite().tolist() == [True, True, False]
-    until.take(torch.arange(100), 50)
+    until.take(torch.arange(128), 64)
     assert torch.equal(whole.engine.parameters, until.engine.parameters)
     assert all(torch.equal(whole.memory[name], until.memory[name]) for name in until.memory)
     # the step that was not taken has drawn its mask, as one by one
-    until.take(torch.arange(100, 150), 50)
+    until.take(torch.arange(128, 192), 64)
     states = [
         next(m.generator for m in t.engine.network if isinstance(m, Dropout)).get_state()
         for t in (whole, until)
@@ -200,15 +200,14 @@ def test_accumulated_gradients(error: Any) -> None:
     assert error(engine.gradients, whole) < 1e-5
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("first", ["linear", "dropout"])
-def test_bytes_give_the_bits_of_the_numbers(dtype: torch.dtype, first: str) -> None:
+def test_bytes_give_the_bits_of_the_numbers(first: str) -> None:
     pixels = torch.arange(256, dtype=torch.uint8).repeat(50).view(128, 100)
     y, results = torch.arange(128) % 10, []
-    for x in (pixels.to(dtype) / 255, pixels):
+    for x in (pixels / 255, pixels):
         torch.manual_seed(0)
         layers = [nn.Linear(100, 20), nn.ReLU(), nn.Linear(20, 10)]
-        made = nn.Sequential(*([Dropout(0.2)] if first == "dropout" else []), *layers).to(dtype)
+        made = nn.Sequential(*([Dropout(0.2)] if first == "dropout" else []), *layers)
         use_generator(made, torch.Generator().manual_seed(1))
         engine, value = Compiled(made, losses.cross_entropy()), steps.sgd(lr=0.1)
         update = engine.update(value, value.prepare(engine.parameters, engine.gradients))

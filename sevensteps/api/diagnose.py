@@ -7,12 +7,14 @@ from typing import Any
 
 from sevensteps.api.run import Run
 from sevensteps.data import is_loadable
-from sevensteps.doctor.case_folder import add_recorded_trials, load_case
+from sevensteps.doctor.case_folder import SAMPLES, add_recorded_trials, load_case
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.diagnosis import diagnose as diagnose_case
+from sevensteps.doctor.observer import output_scorer
 from sevensteps.errors import Error, RunError
 from sevensteps.notation import auto
 from sevensteps.record.database import read as read_history
+from sevensteps.record.reader import read_run
 from sevensteps.record.run_folder import find_diagnosed
 from sevensteps.record.summary import read_summary
 from sevensteps.training.recipe import PYTHON_OBJECTS, Recipe, was_python_object
@@ -25,8 +27,11 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
     wrote. Raises `RunError` where there is no such run, where it was not watched, or where its
     files are damaged.
     """
-    if isinstance(run, Run) and run.diagnosis is not None:
-        return run.diagnosis
+    if isinstance(run, Run):
+        if run.diagnosis is None and run.unexamined is not None:
+            run.diagnosis = diagnose_case(run.unexamined)
+        if run.diagnosis is not None:
+            return run.diagnosis
     location = run.folder if isinstance(run, Run) else run
     if location is None:
         raise RunError(
@@ -53,6 +58,12 @@ def diagnose(run: Path | str | Run, *, allow_code: bool = False) -> Diagnosis:
 
 def _diagnose_folder(folder: Path, allow_code: bool) -> Diagnosis:
     case = load_case(folder)
+    if (folder / SAMPLES).is_file():  # not examined when it was trained: its network answers now
+        stored = read_run(folder, allow_code=allow_code)
+        loss = stored.recipe.loss
+        case.network = stored.network("weights.safetensors")
+        case.loss_fn = lambda output, target: loss(output, target).mean()
+        case.score_output = output_scorer(stored.output)
     if (folder / "recipe.toml").is_file():
         objects = _stand_ins(folder)
         case.recipe = Recipe.from_toml(folder / "recipe.toml", allow_code=allow_code, **objects)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from sevensteps.api.run import Run
 from sevensteps.api.session import end_summary, finished_run
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.data import Data
-from sevensteps.doctor.observer import DoctorObserver
+from sevensteps.doctor.race_doctor import Examined, MemberDoctor, RaceDoctor
 from sevensteps.errors import ArgumentError
 from sevensteps.notation import cut
 from sevensteps.racing import grouping, ray_tasks
@@ -27,7 +28,7 @@ from sevensteps.racing.leaderboard import (
     leaderboard,
     require_same_data,
 )
-from sevensteps.racing.lockstep_loop import Member
+from sevensteps.racing.member import Member
 from sevensteps.racing.ray_cluster import cluster_address
 from sevensteps.racing.ray_tasks import TaskResult
 from sevensteps.racing.run_race import RaceState, prepare_race, run_race
@@ -73,6 +74,18 @@ class Race:
     def recipe(self) -> Recipe:
         """The best recipe, with the first of its seeds."""
         return self.runs[self.table[0].members[0]].recipe
+
+    @property
+    def examined(self) -> list[str]:
+        """Of each run, why the doctor examined it in full; "" where it did not. `ss.diagnose(run)`
+        examines any other that was watched.
+        """
+        return [
+            ""
+            if (watched := run.outcome.watched) is None or watched.get("examined") is False
+            else watched.get("because", "all are")
+            for run in self.runs
+        ]
 
     @property
     def metric(self) -> str:
@@ -139,8 +152,9 @@ class Race:
                     "seconds": run.outcome.seconds,
                     "valid": run.metrics["valid"],
                     "findings": [finding.condition for finding in run.findings],
+                    "examined": bool(why),
                 }
-                for run in self.runs
+                for run, why in zip(self.runs, self.examined, strict=True)
             ],
         }
 
@@ -200,6 +214,7 @@ def race(
     data_dir: Path | str | None = None,
     out: Path | str | Literal[False] | None = None,
     watch: float = 0.02,
+    diagnose: Examined = "odd",
     on: str | None = None,
     report: Callable[[Any], None] | None = None,
 ) -> Race:
@@ -212,7 +227,10 @@ def race(
     recipes; networks on the same batches are trained several times faster. `halve` stops the worse
     half of the recipes again and again, at ever later epochs. `out` is the folder of the race
     (default `runs/<date>-race-<name>`, False for none), with a run folder for each recipe. `watch`
-    is that of `train`. `report(state)` is called after each step of a group.
+    is that of `train`: the share of the time that looking may cost, which all share. `diagnose`
+    says who is examined in full at the end: "odd", those that diverged, learned nothing, stay far
+    behind the others or look wrong inside (8 at most); "all"; or False, nobody. `ss.diagnose(run)`
+    examines any other. `report(state)` is called after each step of a group.
 
     `on="ray"` trains the groups as tasks of Ray on this machine, `on="ray:HOST:PORT"` on a
     cluster; a task takes as many processors as its recipes have threads, by default one.
@@ -228,6 +246,8 @@ def race(
     ('sgd(lr=1.0)', 2)
     """
     number("watch", watch, at_least=0, at_most=1)
+    if diagnose is not False:
+        one_of("diagnose", diagnose, ("odd", "all"))
     address = None if on is None else cluster_address(on)
     if on is not None and halve:
         raise ArgumentError(
@@ -257,12 +277,13 @@ def race(
     folder = None if out is False else create(out, f"race-{resolved[0].data.source}")
     names = [f"{place:0{len(str(len(resolved)))}d}" for place in range(1, len(resolved) + 1)]
     missing: list[int] = []
+    train = functools.partial(train_here, diagnose=diagnose)
     try:
         if on is None:
-            runs = train_here(resolved, plans, folder, names, watch, by_recipe, report)
+            runs = train(resolved, plans, folder, names, watch, halve=by_recipe, report=report)
         else:
             plans, results = ray_tasks.run_on_ray(
-                resolved, plans, names, train_here, address, watch, folder, data_dir, report
+                resolved, plans, names, train, address, watch, folder, data_dir, report
             )
             if not results:
                 raise KeyboardInterrupt("stopped before a group had finished, so nothing is saved")
@@ -296,14 +317,18 @@ def train_here(
     folder: Path | None,
     names: Sequence[str],
     watch: float,
+    diagnose: Examined = "odd",
     halve: Sequence[Sequence[int]] = (),
     report: Callable[[RaceState], None] | None = None,
 ) -> list[Run]:
     """Train these recipes in this process, group by group; each run has a folder of its name in
     `folder`. `halve` are the groups of members that differ only in the seed, to be halved.
     """
-    doctors = [DoctorObserver(watch) if watch else None for _ in resolved]
     state = prepare_race(resolved, plans)
+    race_doctor = RaceDoctor(watch, diagnose, state) if watch else None
+    doctors: Sequence[MemberDoctor | None] = (
+        race_doctor.observers if race_doctor else [None] * len(resolved)
+    )
     halving = (
         SuccessiveHalving([[state.members[place] for place in entry] for entry in halve])
         if halve
@@ -328,15 +353,18 @@ def train_here(
     ]
 
 
-def _finished(member: Member, writer: Writer | None, doctor: DoctorObserver | None) -> Run:
+def _finished(member: Member, writer: Writer | None, doctor: MemberDoctor | None) -> Run:
     assert member.ended is not None
     with threads.threads(member.training.recipe.threads or 1):
-        return finished_run(
+        run = finished_run(
             member.training,
             end_summary(member.training, member.ended, writer, doctor),
             writer,
             doctor,
         )
+    if doctor is not None and doctor.after is None:
+        run.unexamined = doctor.case
+    return run
 
 
 def _run_from_task(recipe: ResolvedRecipe, result: TaskResult, folder: Path | None) -> Run:

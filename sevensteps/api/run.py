@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.data.preprocessing import Preprocessing
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.case_folder import read_observation
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding
@@ -74,6 +75,8 @@ class Run:
         self.last = Snapshot(summary.epochs, summary.metrics, last)
         self.best = Snapshot(summary.best.epoch, summary.best.metrics, best)
         self.output, self.inputs, self.diagnosis = output, inputs, diagnosis
+        # of a member of a race that was watched and not examined: what `ss.diagnose` examines
+        self.unexamined: Case | None = None
         # of a training of this session: it has the data, wherever they came from
         self.resolved: ResolvedRecipe | None = None
 
@@ -151,6 +154,8 @@ class Run:
         observation = None
         if self.diagnosis is not None:
             observation = self.diagnosis.case.observation
+        elif self.unexamined is not None:
+            observation = self.unexamined.observation
         elif self.folder is not None:
             watched = read_observation(self.folder, self._summary.steps + 1)
             observation = watched[0] if watched is not None else None

@@ -66,6 +66,14 @@ SIGNIFICANT = 0.05  # of p: below it a difference counts as more than chance
     help="The share of the time that watching may cost; 0 for not watching.",
 )
 @click.option(
+    "--diagnose",
+    type=click.Choice(["odd", "all", "none"]),
+    default="odd",
+    show_default=True,
+    help="Whom the doctor examines at the end: those that look wrong, all, or none; sevensteps "
+    "diagnose RUN examines any other.",
+)
+@click.option(
     "--on",
     metavar="ray",
     help="Train as tasks of Ray: on this machine (ray), or on a cluster (ray:HOST:PORT).",
@@ -79,6 +87,7 @@ def command(
     halve: bool,
     out: Path | None,
     watch: float,
+    diagnose: Any,
     on: str | None,
     plot: Path | None,
     as_json: bool,
@@ -104,6 +113,7 @@ def command(
             data_dir=options.data_dir,
             out=out,
             watch=watch,
+            diagnose=False if diagnose == "none" else diagnose,
             on=on,
             report=report,
         )
@@ -194,9 +204,27 @@ def print_remarks(screen: Console, race: Race) -> None:
         screen.print(
             f"{count} of {len(race.runs)} networks were trained together, {where}.", style="dim"
         )
+    print_examined(screen, race)
     if max(len(row.members) for row in race.table) == 1:
         screen.print(
             "One seed does not show what is chance; train with more: --seeds 5.", style="dim"
+        )
+
+
+def print_examined(screen: Console, race: Race) -> None:
+    """Print whom the doctor examined, why, and what it found."""
+    for run, why in zip(race.runs, race.examined, strict=True):
+        conditions = ", ".join(finding.condition for finding in run.findings)
+        if why and (conditions or why != "all are"):
+            place = run.folder.name if run.folder else repr(run.recipe.step)
+            reason = "" if why == "all are" else f"{why}; "
+            screen.print(f"{place} was examined: {reason}{conditions or 'nothing found'}.")
+    examined = sum(bool(why) for why in race.examined)
+    if examined < len(race.runs) and any(run.outcome.watched for run in race.runs):
+        screen.print(
+            f"{examined} of {len(race.runs)} networks were examined in full; any other: sevensteps "
+            "diagnose RUN",
+            style="dim",
         )
 
 

@@ -7,8 +7,9 @@ itself is not stored.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,15 @@ from sevensteps.doctor.trials.trial import Trial
 from sevensteps.errors import RunError
 from sevensteps.observe.observation import Observation, deserialize_look, serialize_look
 from sevensteps.record.database import FILE, Record, read_watched
-from sevensteps.record.run_folder import create, nan_to_null, read_json, write_json
+from sevensteps.record.run_folder import (
+    create,
+    inside,
+    nan_to_null,
+    read_json,
+    write,
+    write_json,
+)
+from sevensteps.record.tensors import read_tensors, to_safetensors
 
 SCHEMA = 1
 # answers that are JSON: key in the record -> attribute of `Case`
@@ -57,18 +66,39 @@ def save_case(case: Case, folder: Path | str) -> Path:
     return created
 
 
+SAMPLES = "samples.safetensors"  # beside the record of a member of a race
+
+
+def write_unexamined(case: Case, folder: Path, record: Record, samples: Path | None) -> Path:
+    """Write what was observed of a training that is not examined, so that `load_case` can let its
+    network be asked later. `samples` is the file of another one on the same data, which is linked.
+
+    Returns the file of the samples.
+    """
+    _write_observed(case.observation, record, b"")
+    write_first_findings([], record)
+    path = folder / SAMPLES
+    if samples is not None:
+        with suppress(OSError):  # a file system without links
+            os.link(samples, path)
+            return samples
+    write(path, to_safetensors(_sample_tensors(case)))
+    return path
+
+
 def write_observation(observation: Observation, record: Record) -> None:
     """Write what was observed of a training so far into `record`, in place of what was there."""
     samples = {name: t for name, t in (("x", observation.x), ("y", observation.y)) if t is not None}
+    _write_observed(observation, record, safetensors.torch.save(samples))
+
+
+def _write_observed(observation: Observation, record: Record, samples: bytes) -> None:
     with record.together():
         record.forget_watched()
         for look in observation.looks:
             record.look(look.step, "look", *serialize_look(look))
-        record.watched(
-            "observed",
-            json.dumps(nan_to_null(observation.to_dict())),
-            safetensors.torch.save(samples),
-        )
+        content = json.dumps(nan_to_null(observation.to_dict()))
+        record.watched("observed", content, samples)
 
 
 def write_first_findings(findings: list[Finding], record: Record) -> None:
@@ -120,17 +150,22 @@ def _write_case(case: Case, record: Record) -> None:
         if name != "curvature" or name in vars(case)
     }
     record.watched("answers", json.dumps(answers))  # a network that diverged has scores of NaN
-    tensors: dict[str, Tensor | None] = {"train.outputs": case.train_outputs}
+    tensors = _sample_tensors(case)
+    if case.train_outputs is not None:
+        tensors["train.outputs"] = case.train_outputs
+    if "valid.x" in tensors and case.valid_outputs is not None:
+        tensors["valid.outputs"] = case.valid_outputs[: len(tensors["valid.x"])]
+    record.watched("samples", "{}", to_safetensors(tensors))
+
+
+def _sample_tensors(case: Case) -> dict[str, Tensor]:
+    """Inputs and targets of both parts, no more than a folder holds."""
+    tensors: dict[str, Tensor] = {}
     for part, pair in (("train", case.sample), ("valid", case.valid)):
         if pair is not None and len(pair[0]):
             rows = min(MAX_ROWS, max(1, MAX_NUMBERS[part] // max(pair[0][0].numel(), 1)))
             tensors |= {f"{part}.x": pair[0][:rows], f"{part}.y": pair[1][:rows]}
-            if part == "valid" and case.valid_outputs is not None:
-                tensors["valid.outputs"] = case.valid_outputs[:rows]
-    own = {
-        name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None
-    }
-    record.watched("samples", "{}", safetensors.torch.save(own))
+    return tensors
 
 
 def write_findings(folder: Path, findings: dict[str, Any]) -> None:
@@ -154,28 +189,41 @@ def add_recorded_trials(folder: Path, findings: list[Finding]) -> None:
 
 
 def load_case(folder: Path) -> Case:
-    """The case in `folder`. Raises `RunError` where there is none, or it is damaged."""
+    """The case in `folder`. Raises `RunError` where there is none, or it is damaged.
+
+    That of a member of a race that was not examined holds samples and no answers: it has to be
+    given the network (`Case.network`), which then answers.
+    """
     looks, entries = read_watched(folder)
     if "observed" not in entries:
         raise RunError(
             f"{folder} was not watched, so there is nothing to diagnose; train again, or use "
             "ss.watch and watch.save(folder)"
         )
+    samples = {}
+    if "answers" not in entries and inside(folder / SAMPLES).is_file():
+        samples = read_tensors(folder / SAMPLES)
     with damage_reported(folder):
-        return _unpack_case(looks, entries)
+        return _unpack_case(looks, entries, samples)
 
 
-def _unpack_case(looks: list[dict[str, Any]], entries: dict[str, dict[str, Any]]) -> Case:
+def _unpack_case(
+    looks: list[dict[str, Any]], entries: dict[str, dict[str, Any]], samples: dict[str, Tensor]
+) -> Case:
     observation = Observation.from_dict(json.loads(entries["observed"]["held"]))
     unpacked = [(row["kind"], deserialize_look(row["numbers"], row["tensors"])) for row in looks]
     observation.looks = [look for kind, look in unpacked if kind == "look"]
-    tensors = safetensors.torch.load(entries["samples"]["tensors"]) if "samples" in entries else {}
+    tensors = (
+        safetensors.torch.load(entries["samples"]["tensors"]) if "samples" in entries else samples
+    )
     pairs = {
         part: (tensors[f"{part}.x"], tensors[f"{part}.y"])
         for part in ("train", "valid")
         if f"{part}.x" in tensors
     }
     case = Case(observation, None, train=pairs.get("train"), valid=pairs.get("valid"))
+    if samples:
+        return case
     answers = json.loads(entries["answers"]["held"]) if "answers" in entries else {}
     # The answers go where the case's cached properties would have put their own.
     case.__dict__.update({name: answers[key] for key, name in NUMBERS.items() if key in answers})

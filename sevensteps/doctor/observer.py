@@ -4,6 +4,7 @@ end.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.case_folder import write_case, write_first_findings, write_observation
 from sevensteps.doctor.examination import Examination, examine
 from sevensteps.doctor.finding import Finding
+from sevensteps.head import Output
 from sevensteps.metrics import compute_metrics
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.training_watcher import TrainingWatcher, training_facts
@@ -126,11 +128,6 @@ def training_case(
 ) -> Case:
     """The case of a training under way, or at its end."""
     output, loss = training.output, training.loss
-
-    def score_output(outputs: Tensor, coded: Tensor) -> float:
-        targets = coded.argmax(1) if output.coding == "one_hot" and output.size > 1 else coded
-        return next(iter(compute_metrics(output, outputs, targets).values()))
-
     x, y = spread_samples(*training.parts["valid"])
     coded = output.encode(y)
     return Case(
@@ -142,6 +139,16 @@ def training_case(
         before_training=before_training,
         recipe=training.recipe,
         history=training.progress.history,
-        score_output=score_output,
+        score_output=output_scorer(output),
         data_cache=training.resolved.data.cache,
     )
+
+
+def output_scorer(output: Output) -> Callable[[Tensor, Tensor], float]:
+    """Accuracy or r2 of outputs against targets as the loss takes them."""
+
+    def score_output(outputs: Tensor, coded: Tensor) -> float:
+        targets = coded.argmax(1) if output.coding == "one_hot" and output.size > 1 else coded
+        return next(iter(compute_metrics(output, outputs, targets).values()))
+
+    return score_output

@@ -145,8 +145,6 @@ def _compare_with_best(
     """`row` with its distance from the best: by pairs where both have the same seeds (Student
     1908), otherwise by Welch's test (1947).
     """
-    from scipy.stats import ttest_ind, ttest_rel
-
     ours, theirs = merits[row.label], merits[best.label]
     if not all(map(math.isfinite, [*ours, *theirs])):
         return row
@@ -157,6 +155,8 @@ def _compare_with_best(
     samples = [[a - b for a, b in zip(ours, theirs, strict=True)]] if paired else [ours, theirs]
     if not any(stdev(sample) for sample in samples):  # a t statistic would divide by 0
         return replace(row, behind=behind, interval=(behind, behind), p=0.0 if behind else 1.0)
+    from scipy.stats import ttest_ind, ttest_rel  # takes half a second to import
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of values that are equal but for rounding
         test = ttest_rel(ours, theirs) if paired else ttest_ind(ours, theirs, equal_var=False)

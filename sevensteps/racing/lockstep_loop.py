@@ -7,60 +7,31 @@ others go on without it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sevensteps.engine.engine import Engine
+from sevensteps.engine.engine import LayerTrace
 from sevensteps.engine.ensemble.base import Ensemble
-from sevensteps.engine.ensemble.stacked import StackedEnsemble
-from sevensteps.engine.ensemble.vmapped import VmappedEnsemble
 from sevensteps.engine.flat_parameters import Vectors
+from sevensteps.racing.ensemble_metrics import (
+    ensemble_of,
+    measure_last_and_best,
+    measure_members,
+)
+from sevensteps.racing.ensemble_of_one import EnsembleOfOne
+from sevensteps.racing.ensemble_watcher import EnsembleTrace, EnsembleWatcher
+from sevensteps.racing.member import Member
 from sevensteps.steps.repeat import Batch
-from sevensteps.steps.step import sgd
-from sevensteps.steps.stop import Always, Progress, Stop
-from sevensteps.training.evaluation import CHUNK
+from sevensteps.steps.step import Schedule, sgd
 from sevensteps.training.loop import accumulation_batches, evaluate_epoch, take_step
-from sevensteps.training.observer import Observer
 from sevensteps.training.state import EpochPosition, Training
-
-SMALLEST_CHUNK = 256  # samples evaluated at once, however many networks share the memory for them
-
-
-class EnsembleOfOne:
-    """The engine of one network, used like an ensemble: the same calls, so the same bits."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine, self.gradient = engine, engine.gradient
-
-    def predict(self, x: Tensor, own: bool = False) -> Tensor:
-        return self.engine.predict(x[0] if own else x)[None]
-
-    def loss(self, target: Tensor, own: bool | None = None) -> Tensor:
-        return self.engine.loss(target[0] if own else target)[None]
-
-
-@dataclass(eq=False)
-class Member:
-    """A training in a race: its number among the recipes, its observers, and how it ended.
-
-    `ended` is (rule, reason), None while it is trained.
-    """
-
-    number: int
-    training: Training
-    observers: Sequence[Observer] = ()
-    ended: tuple[str, str] | None = None
-    stop: Stop = field(init=False)
-    progress: Progress = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.stop, self.progress = Always() | self.training.recipe.stop, self.training.progress
+from sevensteps.training.stretches import SECONDS
 
 
 class Lockstep:
@@ -74,6 +45,12 @@ class Lockstep:
         self.active, self.own_order = list(members), own_order
         self.ensemble: Ensemble | EnsembleOfOne | None = None
         self.report: Callable[[], None] | None = None  # called after each step
+        # called with members that have ended, before their observers are
+        self.leaving: Callable[[Sequence[Member]], None] | None = None
+        self.watcher: EnsembleWatcher | None = None  # given up where the networks cannot be traced
+        self.seconds = 0.0  # of the steps of all members
+        self._told = 0.0  # when all observers were told of a step
+        self._lr: Tensor | None = None  # [K, 1], where no schedule changes it
         first = members[0].training
         self.isolated_randomness: Any = (
             first.isolated_randomness if len(members) == 1 else nullcontext()
@@ -91,9 +68,13 @@ class Lockstep:
                 training.output,
             )
         self._build_ensemble()
+        trainings = [member.training for member in self.active]
+        if not isinstance(self.ensemble, Ensemble) or not self.ensemble.traceable:
+            self.watcher = None
+        elif self.watcher is not None:
+            self.watcher.begin([member.number for member in self.active], trainings)
         for member in self.active:
-            for observer in member.observers:
-                observer.started(member.training)
+            member.start_observers()
             member.ended = member.stop.reason(member.training.progress)
         self.remove([member for member in self.active if member.ended])
 
@@ -119,9 +100,9 @@ class Lockstep:
         for member in self.active:
             member.training.progress.epoch += 1
             member.training.progress.epoch_ended = True
-        for member, outputs in zip(self.active, self._outputs("valid"), strict=True):
+        self._evaluate(self.active)
+        for member in self.active:
             training, progress = member.training, member.training.progress
-            evaluate_epoch(training, member.observers, outputs)
             training.position = EpochPosition()
             member.ended = member.ended or member.stop.reason(progress)
             progress.epoch_ended = False
@@ -153,17 +134,15 @@ class Lockstep:
 
     def _step(self, batches: Sequence[Batch], began: float) -> float:
         """One step of every member. Returns when the next one begins."""
-        active, ensemble, own, axis = (
-            self.active,
-            self.ensemble,
-            self.own_order,
-            int(self.own_order),
-        )
+        active, ensemble, own = self.active, self.ensemble, self.own_order
         assert ensemble is not None
-        count, sums = sum(x.shape[axis] for x, _ in batches), [0.0] * len(active)
+        looking = self._start_look()
+        if looking:
+            began = time.perf_counter()
+        count, sums = sum(x.shape[int(own)] for x, _ in batches), [0.0] * len(active)
         with self.isolated_randomness:
             for index, (x, y) in enumerate(batches):
-                share, add = x.shape[axis] / count, index > 0
+                share, add = x.shape[int(own)] / count, index > 0
                 began += self._trace_alone(x, y, share, add)
                 ensemble.predict(x, own=own)  # 2 predict
                 losses = ensemble.loss(y, own=own)  # 3 loss
@@ -171,46 +150,110 @@ class Lockstep:
                 more = losses.sum(1).tolist() if len(active) > 1 else [float(losses[0].sum())]
                 sums = [before + loss for before, loss in zip(sums, more, strict=True)]
         leaving = self._take_steps(count, sums)  # 5 step
-        seconds = (time.perf_counter() - began) / len(active)
-        observed = False
+        now = time.perf_counter()
+        self.seconds += now - began
+        seconds = (now - began) / len(active)
         for member in active:
-            if member.ended:
+            member.progress.seconds += seconds
+        if self.watcher is not None:
+            self.watcher.note()
+        if looking:
+            self._end_look()
+        self._tell(now)
+        for member in active:
+            progress = member.progress
+            if member.ended or not (member.asks_each_step or progress.interrupted):
                 continue
-            training, progress = member.training, member.progress
-            progress.seconds += seconds
-            if member.observers:
-                observed = True
-                for observer in member.observers:
-                    observer.stepped(training)
-            # that the loss is finite is known already
-            stop = member.stop if progress.interrupted else training.recipe.stop
-            if ended := stop.reason(progress):  # 7 stop
+            if ended := member.stop.reason(progress):  # 7 stop
                 member.ended = ended
-                if training.position.steps < training.per_epoch:
+                if member.training.position.steps < member.training.per_epoch:
                     leaving.append(member)
         self.remove(leaving)
         if self.report is not None:
             self.report()
-        others_took_time = observed or leaving or self.report
-        return time.perf_counter() if others_took_time else began + seconds * len(active)
+        return time.perf_counter()  # the time of the others is not the training's
+
+    def _tell(self, now: float) -> None:
+        """Tell the observers of a step; those that need not see each of them, now and then."""
+        everybody = now - self._told >= SECONDS
+        if everybody:
+            self._told = now
+        for member in self.active:
+            if not member.ended:
+                told = everybody or member.progress.interrupted
+                for observer in member.observers if told else member.step_observers:
+                    observer.stepped(member.training)
 
     def _take_steps(self, count: int, sums: Sequence[float]) -> list[Member]:
         """Step 5 of every member, whose losses over `count` samples have these sums.
 
         Returns the members that diverged, which take no step.
         """
-        diverged = []
-        for member, summed in zip(self.active, sums, strict=True):
-            if not take_step(member.training, count, summed, update=not self.plain_sgd):
-                member.ended = member.stop.reason(member.progress)
-                diverged.append(member)
-                member.training.engine.gradients.zero_()
+        if not self.plain_sgd:
+            diverged = [
+                member
+                for member, summed in zip(self.active, sums, strict=True)
+                if not take_step(member.training, count, summed)
+            ]
+        else:
+            diverged = self._count_step(count, sums)
+        for member in diverged:
+            member.ended = member.stop.reason(member.progress)
+            member.training.engine.gradients.zero_()
         if self.plain_sgd and isinstance(self.ensemble, Ensemble):
             parameters, gradients = self.ensemble.parameters, self.ensemble.gradients
-            rates = [[member.progress.lr] for member in self.active]
-            lr = torch.tensor(rates, dtype=torch.float64).to(parameters)
+            if self._lr is None or diverged:
+                rates = [[member.progress.lr] for member in self.active]
+                lr = torch.tensor(rates, dtype=torch.float64).to(parameters)
+                self._lr = None if self._scheduled else lr
+            else:
+                lr = self._lr
             parameters.addcmul_(gradients, lr, value=-1)
         return diverged
+
+    def _count_step(self, count: int, sums: Sequence[float]) -> list[Member]:
+        """The counting of `take_step` for all members, whose parameters are changed by one
+        operation afterwards. Returns those whose loss is not finite.
+        """
+        diverged = []
+        for member, summed in zip(self.active, sums, strict=True):
+            training, progress = member.training, member.progress
+            position = training.position
+            position.steps += 1
+            progress.loss = summed / count
+            if not math.isfinite(progress.loss):
+                diverged.append(member)
+                continue
+            progress.lr = training.stepper.rate(progress.step, training.total or 1)
+            progress.step += 1
+            progress.samples += count
+            position.samples += count
+            position.loss_sum += summed
+        return diverged
+
+    def _start_look(self) -> bool:
+        """Let the ensemble trace the step to come, where the watcher wants to look at it."""
+        watcher, ensemble = self.watcher, self.ensemble
+        step = self.active[0].progress.step
+        if watcher is None or ensemble is None or not watcher.is_due(step, self.seconds):
+            return False
+        watcher.prepare(ensemble.parameters)
+        if isinstance(ensemble, EnsembleOfOne):
+            ensemble.start_trace()
+        else:
+            ensemble.trace = LayerTrace()
+        return True
+
+    def _end_look(self) -> None:
+        watcher, ensemble = self.watcher, self.ensemble
+        assert watcher is not None
+        assert ensemble is not None
+        if isinstance(ensemble, EnsembleOfOne):
+            traced = ensemble.end_trace()
+        else:
+            assert ensemble.trace is not None
+            traced, ensemble.trace = EnsembleTrace(ensemble.trace, self.own_order), None
+        watcher.look(traced, ensemble.parameters, ensemble.gradients)
 
     def _trace_alone(self, x: Tensor, y: Tensor, share: float, add: bool) -> float:
         """Let members whose observers look inside this step compute it by their own engines first.
@@ -250,13 +293,26 @@ class Lockstep:
         """
         if not leaving:
             return
+        self._evaluate(
+            [
+                member
+                for member in leaving
+                if member.training.position.steps or not member.progress.history
+            ]
+        )
+        measure_last_and_best(
+            self.ensemble,
+            [member.training for member in self.active],
+            [member.training for member in leaving],
+        )
+        if self.watcher is not None:
+            self.watcher.end({member.number: member.training for member in leaving})
+        if self.leaving is not None:
+            self.leaving(leaving)
         for member in leaving:
-            training = member.training
-            if training.position.steps or not training.progress.history:
-                evaluate_epoch(training, member.observers)
             assert member.ended is not None
             for observer in member.observers:
-                observer.stopped(training, *member.ended)
+                observer.stopped(member.training, *member.ended)
         remaining = [
             index
             for index, member in enumerate(self.active)
@@ -277,6 +333,7 @@ class Lockstep:
         """
         trainings = [member.training for member in self.active]
         self.plain_sgd = False  # whether all take plain SGD steps, one operation for all of them
+        self._lr = None
         if remaining is None and len(trainings) == 1:
             self.ensemble = EnsembleOfOne(trainings[0].engine)
         elif len(trainings) < 2:
@@ -287,9 +344,10 @@ class Lockstep:
             if isinstance(self.ensemble, Ensemble) and remaining is not None:
                 self.ensemble.keep(remaining)
             else:
-                kind = VmappedEnsemble if self.grad_enabled else StackedEnsemble
-                self.ensemble = kind(
-                    [training.network for training in trainings], trainings[0].loss
+                self.ensemble = ensemble_of(
+                    [training.network for training in trainings],
+                    trainings[0].loss,
+                    self.grad_enabled,
                 )
             self.plain_sgd = all(
                 isinstance(training.recipe.step, sgd)
@@ -297,29 +355,21 @@ class Lockstep:
                 and training.recipe.gradient.clip is None
                 for training in trainings
             )
+            self._scheduled = any(
+                isinstance(getattr(training.recipe.step, "lr", None), Schedule)
+                for training in trainings
+            )
             rows = zip(self.ensemble.parameters, self.ensemble.gradients, strict=True)
             for training, row in zip(trainings, rows, strict=True):
                 _rebind(training, row)
 
-    def _outputs(self, part: str) -> list[Tensor | None]:
-        """The outputs of each network for a whole part, [N, O]; None: it is evaluated alone."""
-        if not isinstance(self.ensemble, Ensemble):
-            return [None] * len(self.active)
-        x = self.active[0].training.parts[part][0]
-        size = max(SMALLEST_CHUNK, CHUNK // len(self.active))
-        modes = [
-            (module, module.training)
-            for member in self.active
-            for module in member.training.network.modules()
-        ]
-        try:
-            for module, _ in modes:
-                module.training = False
-            outputs = [self.ensemble.predict(piece) for piece in x.split(size)]
-        finally:
-            for module, mode in modes:
-                module.training = mode
-        return list(torch.cat(outputs, 1))
+    def _evaluate(self, members: Sequence[Member]) -> None:
+        """Add a row to the history of these members."""
+        active = [member.training for member in self.active]
+        trainings = [member.training for member in members]
+        measured = measure_members(self.ensemble, active, trainings, "valid")
+        for member, valid in zip(members, measured, strict=True):
+            evaluate_epoch(member.training, member.observers, valid)
 
 
 def _rebind(training: Training, row: Vectors | None) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from sevensteps.errors import ArgumentError
 from sevensteps.racing.grouping import LockstepPlan, plan_groups
-from sevensteps.racing.lockstep_loop import Lockstep, Member
+from sevensteps.racing.lockstep_loop import Lockstep
+from sevensteps.racing.member import Member
 from sevensteps.training import interrupts, state
 from sevensteps.training import threads as thread_count
 from sevensteps.training.resolve import ResolvedRecipe

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from sevensteps.errors import ArgumentError
 from sevensteps.metrics import LOWER_IS_BETTER, primary, score
-from sevensteps.racing.lockstep_loop import Member
+from sevensteps.racing.member import Member
 from sevensteps.racing.run_race import RaceState
 from sevensteps.training.recipe import Recipe
 

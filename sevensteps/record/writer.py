@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import sys
 import time
@@ -188,11 +189,12 @@ def summarize(training: Training, rule: str, reason: str, name: str) -> RunSumma
         training.best,
     )
     assert best is not None  # every training is evaluated at least once
-    train = evaluate(training, "train", alone=True)
+    known = training.train_metrics or {}
+    train = known.get("last") or evaluate(training, "train", alone=True)
     of_best = (
         train
         if best.valid is progress.history[-1]["valid"]
-        else evaluate(training, "train", training.best_network(), alone=True)
+        else known.get("best") or evaluate(training, "train", training.best_network(), alone=True)
     )
     return RunSummary(
         run=name,
@@ -241,6 +243,7 @@ def _versions() -> dict[str, str | None]:
     }
 
 
+@functools.cache
 def _version(package: str) -> str | None:
     try:
         return version(package)

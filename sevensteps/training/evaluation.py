@@ -68,25 +68,22 @@ def evaluate(
     part: str,
     network: nn.Module | None = None,
     alone: bool = False,
-    outputs: Float[Tensor, "N O"] | None = None,
 ) -> dict[str, Any]:
     """Loss and metric over all samples of `part` ("train" or "valid"), each sample with the same
     weight; no state is touched.
 
-    Of the network as it is now, or of another `network`, such as a copy with the best weights;
-    `outputs` are what it gives, where that is known. The processes of a group all call this,
-    compute a part of the outputs each, and get the same answer; `alone` one of them may call it for
-    itself.
+    Of the network as it is now, or of another `network`, such as a copy with the best weights. The
+    processes of a group all call this, compute a part of the outputs each, and get the same answer;
+    `alone` one of them may call it for itself.
     """
     x, y = training.parts[part]
     group = ProcessGroup.alone() if alone else training.group
-    if outputs is None:
-        with training.isolated_randomness:
-            outputs = (
-                _outputs_by_parts(training, network or training.network, x, group)
-                if group.size > 1
-                else outputs_of(network or training.network, x)
-            )
+    with training.isolated_randomness:
+        outputs = (
+            _outputs_by_parts(training, network or training.network, x, group)
+            if group.size > 1
+            else outputs_of(network or training.network, x)
+        )
     if part == "valid" and network is None:
         training.valid_outputs = training.progress.step, outputs
     measures = measure(outputs, y, training.loss, training.output)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from sevensteps.metrics import better
 from sevensteps.steps.repeat import Batch
@@ -98,22 +97,18 @@ def single_steps(training: Training, stop: Stop, observers: Sequence[Observer]) 
     return True, ended
 
 
-def take_step(training: Training, count: int, summed: float, update: bool = True) -> bool:
+def take_step(training: Training, count: int, summed: float) -> bool:
     """Step 5 with the gradient of `count` samples whose losses sum to `summed`, and the counting.
 
-    False, and no step, where the loss is not finite. Without `update` the caller changes the
-    parameters, of several networks at once, by the gradient times `progress.lr`.
+    False, and no step, where the loss is not finite.
     """
     progress, position = training.progress, training.position
     position.steps += 1
     progress.loss = summed / count
     if not math.isfinite(progress.loss):
         return False
-    if update:
-        training.recipe.gradient.finish(training.engine.gradients, training.engine.length)
-        progress.lr = training.stepper(progress.step, training.total or 1)
-    else:
-        progress.lr = training.stepper.rate(progress.step, training.total or 1)
+    training.recipe.gradient.finish(training.engine.gradients, training.engine.length)
+    progress.lr = training.stepper(progress.step, training.total or 1)
     progress.step += 1
     progress.samples += count
     position.samples += count
@@ -129,10 +124,10 @@ def accumulation_batches(batches: Iterable[Batch], size: int) -> Iterator[tuple[
 
 
 def evaluate_epoch(
-    training: Training, observers: Sequence[Observer], outputs: Tensor | None = None
+    training: Training, observers: Sequence[Observer], valid: dict[str, Any] | None = None
 ) -> None:
-    """Evaluate the network as it is, add a row to the history, keep the best. `outputs` [N, O] for
-    the validation data, if known.
+    """Evaluate the network as it is, add a row to the history, keep the best. `valid` are its
+    metrics on the validation data, if known.
     """
     progress, position = training.progress, training.position
     train_loss = (
@@ -148,7 +143,7 @@ def evaluate_epoch(
         "seconds": progress.seconds,
         "lr": progress.lr,
         "train": {"loss": train_loss},
-        "valid": evaluate(training, "valid", outputs=outputs),
+        "valid": evaluate(training, "valid") if valid is None else valid,
     }
     if math.isnan(train_loss) and not progress.step:
         row["train"] = evaluate(training, "train")

@@ -61,10 +61,11 @@ class Training:
 
     `samples` are the training samples with targets as the loss takes them, `parts` both parts with
     targets as stored. `total` is the largest number of steps there can be, where the stop rule says
-    so. `best` is the checkpoint of the best validation metric so far; `valid_outputs` the step of
-    the last evaluation and the outputs [N, O] in it; `resumed` whether it goes on from a saved
-    state; `compile_seconds` went into compiling its steps, where that was not done before on this
-    machine; `group` the processes that share it, usually this one alone.
+    so. `best` is the checkpoint of the best validation metric so far; `train_metrics` those on the
+    training part at the end, "last" and "best", where they were measured beforehand;
+    `valid_outputs` the step of the last evaluation and the outputs [N, O] in it; `resumed` whether
+    it goes on from a saved state; `compile_seconds` went into compiling its steps, where that was
+    not done before on this machine; `group` the processes that share it, usually this one alone.
     """
 
     recipe: Recipe
@@ -81,6 +82,7 @@ class Training:
     progress: Progress = field(default_factory=Progress)
     position: EpochPosition = field(default_factory=EpochPosition)
     best: Checkpoint | None = None
+    train_metrics: dict[str, dict[str, Any]] | None = None
     valid_outputs: tuple[int, Tensor] | None = field(default=None, repr=False)
     resumed: bool = False
     compile_seconds: float = 0.0

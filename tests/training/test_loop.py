@@ -495,11 +495,9 @@ def test_only_training_counts_as_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(loop, "time", clock)
 
-    def slow_evaluate(
-        training: Training, part: str, outputs: Tensor | None = None
-    ) -> dict[str, Any]:
+    def slow_evaluate(training: Training, part: str) -> dict[str, Any]:
         clock.now += 1000
-        return evaluate(training, part, outputs=outputs)
+        return evaluate(training, part)
 
     def slow_observer(training: Training) -> None:
         clock.now += 100

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from sevensteps.engine.engine import LossFunction
+from sevensteps.engine.engine import LayerTrace, LossFunction
 from sevensteps.engine.flat_parameters import Slices, flatten
 from sevensteps.engine.sequence import InputCheck
 from sevensteps.errors import Error, ShapeError
@@ -28,6 +28,9 @@ class Ensemble(ABC):
 
     networks: list[nn.Module]
     slices: Slices
+    # filled where somebody looks: as by one network, with the network as the first axis of every
+    # tensor but a shared input and target
+    trace: LayerTrace | None = None
     _output: Tensor | None
     _losses: Tensor | None
 
@@ -63,6 +66,8 @@ class Ensemble(ABC):
                 "outputs]"
             )
         self._output = output
+        if self.trace is not None:
+            self.trace.input, self.trace.output = x, output.detach()
         return output.detach()
 
     def loss(self, target: Shaped[Tensor, "..."], own: bool | None = None) -> Float[Tensor, "K B"]:
@@ -75,6 +80,8 @@ class Ensemble(ABC):
             raise Error("loss(target) needs outputs to judge; call predict(x) first")
         count, samples, _ = self._output.shape
         own = self._own if own is None else own
+        if self.trace is not None:
+            self.trace.target = target
         if list(target.shape[: 1 + own]) != ([count, samples] if own else [samples]):
             raise ShapeError(
                 f"targets {list(target.shape)} against {count} networks' outputs for {samples} "
@@ -137,6 +144,11 @@ class Ensemble(ABC):
         self._output = self._losses = None
         self._own = False
         self._prepare()
+
+    @property
+    def traceable(self) -> bool:
+        """Whether a `trace` is filled with what every layer computes."""
+        return False
 
     def _free(self, network: nn.Module) -> None:
         """Move a network out of the common memory."""

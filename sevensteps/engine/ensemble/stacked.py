@@ -9,6 +9,7 @@ stays what it computes alone. Networks without a written chain rule: `VmappedEns
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -18,6 +19,7 @@ from sevensteps.engine.chain_rule import missing, with_derivative
 from sevensteps.engine.ensemble import compatibility
 from sevensteps.engine.ensemble.base import Ensemble
 from sevensteps.engine.ensemble.blocks import Block, blocks
+from sevensteps.engine.modules import Neuron
 from sevensteps.engine.sequence import named_layers
 
 
@@ -37,17 +39,32 @@ class StackedEnsemble(Ensemble):
             for network in self.networks
         ]
         self.blocks: list[Block] = blocks(chains, self._column)
+        layers = named_layers(self.networks[0])
+        self.names = [name for name, _ in layers]
+        # as in the chain rule of one network: the output of a layer before a ReLU is the ReLU's
+        self._untraced = {
+            name
+            for (name, module), (_, after) in itertools.pairwise(layers)
+            if isinstance(module, nn.Linear | Neuron) and type(after) is nn.ReLU
+        }
         # Nothing before the first block that is trained needs a gradient, nor does that block's own
         # input.
         self.first = next(
             (i for i, block in enumerate(self.blocks) if block.trained), len(self.blocks)
         )
 
+    @property
+    def traceable(self) -> bool:
+        return len(self.blocks) == len(self.names)  # none of them holds several layers
+
     @torch.no_grad()
     def _forward(self, x: Tensor, own: bool) -> Tensor:
-        for block in self.blocks:
+        trace = self.trace if self.traceable else None
+        for index, block in enumerate(self.blocks):
             x = block.forward(x, own)
             own = own or block.per_network
+            if trace is not None and (name := self.names[index]) not in self._untraced:
+                trace.outputs[name] = x if own else x.expand(len(self), *x.shape)
         return x if own else x.expand(len(self), *x.shape)
 
     @torch.no_grad()
@@ -60,7 +77,12 @@ class StackedEnsemble(Ensemble):
     def _backward(self, losses: Tensor, share: float, add: bool) -> None:
         g = self._slope.view(*losses.shape, -1)
         g = g if share == 1 else g.mul_(share)
+        trace = self.trace if self.traceable else None
+        if trace is not None:
+            trace.output_gradient = g.clone()
         for index in range(len(self.blocks) - 1, self.first - 1, -1):
+            if trace is not None:
+                trace.output_gradients[self.names[index]] = g.clone()  # a layer may overwrite it
             g = self.blocks[index].backward(g, add, needs_input_gradient=index > self.first)
 
     def _column(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor] | None:

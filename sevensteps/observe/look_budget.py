@@ -9,8 +9,10 @@ from sevensteps.arguments import number
 
 FIRST_LOOKS = 3  # at the very first steps, whatever they cost: most faults show there
 GROWTH = 1.3  # then each look is this much further from the start than the one before
-# seconds that looking may take beyond its budget: a training of a moment is looked at too
-GRACE_SECONDS = 0.005
+EARLY_STEPS = 100  # of them few are looked at, and nearly always the same ones
+# seconds that looking may take beyond its budget: a training of a moment is looked at too, and a
+# busy machine, where looks take longer, hardly changes which of the early steps are
+GRACE_SECONDS, EARLY_GRACE_SECONDS = 0.005, 0.05
 
 
 class LookBudget:
@@ -40,7 +42,7 @@ class LookBudget:
             seconds if not self.look_seconds else 0.7 * self.look_seconds + 0.3 * seconds
         )
         self.next_step = step + 1
-        if self.looks >= FIRST_LOOKS and self.time_share < 1 and step < 100:
+        if self.looks >= FIRST_LOOKS and self.time_share < 1 and step < EARLY_STEPS:
             self.next_step = max(self.next_step, int(step * GROWTH))
 
     def is_due(self, step: int, elapsed: float) -> bool:
@@ -49,7 +51,7 @@ class LookBudget:
             return False
         if self.time_share == 1 or self.looks < FIRST_LOOKS:
             return True
-        return elapsed >= self._due_after()
+        return elapsed >= self._due_after(step)
 
     def steps_until_due(self, step: int, elapsed: float) -> int:
         """How many steps from `step` on, which begins `elapsed` seconds after the start, are not
@@ -59,10 +61,11 @@ class LookBudget:
             return sys.maxsize
         free = self.next_step - step
         if self.time_share < 1 and self.looks >= FIRST_LOOKS and elapsed:
-            free = max(free, math.ceil((self._due_after() / elapsed - 1) * step))
+            free = max(free, math.ceil((self._due_after(step) / elapsed - 1) * step))
         return max(free, 0)
 
-    def _due_after(self) -> float:
-        """The seconds after the start from which on the next look is within the budget."""
-        cost = self.looking_seconds + 1.2 * self.look_seconds - GRACE_SECONDS
+    def _due_after(self, step: int) -> float:
+        """The seconds after the start from which on a look at `step` is within the budget."""
+        grace = EARLY_GRACE_SECONDS if step < EARLY_STEPS else GRACE_SECONDS
+        cost = self.looking_seconds + 1.2 * self.look_seconds - grace
         return min(cost + self.noting_seconds, 2 * cost) / self.time_share

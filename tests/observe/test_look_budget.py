@@ -55,6 +55,19 @@ def test_no_step_that_is_due_lies_among_those_that_are_free(share: float, noting
     assert looks > FIRST_LOOKS
 
 
+@pytest.mark.parametrize("seconds", [0.0003, 0.002])
+def test_how_long_a_look_takes_hardly_changes_which_early_steps_are_looked_at(
+    seconds: float,
+) -> None:
+    budget, looks = LookBudget(0.02), []
+    for step in range(100):
+        if budget.is_due(step, 0.0004 * step):
+            looks.append(step)
+            budget.record_look(step, seconds)
+            budget.looking_seconds += seconds
+    assert looks == [0, 1, 2, 3, 4, 5, 6, 7, 9, 11, 14, 18, 23, 29, 37, 48, 62, 80]
+
+
 def test_looks_get_ever_further_apart_up_to_step_100() -> None:
     budget, looks = LookBudget(0.99), []
     for step in range(100):

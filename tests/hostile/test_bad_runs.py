@@ -310,9 +310,9 @@ BAD: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
         "run/recipe.toml is not valid TOML: too many brackets",
     ),
     "recipe: megabytes": (
-        recipe("x = '" + "x" * 2_000_000 + "'"),
+        put("run/recipe.toml", b"x = '" + b"x" * 2_000_000 + b"'\n"),
         PREDICT,
-        "run/recipe.toml cannot be read: it has 2,000,678 bytes, and a recipe at most 100,000; a "
+        "run/recipe.toml cannot be read: it has 2,000,007 bytes, and a recipe at most 100,000; a "
         "recipe is a TOML text file",
     ),
     # weights

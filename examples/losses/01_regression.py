@@ -22,7 +22,9 @@ RECIPE = {"step": ss.sgd(lr=0.05), "repeat": ss.full_batch(), "stop": ss.epochs(
 
 
 def trained(**steps: object) -> list[ss.Run]:
-    return ss.race(ss.grid(diabetes, seeds=SEEDS, **{**RECIPE, **steps}), out=False, watch=1).runs
+    return ss.race(
+        ss.grid(diabetes, seeds=SEEDS, **{**RECIPE, **steps}), out=False, watch=1, diagnose="all"
+    ).runs
 
 
 def r2(runs: list[ss.Run]) -> list[float]:

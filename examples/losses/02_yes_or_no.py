@@ -31,7 +31,10 @@ def trained(data: str, loss: str, behind: nn.Module | None = None) -> list[ss.Ru
             inputs = ss.data.load(data).train.x.shape[1]
             predict = nn.Sequential(nn.Linear(inputs, 16), nn.ReLU(), nn.Linear(16, 1), behind)
     return ss.race(
-        ss.grid(data, predict=predict, loss=loss, seeds=SEEDS, **RECIPE), out=False, watch=1
+        ss.grid(data, predict=predict, loss=loss, seeds=SEEDS, **RECIPE),
+        out=False,
+        watch=1,
+        diagnose="all",
     ).runs
 
 

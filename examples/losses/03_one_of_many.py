@@ -43,6 +43,7 @@ def trained(
         ss.grid(data, predict=predict, loss=loss, seeds=SEEDS, **{**RECIPE, **changed}),
         out=False,
         watch=0.05,
+        diagnose="all",
     ).runs
 
 

@@ -8,6 +8,8 @@ with each other, X Xᵀ.
 
 from __future__ import annotations
 
+import statistics
+
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
@@ -17,6 +19,7 @@ from sevensteps.doctor.case import Case, class_indices
 MAX_ROWS = 400  # samples that a simple model is judged on
 MAX_COLUMNS = 5000  # of a sample; more are no plain table, and would take long
 FOLDS = 3  # each is judged by models fitted to the two others
+FEW, REPEATS = 200, 9  # fewer samples are split so many times: one split of them says little
 NEIGHBOURS = 5
 RIDGE_PENALTY, LOGISTIC_PENALTY = 0.1, 10.0  # of half the squared weights, against summed losses
 ITERATIONS = 40  # after which no more than one answer in a hundred changed on any data tried
@@ -34,7 +37,10 @@ def simple_model_score(case: Case) -> float | None:
         if table is None or case.task not in ("binary", "multiclass", "regression"):
             return None
         x, y = table
-        return regression_score(x, y) if case.task == "regression" else classification_score(x, y)
+        judge = regression_score if case.task == "regression" else classification_score
+        scores = [judge(x, y, split) for split in range(REPEATS if len(x) < FEW else 1)]
+        known = [score for score in scores if score is not None]
+        return statistics.median(known) if known else None
 
     score: float | None = case.of_data("simple_model_score", compute)
     return score
@@ -89,14 +95,14 @@ def nearest_samples(x: Float[Tensor, "N F"], count: int) -> Int[Tensor, "N K"]:
     return distances.topk(count, largest=False).indices
 
 
-def regression_score(x: Float[Tensor, "N F"], y: Float[Tensor, "N T"]) -> float:
+def regression_score(x: Float[Tensor, "N F"], y: Float[Tensor, "N T"], split: int = 0) -> float:
     """The better r2, over three folds and all outputs, of ridge regression and of the mean of the
-    nearest neighbours.
+    nearest neighbours. `split` is the seed of the folds.
     """
     spread = y.std(0, correction=0)
     y = (y - y.mean(0)) / torch.where(spread > 0, spread, 1.0)
-    products, scores = x @ x.T, torch.zeros(2, dtype=torch.float64)
-    fold = torch.randperm(len(x), generator=torch.Generator().manual_seed(0)) % FOLDS
+    products, squares = x @ x.T, torch.zeros(2, y.shape[1], dtype=torch.float64)
+    fold = torch.randperm(len(x), generator=torch.Generator().manual_seed(split)) % FOLDS
     for train, test in _splits(fold):
         truth, mean = y[test], y[train].mean(0)
         centre = x[train].mean(0)
@@ -105,20 +111,23 @@ def regression_score(x: Float[Tensor, "N F"], y: Float[Tensor, "N T"]) -> float:
         weights = torch.linalg.solve(known, y[train] - mean)
         linear = (x[test] - centre) @ (x[train] - centre).T @ weights + mean
         neighbours = y[train][_nearest(products, train, test)].mean(1)
-        variation = (truth - truth.mean(0)).square().sum(0).clamp_min(1e-300)
         for index, answer in enumerate((linear, neighbours)):
-            scores[index] += (1 - (truth - answer).square().sum(0) / variation).mean() / FOLDS
-    return float(scores.max())
+            squares[index] += (truth - answer).square().sum(0)
+    variation = y.square().sum(0).clamp_min(1e-300)
+    return float((1 - squares / variation).mean(1).max())
 
 
-def classification_score(x: Float[Tensor, "N F"], y: Int[Tensor, "N"]) -> float | None:
+def classification_score(
+    x: Float[Tensor, "N F"], y: Int[Tensor, "N"], split: int = 0
+) -> float | None:
     """The better accuracy, over three folds, of logistic regression and of a vote of the nearest
-    neighbours. None with fewer than two classes, or one of fewer than three samples.
+    neighbours. None with fewer than two classes, or one of fewer than three samples. `split` is the
+    seed of the folds.
     """
     counts = y.bincount()
     if int((counts > 0).sum()) < 2 or int(counts[counts > 0].min()) < FOLDS:
         return None
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(split))
     fold = torch.empty_like(order)
     # each class alike in every fold
     fold[order[y[order].sort(stable=True).indices]] = torch.arange(len(x)) % FOLDS

@@ -95,10 +95,12 @@ def whole_call(trial: Trial, **more: str) -> Callable[[], dict[str, Any]]:
     and saved to a run folder.
     """
     data, case, number = mnist(trial), trial.case, count()
+    # the import that other libraries do at their first line, and this one when it is asked for
+    train_network = ss.train
     folder = tempfile.TemporaryDirectory(prefix="sevensteps-bench-runs-")
 
     def call() -> dict[str, Any]:
-        run = ss.train(
+        run = train_network(
             data,
             predict=ss.mlp(*case.widths),
             step=ss.sgd(lr=case.lr),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from sevensteps.engine.compiled.machine_code import Array, kernel
+from sevensteps.engine.compiled.views import vector_of
 
 IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH, ELU, SELU, GELU, GELU_TANH, SOFTPLUS = range(10)
 SOFTMAX, LOG_SOFTMAX = 10, 11
@@ -27,7 +28,9 @@ def value(kind: int, x: Array, y: Array, a: float, b: float) -> None:
     if kind in (SOFTMAX, LOG_SOFTMAX):
         _softmax(x, y, kind == LOG_SOFTMAX)
         return
-    _value(kind, x.reshape(-1), y.reshape(-1), x.dtype.type(a), x.dtype.type(b))
+    n = x.size
+    flat, out = vector_of(x, 0, n), vector_of(y, 0, n)
+    _value(kind, flat, out, x.dtype.type(a), x.dtype.type(b))
 
 
 @kernel
@@ -39,9 +42,10 @@ def derivative(kind: int, x: Array, y: Array, g: Array, dx: Array, a: float, b: 
     if kind == LOG_SOFTMAX:
         _log_softmax_back(y, g, dx)
         return
-    flat, slope = x.reshape(-1), g.reshape(-1)
-    own_a, own_b = x.dtype.type(a), x.dtype.type(b)
-    _derivative(kind, flat, y.reshape(-1), slope, dx.reshape(-1), own_a, own_b)
+    n = x.size
+    flat, out = vector_of(x, 0, n), vector_of(y, 0, n)
+    slope, back = vector_of(g, 0, n), vector_of(dx, 0, n)
+    _derivative(kind, flat, out, slope, back, x.dtype.type(a), x.dtype.type(b))
 
 
 @kernel

@@ -37,6 +37,7 @@ from sevensteps.engine.compiled.program import (
     Samples,
     Workspace,
 )
+from sevensteps.engine.compiled.views import matrix_of, vector_of
 
 width = kernel(program.columns)
 
@@ -82,7 +83,7 @@ def forward(network: Network, samples: Samples, work: Workspace, begin: int, end
         if layer[KIND] == LINEAR:
             linear(network, layer, work, by_rows, x, y, n)
         elif layer[KIND] == ACTIVATION:
-            a, b = network.settings[index]
+            a, b = network.settings[index, 0], network.settings[index, 1]
             activations.value(layer[CODE], x, y, a, b)
         else:
             apply_mask(layer, samples, x, y, begin, n)
@@ -116,7 +117,7 @@ def backward(
             linear_gradients(network, layer, work, gradients, by_rows, x, g, n, descent)
         elif index > network.first:
             if layer[KIND] == ACTIVATION:
-                a, b = network.settings[index]
+                a, b = network.settings[index, 0], network.settings[index, 1]
                 activations.derivative(layer[CODE], x, y, g, dx, a, b)
             else:
                 apply_mask(layer, samples, g, dx, begin, n)
@@ -126,24 +127,27 @@ def backward(
 def block(numbers: Array, first: int, units: int, samples: int) -> Array:
     """The part of a workspace that holds `units` from the `first`, [units, samples]."""
     place = width(samples)
-    return numbers[first * place : (first + units) * place].reshape((units, place))
+    view: Array = matrix_of(numbers, first * place, units, place)
+    return view
 
 
 @kernel
 def weights(network: Network, layer: Array) -> Array:
     """W [outputs, inputs]."""
     vector = network.parameters if layer[WEIGHT_TRAINED] == 1 else network.frozen
-    size = layer[OUTPUTS] * layer[INPUTS]
-    return vector[layer[WEIGHT] : layer[WEIGHT] + size].reshape((layer[OUTPUTS], layer[INPUTS]))
+    view: Array = matrix_of(vector, layer[WEIGHT], layer[OUTPUTS], layer[INPUTS])
+    return view
 
 
 @kernel
 def bias(network: Network, layer: Array, work: Workspace) -> Array:
     """b [outputs], zeros where there is none."""
     if layer[BIAS] < 0:
-        return work.zeros[: layer[OUTPUTS]]
+        none: Array = vector_of(work.zeros, 0, layer[OUTPUTS])
+        return none
     vector = network.parameters if layer[BIAS_TRAINED] == 1 else network.frozen
-    return vector[layer[BIAS] : layer[BIAS] + layer[OUTPUTS]]
+    view: Array = vector_of(vector, layer[BIAS], layer[OUTPUTS])
+    return view
 
 
 @kernel
@@ -154,7 +158,7 @@ def linear(
     w, b = weights(network, layer), bias(network, layer, work)
     if n < FEW:
         for s in range(n):
-            one = work.x[s, : layer[INPUTS]] if by_rows else column(x, s, work)
+            one = vector_of(work.x[s], 0, layer[INPUTS]) if by_rows else column(x, s, work)
             weighted_sums(y, s, w, one, b)
     elif by_rows:
         dots(y, w, work.x[:n], b, layer[INPUTS])
@@ -171,7 +175,10 @@ def linear_back(
     if n >= FEW:
         sums_of_rows(dx, w.T[:, :], g, work.zeros[: layer[INPUTS]], work.spare)
         return
-    total = work.spare.reshape(-1)[: layer[INPUTS]]
+    if n == 1:
+        sum_of_rows(vector_of(dx, 0, layer[INPUTS]), g, 0, w)
+        return
+    total = vector_of(work.spare, 0, layer[INPUTS])
     for s in range(n):
         sum_of_rows(total, g, s, w)
         for i in range(len(total)):
@@ -194,7 +201,7 @@ def linear_gradients(
     outputs, inputs = layer[OUTPUTS], layer[INPUTS]
     if descent > 0:
         w, b, rate = weights(network, layer), bias(network, layer, work), g.dtype.type(descent)
-        one = work.x[0, :inputs] if by_rows else column(x, 0, work)
+        one = vector_of(work.x, 0, inputs) if by_rows else column(x, 0, work)
         if layer[WEIGHT_TRAINED] == 1:
             descend_products(w, rate, g, one)
         if layer[BIAS_TRAINED] == 1:
@@ -210,11 +217,11 @@ def linear_gradients(
     if layer[WEIGHT_TRAINED] == 0:
         return
     begin = layer[WEIGHT]
-    dw = gradients[begin : begin + outputs * inputs].reshape((outputs, inputs))
+    dw = matrix_of(gradients, begin, outputs, inputs)
     if n < FEW:
         dw[:] = 0
         for s in range(n):
-            one = work.x[s, :inputs] if by_rows else column(x, s, work)
+            one = vector_of(work.x[s], 0, inputs) if by_rows else column(x, s, work)
             add_products(dw, g, s, one)
     elif by_rows:
         sums_of_rows(dw, g[:, :n], work.x, work.zeros[:outputs], work.spare)
@@ -225,7 +232,10 @@ def linear_gradients(
 @kernel
 def column(x: Array, s: int, work: Workspace) -> Array:
     """The numbers of sample s, side by side."""
-    one = work.spare.reshape(-1)[: len(x)]
+    if x.shape[1] == 1:
+        one: Array = vector_of(x, 0, len(x))
+        return one
+    one = vector_of(work.spare, 0, len(x))
     for i in range(len(x)):
         one[i] = x[i, s]
     return one

@@ -86,7 +86,7 @@ def seconds_saved(network: nn.Module, size: int) -> float:
     `ChainRule`; 0 where it does not. A rule of shapes.
 
     Measured on an AMD EPYC (family 26), 2 threads, in µs a step, compiled for chain rule: 784-30-10
-    with 1 sample 5 for 47, with 16 samples 21 for 87, with 256 samples 184 for 324; 784-256-10 with
+    with 1 sample 4 for 47, with 16 samples 21 for 87, with 256 samples 184 for 324; 784-256-10 with
     16 samples 112 for 363, with 256 samples 827 for 856; 784-1024-1024-10 with 256 samples 12,600
     for 8,800: larger weights do not stay in a core's own memory, and PyTorch's products cut them
     into parts that do.

@@ -120,7 +120,9 @@ def take_steps(
     for index in range(len(rates)):
         first, last = index * size, min((index + 1) * size, len(samples.rows))
         # as many as if this step were alone, so that it has the same bits
-        sharing = threads_of(last - first, team.multiplications, team.most)
+        sharing = 1
+        if threads > 1:
+            sharing = threads_of(last - first, team.multiplications, team.most)
         mine = part_of_all(team.gradients.shape[1], thread, sharing)
         begin = first + (last - first) * min(thread, sharing) // sharing
         end = first + (last - first) * min(thread + 1, sharing) // sharing

@@ -37,7 +37,7 @@ from sevensteps.engine.compiled.program import (
     Samples,
     Workspace,
 )
-from sevensteps.engine.compiled.views import matrix_of, vector_of
+from sevensteps.engine.compiled.views import fetch_ahead, matrix_of, vector_of
 
 width = kernel(program.columns)
 
@@ -75,6 +75,9 @@ def forward(network: Network, samples: Samples, work: Workspace, begin: int, end
     """y of every layer for the samples `begin` to `end` of the rows."""
     gather(network, samples, work, begin, end)
     n = end - begin
+    if n < FEW:  # those of the next step are asked for
+        for row in range(end, min(end + n, len(samples.rows))):
+            fetch_ahead(samples.x, samples.rows[row])
     for index in range(len(network.layers)):
         layer = network.layers[index]
         by_rows = index == 0 and network.by_rows

@@ -52,15 +52,39 @@ def busy_processors(root: Path = ROOT, samples: int = SAMPLES) -> int:
     for sample in range(samples):
         if sample:
             time.sleep(APART)
-        # "0.20 0.18 0.12 3/80 11206": of 80 threads 3 run or wait for a processor
-        fields = _read(root / "proc/loadavg").split()
-        running = fields[3].partition("/")[0] if len(fields) > 3 else ""
-        if not running.isdecimal():
+        running = _running(root)
+        if running is None:
             return 0
-        least = min(least, max(0, int(running) - 1))
+        least = min(least, max(0, running - 1))
         if least == 0:
             return 0
     return least
+
+
+def others_wait(root: Path = ROOT) -> bool:
+    """Whether threads of other processes want more processors than this process leaves free, in
+    each of a few samples within some milliseconds. Not known outside Linux: False.
+    """
+    for sample in range(SAMPLES // 2):
+        if sample:
+            time.sleep(APART)
+        running = _running(root)
+        own = sum(
+            # "11206 (python) R 1 …": the name may hold anything, brackets too
+            _read(task / "stat").rpartition(")")[2].split()[:1] == ["R"]
+            for task in (root / "proc/self/task").glob("*")
+        )
+        if running is None or running <= max(own, len(_affinity())):
+            return False
+    return True
+
+
+def _running(root: Path) -> int | None:
+    """How many threads of the machine run or wait for a processor."""
+    # "0.20 0.18 0.12 3/80 11206": of 80 threads 3
+    fields = _read(root / "proc/loadavg").split()
+    running = fields[3].partition("/")[0] if len(fields) > 3 else ""
+    return int(running) if running.isdecimal() else None
 
 
 def _affinity() -> list[int]:

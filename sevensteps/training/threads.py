@@ -15,6 +15,7 @@ from sevensteps.engine.parameters import multiplications, weights
 from sevensteps.errors import ArgumentError
 from sevensteps.training.processors import busy_processors, usable_cores, usable_processors
 from sevensteps.training.resolve import ResolvedRecipe
+from sevensteps.training.waiting import considerate
 
 # Multiplications of a step from which two threads are worth it. On two cores (AMD, family 26, model
 # 2), time of one thread / time of two: 784-30-10 in batches of 256 (6.1 million) 1.34, of 1,024
@@ -106,6 +107,7 @@ def threads(count: int) -> Iterator[int]:
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        yield torch.get_num_threads()
+        with considerate(count):
+            yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)

@@ -179,3 +179,30 @@ def test_who_only_comes_by_keeps_no_processor_busy(
 
     monkeypatch.setattr(processors.time, "sleep", passes)
     assert processors.busy_processors(root, samples=3) == 1
+
+
+def task(state: str) -> str:
+    return f"7 (a) name) R) {state} 1 7 7 0"
+
+
+@pytest.mark.parametrize(
+    ("running", "own", "wait"),
+    [
+        (2, ["R", "R"], False),
+        (3, ["R", "R"], True),  # two processors, and a third thread wants one
+        (4, ["R", "R", "R", "R"], False),  # all of them ours
+        (2, ["S", "R"], False),
+        (3, ["R", "S"], True),  # one of ours sleeps: two others fill the processors
+    ],
+)
+def test_others_wait_where_more_want_to_run_than_can(
+    running: int, own: list[str], wait: bool, root: Path, affinity: Cores
+) -> None:
+    affinity([0, 1])
+    tasks = {f"proc/self/task/{i}/stat": task(state) for i, state in enumerate(own)}
+    write(root, {"proc/loadavg": f"0.2 0.2 0.1 {running}/80 11206", **tasks})
+    assert processors.others_wait(root) is wait
+
+
+def test_nobody_waits_where_the_system_says_nothing(root: Path) -> None:
+    assert not processors.others_wait(root)

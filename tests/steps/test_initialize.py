@@ -393,10 +393,11 @@ def test_orthogonal_rows_stand_at_right_angles(gain: float) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: nn.Linear(INPUTS, OUTPUTS),
-        lambda: nn.Conv2d(CHANNELS, 20, 3),
-        lambda: nn.Conv2d(8, 16, 3, groups=4),
-        lambda: nn.Conv1d(8, 5, 2),
+        # of so many biases one is surely above half of the bound
+        lambda: nn.Linear(INPUTS, 40),
+        lambda: nn.Conv2d(CHANNELS, 40, 3),
+        lambda: nn.Conv2d(8, 40, 3, groups=4),
+        lambda: nn.Conv1d(8, 40, 2),
     ],
 )
 def test_pytorch_default_is_what_pytorch_does_by_itself(make: Callable[[], nn.Module]) -> None:

@@ -15,9 +15,9 @@ from numba.extending import intrinsic
 from sevensteps.engine.compiled.machine_code import Array, kernel
 from sevensteps.engine.compiled.program import ARRIVED, GIVEN_UP, ROUND
 
-# looks, some twenty microseconds in all: about as long as one thread is behind another where both
+# looks, some hundred microseconds in all: longer than one thread is behind another where both
 # have a processor. Then the other one waits for its own, and looking would only take it from others
-SPINS = 20_000
+SPINS = 100_000
 MICROSECONDS = 10
 
 if sys.platform == "win32":

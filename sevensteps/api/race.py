@@ -257,7 +257,7 @@ def race(
     resolved = resolved_recipes(recipes, order, data_dir)
     if on is not None:  # tasks run side by side: by default with one thread each
         resolved = [
-            entry
+            threads.with_threads(entry)
             if entry.recipe.threads
             else replace(
                 entry,

@@ -218,12 +218,13 @@ def print_examined(screen: Console, race: Race) -> None:
         if why and (conditions or why != "all are"):
             place = run.folder.name if run.folder else repr(run.recipe.step)
             reason = "" if why == "all are" else f"{why}; "
-            screen.print(f"{place} was examined: {reason}{conditions or 'nothing found'}.")
+            screen.print(f"Network {place} was examined: {reason}{conditions or 'nothing found'}.")
     examined = sum(bool(why) for why in race.examined)
     if examined < len(race.runs) and any(run.outcome.watched for run in race.runs):
+        verb = "was" if examined == 1 else "were"
         screen.print(
-            f"{examined} of {len(race.runs)} networks were examined in full; any other: sevensteps "
-            "diagnose RUN",
+            f"{examined} of {len(race.runs)} networks {verb} examined in full; any other: "
+            "sevensteps diagnose RUN",
             style="dim",
         )
 

@@ -49,7 +49,7 @@ class Lockstep:
         self.leaving: Callable[[Sequence[Member]], None] | None = None
         self.watcher: EnsembleWatcher | None = None  # given up where the networks cannot be traced
         self.seconds = 0.0  # of the steps of all members
-        self._told = 0.0  # when all observers were told of a step
+        self._observers_called = 0.0  # when all observers were told of a step
         self._lr: Tensor | None = None  # [K, 1], where no schedule changes it
         first = members[0].training
         self.isolated_randomness: Any = (
@@ -175,13 +175,13 @@ class Lockstep:
 
     def _tell(self, now: float) -> None:
         """Tell the observers of a step; those that need not see each of them, now and then."""
-        everybody = now - self._told >= SECONDS
+        everybody = now - self._observers_called >= SECONDS
         if everybody:
-            self._told = now
+            self._observers_called = now
         for member in self.active:
             if not member.ended:
-                told = everybody or member.progress.interrupted
-                for observer in member.observers if told else member.step_observers:
+                call_all = everybody or member.progress.interrupted
+                for observer in member.observers if call_all else member.step_observers:
                     observer.stepped(member.training)
 
     def _take_steps(self, count: int, sums: Sequence[float]) -> list[Member]:

@@ -28,8 +28,8 @@ NUMBERS = 2**18  # enough for PyTorch to share an operation among its threads
 @contextmanager
 def considerate(threads: int, busy: Callable[[], bool] = others_wait) -> Iterator[None]:
     """While the block runs, PyTorch's `threads` wait asleep whenever `busy()`."""
-    told = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ)
-    if threads == 1 or told or not sys.platform.startswith("linux"):
+    set_by_user = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ)
+    if threads == 1 or set_by_user or not sys.platform.startswith("linux"):
         yield
         return
     ended = threading.Event()

@@ -46,7 +46,8 @@ class Case:
     `why_not_retrainable` says why `recipe` cannot be trained again here, and what to do instead.
     `data_cache` holds what was worked out about the data, for other cases on the same data: of a
     training of `ss.train` it belongs to its `Data`.
-    `ruled_out` is filled by the conditions: (condition, why it is not that one).
+    `ruled_out` is filled by the conditions: (condition, why it is not that one); `not_judged` by
+    whatever could not be asked: (condition or argument of `diagnose`, why).
     """
 
     observation: Observation
@@ -61,6 +62,7 @@ class Case:
     why_not_retrainable: str = ""
     data_cache: dict[Hashable, Any] = field(default_factory=dict)
     ruled_out: list[tuple[str, str]] = field(default_factory=list)
+    not_judged: list[tuple[str, str]] = field(default_factory=list)
 
     # -- what was observed -------------------------------------------------------------------------
 
@@ -385,6 +387,12 @@ class Case:
             for stretch in stretches
             if len(stretch) == size
         ]
+
+
+def failure_text(failure: BaseException) -> str:
+    """What was raised, in one line of at most 200 characters."""
+    said = " ".join(str(failure).split())
+    return f"{type(failure).__name__}: {said}"[:200] if said else type(failure).__name__
 
 
 def class_indices(target: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ ENOUGH_STEPS = 10  # before which a training that looks good may yet go wrong
 class Diagnosis(Examination):
     """The findings of a training, most likely cause first; empty where nothing is wrong.
 
-    `print` it, or take `findings` and `ruled_out`.
+    `print` it, or take `findings`, `ruled_out` and `not_judged`.
     """
 
     def try_remedies(
@@ -97,19 +97,25 @@ class Diagnosis(Examination):
         return [finding for finding in self.findings if finding.severity == "error"]
 
     def __str__(self) -> str:
-        return text(self.findings, self.ruled_out, self._basis(), ours=self.case.recipe is not None)
+        return text(
+            self.findings,
+            self.ruled_out,
+            self._basis(),
+            ours=self.case.recipe is not None,
+            not_judged=self.not_judged,
+        )
 
     def __repr__(self) -> str:
         conditions = ", ".join(finding.condition for finding in self.findings)
         return f"<diagnosis: {conditions or 'nothing found'}>"
 
     def _repr_html_(self) -> str:
-        return html(self.findings, self.ruled_out, self._basis())
+        return html(self.findings, self.ruled_out, self._basis(), self.not_judged)
 
     def to_sarif(self) -> dict[str, Any]:
         """The findings in SARIF 2.1.0."""
         log: dict[str, Any] = nan_to_null(
-            sarif(self.findings, __version__, self.case.facts.network)
+            sarif(self.findings, __version__, self.case.facts.network, self.not_judged)
         )
         return log
 

@@ -77,9 +77,9 @@ class RunSummary:
     A field whose default is None is in the file only where it is not None. `seconds` is the time
     spent training, `compile_seconds` went before that into `compiled()`, once on a machine;
     `metrics` are those at the last epoch; `recipe` has the data and the seven steps as text,
-    `reasons` why each step was chosen. The doctor writes `findings`, `ruled_out`, `before`
-    and `watched`; `healed` lists the changes that led to the run. `other` has the keys that this
-    version does not know. In a file, null is a number that was not finite.
+    `reasons` why each step was chosen. The doctor writes `findings`, `ruled_out`,
+    `not_judged`, `before` and `watched`; `healed` lists the changes that led to the run. `other`
+    has the keys that this version does not know. In a file, null is a number that was not finite.
     """
 
     schema: int = SCHEMA
@@ -105,6 +105,7 @@ class RunSummary:
     data: dict[str, Any]
     versions: dict[str, str | None]
     ruled_out: list[dict[str, Any]] | None = None
+    not_judged: list[dict[str, Any]] | None = None
     before: list[dict[str, Any]] | None = None
     watched: dict[str, Any] | None = None
     healed: list[dict[str, Any]] | None = None

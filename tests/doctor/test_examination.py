@@ -57,3 +57,31 @@ def test_what_is_reported_is_not_ruled_out_and_infinities_are_null() -> None:
     plain = held.to_dict()
     assert plain["ruled_out"] == [{"condition": "overfitting", "because": "validated alike"}]
     assert plain["findings"][0]["evidence"][0]["observed"] is None
+
+
+def test_a_condition_that_raises_is_not_judged_and_takes_no_other_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Condition:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def examine(self, case: Case) -> Finding | None:
+            if self.name == "dead_units":
+                raise IndexError("too many indices\n for this tensor")
+            return finding(self.name, "error") if self.name == "not_shuffled" else None
+
+    monkeypatch.setattr(examination, "condition", Condition)
+    monkeypatch.setattr(examination, "ranked", lambda findings: findings)
+    found = examine(blank())
+    assert [f.condition for f in found.findings] == ["not_shuffled"]
+    assert found.not_judged == [("dead_units", "IndexError: too many indices for this tensor")]
+    assert found.to_dict()["not_judged"] == [
+        {"what": "dead_units", "because": "IndexError: too many indices for this tensor"}
+    ]
+
+
+def test_what_was_not_judged_is_said_once() -> None:
+    case = blank()
+    case.not_judged += [("train", "of another shape"), ("train", "of another shape")]
+    assert Examination([], case).not_judged == [("train", "of another shape")]

@@ -38,11 +38,12 @@ KEYS = [
     "data",
     "versions",
     "ruled_out",
+    "not_judged",
     "before",
     "watched",
     "healed",
 ]
-OPTIONAL = {"processes", "ruled_out", "before", "watched", "healed"}
+OPTIONAL = {"processes", "ruled_out", "not_judged", "before", "watched", "healed"}
 
 
 def content(folder: Path) -> dict[str, Any]:
@@ -74,7 +75,14 @@ def test_the_fields_are_those_of_the_file(finished: Path) -> None:
 
 def test_keys_that_are_left_out() -> None:
     assert set(KEYS) - set(summary().to_dict()) == OPTIONAL
-    full = summary(processes=2, ruled_out=[], before=[], watched={"looks": 1}, healed=[])
+    full = summary(
+        processes=2,
+        ruled_out=[],
+        not_judged=[],
+        before=[],
+        watched={"looks": 1},
+        healed=[],
+    )
     assert list(full.to_dict()) == KEYS
     assert summary(samples_per_second=None).to_dict()["samples_per_second"] is None
 

@@ -18,10 +18,16 @@ from sevensteps.doctor.trials.trial import change_notation
 from sevensteps.render.text import count_text
 
 
-def html(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], basis: str) -> str:
+def html(
+    findings: Sequence[Finding],
+    ruled_out: Sequence[tuple[str, str]],
+    basis: str,
+    not_judged: Sequence[tuple[str, str]] = (),
+) -> str:
     """The findings as HTML, each with its evidence and what to change, most likely cause first.
 
-    `basis` says what they rest on. Colours and fonts are those of the page around it.
+    `basis` says what they rest on; `not_judged` what could not be asked. Colours and fonts are
+    those of the page around it.
     """
     e = markup.escape
     parts = [
@@ -60,10 +66,13 @@ def html(findings: Sequence[Finding], ruled_out: Sequence[tuple[str, str]], basi
                 else ""
             )
         )
-    if ruled_out and findings:
-        parts.append(
-            "<p>Ruled out: " + "; ".join(f"{e(name)}: {e(why)}" for name, why in ruled_out) + "</p>"
-        )
+    for title, reasons in (
+        ("Ruled out", ruled_out if findings else ()),
+        ("Not judged", not_judged),
+    ):
+        if reasons:
+            listed = "; ".join(f"{e(name)}: {e(why)}" for name, why in reasons)
+            parts.append(f"<p>{title}: {listed}</p>")
     return "".join(parts)
 
 

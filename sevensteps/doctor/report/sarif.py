@@ -11,10 +11,16 @@ from sevensteps.doctor.finding import Finding
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}  # SARIF's words
 
 
-def sarif(findings: Sequence[Finding], version: str, subject: str) -> dict[str, Any]:
+def sarif(
+    findings: Sequence[Finding],
+    version: str,
+    subject: str,
+    not_judged: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
     """The findings in SARIF 2.1.0, symptoms after their cause.
 
-    The seven steps and the layers of `subject`, the network's name, are logical locations.
+    The seven steps and the layers of `subject`, the network's name, are logical locations. What was
+    `not_judged` are notifications of the run, as SARIF has them for what a tool could not do.
     """
     flat: list[Finding] = []
 
@@ -45,6 +51,19 @@ def sarif(findings: Sequence[Finding], version: str, subject: str) -> dict[str, 
                         ],
                     }
                 },
+                "invocations": [
+                    {
+                        "executionSuccessful": True,
+                        "toolExecutionNotifications": [
+                            {
+                                "level": "warning",
+                                "descriptor": {"id": what},
+                                "message": {"text": f"not judged: {what}: {why}"},
+                            }
+                            for what, why in not_judged
+                        ],
+                    }
+                ],
                 "results": [
                     {
                         "ruleId": finding.condition,

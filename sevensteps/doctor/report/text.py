@@ -21,11 +21,13 @@ def text(
     basis: str,
     width: int = WIDTH,
     ours: bool = True,
+    not_judged: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The findings in lines of at most `width` cells, each with its evidence and what to change.
 
     The most likely cause comes first. `basis` says what they rest on. `ours`: a training of
     `ss.train`, whose remedies are values of the seven steps; for any other, advice is shown.
+    `not_judged`: (condition or argument, why it could not be asked).
     """
     if not findings:
         parts = ["\n".join(wrap_plain(basis, width))]
@@ -43,19 +45,15 @@ def text(
             for number, finding in enumerate(findings, 1)
         ]
     if ruled_out and findings:
-        parts.append(
-            "\n".join(
-                [
-                    "Ruled out",
-                    *(
-                        line
-                        for name, why in ruled_out[:4]
-                        for line in wrap_plain(f"{name}: {why}", width, "  ")
-                    ),
-                ]
-            )
-        )
+        parts.append(_reasons("Ruled out", ruled_out[:4], width))
+    if not_judged:
+        parts.append(_reasons("Not judged", not_judged, width))
     return "\n\n".join(parts)
+
+
+def _reasons(title: str, reasons: Sequence[tuple[str, str]], width: int) -> str:
+    lines = [line for name, why in reasons for line in wrap_plain(f"{name}: {why}", width, "  ")]
+    return "\n".join([title, *lines])
 
 
 def _finding(number: int, finding: Finding, width: int, ours: bool) -> list[str]:

@@ -78,3 +78,9 @@ def test_html_of_nothing_has_no_empty_table_or_list() -> None:
     bare = Finding("too_small", "predict", "info", 0.5, "It is small.", [])
     assert Parts(html([bare], [], "Seen.")).tags == ["p", "h4", "small", "p"]
     assert Parts(html([], RULED_OUT, "Nothing is wrong.")).text == "Nothing is wrong."
+
+
+def test_what_was_not_judged_is_on_the_page() -> None:
+    page = Parts(html([], (), SEEN, [("train", "a <b> of another shape")]))
+    assert "Not judged: train: a <b> of another shape" in page.text
+    assert "Not judged" not in Parts(html(FINDINGS, RULED_OUT, SEEN)).text

@@ -50,3 +50,16 @@ def test_two_findings_of_one_condition_share_its_rule() -> None:
     (run,) = diagnosis([FINDINGS[1], FINDINGS[1]]).to_sarif()["runs"]
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["labels_unrelated"]
     assert [result["ruleIndex"] for result in run["results"]] == [0, 0]
+
+
+def test_what_was_not_judged_is_a_notification() -> None:
+    """SARIF 2.1.0, sections 3.20 (invocation) and 3.58 (notification)."""
+    judged = diagnosis([])
+    judged.case.not_judged.append(("train", "of another shape"))
+    (run,) = strict(judged.to_sarif())["runs"]
+    (invocation,) = run["invocations"]
+    assert invocation["executionSuccessful"] is True
+    (notification,) = invocation["toolExecutionNotifications"]
+    assert notification["level"] == "warning"
+    assert notification["descriptor"] == {"id": "train"}
+    assert notification["message"]["text"] == "not judged: train: of another shape"

@@ -143,3 +143,10 @@ def test_how_numbers_are_written(value: Any, text: str) -> None:
 )
 def test_the_first_sentence(paragraph: str, sentence: str) -> None:
     assert first_sentence(paragraph) == sentence
+
+
+def test_what_was_not_judged_is_said_with_and_without_findings() -> None:
+    notes = [("train", "the network raised RuntimeError"), ("too_small", "IndexError: 3")]
+    said = "Not judged\n  train: the network raised RuntimeError\n  too_small: IndexError: 3"
+    assert text([], (), SEEN, not_judged=notes).endswith(f"\n\n{said}")
+    assert text(FINDINGS, RULED_OUT, SEEN, not_judged=notes) == f"{SCREEN}\n\n{said}"

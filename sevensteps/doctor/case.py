@@ -24,7 +24,10 @@ from sevensteps.doctor.identify_loss import (
     LossFn,
     identify_from_looks,
 )
+from sevensteps.doctor.loss_from_calls import baseline_from_calls, identify_from_calls
+from sevensteps.doctor.loss_purpose import is_error
 from sevensteps.metrics import accuracy, baseline, r2
+from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.capture import StepCapture
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import LayerFacts, NetworkFacts
@@ -178,19 +181,50 @@ class Case:
 
     @cached_property
     def identified_loss(self) -> IdentifiedLoss | None:
-        """The loss that the loop computes, identified by its gradient at the output."""
-        return identify_from_looks(self.looks[:8])
+        """The loss that the loop computes: by the call of its function, or by its gradient at the
+        output.
+        """
+        by_gradient = identify_from_looks(self.looks[:8])
+        if by_gradient is not None and by_gradient.loss.fault:
+            return by_gradient
+        return identify_from_calls(self.looks[:8]) or by_gradient
+
+    @cached_property
+    def loss_calls(self) -> list[tuple[LossTerm, Call]]:
+        """The calls of loss functions in the first look that has some, each with its place in the
+        loss.
+        """
+        for look in self.looks:
+            calls = [
+                (term, look.calls[term.call])
+                for term in look.loss_terms
+                if term.call is not None and term.call < len(look.calls)
+            ]
+            if calls:
+                return calls
+        return []
+
+    @cached_property
+    def loss_is_error(self) -> bool | None:
+        """Whether the loss measures an error between outputs and targets that are data, so that
+        its curve tells how good the network is.
+
+        False for policies, networks that play against each other, distances between embeddings,
+        densities, moving targets, and where penalties weigh most; None where it is not known.
+        """
+        if self.recipe is not None:
+            return True
+        answer = is_error(self.looks[:8])
+        if answer is None and self.identified_loss is not None:
+            return True
+        return answer
 
     @cached_property
     def loss(self) -> LossFn | None:
         """The mean loss as a function of output and target: `loss_fn`, or the identified loss."""
         if self.loss_fn is not None:
             return self.loss_fn
-        if (identified := self.identified_loss) is None:
-            return None
-        return lambda output, target: (
-            identified.loss.sum(output, target) * (identified.scale / len(output))
-        )
+        return self.identified_loss
 
     @cached_property
     def baseline_loss(self) -> float | None:
@@ -199,6 +233,8 @@ class Case:
         The entropy of the classes for cross-entropy, the variance of the targets for a squared
         error; None for other losses.
         """
+        if (best := baseline_from_calls(self.looks[:8], self.target)) is not None:
+            return best
         t, labels = self.target, self.labels
         function = self.identified_loss.loss.function if self.identified_loss else ""
         if labels is not None and function in CROSS_ENTROPIES:

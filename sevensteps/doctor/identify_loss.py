@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sevensteps.observe.call import Call
 from sevensteps.observe.look import Look
 
 MIN_NUMBERS = 3  # numbers of a gradient that tell one loss from another
@@ -58,11 +59,20 @@ class IdentifiedLoss:
 
     `scale` is what a sample's loss was multiplied by, times the number of samples: 1 for a mean,
     the batch size B for a sum. `distance` is how far its gradient lies from the observed one.
+    `function` computes it as it was called, and `call` is that call, where it was seen.
     """
 
     loss: KnownLoss
     scale: float
     distance: float
+    function: LossFn | None = None
+    call: Call | None = None
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """The loss of a batch."""
+        if self.function is not None:
+            return self.function(output, target)
+        return self.loss.sum(output, target) * (self.scale / len(output))
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.network_facts import LayerFacts
 
 T = TypeVar("T")
@@ -87,6 +88,8 @@ class Look:
     output_gradient: Tensor | None = None
     # of the whole input, output and target
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    calls: tuple[Call, ...] = ()  # of PyTorch's functions, in the order of their first time
+    loss_terms: tuple[LossTerm, ...] = ()
 
 
 class LazyDict(Mapping[str, T]):

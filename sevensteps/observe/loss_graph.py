@@ -103,13 +103,18 @@ def read_loss_graph(loss: Any, output: Any, names: dict[int, str]) -> LossGraph 
             after_output = len(operations)
         weights_reached = weights_reached or name.startswith(WEIGHTED_OPERATIONS)
         if not weights_reached and len(operations) < MAX_OPERATIONS:
-            dim, reduction = _setting(node, "_saved_dim"), _setting(node, "_saved_reduction")
-            operations.append(Operation(name, dim, reduction))
+            operations.append(read_operation(node))
         for following, _ in node.next_functions:
             if following is not None and following not in visited:
                 visited.add(following)
                 queue.append(following)
     return LossGraph(tuple(operations), after_output, frozenset(reached), not queue)
+
+
+def read_operation(node: Any) -> Operation:
+    """The operation that a node of PyTorch's graph stands for."""
+    dim, reduction = _setting(node, "_saved_dim"), _setting(node, "_saved_reduction")
+    return Operation(operation_name(node), dim, reduction)
 
 
 def operation_name(node: Any) -> str:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.look import Change, Look, Signal
 from sevensteps.observe.loss_graph import LossGraph, Operation
 from sevensteps.observe.network_facts import NetworkFacts
@@ -24,6 +25,7 @@ MAX_LOSSES = 4096
 MAX_SAMPLES = 1024
 # names that the run folder has for fields of a `Look`, where they are others
 FILE_NAMES = {"leftover_gradient": "left", "output_gradient": "slope"}
+LOOK_RECORDS: dict[str, Any] = {"calls": Call, "loss_terms": LossTerm}
 LOOK_TENSORS = ("output", "target", "output_gradient")
 
 
@@ -179,8 +181,10 @@ def serialize_look(look: Look) -> tuple[str, bytes]:
     numbers: dict[str, Any] = {
         FILE_NAMES.get(f.name, f.name): getattr(look, f.name)
         for f in dataclasses.fields(look)
-        if f.name not in ("signals", "changes", *LOOK_TENSORS)
+        if f.name not in ("signals", "changes", *LOOK_TENSORS, *LOOK_RECORDS)
     }
+    for name in LOOK_RECORDS:
+        numbers[name] = [record.to_dict() for record in getattr(look, name)]
     for name in LOOK_TENSORS:
         if (tensor := getattr(look, name)) is not None:
             tensors[FILE_NAMES.get(name, name)] = tensor.contiguous()
@@ -216,6 +220,8 @@ def deserialize_look(text: str, content: bytes) -> Look:
             }
             numbers[group][name] = kind(**scalars, **own)
     numbers["lr"] = tuple(numbers["lr"])
+    for name, record in LOOK_RECORDS.items():  # none in files of earlier versions
+        numbers[name] = tuple(record.from_dict(one) for one in numbers.get(name, ()))
     numbers["shapes"] = {name: tuple(shape) for name, shape in numbers["shapes"].items()}
     for field_name, file_name in FILE_NAMES.items():
         if file_name in numbers:

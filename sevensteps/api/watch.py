@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Watch(AnyLoopWatcher):
 
 
 def watch(
-    network: nn.Module,
+    network: nn.Module | Mapping[str, Any],
     optimizer: torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None = None,
     *,
     budget: float = 0.02,
@@ -68,7 +68,9 @@ def watch(
     """Watch a training loop that you wrote: each layer's outputs, the gradients that come back to
     it, and what a step changes.
 
-    `budget` is the share of the time that watching may cost; fewer steps are looked at where it is
+    Several networks are given by name, each with its optimizer, several, or None: `{"G":
+    (generator, g_optimizer), "D": (discriminator, d_optimizer)}`. `budget` is the share of the time
+    that watching may cost; fewer steps are looked at where it is
     small. The training itself does not change, to the last bit.
 
         with ss.watch(model, optimizer) as watch:

@@ -28,10 +28,11 @@ from sevensteps.doctor.loss_from_calls import baseline_from_calls, identify_from
 from sevensteps.doctor.loss_purpose import is_error
 from sevensteps.metrics import accuracy, baseline, r2
 from sevensteps.observe.call import Call, LossTerm
-from sevensteps.observe.capture import StepCapture
+from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import LayerFacts, NetworkFacts
 from sevensteps.observe.observation import Observation
+from sevensteps.observe.step_hooks import StepHooks
 from sevensteps.seeds import Isolation
 
 Pair = tuple[Tensor, Tensor]
@@ -261,10 +262,7 @@ class Case:
         except Exception:  # a network that cannot be copied cannot be evaluated
             yield None
             return
-        for module in network.modules():
-            module._forward_hooks.clear()
-            module._forward_pre_hooks.clear()
-            module._backward_hooks.clear()
+        remove_user_hooks(network)
         with Isolation(torch.Generator().manual_seed(0)), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the loop has shown PyTorch's warnings already
             yield network.train(training)
@@ -371,18 +369,18 @@ class Case:
         with self.network_copy(training) as network:
             if network is None:
                 return None
-            capture = StepCapture(network, [], dict(self.facts.layers))
-            capture.arm()
+            layers = LayerRecorder(network, [], dict(self.facts.layers))
             try:
-                with torch.enable_grad():
+                with torch.enable_grad(), StepHooks({"": network}, [], [layers]):
                     loss = self.loss(network(pair[0]), pair[1])
                     loss = loss.mean() if loss.ndim else loss
                     loss.backward()
+                look = Look(self.steps, float(loss.detach()), full=True)
+                layers.measure(look, pair[1])
             except Exception:  # whatever somebody else's network may raise
-                capture.disarm()
                 return None
-            look = capture.look(self.steps, float(loss.detach()), pair[1], full=True)
-            capture.disarm()
+            finally:
+                layers.disarm()
             return look
 
     @cached_property
@@ -429,6 +427,17 @@ def failure_text(failure: BaseException) -> str:
     """What was raised, in one line of at most 200 characters."""
     said = " ".join(str(failure).split())
     return f"{type(failure).__name__}: {said}"[:200] if said else type(failure).__name__
+
+
+def remove_user_hooks(network: nn.Module) -> None:
+    """Take off a network what its user hooked on to it, and may write to a log. Hooks that are part
+    of it stay: those of PyTorch's `weight_norm`, `spectral_norm`, `prune`.
+    """
+    for module in network.modules():
+        for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks):
+            for key, hook in list(hooks.items()):
+                if not type(hook).__module__.startswith("torch."):
+                    del hooks[key]
 
 
 def class_indices(target: Tensor) -> Tensor:

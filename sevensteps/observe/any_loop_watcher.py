@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,67 +13,150 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.errors import ArgumentError
-from sevensteps.observe.capture import StepCapture
+from sevensteps.observe.evaluation_recorder import EvaluationRecorder
+from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look
 from sevensteps.observe.look_budget import LookBudget
 from sevensteps.observe.loss_graph import read_loss_graph
-from sevensteps.observe.network_facts import network_facts
-from sevensteps.observe.observation import MAX_SAMPLES, Observation
+from sevensteps.observe.network_facts import (
+    NetworkFacts,
+    facts_of_networks,
+    prefix_of,
+)
+from sevensteps.observe.observation import Observation
+from sevensteps.observe.step_hooks import StepHooks
+from sevensteps.observe.step_recorder import StepRecorder
+from sevensteps.observe.watched_networks import WatchedNetwork, optimizers_of, watched_networks
 
 USUAL_WEIGHT = 0.05  # of the step before in the time that a step usually takes
+# of the steps that nobody looks at, the share in which evaluations are noticed: 1 in 16, spread by
+# the golden ratio, so that they fall on every phase of an epoch
+NOTICED_SHARE, GOLDEN_RATIO = 1 / 16, (5**0.5 - 1) / 2
 
 
 class AnyLoopWatcher:
     """Watches `network` in a training loop that calls `step(loss)`; `ss.watch` adds the doctor.
 
-    `budget` is the share of the time that watching may cost. Raises `ArgumentError` for anything
-    but a module and its optimizers.
+    `network` may be several, as a mapping from names to pairs (module, optimizer). `budget` is the
+    share of the time that watching may cost. It watches between `start()` and `stop()`, or inside
+    `with`, as often as you like. Raises `ArgumentError` for anything but modules and optimizers.
+
+    Whatever goes wrong in here never reaches the loop: it is kept in `failure`, and from then on
+    only losses are noted.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | Mapping[str, Any],
         optimizers: torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None,
         budget: float,
     ) -> None:
-        if not isinstance(network, nn.Module):
-            raise ArgumentError(
-                "watch(network, optimizer): the network must be a torch.nn.Module, not a "
-                f"{type(network).__name__}"
-            )
-        optimizers = (
-            [optimizers]
-            if isinstance(optimizers, torch.optim.Optimizer)
-            else list(optimizers or ())
-        )
-        for optimizer in optimizers:
-            if not isinstance(optimizer, torch.optim.Optimizer):
-                raise ArgumentError(
-                    "watch(network, optimizer): the optimizer must be a torch.optim.Optimizer or "
-                    f"a list of them, not a {type(optimizer).__name__}"
-                )
-        self.network, self.optimizers = network, optimizers
+        self.networks: dict[str, WatchedNetwork] = watched_networks(network, optimizers)
+        # the network, where there is only one
+        alone = len(self.networks) == 1
+        self.network = next(iter(self.networks.values())).module if alone else None
         self.budget = LookBudget(budget)
-        self.observation = Observation(network_facts(network, optimizers))
-        self._capture = StepCapture(network, optimizers, self.observation.facts.layers)
-        self._names = {id(p): name for name, p in network.named_parameters()}
-        # (step, loss) of losses on another device, fetched when there is a look
+        self.observation = Observation(NetworkFacts("", {}, {}, ()))
+        self._layers: dict[str, LayerRecorder] = {}
+        self._others: list[StepRecorder] = []  # that record a step beside its layers
+        self._hooks = self._evaluation_hooks = StepHooks({}, [], [])
+        # losses on another device, (step, loss), fetched when there is a look
         self._pending_losses: list[tuple[int, Tensor]] = []
-        self._mode_hook: Any = None
         self._last_rate = math.nan  # of the step before
         self._usual_seconds = 0.0  # of a step that nobody looks at, lately
         self._looked = False  # whether the step before was looked at
         self.step_number = 0
         self._entered = False
+        self._began: float | None = None
+        try:
+            self._examine_networks()
+        except Exception as failure:  # a network such as nobody has seen
+            self._fail(failure)
+
+    @property
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """The optimizers of all networks."""
+        every = {id(o): o for network in self.networks.values() for o in network.optimizers}
+        return list(every.values())
+
+    @property
+    def failure(self) -> str | None:
+        """What went wrong in the watch; None where nothing did."""
+        said: str | None = self.observation.notes.get("failure")
+        return said
+
+    def _examine_networks(self) -> None:
+        """Take the facts of the networks as they are now, and make the recorders for them."""
+        observation, optimizers = self.observation, self.optimizers
+        modules = {name: network.module for name, network in self.networks.items()}
+        observation.facts = facts_of_networks(modules, optimizers)
+        observation.networks = tuple(modules)
+        self._names = {
+            id(p): prefix_of(network) + name
+            for network, module in modules.items()
+            for name, p in module.named_parameters()
+        }
+        alone = list(modules) == [""]
+        facts = {
+            name: observation.facts if alone else observation.facts.of(name) for name in modules
+        }
+        self._layers = {
+            name: LayerRecorder(network.module, network.optimizers, facts[name].layers, name)
+            for name, network in self.networks.items()
+        }
+        evaluations = EvaluationRecorder(facts, observation.notes)
+        recorders = [*self._layers.values(), evaluations, *self._others]
+        self._hooks = StepHooks(modules, optimizers, recorders, self._fail)
+        modes = {name: modules[name] for name in evaluations.networks}
+        self._evaluation_hooks = StepHooks(modes, [], [evaluations], self._fail)
+
+    def add_network(
+        self,
+        name: str,
+        module: nn.Module,
+        optimizers: torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None = None,
+    ) -> None:
+        """Watch one more network from now on. Raises `ArgumentError` for a name that is taken, and
+        where one network without a name is watched.
+        """
+        if name in self.networks or "" in self.networks:
+            raise ArgumentError(
+                f"watch.add_network({name!r}, …): there is a network of this name already, or one "
+                "without a name; start with a mapping, ss.watch({name: (network, optimizer)})"
+            )
+        self.networks |= watched_networks({name: (module, optimizers_of(optimizers))}, None)
+        self.network = module if len(self.networks) == 1 else None
+        armed = self._hooks.armed
+        self._disarm()
+        try:
+            self._examine_networks()
+        except Exception as failure:
+            self._fail(failure)
+        if armed:
+            self._arm()
+
+    # -- from start to stop ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Watch from now on; go on where `stop()` left off."""
+        if self._entered:
+            return
+        now = time.perf_counter()
+        # the time in between is not the training's
+        self._began = now - self.observation.seconds if self._began is not None else now
+        self._step_ended = now
+        self._entered = True
+        self._prepare(self.step_number, now - self._began)
+
+    def stop(self) -> None:
+        """Watch no longer; remove every hook."""
+        self._disarm()
+        with suppress(Exception):  # nothing in here may reach the training
+            self._fetch_losses()
+        self._entered = False
 
     def __enter__(self) -> Self:
-        self._began = self._step_ended = time.perf_counter()
-        self._entered = True
-        facts = self.observation.facts
-        if facts.norms or facts.dropouts:  # layers that compute otherwise in evaluation mode
-            self._mode_hook = self.network.register_forward_pre_hook(self._count_evaluation)
-        if self.budget.is_due(0, 0.0):
-            self._capture.arm()
+        self.start()
         return self
 
     def __exit__(
@@ -81,28 +165,91 @@ class AnyLoopWatcher:
         raised: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._capture.disarm()
-        self._fetch_losses()
-        if self._mode_hook is not None:
-            self._mode_hook.remove()
-        self._entered = False
+        self.stop()
 
-    def step(self, loss: Tensor | float, target: Any = None) -> None:
+    def _prepare(self, step: int, elapsed: float) -> None:
+        """Arm for the step to come, if it is to be looked at."""
+        self._evaluation_hooks.remove()
+        if self.failure:
+            return
+        if self.budget.is_due(step, elapsed):
+            self._arm()
+        elif self._evaluation_hooks.networks and (step * GOLDEN_RATIO) % 1 < NOTICED_SHARE:
+            self._evaluation_hooks.register()
+
+    def _arm(self) -> None:
+        began = time.perf_counter()
+        try:
+            for recorder in self._hooks.recorders:
+                recorder.arm()
+            self._hooks.register()
+        except Exception as failure:
+            self._fail(failure)
+        self._hooks.cost += time.perf_counter() - began
+
+    def _disarm(self) -> None:
+        for hooks in (self._hooks, self._evaluation_hooks):
+            hooks.remove()
+        for recorder in self._hooks.recorders:
+            with suppress(Exception):
+                recorder.disarm()
+
+    def _fail(self, failure: Exception) -> None:
+        """Note what went wrong in here, and see no more than losses from now on."""
+        said = " ".join(str(failure).split())
+        self.observation.notes.setdefault("failure", f"{type(failure).__name__}: {said}"[:300])
+        self._disarm()
+
+    # -- what the loop reports ---------------------------------------------------------------------
+
+    def step(
+        self,
+        loss: Tensor | float,
+        target: Any = None,
+        *,
+        parts: Mapping[str, Tensor | float] | None = None,
+        score: Tensor | float | None = None,
+    ) -> None:
         """Report one step of training, after `optimizer.step()`: its loss, and the targets that it
         was measured against.
 
-        Raises `ArgumentError` for a loss of several numbers, and outside `with`.
+        `parts` are the terms that the loss is the sum of, by name; of several networks, the part
+        with a network's name is that network's loss. `score` says how good the step's answers are,
+        more is better. Raises `ArgumentError` for a loss of several numbers, and outside `with` or
+        `start()` … `stop()`.
         """
         began = time.perf_counter()
-        if not self._entered:
+        if not self._entered or self._began is None:
             raise ArgumentError(
-                "watch.step() belongs inside: with ss.watch(model, optimizer) as watch: …"
+                "watch.step() belongs inside: with ss.watch(model, optimizer) as watch: … "
+                "(or between watch.start() and watch.stop())"
             )
-        step, budget, capture = self.step_number, self.budget, self._capture
+        check_number("watch.step(loss)", "the loss", loss, "that backward() was called on")
+        for name, value in (parts or {}).items():
+            check_number(f"watch.step(parts={{{name!r}: …}})", "the part", value, "that it adds")
+        if score is not None:
+            check_number("watch.step(score=…)", "the score", score, "that says how good it is")
+        try:
+            self._step(began, loss, target, parts or {}, score)
+        except Exception as failure:
+            self._fail(failure)
+            self.step_number = self.observation.steps = self.step_number + 1
+            self._step_ended = time.perf_counter()
+
+    def _step(
+        self,
+        began: float,
+        loss: Tensor | float,
+        target: Any,
+        parts: Mapping[str, Tensor | float],
+        score: Tensor | float | None,
+    ) -> None:
+        assert self._began is not None
+        step, budget, hooks = self.step_number, self.budget, self._hooks
         look: Look | None = None
         step_seconds, elapsed = began - self._step_ended, began - self._began
-        self._note(step, loss)
-        if not capture.armed:
+        self._note(step, loss, parts, score)
+        if not hooks.armed:
             usual = self._usual_seconds
             if self._looked:  # its numbers have pushed others out of the processor's caches
                 slowdown = max(step_seconds - usual, 0.0)
@@ -111,67 +258,111 @@ class AnyLoopWatcher:
                 self._usual_seconds += USUAL_WEIGHT * (min(step_seconds, 2 * usual) - usual)
             else:
                 self._usual_seconds = step_seconds
-        elif capture.outputs or capture.network_output is not None:
+        elif any(recorder.seen for recorder in self._layers.values()):
             look = self._look(step, loss, target)
+            look.parts = {name: plain_number(value) for name, value in parts.items()}
+            look.score = None if score is None else plain_number(score)
             look.seconds = elapsed
-            cost = capture.cost + time.perf_counter() - began
+            inside = hooks.cost + sum(recorder.cost for recorder in hooks.recorders)
+            cost = inside + time.perf_counter() - began
             # Hooks slow down what they are registered on, too.
-            slowdown = (
-                step_seconds - capture.cost - self._usual_seconds if self._usual_seconds else 0.0
-            )
+            slowdown = step_seconds - inside - self._usual_seconds if self._usual_seconds else 0.0
             cost += min(max(slowdown, 0.0), cost)
             budget.record_look(step, cost)
             budget.looking_seconds += cost
-            capture.cost = 0.0
+            hooks.cost = 0.0
+            for recorder in hooks.recorders:
+                recorder.cost = 0.0
         self.step_number = step + 1
         observation = self.observation
         observation.steps, observation.seconds = step + 1, elapsed
         observation.watching_seconds = budget.looking_seconds + budget.noting_seconds
-        if look or not capture.armed:
-            if budget.is_due(step + 1, elapsed):
-                capture.arm()
-            elif look:
-                capture.disarm()
+        if look:
+            self._disarm()
+        if not hooks.armed:
+            self._prepare(step + 1, elapsed)
         self._looked, self._step_ended = look is not None, time.perf_counter()
         if look is None:
             budget.noting_seconds += self._step_ended - began
 
+    def valid(
+        self, loss: Tensor | float | None = None, score: Tensor | float | None = None
+    ) -> None:
+        """Report what an evaluation gave: the loss, and a score of which more is better.
+
+        Raises `ArgumentError` where one is no single number.
+        """
+        for name, value in (("loss", loss), ("score", score)):
+            if value is not None:
+                check_number(f"watch.valid({name}=…)", f"the {name}", value, "of the evaluation")
+        self.observation.record_evaluation(
+            self.step_number,
+            None if loss is None else plain_number(loss),
+            None if score is None else plain_number(score),
+        )
+
+    def before_update(self) -> None:
+        """Report that the parameters are about to be changed, by an optimizer that is not
+        PyTorch's; those of PyTorch report themselves.
+        """
+        if self._hooks.armed:
+            self._hooks.optimizer_steps(None)
+
     def _look(self, step: int, loss: Tensor | float, target: Any) -> Look:
-        observation, capture = self.observation, self._capture
+        observation = self.observation
         self._fetch_losses()
         full = math.log2(step + 1).is_integer() or (
             self.budget.time_share < 1 and len(observation.looks) % 8 == 0
         )
+        look = Look(step, plain_number(loss), full=full)
+        seen = {name: layers for name, layers in self._layers.items() if layers.seen}
+        # the network whose answer the loss has from its own hands
+        last = max(seen, key=lambda name: seen[name].shown_at)
+        shown = seen[last].shown
+        assert shown is not None
         if observation.graph is None:
-            observation.graph = read_loss_graph(loss, capture.network_output, self._names)
-        if not observation.looks or observation.x is None or len(observation.x) < MAX_SAMPLES:
-            observation.add_samples(capture.network_input, target)
-        value = loss.item() if isinstance(loss, Tensor) else float(loss)
-        look = capture.look(step, value, target, full)
+            observation.graph = read_loss_graph(loss, shown.node, self._names)
+        for name, layers in seen.items():
+            own = look if not name else Look(step, look.loss, full=full)
+            own_target = target_of(target, name, name == last)
+            layers.measure(own, own_target)
+            if name:
+                look.networks[name] = own
+            if (one := layers.shown) is not None:
+                observation.add_batch(one.args, one.kwargs, own_target, name)
+        if look.networks:
+            look.merge_signals()
+            look.show(last)
+            groups = [group for o in self.optimizers for group in o.param_groups]
+            look.lr = tuple(float(group.get("lr", 0.0)) for group in groups)
+            look.stepped = any(own.stepped for own in look.networks.values())
+        for recorder in self._others:
+            recorder.collect(look, loss, target)
         observation.add_look(look)
         return look
 
-    def _note(self, step: int, loss: Tensor | float) -> None:
-        if self.optimizers:
-            lr = self.optimizers[0].param_groups[0].get("lr", 0.0)
+    def _note(
+        self,
+        step: int,
+        loss: Tensor | float,
+        parts: Mapping[str, Tensor | float],
+        score: Tensor | float | None,
+    ) -> None:
+        observation = self.observation
+        if self.networks and (first := next(iter(self.networks.values()))).optimizers:
+            lr = first.optimizers[0].param_groups[0].get("lr", 0.0)
             if lr != self._last_rate:
                 self._last_rate = float(lr)
-                self.observation.record_rate(step, self._last_rate)
-        if isinstance(loss, Tensor):
-            if not loss.is_cpu and loss.numel() == 1:
-                # reading the number now would have to wait for the device
-                self._pending_losses.append((step, loss.detach()))
-                return
-            try:
-                value = loss.item()
-            except RuntimeError:
-                raise ArgumentError(
-                    f"watch.step(loss): the loss has shape {list(loss.shape)}; give the one "
-                    "number that backward() was called on"
-                ) from None
-        else:
-            value = float(loss)
-        if not self.observation.record_loss(step, value):
+                observation.record_rate(step, self._last_rate)
+        for name, value in parts.items():
+            if not isinstance(value, Tensor) or value.is_cpu or self._hooks.armed:
+                observation.record_part(name, step, plain_number(value))
+        if score is not None:
+            observation.record_score(step, plain_number(score))
+        if isinstance(loss, Tensor) and not loss.is_cpu:
+            # reading the number now would have to wait for the device
+            self._pending_losses.append((step, loss.detach()))
+        elif not observation.record_loss(step, plain_number(loss)):
             self._note_not_finite(step)
 
     def _fetch_losses(self) -> None:
@@ -190,11 +381,6 @@ class AnyLoopWatcher:
             self.observation.notes["first_not_finite"] = step
             self.budget.next_step = step + 1
 
-    def _count_evaluation(self, network: nn.Module, inputs: Any) -> None:
-        if network.training and not torch.is_grad_enabled():
-            notes = self.observation.notes
-            notes["evaluations_training"] = notes.get("evaluations_training", 0) + 1
-
     @property
     def share(self) -> float:
         """The share of steps that were looked at."""
@@ -207,3 +393,33 @@ class AnyLoopWatcher:
             f"<watch of {observation.facts.network}: {observation.steps} steps, "
             f"{len(observation.looks)} looks, {100 * share:.1f} % of the time>"
         )
+
+
+def check_number(call: str, what: str, value: Any, which: str) -> None:
+    """Raise `ArgumentError` for anything but one number."""
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise ArgumentError(
+                f"{call}: {what} has shape {list(value.shape)}; give the one number {which}"
+            )
+        return
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"{call}: {what} is a {type(value).__name__}; give the one number {which}"
+        ) from None
+
+
+def plain_number(value: Tensor | float) -> float:
+    """A number or a tensor of one, as a number: of one with a graph, without PyTorch's warning."""
+    return float(value.item()) if isinstance(value, Tensor) else float(value)
+
+
+def target_of(target: Any, network: str, last: bool) -> Any:
+    """The part of the targets that belongs to a network: that with its name; without names, all of
+    it to the `last` network, whose output the loss compared.
+    """
+    if isinstance(target, Mapping) and network and network in target:
+        return target[network]
+    return target if last else None

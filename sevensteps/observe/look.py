@@ -7,14 +7,14 @@ output and target.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from sevensteps.observe.call import Call, LossTerm
-from sevensteps.observe.network_facts import LayerFacts
+from sevensteps.observe.network_facts import LayerFacts, prefix_of
 
 T = TypeVar("T")
 # numbers that a full look reads of a layer's output: enough for every mean, and PyTorch wakes no
@@ -69,7 +69,14 @@ class Look:
     them. `batch` is the number of samples; `lr` the learning rate of each optimizer group;
     `leftover_gradient` the length of the gradient that was still there when the backward pass began
     (0: cleared); `training` the network's mode; `stepped` whether an optimizer updated the
-    parameters.
+    parameters; `passes` how many forward passes the step had, of which the last one's output is
+    shown. Of an output of several tensors, `outputs` and `output_gradients` have each by its path,
+    and `output` is the one taken for the answer. `parts` are the terms of the loss and `score` the
+    score, as `watch.step` was told them.
+
+    Of several networks, `networks` has a look at each that ran, in its own names; the look itself
+    then has the signals and changes of all of them, with the network's name before, and the output
+    of the last.
     """
 
     step: int
@@ -90,6 +97,54 @@ class Look:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()  # of PyTorch's functions, in the order of their first time
     loss_terms: tuple[LossTerm, ...] = ()
+    passes: int = 1
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    output_gradients: dict[str, Tensor] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
+    score: float | None = None
+    full: bool = False  # whether ranks and equal rows were measured too
+    networks: dict[str, Look] = field(default_factory=dict)
+
+    def merge_signals(self) -> None:
+        """Take the signals and changes of all `networks`."""
+        looks = self.networks
+        self.signals = LazyDict(
+            lambda: {
+                prefix_of(network) + name: signal
+                for network, look in looks.items()
+                for name, signal in look.signals.items()
+            }
+        )
+        self.changes = LazyDict(
+            lambda: {
+                prefix_of(network) + name: change
+                for network, look in looks.items()
+                for name, change in look.changes.items()
+            }
+        )
+
+    def show(self, network: str) -> None:
+        """Take the output of one of the `networks` for that of the look."""
+        for name in OF_ONE_NETWORK:
+            setattr(self, name, getattr(self.networks[network], name))
+
+    def of(self, network: str) -> Look | None:
+        """The look at one of several networks; None where it did not run in this step."""
+        if (own := self.networks.get(network)) is None:
+            return None
+        terms = tuple(
+            term
+            for term in self.loss_terms
+            if term.network in (network, None) or network in term.sources
+        )
+        return replace(own, calls=self.calls, loss_terms=terms)
+
+
+# what a look at several networks shows of one of them
+OF_ONE_NETWORK = (
+    *("batch", "training", "leftover_gradient", "backwards", "passes"),
+    *("output", "target", "output_gradient", "outputs", "output_gradients", "shapes"),
+)
 
 
 class LazyDict(Mapping[str, T]):
@@ -312,6 +367,7 @@ def _unit_columns(tensors: list[Tensor], axis: int, limit: int) -> Tensor | None
     least 8 samples.
     """
     matrices = []
+    limit = limit // max(len(tensors), 1)
     for t in tensors:
         if not t.is_floating_point() or t.ndim == 0 or t.numel() == 0:
             continue

@@ -82,11 +82,11 @@ class LossGraph:
 
 def read_loss_graph(loss: Any, output: Any, names: dict[int, str]) -> LossGraph | None:
     """The graph behind `loss`, its parameters named by `names` (id -> name); None where PyTorch
-    recorded nothing.
+    recorded nothing. `output` is the network's, or its node of the graph.
     """
     if not isinstance(loss, Tensor) or loss.grad_fn is None:
         return None
-    output_node = output.grad_fn if isinstance(output, Tensor) else None
+    output_node = output.grad_fn if isinstance(output, Tensor) else output
     operations: list[Operation] = []
     reached: set[str] = set()
     after_output: int | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -90,11 +90,104 @@ class NetworkFacts:
         tuples = {key: tuple(facts[key]) for key in ("groups", "norms", "dropouts")}
         return cls(**{**facts, "layers": layers, "parameters": parameters, **tuples})
 
+    def of(self, network: str) -> NetworkFacts:
+        """The facts of one of several networks, in its own names; of its groups those that update
+        one of its parameters.
+        """
+        start = prefix_of(network)
+        layers = {
+            cut(name, start): replace(
+                layer,
+                name=cut(name, start),
+                parameters=tuple(cut(parameter, start) for parameter in layer.parameters),
+            )
+            for name, layer in self.layers.items()
+            if name.startswith(start)
+        }
+        own = [p for name, p in self.parameters.items() if name.startswith(start)]
+        used = self.groups_of(network)
+        parameters = {
+            cut(p.name, start): replace(
+                p, name=cut(p.name, start), group=None if p.group is None else used.index(p.group)
+            )
+            for p in own
+        }
+        return NetworkFacts(
+            self.extra.get("networks", {}).get(network, self.network),
+            layers,
+            parameters,
+            tuple(self.groups[group] for group in used),
+            0,
+            tuple(cut(name, start) for name in self.norms if name.startswith(start)),
+            tuple(cut(name, start) for name in self.dropouts if name.startswith(start)),
+        )
+
+    def groups_of(self, network: str) -> list[int]:
+        """Which optimizer groups update a parameter of this network."""
+        start = prefix_of(network)
+        groups = {p.group for name, p in self.parameters.items() if name.startswith(start)}
+        return sorted(group for group in groups if group is not None)
+
+
+def prefix_of(network: str) -> str:
+    """What stands before the names of layers and parameters of this network: nothing, where it is
+    the only one.
+    """
+    return f"{network}." if network else ""
+
+
+def cut(name: str, start: str) -> str:
+    """`name` without its `start`."""
+    return name.removeprefix(start)
+
+
+def facts_of_networks(
+    networks: Mapping[str, nn.Module], optimizers: Iterable[torch.optim.Optimizer] = ()
+) -> NetworkFacts:
+    """The facts of several networks together: the names of each with its own before them."""
+    optimizers = list(optimizers)
+    if list(networks) == [""]:
+        return network_facts(networks[""], optimizers)
+    layers: dict[str, LayerFacts] = {}
+    parameters: dict[str, ParameterFacts] = {}
+    norms: list[str] = []
+    dropouts: list[str] = []
+    groups: tuple[dict[str, Any], ...] = ()
+    for network, module in networks.items():
+        facts, start = network_facts(module, optimizers), prefix_of(network)
+        groups = facts.groups
+        for layer in facts.layers.values():
+            name, own = start + layer.name, tuple(start + part for part in layer.parameters)
+            layers[name] = replace(layer, name=name, parameters=own)
+        for p in facts.parameters.values():
+            parameters[start + p.name] = replace(p, name=start + p.name)
+        norms += [start + name for name in facts.norms]
+        dropouts += [start + name for name in facts.dropouts]
+    known = {id(p): p for module in networks.values() for p in module.parameters()}
+    optimized = {
+        id(p): p
+        for optimizer in optimizers
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+    return NetworkFacts(
+        ", ".join(type(module).__name__ for module in networks.values()),
+        layers,
+        parameters,
+        groups,
+        sum(p.numel() for key, p in optimized.items() if key not in known),
+        tuple(norms),
+        tuple(dropouts),
+        {"networks": {name: type(module).__name__ for name, module in networks.items()}},
+    )
+
 
 def network_facts(
     network: nn.Module, optimizers: Iterable[torch.optim.Optimizer] = ()
 ) -> NetworkFacts:
-    """The facts of a network and of the optimizers that train it."""
+    """The facts of a network and of the optimizers that train it. A parameter that several layers
+    share has the name under which it comes first.
+    """
     groups: list[dict[str, Any]] = []
     group_of: dict[int, int] = {}  # id of a parameter -> its group
     optimized = 0  # numbers
@@ -110,6 +203,7 @@ def network_facts(
                 optimized += p.numel()
             groups.append({"optimizer": type(optimizer).__name__, **settings})
     named = dict(network.named_parameters())
+    first = {id(p): name for name, p in named.items()}
     own = sum(p.numel() for p in {id(p): p for p in named.values()}.values() if id(p) in group_of)
     parameters = {
         name: ParameterFacts(
@@ -118,10 +212,7 @@ def network_facts(
         for name, p in named.items()
     }
     modules = list(network.named_modules())
-    layers = {
-        name: _layer_facts(name, module, "" if module is network else f"{name}.")
-        for name, module in watched_modules(network)
-    }
+    layers = {name: _layer_facts(name, module, first) for name, module in watched_modules(network)}
     return NetworkFacts(
         type(network).__name__,
         layers,
@@ -164,8 +255,8 @@ def refuses_hooks(network: nn.Module) -> bool:
     )
 
 
-def _layer_facts(name: str, module: nn.Module, prefix: str) -> LayerFacts:
-    own = tuple(prefix + part for part, _ in module.named_parameters(recurse=False))
+def _layer_facts(name: str, module: nn.Module, names: dict[int, str]) -> LayerFacts:
+    own = tuple(names[id(p)] for p in module.parameters(recurse=False))
     activation = activation_of(module)
     if isinstance(module, _NormBase | nn.LayerNorm | nn.GroupNorm):
         role = "norm"

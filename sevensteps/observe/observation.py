@@ -16,17 +16,19 @@ from torch import Tensor
 from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.look import Change, Look, Signal
 from sevensteps.observe.loss_graph import LossGraph, Operation
-from sevensteps.observe.network_facts import NetworkFacts
+from sevensteps.observe.network_facts import NetworkFacts, prefix_of
+from sevensteps.observe.samples import MAX_SAMPLES as MAX_SAMPLES
+from sevensteps.observe.samples import Inputs, Samples
 
 # What a look pins in memory is more than its few numbers: they lie between batches long freed.
 MAX_LOOKS = 48
 # losses, and learning rates, one by one; of longer trainings every second, fourth, … one
 MAX_LOSSES = 4096
-MAX_SAMPLES = 1024
 # names that the run folder has for fields of a `Look`, where they are others
 FILE_NAMES = {"leftover_gradient": "left", "output_gradient": "slope"}
 LOOK_RECORDS: dict[str, Any] = {"calls": Call, "loss_terms": LossTerm}
 LOOK_TENSORS = ("output", "target", "output_gradient")
+LOOK_TENSOR_GROUPS = ("outputs", "output_gradients")  # tensors by their path
 
 
 @dataclass
@@ -34,9 +36,17 @@ class Observation:
     """What was observed of one training.
 
     `losses` are (step, loss) of every step, thinned out when there are many; `rates` (step,
-    learning rate of the first optimizer group) wherever it changed; `x`, `y` some of the samples.
-    `notes` may have "loss" (its name, in a training of `ss.train`), "first_not_finite" (a step) and
-    "evaluations_training" (how many evaluations ran in training mode).
+    learning rate of the first optimizer group) wherever it changed; `x`, `y` some of the samples,
+    `inputs`, `targets` the same where there are several tensors. `networks` are the names of those
+    watched, `("",)` where there is only one; with several, names of layers and parameters have the
+    network's before them, and `of(network)` is the observation of one of them. `evaluations` are
+    (step, loss, score) of each evaluation that `watch.valid` told of, `scores` (step, score) and
+    `parts` (step, value) of each term of the loss, as `watch.step` told them.
+
+    `notes` may have "loss" (its name, in a training of `ss.train`), "first_not_finite" (a step),
+    "evaluations_training" (how many evaluations ran in training mode), "failure" (what went wrong
+    in the watch, which then saw no more than losses) and "not_seen" (sentences about what could not
+    be seen).
     """
 
     facts: NetworkFacts
@@ -50,6 +60,12 @@ class Observation:
     seconds: float = 0.0
     watching_seconds: float = 0.0  # of `seconds`
     notes: dict[str, Any] = field(default_factory=dict)
+    networks: tuple[str, ...] = ("",)
+    evaluations: list[tuple[int, float | None, float | None]] = field(default_factory=list)
+    scores: list[tuple[int, float]] = field(default_factory=list)
+    parts: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    # of each network, by its name
+    samples: dict[str, Samples] = field(default_factory=dict)
     _every: int = 1  # of the losses, which ones are recorded
 
     def record_loss(self, step: int, loss: float) -> bool:
@@ -105,27 +121,85 @@ class Observation:
         if len(self.looks) > MAX_LOOKS:
             self.looks[8 : MAX_LOOKS // 2] = self.looks[8 : MAX_LOOKS // 2 : 2]
 
+    def record_evaluation(self, step: int, loss: float | None, score: float | None) -> None:
+        """Record what an evaluation gave, after `step` steps."""
+        self.evaluations.append((step, loss, score))
+        if len(self.evaluations) > MAX_LOSSES:
+            del self.evaluations[1::2]
+
+    def record_score(self, step: int, score: float) -> None:
+        """Record the score of one step."""
+        self.scores.append((step, score))
+        if len(self.scores) > MAX_LOSSES:
+            del self.scores[1::2]
+
+    def record_part(self, name: str, step: int, value: float) -> None:
+        """Record a term of one step's loss."""
+        values = self.parts.setdefault(name, [])
+        values.append((step, value))
+        if len(values) > MAX_LOSSES:
+            del values[1::2]
+
     def add_samples(self, x: Any, y: Any) -> None:
-        """Add rows of one batch to the samples, until there are `MAX_SAMPLES` or 16 MB of them."""
-        if not (
-            isinstance(x, Tensor)
-            and isinstance(y, Tensor)
-            and x.ndim
-            and y.ndim
-            and len(x) == len(y)
-            and x.numel()
-        ):
-            return
-        have = 0 if self.x is None else len(self.x)
-        room = min(MAX_SAMPLES, 4_000_000 // max(x.numel() // len(x), 1)) - have
-        count = min(room, max(64, MAX_SAMPLES // 8))
-        if count <= 0:
-            return
-        new_x, new_y = (t.detach()[:count].to("cpu", copy=True) for t in (x, y))
-        if self.x is None or self.y is None:
-            self.x, self.y = new_x, new_y
-        elif new_x.shape[1:] == self.x.shape[1:] and new_y.shape[1:] == self.y.shape[1:]:
-            self.x, self.y = torch.cat([self.x, new_x]), torch.cat([self.y, new_y])
+        """`add_batch` of one network that takes one argument."""
+        self.add_batch((x,), {}, y)
+
+    def add_batch(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any, network: str = ""
+    ) -> None:
+        """Add rows of one batch to the samples of a network, as long as there is room."""
+        if network not in self.samples:  # of a training that is resumed, there are some already
+            self.samples[network] = Samples() if network else Samples(self.x, self.y)
+        samples = self.samples[network]
+        samples.add(args, kwargs, target)
+        if network == self.networks[-1]:
+            self.x, self.y = samples.x, samples.y
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """The arguments of the network, with some of the samples; None where there are none."""
+        return self.samples[self.networks[-1]].inputs if self.networks[-1] in self.samples else None
+
+    @property
+    def targets(self) -> Any:
+        """The targets of the samples in `inputs`."""
+        return self.samples[self.networks[-1]].targets if self.inputs is not None else None
+
+    def of(self, network: str) -> Observation:
+        """What was observed of one of the `networks`, in its own names.
+
+        Its losses are the part of the loss that has its name; without one those of all networks
+        together.
+        """
+        if self.networks == (network,) and not network:
+            return self
+        if network not in self.networks:
+            raise KeyError(network)
+        facts, start = self.facts.of(network), prefix_of(network)
+        looks = [own for look in self.looks if (own := look.of(network)) is not None]
+        rates: list[tuple[int, float]] = []
+        for look in looks:
+            if look.lr and (not rates or rates[-1][1] != look.lr[0]):
+                rates.append((look.step, look.lr[0]))
+        graph = self.graph and dataclasses.replace(
+            self.graph,
+            reached=frozenset(
+                name.removeprefix(start) for name in self.graph.reached if name.startswith(start)
+            ),
+        )
+        samples = self.samples.get(network, Samples())
+        return dataclasses.replace(
+            self,
+            facts=facts,
+            looks=looks,
+            losses=self.parts.get(network, self.losses),
+            rates=rates,
+            graph=graph,
+            x=samples.x,
+            y=samples.y,
+            networks=("",),
+            samples={"": samples},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but looks and samples, as JSON can hold it."""
@@ -138,6 +212,10 @@ class Observation:
             "seconds": self.seconds,
             "spent": self.watching_seconds,
             "notes": self.notes,
+            "networks": self.networks,
+            "evaluations": self.evaluations,
+            "scores": self.scores,
+            "parts": self.parts,
             "graph": graph
             and {
                 "head": [dataclasses.astuple(operation) for operation in graph.operations],
@@ -172,25 +250,62 @@ class Observation:
             steps=record["steps"],
             seconds=record["seconds"],
             watching_seconds=record["spent"],
+            # not in older files
+            networks=tuple(record.get("networks", ("",))),
+            evaluations=[
+                (int(step), number_or_none(loss), number_or_none(score))
+                for step, loss, score in record.get("evaluations", ())
+            ],
+            scores=[(int(step), nan_of(score)) for step, score in record.get("scores", ())],
+            parts={
+                str(name): [(int(step), nan_of(value)) for step, value in values]
+                for name, values in record.get("parts", {}).items()
+            },
         )
+
+
+def nan_of(number: float | None) -> float:
+    """A number as JSON holds it: what is not finite is None there."""
+    return math.nan if number is None else float(number)
+
+
+def number_or_none(number: float | None) -> float | None:
+    """A number that may be missing."""
+    return None if number is None else float(number)
 
 
 def serialize_look(look: Look) -> tuple[str, bytes]:
     """One look as JSON text and as safetensors bytes."""
+    numbers, tensors = _pack(look)
+    return json.dumps(numbers), safetensors.torch.save(tensors)
+
+
+def _pack(look: Look) -> tuple[dict[str, Any], dict[str, Tensor]]:
     tensors: dict[str, Tensor] = {}
+    apart = (*("signals", "changes", "networks"), *LOOK_TENSORS, *LOOK_TENSOR_GROUPS, *LOOK_RECORDS)
     numbers: dict[str, Any] = {
         FILE_NAMES.get(f.name, f.name): getattr(look, f.name)
         for f in dataclasses.fields(look)
-        if f.name not in ("signals", "changes", *LOOK_TENSORS, *LOOK_RECORDS)
+        if f.name not in apart
     }
     for name in LOOK_RECORDS:
         numbers[name] = [record.to_dict() for record in getattr(look, name)]
     for name in LOOK_TENSORS:
         if (tensor := getattr(look, name)) is not None:
             tensors[FILE_NAMES.get(name, name)] = tensor.contiguous()
+    for name in LOOK_TENSOR_GROUPS:
+        numbers[name] = list(getattr(look, name))
+        for index, tensor in enumerate(getattr(look, name).values()):
+            tensors[f"{name}.{index}"] = tensor.contiguous()
+    numbers["networks"] = {}
+    for index, (network, own) in enumerate(look.networks.items()):
+        numbers["networks"][network], own_tensors = _pack(own)
+        tensors |= {f"networks.{index}.{key}": tensor for key, tensor in own_tensors.items()}
     for group in ("signals", "changes"):
         numbers[group] = {}
-        for index, (name, measured) in enumerate(getattr(look, group).items()):
+        # those of several networks are in the looks at them
+        measurements = {} if look.networks else getattr(look, group)
+        for index, (name, measured) in enumerate(measurements.items()):
             numbers[group][name] = {}
             for f in dataclasses.fields(measured):
                 value = getattr(measured, f.name)
@@ -198,7 +313,7 @@ def serialize_look(look: Look) -> tuple[str, bytes]:
                     tensors[f"{group}.{index}.{f.name}"] = value.detach().cpu().contiguous()
                 elif value is not None:
                     numbers[group][name][f.name] = value
-    return json.dumps(numbers), safetensors.torch.save(tensors)
+    return numbers, tensors
 
 
 def deserialize_look(text: str, content: bytes) -> Look:
@@ -210,6 +325,10 @@ def deserialize_look(text: str, content: bytes) -> Look:
         tensors = safetensors.torch.load(content)
     except safetensors.SafetensorError as failure:
         raise ValueError(str(failure)) from None
+    return _unpack(numbers, tensors)
+
+
+def _unpack(numbers: dict[str, Any], tensors: dict[str, Tensor]) -> Look:
     kinds: dict[str, Any] = {"signals": Signal, "changes": Change}
     for group, kind in kinds.items():
         for index, (name, scalars) in enumerate(numbers[group].items()):
@@ -229,4 +348,16 @@ def deserialize_look(text: str, content: bytes) -> Look:
     for name in LOOK_TENSORS:
         if (file_name := FILE_NAMES.get(name, name)) in tensors:
             numbers[name] = tensors[file_name]
-    return Look(**numbers)
+    # the rest is not in older files
+    for name in LOOK_TENSOR_GROUPS:
+        paths = numbers.get(name, [])
+        numbers[name] = {path: tensors[f"{name}.{i}"] for i, path in enumerate(paths)}
+    networks = numbers.pop("networks", {})
+    look = Look(**numbers)
+    for index, (network, own_numbers) in enumerate(networks.items()):
+        start = f"networks.{index}."
+        own = {key[len(start) :]: t for key, t in tensors.items() if key.startswith(start)}
+        look.networks[network] = _unpack(own_numbers, own)
+    if networks:
+        look.merge_signals()
+    return look

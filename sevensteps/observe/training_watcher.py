@@ -11,11 +11,12 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from sevensteps.engine.engine import LayerTrace
-from sevensteps.observe.capture import StepCapture
+from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look, first_rows, measure_flat_changes, measure_signals
 from sevensteps.observe.look_budget import LookBudget
 from sevensteps.observe.network_facts import NetworkFacts, network_facts
 from sevensteps.observe.observation import Observation
+from sevensteps.observe.step_hooks import StepHooks
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
@@ -69,11 +70,12 @@ class TrainingWatcher(Observer):
             self.observation = Observation(training_facts(training))
             self.observation.notes["loss"] = repr(training.recipe.loss)
         self.budget.looking_seconds = self.observation.watching_seconds
-        self._capture = (
-            StepCapture(network, [], self.observation.facts.layers)
+        self._layers = (
+            LayerRecorder(network, [], self.observation.facts.layers)
             if training.engine.grad_enabled
             else None
         )
+        self._hooks = StepHooks({"": network}, [], [self._layers] if self._layers else [])
         self._last_rate = math.nan  # of the step before
         self._parameters_before: Tensor | None = None
         # seconds of training when the step after a look began: the look slows that step down
@@ -166,14 +168,16 @@ class TrainingWatcher(Observer):
         self._parameters_before = training.engine.parameters.detach().clone()
         self._slowed_since = training.progress.seconds
         training.engine.trace = LayerTrace()
-        if self._capture is not None:
-            self._capture.arm()
+        if self._layers is not None:
+            self._layers.arm()
+            self._hooks.register()
         self._preparing = time.perf_counter() - began
 
     def _stop_tracing(self, training: Training) -> None:
         self._parameters_before = training.engine.trace = None
-        if self._capture is not None:
-            self._capture.disarm()
+        if self._layers is not None:
+            self._hooks.remove()
+            self._layers.disarm()
 
     def _look(self, training: Training, step: int) -> None:
         observation, engine, before = self.observation, training.engine, self._parameters_before
@@ -181,10 +185,10 @@ class TrainingWatcher(Observer):
         assert before is not None
         full = math.log2(step + 1).is_integer() or len(observation.looks) % 8 == 0
         trace = engine.trace or LayerTrace()
-        if self._capture is not None:
-            look = self._capture.look(step, training.progress.loss, None, full)
+        look = Look(step, training.progress.loss, full=full)
+        if self._layers is not None:
+            self._layers.measure(look, None)
         else:
-            look = Look(step, training.progress.loss)
             gradients = trace.output_gradients
             look.signals = measure_signals(
                 {
@@ -201,6 +205,7 @@ class TrainingWatcher(Observer):
             engine.parameters.detach(), engine.gradients, before, engine.slices, full
         )
         look.lr, look.leftover_gradient = (training.progress.lr,), 0.0
+        look.stepped = True
         look.seconds = training.progress.seconds
         look.training = training.network.training
         look.batch = 0 if trace.input is None else len(trace.input)

@@ -106,4 +106,5 @@ def train(
                 watch.step(loss, target=y)
         if watch is not None:
             watch.__exit__(None, None, None)
+            assert watch.failure is None
         return model, watch

@@ -60,7 +60,8 @@ def test_a_folder_keeps_its_names() -> None:
     ).keys()
     assert b'"slope"' in tensors
     assert set(watch.observation.to_dict()) == {
-        *("facts", "losses", "rates", "steps", "seconds", "spent", "notes", "graph")
+        *("facts", "losses", "rates", "steps", "seconds", "spent", "notes", "graph"),
+        *("networks", "evaluations", "scores", "parts"),
     }
     assert set(watch.observation.to_dict()["graph"]) == {"head", "outside", "whole", "reached"}
 

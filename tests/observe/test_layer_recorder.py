@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps.observe.capture import StepCapture
+from sevensteps.observe.layer_recorder import LayerRecorder
 from tests.observe.loops import NETWORKS, Functions, train
 
 
@@ -118,7 +118,7 @@ def test_nothing_of_a_training_stays_in_memory() -> None:
 
     def captures() -> set[int]:
         gc.collect()
-        return {id(thing) for thing in gc.get_objects() if type(thing) is StepCapture}
+        return {id(thing) for thing in gc.get_objects() if type(thing) is LayerRecorder}
 
     before = captures()  # of tests that hold a watch still
     loop()

@@ -258,7 +258,7 @@ class AnyLoopWatcher:
                 self._usual_seconds += USUAL_WEIGHT * (min(step_seconds, 2 * usual) - usual)
             else:
                 self._usual_seconds = step_seconds
-        elif any(recorder.seen for recorder in self._layers.values()):
+        elif any(recorder.ran for recorder in self._layers.values()):
             look = self._look(step, loss, target)
             look.parts = {name: plain_number(value) for name, value in parts.items()}
             look.score = None if score is None else plain_number(score)
@@ -315,7 +315,7 @@ class AnyLoopWatcher:
             self.budget.time_share < 1 and len(observation.looks) % 8 == 0
         )
         look = Look(step, plain_number(loss), full=full)
-        seen = {name: layers for name, layers in self._layers.items() if layers.seen}
+        seen = {name: layers for name, layers in self._layers.items() if layers.ran}
         # the network whose answer the loss has from its own hands
         last = max(seen, key=lambda name: seen[name].shown_at)
         shown = seen[last].shown

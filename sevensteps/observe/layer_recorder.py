@@ -121,7 +121,7 @@ class LayerRecorder(StepRecorder):
         self.parameters = {}
 
     @property
-    def seen(self) -> bool:
+    def ran(self) -> bool:
         """Whether the network ran in this step."""
         return bool(self.passes)
 

@@ -62,7 +62,7 @@ class Samples:
         count = min(room, max(64, MAX_SAMPLES // 8))
         if count <= 0:
             return
-        new_x, new_y = kept(x[:count]), kept(y[:count])
+        new_x, new_y = cpu_copy(x[:count]), cpu_copy(y[:count])
         if self.x is None or self.y is None:
             self.x, self.y = new_x, new_y
         elif new_x.shape[1:] == self.x.shape[1:] and new_y.shape[1:] == self.y.shape[1:]:
@@ -78,10 +78,10 @@ class Samples:
         if room <= 0 or count == 0 or any(t.numel() > MAX_NUMBERS for t in tensors.values()):
             return
         few = slice(0, min(room, max(64, MAX_SAMPLES // 8)))
-        inputs = to_device(map_tensors(kept, rows((args, kwargs), few)), "cpu")
+        inputs = to_device(map_tensors(cpu_copy, rows((args, kwargs), few)), "cpu")
         # the targets of these samples, where they are as many
         matched = sample_count(target) == count
-        targets = map_tensors(kept, rows(target, few) if matched else target)
+        targets = map_tensors(cpu_copy, rows(target, few) if matched else target)
         if self.inputs is None:
             self.inputs, self.targets = Inputs(*inputs), targets
         elif matched:
@@ -90,6 +90,6 @@ class Samples:
                 self.inputs, self.targets = Inputs(both[0], both[1]), both[2]
 
 
-def kept(tensor: Tensor) -> Tensor:
+def cpu_copy(tensor: Tensor) -> Tensor:
     """A copy on the CPU, without its graph."""
     return tensor.detach().to("cpu", copy=True)

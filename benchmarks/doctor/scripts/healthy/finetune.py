@@ -1,4 +1,4 @@
-"""Learn the digits 0-4, then keep the body and learn 5-9 with a new head."""
+"""Learn the digits 0-6, then keep the body and learn 7-9 with a new head."""
 import argparse
 
 import torch
@@ -51,19 +51,19 @@ def main():
     d = load_digits()
     x, y = torch.tensor(d.data, dtype=torch.float32) / 16, torch.tensor(d.target)
 
-    model = Classifier(5)
+    model = Classifier(7)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(model, optimizer, *get_split(x, y, range(5), g), epochs=10, tag="pretrain")
+    fit(model, optimizer, *get_split(x, y, range(7), g), epochs=10, tag="pretrain")
     torch.save(model.state_dict(), "pretrained.pt")
 
-    model = Classifier(5)
+    model = Classifier(7)
     model.load_state_dict(torch.load("pretrained.pt"))
-    model.head = nn.Linear(40, 5)
+    model.head = nn.Linear(40, 3)
     for p in model.backbone.parameters():
         p.requires_grad = False
     trainable = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(trainable, lr=3e-3)
-    acc = fit(model, optimizer, *get_split(x, y, range(5, 10), g), epochs=15, tag="finetune")
+    optimizer = torch.optim.Adam(trainable, lr=0.01)
+    acc = fit(model, optimizer, *get_split(x, y, range(7, 10), g), epochs=25, tag="finetune")
     print(f"accuracy after fine-tuning {acc:.4f}")
 
 

@@ -32,7 +32,7 @@ class Discriminator(nn.Module):
 
 parser = argparse.ArgumentParser()
 parser.add_argument('--seed', type=int, default=0)
-parser.add_argument('--steps', type=int, default=1200)
+parser.add_argument('--steps', type=int, default=700)
 opt = parser.parse_args()
 print(opt)
 torch.manual_seed(opt.seed)

@@ -47,7 +47,7 @@ class Tagger(nn.Module):
         return self.lin(self.drop(h))
 
 
-train_set = [sentence() for _ in range(1200)]
+train_set = [sentence() for _ in range(900)]
 dev_set = [sentence() for _ in range(300)]
 tagger = Tagger()
 loss_function = nn.CrossEntropyLoss(ignore_index=PAD_TAG)
@@ -64,7 +64,7 @@ def dev_accuracy():
     return (guess[real] == t[real]).float().mean().item()
 
 
-for epoch in range(6):
+for epoch in range(5):
     random.shuffle(train_set)
     for start in range(0, len(train_set), 24):
         x, t = collate(train_set[start:start + 24])

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 block_size = 24
 vocab_size = 14
 n_layer, n_head, n_embd, dropout = 2, 2, 32, 0.0
-batch_size = 32
-max_iters, warmup_iters = 350, 30
+batch_size = 24
+max_iters, warmup_iters = 220, 30
 learning_rate, min_lr = 6e-3, 6e-4
 weight_decay = 0.05
 # -----------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Which of three growers made the wine?"""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import gc
+import itertools
 import os
 import sys
 import time
@@ -24,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.doctor import data, results
+from benchmarks.doctor.cost_loops import LOOPS, Loop
 from benchmarks.doctor.loop import Nothing, Setup
 from benchmarks.doctor.networks import convolutional, dense, he
 from benchmarks.doctor.peers import OURS, tools
@@ -62,9 +64,7 @@ class Transformer(nn.Module):
 
 @dataclass(frozen=True)
 class Network:
-    """One of the networks: as a module for a plain loop, and as steps for `ss.train`, written as
-    its notation has them.
-    """
+    """One of the networks that `ss.train` trains, with `steps` as its notation has them."""
 
     build: Callable[[], nn.Module]
     data: Callable[[], data.Data]
@@ -113,25 +113,18 @@ NETWORKS = {
 
 
 def loop(
-    network: Network, steps: int, watch: Callable[[Setup], Any] | None
+    case: Loop, steps: int, watch: Callable[[Setup], Any] | None
 ) -> tuple[float, float, float | None]:
     """Seconds of a plain PyTorch loop, seconds of the judgement after it, and the share of steps
     that was looked at, where it is known.
     """
-    setup = network.setup()
-    model, optimizer, (x, y) = setup.model, setup.optimizer, setup.train
-    order = torch.cat([torch.randperm(len(x)) for _ in range(-(-steps * network.batch // len(x)))])
-    batches = order[: steps * network.batch].split(network.batch)
+    setup = case.setup()
+    training = case.train(setup)
     gc.collect()
     began = time.perf_counter()
     with watch(setup) if watch else Nothing() as watcher:
-        for chosen in batches:
-            xb, yb = x[chosen], y[chosen]
-            loss = setup.loss_fn(model(xb), yb)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss, target=yb)
+        for loss, target in itertools.islice(training, steps):
+            watcher.step(loss, target=target)
         took = time.perf_counter() - began
     began = time.perf_counter()
     watcher.diagnose(train=setup.train, valid=setup.valid, loss_fn=setup.loss_fn)
@@ -146,13 +139,17 @@ def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, 
     """One round in a plain loop: {"alone": seconds of each unwatched training, tool: {"cost",
     "judging", "share"}}.
 
-    Those without a target, which are slow, take part in every second round.
+    Those without a target, which are slow, take part in every second round, and not where there
+    are several networks.
     """
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    case, taking = (
-        NETWORKS[network],
-        {label: tool for label, tool in tools(only).items() if label in TARGETS or turn % 2 == 0},
-    )
+    case = LOOPS[network]
+    several = isinstance(case.setup().optimizer, list)
+    taking = {
+        label: tool
+        for label, tool in tools(only).items()
+        if label in TARGETS or (turn % 2 == 0 and not several)
+    }
     steps = 20
     while (took := loop(case, steps, None)[0]) < seconds / 5:
         steps *= 2
@@ -233,7 +230,12 @@ def main() -> int:
         prog="python -m benchmarks.doctor.cost", description=__doc__.splitlines()[0]
     )
     parser.add_argument(
-        "--only", default="", help=f"networks whose name contains this: {', '.join(NETWORKS)}"
+        "--only",
+        default="",
+        help=f"networks whose name contains this: {', '.join({**LOOPS, **NETWORKS})}",
+    )
+    parser.add_argument(
+        "--kind", choices=("plain", "trained"), help="only plain loops, or only `ss.train`"
     )
     parser.add_argument("--tool", default="", help="tools whose name contains this")
     parser.add_argument(
@@ -253,7 +255,6 @@ def main() -> int:
         SECONDS / 10 if options.quick else SECONDS,
         busy(),
     )
-    chosen = [name for name in NETWORKS if options.only in name]
     try:
         turns = {
             kind: {
@@ -261,9 +262,13 @@ def main() -> int:
                     one_round(kind, network=name, seconds=seconds, turn=turn, **more)
                     for turn in range(rounds)
                 ]
-                for name in chosen
+                for name in networks
+                if options.only in name and options.kind in (None, kind)
             }
-            for kind, more in (("plain", {"only": options.tool}), ("trained", {}))
+            for kind, networks, more in (
+                ("plain", LOOPS, {"only": options.tool}),
+                ("trained", NETWORKS, {}),
+            )
         }
     except Failed:
         return 1  # why has been said
@@ -296,18 +301,25 @@ Rounds = dict[str, list[dict[str, Any]]]  # network -> what each round measured
 
 def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list[str]:
     """The tables, as Markdown."""
-    rounds = len(next(iter(in_loop.values())))
-    labels = [label for label in next(iter(in_loop.values()))[0] if label not in ("steps", "alone")]
+    rounds = len(next(iter((in_loop or in_train).values())))
+    labels = {
+        label for turns in in_loop.values() for label in turns[0] if label not in ("steps", "alone")
+    }
     rows = []
     for label in sorted(labels, key=lambda label: (not label.startswith(OURS), label)):
         timings = [[turn[label] for turn in turns if label in turn] for turns in in_loop.values()]
-        first = [turns[0]["share"] for turns in timings]
+        shares = [turns[0]["share"] for turns in timings if turns]
         rows.append(
             [
                 label,
-                *(cost([turn["cost"] for turn in turns], TARGETS.get(label)) for turns in timings),
-                ", ".join(f"{median(turn['judging'] for turn in turns):.2f}" for turns in timings),
-                ", ".join(f"{100 * share:.1f} %" for share in first) if None not in first else "",
+                *(
+                    cost([turn["cost"] for turn in turns], TARGETS.get(label)) if turns else ""
+                    for turns in timings
+                ),
+                ", ".join(
+                    f"{median(turn['judging'] for turn in turns):.2f}" for turns in timings if turns
+                ),
+                ", ".join(f"{100 * share:.1f} %" for share in shares) if None not in shares else "",
             ]
         )
     train_rows = []

@@ -134,6 +134,11 @@ class Diagnosis(Examination):
             f"Seen: {steps} of {observation.facts.network} in {observation.seconds:.2g} s, "
             f"{looks} of them closely ({share:.1f} % of the time)."
         )
+        if "thinned" in observation.notes:
+            basis += (
+                " Looked at fewer steps than planned, because looking took longer than this "
+                "network's size lets expect; another run may differ."
+            )
         if self.findings:
             return basis
         if observation.steps < ENOUGH_STEPS or not looks:

@@ -16,7 +16,7 @@ from sevensteps.errors import ArgumentError
 from sevensteps.observe.evaluation_recorder import EvaluationRecorder
 from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look
-from sevensteps.observe.look_budget import LookBudget
+from sevensteps.observe.look_schedule import LookSchedule, step_size
 from sevensteps.observe.loss_graph import read_loss_graph
 from sevensteps.observe.network_facts import (
     NetworkFacts,
@@ -55,7 +55,7 @@ class AnyLoopWatcher:
         # the network, where there is only one
         alone = len(self.networks) == 1
         self.network = next(iter(self.networks.values())).module if alone else None
-        self.budget = LookBudget(budget)
+        self.schedule = LookSchedule(budget)
         self.observation = Observation(NetworkFacts("", {}, {}, ()))
         self._layers: dict[str, LayerRecorder] = {}
         self._others: list[StepRecorder] = []  # that record a step beside its layers
@@ -146,7 +146,7 @@ class AnyLoopWatcher:
         self._began = now - self.observation.seconds if self._began is not None else now
         self._step_ended = now
         self._entered = True
-        self._prepare(self.step_number, now - self._began)
+        self._prepare(self.step_number)
 
     def stop(self) -> None:
         """Watch no longer; remove every hook."""
@@ -167,12 +167,12 @@ class AnyLoopWatcher:
     ) -> None:
         self.stop()
 
-    def _prepare(self, step: int, elapsed: float) -> None:
+    def _prepare(self, step: int) -> None:
         """Arm for the step to come, if it is to be looked at."""
         self._evaluation_hooks.remove()
         if self.failure:
             return
-        if self.budget.is_due(step, elapsed):
+        if self.schedule.is_due(step):
             self._arm()
         elif self._evaluation_hooks.networks and (step * GOLDEN_RATIO) % 1 < NOTICED_SHARE:
             self._evaluation_hooks.register()
@@ -245,7 +245,7 @@ class AnyLoopWatcher:
         score: Tensor | float | None,
     ) -> None:
         assert self._began is not None
-        step, budget, hooks = self.step_number, self.budget, self._hooks
+        step, schedule, hooks = self.step_number, self.schedule, self._hooks
         look: Look | None = None
         step_seconds, elapsed = began - self._step_ended, began - self._began
         self._note(step, loss, parts, score)
@@ -253,7 +253,7 @@ class AnyLoopWatcher:
             usual = self._usual_seconds
             if self._looked:  # its numbers have pushed others out of the processor's caches
                 slowdown = max(step_seconds - usual, 0.0)
-                budget.looking_seconds += min(slowdown, budget.look_seconds)
+                schedule.looking_seconds += min(slowdown, schedule.look_seconds)
             elif usual:
                 self._usual_seconds += USUAL_WEIGHT * (min(step_seconds, 2 * usual) - usual)
             else:
@@ -268,22 +268,24 @@ class AnyLoopWatcher:
             # Hooks slow down what they are registered on, too.
             slowdown = step_seconds - inside - self._usual_seconds if self._usual_seconds else 0.0
             cost += min(max(slowdown, 0.0), cost)
-            budget.record_look(step, cost)
-            budget.looking_seconds += cost
+            schedule.record_look(step, cost, elapsed)
+            schedule.looking_seconds += cost
             hooks.cost = 0.0
             for recorder in hooks.recorders:
                 recorder.cost = 0.0
         self.step_number = step + 1
         observation = self.observation
         observation.steps, observation.seconds = step + 1, elapsed
-        observation.watching_seconds = budget.looking_seconds + budget.noting_seconds
+        observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds
         if look:
             self._disarm()
+            if schedule.thinned is not None:
+                observation.notes["thinned"] = schedule.thinned
         if not hooks.armed:
-            self._prepare(step + 1, elapsed)
+            self._prepare(step + 1)
         self._looked, self._step_ended = look is not None, time.perf_counter()
         if look is None:
-            budget.noting_seconds += self._step_ended - began
+            schedule.noting_seconds += self._step_ended - began
 
     def valid(
         self, loss: Tensor | float | None = None, score: Tensor | float | None = None
@@ -311,11 +313,15 @@ class AnyLoopWatcher:
     def _look(self, step: int, loss: Tensor | float, target: Any) -> Look:
         observation = self.observation
         self._fetch_losses()
-        full = math.log2(step + 1).is_integer() or (
-            self.budget.time_share < 1 and len(observation.looks) % 8 == 0
-        )
+        full = self.schedule.is_full(step)
         look = Look(step, plain_number(loss), full=full)
         seen = {name: layers for name, layers in self._layers.items() if layers.ran}
+        shapes = {
+            prefix_of(network) + name: own
+            for network, layers in seen.items()
+            for name, own in layers.output_shapes().items()
+        }
+        self.schedule.set_size(step_size(observation.facts, shapes))
         # the network whose answer the loss has from its own hands
         last = max(seen, key=lambda name: seen[name].shown_at)
         shown = seen[last].shown
@@ -379,12 +385,12 @@ class AnyLoopWatcher:
     def _note_not_finite(self, step: int) -> None:
         if "first_not_finite" not in self.observation.notes:
             self.observation.notes["first_not_finite"] = step
-            self.budget.next_step = step + 1
+            self.schedule.look_next(step + 1)
 
     @property
     def share(self) -> float:
         """The share of steps that were looked at."""
-        return self.budget.looks / max(self.step_number, 1)
+        return self.schedule.looks / max(self.step_number, 1)
 
     def __repr__(self) -> str:
         observation = self.observation

@@ -136,6 +136,14 @@ class LayerRecorder(StepRecorder):
         """When that pass ended: seconds on the clock of `time.perf_counter`."""
         return 0.0 if self.shown is None else self.shown.returned
 
+    def output_shapes(self) -> dict[str, list[tuple[int, ...]]]:
+        """The shapes of what each layer gave, in the passes that are measured."""
+        shapes: dict[str, list[tuple[int, ...]]] = {}
+        for one in self._measured():
+            for name, outputs in one.outputs.items():
+                shapes.setdefault(name, []).extend(tuple(y.shape) for y, _ in outputs)
+        return shapes
+
     def _measured(self) -> list[ForwardPass]:
         used = [one for one in self.passes if one.used]
         return used or self.passes[-1:]

@@ -45,8 +45,9 @@ class Observation:
 
     `notes` may have "loss" (its name, in a training of `ss.train`), "first_not_finite" (a step),
     "evaluations_training" (how many evaluations ran in training mode), "failure" (what went wrong
-    in the watch, which then saw no more than losses) and "not_seen" (sentences about what could not
-    be seen).
+    in the watch, which then saw no more than losses), "not_seen" (sentences about what could not be
+    seen) and "thinned" (the step from which on fewer were looked at than planned, because looks
+    took too long).
     """
 
     facts: NetworkFacts

@@ -13,7 +13,7 @@ from torch import Tensor
 from sevensteps.engine.engine import LayerTrace
 from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look, first_rows, measure_flat_changes, measure_signals
-from sevensteps.observe.look_budget import LookBudget
+from sevensteps.observe.look_schedule import LookSchedule, step_size
 from sevensteps.observe.network_facts import NetworkFacts, network_facts
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.step_hooks import StepHooks
@@ -61,7 +61,7 @@ class TrainingWatcher(Observer):
     """
 
     def __init__(self, budget: float, observation: Observation | None = None) -> None:
-        self.budget = LookBudget(budget)
+        self.schedule = LookSchedule(budget)
         self.observation = observation
 
     def started(self, training: Training) -> None:
@@ -69,7 +69,7 @@ class TrainingWatcher(Observer):
         if self.observation is None:
             self.observation = Observation(training_facts(training))
             self.observation.notes["loss"] = repr(training.recipe.loss)
-        self.budget.looking_seconds = self.observation.watching_seconds
+        self.schedule.looking_seconds = self.observation.watching_seconds
         self._layers = (
             LayerRecorder(network, [], self.observation.facts.layers)
             if training.engine.grad_enabled
@@ -80,11 +80,11 @@ class TrainingWatcher(Observer):
         self._parameters_before: Tensor | None = None
         # seconds of training when the step after a look began: the look slows that step down
         self._slowed_since: float | None = None
-        if self.budget.is_due(0, 0.0):
+        if self.schedule.is_due(training.progress.step):
             self._prepare(training)
 
     def stepped(self, training: Training) -> None:
-        observation, budget = self.observation, self.budget
+        observation, schedule = self.observation, self.schedule
         assert observation is not None
         began, progress = time.perf_counter(), training.progress
         step = progress.step - 1
@@ -96,29 +96,29 @@ class TrainingWatcher(Observer):
         # A look slows down its own step, and the one after it, whose data it pushed out.
         if self._slowed_since is not None and step:
             slowdown = self._slowdown(progress.seconds, step)
-        if self._parameters_before is None and not budget.is_due(step + 1, progress.seconds):
-            budget.noting_seconds += time.perf_counter() - began
+        if self._parameters_before is None and not schedule.is_due(step + 1):
+            schedule.noting_seconds += time.perf_counter() - began
             return
         if self._parameters_before is not None:
             self._look(training, step)
-            budget.record_look(step, time.perf_counter() - began + self._preparing + slowdown)
+            seconds = time.perf_counter() - began + self._preparing + slowdown
+            schedule.record_look(step, seconds, progress.seconds + schedule.looking_seconds)
             self._stop_tracing(training)
             self._slowed_since = progress.seconds
         self._record_time(training)
-        if budget.is_due(step + 1, progress.seconds):
+        if schedule.is_due(step + 1):
             self._prepare(training)
-        budget.looking_seconds += time.perf_counter() - began
+        schedule.looking_seconds += time.perf_counter() - began
 
     def free_steps(self, training: Training) -> int:
         if self._parameters_before is not None:
             return 1  # the look
-        progress = training.progress
-        return max(1, self.budget.steps_until_due(progress.step, progress.seconds))
+        return max(1, self.schedule.steps_until_due(training.progress.step))
 
     def stretched(
         self, training: Training, losses: Float64[Tensor, "K"], rates: Float64[Tensor, "K"]
     ) -> None:
-        observation, budget, progress = self.observation, self.budget, training.progress
+        observation, schedule, progress = self.observation, self.schedule, training.progress
         assert observation is not None
         began, first = time.perf_counter(), progress.step - len(losses)
         observation.record_losses(first, losses)
@@ -126,14 +126,14 @@ class TrainingWatcher(Observer):
         self._last_rate = progress.lr
         if self._slowed_since is not None and first:
             self._slowdown(progress.seconds, first, len(losses))
-        if budget.is_due(progress.step, progress.seconds):
-            budget.noting_seconds += time.perf_counter() - began
+        if schedule.is_due(progress.step):
+            schedule.noting_seconds += time.perf_counter() - began
             began = time.perf_counter()
             self._record_time(training)
             self._prepare(training)
-            budget.looking_seconds += time.perf_counter() - began
+            schedule.looking_seconds += time.perf_counter() - began
         else:
-            budget.noting_seconds += time.perf_counter() - began
+            schedule.noting_seconds += time.perf_counter() - began
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         assert self.observation is not None
@@ -149,18 +149,20 @@ class TrainingWatcher(Observer):
         assert self._slowed_since is not None
         usual = count * self._slowed_since / before
         slowdown = min(
-            max(seconds - self._slowed_since - usual, 0.0), self.budget.look_seconds or math.inf
+            max(seconds - self._slowed_since - usual, 0.0), self.schedule.look_seconds or math.inf
         )
-        self.budget.looking_seconds += slowdown
+        self.schedule.looking_seconds += slowdown
         self._slowed_since = None
         return slowdown
 
     def _record_time(self, training: Training) -> None:
         assert self.observation is not None
-        watching = self.budget.looking_seconds + self.budget.noting_seconds
+        watching = self.schedule.looking_seconds + self.schedule.noting_seconds
         self.observation.steps = training.progress.step
         self.observation.seconds = training.progress.seconds + watching
         self.observation.watching_seconds = watching
+        if self.schedule.thinned is not None:
+            self.observation.notes["thinned"] = self.schedule.thinned
 
     def _prepare(self, training: Training) -> None:
         """Have the engine trace the step to come."""
@@ -183,10 +185,12 @@ class TrainingWatcher(Observer):
         observation, engine, before = self.observation, training.engine, self._parameters_before
         assert observation is not None
         assert before is not None
-        full = math.log2(step + 1).is_integer() or len(observation.looks) % 8 == 0
+        full = self.schedule.is_full(step)
         trace = engine.trace or LayerTrace()
         look = Look(step, training.progress.loss, full=full)
+        outputs = {name: [tuple(y.shape)] for name, y in trace.outputs.items()}
         if self._layers is not None:
+            outputs = self._layers.output_shapes()
             self._layers.measure(look, None)
         else:
             gradients = trace.output_gradients
@@ -201,6 +205,7 @@ class TrainingWatcher(Observer):
             )
             look.output = first_rows(trace.output)
             look.output_gradient = first_rows(trace.output_gradient)
+        self.schedule.set_size(step_size(observation.facts, outputs))
         look.changes = measure_flat_changes(
             engine.parameters.detach(), engine.gradients, before, engine.slices, full
         )

@@ -1,4 +1,4 @@
-"""Watching the members of a group together: one budget of looks for all, and one pass over the
+"""Watching the members of a group together: one schedule of looks for all, and one pass over the
 group's own tensors for each look, instead of a look of its own for each member.
 """
 
@@ -25,7 +25,7 @@ from sevensteps.observe.look import (
     first_rows,
     measure_signals,
 )
-from sevensteps.observe.look_budget import LookBudget
+from sevensteps.observe.look_schedule import LookSchedule, step_size
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.training_watcher import training_facts
 from sevensteps.steps.step import Schedule
@@ -59,7 +59,7 @@ class EnsembleTrace:
 
 @dataclass(eq=False)
 class EnsembleWatcher:
-    """Looks into all networks of a group at the steps that its one budget allows.
+    """Looks into all networks of a group at the steps of its one schedule.
 
     `observations` has one entry for each member, by its number. It only reads: no bit of a training
     depends on it.
@@ -67,7 +67,7 @@ class EnsembleWatcher:
 
     time_share: float
     observations: dict[int, Observation] = field(default_factory=dict)
-    budget: LookBudget = field(init=False)
+    schedule: LookSchedule = field(init=False)
     _watched: dict[int, Training] = field(default_factory=dict, init=False)  # in their order
     _losses: list[list[float]] = field(default_factory=list, init=False)  # not yet recorded
     _rates: list[list[float]] = field(default_factory=list, init=False)
@@ -75,7 +75,7 @@ class EnsembleWatcher:
     _preparing: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self.budget = LookBudget(self.time_share)
+        self.schedule = LookSchedule(self.time_share)
 
     def begin(self, numbers: Sequence[int], trainings: Sequence[Training]) -> None:
         """The parameters of these members are initialised; no step has been taken."""
@@ -86,9 +86,9 @@ class EnsembleWatcher:
         self._watched = dict(zip(numbers, trainings, strict=True))
         self._scheduled = any(isinstance(t.recipe.step.lr, Schedule) for t in trainings)
 
-    def is_due(self, step: int, elapsed: float) -> bool:
-        """Whether to look at `step`, which begins after `elapsed` seconds of all members."""
-        return self.budget.is_due(step, elapsed)
+    def is_due(self, step: int) -> bool:
+        """Whether to look at `step`."""
+        return self.schedule.is_due(step)
 
     def prepare(self, parameters: Tensor) -> None:
         """The step to come is looked at: remember the `parameters` [K, P] before it."""
@@ -132,7 +132,9 @@ class EnsembleWatcher:
         count, step = len(trainings), max(training.progress.step for training in trainings) - 1
         shared = self.observations[numbers[0]]
         facts = shared.facts
-        full = math.log2(step + 1).is_integer() or len(shared.looks) % 8 == 0
+        full = self.schedule.is_full(step)
+        outputs = {name: [tuple(y.shape[1:])] for name, y in traced.trace.outputs.items()}
+        self.schedule.set_size(step_size(facts, outputs, count))
         signals = _signals(traced.trace, facts.layers, count, full)
         slices = trainings[0].engine.slices
         changes = _changes(parameters.detach(), gradients, before, slices, full)
@@ -172,8 +174,9 @@ class EnsembleWatcher:
                 )
             )
         seconds = time.perf_counter() - began + self._preparing
-        self.budget.record_look(step, seconds)
-        self.budget.looking_seconds += seconds
+        elapsed = sum(training.progress.seconds for training in trainings)
+        self.schedule.record_look(step, seconds, elapsed + self.schedule.looking_seconds)
+        self.schedule.looking_seconds += seconds
         for number in numbers:
             self.observations[number].watching_seconds += seconds / count
 
@@ -184,6 +187,8 @@ class EnsembleWatcher:
             observation, progress = self.observations[number], training.progress
             observation.steps = progress.step
             observation.seconds = progress.seconds + observation.watching_seconds
+            if self.schedule.thinned is not None:
+                observation.notes["thinned"] = self.schedule.thinned
             if progress.step and not math.isfinite(progress.loss):
                 observation.record_loss(progress.step, progress.loss)
                 observation.notes["first_not_finite"] = progress.step

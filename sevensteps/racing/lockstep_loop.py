@@ -235,7 +235,7 @@ class Lockstep:
         """Let the ensemble trace the step to come, where the watcher wants to look at it."""
         watcher, ensemble = self.watcher, self.ensemble
         step = self.active[0].progress.step
-        if watcher is None or ensemble is None or not watcher.is_due(step, self.seconds):
+        if watcher is None or ensemble is None or not watcher.is_due(step):
             return False
         watcher.prepare(ensemble.parameters)
         if isinstance(ensemble, EnsembleOfOne):

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.doctor.cost import NETWORKS, OURS, loop, report
+from benchmarks.doctor.cost import OURS, loop, report
+from benchmarks.doctor.cost_loops import LOOPS
 from benchmarks.doctor.peers import tools
 
 
@@ -43,13 +44,13 @@ def test_the_cost_is_the_median_of_the_rounds_and_is_held_to_its_target() -> Non
 
 
 @pytest.mark.draws
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", LOOPS)
 def test_every_network_trains(name: str) -> None:
-    seconds, _, share = loop(NETWORKS[name], 2, None)
+    seconds, _, share = loop(LOOPS[name], 2, None)
     assert seconds > 0
     assert share is None
 
 
 @pytest.mark.draws
 def test_every_step_is_looked_at_if_asked() -> None:
-    assert loop(NETWORKS["784-30-10"], 3, tools()[f"{OURS}, every step"].watch)[2] == 1
+    assert loop(LOOPS["plain MLP"], 3, tools()[f"{OURS}, every step"].watch)[2] == 1

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
 import torch
 
 import sevensteps as ss
+from sevensteps.observe import training_watcher
+from sevensteps.observe.look import Signal, measure_signals
 from sevensteps.observe.observation import Observation
 
 
@@ -60,3 +67,54 @@ def test_every_loss_and_rate_is_recorded_though_nobody_looks() -> None:
     assert observation.rates == [(0, 0.1)]
     assert observation.steps == 6
     assert 0 < observation.watching_seconds < observation.seconds
+
+
+@pytest.mark.parametrize("gradient", ["autograd()", "chain_rule()"])
+def test_the_same_steps_are_looked_at_whatever_the_clock_says(
+    gradient: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looks() -> list[int]:
+        run = ss.train(
+            "iris",
+            predict="mlp(5)",
+            gradient=gradient,
+            repeat="batches(32)",
+            stop="max_steps(300)",
+            out=False,
+        )
+        assert run.diagnosis is not None
+        assert "thinned" not in run.diagnosis.case.observation.notes
+        return [look.step for look in run.diagnosis.case.observation.looks]
+
+    expected, clock = looks(), time.perf_counter
+    assert expected[:5] == [0, 1, 2, 3, 4]
+    assert 100 < expected[-1] < 299, "looks go on, and become rare"
+    assert looks() == expected
+    monkeypatch.setattr(time, "perf_counter", lambda: 20 * clock())
+    assert looks() == expected, "on a machine that is twenty times slower"
+
+
+def test_looks_that_take_far_too_long_are_thinned_out_and_the_diagnosis_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, clock, lost = measure_signals, time.perf_counter, [0.0]
+
+    def slow(*arguments: Any) -> Mapping[str, Signal]:
+        lost[0] += 0.5
+        return real(*arguments)
+
+    monkeypatch.setattr(training_watcher, "measure_signals", slow)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock() + lost[0])
+    run = ss.train(
+        "iris",
+        predict="mlp(5)",
+        gradient="chain_rule()",
+        repeat="batches(32)",
+        stop="max_steps(300)",
+        out=False,
+    )
+    assert run.diagnosis is not None
+    observation = run.diagnosis.case.observation
+    assert 0 < observation.notes["thinned"] < 300
+    assert len(observation.looks) < 15
+    assert "fewer steps than planned" in str(run.diagnosis)

@@ -1,0 +1,265 @@
+"""The data as they were fed: a bounded sketch of the batches of a training, which can be compared
+with each other and with the data that the training is said to have.
+
+Of a batch it keeps 64-bit hashes of its first rows, of input and target. A hash says that a row
+came back, whatever its device, layout, shape or precision; it says nothing of what is in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from sevensteps.observe.structure import tensors_of
+
+ROWS = 32  # of a batch that are hashed
+COLUMNS = 64  # of a row, spread over it, that its hash is made of
+MAX_TENSORS = 4  # of several inputs
+MAX_BATCHES = 768  # 0.4 MB; of longer trainings every second of the older ones
+KNOWN_ROWS = 200_000  # of the data that a sketch is compared with
+_FACTORS = (
+    torch.randint(-(2**62), 2**62, (COLUMNS,), generator=torch.Generator().manual_seed(20_240_517))
+    .mul_(2)
+    .add_(1)
+)
+
+
+@dataclass
+class SketchedBatch:
+    """One batch as it was fed: hashes of its first rows [n]; `size` is the number of all."""
+
+    step: int
+    size: int
+    inputs: Int64[Tensor, "n"]
+    targets: Int64[Tensor, "n"] | None = None
+    mean: float = math.nan  # of the first input, where it has floating-point numbers
+    std: float = math.nan
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A sketch against data: the share of rows fed whose input is among these data, and the share
+    of those whose target is the one that these data give to it.
+
+    `pairs` is nan where targets cannot be compared. `rows` were compared, `positions` says where in
+    the data the rows of each batch are, -1 for those that are not.
+    """
+
+    rows: int
+    known: float
+    pairs: float
+    positions: list[Int64[Tensor, "n"]]
+
+
+@dataclass
+class DataSketch:
+    """Some of the batches of a training in the order in which they were fed; the first input of a
+    step, and its targets.
+    """
+
+    batches: list[SketchedBatch] = field(default_factory=list)
+
+    def add(self, step: int, inputs: Any, target: Any) -> None:
+        """Add a batch: tensors by name, or one. Nothing is added of what has no rows."""
+        tensors = _tensors(inputs)
+        rows = next((len(t) for t in tensors if t.ndim and t.numel()), 0)
+        hashes = hash_rows(tensors, rows)
+        if hashes is None:
+            return
+        first = tensors[0].detach()[:ROWS]
+        mean = std = math.nan
+        if first.is_floating_point() and first.device.type == "cpu":
+            few = first.flatten()[:: max(first.numel() // 2048, 1)].float()
+            mean, std = float(few.mean()), float(few.std(correction=0))
+        targets = hash_rows(_tensors(target), rows)
+        self.batches.append(SketchedBatch(step, rows, hashes, targets, mean, std))
+        if len(self.batches) > MAX_BATCHES:
+            self.batches[8 : MAX_BATCHES // 2] = self.batches[8 : MAX_BATCHES // 2 : 2]
+
+    @property
+    def rows(self) -> int:
+        """How many rows were hashed."""
+        return sum(len(batch.inputs) for batch in self.batches)
+
+    @property
+    def distinct_rows(self) -> int:
+        """How many of the hashed rows differ."""
+        return len(torch.cat([b.inputs.cpu() for b in self.batches]).unique()) if self.rows else 0
+
+    def repeated_batches(self) -> list[tuple[int, int]]:
+        """(earlier step, step) of each batch whose rows are those of an earlier one, in the same
+        order; of several earlier ones the last.
+        """
+        last: dict[tuple[int, ...], int] = {}
+        pairs = []
+        for batch in self.batches:
+            key = (batch.size, *batch.inputs.tolist())
+            if key in last:
+                pairs.append((last[key], batch.step))
+            last[key] = batch.step
+        return pairs
+
+    def returned_rows(self) -> tuple[int, int]:
+        """(rows that came back in a later batch, those of them with the target they had before).
+
+        Targets that an input has not twice the same are computed on the way: by another network,
+        from noise, or of other parts of the data.
+        """
+        before: dict[int, int] = {}
+        back = same = 0
+        for batch in self.batches:
+            if batch.targets is None:
+                continue
+            pairs = list(zip(batch.inputs.tolist(), batch.targets.tolist(), strict=True))
+            for x, y in pairs:
+                if x in before:
+                    back += 1
+                    same += before[x] == y
+            before.update(pairs)
+        return back, same
+
+    def compare(self, x: Any, y: Any = None) -> Comparison | None:
+        """The rows fed against data of which `x` are the inputs and `y` the targets; None where
+        there are no rows.
+
+        Targets may be written in another way (numbers of classes, one-hot rows) as long as what is
+        alike in one is alike in the other.
+        """
+        tensors = _tensors(x)
+        count = next((len(t) for t in tensors if t.ndim and t.numel()), 0)
+        data = hash_rows(tensors, count, KNOWN_ROWS)
+        if data is None or not self.rows:
+            return None
+        answers = hash_rows(_tensors(y), count, KNOWN_ROWS)
+        order = data.cpu().sort(stable=True)
+        known = rows = 0
+        positions = []
+        fed_targets: list[int] = []
+        true_targets: list[int] = []
+        unique = _unrepeated(order.values)
+        for batch in self.batches:
+            hashes = batch.inputs.cpu()
+            at = torch.searchsorted(order.values, hashes).clamp_max(len(order.values) - 1)
+            is_known = order.values[at] == hashes
+            position = torch.where(is_known, order.indices[at], -1)
+            positions.append(position)
+            known, rows = known + int(is_known.sum()), rows + len(hashes)
+            if answers is not None and batch.targets is not None:
+                sure = is_known & unique[at]
+                fed_targets += batch.targets.cpu()[sure].tolist()
+                true_targets += answers.cpu()[position[sure]].tolist()
+        every = set() if answers is None else set(answers.tolist())
+        pairs = _agreement(true_targets, fed_targets, every)
+        return Comparison(rows, known / rows, pairs, positions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sketch as JSON can hold it."""
+        return {
+            "batches": [[b.step, b.size, len(b.inputs), b.mean, b.std] for b in self.batches],
+            "inputs": _text([b.inputs for b in self.batches]),
+            "targets": _text([b.targets for b in self.batches if b.targets is not None]),
+            "with_targets": [b.targets is not None for b in self.batches],
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> DataSketch:
+        """The sketch that `to_dict` wrote. Raises `KeyError`, `TypeError` or `ValueError` for
+        anything else.
+        """
+        inputs, targets = _numbers(record["inputs"]), _numbers(record["targets"])
+        sketch, i, j = cls(), 0, 0
+        for numbers, has_targets in zip(record["batches"], record["with_targets"], strict=True):
+            step, size, rows, *statistics = numbers
+            mean, std = (math.nan if s is None else float(s) for s in statistics)
+            own = targets[j : j + rows] if has_targets else None
+            sketch.batches.append(SketchedBatch(step, size, inputs[i : i + rows], own, mean, std))
+            i, j = i + rows, j + rows * has_targets
+        return sketch
+
+
+def hash_rows(tensors: list[Tensor], rows: int, limit: int = ROWS) -> Int64[Tensor, "n"] | None:
+    """One hash for each of the first rows of a batch, from all of `tensors` that have `rows` rows;
+    None where none has.
+
+    Equal rows have equal hashes: as float32 or float64, int32 or int64, as an image or flat, on any
+    device.
+    """
+    total = None
+    for index, tensor in enumerate(t for t in tensors if t.ndim and len(t) == rows):
+        if index == MAX_TENSORS or tensor.is_complex() or not tensor.numel():
+            continue
+        flat = tensor.detach()[:limit].reshape(min(rows, limit), -1)
+        if flat.shape[1] > COLUMNS:
+            flat = flat[:, _columns(flat.shape[1], flat.device)]
+        numbers = (
+            flat.float().contiguous().view(torch.int32).long()
+            if flat.is_floating_point()
+            else flat.long()
+        )
+        hashes = (numbers * _FACTORS[: flat.shape[1]].to(flat.device)).sum(1)
+        total = hashes if total is None else total * 31 + hashes
+    return total
+
+
+_spread: dict[tuple[int, torch.device], Tensor] = {}
+
+
+def _columns(count: int, device: torch.device) -> Tensor:
+    """The columns that a hash is made of, spread over `count`."""
+    if (count, device) not in _spread:
+        if len(_spread) > 64:  # sequences of every length
+            _spread.clear()
+        _spread[count, device] = torch.linspace(0, count - 1, COLUMNS).long().to(device)
+    return _spread[count, device]
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    return list(tensors_of(value).values())
+
+
+def _unrepeated(ordered: Tensor) -> Tensor:
+    """Which of numbers in order have no equal beside them."""
+    same = ordered[1:] == ordered[:-1]
+    none = torch.zeros(1, dtype=torch.bool)
+    return ~(torch.cat((same, none)) | torch.cat((none, same)))
+
+
+def _agreement(true: list[int], fed: list[int], every: set[int]) -> float:
+    """The share of pairs (true, fed) that one rule from true to fed explains, beyond what it would
+    of pairs drawn at random; 1 where every true target is always fed as the same. nan where that
+    cannot be said; `every` are the targets of all data.
+    """
+    if not true or len(set(true)) < 2 or len(set(fed)) < 2:
+        return math.nan
+    if len(set(true)) > len(true) / 4:  # hardly one comes back: no rule can be read from them
+        if sum(b in every for b in fed) < 0.9 * len(fed):
+            return math.nan
+        return sum(a == b for a, b in zip(true, fed, strict=True)) / len(true)
+    usual: dict[int, Counter[int]] = {}
+    for a, b in zip(true, fed, strict=True):
+        usual.setdefault(a, Counter())[b] += 1
+    explained = sum(counts.most_common(1)[0][1] for counts in usual.values()) / len(true)
+    chance = Counter(fed).most_common(1)[0][1] / len(fed)
+    return max((explained - chance) / (1 - chance), 0.0)
+
+
+def _text(hashes: list[Tensor]) -> str:
+    if not hashes:
+        return ""
+    return base64.b64encode(torch.cat([h.cpu() for h in hashes]).numpy().tobytes()).decode()
+
+
+def _numbers(text: str) -> Tensor:
+    content = base64.b64decode(text, validate=True)
+    if not content:
+        return torch.zeros(0, dtype=torch.int64)
+    return torch.frombuffer(bytearray(content), dtype=torch.int64)

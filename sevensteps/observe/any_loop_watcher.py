@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.errors import ArgumentError
+from sevensteps.observe.data_recorder import DataRecorder
 from sevensteps.observe.evaluation_recorder import EvaluationRecorder
 from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look
@@ -59,6 +60,7 @@ class AnyLoopWatcher:
         self.observation = Observation(NetworkFacts("", {}, {}, ()))
         self._layers: dict[str, LayerRecorder] = {}
         self._others: list[StepRecorder] = []  # that record a step beside its layers
+        self._data = DataRecorder(self.observation.sketch, {}, 0.0)
         self._hooks = self._evaluation_hooks = StepHooks({}, [], [])
         # losses on another device, (step, loss), fetched when there is a look
         self._pending_losses: list[tuple[int, Tensor]] = []
@@ -105,7 +107,9 @@ class AnyLoopWatcher:
             for name, network in self.networks.items()
         }
         evaluations = EvaluationRecorder(facts, observation.notes)
-        recorders = [*self._layers.values(), evaluations, *self._others]
+        self._data = DataRecorder(observation.sketch, modules, self.schedule.budget)
+        self._data.failed = self._fail
+        recorders = [*self._layers.values(), evaluations, self._data, *self._others]
         self._hooks = StepHooks(modules, optimizers, recorders, self._fail)
         modes = {name: modules[name] for name in evaluations.networks}
         self._evaluation_hooks = StepHooks(modes, [], [evaluations], self._fail)
@@ -174,7 +178,10 @@ class AnyLoopWatcher:
             return
         if self.schedule.is_due(step):
             self._arm()
-        elif self._evaluation_hooks.networks and (step * GOLDEN_RATIO) % 1 < NOTICED_SHARE:
+            return
+        if self._data.is_due(step):
+            self._data.listen()
+        if self._evaluation_hooks.networks and (step * GOLDEN_RATIO) % 1 < NOTICED_SHARE:
             self._evaluation_hooks.register()
 
     def _arm(self) -> None:
@@ -273,6 +280,9 @@ class AnyLoopWatcher:
             hooks.cost = 0.0
             for recorder in hooks.recorders:
                 recorder.cost = 0.0
+        if self._data.listening:
+            self._data.add(step, target)
+            self._data.disarm()
         self.step_number = step + 1
         observation = self.observation
         observation.steps, observation.seconds = step + 1, elapsed
@@ -321,7 +331,9 @@ class AnyLoopWatcher:
             for network, layers in seen.items()
             for name, own in layers.output_shapes().items()
         }
-        self.schedule.set_size(step_size(observation.facts, shapes))
+        size = step_size(observation.facts, shapes)
+        self.schedule.set_size(size)
+        self._data.set_step_seconds(size.step_seconds())
         # the network whose answer the loss has from its own hands
         last = max(seen, key=lambda name: seen[name].shown_at)
         shown = seen[last].shown
@@ -342,7 +354,7 @@ class AnyLoopWatcher:
             groups = [group for o in self.optimizers for group in o.param_groups]
             look.lr = tuple(float(group.get("lr", 0.0)) for group in groups)
             look.stepped = any(own.stepped for own in look.networks.values())
-        for recorder in self._others:
+        for recorder in (self._data, *self._others):
             recorder.collect(look, loss, target)
         observation.add_look(look)
         return look

@@ -60,11 +60,12 @@ class Comparison:
 
 @dataclass
 class DataSketch:
-    """Some of the batches of a training in the order in which they were fed; the first input of a
-    step, and its targets.
+    """Some of the batches of a training in the order in which they were fed: what `network` got
+    first in a step, and the step's targets.
     """
 
     batches: list[SketchedBatch] = field(default_factory=list)
+    network: str = ""
 
     def add(self, step: int, inputs: Any, target: Any) -> None:
         """Add a batch: tensors by name, or one. Nothing is added of what has no rows."""
@@ -162,6 +163,7 @@ class DataSketch:
     def to_dict(self) -> dict[str, Any]:
         """The sketch as JSON can hold it."""
         return {
+            "network": self.network,
             "batches": [[b.step, b.size, len(b.inputs), b.mean, b.std] for b in self.batches],
             "inputs": _text([b.inputs for b in self.batches]),
             "targets": _text([b.targets for b in self.batches if b.targets is not None]),
@@ -174,7 +176,7 @@ class DataSketch:
         anything else.
         """
         inputs, targets = _numbers(record["inputs"]), _numbers(record["targets"])
-        sketch, i, j = cls(), 0, 0
+        sketch, i, j = cls(network=record["network"]), 0, 0
         for numbers, has_targets in zip(record["batches"], record["with_targets"], strict=True):
             step, size, rows, *statistics = numbers
             mean, std = (math.nan if s is None else float(s) for s in statistics)

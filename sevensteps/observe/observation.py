@@ -14,6 +14,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from sevensteps.observe.call import Call, LossTerm
+from sevensteps.observe.data_sketch import DataSketch
 from sevensteps.observe.look import Change, Look, Signal
 from sevensteps.observe.loss_graph import LossGraph, Operation
 from sevensteps.observe.network_facts import NetworkFacts, prefix_of
@@ -41,7 +42,8 @@ class Observation:
     watched, `("",)` where there is only one; with several, names of layers and parameters have the
     network's before them, and `of(network)` is the observation of one of them. `evaluations` are
     (step, loss, score) of each evaluation that `watch.valid` told of, `scores` (step, score) and
-    `parts` (step, value) of each term of the loss, as `watch.step` told them.
+    `parts` (step, value) of each term of the loss, as `watch.step` told them. `sketch` has the data
+    as they were fed.
 
     `notes` may have "loss" (its name, in a training of `ss.train`), "first_not_finite" (a step),
     "evaluations_training" (how many evaluations ran in training mode), "failure" (what went wrong
@@ -67,6 +69,7 @@ class Observation:
     parts: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     # of each network, by its name
     samples: dict[str, Samples] = field(default_factory=dict)
+    sketch: DataSketch = field(default_factory=DataSketch)
     _every: int = 1  # of the losses, which ones are recorded
 
     def record_loss(self, step: int, loss: float) -> bool:
@@ -200,6 +203,7 @@ class Observation:
             y=samples.y,
             networks=("",),
             samples={"": samples},
+            sketch=self.sketch if network == self.sketch.network else DataSketch(),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -217,6 +221,7 @@ class Observation:
             "evaluations": self.evaluations,
             "scores": self.scores,
             "parts": self.parts,
+            "sketch": self.sketch.to_dict(),
             "graph": graph
             and {
                 "head": [dataclasses.astuple(operation) for operation in graph.operations],
@@ -262,6 +267,7 @@ class Observation:
                 str(name): [(int(step), nan_of(value)) for step, value in values]
                 for name, values in record.get("parts", {}).items()
             },
+            sketch=DataSketch.from_dict(record["sketch"]) if "sketch" in record else DataSketch(),
         )
 
 

@@ -89,7 +89,7 @@ class StepHooks:
         began = time.perf_counter()
         try:
             if network is not None:
-                kwargs = _keywords()
+                kwargs = keywords_of_call()
                 for recorder in self.recorders:
                     if torch.is_grad_enabled():
                         recorder.network_enters(network, module, args, kwargs)
@@ -164,7 +164,7 @@ def in_backward() -> bool:
     return torch._C._current_graph_task_id() != -1
 
 
-def _keywords() -> dict[str, Any]:
+def keywords_of_call() -> dict[str, Any]:
     """The keyword arguments of the module's call that the hook runs in: PyTorch hands them to no
     global hook, but has them in the frame that called it.
     """

@@ -1,0 +1,98 @@
+"""Notes the data as they are fed: in every step that is looked at, and in some others as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from sevensteps.observe.data_sketch import DataSketch
+from sevensteps.observe.look import Look
+from sevensteps.observe.network_facts import refuses_hooks
+from sevensteps.observe.step_hooks import is_transformed, keywords_of_call
+from sevensteps.observe.step_recorder import StepRecorder
+
+SKETCH_SECONDS = 8e-5  # of one batch, about
+BUDGET_SHARE = 0.2  # of the budget that sketching may take, beside looks
+MOST_STEPS, FIRST_STEPS = 1 / 8, 1 / 16  # shares of steps that are sketched
+# of steps in a row, because batches that stand next to each other say something of their own; the
+# golden ratio spreads them, so that they fall on every part of an epoch
+STRETCH, GOLDEN_RATIO = 4, (5**0.5 - 1) / 2
+
+
+class DataRecorder(StepRecorder):
+    """Adds to `sketch` the first input that a network gets in a step, and the step's targets."""
+
+    def __init__(
+        self, sketch: DataSketch, networks: Mapping[str, nn.Module], budget: float
+    ) -> None:
+        super().__init__()
+        self.sketch, self.networks, self.budget = sketch, networks, budget
+        self.share = FIRST_STEPS if budget else 0.0
+        self._roots = {id(module): name for name, module in networks.items()}
+        self._inputs: tuple[str, Any] | None = None  # network, arguments
+        self._handle: Any = None
+        # a compiled network would be compiled anew
+        self._may_listen = not any(refuses_hooks(module) for module in networks.values())
+
+    def set_step_seconds(self, seconds: float) -> None:
+        """A step takes about so long: choose the share of steps accordingly."""
+        if self.budget:
+            share = BUDGET_SHARE * self.budget * seconds / SKETCH_SECONDS
+            self.share = min(share, MOST_STEPS)
+
+    def is_due(self, step: int) -> bool:
+        """Whether to note the data of `step` though nobody looks at it."""
+        return self._may_listen and (step // STRETCH * GOLDEN_RATIO) % 1 < self.share
+
+    @property
+    def listening(self) -> bool:
+        """Whether the step that runs is one that is noted, but not looked at."""
+        return self._handle is not None
+
+    def listen(self) -> None:
+        """Note the data of the step to come, without the other hooks: the one hook is gone as soon
+        as a network has begun.
+        """
+        self._inputs = None
+        self._handle = register_module_forward_pre_hook(self._module_enters)
+
+    def arm(self) -> None:
+        self._inputs = None
+
+    def disarm(self) -> None:
+        self._inputs = None
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    def network_enters(
+        self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        if self._inputs is None:
+            self._inputs = network, (args, kwargs)
+
+    def collect(self, look: Look, loss: Any, target: Any) -> None:
+        self.add(look.step, target)
+
+    def add(self, step: int, target: Any) -> None:
+        """The step has ended: add its data to the sketch."""
+        if self._inputs is not None:
+            network, inputs = self._inputs
+            if not self.sketch.batches:
+                self.sketch.network = network
+            if network == self.sketch.network:
+                self.sketch.add(step, inputs, target)
+
+    def _module_enters(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        network = self._roots.get(id(module))
+        if network is None or not torch.is_grad_enabled() or is_transformed():
+            return
+        try:
+            self.network_enters(network, module, args, keywords_of_call())
+            self._handle.remove()
+        except Exception as failure:  # whatever goes wrong in here, the training goes on
+            self.failed(failure)

@@ -34,6 +34,9 @@ class Setup:
     clear: bool = True  # zero the gradients before each backward pass
     clear_after: bool = False  # or after each step instead
     accumulate: int = 1  # backward passes for each step
+    clear_each: bool = False  # zero the gradients before each of them
+    scaler: Any = None  # a GradScaler that multiplies the loss
+    unscale: bool = True  # whether it takes its factor out again before the gradient is clipped
     scheduler: Any = None
     each_batch: bool = False  # the scheduler steps with every batch, not with every epoch
     clip: float | None = None  # longest gradient
@@ -122,15 +125,21 @@ def run(
             for index, chosen in enumerate(order.split(setup.batch), 1):
                 xb, yb = x[chosen], y[chosen]
                 loss = loss_fn(model(xb), yb)
-                if setup.clear and setup.accumulate == 1 and not setup.clear_after:
+                once = setup.accumulate == 1 and not setup.clear_after
+                if setup.clear and (once or setup.clear_each):
                     for optimizer in optimizers:
                         optimizer.zero_grad()
-                (loss / setup.accumulate).backward()
+                part = loss / setup.accumulate
+                (setup.scaler.scale(part) if setup.scaler else part).backward()
+                if setup.scaler and setup.unscale:
+                    setup.scaler.unscale_(optimizers[0])
                 if setup.clip:
                     nn.utils.clip_grad_norm_(model.parameters(), setup.clip)
                 if setup.step and index % setup.accumulate == 0:
                     for optimizer in optimizers:
-                        optimizer.step()
+                        setup.scaler.step(optimizer) if setup.scaler else optimizer.step()
+                    if setup.scaler:
+                        setup.scaler.update()
                     if setup.accumulate > 1 or setup.clear_after:
                         for optimizer in optimizers:
                             optimizer.zero_grad()

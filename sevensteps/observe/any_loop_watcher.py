@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.errors import ArgumentError
+from sevensteps.observe.account_recorder import AccountRecorder
 from sevensteps.observe.data_recorder import DataRecorder
 from sevensteps.observe.evaluation_recorder import EvaluationRecorder
 from sevensteps.observe.layer_recorder import LayerRecorder
@@ -107,9 +108,10 @@ class AnyLoopWatcher:
             for name, network in self.networks.items()
         }
         evaluations = EvaluationRecorder(facts, observation.notes)
+        self._account = AccountRecorder(modules, optimizers)
         self._data = DataRecorder(observation.sketch, modules, self.schedule.budget)
         self._data.failed = self._fail
-        recorders = [*self._layers.values(), evaluations, self._data, *self._others]
+        recorders = [*self._layers.values(), evaluations, self._data, self._account, *self._others]
         self._hooks = StepHooks(modules, optimizers, recorders, self._fail)
         modes = {name: modules[name] for name in evaluations.networks}
         self._evaluation_hooks = StepHooks(modes, [], [evaluations], self._fail)
@@ -291,6 +293,9 @@ class AnyLoopWatcher:
             self._disarm()
             if schedule.thinned is not None:
                 observation.notes["thinned"] = schedule.thinned
+        elif not self.failure:
+            self._account.note()
+        observation.notes["updates"] = self._account.updates
         if not hooks.armed:
             self._prepare(step + 1)
         self._looked, self._step_ended = look is not None, time.perf_counter()
@@ -354,7 +359,7 @@ class AnyLoopWatcher:
             groups = [group for o in self.optimizers for group in o.param_groups]
             look.lr = tuple(float(group.get("lr", 0.0)) for group in groups)
             look.stepped = any(own.stepped for own in look.networks.values())
-        for recorder in (self._data, *self._others):
+        for recorder in (self._data, self._account, *self._others):
             recorder.collect(look, loss, target)
         observation.add_look(look)
         return look

@@ -90,9 +90,6 @@ class LayerRecorder(StepRecorder):
         self.passes = []
         self._open: ForwardPass | None = None  # the pass that is running
         self._known_nodes: set[Any] = set()  # of PyTorch's graph: outputs of this pass's layers
-        self._leaf_nodes: list[Any] = []  # kept, because PyTorch forgets them and their hooks
-        self._leftovers: list[Tensor] = []
-        self._arrived: set[int] = set()  # ids of parameters that got a gradient
         self._backwards: set[int] = set()  # PyTorch's numbers of the backward passes
         self.parameters_before: dict[str, Tensor] = {}
         self.gradients: dict[str, Tensor] = {}
@@ -102,16 +99,6 @@ class LayerRecorder(StepRecorder):
         self._clear()
         named = self.network.named_parameters()
         self.parameters = {name: p for name, p in named if p.requires_grad}
-        optimized = {
-            id(p)
-            for optimizer in self.optimizers
-            for group in optimizer.param_groups
-            for p in group["params"]
-        }
-        for p in self.parameters.values():
-            # those whose gradients `optimizer.zero_grad()` should have cleared by then
-            if id(p) in optimized and p.grad is not None:
-                self._watch_leftover(p)
 
     def disarm(self) -> None:
         """Let go of what was recorded: a graph whose hook refers to us would keep us, and itself,
@@ -157,7 +144,6 @@ class LayerRecorder(StepRecorder):
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
         look.lr = tuple(float(group.get("lr", 0.0)) for group in groups)
         look.backwards = len(self._backwards)
-        look.leftover_gradient = self._leftover_gradient()
         look.stepped = bool(self.parameters_before)
         measured = self._measured()
         look.passes = len(measured)
@@ -302,30 +288,6 @@ class LayerRecorder(StepRecorder):
     def _used(self, one: ForwardPass) -> None:
         one.used = True
         self._backwards.add(torch._C._current_graph_task_id())
-
-    def _watch_leftover(self, parameter: Tensor) -> None:
-        """Have it noted what `parameter.grad` holds when its first gradient of the step arrives:
-        before that gradient is added, and whatever other parameters have got by then.
-        """
-        with torch.enable_grad():
-            view = parameter.view_as(parameter)
-        node: Any = view.grad_fn and view.grad_fn.next_functions[0][0]
-        self._leaf_nodes.append(node)
-        node.register_prehook(self.guarded(partial(self._gradient_arrives, parameter)))
-
-    def _gradient_arrives(self, parameter: Tensor, _: Any) -> None:
-        if id(parameter) in self._arrived:
-            return
-        self._arrived.add(id(parameter))
-        if parameter.grad is not None and not parameter.grad.is_sparse:
-            self._leftovers.append(torch.linalg.vector_norm(parameter.grad.detach()))
-
-    def _leftover_gradient(self) -> float | None:
-        if not self._backwards and not self._arrived:
-            return None
-        if not self._leftovers:
-            return 0.0
-        return float(torch.stack([norm.float() for norm in self._leftovers]).norm())
 
     # -- optimizer ---------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.network_facts import LayerFacts, prefix_of
+from sevensteps.observe.step_account import StepAccount
 
 T = TypeVar("T")
 # numbers that a full look reads of a layer's output: enough for every mean, and PyTorch wakes no
@@ -72,7 +73,8 @@ class Look:
     parameters; `passes` how many forward passes the step had, of which the last one's output is
     shown. Of an output of several tensors, `outputs` and `output_gradients` have each by its path,
     and `output` is the one taken for the answer. `parts` are the terms of the loss and `score` the
-    score, as `watch.step` was told them.
+    score, as `watch.step` was told them. `account` says what became of each parameter's gradient;
+    of several networks, the look at each has its own.
 
     Of several networks, `networks` has a look at each that ran, in its own names; the look itself
     then has the signals and changes of all of them, with the network's name before, and the output
@@ -104,6 +106,7 @@ class Look:
     score: float | None = None
     full: bool = False  # whether ranks and equal rows were measured too
     networks: dict[str, Look] = field(default_factory=dict)
+    account: StepAccount | None = None
 
     def merge_signals(self) -> None:
         """Take the signals and changes of all `networks`."""

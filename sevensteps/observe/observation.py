@@ -20,6 +20,7 @@ from sevensteps.observe.loss_graph import LossGraph, Operation
 from sevensteps.observe.network_facts import NetworkFacts, prefix_of
 from sevensteps.observe.samples import MAX_SAMPLES as MAX_SAMPLES
 from sevensteps.observe.samples import Inputs, Samples
+from sevensteps.observe.step_account import StepAccount
 
 # What a look pins in memory is more than its few numbers: they lie between batches long freed.
 MAX_LOOKS = 48
@@ -46,10 +47,10 @@ class Observation:
     as they were fed.
 
     `notes` may have "loss" (its name, in a training of `ss.train`), "first_not_finite" (a step),
-    "evaluations_training" (how many evaluations ran in training mode), "failure" (what went wrong
-    in the watch, which then saw no more than losses), "not_seen" (sentences about what could not be
-    seen) and "thinned" (the step from which on fewer were looked at than planned, because looks
-    took too long).
+    "updates" (of each optimizer, how many steps changed its parameters), "evaluations_training"
+    (how many evaluations ran in training mode), "failure" (what went wrong in the watch, which then
+    saw no more than losses), "not_seen" (sentences about what could not be seen) and "thinned" (the
+    step from which on fewer were looked at than planned, because looks took too long).
     """
 
     facts: NetworkFacts
@@ -289,7 +290,8 @@ def serialize_look(look: Look) -> tuple[str, bytes]:
 
 def _pack(look: Look) -> tuple[dict[str, Any], dict[str, Tensor]]:
     tensors: dict[str, Tensor] = {}
-    apart = (*("signals", "changes", "networks"), *LOOK_TENSORS, *LOOK_TENSOR_GROUPS, *LOOK_RECORDS)
+    own_forms = ("signals", "changes", "networks", "account")
+    apart = (*own_forms, *LOOK_TENSORS, *LOOK_TENSOR_GROUPS, *LOOK_RECORDS)
     numbers: dict[str, Any] = {
         FILE_NAMES.get(f.name, f.name): getattr(look, f.name)
         for f in dataclasses.fields(look)
@@ -304,6 +306,7 @@ def _pack(look: Look) -> tuple[dict[str, Any], dict[str, Tensor]]:
         numbers[name] = list(getattr(look, name))
         for index, tensor in enumerate(getattr(look, name).values()):
             tensors[f"{name}.{index}"] = tensor.contiguous()
+    numbers["account"] = look.account and look.account.to_dict()
     numbers["networks"] = {}
     for index, (network, own) in enumerate(look.networks.items()):
         numbers["networks"][network], own_tensors = _pack(own)
@@ -359,6 +362,8 @@ def _unpack(numbers: dict[str, Any], tensors: dict[str, Tensor]) -> Look:
     for name in LOOK_TENSOR_GROUPS:
         paths = numbers.get(name, [])
         numbers[name] = {path: tensors[f"{name}.{i}"] for i, path in enumerate(paths)}
+    if (account := numbers.get("account")) is not None:
+        numbers["account"] = StepAccount.from_dict(account)
     networks = numbers.pop("networks", {})
     look = Look(**numbers)
     for index, (network, own_numbers) in enumerate(networks.items()):

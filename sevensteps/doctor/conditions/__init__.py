@@ -27,6 +27,8 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "exploding_gradient",
         "not_finite",
         "gradient_not_cleared",
+        "gradient_discarded",
+        "gradient_clipped_away",
         "parameters_not_updated",
     ),
     "step": (
@@ -36,6 +38,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "weight_decay_too_strong",
         "schedule_collapsed",
         "optimizer_setting",
+        "updates_rounded_away",
     ),
     "repeat": (
         "inputs_unscaled",

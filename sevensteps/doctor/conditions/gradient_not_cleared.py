@@ -1,23 +1,23 @@
 """gradient_not_cleared: the gradients of earlier steps are added to that of each new step.
 
-They are still in `.grad` when the next backward pass adds its own. Measured: what is in `.grad` at
-the moment the backward pass begins, though an optimizer has stepped since; found where that is
-above 1 % of the gradient just used, in at least half of the looks at two steps running. Source:
-PyTorch, torch.optim, zero_grad.
+They are still in `.grad` when the next backward pass adds its own. Measured: what is in `.grad` of
+each parameter at the moment before its own gradient is added, though its optimizer has used it
+already; found where that is above 1 % of the gradient that the optimizer uses next, in at least
+half of the looks that can tell. Source: PyTorch, torch.optim, zero_grad.
 
 Remedies: `optimizer.zero_grad()` once for every step. Silent on: clearing before or after the
 step, or between forward and backward, which is all the same; accumulating on purpose, which
-clears after its step.
+clears after its step; gradients that another head or network has sent, and that are cleared before
+they are used.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.conditions.exploding_gradient import whole
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import GradientUse, gradient_uses
 from sevensteps.doctor.measures import significant
+from sevensteps.observe.step_account import joint_norm
 
 STEP = "gradient"
 EXPLAINS = (
@@ -36,41 +36,67 @@ EXPLAINS = (
 )
 
 
+LEAST = 0.01  # of the gradient that is used
+LOOKS = 2  # that show it, at least
+
+
 def examine(case: Case) -> Finding | None:
-    pairs = [
-        (a, b)
-        for a, b in pairwise(case.looks)
-        if a.stepped and b.step == a.step + 1 and b.leftover_gradient is not None
-    ]
-    uncleared = [
-        (a, b)
-        for a, b in pairs
-        if b.leftover_gradient and b.leftover_gradient > 0.01 * max(whole(a), 1e-30)
-    ]
-    if not uncleared or len(uncleared) < 0.5 * len(pairs):
-        return None
-    before, after = uncleared[0]
+    uses = list(gradient_uses(case))
+    for optimizer in sorted({use.optimizer for use in uses}):
+        # (use, leftover as a share of what is used), where both are known
+        known = [
+            (use, share)
+            for use in uses
+            if use.optimizer == optimizer and (share := _leftover_share(use)) is not None
+        ]
+        if sum(share == 0 for use, share in known if use.stepped) > 1:
+            # It clears before its steps: what is there between them is not used.
+            known = [(use, share) for use, share in known if use.stepped]
+        uncleared = [(use, share) for use, share in known if share > LEAST]
+        if len(uncleared) >= LOOKS and len(uncleared) >= 0.5 * len(known):
+            return _finding(uncleared, [use for use, _ in known])
+    return None
+
+
+def _leftover_share(use: GradientUse) -> float | None:
+    """What was left over, as a share of the gradient that it is part of."""
+    rows = [p for p in use.parameters.values() if p.leftover is not None]
+    whole = joint_norm(p.used if p.stepped else p.gradient for p in rows)
+    return joint_norm(p.leftover for p in rows) / whole if rows and whole > 0 else None
+
+
+def _finding(uncleared: list[tuple[GradientUse, float]], known: list[GradientUse]) -> Finding:
+    after, share = uncleared[0]
+    left = {
+        name
+        for use, _ in uncleared
+        for name, p in use.parameters.items()
+        if p.leftover and p.leftover > LEAST * (p.used or p.gradient or 0.0)
+    }
+    every = {name for use in known for name in use.parameters}
+    norm = joint_norm(p.leftover for p in after.parameters.values())
+    parameters = "" if left == every else f" of {len(left)} of {len(every)} parameters"
     return Finding(
         "gradient_not_cleared",
         STEP,
         "error",
         0.96,
-        f"When the backward pass of step {after.step} began, the gradient of the step before was "
-        f"still there (its norm was {after.leftover_gradient:.3g}), and the new one was added to "
-        "it: each step also moves in the direction of all earlier ones, ever faster, and past the "
-        "minimum.",
+        f"When the backward pass of step {after.step} began, a gradient{parameters} that the "
+        f"optimizer had used already was still there (its norm was {norm:.3g}), and the new one "
+        "was added to it: each step also moves in the direction of all earlier ones, ever faster, "
+        "and past the minimum.",
         [
             Measure(
                 "gradient left over when the backward pass begins",
-                significant(after.leftover_gradient or 0.0),
+                significant(norm),
                 0,
                 f"step {after.step}",
             ),
             Measure(
-                "as a share of the gradient that was just used",
-                significant((after.leftover_gradient or 0.0) / max(whole(before), 1e-30)),
+                "as a share of the gradient that it is part of",
+                significant(share),
                 0,
-                "",
+                f"in {len(uncleared)} of {len(known)} looks",
             ),
         ],
         [
@@ -80,6 +106,6 @@ def examine(case: Case) -> Finding | None:
                 "call optimizer.zero_grad() once for every step",
             )
         ],
-        {},
-        before.step + 1,
+        {} if left == every else {"parameters": sorted(left)[:32]},
+        max(after.step, 1),
     )

@@ -6,7 +6,7 @@ Source: PyTorch, `reduction`.
 
 Remedies: `reduction="mean"`, as every loss here has it. Silent on: optimizers that divide by the
 gradient's own size (Adam), which do not mind; trainings that go well; losses that are scaled
-down, as for accumulation.
+down, as for accumulation; the factor of a `GradScaler`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.identify_loss import REGRESSION_LOSSES
 from sevensteps.doctor.measures import ADAPTIVE, learned_enough, optimizer_name, significant
+from sevensteps.observe.look import Look
 
 STEP = "loss"
 EXPLAINS = (
@@ -43,7 +44,7 @@ def examine(case: Case) -> Finding | None:
     if look is None or look.output is None or look.batch < 2:
         return None
     each = look.output[0].numel() if identified.loss.function in ELEMENTWISE else 1
-    factor = abs(identified.scale) * each
+    factor = abs(identified.scale) * each / _gradient_scale(look)
     if (
         1 / FACTOR / 10 < factor < FACTOR
         or optimizer_name(case) in ADAPTIVE
@@ -84,3 +85,9 @@ def examine(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _gradient_scale(look: Look) -> float:
+    """What a `GradScaler` multiplies the loss by for the backward pass alone; 1 without one."""
+    groups = look.account.groups if look.account is not None else ()
+    return next((group.scale for group in groups if group.scale), 1.0)

@@ -1,13 +1,15 @@
 """parameters_not_updated: no step changes some of the parameters that should be trained.
 
-Measured: the optimizers' groups (they may hold another network's parameters), PyTorch's graph (the
-loss may not depend on them), and the true updates (every step may leave them where they are). An
-update counts as none where it is exactly 0.
+Measured: the optimizers' groups (they may hold another network's parameters), which parameters a
+gradient reached (the loss may not depend on them, or have no graph at all), the layers that the
+network has without registering them (in a plain list), and the true updates (every step may leave
+them where they are). An update counts as none where it is exactly 0.
 
-Remedies: build the optimizer from `model.parameters()` after the model is complete; look for
-`detach`, `no_grad` and layers that `forward` does not call; call `optimizer.step()`. Silent on:
-freezing on purpose by `requires_grad_(False)`; a few parameters that the loss does not use;
-accumulation, whose steps are fewer than its backward passes.
+Remedies: build the optimizer from `model.parameters()` after the model is complete;
+`nn.ModuleList`; look for `detach`, `no_grad` and layers that `forward` does not call; call
+`optimizer.step()`. Silent on: freezing on purpose by `requires_grad_(False)`; what another
+optimizer moves; a few parameters that the loss does not use; accumulation, whose steps are fewer
+than its backward passes. Where the network learns well, a remark.
 """
 
 from __future__ import annotations
@@ -16,7 +18,14 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import median, significant, step_with_rate, total_norm
+from sevensteps.doctor.measures import (
+    learned_enough,
+    median,
+    significant,
+    step_with_rate,
+    total_norm,
+)
+from sevensteps.observe.step_account import StepAccount
 
 STEP = "gradient"
 EXPLAINS = (
@@ -45,7 +54,13 @@ def examine(case: Case) -> Finding | None:
     def share(names: list[str]) -> float:
         return sum(math.prod(trained[name].shape) for name in names) / total
 
-    if case.facts.groups and (orphans := [name for name, p in trained.items() if p.group is None]):
+    accounts = [look.account for look in case.looks if look.account is not None]
+    if (finding := _without_graph(case, list(trained), accounts)) is not None:
+        return finding
+    if (finding := _unregistered(case, total, accounts)) is not None:
+        return finding
+    orphans = [name for name in trained if _is_orphan(case, name, accounts)]
+    if orphans:
         stranger = len(orphans) == len(trained) and case.facts.strangers
         return _finding(
             case,
@@ -65,7 +80,10 @@ def examine(case: Case) -> Finding | None:
         )
     graph = case.observation.graph
     if graph is not None and graph.complete:
-        lost = [name for name in trained if name not in graph.reached]
+        reached = graph.reached | {
+            name for account in accounts for name, p in account.parameters.items() if p.passes
+        }
+        lost = [name for name in trained if name not in reached]
         if lost and share(lost) > 0.02:
             return _finding(
                 case,
@@ -90,6 +108,72 @@ def examine(case: Case) -> Finding | None:
             "call optimizer.step(), and check the learning rate of every group",
         )
     return None
+
+
+def _without_graph(case: Case, names: list[str], accounts: list[StepAccount]) -> Finding | None:
+    """The loss requires a gradient, set by hand, and no graph leads from it to any parameter."""
+    rootless = [
+        account
+        for account in accounts
+        if account.rootless and not any(p.passes for p in account.parameters.values())
+    ]
+    if not rootless or len(rootless) < len(accounts):
+        return None
+    return _finding(
+        case,
+        names,
+        1.0,
+        0.98,
+        "The loss has requires_grad set by hand, and no graph behind it: backward() computes its "
+        "derivative with respect to itself alone. No gradient reaches any parameter.",
+        "no graph behind the loss",
+        "remove loss.requires_grad = True and see where the graph ends: detach(), .data, numpy(), "
+        "torch.tensor(output), no_grad()",
+    )
+
+
+def _unregistered(case: Case, total: int, accounts: list[StepAccount]) -> Finding | None:
+    """Layers that the network has and has not registered, and that never change."""
+    seen = [a.strangers for a in accounts if a.strangers is not None]
+    if len(seen) < 2:
+        return None
+    first, last = ({s.place: s for s in strangers} for strangers in (seen[0], seen[-1]))
+    still = [
+        s
+        for place, s in last.items()
+        if place in first and s.shape == first[place].shape and s.length == first[place].length
+    ]
+    count = sum(math.prod(s.shape) for s in still)
+    share = count / (count + total)
+    if share < 0.02:
+        return None
+    names = [s.place for s in still]
+    return _finding(
+        case,
+        names,
+        share,
+        0.97,
+        f"{count:,} parameters that the loss depends on belong to no module of "
+        f"{case.facts.network}: {_list(names)}. model.parameters() does not have them, so that no "
+        "optimizer moves them: they stay as they were drawn.",
+        "a gradient, but no module and no optimizer",
+        "layers in a plain list or dictionary are not registered: use nn.ModuleList, "
+        "nn.ModuleDict or nn.Parameter",
+    )
+
+
+def _is_orphan(case: Case, name: str, accounts: list[StepAccount]) -> bool:
+    """Whether a parameter gets gradients, no optimizer has it, and nothing moves it."""
+    if not case.facts.groups:
+        return False
+    if not accounts:
+        return case.facts.parameters[name].group is None
+    rows = [a.parameters[name] for a in accounts if name in a.parameters]
+    if not rows or any(p.group is not None for p in rows) or not any(p.passes for p in rows):
+        return False
+    changes = [look.changes[name] for look in case.looks if name in look.changes]
+    lengths = [total_norm(c.weight) for c in changes]
+    return not any(p.update for p in rows) and (not lengths or _same(lengths))
 
 
 def _still(case: Case, name: str) -> bool:
@@ -128,7 +212,8 @@ def _finding(
     return Finding(
         "parameters_not_updated",
         STEP,
-        "error" if share > 0.2 else "warning",
+        # a body that is drawn at random, or trained before, may well do
+        "info" if learned_enough(case, 0.85) else "error" if share > 0.2 else "warning",
         confidence,
         explanation,
         [Measure("share of the parameters", significant(share), 0, observed)],

@@ -1,0 +1,95 @@
+"""gradient_discarded: most gradients are cleared before an optimizer has used them.
+
+Where gradients are accumulated over several batches, `zero_grad` stands in the inner loop: each
+step then follows its last batch alone, and the others are computed for nothing. Measured: for each
+parameter, the backward passes whose gradient was cleared with no step of its optimizer since, and
+those that a step used. Source: PyTorch, Automatic mixed precision examples, Gradient accumulation.
+
+Remedies: `optimizer.zero_grad()` only after `optimizer.step()`. Silent on: gradients that are not
+finite, which a scaler skips; passes that want the input's gradient, or take the same input again,
+as adversarial training does; gradients that are put together by hand; trainings that learn well.
+"""
+
+from __future__ import annotations
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import GradientUse, gradient_uses
+from sevensteps.doctor.measures import learned_enough, median, significant
+
+STEP = "gradient"
+EXPLAINS = (
+    "underfitting",
+    "stopped_early",
+    "learning_rate_too_low",
+    "batch_too_small",
+)
+PASSES = 3  # that were thrown away, at least
+LOOKS = 2  # that show it, where none of them has a step of the optimizer
+RATIO = 1.5  # thrown away for each that was used
+
+
+def examine(case: Case) -> Finding | None:
+    uses = list(gradient_uses(case))
+    if case.before_training or learned_enough(case, 0.9):
+        return None
+    for optimizer in sorted({use.optimizer for use in uses}):
+        own = [use for use in uses if use.optimizer == optimizer]
+        steps = [use for use in own if use.stepped]
+        discarded = sum(_discarded(use) for use in own)
+        used = sum(median(p.accumulated for p in use.parameters.values()) for use in steps)
+        if steps:
+            sure = discarded >= PASSES and all(use.untouched for use in steps)
+        else:
+            sure = discarded >= LOOKS and _throws_reports_away(case, optimizer, own)
+        if sure and discarded >= RATIO * used:
+            return _finding(case, own, int(discarded), int(used))
+    return None
+
+
+def _throws_reports_away(case: Case, optimizer: int, uses: list[GradientUse]) -> bool:
+    """Whether each look followed the one pass of a reported step, and far fewer steps than were
+    reported have changed a parameter.
+    """
+    updates = case.observation.notes.get("updates", [])
+    return (
+        all(p.passes == 1 for use in uses for p in use.parameters.values())
+        and optimizer < len(updates)
+        and 0 < updates[optimizer] * RATIO < case.steps
+    )
+
+
+def _discarded(use: GradientUse) -> float:
+    """How many passes were thrown away, of the parameter in the middle."""
+    return median(p.discarded for p in use.parameters.values())
+
+
+def _finding(case: Case, uses: list[GradientUse], discarded: int, used: int) -> Finding:
+    first = next(use.step for use in uses if _discarded(use))
+    return Finding(
+        "gradient_discarded",
+        STEP,
+        "error" if not learned_enough(case, 0.6) else "warning",
+        0.95,
+        f"{discarded} of {discarded + used} backward passes that were followed are thrown away: "
+        "their gradients are cleared before the optimizer has used them. Each step follows its "
+        "last batch alone, and where the loss is divided by the number of batches, by as much "
+        "less.",
+        [
+            Measure(
+                "share of the gradients that are cleared unused",
+                significant(discarded / (discarded + used)),
+                0,
+                "from each backward pass to the next",
+            )
+        ],
+        [
+            Remedy(
+                {"gradient": "auto()"},
+                "each step then follows the mean gradient of all its batches",
+                "call optimizer.zero_grad() only after optimizer.step(), not for every batch",
+            )
+        ],
+        {},
+        first,
+    )

@@ -1,0 +1,69 @@
+"""What the optimizers of a training used of its gradients, read off the accounts of its looks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sevensteps.doctor.case import Case
+from sevensteps.observe.step_account import GroupAccount, ParameterAccount, joint_norm
+
+SAME = 0.02  # by which the parameters' gradients may differ in how they were scaled
+
+
+@dataclass(frozen=True)
+class GradientUse:
+    """One optimizer in one looked-at step, with the accounts of its parameters that a backward pass
+    reached in that step.
+    """
+
+    step: int
+    optimizer: int
+    group: GroupAccount
+    parameters: dict[str, ParameterAccount]
+
+    @property
+    def stepped(self) -> bool:
+        """Whether the optimizer used these gradients in this step."""
+        return any(p.stepped for p in self.parameters.values())
+
+    @property
+    def gradient(self) -> float:
+        """The norm of the gradient after the backward pass, as a `GradScaler` left it."""
+        return joint_norm(p.gradient for p in self.parameters.values())
+
+    @property
+    def used(self) -> float:
+        """The norm of the gradient at the optimizer's step."""
+        return joint_norm(p.used for p in self.parameters.values() if p.stepped)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the optimizer used what the last backward pass had left, at most scaled as a
+        whole; not what was put together from several passes, or set by hand.
+        """
+        ratios = [
+            p.used / p.gradient
+            for p in self.parameters.values()
+            if p.stepped and p.used is not None and p.gradient
+        ]
+        return bool(ratios) and max(ratios) <= (1 + SAME) * min(ratios)
+
+
+def gradient_uses(case: Case) -> Iterator[GradientUse]:
+    """Every optimizer in every looked-at step that has an account and brought it gradients."""
+    for look in case.looks:
+        if (account := look.account) is None:
+            continue
+        for number in sorted({group.optimizer for group in account.groups}):
+            parameters = {name: p for name, p in account.of_optimizer(number).items() if p.passes}
+            if parameters:
+                group = next(group for group in account.groups if group.optimizer == number)
+                yield GradientUse(look.step, number, group, parameters)
+
+
+def spread(values: list[float]) -> float:
+    """By what share of their mean these numbers vary: standard deviation over mean."""
+    mean = sum(values) / len(values)
+    return math.sqrt(sum((v - mean) ** 2 for v in values) / len(values)) / max(mean, 1e-300)

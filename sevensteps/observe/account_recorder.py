@@ -1,0 +1,494 @@
+"""Records the account of a step: what became of each parameter's gradient.
+
+Gradients are measured at PyTorch's AccumulateGrad nodes, which add them into `.grad`: what `.grad`
+holds just before a parameter's own gradient is added is exactly what was left over, whatever other
+heads, losses or networks have sent by then.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sevensteps.observe.look import Look
+from sevensteps.observe.network_facts import prefix_of
+from sevensteps.observe.step_account import GroupAccount, ParameterAccount, StepAccount, Stranger
+from sevensteps.observe.step_recorder import StepRecorder
+from sevensteps.observe.tensor_numbers import (
+    entries_of,
+    norms_of,
+    sample_entries,
+    sample_size,
+)
+from sevensteps.observe.unregistered import unregistered_parameters
+
+GRAD_SCALER = str(Path("amp") / "grad_scaler.py")  # how the path of PyTorch's file ends
+FRAMES = 24  # between an optimizer's step and the scaler that called it, at most
+
+
+# Some entries of each input of a network; None: a gradient with respect to it was wanted.
+_Inputs = list["Tensor | None"]
+
+
+@dataclass(eq=False)
+class _Gradient:
+    """One parameter's gradient, followed through a step, and from one looked-at step to the next.
+
+    `pending` counts the passes summed in `.grad` that no optimizer has used; `spent` says whether
+    one has used what is there (None: not known); `stale` is the norm of what had been used already
+    when the first of the pending passes was added (None: not known).
+    """
+
+    name: str
+    parameter: Tensor
+    group: int | None
+    optimizers: tuple[int, ...]  # ids of those that update it
+    pending: int = 0
+    spent: bool | None = None
+    stale: float | None = None
+    passes: int = 0
+    discarded: int = 0
+    stepped: bool = False
+    used_passes: int = 0
+    used_stale: float | None = None
+    after: float | None = None  # norm after the last backward pass
+    used: float | None = None
+    # which sampled entries had a gradient at the optimizer's step
+    pushed: NDArray[Any] | None = None
+    inputs: _Inputs | None = None  # of the forward passes before the last pending pass
+
+    def forget_step(self) -> None:
+        """Begin a step: what is pending stays."""
+        self.passes = self.discarded = self.used_passes = 0
+        self.stepped = False
+        self.used_stale = self.used = self.pushed = None
+
+
+class AccountRecorder(StepRecorder):
+    """Records the `StepAccount` of a looked-at step of `networks`, whose `optimizers` are known.
+
+    `networks` are modules by name; parameters of a network that has a name are called
+    `name.parameter`. `note()` belongs at the end of every step, looked at or not: it says whether
+    an optimizer stepped just before a look begins.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, nn.Module],
+        optimizers: Sequence[torch.optim.Optimizer] = (),
+    ) -> None:
+        super().__init__()
+        self.networks, self.optimizers = networks, optimizers
+        # of each optimizer, how many of the steps that were noted changed its parameters
+        self.updates = [0] * len(optimizers)
+        self._gradients: dict[int, _Gradient] = {}  # by id of the parameter
+        self._handles: list[Any] = []
+        self._nodes: list[Any] = []  # a node is gone, and its hook, when nobody refers to it
+        self._probes: dict[int, list[Tensor]] = {}  # parameters that tell whether it stepped
+        self._marks: dict[int, Any] = {}  # of each optimizer, at the end of the last step
+        self._marks_before: dict[int, Any] = {}  # at the end of the step before that
+        self._marks_at_look: dict[int, Any] = {}  # at the end of the last look
+        self._looks = 0
+        self._sampling = True  # whether entries are compared in this look, which takes longer
+        self._steps_since_look = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._before: NDArray[Any] | None = None
+        self._inputs: _Inputs = []  # since the last backward pass
+        self._pass_inputs: _Inputs = []  # of the backward pass that runs
+        self._measuring: dict[int, list[_Gradient]] = {}  # by number of the backward pass
+        self._steps: dict[int, int] = {}  # of each optimizer
+        self._stepping: set[int] = set()  # ids of optimizers that are in their step
+        self._closures: set[int] = set()  # of those that compute their gradients in it
+        self._groups: dict[int, list[dict[str, Any]]] = {}  # settings when it stepped
+        self._scales: dict[int, Tensor | float] = {}
+
+    # -- between steps -----------------------------------------------------------------------------
+
+    def note(self) -> None:
+        """A step has ended: note of each optimizer what changes when it steps."""
+        self._steps_since_look += 1
+        self._marks_before = self._marks
+        self._marks = {id(optimizer): self._mark(optimizer) for optimizer in self.optimizers}
+        for number, optimizer in enumerate(self.optimizers):
+            key = id(optimizer)
+            if self._marks_before.get(key, self._marks[key]) != self._marks[key]:
+                self.updates[number] += 1
+
+    def _mark(self, optimizer: torch.optim.Optimizer) -> tuple[float, ...]:
+        probes = self._probes.get(id(optimizer))
+        if probes is None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            probes = self._probes[id(optimizer)] = parameters[:4]
+        mark = [float(p._version) for p in probes]
+        if optimizer.param_groups and optimizer.param_groups[0].get("fused"):
+            # a fused step leaves the versions as they are, but counts its steps
+            mark += [float(optimizer.state.get(p, {}).get("step", 0.0)) for p in probes[:1]]
+        return tuple(mark)
+
+    def arm(self) -> None:
+        self._remove_hooks()
+        self._forget()
+        self._sampling = self._looks < 8 or self._looks % 4 == 0
+        earlier, self._gradients = self._gradients, {}
+        for gradient in self._read_parameters():
+            self._gradients[id(gradient.parameter)] = gradient
+            previous = earlier.get(id(gradient.parameter))
+            if previous is not None and previous.parameter is gradient.parameter:
+                gradient.pending, gradient.stale = previous.pending, previous.stale
+                gradient.spent, gradient.after = previous.spent, previous.after
+                gradient.inputs = previous.inputs
+            self._catch_up(gradient)
+        with torch.enable_grad():
+            for gradient in self._gradients.values():
+                p = gradient.parameter
+                if p.requires_grad:
+                    node: Any = p.view_as(p).grad_fn
+                    node = node.next_functions[0][0]
+                    hook = self.guarded(lambda _, gradient=gradient: self._arrives(gradient))
+                    self._handles.append(node.register_prehook(hook))
+                    self._nodes.append(node)
+
+    def _catch_up(self, gradient: _Gradient) -> None:
+        """Tell what happened to a gradient since the last look, as far as that can be known."""
+        owners = gradient.optimizers
+        if self._steps_since_look == 0:
+            return
+        if all(self._marks.get(o) == self._marks_at_look.get(o) for o in owners):
+            # No optimizer has stepped: what was pending still is; but more may have come in.
+            gradient.spent = None if gradient.spent else gradient.spent
+            return
+        gradient.pending, gradient.stale, gradient.after = 0, None, None
+        just_stepped = any(self._marks.get(o) != self._marks_before.get(o) for o in owners)
+        gradient.spent = True if just_stepped and self._marks_before else None
+
+    def _read_parameters(self) -> list[_Gradient]:
+        groups: dict[int, int] = {}
+        owners: dict[int, tuple[int, ...]] = {}
+        number = 0
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                for p in group["params"]:
+                    groups[id(p)] = number
+                    owners[id(p)] = (*owners.get(id(p), ()), id(optimizer))
+                number += 1
+        return [
+            _Gradient(
+                prefix_of(network) + name,
+                p,
+                groups.get(id(p)),
+                owners.get(id(p), ()),
+            )
+            for network, module in self.networks.items()
+            for name, p in module.named_parameters()
+            if (p.requires_grad or id(p) in groups) and p.is_floating_point() and _is_plain(p)
+        ]
+
+    # -- what happens in a step --------------------------------------------------------------------
+
+    def network_enters(
+        self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._begin()
+        tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
+        if any(x.requires_grad for x in tensors):
+            self._inputs.append(None)
+        else:
+            self._inputs += [entries_of(x).clone() for x in tensors[:1]]
+
+    def _begin(self) -> None:
+        """Copy some entries of every parameter, before anything can change them."""
+        if self._sampling and self._before is None and self._gradients:
+            self._before = sample_entries([g.parameter for g in self._gradients.values()])
+
+    def _arrives(self, gradient: _Gradient) -> None:
+        """A parameter's gradient is about to be added to its `.grad`."""
+        self._begin()
+        task = torch._C._current_graph_task_id()
+        arrived = self._measuring.get(task)
+        if arrived is None:
+            arrived = self._measuring[task] = []
+            self._pass_inputs, self._inputs = self._inputs, []
+            engine: Any = torch.autograd.Variable._execution_engine
+            measure = self.guarded(lambda: self._measure(task))
+            # Twice, because what DDP does at the end of a backward pass is queued after ours.
+            engine.queue_callback(self.guarded(lambda: engine.queue_callback(measure)))
+        arrived.append(gradient)
+        g = gradient.parameter.grad
+        norm = 0.0 if g is None else norms_of([g])[0]
+        if norm == 0:
+            if self._was_discarded(gradient):
+                gradient.discarded += gradient.pending
+            gradient.pending, gradient.stale = 0, 0.0
+        elif gradient.spent:
+            gradient.pending, gradient.stale = 0, norm
+        elif gradient.spent is None:
+            gradient.pending, gradient.stale = 0, None
+        gradient.spent, gradient.inputs = False, self._pass_inputs
+        gradient.pending += 1
+        gradient.passes += 1
+
+    def _was_discarded(self, gradient: _Gradient) -> bool:
+        """Whether what is pending of a gradient that has been cleared was meant to be used.
+
+        Not one with infinite entries; not in an optimizer's own step, which has used it; and not
+        one that was computed to change the input or to take the same input again, as adversarial
+        training and sharpness-aware steps do.
+        """
+        if gradient.spent or not gradient.pending or gradient.after is None:
+            return False
+        if self._stepping.intersection(gradient.optimizers) or not math.isfinite(gradient.after):
+            return False
+        earlier, now = gradient.inputs, self._pass_inputs
+        if not gradient.optimizers or not earlier or not now or any(x is None for x in earlier):
+            return False
+        return not any(
+            torch.equal(a, b) for a in earlier if a is not None for b in now if b is not None
+        )
+
+    def _measure(self, task: int) -> None:
+        """A backward pass has ended: measure the gradients that it brought."""
+        arrived = [g for g in self._measuring[task] if g.parameter.grad is not None]
+        norms = norms_of([cast("Tensor", gradient.parameter.grad) for gradient in arrived])
+        for gradient, norm in zip(arrived, norms, strict=True):
+            gradient.after = norm
+        if self._sampling and not self.optimizers:
+            _note_pushed(arrived)
+
+    def optimizer_steps(
+        self, optimizer: torch.optim.Optimizer | None, *, closure: bool = False
+    ) -> None:
+        self._begin()
+        if optimizer is not None:
+            key = id(optimizer)
+            self._stepping.add(key)
+            self._groups[key] = [_settings(group) for group in optimizer.param_groups]
+            if (scale := _grad_scale()) is not None:
+                self._scales[key] = scale
+        if closure:
+            self._closures.add(id(optimizer))
+        else:
+            self._use(optimizer)
+
+    def optimizer_stepped(self, optimizer: torch.optim.Optimizer | None) -> None:
+        key = id(optimizer)
+        self._stepping.discard(key)
+        self._steps[key] = self._steps.get(key, 0) + 1
+        if key in self._closures:  # it has computed its gradients after it began
+            self._use(optimizer)
+
+    def _use(self, optimizer: torch.optim.Optimizer | None) -> None:
+        """An optimizer uses the gradients that its parameters have now."""
+        gradients = [
+            gradient
+            for gradient in self._gradients.values()
+            if gradient.parameter.grad is not None
+            and (optimizer is None or id(optimizer) in gradient.optimizers)
+        ]
+        norms = norms_of([cast("Tensor", gradient.parameter.grad) for gradient in gradients])
+        # a fused step divides by the scale itself
+        divisor = getattr(optimizer, "grad_scale", None)
+        for gradient, norm in zip(gradients, norms, strict=True):
+            gradient.used = norm if divisor is None else norm / float(divisor)
+            if gradient.pending:
+                gradient.stepped = True
+                gradient.used_passes, gradient.used_stale = gradient.pending, gradient.stale
+            gradient.pending, gradient.spent = 0, True
+        if self._sampling:
+            _note_pushed(gradients)
+
+    # -- the account -------------------------------------------------------------------------------
+
+    def collect(self, look: Look, loss: Any, target: Any) -> None:
+        account = self.account(loss)
+        if not look.networks:
+            look.account, look.leftover_gradient = account, account.leftover
+        for network, own in look.networks.items():
+            own.account = account.of(network)
+            own.leftover_gradient = own.account.leftover
+
+    def account(self, loss: Any = None) -> StepAccount:
+        """The account of the step that has just ended with this loss."""
+        self._looks += 1
+        for key in {id(optimizer) for optimizer in self.optimizers}:
+            moving = [
+                g.parameter for g in self._gradients.values() if g.passes and key in g.optimizers
+            ]
+            if moving and [id(p) for p in self._probes.get(key, ())] != [id(p) for p in moving[:4]]:
+                self._probes[key] = moving[:4]
+                self._marks.pop(key, None)  # of others
+        self.note()
+        self._marks_at_look, self._steps_since_look = self._marks, 0
+        gradients = list(self._gradients.values())
+        changes = self._changes(gradients)
+        parameters: dict[str, ParameterAccount] = {}
+        for gradient, change in zip(gradients, changes, strict=True):
+            p = gradient.parameter
+            weight, update, pushed, unmoved = change
+            parameters[gradient.name] = ParameterAccount(
+                p.numel(),
+                str(p.dtype).removeprefix("torch."),
+                gradient.group,
+                gradient.passes,
+                gradient.used_passes if gradient.stepped else gradient.pending,
+                gradient.discarded,
+                _leftover(gradient),
+                gradient.after if gradient.passes else None,
+                gradient.used,
+                gradient.stepped,
+                weight,
+                update,
+                int(pushed),
+                int(unmoved),
+            )
+        for gradient in gradients:
+            gradient.forget_step()
+        rootless = isinstance(loss, Tensor) and loss.is_leaf and loss.requires_grad
+        strangers = self._strangers() if self._sampling else None
+        return StepAccount(parameters, self._group_accounts(), strangers, rootless)
+
+    def _group_accounts(self) -> tuple[GroupAccount, ...]:
+        groups: list[GroupAccount] = []
+        for number, optimizer in enumerate(self.optimizers):
+            key = id(optimizer)
+            settings = self._groups.get(key) or [_settings(g) for g in optimizer.param_groups]
+            scale = self._scales.get(key)
+            groups += (
+                GroupAccount(
+                    number,
+                    type(optimizer).__name__,
+                    **group,
+                    steps=self._steps.get(key, 0),
+                    scale=None if scale is None else float(scale),
+                )
+                for group in settings
+            )
+        return tuple(groups)
+
+    def _changes(self, gradients: list[_Gradient]) -> list[tuple[Any, ...]]:
+        """Of each parameter, over its sampled entries: root mean squares of the weights and of
+        their change, how many had a gradient, how many of those did not change.
+        """
+        if self._before is None:
+            return [(None, None, 0, 0)] * len(gradients)
+        parameters = [gradient.parameter for gradient in gradients]
+        before, after = self._before, sample_entries(parameters)
+        if len(before) != len(after):  # a parameter has been given another size
+            return [(None, None, 0, 0)] * len(gradients)
+        sizes = np.array([sample_size(p) for p in parameters])
+        pushed = np.concatenate(
+            [
+                np.zeros(size, bool) if gradient.pushed is None else gradient.pushed
+                for gradient, size in zip(gradients, sizes, strict=True)
+            ]
+        )
+        rows = np.empty((4, len(after)))
+        rows[0], rows[1], rows[2] = after, after - before, pushed
+        rows[:2] *= rows[:2]
+        rows[3] = pushed & (after == before)
+        starts = np.cumsum(sizes) - sizes
+        sums = np.zeros((4, len(sizes)))
+        sums[:, sizes > 0] = np.add.reduceat(rows, starts[sizes > 0], axis=1)
+        sums[:2] = np.sqrt(sums[:2] / np.maximum(sizes, 1))
+        return [tuple(column) for column in sums.T.tolist()]
+
+    def _strangers(self) -> tuple[Stranger, ...]:
+        """The parameters that no module registers and no optimizer has, and that a gradient
+        reaches.
+        """
+        known = {id(p) for module in self.networks.values() for p in module.parameters()}
+        known |= {
+            id(p) for o in self.optimizers for group in o.param_groups for p in group["params"]
+        }
+        strangers: list[Stranger] = []
+        for network, module in self.networks.items():
+            for place, tensor in unregistered_parameters(module).items():
+                if id(tensor) in known or tensor.grad is None:
+                    continue
+                known.add(id(tensor))
+                name = prefix_of(network) + place
+                (length,) = norms_of([tensor.detach()])
+                strangers.append(Stranger(name, tuple(tensor.shape), length))
+        return tuple(strangers)
+
+    def disarm(self) -> None:
+        self._remove_hooks()
+        self._forget()
+
+    def _remove_hooks(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._nodes.clear()
+
+
+def _leftover(gradient: _Gradient) -> float | None:
+    """What an optimizer has used before and uses again, or will; None where that is not known.
+
+    What a pass brings that wanted another network's gradient, as a GAN's generator does of its
+    discriminator, may still be cleared before it is used.
+    """
+    if gradient.stepped:
+        return gradient.used_stale
+    inputs = gradient.inputs
+    own = gradient.pending and inputs and all(x is not None for x in inputs)
+    return gradient.stale if own else None
+
+
+def _is_plain(parameter: nn.Parameter) -> bool:
+    """Whether a parameter has numbers that lie here: not one that is to be initialized later, and
+    not one of several machines.
+    """
+    return (
+        not isinstance(parameter, nn.parameter.UninitializedParameter)
+        and type(parameter.data) is Tensor
+        and not parameter.is_meta
+    )
+
+
+def _settings(group: dict[str, Any]) -> dict[str, Any]:
+    """What a `GroupAccount` says of an optimizer group's settings."""
+    initial = group.get("initial_lr")
+    return {
+        "lr": float(group.get("lr", 0.0)),
+        "initial_lr": None if initial is None else float(initial),
+        "weight_decay": float(group.get("weight_decay", 0.0)),
+    }
+
+
+def _grad_scale() -> float | None:
+    """The scale of the `GradScaler` that has called the optimizer whose step begins; None where
+    none has.
+
+    The scaler is known to the loop alone, but it is in the frame that called the optimizer.
+    """
+    frame = sys._getframe(1)
+    for _ in range(FRAMES):
+        if frame.f_back is None:
+            return None
+        frame = frame.f_back
+        if frame.f_code.co_filename.endswith(GRAD_SCALER):
+            scaler = frame.f_locals.get("self")
+            if isinstance(scaler, torch.amp.GradScaler):
+                return scaler.get_scale() if scaler.is_enabled() else None
+    return None
+
+
+def _note_pushed(gradients: Sequence[_Gradient]) -> None:
+    """Note which of the sampled entries of each parameter have a gradient that is not 0."""
+    dense = [g for g in gradients if (d := g.parameter.grad) is not None and not d.is_sparse]
+    if dense:
+        entries = sample_entries([cast("Tensor", g.parameter.grad) for g in dense]) != 0
+        ends = np.cumsum([sample_size(g.parameter) for g in dense])
+        for gradient, pushed in zip(dense, np.split(entries, ends[:-1]), strict=True):
+            gradient.pushed = pushed

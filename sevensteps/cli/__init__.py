@@ -18,6 +18,7 @@ COMMANDS = {
     "predict": "Ask a run's network about new inputs.",
     "diagnose": "Find out what is wrong with a training, and what to change.",
     "explain": "Explain a loss, a gradient, a neuron … with the run's numbers.",
+    "watch": "Run any training script unchanged, and say what is wrong with it.",
     "rate": "Search for a good learning rate.",
     "steps": "List the values that each of the seven steps can have.",
     "data": "List the data sets, or describe one.",

@@ -83,6 +83,11 @@ class AnyLoopWatcher:
         return list(every.values())
 
     @property
+    def looking(self) -> bool:
+        """Whether the step that goes on is looked at."""
+        return self._hooks.armed
+
+    @property
     def failure(self) -> str | None:
         """What went wrong in the watch; None where nothing did."""
         said: str | None = self.observation.notes.get("failure")
@@ -132,6 +137,19 @@ class AnyLoopWatcher:
             )
         self.networks |= watched_networks({name: (module, optimizers_of(optimizers))}, None)
         self.network = module if len(self.networks) == 1 else None
+        self._examine_again()
+
+    def replace_optimizers(
+        self,
+        name: str,
+        optimizers: torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None,
+    ) -> None:
+        """Watch a network with other optimizers from now on: its training goes on with them."""
+        module = self.networks[name].module
+        self.networks[name] = WatchedNetwork(module, optimizers_of(optimizers))
+        self._examine_again()
+
+    def _examine_again(self) -> None:
         armed = self._hooks.armed
         self._disarm()
         try:

@@ -242,7 +242,10 @@ def watched_modules(network: nn.Module) -> list[tuple[str, nn.Module]]:
         (name or type(network).__name__, module)
         for name, module in network.named_modules()
         if not isinstance(module, PASS_THROUGH)
-        and (not any(module.children()) or any(True for _ in module.parameters(recurse=False)))
+        and (
+            next(module.children(), None) is None
+            or any(True for _ in module.parameters(recurse=False))
+        )
     ]
 
 

@@ -66,12 +66,24 @@ class StepHooks:
                     self._layers.setdefault(id(part), (network, layer))
         self._optimizers = {id(optimizer) for optimizer in self.optimizers}
         self._handles = [
-            register_module_forward_pre_hook(self._module_enters),
-            register_module_forward_hook(self._module_returns),
+            *self._watch_calls(),
             register_optimizer_step_pre_hook(self._optimizer_steps),
             register_optimizer_step_post_hook(self._optimizer_stepped),
         ]
         self.armed = True
+
+    def _watch_calls(self) -> list[Any]:
+        """Notice what the modules compute; of networks with compiled parts, as a whole only: for a
+        hook on all modules PyTorch would compile them anew.
+        """
+        if not any(map(has_compiled_parts, self.networks.values())):
+            return [
+                register_module_forward_pre_hook(self._module_enters),
+                register_module_forward_hook(self._module_returns),
+            ]
+        self._layers = {}
+        kinds = {type(module) for module in self.networks.values()}
+        return [CallsOfClass(kind, self._module_enters, self._module_returns) for kind in kinds]
 
     def remove(self) -> None:
         """Remove the hooks. May be called at any time."""
@@ -146,6 +158,44 @@ class StepHooks:
         except Exception as failure:
             self.failed(failure)
         self.cost += time.perf_counter() - began
+
+
+class CallsOfClass:
+    """Tells of the calls of all modules of one class, from now until `remove()`, without hooks."""
+
+    def __init__(
+        self, kind: type[nn.Module], enters: Callable[..., None], returns: Callable[..., None]
+    ) -> None:
+        self._kind: Any = kind
+        self._own: Any = vars(kind).get("__call__")
+        before: Any = self._own or kind.__call__
+
+        def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            enters(module, args)
+            output = before.__get__(module, type(module))(*args, **kwargs)
+            returns(module, args, output)
+            return output
+
+        self._call = __call__
+        self._kind.__call__ = __call__  # type: ignore[method-assign]
+
+    def remove(self) -> None:
+        """Put back what was there."""
+        if vars(self._kind).get("__call__") is not self._call:
+            return
+        if self._own is None:
+            del self._kind.__call__
+        else:
+            self._kind.__call__ = self._own
+
+
+def has_compiled_parts(network: nn.Module) -> bool:
+    """Whether `torch.compile` or `module.compile()` has compiled something in `network`."""
+    return any(
+        type(part).__name__ == "OptimizedModule"
+        or getattr(part, "_compiled_call_impl", None) is not None
+        for part in network.modules()
+    )
 
 
 def is_transformed() -> bool:

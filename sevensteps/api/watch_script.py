@@ -1,0 +1,168 @@
+"""What a watched script ends with: the diagnosis of each training that was found in it.
+
+Python calls `activate` as it starts, before the script: nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sevensteps.observe.script.process import ScriptProcess
+
+if TYPE_CHECKING:
+    from sevensteps.doctor.report.script import ProcessReport, TrainingReport
+    from sevensteps.observe.script.hooks import ScriptHooks
+    from sevensteps.observe.script.training import ScriptTraining
+
+
+class ScriptWatch:
+    """The watch of one process of a script, from its start to the diagnosis at its end."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.process = ScriptProcess(settings, self._install, self._end, self._forget)
+        self.hooks: ScriptHooks | None = None
+
+    def _install(self) -> None:
+        from sevensteps.api.watch import Watch
+        from sevensteps.observe.script.hooks import ScriptHooks
+
+        budget = float(self.process.settings["budget"])
+        self.hooks = ScriptHooks(lambda networks, optimizers: Watch(networks, optimizers, budget))
+        self.hooks.install()
+
+    def _forget(self) -> None:
+        """Another process begins here: what its parent trained is not its own."""
+        if self.hooks is not None:
+            self.hooks.remove()
+            for training in self.hooks.discovery.trainings:
+                training.stop()
+            self._install()
+
+    def _end(self, failure: BaseException | None) -> None:
+        if self.hooks is None:
+            return
+        self.hooks.discovery.end()
+        self.hooks.remove()
+        settings = self.process.settings
+        report = process_report(self.hooks, failure)
+        if settings["prints"]:
+            deliver(report, settings)
+        elif report.trainings or report.crash:
+            leave(report, Path(settings["folder"]))
+
+
+def process_report(hooks: ScriptHooks, failure: BaseException | None) -> ProcessReport:
+    """What is to be said of this process, which `failure` has ended, if any."""
+    from sevensteps.doctor.report.script import ProcessReport
+    from sevensteps.observe.script.crash import explain_crash
+
+    discovery = hooks.discovery
+    networks = {n: m for training in discovery.trainings for n, m in training.networks.items()}
+    reports, failures = [], [hooks.failure] if hooks.failure else []
+    for number, training in enumerate(discovery.trainings):
+        if training.watcher is None or not training.steps:
+            continue
+        try:
+            reports.append(training_report(training, discovery.valid.get(number)))
+        except Exception as failed:
+            failures.append(f"{type(failed).__name__}: {' '.join(str(failed).split())}"[:300])
+    return ProcessReport(
+        tuple(reports),
+        crash=explain_crash(failure, networks) if failure is not None else "",
+        nothing="" if reports else discovery.nothing(),
+        failure="; ".join(failures),
+        unwatched=discovery.unwatched,
+    )
+
+
+def training_report(training: ScriptTraining, valid: Any) -> TrainingReport:
+    """The diagnosis of one training, and what it is of."""
+    from sevensteps.api.watch import Watch
+    from sevensteps.doctor.report.script import TrainingReport, first_and_last
+
+    watch = training.watcher
+    assert isinstance(watch, Watch)
+    diagnosis = watch.diagnose(valid=valid)
+    observation = watch.observation
+    modules = [type(module).__name__ for module in training.networks.values()]
+    names = [
+        name if kind == name else f"{name} ({kind})"
+        for name, kind in zip(training.networks, modules, strict=True)
+    ]
+    return TrainingReport(
+        " and ".join(names),
+        training.place,
+        training.steps,
+        first_and_last(observation.losses),
+        tuple(dict.fromkeys(type(o).__name__ for o in training.optimizers.values())),
+        str(diagnosis),
+        diagnosis._repr_html_(),
+        diagnosis.to_dict(),
+    )
+
+
+def deliver(report: ProcessReport, settings: Mapping[str, Any]) -> None:
+    """Print a report on standard error, and write the files that were asked for."""
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    folder = Path(settings["folder"])
+    report = with_others(report, folder)
+    screen = sys.__stderr__
+    if screen is not None:
+        with contextlib.suppress(OSError, ValueError):
+            text = f"\nsevensteps: {report.text()}\n"
+            encoding = screen.encoding or "utf-8"
+            screen.write(text.encode(encoding, "replace").decode(encoding))
+            screen.flush()
+    from sevensteps.record.run_folder import nan_to_null, write
+
+    title = f"sevensteps watch: {Path(sys.argv[0]).name}"
+    if settings["json"]:
+        content = json.dumps(nan_to_null(report.to_dict()), indent=2, ensure_ascii=False)
+        write(Path(settings["json"]), f"{content}\n".encode())
+    if settings["report"]:
+        write(Path(settings["report"]), report.page(title).encode())
+
+
+def leave(report: ProcessReport, folder: Path) -> None:
+    """Leave a report in `folder`, for the process that prints it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    rank = int(os.environ.get("RANK", "0"))
+    content = json.dumps(dataclasses.asdict(report))
+    (folder / f"{rank:06}-{os.getpid():010}.json").write_text(content, encoding="utf-8")
+
+
+def with_others(report: ProcessReport, folder: Path) -> ProcessReport:
+    """A report, with those that other processes have left in `folder`; the folder is removed."""
+    from sevensteps.doctor.report.script import ProcessReport
+
+    others: list[ProcessReport] = []
+    for path in sorted(folder.glob("*.json")):
+        others.append(ProcessReport.from_fields(json.loads(path.read_text(encoding="utf-8"))))
+    shutil.rmtree(folder, ignore_errors=True)
+    if not others or report.trainings:
+        return report
+    distinct = {other.signature(): other for other in reversed(others)}
+    alike = len(others) - len(distinct)
+    return dataclasses.replace(
+        others[0],
+        trainings=tuple(t for o in reversed(distinct.values()) for t in o.trainings),
+        crash=others[0].crash or report.crash,
+        failure=report.failure or others[0].failure,
+        others=(f"{alike} more of its processes: the same network, and the same findings.",)
+        if alike
+        else (),
+    )
+
+
+def activate(settings: Mapping[str, Any]) -> None:
+    """Watch the script that this Python is going to run."""
+    ScriptWatch(settings).process.start()

@@ -1,0 +1,163 @@
+"""What is said of a script that was watched: its trainings, their diagnoses, what ended it."""
+
+from __future__ import annotations
+
+import html as markup
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sevensteps.render.text import count_text
+
+WIDTH = 80  # columns, as of a diagnosis
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """One training of a script and its diagnosis, as text, HTML and numbers.
+
+    `place` is where its network was called first, `losses` the first and the last.
+    """
+
+    network: str
+    place: str
+    steps: int
+    losses: tuple[float, float] | None
+    optimizers: tuple[str, ...]
+    text: str
+    html: str
+    diagnosis: dict[str, Any]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing was found."""
+        return not self.diagnosis.get("findings")
+
+    def headline(self) -> str:
+        """The training in a line."""
+        parts = [self.network]
+        if self.place:
+            parts.append(f"called at {self.place}")
+        parts.append(count_text(self.steps, "step"))
+        if self.losses is not None:
+            parts.append("loss {} → {}".format(*map(_number, self.losses)))
+        parts.append(", ".join(self.optimizers) or "updated without an optimizer of PyTorch")
+        return " · ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The training as JSON can hold it."""
+        return {
+            "network": self.network,
+            "place": self.place,
+            "steps": self.steps,
+            "loss": None if self.losses is None else list(self.losses),
+            "optimizers": list(self.optimizers),
+            "diagnosis": self.diagnosis,
+        }
+
+
+@dataclass(frozen=True)
+class ProcessReport:
+    """What one process of a script ends with.
+
+    `crash` explains the exception that ended it; `nothing` says what was looked for where no
+    training was found; `unwatched` counts trainings beyond those that were watched.
+    """
+
+    trainings: tuple[TrainingReport, ...] = ()
+    crash: str = ""
+    nothing: str = ""
+    failure: str = ""
+    unwatched: int = 0
+    others: tuple[str, ...] = field(default=())  # said of other processes
+
+    def signature(self) -> tuple[tuple[str, ...], ...]:
+        """What is alike in processes that train the same: networks and findings."""
+        return tuple(
+            (t.network, *(str(f["condition"]) for f in t.diagnosis.get("findings", ())))
+            for t in self.trainings
+        )
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> ProcessReport:
+        """The report whose fields another process has written as JSON."""
+        trainings = []
+        for record in fields["trainings"]:
+            losses, optimizers = record["losses"], tuple(record["optimizers"])
+            pair = None if losses is None else (float(losses[0]), float(losses[1]))
+            trainings.append(TrainingReport(**{**record, "losses": pair, "optimizers": optimizers}))
+        return cls(**{**fields, "trainings": tuple(trainings), "others": ()})
+
+    def text(self) -> str:
+        """All of it, as it is printed at the end of the script."""
+        count = len(self.trainings)
+        blocks = []
+        healthy: dict[str, list[int]] = {}
+        for number, training in enumerate(self.trainings, 1):
+            alike = healthy.setdefault(training.network, []) if training.healthy else []
+            if training.healthy:
+                alike.append(number)
+            if training.healthy and len(alike) > 1:
+                continue
+            which = f"training {number} of {count}: " if count > 1 else ""
+            blocks.append(f"{which}{training.headline()}\n{training.text}")
+        blocks += [
+            f"{count_text(len(alike) - 1, 'more training')} of {network}: nothing is wrong that "
+            "can be seen."
+            for network, alike in healthy.items()
+            if len(alike) > 1
+        ]
+        if self.unwatched:
+            blocks.append(f"{count_text(self.unwatched, 'more training')} were not watched.")
+        said = [*self.others, self.nothing, self.crash]
+        if self.failure:
+            said.append(f"The watch itself failed, and saw nothing from then on: {self.failure}")
+        blocks += [textwrap.fill(part, WIDTH) for part in said if part]
+        return "\n\n".join(blocks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it."""
+        return {
+            "trainings": [training.to_dict() for training in self.trainings],
+            "crash": self.crash or None,
+            "nothing": self.nothing or None,
+            "failure": self.failure or None,
+            "unwatched": self.unwatched,
+        }
+
+    def page(self, title: str) -> str:
+        """All of it as an HTML page."""
+        e = markup.escape
+        parts = []
+        for training in self.trainings:
+            parts.append(f"<h2>{e(training.headline())}</h2>{training.html}")
+        parts += [
+            f"<p>{e(part)}</p>"
+            for part in (*self.others, self.crash, self.nothing, self.failure)
+            if part
+        ]
+        style = (
+            "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;"
+            "padding:0 1rem}"
+            "td{padding:.1rem .8rem .1rem 0;vertical-align:top}"
+        )
+        return (
+            f"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{e(title)}"
+            f"</title><style>{style}</style></head><body><h1>{e(title)}</h1>{''.join(parts)}"
+            "</body></html>\n"
+        )
+
+
+def first_and_last(losses: Sequence[tuple[int, float]]) -> tuple[float, float] | None:
+    """The mean of the first and of the last twentieth of the losses, at least one each."""
+    if not losses:
+        return None
+    count = max(1, min(len(losses) // 20, 50))
+    values = [loss for _, loss in losses]
+    return sum(values[:count]) / count, sum(values[-count:]) / count
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else str(value)

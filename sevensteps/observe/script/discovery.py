@@ -1,0 +1,338 @@
+"""What a script trains, found from what it does: optimizers, networks, backward passes, steps.
+
+It is told what happens by `hooks.py`, and knows nothing of how.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sevensteps.observe.script.evaluation import Evaluation, EvaluationReader
+from sevensteps.observe.script.roots import (
+    WRAPPERS,
+    PlainTensors,
+    holders,
+    leaves,
+    name_of,
+    optimizer_tensors,
+    parameter_ids,
+    place_of_call,
+)
+from sevensteps.observe.script.training import MakeWatcher, ScriptTraining, unused_name
+
+MAX_TRAININGS = 8  # that are watched; later ones are counted
+MAX_CALLED = 16  # modules called without an optimizer that are remembered
+JOINING_STEPS = 2  # of a training, in which other networks may still join it
+
+
+class Discovery:
+    """The trainings of a script, as they are found.
+
+    `searching(on)` is told whether calls of all modules are of interest, `rooted(module)` which
+    module's calls are from now on. `evaluations` reads what is computed without gradients.
+    """
+
+    def __init__(
+        self,
+        make_watcher: MakeWatcher,
+        evaluations: EvaluationReader,
+        searching: Callable[[bool], None],
+        rooted: Callable[[nn.Module], None],
+    ) -> None:
+        self.make_watcher, self.evaluations = make_watcher, evaluations
+        self.searching, self.rooted = searching, rooted
+        self.trainings: list[ScriptTraining] = []
+        self.valid: dict[int, tuple[Tensor, Tensor]] = {}  # of trainings, by their number
+        self.unwatched = 0  # trainings beyond those that are
+        self.backwards = self.optimizers = self.forwards = 0
+        self._roots: dict[int, ScriptTraining] = {}  # by id of the module
+        self._members: set[int] = set()  # ids of roots and all modules in them
+        self._by_optimizer: dict[int, ScriptTraining] = {}
+        self._unrooted: dict[int, weakref.ref[torch.optim.Optimizer]] = {}
+        self._ignored: weakref.WeakSet[torch.optim.Optimizer] = weakref.WeakSet()
+        self._called: list[weakref.ref[nn.Module]] = []
+        self._current: ScriptTraining | None = None
+        self._evaluated: ScriptTraining | None = None
+        self._stepping: set[int] = set()  # optimizers whose step goes on
+        self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None
+
+    # -- what the script does ----------------------------------------------------------------------
+
+    def optimizer_built(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer is made; its parameters are not known yet."""
+        self.optimizers += 1
+        if len(self.trainings) >= MAX_TRAININGS:
+            return
+        self._unrooted[id(optimizer)] = weakref.ref(optimizer)
+        self.searching(True)
+
+    def module_called(self, module: nn.Module) -> Callable[..., Any] | None:
+        """A module is called; what is to be called in its place, if anything."""
+        training = self._roots.get(id(module))
+        if not torch.is_grad_enabled():
+            return self._evaluate(training, module) if training is not None else None
+        if training is not None:
+            if self._unrooted:
+                training = self._adopt(training, module)
+            self._enter(training)
+        elif id(module) not in self._members:
+            self._consider(module)
+        return None
+
+    def evaluation_mode(self, module: nn.Module) -> None:
+        """`eval()` is called on a module."""
+        if id(module) in self._roots:
+            self.evaluations.prepare()
+
+    def backward(self, loss: Any) -> None:
+        """`backward` is called on a tensor."""
+        if not isinstance(loss, Tensor) or loss.grad_fn is None or loss.numel() != 1:
+            return
+        self.backwards += 1
+        if self._scaled is not None:
+            scaled, original = self._scaled
+            loss, self._scaled = (original if scaled() is loss else loss), None
+        self._finish_evaluation()
+        if self._current is None:
+            self._find_without_optimizer(loss)
+        if self._current is not None:
+            self._current.backward(loss, bool(self._stepping))
+
+    def updates_by_hand(self) -> ScriptTraining | None:
+        """The training that goes on, where no optimizer updates it."""
+        training = self._current
+        return training if training is not None and training.manual else None
+
+    def scaled(self, scaled: Any, loss: Any) -> None:
+        """A loss was multiplied, for the gradients' sake."""
+        if isinstance(loss, Tensor) and isinstance(scaled, Tensor) and scaled is not loss:
+            self._scaled = (weakref.ref(scaled), loss)
+
+    def gradients_cleared(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer clears the gradients of its parameters."""
+        training = self._by_optimizer.get(id(optimizer))
+        if training is not None and not self._stepping:
+            training.cleared(optimizer)
+
+    def optimizer_steps(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer is about to step."""
+        if id(optimizer) not in self._by_optimizer and optimizer not in self._ignored:
+            self._root_by_memory(optimizer)
+        self._stepping.add(id(optimizer))
+
+    def optimizer_stepped(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer has stepped."""
+        self._stepping.discard(id(optimizer))
+        training = self._by_optimizer.get(id(optimizer))
+        if training is not None:
+            training.stepped(optimizer)
+            if not self._unrooted:
+                self.searching(False)
+
+    def end(self) -> None:
+        """The script has come to its end."""
+        self._finish_evaluation()
+        for training in self.trainings:
+            training.end()
+
+    def nothing(self) -> str:
+        """What was looked for, where no training was found."""
+        for training in self.trainings:
+            name, module = next(iter(training.networks.items()))
+            return (
+                f"{name} ({type(module).__name__}) was called at {training.place}, and no step of "
+                "its training was completed."
+            )
+        return (
+            "There is no training to be seen: no optimizer stepped, and no backward pass reached a "
+            f"network's parameters (optimizers made: {self.optimizers:,}, backward passes: "
+            f"{self.backwards:,}). What other processes train is seen with: sevensteps watch -- "
+            "python SCRIPT.py"
+        )
+
+    # -- networks ----------------------------------------------------------------------------------
+
+    def _consider(self, module: nn.Module) -> None:
+        """A module that nobody knows is called, with gradients: is it a network that is trained?"""
+        if type(module).__name__ in WRAPPERS:
+            return
+        self.forwards += 1
+        own = parameter_ids(module.parameters())
+        if not own:
+            return
+        optimizers = [o for o in self._waiting() if own & parameter_ids(optimizer_tensors(o))]
+        known = [
+            t.optimizers[key]
+            for t in self.trainings
+            for key in t.optimizers
+            if own & parameter_ids(optimizer_tensors(t.optimizers[key]))
+        ]
+        if optimizers or known:
+            if len(self.trainings) < MAX_TRAININGS or known:
+                self._root(module, [*optimizers, *known])
+            return
+        known_ids = {id(part) for ref in self._called if (m := ref()) for part in m.modules()}
+        if id(module) not in known_ids and len(self._called) < MAX_CALLED:
+            self._called.append(weakref.ref(module))
+
+    def _waiting(self) -> list[torch.optim.Optimizer]:
+        """The optimizers whose networks are not known yet."""
+        alive = [(key, ref()) for key, ref in self._unrooted.items()]
+        for key, optimizer in alive:
+            if optimizer is None:
+                del self._unrooted[key]
+        return [o for _, o in alive if o is not None and hasattr(o, "param_groups")]
+
+    def _root(self, module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
+        """`module` is a network that these optimizers train."""
+        others = [o for o in self._waiting() if all(o is not own for own in optimizers)]
+        own = parameter_ids(module.parameters())
+        whole = all(parameter_ids(optimizer_tensors(o)) <= own for o in optimizers)
+        if not whole and not isinstance(module, PlainTensors):
+            module = self._container(module, optimizers) or module
+            own = parameter_ids(module.parameters())
+            whole = all(parameter_ids(optimizer_tensors(o)) <= own for o in optimizers)
+        training = self._training_for(optimizers)
+        if training is None:
+            return
+        name = name_of(module) or type(module).__name__
+        name = unused_name(name.replace(".", "_"), training.networks)
+        training.add(name, module, optimizers, alone=whole and not others)
+        for optimizer in optimizers:
+            self._by_optimizer[id(optimizer)] = training
+            self._unrooted.pop(id(optimizer), None)
+        self._roots[id(module)] = training
+        self._members |= {id(part) for part in module.modules()}
+        self.rooted(module)
+        self._enter(training)
+
+    def _training_for(self, optimizers: list[torch.optim.Optimizer]) -> ScriptTraining | None:
+        """The training that a network belongs to: that of its optimizers, one that has only begun,
+        or a new one; None where there are too many.
+        """
+        for optimizer in optimizers:
+            if (training := self._by_optimizer.get(id(optimizer))) is not None:
+                return training
+        last = self.trainings[-1] if self.trainings else None
+        if last is not None and last.steps <= JOINING_STEPS and not last.manual:
+            return last
+        if len(self.trainings) >= MAX_TRAININGS:
+            self.unwatched += 1
+            for optimizer in optimizers:
+                self._unrooted.pop(id(optimizer), None)
+                self._ignored.add(optimizer)
+            return None
+        training = ScriptTraining(self.make_watcher, place_of_call())
+        self.trainings.append(training)
+        return training
+
+    def _container(
+        self, module: nn.Module, optimizers: list[torch.optim.Optimizer]
+    ) -> nn.Module | None:
+        """The module that holds `module` and all that its optimizers train; None where there is
+        none, as of an actor and a critic.
+        """
+        wanted = set().union(*(parameter_ids(optimizer_tensors(o)) for o in optimizers))
+        for holder in holders(module.parameters()):
+            if wanted <= parameter_ids(holder.parameters()) and holder is not module:
+                return holder
+        return None
+
+    def _root_by_memory(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer steps whose network was never called: search the memory for it."""
+        tensors = optimizer_tensors(optimizer)
+        own = parameter_ids(tensors)
+        for training in self.trainings:
+            if own & training.parameters:
+                self._take(training, optimizer)
+                return
+        self._unrooted.setdefault(id(optimizer), weakref.ref(optimizer))
+        modules = holders(tensors) if len(self.trainings) < MAX_TRAININGS else []
+        if modules:
+            for module in modules[:4]:
+                self._root(module, [optimizer])
+        else:
+            self._root(plain_tensors(tensors), [optimizer])
+
+    def _adopt(self, training: ScriptTraining, module: nn.Module) -> ScriptTraining:
+        """Optimizers that were made later, for parameters that are watched already: the training
+        goes on, or where they train more than before, another one begins.
+        """
+        own = parameter_ids(module.parameters())
+        for optimizer in self._waiting():
+            tensors = parameter_ids(optimizer_tensors(optimizer))
+            if tensors & training.parameters and tensors <= training.parameters:
+                self._take(training, optimizer)
+            elif tensors & own and training.steps > JOINING_STEPS:
+                training.stop()
+                self._root(module, [optimizer])
+        return self._roots[id(module)]
+
+    def _take(self, training: ScriptTraining, optimizer: torch.optim.Optimizer) -> None:
+        training.adopt(optimizer)
+        self._by_optimizer[id(optimizer)] = training
+        self._unrooted.pop(id(optimizer), None)
+
+    def _find_without_optimizer(self, loss: Tensor) -> None:
+        """A backward pass, and no network is known: one that is updated by hand?"""
+        if self._waiting():
+            return
+        tensors = leaves(loss)
+        reached = parameter_ids(tensors)
+        modules = [m for ref in self._called if (m := ref()) is not None]
+        modules = [m for m in modules if reached & parameter_ids(m.parameters())]
+        self._called.clear()
+        if not modules and reached:
+            modules = [plain_tensors(tensors)]
+        if modules and (training := self._training_for([])) is not None:
+            for module in modules:
+                name = unused_name(name_of(module) or type(module).__name__, training.networks)
+                training.add(name, module, [], alone=len(modules) == 1)
+                self._roots[id(module)] = training
+                self._members |= {id(part) for part in module.modules()}
+                self.rooted(module)
+            self._current = training
+            self.searching(False)
+
+    # -- steps and evaluations ---------------------------------------------------------------------
+
+    def _enter(self, training: ScriptTraining) -> None:
+        """A network of a training is called, with gradients."""
+        self._finish_evaluation()
+        if training.manual:
+            training.end_step()
+        self._current = training
+
+    def _evaluate(self, training: ScriptTraining, module: nn.Module) -> Callable[..., Any] | None:
+        if training.manual:
+            training.end_step()
+        if self._evaluated is not training:
+            self._finish_evaluation()
+        self._evaluated = training
+        return self.evaluations.begin(module)
+
+    def _finish_evaluation(self) -> None:
+        if self._evaluated is None:
+            return
+        training, self._evaluated = self._evaluated, None
+        evaluation: Evaluation | None = self.evaluations.finish()
+        if evaluation is None or training.watcher is None:
+            return
+        loss, score = evaluation.mean_loss(), evaluation.score()
+        if loss is not None:
+            training.watcher.valid(loss, score)
+        if (samples := evaluation.samples()) is not None:
+            self.valid[self.trainings.index(training)] = samples
+
+
+def plain_tensors(tensors: list[Tensor]) -> PlainTensors:
+    """Tensors that are trained without a module, by the names that the script has for them."""
+    names: dict[str, Tensor] = {}
+    for index, tensor in enumerate(tensors):
+        names[unused_name(name_of(tensor) or f"tensor{index}", names)] = tensor
+    return PlainTensors(names)

@@ -1,0 +1,157 @@
+"""Evaluations of a script: forward passes of a watched network without gradients, the losses that
+are computed from them, and how many answers are right.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sevensteps.observe.script.attributes import Attributes
+
+LOSSES = (
+    "cross_entropy",
+    "nll_loss",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "kl_div",
+)
+CLASSES = ("cross_entropy", "nll_loss")  # whose targets are classes
+MAX_SAMPLES = 2048  # of an evaluation that are remembered
+MAX_NUMBERS = 4_000_000  # in their inputs
+
+
+class Evaluation:
+    """One evaluation: what was asked of the network, the losses, the right answers."""
+
+    def __init__(self) -> None:
+        self.loss: Any = 0.0  # summed up over `count` samples
+        self.count = 0
+        self.right: Any = 0
+        self.judged = 0  # answers that are right or wrong
+        self.inputs: list[Tensor] = []
+        self.targets: list[Tensor] = []
+        self.last_input: Tensor | None = None
+
+    def mean_loss(self) -> float | None:
+        """The loss per sample; None where none was computed."""
+        return float(self.loss) / self.count if self.count else None
+
+    def score(self) -> float | None:
+        """The share of right answers; None where the targets are no classes."""
+        return float(self.right) / self.judged if self.judged else None
+
+    def samples(self) -> tuple[Tensor, Tensor] | None:
+        """Inputs and targets, as they were; None where they do not belong together."""
+        if not self.inputs:
+            return None
+        try:
+            return torch.cat(self.inputs), torch.cat(self.targets)
+        except RuntimeError:  # of several shapes
+            return None
+
+    def add(self, name: str, answer: Tensor, target: Tensor, loss: Tensor, reduction: str) -> None:
+        """A loss was computed from an answer of the network."""
+        if not target.ndim or not loss.is_floating_point():
+            return
+        rows = len(target)
+        self.count += rows
+        if reduction == "sum":
+            self.loss = self.loss + loss.detach().sum()
+        else:  # of one number for each, or of their mean
+            self.loss = self.loss + loss.detach().mean() * rows
+        classes = name in CLASSES and not target.is_floating_point()
+        if classes and answer.ndim == target.ndim + 1 and answer.ndim > 1:
+            self.right = self.right + (answer.detach().argmax(1) == target).sum()
+            self.judged += target.numel()
+        self._keep(target)
+
+    def _keep(self, target: Tensor) -> None:
+        x, self.last_input = self.last_input, None
+        have = sum(map(len, self.inputs))
+        if x is None or not x.ndim or len(x) != len(target) or have >= MAX_SAMPLES:
+            return
+        numbers = sum(map(Tensor.numel, self.inputs)) + x.numel()
+        if numbers <= MAX_NUMBERS:
+            self.inputs.append(x.detach().to("cpu", copy=True))
+            self.targets.append(target.detach().to("cpu", copy=True))
+
+
+class EvaluationReader:
+    """Reads the evaluations of one network, from the first forward pass without gradients on to
+    `finish`.
+
+    Only in between are PyTorch's loss functions replaced by ones that tell us what they were called
+    with.
+    """
+
+    def __init__(self, attributes: Attributes) -> None:
+        self.attributes = attributes
+        self.losses: tuple[str, ...] = LOSSES  # that are told of
+        self.evaluation: Evaluation | None = None
+        self._telling = False
+
+    def prepare(self) -> None:
+        """An evaluation is to be expected: have loss functions tell us."""
+        if not self._telling:
+            self._telling = True
+            for name in self.losses:
+                self.attributes.replace(F, name, self._told(name, getattr(F, name)))
+
+    def begin(self, network: nn.Module) -> Callable[..., Any]:
+        """The network is called without gradients: what is to be called instead."""
+        self.prepare()
+        if self.evaluation is None:
+            self.evaluation = Evaluation()
+        evaluation = self.evaluation
+        call = type(network).__call__
+
+        def called(*arguments: Any, **named: Any) -> Any:
+            first = next((a for a in (*arguments, *named.values()) if isinstance(a, Tensor)), None)
+            evaluation.last_input = first
+            return call(network, *arguments, **named)
+
+        return called
+
+    def _told(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        note = self.attributes.guarded(self._note)
+
+        @functools.wraps(function)
+        def told(*arguments: Any, **named: Any) -> Any:
+            loss = function(*arguments, **named)
+            if not torch.is_grad_enabled():
+                note(name, arguments, named, loss)
+            return loss
+
+        # what torch.jit.script compiles in its place
+        vars(told).update({"__script_if_tracing_wrapper": True, "__original_fn": function})
+        return told
+
+    def _note(
+        self, name: str, arguments: tuple[Any, ...], named: dict[str, Any], loss: Any
+    ) -> None:
+        answer = arguments[0] if arguments else named.get("input")
+        target = arguments[1] if len(arguments) > 1 else named.get("target")
+        if self.evaluation is None or not all(
+            isinstance(tensor, Tensor) for tensor in (answer, target, loss)
+        ):
+            return
+        self.evaluation.add(name, answer, target, loss, str(named.get("reduction", "mean")))  # type: ignore[arg-type]
+
+    def finish(self) -> Evaluation | None:
+        """The evaluation has come to its end; None where there was none."""
+        evaluation, self.evaluation = self.evaluation, None
+        if self._telling:
+            self._telling = False
+            for name in LOSSES:
+                self.attributes.restore(F, name)
+        return evaluation

@@ -1,0 +1,165 @@
+"""One training of a script: the networks and optimizers that belong to it, and when its steps
+end.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
+from sevensteps.observe.script.losses import BackwardLoss, TargetReader, sum_of
+from sevensteps.observe.script.roots import optimizer_tensors, parameter_ids
+
+MAX_ALONE = 20  # steps of one optimizer in a round, while others of the training wait
+# networks by name, each with its optimizers -> what watches them
+MakeWatcher = Callable[[Any, Any], AnyLoopWatcher]
+
+
+class ScriptTraining:
+    """A training of a script, watched: its steps are reported as they end.
+
+    A step of several optimizers ends when each has stepped. Without an optimizer, a step is a
+    backward pass, and ends when the next begins or the network is called again.
+    """
+
+    def __init__(self, make_watcher: MakeWatcher, place: str) -> None:
+        self.make_watcher = make_watcher
+        self.place = place  # where its network was called first
+        self.watcher: AnyLoopWatcher | None = None
+        self.networks: dict[str, nn.Module] = {}
+        self.optimizers: dict[int, torch.optim.Optimizer] = {}
+        self.parameters: set[int] = set()
+        self.steps = 0
+        self._losses: list[BackwardLoss] = []  # since the last step of an optimizer
+        # of the step that goes on: its losses by optimizer, how often each stepped
+        self._step_losses: dict[int, Tensor] = {}
+        self._target: Tensor | None = None
+        self._targets = TargetReader()
+        self._counts: dict[int, int] = {}
+        self._stepping: set[int] = set()  # optimizers that have ever stepped
+
+    @property
+    def manual(self) -> bool:
+        """Whether no optimizer of PyTorch updates it."""
+        return not self.optimizers
+
+    # -- networks ----------------------------------------------------------------------------------
+
+    def add(
+        self, name: str, module: nn.Module, optimizers: list[torch.optim.Optimizer], alone: bool
+    ) -> None:
+        """Watch one more network; the first may be `alone`, and has no name then."""
+        self.networks[name] = module
+        self.optimizers |= {id(optimizer): optimizer for optimizer in optimizers}
+        self.parameters |= parameter_ids(module.parameters())
+        if self.watcher is None:
+            networks = module if alone else {name: (module, optimizers)}
+            self.watcher = self.make_watcher(networks, optimizers if alone else None)
+            self.watcher.start()
+        else:
+            self.watcher.add_network(name, module, optimizers)
+
+    def adopt(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer that updates parameters of networks that are watched already, in the place
+        of the one that did so before.
+        """
+        tensors = parameter_ids(optimizer_tensors(optimizer))
+        for key, other in list(self.optimizers.items()):
+            if tensors & parameter_ids(optimizer_tensors(other)):
+                del self.optimizers[key]
+        self.optimizers[id(optimizer)] = optimizer
+        self.parameters |= tensors
+        for name, module in self.networks.items():
+            own = parameter_ids(module.parameters())
+            if tensors & own and self.watcher is not None:
+                optimizers = self.optimizers.values()
+                self.watcher.replace_optimizers(
+                    name if name in self.watcher.networks else "",
+                    [o for o in optimizers if parameter_ids(optimizer_tensors(o)) & own],
+                )
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def backward(self, loss: Tensor, inside: bool) -> None:
+        """`backward` is called on `loss`, `inside` an optimizer's step or not."""
+        if self.manual and self._losses:
+            self.end_step()
+        looking = self.watcher is not None and self.watcher.looking
+        if self._target is None:
+            self._target = self._targets.target(loss, search=looking)
+        self._losses.append(BackwardLoss(loss if looking else loss.detach(), inside))
+
+    def cleared(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer clears its gradients: what came before it has gone nowhere."""
+        if len(self.optimizers) == 1 and id(optimizer) in self.optimizers:
+            self._losses.clear()
+            self._target = None
+
+    def stepped(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer has stepped; the step ends when all have."""
+        key = id(optimizer)
+        if self._losses:
+            self._step_losses[key] = sum_of(self._losses)
+            self._losses.clear()
+        count = self._counts[key] = self._counts.get(key, 0) + 1
+        waiting = [other for other in self.optimizers if other not in self._counts]
+        patient = count < (MAX_ALONE if self._stepping & set(waiting) else 2)
+        self._stepping.add(key)
+        if not waiting or not patient:
+            self._stepping -= set(waiting)
+            self.end_step()
+        elif not self._stepping & set(waiting) and self.steps:
+            self.end_step()  # those that wait have never stepped
+
+    def end_step(self) -> None:
+        """Report the step that has come to its end, if one has begun."""
+        if self.manual and self._losses:
+            self._step_losses[0] = sum_of(self._losses)
+            self._losses.clear()
+        losses, self._step_losses = self._step_losses, {}
+        self._counts.clear()
+        if self.watcher is None or not losses:
+            self._target = None
+            return
+        distinct = list({id(loss): loss for loss in losses.values()}.values())
+        loss = sum_of([BackwardLoss(one) for one in distinct])
+        target, self._target = self._target, None
+        self.steps += 1
+        self.watcher.step(loss, target, parts=self._parts(losses))
+
+    def _parts(self, losses: dict[int, Tensor]) -> dict[str, Tensor]:
+        """The loss of each network, where there are several."""
+        if len(self.networks) < 2:
+            return {}
+        parts = {}
+        for name, module in self.networks.items():
+            own = parameter_ids(module.parameters())
+            for key, loss in losses.items():
+                optimizer = self.optimizers.get(key)
+                tensors = optimizer_tensors(optimizer) if optimizer else []
+                if any(id(p) in own for p in tensors):
+                    parts[name] = loss.detach()
+        return parts
+
+    def end(self) -> None:
+        """The script ends: report what is open, and watch no longer."""
+        if self.manual or self._step_losses:
+            self.end_step()
+        self.stop()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        if self.watcher is not None:
+            self.watcher.stop()
+
+
+def unused_name(name: str, used: Any) -> str:
+    """`name`, or with a number behind it where it is used already."""
+    if name not in used:
+        return name
+    return next(f"{name}{n}" for n in itertools.count(2) if f"{name}{n}" not in used)

@@ -1,0 +1,102 @@
+"""The hooks with a real watcher: the same bits, the same tracebacks, and nothing left behind."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
+from sevensteps.observe.script.hooks import ScriptHooks
+
+pytestmark = pytest.mark.draws
+
+
+def train() -> list[torch.Tensor]:
+    torch.manual_seed(3)
+    net = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.2), nn.ReLU(), nn.Linear(8, 4))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    x, y = torch.randn(40, 3), torch.randint(4, (40,))
+    for _ in range(5):
+        for rows in torch.randperm(40).split(8):
+            loss = F.cross_entropy(net(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        net.eval()
+        with torch.no_grad():
+            F.cross_entropy(net(x), y)
+        net.train()
+    return [*net.parameters(), torch.random.get_rng_state()]
+
+
+def hooks_with(budget: float) -> ScriptHooks:
+    return ScriptHooks(lambda networks, optimizers: AnyLoopWatcher(networks, optimizers, budget))
+
+
+@pytest.mark.parametrize("budget", [0.02, 1.0])
+def test_the_training_is_the_same_to_the_last_bit(budget: float) -> None:
+    unwatched = train()
+    hooks = hooks_with(budget)
+    hooks.install()
+    try:
+        watched = train()
+        hooks.discovery.end()
+    finally:
+        hooks.remove()
+    assert hooks.failure is None
+    assert all(torch.equal(a, b) for a, b in zip(unwatched, watched, strict=True))
+    watcher: Any = hooks.discovery.trainings[0].watcher
+    assert watcher.failure is None
+    assert watcher.observation.steps == 25
+    assert len(watcher.observation.looks) >= (25 if budget == 1 else 3)
+    assert watcher.observation.looks[0].target is not None
+
+
+def test_an_error_in_backward_shows_no_frame_of_ours() -> None:
+    hooks = hooks_with(0.02)
+    hooks.install()
+    try:
+        with pytest.raises(RuntimeError) as raised:
+            torch.ones(1).sum().backward()
+    finally:
+        hooks.remove()
+    files = [frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)]
+    assert [file for file in files if "observe" in file and "script" not in file] == []
+    assert not any(file.endswith(("hooks.py", "attributes.py")) for file in files[1:])
+
+
+def test_a_failure_in_the_watch_ends_the_watch_and_not_the_script() -> None:
+    def broken(networks: Any, optimizers: Any) -> AnyLoopWatcher:
+        raise LookupError("a network such as nobody has seen")
+
+    hooks = ScriptHooks(broken)
+    original = nn.Module.__dict__["__call__"]
+    unwatched = train()
+    hooks.install()
+    watched = train()
+    assert all(torch.equal(a, b) for a, b in zip(unwatched, watched, strict=True))
+    assert hooks.failure == "LookupError: a network such as nobody has seen"
+    assert nn.Module.__dict__["__call__"] is original
+
+
+def test_a_compiled_network_is_watched_from_outside() -> None:
+    hooks = hooks_with(0.02)
+    hooks.install()
+    try:
+        torch.manual_seed(0)
+        net = torch.compile(nn.Linear(3, 1), backend="eager")
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)  # type: ignore[attr-defined]
+        for _ in range(3):
+            optimizer.zero_grad()
+            net(torch.ones(4, 3)).mean().backward()
+            optimizer.step()
+        hooks.discovery.end()
+    finally:
+        hooks.remove()
+    assert hooks.failure is None
+    assert hooks.discovery.trainings[0].steps == 3

@@ -7,13 +7,14 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-machines test-ray lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
+.PHONY: help run test test-machines test-ray test-integrations lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
 	@echo 'make test          run the tests'
 	@echo 'make test-machines the numerical tests as other machines run them: older vector units, one thread, busy cores'
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
+	@echo 'make test-integrations  run the tests of the callbacks for Lightning, fastai, Hugging Face, Keras and skorch, in an environment of their own'
 	@echo 'make lint          ruff: rules and format'
 	@echo 'make types         mypy, strict'
 	@echo 'make docs          build the documentation into docs/_build/html'
@@ -40,6 +41,10 @@ test-machines: .venv/.dev
 
 test-ray: .venv-ray/.done
 	@.venv-ray/bin/python -m pytest tests/racing/test_ray_cluster.py tests/racing/test_ray_tasks.py
+
+# Other libraries warn of each other; what is ours may not.
+test-integrations: .venv-integrations/.done
+	@.venv-integrations/bin/python -m pytest tests/integrations -W default -W error:::sevensteps
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .
@@ -85,7 +90,7 @@ bench-rate: .venv-bench/.done
 	@.venv-bench/bin/python -m benchmarks.rate --write
 
 clean:
-	rm -rf .venv .venv-bench .venv-doctor .venv-ray build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-doctor .venv-ray .venv-integrations build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find sevensteps tests docs benchmarks examples -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A stamp per set of packages: rebuilt when the packaging files change, so that a second call starts at once.
@@ -113,7 +118,8 @@ clean:
 
 .venv-bench/.done: benchmarks/requirements.txt
 .venv-doctor/.done: benchmarks/doctor/requirements.txt
-.venv-bench/.done .venv-doctor/.done: | .venv/pyvenv.cfg
+.venv-integrations/.done: tests/integrations/requirements.txt
+.venv-bench/.done .venv-doctor/.done .venv-integrations/.done: | .venv/pyvenv.cfg
 	@echo 'make: installing the other libraries into $(@D)'
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sevensteps import data as data
+    from sevensteps import integrations as integrations
     from sevensteps import steps as steps
     from sevensteps.api.diagnose import diagnose as diagnose
     from sevensteps.api.find_learning_rate import find_learning_rate as find_learning_rate
@@ -48,7 +49,7 @@ _HOMES = {
     "train": "api.train",
     "watch": "api.watch",
 }
-_PACKAGES = ("data", "steps")
+_PACKAGES = ("data", "integrations", "steps")
 
 __all__ = [
     "Error",
@@ -61,6 +62,7 @@ __all__ = [
     "find_learning_rate",
     "grid",
     "heal",
+    "integrations",
     "load",
     "race",
     "resume",

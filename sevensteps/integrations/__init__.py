@@ -1,11 +1,12 @@
 """sevensteps inside other libraries: one thin file each, imported when it is asked for.
 
     from sevensteps import integrations
-    integrations.available()                      # what there is, and whether its library is here
-    integrations.load("scikit_learn").Classifier  # or: from sevensteps.integrations import …
+    integrations.available()        # what there is, and whether its library is here
+    integrations.lightning.Watch()  # or: from sevensteps.integrations.lightning import Watch
 
 An integration is a module of this package and a row of `INTEGRATIONS`. It imports its library at
-the top of its file; nothing else of the package imports it.
+the top of its file; nothing else of the package imports it. What several share stands in
+`watched_training.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sevensteps.errors import ArgumentError, nearest
 
@@ -27,10 +28,35 @@ class Integration(NamedTuple):
 
 
 INTEGRATIONS = {
+    "fastai": Integration(
+        "Watch for a Learner: what is wrong with the training",
+        "fastai.learner",
+        "sevensteps[fastai]",
+    ),
+    "keras": Integration(
+        "Watch for Keras 3 on PyTorch: what is wrong with the training",
+        "keras",
+        "sevensteps[keras]",
+    ),
+    "lightning": Integration(
+        "Watch for a Lightning Trainer: what is wrong with the training",
+        "lightning.pytorch",
+        "sevensteps[lightning]",
+    ),
     "scikit_learn": Integration(
         "Classifier and Regressor for pipelines, cross-validation and searches",
         "sklearn",
         "scikit-learn",
+    ),
+    "skorch": Integration(
+        "Watch for a NeuralNet: what is wrong with the training",
+        "skorch",
+        "sevensteps[skorch]",
+    ),
+    "transformers": Integration(
+        "Watch for a Trainer of Hugging Face: what is wrong with the training",
+        "transformers",
+        "sevensteps[transformers]",
     ),
 }
 
@@ -41,10 +67,7 @@ def available() -> dict[str, bool]:
     >>> available()["scikit_learn"]
     True
     """
-    return {
-        name: importlib.util.find_spec(row.library) is not None
-        for name, row in INTEGRATIONS.items()
-    }
+    return {name: _is_installed(row) for name, row in INTEGRATIONS.items()}
 
 
 def load(name: str) -> ModuleType:
@@ -54,10 +77,31 @@ def load(name: str) -> ModuleType:
     """
     if name not in INTEGRATIONS:
         raise ArgumentError(f"there is no integration {name!r}; {nearest(name, INTEGRATIONS)}")
+    library_of(name)
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def library_of(name: str) -> Any:
+    """The library that the integration `name` is for, imported.
+
+    Raises `ArgumentError` where it is not installed.
+    """
     row = INTEGRATIONS[name]
-    if importlib.util.find_spec(row.library) is None:
+    if not _is_installed(row):
+        package = row.library.partition(".")[0]
         raise ArgumentError(
-            f"the integration {name} needs {row.library}, which is not installed: "
+            f"the integration {name} needs {package}, which is not installed: "
             f'pip install "{row.install}"'
         )
-    return importlib.import_module(f"{__name__}.{name}")
+    return importlib.import_module(row.library)
+
+
+def _is_installed(row: Integration) -> bool:
+    return importlib.util.find_spec(row.library.partition(".")[0]) is not None
+
+
+def __getattr__(name: str) -> Any:
+    """An integration as an attribute: `sevensteps.integrations.lightning`."""
+    if name in INTEGRATIONS:
+        return load(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -71,6 +72,8 @@ def test_it_works_once_it_is_in_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", INTEGRATIONS)
 def test_every_integration_has_what_it_needs(name: str) -> None:
+    if not integrations.available()[name]:
+        pytest.skip(f"{INTEGRATIONS[name].library} is not installed: make test-integrations")
     module = integrations.load(name)
     assert isinstance(module, ModuleType)
     assert module.__doc__
@@ -79,6 +82,7 @@ def test_every_integration_has_what_it_needs(name: str) -> None:
 
 def test_every_file_has_its_row() -> None:
     files = {path.stem for path in (PACKAGE / "integrations").glob("*.py")} - {"__init__"}
+    files -= {"watched_training"}  # what several of them share
     assert files == set(INTEGRATIONS)
 
 
@@ -89,5 +93,23 @@ def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(INTEGRATIONS, "absent", absent)
     assert not integrations.available()["absent"]
     message = r"^the integration absent needs a_library_that_is_not_there, which is not installed: "
-    with pytest.raises(ArgumentError, match=message + r'pip install "sevensteps\[absent\]"$'):
-        integrations.load("absent")
+    for ask in (integrations.load, integrations.library_of, integrations.__getattr__):
+        with pytest.raises(ArgumentError, match=message + r'pip install "sevensteps\[absent\]"$'):
+            ask("absent")
+
+
+def test_an_integration_is_an_attribute() -> None:
+    assert ss.integrations.scikit_learn is integrations.load("scikit_learn")
+    with pytest.raises(AttributeError, match="has no attribute 'scikit'"):
+        ss.integrations.scikit  # noqa: B018
+
+
+def test_the_package_imports_none_of_their_libraries() -> None:
+    script = (
+        "import sys, sevensteps.integrations as i, sevensteps.api.watch; "
+        "print([row.library for row in i.INTEGRATIONS.values() if row.library in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() in ("[]", "['sklearn']")  # the package uses scikit-learn itself

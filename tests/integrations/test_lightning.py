@@ -1,0 +1,235 @@
+"""Watch in Lightning: healthy and faulty trainings, automatic and manual, unchanged to the bit."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.helpers import libraries
+from tests.helpers.libraries import FAULTS, TRAIN
+
+L: Any = pytest.importorskip("lightning.pytorch", reason="make test-integrations")
+from sevensteps.integrations.lightning import Watch, networks_of, root_of  # noqa: E402
+
+pytestmark = pytest.mark.draws
+EPOCHS = 4
+
+
+class Digits(L.LightningModule):
+    """A classifier as most people write one."""
+
+    def __init__(self, fault: str = "none") -> None:
+        super().__init__()
+        self.model, self.loss = libraries.network(fault), libraries.Loss(fault)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        x, y = batch
+        loss = self.loss(self(x), y)
+        self.log("train_loss", loss)
+        return loss
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        x, y = batch
+        output = self(x)
+        self.log("val_loss", self.loss(output, y))
+        self.log("val_accuracy", (output.argmax(1) == y).float().mean())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.3)
+
+
+class ByHand(Digits):
+    """The same with manual optimisation."""
+
+    automatic_optimization = False
+
+    def __init__(self, fault: str = "none") -> None:
+        super().__init__(fault)
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        x, y = batch
+        optimizer = self.optimizers()
+        loss = self.loss(self(x), y)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+
+
+class Gan(L.LightningModule):
+    """Two networks with an optimizer each; the critic is trained first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        torch.manual_seed(0)
+        self.generator = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 64), nn.Sigmoid())
+        self.critic = nn.Sequential(nn.Linear(64, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.generator(z)
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        x, _ = batch
+        for_generator, for_critic = self.optimizers()
+        loss_fn = nn.functional.binary_cross_entropy_with_logits
+        fake, one, zero = (
+            self(torch.randn(len(x), 8)),
+            torch.ones(len(x), 1),
+            torch.zeros(len(x), 1),
+        )
+        loss = loss_fn(self.critic(x), one) + loss_fn(self.critic(fake.detach()), zero)
+        for_critic.zero_grad()
+        self.manual_backward(loss)
+        for_critic.step()
+        loss = loss_fn(self.critic(fake), one)
+        for_generator.zero_grad()
+        self.manual_backward(loss)
+        for_generator.step()
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [
+            torch.optim.Adam(self.generator.parameters(), lr=1e-3, betas=(0.5, 0.999)),
+            torch.optim.Adam(self.critic.parameters(), lr=1e-3, betas=(0.5, 0.999)),
+        ]
+
+
+def fit(
+    module: Any, accumulated: int = 1, watched: bool = True, callbacks: Any = (), **options: Any
+) -> Watch:
+    """Train `module`, and return the callback."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    callback = Watch(budget=1)
+    trainer = L.Trainer(
+        max_epochs=EPOCHS,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        accumulate_grad_batches=accumulated,
+        callbacks=[*callbacks, *([callback] if watched else [])],
+        **options,
+    )
+    torch.manual_seed(1)
+    trainer.fit(module, *libraries.loaders(accumulated))
+    return callback
+
+
+@pytest.mark.parametrize("accumulated", [1, 4])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_wrong_is_named(
+    fault: str, accumulated: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    callback = fit(Digits(fault), accumulated)
+    steps = EPOCHS * TRAIN // libraries.BATCH * accumulated
+    libraries.check_diagnosis(callback, fault, steps, EPOCHS)
+    libraries.check_shown(callback, capsys)
+
+
+@pytest.mark.parametrize("kind", [Digits, ByHand])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_weights_are_those_of_an_unwatched_training(kind: Any, fault: str) -> None:
+    ours, theirs = kind(fault), kind(fault)
+    fit(ours)
+    fit(theirs, watched=False)
+    assert torch.equal(libraries.weights(ours), libraries.weights(theirs))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_manual_optimisation(fault: str) -> None:
+    callback = fit(ByHand(fault))
+    libraries.check_diagnosis(callback, fault, EPOCHS * TRAIN // libraries.BATCH, EPOCHS)
+
+
+def test_the_losses_are_those_of_the_batches() -> None:
+    class Losses(L.Callback):
+        values: tuple[float, ...] = ()
+
+        def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, *_: Any) -> None:
+            self.values += (float(outputs["loss"]) * 4,)
+
+    losses = Losses()
+    callback = fit(Digits(), 4, callbacks=[losses])
+    observed = [loss for _, loss in callback.watch.observation.losses]
+    assert observed == pytest.approx(losses.values)
+
+
+def test_two_networks_with_an_optimizer_each() -> None:
+    ours, theirs = Gan(), Gan()
+    callback = fit(ours, limit_val_batches=0)
+    fit(theirs, watched=False, limit_val_batches=0)
+    assert torch.equal(libraries.weights(ours), libraries.weights(theirs))
+    observation = callback.watch.observation
+    assert callback.watch.failure is None
+    assert observation.networks == ("generator", "critic")
+    assert {len(values) for values in observation.parts.values()} == {observation.steps}
+    assert callback.diagnosis.findings == []
+
+
+def test_what_is_the_network_of_a_module() -> None:
+    gan, digits = Gan(), Digits()
+    generator, critic = gan.configure_optimizers()
+    assert {
+        name: (id(module), id(optimizer))
+        for name, (module, optimizer) in networks_of(gan, [generator, critic]).items()
+    } == {
+        "generator": (id(gan.generator), id(generator)),
+        "critic": (id(gan.critic), id(critic)),
+    }
+    assert networks_of(gan, [torch.optim.SGD(gan.parameters(), lr=1)]) == {}
+    assert networks_of(digits, [digits.configure_optimizers()]) == {}
+    assert root_of(digits) is digits.model
+    assert root_of(gan) is gan
+
+
+def test_the_model_can_be_saved_meanwhile(tmp_path: Path) -> None:
+    class Saving(L.Callback):
+        def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+            torch.save(module.model, tmp_path / "model.pt")
+            trainer.save_checkpoint(tmp_path / "checkpoint.ckpt")
+
+    fit(Digits(), callbacks=[Saving()], max_steps=3)
+    saved = torch.load(tmp_path / "model.pt", weights_only=False)
+    assert all(not module._forward_hooks for module in saved.modules())
+
+
+def test_a_failure_of_the_watch_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no step today")
+
+    ours, theirs = Digits(), Digits()
+    fit(theirs, watched=False)
+    monkeypatch.setattr("sevensteps.api.watch.Watch.step", fails)
+    callback = fit(ours)
+    assert torch.equal(libraries.weights(ours), libraries.weights(theirs))
+    assert callback.diagnosis is None
+    assert [record.message for record in caplog.records if record.name == "sevensteps"] == [
+        "the training is no longer watched: RuntimeError: no step today"
+    ]
+
+
+def test_a_training_that_raises_is_diagnosed(capsys: pytest.CaptureFixture[str]) -> None:
+    class Raising(L.Callback):
+        def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, step: int) -> None:
+            if step == 12:
+                raise ValueError("enough")
+
+    module = Digits("double softmax")
+    watch = Watch(budget=1)
+    trainer = L.Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, callbacks=[watch, Raising()]
+    )
+    with pytest.raises(ValueError, match="enough"):
+        trainer.fit(module, libraries.loaders()[0])
+    assert "output_loss_mismatch" in capsys.readouterr().err

@@ -1,0 +1,133 @@
+"""Watch in skorch: healthy and faulty trainings, unchanged to the bit, and copies of the net."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.helpers import libraries
+from tests.helpers.libraries import FAULTS, TRAIN
+
+skorch: Any = pytest.importorskip("skorch", reason="make test-integrations")
+from sklearn.base import clone  # noqa: E402
+from skorch.helper import predefined_split  # noqa: E402
+
+from sevensteps.integrations.skorch import Watch  # noqa: E402
+
+pytestmark = pytest.mark.draws
+EPOCHS = 4
+
+
+class Network(nn.Module):
+    """skorch builds its network itself."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__()
+        self.layers = libraries.network(fault)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+class Criterion(nn.Module):
+    """The loss with its fault."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__()
+        self.loss = libraries.Loss(fault)
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return self.loss(output, target)
+
+
+class Accumulating(skorch.NeuralNetClassifier):
+    """Gradients of four batches to a step, as skorch's documentation shows it."""
+
+    def train_step(self, batch: Any, **parameters: Any) -> Any:
+        step = self.train_step_single(batch, **parameters)
+        if len(self.history[-1, "batches"]) % 4 == 0:
+            self.optimizer_.step()
+            self.optimizer_.zero_grad()
+        return step
+
+    def get_loss(self, *args: Any, training: bool = False, **kwargs: Any) -> Tensor:
+        loss = super().get_loss(*args, training=training, **kwargs)
+        return loss / 4 if training else loss
+
+
+def build(fault: str, accumulated: int = 1, watched: bool = True) -> Any:
+    """A net that has not been fitted yet."""
+    kind = skorch.NeuralNetClassifier if accumulated == 1 else Accumulating
+    valid = libraries.digits()[1]
+    return kind(
+        Network,
+        module__fault=fault,
+        criterion=Criterion,
+        criterion__fault=fault,
+        lr=0.3,
+        max_epochs=EPOCHS,
+        batch_size=libraries.BATCH // accumulated,
+        iterator_train__shuffle=True,
+        train_split=predefined_split(skorch.dataset.Dataset(*valid)),
+        classes=list(range(10)),
+        verbose=0,
+        callbacks=[("watch", Watch(budget=1))] if watched else None,
+    )
+
+
+def fit(fault: str, accumulated: int = 1, watched: bool = True) -> Any:
+    """A net, fitted."""
+    net = build(fault, accumulated, watched)
+    torch.manual_seed(1)
+    return net.fit(*libraries.digits()[0])
+
+
+def callback_of(net: Any) -> Watch:
+    return dict(net.callbacks_)["watch"]
+
+
+@pytest.mark.parametrize("accumulated", [1, 4])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_wrong_is_named(
+    fault: str, accumulated: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    callback = callback_of(fit(fault, accumulated))
+    steps = EPOCHS * TRAIN // libraries.BATCH * accumulated
+    libraries.check_diagnosis(callback, fault, steps, EPOCHS)
+    libraries.check_shown(callback, capsys)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_weights_are_those_of_an_unwatched_training(fault: str) -> None:
+    ours, theirs = fit(fault), fit(fault, watched=False)
+    assert torch.equal(libraries.weights(ours.module_), libraries.weights(theirs.module_))
+
+
+def test_the_evaluations_are_skorchs_own() -> None:
+    net = fit("none")
+    evaluations = callback_of(net).watch.observation.evaluations
+    assert [loss for _, loss, _ in evaluations] == net.history[:, "valid_loss"]
+    assert [score for _, _, score in evaluations] == net.history[:, "valid_acc"]
+
+
+def test_a_net_is_copied_and_pickled_without_its_watch() -> None:
+    net = fit("none")
+    for other in (pickle.loads(pickle.dumps(net)), copy.deepcopy(net)):
+        assert callback_of(other).watch is None
+        assert torch.equal(libraries.weights(other.module_), libraries.weights(net.module_))
+    fresh = clone(net)
+    assert dict(fresh.callbacks)["watch"].budget == 1
+    assert fresh.set_params(callbacks__watch__budget=0.1).callbacks[0][1].budget == 0.1
+
+
+def test_training_on_is_a_training_of_its_own() -> None:
+    net = fit("none")
+    first = callback_of(net).watch
+    net.partial_fit(*libraries.digits()[0], epochs=1)
+    assert callback_of(net).watch is not first
+    assert callback_of(net).watch.observation.steps == TRAIN // libraries.BATCH

@@ -74,10 +74,13 @@ def report(
             for o in learned:
                 loud = [f for f in o["findings"] if f["severity"] != "info"]
                 count["alarmed"] += bool(loud)
+                if name.startswith("field:"):
+                    count["kept back runs" if case.kept_back else "open runs"] += 1
+                    count["kept back alarmed" if case.kept_back else "open alarmed"] += bool(loud)
                 calibration.update(
                     f"{'>=' if f['confidence'] >= 0.9 else '<'} .9 wrong" for f in loud
                 )
-                if loud:
+                if loud and not case.kept_back:
                     alarms.append(
                         f"| {name} | {o['seed']} | {o['score']:.3f} | "
                         f"{', '.join(f['condition'] for f in loud)} |"
@@ -140,6 +143,9 @@ def report(
         f"| … ranked first | {share('first', 'faulty runs')} |",
         f"| blamed step right | {share('blamed', 'faulty runs')} |",
         f"| healthy and cured runs with a warning or error | {share('alarmed', 'healthy runs')} |",
+        f"| … of these, trainings from many fields | {share('open alarmed', 'open runs')} |",
+        "| … and those of the families that were kept back | "
+        f"{share('kept back alarmed', 'kept back runs')} |",
         f"| findings at .9 or surer that are right | {sure[0]} of {sure[1]} |",
         f"| seconds for a diagnosis, median and longest | {statistics.median(took):.2f}, "
         f"{max(took):.2f} |",

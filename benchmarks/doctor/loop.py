@@ -76,15 +76,31 @@ class Case:
     """`kind`: faulty, cured or healthy. `conditions`: right answers for a faulty one, the true
     cause first; `twin`: its cured case.
 
-    `structural`: the fault is there for every seed, whatever the score says.
+    `structural`: the fault is there for every seed, whatever the score says. A training in the
+    common loop is built by `build(seed)`; one with a loop of its own is run by `train(seed)`.
+    `kept_back`: only counted, never looked into while the doctor is written.
     """
 
     name: str
     kind: str
     conditions: tuple[str, ...]
-    build: Callable[[int], Setup]  # of a seed
+    build: Callable[[int], Setup] | None = None
     twin: str = ""
     structural: bool = False
+    train: Callable[[int], Outcome] | None = None
+    kept_back: bool = False
+
+    def run(self, seed: int) -> Outcome:
+        """Train and diagnose."""
+        if self.train is not None:
+            return self.train(seed)
+        return run(self.setup(seed), seed)
+
+    def setup(self, seed: int) -> Setup:
+        """What the common loop trains. Raises `TypeError` where the loop is the case's own."""
+        if self.build is None:
+            raise TypeError(f"{self.name} has a loop of its own")
+        return self.build(seed)
 
 
 class Nothing(contextlib.AbstractContextManager["Nothing"]):

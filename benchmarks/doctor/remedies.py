@@ -125,7 +125,7 @@ def score(name: str, change: dict[str, str], seed: int) -> float:
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    setup = CASES[name].build(seed)
+    setup = CASES[name].setup(seed)
     apply(setup, change, seed)
     target = setup.valid[1]
     classes, counts = target.unique(return_counts=True)
@@ -161,7 +161,7 @@ def turn(name: str, seed: int, cured: list[float], twin: list[float], budget: fl
     case = CASES[name]
     summary: Run = {"name": name, "seed": seed, "twin": _median(twin)}
     try:
-        outcome = run(case.build(seed), seed)
+        outcome = run(case.setup(seed), seed)
         summary["shown"] = bool(
             counted.shown(case, [{"score": outcome.score}], [{"score": value} for value in cured])
         )

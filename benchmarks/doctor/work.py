@@ -12,12 +12,11 @@ def work(name: str, seed: int) -> dict[str, Any]:
     import torch
 
     from benchmarks.doctor.cases import CASES
-    from benchmarks.doctor.loop import run
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     try:
-        outcome = run(CASES[name].build(seed), seed)
+        outcome = CASES[name].run(seed)
     except Exception as failure:  # a case that fails is said, not lost
         return {"name": name, "seed": seed, "failure": f"{type(failure).__name__}: {failure}"}
     return {

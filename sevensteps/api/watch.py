@@ -14,7 +14,7 @@ from sevensteps.doctor.case_folder import save_case
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.diagnosis import diagnose as diagnose_case
 from sevensteps.doctor.identify_loss import LossFn
-from sevensteps.doctor.samples import pair_of
+from sevensteps.doctor.samples import Names, pair_of
 from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
 
 
@@ -22,16 +22,24 @@ class Watch(AnyLoopWatcher):
     """Watches a training loop that you wrote; `sevensteps.watch` makes one."""
 
     def diagnose(
-        self, train: Any = None, valid: Any = None, loss_fn: LossFn | None = None
+        self,
+        train: Any = None,
+        valid: Any = None,
+        loss_fn: LossFn | None = None,
+        *,
+        inputs: Names | None = None,
     ) -> Diagnosis:
         """What is wrong, the most likely cause first.
 
         The arguments are optional; with each of them, more is asked of the network as it is now.
         `train` and `valid` are pairs of inputs and targets as the network and the loss take them,
-        or a `DataLoader` or `Dataset`, of which some thousand samples are used; `loss_fn(output,
-        target)` returns the mean loss. Raises `ArgumentError` for anything else.
+        or a `DataLoader` or `Dataset`, of which some thousand samples are used; inputs and targets
+        may be tuples and dictionaries of tensors. Of batches that are no pairs, `inputs` says which
+        parts the network is given, by name or place. `loss_fn(output, target)` returns the mean
+        loss. What the network or the loss does not take is in `not_judged`. Raises `ArgumentError`
+        for anything else.
         """
-        return diagnose_case(self._case(train, valid, loss_fn))
+        return diagnose_case(self._case(train, valid, loss_fn, inputs))
 
     def save(
         self,
@@ -39,6 +47,8 @@ class Watch(AnyLoopWatcher):
         train: Any = None,
         valid: Any = None,
         loss_fn: LossFn | None = None,
+        *,
+        inputs: Names | None = None,
     ) -> Path:
         """Write what was observed into a new folder, for `sevensteps diagnose FOLDER`, on this
         machine or another one.
@@ -47,15 +57,16 @@ class Watch(AnyLoopWatcher):
         saved; the network is not. Returns the folder. Raises `RunError` where the folder is not
         empty, or cannot be written.
         """
-        return save_case(self._case(train, valid, loss_fn), folder)
+        return save_case(self._case(train, valid, loss_fn, inputs), folder)
 
-    def _case(self, train: Any, valid: Any, loss_fn: LossFn | None) -> Case:
+    def _case(self, train: Any, valid: Any, loss_fn: LossFn | None, inputs: Names | None) -> Case:
         return Case(
             self.observation,
             self.network,
-            train=pair_of("train", train),
-            valid=pair_of("valid", valid),
+            train=pair_of("train", train, inputs),
+            valid=pair_of("valid", valid, inputs),
             loss_fn=loss_fn,
+            networks={name: watched.module for name, watched in self.networks.items()},
         )
 
 

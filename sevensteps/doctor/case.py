@@ -7,6 +7,7 @@ or the loss are not available.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import warnings
 from collections.abc import Callable, Hashable, Iterator
@@ -18,11 +19,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sevensteps.doctor.asking import ask, main_target, only_tensor
 from sevensteps.doctor.identify_loss import (
     CROSS_ENTROPIES,
+    REGRESSION_LOSSES,
     IdentifiedLoss,
     LossFn,
+    identify,
     identify_from_looks,
+)
+from sevensteps.doctor.kind_of_task import (
+    accuracy_of_positions,
+    class_indices,
+    ignorant_entropy,
+    kind_of_task,
+    known_positions,
+    outputs_fit,
 )
 from sevensteps.doctor.loss_from_calls import baseline_from_calls, identify_from_calls
 from sevensteps.doctor.loss_purpose import is_error
@@ -33,9 +45,11 @@ from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import LayerFacts, NetworkFacts
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.step_hooks import StepHooks
+from sevensteps.observe.structure import main_output, rows, sample_count, tensors_of, to_device
 from sevensteps.seeds import Isolation
 
-Pair = tuple[Tensor, Tensor]
+# inputs and targets: tensors, or tuples and dictionaries of them
+Pair = tuple[Any, Any]
 SAMPLES = 1024  # samples of the training data that the network is evaluated on
 
 
@@ -44,8 +58,12 @@ class Case:
     """One training as the doctor sees it.
 
     `network` is in its present state. `train` and `valid` are inputs and targets as the network and
-    the loss take them; `loss_fn(output, target)` gives the mean loss. `before_training`: no step
-    has been taken yet. `recipe` and `history` are known for trainings of `ss.train`.
+    the loss take them; `loss_fn(output, target)` gives the mean loss. What is more than a pair of
+    tensors is in `data`, and only conditions that ask the network know of it: `train` and `valid`
+    are then None. `networks` are those that train together, by name, where there are several; each
+    is examined as a case of its own, `several`.
+    `before_training`: no step has been taken yet. `recipe` and `history` are known for trainings of
+    `ss.train`.
     `score_output(output, target)` gives accuracy or r2, where it is known how to read an output.
     `why_not_retrainable` says why `recipe` cannot be trained again here, and what to do instead.
     `data_cache` holds what was worked out about the data, for other cases on the same data: of a
@@ -56,8 +74,8 @@ class Case:
 
     observation: Observation
     network: nn.Module | None = None
-    train: Pair | None = None
-    valid: Pair | None = None
+    train: tuple[Tensor, Tensor] | None = None
+    valid: tuple[Tensor, Tensor] | None = None
     loss_fn: LossFn | None = None
     before_training: bool = False
     recipe: Any = None
@@ -67,6 +85,49 @@ class Case:
     data_cache: dict[Hashable, Any] = field(default_factory=dict)
     ruled_out: list[tuple[str, str]] = field(default_factory=list)
     not_judged: list[tuple[str, str]] = field(default_factory=list)
+    several: bool = False
+    networks: dict[str, nn.Module] = field(default_factory=dict)
+    data: dict[str, Pair] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.hand_over("train", self.train)
+        self.hand_over("valid", self.valid)
+
+    def hand_over(self, part: str, pair: Pair | None) -> None:
+        """Take `pair` for the "train" or the "valid" data."""
+        plain = pair is None or all(isinstance(tensor, Tensor) for tensor in pair)
+        self.data.pop(part, None)
+        if pair is not None and not plain:
+            self.data[part] = pair
+        setattr(self, part, pair if plain else None)
+
+    def part(self, name: str) -> Pair | None:
+        """The "train" or the "valid" data, whatever form they have; None where there are none."""
+        own: Pair | None = self.train if name == "train" else self.valid
+        return self.data.get(name, own)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the networks that train together; none where there is only one."""
+        networks = self.observation.networks
+        return () if networks == ("",) else networks
+
+    def of(self, name: str) -> Case:
+        """The case of one of several networks, with the data of all, which not every one takes."""
+        observation = self.observation.of(name)
+        if len(self.names) > 1:
+            # the loss that was reported may be that of another network
+            observation = dataclasses.replace(observation, graph=None)
+        case = Case(
+            observation,
+            self.networks.get(name),
+            loss_fn=self.loss_fn,
+            before_training=self.before_training,
+            several=len(self.names) > 1,
+        )
+        for part in ("train", "valid"):
+            case.hand_over(part, self.part(part))
+        return case
 
     # -- what was observed -------------------------------------------------------------------------
 
@@ -114,63 +175,59 @@ class Case:
     # -- the problem -------------------------------------------------------------------------------
 
     @cached_property
-    def sample(self) -> Pair | None:
-        """At most `SAMPLES` training samples, evenly spread over the training data.
+    def examples(self) -> Pair | None:
+        """At most `SAMPLES` training samples in whatever form, evenly spread over the training
+        data.
 
         Without the training data, the samples that watching stored; None where there are none.
         """
-        if self.train is not None:
-            x, y = self.train
-            rows = torch.linspace(0, len(x) - 1, min(SAMPLES, len(x))).long().to(x.device)
-            return x[rows], y[rows.to(y.device)]
+        if (pair := self.part("train")) is not None:
+            count = sample_count(pair[0])
+            chosen = torch.linspace(0, count - 1, min(SAMPLES, count)).long()
+            return rows(pair[0], chosen), rows(pair[1], chosen)
         observation = self.observation
         if observation.x is None or observation.y is None:
             return None
+        inputs = getattr(observation, "inputs", None)
+        if inputs is not None and sample_count(inputs) == len(observation.x):
+            return inputs, observation.targets
         return observation.x, observation.y
+
+    @cached_property
+    def sample(self) -> tuple[Tensor, Tensor] | None:
+        """The `examples`, where inputs and targets are one tensor each."""
+        if self.examples is None:
+            return None
+        inputs, targets = map(only_tensor, self.examples)
+        return None if inputs is None or targets is None else (inputs, targets)
 
     @cached_property
     def target(self) -> Tensor | None:
         """The targets of all training data; without them, those of the batches looked at."""
-        if self.train is not None:
-            return self.train[1]
+        if (pair := self.part("train")) is not None:
+            return main_target(pair[1])
         batches = [look.target for look in self.looks if look.target is not None]
         same = [t for t in batches if t.shape[1:] == batches[0].shape[1:]]
         return torch.cat(same) if same else self.observation.y
 
     @cached_property
     def task(self) -> str | None:
-        """The kind of task: "multiclass", "binary", "multilabel" or "regression".
+        """The kind of task: "multiclass", "binary", "multilabel", "tokens", "dense" or
+        "regression".
 
-        Read off the targets and the width of the output; None where there are no targets.
+        Read off the targets and the shape of the output; None where there are no targets, or it is
+        not known what they are to the outputs.
         """
-        t = self.target
-        if t is None:
+        if self.target is None or self.target.numel() == 0 or self.target.ndim == 0:
             return None
-        if not t.is_floating_point():
-            columns = 1 if t.ndim == 1 else t.shape[-1]
-            return (
-                "multilabel"
-                if columns > 1
-                else "multiclass"
-                if int(t.max()) > 1 or self._has_wide_output()
-                else "binary"
-            )
-        if bool(((t == 0) | (t == 1)).all()):
-            wide = t.ndim == 2 and t.shape[1] > 1
-            return (
-                "multiclass"
-                if wide and bool((t.sum(1) == 1).all())
-                else "multilabel"
-                if wide
-                else "binary"
-            )
-        return "regression"
+        return kind_of_task(self.target, self._output_shape())
 
-    def _has_wide_output(self) -> bool:
-        return any(
-            look.output is not None and look.output.ndim == 2 and look.output.shape[1] > 1
-            for look in self.looks[:1]
-        )
+    def _output_shape(self) -> tuple[int, ...] | None:
+        """The shape of the network's answer to one batch; None where it is not known."""
+        shapes = (look.output.shape for look in self.looks if look.output is not None)
+        if (shape := next(shapes, None)) is not None:
+            return tuple(shape)
+        return None
 
     @cached_property
     def labels(self) -> Tensor | None:
@@ -206,21 +263,6 @@ class Case:
         return []
 
     @cached_property
-    def loss_is_error(self) -> bool | None:
-        """Whether the loss measures an error between outputs and targets that are data, so that
-        its curve tells how good the network is.
-
-        False for policies, networks that play against each other, distances between embeddings,
-        densities, moving targets, and where penalties weigh most; None where it is not known.
-        """
-        if self.recipe is not None:
-            return True
-        answer = is_error(self.looks[:8])
-        if answer is None and self.identified_loss is not None:
-            return True
-        return answer
-
-    @cached_property
     def loss(self) -> LossFn | None:
         """The mean loss as a function of output and target: `loss_fn`, or the identified loss."""
         if self.loss_fn is not None:
@@ -236,14 +278,49 @@ class Case:
         """
         if (best := baseline_from_calls(self.looks[:8], self.target)) is not None:
             return best
-        t, labels = self.target, self.labels
+        t = self.target
         function = self.identified_loss.loss.function if self.identified_loss else ""
-        if labels is not None and function in CROSS_ENTROPIES:
-            shares = torch.bincount(labels).double() / len(labels)
-            return float(torch.special.entr(shares).sum())
-        if t is not None and function == "mse_loss" and t.is_floating_point():
+        if t is None:
+            return None
+        if self.task is not None and self.task != "regression" and function in CROSS_ENTROPIES:
+            return ignorant_entropy(t, self.task)
+        if function == "mse_loss" and t.is_floating_point():
             return float((t - t.mean(0)).double().square().mean())
         return None
+
+    @cached_property
+    def loss_is_error(self) -> bool:
+        """Whether the loss measures how far outputs are from targets that are data, so that its
+        curve says how well the training goes.
+
+        That of a policy, of networks that play against each other, of distances between codes or of
+        a density does not. What is not known is no error: nobody is to be accused by it.
+        """
+        if self.recipe is not None or self.score_output is not None or self.before_training:
+            return True
+        if (known := is_error(self.looks[:8])) is not None:
+            return known
+        return self._may_be_error and self.answers_fit(self.target, self._output_shape())
+
+    @property
+    def _may_be_error(self) -> bool:
+        """Whether nothing speaks against a loss that compares outputs with targets that are data,
+        the shape of the outputs apart.
+        """
+        if (known := is_error(self.looks[:8])) is not None:
+            return known
+        if self.identified_loss is not None:
+            return True
+        negative = any(value < 0 for _, value in self.smoothed_losses)
+        return not (self.several or negative)
+
+    def answers_fit(self, target: Tensor | None, shape: tuple[int, ...] | None) -> bool:
+        """Whether outputs of this shape can be answers to these targets."""
+        if target is None or target.numel() == 0:
+            return False
+        if self.identified_loss is not None:
+            return True
+        return shape is not None and outputs_fit(shape, target)
 
     # -- what the network answers ------------------------------------------------------------------
 
@@ -259,7 +336,9 @@ class Case:
             return
         try:
             network = copy.deepcopy(self.network)
-        except Exception:  # a network that cannot be copied cannot be evaluated
+        except Exception as failure:
+            why = f"it cannot be copied, so it cannot be evaluated: {failure_text(failure)}"
+            self.not_judged.append(("network", why))
             yield None
             return
         remove_user_hooks(network)
@@ -268,35 +347,63 @@ class Case:
             yield network.train(training)
 
     def outputs(self, pair: Pair | None, training: bool = False) -> Tensor | None:
-        """The outputs of the network in its present state for the inputs of `pair`.
+        """The answers of the network in its present state for the inputs of `pair`.
 
-        None without `pair`, or where the network cannot be evaluated on them.
+        None without `pair`, where the network cannot be evaluated on them, or where it is not known
+        which of several outputs is the answer.
         """
         if pair is None:
             return None
         with self.network_copy(training) as network, torch.no_grad():
             if network is None:
                 return None
+            device = next((p.device for p in network.parameters()), torch.device("cpu"))
             try:
-                device = next((p.device for p in network.parameters()), torch.device("cpu"))
-                parts = [network(x.to(device)) for x in pair[0].split(1024)]
-                return (
-                    torch.cat(parts).cpu()
-                    if all(isinstance(part, Tensor) for part in parts)
-                    else None
-                )
-            except Exception:  # not every network takes inputs alone
+                parts = []
+                for first in range(0, sample_count(pair[0]), SAMPLES):
+                    chunk = rows(pair[0], slice(first, first + SAMPLES))
+                    answer = self.answer_in(ask(network, to_device(chunk, device)))
+                    if answer is None or answer.ndim == 0:
+                        return None
+                    parts.append(answer)
+                return torch.cat(parts).cpu()
+            except Exception as failure:
+                why = f"the network could not be evaluated: {failure_text(failure)}"
+                self.not_judged.append(("outputs", why))
                 return None
+
+    @cached_property
+    def answer_path(self) -> str | None:
+        """Which of several outputs the loss compares with the targets, by its path in them: the one
+        whose gradient is that of a known loss. None where that is not known.
+        """
+        for look in self.observation.looks[:8]:
+            gradients = getattr(look, "output_gradients", {})
+            for path, output in getattr(look, "outputs", {}).items():
+                if identify(output, look.target, gradients.get(path), look.batch) is not None:
+                    return str(path)
+        return None
+
+    def answer_in(self, output: Any) -> Tensor | None:
+        """The tensor in what a network gave that is its answer; None where that is not known."""
+        found = {k: t for k, t in tensors_of(output).items() if t.is_floating_point()}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        if self.answer_path in found:
+            return found[self.answer_path or ""]
+        answer = main_output(output)
+        named = [k for k, t in found.items() if t is answer]
+        return answer if named and not named[0].rpartition(".")[2].isdigit() else None
 
     @cached_property
     def train_outputs(self) -> Tensor | None:
         """The network's outputs for `sample`."""
-        return self.outputs(self.sample)
+        return self.outputs(self.examples)
 
     @cached_property
     def valid_outputs(self) -> Tensor | None:
         """The network's outputs for the validation data."""
-        return self.outputs(self.valid)
+        return self.outputs(self.part("valid"))
 
     def score(self, output: Tensor | None, target: Tensor | None) -> float | None:
         """Accuracy for classes, r2 for a regression; None where it cannot be computed."""
@@ -305,29 +412,54 @@ class Case:
         target = target.cpu()
         if self.score_output is not None:
             return self.score_output(output, target)
-        if self.task in ("binary", "multiclass"):
+        task = self.task
+        if task is None or not self._may_be_error:
+            return None
+        if not self.answers_fit(target, tuple(output.shape)):
+            return None
+        if task in ("binary", "multiclass"):
             return accuracy(self.answers(output, "identity"), class_indices(target))
-        if self.task == "regression" and output.numel() == target.numel():
-            return r2(output.reshape(target.shape), target)
+        if task in ("tokens", "dense"):
+            return accuracy_of_positions(output, target)
+        if task == "regression" and output.numel() == target.numel():
+            output = output.reshape(target.shape)
+            return r2(output, target) if self._estimates(output, target) else None
         return None
+
+    def _estimates(self, output: Tensor, target: Tensor) -> bool:
+        """Whether outputs are estimates of the targets themselves, and not of their logarithm, say:
+        whether the loss would be least if they were equal.
+        """
+        if self.identified_loss is not None:
+            return self.identified_loss.loss.function in REGRESSION_LOSSES
+        if self.loss_fn is None:
+            return True
+        try:
+            right, given = (float(self.loss_fn(o.to(output), target)) for o in (target, output))
+        except Exception:  # it takes outputs in another form
+            return True
+        return right <= given
 
     def answers(self, output: Tensor, default_link: str) -> Tensor:
         """The classes [N] that outputs [N, C] or [N, 1] answer.
 
         A single output is a yes above 0 where the loss applies a sigmoid, else above 0.5.
-        `default_link` is the link of a loss that is not identified.
+        `default_link` is the link of a loss that is not identified, of outputs that may be
+        probabilities.
         """
         if output.ndim == 2 and output.shape[1] > 1:
             return output.argmax(1)
         link = self.identified_loss.loss.link if self.identified_loss else default_link
+        if self.identified_loss is None and bool(((output < 0) | (output > 1)).any()):
+            link = "sigmoid"
         return (output.reshape(-1) > (0.0 if link == "sigmoid" else 0.5)).long()
 
     @cached_property
     def scores(self) -> dict[str, float]:
         """Accuracy or r2 on "train" (the sample) and "valid", where they can be computed."""
         scores = {
-            "train": self.score(self.train_outputs, self.sample[1] if self.sample else None),
-            "valid": self.score(self.valid_outputs, self.valid[1] if self.valid else None),
+            "train": self.score(self.train_outputs, targets_of(self.examples)),
+            "valid": self.score(self.valid_outputs, targets_of(self.part("valid"))),
         }
         return {part: value for part, value in scores.items() if value is not None}
 
@@ -340,6 +472,9 @@ class Case:
             return None
         if self.labels is not None:
             return baseline("multiclass", self.labels)
+        if self.task in ("tokens", "dense"):
+            known = known_positions(self.target)
+            return baseline("multiclass", known) if len(known) else None
         return baseline("regression", self.target) if self.task == "regression" else None
 
     @cached_property
@@ -357,7 +492,7 @@ class Case:
     @cached_property
     def probe(self) -> Look | None:
         """A full look at the network in its present state, on `sample` and in evaluation mode."""
-        return self.look_at(self.sample)
+        return self.look_at(self.examples)
 
     def look_at(self, pair: Pair | None, training: bool = False) -> Look | None:
         """A full look at the network in its present state: forward and backward on `pair`, no step.
@@ -372,12 +507,17 @@ class Case:
             layers = LayerRecorder(network, [], dict(self.facts.layers))
             try:
                 with torch.enable_grad(), StepHooks({"": network}, [], [layers]):
-                    loss = self.loss(network(pair[0]), pair[1])
+                    output = ask(network, pair[0])
+                    if self.loss_fn is None and (answer := self.answer_in(output)) is not None:
+                        output = answer
+                    loss = self.loss(output, pair[1])
                     loss = loss.mean() if loss.ndim else loss
                     loss.backward()
                 look = Look(self.steps, float(loss.detach()), full=True)
                 layers.measure(look, pair[1])
-            except Exception:  # whatever somebody else's network may raise
+            except Exception as failure:
+                why = f"the network could not be looked into: {failure_text(failure)}"
+                self.not_judged.append(("probe", why))
                 return None
             finally:
                 layers.disarm()
@@ -429,6 +569,11 @@ def failure_text(failure: BaseException) -> str:
     return f"{type(failure).__name__}: {said}"[:200] if said else type(failure).__name__
 
 
+def targets_of(pair: Pair | None) -> Tensor | None:
+    """The main targets of a pair."""
+    return None if pair is None else main_target(pair[1])
+
+
 def remove_user_hooks(network: nn.Module) -> None:
     """Take off a network what its user hooked on to it, and may write to a log. Hooks that are part
     of it stay: those of PyTorch's `weight_norm`, `spectral_norm`, `prune`.
@@ -438,9 +583,3 @@ def remove_user_hooks(network: nn.Module) -> None:
             for key, hook in list(hooks.items()):
                 if not type(hook).__module__.startswith("torch."):
                     del hooks[key]
-
-
-def class_indices(target: Tensor) -> Tensor:
-    """Class indices [N], from indices, from one column of them, or from one-hot rows [N, C]."""
-    one_hot = target.ndim == 2 and target.shape[1] > 1
-    return (target.argmax(1) if one_hot else target.reshape(-1)).long()

@@ -17,6 +17,7 @@ import safetensors.torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.conditions import condition_names
 from sevensteps.doctor.examination import examine
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.trials.trial import Trial
@@ -149,6 +150,8 @@ def _write_case(case: Case, record: Record) -> None:
         for key, name in NUMBERS.items()
         if name != "curvature" or name in vars(case)
     }
+    if unusable := [note for note in case.not_judged if note[0] not in condition_names()]:
+        answers["not_judged"] = unusable  # what was not judged then cannot be judged later
     record.watched("answers", json.dumps(answers))  # a network that diverged has scores of NaN
     tensors = _sample_tensors(case)
     if case.train_outputs is not None:
@@ -225,6 +228,7 @@ def _unpack_case(
     if samples:
         return case
     answers = json.loads(entries["answers"]["held"]) if "answers" in entries else {}
+    case.not_judged += [(str(what), str(why)) for what, why in answers.get("not_judged", [])]
     # The answers go where the case's cached properties would have put their own.
     case.__dict__.update({name: answers[key] for key, name in NUMBERS.items() if key in answers})
     case.__dict__.update(

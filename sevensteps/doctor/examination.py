@@ -8,7 +8,8 @@ from typing import Any
 from sevensteps.doctor.case import Case, failure_text
 from sevensteps.doctor.conditions import condition, condition_names
 from sevensteps.doctor.finding import Finding
-from sevensteps.doctor.ranking import ranked
+from sevensteps.doctor.ranking import in_order, ranked
+from sevensteps.doctor.usable_data import check_data
 from sevensteps.record.run_folder import nan_to_null
 
 
@@ -45,9 +46,14 @@ class Examination:
 def examine(case: Case) -> Examination:
     """Ask every condition of `case`; the findings are ranked, most likely cause first.
 
-    A condition that raises is noted as not judged, and the others are asked all the same: what
-    networks and data of others may hold is not foreseen.
+    Of several networks each is a case of its own, and `where["network"]` of its findings says
+    which. A condition that raises is noted as not judged, and the others are asked all the same:
+    what networks and data of others may hold is not foreseen.
     """
+    if case.names:
+        return _examine_each(case)
+    if case.recipe is None:  # the data of a recipe are made for its network
+        check_data(case)
     findings = []
     for name in condition_names():
         try:
@@ -57,3 +63,30 @@ def examine(case: Case) -> Examination:
         else:
             findings += [finding] if finding is not None else []
     return Examination(ranked(findings), case)
+
+
+def _examine_each(case: Case) -> Examination:
+    findings: list[Finding] = []
+    refusals: dict[tuple[str, str], int] = {}  # of data, by the networks that do not take them
+    for name in case.names:
+        own = examine(case.of(name))
+        for finding in own.findings:
+            _name_network(finding, name)
+        findings += own.findings
+        for what, why in own.not_judged:
+            if what in ("train", "valid", "loss_fn"):
+                refusals[what, why] = refusals.get((what, why), 0) + 1
+            else:
+                case.not_judged.append((f"{name}: {what}", why))
+        case.ruled_out += [(ruled, f"{name}: {why}") for ruled, why in own.ruled_out]
+    for part in ("train", "valid", "loss_fn"):
+        of_part = {why: count for (what, why), count in refusals.items() if what == part}
+        if sum(of_part.values()) == len(case.names):  # not one of them takes it
+            case.not_judged.append((part, next(iter(of_part))))
+    return Examination(in_order(findings), case)
+
+
+def _name_network(finding: Finding, network: str) -> None:
+    finding.where["network"] = network
+    for symptom in finding.symptoms:
+        _name_network(symptom, network)

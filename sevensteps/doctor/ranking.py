@@ -36,6 +36,11 @@ def ranked(findings: list[Finding]) -> list[Finding]:
     return [finding for place, finding in enumerate(order) if place not in causes]
 
 
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """The findings of several networks, most likely cause first; none explains another's."""
+    return sorted(findings, key=_weight)
+
+
 def _below(place: int, other: int, causes: dict[int, int]) -> bool:
     """Whether `other` explains `place`, by way of others too."""
     while place in causes:

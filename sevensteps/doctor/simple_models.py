@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, class_indices
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.kind_of_task import class_indices
 
 MAX_ROWS = 400  # samples that a simple model is judged on
 MAX_COLUMNS = 5000  # of a sample; more are no plain table, and would take long

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sevensteps.doctor.case import SAMPLES, Case, class_indices
+from sevensteps.doctor.case import SAMPLES, Case
+from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import Observation
@@ -86,3 +87,47 @@ def test_scores_are_accuracy_and_r2() -> None:
     assert regression.score(numbers, numbers) == 1
     assert regression.score(numbers.mean(0).expand(4, 1), numbers) == pytest.approx(0)
     assert classes.score(None, labels) is None
+
+
+class Watched(Case):
+    """A case without an identified loss."""
+
+    identified_loss = None  # type: ignore[assignment]
+
+
+def watched(target: Tensor | None, output: Tensor, losses: list[float], **parts: Any) -> Case:
+    observation = Observation(network_facts(nn.Flatten()))
+    observation.looks.append(Look(0, losses[0], output=output, target=target))
+    observation.losses = list(enumerate(losses))
+    return Watched(observation, **parts)
+
+
+def test_a_loss_is_an_error_where_outputs_answer_targets() -> None:
+    labels, falling = torch.arange(10), [2.0, 1.0]
+    assert watched(labels, torch.zeros(10, 10), falling).loss_is_error
+    assert watched(torch.rand(10, 3), torch.zeros(10, 3), falling).loss_is_error
+
+
+def test_a_loss_that_may_be_anything_is_no_error() -> None:
+    labels, falling = torch.arange(10), [2.0, 1.0]
+    assert not watched(labels, torch.zeros(10, 16), falling).loss_is_error  # a code
+    assert not watched(None, torch.zeros(10, 10), falling).loss_is_error  # no target
+    assert not watched(torch.rand(10, 3), torch.zeros(10, 3), [2.0, -1.0]).loss_is_error
+    assert not watched(labels, torch.zeros(10, 10), falling, several=True).loss_is_error
+
+
+def test_outputs_that_are_no_estimates_have_no_score() -> None:
+    x = torch.rand(50, 2)
+    rates = (2 * x[:, :1]).exp()
+    poisson = watched(rates, rates, [2.0, 1.0], train=(x, rates), loss_fn=nn.PoissonNLLLoss())
+    assert poisson.task == "regression"
+    assert poisson.score(rates.log(), rates) is None  # the network gives the logarithm
+    huber = watched(rates, rates, [2.0, 1.0], train=(x, rates), loss_fn=nn.HuberLoss())
+    assert huber.score(rates, rates) == 1
+
+
+def test_a_single_output_is_a_logit_where_it_is_no_probability() -> None:
+    labels = torch.tensor([0, 1, 1, 0])
+    case_ = watched(labels, torch.zeros(4, 1), [2.0, 1.0])
+    assert case_.score(torch.tensor([[-2.0], [0.2], [3.0], [-1.0]]), labels) == 1
+    assert case_.score(torch.tensor([[0.2], [0.6], [0.9], [0.3]]), labels) == 1

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.doctor import data
 from benchmarks.doctor.cases import CASES
-from benchmarks.doctor.loop import Outcome, run
+from benchmarks.doctor.loop import Outcome
 from sevensteps.doctor.conditions import BY_STEP, condition, condition_names, summary
 from sevensteps.doctor.trials.changes import FINITE, STANDARDIZE
 from sevensteps.steps import parse
@@ -88,7 +88,7 @@ def own_random_numbers() -> Iterator[None]:
 
 @functools.cache
 def outcome(name: str, seed: int) -> Outcome:
-    return run(CASES[name].build(seed), seed)
+    return CASES[name].run(seed)
 
 
 def flat(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

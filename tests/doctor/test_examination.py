@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 from torch import nn
 
 from sevensteps.doctor import examination
@@ -12,7 +13,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions import condition_names
 from sevensteps.doctor.examination import Examination, examine
 from sevensteps.doctor.finding import Finding, Measure
-from sevensteps.observe.network_facts import network_facts
+from sevensteps.observe.network_facts import facts_of_networks, network_facts
 from sevensteps.observe.observation import Observation
 
 
@@ -85,3 +86,41 @@ def test_what_was_not_judged_is_said_once() -> None:
     case = blank()
     case.not_judged += [("train", "of another shape"), ("train", "of another shape")]
     assert Examination([], case).not_judged == [("train", "of another shape")]
+
+
+@pytest.mark.draws
+def test_each_of_several_networks_is_examined_as_a_case_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    class Condition:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def examine(self, case: Case) -> Finding | None:
+            if self.name != "dead_units":
+                return None
+            assert case.several
+            assert isinstance(case.network, nn.Linear)
+            asked.append(case.network.extra_repr())
+            return finding(self.name, "error" if case.network.in_features == 3 else "info")
+
+    monkeypatch.setattr(examination, "condition", Condition)
+    networks = {"G": nn.Linear(2, 1), "D": nn.Linear(3, 1)}
+    observation = Observation(facts_of_networks(networks), networks=("G", "D"))
+    case = Case(
+        observation,
+        None,
+        networks=dict(networks),
+        train=(torch.zeros(9, 2), torch.zeros(9, 1)),
+        valid=(torch.zeros(9, 5), torch.zeros(9, 1)),
+    )
+    found = examine(case)
+    assert len(asked) == 2
+    assert [(f.severity, f.where["network"]) for f in found.findings] == [
+        ("error", "D"),
+        ("info", "G"),
+    ]
+    # G takes the training data, no network takes the validation data
+    assert [what for what, _ in found.not_judged] == ["valid"]

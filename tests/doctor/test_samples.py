@@ -49,6 +49,58 @@ def test_a_large_loader_is_not_read_to_its_end() -> None:
     assert len(found[0]) == MAX_SAMPLES
 
 
+class Rows(torch.utils.data.Dataset[Any]):
+    """Samples in whatever form."""
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+
+    def __len__(self) -> int:
+        return len(X)
+
+    def __getitem__(self, index: int) -> Any:
+        if self.form == "three":
+            return X[index], Y[index], 2 * Y[index]
+        return {"x": X[index], "n": Y[index], "labels": 2 * Y[index]}
+
+
+@pytest.mark.parametrize(
+    ("form", "inputs"), [("three", None), ("named", None), ("named", ("x", "n"))]
+)
+def test_batches_of_several_parts_are_split(form: str, inputs: Any) -> None:
+    found = pair_of("train", DataLoader(Rows(form), 4), inputs)
+    assert found is not None
+    parts = found[0] if form == "three" else (found[0]["x"], found[0]["n"])
+    assert torch.equal(parts[0], X)
+    assert torch.equal(parts[1], Y)
+    assert torch.equal(found[1], 2 * Y)
+
+
+def test_inputs_says_what_the_network_is_given() -> None:
+    by_place = pair_of("train", DataLoader(Rows("three"), 4), (0,))
+    assert by_place is not None
+    assert torch.equal(by_place[0], X)
+    assert [t.tolist() for t in by_place[1]] == [Y.tolist(), (2 * Y).tolist()]
+    by_name = pair_of("train", Rows("named"), ("x",))
+    assert by_name is not None
+    assert list(by_name[0]) == ["x"]
+    assert list(by_name[1]) == ["n", "labels"]
+    with pytest.raises(ArgumentError, match="say which of them"):
+        pair_of("train", Rows("named"), ("z",))
+
+
+def test_tuples_and_dictionaries_of_tensors_and_arrays_are_taken() -> None:
+    several = pair_of("train", ((X, Y.numpy()), Y))
+    assert several is not None
+    assert torch.equal(several[0][1], Y)
+    named = pair_of("train", ({"x": X.numpy(), "n": Y}, {"first": Y, "second": X}))
+    assert named is not None
+    assert torch.equal(named[0]["x"], X)
+    assert set(named[1]) == {"first", "second"}
+    with pytest.raises(ArgumentError, match=r"inputs \[10, 3\], \[10\] and targets \[5\]"):
+        pair_of("train", ((X, Y), Y[:5]))
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -22,7 +22,7 @@ def turn(job: tuple[str, int, str]) -> dict[str, Any]:
     name, seed, only = job
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    setup = CASES[name].build(seed)
+    setup = CASES[name].setup(seed)
     try:
         alone = run(setup, seed, watch=False)
     except Exception as failure:  # a case that fails is said, not lost
@@ -37,7 +37,7 @@ def turn(job: tuple[str, int, str]) -> dict[str, Any]:
     }
     for label, tool in tools(only).items():
         gc.collect()
-        setup = CASES[name].build(seed)
+        setup = CASES[name].setup(seed)
         try:
             outcome = run(setup, seed, watch=tool.watch)
         except Exception as failure:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import torch
 
-from sevensteps.doctor.case import Case, class_indices
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.measures import significant
 
 STEP = "repeat"
@@ -31,6 +32,7 @@ def examine(case: Case) -> Finding | None:
         or pair is None
         or case.task not in ("binary", "multiclass")
         or case.diverged_at is not None
+        or not case.loss_is_error
     ):
         return None
     output = case.valid_outputs if case.valid is not None else case.train_outputs

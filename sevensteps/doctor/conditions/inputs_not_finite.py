@@ -15,6 +15,7 @@ from torch import Tensor
 from sevensteps.data.checks import all_finite
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.observe.structure import tensors_of
 
 STEP = "repeat"
 EXPLAINS = (
@@ -36,20 +37,22 @@ EXPLAINS = (
 
 
 def examine(case: Case) -> Finding | None:
-    (x, y), (xv, yv) = (
-        case.train or (case.observation.x, case.observation.y),
-        case.valid or (None, None),
-    )
-    parts: dict[str, Tensor | None] = {
-        "training inputs": x,
-        "training targets": y,
-        "validation inputs": xv,
-        "validation targets": yv,
+    observed = case.examples or (case.observation.x, case.observation.y)
+    (x, y), (xv, yv) = case.part("train") or observed, case.part("valid") or (None, None)
+    parts = {
+        name + (f" ({path})" if path else ""): tensor
+        for name, value in (
+            ("training inputs", x),
+            ("training targets", y),
+            ("validation inputs", xv),
+            ("validation targets", yv),
+        )
+        for path, tensor in tensors_of(value).items()
     }
     if case.of_data("finite", lambda: all(map(_is_finite, parts.values()))):
         return None
     for name, tensor in parts.items():
-        if tensor is None or _is_finite(tensor):
+        if _is_finite(tensor):
             continue
         bad = (
             ~tensor.detach().flatten(1).isfinite()
@@ -94,5 +97,5 @@ def examine(case: Case) -> Finding | None:
     return None
 
 
-def _is_finite(tensor: Tensor | None) -> bool:
-    return tensor is None or not tensor.is_floating_point() or all_finite(tensor)
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or all_finite(tensor)

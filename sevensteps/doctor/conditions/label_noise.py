@@ -29,6 +29,8 @@ MOST = 6  # of them are of one mind
 def examine(case: Case) -> Finding | None:
     if case.before_training or case.task not in ("binary", "multiclass"):
         return None
+    if not case.loss_is_error:
+        return None  # then the labels need not be those of the inputs
     votes = case.of_data("votes of neighbours", lambda: _votes(case))
     if votes is None:
         return None

@@ -46,6 +46,8 @@ SHUFFLES = 50  # of the targets, to see what chance does
 def examine(case: Case) -> Finding | None:
     if case.before_training or case.task not in ("binary", "multiclass", "regression"):
         return None
+    if not case.loss_is_error:
+        return None  # then the targets need not be answers to the inputs
     reached = case.scores.get("valid", case.scores.get("train"))
     chance = case.baseline_score
     if reached is None or chance is None or reached - chance > 0.1 * (1 - chance):

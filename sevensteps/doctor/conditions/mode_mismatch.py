@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import torch
 
-from sevensteps.doctor.case import SAMPLES, Case
+from sevensteps.doctor.case import SAMPLES, Case, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
+from sevensteps.observe.structure import rows, sample_count
 
 STEP = "predict"
 EXPLAINS = (
@@ -54,7 +55,8 @@ def examine(case: Case) -> Finding | None:
             ],
             "model.train() before training, model.eval() before evaluation",
         )
-    if evaluations:
+    # networks that feed each other run without gradients in the midst of training
+    if evaluations and case.loss_is_error:
         return _finding(
             layers,
             0.85,
@@ -71,13 +73,14 @@ def examine(case: Case) -> Finding | None:
             ],
             "model.eval() before every evaluation, model.train() after it",
         )
-    pair = case.valid or case.sample
-    if pair is not None and len(pair[0]) > SAMPLES:
-        rows = torch.linspace(0, len(pair[0]) - 1, SAMPLES).long()
-        pair = pair[0][rows.to(pair[0].device)], pair[1][rows.to(pair[1].device)]
+    pair = case.part("valid") or case.examples
+    if pair is not None and (count := sample_count(pair[0])) > SAMPLES:
+        chosen = torch.linspace(0, count - 1, SAMPLES).long()
+        pair = rows(pair[0], chosen), rows(pair[1], chosen)
     if case.facts.norms and pair is not None and case.steps >= 20:
-        judged = case.score(case.outputs(pair), pair[1])
-        trained = case.score(case.outputs(pair, training=True), pair[1])
+        truth = targets_of(pair)
+        judged = case.score(case.outputs(pair), truth)
+        trained = case.score(case.outputs(pair, training=True), truth)
         if judged is not None and trained is not None and trained - judged > APART:
             return _finding(
                 list(case.facts.norms),

@@ -13,8 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, class_indices
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.measures import learned_enough, significant
 
 STEP = "repeat"
@@ -47,6 +48,7 @@ def examine(case: Case) -> Finding | None:
     ]
     if (
         case.before_training
+        or not case.loss_is_error  # targets that move with the training are alike in a batch
         or len(targets) < 3
         or any(t.shape[1:] != targets[0].shape[1:] for t in targets)
     ):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import learned_enough, significant, stop_with_patience
+from sevensteps.observe.structure import sample_count
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
@@ -24,8 +25,8 @@ RISEN = 1.25  # times the least validation loss
 def examine(case: Case) -> Finding | None:
     if (
         case.before_training
-        or case.valid is None
-        or len(case.valid[0]) < 20
+        or (valid_pair := case.part("valid")) is None
+        or sample_count(valid_pair[0]) < 20
         or not learned_enough(case, 0.8)
         or not {"train", "valid"} <= case.scores.keys()
     ):

@@ -50,6 +50,7 @@ def examine(case: Case) -> Finding | None:
         or not bool(t.isfinite().all())
         or case.before_training
         or not case.looks
+        or not case.loss_is_error
     ):
         return None
     size, spread = float(t.double().square().mean().sqrt()), float(t.double().std())

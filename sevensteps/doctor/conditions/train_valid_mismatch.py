@@ -12,12 +12,15 @@ rows; parts that differ by chance.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from torch import Tensor
 
 from sevensteps.data.checks import all_finite
 from sevensteps.data.duplicates import count_duplicates
-from sevensteps.doctor.case import Case, class_indices
-from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
+from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.measures import learned_enough, significant
 
 STEP = "repeat"
@@ -25,7 +28,8 @@ EXPLAINS = ("overfitting", "mode_mismatch", "class_imbalance", "label_noise", "l
 SCALE = 3.0  # standard deviations of the parts against each other
 SHIFT = 1.0  # difference of the means in standard deviations
 ROWS = 5000  # of each part whose scale is compared; copies are looked for among all
-SHARED = 0.1  # share of validation rows that are training rows too
+SHARED = 0.1  # share of validation rows that are training rows too, beyond what chance gives
+ODD = 0.02  # share of the rows that may be outliers
 
 
 def examine(case: Case) -> Finding | None:
@@ -40,16 +44,29 @@ def examine(case: Case) -> Finding | None:
         return None
     inputs = case.train[0], case.valid[0]
     scales = case.of_data("scales of the parts", lambda: [_scale(x[:ROWS]) for x in inputs])
-    if None in scales:
+    if scales[0] is None or scales[1] is None:
         return None
     (mean_a, spread_a), (mean_b, spread_b) = scales
+    remark: Finding | None = None
     if spread_a > 0 and spread_b >= 0:
         ratio, shift = spread_b / spread_a, abs(mean_b - mean_a) / spread_a
-        if ratio > SCALE or ratio < 1 / SCALE or shift > SHIFT:
-            return _finding(
-                "error",
-                0.93,
-                f"The validation inputs have a spread of {spread_b:.3g} and a mean of "
+        if _apart(ratio, shift):
+            # without its outliers a part says how it was scaled
+            first, second = (_scale(_without_outliers(x[:ROWS])) for x in inputs)
+            odd = (
+                first is not None
+                and second is not None
+                and first[1] > 0
+                and not _apart(second[1] / first[1], abs(second[0] - first[0]) / first[1])
+            )
+            remark = _finding(
+                "info" if odd else "error",
+                0.6 if odd else 0.93,
+                f"A few rows, at most {ODD:.0%}, lie far outside of all others, so that the spread "
+                f"of the validation inputs is {spread_b:.3g} and that of the training inputs "
+                f"{spread_a:.3g}. The rest of both parts is scaled alike."
+                if odd
+                else f"The validation inputs have a spread of {spread_b:.3g} and a mean of "
                 f"{mean_b:.3g}, "
                 f"the training inputs of {spread_a:.3g} and {mean_a:.3g}: they were not "
                 "scaled alike, "
@@ -68,8 +85,10 @@ def examine(case: Case) -> Finding | None:
                         "",
                     ),
                 ],
-                "apply the training part's scaling to both parts",
+                "look at these rows" if odd else "apply the training part's scaling to both parts",
             )
+            if not odd:
+                return remark
     classes, chance = case.task in ("binary", "multiclass"), case.baseline_score
     scores = case.scores if classes and learned_enough(case, 0.6) else {}
     train, valid = scores.get("train"), scores.get("valid")
@@ -114,10 +133,12 @@ def examine(case: Case) -> Finding | None:
                 [Measure("classes without a training sample", len(untrained), 0, "")],
                 "split by class (stratified)",
             )
-    shared: float = case.of_data("share of copies", lambda: _shared(*inputs))
+    shared, by_chance = case.of_data(
+        "share of copies", lambda: (_shared(*inputs), _copies_by_chance(inputs[0]))
+    )
     # judging by the very training data is a choice that everybody sees
     chosen = case.train[0].data_ptr() == case.valid[0].data_ptr()
-    if shared > SHARED and not chosen:
+    if shared > SHARED + by_chance and not chosen:
         return _finding(
             "warning",
             0.85,
@@ -128,13 +149,37 @@ def examine(case: Case) -> Finding | None:
                 Measure(
                     "validation rows that are training rows",
                     significant(shared),
-                    f"below {SHARED:g}",
+                    f"below {SHARED + by_chance:.2g}",
                     "exact copies",
                 )
             ],
             "drop duplicates before the split",
         )
-    return None
+    return remark
+
+
+def _apart(ratio: float, shift: float) -> bool:
+    return ratio > SCALE or ratio < 1 / SCALE or shift > SHIFT
+
+
+def _without_outliers(x: Tensor) -> Tensor:
+    """`x` without the rows that are furthest from the usual ones."""
+    flat = x.detach().cpu().flatten(1).float()
+    distance = (flat - flat.median(0).values).abs().amax(1)
+    kept = max(1, len(x) - max(3, round(ODD * len(x))))
+    return x[distance.argsort()[:kept].to(x.device)]
+
+
+def _copies_by_chance(train: Tensor) -> float:
+    """The share of training rows that another training row equals, where no column varies freely:
+    in a table of few values a random split has about as many copies on either side.
+    """
+    some = train[:ROWS].detach().cpu().flatten(1)
+    if max(len(column.unique()) for column in some.T[:200]) > len(some) / 2:
+        return 0.0  # numbers that vary freely are not alike by chance
+    rows = [row.tobytes() for row in some.numpy()]
+    times = Counter(rows)
+    return sum(times[row] > 1 for row in rows) / len(rows)
 
 
 def _scale(x: Tensor) -> tuple[float, float] | None:
@@ -159,12 +204,12 @@ def _shared(train: Tensor, valid: Tensor) -> float:
 
 
 def _finding(
-    severity: str, confidence: float, explanation: str, evidence: list[Measure], advice: str
+    severity: Severity, confidence: float, explanation: str, evidence: list[Measure], advice: str
 ) -> Finding:
     return Finding(
         "train_valid_mismatch",
         STEP,
-        "error" if severity == "error" else "warning",
+        severity,
         confidence,
         explanation,
         evidence,

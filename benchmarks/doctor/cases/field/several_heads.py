@@ -1,0 +1,95 @@
+"""Networks with several answers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from benchmarks.doctor import data
+from benchmarks.doctor.cases.field.trained import Trained, batches, descend, healthy, r2
+
+
+class Heads(nn.Module):
+    """A body, a head for the digit, and one for how much ink it takes; by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(64, 64), nn.ReLU())
+        self.digit, self.ink = nn.Linear(64, 10), nn.Linear(64, 1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        h = self.body(x)
+        return {"digit": self.digit(h), "ink": self.ink(h)}
+
+
+def ink(x: Tensor) -> Tensor:
+    return (x.mean(1, keepdim=True) - 0.3) * 20
+
+
+def tasks(parts: bool) -> Trained:
+    (x, y), (xv, yv) = data.digits()
+    model = Heads()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+
+    def terms(output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            "digit": F.cross_entropy(output["digit"], target["digit"]),
+            "ink": F.mse_loss(output["ink"], target["ink"]),
+        }
+
+    def loss_fn(output: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
+        return torch.stack(list(terms(output, target).values())).sum()
+
+    with ss.watch(model, optimizer) as watch:
+        for chosen in batches(len(x), 50, 12):
+            target = {"digit": y[chosen], "ink": ink(x[chosen])}
+            losses = terms(model(x[chosen]), target)
+            loss = losses["digit"] + losses["ink"]
+            descend(watch, optimizer, loss, target, parts=losses if parts else None)
+    with torch.no_grad():
+        answer = model(xv)
+    right = float((answer["digit"].argmax(1) == yv).double().mean())
+    known = {
+        "train": (x, {"digit": y, "ink": ink(x)}),
+        "valid": (xv, {"digit": yv, "ink": ink(xv)}),
+        "loss_fn": loss_fn,
+    }
+    return Trained(watch, (right + r2(answer["ink"], ink(xv))) / 2, known)
+
+
+class TwoClassifiers(nn.Module):
+    """Returns two lots of logits, the second from half-way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(64, 64), nn.Linear(64, 64)
+        self.out, self.aside = nn.Linear(64, 10), nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.relu(self.first(x))
+        return self.out(torch.relu(self.second(h))), self.aside(h)
+
+
+def aside() -> Trained:
+    (x, y), (xv, yv) = data.digits()
+    model = TwoClassifiers()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def loss_fn(output: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
+        return F.cross_entropy(output[0], target) + 0.3 * F.cross_entropy(output[1], target)
+
+    with ss.watch(model, optimizer) as watch:
+        for chosen in batches(len(x), 50, 10):
+            descend(watch, optimizer, loss_fn(model(x[chosen]), y[chosen]), y[chosen])
+    with torch.no_grad():
+        score = float((model(xv)[0].argmax(1) == yv).double().mean())
+    return Trained(watch, score, {"train": (x, y), "valid": (xv, yv), "loss_fn": loss_fn})
+
+
+CASES = [
+    healthy("two tasks by name", lambda: tasks(False), kept_back=True),
+    healthy("two tasks by name, with their parts", lambda: tasks(True), kept_back=True),
+    healthy("a classifier half-way", aside, kept_back=True),
+]

@@ -1,0 +1,93 @@
+"""How somebody else's network is asked: with one input, several, or named ones, on numbers of its
+own kind.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sevensteps.observe.samples import Inputs
+from sevensteps.observe.structure import map_tensors, tensors_of
+
+# names under which targets stand beside inputs in a batch
+TARGETS = ("labels", "label", "targets", "target", "y", "mask_labels")
+
+
+def ask(network: nn.Module, inputs: Any) -> Any:
+    """What `network` gives for `inputs`: a tensor, a tuple of several, a mapping of named ones, or
+    all arguments of a call.
+
+    A tuple or a mapping is handed over as a whole where the network takes one argument.
+    """
+    if isinstance(inputs, Inputs):
+        return network(*inputs.args, **inputs.kwargs)
+    if isinstance(inputs, Mapping) and _takes(network, (), dict(inputs)):
+        return network(**inputs)
+    if isinstance(inputs, tuple | list) and not hasattr(inputs, "_fields"):
+        together = _takes(network, (inputs,), {})
+        if not together or (len(inputs) > 1 and _takes(network, tuple(inputs), {})):
+            return network(*inputs)
+    return network(inputs)
+
+
+def _takes(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether the network's `forward` has room for these arguments; a `**kwargs` is no room."""
+    try:
+        bound = inspect.signature(network.forward).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return False
+    names = bound.signature.parameters
+    return all(names[name].kind is not inspect.Parameter.VAR_KEYWORD for name in bound.arguments)
+
+
+def mended(network: nn.Module, inputs: Any) -> Any:
+    """`inputs` on the network's device and, where they are no whole numbers, in its precision;
+    whole numbers as int64. Nothing that they say is lost.
+    """
+    parameters = [p for p in network.parameters() if p.is_floating_point()]
+    kinds = {p.dtype for p in parameters}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    device = parameters[0].device if parameters else torch.device("cpu")
+
+    def mend(tensor: Tensor) -> Tensor:
+        tensor = tensor.to(device)
+        if tensor.is_floating_point():
+            return tensor.to(kind) if kind is not None else tensor
+        whole = tensor.dtype in (torch.uint8, torch.int8, torch.int16, torch.int32)
+        return tensor.long() if whole else tensor
+
+    return map_tensors(mend, inputs)
+
+
+def mended_targets(outputs: Tensor, targets: Any) -> Any:
+    """`targets` in the precision of the `outputs` that they are compared with; whole numbers as
+    int64.
+    """
+
+    def mend(tensor: Tensor) -> Tensor:
+        if tensor.is_floating_point():
+            return tensor.to(outputs.dtype)
+        return tensor if tensor.dtype == torch.bool else tensor.long()
+
+    return map_tensors(mend, targets)
+
+
+def only_tensor(value: Any) -> Tensor | None:
+    """The tensor in `value`, where it holds exactly one."""
+    found = list(tensors_of(value).values())
+    return found[0] if len(found) == 1 else None
+
+
+def main_target(targets: Any) -> Tensor | None:
+    """The targets that the answer is compared with: the only tensor, or the only one among several
+    that is named so; None where there are several.
+    """
+    if (single := only_tensor(targets)) is not None:
+        return single
+    named = [t for name, t in tensors_of(targets).items() if name in TARGETS]
+    return named[0] if len(named) == 1 else None

@@ -1,0 +1,119 @@
+"""What targets ask of a network, and what outputs answer: read off their numbers and shapes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+Shape = tuple[int, ...]
+
+
+def kind_of_task(target: Tensor, output: Shape | None) -> str | None:
+    """The kind of task of targets [N, …] and outputs of shape `output`, where that is known.
+
+    "binary" and "multiclass": a class a sample; "multilabel": several yes/no labels; "tokens" [N,
+    T] and "dense" [N, …]: a class for each position; "regression": numbers.
+    """
+    columns = 1 if target.ndim == 1 else int(target.shape[-1])
+    flat = target.ndim == 1 or (target.ndim == 2 and columns == 1)
+    if not target.is_floating_point():
+        if not flat:
+            zero_one = bool(((target == 0) | (target == 1)).all())
+            same = output is not None and len(output) == target.ndim
+            if target.ndim == 2 and zero_one and (output is None or same):
+                return "multilabel"
+            return "tokens" if target.ndim == 2 else "dense"
+        wide = output is not None and len(output) == 2 and output[1] > 1
+        return "multiclass" if int(target.max()) > 1 or wide else "binary"
+    if bool(((target == 0) | (target == 1)).all()):
+        if flat:
+            return "binary"
+        if target.ndim > 2:
+            return "dense"
+        return "multiclass" if bool((target.sum(1) == 1).all()) else "multilabel"
+    if _are_distributions(target) and (output is None or output[1:] == target.shape[1:]):
+        return "multiclass"
+    return "regression"
+
+
+def _are_distributions(target: Tensor) -> bool:
+    """Whether each row is a distribution over several classes."""
+    if target.ndim != 2 or target.shape[1] < 2 or bool((target < 0).any()):
+        return False
+    return bool(((target.sum(1) - 1).abs() < 1e-2).all())
+
+
+def class_indices(target: Tensor) -> Int[Tensor, "N"]:
+    """Class indices [N], from indices, from one column of them, or the likeliest of rows [N, C]."""
+    one_hot = target.ndim == 2 and target.shape[1] > 1
+    return (target.argmax(1) if one_hot else target.reshape(-1)).long()
+
+
+def class_axis(output: Shape, target: Shape) -> int | None:
+    """Where in an output of shape [N, C], [N, …, C] or [N, C, …] the classes are, for targets of
+    shape [N, …]; None where none of its axes can hold them.
+    """
+    if len(target) == 2 and target[1] == 1 and len(output) == 2:
+        target = target[:1]
+    if len(output) != len(target) + 1:
+        return None
+    # the first axis is the number of samples, which may be another one
+    if output[1:-1] == target[1:]:
+        return len(output) - 1
+    return 1 if output[2:] == target[1:] else None
+
+
+def outputs_fit(output: Shape, target: Tensor) -> bool:
+    """Whether outputs of this shape can be answers to these targets: one number for each, or one
+    for each class. What is as wide for another reason, such as a code, is not told apart.
+    """
+    if target.is_floating_point():
+        return math.prod(output[1:]) == math.prod(target.shape[1:])
+    axis, classes = class_axis(output, tuple(target.shape)), int(target.max()) + 1
+    if math.prod(output[1:]) == 1:
+        return classes <= 2
+    return axis is not None and output[axis] == classes
+
+
+def accuracy_of_positions(output: Tensor, target: Tensor) -> float | None:
+    """The share of right classes over all positions with a target; None where outputs and targets
+    do not fit, or none has.
+    """
+    if target.is_floating_point():
+        if output.numel() != target.numel():
+            return None
+        logits = bool(((output < 0) | (output > 1)).any())
+        answer = output.reshape(target.shape) > (0.0 if logits else 0.5)
+        return float((answer == target.bool()).double().mean())
+    axis = class_axis(tuple(output.shape), tuple(target.shape))
+    known = target >= 0
+    if axis is None or not bool(known.any()):
+        return None
+    return float((output.argmax(axis) == target)[known].double().mean())
+
+
+def known_positions(target: Tensor) -> Int[Tensor, "K"]:
+    """The classes of all positions that have one: a negative one is `ignore_index`."""
+    return target[target >= 0].long()
+
+
+def ignorant_entropy(target: Shaped[Tensor, "N ..."], task: str) -> float | None:
+    """The cross-entropy of the best answer that ignores the input, in nats.
+
+    Of several yes/no labels, and of each position of a mask, the mean over them.
+    """
+    if task == "multilabel" or (task == "dense" and target.is_floating_point()):
+        share = target.double().reshape(len(target), -1).mean(0)
+        if task == "dense":
+            share = share.mean(0, keepdim=True)
+        both = torch.special.entr(share) + torch.special.entr(1 - share)
+        return float(both.mean())
+    if target.is_floating_point() and target.ndim == 2 and target.shape[1] > 1:
+        return float(torch.special.entr(target.double().mean(0)).sum())
+    known = known_positions(target)
+    if not len(known):
+        return None
+    return float(torch.special.entr(torch.bincount(known).double() / len(known)).sum())

@@ -1,0 +1,76 @@
+"""Networks are called with one input, several or named ones, and numbers are mended where nothing
+is lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sevensteps.doctor.asking import ask, main_target, mended, mended_targets, only_tensor
+from sevensteps.observe.samples import Inputs
+
+A, B = torch.ones(3, 2), torch.full((3, 2), 2.0)
+
+
+class One(nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+class Two(nn.Module):
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a - b
+
+
+class Optional(nn.Module):
+    def forward(self, a: Tensor, b: Tensor | None = None) -> Tensor:
+        return a if b is None else a - b
+
+
+class Star(nn.Module):
+    def forward(self, *parts: Tensor) -> Tensor:
+        return parts[0] - parts[-1]
+
+
+class Names(nn.Module):
+    def forward(self, **named: Tensor) -> Tensor:
+        return named["a"] - named["b"]
+
+
+@pytest.mark.parametrize("network", [Two(), Optional(), Star()])
+def test_several_inputs_are_several_arguments(network: nn.Module) -> None:
+    assert torch.equal(ask(network, (A, B)), A - B)
+    assert torch.equal(ask(network, [A, B]), A - B)
+
+
+def test_named_inputs_are_named_arguments_or_one_dictionary() -> None:
+    named = {"b": B, "a": A}
+    assert torch.equal(ask(Two(), named), A - B)
+    assert ask(One(), named) is named
+    both = (A, B)
+    assert ask(One(), both) is both
+    assert torch.equal(ask(Names(), Inputs((), named)), A - B)
+    assert torch.equal(ask(Two(), Inputs((A,), {"b": B})), A - B)
+    assert torch.equal(ask(One(), A), A)
+
+
+@pytest.mark.draws
+def test_numbers_are_mended_to_the_network() -> None:
+    network = nn.Linear(2, 1).double()
+    inputs = {"x": A, "n": torch.ones(3, dtype=torch.uint8), "m": torch.ones(3, dtype=torch.bool)}
+    found = mended(network, inputs)
+    assert [found[key].dtype for key in "xnm"] == [torch.float64, torch.int64, torch.bool]
+    targets = mended_targets(A, (B.double(), torch.ones(3, dtype=torch.int32)))
+    assert [t.dtype for t in targets] == [torch.float32, torch.int64]
+
+
+def test_the_main_target_is_the_only_one_or_the_one_named_so() -> None:
+    assert only_tensor({"x": A}) is A
+    assert only_tensor((A, B)) is None
+    assert main_target({"labels": A, "weight": B}) is A
+    assert main_target({"first": A, "second": B}) is None
+    assert main_target(A) is A

@@ -31,6 +31,7 @@ class Setup:
     batch: int = 128
     epochs: int = 3
     shuffle: bool = True
+    same_batch: bool = False  # each step takes the first batch again
     clear: bool = True  # zero the gradients before each backward pass
     clear_after: bool = False  # or after each step instead
     accumulate: int = 1  # backward passes for each step
@@ -139,6 +140,8 @@ def run(
             model.train(setup.train_mode)
             order = torch.randperm(len(x)) if setup.shuffle else torch.arange(len(x))
             for index, chosen in enumerate(order.split(setup.batch), 1):
+                if setup.same_batch:
+                    chosen = torch.arange(setup.batch)
                 xb, yb = x[chosen], y[chosen]
                 loss = loss_fn(model(xb), yb)
                 once = setup.accumulate == 1 and not setup.clear_after

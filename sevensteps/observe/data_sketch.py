@@ -23,6 +23,7 @@ ROWS = 32  # of a batch that are hashed
 COLUMNS = 64  # of a row, spread over it, that its hash is made of
 MAX_TENSORS = 4  # of several inputs
 MAX_BATCHES = 768  # 0.4 MB; of longer trainings every second of the older ones
+MOST = 0.9  # of the targets fed are among those of data of the same form
 KNOWN_ROWS = 200_000  # of the data that a sketch is compared with
 _FACTORS = (
     torch.randint(-(2**62), 2**62, (COLUMNS,), generator=torch.Generator().manual_seed(20_240_517))
@@ -48,13 +49,15 @@ class Comparison:
     """A sketch against data: the share of rows fed whose input is among these data, and the share
     of those whose target is the one that these data give to it.
 
-    `pairs` is nan where targets cannot be compared. `rows` were compared, `positions` says where in
-    the data the rows of each batch are, -1 for those that are not.
+    `pairs` is nan where targets cannot be compared; `known_targets` is the share of targets fed
+    that are among those of the data. `rows` were compared, `positions` says where in the data the
+    rows of each batch are, -1 for those that are not.
     """
 
     rows: int
     known: float
     pairs: float
+    known_targets: float
     positions: list[Int64[Tensor, "n"]]
 
 
@@ -157,8 +160,9 @@ class DataSketch:
                 fed_targets += batch.targets.cpu()[sure].tolist()
                 true_targets += answers.cpu()[position[sure]].tolist()
         every = set() if answers is None else set(answers.tolist())
-        pairs = _agreement(true_targets, fed_targets, every)
-        return Comparison(rows, known / rows, pairs, positions)
+        of_data = sum(target in every for target in fed_targets) / max(len(fed_targets), 1)
+        pairs = _agreement(true_targets, fed_targets, of_data > MOST)
+        return Comparison(rows, known / rows, pairs, of_data, positions)
 
     def to_dict(self) -> dict[str, Any]:
         """The sketch as JSON can hold it."""
@@ -235,15 +239,15 @@ def _unrepeated(ordered: Tensor) -> Tensor:
     return ~(torch.cat((same, none)) | torch.cat((none, same)))
 
 
-def _agreement(true: list[int], fed: list[int], every: set[int]) -> float:
+def _agreement(true: list[int], fed: list[int], same_form: bool) -> float:
     """The share of pairs (true, fed) that one rule from true to fed explains, beyond what it would
     of pairs drawn at random; 1 where every true target is always fed as the same. nan where that
-    cannot be said; `every` are the targets of all data.
+    cannot be said, as of numbers that are not of the `same_form` in both.
     """
     if not true or len(set(true)) < 2 or len(set(fed)) < 2:
         return math.nan
     if len(set(true)) > len(true) / 4:  # hardly one comes back: no rule can be read from them
-        if sum(b in every for b in fed) < 0.9 * len(fed):
+        if not same_form:
             return math.nan
         return sum(a == b for a, b in zip(true, fed, strict=True)) / len(true)
     usual: dict[int, Counter[int]] = {}

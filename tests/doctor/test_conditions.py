@@ -53,6 +53,7 @@ FAULTY = {
     "inputs_unscaled": "MNIST: pixels 0 to 255, SGD .1",
     "targets_unscaled": "x⁴ on ±100, raw",
     "not_shuffled": "MNIST: sorted",
+    "same_batch_again": "MNIST: the same batch again",
     "inputs_not_finite": "MNIST: a NaN among the inputs",
     "labels_unrelated": "MNIST: random labels",
     "label_noise": "MNIST: 30 % of the labels wrong",

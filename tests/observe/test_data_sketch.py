@@ -129,6 +129,7 @@ def test_numbers_as_targets_agree_only_where_they_are_equal() -> None:
     assert scaled is not None
     assert same.pairs == 1
     assert apart.pairs < 0.1
+    assert (same.known_targets, scaled.known_targets) == (1, 0)
     assert math.isnan(scaled.pairs), "fed in another scale: cannot be said"
 
 

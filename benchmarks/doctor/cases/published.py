@@ -130,6 +130,10 @@ def in_order(setup: Setup) -> None:
     setup.train, setup.shuffle = (x[order], y[order]), False
 
 
+def same_batch(setup: Setup) -> None:
+    setup.same_batch = True
+
+
 def off_by_one(setup: Setup) -> None:
     setup.valid = setup.valid[0], (setup.valid[1] + 1) % 10
 
@@ -547,6 +551,13 @@ CASES = [
         "faulty",
         build=digits(in_order),
         conditions=("not_shuffled",),
+        twin="MNIST",
+    ),
+    Case(
+        "MNIST: the same batch again",
+        "faulty",
+        build=digits(same_batch),
+        conditions=("same_batch_again", "overfitting"),
         twin="MNIST",
     ),
     Case(

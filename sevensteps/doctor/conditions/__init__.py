@@ -44,6 +44,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "inputs_unscaled",
         "targets_unscaled",
         "not_shuffled",
+        "same_batch_again",
         "inputs_not_finite",
         "labels_unrelated",
         "label_noise",

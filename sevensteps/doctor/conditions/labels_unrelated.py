@@ -4,7 +4,8 @@ As when one of them was shuffled and the other was not. Measured: the agreement 
 neighbours, without any network: where targets follow from inputs, samples that lie near each other
 agree more often than chance. Judged against the spread of that agreement for shuffled targets, and
 only where neither the network nor a simple model does better than guessing. Source: Zhang et al.
-2017, Understanding deep learning requires rethinking generalization.
+2017, Understanding deep learning requires rethinking generalization. And exactly, where the
+training data are known: rows that were fed with another target than these data have for them.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
 data; a network or a simple model that beats guessing by a tenth of the way.
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.fed_data import comparison
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.simple_models import nearest_samples, simple_model_score, standardized_table
@@ -43,7 +45,53 @@ SIGMAS = 3.0  # above chance that related targets show
 SHUFFLES = 50  # of the targets, to see what chance does
 
 
+MISMATCHED = 0.2  # agreement of targets fed with those of the data: 0 is chance, 1 all
+KNOWN = 0.9  # share of the inputs, and of the targets, that the data have, too
+
+
 def examine(case: Case) -> Finding | None:
+    return _fed_apart(case) or _unrelated(case)
+
+
+def _fed_apart(case: Case) -> Finding | None:
+    """Inputs and targets that belong together in the data, but were fed in other pairs."""
+    compared = None if case.before_training else comparison(case)
+    if (
+        compared is None
+        or min(compared.known, compared.known_targets) < KNOWN
+        or not compared.pairs < MISMATCHED
+    ):
+        return None
+    return Finding(
+        "labels_unrelated",
+        STEP,
+        "error",
+        0.97,
+        "The batches that were trained on hold inputs and targets of the training data, but not "
+        f"in their pairs: of {compared.rows:,} rows looked up, the targets agree with those of "
+        "the data no more than chance has it. Inputs and targets were shuffled or read apart from "
+        "each other, as by two loaders that each draw an order of their own.",
+        [
+            Measure(
+                "agreement of the targets fed with those of the data, 0 by chance",
+                significant(compared.pairs),
+                1,
+                f"hashes of {compared.rows:,} rows",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "inputs and targets have to come from one order",
+                "one loader over both: DataLoader(TensorDataset(x, y), shuffle=True)",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _unrelated(case: Case) -> Finding | None:
     if case.before_training or case.task not in ("binary", "multiclass", "regression"):
         return None
     if not case.loss_is_error:

@@ -5,7 +5,9 @@ entropy of the classes within a batch, or the variance of batch means. Closed fo
 at random, the latter is 1/B of the whole variance.
 
 Remedies: `batches(64)`, which shuffles; in PyTorch, `DataLoader(…, shuffle=True)`. Silent on:
-data in order that are mixed anyway; full batches; batches of fewer than 8 samples.
+data in order that are mixed anyway; full batches; batches of fewer than 8 samples; targets that
+move, as those that another network computes; numbers as targets, where rows come in ever other
+order.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.fed_data import in_order, targets_move
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.measures import learned_enough, significant
@@ -55,6 +58,8 @@ def examine(case: Case) -> Finding | None:
         return None
     if case.train is not None and len(case.train[1]) <= 1.5 * len(targets[0]):
         return None  # nearly all samples at once
+    if targets_move(case):
+        return None
     pool = case.target if case.target is not None else torch.cat(targets)
     if case.task in ("binary", "multiclass") and case.labels is not None:
         whole = _entropy(case.labels)
@@ -67,7 +72,7 @@ def examine(case: Case) -> Finding | None:
             significant(whole),
             "of all targets",
         )
-    elif case.task == "regression":
+    elif case.task == "regression" and in_order(case) is not False:
         whole = float(pool.double().var(0).mean())
         size = sum(map(len, targets)) / len(targets)
         between = float(torch.stack([t.double().mean(0) for t in targets]).var(0).mean())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sevensteps.doctor.trials.retrain import planned_steps, try_recipe
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.doctor.trials.user_function import try_function
 from sevensteps.errors import ArgumentError
+from sevensteps.observe.torch_warnings import TrainingWarning
 from sevensteps.record.run_folder import nan_to_null
 from sevensteps.steps import parse
 
@@ -139,6 +140,7 @@ class Diagnosis(Examination):
                 " Looked at fewer steps than planned, because looking took longer than this "
                 "network's size lets expect; another run may differ."
             )
+        basis += _warnings_text(observation.warnings)
         if self.findings:
             return basis
         if observation.steps < ENOUGH_STEPS or not looks:
@@ -147,6 +149,17 @@ class Diagnosis(Examination):
                 "and ask again."
             )
         return f"Nothing is wrong that can be seen here. {basis}"
+
+
+def _warnings_text(warnings: Sequence[TrainingWarning]) -> str:
+    """PyTorch's warnings, the first of them in its own words."""
+    if not warnings:
+        return ""
+    first = warnings[0]
+    said = first.text.split(". ")[0].rstrip(".")
+    others = len(warnings) - 1
+    rest = f" (and {others} more)" if others else ""
+    return f" PyTorch warned in step {first.step}, {first.where}: “{said}.”{rest}"
 
 
 def diagnose(case: Case) -> Diagnosis:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sevensteps.errors import ArgumentError
 from sevensteps.observe.account_recorder import AccountRecorder
+from sevensteps.observe.calls import CallRecorder
 from sevensteps.observe.data_recorder import DataRecorder
 from sevensteps.observe.evaluation_recorder import EvaluationRecorder
 from sevensteps.observe.layer_recorder import LayerRecorder
@@ -28,6 +29,7 @@ from sevensteps.observe.network_facts import (
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.step_hooks import StepHooks
 from sevensteps.observe.step_recorder import StepRecorder
+from sevensteps.observe.torch_warnings import WarningRecorder
 from sevensteps.observe.watched_networks import WatchedNetwork, optimizers_of, watched_networks
 
 USUAL_WEIGHT = 0.05  # of the step before in the time that a step usually takes
@@ -60,7 +62,10 @@ class AnyLoopWatcher:
         self.schedule = LookSchedule(budget)
         self.observation = Observation(NetworkFacts("", {}, {}, ()))
         self._layers: dict[str, LayerRecorder] = {}
-        self._others: list[StepRecorder] = []  # that record a step beside its layers
+        self._calls = CallRecorder()
+        # that record a step beside its layers
+        self._others: list[StepRecorder] = [self._calls]
+        self._warnings = WarningRecorder(self.observation.warnings)
         self._data = DataRecorder(self.observation.sketch, {}, 0.0)
         self._hooks = self._evaluation_hooks = StepHooks({}, [], [])
         # losses on another device, (step, loss), fetched when there is a look
@@ -170,11 +175,13 @@ class AnyLoopWatcher:
         self._began = now - self.observation.seconds if self._began is not None else now
         self._step_ended = now
         self._entered = True
+        self._warnings.start()
         self._prepare(self.step_number)
 
     def stop(self) -> None:
         """Watch no longer; remove every hook."""
         self._disarm()
+        self._warnings.stop()
         with suppress(Exception):  # nothing in here may reach the training
             self._fetch_losses()
         self._entered = False
@@ -303,7 +310,7 @@ class AnyLoopWatcher:
         if self._data.listening:
             self._data.add(step, target)
             self._data.disarm()
-        self.step_number = step + 1
+        self.step_number = self._warnings.step = step + 1
         observation = self.observation
         observation.steps, observation.seconds = step + 1, elapsed
         observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds
@@ -379,6 +386,8 @@ class AnyLoopWatcher:
             look.stepped = any(own.stepped for own in look.networks.values())
         for recorder in (self._data, self._account, *self._others):
             recorder.collect(look, loss, target)
+        if self._calls.not_seen:
+            observation.note_unseen(self._calls.not_seen)
         observation.add_look(look)
         return look
 

@@ -21,6 +21,7 @@ from sevensteps.observe.network_facts import NetworkFacts, prefix_of
 from sevensteps.observe.samples import MAX_SAMPLES as MAX_SAMPLES
 from sevensteps.observe.samples import Inputs, Samples
 from sevensteps.observe.step_account import StepAccount
+from sevensteps.observe.torch_warnings import TrainingWarning
 
 # What a look pins in memory is more than its few numbers: they lie between batches long freed.
 MAX_LOOKS = 48
@@ -68,6 +69,7 @@ class Observation:
     evaluations: list[tuple[int, float | None, float | None]] = field(default_factory=list)
     scores: list[tuple[int, float]] = field(default_factory=list)
     parts: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    warnings: list[TrainingWarning] = field(default_factory=list)  # of PyTorch, as they were shown
     # of each network, by its name
     samples: dict[str, Samples] = field(default_factory=dict)
     sketch: DataSketch = field(default_factory=DataSketch)
@@ -131,6 +133,12 @@ class Observation:
         self.evaluations.append((step, loss, score))
         if len(self.evaluations) > MAX_LOSSES:
             del self.evaluations[1::2]
+
+    def note_unseen(self, what: str) -> None:
+        """Note once what could not be seen."""
+        sentences = self.notes.setdefault("not_seen", [])
+        if what not in sentences and len(sentences) < 20:
+            sentences.append(what)
 
     def record_score(self, step: int, score: float) -> None:
         """Record the score of one step."""
@@ -223,6 +231,7 @@ class Observation:
             "scores": self.scores,
             "parts": self.parts,
             "sketch": self.sketch.to_dict(),
+            "warnings": [dataclasses.asdict(warning) for warning in self.warnings],
             "graph": graph
             and {
                 "head": [dataclasses.astuple(operation) for operation in graph.operations],
@@ -264,6 +273,7 @@ class Observation:
                 for step, loss, score in record.get("evaluations", ())
             ],
             scores=[(int(step), nan_of(score)) for step, score in record.get("scores", ())],
+            warnings=[TrainingWarning(**warning) for warning in record.get("warnings", ())],
             parts={
                 str(name): [(int(step), nan_of(value)) for step, value in values]
                 for name, values in record.get("parts", {}).items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.finding import Finding, Measure
+from sevensteps.observe.torch_warnings import TrainingWarning
 from tests.doctor.report.findings import FINDINGS, RULED_OUT, diagnosis, strict
 
 
@@ -62,3 +63,14 @@ def test_a_diagnosis_as_json() -> None:
 def test_what_was_found_is_not_ruled_out() -> None:
     both = diagnosis([Finding("not_shuffled", "repeat", "error", 0.9, "Sorted.", [])])
     assert [name for name, _ in both.ruled_out] == ["inputs_unscaled"]
+
+
+def test_warnings_of_pytorch_are_repeated() -> None:
+    said = diagnosis(FINDINGS)
+    warned = said.case.observation.warnings
+    assert "PyTorch warned" not in str(said)
+    warned.append(TrainingWarning("Using a target size. Ensure it.", "UserWarning", "a.py:7", 3))
+    text = " ".join(str(said).split())
+    assert "PyTorch warned in step 3, a.py:7: “Using a target size.”" in text
+    warned.append(TrainingWarning("Another one", "UserWarning", "a.py:9", 4))
+    assert "(and 1 more)" in str(said)

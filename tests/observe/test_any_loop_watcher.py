@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +13,7 @@ from torch import nn
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
+from sevensteps.observe.observation import Observation
 from tests.observe.loops import NETWORKS, train
 
 
@@ -82,3 +86,40 @@ def test_what_cannot_be_watched_is_refused() -> None:
         pytest.raises(ArgumentError, match=r"the loss has shape \[3\]"),
     ):
         watch.step(torch.ones(3))
+
+
+@pytest.mark.draws
+def test_a_look_has_the_calls_of_its_step_and_the_terms_of_its_loss() -> None:
+    _, watch = train(NETWORKS["functions"], 1.0, steps=3)
+    assert watch is not None
+    assert watch.failure is None
+    for look in watch.observation.looks:
+        assert {call.name for call in look.calls} >= {"relu", "cross_entropy"}
+        (term,) = look.loss_terms
+        assert (term.name, term.network, term.target) == ("cross_entropy", "", "data")
+        assert term.contribution == pytest.approx(look.loss)
+    assert torch._C._len_torch_function_stack() == 0
+
+
+@pytest.mark.draws
+def test_warnings_of_pytorch_are_kept_and_survive_a_file() -> None:
+    model = nn.Linear(6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    x, y = torch.ones(4, 6), torch.ones(4)
+    with (
+        warnings.catch_warnings(record=True) as shown,
+        ss.watch(model, optimizer, budget=1.0) as watch,
+    ):
+        warnings.simplefilter("default")
+        for _ in range(2):
+            loss = nn.functional.mse_loss(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y)
+    assert [Path(line.filename).name for line in shown] == ["test_any_loop_watcher.py"]
+    (warning,) = watch.observation.warnings
+    assert warning.text.startswith("Using a target size")
+    assert (warning.step, warning.where.partition(":")[0]) == (0, "test_any_loop_watcher.py")
+    again = Observation.from_dict(json.loads(json.dumps(watch.observation.to_dict())))
+    assert again.warnings == watch.observation.warnings

@@ -61,7 +61,7 @@ def test_a_folder_keeps_its_names() -> None:
     assert b'"slope"' in tensors
     assert set(watch.observation.to_dict()) == {
         *("facts", "losses", "rates", "steps", "seconds", "spent", "notes", "graph"),
-        *("networks", "evaluations", "scores", "parts", "sketch"),
+        *("networks", "evaluations", "scores", "parts", "sketch", "warnings"),
     }
     assert set(watch.observation.to_dict()["graph"]) == {"head", "outside", "whole", "reached"}
 

@@ -1,0 +1,159 @@
+"""What the numbers of a noted call were: small facts about losses' targets and embeddings' indices.
+
+Everything here only reads, and reads little.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+import torch
+from torch import Tensor, nn
+
+from sevensteps.observe.call_kinds import Noted
+
+MAX_LIST = 64  # numbers of a small tensor that are copied: class weights
+MAX_NUMBERS = 65_536  # that are read of a tensor
+MIN_CONSTANT = 4  # equal numbers that are no accident
+ROWS = 4  # of a batch that are compared with the network's input
+PLAIN = (Tensor, nn.Parameter)
+# a loss's parameters that are what it measures against
+TARGETS = ("target", "targets")
+
+
+def is_readable(tensor: Any) -> TypeGuard[Tensor]:
+    """Whether the numbers of `tensor` may be read without anybody noticing."""
+    return (
+        type(tensor) in PLAIN
+        and tensor.layout is torch.strided
+        and torch._C._len_torch_dispatch_stack() == 0
+        and tensor.device.type in ("cpu", "cuda")
+        and not (tensor.is_cuda and torch.cuda.is_current_stream_capturing())
+    )
+
+
+def options_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What a call was given beside its tensors: numbers, flags, small tensors as lists."""
+    options: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name.startswith("_") or name == "out":
+            continue
+        if isinstance(value, bool | int | float | str):
+            options[name] = value
+        elif isinstance(value, tuple | list) and all(type(v) is int for v in value):
+            options[name] = list(value)
+        elif name in ("weight", "pos_weight") and noted.kind == "loss" and is_readable(value):
+            if value.numel() <= MAX_LIST:
+                options[name] = value.detach().flatten().tolist()
+        elif name in ("dtype", "ord"):
+            options[name] = None if value is None else str(value)
+        if isinstance(value, Tensor) and name.endswith("mask"):
+            options[name] = "given"
+    return options
+
+
+def content_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Facts about the numbers of a call."""
+    content: dict[str, Any] = {}
+    if noted.kind == "loss":
+        for parameter in TARGETS:
+            target = arguments.get(parameter)
+            if is_readable(target) and target.numel():
+                content |= _facts("target", _some(target))
+                ignore = arguments.get("ignore_index")
+                if isinstance(ignore, int) and not target.is_floating_point():
+                    share = (_some(target) == ignore).double().mean()
+                    content["target.ignored"] = float(share)
+                if (
+                    target.is_floating_point()
+                    and target.ndim >= 2
+                    and noted.name == "cross_entropy"
+                ):
+                    sums = target.detach()[:1024].sum(1)
+                    content["target.sums"] = [float(sums.min()), float(sums.max())]
+        value = arguments.get("input")
+        if is_readable(value) and value.numel() and value.is_floating_point():
+            some = _some(value)
+            content["input.low"], content["input.high"] = float(some.min()), float(some.max())
+            content["input.zeros"] = float((some == 0).double().mean())
+    elif noted.kind == "embedding":
+        index = arguments.get("input")
+        if is_readable(index) and index.numel():
+            content |= _facts("input", _some(index))
+    elif noted.kind == "attention":
+        mask = arguments.get("attn_mask")
+        if is_readable(mask) and mask.ndim >= 2 and mask.numel() <= MAX_NUMBERS:
+            blocked: Tensor = ~mask if mask.dtype == torch.bool else mask == float("-inf")
+            if noted.name == "multi_head_attention_forward" and mask.dtype == torch.bool:
+                blocked = mask
+            content["mask.blocked"] = float(blocked.double().mean())
+            content["mask.blocked_rows"] = float(blocked.all(-1).double().mean())
+            square = blocked.shape[-1] == blocked.shape[-2]
+            future = torch.ones_like(blocked).triu(1) if square else None
+            content["mask.causal"] = future is not None and bool(blocked[future].all())
+    return content
+
+
+def _some(tensor: Tensor) -> Tensor:
+    flat = tensor.detach().reshape(-1)
+    return flat if len(flat) <= MAX_NUMBERS else flat[:: -(-len(flat) // MAX_NUMBERS)]
+
+
+def _facts(name: str, numbers: Tensor) -> dict[str, Any]:
+    low, high = float(numbers.min()), float(numbers.max())
+    facts: dict[str, Any] = {
+        f"{name}.low": low,
+        f"{name}.high": high,
+        f"{name}.count": len(numbers),
+    }
+    if not numbers.is_floating_point() and numbers.dtype != torch.bool and low > -MAX_NUMBERS:
+        counts = torch.bincount((numbers - int(low)).long()) if high - low < MAX_NUMBERS else None
+        if counts is not None:
+            facts[f"{name}.common"] = int(counts.argmax()) + int(low)
+            facts[f"{name}.common_share"] = float(counts.max()) / len(numbers)
+    return facts
+
+
+def origin_of_target(target: Any, inputs: list[Tensor]) -> str | None:
+    """Where a loss's target comes from, as far as its numbers say: "constant", "positions",
+    "input", "shifted input", or "data".
+    """
+    if not is_readable(target) or not target.numel():
+        return None
+    numbers = _some(target)
+    if len(numbers) >= MIN_CONSTANT:
+        if bool((numbers == numbers[0]).all()):
+            return "constant"
+        if not target.is_floating_point() and target.ndim == 1:
+            steps = torch.arange(len(numbers), device=numbers.device)
+            if len(numbers) == len(target) and torch.equal(numbers, steps.to(numbers.dtype)):
+                return "positions"
+    for one in inputs:
+        if (origin := _copy_of(target, one)) is not None:
+            return origin
+    return "data"
+
+
+def _copy_of(target: Tensor, value: Tensor) -> str | None:
+    """Whether the first samples of a target are those of an input, or the same one step later."""
+    if not is_readable(value) or value.ndim < 2 or value.device != target.device:
+        return None
+    if value.is_floating_point() != target.is_floating_point():
+        return None
+    flat = target.detach().reshape(-1)
+    for same, row_length in (("input", value[0].numel()), ("shifted input", value.shape[-1])):
+        rows = value.detach().reshape(-1, row_length)
+        for shift in (0,) if same == "input" else (0, 1):
+            # in a shifted target a row is as long as the input's, or one shorter
+            length = row_length - shift
+            count = min(ROWS, len(rows), len(flat) // length if length > 0 else 0)
+            if count < 1 or length < MIN_CONSTANT or len(flat) // length != len(rows):
+                continue
+            wanted = rows[:count, 1:] if same == "shifted input" else rows[:count]
+            held = flat[: count * length].reshape(count, length)
+            held = held[:, : wanted.shape[1]]
+            if bool((wanted == wanted[:, :1]).all()):
+                continue
+            if torch.equal(held.to(wanted.dtype), wanted):
+                return same
+    return None

@@ -1,0 +1,448 @@
+"""Notes which of PyTorch's functions a step calls, with what, and how the loss came of them.
+
+A function mode listens between the first forward pass of a network and the optimizer's step. It
+hands every call on unchanged.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
+
+from sevensteps.observe.call import Call
+from sevensteps.observe.call_content import content_of, options_of, origin_of_target
+from sevensteps.observe.call_kinds import NOTED, Noted
+from sevensteps.observe.function_mode import (
+    TORCH,
+    Caller,
+    Callers,
+    calling_frame,
+    insert_mode,
+    remove_mode,
+)
+from sevensteps.observe.look import Look
+from sevensteps.observe.loss_terms import StepGraph, Total, read_terms
+from sevensteps.observe.step_hooks import in_backward, is_transformed
+from sevensteps.observe.step_recorder import StepRecorder
+from sevensteps.observe.structure import tensors_of
+
+MAX_CALLS = 300  # different ones of one step
+MAX_NODES = 600  # of PyTorch's graph that are kept alive until the step's end
+MAX_TOTALS = 16  # backward passes of one step that are told apart
+MAX_ANSWERS = 256  # tensors known to be computed from a network's answer, without a gradient
+MAX_INPUTS = 8
+# modules that take another way where nobody listens: without gradients, or in evaluation mode
+FAST_PATHS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
+BACKWARD, DETACH = Tensor.backward, Tensor.detach
+# of PyTorch's warnings, the location lies this many calls above
+DEEP_WARNINGS = {"softmax": 3, "log_softmax": 3, "softmin": 3}
+
+
+class CallMode(TorchFunctionMode):
+    """Hands every call on, and tells `recorder` of it."""
+
+    def __init__(self, recorder: CallRecorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        recorder = self.recorder
+        frame = calling_frame(2)
+        caller = recorder.callers.of(frame)
+        noted = NOTED.get(func)
+        if (
+            recorder.passive
+            or caller.ours
+            or (
+                recorder.networks and caller.place is None and (noted is None or not noted.anywhere)
+            )
+        ):
+            # as most calls do, without being noted
+            return caller.run(func, args, kwargs or {})
+        return recorder.run(noted, func, caller, frame, args, kwargs or {})
+
+
+class CallRecorder(StepRecorder):
+    """Records the calls of a step, and the terms of its loss: `look.calls`, `look.loss_terms`.
+
+    Listens from the first forward pass with gradients, or from `begin()`, until an optimizer steps.
+    `not_seen` says why it did not listen, if it did not.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mode = CallMode(self)
+        self.callers = Callers()
+        self.passive = True
+        self.not_seen = ""
+        self.may_listen = True
+        self.networks: list[str] = []  # whose forward pass is running, outermost first
+        self.graph = StepGraph()
+        self._handles: list[Any] = []
+        self._thread = 0
+        self._listening = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self.graph.forget()
+        self.networks.clear()
+        self._calls: dict[Any, list[Any]] = {}  # [index, call, count]
+        self._totals: list[Total] = []
+        self._repeats: list[int] = []
+        self._inputs: list[Tensor] = []
+        # id -> a tensor computed from a network's answer, without a gradient
+        self._answers: dict[int, weakref.ref[Tensor]] = {}
+        self._paused: list[int] = []  # modules that run unlistened, by id
+        self._resumes = False
+
+    # -- beginning and ending ----------------------------------------------------------------------
+
+    def arm(self) -> None:
+        """Forget the step before; watch for modules that must not be listened to."""
+        self._end()
+        self._clear()
+        if not self._listening:
+            self._thread = 0
+        compiled = compiled_parts()
+        self._only_outside = compiled == "modules"
+        self.may_listen = compiled != "functions"
+        self.not_seen = (
+            ""
+            if self.may_listen
+            else "the calls of functions: torch.compile() was called on a function, which would be "
+            "compiled again for a listener"
+        )
+        if not self._handles and not compiled:
+            self._handles = [
+                register_module_forward_pre_hook(self._module_enters),
+                register_module_forward_hook(self._module_returns, always_call=True),
+            ]
+        self.passive = False
+
+    def begin(self) -> None:
+        """Listen from now on, in this thread: for trainings without any module."""
+        if self._listening or self.passive or not self.may_listen or not self._is_own_thread():
+            return
+        if self._paused:
+            self._resumes = True
+            return
+        self._listening = True
+        insert_mode(self.mode)
+
+    def _end(self) -> None:
+        self._resumes = False
+        if not self._listening:
+            return
+        if not self._is_own_thread() or not remove_mode(self.mode):
+            # within one of PyTorch's functions, or in another thread: it goes on, and notes nothing
+            self.passive = True
+            return
+        self._listening = False
+
+    def _is_own_thread(self) -> bool:
+        """Whether this is the thread whose step is recorded: the first that is heard of."""
+        if not self._thread:
+            self._thread = threading.get_ident()
+        return self._thread == threading.get_ident()
+
+    def disarm(self) -> None:
+        """Stop listening, and let go of all tensors."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._end()
+        self.passive = True
+        self._clear()
+
+    # -- what the hooks tell -----------------------------------------------------------------------
+
+    def network_enters(
+        self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        if in_backward() or self.passive or not self._is_own_thread():
+            return
+        if self._only_outside and not self.networks:
+            self._end()
+        else:
+            self.begin()
+        self.networks.append(network)
+        if len(self._inputs) < MAX_INPUTS:
+            self._inputs += [t for t in tensors_of((args, kwargs)).values() if t.ndim >= 2][:4]
+
+    def network_returns(self, network: str, module: nn.Module, output: Any) -> None:
+        if in_backward() or self.passive or not self._is_own_thread():
+            return
+        if network in self.networks:
+            del self.networks[self.networks.index(network) :]
+        for path, tensor in tensors_of(output).items():
+            # a single number is a loss that the network computes itself
+            if tensor.grad_fn is None or tensor.ndim == 0 or tensor.grad_fn in self.graph.calls:
+                continue
+            if len(self.graph.outputs) < MAX_NODES:
+                self.graph.outputs[tensor.grad_fn, tensor.output_nr] = (network, path)
+        if self._only_outside and not self.networks:
+            self.begin()
+
+    def optimizer_steps(
+        self, optimizer: torch.optim.Optimizer | None, *, closure: bool = False
+    ) -> None:
+        if not closure:
+            self._end()
+
+    def optimizer_stepped(self, optimizer: torch.optim.Optimizer | None) -> None:
+        self._end()
+
+    def collect(self, look: Look, loss: Any, target: Any) -> None:
+        self._end()
+        node = loss.grad_fn if isinstance(loss, Tensor) else None
+        if not self._totals and node is not None:
+            self._totals.append(read_terms(node, self.graph))
+            self._repeats.append(1)
+        look.calls = tuple(
+            replace(call, count=count) if count > 1 else call
+            for _, call, count in self._calls.values()
+        )
+        terms = []
+        for total, repeats in zip(self._totals, self._repeats, strict=True):
+            factor = total.factors.get(node, 1.0)
+            for term in total.terms:
+                if factor not in (None, 0.0, 1.0):
+                    assert factor is not None
+                    term = replace(
+                        term,
+                        factor=None if term.factor is None else term.factor / factor,
+                        contribution=(
+                            None if term.contribution is None else term.contribution / factor
+                        ),
+                    )
+                terms.append(replace(term, count=term.count * repeats))
+        look.loss_terms = tuple(terms)
+        for own in look.networks.values():
+            own.calls, own.loss_terms = look.calls, look.loss_terms
+
+    def _module_enters(self, module: nn.Module, args: Any) -> None:
+        if self._paused:
+            self._paused.append(id(module))
+        elif not torch.is_grad_enabled() or (
+            isinstance(module, FAST_PATHS) and not module.training
+        ):
+            if in_backward() or self.passive or not self._is_own_thread():
+                return
+            resumes = self._listening
+            self._end()
+            self._resumes = resumes
+            self._paused.append(id(module))
+
+    def _module_returns(self, module: nn.Module, args: Any, output: Any) -> None:
+        if not self._paused or id(module) not in self._paused:
+            return
+        if not self._is_own_thread():
+            return
+        del self._paused[self._paused.index(id(module)) :]
+        if self._paused:
+            return
+        if self._resumes:
+            self.begin()
+        if not torch.is_grad_enabled() and not in_backward():
+            # its answers may become a loss's targets
+            for tensor in tensors_of(output).values():
+                self._note_answer(tensor)
+            self.begin()
+
+    # -- what the mode tells -----------------------------------------------------------------------
+
+    def run(
+        self,
+        noted: Noted | None,
+        function: Callable[..., Any],
+        caller: Caller,
+        frame: FrameType,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Call `function`, and note it. What goes wrong in noting stays here."""
+        if function is BACKWARD:
+            self._guard(self._note_backward, args)
+            return caller.run(function, args, kwargs)
+        run = caller.run
+        if noted is not None and noted.name in DEEP_WARNINGS and len(args) < 2:
+            run = self.callers.run_deep(frame, DEEP_WARNINGS[noted.name])
+        result = run(function, args, kwargs)
+        if not is_transformed() and not in_backward():
+            self._guard(self._note, noted, function, caller, frame, args, kwargs, result)
+        return result
+
+    def _guard(self, note: Callable[..., None], *arguments: Any) -> None:
+        began = time.perf_counter()
+        try:
+            with torch._C.DisableTorchFunction():
+                note(*arguments)
+        except Exception as failure:
+            self.not_seen = f"some calls of functions ({type(failure).__name__}: {failure})"
+        self.cost += time.perf_counter() - began
+
+    def _note_backward(self, args: tuple[Any, ...]) -> None:
+        node = args[0].grad_fn
+        if node is None or in_backward() or len(self._totals) >= MAX_TOTALS:
+            return
+        total = read_terms(node, self.graph, len(self._totals))
+        names = [(term.name, term.call, term.output) for term in total.terms]
+        for index, other in enumerate(self._totals):
+            if [(term.name, term.call, term.output) for term in other.terms] == names:
+                self._repeats[index] += 1
+                other.factors |= total.factors
+                return
+        self._totals.append(total)
+        self._repeats.append(1)
+
+    def _note(
+        self,
+        noted: Noted | None,
+        function: Callable[..., Any],
+        caller: Caller,
+        frame: FrameType,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+    ) -> None:
+        first = result[0] if isinstance(result, tuple) and result else result
+        if not isinstance(first, Tensor):
+            return
+        node = first.grad_fn
+        if node is None:
+            if self._answers or function is DETACH:
+                self._follow_answer(function, args, first)
+        elif len(self.graph.numbers) < MAX_NODES:
+            if first.numel() == 1:
+                self.graph.numbers[node] = first.detach()
+            if caller.place is not None:
+                self.graph.places.setdefault(node, caller.place)
+        if noted is None or (node is None and noted.kind != "loss" and not noted.anywhere):
+            return
+        if noted.kind == "broadcast" and not _is_broadcast(args, first):
+            return
+        where = self.callers.where(frame)
+        network = self.networks[-1] if self.networks else None
+        shape = args[0].shape if args and isinstance(args[0], Tensor) else None
+        key = (noted.name, where, network, shape, kwargs.get("training"))
+        entry = self._calls.get(key)
+        if entry is None:
+            if len(self._calls) >= MAX_CALLS:
+                return
+            arguments = noted.bind(args, kwargs)
+            entry = [len(self._calls), _call(noted, arguments, where, network), 0]
+            self._calls[key] = entry
+        entry[2] += 1
+        if noted.kind == "loss" and node is not None and len(self.graph.calls) < MAX_NODES:
+            arguments = noted.bind(args, kwargs)
+            self.graph.calls[node] = (
+                entry[0],
+                noted.name,
+                _input_nodes(arguments),
+                self._origin(arguments),
+            )
+
+    def _origin(self, arguments: dict[str, Any]) -> str | None:
+        target = arguments.get("target", arguments.get("targets"))
+        if not isinstance(target, Tensor):
+            return None
+        if target.grad_fn is not None or target.requires_grad:
+            return "output"
+        if self._is_answer(target):
+            return "network"
+        with torch.no_grad():
+            return origin_of_target(target, self._inputs)
+
+    def _note_answer(self, tensor: Tensor) -> None:
+        if len(self._answers) < MAX_ANSWERS:
+            self._answers[id(tensor)] = weakref.ref(tensor)
+
+    def _is_answer(self, tensor: Tensor) -> bool:
+        answer = self._answers.get(id(tensor))
+        return answer is not None and answer() is tensor
+
+    def _follow_answer(
+        self, function: Callable[..., Any], args: tuple[Any, ...], result: Tensor
+    ) -> None:
+        """`result` comes of a network's answer where an argument does, or is one let go of by
+        `detach()`.
+        """
+        for value in args:
+            parts = value if isinstance(value, tuple | list) else (value,)
+            for part in parts:
+                if isinstance(part, Tensor) and (
+                    self._is_answer(part) or (function is DETACH and part.grad_fn is not None)
+                ):
+                    self._note_answer(result)
+                    return
+
+
+def _call(noted: Noted, arguments: dict[str, Any], where: str, network: str | None) -> Call:
+    tensors = {
+        name: value
+        for name, value in arguments.items()
+        if isinstance(value, Tensor) and not name.startswith("_")
+    }
+    with torch.no_grad():
+        return Call(
+            noted.name,
+            noted.kind,
+            where,
+            network,
+            {name: tuple(tensor.shape) for name, tensor in tensors.items()},
+            {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()},
+            options_of(noted, arguments),
+            content_of(noted, arguments),
+        )
+
+
+def _input_nodes(arguments: dict[str, Any]) -> tuple[Any, ...]:
+    """The nodes of PyTorch's graph that a loss's arguments come from."""
+    return tuple(
+        (value.grad_fn, value.output_nr)
+        for value in arguments.values()
+        if isinstance(value, Tensor) and value.grad_fn is not None
+    )
+
+
+def _is_broadcast(args: tuple[Any, ...], result: Tensor) -> bool:
+    """Whether two tensors were broadcast to more numbers than either has."""
+    tensors = [value for value in args if isinstance(value, Tensor)]
+    return len(tensors) == 2 and result.numel() > max(t.numel() for t in tensors)
+
+
+def compiled_parts() -> str:
+    """What torch.compile() was called on in this process: "functions", only "modules", "" nothing.
+
+    Compiled code asks for the function modes that it was compiled under, and is compiled again
+    under others.
+    """
+    dynamo = sys.modules.get("torch._dynamo.eval_frame")
+    codes = getattr(dynamo, "always_optimize_code_objects", None)
+    if codes is None:
+        return ""
+    kinds = ""
+    for reference in list(codes.refs.values()):
+        code = reference()
+        if code is not None:
+            if not code.co_filename.startswith(TORCH):
+                return "functions"
+            kinds = "modules"
+    return kinds

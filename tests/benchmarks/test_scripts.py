@@ -17,18 +17,19 @@ from benchmarks.doctor.scripts.start import Outcome
 SCRIPTS = {script.name: script for script in catalogue()}
 
 
-def outcome(diagnosis: dict[str, Any] | None = None, **changes: Any) -> Outcome:
+def outcome(report: dict[str, Any] | None = None, **changes: Any) -> Outcome:
     values: dict[str, Any] = {
         "code": 0,
         "stdout": b"loss 1\nscore 0.9\n",
         "stderr": "",
         "files": {},
     }
-    return Outcome(**(values | {"seconds": 1.0, "cpu": 1.0, "diagnosis": diagnosis} | changes))
+    return Outcome(**(values | {"seconds": 1.0, "cpu": 1.0, "report": report} | changes))
 
 
 def says(*conditions: str, severity: str = "warning") -> dict[str, Any]:
-    return {"findings": [{"condition": name, "severity": severity} for name in conditions]}
+    findings = [{"condition": name, "severity": severity} for name in conditions]
+    return {"trainings": [{"diagnosis": {"findings": findings}}]}
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=lambda script: script.name)
@@ -80,12 +81,13 @@ def test_a_faulty_script_is_its_sibling_with_one_mistake(script: Script) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "diagnosis", "expected"),
+    ("name", "report", "expected"),
     [
         ("plain_loop", says(), "silent"),
         ("plain_loop", says("dead_units", severity="info"), "silent"),
         ("plain_loop", says("dead_units"), "accused"),
-        ("plain_loop", None, "no diagnosis"),
+        ("plain_loop", {"trainings": []}, "unseen"),
+        ("plain_loop", None, "failed"),
         ("plain_loop_double_softmax", says(), "silent"),
         ("plain_loop_double_softmax", says("output_loss_mismatch", "dead_units"), "right"),
         ("plain_loop_double_softmax", says("dead_units", "output_loss_mismatch"), "listed"),
@@ -97,8 +99,8 @@ def test_a_faulty_script_is_its_sibling_with_one_mistake(script: Script) -> None
         ("dataloader_workers_labels_from_one", {"crash": "10 is too large"}, "unexplained"),
     ],
 )
-def test_the_verdict(name: str, diagnosis: dict[str, Any] | None, expected: str) -> None:
-    assert verdict(SCRIPTS[name], outcome(diagnosis)) == expected
+def test_the_verdict(name: str, report: dict[str, Any] | None, expected: str) -> None:
+    assert verdict(SCRIPTS[name], outcome(report)) == expected
 
 
 def saved(tensor: torch.Tensor, **more: Any) -> bytes:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.doctor.scripts.catalogue import FOLDER, Script, catalogue
-from benchmarks.doctor.scripts.compare import differences, serious, verdict
+from benchmarks.doctor.scripts.compare import diagnoses, differences, serious, verdict
 from benchmarks.doctor.scripts.start import start
 from benchmarks.speed.machine import identity
 
@@ -36,6 +36,7 @@ class Row:
     added_seconds: float
     added_cpu: float
     last_line: str
+    trainings: tuple[str, ...]  # the networks seen, with their steps
     not_judged: tuple[str, ...]
 
     @property
@@ -54,17 +55,24 @@ def compare(script: Script, seed: int) -> Row:
     """`script` with `seed`, unwatched and then watched."""
     plain = start(script, seed, watched=False)
     watched = start(script, seed, watched=True)
-    diagnosis = watched.diagnosis or {}
     return Row(
         script,
         seed,
         verdict(script, watched),
-        tuple(finding["condition"] for finding in serious(diagnosis)),
+        tuple(finding["condition"] for finding in serious(watched.report)),
         tuple(differences(script, plain, watched)),
         watched.seconds - plain.seconds,
         watched.cpu - plain.cpu,
         (plain.stdout.decode(errors="replace").strip().splitlines() or [""])[-1],
-        tuple(str(reason) for reason in diagnosis.get("not_judged", [])),
+        tuple(
+            f"{training['network']}, {training['steps']} steps"
+            for training in (watched.report or {}).get("trainings", [])
+        ),
+        tuple(
+            str(reason)
+            for diagnosis in diagnoses(watched.report)
+            for reason in diagnosis.get("not_judged", [])
+        ),
     )
 
 
@@ -104,8 +112,8 @@ def table(rows: Iterable[Row]) -> str:
     for row in rows:
         by_script[row.script.name].append(row)
     lines = [
-        "| script | | wanted | verdict | warnings and errors | changed | seconds of CPU added |",
-        "|---|---|---|---|---|---|---|",
+        "| script | | seen | wanted | verdict | warnings and errors | changed | seconds added |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, runs in by_script.items():
         script = runs[0].script
@@ -117,7 +125,8 @@ def table(rows: Iterable[Row]) -> str:
         changed = sorted({change for row in runs for change in row.changed})
         cost = statistics.median(row.added_cpu for row in runs)
         lines.append(
-            f"| {name} | {'kept back' if script.kept_back else ''} | {wanted} | "
+            f"| {name} | {'kept back' if script.kept_back else ''} | "
+            f"{'; '.join(runs[0].trainings)} | {wanted} | "
             f"{', '.join(f'{n} {v}' for v, n in verdicts.items())} | "
             f"{', '.join(f'{c} ×{n}' for c, n in said.items())} | "
             f"{'; '.join(changed).replace('|', '/')} | {cost:+.1f} |"

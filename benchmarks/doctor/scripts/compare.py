@@ -58,25 +58,37 @@ def _storages(content: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist() if "/data/" in name}
 
 
-def serious(diagnosis: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The warnings and errors of a diagnosis, ranked as they are."""
-    findings = (diagnosis or {}).get("findings", [])
-    return [finding for finding in findings if finding["severity"] in SERIOUS]
+def diagnoses(report: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The diagnoses in what `sevensteps watch --json` wrote: one for each training it saw."""
+    return [training["diagnosis"] for training in (report or {}).get("trainings", [])]
+
+
+def serious(report: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The warnings and errors of every training, ranked as they are."""
+    return [
+        finding
+        for diagnosis in diagnoses(report)
+        for finding in diagnosis["findings"]
+        if finding["severity"] in SERIOUS
+    ]
 
 
 def verdict(script: Script, watched: Outcome) -> str:
-    """How right the diagnosis is.
+    """How right the watch is.
 
     Healthy: silent or accused. Faulty: right (the first warning or error), listed (right, but not
-    the first), near, wrong, silent. A crash: explained or unexplained. None: "no diagnosis".
+    the first), near, wrong, silent. A crash: explained or unexplained. Unseen: it saw no training.
+    Failed: it wrote no report.
     """
-    if watched.diagnosis is None:
-        return "no diagnosis"
-    names = [finding["condition"] for finding in serious(watched.diagnosis)]
-    if script.kind == "healthy":
-        return "accused" if names else "silent"
+    if watched.report is None:
+        return "failed"
+    names = [finding["condition"] for finding in serious(watched.report)]
     if script.crash is not None:
         return "explained" if explained(script, watched) else "unexplained"
+    if not watched.report.get("trainings"):
+        return "unseen"
+    if script.kind == "healthy":
+        return "accused" if names else "silent"
     if not names:
         return "silent"
     if names[0] in script.accepted:
@@ -87,23 +99,11 @@ def verdict(script: Script, watched: Outcome) -> str:
 
 
 def explained(script: Script, watched: Outcome) -> bool:
-    """Whether a crash is explained: a right condition, or each of its words in what the diagnosis
-    says (not in the traceback, which is the script's own)."""
-    diagnosis = watched.diagnosis or {}
-    if any(f["condition"] in script.accepted for f in serious(diagnosis)):
+    """Whether a crash is explained: a right condition, or each of its words in what the watch says
+    of it (not in the traceback, which is the script's own)."""
+    if any(finding["condition"] in script.accepted for finding in serious(watched.report)):
         return True
-    text = " ".join(_texts({**diagnosis, "observation": None})).lower()
+    text = ((watched.report or {}).get("crash") or "").lower()
     return bool(script.crash) and all(
         any(word.lower() in text for word in words.split("|")) for words in script.crash or ()
     )
-
-
-def _texts(value: Any) -> list[str]:
-    match value:
-        case str():
-            return [value]
-        case dict():
-            return [text for part in value.values() for text in _texts(part)]
-        case list():
-            return [text for part in value for text in _texts(part)]
-    return []

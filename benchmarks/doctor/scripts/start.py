@@ -28,7 +28,7 @@ class Outcome:
     files: dict[str, bytes]
     seconds: float  # from start to end
     cpu: float  # of the process and those that it started, in seconds
-    diagnosis: dict[str, Any] | None = None
+    report: dict[str, Any] | None = None  # what `sevensteps watch --json` wrote
 
 
 def start(script: Script, seed: int, watched: bool) -> Outcome:
@@ -36,7 +36,7 @@ def start(script: Script, seed: int, watched: bool) -> Outcome:
     with tempfile.TemporaryDirectory(prefix=f"{script.name}-") as home:
         folder = Path(home) / "run"
         folder.mkdir()
-        json_file = Path(home) / "diagnosis.json"
+        json_file = Path(home) / "report.json"
         command = script.command(seed, json_file if watched else None)
         own = script.environment(seed)
         environment = os.environ | {"OMP_NUM_THREADS": "1"} | own

@@ -1,10 +1,11 @@
-"""Training scripts, unwatched and by `sevensteps watch`: the comparison on made-up outcomes, and
-the catalogue against the files."""
+"""Training scripts, unwatched and by `sevensteps watch`: the comparison on made-up outcomes, the
+catalogue against the files, and some scripts run both ways."""
 
 from __future__ import annotations
 
 import difflib
 import io
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -12,9 +13,13 @@ import torch
 
 from benchmarks.doctor.scripts.catalogue import FOLDER, Script, catalogue
 from benchmarks.doctor.scripts.compare import differences, verdict
-from benchmarks.doctor.scripts.start import Outcome
+from benchmarks.doctor.scripts.start import Outcome, start
 
 SCRIPTS = {script.name: script for script in catalogue()}
+SMALL = "tensors_only", "two_heads"  # no module and no optimizer; an answer in two parts
+watched = pytest.mark.skipif(
+    find_spec("sevensteps.cli.watch") is None, reason="needs `sevensteps watch SCRIPT`"
+)
 
 
 def outcome(report: dict[str, Any] | None = None, **changes: Any) -> Outcome:
@@ -141,3 +146,38 @@ def test_the_traceback_of_a_crash_stays() -> None:
     assert differences(SCRIPTS["plain_loop"], plain, lost) == [
         "no 'IndexError: Target 10 is out of bounds.' on standard error"
     ]
+
+
+def both_ways(script: Script) -> tuple[str, list[str]]:
+    plain, watched = start(script, 0, watched=False), start(script, 0, watched=True)
+    assert plain.code == (1 if script.crash is not None else 0), plain.stderr
+    assert set(script.outputs) <= set(plain.files)
+    return verdict(script, watched), differences(script, plain, watched)
+
+
+@watched
+@pytest.mark.parametrize("name", SMALL)
+def test_a_healthy_script_is_left_as_it_is_and_not_accused(name: str) -> None:
+    assert both_ways(SCRIPTS[name]) == ("silent", [])
+
+
+@watched
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "script",
+    [script for script in catalogue("healthy") if script.name not in SMALL],
+    ids=lambda script: script.name,
+)
+def test_every_healthy_script_is_left_as_it_is_and_not_accused(script: Script) -> None:
+    assert both_ways(script) == ("silent", [])
+
+
+@watched
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("script", catalogue("faulty"), ids=lambda script: script.name)
+def test_a_faulty_script_is_left_as_it_is(script: Script) -> None:
+    answer, changed = both_ways(script)
+    assert changed == []
+    assert answer != "failed"

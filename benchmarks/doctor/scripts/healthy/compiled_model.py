@@ -12,7 +12,7 @@ BACKEND = os.environ.get("BACKEND", "eager")
 
 
 class Tabular(nn.Module):
-    def __init__(self, n_features, n_classes, width=48, p=0.4):
+    def __init__(self, n_features, n_classes, width=32, p=0.5):
         super().__init__()
         self.p = p
         self.inp = nn.Linear(n_features, width)

@@ -50,12 +50,15 @@ class Attributes:
     """Attributes that are replaced for a while: `note` and `replace` put them, `restore` takes them
     away.
 
-    What goes wrong in a note goes to `failed`. A note that is taken while another is at work, or in
-    another thread, is none: what we do ourselves is not the script's.
+    `afterwards` is called when something was noted; what goes wrong goes to `failed`. A note that
+    is taken while another is at work, or in another thread, is none: what we do ourselves is not
+    the script's.
     """
 
-    def __init__(self, failed: Callable[[Exception], None]) -> None:
-        self.failed = failed
+    def __init__(
+        self, failed: Callable[[Exception], None], afterwards: Callable[[], None] = lambda: None
+    ) -> None:
+        self.failed, self.afterwards = failed, afterwards
         self.busy = False
         self._thread = threading.get_ident()
         # (owner, name) -> (whether the owner had it itself, what it was, what it is now)
@@ -98,7 +101,9 @@ class Attributes:
                 return None
             self.busy = True
             try:
-                return note(*arguments)
+                result = note(*arguments)
+                self.afterwards()
+                return result
             except Exception as failure:
                 self.failed(failure)
                 return None

@@ -27,7 +27,7 @@ class ScriptHooks:
 
     def __init__(self, make_watcher: MakeWatcher) -> None:
         self.failure: str | None = None
-        self.attributes = Attributes(self._fail)
+        self.attributes = Attributes(self._fail, self._come_last)
         self.discovery = Discovery(
             make_watcher,
             EvaluationReader(self.attributes),
@@ -36,26 +36,24 @@ class ScriptHooks:
         )
         self._handles: list[Any] = []
         self._compiles = False
-        self._last: Any = None  # the hook that is to come after all others at an optimizer's step
+        self._late: list[torch.optim.Optimizer] = []  # whose steps are still to be told of
 
     def install(self) -> None:
         """Notice from now on what the script does."""
         note, discovery = self.attributes.note, self.discovery
         note(torch.optim.Optimizer, "__init__", discovery.optimizer_built)
-        note(torch.optim.Optimizer, "zero_grad", discovery.gradients_cleared)
+        note(torch.optim.Optimizer, "zero_grad", self._cleared)
         note(nn.Module, "eval", discovery.evaluation_mode)
         note(torch.Tensor, "backward", self._backward)
         note(torch.amp.GradScaler, "scale", self._scale)
         self._note_functions()
         self._note_compilation()
-        guarded = self.attributes.guarded
-        steps, stepped = guarded(discovery.optimizer_steps), guarded(self._stepped)
-        # PyTorch's own hooks are handed more than the optimizer, and may not return anything
+        steps, stepped = map(self.attributes.guarded, (self._steps, self._stepped))
+        # PyTorch hands its hooks more than the optimizer, and they may not return anything
         self._handles = [
             optimizers.register_optimizer_step_pre_hook(lambda o, *_: steps(o)),
             optimizers.register_optimizer_step_post_hook(lambda o, *_: stepped(o)),
         ]
-        self._last = self._handles[-1]
         self._search_modules(True)
 
     def remove(self) -> None:
@@ -86,23 +84,44 @@ class ScriptHooks:
         kind = type(module)
         if kind is not nn.Module:
             self.attributes.note(kind, "__call__", self.discovery.module_called)
-        self._come_last()
 
     # -- steps -------------------------------------------------------------------------------------
 
+    def _steps(self, optimizer: torch.optim.Optimizer) -> None:
+        if self._comes_last(0):
+            self.discovery.optimizer_steps(optimizer)
+
     def _stepped(self, optimizer: torch.optim.Optimizer) -> None:
-        self.discovery.optimizer_stepped(optimizer)
-        self._come_last()
+        self._late.append(optimizer)
+        if self._comes_last(1):
+            self._tell_late()
+
+    def _tell_late(self) -> None:
+        while self._late:
+            self.discovery.optimizer_stepped(self._late.pop(0))
+
+    def _cleared(self, optimizer: torch.optim.Optimizer) -> None:
+        self._tell_late()
+        self.discovery.gradients_cleared(optimizer)
+
+    def _comes_last(self, which: int) -> bool:
+        """Whether our hook is the last that PyTorch calls: only then can watchers put hooks there
+        and take them away, without PyTorch stumbling over it.
+        """
+        return next(reversed(self._hooks(which)), None) == self._handles[which].id
 
     def _come_last(self) -> None:
-        """A watcher's hooks at the optimizer's step come before ours: the step is reported when
-        they have seen it, and as the last one we may take them away.
-        """
-        hooks: Any = optimizers._global_optimizer_post_hooks
-        if self._last is not None and self._last.id in hooks:
-            hooks.move_to_end(self._last.id)
+        """A watcher's hooks at an optimizer's step come before ours, which reports the step."""
+        for which in range(len(self._handles)):
+            if not self._comes_last(which):
+                self._hooks(which).move_to_end(self._handles[which].id)
+
+    def _hooks(self, which: int) -> Any:
+        every = (optimizers._global_optimizer_pre_hooks, optimizers._global_optimizer_post_hooks)
+        return every[which]
 
     def _backward(self, loss: torch.Tensor) -> Callable[..., Any] | None:
+        self._tell_late()
         self.discovery.backward(loss)
         if self.discovery.updates_by_hand() is None:
             return None

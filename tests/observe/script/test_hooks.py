@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
 from sevensteps.observe.script.hooks import ScriptHooks
@@ -100,3 +101,36 @@ def test_a_compiled_network_is_watched_from_outside() -> None:
         hooks.remove()
     assert hooks.failure is None
     assert hooks.discovery.trainings[0].steps == 3
+
+
+class Layer(nn.Linear):
+    """Has an optimizer of its own, and is never called."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 3)
+        self.optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+
+    def learn(self, x: torch.Tensor) -> torch.Tensor:
+        self.optimizer.zero_grad()
+        self.forward(x).pow(2).mean().backward()
+        self.optimizer.step()
+        return self.forward(x).detach()
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_networks_found_at_their_optimizers_step(foreign: bool) -> None:
+    hooks = hooks_with(1.0)
+    hooks.install()
+    # a hook of the script's, which comes after ours
+    handle = register_optimizer_step_post_hook(lambda *_: None) if foreign else None
+    try:
+        first, second = Layer(), Layer()
+        for _ in range(6):
+            second.learn(first.learn(torch.ones(2, 3)))
+        hooks.discovery.end()
+    finally:
+        hooks.remove()
+        if handle is not None:
+            handle.remove()
+    assert hooks.failure is None
+    assert sum(training.steps for training in hooks.discovery.trainings) >= 5

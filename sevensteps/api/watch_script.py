@@ -74,10 +74,11 @@ def process_report(hooks: ScriptHooks, failure: BaseException | None) -> Process
             reports.append(training_report(training, discovery.valid.get(number)))
         except Exception as failed:
             failures.append(f"{type(failed).__name__}: {' '.join(str(failed).split())}"[:300])
+    crash = explain_crash(failure, networks) if failure is not None else ""
     return ProcessReport(
         tuple(reports),
-        crash=explain_crash(failure, networks) if failure is not None else "",
-        nothing="" if reports else discovery.nothing(),
+        crash=crash,
+        nothing="" if reports or (crash and not networks) else discovery.nothing(),
         failure="; ".join(failures),
         unwatched=discovery.unwatched,
     )

@@ -108,7 +108,7 @@ class ScriptHooks:
         """Whether our hook is the last that PyTorch calls: only then can watchers put hooks there
         and take them away, without PyTorch stumbling over it.
         """
-        return next(reversed(self._hooks(which)), None) == self._handles[which].id
+        return bool(next(reversed(self._hooks(which)), None) == self._handles[which].id)
 
     def _come_last(self) -> None:
         """A watcher's hooks at an optimizer's step come before ours, which reports the step."""

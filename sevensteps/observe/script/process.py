@@ -89,6 +89,8 @@ class ScriptProcess:
                 if self.settings["prints"] and sys.__stderr__ is not None:
                     name = type(failure).__name__
                     print(f"sevensteps: no diagnosis: {name}: {failure}", file=sys.__stderr__)
+            if isinstance(uncaught_exception(), KeyboardInterrupt):
+                end_by_interrupt()
 
     def _print_exception(
         self, kind: type[BaseException], failure: BaseException, trace: TracebackType | None
@@ -146,6 +148,20 @@ class ScriptProcess:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+
+
+def end_by_interrupt() -> None:
+    """Have Python end by the signal, as it does after a Ctrl-C if the last text that it ran was
+    interrupted: ours, which it has run since, was not.
+    """
+    import builtins
+    import ctypes
+
+    run = ctypes.pythonapi.PyRun_String
+    run.restype = ctypes.py_object
+    run.argtypes = (ctypes.c_char_p, ctypes.c_int, ctypes.py_object, ctypes.py_object)
+    with contextlib.suppress(KeyboardInterrupt):
+        run(b"raise KeyboardInterrupt", 257, {"__builtins__": builtins}, {})  # Py_file_input
 
 
 def uncaught_exception() -> BaseException | None:

@@ -5,6 +5,9 @@ its own.
 from __future__ import annotations
 
 import importlib.machinery
+import os
+import signal
+import subprocess
 import sys
 import traceback
 from types import ModuleType, SimpleNamespace
@@ -15,6 +18,7 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
+from sevensteps.observe.script.launch import PACKAGE
 from sevensteps.observe.script.process import (
     ScriptProcess,
     TorchFinder,
@@ -98,3 +102,17 @@ def test_the_frame_of_a_modules_own_hooks_stays() -> None:
         net(torch.ones(1, 3))
     trace = raised.value.__traceback__
     assert traceback.format_tb(without_own_frames(trace)) == traceback.format_tb(trace)
+
+
+def test_an_interrupt_ends_by_its_signal_whatever_ran_since() -> None:
+    code = (
+        "import atexit\n"
+        "from sevensteps.observe.script.process import end_by_interrupt\n"
+        "atexit.register(end_by_interrupt)\natexit.register(lambda: exec('1'))\n"
+        "raise KeyboardInterrupt"
+    )
+    environment = {**os.environ, "PYTHONPATH": PACKAGE}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, timeout=60
+    )
+    assert done.returncode == -signal.SIGINT

@@ -58,10 +58,13 @@ class AnyLoopWatcher:
         self.networks: dict[str, WatchedNetwork] = watched_networks(network, optimizers)
         # the network, where there is only one
         alone = len(self.networks) == 1
-        self.network = next(iter(self.networks.values())).module if alone else None
+        self.network: nn.Module | None = (
+            next(iter(self.networks.values())).module if alone else None
+        )
         self.schedule = LookSchedule(budget)
         self.observation = Observation(NetworkFacts("", {}, {}, ()))
         self._layers: dict[str, LayerRecorder] = {}
+        self._names: dict[int, str] = {}  # of the parameters, by id
         self._calls = CallRecorder()
         # that record a step beside its layers
         self._others: list[StepRecorder] = [self._calls]
@@ -102,8 +105,9 @@ class AnyLoopWatcher:
         """Take the facts of the networks as they are now, and make the recorders for them."""
         observation, optimizers = self.observation, self.optimizers
         modules = {name: network.module for name, network in self.networks.items()}
-        observation.facts = facts_of_networks(modules, optimizers)
-        observation.networks = tuple(modules)
+        before, functions = observation.facts, {n: r.functions for n, r in self._layers.items()}
+        observation.facts = facts_of_networks(modules, optimizers).after(before)
+        observation.networks = tuple(modules) or ("",)
         self._names = {
             id(p): prefix_of(network) + name
             for network, module in modules.items()
@@ -117,13 +121,16 @@ class AnyLoopWatcher:
             name: LayerRecorder(network.module, network.optimizers, facts[name].layers, name)
             for name, network in self.networks.items()
         }
+        for name, layers in self._layers.items():
+            layers.functions |= functions.get(name, {})
         evaluations = EvaluationRecorder(facts, observation.notes)
         self._account = AccountRecorder(modules, optimizers)
-        self._data = DataRecorder(observation.sketch, modules, self.schedule.budget)
+        called = {name: network.called for name, network in self.networks.items()}
+        self._data = DataRecorder(observation.sketch, called, self.schedule.budget)
         self._data.failed = self._fail
         recorders = [*self._layers.values(), evaluations, self._data, self._account, *self._others]
-        self._hooks = StepHooks(modules, optimizers, recorders, self._fail)
-        modes = {name: modules[name] for name in evaluations.networks}
+        self._hooks = StepHooks(called, optimizers, recorders, self._fail)
+        modes = {name: called[name] for name in evaluations.networks}
         self._evaluation_hooks = StepHooks(modes, [], [evaluations], self._fail)
 
     def add_network(
@@ -141,7 +148,7 @@ class AnyLoopWatcher:
                 "without a name; start with a mapping, ss.watch({name: (network, optimizer)})"
             )
         self.networks |= watched_networks({name: (module, optimizers_of(optimizers))}, None)
-        self.network = module if len(self.networks) == 1 else None
+        self.network = self.networks[name].module if len(self.networks) == 1 else None
         self._examine_again()
 
     def replace_optimizers(
@@ -150,8 +157,8 @@ class AnyLoopWatcher:
         optimizers: torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None,
     ) -> None:
         """Watch a network with other optimizers from now on: its training goes on with them."""
-        module = self.networks[name].module
-        self.networks[name] = WatchedNetwork(module, optimizers_of(optimizers))
+        called = self.networks[name].called
+        self.networks[name] = WatchedNetwork(called, optimizers_of(optimizers))
         self._examine_again()
 
     def _examine_again(self) -> None:
@@ -214,9 +221,14 @@ class AnyLoopWatcher:
     def _arm(self) -> None:
         began = time.perf_counter()
         try:
+            modules = [network.module for network in self.networks.values()]
+            if {id(p) for module in modules for p in module.parameters()} != self._names.keys():
+                self._examine_networks()  # some parameters are new
             for recorder in self._hooks.recorders:
                 recorder.arm()
             self._hooks.register()
+            if self._hooks.not_seen:
+                self.observation.note_unseen(self._hooks.not_seen)
         except Exception as failure:
             self._fail(failure)
         self._hooks.cost += time.perf_counter() - began
@@ -367,15 +379,15 @@ class AnyLoopWatcher:
         # the network whose answer the loss has from its own hands
         last = max(seen, key=lambda name: seen[name].shown_at)
         shown = seen[last].shown
-        assert shown is not None
         if observation.graph is None:
-            observation.graph = read_loss_graph(loss, shown.node, self._names)
+            observation.graph = read_loss_graph(loss, shown and shown.node, self._names)
         for name, layers in seen.items():
             own = look if not name else Look(step, look.loss, full=full)
             own_target = target_of(target, name, name == last)
             layers.measure(own, own_target)
             if name:
                 look.networks[name] = own
+                observation.facts.add_functions(name, layers.layers)
             if (one := layers.shown) is not None:
                 observation.add_batch(one.args, one.kwargs, own_target, name)
         if look.networks:

@@ -12,7 +12,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from sevensteps.observe.data_sketch import DataSketch
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import refuses_hooks
-from sevensteps.observe.step_hooks import is_transformed, keywords_of_call
+from sevensteps.observe.step_hooks import compiles_functions, is_transformed, keywords_of_call
 from sevensteps.observe.step_recorder import StepRecorder
 
 SKETCH_SECONDS = 8e-5  # of one batch, about
@@ -58,6 +58,8 @@ class DataRecorder(StepRecorder):
         as a network has begun.
         """
         self._inputs = None
+        if compiles_functions():  # a hook would have PyTorch compile them again
+            return
         self._handle = register_module_forward_pre_hook(self._module_enters)
 
     def arm(self) -> None:

@@ -109,8 +109,8 @@ class LayerRecorder(StepRecorder):
 
     @property
     def ran(self) -> bool:
-        """Whether the network ran in this step."""
-        return bool(self.passes)
+        """Whether the network ran in this step, or was changed by it."""
+        return bool(self.passes or self.parameters_before)
 
     @property
     def shown(self) -> ForwardPass | None:
@@ -254,7 +254,11 @@ class LayerRecorder(StepRecorder):
     def layer_returns(
         self, network: str, layer: str, module: nn.Module, args: tuple[Any, ...], output: Any
     ) -> None:
-        if network != self.name or layer not in self.layers or in_backward():
+        if network != self.name or layer not in self.layers:
+            return
+        # A checkpoint repeats its forward pass in the backward pass; the first time it either ran
+        # as usual, or was not told, because it had no gradients.
+        if in_backward() and (not self.passes or layer in self.passes[-1].outputs):
             return
         y = main_output(output)
         if y is not None:

@@ -107,6 +107,7 @@ class Look:
     full: bool = False  # whether ranks and equal rows were measured too
     networks: dict[str, Look] = field(default_factory=dict)
     account: StepAccount | None = None
+    shown: str = ""  # the network whose output it shows
 
     def merge_signals(self) -> None:
         """Take the signals and changes of all `networks`."""
@@ -128,6 +129,7 @@ class Look:
 
     def show(self, network: str) -> None:
         """Take the output of one of the `networks` for that of the look."""
+        self.shown = network
         for name in OF_ONE_NETWORK:
             setattr(self, name, getattr(self.networks[network], name))
 
@@ -140,7 +142,8 @@ class Look:
             for term in self.loss_terms
             if term.network in (network, None) or network in term.sources
         )
-        return replace(own, calls=self.calls, loss_terms=terms)
+        account = self.account and self.account.of(network)
+        return replace(own, calls=self.calls, loss_terms=terms, account=account)
 
 
 # what a look at several networks shows of one of them
@@ -262,6 +265,11 @@ def measure_changes(
     dense = {
         name: _matrix(g) for name, g in gradients.items() if name in parameters and not g.is_sparse
     }
+    sparse = {
+        name: _sparse_row_norms(g)
+        for name, g in gradients.items()
+        if name in parameters and g.is_sparse
+    }
     gradient_norms = [
         (names, torch.linalg.vector_norm(g, dim=2)) for names, g in _stack_by_shape(dense)
     ]
@@ -276,6 +284,8 @@ def measure_changes(
         for names, norms in gradient_norms:
             for name, norm in zip(names, norms.unbind(), strict=True):
                 changes[name].gradient = norm
+        for name, norm in sparse.items():
+            changes[name].gradient = norm
         return {name: changes[name] for name in order}
 
     return LazyDict(compute)
@@ -327,7 +337,17 @@ def _stack(tensors: list[Tensor]) -> Tensor:
 def _matrix(parameter: Tensor) -> Tensor:
     """[U, F]: a row for each unit; a vector is one row."""
     p = parameter.detach()
+    if p.dtype in (torch.bfloat16, torch.float16):
+        p = p.float()  # lengths of half precision would be rounded away
     return p if p.ndim == 2 else p.flatten(1) if p.ndim > 2 else p.reshape(1, -1)
+
+
+def _sparse_row_norms(gradient: Tensor) -> Tensor:
+    """The length of each row of a sparse matrix [U, F]."""
+    gradient = gradient.detach().coalesce()
+    rows, numbers = gradient.indices()[0], gradient.values().float()
+    squares = numbers.reshape(len(rows), -1).square().sum(1)
+    return torch.zeros(gradient.shape[0]).to(squares).index_add_(0, rows, squares).sqrt_()
 
 
 def count_distinct_rows(rows: Tensor) -> int:

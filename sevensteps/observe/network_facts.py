@@ -122,6 +122,28 @@ class NetworkFacts:
             tuple(cut(name, start) for name in self.dropouts if name.startswith(start)),
         )
 
+    def after(self, before: NetworkFacts) -> NetworkFacts:
+        """These facts, of networks that had those of `before` earlier: parameters as long as they
+        were when watching began, functions that were seen since.
+        """
+        parameters = {
+            name: replace(p, length=before.parameters[name].length)
+            if name in before.parameters
+            else p
+            for name, p in self.parameters.items()
+        }
+        functions = {name: f for name, f in before.layers.items() if name.endswith(".input")}
+        return replace(self, parameters=parameters, layers={**self.layers, **functions})
+
+    def add_functions(self, network: str, layers: dict[str, LayerFacts]) -> None:
+        """Add the functions that are called before the layers of one of several networks, in its
+        own names.
+        """
+        start = prefix_of(network)
+        for name, layer in layers.items():
+            if name.endswith(".input") and start + name not in self.layers:
+                self.layers[start + name] = replace(layer, name=start + name)
+
     def groups_of(self, network: str) -> list[int]:
         """Which optimizer groups update a parameter of this network."""
         start = prefix_of(network)
@@ -244,18 +266,28 @@ def watched_modules(network: nn.Module) -> list[tuple[str, nn.Module]]:
         if not isinstance(module, PASS_THROUGH)
         and (
             next(module.children(), None) is None
-            or any(True for _ in module.parameters(recurse=False))
+            or next(module.parameters(recurse=False), None) is not None
         )
     ]
 
 
+def bare_module(module: nn.Module) -> nn.Module:
+    """The module itself, out of what `torch.compile` and data parallel training wrap it in."""
+    while True:
+        if type(module).__name__ == "OptimizedModule" and "_orig_mod" in module._modules:
+            inner = module._modules["_orig_mod"]
+        elif isinstance(module, nn.parallel.DistributedDataParallel | nn.DataParallel):
+            inner = module.module
+        else:
+            return module
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner
+
+
 def refuses_hooks(network: nn.Module) -> bool:
-    """Whether hooks inside `network` are impossible (TorchScript), or would have it compiled anew
-    (`torch.compile`).
-    """
-    return (
-        isinstance(network, torch.jit.ScriptModule) or type(network).__name__ == "OptimizedModule"
-    )
+    """Whether hooks inside `network` are impossible, as in TorchScript."""
+    return isinstance(network, torch.jit.ScriptModule)
 
 
 def _layer_facts(name: str, module: nn.Module, names: dict[int, str]) -> LayerFacts:

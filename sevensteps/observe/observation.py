@@ -309,13 +309,16 @@ def _pack(look: Look) -> tuple[dict[str, Any], dict[str, Tensor]]:
     }
     for name in LOOK_RECORDS:
         numbers[name] = [record.to_dict() for record in getattr(look, name)]
+    # the output and the layers of several networks are in the looks at them
+    alone = not look.networks
     for name in LOOK_TENSORS:
-        if (tensor := getattr(look, name)) is not None:
+        if alone and (tensor := getattr(look, name)) is not None:
             tensors[FILE_NAMES.get(name, name)] = tensor.contiguous()
     for name in LOOK_TENSOR_GROUPS:
-        numbers[name] = list(getattr(look, name))
-        for index, tensor in enumerate(getattr(look, name).values()):
-            tensors[f"{name}.{index}"] = tensor.contiguous()
+        group_of_tensors = getattr(look, name) if alone else {}
+        numbers[name] = list(group_of_tensors)
+        for index, tensor in enumerate(group_of_tensors.values()):
+            tensors[f"{name}.{index}"] = tensor.clone()  # one of them is the output itself
     numbers["account"] = look.account and look.account.to_dict()
     numbers["networks"] = {}
     for index, (network, own) in enumerate(look.networks.items()):
@@ -323,8 +326,7 @@ def _pack(look: Look) -> tuple[dict[str, Any], dict[str, Tensor]]:
         tensors |= {f"networks.{index}.{key}": tensor for key, tensor in own_tensors.items()}
     for group in ("signals", "changes"):
         numbers[group] = {}
-        # those of several networks are in the looks at them
-        measurements = {} if look.networks else getattr(look, group)
+        measurements = getattr(look, group) if alone else {}
         for index, (name, measured) in enumerate(measurements.items()):
             numbers[group][name] = {}
             for f in dataclasses.fields(measured):
@@ -382,4 +384,6 @@ def _unpack(numbers: dict[str, Any], tensors: dict[str, Tensor]) -> Look:
         look.networks[network] = _unpack(own_numbers, own)
     if networks:
         look.merge_signals()
+        if look.shown:
+            look.show(look.shown)
     return look

@@ -19,7 +19,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from sevensteps.observe.network_facts import refuses_hooks, watched_modules
+from sevensteps.observe.network_facts import bare_module, refuses_hooks, watched_modules
 from sevensteps.observe.step_recorder import StepRecorder, raised
 
 
@@ -41,6 +41,7 @@ class StepHooks:
         self.failed = failed
         self.cost = 0.0
         self.armed = False
+        self.not_seen = ""  # what the hooks cannot see, and why
         self._handles: list[Any] = []
         for recorder in recorders:
             recorder.failed = failed
@@ -61,29 +62,48 @@ class StepHooks:
         self._roots = {id(module): name for name, module in self.networks.items()}
         self._layers: dict[int, tuple[str, str]] = {}
         for network, module in self.networks.items():
-            if not refuses_hooks(module):
-                for layer, part in watched_modules(module):
+            bare = bare_module(module)
+            if not refuses_hooks(bare):
+                for layer, part in watched_modules(bare):
                     self._layers.setdefault(id(part), (network, layer))
         self._optimizers = {id(optimizer) for optimizer in self.optimizers}
-        self._handles = [
-            *self._watch_calls(),
-            register_optimizer_step_pre_hook(self._optimizer_steps),
-            register_optimizer_step_post_hook(self._optimizer_stepped),
-        ]
+        if self.optimizers:
+            self._handles += [
+                register_optimizer_step_pre_hook(self._optimizer_steps),
+                register_optimizer_step_post_hook(self._optimizer_stepped),
+            ]
+        if not compiles_functions():
+            self._handles += [
+                register_module_forward_pre_hook(self._enters),
+                register_module_forward_hook(self.module_returns),
+            ]
+        elif compiled := compiled_modules(self.networks):
+            self._wrap_calls(compiled)
+            inside = ", ".join(compiled.values())
+            self.not_seen = f"the layers inside of what torch.compile compiled ({inside})"
+        else:
+            self.not_seen = (
+                "inputs, outputs and layers of the network: torch.compile compiles functions here, "
+                "which may call it"
+            )
         self.armed = True
 
-    def _watch_calls(self) -> list[Any]:
-        """Notice what the modules compute; of networks with compiled parts, as a whole only: for a
-        hook on all modules PyTorch would compile them anew.
+    def _wrap_calls(self, compiled: Mapping[int, str]) -> None:
+        """Have the calls of networks and layers go through us, of those outside of compiled
+        modules: global hooks would have PyTorch compile these again.
         """
-        if not any(map(has_compiled_parts, self.networks.values())):
-            return [
-                register_module_forward_pre_hook(self._module_enters),
-                register_module_forward_hook(self._module_returns),
-            ]
-        self._layers = {}
-        kinds = {type(module) for module in self.networks.values()}
-        return [CallsOfClass(kind, self._module_enters, self._module_returns) for kind in kinds]
+        inside = {
+            id(part)
+            for network in self.networks.values()
+            for module in network.modules()
+            if id(module) in compiled
+            for part in module.modules()
+        }
+        for network in self.networks.values():
+            for module in network.modules():
+                outside = id(module) not in inside or id(module) in self._roots
+                if outside and (id(module) in self._roots or id(module) in self._layers):
+                    self._handles.append(CallWrapper(self, module))
 
     def remove(self) -> None:
         """Remove the hooks. May be called at any time."""
@@ -94,14 +114,22 @@ class StepHooks:
 
     # -- hooks -------------------------------------------------------------------------------------
 
-    def _module_enters(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+    def _enters(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if id(module) in self._roots or id(module) in self._layers:
+            self.module_enters(
+                module, args, keywords_of_call() if id(module) in self._roots else {}
+            )
+
+    def module_enters(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Tell the recorders that `module` is called with these arguments."""
         network, layer = self._roots.get(id(module)), self._layers.get(id(module))
         if (network is None and layer is None) or is_transformed():
             return
         began = time.perf_counter()
         try:
             if network is not None:
-                kwargs = keywords_of_call()
                 for recorder in self.recorders:
                     if torch.is_grad_enabled():
                         recorder.network_enters(network, module, args, kwargs)
@@ -114,7 +142,8 @@ class StepHooks:
             self.failed(failure)
         self.cost += time.perf_counter() - began
 
-    def _module_returns(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def module_returns(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """Tell the recorders what `module` has computed."""
         network, layer = self._roots.get(id(module)), self._layers.get(id(module))
         if (network is None and layer is None) or not torch.is_grad_enabled() or is_transformed():
             return
@@ -160,42 +189,54 @@ class StepHooks:
         self.cost += time.perf_counter() - began
 
 
-class CallsOfClass:
-    """Tells of the calls of all modules of one class, from now until `remove()`, without hooks."""
+class CallWrapper:
+    """Stands between the caller of `module` and the module, from here to `remove()`.
 
-    def __init__(
-        self, kind: type[nn.Module], enters: Callable[..., None], returns: Callable[..., None]
-    ) -> None:
-        self._kind: Any = kind
-        self._own: Any = vars(kind).get("__call__")
-        before: Any = self._own or kind.__call__
+    PyTorch keeps the compiled form of a module's call in the same place, and neither pickles nor
+    copies what is there; of a class that does, a copy has None there, as without us.
+    """
 
-        def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            enters(module, args)
-            output = before.__get__(module, type(module))(*args, **kwargs)
-            returns(module, args, output)
-            return output
+    def __init__(self, hooks: StepHooks, module: nn.Module) -> None:
+        self.hooks, self.module = hooks, module
+        self.wrapped: Callable[..., Any] | None = vars(module).get("_compiled_call_impl")
+        vars(module)["_compiled_call_impl"] = self
 
-        self._call = __call__
-        self._kind.__call__ = __call__  # type: ignore[method-assign]
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.hooks.module_enters(self.module, args, kwargs)
+        output = (self.wrapped or self.module._call_impl)(*args, **kwargs)
+        self.hooks.module_returns(self.module, args, output)
+        return output
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()
 
     def remove(self) -> None:
-        """Put back what was there."""
-        if vars(self._kind).get("__call__") is not self._call:
-            return
-        if self._own is None:
-            del self._kind.__call__
+        """Take the wrapper off."""
+        if vars(self.module).get("_compiled_call_impl") is not self:
+            return  # the module has been compiled in the meantime
+        if self.wrapped is None:
+            del vars(self.module)["_compiled_call_impl"]
         else:
-            self._kind.__call__ = self._own
+            vars(self.module)["_compiled_call_impl"] = self.wrapped
 
 
-def has_compiled_parts(network: nn.Module) -> bool:
-    """Whether `torch.compile` or `module.compile()` has compiled something in `network`."""
-    return any(
-        type(part).__name__ == "OptimizedModule"
-        or getattr(part, "_compiled_call_impl", None) is not None
-        for part in network.modules()
-    )
+def compiled_modules(networks: Mapping[str, nn.Module]) -> dict[int, str]:
+    """The modules in `networks` that `torch.compile` has compiled: id -> class."""
+    return {
+        id(module): type(bare_module(module)).__name__
+        for network in networks.values()
+        for module in network.modules()
+        if type(module).__name__ == "OptimizedModule"
+        or vars(module).get("_compiled_call_impl") is not None
+        or hasattr(module.forward, "_torchdynamo_orig_callable")
+    }
+
+
+def compiles_functions() -> bool:
+    """Whether something has been compiled in this process."""
+    dynamo = sys.modules.get("torch._dynamo.eval_frame")
+    # PyTorch itself switches compilation off for some functions: the entry None
+    return any(backend for backend in dict(getattr(dynamo, "cached_backends", {})).values())
 
 
 def is_transformed() -> bool:

@@ -10,14 +10,20 @@ import torch
 from torch import nn
 
 from sevensteps.errors import ArgumentError
+from sevensteps.observe.network_facts import bare_module
 
 
 @dataclass(frozen=True)
 class WatchedNetwork:
     """A network, and the optimizers that train it."""
 
-    module: nn.Module
+    called: nn.Module  # what the loop calls
     optimizers: tuple[torch.optim.Optimizer, ...]
+
+    @property
+    def module(self) -> nn.Module:
+        """The module itself, out of what `torch.compile` wraps it in."""
+        return bare_module(self.called)
 
 
 def watched_networks(network: Any, optimizer: Any) -> dict[str, WatchedNetwork]:
@@ -28,6 +34,7 @@ def watched_networks(network: Any, optimizer: Any) -> dict[str, WatchedNetwork]:
     network for each child. Raises `ArgumentError` for anything else.
     """
     if isinstance(network, nn.Module):
+        network = called_module(network)
         optimizers = optimizers_of(optimizer)
         parts = _parts_with_own_optimizer(network, optimizers)
         return parts or {"": WatchedNetwork(network, optimizers)}
@@ -50,7 +57,7 @@ def watched_networks(network: Any, optimizer: Any) -> dict[str, WatchedNetwork]:
                 f"optimizer, not a {type(entry).__name__}"
             )
         own = optimizers_of(pair[1]) + tuple(o for o in shared if _trains(o, pair[0]))
-        networks[name] = WatchedNetwork(pair[0], own)
+        networks[name] = WatchedNetwork(called_module(pair[0]), own)
     return networks
 
 
@@ -95,6 +102,14 @@ def _parts_with_own_optimizer(
     if len(everyone) != len(set(everyone)) or not all(trained.values()):
         return {}
     return {name: WatchedNetwork(child, trained[name]) for name, child in children.items()}
+
+
+def called_module(module: nn.Module) -> nn.Module:
+    """The module whose calls are watched: that inside of data parallel training, which calls it."""
+    if isinstance(module, nn.parallel.DistributedDataParallel | nn.DataParallel):
+        inner: nn.Module = module.module
+        return inner
+    return module
 
 
 def any_parameters(module: nn.Module) -> bool:

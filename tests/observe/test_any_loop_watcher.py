@@ -6,6 +6,7 @@ import json
 import math
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,11 @@ from torch import nn
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
-from sevensteps.observe.observation import Observation
+from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
+from sevensteps.observe.layer_recorder import LayerRecorder
+from sevensteps.observe.observation import Observation, deserialize_look, serialize_look
+from tests.observe import kinds
+from tests.observe.kinds import COMPILED, KINDS
 from tests.observe.loops import NETWORKS, train
 
 
@@ -123,3 +128,181 @@ def test_warnings_of_pytorch_are_kept_and_survive_a_file() -> None:
     assert (warning.step, warning.where.partition(":")[0]) == (0, "test_any_loop_watcher.py")
     again = Observation.from_dict(json.loads(json.dumps(watch.observation.to_dict())))
     assert again.warnings == watch.observation.warnings
+
+
+@pytest.mark.draws
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_loop_trains_as_unwatched_and_can_be_diagnosed(kind: str) -> None:
+    alone, drawn_alone, _ = kinds.train(KINDS[kind], watched=False)
+    watched, drawn, watch = kinds.train(KINDS[kind], watched=True)
+    assert all(torch.equal(a, b) for a, b in zip(alone, watched, strict=True))
+    assert torch.equal(drawn_alone, drawn)
+    assert watch.failure is None
+    assert len(watch.observation.looks) == watch.step_number
+    watch.diagnose()
+
+
+@pytest.mark.slow
+@pytest.mark.draws
+@pytest.mark.parametrize("kind", COMPILED)
+def test_what_is_compiled_is_not_compiled_again(kind: str) -> None:
+    from torch._dynamo.utils import counters
+
+    try:
+        results = []
+        for watched in (False, True):
+            counters.clear()
+            state, _, watch = kinds.train(COMPILED[kind], watched=watched)
+            results.append((state, dict(counters["frames"]), dict(counters["stats"])))
+        (alone, *frames_alone), (watched_state, *frames) = results
+        assert all(torch.equal(a, b) for a, b in zip(alone, watched_state, strict=True))
+        assert frames == frames_alone
+        assert watch.failure is None
+        assert len(watch.observation.looks) == watch.step_number
+        assert watch.observation.notes["not_seen"]
+        watch.diagnose()
+    finally:
+        torch._dynamo.reset()  # what is compiled is remembered, and would change the other tests
+
+
+def gan_watch() -> AnyLoopWatcher:
+    watch: AnyLoopWatcher = kinds.train(KINDS["GAN"], watched=True)[2]
+    return watch
+
+
+@pytest.mark.draws
+def test_of_several_networks_each_is_observed_in_its_own_names() -> None:
+    observation = gan_watch().observation
+    assert observation.networks == ("G", "D")
+    assert {"G.0", "D.2"} <= observation.facts.layers.keys()
+    assert {"G.0.weight", "D.2.bias"} <= observation.looks[0].changes.keys()
+    d = observation.of("D")
+    assert list(d.facts.parameters) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert [group["optimizer"] for group in d.facts.groups] == ["SGD"]
+    assert d.losses == observation.parts["D"] != observation.losses
+    look = d.looks[0]
+    assert (look.passes, look.backwards, look.batch) == (3, 2, 8)  # real, fake, fake for G
+    assert look.signals["0"].calls == 3
+    assert d.rates == [(0, 0.1)]
+    again = Observation.from_dict(json.loads(json.dumps(observation.to_dict())))
+    again.looks = [deserialize_look(*serialize_look(look)) for look in observation.looks]
+    assert again.of("D").facts == d.facts
+    assert list(again.looks[0].signals) == list(observation.looks[0].signals)
+    assert torch.equal(again.of("D").looks[0].signals["0"].mean, look.signals["0"].mean)
+    assert torch.equal(
+        again.of("G").looks[0].changes["0.weight"].weight,
+        observation.of("G").looks[0].changes["0.weight"].weight,
+    )
+
+
+@pytest.mark.draws
+def test_every_part_of_an_output_is_kept_with_its_gradient() -> None:
+    _, _, watch = kinds.train(KINDS["actor and critic"], watched=True)
+    look = watch.observation.looks[0]
+    assert {path: list(rows.shape) for path, rows in look.outputs.items()} == {
+        "value": [8],
+        "logits": [8, 3],
+    }
+    assert look.output_gradients.keys() == {"value", "logits"}
+    assert torch.equal(look.output, look.outputs["logits"])
+    assert torch.equal(look.output_gradient, look.output_gradients["logits"])
+    assert [step for step, _ in watch.observation.scores] == [0, 1, 2, 3]
+
+
+@pytest.mark.draws
+def test_arguments_by_name_and_targets_in_a_dictionary_are_kept() -> None:
+    observation = kinds.train(KINDS["targets in a dictionary"], watched=True)[2].observation
+    assert observation.inputs.kwargs["image"].shape == (16, 1, 6, 6)
+    assert {name: len(rows) for name, rows in observation.targets.items()} == {
+        "mask": 16,
+        "kind": 16,
+    }
+
+
+@pytest.mark.draws
+def test_a_checkpoint_runs_its_layers_twice_and_is_counted_once() -> None:
+    for kind in ("checkpointed", "checkpointed, reentrant"):
+        look = kinds.train(KINDS[kind], watched=True)[2].observation.looks[0]
+        assert look.passes == 1
+        assert look.signals["middle.0"].calls == 1
+        assert look.signals["middle.0"].gradient is not None
+
+
+@pytest.mark.draws
+def test_the_gradient_of_a_closure_is_seen() -> None:
+    look = kinds.train(KINDS["LBFGS"], watched=True)[2].observation.looks[0]
+    assert float(look.changes["0.weight"].gradient.norm()) > 0
+    assert float(look.changes["0.weight"].update.norm()) > 0
+
+
+@pytest.mark.draws
+def test_sparse_gradients_are_seen_by_row() -> None:
+    look = kinds.train(KINDS["sparse gradients"], watched=True)[2].observation.looks[0]
+    gradient, update = (
+        getattr(look.changes["table.weight"], name) for name in ("gradient", "update")
+    )
+    assert torch.equal(gradient > 0, update > 0)
+    assert 0 < int((gradient > 0).sum()) <= 24
+
+
+def test_watching_stops_and_goes_on() -> None:
+    model = nn.Linear(2, 1)
+    watch = ss.watch(model, [], budget=1.0)
+    for _ in range(2):
+        with watch:
+            loss = model(torch.ones(4, 2)).mean()
+            loss.backward()
+            watch.step(loss)
+        model(torch.ones(4, 2))
+        watch.valid(loss=0.5, score=torch.tensor(0.75))
+    watch.start()
+    watch.start()
+    watch.stop()
+    watch.stop()
+    assert watch.step_number == len(watch.observation.looks) == 2
+    assert watch.observation.evaluations == [(1, 0.5, 0.75), (2, 0.5, 0.75)]
+
+
+def test_a_failure_inside_is_noted_and_the_training_goes_on() -> None:
+    class Broken(LayerRecorder):
+        def layer_returns(self, *_: Any) -> None:
+            raise RuntimeError("no such\nlayer")
+
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ss.watch(model, optimizer, budget=1.0) as watch:
+        watch._hooks.recorders = [Broken(model, [optimizer], watch.observation.facts.layers)]
+        for _ in range(3):
+            loss = model(torch.ones(4, 2)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    assert watch.failure == "RuntimeError: no such layer"
+    assert (watch.step_number, len(watch.observation.losses)) == (3, 3)
+    assert not watch._hooks.armed
+    watch.diagnose()
+
+
+def test_networks_are_added_as_they_are_found() -> None:
+    g, d = nn.Linear(2, 2), nn.Linear(2, 1)
+    with ss.watch({"g": g}, budget=1.0) as watch:
+        watch.add_network("d", d, torch.optim.SGD(d.parameters(), lr=0.1))
+        with pytest.raises(ArgumentError, match="of this name already"):
+            watch.add_network("d", d)
+        loss = d(g(torch.ones(3, 2))).sum()
+        loss.backward()
+        watch.step(loss, target=torch.ones(3, 1))
+    look = watch.observation.looks[0]
+    assert list(look.networks) == ["g", "d"]
+    assert look.networks["g"].target is None  # it belongs to the network that answers
+    assert look.networks["d"].target is not None
+
+
+def test_what_is_reported_must_be_numbers() -> None:
+    with ss.watch(nn.Linear(1, 1)) as watch:
+        for told in ({"parts": {"kl": torch.ones(2)}}, {"score": "good"}):
+            with pytest.raises(ArgumentError, match="give the one number"):
+                watch.step(1.0, **told)  # type: ignore[arg-type]
+        with pytest.raises(ArgumentError, match="give the one number"):
+            watch.valid(loss=torch.ones(3))

@@ -21,6 +21,7 @@ from sevensteps.observe.step_recorder import StepRecorder
 from sevensteps.observe.structure import (
     first_tensor,
     main_output,
+    main_target,
     map_tensors,
     sample_count,
     tensors_of,
@@ -161,7 +162,7 @@ class LayerRecorder(StepRecorder):
             look.changes = measure_changes(
                 self.parameters, gradients, self.parameters_before, look.full
             )
-            answer = first_tensor(target) if main_output(target) is None else main_output(target)
+            answer = main_target(target, measured[-1].output if measured else None)
             look.target = first_rows(answer)
             if measured:
                 self._measure_pass(measured[-1], look, answer)

@@ -71,6 +71,17 @@ def main_output(value: Any) -> Tensor | None:
     return next((t for t in floating.values() if t.ndim), next(iter(floating.values()), None))
 
 
+def main_target(target: Any, output: Any) -> Tensor | None:
+    """The tensor in `target` that the answer in `output` is measured against: that at its path,
+    else the first.
+    """
+    answer, targets = main_output(output), tensors_of(target)
+    for path, tensor in tensors_of(output).items():
+        if tensor is answer and path in targets:
+            return targets[path]
+    return next(iter(targets.values()), None)
+
+
 def first_tensor(value: Any) -> Tensor | None:
     """The first tensor in `value`; None where there is none."""
     return next((tensor for _, tensor in _walk(value, "", 0)), None)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import json
 import math
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import distributed, nn
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
@@ -306,3 +310,67 @@ def test_what_is_reported_must_be_numbers() -> None:
                 watch.step(1.0, **told)  # type: ignore[arg-type]
         with pytest.raises(ArgumentError, match="give the one number"):
             watch.valid(loss=torch.ones(3))
+
+
+def everything_saved(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[bytes]:
+    file = io.BytesIO()
+    torch.save(model, file)
+    copied = copy.deepcopy(model)
+    hooks = [
+        {key: value for key, value in vars(part).items() if "hook" in key}
+        for part in (*copied.modules(), *model.modules())
+    ]
+    of_tensors = [p._backward_hooks for p in (*model.parameters(), *copied.parameters())]
+    return [
+        file.getvalue(),
+        pickle.dumps(model),
+        pickle.dumps(model.state_dict()),
+        pickle.dumps(optimizer.state_dict()),
+        repr((hooks, of_tensors)).encode(),
+    ]
+
+
+@pytest.mark.parametrize("name", ["norm and dropout", "recurrent", "transformer"])
+def test_what_is_saved_while_a_look_is_due_is_what_is_saved_unwatched(name: str) -> None:
+    model = NETWORKS[name]()
+    optimizer = torch.optim.Adam(model.parameters())
+    with ss.watch(model, optimizer, budget=1.0) as watch:
+        for _ in range(2):
+            loss = F.cross_entropy(model(torch.randn(8, 6)), torch.arange(8) % 3)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            due = everything_saved(model, optimizer)
+            watch.step(loss)
+        assert len(watch.observation.looks) == 2
+    assert everything_saved(model, optimizer) == due
+
+
+def test_a_network_in_data_parallel_training_is_watched() -> None:
+    def trained(watched: bool) -> tuple[nn.Module, Any]:
+        torch.manual_seed(0)
+        model = nn.parallel.DistributedDataParallel(kinds.dense())
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        watch = ss.watch(model, optimizer, budget=1.0 if watched else 0.0)
+        with watch:
+            for _ in range(3):
+                y = torch.randint(3, (8,))
+                loss = F.cross_entropy(model(torch.randn(8, 6)), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y)
+        return model, watch
+
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        alone, _ = trained(False)
+        model, watch = trained(True)
+    finally:
+        distributed.destroy_process_group()
+    assert all(
+        torch.equal(a, b) for a, b in zip(alone.parameters(), model.parameters(), strict=True)
+    )
+    assert watch.failure is None
+    assert list(watch.observation.looks[0].signals) == ["0", "1", "2"]
+    watch.diagnose()

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from sevensteps.observe.structure import (
     joined,
     main_output,
+    main_target,
     map_tensors,
     rows,
     sample_count,
@@ -74,6 +75,13 @@ def test_the_answer_is_found_among_other_things() -> None:
     assert main_output((TWO, ONE)) is ONE  # whole numbers are no answer
     assert main_output(TWO) is None
     assert main_output("words") is None
+
+
+def test_the_target_of_the_answer_has_its_name() -> None:
+    output = {"box": torch.ones(3, 4), "logits": ONE}
+    assert main_target({"box": ONE, "logits": TWO}, output) is TWO
+    assert main_target({"kind": TWO, "weight": ONE}, output) is TWO
+    assert main_target(None, output) is None
 
 
 def test_rows_are_taken_of_what_is_as_long_as_the_batch() -> None:

@@ -154,6 +154,17 @@ def test_nothing_is_said_of_the_healthy(name: str, seed: int) -> None:
     assert [f["condition"] for f in findings if f["severity"] != "info"] == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["tagger, padding ignored", "siamese", "focal loss", "counts, Poisson", "no optimizer"],
+)
+@five_seeds
+def test_nothing_is_said_of_trainings_from_many_fields(name: str, seed: int) -> None:
+    found = outcome(f"field: {name}", seed)
+    assert [f["condition"] for f in found.findings if f["severity"] != "info"] == []
+    assert found.diagnosis.not_judged == []
+
+
 def test_every_condition_of_the_vocabulary_is_there_and_blames_its_step() -> None:
     assert (
         set(FAULTY)

@@ -73,17 +73,17 @@ def group_norm(channels: int) -> nn.Module:
 CASES = [
     healthy(
         "residual, batch norm",
-        lambda: images(Residual(3, nn.BatchNorm2d), 5, F.cross_entropy, 1e-2),
+        lambda: images(Residual(3, nn.BatchNorm2d), 9, F.cross_entropy, 1e-2),
         kept_back=True,
     ),
     healthy(
         "residual, group norm",
-        lambda: images(Residual(3, group_norm), 6, F.cross_entropy, 1e-2),
+        lambda: images(Residual(3, group_norm), 10, F.cross_entropy, 1e-2),
         kept_back=True,
     ),
     healthy(
         "residual, checkpointed",
-        lambda: images(Residual(2, group_norm, saving=True), 5, F.cross_entropy, 1e-2),
+        lambda: images(Residual(2, group_norm, saving=True), 10, F.cross_entropy, 1e-2),
         kept_back=True,
     ),
     healthy("functional ending", lambda: images(Functional(), 6, F.nll_loss), kept_back=True),

@@ -36,7 +36,7 @@ from sevensteps.doctor.kind_of_task import (
     known_positions,
     outputs_fit,
 )
-from sevensteps.doctor.loss_from_calls import baseline_from_calls, identify_from_calls
+from sevensteps.doctor.loss_from_calls import baseline_from_calls, identify_from_calls, main_term
 from sevensteps.doctor.loss_purpose import is_error
 from sevensteps.metrics import accuracy, baseline, r2
 from sevensteps.observe.call import Call, LossTerm
@@ -375,9 +375,13 @@ class Case:
     @cached_property
     def answer_path(self) -> str | None:
         """Which of several outputs the loss compares with the targets, by its path in them: the one
-        whose gradient is that of a known loss. None where that is not known.
+        that a loss function was called with, or whose gradient is that of a known loss. None where
+        that is not known.
         """
         for look in self.observation.looks[:8]:
+            term = main_term(look)
+            if term is not None and term.output in look.outputs:
+                return term.output
             gradients = getattr(look, "output_gradients", {})
             for path, output in getattr(look, "outputs", {}).items():
                 if identify(output, look.target, gradients.get(path), look.batch) is not None:

@@ -87,6 +87,8 @@ def identify_from_calls(looks: Sequence[Look]) -> IdentifiedLoss | None:
 
 def _identify(look: Look, term: LossTerm, call: Call) -> IdentifiedLoss | None:
     shape = look.shapes.get("output")
+    if term.output in look.outputs:  # one of several, of which a look has the first rows
+        shape = (look.batch, *look.outputs[term.output].shape[1:])
     if (
         call.name not in ERROR_LOSSES
         or "input" not in call.shapes
@@ -114,7 +116,7 @@ def _identify(look: Look, term: LossTerm, call: Call) -> IdentifiedLoss | None:
     target_is_soft = call.name == "cross_entropy" and "float" in call.dtypes["target"]
     if target_is_soft and name == "cross_entropy":
         name = "cross_entropy with probabilities as targets"
-    broadcasts = call.broadcasts and _grows(input_shape, call.shapes["target"])
+    broadcasts = call.broadcasts and grows(input_shape, call.shapes["target"])
     if broadcasts:
         name = f"{name} of shapes that broadcast"
     function = _function(call, names, layout, broadcasts)
@@ -136,7 +138,8 @@ def _identify(look: Look, term: LossTerm, call: Call) -> IdentifiedLoss | None:
     )
 
 
-def _grows(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+def grows(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    """Whether these shapes broadcast to more numbers than either has."""
     numbers: int = torch.broadcast_shapes(first, second).numel()
     return numbers > max(torch.Size(first).numel(), torch.Size(second).numel())
 

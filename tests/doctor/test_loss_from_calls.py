@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.identify_loss import identify
 from sevensteps.doctor.loss_from_calls import (
     baseline_from_calls,
@@ -19,6 +21,8 @@ from sevensteps.doctor.loss_from_calls import (
 from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.look import Look
 from sevensteps.observe.loss_graph import Operation
+from sevensteps.observe.network_facts import NetworkFacts
+from sevensteps.observe.observation import Observation
 
 
 def draw(*shape: int) -> Tensor:
@@ -228,3 +232,15 @@ def test_a_loss_with_other_terms_has_no_baseline() -> None:
     look.loss_terms = (*look.loss_terms, LossTerm("penalty"))
     assert baseline_from_calls([look], LABELS) is None
     assert baseline_from_calls([], LABELS) is None
+
+
+def test_of_several_outputs_the_one_that_the_loss_was_called_with() -> None:
+    features, logits = draw(8, 7), draw(8, 3)
+    look = look_at("cross_entropy", features, logits, LABELS, LABELS)
+    look.outputs = {"0": features, "1": logits}
+    look.loss_terms = (replace(look.loss_terms[0], output="1"),)
+    identified = identify_from_calls([look])
+    assert identified is not None
+    torch.testing.assert_close(identified(logits, LABELS), F.cross_entropy(logits, LABELS))
+    case = Case(Observation(NetworkFacts("", {}, {}, ()), looks=[look]))
+    assert case.answer_path == "1"

@@ -1,6 +1,7 @@
 """target_shape_mismatch: output and target differ in shape, and PyTorch broadcasts them.
 
-Every output is then compared with every target. Measured: the two shapes, and the gradient. [B, 1]
+Every output is then compared with every target. Measured: the shapes that the loss function was
+called with; where no call was seen, the two shapes and the gradient. [B, 1]
 against [B] becomes [B, B]: every output is compared with every target, and the best constant answer
 wins. Cross-entropy over one output is 0 at once. Source: PyTorch, broadcasting semantics.
 
@@ -10,8 +11,11 @@ binary cross-entropy. Silent on: shapes that differ but are compared row by row.
 
 from __future__ import annotations
 
+import torch
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.loss_from_calls import grows
 
 STEP = "loss"
 EXPLAINS = (
@@ -32,6 +36,34 @@ EXPLAINS = (
 
 
 def examine(case: Case) -> Finding | None:
+    return _in_a_call(case) or _in_the_output(case)
+
+
+def _in_a_call(case: Case) -> Finding | None:
+    """A loss function that was called with shapes that broadcast to more numbers than either has;
+    also of a part of the output, such as the value of the action taken.
+    """
+    for _, call in case.loss_calls:
+        if not call.broadcasts or not grows(call.shapes["input"], call.shapes["target"]):
+            continue
+        given, target = call.shapes["input"], call.shapes["target"]
+        both = list(torch.broadcast_shapes(given, target))
+        return _finding(
+            f"{call.name} in {call.where} is called with an input of shape {list(given)} and a "
+            f"target of shape {list(target)}: PyTorch broadcasts both to {both}, and so compares "
+            "outputs with the targets of other samples. The loss is lowest when all answers are "
+            "the mean, so that is what is learned.",
+            [
+                Measure("shape of the input", str(list(given)), str(list(target)), call.where),
+                Measure("shape of the target", str(list(target)), str(list(given)), call.where),
+            ],
+            "give both the same shape: output.squeeze(1), or target[:, None]",
+            0.97,
+        )
+    return None
+
+
+def _in_the_output(case: Case) -> Finding | None:
     look = next(
         (look for look in case.looks if "output" in look.shapes and "target" in look.shapes), None
     )

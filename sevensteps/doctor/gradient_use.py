@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.measures import learned_enough
 from sevensteps.observe.step_account import GroupAccount, ParameterAccount, joint_norm
 
 SAME = 0.02  # by which the parameters' gradients may differ in how they were scaled
@@ -61,6 +62,13 @@ def gradient_uses(case: Case) -> Iterator[GradientUse]:
             if parameters:
                 group = next(group for group in account.groups if group.optimizer == number)
                 yield GradientUse(look.step, number, group, parameters)
+
+
+def known_to_learn(case: Case, at_least: float) -> bool:
+    """`learned_enough`, but not where neither a score nor the loss can say so: what an account
+    proves is a fault of the loop, whatever its loss measures.
+    """
+    return (case.skill is not None or case.loss_is_error) and learned_enough(case, at_least)
 
 
 def spread(values: list[float]) -> float:

@@ -40,7 +40,9 @@ def case_of(
     ]
     losses = [(step, 2.3) for step in range(64)]
     facts = network_facts(nn.Linear(2, 2))
-    return Case(Observation(facts, looks=looks, losses=losses, steps=64, notes=notes or {}))
+    case = Case(Observation(facts, looks=looks, losses=losses, steps=64, notes=notes or {}))
+    vars(case)["loss_is_error"] = True  # one that stays at 2.3
+    return case
 
 
 def name_of(name: str, case: Case) -> str | None:
@@ -150,3 +152,16 @@ ROUNDED = replace(ROW, dtype="bfloat16", weight=0.1, pushed=4, unmoved=4)
 )
 def test_updates_rounded_away(row: ParameterAccount, group: dict[str, Any], accused: bool) -> None:
     assert (name_of("updates_rounded_away", case_of([[row]] * 3, **group)) is not None) is accused
+
+
+def test_a_loss_that_is_no_error_excuses_nothing_that_the_account_proves() -> None:
+    clipped = [[replace(ROW, gradient=1024 * n, used=1 / 1024)] for n in NORMS]
+    cases = {
+        "gradient_discarded": case_of([[DISCARDED]] * 3 + [[ROW]]),
+        "gradient_clipped_away": case_of(clipped, scale=1024.0),
+        "updates_rounded_away": case_of([[ROUNDED]] * 3),  # this needs the loss to tell
+    }
+    for case in cases.values():
+        vars(case)["loss_is_error"] = False
+    names = {name_of(name, case) for name, case in cases.items()}
+    assert names == {"gradient_discarded", "gradient_clipped_away", None}

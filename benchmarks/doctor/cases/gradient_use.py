@@ -34,7 +34,31 @@ def clipped_scaled(setup: Setup) -> None:
     setup.unscale = False
 
 
+def warming_up(setup: Setup) -> None:
+    """A warm-up of 1,000 calls that is called once an epoch."""
+    setup.optimizer = torch.optim.SGD(setup.model.parameters(), 0.5)
+    setup.scheduler = torch.optim.lr_scheduler.LambdaLR(
+        setup.optimizer, lambda calls: min(1.0, (calls + 1) / 1000)
+    )
+
+
+def warmed_up(setup: Setup) -> None:
+    warming_up(setup)
+    setup.scheduler = torch.optim.lr_scheduler.LambdaLR(
+        setup.optimizer, lambda calls: min(1.0, (calls + 1) / 10)
+    )
+    setup.each_batch = True
+
+
 CASES = [
+    Case(
+        "MNIST: a warm-up that never ends",
+        "faulty",
+        build=digits(warming_up),
+        conditions=("learning_rate_too_low",),
+        twin="MNIST: a short warm-up",
+    ),
+    Case("MNIST: a short warm-up", "cured", conditions=(), build=digits(warmed_up)),
     Case(
         "MNIST: cleared for each of 16 batches",
         "faulty",

@@ -17,7 +17,7 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.gradient_use import GradientUse, gradient_uses, spread
+from sevensteps.doctor.gradient_use import GradientUse, gradient_uses, known_to_learn, spread
 from sevensteps.doctor.measures import ADAPTIVE, learned_enough, median, significant
 
 STEP = "gradient"
@@ -36,7 +36,7 @@ CONSTANT = 1 / 3  # how the norm that is left varies, against what of the gradie
 
 
 def examine(case: Case) -> Finding | None:
-    if case.before_training or learned_enough(case, 0.9):
+    if case.before_training or known_to_learn(case, 0.9):
         return None
     uses = [use for use in gradient_uses(case) if use.stepped and _true(use) > 0]
     for optimizer in sorted({use.optimizer for use in uses}):
@@ -45,7 +45,9 @@ def examine(case: Case) -> Finding | None:
         if len(clipped) >= LOOKS and len(clipped) >= 0.8 * len(own) and _is_limited(clipped):
             if own[0].group.kind in ADAPTIVE and not _below_eps(case, clipped):
                 continue
-            return _finding(case, clipped, len(own))
+            scaled = all(use.group.scale for use in clipped)
+            if scaled or not learned_enough(case, 0.9):
+                return _finding(case, clipped, len(own))
     return None
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.gradient_use import GradientUse, gradient_uses
+from sevensteps.doctor.gradient_use import GradientUse, gradient_uses, known_to_learn
 from sevensteps.doctor.measures import learned_enough, median, significant
 
 STEP = "gradient"
@@ -31,7 +31,7 @@ RATIO = 1.5  # thrown away for each that was used
 
 def examine(case: Case) -> Finding | None:
     uses = list(gradient_uses(case))
-    if case.before_training or learned_enough(case, 0.9):
+    if case.before_training or known_to_learn(case, 0.9):
         return None
     for optimizer in sorted({use.optimizer for use in uses}):
         own = [use for use in uses if use.optimizer == optimizer]

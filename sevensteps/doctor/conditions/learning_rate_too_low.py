@@ -3,7 +3,8 @@
 The slope still points the same way. Measured: the path, not the number: all steps together moved
 the weights by little of their own length, or the loss still falls in a nearly straight line far
 from its goal, while the curvature λ_max, by Lanczos, would allow a rate many times as large. Closed
-form: stable below 2/λ_max.
+form: stable below 2/λ_max. A warm-up that never ends: the schedule only raised the rate, and left
+off far below the one that it works towards (`initial_lr`).
 
 Remedies: a rate several times as high, as far as the curvature or the way still to go allows;
 `adam(lr=0.001)`, whose steps do not depend on how small the gradients are. Silent on: a rate
@@ -39,9 +40,13 @@ ROOM = 10.0  # times larger rates would still be stable
 # lengths of the weights that a healthy training walks: about the median of those of
 # benchmarks/doctor
 WAY = 6.0
+WARM = 0.3  # of the rate that a warm-up works towards
+MOST_ADAPTIVE = 0.05  # a rate that Adam and the like could be meant to reach
 
 
 def examine(case: Case) -> Finding | None:
+    if (finding := _warm_up(case)) is not None:
+        return finding
     if (
         case.before_training
         or not case.lr
@@ -128,6 +133,54 @@ def examine(case: Case) -> Finding | None:
         ],
         {},
         None,
+    )
+
+
+def _warm_up(case: Case) -> Finding | None:
+    """A schedule that raises the rate from the first step to the last, and gets nowhere near."""
+    rates = case.observation.rates
+    groups = [group for look in case.looks if look.account for group in look.account.groups[:1]]
+    full = next((group.initial_lr for group in groups if group.initial_lr), None)
+    if full is None or len(rates) < 2 or case.steps < 20 or case.before_training:
+        return None
+    if full > MOST_ADAPTIVE and optimizer_name(case) in ADAPTIVE:
+        return None  # a factor of the schedule's own formula, not a rate
+    rises = all(b > a for (_, a), (_, b) in pairwise(rates))
+    last = rates[-1][1]
+    if not rises or not 0 < last < WARM * full or learned_enough(case, 0.8):
+        return None
+    moves = len(rates) - 1
+    return Finding(
+        "learning_rate_too_low",
+        STEP,
+        "error" if not learned_enough(case, 0.5) else "warning",
+        0.93,
+        f"The learning rate was still warming up when the training ended: it had reached {last:.2g}"
+        f", {last / full:.1%} of the {full:g} that it works towards. In {case.steps:,} steps the "
+        f"schedule moved it {moves:,} times.",
+        [
+            Measure(
+                "learning rate at the end, of the one that it works towards",
+                significant(last / full),
+                "1 after a tenth of the steps or less",
+                "initial_lr of the optimizer group",
+            ),
+            Measure("times the schedule moved the rate", moves, f"up to {case.steps:,}", ""),
+        ],
+        [
+            Remedy(
+                {"step": step_with_rate(case, full)},
+                "the steps are then as long as they were meant to be",
+                "a warm-up of a tenth of the steps at most"
+                + (
+                    "; its length is counted in calls of scheduler.step(): call it for every batch"
+                    if moves < 0.5 * case.steps
+                    else ""
+                ),
+            )
+        ],
+        {},
+        0,
     )
 
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
+from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
-    learned_enough,
     median,
     significant,
     step_with_rate,
@@ -212,8 +212,7 @@ def _finding(
     return Finding(
         "parameters_not_updated",
         STEP,
-        # a body that is drawn at random, or trained before, may well do
-        "info" if learned_enough(case, 0.85) else "error" if share > 0.2 else "warning",
+        _severity(case, share),
         confidence,
         explanation,
         [Measure("share of the parameters", significant(share), 0, observed)],
@@ -227,3 +226,10 @@ def _finding(
         {"parameters": names[:32]},
         0,
     )
+
+
+def _severity(case: Case, share: float) -> Severity:
+    # a body that is drawn at random, or trained before, may well do
+    if share < 1 and known_to_learn(case, 0.85):
+        return "info"
+    return "error" if share > 0.2 else "warning"

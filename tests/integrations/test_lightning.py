@@ -222,13 +222,18 @@ def test_a_failure_of_the_watch_ends_nothing(
 def test_a_training_that_raises_is_diagnosed(capsys: pytest.CaptureFixture[str]) -> None:
     class Raising(L.Callback):
         def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, step: int) -> None:
-            if step == 12:
+            if step == 8:
                 raise ValueError("enough")
 
     module = Digits("double softmax")
     watch = Watch(budget=1)
     trainer = L.Trainer(
-        accelerator="cpu", logger=False, enable_checkpointing=False, callbacks=[watch, Raising()]
+        max_epochs=1,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        callbacks=[watch, Raising()],
     )
     with pytest.raises(ValueError, match="enough"):
         trainer.fit(module, libraries.loaders()[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +92,9 @@ def _parts_with_own_optimizer(
     """
     children = {name: child for name, child in network.named_children() if any_parameters(child)}
     # PyTorch's stand-in for a missing `forward`
-    callable_ = getattr(type(network).forward, "__name__", "") != "_forward_unimplemented"
+    # (read statically: a scripted module has its own way to look it up)
+    forward = inspect.getattr_static(type(network), "forward", None)
+    callable_ = getattr(forward, "__name__", "") != "_forward_unimplemented"
     if callable_ or len(children) < 2 or len(optimizers) < 2:
         return {}
     trained = {

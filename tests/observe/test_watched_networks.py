@@ -68,3 +68,11 @@ def test_a_wrapped_optimizer_is_looked_through() -> None:
 def test_anything_else_is_refused(given: Any, said: str) -> None:
     with pytest.raises(ArgumentError, match=said):
         watched_networks(given, None)
+
+
+@pytest.mark.draws
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_scripted_module_is_one_network() -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)))
+    optimizer = torch.optim.SGD(scripted.parameters(), 0.1)
+    assert list(watched_networks(scripted, optimizer)) == [""]

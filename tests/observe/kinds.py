@@ -469,6 +469,16 @@ def compiled(where: str) -> Loop:
     return loop
 
 
+def forget_compiled() -> None:
+    """Put PyTorch back to where nothing has been compiled: else whatever follows in this process is
+    taken for compiled.
+    """
+    torch._dynamo.reset()
+    codes = torch._dynamo.eval_frame.always_optimize_code_objects
+    codes.refs.clear()
+    codes.values.clear()
+
+
 KINDS: dict[str, Loop] = {
     "GAN": gan,
     "GAN in a container": container,

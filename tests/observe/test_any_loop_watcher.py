@@ -166,7 +166,7 @@ def test_what_is_compiled_is_not_compiled_again(kind: str) -> None:
         assert watch.observation.notes["not_seen"]
         watch.diagnose()
     finally:
-        torch._dynamo.reset()  # what is compiled is remembered, and would change the other tests
+        kinds.forget_compiled()
 
 
 def gan_watch() -> AnyLoopWatcher:
@@ -275,7 +275,9 @@ def test_a_failure_inside_is_noted_and_the_training_goes_on() -> None:
     model = nn.Linear(2, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with ss.watch(model, optimizer, budget=1.0) as watch:
-        watch._hooks.recorders = [Broken(model, [optimizer], watch.observation.facts.layers)]
+        broken = Broken(model, [optimizer], watch.observation.facts.layers)
+        broken.failed = watch._fail
+        watch._hooks.recorders = [broken, *watch._hooks.recorders]
         for _ in range(3):
             loss = model(torch.ones(4, 2)).mean()
             optimizer.zero_grad()

@@ -15,6 +15,7 @@ from torch.nn.modules import module as pytorch
 
 from sevensteps.observe.step_hooks import StepHooks, in_backward
 from sevensteps.observe.step_recorder import StepRecorder
+from tests.observe.kinds import forget_compiled
 
 
 class Diary(StepRecorder):
@@ -164,7 +165,7 @@ def test_a_compiled_network_is_told_of_from_outside_without_hooks(part: bool) ->
             assert not pytorch._has_any_global_hook()
             network(torch.ones(3, 2))
     finally:
-        torch._dynamo.reset()  # else whatever follows is taken for compiled
+        forget_compiled()
     layer = ["net/1 enters", "net/1 returns"] if part else []
     assert diary.told == ["net enters", *layer, "net returns"]
     assert "Linear" in hooks.not_seen

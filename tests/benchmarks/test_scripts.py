@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import difflib
 import io
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -17,9 +16,6 @@ from benchmarks.doctor.scripts.start import Outcome, start
 
 SCRIPTS = {script.name: script for script in catalogue()}
 SMALL = "tensors_only", "two_heads"  # no module and no optimizer; an answer in two parts
-watched = pytest.mark.skipif(
-    find_spec("sevensteps.cli.watch") is None, reason="needs `sevensteps watch SCRIPT`"
-)
 
 
 def outcome(report: dict[str, Any] | None = None, **changes: Any) -> Outcome:
@@ -155,13 +151,12 @@ def both_ways(script: Script) -> tuple[str, list[str]]:
     return verdict(script, watched), differences(script, plain, watched)
 
 
-@watched
+@pytest.mark.timeout(900)  # two starts, on a busy machine too
 @pytest.mark.parametrize("name", SMALL)
 def test_a_healthy_script_is_left_as_it_is_and_not_accused(name: str) -> None:
     assert both_ways(SCRIPTS[name]) == ("silent", [])
 
 
-@watched
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
@@ -173,7 +168,6 @@ def test_every_healthy_script_is_left_as_it_is_and_not_accused(script: Script) -
     assert both_ways(script) == ("silent", [])
 
 
-@watched
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("script", catalogue("faulty"), ids=lambda script: script.name)

@@ -55,7 +55,12 @@ def start(script: Script, seed: int, watched: bool) -> Outcome:
                 stderr=err,
                 stdin=subprocess.DEVNULL,
             )
-            code, usage = _wait(process, SECONDS)
+            try:
+                code, usage = _wait(process, SECONDS)
+            except BaseException:  # the caller's own limit, or Ctrl-C: nothing runs on
+                process.kill()
+                process.wait()
+                raise
         return Outcome(
             code,
             outputs[0].read_bytes(),

@@ -118,23 +118,24 @@ class AccountRecorder(StepRecorder):
     def note(self) -> None:
         """A step has ended: note of each optimizer what changes when it steps."""
         self._steps_since_look += 1
-        self._marks_before = self._marks
-        self._marks = {id(optimizer): self._mark(optimizer) for optimizer in self.optimizers}
+        before, marks = self._marks, {}
         for number, optimizer in enumerate(self.optimizers):
             key = id(optimizer)
-            if self._marks_before.get(key, self._marks[key]) != self._marks[key]:
+            marks[key] = mark = self._mark(optimizer)
+            if before.get(key, mark) != mark:
                 self.updates[number] += 1
+        self._marks_before, self._marks = before, marks
 
-    def _mark(self, optimizer: torch.optim.Optimizer) -> tuple[float, ...]:
+    def _mark(self, optimizer: torch.optim.Optimizer) -> list[float]:
         probes = self._probes.get(id(optimizer))
         if probes is None:
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             probes = self._probes[id(optimizer)] = parameters[:4]
-        mark = [float(p._version) for p in probes]
+        mark: list[float] = [p._version for p in probes]
         if optimizer.param_groups and optimizer.param_groups[0].get("fused"):
             # a fused step leaves the versions as they are, but counts its steps
             mark += [float(optimizer.state.get(p, {}).get("step", 0.0)) for p in probes[:1]]
-        return tuple(mark)
+        return mark
 
     def arm(self) -> None:
         self._remove_hooks()

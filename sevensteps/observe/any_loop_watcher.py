@@ -32,6 +32,7 @@ from sevensteps.observe.step_recorder import StepRecorder
 from sevensteps.observe.torch_warnings import WarningRecorder
 from sevensteps.observe.watched_networks import WatchedNetwork, optimizers_of, watched_networks
 
+QUIET_STEPS = 64  # that are planned ahead
 USUAL_WEIGHT = 0.05  # of the step before in the time that a step usually takes
 # of the steps that nobody looks at, the share in which evaluations are noticed: 1 in 16, spread by
 # the golden ratio, so that they fall on every phase of an epoch
@@ -70,10 +71,13 @@ class AnyLoopWatcher:
         self._others: list[StepRecorder] = [self._calls]
         self._warnings = WarningRecorder(self.observation.warnings)
         self._data = DataRecorder(self.observation.sketch, {}, 0.0)
+        self._first_optimizer: torch.optim.Optimizer | None = None
         self._hooks = self._evaluation_hooks = StepHooks({}, [], [])
         # losses on another device, (step, loss), fetched when there is a look
         self._pending_losses: list[tuple[int, Tensor]] = []
         self._last_rate = math.nan  # of the step before
+        # whether nothing is hooked, up to the step `_quiet_until`
+        self._quiet, self._quiet_until = False, 0
         self._usual_seconds = 0.0  # of a step that nobody looks at, lately
         self._looked = False  # whether the step before was looked at
         self.step_number = 0
@@ -105,6 +109,8 @@ class AnyLoopWatcher:
         """Take the facts of the networks as they are now, and make the recorders for them."""
         observation, optimizers = self.observation, self.optimizers
         modules = {name: network.module for name, network in self.networks.items()}
+        first = next(iter(self.networks.values()), None)
+        self._first_optimizer = first.optimizers[0] if first and first.optimizers else None
         before, functions = observation.facts, {n: r.functions for n, r in self._layers.items()}
         observation.facts = facts_of_networks(modules, optimizers).after(before)
         observation.networks = tuple(modules) or ("",)
@@ -208,15 +214,28 @@ class AnyLoopWatcher:
     def _prepare(self, step: int) -> None:
         """Arm for the step to come, if it is to be looked at."""
         self._evaluation_hooks.remove()
+        self._quiet = False
         if self.failure:
             return
         if self.schedule.is_due(step):
             self._arm()
             return
-        if self._data.is_due(step):
+        noticed, listened = self._is_noticed(step), self._data.is_due(step)
+        if listened:
             self._data.listen()
-        if self._evaluation_hooks.networks and (step * GOLDEN_RATIO) % 1 < NOTICED_SHARE:
+        if noticed:
             self._evaluation_hooks.register()
+        if not (noticed or listened):
+            until = min(self.schedule.next_step, step + QUIET_STEPS)
+            busy = (
+                s for s in range(step + 1, until) if self._data.is_due(s) or self._is_noticed(s)
+            )
+            self._quiet, self._quiet_until = True, next(busy, until)
+
+    def _is_noticed(self, step: int) -> bool:
+        """Whether evaluations are noticed in `step`."""
+        networks = self._evaluation_hooks.networks
+        return bool(networks) and (step * GOLDEN_RATIO) % 1 < NOTICED_SHARE
 
     def _arm(self) -> None:
         began = time.perf_counter()
@@ -270,6 +289,16 @@ class AnyLoopWatcher:
                 "watch.step() belongs inside: with ss.watch(model, optimizer) as watch: … "
                 "(or between watch.start() and watch.stop())"
             )
+        if (
+            self._quiet
+            and isinstance(loss, Tensor)
+            and loss.is_cpu
+            and loss.numel() == 1
+            and parts is None
+            and score is None
+        ):
+            self._pass(began, loss)
+            return
         check_number("watch.step(loss)", "the loss", loss, "that backward() was called on")
         for name, value in (parts or {}).items():
             check_number(f"watch.step(parts={{{name!r}: …}})", "the part", value, "that it adds")
@@ -281,6 +310,31 @@ class AnyLoopWatcher:
             self._fail(failure)
             self.step_number = self.observation.steps = self.step_number + 1
             self._step_ended = time.perf_counter()
+
+    def _pass(self, began: float, loss: Tensor) -> None:
+        """A step has ended in which nothing was hooked: what `_step` notes, in a few
+        microseconds.
+        """
+        step, schedule, observation = self.step_number, self.schedule, self.observation
+        assert self._began is not None
+        try:
+            self._note_rate(step)
+            if not observation.record_loss(step, loss.item()):
+                self._note_not_finite(step)
+                self._quiet_until = step
+            self._account.note()
+            self._note_time(began - self._step_ended)
+            self._looked = False
+            self.step_number = self._warnings.step = observation.steps = step + 1
+            observation.seconds = began - self._began
+            if step + 1 >= self._quiet_until:
+                self._prepare(step + 1)
+        except Exception as failure:
+            self._fail(failure)
+            self.step_number = observation.steps = step + 1
+        self._step_ended = time.perf_counter()
+        schedule.noting_seconds += self._step_ended - began
+        observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds
 
     def _step(
         self,
@@ -296,14 +350,7 @@ class AnyLoopWatcher:
         step_seconds, elapsed = began - self._step_ended, began - self._began
         self._note(step, loss, parts, score)
         if not hooks.armed:
-            usual = self._usual_seconds
-            if self._looked:  # its numbers have pushed others out of the processor's caches
-                slowdown = max(step_seconds - usual, 0.0)
-                schedule.looking_seconds += min(slowdown, schedule.look_seconds)
-            elif usual:
-                self._usual_seconds += USUAL_WEIGHT * (min(step_seconds, 2 * usual) - usual)
-            else:
-                self._usual_seconds = step_seconds
+            self._note_time(step_seconds)
         elif any(recorder.ran for recorder in self._layers.values()):
             look = self._look(step, loss, target)
             look.parts = {name: plain_number(value) for name, value in parts.items()}
@@ -411,11 +458,7 @@ class AnyLoopWatcher:
         score: Tensor | float | None,
     ) -> None:
         observation = self.observation
-        if self.networks and (first := next(iter(self.networks.values()))).optimizers:
-            lr = first.optimizers[0].param_groups[0].get("lr", 0.0)
-            if lr != self._last_rate:
-                self._last_rate = float(lr)
-                observation.record_rate(step, self._last_rate)
+        self._note_rate(step)
         for name, value in parts.items():
             if not isinstance(value, Tensor) or value.is_cpu or self._hooks.armed:
                 observation.record_part(name, step, plain_number(value))
@@ -426,6 +469,24 @@ class AnyLoopWatcher:
             self._pending_losses.append((step, loss.detach()))
         elif not observation.record_loss(step, plain_number(loss)):
             self._note_not_finite(step)
+
+    def _note_time(self, step_seconds: float) -> None:
+        """A step that nobody looked at took so long."""
+        usual = self._usual_seconds
+        if self._looked:  # the look's numbers have pushed others out of the processor's caches
+            slowdown = max(step_seconds - usual, 0.0)
+            self.schedule.looking_seconds += min(slowdown, self.schedule.look_seconds)
+        elif usual:
+            self._usual_seconds += USUAL_WEIGHT * (min(step_seconds, 2 * usual) - usual)
+        else:
+            self._usual_seconds = step_seconds
+
+    def _note_rate(self, step: int) -> None:
+        if self._first_optimizer is not None:
+            lr = self._first_optimizer.param_groups[0].get("lr", 0.0)
+            if lr != self._last_rate:
+                self._last_rate = float(lr)
+                self.observation.record_rate(step, self._last_rate)
 
     def _fetch_losses(self) -> None:
         """Read the losses that are still on another device, all at once."""

@@ -81,7 +81,7 @@ class DataSketch:
         mean = std = math.nan
         if first.is_floating_point() and first.device.type == "cpu":
             few = first.flatten()[:: max(first.numel() // 2048, 1)].float()
-            mean, std = float(few.mean()), float(few.std(correction=0))
+            mean, std = (float(t) for t in torch.std_mean(few, correction=0)[::-1])
         targets = hash_rows(_tensors(target), rows)
         self.batches.append(SketchedBatch(step, rows, hashes, targets, mean, std))
         if len(self.batches) > MAX_BATCHES:

@@ -376,3 +376,36 @@ def test_a_network_in_data_parallel_training_is_watched() -> None:
     assert watch.failure is None
     assert list(watch.observation.looks[0].signals) == ["0", "1", "2"]
     watch.diagnose()
+
+
+@pytest.mark.draws
+def test_a_step_that_nobody_looks_at_is_noted_like_any_other() -> None:
+    def noted(budget: float) -> tuple[Observation, int]:
+        torch.manual_seed(0)
+        model = nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 40, 0.5)
+        with ss.watch(model, optimizer, budget=budget) as watch:
+            for step in range(200):
+                loss = model(torch.randn(8, 3)).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                if step % 2 == 0:
+                    optimizer.step()
+                schedule.step()
+                watch.step(loss * torch.nan if step in (150, 170) else loss)
+        return watch.observation, len(watch.observation.looks)
+
+    (all_looked, _), (few_looked, looks) = noted(1.0), noted(0.001)
+    assert looks < 30
+    assert len(few_looked.losses) == 200
+    assert [s for s, _ in all_looked.losses] == [s for s, _ in few_looked.losses]
+    assert str(all_looked.losses) == str(few_looked.losses)
+    assert all_looked.rates == few_looked.rates
+    assert len(few_looked.rates) == 6
+    assert all_looked.steps == few_looked.steps == 200
+    for notes in (all_looked.notes, few_looked.notes):
+        assert notes["first_not_finite"] == 150
+        assert 99 <= notes["updates"][0] <= 100
+    assert 151 in [look.step for look in few_looked.looks]
+    assert 0 < few_looked.watching_seconds < few_looked.seconds

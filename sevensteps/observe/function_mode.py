@@ -57,6 +57,12 @@ def _go_on(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     return function(*args, **kwargs)
 
 
+def is_stand_in(code: CodeType) -> bool:
+    """Whether `code` is the one frame of a `Caller` that stands for a place."""
+    own = _go_on.__code__
+    return code.co_code == own.co_code and code.co_varnames == own.co_varnames
+
+
 class Caller:
     """A place that calls PyTorch.
 

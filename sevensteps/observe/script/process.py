@@ -171,19 +171,25 @@ def uncaught_exception() -> BaseException | None:
 
 
 def without_own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback as it would be if nobody watched: without our frames, and without the one that
-    PyTorch adds where there are hooks on all modules.
+    """A traceback as it would be if nobody watched: without our frames, and without those that
+    PyTorch adds where there are hooks on all modules, or a function mode.
     """
+    from sevensteps.observe.function_mode import HANDLE, is_stand_in
+
     parts: list[TracebackType] = []
     while trace is not None:
-        parts.append(trace)
+        code = trace.tb_frame.f_code
+        if code.co_filename.startswith(OWN_FOLDER):
+            # A mode is asked by PyTorch's function itself, which it then calls once more.
+            if parts and parts[-1].tb_frame.f_code is HANDLE:
+                del parts[-2:]
+        elif not is_stand_in(code):
+            parts.append(trace)
         trace = trace.tb_next
     result: TracebackType | None = None
     for index in reversed(range(len(parts))):
         part = parts[index]
         frame, place, line = part.tb_frame, part.tb_lasti, part.tb_lineno
-        if frame.f_code.co_filename.startswith(OWN_FOLDER):
-            continue
         if index and _is_added(part, parts[index - 1]):
             continue
         if index + 1 < len(parts) and _is_added(parts[index + 1], part):

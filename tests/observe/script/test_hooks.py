@@ -13,6 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
 from sevensteps.observe.script.hooks import ScriptHooks
+from sevensteps.observe.script.process import without_own_frames
 
 pytestmark = pytest.mark.draws
 
@@ -69,6 +70,32 @@ def test_an_error_in_backward_shows_no_frame_of_ours() -> None:
     files = [frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)]
     assert [file for file in files if "observe" in file and "script" not in file] == []
     assert not any(file.endswith(("hooks.py", "attributes.py")) for file in files[1:])
+
+
+@pytest.mark.parametrize("part", ["layer", "loss"])
+def test_an_error_in_a_step_that_is_looked_at_has_the_traceback_of_one_that_is_not(
+    part: str,
+) -> None:
+    net = nn.Sequential(nn.Linear(3, 5), nn.Linear(6, 2)) if part == "layer" else nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def failure() -> Any:
+        with pytest.raises((RuntimeError, ValueError)) as raised:
+            F.cross_entropy(net(torch.ones(4, 3)), torch.zeros(3).long())
+        return raised.value.__traceback__
+
+    plain = traceback.format_tb(failure())
+    hooks = hooks_with(1.0)
+    hooks.install()
+    try:
+        hooks.discovery.optimizer_built(optimizer)
+        watched = failure()
+        hooks.discovery.end()
+    finally:
+        hooks.remove()
+    assert hooks.discovery.trainings
+    assert traceback.format_tb(watched) != plain
+    assert traceback.format_tb(without_own_frames(watched)) == plain
 
 
 def test_a_failure_in_the_watch_ends_the_watch_and_not_the_script() -> None:

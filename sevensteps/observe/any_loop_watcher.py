@@ -100,6 +100,11 @@ class AnyLoopWatcher:
         return self._hooks.armed
 
     @property
+    def quiet(self) -> bool:
+        """Whether only the loss of the step that goes on is noted."""
+        return self._quiet
+
+    @property
     def failure(self) -> str | None:
         """What went wrong in the watch; None where nothing did."""
         said: str | None = self.observation.notes.get("failure")

@@ -36,6 +36,7 @@ class ScriptHooks:
         )
         self._handles: list[Any] = []
         self._compiles = False
+        self._own: list[tuple[Any, int]] = []  # PyTorch's hooks, and which of them is ours
         self._late: list[torch.optim.Optimizer] = []  # whose steps are still to be told of
 
     def install(self) -> None:
@@ -54,6 +55,11 @@ class ScriptHooks:
             optimizers.register_optimizer_step_pre_hook(lambda o, *_: steps(o)),
             optimizers.register_optimizer_step_post_hook(lambda o, *_: stepped(o)),
         ]
+        every: tuple[Any, ...] = (
+            optimizers._global_optimizer_pre_hooks,
+            optimizers._global_optimizer_post_hooks,
+        )
+        self._own = [(hooks, handle.id) for hooks, handle in zip(every, self._handles, strict=True)]
         self._search_modules(True)
 
     def remove(self) -> None:
@@ -61,6 +67,7 @@ class ScriptHooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._own.clear()
         self.attributes.restore_all()
 
     def _fail(self, failure: Exception) -> None:
@@ -108,17 +115,14 @@ class ScriptHooks:
         """Whether our hook is the last that PyTorch calls: only then can watchers put hooks there
         and take them away, without PyTorch stumbling over it.
         """
-        return bool(next(reversed(self._hooks(which)), None) == self._handles[which].id)
+        hooks, own = self._own[which]
+        return bool(next(reversed(hooks), None) == own)
 
     def _come_last(self) -> None:
         """A watcher's hooks at an optimizer's step come before ours, which reports the step."""
-        for which in range(len(self._handles)):
-            if not self._comes_last(which):
-                self._hooks(which).move_to_end(self._handles[which].id)
-
-    def _hooks(self, which: int) -> Any:
-        every = (optimizers._global_optimizer_pre_hooks, optimizers._global_optimizer_post_hooks)
-        return every[which]
+        for hooks, own in self._own:
+            if next(reversed(hooks), None) != own:
+                hooks.move_to_end(own)
 
     def _backward(self, loss: torch.Tensor) -> Callable[..., Any] | None:
         self._tell_late()

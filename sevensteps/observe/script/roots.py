@@ -116,13 +116,17 @@ def name_of(value: Any) -> str:
         variables = [frame.f_locals, frame.f_globals]
         for names in variables:
             for name, other in list(names.items()):
-                if other is value and name != "self" and not name.startswith("_"):
+                if other is value and name != "self" and _is_name(name):
                     return name
         owner = frame.f_locals.get("self")
         for name, other in [
             *getattr(owner, "__dict__", {}).items(),
             *(getattr(owner, "_modules", None) or {}).items(),
         ]:
-            if other is value and not name.startswith("_"):
+            if other is value and _is_name(name):
                 return str(name)
     return ""
+
+
+def _is_name(name: str) -> bool:
+    return name.isidentifier() and not name.startswith("_")

@@ -89,10 +89,13 @@ class ScriptTraining:
         """`backward` is called on `loss`, `inside` an optimizer's step or not."""
         if self.manual and self._losses:
             self.end_step()
-        looking = self.watcher is not None and self.watcher.looking
+        watcher = self.watcher
+        if watcher is None or watcher.quiet:  # only its value is of interest
+            self._losses.append(BackwardLoss(loss.detach(), inside))
+            return
         if self._target is None:
-            self._target = self._targets.target(loss, search=looking)
-        self._losses.append(BackwardLoss(loss if looking else loss.detach(), inside))
+            self._target = self._targets.target(loss, search=watcher.looking)
+        self._losses.append(BackwardLoss(loss if watcher.looking else loss.detach(), inside))
 
     def cleared(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer clears its gradients: what came before it has gone nowhere."""
@@ -103,6 +106,9 @@ class ScriptTraining:
     def stepped(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped; the step ends when all have."""
         key = id(optimizer)
+        if len(self.optimizers) == 1 and len(self._losses) == 1 and not self._step_losses:
+            self._report(self._losses.pop().loss, None)  # as of most steps of most trainings
+            return
         if self._losses:
             self._step_losses[key] = sum_of(self._losses)
             self._losses.clear()
@@ -128,9 +134,13 @@ class ScriptTraining:
             return
         distinct = list({id(loss): loss for loss in losses.values()}.values())
         loss = sum_of([BackwardLoss(one) for one in distinct])
+        self._report(loss, self._parts(losses) or None)
+
+    def _report(self, loss: Tensor, parts: dict[str, Tensor] | None) -> None:
         target, self._target = self._target, None
-        self.steps += 1
-        self.watcher.step(loss, target, parts=self._parts(losses))
+        if self.watcher is not None:
+            self.steps += 1
+            self.watcher.step(loss, target, parts=parts)
 
     def _parts(self, losses: dict[int, Tensor]) -> dict[str, Tensor]:
         """The loss of each network, where there are several."""

@@ -20,7 +20,7 @@ class WatcherLog:
         self.steps: list[tuple[float, Any, dict[str, float]]] = []
         self.evaluations: list[tuple[float | None, float | None]] = []
         self.updates = 0
-        self.looking = looking
+        self.looking, self.quiet = looking, not looking
         self.started = False
 
     def start(self) -> None:

@@ -5,6 +5,7 @@ generator left alone.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -109,3 +110,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                     total[held[0]] += held[1]
     for what in sorted(total):
         terminalreporter.write_line(f"{what}: {total[what]:,}")
+
+
+@pytest.fixture(autouse=True)
+def forgets_compiled_functions() -> Iterator[None]:
+    """A watch is careful in a process in which a function was compiled: the next test is another
+    process's.
+    """
+    yield
+    if (frames := sys.modules.get("torch._dynamo.eval_frame")) is not None:
+        frames.always_optimize_code_objects.refs.clear()
+        frames.always_optimize_code_objects.values.clear()

@@ -298,7 +298,7 @@ class Case:
         """
         if self.recipe is not None or self.score_output is not None or self.before_training:
             return True
-        if (known := is_error(self.looks[:8])) is not None:
+        if (known := is_error(self.looks)) is not None:
             return known
         return self._may_be_error and self.answers_fit(self.target, self._output_shape())
 
@@ -307,7 +307,7 @@ class Case:
         """Whether nothing speaks against a loss that compares outputs with targets that are data,
         the shape of the outputs apart.
         """
-        if (known := is_error(self.looks[:8])) is not None:
+        if (known := is_error(self.looks)) is not None:
             return known
         if self.identified_loss is not None:
             return True

@@ -6,7 +6,8 @@ that is good, and may rise while the training goes well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from typing import Any
 
 from sevensteps.observe.call import LossTerm
 from sevensteps.observe.look import Look
@@ -32,15 +33,26 @@ def is_error(looks: Sequence[Look]) -> bool | None:
 
     None where it is not known.
     """
-    answers = [_terms_are_error(look.loss_terms) for look in looks if look.loss_terms]
+    constants: dict[str, set[Any]] = {}  # call -> values of targets that are one number
+    for term in (term for look in looks for term in look.loss_terms):
+        if term.call is not None and term.target == "constant":
+            constants.setdefault(term.call.where, set()).add(term.call.content.get("target.low"))
+    # sorted data give batches of one class each, but not always the same one
+    of_data = {where for where, values in constants.items() if len(values) > 1}
+    answers = [_terms_are_error(look.loss_terms, of_data) for look in looks if look.loss_terms]
     if False in answers:
         return False
     return True if answers and answers[0] else None
 
 
-def _terms_are_error(terms: Sequence[LossTerm]) -> bool | None:
-    constant = [term for term in terms if term.call is not None and term.target == "constant"]
-    if len(constant) > 1 or (constant and len(constant) == len(terms)):
+def _terms_are_error(terms: Sequence[LossTerm], of_data: Set[str]) -> bool | None:
+    constant = [
+        term
+        for term in terms
+        if term.call is not None and term.target == "constant" and term.call.where not in of_data
+    ]
+    one_class = len(terms) == 1 and terms[0].name in ("cross_entropy", "nll_loss")
+    if len(constant) > 1 or (constant and len(constant) == len(terms) and not one_class):
         return False  # real or made: one network judges another
     sizes = {"error": 0.0, "regularizer": 0.0, "unknown": 0.0}
     has_error = False

@@ -141,9 +141,10 @@ def test_a_failure_ends_the_watch_alone(
 def test_a_training_that_is_broken_off_leaves_no_hooks() -> None:
     training, model, optimizer = begun()
     step(training, model, optimizer)
-    assert hooks() == 1
+    armed = hooks()
+    assert armed > 0
     training.begin(model, optimizer)
-    assert hooks() == 1
+    assert hooks() == armed
     del training
     gc.collect()
     assert hooks() == 0

@@ -31,8 +31,8 @@ EXPLAINS = (
     "too_small",
 )
 LEFT = 0.01  # of the gradient
-LOOKS = 3
-CONSTANT = 1 / 3  # how the norm that is left varies, against what of the gradient is left
+LOOKS = 3  # at least
+CONSTANT = 0.33  # how the norm that is left varies, against what of the gradient is left
 
 
 def examine(case: Case) -> Finding | None:

@@ -29,7 +29,7 @@ EXPLAINS = (
     "too_small",
 )
 ROUNDED = 0.7  # of the entries that have a gradient
-LOOKS = 3
+LOOKS = 3  # at least
 HUGE = 100.0  # root mean square of weights in single precision
 # significant bits of a number; the least change of a weight that survives is 2^-bits of it
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from typing import Any
 
-from sevensteps.observe.call import LossTerm
+from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.look import Look
 
 # functions of torch.nn.functional that measure how far an output is from its target
@@ -33,23 +33,33 @@ def is_error(looks: Sequence[Look]) -> bool | None:
 
     None where it is not known.
     """
-    constants: dict[str, set[Any]] = {}  # call -> values of targets that are one number
-    for term in (term for look in looks for term in look.loss_terms):
-        if term.call is not None and term.target == "constant":
-            constants.setdefault(term.call.where, set()).add(term.call.content.get("target.low"))
-    # sorted data give batches of one class each, but not always the same one
+    constants: dict[str, set[Any]] = {}  # place of a call -> targets that are one number
+    for look in looks:
+        for term in look.loss_terms:
+            if term.target == "constant" and (call := _call(look, term)) is not None:
+                constants.setdefault(call.where, set()).add(call.content.get("target.low"))
+    # sorted data give batches of one class each, but not always of the same one
     of_data = {where for where, values in constants.items() if len(values) > 1}
-    answers = [_terms_are_error(look.loss_terms, of_data) for look in looks if look.loss_terms]
+    answers = [_terms_are_error(look, of_data) for look in looks if look.loss_terms]
     if False in answers:
         return False
     return True if answers and answers[0] else None
 
 
-def _terms_are_error(terms: Sequence[LossTerm], of_data: Set[str]) -> bool | None:
+def _call(look: Look, term: LossTerm) -> Call | None:
+    """The call that computed a term, where it was noted."""
+    known = term.call is not None and term.call < len(look.calls)
+    return look.calls[term.call] if known and term.call is not None else None
+
+
+def _terms_are_error(look: Look, of_data: Set[str]) -> bool | None:
+    terms = look.loss_terms
     constant = [
         term
         for term in terms
-        if term.call is not None and term.target == "constant" and term.call.where not in of_data
+        if term.call is not None
+        and term.target == "constant"
+        and ((call := _call(look, term)) is None or call.where not in of_data)
     ]
     one_class = len(terms) == 1 and terms[0].name in ("cross_entropy", "nll_loss")
     if len(constant) > 1 or (constant and len(constant) == len(terms) and not one_class):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sevensteps.doctor.loss_purpose import is_error
-from sevensteps.observe.call import LossTerm
+from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.look import Look
 from sevensteps.observe.loss_graph import Operation
 
@@ -76,3 +76,16 @@ def test_one_look_that_says_no_is_enough() -> None:
     policy = term("Normal.log_prob")
     looks = [Look(0, 1.0, loss_terms=(CLASSES,)), Look(1, 1.0, loss_terms=(policy,))]
     assert is_error(looks) is False
+
+
+def test_batches_of_one_class_are_data() -> None:
+    def look(value: float) -> Look:
+        call = Call("mse_loss", "loss", where="train.py:3", content={"target.low": value})
+        return Look(
+            0, 1.0, calls=(call,), loss_terms=(term("mse_loss", call=0, target="constant"),)
+        )
+
+    assert is_error([look(0.0), look(1.0)]) is True
+    assert is_error([look(1.0), look(1.0)]) is False
+    one_class = (term("cross_entropy", call=0, target="constant"),)
+    assert answer(*one_class) is True

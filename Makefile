@@ -61,6 +61,7 @@ check: lint types docs
 
 check-all: check .venv/.fuzz
 	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(MAKE) test-integrations
 	@$(BIN)/python -m tests.hostile.fuzz --seconds 5
 
 hooks: .venv/.dev

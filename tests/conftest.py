@@ -119,5 +119,7 @@ def forgets_compiled_functions() -> Iterator[None]:
     """
     yield
     if (frames := sys.modules.get("torch._dynamo.eval_frame")) is not None:
+        if any(dict(frames.cached_backends).values()):
+            torch._dynamo.reset()
         frames.always_optimize_code_objects.refs.clear()
         frames.always_optimize_code_objects.values.clear()

@@ -411,6 +411,7 @@ class AnyLoopWatcher:
         """Report that the parameters are about to be changed, by an optimizer that is not
         PyTorch's; those of PyTorch report themselves.
         """
+        self.observation.notes["other_optimizer"] = True
         if self._hooks.armed:
             self._hooks.optimizer_steps(None)
 

@@ -7,7 +7,8 @@ those that a step used. Source: PyTorch, Automatic mixed precision examples, Gra
 
 Remedies: `optimizer.zero_grad()` only after `optimizer.step()`. Silent on: gradients that are not
 finite, which a scaler skips; passes that want the input's gradient, or take the same input again,
-as adversarial training does; gradients that are put together by hand; trainings that learn well.
+as adversarial training does; gradients that are put together by hand; optimizers that are not PyTorch's, which may
+add gradients up in a place of their own; trainings that learn well.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def examine(case: Case) -> Finding | None:
     uses = list(gradient_uses(case))
     if case.before_training or known_to_learn(case, 0.9):
         return None
+    if case.observation.notes.get("other_optimizer"):
+        return None  # it may add up gradients in a place of its own, as Keras's do
     for optimizer in sorted({use.optimizer for use in uses}):
         own = [use for use in uses if use.optimizer == optimizer]
         steps = [use for use in own if use.stepped]

@@ -7,8 +7,8 @@ those that a step used. Source: PyTorch, Automatic mixed precision examples, Gra
 
 Remedies: `optimizer.zero_grad()` only after `optimizer.step()`. Silent on: gradients that are not
 finite, which a scaler skips; passes that want the input's gradient, or take the same input again,
-as adversarial training does; gradients that are put together by hand; optimizers that are not PyTorch's, which may
-add gradients up in a place of their own; trainings that learn well.
+as adversarial training does; gradients that are put together by hand; optimizers that are not
+PyTorch's, which may add gradients up in a place of their own; trainings that learn well.
 """
 
 from __future__ import annotations

@@ -139,7 +139,9 @@ def test_it_ends_before_the_first_step_whose_loss_is_not_finite(threads: int) ->
 
 
 def test_pytorch_s_own_optimizer_goes_on_from_its_memory(error: Any) -> None:
-    value = steps.adam(lr=0.01)
+    # not the default eps: dividing by almost nothing, the first updates show each processor's
+    # rounding of gradients near zero
+    value = steps.adam(lr=0.01, eps=1e-3)
     engine, (x, y) = Compiled(network(), losses.cross_entropy()), data()
     stepper = value.prepare(engine.parameters, engine.gradients)
     twin = ChainRule(network(), losses.cross_entropy())

@@ -6,6 +6,7 @@ tokens or pictures was laid out for it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -65,9 +66,33 @@ REDUCTION_WORDS = ("mean", "sum")
 
 
 def main_term(look: Look) -> LossTerm | None:
-    """The term of the look's loss that a loss function computed, the largest of several."""
+    """The term of the look's loss that a loss function computed, the largest of several.
+
+    Where they are of several outputs, one of those whose loss function was given the targets that
+    the loop reports: the answer to these is in that output, however large the loss of another is.
+    None where there is none such.
+    """
     terms = [term for term in look.loss_terms if term.call is not None and term.sources]
+    if len({(term.network, term.output) for term in terms}) > 1:
+        calls = Counter(term.call for term in terms)
+        terms = [
+            term for term in terms if calls[term.call] == 1 and _has_reported_target(look, term)
+        ]
     return max(terms, key=lambda term: abs(term.contribution or 0.0), default=None)
+
+
+def _has_reported_target(look: Look, term: LossTerm) -> bool:
+    """Whether the loss function of `term` was given the targets that the loop reports, by the
+    first numbers of both. Classes reported as such are no numbers to regress.
+    """
+    if term.call is None or term.call >= len(look.calls) or look.target is None:
+        return False
+    call = look.calls[term.call]
+    if call.dtypes.get("target", "").startswith("float") != look.target.is_floating_point():
+        return False
+    first = torch.tensor(call.content.get("target.first", []), dtype=torch.float64)
+    reported = look.target.reshape(-1)[: len(first)].double()
+    return len(first) > 0 and len(first) == len(reported) and torch.allclose(first, reported, 1e-3)
 
 
 def identify_from_calls(looks: Sequence[Look]) -> IdentifiedLoss | None:

@@ -15,6 +15,7 @@ from sevensteps.observe.call_kinds import Noted
 MAX_LIST = 64  # numbers of a small tensor that are copied: class weights
 MAX_NUMBERS = 65_536  # that are read of a tensor
 MIN_CONSTANT = 4  # equal numbers that are no accident
+FIRST = 16  # numbers of a target by which it is known again
 ROWS = 4  # of a batch that are compared with the network's input
 PLAIN = (Tensor, nn.Parameter)
 # a loss's parameters that are what it measures against
@@ -60,6 +61,7 @@ def content_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
             target = arguments.get(parameter)
             if is_readable(target) and target.numel():
                 content |= _facts("target", _some(target))
+                content["target.first"] = target.detach().reshape(-1)[:FIRST].tolist()
                 ignore = arguments.get("ignore_index")
                 if isinstance(ignore, int) and not target.is_floating_point():
                     share = (_some(target) == ignore).double().mean()

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+import sevensteps as ss
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.identify_loss import identify
 from sevensteps.doctor.loss_from_calls import (
@@ -244,3 +245,78 @@ def test_of_several_outputs_the_one_that_the_loss_was_called_with() -> None:
     torch.testing.assert_close(identified(logits, LABELS), F.cross_entropy(logits, LABELS))
     case = Case(Observation(NetworkFacts("", {}, {}, ()), looks=[look]))
     assert case.answer_path == "1"
+
+
+def two_heads(reported: Tensor, *, same_line: bool = False) -> Look:
+    """A look at a step with a loss on each of two outputs, the second by far the larger; `reported`
+    is the target that the loop told.
+    """
+    logits, price = draw(8, 3), draw(8)
+    first = look_at("cross_entropy", logits, logits, LABELS, reported)
+    second = look_at("mse_loss", price, price, 100 * draw(8), reported)
+    calls = tuple(
+        replace(call, content={"target.first": target.tolist()})
+        for call, target in zip((*first.calls, *second.calls), (LABELS, 100 * draw(8)), strict=True)
+    )
+    terms = (
+        replace(first.loss_terms[0], output="0"),
+        replace(
+            second.loss_terms[0], call=0 if same_line else 1, output="1", contribution=9e3
+        ),
+    )  # fmt: skip
+    return Look(
+        0, 9e3, batch=8, output=logits, target=reported, calls=calls, loss_terms=terms,
+        outputs={"0": logits, "1": price},
+        shapes={"output": (8, 3), "target": tuple(reported.shape)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("reported", "path"), [(LABELS, "0"), (100 * draw(8), "1")])
+def test_of_losses_on_several_outputs_the_one_of_the_reported_targets(
+    reported: Tensor, path: str
+) -> None:
+    term = main_term(two_heads(reported))
+    assert term is not None
+    assert term.output == path
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        two_heads(draw(8)),  # targets that no loss was called with
+        two_heads(LABELS.flip(0)),
+        two_heads(LABELS.float()),  # numbers, and the loss of these numbers is of classes
+        two_heads(LABELS, same_line=True),  # one call for both outputs
+        replace(two_heads(LABELS), target=None),
+    ],
+)
+def test_of_losses_on_several_outputs_none_where_it_is_not_known_which(look: Look) -> None:
+    assert main_term(look) is None
+
+
+@pytest.mark.draws
+def test_the_score_of_a_two_headed_network_is_that_of_the_head_with_the_reported_targets() -> None:
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kind, self.price = nn.Linear(6, 3), nn.Linear(6, 1)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.kind(x), self.price(x).squeeze(1)
+
+    x, model = torch.randn(60, 6), Heads()
+    kind, price = x[:, :3].argmax(1), 5 * x[:, 3]
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(30):
+            logits, value = model(x)
+            loss = F.cross_entropy(logits, kind) + F.mse_loss(value, price)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=kind)
+    with torch.no_grad():
+        right = float((model(x)[0].argmax(1) == kind).double().mean())
+    case = Case(watch.observation, model, (x, kind))
+    assert case.answer_path == "0"
+    assert case.scores["train"] == pytest.approx(right)

@@ -124,6 +124,7 @@ class AnyLoopWatcher:
             for network, module in modules.items()
             for name, p in module.named_parameters()
         }
+        self._calls.part_gradients.names = self._names
         alone = list(modules) == [""]
         facts = {
             name: observation.facts if alone else observation.facts.of(name) for name in modules
@@ -248,6 +249,7 @@ class AnyLoopWatcher:
             modules = [network.module for network in self.networks.values()]
             if {id(p) for module in modules for p in module.parameters()} != self._names.keys():
                 self._examine_networks()  # some parameters are new
+            self._calls.full = self.schedule.is_full(self.step_number)
             for recorder in self._hooks.recorders:
                 recorder.arm()
             self._hooks.register()
@@ -357,6 +359,7 @@ class AnyLoopWatcher:
         if not hooks.armed:
             self._note_time(step_seconds)
         elif any(recorder.ran for recorder in self._layers.values()):
+            self._calls.part_gradients.parts = parts
             look = self._look(step, loss, target)
             look.parts = {name: plain_number(value) for name, value in parts.items()}
             look.score = None if score is None else plain_number(score)
@@ -451,8 +454,9 @@ class AnyLoopWatcher:
             look.stepped = any(own.stepped for own in look.networks.values())
         for recorder in (self._data, self._account, *self._others):
             recorder.collect(look, loss, target)
-        if self._calls.not_seen:
-            observation.note_unseen(self._calls.not_seen)
+        for unseen in (self._calls.not_seen, self._calls.part_gradients.not_seen):
+            if unseen:
+                observation.note_unseen(unseen)
         observation.add_look(look)
         return look
 

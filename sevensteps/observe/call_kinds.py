@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -117,6 +117,9 @@ def _table() -> dict[Any, Noted]:
     add(REDUCTIONS, "reduction", (torch, Tensor), False)
     add(INDEXING, "index", (torch, Tensor), False)
     add(DIFFERENCES, "broadcast", (torch, Tensor), False)
+    add(("register_hook", "retain_grad"), "hook", (Tensor,), True)
+    getter = cast("Any", Tensor.grad_fn).__get__  # what a node's hooks are registered on
+    table[getter] = Noted("grad_fn", "hook", ("input",), {})
     return table
 
 

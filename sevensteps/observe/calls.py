@@ -33,6 +33,7 @@ from sevensteps.observe.function_mode import (
 )
 from sevensteps.observe.look import Look
 from sevensteps.observe.loss_terms import StepGraph, Total, read_terms
+from sevensteps.observe.part_gradient_recorder import PartGradientRecorder
 from sevensteps.observe.step_hooks import in_backward, is_transformed
 from sevensteps.observe.step_recorder import StepRecorder
 from sevensteps.observe.structure import tensors_of
@@ -80,7 +81,8 @@ class CallMode(TorchFunctionMode):
 
 
 class CallRecorder(StepRecorder):
-    """Records the calls of a step, and the terms of its loss: `look.calls`, `look.loss_terms`.
+    """Records the calls of a step, and the terms of its loss: `look.calls`, `look.loss_terms`; in
+    `full` looks what gradient each sends, `look.part_gradients`.
 
     Listens from the first forward pass with gradients, or from `begin()`, until an optimizer steps.
     `not_seen` says why it did not listen, if it did not.
@@ -95,6 +97,8 @@ class CallRecorder(StepRecorder):
         self.may_listen = True
         self.networks: list[str] = []  # whose forward pass is running, outermost first
         self.graph = StepGraph()
+        self.full = False
+        self.part_gradients = PartGradientRecorder()
         self._handles: list[Any] = []
         self._thread = 0
         self._listening = False
@@ -118,6 +122,7 @@ class CallRecorder(StepRecorder):
         """Forget the step before; watch for modules that must not be listened to."""
         self._end()
         self._clear()
+        self.part_gradients.arm(self.full)
         if not self._listening:
             self._thread = 0
         compiled = compiled_parts()
@@ -170,6 +175,7 @@ class CallRecorder(StepRecorder):
         self._end()
         self.passive = True
         self._clear()
+        self.part_gradients.forget()
 
     # -- what the hooks tell -----------------------------------------------------------------------
 
@@ -185,6 +191,11 @@ class CallRecorder(StepRecorder):
         self.networks.append(network)
         if len(self._inputs) < MAX_INPUTS:
             self._inputs += [t for t in tensors_of((args, kwargs)).values() if t.ndim >= 2][:4]
+
+    def layer_enters(
+        self, network: str, layer: str, module: nn.Module, args: tuple[Any, ...]
+    ) -> None:
+        self.part_gradients.note_forward()
 
     def network_returns(self, network: str, module: nn.Module, output: Any) -> None:
         if in_backward() or self.passive or not self._is_own_thread():
@@ -234,8 +245,10 @@ class CallRecorder(StepRecorder):
                     )
                 terms.append(replace(term, count=term.count * repeats))
         look.loss_terms = tuple(terms)
+        look.part_gradients = self.part_gradients.collect(self.graph)
         for own in look.networks.values():
             own.calls, own.loss_terms = look.calls, look.loss_terms
+            own.part_gradients = look.part_gradients
 
     def _module_enters(self, module: nn.Module, args: Any) -> None:
         if self._paused:
@@ -311,6 +324,7 @@ class CallRecorder(StepRecorder):
                 return
         self._totals.append(total)
         self._repeats.append(1)
+        self.part_gradients.measure(args[0], total)
 
     def _note(
         self,
@@ -322,6 +336,9 @@ class CallRecorder(StepRecorder):
         kwargs: dict[str, Any],
         result: Any,
     ) -> None:
+        if noted is not None and noted.kind == "hook":
+            self.part_gradients.note_hook()
+            return
         first = result[0] if isinstance(result, tuple) and result else result
         if not isinstance(first, Tensor):
             return
@@ -350,6 +367,7 @@ class CallRecorder(StepRecorder):
             entry = [len(self._calls), _call(noted, arguments, where, network), 0]
             self._calls[key] = entry
         entry[2] += 1
+        self.part_gradients.note_forward()
         if noted.kind == "loss" and node is not None and len(self.graph.calls) < MAX_NODES:
             arguments = noted.bind(args, kwargs)
             self.graph.calls[node] = (

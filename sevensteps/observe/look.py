@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.network_facts import LayerFacts, prefix_of
+from sevensteps.observe.part_gradients import PartGradients
 from sevensteps.observe.step_account import StepAccount
 
 T = TypeVar("T")
@@ -108,6 +109,8 @@ class Look:
     networks: dict[str, Look] = field(default_factory=dict)
     account: StepAccount | None = None
     shown: str = ""  # the network whose output it shows
+    # of each loss that is a sum, what its parts send into what they share (on full looks)
+    part_gradients: tuple[PartGradients, ...] = ()
 
     def merge_signals(self) -> None:
         """Take the signals and changes of all `networks`."""

@@ -58,15 +58,19 @@ class StepGraph:
 
 @dataclass
 class Total:
-    """The terms of what one backward pass began at; `factors` of the nodes on the way to them."""
+    """The terms of what one backward pass began at, with the node that each ends at and which of
+    its outputs; `factors` of the nodes on the way to them.
+    """
 
     terms: list[LossTerm]
     factors: dict[Any, float | None]
+    edges: list[tuple[Any, int]] = field(default_factory=list)
 
 
 def read_terms(root: Any, graph: StepGraph, total: int = 0) -> Total:
     """The terms of the loss whose node of PyTorch's graph is `root`."""
     terms: list[LossTerm] = []
+    edges: list[tuple[Any, int]] = []
     factors: dict[Any, float | None] = {}
     # (node, its output, factor, what is known to be added, operations on the way)
     stack: list[tuple[Any, int, float | None, float | None, tuple[Operation, ...]]] = [
@@ -96,6 +100,7 @@ def read_terms(root: Any, graph: StepGraph, total: int = 0) -> Total:
             if term.weighting:  # something lies between that is no sum and no product
                 factor = None
             weighting = (*term.weighting, *reversed(way))
+            edges.append((node, number))
             terms.append(
                 replace(term, factor=factor, contribution=added, total=total, weighting=weighting)
             )
@@ -112,7 +117,7 @@ def read_terms(root: Any, graph: StepGraph, total: int = 0) -> Total:
                     way if operation is None else (*way, operation),
                 )
             )
-    return Total(terms, factors)
+    return Total(terms, factors, edges)
 
 
 def _penalty_of(terms: list[LossTerm]) -> int | None:

@@ -18,6 +18,7 @@ from sevensteps.observe.data_sketch import DataSketch
 from sevensteps.observe.look import Change, Look, Signal
 from sevensteps.observe.loss_graph import LossGraph, Operation
 from sevensteps.observe.network_facts import NetworkFacts, prefix_of
+from sevensteps.observe.part_gradients import PartGradients
 from sevensteps.observe.samples import MAX_SAMPLES as MAX_SAMPLES
 from sevensteps.observe.samples import Inputs, Samples
 from sevensteps.observe.step_account import StepAccount
@@ -29,7 +30,11 @@ MAX_LOOKS = 48
 MAX_LOSSES = 4096
 # names that the run folder has for fields of a `Look`, where they are others
 FILE_NAMES = {"leftover_gradient": "left", "output_gradient": "slope"}
-LOOK_RECORDS: dict[str, Any] = {"calls": Call, "loss_terms": LossTerm}
+LOOK_RECORDS: dict[str, Any] = {
+    "calls": Call,
+    "loss_terms": LossTerm,
+    "part_gradients": PartGradients,
+}
 LOOK_TENSORS = ("output", "target", "output_gradient")
 LOOK_TENSOR_GROUPS = ("outputs", "output_gradients")  # tensors by their path
 

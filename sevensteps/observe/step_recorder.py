@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -75,6 +76,8 @@ class StepRecorder:
         """
 
         def guarded_hook(*arguments: Any) -> None:
+            if _silence:
+                return
             began = time.perf_counter()
             try:
                 hook(*arguments)
@@ -83,6 +86,20 @@ class StepRecorder:
             self.cost += time.perf_counter() - began
 
         return guarded_hook
+
+
+# not empty while a gradient is computed that is our own, and no part of the training
+_silence: list[None] = []
+
+
+@contextmanager
+def silent_hooks() -> Iterator[None]:
+    """While this lasts, hooks made by `guarded` do nothing."""
+    _silence.append(None)
+    try:
+        yield
+    finally:
+        _silence.pop()
 
 
 def raised(failure: Exception) -> None:

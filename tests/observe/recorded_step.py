@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -25,9 +25,16 @@ def record(
     *,
     backward: bool = True,
     told: Tensor | float | None = None,
+    full: bool = False,
+    parts: Mapping[str, Tensor | float] | None = None,
 ) -> Look:
-    """One step of `model`, recorded: forward, the loss that `compute(output)` gives, backward."""
+    """One step of `model`, recorded: forward, the loss that `compute(output)` gives, backward.
+
+    `parts` are those of `watch.step`, and may be filled by `compute`.
+    """
     recorder = CallRecorder()
+    recorder.full = full
+    recorder.part_gradients.names = {id(p): name for name, p in model.named_parameters()}
     recorder.arm()
     try:
         recorder.network_enters("", model, (x,), {})
@@ -37,7 +44,8 @@ def record(
         if backward:
             loss.backward()
         recorder.optimizer_steps(None)
-        look = Look(0, loss.item())
+        recorder.part_gradients.parts = parts or {}
+        look = Look(0, loss.item(), full=full)
         recorder.collect(look, loss if told is None else told, None)
     finally:
         recorder.disarm()

@@ -1,0 +1,52 @@
+"""How much gradient each part of a loss sends into what several of them share."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LossPart:
+    """A part of a loss, and the gradient that it sends.
+
+    `name` is that in `parts=`, or the loss function's; `call` the index of its call in the look's
+    `calls`; `contribution` the number that it adds to the loss; `own` the module or parameter that
+    only this part trains ("": none); `length` the norm of its gradient at the shared place.
+    """
+
+    name: str
+    call: int | None
+    contribution: float | None
+    own: str
+    length: float
+
+
+@dataclass(frozen=True)
+class PartGradients:
+    """The gradients of the parts of one loss at the place that they share.
+
+    `place` is the module or parameter that they meet in; `cosines[i][j]` that of the angle between
+    two gradients (NaN where one is 0). A `GradScaler` makes all of them longer alike.
+    """
+
+    place: str
+    parts: tuple[LossPart, ...]
+    cosines: tuple[tuple[float, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The gradients as JSON can hold them."""
+        record = dataclasses.asdict(self)
+        record["cosines"] = [[c if math.isfinite(c) else None for c in row] for row in self.cosines]
+        return record
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> PartGradients:
+        """The gradients that `to_dict` wrote."""
+        return cls(
+            record["place"],
+            tuple(LossPart(**part) for part in record["parts"]),
+            tuple(tuple(math.nan if c is None else c for c in row) for row in record["cosines"]),
+        )

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 SECONDS ?= 60
 BIN := .venv/bin
+# Compiled files are kept, wherever the environment says otherwise: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 

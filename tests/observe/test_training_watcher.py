@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 import sevensteps as ss
 from sevensteps.observe import training_watcher
 from sevensteps.observe.look import Signal, measure_signals
+from sevensteps.observe.look_schedule import THINNED_SECONDS
 from sevensteps.observe.observation import Observation
 
 
@@ -73,7 +75,11 @@ def test_every_loss_and_rate_is_recorded_though_nobody_looks() -> None:
 def test_the_same_steps_are_looked_at_whatever_the_clock_says(
     gradient: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def looks() -> list[int]:
+    def looks(tick: float) -> list[int]:
+        """By a clock that is one `tick` later whenever it is read: other processes do not move
+        it."""
+        clock = itertools.count(1000.0, tick)
+        monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
         run = ss.train(
             "iris",
             predict="mlp(5)",
@@ -83,15 +89,17 @@ def test_the_same_steps_are_looked_at_whatever_the_clock_says(
             out=False,
         )
         assert run.diagnosis is not None
-        assert "thinned" not in run.diagnosis.case.observation.notes
-        return [look.step for look in run.diagnosis.case.observation.looks]
+        observation = run.diagnosis.case.observation
+        assert "thinned" not in observation.notes
+        seconds.append(observation.watching_seconds)
+        return [look.step for look in observation.looks]
 
-    expected, clock = looks(), time.perf_counter
+    seconds: list[float] = []
+    expected = looks(tick=1e-6)
     assert expected[:5] == [0, 1, 2, 3, 4]
     assert 100 < expected[-1] < 299, "looks go on, and become rare"
-    assert looks() == expected
-    monkeypatch.setattr(time, "perf_counter", lambda: 20 * clock())
-    assert looks() == expected, "on a machine that is twenty times slower"
+    assert looks(tick=0.02) == expected, "on a machine that is far slower"
+    assert seconds[1] > 2 * THINNED_SECONDS > 1000 * seconds[0]
 
 
 def test_looks_that_take_far_too_long_are_thinned_out_and_the_diagnosis_says_so(

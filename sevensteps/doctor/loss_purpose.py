@@ -67,7 +67,7 @@ def _terms_are_error(look: Look, of_data: Set[str]) -> bool | None:
     sizes = {"error": 0.0, "regularizer": 0.0, "unknown": 0.0}
     has_error = False
     for term in terms:
-        purpose = _purpose(term)
+        purpose = purpose_of(term)
         if purpose == "other":
             return False
         has_error = has_error or purpose == "error"
@@ -79,7 +79,7 @@ def _terms_are_error(look: Look, of_data: Set[str]) -> bool | None:
     return True if sizes["unknown"] <= sizes["error"] else None
 
 
-def _purpose(term: LossTerm) -> str:
+def purpose_of(term: LossTerm) -> str:
     """What a term is there for: "error", "regularizer", "other", or "unknown"."""
     if term.name in REGULARIZERS or term.name.endswith(".entropy"):
         return "regularizer"

@@ -248,7 +248,6 @@ class CallRecorder(StepRecorder):
         look.part_gradients = self.part_gradients.collect(self.graph)
         for own in look.networks.values():
             own.calls, own.loss_terms = look.calls, look.loss_terms
-            own.part_gradients = look.part_gradients
 
     def _module_enters(self, module: nn.Module, args: Any) -> None:
         if self._paused:

@@ -146,7 +146,12 @@ class Look:
             if term.network in (network, None) or network in term.sources
         )
         account = self.account and self.account.of(network)
-        return replace(own, calls=self.calls, loss_terms=terms, account=account)
+        gradients = tuple(
+            one for every in self.part_gradients if (one := every.of(network)) is not None
+        )
+        return replace(
+            own, calls=self.calls, loss_terms=terms, account=account, part_gradients=gradients
+        )
 
 
 # what a look at several networks shows of one of them

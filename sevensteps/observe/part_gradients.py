@@ -36,6 +36,16 @@ class PartGradients:
     parts: tuple[LossPart, ...]
     cosines: tuple[tuple[float, ...], ...]
 
+    def of(self, network: str) -> PartGradients | None:
+        """The same in the names of one of several networks; None where they meet elsewhere."""
+        start = f"{network}."
+        if self.place != network and not self.place.startswith(start):
+            return None
+        parts = tuple(
+            dataclasses.replace(part, own=part.own.removeprefix(start)) for part in self.parts
+        )
+        return dataclasses.replace(self, place=self.place.removeprefix(start), parts=parts)
+
     def to_dict(self) -> dict[str, Any]:
         """The gradients as JSON can hold them."""
         record = dataclasses.asdict(self)

@@ -37,6 +37,7 @@ FAULTY = {
     "loss_unsuited": "MNIST: class numbers regressed",
     "loss_sign": "MNIST: loss negated",
     "loss_scale": "MNIST: loss summed",
+    "loss_terms_unbalanced": "field: kinds, and prices in thousands",
     "vanishing_gradient": "MNIST: 8 sigmoid layers",
     "not_finite": "circle: 9 exponential layers",
     "gradient_not_cleared": "MNIST: gradient not cleared",

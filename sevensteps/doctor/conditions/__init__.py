@@ -21,6 +21,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "loss_unsuited",
         "loss_sign",
         "loss_scale",
+        "loss_terms_unbalanced",
     ),
     "gradient": (
         "vanishing_gradient",

@@ -8,7 +8,14 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from benchmarks.doctor import data
-from benchmarks.doctor.cases.field.trained import Trained, batches, descend, healthy, r2
+from benchmarks.doctor.cases.field.trained import (
+    Trained,
+    batches,
+    descend,
+    faulty_and_cured,
+    healthy,
+    r2,
+)
 
 
 class Heads(nn.Module):
@@ -59,6 +66,39 @@ def tasks(parts: bool) -> Trained:
     return Trained(watch, (right + r2(answer["ink"], ink(xv))) / 2, known)
 
 
+class KindAndPrice(nn.Module):
+    """A body, a head for the kind of a thing and one for its price."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(10, 40), nn.ReLU(), nn.Linear(40, 40), nn.ReLU())
+        self.kind, self.price = nn.Linear(40, 3), nn.Linear(40, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.body(x)
+        return self.kind(h), self.price(h).squeeze(1)
+
+
+def priced(standardized: bool) -> Trained:
+    """Prices in thousands beside three kinds, or standardised."""
+    x = torch.randn(2000, 10)
+    kind = (x[:, :3] * x[:, 3:6]).argmax(1)
+    price = 3e4 + 8e3 * torch.sin(x[:, 0] + x[:, 1]) + 1e3 * torch.randn(2000)
+    if standardized:
+        price = (price - price.mean()) / price.std()
+    model = KindAndPrice()
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    with ss.watch(model, optimizer) as watch:
+        for chosen in batches(1600, 50, 25):
+            kinds, prices = model(x[chosen])
+            loss = F.cross_entropy(kinds, kind[chosen]) + F.mse_loss(prices, price[chosen])
+            descend(watch, optimizer, loss, kind[chosen])
+    with torch.no_grad():
+        score = float((model(x[1600:])[0].argmax(1) == kind[1600:]).double().mean())
+    known = {"train": (x[:1600], kind[:1600]), "valid": (x[1600:], kind[1600:])}
+    return Trained(watch, score, known)
+
+
 class TwoClassifiers(nn.Module):
     """Returns two lots of logits, the second from half-way."""
 
@@ -92,4 +132,10 @@ CASES = [
     healthy("two tasks by name", lambda: tasks(False), kept_back=True),
     healthy("two tasks by name, with their parts", lambda: tasks(True), kept_back=True),
     healthy("a classifier half-way", aside, kept_back=True),
+    *faulty_and_cured(
+        "kinds, and prices in thousands",
+        "kinds, and prices standardised",
+        "loss_terms_unbalanced",
+        priced,
+    ),
 ]

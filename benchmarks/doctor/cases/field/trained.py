@@ -33,6 +33,28 @@ class Trained:
 
 def healthy(name: str, train: Callable[[], Trained], kept_back: bool = False) -> Case:
     """The case of a training with nothing wrong. `kept_back`: only counted, never looked into."""
+    return Case(f"field: {name}", "healthy", (), train=diagnosed(train), kept_back=kept_back)
+
+
+def faulty_and_cured(
+    name: str, cured: str, condition: str, train: Callable[[bool], Trained]
+) -> list[Case]:
+    """The case of a training with something wrong, and its twin; `train(cured)` is either."""
+    return [
+        Case(
+            f"field: {name}",
+            "faulty",
+            (condition,),
+            twin=f"field: {cured}",
+            structural=True,
+            train=diagnosed(lambda: train(False)),
+        ),
+        Case(f"field: {cured}", "cured", (), train=diagnosed(lambda: train(True))),
+    ]
+
+
+def diagnosed(train: Callable[[], Trained]) -> Callable[[int], Outcome]:
+    """`train` with a seed, and its diagnosis."""
 
     def run(seed: int) -> Outcome:
         random.seed(seed)
@@ -54,7 +76,7 @@ def healthy(name: str, train: Callable[[], Trained], kept_back: bool = False) ->
             trained.watch.observation.steps,
         )
 
-    return Case(f"field: {name}", "healthy", (), train=run, kept_back=kept_back)
+    return run
 
 
 def batches(count: int, size: int, epochs: int) -> Iterator[Tensor]:

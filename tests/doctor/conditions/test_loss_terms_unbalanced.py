@@ -1,0 +1,138 @@
+"""One term of a loss drowns another: named, and never said of terms that are small by design."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from sevensteps.doctor.conditions.loss_terms_unbalanced import examine
+from sevensteps.doctor.finding import Finding
+
+pytestmark = pytest.mark.draws
+
+X = torch.randn(256, 6, generator=torch.Generator().manual_seed(0))
+KIND = (X[:, :3] * X[:, 3:]).argmax(1)
+PRICE = 2e5 + 8e4 * X[:, 0].sin()
+COUNT = torch.randint(0, 3, (256,), generator=torch.Generator().manual_seed(1))  # not to be learned
+
+
+class Heads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU())
+        self.kind, self.price = nn.Linear(16, 3), nn.Linear(16, 1)
+        self.spread, self.back = nn.Linear(16, 16), nn.Linear(16, 6)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        h = self.body(x)
+        code = h + (self.spread(h) / 2).exp() * 0.01
+        answers = {"kind": self.kind(h), "price": self.price(h)[:, 0]}
+        return {**answers, "code": h, "spread": self.spread(h), "again": self.back(code)}
+
+
+def trained(
+    loss: Callable[[dict[str, Tensor], Tensor], dict[str, Tensor]],
+    steps: int = 80,
+    named: bool = False,
+    lr: float = 1e-3,
+) -> Finding | None:
+    torch.manual_seed(0)
+    model = Heads()
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    with ss.watch(model, optimizer) as watch:
+        for step in range(steps):
+            rows = torch.arange(32) + 32 * (step % 8)
+            parts = loss(model(X[rows]), rows)
+            whole = torch.stack(list(parts.values())).sum()
+            optimizer.zero_grad()
+            whole.backward()
+            optimizer.step()
+            watch.step(whole, parts=parts if named else None)
+    assert watch.failure is None
+    case: Any = watch.diagnose().case
+    assert any(look.part_gradients for look in case.looks) or loss is penalized
+    return examine(case)
+
+
+def drowned(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    return {
+        "type": F.cross_entropy(o["kind"], COUNT[rows]),
+        "cost": F.mse_loss(o["price"], PRICE[rows]),
+    }
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_gradients_are_named_by_heads_and_terms(named: bool) -> None:
+    finding = trained(drowned, named=named)
+    assert finding is not None
+    assert finding.explanation.startswith("price sends ")
+    assert " times more gradient into body than kind does" in finding.explanation
+    assert finding.where["layers"] == ["body"]
+    names = ["cost", "type"] if named else ["mse_loss of price", "cross_entropy of kind"]
+    assert finding.where["terms"] == names
+    assert finding.evidence[0].observed > 1e4
+    assert "standardise the targets of price" in finding.remedies[0].advice
+
+
+def test_too_few_steps_say_nothing() -> None:
+    assert trained(drowned, steps=30) is None
+
+
+def balanced(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    price = (PRICE[rows] - PRICE.mean()) / PRICE.std()
+    return {
+        "kind": F.cross_entropy(o["kind"], COUNT[rows]),
+        "price": F.mse_loss(o["price"], price),
+    }
+
+
+def weighed_down(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    return {
+        "kind": 1e-4 * F.cross_entropy(o["kind"], COUNT[rows]),
+        "price": F.mse_loss(o["price"], PRICE[rows]),
+    }
+
+
+def penalized(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    return {
+        "price": F.mse_loss(o["price"], PRICE[rows]),
+        "penalty": 0.01 * o["code"].square().mean() * 0,
+    }
+
+
+def variational(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    divergence = -0.5 * (1 + o["spread"] - o["code"].square() - o["spread"].exp()).mean()
+    return {"again": 1e4 * F.mse_loss(o["again"], X[rows], reduction="sum"), "kl": divergence}
+
+
+def actor_critic(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    policy = torch.distributions.Categorical(logits=o["kind"])
+    reward = PRICE[rows]
+    advantage = (reward - reward.mean()) / reward.std()
+    return {
+        "actor": -(policy.log_prob(COUNT[rows]) * advantage).mean(),
+        "critic": F.mse_loss(o["price"], reward),
+        "entropy": -0.01 * policy.entropy().mean(),
+    }
+
+
+def learned_all_the_same(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    kind = (X[rows, 0] > 0).long()
+    return {
+        "kind": F.cross_entropy(o["kind"], kind),
+        "price": F.mse_loss(o["price"], 1e3 * X[rows, 0]),
+    }
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [balanced, weighed_down, penalized, variational, actor_critic, learned_all_the_same],
+)
+def test_terms_that_are_small_by_design_or_learn_are_not_accused(loss: Any) -> None:
+    assert trained(loss, lr=1e-2 if loss is learned_all_the_same else 1e-3) is None

@@ -29,6 +29,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", action="store_true", help="write benchmarks/doctor/RESULTS.md")
     options = parser.parse_args()
+    if options.only and options.write:
+        parser.error("--write is for all cases: those of --only would replace the others' figures")
     from benchmarks.doctor.cases import CASES
 
     chosen = [name for name in CASES if options.only in name]

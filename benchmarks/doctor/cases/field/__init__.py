@@ -13,30 +13,47 @@ from benchmarks.doctor.loop import Case
 OPEN = (
     "adversarial",
     "dense_outputs",
+    "detection",
+    "diffusion",
+    "graphs",
     "labels",
     "metric_learning",
     "numbers",
     "optimizers",
+    "physics",
+    "recommending",
     "reconstruction",
     "recurrent",
     "reinforcement",
+    "restrained",
+    "self_taught",
+    "short_runs",
     "tokens",
+    "translation",
 )
 KEPT_BACK = (
     "attention",
     "blocks",
     "contrastive",
+    "control",
     "densities",
+    "discrete_codes",
+    "energy",
+    "experts",
     "fine_tuning",
+    "language",
+    "meta_learning",
+    "numerics",
     "policies",
     "precision",
+    "sampled_data",
     "several_heads",
     "small_data",
     "soft_targets",
+    "survival",
     "tables",
 )
-CASES: list[Case] = [
-    case
-    for family in (*OPEN, *KEPT_BACK)
-    for case in importlib.import_module(f"{__name__}.{family}").CASES
-]
+FAMILIES: dict[str, list[Case]] = {
+    family: importlib.import_module(f"{__name__}.{family}").CASES for family in (*OPEN, *KEPT_BACK)
+}
+CASES: list[Case] = [case for cases in FAMILIES.values() for case in cases]

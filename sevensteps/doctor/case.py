@@ -288,6 +288,13 @@ class Case:
             return float((t - t.mean(0)).double().square().mean())
         return None
 
+    @property
+    def bootstrapped(self) -> bool:
+        """Whether the targets come of the network's own answers: they move with the training, and
+        its loss is no measure of how well it goes.
+        """
+        return bool(self.observation.notes.get("bootstrapped"))
+
     @cached_property
     def loss_is_error(self) -> bool:
         """Whether the loss measures how far outputs are from targets that are data, so that its
@@ -298,6 +305,8 @@ class Case:
         """
         if self.recipe is not None or self.score_output is not None or self.before_training:
             return True
+        if self.bootstrapped:
+            return False
         if (known := is_error(self.looks)) is not None:
             return known
         return self._may_be_error and self.answers_fit(self.target, self._output_shape())
@@ -307,6 +316,8 @@ class Case:
         """Whether nothing speaks against a loss that compares outputs with targets that are data,
         the shape of the outputs apart.
         """
+        if self.bootstrapped:
+            return False
         if (known := is_error(self.looks)) is not None:
             return known
         if self.identified_loss is not None:

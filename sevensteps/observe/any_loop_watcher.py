@@ -454,6 +454,8 @@ class AnyLoopWatcher:
             look.stepped = any(own.stepped for own in look.networks.values())
         for recorder in (self._data, self._account, *self._others):
             recorder.collect(look, loss, target)
+        if self._calls.bootstrapped:
+            observation.notes["bootstrapped"] = True
         for unseen in (self._calls.not_seen, self._calls.part_gradients.not_seen):
             if unseen:
                 observation.note_unseen(unseen)

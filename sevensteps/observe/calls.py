@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -50,6 +50,16 @@ BACKWARD, DETACH = Tensor.backward, Tensor.detach
 DEEP_WARNINGS = {"softmax": 3, "log_softmax": 3, "softmin": 3}
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """A tensor computed from a network's answer, without a gradient; `module` is that network, None
+    where the answer was let go of by `detach()`.
+    """
+
+    tensor: weakref.ref[Tensor]
+    module: nn.Module | None
+
+
 class CallMode(TorchFunctionMode):
     """Hands every call on, and tells `recorder` of it."""
 
@@ -85,7 +95,8 @@ class CallRecorder(StepRecorder):
     `full` looks what gradient each sends, `look.part_gradients`.
 
     Listens from the first forward pass with gradients, or from `begin()`, until an optimizer steps.
-    `not_seen` says why it did not listen, if it did not.
+    `bootstrapped` says whether targets of a step came of the network's own answers, `not_seen` why
+    it did not listen, if it did not.
     """
 
     def __init__(self) -> None:
@@ -111,8 +122,9 @@ class CallRecorder(StepRecorder):
         self._totals: list[Total] = []
         self._repeats: list[int] = []
         self._inputs: list[Tensor] = []
-        # id -> a tensor computed from a network's answer, without a gradient
-        self._answers: dict[int, weakref.ref[Tensor]] = {}
+        self._answers: dict[int, _Answer] = {}  # by id of the tensor
+        self._called: dict[int, nn.Module] = {}  # the networks that ran with gradients
+        self._teachers: dict[int, nn.Module | None] = {}  # whose answers were targets
         self._paused: list[int] = []  # modules that run unlistened, by id
         self._resumes = False
 
@@ -189,6 +201,7 @@ class CallRecorder(StepRecorder):
         else:
             self.begin()
         self.networks.append(network)
+        self._called[id(module)] = module
         if len(self._inputs) < MAX_INPUTS:
             self._inputs += [t for t in tensors_of((args, kwargs)).values() if t.ndim >= 2][:4]
 
@@ -275,7 +288,7 @@ class CallRecorder(StepRecorder):
         if not torch.is_grad_enabled() and not in_backward():
             # its answers may become a loss's targets
             for tensor in tensors_of(output).values():
-                self._note_answer(tensor)
+                self._note_answer(tensor, module)
             self.begin()
 
     # -- what the mode tells -----------------------------------------------------------------------
@@ -352,8 +365,11 @@ class CallRecorder(StepRecorder):
                 self.graph.places.setdefault(node, caller.place)
         if noted is None or (node is None and noted.kind != "loss" and not noted.anywhere):
             return
-        if noted.kind == "broadcast" and not _is_broadcast(args, first):
-            return
+        if noted.kind == "broadcast":
+            if self._answers:
+                self._note_difference(args)
+            if not _is_broadcast(args, first):
+                return
         where = self.callers.where(frame)
         network = self.networks[-1] if self.networks else None
         shape = args[0].shape if args and isinstance(args[0], Tensor) else None
@@ -382,18 +398,27 @@ class CallRecorder(StepRecorder):
             return None
         if target.grad_fn is not None or target.requires_grad:
             return "output"
-        if self._is_answer(target):
+        if (answer := self._answer_in(target)) is not None:
+            self._teachers[id(answer.module)] = answer.module
             return "network"
         with torch.no_grad():
             return origin_of_target(target, self._inputs)
 
-    def _note_answer(self, tensor: Tensor) -> None:
-        if len(self._answers) < MAX_ANSWERS:
-            self._answers[id(tensor)] = weakref.ref(tensor)
+    @property
+    def bootstrapped(self) -> bool:
+        """Whether targets came of the network's own answers, or of those of a copy of it."""
+        return any(
+            teacher is None or any(_is_copy(teacher, own) for own in self._called.values())
+            for teacher in self._teachers.values()
+        )
 
-    def _is_answer(self, tensor: Tensor) -> bool:
+    def _note_answer(self, tensor: Tensor, module: nn.Module | None) -> None:
+        if len(self._answers) < MAX_ANSWERS:
+            self._answers[id(tensor)] = _Answer(weakref.ref(tensor), module)
+
+    def _answer_in(self, tensor: Tensor) -> _Answer | None:
         answer = self._answers.get(id(tensor))
-        return answer is not None and answer() is tensor
+        return answer if answer is not None and answer.tensor() is tensor else None
 
     def _follow_answer(
         self, function: Callable[..., Any], args: tuple[Any, ...], result: Tensor
@@ -404,11 +429,28 @@ class CallRecorder(StepRecorder):
         for value in args:
             parts = value if isinstance(value, tuple | list) else (value,)
             for part in parts:
-                if isinstance(part, Tensor) and (
-                    self._is_answer(part) or (function is DETACH and part.grad_fn is not None)
-                ):
-                    self._note_answer(result)
+                if not isinstance(part, Tensor):
+                    continue
+                if (answer := self._answer_in(part)) is not None:
+                    self._note_answer(result, answer.module)
                     return
+                if function is DETACH and part.grad_fn is not None:
+                    self._note_answer(result, None)
+                    return
+
+    def _note_difference(self, args: tuple[Any, ...]) -> None:
+        """Where something is compared with a network's answer, that is its target."""
+        for value in args:
+            if isinstance(value, Tensor) and (answer := self._answer_in(value)) is not None:
+                self._teachers[id(answer.module)] = answer.module
+
+
+def _is_copy(module: nn.Module, other: nn.Module) -> bool:
+    """Whether one network is the other, or has its class and the shapes of its parameters."""
+    if module is other:
+        return True
+    shapes = [p.shape for p in module.parameters()]
+    return type(module) is type(other) and shapes == [p.shape for p in other.parameters()]
 
 
 def _call(noted: Noted, arguments: dict[str, Any], where: str, network: str | None) -> Call:

@@ -54,7 +54,8 @@ class Observation:
 
     `notes` may have "loss" (its name, in a training of `ss.train`), "first_not_finite" (a step),
     "updates" (of each optimizer, how many steps changed its parameters), "evaluations_training"
-    (how many evaluations ran in training mode), "failure" (what went wrong in the watch, which then
+    (how many evaluations ran in training mode), "bootstrapped" (whether targets came of the
+    network's own answers, as in Q-learning), "failure" (what went wrong in the watch, which then
     saw no more than losses), "not_seen" (sentences about what could not be seen) and "thinned" (the
     step from which on fewer were looked at than planned, because looks took too long).
     """

@@ -114,6 +114,9 @@ def test_a_loss_that_may_be_anything_is_no_error() -> None:
     assert not watched(None, torch.zeros(10, 10), falling).loss_is_error  # no target
     assert not watched(torch.rand(10, 3), torch.zeros(10, 3), [2.0, -1.0]).loss_is_error
     assert not watched(labels, torch.zeros(10, 10), falling, several=True).loss_is_error
+    moving = watched(torch.rand(10, 3), torch.zeros(10, 3), falling)
+    moving.observation.notes["bootstrapped"] = True
+    assert not moving.loss_is_error  # the targets come of the network itself
 
 
 def test_outputs_that_are_no_estimates_have_no_score() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
+import sevensteps as ss
 from sevensteps.observe import calls as calls_module
 from sevensteps.observe.calls import CallRecorder
 from sevensteps.observe.function_mode import stack_height
@@ -305,3 +307,69 @@ def test_compiled_code_is_not_compiled_again() -> None:
         codes = torch._dynamo.eval_frame.always_optimize_code_objects
         codes.refs.clear()
         codes.values.clear()
+
+
+# -- targets that come of a network ----------------------------------------------------------------
+
+
+def values(seed: int = 0) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2))
+
+
+def td_target(network: nn.Module) -> Tensor:
+    with torch.no_grad():
+        best, _ = network(X.flip(0)).max(dim=1)
+        return ONE + 0.9 * best
+
+
+def bootstrapped(compute: Callable[[nn.Module, Tensor], Tensor]) -> bool:
+    model = values()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with ss.watch(model, optimizer, budget=1) as watch:
+        loss = compute(model, model(X))
+        loss.backward()
+        optimizer.step()
+        watch.step(loss)
+    assert watch.failure is None
+    assert watch.observation.notes.get("bootstrapped", True) is True
+    return "bootstrapped" in watch.observation.notes
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda model, q: F.smooth_l1_loss(q[:, 0], td_target(model)),
+        lambda model, q: F.mse_loss(q[:, 0], td_target(values(1))),
+        lambda model, q: (q[:, 0] - td_target(model)).square().mean(),
+        lambda model, q: (td_target(values(1)) - q[:, 0]).pow(2).mean(),
+        lambda model, q: F.mse_loss(q[:, 0], ONE + 0.9 * model(X.flip(0)).amax(1).detach()),
+        lambda model, q: F.cross_entropy(q, model(X + 0.1).detach().argmax(1)),
+    ],
+    ids=["own", "a copy", "by hand", "a copy by hand", "detached", "pseudo-labels"],
+)
+def test_targets_that_are_answers_of_the_network_make_the_task_a_bootstrapped_one(
+    compute: Any,
+) -> None:
+    assert bootstrapped(compute)
+
+
+def taught(model: nn.Module, output: Tensor) -> Tensor:
+    with torch.no_grad():
+        answer = nn.Linear(6, 2)(X)
+    return F.mse_loss(output, answer)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda model, q: F.cross_entropy(q, Y % 2),
+        lambda model, q: (q[:, 0] - ONE).square().mean(),
+        taught,
+        lambda model, q: F.mse_loss(q[:, 0], (X[:, 0] - X.mean().detach()).sign()),
+    ],
+    ids=["classes", "numbers", "another network's answers", "statistics of the data"],
+)
+def test_targets_that_are_data_or_another_networks_answers_do_not(compute: Any) -> None:
+    assert not bootstrapped(compute)

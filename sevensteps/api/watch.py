@@ -39,7 +39,7 @@ class Watch(AnyLoopWatcher):
         loss. What the network or the loss does not take is in `not_judged`. Raises `ArgumentError`
         for anything else.
         """
-        return diagnose_case(self._case(train, valid, loss_fn, inputs))
+        return diagnose_case(case_of(self, train, valid, loss_fn, inputs))
 
     def save(
         self,
@@ -57,17 +57,25 @@ class Watch(AnyLoopWatcher):
         saved; the network is not. Returns the folder. Raises `RunError` where the folder is not
         empty, or cannot be written.
         """
-        return save_case(self._case(train, valid, loss_fn, inputs), folder)
+        return save_case(case_of(self, train, valid, loss_fn, inputs), folder)
 
-    def _case(self, train: Any, valid: Any, loss_fn: LossFn | None, inputs: Names | None) -> Case:
-        return Case(
-            self.observation,
-            self.network,
-            train=pair_of("train", train, inputs),
-            valid=pair_of("valid", valid, inputs),
-            loss_fn=loss_fn,
-            networks={name: watched.module for name, watched in self.networks.items()},
-        )
+
+def case_of(
+    watcher: AnyLoopWatcher,
+    train: Any = None,
+    valid: Any = None,
+    loss_fn: LossFn | None = None,
+    inputs: Names | None = None,
+) -> Case:
+    """What `watcher` saw, with what else there is to judge it by, as `Watch.diagnose` takes it."""
+    return Case(
+        watcher.observation,
+        watcher.network,
+        train=pair_of("train", train, inputs),
+        valid=pair_of("valid", valid, inputs),
+        loss_fn=loss_fn,
+        networks={name: watched.module for name, watched in watcher.networks.items()},
+    )
 
 
 def watch(

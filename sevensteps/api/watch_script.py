@@ -19,6 +19,7 @@ from sevensteps.observe.script.process import ScriptProcess
 
 if TYPE_CHECKING:
     from sevensteps.doctor.report.script import ProcessReport, TrainingReport
+    from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
     from sevensteps.observe.script.hooks import ScriptHooks
     from sevensteps.observe.script.training import ScriptTraining
 
@@ -31,12 +32,16 @@ class ScriptWatch:
         self.hooks: ScriptHooks | None = None
 
     def _install(self) -> None:
-        from sevensteps.api.watch import Watch
         from sevensteps.observe.script.hooks import ScriptHooks
 
-        budget = float(self.process.settings["budget"])
-        self.hooks = ScriptHooks(lambda networks, optimizers: Watch(networks, optimizers, budget))
+        self.hooks = ScriptHooks(self._make_watcher)
         self.hooks.install()
+
+    def _make_watcher(self, networks: Any, optimizers: Any) -> AnyLoopWatcher:
+        # What judges is imported at the end, and what watches with the first training.
+        from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
+
+        return AnyLoopWatcher(networks, optimizers, float(self.process.settings["budget"]))
 
     def _forget(self) -> None:
         """Another process begins here: what its parent trained is not its own."""
@@ -86,13 +91,14 @@ def process_report(hooks: ScriptHooks, failure: BaseException | None) -> Process
 
 def training_report(training: ScriptTraining, valid: Any) -> TrainingReport:
     """The diagnosis of one training, and what it is of."""
-    from sevensteps.api.watch import Watch
+    from sevensteps.api.watch import case_of
+    from sevensteps.doctor.diagnosis import diagnose
     from sevensteps.doctor.report.script import TrainingReport, first_and_last
 
-    watch = training.watcher
-    assert isinstance(watch, Watch)
-    diagnosis = watch.diagnose(valid=valid)
-    observation = watch.observation
+    watcher = training.watcher
+    assert watcher is not None
+    diagnosis = diagnose(case_of(watcher, valid=valid))
+    observation = watcher.observation
     modules = [type(module).__name__ for module in training.networks.values()]
     names = [
         name if kind == name else f"{name} ({kind})"

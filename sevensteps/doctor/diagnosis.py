@@ -17,7 +17,6 @@ from sevensteps.doctor.report.html import html
 from sevensteps.doctor.report.sarif import sarif
 from sevensteps.doctor.report.text import text
 from sevensteps.doctor.trials.changes import Change, random_change
-from sevensteps.doctor.trials.retrain import planned_steps, try_recipe
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.doctor.trials.user_function import try_function
 from sevensteps.errors import ArgumentError
@@ -73,6 +72,9 @@ class Diagnosis(Examination):
                 "try_remedies(retrain), a function that trains with a change and returns the "
                 "accuracy"
             )
+        # Races and what they are made of: most diagnoses end without.
+        from sevensteps.doctor.trials.retrain import planned_steps, try_recipe
+
         seconds = case.history[-1]["seconds"] if case.history else case.observation.seconds
         planned = planned_steps(case.recipe, len(case.train[0]) if case.train else None)
         if case.diverged_at is not None and planned:

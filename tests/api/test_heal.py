@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import sevensteps as ss
-from sevensteps.doctor import diagnosis
 from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.doctor.trials import retrain
 from sevensteps.doctor.trials.retrain import RecipeBackend
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.errors import ArgumentError, RunError
@@ -142,13 +142,13 @@ def test_one_fault_after_another_within_one_budget(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budgets: list[float] = []
-    real = diagnosis.try_recipe
+    real = retrain.try_recipe
 
     def watched(*arguments: Any, **named: Any) -> Any:
         budgets.append(named["budget"])
         return real(*arguments, **named)
 
-    monkeypatch.setattr(diagnosis, "try_recipe", watched)
+    monkeypatch.setattr(retrain, "try_recipe", watched)
     run, decisions = heal("digits", **SLOW, seed=seed, out=tmp_path / "kept", budget=10_000)
     # the budget is for all trials together; the first training does not count
     assert budgets[0] == 10_000

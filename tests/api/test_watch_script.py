@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +61,30 @@ def test_the_report_is_printed_and_written(
     content = json.loads((tmp_path / "a.json").read_text())
     assert content["trainings"][0]["diagnosis"]["findings"] == [{"condition": "dead_units"}]
     assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
+
+
+LOADED = """
+import sys
+from sevensteps.api import watch_script
+from sevensteps.observe.script import hooks
+
+def loaded(*names):
+    return [m for m in sys.modules for name in names if m == name or m.startswith(name + ".")]
+
+early = loaded("sevensteps.doctor", "sevensteps.engine", "sevensteps.observe.any_loop_watcher")
+assert not early, early
+from sevensteps.api import watch
+assert loaded("sevensteps.doctor.diagnosis")
+never = loaded("sevensteps.racing", "sevensteps.doctor.trials.retrain", "scipy", "sklearn")
+assert not never, never
+"""
+
+
+def test_a_script_waits_for_no_more_than_it_needs() -> None:
+    """What watches is imported with the first training, what judges at the end, and what trains
+    again never.
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert run.returncode == 0, run.stderr

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
 from sevensteps.observe.script.losses import BackwardLoss, TargetReader, sum_of
 from sevensteps.observe.script.roots import optimizer_tensors, parameter_ids
 
+if TYPE_CHECKING:  # imported with the first training: a script without one does not pay for it
+    from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
+
 MAX_ALONE = 20  # steps of one optimizer in a round, while others of the training wait
 # networks by name, each with its optimizers -> what watches them
-MakeWatcher = Callable[[Any, Any], AnyLoopWatcher]
+MakeWatcher = Callable[[Any, Any], "AnyLoopWatcher"]
 
 
 class ScriptTraining:

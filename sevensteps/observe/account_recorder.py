@@ -14,24 +14,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sevensteps.observe.later import LazyDict
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import prefix_of
-from sevensteps.observe.step_account import GroupAccount, ParameterAccount, StepAccount, Stranger
+from sevensteps.observe.step_account import (
+    GroupAccount,
+    ParameterAccount,
+    StepAccount,
+    Stranger,
+    joint_norm,
+)
+from sevensteps.observe.step_mark import StepMark
 from sevensteps.observe.step_recorder import StepRecorder
 from sevensteps.observe.tensor_numbers import (
     entries_of,
     norms_of,
     sample_entries,
-    sample_size,
 )
 from sevensteps.observe.unregistered import unregistered_parameters
+from sevensteps.observe.used_gradients import Used, UsedGradients, changes_of_entries
 
 GRAD_SCALER = str(Path("amp") / "grad_scaler.py")  # how the path of PyTorch's file ends
+MAX_USES = 8  # of gradients in one step that are kept as copies
 FRAMES = 24  # between an optimizer's step and the scaler that called it, at most
 
 
@@ -49,6 +57,7 @@ class _Gradient:
     """
 
     name: str
+    network: str
     parameter: Tensor
     group: int | None
     optimizers: tuple[int, ...]  # ids of those that update it
@@ -61,16 +70,13 @@ class _Gradient:
     used_passes: int = 0
     used_stale: float | None = None
     after: float | None = None  # norm after the last backward pass
-    used: float | None = None
-    # which sampled entries had a gradient at the optimizer's step
-    pushed: NDArray[Any] | None = None
     inputs: _Inputs | None = None  # of the forward passes before the last pending pass
 
     def forget_step(self) -> None:
         """Begin a step: what is pending stays."""
         self.passes = self.discarded = self.used_passes = 0
         self.stepped = False
-        self.used_stale = self.used = self.pushed = None
+        self.used_stale = None
 
 
 class AccountRecorder(StepRecorder):
@@ -88,15 +94,10 @@ class AccountRecorder(StepRecorder):
     ) -> None:
         super().__init__()
         self.networks, self.optimizers = networks, optimizers
-        # of each optimizer, how many of the steps that were noted changed its parameters
-        self.updates = [0] * len(optimizers)
         self._gradients: dict[int, _Gradient] = {}  # by id of the parameter
         self._handles: list[Any] = []
         self._nodes: list[Any] = []  # a node is gone, and its hook, when nobody refers to it
-        self._probes: dict[int, list[Tensor]] = {}  # parameters that tell whether it stepped
-        self._marks: dict[int, Any] = {}  # of each optimizer, at the end of the last step
-        self._marks_before: dict[int, Any] = {}  # at the end of the step before that
-        self._marks_at_look: dict[int, Any] = {}  # at the end of the last look
+        self._marks = {id(optimizer): StepMark(optimizer) for optimizer in optimizers}
         self._looks = 0
         self._sampling = True  # whether entries are compared in this look, which takes longer
         self._steps_since_look = 0
@@ -112,30 +113,20 @@ class AccountRecorder(StepRecorder):
         self._closures: set[int] = set()  # of those that compute their gradients in it
         self._groups: dict[int, list[dict[str, Any]]] = {}  # settings when it stepped
         self._scales: dict[int, Tensor | float] = {}
+        self._uses: list[UsedGradients] = []
 
     # -- between steps -----------------------------------------------------------------------------
 
     def note(self) -> None:
         """A step has ended: note of each optimizer what changes when it steps."""
         self._steps_since_look += 1
-        before, marks = self._marks, {}
-        for number, optimizer in enumerate(self.optimizers):
-            key = id(optimizer)
-            marks[key] = mark = self._mark(optimizer)
-            if before.get(key, mark) != mark:
-                self.updates[number] += 1
-        self._marks_before, self._marks = before, marks
+        for mark in self._marks.values():
+            mark.note()
 
-    def _mark(self, optimizer: torch.optim.Optimizer) -> list[float]:
-        probes = self._probes.get(id(optimizer))
-        if probes is None:
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            probes = self._probes[id(optimizer)] = parameters[:4]
-        mark: list[float] = [p._version for p in probes]
-        if optimizer.param_groups and optimizer.param_groups[0].get("fused"):
-            # a fused step leaves the versions as they are, but counts its steps
-            mark += [float(optimizer.state.get(p, {}).get("step", 0.0)) for p in probes[:1]]
-        return mark
+    @property
+    def updates(self) -> list[int]:
+        """Of each optimizer, how many of the steps that were noted changed its parameters."""
+        return [mark.updates for mark in self._marks.values()]
 
     def arm(self) -> None:
         self._remove_hooks()
@@ -162,16 +153,16 @@ class AccountRecorder(StepRecorder):
 
     def _catch_up(self, gradient: _Gradient) -> None:
         """Tell what happened to a gradient since the last look, as far as that can be known."""
-        owners = gradient.optimizers
         if self._steps_since_look == 0:
             return
-        if all(self._marks.get(o) == self._marks_at_look.get(o) for o in owners):
+        marks = [self._marks[optimizer] for optimizer in gradient.optimizers]
+        if all(mark.now == mark.at_look for mark in marks):
             # No optimizer has stepped: what was pending still is; but more may have come in.
             gradient.spent = None if gradient.spent else gradient.spent
             return
         gradient.pending, gradient.stale, gradient.after = 0, None, None
-        just_stepped = any(self._marks.get(o) != self._marks_before.get(o) for o in owners)
-        gradient.spent = True if just_stepped and self._marks_before else None
+        just_stepped = any(mark.before not in (None, mark.now) for mark in marks)
+        gradient.spent = True if just_stepped else None
 
     def _read_parameters(self) -> list[_Gradient]:
         groups: dict[int, int] = {}
@@ -186,6 +177,7 @@ class AccountRecorder(StepRecorder):
         return [
             _Gradient(
                 prefix_of(network) + name,
+                network,
                 p,
                 groups.get(id(p)),
                 owners.get(id(p), ()),
@@ -263,8 +255,8 @@ class AccountRecorder(StepRecorder):
         norms = norms_of([cast("Tensor", gradient.parameter.grad) for gradient in arrived])
         for gradient, norm in zip(arrived, norms, strict=True):
             gradient.after = norm
-        if self._sampling and not self.optimizers:
-            _note_pushed(arrived)
+        if not self.optimizers:
+            self._note_use(UsedGradients([g.parameter for g in arrived], sampling=self._sampling))
 
     def optimizer_steps(
         self, optimizer: torch.optim.Optimizer | None, *, closure: bool = False
@@ -296,63 +288,53 @@ class AccountRecorder(StepRecorder):
             if gradient.parameter.grad is not None
             and (optimizer is None or id(optimizer) in gradient.optimizers)
         ]
-        norms = norms_of([cast("Tensor", gradient.parameter.grad) for gradient in gradients])
         # a fused step divides by the scale itself
         divisor = getattr(optimizer, "grad_scale", None)
-        for gradient, norm in zip(gradients, norms, strict=True):
-            gradient.used = norm if divisor is None else norm / float(divisor)
+        divisor = 1.0 if divisor is None else float(divisor)
+        self._note_use(
+            UsedGradients([g.parameter for g in gradients], divisor, sampling=self._sampling)
+        )
+        for gradient in gradients:
             if gradient.pending:
                 gradient.stepped = True
                 gradient.used_passes, gradient.used_stale = gradient.pending, gradient.stale
             gradient.pending, gradient.spent = 0, True
-        if self._sampling:
-            _note_pushed(gradients)
+
+    def _note_use(self, use: UsedGradients) -> None:
+        self._uses.append(use)
+        if len(self._uses) > MAX_USES:
+            self._uses[0] = self._uses.pop(0).followed_by(self._uses[0])
 
     # -- the account -------------------------------------------------------------------------------
 
     def collect(self, look: Look, loss: Any, target: Any) -> None:
+        leftovers = {
+            network: joint_norm(
+                _leftover(gradient)
+                for gradient in self._gradients.values()
+                if gradient.network == network
+            )
+            for network in self.networks
+        }
         account = self.account(loss)
         if not look.networks:
-            look.account, look.leftover_gradient = account, account.leftover
+            look.account, look.leftover_gradient = account, joint_norm(leftovers.values())
         for network, own in look.networks.items():
-            own.account = account.of(network)
-            own.leftover_gradient = own.account.leftover
+            own.account, own.leftover_gradient = account.of(network), leftovers[network]
 
     def account(self, loss: Any = None) -> StepAccount:
         """The account of the step that has just ended with this loss."""
         self._looks += 1
-        for key in {id(optimizer) for optimizer in self.optimizers}:
-            moving = [
-                g.parameter for g in self._gradients.values() if g.passes and key in g.optimizers
-            ]
-            if moving and [id(p) for p in self._probes.get(key, ())] != [id(p) for p in moving[:4]]:
-                self._probes[key] = moving[:4]
-                self._marks.pop(key, None)  # of others
-        self.note()
-        self._marks_at_look, self._steps_since_look = self._marks, 0
-        gradients = list(self._gradients.values())
-        changes = self._changes(gradients)
-        parameters: dict[str, ParameterAccount] = {}
-        for gradient, change in zip(gradients, changes, strict=True):
-            p = gradient.parameter
-            weight, update, pushed, unmoved = change
-            parameters[gradient.name] = ParameterAccount(
-                p.numel(),
-                str(p.dtype).removeprefix("torch."),
-                gradient.group,
-                gradient.passes,
-                gradient.used_passes if gradient.stepped else gradient.pending,
-                gradient.discarded,
-                _leftover(gradient),
-                gradient.after if gradient.passes else None,
-                gradient.used,
-                gradient.stepped,
-                weight,
-                update,
-                int(pushed),
-                int(unmoved),
+        for key, mark in self._marks.items():
+            mark.watch(
+                [g.parameter for g in self._gradients.values() if g.passes and key in g.optimizers]
             )
-        for gradient in gradients:
+        self.note()
+        for mark in self._marks.values():
+            mark.at_look = mark.now
+        self._steps_since_look = 0
+        parameters = self._parameter_accounts()
+        for gradient in self._gradients.values():
             gradient.forget_step()
         rootless = isinstance(loss, Tensor) and loss.is_leaf and loss.requires_grad
         strangers = self._strangers() if self._sampling else None
@@ -376,32 +358,55 @@ class AccountRecorder(StepRecorder):
             )
         return tuple(groups)
 
-    def _changes(self, gradients: list[_Gradient]) -> list[tuple[Any, ...]]:
-        """Of each parameter, over its sampled entries: root mean squares of the weights and of
-        their change, how many had a gradient, how many of those did not change.
-        """
-        if self._before is None:
-            return [(None, None, 0, 0)] * len(gradients)
-        parameters = [gradient.parameter for gradient in gradients]
-        before, after = self._before, sample_entries(parameters)
-        if len(before) != len(after):  # a parameter has been given another size
-            return [(None, None, 0, 0)] * len(gradients)
-        sizes = np.array([sample_size(p) for p in parameters])
-        pushed = np.concatenate(
-            [
-                np.zeros(size, bool) if gradient.pushed is None else gradient.pushed
-                for gradient, size in zip(gradients, sizes, strict=True)
-            ]
-        )
-        rows = np.empty((4, len(after)))
-        rows[0], rows[1], rows[2] = after, after - before, pushed
-        rows[:2] *= rows[:2]
-        rows[3] = pushed & (after == before)
-        starts = np.cumsum(sizes) - sizes
-        sums = np.zeros((4, len(sizes)))
-        sums[:, sizes > 0] = np.add.reduceat(rows, starts[sizes > 0], axis=1)
-        sums[:2] = np.sqrt(sums[:2] / np.maximum(sizes, 1))
-        return [tuple(column) for column in sums.T.tolist()]
+    def _parameter_accounts(self) -> Mapping[str, ParameterAccount]:
+        """What became of each gradient, from what is known now; computed when somebody asks."""
+        gradients = list(self._gradients.values())
+        histories = [
+            (
+                gradient.passes,
+                gradient.used_passes if gradient.stepped else gradient.pending,
+                gradient.discarded,
+                _leftover(gradient),
+                gradient.after if gradient.passes else None,
+                gradient.stepped,
+            )
+            for gradient in gradients
+        ]
+        uses = list(self._uses)
+        before = self._before
+        after = None
+        if before is not None:
+            after = sample_entries([gradient.parameter for gradient in gradients])
+            if len(before) != len(after):  # a parameter has been given another size
+                before = None
+        names = [(g.name, g.parameter.numel(), g.parameter.dtype, g.group) for g in gradients]
+        keys = [id(gradient.parameter) for gradient in gradients]
+
+        def compute() -> dict[str, ParameterAccount]:
+            used: dict[int, Used] = {}
+            for use in uses:
+                used |= use.measured()
+            pushed = [used[key][1] if key in used else None for key in keys]
+            changes = changes_of_entries(before, after, [n for _, n, _, _ in names], pushed)
+            return {
+                name: ParameterAccount(
+                    count,
+                    str(dtype).removeprefix("torch."),
+                    group,
+                    *history[:5],
+                    used[key][0] if key in used else None,
+                    history[5],
+                    change[0],
+                    change[1],
+                    int(change[2]),
+                    int(change[3]),
+                )
+                for (name, count, dtype, group), key, history, change in zip(
+                    names, keys, histories, changes, strict=True
+                )
+            }
+
+        return LazyDict(compute, sum(use.size for use in uses))
 
     def _strangers(self) -> tuple[Stranger, ...]:
         """The parameters that no module registers and no optimizer has, and that a gradient
@@ -483,13 +488,3 @@ def _grad_scale() -> float | None:
             if isinstance(scaler, torch.amp.GradScaler):
                 return scaler.get_scale() if scaler.is_enabled() else None
     return None
-
-
-def _note_pushed(gradients: Sequence[_Gradient]) -> None:
-    """Note which of the sampled entries of each parameter have a gradient that is not 0."""
-    dense = [g for g in gradients if (d := g.parameter.grad) is not None and not d.is_sparse]
-    if dense:
-        entries = sample_entries([cast("Tensor", g.parameter.grad) for g in dense]) != 0
-        ends = np.cumsum([sample_size(g.parameter) for g in dense])
-        for gradient, pushed in zip(dense, np.split(entries, ends[:-1]), strict=True):
-            gradient.pushed = pushed

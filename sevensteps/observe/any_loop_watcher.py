@@ -33,6 +33,8 @@ from sevensteps.observe.torch_warnings import WarningRecorder
 from sevensteps.observe.watched_networks import WatchedNetwork, optimizers_of, watched_networks
 
 QUIET_STEPS = 64  # that are planned ahead
+# of steps that are passed, two in so many are timed; what one takes that is not, about
+PASSED_IN_A_ROW, PASS_SECONDS = 8, 3e-6
 USUAL_WEIGHT = 0.05  # of the step before in the time that a step usually takes
 # of the steps that nobody looks at, the share in which evaluations are noticed: 1 in 16, spread by
 # the golden ratio, so that they fall on every phase of an epoch
@@ -63,21 +65,24 @@ class AnyLoopWatcher:
             next(iter(self.networks.values())).module if alone else None
         )
         self.schedule = LookSchedule(budget)
-        self.observation = Observation(NetworkFacts("", {}, {}, ()))
+        self._observation = Observation(NetworkFacts("", {}, {}, ()))
+        # losses of the last steps, which the observation does not have yet
+        self._passed: list[float] = []
         self._layers: dict[str, LayerRecorder] = {}
         self._names: dict[int, str] = {}  # of the parameters, by id
         self._calls = CallRecorder()
         # that record a step beside its layers
         self._others: list[StepRecorder] = [self._calls]
-        self._warnings = WarningRecorder(self.observation.warnings)
+        self._warnings = WarningRecorder(self.observation.warnings, lambda: self.step_number)
         self._data = DataRecorder(self.observation.sketch, {}, 0.0)
         self._first_optimizer: torch.optim.Optimizer | None = None
         self._hooks = self._evaluation_hooks = StepHooks({}, [], [])
         # losses on another device, (step, loss), fetched when there is a look
         self._pending_losses: list[tuple[int, Tensor]] = []
         self._last_rate = math.nan  # of the step before
-        # whether nothing is hooked, up to the step `_quiet_until`
-        self._quiet, self._quiet_until = False, 0
+        # whether nothing is hooked, up to the step `_quiet_until`; two of these steps, from
+        # `_busy_from` on, are timed
+        self._quiet, self._quiet_until, self._busy_from = False, 0, 0
         self._usual_seconds = 0.0  # of a step that nobody looks at, lately
         self._looked = False  # whether the step before was looked at
         self.step_number = 0
@@ -107,8 +112,8 @@ class AnyLoopWatcher:
     @property
     def failure(self) -> str | None:
         """What went wrong in the watch; None where nothing did."""
-        said: str | None = self.observation.notes.get("failure")
-        return said
+        reason: str | None = self._observation.notes.get("failure")
+        return reason
 
     def _examine_networks(self) -> None:
         """Take the facts of the networks as they are now, and make the recorders for them."""
@@ -203,6 +208,8 @@ class AnyLoopWatcher:
         self._warnings.stop()
         with suppress(Exception):  # nothing in here may reach the training
             self._fetch_losses()
+            if self._passed:
+                self._record_passed(time.perf_counter())
         self._entered = False
 
     def __enter__(self) -> Self:
@@ -237,6 +244,7 @@ class AnyLoopWatcher:
                 s for s in range(step + 1, until) if self._data.is_due(s) or self._is_noticed(s)
             )
             self._quiet, self._quiet_until = True, next(busy, until)
+            self._busy_from = step
 
     def _is_noticed(self, step: int) -> bool:
         """Whether evaluations are noticed in `step`."""
@@ -268,8 +276,8 @@ class AnyLoopWatcher:
 
     def _fail(self, failure: Exception) -> None:
         """Note what went wrong in here, and see no more than losses from now on."""
-        said = " ".join(str(failure).split())
-        self.observation.notes.setdefault("failure", f"{type(failure).__name__}: {said}"[:300])
+        words = " ".join(str(failure).split())
+        self._observation.notes.setdefault("failure", f"{type(failure).__name__}: {words}"[:300])
         self._disarm()
 
     # -- what the loop reports ---------------------------------------------------------------------
@@ -320,28 +328,54 @@ class AnyLoopWatcher:
 
     def _pass(self, began: float, loss: Tensor) -> None:
         """A step has ended in which nothing was hooked: what `_step` notes, in a few
-        microseconds.
+        microseconds; the observation gets it later.
         """
-        step, schedule, observation = self.step_number, self.schedule, self.observation
-        assert self._began is not None
         try:
+            step, number = self.step_number, loss.item()
+            self.step_number = step + 1
+            self._passed.append(number)
+            self._account.note()
             self._note_rate(step)
-            if not observation.record_loss(step, loss.item()):
+            if number - number != 0.0:
                 self._note_not_finite(step)
                 self._quiet_until = step
-            self._account.note()
-            self._note_time(began - self._step_ended)
-            self._looked = False
-            self.step_number = self._warnings.step = observation.steps = step + 1
-            observation.seconds = began - self._began
-            if step + 1 >= self._quiet_until:
-                self._prepare(step + 1)
+            if step >= self._busy_from or step + 1 >= self._quiet_until:
+                self._pause_passing(began, step)
         except Exception as failure:
             self._fail(failure)
-            self.step_number = observation.steps = step + 1
+
+    def _pause_passing(self, began: float, step: int) -> None:
+        """Note the time, as not every step that is passed does; be ready for what comes next."""
+        if self._looked or step == self._busy_from + 1:
+            self._note_time(began - self._step_ended)
+            self._busy_from = step + PASSED_IN_A_ROW
+        self._looked = False
+        if step + 1 >= self._quiet_until:
+            self._record_passed(began)
+            self._prepare(step + 1)
         self._step_ended = time.perf_counter()
-        schedule.noting_seconds += self._step_ended - began
+        self.schedule.noting_seconds += self._step_ended - began
+
+    def _record_passed(self, now: float) -> None:
+        """Hand the losses of the steps passed to the observation."""
+        observation, schedule = self._observation, self.schedule
+        passed, self._passed = self._passed, []
+        first = self.step_number - len(passed)
+        for step, number in enumerate(passed, first):
+            observation.record_loss(step, number)
+        observation.steps = self.step_number
+        if self._began is not None:
+            observation.seconds = max(observation.seconds, now - self._began)
+        schedule.noting_seconds += PASS_SECONDS * len(passed)
         observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds
+        observation.notes["updates"] = self._account.updates
+
+    @property
+    def observation(self) -> Observation:
+        """What was observed so far."""
+        if self._passed:
+            self._record_passed(time.perf_counter())
+        return self._observation
 
     def _step(
         self,
@@ -377,7 +411,7 @@ class AnyLoopWatcher:
         if self._data.listening:
             self._data.add(step, target)
             self._data.disarm()
-        self.step_number = self._warnings.step = step + 1
+        self.step_number = step + 1
         observation = self.observation
         observation.steps, observation.seconds = step + 1, elapsed
         observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds
@@ -498,7 +532,7 @@ class AnyLoopWatcher:
             lr = self._first_optimizer.param_groups[0].get("lr", 0.0)
             if lr != self._last_rate:
                 self._last_rate = float(lr)
-                self.observation.record_rate(step, self._last_rate)
+                self._observation.record_rate(step, self._last_rate)
 
     def _fetch_losses(self) -> None:
         """Read the losses that are still on another device, all at once."""
@@ -512,8 +546,8 @@ class AnyLoopWatcher:
                 self._note_not_finite(step)
 
     def _note_not_finite(self, step: int) -> None:
-        if "first_not_finite" not in self.observation.notes:
-            self.observation.notes["first_not_finite"] = step
+        if "first_not_finite" not in self._observation.notes:
+            self._observation.notes["first_not_finite"] = step
             self.schedule.look_next(step + 1)
 
     @property

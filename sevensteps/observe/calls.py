@@ -108,7 +108,7 @@ class CallRecorder(StepRecorder):
         self.may_listen = True
         self.networks: list[str] = []  # whose forward pass is running, outermost first
         self.graph = StepGraph()
-        self.full = False
+        self.full = True  # whether numbers of the calls' tensors are read, too
         self.part_gradients = PartGradientRecorder()
         self._handles: list[Any] = []
         self._thread = 0
@@ -383,14 +383,14 @@ class CallRecorder(StepRecorder):
             self._calls[key] = entry
         entry[2] += 1
         self.part_gradients.note_forward()
+        origin = None
         if noted.kind == "loss" and node is not None and len(self.graph.calls) < MAX_NODES:
             arguments = noted.bind(args, kwargs)
-            self.graph.calls[node] = (
-                entry[0],
-                noted.name,
-                _input_nodes(arguments),
-                self._origin(arguments),
-            )
+            origin = self._origin(arguments)
+            self.graph.calls[node] = entry[0], noted.name, _input_nodes(arguments), origin
+        if entry[2] == 1 and (self.full or origin == "constant"):
+            with torch.no_grad():
+                entry[1].content.update(content_of(noted, noted.bind(args, kwargs)))
 
     def _origin(self, arguments: dict[str, Any]) -> str | None:
         target = arguments.get("target", arguments.get("targets"))
@@ -468,7 +468,6 @@ def _call(noted: Noted, arguments: dict[str, Any], where: str, network: str | No
             {name: tuple(tensor.shape) for name, tensor in tensors.items()},
             {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()},
             options_of(noted, arguments),
-            content_of(noted, arguments),
         )
 
 

@@ -84,7 +84,7 @@ class DataRecorder(StepRecorder):
         """The step has ended: add its data to the sketch."""
         if self._inputs is not None:
             network, inputs = self._inputs
-            if not self.sketch.batches:
+            if not len(self.sketch):
                 self.sketch.network = network
             if network == self.sketch.network:
                 self.sketch.add(step, inputs, target)

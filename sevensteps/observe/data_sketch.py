@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -45,6 +46,23 @@ class SketchedBatch:
 
 
 @dataclass(frozen=True)
+class _Rows:
+    """The numbers of one batch that are to be hashed: copies, since hashing can wait."""
+
+    step: int
+    size: int
+    inputs: tuple[Tensor, ...]  # [n, C] each
+    targets: tuple[Tensor, ...]
+    few: Tensor | None  # numbers of the first input
+
+    @property
+    def form(self) -> tuple[Any, ...]:
+        """What batches that are hashed together have in common."""
+        tensors = (*self.inputs, *self.targets, *(() if self.few is None else (self.few,)))
+        return len(self.inputs), self.few is None, *((t.shape, t.dtype, t.device) for t in tensors)
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A sketch against data: the share of rows fed whose input is among these data, and the share
     of those whose target is the one that these data give to it.
@@ -61,31 +79,44 @@ class Comparison:
     positions: list[Int64[Tensor, "n"]]
 
 
-@dataclass
 class DataSketch:
     """Some of the batches of a training in the order in which they were fed: what `network` got
     first in a step, and the step's targets.
     """
 
-    batches: list[SketchedBatch] = field(default_factory=list)
-    network: str = ""
+    def __init__(self, batches: Iterable[SketchedBatch] = (), network: str = "") -> None:
+        self.network = network
+        self._hashed = list(batches)
+        self._waiting: list[_Rows] = []  # fed after those
+
+    @property
+    def batches(self) -> list[SketchedBatch]:
+        """The batches, in the order in which they were fed."""
+        forms: dict[Any, list[_Rows]] = {}
+        for batch in self._waiting:
+            forms.setdefault(batch.form, []).append(batch)
+        new = [one for batches in forms.values() for one in _hash_batches(batches)]
+        self._hashed += sorted(new, key=lambda batch: batch.step)
+        self._waiting = []
+        return self._hashed
+
+    def __len__(self) -> int:
+        return len(self._hashed) + len(self._waiting)
 
     def add(self, step: int, inputs: Any, target: Any) -> None:
         """Add a batch: tensors by name, or one. Nothing is added of what has no rows."""
         tensors = _tensors(inputs)
         rows = next((len(t) for t in tensors if t.ndim and t.numel()), 0)
-        hashes = hash_rows(tensors, rows)
-        if hashes is None:
+        numbers = _rows_of(tensors, rows)
+        if not numbers:
             return
-        first = tensors[0].detach()[:ROWS]
-        mean = std = math.nan
+        first, few = tensors[0].detach()[:ROWS], None
         if first.is_floating_point() and first.device.type == "cpu":
-            few = first.flatten()[:: max(first.numel() // 2048, 1)].float()
-            mean, std = (float(t) for t in torch.std_mean(few, correction=0)[::-1])
-        targets = hash_rows(_tensors(target), rows)
-        self.batches.append(SketchedBatch(step, rows, hashes, targets, mean, std))
-        if len(self.batches) > MAX_BATCHES:
-            self.batches[8 : MAX_BATCHES // 2] = self.batches[8 : MAX_BATCHES // 2 : 2]
+            few = first.flatten()[:: max(first.numel() // 2048, 1)].clone()
+        self._waiting.append(_Rows(step, rows, numbers, _rows_of(_tensors(target), rows), few))
+        if len(self) > MAX_BATCHES:
+            batches = self.batches
+            batches[8 : MAX_BATCHES // 2] = batches[8 : MAX_BATCHES // 2 : 2]
 
     @property
     def rows(self) -> int:
@@ -180,14 +211,14 @@ class DataSketch:
         anything else.
         """
         inputs, targets = _numbers(record["inputs"]), _numbers(record["targets"])
-        sketch, i, j = cls(network=record["network"]), 0, 0
+        batches, i, j = [], 0, 0
         for numbers, has_targets in zip(record["batches"], record["with_targets"], strict=True):
             step, size, rows, *statistics = numbers
             mean, std = (math.nan if s is None else float(s) for s in statistics)
             own = targets[j : j + rows] if has_targets else None
-            sketch.batches.append(SketchedBatch(step, size, inputs[i : i + rows], own, mean, std))
+            batches.append(SketchedBatch(step, size, inputs[i : i + rows], own, mean, std))
             i, j = i + rows, j + rows * has_targets
-        return sketch
+        return cls(batches, record["network"])
 
 
 def hash_rows(tensors: list[Tensor], rows: int, limit: int = ROWS) -> Int64[Tensor, "n"] | None:
@@ -197,21 +228,58 @@ def hash_rows(tensors: list[Tensor], rows: int, limit: int = ROWS) -> Int64[Tens
     Equal rows have equal hashes: as float32 or float64, int32 or int64, as an image or flat, on any
     device.
     """
-    total = None
+    numbers = _rows_of(tensors, rows, limit)
+    return _hash(numbers) if numbers else None
+
+
+def _rows_of(tensors: list[Tensor], rows: int, limit: int = ROWS) -> tuple[Tensor, ...]:
+    """Copies [n, C] of the columns of the first rows that are hashed, of those of `tensors` that
+    have `rows` rows.
+    """
+    copies = []
     for index, tensor in enumerate(t for t in tensors if t.ndim and len(t) == rows):
         if index == MAX_TENSORS or tensor.is_complex() or not tensor.numel():
             continue
         flat = tensor.detach()[:limit].reshape(min(rows, limit), -1)
-        if flat.shape[1] > COLUMNS:
-            flat = flat[:, _columns(flat.shape[1], flat.device)]
-        numbers = (
-            flat.float().contiguous().view(torch.int32).long()
-            if flat.is_floating_point()
-            else flat.long()
+        wide = flat.shape[1] > COLUMNS
+        copies.append(flat[:, _columns(flat.shape[1], flat.device)] if wide else flat.clone())
+    return tuple(copies)
+
+
+def _hash(numbers: Iterable[Tensor]) -> Tensor:
+    """One hash [..., n] for each row of tensors [..., n, C]."""
+    total: Tensor | None = None
+    for tensor in numbers:
+        whole = (
+            tensor.float().contiguous().view(torch.int32).long()
+            if tensor.is_floating_point()
+            else tensor.long()
         )
-        hashes = (numbers * _FACTORS[: flat.shape[1]].to(flat.device)).sum(1)
+        hashes = (whole * _FACTORS[: tensor.shape[-1]].to(tensor.device)).sum(-1)
         total = hashes if total is None else total * 31 + hashes
+    assert total is not None
     return total
+
+
+def _hash_batches(batches: list[_Rows]) -> list[SketchedBatch]:
+    """The batches of one form, hashed together."""
+    first = batches[0]
+    inputs = _hash([torch.stack(t) for t in zip(*(b.inputs for b in batches), strict=True)])
+    targets: Iterable[Tensor | None] = [None] * len(batches)
+    if first.targets:
+        columns = zip(*(b.targets for b in batches), strict=True)
+        targets = _hash([torch.stack(column) for column in columns]).unbind()
+    statistics = [(math.nan, math.nan)] * len(batches)
+    if first.few is not None:
+        numbers = torch.stack([b.few for b in batches if b.few is not None]).float()
+        stds, means = torch.std_mean(numbers, dim=1, correction=0)
+        statistics = list(zip(means.tolist(), stds.tolist(), strict=True))
+    return [
+        SketchedBatch(batch.step, batch.size, hashes.clone(), own, *numbers)
+        for batch, hashes, own, numbers in zip(
+            batches, inputs.unbind(), targets, statistics, strict=True
+        )
+    ]
 
 
 _spread: dict[tuple[int, torch.device], Tensor] = {}

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.observe import loss_graph
-from sevensteps.observe.look import Look, first_rows, measure_changes, measure_signals
+from sevensteps.observe.later import FlatCopies
+from sevensteps.observe.look import Look
+from sevensteps.observe.look_measures import first_rows, measure_changes, measure_signals
 from sevensteps.observe.network_facts import LayerFacts
 from sevensteps.observe.step_hooks import in_backward
 from sevensteps.observe.step_recorder import StepRecorder
@@ -92,8 +94,8 @@ class LayerRecorder(StepRecorder):
         self._open: ForwardPass | None = None  # the pass that is running
         self._known_nodes: set[Any] = set()  # of PyTorch's graph: outputs of this pass's layers
         self._backwards: set[int] = set()  # PyTorch's numbers of the backward passes
-        self.parameters_before: dict[str, Tensor] = {}
-        self.gradients: dict[str, Tensor] = {}
+        self.parameters_before = FlatCopies({})
+        self.gradients = FlatCopies({})
         self._stepping_with_closure = False
 
     def arm(self) -> None:
@@ -301,9 +303,7 @@ class LayerRecorder(StepRecorder):
     ) -> None:
         self._stepping_with_closure = closure
         if not self.parameters_before:
-            self.parameters_before = {
-                name: p.detach().clone() for name, p in self.parameters.items()
-            }
+            self.parameters_before = FlatCopies(self.parameters)
             self._copy_gradients()
 
     def optimizer_stepped(self, optimizer: torch.optim.Optimizer | None) -> None:
@@ -312,6 +312,4 @@ class LayerRecorder(StepRecorder):
 
     def _copy_gradients(self) -> None:
         # copied, because some loops clear gradients in place before they call `watch.step`
-        self.gradients = {
-            name: gradient.detach().clone() for name, gradient in self._current_gradients().items()
-        }
+        self.gradients = FlatCopies(self._current_gradients())

@@ -20,8 +20,8 @@ FIRST_LOOKS = 5  # at the very first steps, whatever they cost: most faults show
 LEAST_GROWTH, MOST_GROWTH = 1.25, 2.0  # of the distance from the start, from look to look
 # share of the budget that regular looks take; the rest is for what is noted at every step, and for
 # machines that the estimate does not suit
-LOOKING_SHARE = 0.5
-EARLY_SECONDS = 0.025  # that looks may take beyond their share before they become regular
+LOOKING_SHARE = 0.4
+EARLY_SECONDS = 0.02  # that looks may take beyond their share before they become regular
 # distances vary by this share, or looks could fall on every fourth step of four that accumulate
 JITTER, GOLDEN_RATIO = 0.25, (math.sqrt(5) - 1) / 2
 FULL_EVERY = 8  # looks; besides, the first look after each power of two is full
@@ -32,7 +32,8 @@ THINNED_TIMES, THINNED_SECONDS = 4.0, 0.5
 # the machine than they do, is that measured on the networks of `benchmarks/doctor/cost_loops.py`,
 # or more: CPU time of one thread of an AMD EPYC (family 25).
 STEP, STEP_LAYER, STEP_TENSOR, STEP_NUMBER, STEP_PRODUCT = 100.0, 30.0, 6.0, 1e-3, 8e-5
-LOOK, LOOK_LAYER, LOOK_TENSOR, LOOK_PARAMETER = 300.0, 200.0, 80.0, 4e-3
+LOOK, LOOK_LAYER, LOOK_TENSOR, LOOK_PARAMETER, LOOK_NUMBER = 900.0, 210.0, 80.0, 5e-3, 5e-3
+MOST_NUMBERS = 600_000  # of those that layers gave, a look reads no more
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class StepSize:
             + LOOK_LAYER * self.layers
             + LOOK_TENSOR * self.tensors
             + LOOK_PARAMETER * self.parameters
+            + LOOK_NUMBER * min(self.numbers, MOST_NUMBERS)
         )
 
 

@@ -30,16 +30,17 @@ class Inputs:
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass
 class Samples:
     """Samples of one network. `x` and `y` are the first tensors of inputs and targets; `inputs` and
     `targets` have all of them, of as many samples as could be kept together.
     """
 
-    x: Tensor | None = None
-    y: Tensor | None = None
-    inputs: Inputs | None = None
-    targets: Any = None
+    def __init__(self, x: Tensor | None = None, y: Tensor | None = None) -> None:
+        self.x, self.y = x, y
+        self._room: tuple[Tensor, Tensor] | None = None  # of which `x` and `y` are the first rows
+        self._joined: tuple[Any, Any] | None = None  # inputs, targets
+        self._parts: list[tuple[Any, Any]] = []  # that follow those
+        self._part_samples = 0
 
     @property
     def full(self) -> bool:
@@ -47,6 +48,18 @@ class Samples:
         return self.x is not None and (
             len(self.x) >= MAX_SAMPLES or self.x.numel() > MAX_NUMBERS - self.x[:1].numel()
         )
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """The arguments of the network; None where there are none."""
+        both = self._structures()
+        return None if both is None else Inputs(*both[0])
+
+    @property
+    def targets(self) -> Any:
+        """The targets of the samples in `inputs`."""
+        both = self._structures()
+        return None if both is None else both[1]
 
     def add(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any) -> None:
         """Add rows of one batch, until there are `MAX_SAMPLES` or 16 MB of them."""
@@ -56,38 +69,56 @@ class Samples:
         self._add_structures(args, kwargs, target)
         if y is None or not y.ndim or len(x) != len(y):
             return
-        room = min(MAX_SAMPLES, MAX_NUMBERS // max(x.numel() // len(x), 1)) - (
-            0 if self.x is None else len(self.x)
-        )
-        count = min(room, max(64, MAX_SAMPLES // 8))
+        most = min(MAX_SAMPLES, MAX_NUMBERS // max(x.numel() // len(x), 1))
+        start = 0 if self.x is None else len(self.x)
+        count = min(most - start, max(64, MAX_SAMPLES // 8), len(x))
         if count <= 0:
             return
-        new_x, new_y = cpu_copy(x[:count]), cpu_copy(y[:count])
         if self.x is None or self.y is None:
-            self.x, self.y = new_x, new_y
-        elif new_x.shape[1:] == self.x.shape[1:] and new_y.shape[1:] == self.y.shape[1:]:
-            self.x, self.y = torch.cat([self.x, new_x]), torch.cat([self.y, new_y])
+            self._room = _room_for(x, most), _room_for(y, most)
+        elif self.x.shape[1:] != x.shape[1:] or self.y.shape[1:] != y.shape[1:]:
+            return
+        elif self._room is None or any(
+            t.dtype != room.dtype for t, room in zip((x, y), self._room, strict=True)
+        ):
+            self.x = torch.cat([self.x, cpu_copy(x[:count])])
+            self.y = torch.cat([self.y, cpu_copy(y[:count])])
+            self._room = None
+            return
+        assert self._room is not None
+        with torch.no_grad():
+            for t, room in zip((x, y), self._room, strict=True):
+                room[start : start + count] = t[:count]
+        self.x, self.y = (room[: start + count] for room in self._room)
 
     def _add_structures(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any) -> None:
-        together = (args, kwargs, target)
-        tensors = tensors_of(together)
+        tensors = tensors_of((args, kwargs, target))
         count = sample_count((args, kwargs))
-        have = 0 if self.inputs is None else sample_count((self.inputs.args, self.inputs.kwargs))
         numbers = max(t.numel() // max(count, 1) for t in tensors.values())
-        room = min(MAX_SAMPLES, MAX_NUMBERS // max(numbers, 1)) - have
+        room = min(MAX_SAMPLES, MAX_NUMBERS // max(numbers, 1)) - self._part_samples
         if room <= 0 or count == 0 or any(t.numel() > MAX_NUMBERS for t in tensors.values()):
             return
         few = slice(0, min(room, max(64, MAX_SAMPLES // 8)))
+        matched = sample_count(target) == count
+        if self._part_samples and not matched:
+            return
         inputs = to_device(map_tensors(cpu_copy, rows((args, kwargs), few)), "cpu")
         # the targets of these samples, where they are as many
-        matched = sample_count(target) == count
         targets = map_tensors(cpu_copy, rows(target, few) if matched else target)
-        if self.inputs is None:
-            self.inputs, self.targets = Inputs(*inputs), targets
-        elif matched:
-            both = joined((self.inputs.args, self.inputs.kwargs, self.targets), (*inputs, targets))
-            if both is not None:
-                self.inputs, self.targets = Inputs(both[0], both[1]), both[2]
+        self._parts.append((inputs, targets))
+        self._part_samples += min(few.stop, count)
+
+    def _structures(self) -> tuple[Any, Any] | None:
+        """Inputs and targets of all parts that fit together."""
+        for part in self._parts:
+            both = part if self._joined is None else joined(self._joined, part)
+            self._joined = self._joined if both is None else both
+        self._parts.clear()
+        return self._joined
+
+
+def _room_for(tensor: Tensor, count: int) -> Tensor:
+    return tensor.detach().new_empty((count, *tensor.shape[1:]), device="cpu")
 
 
 def cpu_copy(tensor: Tensor) -> Tensor:

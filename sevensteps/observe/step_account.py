@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sevensteps.observe.later import LazyDict
 from sevensteps.observe.network_facts import prefix_of
 
 
@@ -99,11 +100,13 @@ class StepAccount:
         start = prefix_of(network)
         return dataclasses.replace(
             self,
-            parameters={
-                name.removeprefix(start): p
-                for name, p in self.parameters.items()
-                if name.startswith(start)
-            },
+            parameters=LazyDict(
+                lambda: {
+                    name.removeprefix(start): p
+                    for name, p in self.parameters.items()
+                    if name.startswith(start)
+                }
+            ),
             strangers=None
             if self.strangers is None
             else tuple(

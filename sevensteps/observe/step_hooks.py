@@ -59,6 +59,11 @@ class StepHooks:
         """Register the hooks, for the modules that the networks have now."""
         if self.armed:
             return
+        self._network_enters = told_of("network_enters", self.recorders)
+        self._network_evaluates = told_of("network_evaluates", self.recorders)
+        self._network_returns = told_of("network_returns", self.recorders)
+        self._layer_enters = told_of("layer_enters", self.recorders)
+        self._layer_returns = told_of("layer_returns", self.recorders)
         self._roots = {id(module): name for name, module in self.networks.items()}
         self._layers: dict[int, tuple[str, str]] = {}
         for network, module in self.networks.items():
@@ -130,14 +135,12 @@ class StepHooks:
         began = time.perf_counter()
         try:
             if network is not None:
-                for recorder in self.recorders:
-                    if torch.is_grad_enabled():
-                        recorder.network_enters(network, module, args, kwargs)
-                    else:
-                        recorder.network_evaluates(network, module, args, kwargs)
+                enabled = torch.is_grad_enabled()
+                for tell in self._network_enters if enabled else self._network_evaluates:
+                    tell(network, module, args, kwargs)
             if layer is not None and torch.is_grad_enabled():
-                for recorder in self.recorders:
-                    recorder.layer_enters(*layer, module, args)
+                for tell in self._layer_enters:
+                    tell(*layer, module, args)
         except Exception as failure:  # whatever goes wrong in here, the training goes on
             self.failed(failure)
         self.cost += time.perf_counter() - began
@@ -149,11 +152,12 @@ class StepHooks:
             return
         began = time.perf_counter()
         try:
-            for recorder in self.recorders:
-                if layer is not None:
-                    recorder.layer_returns(*layer, module, args, output)
-                if network is not None:
-                    recorder.network_returns(network, module, output)
+            if layer is not None:
+                for tell in self._layer_returns:
+                    tell(*layer, module, args, output)
+            if network is not None:
+                for tell in self._network_returns:
+                    tell(network, module, output)
         except Exception as failure:
             self.failed(failure)
         self.cost += time.perf_counter() - began
@@ -187,6 +191,16 @@ class StepHooks:
         except Exception as failure:
             self.failed(failure)
         self.cost += time.perf_counter() - began
+
+
+def told_of(event: str, recorders: Sequence[StepRecorder]) -> list[Callable[..., None]]:
+    """What `event` calls of the recorders: the methods that do something."""
+    return [
+        getattr(recorder, event)
+        for recorder in recorders
+        if getattr(type(recorder), event) is not getattr(StepRecorder, event)
+        or event in vars(recorder)
+    ]
 
 
 class CallWrapper:

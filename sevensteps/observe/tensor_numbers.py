@@ -34,9 +34,8 @@ def norms_of(tensors: Sequence[Tensor]) -> list[float]:
         return [norm * math.sqrt(stride) for norm, stride in zip(norms, strides, strict=True)]
 
 
-def sample_size(tensor: Tensor) -> int:
-    """How many entries of `tensor` are copied."""
-    n = tensor.numel()
+def sample_size(n: int) -> int:
+    """How many entries of a tensor of `n` numbers are copied."""
     return n if n <= SAMPLED else -(-n // _stride(n))
 
 
@@ -52,7 +51,7 @@ def entries_of(tensor: Tensor) -> Tensor:
         return flat if len(flat) <= SAMPLED else flat[:: _stride(len(flat))]
     if (n := tensor.numel()) <= SAMPLED:
         return tensor.view(-1)
-    return tensor.as_strided((sample_size(tensor),), (_stride(n),))
+    return tensor.as_strided((sample_size(n),), (_stride(n),))
 
 
 def sample_entries(tensors: Sequence[Tensor]) -> NDArray[Any]:

@@ -35,11 +35,10 @@ class TrainingWarning:
 
 
 class WarningRecorder:
-    """Keeps PyTorch's warnings from `start()` to `stop()`; `step` is the present step."""
+    """Keeps PyTorch's warnings from `start()` to `stop()`; `step()` is the present step."""
 
-    def __init__(self, into: list[TrainingWarning]) -> None:
-        self.warnings = into
-        self.step = 0
+    def __init__(self, into: list[TrainingWarning], step: Callable[[], int]) -> None:
+        self.warnings, self.step = into, step
 
     def start(self) -> None:
         """Listen to the warnings that are shown."""
@@ -69,7 +68,7 @@ class WarningRecorder:
                 warning.count += 1
                 return
         if len(self.warnings) < MAX_WARNINGS:
-            self.warnings.append(TrainingWarning(text, category, where, self.step))
+            self.warnings.append(TrainingWarning(text, category, where, self.step()))
 
 
 def _listening(show: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from sevensteps.engine.engine import LayerTrace
 from sevensteps.observe.layer_recorder import LayerRecorder
-from sevensteps.observe.look import Look, first_rows, measure_flat_changes, measure_signals
+from sevensteps.observe.look import Look
+from sevensteps.observe.look_measures import first_rows, measure_flat_changes, measure_signals
 from sevensteps.observe.look_schedule import LookSchedule, step_size
 from sevensteps.observe.network_facts import NetworkFacts, network_facts
 from sevensteps.observe.observation import Observation

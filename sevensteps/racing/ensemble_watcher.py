@@ -14,13 +14,11 @@ import torch
 from torch import Tensor
 
 from sevensteps.engine.engine import LayerTrace
-from sevensteps.observe.look import (
+from sevensteps.observe.later import LazyDict
+from sevensteps.observe.look import Change, Look, Signal
+from sevensteps.observe.look_measures import (
     FULL_LOOK_NUMBERS,
     MAX_ROWS,
-    Change,
-    LazyDict,
-    Look,
-    Signal,
     count_distinct_rows,
     first_rows,
     measure_signals,

@@ -14,7 +14,7 @@ from sevensteps.observe.torch_warnings import TrainingWarning, WarningRecorder
 
 @pytest.fixture
 def recorder() -> Iterator[WarningRecorder]:
-    recorder = WarningRecorder([])
+    recorder = WarningRecorder([], step=lambda: 4)
     recorder.start()
     yield recorder
     recorder.stop()
@@ -27,9 +27,8 @@ def warn_of_shapes() -> None:
 def test_warnings_of_pytorch_are_kept_with_place_step_and_count(recorder: WarningRecorder) -> None:
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("always")
-        recorder.step = 4
         warn_of_shapes()
-        recorder.step = 5
+        recorder.step = lambda: 5
         warn_of_shapes()
         warnings.warn("of the training's own", stacklevel=1)
     assert len(shown) == 3
@@ -49,7 +48,7 @@ def test_a_warning_from_within_pytorch_in_cpp_is_one_of_its_own(recorder: Warnin
 
 def test_what_the_user_sees_stays_what_it_was() -> None:
     def shown(listen: bool) -> list[str]:
-        recorder = WarningRecorder([])
+        recorder = WarningRecorder([], step=lambda: 0)
         if listen:
             recorder.start()
         own: list[str] = []
@@ -76,7 +75,7 @@ def test_what_the_user_sees_stays_what_it_was() -> None:
 
 def test_the_way_to_show_warnings_is_put_back() -> None:
     before = warnings._showwarnmsg  # type: ignore[attr-defined]
-    first, second = WarningRecorder([]), WarningRecorder([])
+    first, second = WarningRecorder([], step=lambda: 0), WarningRecorder([], step=lambda: 0)
     first.start()
     second.start()
     first.start()

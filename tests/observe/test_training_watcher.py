@@ -12,7 +12,8 @@ import torch
 
 import sevensteps as ss
 from sevensteps.observe import training_watcher
-from sevensteps.observe.look import Signal, measure_signals
+from sevensteps.observe.look import Signal
+from sevensteps.observe.look_measures import measure_signals
 from sevensteps.observe.look_schedule import THINNED_SECONDS
 from sevensteps.observe.observation import Observation
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from sevensteps.observe.look import (
+from sevensteps.observe.later import FlatCopies
+from sevensteps.observe.look_measures import (
     FULL_LOOK_NUMBERS,
     MAX_ROWS,
-    LazyDict,
     count_distinct_rows,
     effective_rank,
     first_rows,
@@ -24,19 +24,6 @@ GENERATOR = torch.Generator().manual_seed(3)
 
 def normal(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=GENERATOR)
-
-
-def test_a_lazy_dictionary_is_computed_once_when_it_is_read() -> None:
-    computed = []
-
-    def compute() -> dict[str, int]:
-        computed.append(1)
-        return {"a": 1, "b": 2}
-
-    lazy = LazyDict(compute)
-    assert not computed
-    assert dict(lazy) == {"a": 1, "b": 2}
-    assert (len(lazy), lazy["a"], len(computed)) == (2, 1, 1)
 
 
 def test_units_are_measured_along_their_axis_and_over_all_calls() -> None:
@@ -79,7 +66,9 @@ def test_one_vector_of_all_parameters_is_measured_as_its_tensors_are() -> None:
         return {name: vector[part].view(shape) for name, (part, shape) in slices.items()}
 
     flat = measure_flat_changes(now, gradient, before, slices, full=True)
-    single = measure_changes(tensors(now), tensors(gradient), tensors(before), full=True)
+    single = measure_changes(
+        tensors(now), FlatCopies(tensors(gradient)), FlatCopies(tensors(before)), full=True
+    )
     for name, shape in shapes.items():
         assert flat[name].weight.shape == (shape[0] if len(shape) > 1 else 1,)
         assert flat[name].distinct == single[name].distinct

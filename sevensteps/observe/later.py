@@ -1,0 +1,100 @@
+"""What a look copies is measured when somebody asks for it: during the training itself a look
+should cost as little as it can.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+# bytes of copies that wait to be measured, of all trainings of this process; beyond that the
+# oldest are measured at once
+MAX_WAITING = 48 << 20
+# bytes that one look may leave to be measured later: with more, its step takes so long that
+# measuring hardly counts
+MAX_LATER = 6 << 20
+
+
+class LazyDict(Mapping[str, T]):
+    """A dictionary that is computed when it is first read, from copies of `size` bytes."""
+
+    def __init__(self, compute: Callable[[], dict[str, T]], size: int = 0) -> None:
+        self._compute: Callable[[], dict[str, T]] | None = compute
+        self._entries: dict[str, T] = {}
+        if size > MAX_LATER:
+            self.computed()
+        elif size:
+            _wait(self, size)
+
+    def computed(self) -> dict[str, T]:
+        """The dictionary itself."""
+        if self._compute is not None:
+            with torch.no_grad():
+                self._entries, self._compute = self._compute(), None
+        return self._entries
+
+    def __getitem__(self, name: str) -> T:
+        return self.computed()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.computed())
+
+    def __len__(self) -> int:
+        return len(self.computed())
+
+
+_waiting: deque[tuple[weakref.ref[LazyDict[Any]], int]] = deque()
+_waiting_bytes = 0
+
+
+def _wait(one: LazyDict[Any], size: int) -> None:
+    global _waiting_bytes
+    _waiting.append((weakref.ref(one), size))
+    _waiting_bytes += size
+    while _waiting_bytes > MAX_WAITING:
+        reference, size = _waiting.popleft()
+        _waiting_bytes -= size
+        if (oldest := reference()) is not None:
+            oldest.computed()
+
+
+class FlatCopies:
+    """Copies of many tensors, made in few operations: those of one type and device lie in one
+    vector.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        groups: dict[Any, list[str]] = {}
+        self._single: dict[str, Tensor] = {}
+        self.size = 0  # in bytes
+        for name, tensor in tensors.items():
+            plain = tensor.layout is torch.strided and type(tensor.data) is Tensor
+            if plain:
+                groups.setdefault((tensor.dtype, tensor.device), []).append(name)
+            else:
+                self._single[name] = tensor.detach().clone()
+        self._order = list(tensors)
+        self._vectors: list[tuple[list[str], list[torch.Size], Tensor]] = []
+        for names in groups.values():
+            parts = [tensors[name].detach() for name in names]
+            vector = torch.cat([part.reshape(-1) for part in parts])
+            self._vectors.append((names, [part.shape for part in parts], vector))
+            self.size += vector.nbytes
+
+    def __bool__(self) -> bool:
+        return bool(self._order)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The copies, as views, by name."""
+        copies = dict(self._single)
+        for names, shapes, vector in self._vectors:
+            parts = vector.split([shape.numel() for shape in shapes])
+            for name, shape, part in zip(names, shapes, parts, strict=True):
+                copies[name] = part.view(shape)
+        return {name: copies[name] for name in self._order}

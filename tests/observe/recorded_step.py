@@ -25,7 +25,7 @@ def record(
     *,
     backward: bool = True,
     told: Tensor | float | None = None,
-    full: bool = False,
+    full: bool = True,
     parts: Mapping[str, Tensor | float] | None = None,
 ) -> Look:
     """One step of `model`, recorded: forward, the loss that `compute(output)` gives, backward.

@@ -59,11 +59,11 @@ class StepHooks:
         """Register the hooks, for the modules that the networks have now."""
         if self.armed:
             return
-        self._network_enters = told_of("network_enters", self.recorders)
-        self._network_evaluates = told_of("network_evaluates", self.recorders)
-        self._network_returns = told_of("network_returns", self.recorders)
-        self._layer_enters = told_of("layer_enters", self.recorders)
-        self._layer_returns = told_of("layer_returns", self.recorders)
+        self._network_enters = methods_for("network_enters", self.recorders)
+        self._network_evaluates = methods_for("network_evaluates", self.recorders)
+        self._network_returns = methods_for("network_returns", self.recorders)
+        self._layer_enters = methods_for("layer_enters", self.recorders)
+        self._layer_returns = methods_for("layer_returns", self.recorders)
         self._roots = {id(module): name for name, module in self.networks.items()}
         self._layers: dict[int, tuple[str, str]] = {}
         for network, module in self.networks.items():
@@ -193,7 +193,7 @@ class StepHooks:
         self.cost += time.perf_counter() - began
 
 
-def told_of(event: str, recorders: Sequence[StepRecorder]) -> list[Callable[..., None]]:
+def methods_for(event: str, recorders: Sequence[StepRecorder]) -> list[Callable[..., None]]:
     """What `event` calls of the recorders: the methods that do something."""
     return [
         getattr(recorder, event)

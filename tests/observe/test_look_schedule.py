@@ -106,14 +106,14 @@ def test_all_steps_and_none() -> None:
 
 def test_the_first_look_after_each_power_of_two_is_full() -> None:
     schedule, full, looks = LookSchedule(0.02), [], []
-    for step in range(5000):
+    for step in range(50_000):
         if schedule.is_due(step):
             looks.append(step)
             schedule.set_size(SMALL)
             if schedule.is_full(step):
                 full.append(step)
             schedule.record_look(step, 0.0, float(step))
-    for power in range(12):
+    for power in range(15):
         assert next(step for step in looks if step + 1 >= 2**power) in full
     assert len(full) < len(looks) / 2
 

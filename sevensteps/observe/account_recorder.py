@@ -7,10 +7,8 @@ heads, losses or networks have sent by then.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sevensteps.observe.gradient_history import GradientHistory, Inputs
 from sevensteps.observe.later import LazyDict
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import prefix_of
@@ -43,42 +42,6 @@ MAX_USES = 8  # of gradients in one step that are kept as copies
 FRAMES = 24  # between an optimizer's step and the scaler that called it, at most
 
 
-# Some entries of each input of a network; None: a gradient with respect to it was wanted.
-_Inputs = list["Tensor | None"]
-
-
-@dataclass(eq=False)
-class _Gradient:
-    """One parameter's gradient, followed through a step, and from one looked-at step to the next.
-
-    `pending` counts the passes summed in `.grad` that no optimizer has used; `spent` says whether
-    one has used what is there (None: not known); `stale` is the norm of what had been used already
-    when the first of the pending passes was added (None: not known).
-    """
-
-    name: str
-    network: str
-    parameter: Tensor
-    group: int | None
-    optimizers: tuple[int, ...]  # ids of those that update it
-    pending: int = 0
-    spent: bool | None = None
-    stale: float | None = None
-    passes: int = 0
-    discarded: int = 0
-    stepped: bool = False
-    used_passes: int = 0
-    used_stale: float | None = None
-    after: float | None = None  # norm after the last backward pass
-    inputs: _Inputs | None = None  # of the forward passes before the last pending pass
-
-    def forget_step(self) -> None:
-        """Begin a step: what is pending stays."""
-        self.passes = self.discarded = self.used_passes = 0
-        self.stepped = False
-        self.used_stale = None
-
-
 class AccountRecorder(StepRecorder):
     """Records the `StepAccount` of a looked-at step of `networks`, whose `optimizers` are known.
 
@@ -94,7 +57,7 @@ class AccountRecorder(StepRecorder):
     ) -> None:
         super().__init__()
         self.networks, self.optimizers = networks, optimizers
-        self._gradients: dict[int, _Gradient] = {}  # by id of the parameter
+        self._gradients: dict[int, GradientHistory] = {}  # by id of the parameter
         self._handles: list[Any] = []
         self._nodes: list[Any] = []  # a node is gone, and its hook, when nobody refers to it
         self._marks = {id(optimizer): StepMark(optimizer) for optimizer in optimizers}
@@ -105,9 +68,9 @@ class AccountRecorder(StepRecorder):
 
     def _forget(self) -> None:
         self._before: NDArray[Any] | None = None
-        self._inputs: _Inputs = []  # since the last backward pass
-        self._pass_inputs: _Inputs = []  # of the backward pass that runs
-        self._measuring: dict[int, list[_Gradient]] = {}  # by number of the backward pass
+        self._inputs: Inputs = []  # since the last backward pass
+        self._pass_inputs: Inputs = []  # of the backward pass that runs
+        self._measuring: dict[int, list[GradientHistory]] = {}  # by number of the backward pass
         self._steps: dict[int, int] = {}  # of each optimizer
         self._stepping: set[int] = set()  # ids of optimizers that are in their step
         self._closures: set[int] = set()  # of those that compute their gradients in it
@@ -151,7 +114,7 @@ class AccountRecorder(StepRecorder):
                     self._handles.append(node.register_prehook(hook))
                     self._nodes.append(node)
 
-    def _catch_up(self, gradient: _Gradient) -> None:
+    def _catch_up(self, gradient: GradientHistory) -> None:
         """Tell what happened to a gradient since the last look, as far as that can be known."""
         if self._steps_since_look == 0:
             return
@@ -164,7 +127,7 @@ class AccountRecorder(StepRecorder):
         just_stepped = any(mark.before not in (None, mark.now) for mark in marks)
         gradient.spent = True if just_stepped else None
 
-    def _read_parameters(self) -> list[_Gradient]:
+    def _read_parameters(self) -> list[GradientHistory]:
         groups: dict[int, int] = {}
         owners: dict[int, tuple[int, ...]] = {}
         number = 0
@@ -175,7 +138,7 @@ class AccountRecorder(StepRecorder):
                     owners[id(p)] = (*owners.get(id(p), ()), id(optimizer))
                 number += 1
         return [
-            _Gradient(
+            GradientHistory(
                 prefix_of(network) + name,
                 network,
                 p,
@@ -204,7 +167,7 @@ class AccountRecorder(StepRecorder):
         if self._sampling and self._before is None and self._gradients:
             self._before = sample_entries([g.parameter for g in self._gradients.values()])
 
-    def _arrives(self, gradient: _Gradient) -> None:
+    def _arrives(self, gradient: GradientHistory) -> None:
         """A parameter's gradient is about to be added to its `.grad`."""
         self._begin()
         task = torch._C._current_graph_task_id()
@@ -219,35 +182,8 @@ class AccountRecorder(StepRecorder):
         arrived.append(gradient)
         g = gradient.parameter.grad
         norm = 0.0 if g is None else norms_of([g])[0]
-        if norm == 0:
-            if self._was_discarded(gradient):
-                gradient.discarded += gradient.pending
-            gradient.pending, gradient.stale = 0, 0.0
-        elif gradient.spent:
-            gradient.pending, gradient.stale = 0, norm
-        elif gradient.spent is None:
-            gradient.pending, gradient.stale = 0, None
-        gradient.spent, gradient.inputs = False, self._pass_inputs
-        gradient.pending += 1
-        gradient.passes += 1
-
-    def _was_discarded(self, gradient: _Gradient) -> bool:
-        """Whether what is pending of a gradient that has been cleared was meant to be used.
-
-        Not one with infinite entries; not in an optimizer's own step, which has used it; and not
-        one that was computed to change the input or to take the same input again, as adversarial
-        training and sharpness-aware steps do.
-        """
-        if gradient.spent or not gradient.pending or gradient.after is None:
-            return False
-        if self._stepping.intersection(gradient.optimizers) or not math.isfinite(gradient.after):
-            return False
-        earlier, now = gradient.inputs, self._pass_inputs
-        if not gradient.optimizers or not earlier or not now or any(x is None for x in earlier):
-            return False
-        return not any(
-            torch.equal(a, b) for a in earlier if a is not None for b in now if b is not None
-        )
+        stepping = bool(self._stepping.intersection(gradient.optimizers))
+        gradient.add_pass(norm, self._pass_inputs, in_step=stepping)
 
     def _measure(self, task: int) -> None:
         """A backward pass has ended: measure the gradients that it brought."""
@@ -295,10 +231,7 @@ class AccountRecorder(StepRecorder):
             UsedGradients([g.parameter for g in gradients], divisor, sampling=self._sampling)
         )
         for gradient in gradients:
-            if gradient.pending:
-                gradient.stepped = True
-                gradient.used_passes, gradient.used_stale = gradient.pending, gradient.stale
-            gradient.pending, gradient.spent = 0, True
+            gradient.use()
 
     def _note_use(self, use: UsedGradients) -> None:
         self._uses.append(use)
@@ -310,7 +243,7 @@ class AccountRecorder(StepRecorder):
     def collect(self, look: Look, loss: Any, target: Any) -> None:
         leftovers = {
             network: joint_norm(
-                _leftover(gradient)
+                gradient.leftover()
                 for gradient in self._gradients.values()
                 if gradient.network == network
             )
@@ -366,7 +299,7 @@ class AccountRecorder(StepRecorder):
                 gradient.passes,
                 gradient.used_passes if gradient.stepped else gradient.pending,
                 gradient.discarded,
-                _leftover(gradient),
+                gradient.leftover(),
                 gradient.after if gradient.passes else None,
                 gradient.stepped,
             )
@@ -436,19 +369,6 @@ class AccountRecorder(StepRecorder):
             handle.remove()
         self._handles.clear()
         self._nodes.clear()
-
-
-def _leftover(gradient: _Gradient) -> float | None:
-    """What an optimizer has used before and uses again, or will; None where that is not known.
-
-    What a pass brings that wanted another network's gradient, as a GAN's generator does of its
-    discriminator, may still be cleared before it is used.
-    """
-    if gradient.stepped:
-        return gradient.used_stale
-    inputs = gradient.inputs
-    own = gradient.pending and inputs and all(x is not None for x in inputs)
-    return gradient.stale if own else None
 
 
 def _is_plain(parameter: nn.Parameter) -> bool:

@@ -1,0 +1,94 @@
+"""What becomes of one parameter's gradient: which backward passes it holds, and who uses it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Some entries of each input of a network; None: a gradient with respect to it was wanted.
+Inputs = list["Tensor | None"]
+
+
+@dataclass(eq=False)
+class GradientHistory:
+    """One parameter's gradient, followed through a step, and from one looked-at step to the next.
+
+    `pending` counts the passes summed in `.grad` that no optimizer has used; `spent` says whether
+    one has used what is there (None: not known); `stale` is the norm of what had been used already
+    when the first of the pending passes was added (None: not known).
+    """
+
+    name: str
+    network: str
+    parameter: Tensor
+    group: int | None
+    optimizers: tuple[int, ...]  # ids of those that update it
+    pending: int = 0
+    spent: bool | None = None
+    stale: float | None = None
+    passes: int = 0
+    discarded: int = 0
+    stepped: bool = False
+    used_passes: int = 0
+    used_stale: float | None = None
+    after: float | None = None  # norm after the last backward pass
+    inputs: Inputs | None = None  # of the forward passes before the last pending pass
+
+    def forget_step(self) -> None:
+        """Begin a step: what is pending stays."""
+        self.passes = self.discarded = self.used_passes = 0
+        self.stepped = False
+        self.used_stale = None
+
+    def add_pass(self, before: float, inputs: Inputs, *, in_step: bool) -> None:
+        """A backward pass from these `inputs` adds its gradient to what is there, of norm `before`;
+        `in_step`: an optimizer is stepping that has computed it.
+        """
+        if before == 0:
+            if not in_step and self._was_discarded(inputs):
+                self.discarded += self.pending
+            self.pending, self.stale = 0, 0.0
+        elif self.spent:
+            self.pending, self.stale = 0, before
+        elif self.spent is None:
+            self.pending, self.stale = 0, None
+        self.spent, self.inputs = False, inputs
+        self.pending += 1
+        self.passes += 1
+
+    def _was_discarded(self, inputs: Inputs) -> bool:
+        """Whether what is pending of a gradient that has been cleared was meant to be used.
+
+        Not one with infinite entries; and not one that was computed to change the input or to take
+        the same input again, as adversarial training and sharpness-aware steps do.
+        """
+        if self.spent or not self.pending or self.after is None or not math.isfinite(self.after):
+            return False
+        earlier = self.inputs
+        if not self.optimizers or not earlier or not inputs or any(x is None for x in earlier):
+            return False
+        return not any(
+            torch.equal(a, b) for a in earlier if a is not None for b in inputs if b is not None
+        )
+
+    def use(self) -> None:
+        """An optimizer uses what is there."""
+        if self.pending:
+            self.stepped = True
+            self.used_passes, self.used_stale = self.pending, self.stale
+        self.pending, self.spent = 0, True
+
+    def leftover(self) -> float | None:
+        """The norm of what an optimizer has used before and uses again, or will; None where that is
+        not known.
+
+        What a pass brings that wanted another network's gradient, as a GAN's generator does of its
+        discriminator, may still be cleared before it is used.
+        """
+        if self.stepped:
+            return self.used_stale
+        own = self.pending and self.inputs and all(x is not None for x in self.inputs)
+        return self.stale if own else None

@@ -62,7 +62,7 @@ docs: .venv/.docs
 check: lint types docs
 
 check-all: check .venv/.fuzz
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile thorough
 	@$(MAKE) test-integrations
 	@$(BIN)/python -m tests.hostile.fuzz --seconds 5
 

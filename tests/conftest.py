@@ -4,6 +4,7 @@ generator left alone.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections import Counter
@@ -24,6 +25,9 @@ from hypothesis import settings
 from tests.helpers import shape_checks
 from tests.helpers.counts import COUNTS
 
+# Collecting tests throws nothing away, and looking for what it threw away took a fifth of it.
+gc.disable()
+
 # Before anything imports them: from here on a tensor of another shape than a signature promises is
 # an error.
 shape_checks.check_shapes_of(
@@ -41,8 +45,10 @@ import sevensteps.training.threads  # noqa: E402
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 # how many threads a training takes must not depend on who else is at work while tests run
 sevensteps.training.threads.busy_processors = lambda *_: 0
-settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50)
-settings.load_profile("ci")
+settings.register_profile("quick", deadline=None, derandomize=True, max_examples=20)
+# `make check-all`
+settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("quick")
 
 ROOT = Path(__file__).resolve().parent.parent
 MNIST_FILES = [
@@ -98,6 +104,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if " object at 0x" in item.nodeid:
             raise pytest.UsageError(f"{item.nodeid}: give this parameter an id of its own")
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is collected, but not looked for among all that was imported."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

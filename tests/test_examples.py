@@ -73,7 +73,7 @@ SECONDS = re.compile(r"^# Takes about (\d+) s", re.MULTILINE)
 
 
 def of_script(name: str, path: Path) -> object:
-    """The script as a parameter; slow where it says that its quick form takes more than five
+    """The script as a parameter; slow where it says that its quick form takes more than three
     seconds.
     """
     takes = SECONDS.search(path.read_text(encoding="utf-8"))
@@ -81,7 +81,7 @@ def of_script(name: str, path: Path) -> object:
     return pytest.param(
         path,
         id=name,
-        marks=[pytest.mark.slow, pytest.mark.timeout(900)] if int(takes[1]) > 5 else [],
+        marks=[pytest.mark.slow, pytest.mark.timeout(900)] if int(takes[1]) > 3 else [],
     )
 
 

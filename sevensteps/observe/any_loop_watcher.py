@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -28,6 +27,7 @@ from sevensteps.observe.network_facts import (
 )
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.step_hooks import StepHooks
+from sevensteps.observe.step_log import StepLog, check_number, plain_number
 from sevensteps.observe.step_recorder import StepRecorder
 from sevensteps.observe.torch_warnings import WarningRecorder
 from sevensteps.observe.watched_networks import WatchedNetwork, optimizers_of, watched_networks
@@ -66,8 +66,7 @@ class AnyLoopWatcher:
         )
         self.schedule = LookSchedule(budget)
         self._observation = Observation(NetworkFacts("", {}, {}, ()))
-        # losses of the last steps, which the observation does not have yet
-        self._passed: list[float] = []
+        self._log = StepLog(self._observation, lambda step: self.schedule.look_next(step + 1))
         self._layers: dict[str, LayerRecorder] = {}
         self._names: dict[int, str] = {}  # of the parameters, by id
         self._calls = CallRecorder()
@@ -75,11 +74,7 @@ class AnyLoopWatcher:
         self._others: list[StepRecorder] = [self._calls]
         self._warnings = WarningRecorder(self.observation.warnings, lambda: self.step_number)
         self._data = DataRecorder(self.observation.sketch, {}, 0.0)
-        self._first_optimizer: torch.optim.Optimizer | None = None
         self._hooks = self._evaluation_hooks = StepHooks({}, [], [])
-        # losses on another device, (step, loss), fetched when there is a look
-        self._pending_losses: list[tuple[int, Tensor]] = []
-        self._last_rate = math.nan  # of the step before
         # whether nothing is hooked, up to the step `_quiet_until`; two of these steps, from
         # `_busy_from` on, are timed
         self._quiet, self._quiet_until, self._busy_from = False, 0, 0
@@ -120,7 +115,7 @@ class AnyLoopWatcher:
         observation, optimizers = self.observation, self.optimizers
         modules = {name: network.module for name, network in self.networks.items()}
         first = next(iter(self.networks.values()), None)
-        self._first_optimizer = first.optimizers[0] if first and first.optimizers else None
+        self._log.optimizer = first.optimizers[0] if first and first.optimizers else None
         before, functions = observation.facts, {n: r.functions for n, r in self._layers.items()}
         observation.facts = facts_of_networks(modules, optimizers).after(before)
         observation.networks = tuple(modules) or ("",)
@@ -207,8 +202,8 @@ class AnyLoopWatcher:
         self._disarm()
         self._warnings.stop()
         with suppress(Exception):  # nothing in here may reach the training
-            self._fetch_losses()
-            if self._passed:
+            self._log.fetch_losses()
+            if self._log.passed:
                 self._record_passed(time.perf_counter())
         self._entered = False
 
@@ -333,11 +328,11 @@ class AnyLoopWatcher:
         try:
             step, number = self.step_number, loss.item()
             self.step_number = step + 1
-            self._passed.append(number)
+            self._log.passed.append(number)
             self._account.note()
-            self._note_rate(step)
+            self._log.note_rate(step)
             if number - number != 0.0:
-                self._note_not_finite(step)
+                self._log.note_not_finite(step)
                 self._quiet_until = step
             if step >= self._busy_from or step + 1 >= self._quiet_until:
                 self._pause_passing(began, step)
@@ -359,21 +354,18 @@ class AnyLoopWatcher:
     def _record_passed(self, now: float) -> None:
         """Hand the losses of the steps passed to the observation."""
         observation, schedule = self._observation, self.schedule
-        passed, self._passed = self._passed, []
-        first = self.step_number - len(passed)
-        for step, number in enumerate(passed, first):
-            observation.record_loss(step, number)
+        passed = self._log.write_passed(self.step_number)
         observation.steps = self.step_number
         if self._began is not None:
             observation.seconds = max(observation.seconds, now - self._began)
-        schedule.noting_seconds += PASS_SECONDS * len(passed)
+        schedule.noting_seconds += PASS_SECONDS * passed
         observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds
         observation.notes["updates"] = self._account.updates
 
     @property
     def observation(self) -> Observation:
         """What was observed so far."""
-        if self._passed:
+        if self._log.passed:
             self._record_passed(time.perf_counter())
         return self._observation
 
@@ -389,7 +381,9 @@ class AnyLoopWatcher:
         step, schedule, hooks = self.step_number, self.schedule, self._hooks
         look: Look | None = None
         step_seconds, elapsed = began - self._step_ended, began - self._began
-        self._note(step, loss, parts, score)
+        if self._log.passed:
+            self._record_passed(began)
+        self._log.note(step, loss, parts, score, waits=hooks.armed)
         if not hooks.armed:
             self._note_time(step_seconds)
         elif any(recorder.ran for recorder in self._layers.values()):
@@ -454,7 +448,7 @@ class AnyLoopWatcher:
 
     def _look(self, step: int, loss: Tensor | float, target: Any) -> Look:
         observation = self.observation
-        self._fetch_losses()
+        self._log.fetch_losses()
         full = self.schedule.is_full(step)
         look = Look(step, plain_number(loss), full=full)
         seen = {name: layers for name, layers in self._layers.items() if layers.ran}
@@ -496,26 +490,6 @@ class AnyLoopWatcher:
         observation.add_look(look)
         return look
 
-    def _note(
-        self,
-        step: int,
-        loss: Tensor | float,
-        parts: Mapping[str, Tensor | float],
-        score: Tensor | float | None,
-    ) -> None:
-        observation = self.observation
-        self._note_rate(step)
-        for name, value in parts.items():
-            if not isinstance(value, Tensor) or value.is_cpu or self._hooks.armed:
-                observation.record_part(name, step, plain_number(value))
-        if score is not None:
-            observation.record_score(step, plain_number(score))
-        if isinstance(loss, Tensor) and not loss.is_cpu:
-            # reading the number now would have to wait for the device
-            self._pending_losses.append((step, loss.detach()))
-        elif not observation.record_loss(step, plain_number(loss)):
-            self._note_not_finite(step)
-
     def _note_time(self, step_seconds: float) -> None:
         """A step that nobody looked at took so long."""
         usual = self._usual_seconds
@@ -526,29 +500,6 @@ class AnyLoopWatcher:
             self._usual_seconds += USUAL_WEIGHT * (min(step_seconds, 2 * usual) - usual)
         else:
             self._usual_seconds = step_seconds
-
-    def _note_rate(self, step: int) -> None:
-        if self._first_optimizer is not None:
-            lr = self._first_optimizer.param_groups[0].get("lr", 0.0)
-            if lr != self._last_rate:
-                self._last_rate = float(lr)
-                self._observation.record_rate(step, self._last_rate)
-
-    def _fetch_losses(self) -> None:
-        """Read the losses that are still on another device, all at once."""
-        if not self._pending_losses:
-            return
-        steps, losses = zip(*self._pending_losses, strict=True)
-        self._pending_losses.clear()
-        values = torch.stack([loss.reshape(()) for loss in losses]).tolist()
-        for step, value in zip(steps, values, strict=True):
-            if not self.observation.record_loss(step, value):
-                self._note_not_finite(step)
-
-    def _note_not_finite(self, step: int) -> None:
-        if "first_not_finite" not in self._observation.notes:
-            self._observation.notes["first_not_finite"] = step
-            self.schedule.look_next(step + 1)
 
     @property
     def share(self) -> float:
@@ -562,27 +513,6 @@ class AnyLoopWatcher:
             f"<watch of {observation.facts.network}: {observation.steps} steps, "
             f"{len(observation.looks)} looks, {100 * share:.1f} % of the time>"
         )
-
-
-def check_number(call: str, what: str, value: Any, which: str) -> None:
-    """Raise `ArgumentError` for anything but one number."""
-    if isinstance(value, Tensor):
-        if value.numel() != 1:
-            raise ArgumentError(
-                f"{call}: {what} has shape {list(value.shape)}; give the one number {which}"
-            )
-        return
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        raise ArgumentError(
-            f"{call}: {what} is a {type(value).__name__}; give the one number {which}"
-        ) from None
-
-
-def plain_number(value: Tensor | float) -> float:
-    """A number or a tensor of one, as a number: of one with a graph, without PyTorch's warning."""
-    return float(value.item()) if isinstance(value, Tensor) else float(value)
 
 
 def target_of(target: Any, network: str, last: bool) -> Any:

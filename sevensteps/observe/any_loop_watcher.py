@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sevensteps.errors import ArgumentError
 from sevensteps.observe.account_recorder import AccountRecorder
 from sevensteps.observe.calls import CallRecorder
+from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.data_recorder import DataRecorder
 from sevensteps.observe.evaluation_recorder import EvaluationRecorder
 from sevensteps.observe.layer_recorder import LayerRecorder
@@ -69,7 +70,8 @@ class AnyLoopWatcher:
         self._log = StepLog(self._observation, lambda step: self.schedule.look_next(step + 1))
         self._layers: dict[str, LayerRecorder] = {}
         self._names: dict[int, str] = {}  # of the parameters, by id
-        self._calls = CallRecorder()
+        self._compiled = CompiledCode()
+        self._calls = CallRecorder(self._compiled)
         # that record a step beside its layers
         self._others: list[StepRecorder] = [self._calls]
         self._warnings = WarningRecorder(self.observation.warnings, lambda: self.step_number)
@@ -138,12 +140,12 @@ class AnyLoopWatcher:
         evaluations = EvaluationRecorder(facts, observation.notes)
         self._account = AccountRecorder(modules, optimizers)
         called = {name: network.called for name, network in self.networks.items()}
-        self._data = DataRecorder(observation.sketch, called, self.schedule.budget)
+        self._data = DataRecorder(observation.sketch, called, self.schedule.budget, self._compiled)
         self._data.failed = self._fail
         recorders = [*self._layers.values(), evaluations, self._data, self._account, *self._others]
-        self._hooks = StepHooks(called, optimizers, recorders, self._fail)
+        self._hooks = StepHooks(called, optimizers, recorders, self._fail, self._compiled)
         modes = {name: called[name] for name in evaluations.networks}
-        self._evaluation_hooks = StepHooks(modes, [], [evaluations], self._fail)
+        self._evaluation_hooks = StepHooks(modes, [], [evaluations], self._fail, self._compiled)
 
     def add_network(
         self,
@@ -252,6 +254,8 @@ class AnyLoopWatcher:
             modules = [network.module for network in self.networks.values()]
             if {id(p) for module in modules for p in module.parameters()} != self._names.keys():
                 self._examine_networks()  # some parameters are new
+            called = {name: network.called for name, network in self.networks.items()}
+            self._compiled.look_around(called)
             self._calls.full = self.schedule.is_full(self.step_number)
             for recorder in self._hooks.recorders:
                 recorder.arm()
@@ -265,6 +269,7 @@ class AnyLoopWatcher:
     def _disarm(self) -> None:
         for hooks in (self._hooks, self._evaluation_hooks):
             hooks.remove()
+        self._compiled.look_away()
         for recorder in self._hooks.recorders:
             with suppress(Exception):
                 recorder.disarm()

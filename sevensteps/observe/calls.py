@@ -6,7 +6,6 @@ hands every call on unchanged.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import weakref
@@ -23,8 +22,8 @@ from torch.overrides import TorchFunctionMode
 from sevensteps.observe.call import Call
 from sevensteps.observe.call_content import content_of, options_of, origin_of_target
 from sevensteps.observe.call_kinds import NOTED, Noted
+from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.function_mode import (
-    TORCH,
     Caller,
     Callers,
     calling_frame,
@@ -99,8 +98,9 @@ class CallRecorder(StepRecorder):
     it did not listen, if it did not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, compiled: CompiledCode | None = None) -> None:
         super().__init__()
+        self.compiled = compiled or CompiledCode()
         self.mode = CallMode(self)
         self.callers = Callers()
         self.passive = True
@@ -137,16 +137,10 @@ class CallRecorder(StepRecorder):
         self.part_gradients.arm(self.full)
         if not self._listening:
             self._thread = 0
-        compiled = compiled_parts()
-        self._only_outside = compiled == "modules"
-        self.may_listen = compiled != "functions"
-        self.not_seen = (
-            ""
-            if self.may_listen
-            else "the calls of functions: torch.compile() was called on a function, which would be "
-            "compiled again for a listener"
-        )
-        if not self._handles and not compiled:
+        self._only_outside = bool(self.compiled.modules)
+        self.may_listen = not self.compiled.blind
+        self.not_seen = self.compiled.why if self.compiled.blind else ""
+        if not self._handles and self.may_listen and not self._only_outside:
             self._handles = [
                 register_module_forward_pre_hook(self._module_enters),
                 register_module_forward_hook(self._module_returns, always_call=True),
@@ -484,23 +478,3 @@ def _is_broadcast(args: tuple[Any, ...], result: Tensor) -> bool:
     """Whether two tensors were broadcast to more numbers than either has."""
     tensors = [value for value in args if isinstance(value, Tensor)]
     return len(tensors) == 2 and result.numel() > max(t.numel() for t in tensors)
-
-
-def compiled_parts() -> str:
-    """What torch.compile() was called on in this process: "functions", only "modules", "" nothing.
-
-    Compiled code asks for the function modes that it was compiled under, and is compiled again
-    under others.
-    """
-    dynamo = sys.modules.get("torch._dynamo.eval_frame")
-    codes = getattr(dynamo, "always_optimize_code_objects", None)
-    if codes is None:
-        return ""
-    kinds = ""
-    for reference in list(codes.refs.values()):
-        code = reference()
-        if code is not None:
-            if not code.co_filename.startswith(TORCH):
-                return "functions"
-            kinds = "modules"
-    return kinds

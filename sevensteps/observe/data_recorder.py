@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.data_sketch import DataSketch
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import refuses_hooks
-from sevensteps.observe.step_hooks import compiles_functions, is_transformed, keywords_of_call
+from sevensteps.observe.step_hooks import is_transformed, keywords_of_call
 from sevensteps.observe.step_recorder import StepRecorder
 
 SKETCH_SECONDS = 1.2e-4  # of one batch, about
@@ -27,9 +28,14 @@ class DataRecorder(StepRecorder):
     """Adds to `sketch` the first input that a network gets in a step, and the step's targets."""
 
     def __init__(
-        self, sketch: DataSketch, networks: Mapping[str, nn.Module], budget: float
+        self,
+        sketch: DataSketch,
+        networks: Mapping[str, nn.Module],
+        budget: float,
+        compiled: CompiledCode | None = None,
     ) -> None:
         super().__init__()
+        self.compiled = compiled or CompiledCode()
         self.sketch, self.networks, self.budget = sketch, networks, budget
         self.share = FIRST_STEPS if budget else 0.0
         self._roots = {id(module): name for name, module in networks.items()}
@@ -58,7 +64,9 @@ class DataRecorder(StepRecorder):
         as a network has begun.
         """
         self._inputs = None
-        if compiles_functions():  # a hook would have PyTorch compile them again
+        if (
+            self.compiled.blind or self.compiled.modules
+        ):  # a hook would have PyTorch compile them again
             return
         self._handle = register_module_forward_pre_hook(self._module_enters)
 

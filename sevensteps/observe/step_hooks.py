@@ -19,6 +19,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.network_facts import bare_module, refuses_hooks, watched_modules
 from sevensteps.observe.step_recorder import StepRecorder, raised
 
@@ -36,9 +37,12 @@ class StepHooks:
         optimizers: Sequence[torch.optim.Optimizer],
         recorders: Sequence[StepRecorder],
         failed: Callable[[Exception], None] = raised,
+        compiled: CompiledCode | None = None,
     ) -> None:
         self.networks, self.optimizers, self.recorders = networks, optimizers, recorders
         self.failed = failed
+        self.compiled = compiled or CompiledCode()
+        self._looks_around = compiled is None
         self.cost = 0.0
         self.armed = False
         self.not_seen = ""  # what the hooks cannot see, and why
@@ -59,6 +63,8 @@ class StepHooks:
         """Register the hooks, for the modules that the networks have now."""
         if self.armed:
             return
+        if self._looks_around:
+            self.compiled.look_around(self.networks)
         self._network_enters = methods_for("network_enters", self.recorders)
         self._network_evaluates = methods_for("network_evaluates", self.recorders)
         self._network_returns = methods_for("network_returns", self.recorders)
@@ -72,25 +78,19 @@ class StepHooks:
                 for layer, part in watched_modules(bare):
                     self._layers.setdefault(id(part), (network, layer))
         self._optimizers = {id(optimizer) for optimizer in self.optimizers}
-        if self.optimizers:
+        if self.optimizers and not self.compiled.optimizer:
             self._handles += [
                 register_optimizer_step_pre_hook(self._optimizer_steps),
                 register_optimizer_step_post_hook(self._optimizer_stepped),
             ]
-        if not compiles_functions():
+        self.not_seen = self.compiled.why
+        if not self.compiled.blind and self.compiled.modules:
+            self._wrap_calls(self.compiled.modules)
+        elif not self.compiled.blind:
             self._handles += [
                 register_module_forward_pre_hook(self._enters),
                 register_module_forward_hook(self.module_returns),
             ]
-        elif compiled := compiled_modules(self.networks):
-            self._wrap_calls(compiled)
-            inside = ", ".join(compiled.values())
-            self.not_seen = f"the layers inside of what torch.compile compiled ({inside})"
-        else:
-            self.not_seen = (
-                "inputs, outputs and layers of the network: torch.compile compiles functions here, "
-                "which may call it"
-            )
         self.armed = True
 
     def _wrap_calls(self, compiled: Mapping[int, str]) -> None:
@@ -115,6 +115,8 @@ class StepHooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        if self._looks_around:
+            self.compiled.look_away()
         self.armed = False
 
     # -- hooks -------------------------------------------------------------------------------------
@@ -165,9 +167,10 @@ class StepHooks:
     def _optimizer_steps(
         self, optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        if id(optimizer) in self._optimizers:
+        if id(optimizer) in self._optimizers and not torch.compiler.is_compiling():
             closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
             self.optimizer_steps(optimizer, closure=callable(closure))
+            self.compiled.in_optimizer = not callable(closure)
 
     def optimizer_steps(
         self, optimizer: torch.optim.Optimizer | None, *, closure: bool = False
@@ -182,8 +185,9 @@ class StepHooks:
         self.cost += time.perf_counter() - began
 
     def _optimizer_stepped(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        if id(optimizer) not in self._optimizers:
+        if id(optimizer) not in self._optimizers or torch.compiler.is_compiling():
             return
+        self.compiled.in_optimizer = False
         began = time.perf_counter()
         try:
             for recorder in self.recorders:
@@ -232,25 +236,6 @@ class CallWrapper:
             del vars(self.module)["_compiled_call_impl"]
         else:
             vars(self.module)["_compiled_call_impl"] = self.wrapped
-
-
-def compiled_modules(networks: Mapping[str, nn.Module]) -> dict[int, str]:
-    """The modules in `networks` that `torch.compile` has compiled: id -> class."""
-    return {
-        id(module): type(bare_module(module)).__name__
-        for network in networks.values()
-        for module in network.modules()
-        if type(module).__name__ == "OptimizedModule"
-        or vars(module).get("_compiled_call_impl") is not None
-        or hasattr(module.forward, "_torchdynamo_orig_callable")
-    }
-
-
-def compiles_functions() -> bool:
-    """Whether something has been compiled in this process."""
-    dynamo = sys.modules.get("torch._dynamo.eval_frame")
-    # PyTorch itself switches compilation off for some functions: the entry None
-    return any(backend for backend in dict(getattr(dynamo, "cached_backends", {})).values())
 
 
 def is_transformed() -> bool:

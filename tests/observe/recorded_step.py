@@ -27,6 +27,7 @@ def record(
     told: Tensor | float | None = None,
     full: bool = True,
     parts: Mapping[str, Tensor | float] | None = None,
+    compiled: bool = False,
 ) -> Look:
     """One step of `model`, recorded: forward, the loss that `compute(output)` gives, backward.
 
@@ -35,6 +36,8 @@ def record(
     recorder = CallRecorder()
     recorder.full = full
     recorder.part_gradients.names = {id(p): name for name, p in model.named_parameters()}
+    if compiled:
+        recorder.compiled.look_around({"": model})
     recorder.arm()
     try:
         recorder.network_enters("", model, (x,), {})

@@ -290,17 +290,19 @@ def test_compiled_code_is_not_compiled_again() -> None:
             warnings.simplefilter("ignore")
             compiled(X)
             first = len(compilations)
-            look = record(compiled, X, lambda output: F.cross_entropy(output, Y))
+            look = record(compiled, X, lambda output: F.cross_entropy(output, Y), compiled=True)
         assert only_term(look).name == "cross_entropy"
         assert len(compilations) == first
         function = torch.compile(lambda x: x * 2, backend=backend)
         function(X)
         recorder = CallRecorder()
+        recorder.compiled.look_around({"": compiled})
         recorder.arm()
         recorder.begin()
         assert stack_height() == 0
-        assert "torch.compile()" in recorder.not_seen
+        assert "torch.compile" in recorder.not_seen
         recorder.disarm()
+        recorder.compiled.look_away()
     finally:
         torch._dynamo.reset()
         # what was compiled in here lives on in this function's constants

@@ -16,7 +16,7 @@ from sevensteps.observe.account_recorder import AccountRecorder
 from sevensteps.observe.calls import CallRecorder
 from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.data_recorder import DataRecorder
-from sevensteps.observe.evaluation_recorder import EvaluationRecorder
+from sevensteps.observe.evaluation_recorder import EvaluationListener, EvaluationRecorder
 from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look
 from sevensteps.observe.look_schedule import LookSchedule, step_size
@@ -37,9 +37,6 @@ QUIET_STEPS = 64  # that are planned ahead
 # of steps that are passed, two in so many are timed; what one takes that is not, about
 PASSED_IN_A_ROW, PASS_SECONDS = 8, 3e-6
 USUAL_WEIGHT = 0.05  # of the step before in the time that a step usually takes
-# of the steps that nobody looks at, the share in which evaluations are noticed: 1 in 16, spread by
-# the golden ratio, so that they fall on every phase of an epoch
-NOTICED_SHARE, GOLDEN_RATIO = 1 / 16, (5**0.5 - 1) / 2
 
 
 class AnyLoopWatcher:
@@ -76,7 +73,8 @@ class AnyLoopWatcher:
         self._others: list[StepRecorder] = [self._calls]
         self._warnings = WarningRecorder(self.observation.warnings, lambda: self.step_number)
         self._data = DataRecorder(self.observation.sketch, {}, 0.0)
-        self._hooks = self._evaluation_hooks = StepHooks({}, [], [])
+        self._hooks = StepHooks({}, [], [])
+        self._evaluations: EvaluationListener | None = None
         # whether nothing is hooked, up to the step `_quiet_until`; two of these steps, from
         # `_busy_from` on, are timed
         self._quiet, self._quiet_until, self._busy_from = False, 0, 0
@@ -144,8 +142,7 @@ class AnyLoopWatcher:
         self._data.failed = self._fail
         recorders = [*self._layers.values(), evaluations, self._data, self._account, *self._others]
         self._hooks = StepHooks(called, optimizers, recorders, self._fail, self._compiled)
-        modes = {name: called[name] for name in evaluations.networks}
-        self._evaluation_hooks = StepHooks(modes, [], [evaluations], self._fail, self._compiled)
+        self._evaluations = EvaluationListener(evaluations, called, self._compiled, self._fail)
 
     def add_network(
         self,
@@ -223,30 +220,32 @@ class AnyLoopWatcher:
 
     def _prepare(self, step: int) -> None:
         """Arm for the step to come, if it is to be looked at."""
-        self._evaluation_hooks.remove()
+        evaluations = self._evaluations
+        if evaluations is not None:
+            evaluations.stop()
         self._quiet = False
         if self.failure:
             return
         if self.schedule.is_due(step):
             self._arm()
             return
-        noticed, listened = self._is_noticed(step), self._data.is_due(step)
+        listened = self._data.is_due(step)
         if listened:
             self._data.listen()
-        if noticed:
-            self._evaluation_hooks.register()
-        if not (noticed or listened):
+        noticed = evaluations is not None and evaluations.is_due(step)
+        if noticed and evaluations is not None:
+            evaluations.listen()
+        if listened:
+            return
+        self._quiet, self._busy_from, self._quiet_until = True, step, step + 1
+        if not noticed:
             until = min(self.schedule.next_step, step + QUIET_STEPS)
             busy = (
-                s for s in range(step + 1, until) if self._data.is_due(s) or self._is_noticed(s)
+                s
+                for s in range(step + 1, until)
+                if self._data.is_due(s) or (evaluations is not None and evaluations.is_due(s))
             )
-            self._quiet, self._quiet_until = True, next(busy, until)
-            self._busy_from = step
-
-    def _is_noticed(self, step: int) -> bool:
-        """Whether evaluations are noticed in `step`."""
-        networks = self._evaluation_hooks.networks
-        return bool(networks) and (step * GOLDEN_RATIO) % 1 < NOTICED_SHARE
+            self._quiet_until = next(busy, until)
 
     def _arm(self) -> None:
         began = time.perf_counter()
@@ -267,8 +266,9 @@ class AnyLoopWatcher:
         self._hooks.cost += time.perf_counter() - began
 
     def _disarm(self) -> None:
-        for hooks in (self._hooks, self._evaluation_hooks):
-            hooks.remove()
+        self._hooks.remove()
+        if self._evaluations is not None:
+            self._evaluations.stop()
         self._compiled.look_away()
         for recorder in self._hooks.recorders:
             with suppress(Exception):

@@ -51,7 +51,7 @@ def in_order(case: Case) -> bool | None:
     if not sketch.batches:
         return None
     repeated = [later for earlier, later in sketch.repeated_batches() if later > earlier + 1]
-    if len(repeated) >= REPEATED:
+    if len(repeated) >= REPEATED + sketch.chance_repeats():
         return True
     compared = comparison(case)
     if compared is None or compared.known < CONSECUTIVE:
@@ -67,12 +67,12 @@ def in_order(case: Case) -> bool | None:
 
 def few_rows(case: Case) -> FewRows | None:
     """Whether only a small part of the training data was ever fed, though there was time for all
-    of them; None where not.
+    of them; None where not. Of the data, too, only rows that differ count.
     """
     compared, batches = comparison(case), case.observation.sketch.batches
     if compared is None or case.train is None or compared.known < CONSECUTIVE:
         return None
-    available, size = len(case.train[0]), max(batch.size for batch in batches)
+    available, size = compared.available, max(batch.size for batch in batches)
     different = len({(b.size, *b.inputs.tolist()) for b in batches})
     if len(batches) >= COMPLETE * different + REPEATED:
         rows = min(different * size, available)

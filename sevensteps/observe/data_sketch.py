@@ -77,6 +77,7 @@ class Comparison:
     pairs: float
     known_targets: float
     positions: list[Int64[Tensor, "n"]]
+    available: int = 0
 
 
 class DataSketch:
@@ -141,6 +142,17 @@ class DataSketch:
             last[key] = batch.step
         return pairs
 
+    def chance_repeats(self) -> float:
+        """How many pairs of batches would be alike if their rows were drawn by chance: many where
+        batches are of one row, or the data have few that differ.
+        """
+        if not self.rows:
+            return 0.0
+        counts = torch.cat([b.inputs.cpu() for b in self.batches]).unique(return_counts=True)[1]
+        alike = float((counts.double() / self.rows).square().sum())  # two rows drawn
+        lengths = Counter(len(batch.inputs) for batch in self.batches)
+        return sum(n * (n - 1) / 2 * alike**length for length, n in lengths.items())
+
     def returned_rows(self) -> tuple[int, int]:
         """(rows that came back in a later batch, those of them with the target they had before).
 
@@ -193,7 +205,8 @@ class DataSketch:
         every = set() if answers is None else set(answers.tolist())
         of_data = sum(target in every for target in fed_targets) / max(len(fed_targets), 1)
         pairs = _agreement(true_targets, fed_targets, of_data > MOST)
-        return Comparison(rows, known / rows, pairs, of_data, positions)
+        available = len(order.values.unique_consecutive())
+        return Comparison(rows, known / rows, pairs, of_data, positions, available)
 
     def to_dict(self) -> dict[str, Any]:
         """The sketch as JSON can hold it."""

@@ -159,3 +159,41 @@ def test_the_order_is_known_from_batches_that_come_back_or_from_the_data() -> No
     assert in_order(diagnosis_of(numbers(), in_rows, train=False).case)
     assert in_order(diagnosis_of(numbers(), in_rows, epochs=1).case)
     assert in_order(diagnosis_of(numbers(), shuffled).case) is False
+
+
+def few_that_differ() -> tuple[Tensor, Tensor]:
+    """400 samples, of which only 16 differ: a table of few values."""
+    x = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 4)
+    x = torch.cat([x, torch.zeros(16, 2)], 1).repeat(N // 16, 1)
+    return x, (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+
+
+def alike_where_hashed() -> tuple[Tensor, Tensor]:
+    """Rows that are all the same to a hash, as sparse ones of very many columns may be."""
+    return torch.zeros(N, 6), classes()[1]
+
+
+def one_by_one(x: Tensor, y: Tensor) -> Batches:
+    for row in torch.randperm(len(x))[:, None]:
+        yield x[row], y[row]
+
+
+@pytest.mark.parametrize("data", [few_that_differ, alike_where_hashed])
+@pytest.mark.parametrize("feed", [shuffled, one_by_one])
+def test_all_rows_of_data_that_hold_few_different_ones_are_no_few(
+    data: Callable[[], Any], feed: Callable[[Tensor, Tensor], Batches]
+) -> None:
+    diagnosis = diagnosis_of(data(), feed, epochs=12 if feed is shuffled else 1)
+    assert few_rows(diagnosis.case) is None
+    assert "same_batch_again" not in conditions(diagnosis)
+
+
+@pytest.mark.parametrize("data", [classes, few_that_differ])
+def test_single_rows_that_come_back_are_no_order(data: Callable[[], Any]) -> None:
+    x, y = data()
+    assert in_order(diagnosis_of((x[:50], y[:50]), one_by_one).case) is False
+
+
+def test_a_last_batch_of_one_row_hides_no_order() -> None:
+    x, y = classes()
+    assert in_order(diagnosis_of((x[: 3 * B + 1], y[: 3 * B + 1]), in_rows).case) is True

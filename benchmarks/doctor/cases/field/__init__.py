@@ -19,7 +19,9 @@ OPEN = (
     "labels",
     "metric_learning",
     "numbers",
+    "objectives",
     "optimizers",
+    "parts_apart",
     "physics",
     "recommending",
     "reconstruction",
@@ -30,6 +32,7 @@ OPEN = (
     "short_runs",
     "tokens",
     "translation",
+    "updates",
 )
 KEPT_BACK = (
     "attention",

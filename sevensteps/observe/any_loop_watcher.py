@@ -30,6 +30,7 @@ from sevensteps.observe.observation import Observation
 from sevensteps.observe.step_hooks import StepHooks
 from sevensteps.observe.step_log import StepLog, check_number, plain_number
 from sevensteps.observe.step_recorder import StepRecorder
+from sevensteps.observe.structure import tensors_of
 from sevensteps.observe.torch_warnings import WarningRecorder
 from sevensteps.observe.watched_networks import WatchedNetwork, optimizers_of, watched_networks
 
@@ -465,14 +466,18 @@ class AnyLoopWatcher:
         size = step_size(observation.facts, shapes)
         self.schedule.set_size(size)
         self._data.set_step_seconds(size.step_seconds())
+        compared = self._calls.networks_of(target) if len(seen) > 1 else {}
         # the network whose answer the loss has from its own hands
-        last = max(seen, key=lambda name: seen[name].shown_at)
+        last = next(
+            (name for name in compared.values() if name in seen),
+            max(seen, key=lambda name: seen[name].shown_at),
+        )
         shown = seen[last].shown
         if observation.graph is None:
             observation.graph = read_loss_graph(loss, shown and shown.node, self._names)
         for name, layers in seen.items():
             own = look if not name else Look(step, look.loss, full=full)
-            own_target = target_of(target, name, name == last)
+            own_target = target_of(target, name, name == last, compared)
             layers.measure(own, own_target)
             if name:
                 look.networks[name] = own
@@ -520,10 +525,15 @@ class AnyLoopWatcher:
         )
 
 
-def target_of(target: Any, network: str, last: bool) -> Any:
-    """The part of the targets that belongs to a network: that with its name; without names, all of
-    it to the `last` network, whose output the loss compared.
+def target_of(target: Any, network: str, last: bool, compared: Mapping[str, str]) -> Any:
+    """The part of the targets that belongs to a network: that with its name; without names, those
+    that were `compared` with its output (path -> network) where that is known of all of them; else
+    all to the `last` network, whose output the loss compared.
     """
     if isinstance(target, Mapping) and network and network in target:
         return target[network]
+    parts = tensors_of(target)
+    if len(parts) > 1 and parts.keys() == compared.keys():
+        own = {path: part for path, part in parts.items() if compared[path] == network}
+        return next(iter(own.values())) if len(own) == 1 else own or None
     return target if last else None

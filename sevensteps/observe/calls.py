@@ -20,7 +20,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 
 from sevensteps.observe.call import Call
-from sevensteps.observe.call_content import content_of, options_of, origin_of_target
+from sevensteps.observe.call_content import content_of, is_readable, options_of, origin_of_target
 from sevensteps.observe.call_kinds import NOTED, Noted
 from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.function_mode import (
@@ -125,6 +125,8 @@ class CallRecorder(StepRecorder):
         self._answers: dict[int, _Answer] = {}  # by id of the tensor
         self._called: dict[int, nn.Module] = {}  # the networks that ran with gradients
         self._teachers: dict[int, nn.Module | None] = {}  # whose answers were targets
+        # where a loss's target lies in memory -> it, and the node that the loss returned
+        self._targets: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
         self._paused: list[int] = []  # modules that run unlistened, by id
         self._resumes = False
 
@@ -382,6 +384,9 @@ class CallRecorder(StepRecorder):
             arguments = noted.bind(args, kwargs)
             origin = self._origin(arguments)
             self.graph.calls[node] = entry[0], noted.name, _input_nodes(arguments), origin
+            target = arguments.get("target")
+            if is_readable(target):
+                self._targets[target.data_ptr()] = weakref.ref(target), node
         if entry[2] == 1 and (self.full or origin == "constant"):
             with torch.no_grad():
                 entry[1].content.update(content_of(noted, noted.bind(args, kwargs)))
@@ -397,6 +402,21 @@ class CallRecorder(StepRecorder):
             return "network"
         with torch.no_grad():
             return origin_of_target(target, self._inputs)
+
+    def networks_of(self, targets: Any) -> dict[str, str]:
+        """The networks whose outputs these targets were compared with, by the path of each target;
+        only of those where it is known.
+        """
+        networks = {}
+        for path, tensor in tensors_of(targets).items():
+            if not is_readable(tensor):
+                continue
+            target, node = self._targets.get(tensor.data_ptr(), (None, None))
+            if node is None or target is None or (other := target()) is None:
+                continue
+            if other.numel() == tensor.numel() and (network := self.graph.network_behind(node)):
+                networks[path] = network
+        return networks
 
     @property
     def bootstrapped(self) -> bool:

@@ -50,6 +50,14 @@ class StepGraph:
     numbers: dict[Any, Tensor] = field(default_factory=dict)
     outputs: dict[tuple[Any, int], tuple[str, str]] = field(default_factory=dict)
 
+    def network_behind(self, call: Any) -> str | None:
+        """The network whose output the loss function that returned the node `call` was given; None
+        of several, and of none.
+        """
+        reached = _search(None, self, self.calls[call][2])
+        networks = {network for network, _ in reached.outputs.values()}
+        return networks.pop() if len(networks) == 1 else None
+
     def forget(self) -> None:
         """Let go of all nodes."""
         for nodes in (self.calls, self.places, self.numbers, self.outputs):

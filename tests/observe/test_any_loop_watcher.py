@@ -200,6 +200,32 @@ def test_of_several_networks_each_is_observed_in_its_own_names() -> None:
 
 
 @pytest.mark.draws
+@pytest.mark.parametrize("several", [False, True])
+def test_targets_go_to_the_network_whose_output_they_are_compared_with(several: bool) -> None:
+    body, kind, back = nn.Linear(6, 4), nn.Linear(4, 3), nn.Linear(4, 6)
+    networks = {"body": body, "kind": kind, "back": back}
+    parameters = [p for network in networks.values() for p in network.parameters()]
+    optimizer = torch.optim.SGD(parameters, 0.1)
+    x, y = torch.randn(8, 6), torch.randint(3, (8,))
+    with ss.watch(networks, optimizer, budget=1) as watch:
+        code = body(x)
+        # the last to run has nothing to do with the reported classes
+        kinds_of, again = kind(code), back(code)
+        loss = F.cross_entropy(kinds_of, y) + F.mse_loss(again, x)
+        loss.backward()
+        optimizer.step()
+        watch.step(loss, target={"class": y, "image": x} if several else y)
+    assert watch.failure is None
+    (look,) = watch.observation.looks
+    targets = {name: own.target for name, own in look.networks.items()}
+    assert targets["body"] is None
+    assert torch.equal(targets["kind"], y)
+    assert torch.equal(targets["back"], x) if several else targets["back"] is None
+    assert look.shown == "kind"
+    assert torch.equal(watch.observation.samples["kind"].y, y)
+
+
+@pytest.mark.draws
 def test_every_part_of_an_output_is_kept_with_its_gradient() -> None:
     _, _, watch = kinds.train(KINDS["actor and critic"], watched=True)
     look = watch.observation.looks[0]

@@ -56,7 +56,9 @@ KEPT_BACK = (
     "survival",
     "tables",
 )
-FAMILIES: dict[str, list[Case]] = {
-    family: importlib.import_module(f"{__name__}.{family}").CASES for family in (*OPEN, *KEPT_BACK)
-}
-CASES: list[Case] = [case for cases in FAMILIES.values() for case in cases]
+CASES: list[Case] = []
+FAMILIES: dict[str, list[Case]] = {}  # the healthy ones
+for _family in (*OPEN, *KEPT_BACK):
+    _cases: list[Case] = importlib.import_module(f"{__name__}.{_family}").CASES
+    CASES += _cases
+    FAMILIES[_family] = [case for case in _cases if case.kind == "healthy"]

@@ -46,7 +46,7 @@ test-ray: .venv-ray/.done
 
 # Other libraries warn of each other; what is ours may not.
 test-integrations: .venv-integrations/.done
-	@.venv-integrations/bin/python -m pytest tests/integrations -W default -W error:::sevensteps
+	@OMP_NUM_THREADS=1 .venv-integrations/bin/python -m pytest -n 2 --dist loadfile tests/integrations -W default -W error:::sevensteps
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .

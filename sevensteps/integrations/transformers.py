@@ -4,12 +4,15 @@ Trainer(…, callbacks=[sevensteps.integrations.transformers.Watch()])
 
 `Trainer` hands the loss to no callback, and logs a loss that is not a number as if it were one. The
 loss is therefore taken from the next call of `Tensor.backward`, and the labels from the next call
-of the model; nothing is left on the model while it is evaluated or saved.
+of the model. Where the loss takes them out of the model's inputs, they are read in `compute_loss`,
+or from what PyTorch has kept of them for the gradient. Nothing is left on the model while it is
+evaluated or saved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,13 +20,15 @@ from torch import Tensor, nn
 
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.integrations import library_of
-from sevensteps.integrations.watched_training import WatchedTraining, unscaled
+from sevensteps.integrations.watched_training import TARGETS, WatchedTraining, unscaled
+from sevensteps.observe.script.losses import LOSSES, TargetReader
 
 transformers: Any = library_of("transformers")
 
 IGNORED = -100  # the label of tokens that the loss leaves out
 # how the classes of models end that compare their answer to a token with the next label
 CAUSAL = ("ForCausalLM", "LMHeadModel")
+MAX_FRAMES = 24  # from a call of the model back to `compute_loss`
 
 
 class Watch(transformers.TrainerCallback):  # type: ignore[misc]
@@ -39,6 +44,8 @@ class Watch(transformers.TrainerCallback):  # type: ignore[misc]
         self._loss: Tensor | None = None
         self._target: Any = None
         self._handle: Any = None  # of a hook on the model
+        self._targets = TargetReader()
+        self._is_whole = False  # whether the loss is not divided by the batches of a step
 
     @property
     def watch(self) -> Any:
@@ -58,6 +65,7 @@ class Watch(transformers.TrainerCallback):  # type: ignore[misc]
         **_: Any,
     ) -> None:
         with self.watched.unharmed():
+            self._targets = TargetReader()
             self._label_names = args.label_names or transformers.utils.find_labels(type(model))
             self.watched.begin(model, optimizer)
 
@@ -104,13 +112,18 @@ class Watch(transformers.TrainerCallback):  # type: ignore[misc]
                 self._handle = model.register_forward_pre_hook(self._labels_come, with_kwargs=True)
 
     def _loss_comes(self, loss: Tensor) -> None:
-        self._loss = loss
+        self._loss, self._is_whole = loss, is_whole(loss)
+        with self.watched.unharmed():
+            if self._target is None:  # the loss took the labels out of the model's inputs
+                looking = self.watch is not None and self.watch.looking
+                self._target = self._targets.target(loss, search=looking)
 
     def _labels_come(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self.watched.unharmed():
             self._handle.remove()
             self._handle = None
             labels = {name: kwargs[name] for name in self._label_names if name in kwargs}
+            labels = labels or labels_of_caller(self._label_names or TARGETS)
             if type(model).__name__.endswith(CAUSAL):
                 labels = {name: next_tokens(tokens) for name, tokens in labels.items()}
             self._target = next(iter(labels.values())) if len(labels) == 1 else labels or None
@@ -119,7 +132,7 @@ class Watch(transformers.TrainerCallback):  # type: ignore[misc]
         with self.watched.unharmed():
             loss = unscaled(self._loss, getattr(optimizer, "scaler", None))
             batches = args.gradient_accumulation_steps
-            if loss is not None and batches > 1:  # a share of the step's loss
+            if loss is not None and batches > 1 and not self._is_whole:  # a share of the step's
                 loss = loss * batches
             self.watched.step(loss, self._target)
         self._loss = self._target = None
@@ -137,6 +150,24 @@ def listen_for_loss(callback: Callable[[Tensor], None]) -> None:
 
     listening.listens_for = backward  # type: ignore[attr-defined]
     Tensor.backward = listening  # type: ignore[method-assign]
+
+
+def labels_of_caller(names: Sequence[str]) -> dict[str, Tensor]:
+    """The labels that `compute_loss` took out of the inputs before it called the model."""
+    frame = sys._getframe(1)
+    for _ in range(MAX_FRAMES):
+        if frame is None or frame.f_code.co_name == "compute_loss":
+            break
+        frame = frame.f_back  # type: ignore[assignment]
+    else:
+        return {}
+    found = {} if frame is None else frame.f_locals
+    return {name: found[name] for name in names if isinstance(found.get(name), Tensor)}
+
+
+def is_whole(loss: Tensor) -> bool:
+    """Whether a loss comes straight from a loss function, and nobody has divided it."""
+    return loss.grad_fn is not None and loss.grad_fn.name().startswith(LOSSES)
 
 
 def next_tokens(labels: Tensor) -> Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import re
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +24,8 @@ SCORES = (
     *("acc", "auc", "bleu", "dice", "f1", "iou", "matthews", "precision", "r2", "recall"),
     *("rouge", "score"),
 )
+# how libraries call the methods that train
+FITS = ("fit", "partial_fit", "train")
 # under which names a batch that is a mapping holds its targets
 TARGETS = ("labels", "label", "targets", "target", "y")
 
@@ -32,14 +36,24 @@ class WatchedTraining:
 
     `budget` is the share of the time that watching may cost; `show` says whether the diagnosis is
     printed on standard error when the training ends. `watch` is there from the beginning of a
-    training, `diagnosis` from its end.
+    training, `diagnosis` from its end. Libraries do not report the end of a training that is broken
+    off, by an exception or Ctrl-C: it has ended once it is asked for, or the process ends.
     """
 
     def __init__(self, budget: float = 0.02, show: bool = True) -> None:
         self.budget, self.show = budget, show
         self.watch: Watch | None = None
-        self.diagnosis: Diagnosis | None = None
+        self._diagnosis: Diagnosis | None = None
         self._running = False
+        self._fit: tuple[int, int, Any] | None = None  # thread, frame and code that train
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """What was wrong with the training; None while it runs."""
+        with self.unharmed():
+            if self._running and self.is_broken_off():
+                self.end()
+        return self._diagnosis
 
     def begin(
         self,
@@ -50,12 +64,14 @@ class WatchedTraining:
         with self.unharmed():
             if self.watch is not None:  # left over from a training that was broken off
                 self.watch.stop()
-            self.watch = self.diagnosis = None
+            self.watch = self._diagnosis = None
             self.watch = watch(network, optimizers, budget=self.budget)
             # where nobody reports the end, and nobody holds us any more
             weakref.finalize(self, self.watch.stop).atexit = False
             self.watch.start()
-            self._running = True
+            self._running, self._fit = True, fit_of_caller()
+            RUNNING.add(self)
+            await_end_of_cell()
 
     def before_update(self) -> None:
         """An optimizer that is not PyTorch's is about to change the parameters."""
@@ -87,12 +103,23 @@ class WatchedTraining:
             if not self._running or self.watch is None:
                 return
             self._running = False
+            RUNNING.discard(self)
             self.watch.stop()
             if self.watch.observation.steps == 0:
                 return
-            self.diagnosis = self.watch.diagnose()
+            self._diagnosis = self.watch.diagnose()
             if self.show and not _is_secondary_process():
-                print(self.diagnosis, file=sys.stderr, flush=True)
+                print(self._diagnosis, file=sys.stderr, flush=True)
+
+    def is_broken_off(self) -> bool:
+        """Whether the method that began to train has been left."""
+        if self._fit is None:
+            return False
+        thread, *begun = self._fit
+        frame = sys._current_frames().get(thread)
+        while frame is not None and [id(frame), frame.f_code] != begun:
+            frame = frame.f_back
+        return frame is None
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
@@ -101,6 +128,7 @@ class WatchedTraining:
             yield
         except Exception as failure:
             self._running = False
+            RUNNING.discard(self)
             with suppress(Exception):
                 if self.watch is not None:
                     self.watch.stop()
@@ -110,7 +138,46 @@ class WatchedTraining:
 
     def __getstate__(self) -> dict[str, Any]:
         """What libraries save of their callbacks beside a model: neither watch nor diagnosis."""
-        return {**self.__dict__, "watch": None, "diagnosis": None, "_running": False}
+        return {
+            **self.__dict__,
+            "watch": None,
+            "_diagnosis": None,
+            "_running": False,
+            "_fit": None,
+        }
+
+
+# the trainings whose end has not been reported
+RUNNING: weakref.WeakSet[WatchedTraining] = weakref.WeakSet()
+
+
+@atexit.register
+def end_all() -> None:
+    """The process ends, and with it what trains."""
+    for training in list(RUNNING):
+        training.end()
+
+
+def end_broken_off(*_: Any) -> None:
+    """Trainings that were broken off have ended."""
+    for training in list(RUNNING):
+        if training.is_broken_off():
+            training.end()
+
+
+def await_end_of_cell() -> None:
+    """In a notebook, what a cell broke off has ended when the cell has."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is not None:
+        shell.events.register("post_run_cell", end_broken_off)
+
+
+def fit_of_caller() -> tuple[int, int, Any] | None:
+    """The thread, the frame and the code of the library's method that trains and has called us."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name not in FITS:
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame and (threading.get_ident(), id(frame), frame.f_code)
 
 
 class ForeignOptimizer(torch.optim.Optimizer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -234,7 +234,9 @@ def network_facts(
         for name, p in named.items()
     }
     modules = list(network.named_modules())
-    layers = {name: _layer_facts(name, module, first) for name, module in watched_modules(network)}
+    layers = {name: facts for name, (_, facts) in other_layers(network).items()} or {
+        name: layer_facts(name, module, first) for name, module in watched_modules(network)
+    }
     return NetworkFacts(
         type(network).__name__,
         layers,
@@ -256,10 +258,22 @@ def parameter_norm(parameter: torch.Tensor) -> float:
     return float(torch.linalg.vector_norm(parameter.detach().float()))
 
 
+# What gives the layers of networks that do not register them with PyTorch: by name, each with its
+# facts; nothing for other networks.
+OTHER_LAYERS: list[Callable[[nn.Module], dict[str, tuple[nn.Module, LayerFacts]]]] = []
+
+
+def other_layers(network: nn.Module) -> dict[str, tuple[nn.Module, LayerFacts]]:
+    """The layers of a network that does not register them with PyTorch."""
+    return {name: layer for layers in OTHER_LAYERS for name, layer in layers(network).items()}
+
+
 def watched_modules(network: nn.Module) -> list[tuple[str, nn.Module]]:
     """The modules whose output is looked at, by name: those without modules in them, and those
     with parameters of their own.
     """
+    if others := other_layers(network):
+        return [(name, module) for name, (module, _) in others.items()]
     return [
         (name or type(network).__name__, module)
         for name, module in network.named_modules()
@@ -290,7 +304,8 @@ def refuses_hooks(network: nn.Module) -> bool:
     return isinstance(network, torch.jit.ScriptModule)
 
 
-def _layer_facts(name: str, module: nn.Module, names: dict[int, str]) -> LayerFacts:
+def layer_facts(name: str, module: nn.Module, names: dict[int, str]) -> LayerFacts:
+    """The facts of one layer; `names` are those of the parameters, by id."""
     own = tuple(names[id(p)] for p in module.parameters(recurse=False))
     activation = activation_of(module)
     if isinstance(module, _NormBase | nn.LayerNorm | nn.GroupNorm):

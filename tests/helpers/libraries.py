@@ -10,16 +10,17 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-TRAIN, VALID, BATCH = 768, 512, 64
+TRAIN, VALID, BATCH, EPOCHS = 512, 256, 64, 3
+STEPS = EPOCHS * TRAIN // BATCH
 # what is wrong, and how the diagnosis begins
 FAULTS = {"none": [], "double softmax": ["output_loss_mismatch"], "nan": ["not_finite"]}
 NAN_STEP = 5  # the batch, counted from 0, whose loss is no number
 
 
 def digits() -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Training and validation samples: 64 pixels from 0 to 1, and the digit."""
+    """Training and validation samples: 64 pixels from −1 to 1, and the digit."""
     data = load_digits()
-    x, y = torch.tensor(data.data / 16, dtype=torch.float32), torch.tensor(data.target)
+    x, y = torch.tensor(data.data / 8 - 1, dtype=torch.float32), torch.tensor(data.target)
     return (x[:TRAIN], y[:TRAIN]), (x[TRAIN : TRAIN + VALID], y[TRAIN : TRAIN + VALID])
 
 
@@ -71,6 +72,29 @@ def check_diagnosis(callback: Any, fault: str, steps: int, evaluations: int) -> 
         _, loss, score = watch.observation.evaluations[-1]
         assert loss is not None
         assert 0 <= score <= 1
+
+
+def check_broken_off(callback: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A training with a double softmax that was broken off is diagnosed once it is asked for."""
+    assert "output_loss_mismatch" in [f.condition for f in callback.diagnosis.findings]
+    check_shown(callback, capsys)
+    assert callback.diagnosis is not None
+    assert capsys.readouterr().err == ""  # said once
+
+
+class Breaker:
+    """Raises in the third epoch, wherever a library calls it once a batch."""
+
+    def __init__(self, raised: type[BaseException]) -> None:
+        self.raised, self.batches = raised, 0
+
+    def batch(self) -> None:
+        self.batches += 1
+        if self.batches > STEPS - 4:
+            raise self.raised("enough")
+
+
+BROKEN_OFF = pytest.mark.parametrize("raised", [ValueError, KeyboardInterrupt])
 
 
 def check_shown(callback: Any, capsys: pytest.CaptureFixture[str]) -> None:

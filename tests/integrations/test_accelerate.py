@@ -9,12 +9,11 @@ import torch
 
 import sevensteps as ss
 from tests.helpers import libraries
-from tests.helpers.libraries import FAULTS
+from tests.helpers.libraries import EPOCHS, FAULTS
 
 accelerate: Any = pytest.importorskip("accelerate", reason="make test-integrations")
 
 pytestmark = pytest.mark.draws
-EPOCHS = 4
 
 
 def fit(fault: str, accumulated: int, watched: bool = True) -> tuple[Any, Any]:

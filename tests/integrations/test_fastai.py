@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from tests.helpers import libraries
-from tests.helpers.libraries import FAULTS, TRAIN, VALID
+from tests.helpers.libraries import BROKEN_OFF, EPOCHS, FAULTS, STEPS, VALID
 
 pytest.importorskip("fastai", reason="make test-integrations")
 import fastai.callback.all  # noqa: F401 (adds methods to Learner)
+from fastai.callback.core import Callback
 from fastai.callback.training import GradientAccumulation, GradientClip
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
@@ -27,7 +28,6 @@ from fastai.optimizer import SGD, Adam, OptimWrapper, RMSProp
 from sevensteps.integrations.fastai import Watch, optimizer_of
 
 pytestmark = pytest.mark.draws
-EPOCHS = 4
 
 
 def learner(
@@ -71,16 +71,28 @@ def fit(**options: Any) -> Learner:
 def test_what_is_wrong_is_named(
     fault: str, accumulated: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    callback = fit(fault=fault, accumulated=accumulated).watch
-    steps = EPOCHS * TRAIN // libraries.BATCH * accumulated
-    libraries.check_diagnosis(callback, fault, steps, EPOCHS)
-    libraries.check_shown(callback, capsys)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_weights_are_those_of_an_unwatched_training(fault: str) -> None:
-    ours, theirs = fit(fault=fault), fit(fault=fault, watched=False)
+    ours = fit(fault=fault, accumulated=accumulated)
+    theirs = fit(fault=fault, accumulated=accumulated, watched=False)
+    libraries.check_diagnosis(ours.watch, fault, STEPS * accumulated, EPOCHS)
+    libraries.check_shown(ours.watch, capsys)
     assert torch.equal(libraries.weights(ours.model), libraries.weights(theirs.model))
+
+
+@BROKEN_OFF
+def test_a_training_that_is_broken_off_is_diagnosed(
+    raised: type[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    breaker = libraries.Breaker(raised)
+
+    class Breaking(Callback):
+        def before_batch(self) -> None:
+            if self.training:
+                breaker.batch()
+
+    learn = learner(fault="double softmax", callbacks=(Breaking(),))
+    with pytest.raises(raised), learn.no_bar(), learn.no_logging():
+        learn.fit(EPOCHS)
+    libraries.check_broken_off(learn.watch, capsys)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +108,7 @@ def test_the_weights_are_those_of_an_unwatched_training(fault: str) -> None:
 )
 def test_optimizers(optimizer: Any, lr: float, name: str, settings: dict[str, Any]) -> None:
     callback = fit(optimizer=optimizer, lr=lr, callbacks=(GradientClip(10.0),)).watch
-    libraries.check_diagnosis(callback, "none", EPOCHS * TRAIN // libraries.BATCH, EPOCHS)
+    libraries.check_diagnosis(callback, "none", STEPS, EPOCHS)
     observation = callback.watch.observation
     (group,) = observation.facts.groups
     assert group["optimizer"] == name

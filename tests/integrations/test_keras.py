@@ -15,14 +15,13 @@ import torch
 from torch import Tensor
 
 from tests.helpers import libraries
-from tests.helpers.libraries import FAULTS, NAN_STEP, TRAIN
+from tests.helpers.libraries import BROKEN_OFF, EPOCHS, FAULTS, NAN_STEP, STEPS, TRAIN
 
 os.environ["KERAS_BACKEND"] = "torch"
 keras: Any = pytest.importorskip("keras", reason="make test-integrations")
-from sevensteps.integrations.keras import Watch, optimizer_of  # noqa: E402
+from sevensteps.integrations.keras import Watch, activation_of, layers_of, optimizer_of  # noqa: E402
 
 pytestmark = pytest.mark.draws
-EPOCHS = 4
 
 
 class Failing(keras.losses.Loss):
@@ -89,19 +88,96 @@ def weights(model: Any) -> np.ndarray[Any, Any]:
 def test_what_is_wrong_is_named(
     fault: str, accumulated: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    callback = fit(compiled(fault, accumulated), accumulated)
-    steps = EPOCHS * TRAIN // libraries.BATCH * accumulated
-    libraries.check_diagnosis(callback, fault, steps, EPOCHS)
-    libraries.check_shown(callback, capsys)
-
-
-@pytest.mark.parametrize("accumulated", [1, 4])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_weights_are_those_of_an_unwatched_training(fault: str, accumulated: int) -> None:
     ours, theirs = compiled(fault, accumulated), compiled(fault, accumulated)
-    fit(ours, accumulated)
+    callback = fit(ours, accumulated)
     fit(theirs, accumulated, watched=False)
+    libraries.check_diagnosis(callback, fault, STEPS * accumulated, EPOCHS)
+    libraries.check_shown(callback, capsys)
     assert np.array_equal(weights(ours), weights(theirs), equal_nan=True)
+
+
+@BROKEN_OFF
+def test_a_training_that_is_broken_off_is_diagnosed(
+    raised: type[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    breaker, watch = libraries.Breaker(raised), Watch(budget=1)
+
+    class Breaking(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            breaker.batch()
+
+    with pytest.raises(raised):
+        compiled("double softmax").fit(
+            *(part.numpy() for part in libraries.digits()[0]),
+            batch_size=libraries.BATCH,
+            epochs=EPOCHS,
+            verbose=0,
+            callbacks=[watch, Breaking()],
+        )
+    libraries.check_broken_off(watch, capsys)
+
+
+class Mixed(keras.Model):
+    """Layers in attributes, in a list, in another layer, and of PyTorch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = keras.layers.Dense(16, activation="relu", name="hidden")
+        self.rest = [
+            keras.layers.BatchNormalization(name="norm"),
+            keras.Sequential([keras.layers.Dense(16, name="inner"), keras.layers.ReLU(name="act")]),
+        ]
+        self.last = torch.nn.Linear(16, 10)
+
+    def call(self, x: Tensor) -> Tensor:
+        x = self.hidden(x)
+        for layer in self.rest:
+            x = layer(x)
+        return self.last(x)
+
+
+def test_layers_are_seen() -> None:
+    keras.utils.set_random_seed(0)
+    model = Mixed()
+    model.compile(
+        keras.optimizers.Adam(0.003),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    watch = fit(model).watch
+    assert watch.failure is None
+    (facts, looks) = watch.observation.facts, watch.observation.looks
+    wrapper = model.last.name
+    assert {name: (f.role, f.activation) for name, f in facts.layers.items()} == {
+        "hidden": ("activation", "relu"),
+        "norm": ("norm", None),
+        "inner": ("weights", None),
+        "act": ("activation", "relu"),
+        f"{wrapper}.Linear": ("weights", None),
+    }
+    assert list(looks[-1].signals) == list(facts.layers)
+    assert all(signal.gradient is not None for signal in looks[-1].signals.values())
+    assert facts.parameters.keys() >= {p for f in facts.layers.values() for p in f.parameters}
+    assert all(f.parameters for f in facts.layers.values() if f.name != "act")
+
+
+def test_dead_units_are_named() -> None:
+    model = compiled()
+    hidden = model.layers[0]
+    hidden.set_weights([hidden.get_weights()[0], np.full(32, -100, "float32")])
+    found = fit(model).diagnosis.findings
+    assert "dead_units" in [finding.condition for finding in found]
+
+
+def test_what_a_layer_gives() -> None:
+    layers = keras.layers
+    assert activation_of(layers.Dense(3)) is None
+    assert activation_of(layers.Dense(3, activation="tanh")) == "tanh"
+    assert activation_of(layers.Activation("silu")) == "silu"
+    assert activation_of(layers.LeakyReLU()) is None
+    assert activation_of(layers.ReLU()) == "relu"
+    assert activation_of(layers.LSTM(3)) is None
+    assert layers_of(torch.nn.Linear(2, 2)) == {}
 
 
 def test_a_step_is_an_update_of_the_weights() -> None:
@@ -117,7 +193,7 @@ def test_a_step_is_an_update_of_the_weights() -> None:
 def test_optimizers(name: str) -> None:
     model = compiled(optimizer=getattr(keras.optimizers, name))
     callback = fit(model)
-    libraries.check_diagnosis(callback, "none", EPOCHS * TRAIN // libraries.BATCH, EPOCHS)
+    libraries.check_diagnosis(callback, "none", STEPS, EPOCHS)
     (group,) = callback.watch.observation.facts.groups
     assert group["optimizer"] == name
     assert {p.group for p in callback.watch.observation.facts.parameters.values()} == {0}
@@ -190,7 +266,7 @@ def test_a_training_step_of_ones_own() -> None:
         keras.optimizers.SGD(0.3), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     )
     observation = fit(model).watch.observation
-    assert observation.steps == EPOCHS * TRAIN // libraries.BATCH
+    assert observation.steps == STEPS
     assert all(look.stepped for look in observation.looks)
 
 

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from tests.helpers import libraries
-from tests.helpers.libraries import FAULTS, TRAIN
+from tests.helpers.libraries import BROKEN_OFF, EPOCHS, FAULTS, STEPS
 
 L: Any = pytest.importorskip("lightning.pytorch", reason="make test-integrations")
 from sevensteps.integrations.lightning import Watch, networks_of, root_of  # noqa: E402
 
 pytestmark = pytest.mark.draws
-EPOCHS = 4
 
 
 class Digits(L.LightningModule):
@@ -71,7 +70,7 @@ class Gan(L.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         torch.manual_seed(0)
-        self.generator = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 64), nn.Sigmoid())
+        self.generator = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 64), nn.Tanh())
         self.critic = nn.Sequential(nn.Linear(64, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -129,25 +128,61 @@ def fit(
 def test_what_is_wrong_is_named(
     fault: str, accumulated: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    callback = fit(Digits(fault), accumulated)
-    steps = EPOCHS * TRAIN // libraries.BATCH * accumulated
-    libraries.check_diagnosis(callback, fault, steps, EPOCHS)
+    ours, theirs = Digits(fault), Digits(fault)
+    callback = fit(ours, accumulated)
+    fit(theirs, accumulated, watched=False)
+    libraries.check_diagnosis(callback, fault, STEPS * accumulated, EPOCHS)
     libraries.check_shown(callback, capsys)
-
-
-@pytest.mark.parametrize("kind", [Digits, ByHand])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_weights_are_those_of_an_unwatched_training(kind: Any, fault: str) -> None:
-    ours, theirs = kind(fault), kind(fault)
-    fit(ours)
-    fit(theirs, watched=False)
     assert torch.equal(libraries.weights(ours), libraries.weights(theirs))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_manual_optimisation(fault: str) -> None:
-    callback = fit(ByHand(fault))
-    libraries.check_diagnosis(callback, fault, EPOCHS * TRAIN // libraries.BATCH, EPOCHS)
+    ours, theirs = ByHand(fault), ByHand(fault)
+    callback = fit(ours)
+    fit(theirs, watched=False)
+    libraries.check_diagnosis(callback, fault, STEPS, EPOCHS)
+    assert torch.equal(libraries.weights(ours), libraries.weights(theirs))
+
+
+def test_half_precision_clipping_and_a_schedule() -> None:
+    class Scheduled(Digits):
+        def configure_optimizers(self) -> Any:
+            optimizer = super().configure_optimizers()
+            return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)]
+
+    options = {"precision": "bf16-mixed", "gradient_clip_val": 1.0}
+    ours, theirs = Scheduled(), Scheduled()
+    callback = fit(ours, **options)
+    fit(theirs, watched=False, **options)
+    libraries.check_diagnosis(callback, "none", STEPS, EPOCHS)
+    assert torch.equal(libraries.weights(ours), libraries.weights(theirs))
+    rates = [rate for _, rate in callback.watch.observation.rates]
+    assert rates == sorted(rates, reverse=True)
+    assert len(rates) == EPOCHS
+
+
+def test_training_on_is_a_training_of_its_own(tmp_path: Path) -> None:
+    module, watch = Digits(), Watch(budget=1, show=False)
+    stopping = L.callbacks.EarlyStopping("val_loss", patience=1, min_delta=100.0)
+    options: Any = {
+        "accelerator": "cpu",
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": False,
+    }
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    first = L.Trainer(max_epochs=EPOCHS, callbacks=[stopping, watch], **options)
+    first.fit(module, *libraries.loaders())
+    first.save_checkpoint(tmp_path / "last.ckpt")
+    seen, epoch = watch.watch, libraries.STEPS // EPOCHS
+    assert (seen.observation.steps, watch.diagnosis.findings) == (2 * epoch, [])
+    second = L.Trainer(max_epochs=EPOCHS + 1, callbacks=[watch], **options)
+    second.fit(Digits(), *libraries.loaders(), ckpt_path=tmp_path / "last.ckpt", weights_only=False)
+    assert watch.watch is not seen
+    assert watch.watch.observation.steps == 2 * epoch
+    assert watch.diagnosis.findings == []
 
 
 def test_the_losses_are_those_of_the_batches() -> None:
@@ -219,22 +254,26 @@ def test_a_failure_of_the_watch_ends_nothing(
     ]
 
 
-def test_a_training_that_raises_is_diagnosed(capsys: pytest.CaptureFixture[str]) -> None:
-    class Raising(L.Callback):
-        def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, step: int) -> None:
-            if step == 8:
-                raise ValueError("enough")
+@BROKEN_OFF
+def test_a_training_that_is_broken_off_is_diagnosed(
+    raised: type[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    breaker = libraries.Breaker(raised)
 
-    module = Digits("double softmax")
+    class Breaking(L.Callback):
+        def on_train_batch_start(self, *_: Any) -> None:
+            breaker.batch()
+
     watch = Watch(budget=1)
     trainer = L.Trainer(
-        max_epochs=1,
+        max_epochs=EPOCHS,
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
-        callbacks=[watch, Raising()],
+        callbacks=[watch, Breaking()],
     )
-    with pytest.raises(ValueError, match="enough"):
-        trainer.fit(module, libraries.loaders()[0])
-    assert "output_loss_mismatch" in capsys.readouterr().err
+    # of a Ctrl-C, Lightning makes an exit
+    with pytest.raises(SystemExit if raised is KeyboardInterrupt else raised):
+        trainer.fit(Digits("double softmax"), libraries.loaders()[0])
+    libraries.check_broken_off(watch, capsys)

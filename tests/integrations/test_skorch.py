@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.helpers import libraries
-from tests.helpers.libraries import FAULTS, TRAIN
+from tests.helpers.libraries import BROKEN_OFF, EPOCHS, FAULTS, STEPS, TRAIN
 
 skorch: Any = pytest.importorskip("skorch", reason="make test-integrations")
 from sklearn.base import clone  # noqa: E402
@@ -20,7 +21,6 @@ from skorch.helper import predefined_split  # noqa: E402
 from sevensteps.integrations.skorch import Watch  # noqa: E402
 
 pytestmark = pytest.mark.draws
-EPOCHS = 4
 
 
 class Network(nn.Module):
@@ -96,16 +96,30 @@ def callback_of(net: Any) -> Watch:
 def test_what_is_wrong_is_named(
     fault: str, accumulated: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    callback = callback_of(fit(fault, accumulated))
-    steps = EPOCHS * TRAIN // libraries.BATCH * accumulated
-    libraries.check_diagnosis(callback, fault, steps, EPOCHS)
-    libraries.check_shown(callback, capsys)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_weights_are_those_of_an_unwatched_training(fault: str) -> None:
-    ours, theirs = fit(fault), fit(fault, watched=False)
+    ours, theirs = fit(fault, accumulated), fit(fault, accumulated, watched=False)
+    libraries.check_diagnosis(callback_of(ours), fault, STEPS * accumulated, EPOCHS)
+    libraries.check_shown(callback_of(ours), capsys)
     assert torch.equal(libraries.weights(ours.module_), libraries.weights(theirs.module_))
+
+
+@BROKEN_OFF
+def test_a_training_that_is_broken_off_is_diagnosed(
+    raised: type[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    breaker = libraries.Breaker(raised)
+
+    class Breaking(skorch.callbacks.Callback):
+        def on_batch_begin(self, net: Any, training: bool = False, **_: Any) -> None:
+            if training:
+                breaker.batch()
+
+    net = build("double softmax").set_params(
+        callbacks=[("watch", Watch(budget=1)), ("breaking", Breaking())]
+    )
+    # skorch ends a training at a Ctrl-C
+    with nullcontext() if raised is KeyboardInterrupt else pytest.raises(raised):
+        net.fit(*libraries.digits()[0])
+    libraries.check_broken_off(callback_of(net), capsys)
 
 
 def test_the_evaluations_are_skorchs_own() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from tests.helpers import libraries
-from tests.helpers.libraries import FAULTS, TRAIN, VALID
+from tests.helpers.libraries import BROKEN_OFF, EPOCHS, FAULTS, STEPS, TRAIN, VALID
 
 transformers: Any = pytest.importorskip("transformers", reason="make test-integrations")
 from sevensteps.integrations.transformers import (  # noqa: E402
@@ -25,7 +25,6 @@ from sevensteps.integrations.transformers import (  # noqa: E402
 )
 
 pytestmark = pytest.mark.draws
-EPOCHS = 4
 
 
 class Rows(Dataset[dict[str, Tensor]]):
@@ -58,6 +57,14 @@ class Classifier(nn.Module):
                 "logits": logits,
             }
         )
+
+
+class Configured(Classifier):
+    """A model with a configuration, as label smoothing needs."""
+
+    def __init__(self, fault: str = "none") -> None:
+        super().__init__(fault)
+        self.config = transformers.PretrainedConfig()
 
 
 class OwnLoss(transformers.Trainer):
@@ -124,21 +131,58 @@ def fit(
 def test_what_is_wrong_is_named(
     fault: str, accumulated: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    callback = fit(Classifier(fault), tmp_path, accumulated)
-    steps = EPOCHS * TRAIN // libraries.BATCH * accumulated
-    libraries.check_diagnosis(callback, fault, steps, EPOCHS)
-    libraries.check_shown(callback, capsys)
-
-
-@pytest.mark.parametrize("accumulated", [1, 4])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_weights_are_those_of_an_unwatched_training(
-    fault: str, accumulated: int, tmp_path: Path
-) -> None:
     ours, theirs = Classifier(fault), Classifier(fault)
-    fit(ours, tmp_path, accumulated)
+    callback = fit(ours, tmp_path, accumulated)
     fit(theirs, tmp_path, accumulated, watched=False)
+    libraries.check_diagnosis(callback, fault, STEPS * accumulated, EPOCHS)
+    libraries.check_shown(callback, capsys)
     assert torch.equal(libraries.weights(ours), libraries.weights(theirs))
+
+
+@BROKEN_OFF
+def test_a_training_that_is_broken_off_is_diagnosed(
+    raised: type[BaseException], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    breaker, watch = libraries.Breaker(raised), Watch(budget=1)
+
+    class Breaking(transformers.TrainerCallback):
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            breaker.batch()
+
+    with pytest.raises(raised):
+        fit(Classifier("double softmax"), tmp_path, watched=False, callbacks=(watch, Breaking()))
+    libraries.check_broken_off(watch, capsys)
+
+
+class OtherName(OwnLoss):
+    """The same, where the labels have another name meanwhile."""
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
+    ) -> Any:
+        digit = inputs.pop("labels")
+        outputs = model(**inputs)
+        loss = nn.functional.cross_entropy(outputs["logits"], digit)
+        return (loss, outputs) if return_outputs else loss
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(OwnLoss, {}), (OtherName, {}), (transformers.Trainer, {"label_smoothing_factor": 0.1})],
+    ids=["own loss", "another name", "label smoothing"],
+)
+def test_labels_that_the_loss_takes_out_of_the_inputs(
+    kind: Any, options: dict[str, Any], tmp_path: Path
+) -> None:
+    ours, theirs = Configured(), Configured()
+    callback = fit(ours, tmp_path, kind=kind, **options)
+    fit(theirs, tmp_path, watched=False, kind=kind, **options)
+    assert torch.equal(libraries.weights(ours), libraries.weights(theirs))
+    libraries.check_diagnosis(callback, "none", STEPS, EPOCHS)
+    targets = [look.target for look in callback.watch.observation.looks]
+    assert all(target is not None and len(target) == libraries.BATCH for target in targets)
+    faulty = fit(Configured("double softmax"), tmp_path, kind=kind, **options)
+    assert "output_loss_mismatch" in [f.condition for f in faulty.diagnosis.findings]
 
 
 @pytest.mark.parametrize("kind", [transformers.Trainer, OwnLoss])
@@ -156,7 +200,7 @@ def test_the_losses_are_those_of_the_batches(kind: Any, tmp_path: Path) -> None:
     object.__setattr__(model, "loss", noted)
     callback = fit(model, tmp_path, 4, kind=kind)
     seen = [loss for _, loss in callback.watch.observation.losses]
-    assert len(seen) == EPOCHS * TRAIN // libraries.BATCH * 4
+    assert len(seen) == STEPS * 4
     assert seen == pytest.approx(losses[: len(seen)])  # afterwards the doctor asks, too
 
 
@@ -193,7 +237,7 @@ def test_a_training_that_is_broken_off_leaves_the_next_alone(tmp_path: Path) -> 
     with pytest.raises(ValueError, match="enough"):
         fit(Raising(), tmp_path)
     callback = fit(Classifier(), tmp_path)
-    libraries.check_diagnosis(callback, "none", EPOCHS * TRAIN // libraries.BATCH, EPOCHS)
+    libraries.check_diagnosis(callback, "none", STEPS, EPOCHS)
     assert Tensor.backward is backward
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import gc
+import sys
 from collections import UserDict
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -148,6 +150,56 @@ def test_a_training_that_is_broken_off_leaves_no_hooks() -> None:
     del training
     gc.collect()
     assert hooks() == 0
+
+
+class Library:
+    """A library that reports no end of a training that is broken off."""
+
+    def __init__(self, asks: bool = False) -> None:
+        self.training, self.asks = WatchedTraining(1), asks
+
+    def fit(self) -> None:
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        self.training.begin(model, optimizer)
+        step(self.training, model, optimizer)
+        if self.asks:
+            assert self.training.diagnosis is None  # it goes on
+            step(self.training, model, optimizer)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("end", ["asked", "cell", "process"])
+def test_a_training_that_is_broken_off_is_diagnosed(
+    end: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events: list[Any] = []
+    shell = SimpleNamespace(
+        events=SimpleNamespace(register=lambda name, call: events.append((name, call)))
+    )
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    library = Library()
+    with pytest.raises(KeyboardInterrupt):
+        library.fit()
+    assert events == [("post_run_cell", watched_training.end_broken_off)]
+    if end == "cell":
+        events[0][1](SimpleNamespace(error_in_exec=None))
+    elif end == "process":
+        watched_training.end_all()
+    if end != "asked":
+        assert capsys.readouterr().err != ""
+    assert library.training.diagnosis is not None
+    assert hooks() == 0
+
+
+def test_a_training_that_is_asked_meanwhile_goes_on() -> None:
+    library = Library(asks=True)
+    with pytest.raises(KeyboardInterrupt):
+        library.fit()
+    watched_training.end_broken_off()
+    assert library.training.watch is not None
+    assert library.training.watch.observation.steps == 2
+    assert library.training.diagnosis is not None
 
 
 def test_a_copy_has_no_watch() -> None:

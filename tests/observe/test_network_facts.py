@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from sevensteps.observe.network_facts import (
+    LayerFacts,
     NetworkFacts,
+    layer_facts,
     network_facts,
     parameter_norm,
     refuses_hooks,
@@ -86,3 +88,22 @@ def test_a_network_that_is_one_layer_is_watched_by_its_class() -> None:
 def test_a_script_takes_no_hooks() -> None:
     assert refuses_hooks(torch.jit.trace(nn.Linear(2, 2), torch.ones(1, 2)))
     assert not refuses_hooks(nn.Linear(2, 2))
+
+
+def test_layers_that_pytorch_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = [nn.Linear(2, 3), nn.Linear(3, 1)]
+
+    class Keeper(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return hidden[1](hidden[0](x))
+
+    def layers_of(network: nn.Module) -> dict[str, tuple[nn.Module, LayerFacts]]:
+        if not isinstance(network, Keeper):
+            return {}
+        names = {id(p): f"w{i}" for m in hidden for i, p in enumerate(m.parameters())}
+        return {f"own {i}": (m, layer_facts(f"own {i}", m, names)) for i, m in enumerate(hidden)}
+
+    monkeypatch.setattr("sevensteps.observe.network_facts.OTHER_LAYERS", [layers_of])
+    assert watched_modules(Keeper()) == [("own 0", hidden[0]), ("own 1", hidden[1])]
+    assert list(network_facts(Keeper()).layers) == ["own 0", "own 1"]
+    assert list(network_facts(nn.Sequential(nn.Linear(1, 1))).layers) == ["0"]

@@ -55,6 +55,9 @@ EXPLAINS = (
 )
 JUMP = 0.5  # |Δw| / |w| of a whole matrix in one step
 STRIDE = 0.005  # of their length that weights move at least in a step that can make the loss rise
+# |Δw| / |w| that a step of a healthy training stays below: a NaN after such steps, with a loss that
+# never rose, comes from elsewhere
+SHORT = 0.1
 ROSE = 1.5  # times the first loss
 # |Δw| / |w| of the first step of Adam and its like, before it is taken; the largest of a healthy
 # training was 10
@@ -87,7 +90,7 @@ def examine(case: Case) -> Finding | None:
         sure = 0.9
     elif jump > 4 * JUMP and rose:
         sure = 0.8
-    elif case.diverged_at is not None and (rose or jump > 0.05):
+    elif case.diverged_at is not None and (rose or jump > SHORT or _rose_later(case)):
         sure = 0.85
     elif rose and worse and jump > STRIDE:
         sure = 0.8
@@ -183,6 +186,12 @@ def examine(case: Case) -> Finding | None:
         {"layers": [layer] if layer else []},
         min(step, onset),
     )
+
+
+def _rose_later(case: Case) -> bool:
+    """Whether the loss had grown at any time before it was no number."""
+    finite = [value for _, value in case.losses if math.isfinite(value)]
+    return bool(finite) and max(finite) > ROSE * abs(finite[0]) > 0
 
 
 def _foreseen(case: Case) -> Finding | None:

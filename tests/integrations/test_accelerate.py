@@ -12,6 +12,7 @@ from tests.helpers import libraries
 from tests.helpers.libraries import EPOCHS, FAULTS
 
 accelerate: Any = pytest.importorskip("accelerate", reason="make test-integrations")
+from benchmarks.doctor.libraries.accelerate import TRAININGS  # noqa: E402
 
 pytestmark = pytest.mark.draws
 
@@ -50,3 +51,10 @@ def test_what_is_wrong_is_named(fault: str, accumulated: int) -> None:
     ]
     unwatched, _ = fit(fault, accumulated, watched=False)
     assert torch.equal(libraries.weights(network), libraries.weights(unwatched))
+
+
+@pytest.mark.parametrize("name", [*TRAININGS][::2])
+def test_a_healthy_training_is_not_accused(name: str) -> None:
+    trained = TRAININGS[name](0)
+    assert trained.watch.failure is None
+    assert trained.diagnosis.findings == []

@@ -25,6 +25,7 @@ from fastai.learner import Learner
 from fastai.metrics import accuracy, error_rate
 from fastai.optimizer import SGD, Adam, OptimWrapper, RMSProp
 
+from benchmarks.doctor.libraries.fastai import TRAININGS
 from sevensteps.integrations.fastai import Watch, optimizer_of
 
 pytestmark = pytest.mark.draws
@@ -162,3 +163,10 @@ def test_the_optimizer_in_pytorchs_form() -> None:
     learn.opt.set_hypers(lr=0.7)
     assert optimizer.param_groups[0]["lr"] == 0.7
     assert repr(optimizer) == "<Adam of 1 groups>"
+
+
+@pytest.mark.parametrize("name", [*TRAININGS][::2])
+def test_a_healthy_training_is_not_accused(name: str) -> None:
+    callback = TRAININGS[name](0)
+    assert callback.watch.failure is None
+    assert callback.diagnosis.findings == []

@@ -19,6 +19,7 @@ from tests.helpers.libraries import BROKEN_OFF, EPOCHS, FAULTS, NAN_STEP, STEPS,
 
 os.environ["KERAS_BACKEND"] = "torch"
 keras: Any = pytest.importorskip("keras", reason="make test-integrations")
+from benchmarks.doctor.libraries.keras import TRAININGS  # noqa: E402
 from sevensteps.integrations.keras import Watch, activation_of, layers_of, optimizer_of  # noqa: E402
 
 pytestmark = pytest.mark.draws
@@ -293,3 +294,10 @@ def test_the_optimizer_in_pytorchs_form() -> None:
     assert {id(p) for p in group["params"]} == {id(p) for p in model.parameters()}
     model.optimizer.learning_rate = 0.7
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("name", [*TRAININGS][::2])
+def test_a_healthy_training_is_not_accused(name: str) -> None:
+    callback = TRAININGS[name](0)
+    assert callback.watch.failure is None
+    assert callback.diagnosis.findings == []

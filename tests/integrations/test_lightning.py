@@ -14,6 +14,7 @@ from tests.helpers import libraries
 from tests.helpers.libraries import BROKEN_OFF, EPOCHS, FAULTS, STEPS
 
 L: Any = pytest.importorskip("lightning.pytorch", reason="make test-integrations")
+from benchmarks.doctor.libraries.lightning import TRAININGS  # noqa: E402
 from sevensteps.integrations.lightning import Watch, networks_of, root_of  # noqa: E402
 
 pytestmark = pytest.mark.draws
@@ -159,7 +160,8 @@ def test_half_precision_clipping_and_a_schedule() -> None:
     assert torch.equal(libraries.weights(ours), libraries.weights(theirs))
     rates = [rate for _, rate in callback.watch.observation.rates]
     assert rates == sorted(rates, reverse=True)
-    assert len(rates) == EPOCHS
+    # an epoch's schedule has stepped when Lightning says that its last batch has ended
+    assert (rates[0], len(rates)) == (0.3, EPOCHS + 1)
 
 
 def test_training_on_is_a_training_of_its_own(tmp_path: Path) -> None:
@@ -277,3 +279,10 @@ def test_a_training_that_is_broken_off_is_diagnosed(
     with pytest.raises(SystemExit if raised is KeyboardInterrupt else raised):
         trainer.fit(Digits("double softmax"), libraries.loaders()[0])
     libraries.check_broken_off(watch, capsys)
+
+
+@pytest.mark.parametrize("name", [*TRAININGS][::2])
+def test_a_healthy_training_is_not_accused(name: str) -> None:
+    callback = TRAININGS[name](0)
+    assert callback.watch.failure is None
+    assert callback.diagnosis.findings == []

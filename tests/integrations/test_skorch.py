@@ -18,6 +18,7 @@ skorch: Any = pytest.importorskip("skorch", reason="make test-integrations")
 from sklearn.base import clone  # noqa: E402
 from skorch.helper import predefined_split  # noqa: E402
 
+from benchmarks.doctor.libraries.skorch import TRAININGS  # noqa: E402
 from sevensteps.integrations.skorch import Watch  # noqa: E402
 
 pytestmark = pytest.mark.draws
@@ -145,3 +146,10 @@ def test_training_on_is_a_training_of_its_own() -> None:
     net.partial_fit(*libraries.digits()[0], epochs=1)
     assert callback_of(net).watch is not first
     assert callback_of(net).watch.observation.steps == TRAIN // libraries.BATCH
+
+
+@pytest.mark.parametrize("name", [*TRAININGS][::2])
+def test_a_healthy_training_is_not_accused(name: str) -> None:
+    callback = TRAININGS[name](0)
+    assert callback.watch.failure is None
+    assert callback.diagnosis.findings == []

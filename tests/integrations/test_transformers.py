@@ -17,6 +17,7 @@ from tests.helpers import libraries
 from tests.helpers.libraries import BROKEN_OFF, EPOCHS, FAULTS, STEPS, TRAIN, VALID
 
 transformers: Any = pytest.importorskip("transformers", reason="make test-integrations")
+from benchmarks.doctor.libraries.transformers import TRAININGS  # noqa: E402
 from sevensteps.integrations.transformers import (  # noqa: E402
     IGNORED,
     Watch,
@@ -315,3 +316,10 @@ def test_listening_for_a_loss_ends_by_itself() -> None:
     second.backward()
     assert losses == [first]
     assert weight.grad.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("name", [*TRAININGS][::2])
+def test_a_healthy_training_is_not_accused(name: str) -> None:
+    callback = TRAININGS[name](0)
+    assert callback.watch.failure is None
+    assert callback.diagnosis.findings == []

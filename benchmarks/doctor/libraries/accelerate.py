@@ -16,6 +16,7 @@ from benchmarks.doctor.libraries.tasks import TASKS
 def train(task: str, epochs: int, seed: int, accumulated: int = 1, precision: str = "no") -> Any:
     """Train it, and return watch and diagnosis."""
     accelerate.utils.set_seed(seed)
+    accelerate.state.AcceleratorState._reset_state(True)  # a process has one precision
     accelerator = accelerate.Accelerator(
         cpu=True, gradient_accumulation_steps=accumulated, mixed_precision=precision
     )

@@ -36,7 +36,8 @@ def train(
     """Fit it, and return the callback."""
     torch.manual_seed(seed)
     chosen = TASKS[task]()
-    options = {"criterion": Loss, "criterion__loss": chosen.loss} | options
+    if "criterion" not in options:
+        options |= {"criterion": Loss, "criterion__loss": chosen.loss}
     net = kind(
         chosen.network,
         max_epochs=epochs,
@@ -61,7 +62,6 @@ TRAININGS: dict[str, Callable[[int], Watch]] = {
         40,
         seed,
         criterion=nn.MSELoss,
-        criterion__loss=None,
     ),
     "images, cosine": lambda seed: train(
         "images",

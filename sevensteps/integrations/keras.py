@@ -155,7 +155,7 @@ def facts_of(name: str, layer: Any, parameters: dict[int, str]) -> LayerFacts:
 
 def activation_of(layer: Any) -> str | None:
     """The activation whose output a layer gives, by its usual name; None where it gives another."""
-    if isinstance(layer, keras.layers.RNN) or getattr(layer, "negative_slope", 0):
+    if isinstance(layer, keras.layers.RNN) or bool(getattr(layer, "negative_slope", None)):
         return None  # a cell has its activations inside
     function = getattr(layer, "activation", None)
     name = getattr(function, "__name__", "") if function else type(layer).__name__.lower()

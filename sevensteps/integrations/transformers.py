@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 import torch
@@ -154,11 +155,11 @@ def listen_for_loss(callback: Callable[[Tensor], None]) -> None:
 
 def labels_of_caller(names: Sequence[str]) -> dict[str, Tensor]:
     """The labels that `compute_loss` took out of the inputs before it called the model."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     for _ in range(MAX_FRAMES):
         if frame is None or frame.f_code.co_name == "compute_loss":
             break
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     else:
         return {}
     found = {} if frame is None else frame.f_locals

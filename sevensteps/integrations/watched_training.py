@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any
 
 import torch
@@ -174,10 +175,10 @@ def await_end_of_cell() -> None:
 
 def fit_of_caller() -> tuple[int, int, Any] | None:
     """The thread, the frame and the code of the library's method that trains and has called us."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_name not in FITS:
-        frame = frame.f_back  # type: ignore[assignment]
-    return frame and (threading.get_ident(), id(frame), frame.f_code)
+        frame = frame.f_back
+    return None if frame is None else (threading.get_ident(), id(frame), frame.f_code)
 
 
 class ForeignOptimizer(torch.optim.Optimizer):

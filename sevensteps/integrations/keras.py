@@ -117,7 +117,7 @@ def layers_of(network: nn.Module) -> dict[str, tuple[nn.Module, LayerFacts]]:
     return layers
 
 
-def innermost_layers(layer: Any, seen: set[int]) -> Iterator[tuple[str, nn.Module]]:
+def innermost_layers(layer: Any, visited: set[int]) -> Iterator[tuple[str, nn.Module]]:
     """The layers in a layer that have none in them, by name; modules of PyTorch's too."""
     if isinstance(wrapped := getattr(layer, "module", None), nn.Module):
         for name, module in watched_modules(wrapped):
@@ -129,9 +129,9 @@ def innermost_layers(layer: Any, seen: set[int]) -> Iterator[tuple[str, nn.Modul
             yield layer.name, layer
         return
     for part in parts:
-        if id(part) not in seen:
-            seen.add(id(part))
-            yield from innermost_layers(part, seen)
+        if id(part) not in visited:
+            visited.add(id(part))
+            yield from innermost_layers(part, visited)
 
 
 def facts_of(name: str, layer: Any, parameters: dict[int, str]) -> LayerFacts:

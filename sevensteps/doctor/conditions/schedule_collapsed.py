@@ -7,7 +7,7 @@ its rate.
 
 Remedies: step the scheduler once an epoch, or make it as long as the training; a constant rate.
 Silent on: a rate that ends near 0 at the end, which is a healthy schedule; trainings that had
-learned well before.
+learned well before; a rate that was cut when the evaluations no longer improved.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ EXPLAINS = (
 )
 LOW = 0.01  # of the peak
 SHARE = 0.5  # of the steps
+PATIENCE = 3  # evaluations after the best one, before a schedule that follows them cuts the rate
 
 
 def examine(case: Case) -> Finding | None:
@@ -53,6 +54,7 @@ def examine(case: Case) -> Finding | None:
         len(before) < 2
         or not after
         or (learned_enough(case, 0.6) and not worse_than_simple_model(case, 0.03))
+        or _was_level(case, collapsed)
     ):
         return None
     return Finding(
@@ -87,4 +89,15 @@ def examine(case: Case) -> Finding | None:
         ],
         {},
         collapsed,
+    )
+
+
+def _was_level(case: Case, step: int) -> bool:
+    """Whether the evaluations no longer improved at this step: `ReduceLROnPlateau` waits for it."""
+    seen = [one for one in case.observation.evaluations if one[0] <= step]
+    losses = [-loss for _, loss, _ in seen if loss is not None]
+    scores = [score for _, _, score in seen if score is not None]
+    return any(
+        len(values) > PATIENCE and values.index(max(values)) < len(values) - PATIENCE
+        for values in (losses, scores)
     )

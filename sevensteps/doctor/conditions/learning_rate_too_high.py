@@ -9,7 +9,7 @@ Stability.
 
 Remedies: a tenth of the rate at most, and less where the jump or the curvature asks for it.
 Silent on: rates that look large but whose training goes well; the edge of stability; an early
-rise that is made good.
+rise that is made good; a loss that is no number and had never grown.
 """
 
 from __future__ import annotations
@@ -55,9 +55,6 @@ EXPLAINS = (
 )
 JUMP = 0.5  # |Δw| / |w| of a whole matrix in one step
 STRIDE = 0.005  # of their length that weights move at least in a step that can make the loss rise
-# |Δw| / |w| that a step of a healthy training stays below: a NaN after such steps, with a loss that
-# never rose, comes from elsewhere
-SHORT = 0.1
 ROSE = 1.5  # times the first loss
 # |Δw| / |w| of the first step of Adam and its like, before it is taken; the largest of a healthy
 # training was 10
@@ -90,7 +87,7 @@ def examine(case: Case) -> Finding | None:
         sure = 0.9
     elif jump > 4 * JUMP and rose:
         sure = 0.8
-    elif case.diverged_at is not None and (rose or jump > SHORT or _rose_later(case)):
+    elif case.diverged_at is not None and (rose or _rose_later(case)):
         sure = 0.85
     elif rose and worse and jump > STRIDE:
         sure = 0.8

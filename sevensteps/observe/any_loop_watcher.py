@@ -492,7 +492,7 @@ class AnyLoopWatcher:
             look.stepped = any(own.stepped for own in look.networks.values())
         for recorder in (self._data, self._account, *self._others):
             recorder.collect(look, loss, target)
-        if self._calls.bootstrapped:
+        if self._calls.answers.bootstrapped:
             observation.notes["bootstrapped"] = True
         for unseen in (self._calls.not_seen, self._calls.part_gradients.not_seen):
             if unseen:

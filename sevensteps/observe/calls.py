@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -32,6 +32,7 @@ from sevensteps.observe.function_mode import (
 )
 from sevensteps.observe.look import Look
 from sevensteps.observe.loss_terms import StepGraph, Total, read_terms
+from sevensteps.observe.network_answers import NetworkAnswers
 from sevensteps.observe.part_gradient_recorder import PartGradientRecorder
 from sevensteps.observe.step_hooks import in_backward, is_transformed
 from sevensteps.observe.step_recorder import StepRecorder
@@ -40,23 +41,12 @@ from sevensteps.observe.structure import tensors_of
 MAX_CALLS = 300  # different ones of one step
 MAX_NODES = 600  # of PyTorch's graph that are kept alive until the step's end
 MAX_TOTALS = 16  # backward passes of one step that are told apart
-MAX_ANSWERS = 256  # tensors known to be computed from a network's answer, without a gradient
 MAX_INPUTS = 8
 # modules that take another way where nobody listens: without gradients, or in evaluation mode
 FAST_PATHS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
-BACKWARD, DETACH = Tensor.backward, Tensor.detach
+BACKWARD = Tensor.backward
 # of PyTorch's warnings, the location lies this many calls above
 DEEP_WARNINGS = {"softmax": 3, "log_softmax": 3, "softmin": 3}
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """A tensor computed from a network's answer, without a gradient; `module` is that network, None
-    where the answer was let go of by `detach()`.
-    """
-
-    tensor: weakref.ref[Tensor]
-    module: nn.Module | None
 
 
 class CallMode(TorchFunctionMode):
@@ -94,8 +84,8 @@ class CallRecorder(StepRecorder):
     `full` looks what gradient each sends, `look.part_gradients`.
 
     Listens from the first forward pass with gradients, or from `begin()`, until an optimizer steps.
-    `bootstrapped` says whether targets of a step came of the network's own answers, `not_seen` why
-    it did not listen, if it did not.
+    `answers` knows whether targets of a step came of a network's answers, `not_seen` says why it
+    did not listen, if it did not.
     """
 
     def __init__(self, compiled: CompiledCode | None = None) -> None:
@@ -122,9 +112,7 @@ class CallRecorder(StepRecorder):
         self._totals: list[Total] = []
         self._repeats: list[int] = []
         self._inputs: list[Tensor] = []
-        self._answers: dict[int, _Answer] = {}  # by id of the tensor
-        self._called: dict[int, nn.Module] = {}  # the networks that ran with gradients
-        self._teachers: dict[int, nn.Module | None] = {}  # whose answers were targets
+        self.answers = NetworkAnswers()
         # where a loss's target lies in memory -> it, and the node that the loss returned
         self._targets: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
         self._paused: list[int] = []  # modules that run unlistened, by id
@@ -197,7 +185,7 @@ class CallRecorder(StepRecorder):
         else:
             self.begin()
         self.networks.append(network)
-        self._called[id(module)] = module
+        self.answers.note_network(module)
         if len(self._inputs) < MAX_INPUTS:
             self._inputs += [t for t in tensors_of((args, kwargs)).values() if t.ndim >= 2][:4]
 
@@ -284,7 +272,7 @@ class CallRecorder(StepRecorder):
         if not torch.is_grad_enabled() and not in_backward():
             # its answers may become a loss's targets
             for tensor in tensors_of(output).values():
-                self._note_answer(tensor, module)
+                self.answers.note(tensor, module)
             self.begin()
 
     # -- what the mode tells -----------------------------------------------------------------------
@@ -352,8 +340,7 @@ class CallRecorder(StepRecorder):
             return
         node = first.grad_fn
         if node is None:
-            if self._answers or function is DETACH:
-                self._follow_answer(function, args, first)
+            self.answers.follow(function, args, first)
         elif len(self.graph.numbers) < MAX_NODES:
             if first.numel() == 1:
                 self.graph.numbers[node] = first.detach()
@@ -362,8 +349,7 @@ class CallRecorder(StepRecorder):
         if noted is None or (node is None and noted.kind != "loss" and not noted.anywhere):
             return
         if noted.kind == "broadcast":
-            if self._answers:
-                self._note_difference(args)
+            self.answers.note_difference(args)
             if not _is_broadcast(args, first):
                 return
         where = self.callers.where(frame)
@@ -397,8 +383,7 @@ class CallRecorder(StepRecorder):
             return None
         if target.grad_fn is not None or target.requires_grad:
             return "output"
-        if (answer := self._answer_in(target)) is not None:
-            self._teachers[id(answer.module)] = answer.module
+        if self.answers.note_target(target):
             return "network"
         with torch.no_grad():
             return origin_of_target(target, self._inputs)
@@ -417,54 +402,6 @@ class CallRecorder(StepRecorder):
             if other.numel() == tensor.numel() and (network := self.graph.network_behind(node)):
                 networks[path] = network
         return networks
-
-    @property
-    def bootstrapped(self) -> bool:
-        """Whether targets came of the network's own answers, or of those of a copy of it."""
-        return any(
-            teacher is None or any(_is_copy(teacher, own) for own in self._called.values())
-            for teacher in self._teachers.values()
-        )
-
-    def _note_answer(self, tensor: Tensor, module: nn.Module | None) -> None:
-        if len(self._answers) < MAX_ANSWERS:
-            self._answers[id(tensor)] = _Answer(weakref.ref(tensor), module)
-
-    def _answer_in(self, tensor: Tensor) -> _Answer | None:
-        answer = self._answers.get(id(tensor))
-        return answer if answer is not None and answer.tensor() is tensor else None
-
-    def _follow_answer(
-        self, function: Callable[..., Any], args: tuple[Any, ...], result: Tensor
-    ) -> None:
-        """`result` comes of a network's answer where an argument does, or is one let go of by
-        `detach()`.
-        """
-        for value in args:
-            parts = value if isinstance(value, tuple | list) else (value,)
-            for part in parts:
-                if not isinstance(part, Tensor):
-                    continue
-                if (answer := self._answer_in(part)) is not None:
-                    self._note_answer(result, answer.module)
-                    return
-                if function is DETACH and part.grad_fn is not None:
-                    self._note_answer(result, None)
-                    return
-
-    def _note_difference(self, args: tuple[Any, ...]) -> None:
-        """Where something is compared with a network's answer, that is its target."""
-        for value in args:
-            if isinstance(value, Tensor) and (answer := self._answer_in(value)) is not None:
-                self._teachers[id(answer.module)] = answer.module
-
-
-def _is_copy(module: nn.Module, other: nn.Module) -> bool:
-    """Whether one network is the other, or has its class and the shapes of its parameters."""
-    if module is other:
-        return True
-    shapes = [p.shape for p in module.parameters()]
-    return type(module) is type(other) and shapes == [p.shape for p in other.parameters()]
 
 
 def _call(noted: Noted, arguments: dict[str, Any], where: str, network: str | None) -> Call:

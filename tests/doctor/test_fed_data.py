@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.doctor.diagnosis import Diagnosis
-from sevensteps.doctor.fed_data import few_rows, in_order, targets_move
+from sevensteps.doctor.fed_data import comparison, few_rows, in_order, targets_move
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 N, B = 400, 20
@@ -197,3 +197,27 @@ def test_single_rows_that_come_back_are_no_order(data: Callable[[], Any]) -> Non
 def test_a_last_batch_of_one_row_hides_no_order() -> None:
     x, y = classes()
     assert in_order(diagnosis_of((x[: 3 * B + 1], y[: 3 * B + 1]), in_rows).case) is True
+
+
+@pytest.mark.parametrize("data", [classes, numbers])
+def test_the_last_targets_of_an_accumulated_step_are_no_pairs_with_its_first_inputs(
+    data: Callable[[], Any],
+) -> None:
+    x, y = data()
+    loss_fn = F.mse_loss if y.is_floating_point() else F.cross_entropy
+    model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1 if y.ndim > 1 else 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ss.watch(model, optimizer, budget=0.2) as watch:
+        for _ in range(40):
+            for index, (a, b) in enumerate(shuffled(x, y), 1):
+                loss = loss_fn(model(a), b)
+                (loss / 4).backward()
+                if index % 4 == 0:
+                    optimizer.step()
+                    optimizer.zero_grad()
+                    watch.step(loss, target=b)
+    diagnosis = watch.diagnose(train=(x, y), loss_fn=loss_fn)
+    compared = comparison(diagnosis.case)
+    assert compared is not None
+    assert compared.pairs < 0.2
+    assert "labels_unrelated" not in conditions(diagnosis)

@@ -8,7 +8,8 @@ only where neither the network nor a simple model does better than guessing. Sou
 training data are known: rows that were fed with another target than these data have for them.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
-data; a network or a simple model that beats guessing by a tenth of the way.
+data; a network or a simple model that beats guessing by a tenth of the way; steps of several forward
+passes, whose pairs are not known.
 """
 
 from __future__ import annotations
@@ -54,7 +55,13 @@ def examine(case: Case) -> Finding | None:
 
 
 def _fed_apart(case: Case) -> Finding | None:
-    """Inputs and targets that belong together in the data, but were fed in other pairs."""
+    """Inputs and targets that belong together in the data, but were fed in other pairs.
+
+    In a step of several forward passes the targets may be those of any of them, as where gradients
+    are accumulated.
+    """
+    if any(look.passes > 1 for look in case.looks):
+        return None
     compared = None if case.before_training else comparison(case)
     if (
         compared is None

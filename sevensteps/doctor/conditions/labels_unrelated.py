@@ -8,8 +8,8 @@ only where neither the network nor a simple model does better than guessing. Sou
 training data are known: rows that were fed with another target than these data have for them.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
-data; a network or a simple model that beats guessing by a tenth of the way; steps of several forward
-passes, whose pairs are not known.
+data; a network or a simple model that beats guessing by a tenth of the way; the pairs of steps with
+several forward passes.
 """
 
 from __future__ import annotations

@@ -103,7 +103,13 @@ def test_the_healed_run_is_that_of_its_recipe(tmp_path: Path) -> None:
 
 
 @five_seeds
-@pytest.mark.parametrize("data", ["speed", ss.data.load("speed")], ids=["by name", "loaded"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param("speed", marks=pytest.mark.slow, id="by name"),
+        pytest.param(ss.data.load("speed"), id="loaded"),
+    ],
+)
 def test_raw_numbers_are_scaled_and_answers_come_in_raw_units(
     data: Any, seed: int, tmp_path: Path
 ) -> None:

@@ -353,6 +353,7 @@ def test_the_report_counts_curable_faults() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_too_low_is_proven_and_cured(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the first step to the verdict, on a small case of its own."""
     from benchmarks.doctor import cases

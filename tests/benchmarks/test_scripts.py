@@ -15,7 +15,7 @@ from benchmarks.doctor.scripts.compare import differences, verdict
 from benchmarks.doctor.scripts.start import Outcome, start
 
 SCRIPTS = {script.name: script for script in catalogue()}
-SMALL = "tensors_only", "two_heads"  # no module and no optimizer; an answer in two parts
+SMALL = "tensors_only"  # no module and no optimizer
 
 
 def outcome(report: dict[str, Any] | None = None, **changes: Any) -> Outcome:
@@ -152,19 +152,15 @@ def both_ways(script: Script) -> tuple[str, list[str]]:
 
 
 @pytest.mark.timeout(900)  # two starts, on a busy machine too
-@pytest.mark.parametrize("name", SMALL)
-def test_a_healthy_script_is_left_as_it_is_and_not_accused(name: str) -> None:
-    assert both_ways(SCRIPTS[name]) == ("silent", [])
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "script",
-    [script for script in catalogue("healthy") if script.name not in SMALL],
+    [
+        script if script.name == SMALL else pytest.param(script, marks=pytest.mark.slow)
+        for script in catalogue("healthy")
+    ],
     ids=lambda script: script.name,
 )
-def test_every_healthy_script_is_left_as_it_is_and_not_accused(script: Script) -> None:
+def test_a_healthy_script_is_left_as_it_is_and_not_accused(script: Script) -> None:
     assert both_ways(script) == ("silent", [])
 
 

@@ -376,7 +376,9 @@ def test_a_folder_that_a_healed_run_would_need_must_be_free(sevensteps: Command)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_an_interrupt_keeps_the_run_and_leaves_with_130(
     number: signal.Signals, tmp_path: Path
 ) -> None:

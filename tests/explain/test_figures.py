@@ -30,11 +30,17 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
 
 NAMES = ("digits", "cnn", "iris", "diabetes", "labels", "several", "hinge")
 REGRESSIONS = ("diabetes", "several")  # have no confusion
+DRAWN_ALIKE = ("cnn", "several", "hinge")  # as digits, diabetes and iris are
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [(n, kind) for n in NAMES for kind in ANSWERS if kind != "confusion" or n not in REGRESSIONS],
+    [
+        pytest.param(name, kind, marks=[pytest.mark.slow] if name in DRAWN_ALIKE else [])
+        for name in NAMES
+        for kind in ANSWERS
+        if kind != "confusion" or name not in REGRESSIONS
+    ],
 )
 def test_every_picture(runs: Any, tmp_path: Path, name: str, kind: str) -> None:
     figure = ANSWERS[kind](runs(name).explain).plot(tmp_path / "drawn.png")

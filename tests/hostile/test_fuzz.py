@@ -23,7 +23,7 @@ from tests.hostile.targets import TARGETS, folder, remove
 # bytes more than before: what a target may hold by accident, and far from what a hostile header
 # announces
 MEMORY = 600_000_000
-EXAMPLES = {
+EXAMPLES = {  # in a thorough run
     "notation": 1500,
     "recipe": 300,
     "idx": 400,
@@ -73,7 +73,7 @@ def test_any_bytes(name: str) -> None:
     target = TARGETS[name]
     heads = sorted({sample[: target.head] for sample in target.samples()})
 
-    @settings(calm, max_examples=100)
+    @settings(calm, max_examples=2 * settings.default.max_examples)
     @given(
         st.sampled_from(heads),
         st.binary(max_size=400)
@@ -90,7 +90,7 @@ def test_any_bytes(name: str) -> None:
 def test_samples_made_wrong(name: str) -> None:
     target, samples = TARGETS[name], TARGETS[name].samples()
 
-    @settings(calm, max_examples=EXAMPLES[name])
+    @settings(calm, max_examples=EXAMPLES[name] * settings.default.max_examples // 50)
     @given(st.integers(0, 2**32))
     def check(seed: int) -> None:
         target.run(sampled(seed, samples, target.head))

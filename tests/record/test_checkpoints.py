@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,18 +19,34 @@ from tests.api.interruptions import PLAIN, Keeping, interrupted_twice, same
 STATES = ["state.json", "state.safetensors"]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that was interrupted after step 3 and then after step 8."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    with contextlib.chdir(folder):
+        interrupted_twice()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> ss.Run:
+    """The run that nobody interrupted."""
+    return ss.train("xor", **PLAIN, out=tmp_path_factory.mktemp("whole") / "whole")
+
+
 @pytest.fixture
-def interrupted_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run that was interrupted after step 3 and then after step 8: two states."""
+def interrupted_run(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the run that was interrupted: two states, to damage."""
     monkeypatch.chdir(tmp_path)
-    interrupted_twice()
-    return tmp_path / "run"
+    return Path(shutil.copytree(trained / "run", tmp_path / "run"))
 
 
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "gone"])
-def test_one_damaged_file_costs_one_state(interrupted_run: Path, name: str, damage: str) -> None:
-    whole, messages = ss.train("xor", **PLAIN, out="whole"), list[str]()
+def test_one_damaged_file_costs_one_state(
+    interrupted_run: Path, whole: ss.Run, name: str, damage: str
+) -> None:
+    messages = list[str]()
     content = bytearray((interrupted_run / name).read_bytes())
     for at in range(0, len(content), max(len(content) // 5, 1)) if damage == "flipped" else (0,):
         if damage == "gone":
@@ -65,7 +83,7 @@ def test_where_every_state_is_damaged_there_is_an_error(interrupted_run: Path) -
 
 @pytest.mark.parametrize("stopped_at", range(6))
 def test_wherever_saving_ends_there_is_a_whole_state(
-    stopped_at: int, monkeypatch: pytest.MonkeyPatch, interrupted_run: Path
+    stopped_at: int, monkeypatch: pytest.MonkeyPatch, interrupted_run: Path, whole: ss.Run
 ) -> None:
     done = 0
 
@@ -90,7 +108,7 @@ def test_wherever_saving_ends_there_is_a_whole_state(
     assert saved is not None
     assert saved.step in (8, 10)
     assert (saved.step == 8) == (stopped_at < 2)
-    assert same(ss.resume("run"), ss.train("xor", **PLAIN, out="whole"))
+    assert same(ss.resume("run"), whole)
 
 
 def test_a_state_of_a_newer_sevensteps(

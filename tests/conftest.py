@@ -1,4 +1,4 @@
-"""What every test shares: shapes checked, two threads, real data where it is, PyTorch's global
+"""What every test shares: shapes checked, one thread, real data where it is, PyTorch's global
 generator left alone.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Two workers of two threads each share two processors; threads that wait by spinning keep others
+# Two workers may have two threads each, on two processors; threads that wait by spinning keep others
 # from working: two CNN trainings side by side took 109 s each, and take 17 s. Read when PyTorch is
 # loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -42,7 +42,8 @@ import torch  # noqa: E402
 
 import sevensteps.training.threads  # noqa: E402
 
-torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+# two workers have a processor each; `make test-machines` has the trainings with two threads
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 # how many threads a training takes must not depend on who else is at work while tests run
 sevensteps.training.threads.busy_processors = lambda *_: 0
 settings.register_profile("quick", deadline=None, derandomize=True, max_examples=20)

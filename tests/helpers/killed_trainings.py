@@ -28,7 +28,7 @@ RECIPE: dict[str, Any] = {
     "predict": "mlp(12, dropout=0.1, batch_norm=True)",
     "step": "adam(lr=one_cycle(0.01))",
     "repeat": "batches(50)",
-    "stop": "epochs(40)",
+    "stop": "epochs(25)",
     "threads": 1,
     "progress": False,
 }

@@ -211,7 +211,8 @@ def test_float32_differs_by_rounding_only() -> None:
             stop="epochs(8)",
             repeat="batches(64)",
         )
-        for step in ("sgd(lr=0.1)", "sgd(lr=0.5)", "adam(lr=0.003)")
+        # not Adam's default eps: dividing by almost nothing shows each processor's rounding
+        for step in ("sgd(lr=0.1)", "sgd(lr=0.5)", "adam(lr=0.003, eps=1e-3)")
     ]
     for one, member in zip(recipes, raced(recipes).members, strict=True):
         wanted, _ = alone(one)

@@ -134,10 +134,11 @@ def test_a_state_of_another_network(interrupted_run: Path) -> None:
     "key",
     [
         "progress",
-        "history",
-        "place",
         "best",
-        *(pytest.param(key, marks=pytest.mark.slow) for key in ("memory", "reasons", "data")),
+        *(
+            pytest.param(key, marks=pytest.mark.slow)
+            for key in ("history", "place", "memory", "reasons", "data")
+        ),
     ],
 )
 def test_hostile_states_raise_only_our_errors(key: str, interrupted_run: Path) -> None:

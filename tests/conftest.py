@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Two workers may have two threads each, on two processors; threads that wait by spinning keep others
-# from working: two CNN trainings side by side took 109 s each, and take 17 s. Read when PyTorch is
-# loaded.
+# Two workers may have two threads each, on two processors; threads that wait by spinning keep
+# others from working: two CNN trainings side by side took 109 s each, and take 17 s. Read when
+# PyTorch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # NumPy's and SciPy's products are small here, and their threads do spin.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

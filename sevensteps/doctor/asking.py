@@ -35,6 +35,27 @@ def ask(network: nn.Module, inputs: Any) -> Any:
     return network(inputs)
 
 
+def set_mode(network: nn.Module, training: bool) -> None:
+    """Set training or evaluation mode, as `network.train(training)` does, where no module has
+    another method of that name, such as one that trains it.
+    """
+    if all(_sets_mode(type(module)) for module in network.modules()):
+        network.train(training)
+        return
+    for module in network.modules():
+        module.training = training
+
+
+def _sets_mode(kind: type[nn.Module]) -> bool:
+    if kind.train is nn.Module.train:
+        return True
+    try:
+        parameters = list(inspect.signature(kind.train).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return False
+    return [p.name for p in parameters if p.default is p.empty or p.name == "mode"] == ["mode"]
+
+
 def _takes(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether the network's `forward` has room for these arguments; a `**kwargs` is no room."""
     try:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.doctor.asking import ask, main_target, only_tensor
+from sevensteps.doctor.asking import ask, main_target, only_tensor, set_mode
 from sevensteps.doctor.identify_loss import (
     CROSS_ENTROPIES,
     REGRESSION_LOSSES,
@@ -355,7 +355,8 @@ class Case:
         remove_user_hooks(network)
         with Isolation(torch.Generator().manual_seed(0)), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the loop has shown PyTorch's warnings already
-            yield network.train(training)
+            set_mode(network, training)
+            yield network
 
     def outputs(self, pair: Pair | None, training: bool = False) -> Tensor | None:
         """The answers of the network in its present state for the inputs of `pair`.

@@ -33,18 +33,27 @@ def simple_model_score(case: Case) -> float | None:
     where inputs are no plain numbers, or too few. Worked out once for the data of the case.
     """
 
-    def compute() -> float | None:
-        table = standardized_table(case)
-        if table is None or case.task not in ("binary", "multiclass", "regression"):
-            return None
-        x, y = table
-        judge = regression_score if case.task == "regression" else classification_score
-        scores = [judge(x, y, split) for split in range(REPEATS if len(x) < FEW else 1)]
-        known = [score for score in scores if score is not None]
-        return statistics.median(known) if known else None
-
-    score: float | None = case.of_data("simple_model_score", compute)
+    score: float | None = case.of_data("simple_model_score", lambda: _median_score(case))
     return score
+
+
+def linear_model_score(case: Case) -> float | None:
+    """`simple_model_score` of the linear model alone."""
+    score: float | None = case.of_data(
+        "linear_model_score", lambda: _median_score(case, linear=True)
+    )
+    return score
+
+
+def _median_score(case: Case, **which: bool) -> float | None:
+    table = standardized_table(case)
+    if table is None or case.task not in ("binary", "multiclass", "regression"):
+        return None
+    x, y = table
+    judge = regression_score if case.task == "regression" else classification_score
+    scores = [judge(x, y, split, **which) for split in range(REPEATS if len(x) < FEW else 1)]
+    known = [score for score in scores if score is not None]
+    return statistics.median(known) if known else None
 
 
 def worse_than_simple_model(case: Case, margin: float) -> bool:
@@ -96,9 +105,11 @@ def nearest_samples(x: Float[Tensor, "N F"], count: int) -> Int[Tensor, "N K"]:
     return distances.topk(count, largest=False).indices
 
 
-def regression_score(x: Float[Tensor, "N F"], y: Float[Tensor, "N T"], split: int = 0) -> float:
+def regression_score(
+    x: Float[Tensor, "N F"], y: Float[Tensor, "N T"], split: int = 0, *, linear: bool = False
+) -> float:
     """The better r2, over three folds and all outputs, of ridge regression and of the mean of the
-    nearest neighbours. `split` is the seed of the folds.
+    nearest neighbours; of a `linear` one, the former. `split` is the seed of the folds.
     """
     spread = y.std(0, correction=0)
     y = (y - y.mean(0)) / torch.where(spread > 0, spread, 1.0)
@@ -110,20 +121,21 @@ def regression_score(x: Float[Tensor, "N F"], y: Float[Tensor, "N T"], split: in
         known = (x[train] - centre) @ (x[train] - centre).T
         known.diagonal().add_(RIDGE_PENALTY)
         weights = torch.linalg.solve(known, y[train] - mean)
-        linear = (x[test] - centre) @ (x[train] - centre).T @ weights + mean
+        straight = (x[test] - centre) @ (x[train] - centre).T @ weights + mean
         neighbours = y[train][_nearest(products, train, test)].mean(1)
-        for index, answer in enumerate((linear, neighbours)):
+        for index, answer in enumerate((straight, neighbours)):
             squares[index] += (truth - answer).square().sum(0)
     variation = y.square().sum(0).clamp_min(1e-300)
-    return float((1 - squares / variation).mean(1).max())
+    scores = (1 - squares / variation).mean(1)
+    return float(scores[0] if linear else scores.max())
 
 
 def classification_score(
-    x: Float[Tensor, "N F"], y: Int[Tensor, "N"], split: int = 0
+    x: Float[Tensor, "N F"], y: Int[Tensor, "N"], split: int = 0, *, linear: bool = False
 ) -> float | None:
     """The better accuracy, over three folds, of logistic regression and of a vote of the nearest
-    neighbours. None with fewer than two classes, or one of fewer than three samples. `split` is the
-    seed of the folds.
+    neighbours; of a `linear` one, the former. None with fewer than two classes, or one of fewer
+    than three samples. `split` is the seed of the folds.
     """
     counts = y.bincount()
     if int((counts > 0).sum()) < 2 or int(counts[counts > 0].min()) < FOLDS:
@@ -138,11 +150,11 @@ def classification_score(
     for train, test in _splits(fold):
         # a column of tens beside the inputs is the bias, on which there is hardly a penalty
         known, asked = products[train][:, train] + 100.0, products[test][:, train] + 100.0
-        linear = asked @ _logistic_regression(known, one_hot[train])
+        straight = asked @ _logistic_regression(known, one_hot[train])
         votes = one_hot[train][_nearest(products, train, test)].sum(1) - between_votes
-        for index, answer in enumerate((linear, votes)):
+        for index, answer in enumerate((straight, votes)):
             scores[index] += (answer.argmax(1) == y[test]).double().mean() / FOLDS
-    return float(scores.max())
+    return float(scores[0] if linear else scores.max())
 
 
 def _logistic_regression(

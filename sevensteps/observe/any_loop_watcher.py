@@ -100,6 +100,12 @@ class AnyLoopWatcher:
         """Whether the step that goes on is looked at."""
         return self._hooks.armed
 
+    def compared_target(self, loss: Tensor) -> Tensor | None:
+        """What the output was subtracted from in a loss of the step that goes on, if it is looked
+        at and the training computes its loss so; else None.
+        """
+        return self._calls.compared_target(loss) if self.looking else None
+
     @property
     def quiet(self) -> bool:
         """Whether only the loss of the step that goes on is noted."""

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from sevensteps.observe.call import Call
 from sevensteps.observe.call_content import content_of, is_readable, options_of, origin_of_target
 from sevensteps.observe.call_kinds import NOTED, Noted
+from sevensteps.observe.compared_target import compared_target, difference_of
 from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.function_mode import (
     Caller,
@@ -41,6 +42,7 @@ from sevensteps.observe.structure import tensors_of
 MAX_CALLS = 300  # different ones of one step
 MAX_NODES = 600  # of PyTorch's graph that are kept alive until the step's end
 MAX_TOTALS = 16  # backward passes of one step that are told apart
+MAX_DIFFERENCES = 16  # of a step, that are kept with their tensors
 MAX_INPUTS = 8
 # modules that take another way where nobody listens: without gradients, or in evaluation mode
 FAST_PATHS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
@@ -350,6 +352,8 @@ class CallRecorder(StepRecorder):
             return
         if noted.kind == "broadcast":
             self.answers.note_difference(args)
+            if len(self.graph.differences) < MAX_DIFFERENCES and (compared := difference_of(args)):
+                self.graph.differences[node] = compared
             if not _is_broadcast(args, first):
                 return
         where = self.callers.where(frame)
@@ -402,6 +406,12 @@ class CallRecorder(StepRecorder):
             if other.numel() == tensor.numel() and (network := self.graph.network_behind(node)):
                 networks[path] = network
         return networks
+
+    def compared_target(self, loss: Tensor) -> Tensor | None:
+        """The target of a loss of this step that the training writes itself; None where it cannot
+        be told.
+        """
+        return compared_target(loss, self.graph)
 
 
 def _call(noted: Noted, arguments: dict[str, Any], where: str, network: str | None) -> Call:

@@ -41,14 +41,16 @@ class StepGraph:
 
     `calls` are nodes that a loss function returned: (index of the call, its name, the nodes of its
     inputs, where its target comes from); `places` nodes computed by a distribution's method;
-    `numbers` single numbers; `outputs` the networks' outputs: (network, path in its output). The
-    nodes are kept alive, which the identity of a node rests on.
+    `numbers` single numbers; `outputs` the networks' outputs: (network, path in its output);
+    `differences` between a tensor without a gradient and one with: the former, and where the latter
+    was computed. The nodes are kept alive, which the identity of a node rests on.
     """
 
     calls: dict[Any, tuple[int, str, tuple[Any, ...], str | None]] = field(default_factory=dict)
     places: dict[Any, str] = field(default_factory=dict)
     numbers: dict[Any, Tensor] = field(default_factory=dict)
     outputs: dict[tuple[Any, int], tuple[str, str]] = field(default_factory=dict)
+    differences: dict[Any, tuple[Tensor, tuple[Any, int]]] = field(default_factory=dict)
 
     def network_behind(self, call: Any) -> str | None:
         """The network whose output the loss function that returned the node `call` was given; None
@@ -60,7 +62,13 @@ class StepGraph:
 
     def forget(self) -> None:
         """Let go of all nodes."""
-        for nodes in (self.calls, self.places, self.numbers, self.outputs):
+        for nodes in (
+            self.calls,
+            self.places,
+            self.numbers,
+            self.outputs,
+            self.differences,
+        ):
             nodes.clear()
 
 

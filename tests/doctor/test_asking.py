@@ -10,7 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sevensteps.doctor.asking import ask, main_target, mended, mended_targets, only_tensor
+from sevensteps.doctor.asking import (
+    ask,
+    main_target,
+    mended,
+    mended_targets,
+    only_tensor,
+    set_mode,
+)
 from sevensteps.observe.samples import Inputs
 
 A, B = torch.ones(3, 2), torch.full((3, 2), 2.0)
@@ -74,3 +81,29 @@ def test_the_main_target_is_the_only_one_or_the_one_named_so() -> None:
     assert main_target({"labels": A, "weight": B}) is A
     assert main_target({"first": A, "second": B}) is None
     assert main_target(A) is A
+
+
+class Frozen(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(2)
+
+    def train(self, mode: bool = True) -> Any:  # its normalisation stays as it is
+        super().train(mode)
+        self.norm.eval()
+
+
+class Layer(nn.Linear):
+    def train(self, epochs: int) -> None:  # type: ignore[override]
+        raise AssertionError("a training of its own")
+
+
+@pytest.mark.draws
+def test_a_mode_is_set_as_the_network_does_it_and_no_training_begun() -> None:
+    frozen = Frozen()
+    set_mode(frozen, True)
+    assert frozen.training
+    assert not frozen.norm.training
+    network = nn.Sequential(Layer(2, 2), nn.Dropout())
+    set_mode(network, False)
+    assert not any(module.training for module in network.modules())

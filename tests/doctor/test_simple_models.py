@@ -69,6 +69,26 @@ def test_classifiers_are_as_good_as_those_of_scikit_learn(x: Tensor, y: Tensor) 
     assert low > 0.4
 
 
+def test_the_linear_model_alone_does_not_follow_a_ring() -> None:
+    rings = case_of(*ring())
+    linear, best = (
+        simple_models.linear_model_score(rings),
+        simple_models.simple_model_score(rings),
+    )
+    assert linear is not None
+    assert best is not None
+    assert linear < best - 0.2
+    x = torch.linspace(-1, 1, 120)[:, None]
+    wave = case_of(x, (6 * x).sin())
+    linear, best = (
+        simple_models.linear_model_score(wave),
+        simple_models.simple_model_score(wave),
+    )
+    assert linear is not None
+    assert best is not None
+    assert linear < best - 0.2
+
+
 @pytest.mark.parametrize("kind", ["line", "wave"])
 def test_regressions_are_as_good_as_those_of_scikit_learn(kind: str) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -57,6 +57,9 @@ def examine(case: Case) -> Finding | None:
         return None
     if median(look.lr[0] for look in case.looks if look.lr) < 0.1 * case.lr:
         return None  # that is its schedule's doing
+    rate = _usual_rate(case)
+    if rate is None:
+        return None  # the loss follows the warm-up
     first, end = first_loss(case), final_loss(case)
     move = median(largest_relative_update(case, look)[0] for look in case.looks)
     path = move * case.steps
@@ -72,14 +75,14 @@ def examine(case: Case) -> Finding | None:
         and optimizer_name(case) not in ADAPTIVE
         else None
     )
-    room = edge / case.lr if edge else math.nan
+    room = edge / rate if edge else math.nan
     short, straight = short and not (room < ROOM), straight and (room > ROOM or math.isnan(room))
     if not (short or (straight and (weak or room > ROOM))):
         return None
     walk = max(WAY / path, 1.0)
     # a flat start may become steep
     factor = min(room / 2, math.sqrt(room / 2 * walk)) if room > ROOM else walk if short else 10.0
-    proposed = case.lr * min(max(factor, 3.0), 10_000.0)
+    proposed = rate * min(max(factor, 3.0), 10_000.0)
     evidence = [
         Measure(
             "all steps together, in norms of the weights",
@@ -94,7 +97,7 @@ def examine(case: Case) -> Finding | None:
             Measure(
                 "largest stable learning rate, 2/λ_max",
                 significant(edge),
-                f"about {case.lr:g}",
+                f"about {rate:g}",
                 "Lanczos, at the end",
             )
         )
@@ -103,7 +106,7 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error" if not learned_enough(case, 0.3) else "warning",
         0.85 if short and room > ROOM else 0.75,
-        f"With a learning rate of {case.lr:g} the {case.steps:,} steps together moved the "
+        f"With a learning rate of {rate:g} the {case.steps:,} steps together moved the "
         f"weights by {path:.2g} times their own norm: "
         f"the loss only went from {first:.3g} to {end:.3g}"
         + (" and was still falling" if straight else "")
@@ -182,6 +185,14 @@ def _warm_up(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _usual_rate(case: Case) -> float | None:
+    """The learning rate, after a warm-up; None where that took more than half of the steps."""
+    rates = case.observation.rates
+    early = [rate for step, rate in rates if 2 * step <= case.steps]
+    usual = max(case.lr or 0.0, *early[-1:])
+    return None if any(rate > 1.1 * usual for _, rate in rates[len(early) :]) else usual
 
 
 def _steady(case: Case) -> bool:

@@ -3,7 +3,8 @@
 Its training is at rest, while a simple nonlinear model fits the same data. Measured: the score on
 its own training data against the cross-validated score of simple models (linear, 5 nearest
 neighbours) on the same samples. Where they do far better, the pattern is there and the network
-lacks the units for it. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
+lacks the units for it; a network without a hidden layer lacks them only where a linear model does
+no better. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
 
 Remedies: a hidden layer, `mlp(32)`, or wider ones. Silent on: networks with a wide layer;
 trainings that are still under way; networks that learn well.
@@ -14,7 +15,7 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import hidden_layers, learned_enough, loss_still_falls, significant
-from sevensteps.doctor.simple_models import simple_model_score
+from sevensteps.doctor.simple_models import linear_model_score, simple_model_score
 
 STEP = "predict"
 EXPLAINS = ("underfitting",)
@@ -37,6 +38,8 @@ def examine(case: Case) -> Finding | None:
     simple, score = simple_model_score(case), case.scores["train"]
     if simple is None or simple - score < MARGIN:
         return None
+    if not widths and (linear := linear_model_score(case)) is not None and linear - score >= MARGIN:
+        return None  # its own kind of model finds the pattern
     shape = f"hidden layers of {', '.join(map(str, widths))}" if widths else "no hidden layer"
     return Finding(
         "too_small",

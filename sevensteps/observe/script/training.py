@@ -97,6 +97,8 @@ class ScriptTraining:
             return
         if self._target is None:
             self._target = self._targets.target(loss, search=watcher.looking)
+            if self._target is None:
+                self._target = watcher.compared_target(loss)
         self._losses.append(BackwardLoss(loss if watcher.looking else loss.detach(), inside))
 
     def cleared(self, optimizer: torch.optim.Optimizer) -> None:

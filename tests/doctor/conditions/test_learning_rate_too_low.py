@@ -59,3 +59,19 @@ def test_a_warm_up_that_never_ends(
 ) -> None:
     finding = learning_rate_too_low.examine(case_of(rate, initial, loss, adam))
     assert (finding is not None and "warming up" in finding.explanation) is accused
+
+
+@pytest.mark.parametrize(
+    ("rate", "usual"),
+    [
+        (lambda _: 1e-3, 1e-3),
+        (lambda step: 1e-3 * min(1.0, (step + 1) / 10), 1e-3),  # warm after a tenth
+        (lambda step: 1e-3 * min(1.0, (step + 1) / 80), None),  # still warming up
+        (lambda step: 1e-3 * (1 - step / 101), 1e-3),  # only lowered
+    ],
+)
+def test_the_rate_that_is_called_too_low_is_the_one_after_the_warm_up(
+    rate: Callable[[int], float], usual: float | None
+) -> None:
+    case = case_of(rate, 1e-3, lambda step: 4.0 - step / STEPS, True)
+    assert learning_rate_too_low._usual_rate(case) == usual

@@ -19,7 +19,7 @@ class WatcherLog:
         self.networks = networks if isinstance(networks, dict) else {"": (networks, optimizers)}
         self.steps: list[tuple[float, Any, dict[str, float]]] = []
         self.evaluations: list[tuple[float | None, float | None]] = []
-        self.updates = 0
+        self.updates = self.compared = 0
         self.looking, self.quiet = looking, not looking
         self.started = False
 
@@ -28,6 +28,10 @@ class WatcherLog:
 
     def stop(self) -> None:
         self.started = False
+
+    def compared_target(self, loss: Tensor) -> Tensor | None:
+        self.compared += 1
+        return None
 
     def add_network(self, name: str, module: nn.Module, optimizers: Any) -> None:
         self.networks[name] = (module, optimizers)

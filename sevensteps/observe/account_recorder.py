@@ -187,7 +187,7 @@ class AccountRecorder(StepRecorder):
 
     def _measure(self, task: int) -> None:
         """A backward pass has ended: measure the gradients that it brought."""
-        arrived = [g for g in self._measuring[task] if g.parameter.grad is not None]
+        arrived = [g for g in self._measuring.get(task, ()) if g.parameter.grad is not None]
         norms = norms_of([cast("Tensor", gradient.parameter.grad) for gradient in arrived])
         for gradient, norm in zip(arrived, norms, strict=True):
             gradient.after = norm

@@ -149,6 +149,13 @@ class AnyLoopWatcher:
         self._data.failed = self._fail
         recorders = [*self._layers.values(), evaluations, self._data, self._account, *self._others]
         self._hooks = StepHooks(called, optimizers, recorders, self._fail, self._compiled)
+        kinds = {type(p.data).__name__ for m in modules.values() for p in m.parameters()}
+        if others := sorted(kinds - {"Tensor"}):
+            # such as those of FSDP, of which each process has a part
+            kinds_of = ", ".join(others)
+            observation.note_unseen(
+                f"gradients of parameters that are no plain tensors ({kinds_of})"
+            )
         self._evaluations = EvaluationListener(evaluations, called, self._compiled, self._fail)
 
     def add_network(

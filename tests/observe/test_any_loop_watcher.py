@@ -225,6 +225,17 @@ def test_targets_go_to_the_network_whose_output_they_are_compared_with(several: 
     assert torch.equal(watch.observation.samples["kind"].y, y)
 
 
+def test_parameters_that_are_no_plain_tensors_are_told_of() -> None:
+    class Part(torch.Tensor):
+        pass
+
+    network = nn.Linear(2, 2)
+    assert "not_seen" not in ss.watch(network).observation.notes
+    network.weight = nn.Parameter(torch.ones(2, 2).as_subclass(Part))
+    (sentence,) = ss.watch(network).observation.notes["not_seen"]
+    assert sentence == "gradients of parameters that are no plain tensors (Part)"
+
+
 @pytest.mark.draws
 def test_every_part_of_an_output_is_kept_with_its_gradient() -> None:
     _, _, watch = kinds.train(KINDS["actor and critic"], watched=True)

@@ -1,6 +1,6 @@
 """What watching costs in other libraries: the same fit watched and unwatched, in turn.
 
-.venv-integrations/bin/python -m benchmarks.doctor.libraries_cost
+.venv-integrations/bin/python -m benchmarks.doctor.libraries_cost [LIBRARY …]
 
 A dense network 784-256-10 on 12,800 samples of noise, batches of 128, default budget, one thread.
 A row says how much processor time a step takes unwatched, how much more watched, and what the
@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import statistics
+import sys
 import tempfile
 import time
 import warnings
@@ -207,7 +208,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     print("| library | a step, unwatched | watched | diagnosis |\n|---|---|---|---|")
-    for library in (lightning, fastai, transformers, keras, skorch):
+    libraries = (lightning, fastai, transformers, keras, skorch)
+    for library in (one for one in libraries if one.__name__ in (sys.argv[1:] or [one.__name__])):
         plain, watched, diagnoses = [], [], []
         for _ in range(ROUNDS):
             plain.append(seconds(library(False))[0])

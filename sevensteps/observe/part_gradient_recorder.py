@@ -322,8 +322,12 @@ def _refusal(loss: Tensor) -> str:
 def sent_to_terms(loss: Tensor, total: Total) -> dict[Edge, Tensor]:
     """The gradient of `loss` by each of its terms, by way of the sum alone: a term that others are
     computed from, such as a network's output, gets from them what is theirs.
+
+    Raises `ValueError` where the terms are not all that the loss is the sum of, as where there are
+    more than are read: the way would lead on to the parameters, whose nodes change `.grad`.
     """
     terms = set(total.edges)
+    _check_sum(loss.grad_fn, terms)
     sent: dict[Edge, Tensor] = {}
     root: Any = loss.grad_fn
     arriving: dict[Any, dict[int, Tensor]] = {root: {0: torch.ones_like(loss)}}
@@ -350,6 +354,21 @@ def sent_to_terms(loss: Tensor, total: Total) -> dict[Edge, Tensor]:
                 fitting = gradient.sum_to_size(like.shape).to(like.dtype)
                 _add(arriving[following], number, fitting)
     return sent
+
+
+def _check_sum(root: Any, terms: set[Edge]) -> None:
+    waiting: list[Edge] = [(root, 0)]
+    visited = set(waiting)
+    while waiting:
+        edge = waiting.pop()
+        if edge in terms:
+            continue
+        if edge[0]._sequence_nr() == LEAF or len(visited) > MAX_NODES:
+            raise ValueError("not all of its parts are known")
+        for following in edge[0].next_functions:
+            if following[0] is not None and following not in visited:
+                visited.add(following)
+                waiting.append(following)
 
 
 def _add(sums: dict[Any, Tensor], key: Any, gradient: Tensor) -> None:

@@ -357,6 +357,24 @@ def test_the_training_ends_in_the_same_bits(kind: str) -> None:
     assert looks >= 3
 
 
+def test_a_loss_of_more_terms_than_are_read_leaves_no_gradient_behind() -> None:
+    model = in_float64(nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)))
+
+    def terms(output: Tensor) -> Tensor:
+        # as of the actions of an episode, each with its own forward pass
+        losses = [model(X)[index % 8, :1] * index for index in range(40)]
+        return torch.cat([output[:1, 0], *losses]).sum()
+
+    terms(model(X)).backward()
+    wanted = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    model.zero_grad()
+    look = record(model, X, terms, full=True)
+    assert look.part_gradients == ()
+    found = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(map(torch.equal, found, wanted))
+    assert len(found) == len(wanted) == 4
+
+
 def test_while_pytorch_looks_for_anomalies_nothing_is_asked() -> None:
     model = in_float64(TwoHeads())
     with torch.autograd.set_detect_anomaly(True, check_nan=False):

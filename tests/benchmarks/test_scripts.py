@@ -1,5 +1,5 @@
 """Training scripts, unwatched and by `sevensteps watch`: the comparison on made-up outcomes, the
-catalogue against the files, and some scripts run both ways."""
+catalogue against the files, and the scripts run both ways."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from benchmarks.doctor.scripts.compare import differences, verdict
 from benchmarks.doctor.scripts.start import Outcome, start
 
 SCRIPTS = {script.name: script for script in catalogue()}
-SMALL = "tensors_only"  # no module and no optimizer
 
 
 def outcome(report: dict[str, Any] | None = None, **changes: Any) -> Outcome:
@@ -151,15 +150,9 @@ def both_ways(script: Script) -> tuple[str, list[str]]:
     return verdict(script, watched), differences(script, plain, watched)
 
 
+@pytest.mark.slow  # tests/cli/test_watch.py runs one of its own both ways
 @pytest.mark.timeout(900)  # two starts, on a busy machine too
-@pytest.mark.parametrize(
-    "script",
-    [
-        script if script.name == SMALL else pytest.param(script, marks=pytest.mark.slow)
-        for script in catalogue("healthy")
-    ],
-    ids=lambda script: script.name,
-)
+@pytest.mark.parametrize("script", catalogue("healthy"), ids=lambda script: script.name)
 def test_a_healthy_script_is_left_as_it_is_and_not_accused(script: Script) -> None:
     assert both_ways(script) == ("silent", [])
 

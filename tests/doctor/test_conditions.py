@@ -103,6 +103,9 @@ LONG = {
     "parabola: 400 steps",
     "MNIST: 16 batches accumulated",
     "x⁴, scaled",
+    "digits: tanh",
+    "digits: 8 ReLU layers, He",
+    "circle: 16 units",
 }
 
 

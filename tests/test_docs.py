@@ -105,10 +105,18 @@ SHOWN = [page for page in PAGES if blocks(page, "text")]
 SEEN = re.compile(r"Seen: .*? of the time\)\.", re.DOTALL)
 
 
+# its examples need their libraries: tests/integrations/test_documentation.py runs them
+ELSEWHERE = ROOT / "docs" / "integrations.md"
+
+
 @pytest.mark.draws  # an example may begin with torch.manual_seed
 @pytest.mark.parametrize(
     "page",
-    [page if page in SHOWN else pytest.param(page, marks=pytest.mark.slow) for page in PAGES],
+    [
+        page if page in SHOWN else pytest.param(page, marks=pytest.mark.slow)
+        for page in PAGES
+        if page != ELSEWHERE
+    ],
     ids=lambda page: page.stem,
 )
 def test_python_examples_run_and_print_what_the_page_shows(

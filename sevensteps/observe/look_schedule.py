@@ -21,7 +21,7 @@ LEAST_GROWTH, MOST_GROWTH = 1.25, 2.0  # of the distance from the start, from lo
 # share of the budget that regular looks take; the rest is for what is noted at every step, and for
 # machines that the estimate does not suit
 LOOKING_SHARE = 0.4
-EARLY_SECONDS = 0.03  # that looks may take beyond their share before they become regular
+EARLY_SECONDS = 0.012  # that looks may take beyond their share before they become regular
 # distances vary by this share, or looks could fall on every fourth step of four that accumulate
 JITTER, GOLDEN_RATIO = 0.25, (math.sqrt(5) - 1) / 2
 FULL_EVERY = 8  # looks; besides, the first look after each power of two is full

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE = ROOT / "sevensteps"
 
 
-def sources(package: Path = PACKAGE) -> Iterator[tuple[Path, ast.Module]]:
-    """Every Python file below `package`, parsed."""
-    for path in sorted(package.rglob("*.py")):
-        yield path, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+@functools.cache
+def sources(package: Path = PACKAGE) -> tuple[tuple[Path, ast.Module], ...]:
+    """Every Python file below `package`, parsed once for all tests."""
+    return tuple(
+        (path, ast.parse(path.read_text(encoding="utf-8"), filename=str(path)))
+        for path in sorted(package.rglob("*.py"))
+    )
 
 
 def module_name(path: Path, package: Path = PACKAGE) -> str:
@@ -28,7 +32,7 @@ def imports(path: Path, tree: ast.Module, package: Path = PACKAGE) -> Iterator[t
     Imports inside functions, for types only, and by `import_module("…")` count like any other. `""`
     stands for the package itself; its `__version__` may be imported from anywhere.
     """
-    modules = {module_name(file, package) for file in package.rglob("*.py")}
+    modules = {module_name(file, package) for file, _ in sources(package)}
     here = [package.name, *path.relative_to(package).with_suffix("").parts]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

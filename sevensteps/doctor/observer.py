@@ -66,6 +66,9 @@ class DoctorObserver(Observer):
     ) -> None:
         self.watcher.stretched(training, losses, rates)
 
+    def broken_off(self, training: Training) -> None:
+        self.watcher.broken_off(training)
+
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         self.watcher.stopped(training, rule, reason)
         assert self.watcher.observation is not None

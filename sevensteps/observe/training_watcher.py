@@ -64,6 +64,8 @@ class TrainingWatcher(Observer):
     def __init__(self, budget: float, observation: Observation | None = None) -> None:
         self.schedule = LookSchedule(budget)
         self.observation = observation
+        self._layers: LayerRecorder | None = None
+        self._hooks = StepHooks({}, [], [])
 
     def started(self, training: Training) -> None:
         network = training.network
@@ -144,6 +146,10 @@ class TrainingWatcher(Observer):
         if progress.step and not math.isfinite(progress.loss):
             self.observation.record_loss(progress.step, progress.loss)
             self.observation.notes["first_not_finite"] = progress.step
+
+    def broken_off(self, training: Training) -> None:
+        if self.observation is not None:
+            self._stop_tracing(training)
 
     def _slowdown(self, seconds: float, before: int, count: int = 1) -> float:
         """Seconds by which the last `count` steps took longer than the steps `before` them."""

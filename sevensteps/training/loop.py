@@ -24,7 +24,12 @@ def train(training: Training, observers: Sequence[Observer] = ()) -> tuple[str, 
     """Run `training` until a rule says stop; returns (rule, reason)."""
     # Set once here, not three times a step.
     with torch.set_grad_enabled(training.engine.grad_enabled):
-        return seven_steps(training, observers)
+        try:
+            return seven_steps(training, observers)
+        except BaseException:
+            for observer in observers:
+                observer.broken_off(training)
+            raise
 
 
 def seven_steps(training: Training, observers: Sequence[Observer]) -> tuple[str, str]:

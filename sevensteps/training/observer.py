@@ -52,3 +52,6 @@ class Observer:
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         """The training is over: the stop rule that ended it, and why."""
+
+    def broken_off(self, training: Training) -> None:
+        """An exception ends the training, in a step or before the first: it is raised on."""

@@ -16,6 +16,7 @@ from sevensteps.observe.look import Signal
 from sevensteps.observe.look_measures import measure_signals
 from sevensteps.observe.look_schedule import THINNED_SECONDS
 from sevensteps.observe.observation import Observation
+from sevensteps.training.observer import Observer
 
 
 def observation_of(gradient: str, watch: float = 1.0) -> Observation:
@@ -127,3 +128,28 @@ def test_looks_that_take_far_too_long_are_thinned_out_and_the_diagnosis_says_so(
     assert 0 < observation.notes["thinned"] < 300
     assert len(observation.looks) < 15
     assert "fewer steps than planned" in str(run.diagnosis)
+
+
+@pytest.mark.parametrize("gradient", ["autograd()", "chain_rule()"])
+def test_a_training_that_breaks_off_leaves_no_hooks(gradient: str) -> None:
+    class Breaks(Observer):
+        def stepped(self, training: Any) -> None:
+            if training.progress.step == 3:
+                raise KeyError("the third step")
+
+    hooks = torch.nn.modules.module._global_forward_hooks
+    before = len(hooks)
+    data = ss.data.from_arrays(torch.zeros(32, 4), torch.arange(32) % 2)
+    with pytest.raises(KeyError, match="the third step"):
+        ss.train(
+            data,
+            predict="mlp(3)",
+            gradient=gradient,
+            repeat=ss.batches(8),
+            stop=ss.epochs(3),
+            watch=1.0,
+            observers=[Breaks()],
+            out=False,
+            progress=False,
+        )
+    assert len(hooks) == before

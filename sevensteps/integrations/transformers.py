@@ -162,8 +162,8 @@ def labels_of_caller(names: Sequence[str]) -> dict[str, Tensor]:
         frame = frame.f_back
     else:
         return {}
-    found = {} if frame is None else frame.f_locals
-    return {name: found[name] for name in names if isinstance(found.get(name), Tensor)}
+    variables = {} if frame is None else frame.f_locals
+    return {name: variables[name] for name in names if isinstance(variables.get(name), Tensor)}
 
 
 def is_whole(loss: Tensor) -> bool:

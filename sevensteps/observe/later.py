@@ -5,7 +5,6 @@ should cost as little as it can.
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ from torch import Tensor
 T = TypeVar("T")
 # bytes of copies that wait to be measured, of all trainings of this process; beyond that the
 # oldest are measured at once
-MAX_WAITING = 48 << 20
+MAX_WAITING = 128 << 20
 # bytes that one look may leave to be measured later: with more, its step takes so long that
 # measuring hardly counts
 MAX_LATER = 6 << 20
@@ -30,11 +29,12 @@ class LazyDict(Mapping[str, T]):
         if size > MAX_LATER:
             self.computed()
         elif size:
-            _wait(self, size)
+            _waiting.add(self, size)
 
     def computed(self) -> dict[str, T]:
         """The dictionary itself."""
         if self._compute is not None:
+            _waiting.remove(id(self))
             with torch.no_grad():
                 self._entries, self._compute = self._compute(), None
         return self._entries
@@ -49,19 +49,32 @@ class LazyDict(Mapping[str, T]):
         return len(self.computed())
 
 
-_waiting: deque[tuple[weakref.ref[LazyDict[Any]], int]] = deque()
-_waiting_bytes = 0
+class _Waiting:
+    """The dictionaries of this process that wait to be computed, oldest first, and their size."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, tuple[weakref.ref[LazyDict[Any]], int]] = {}
+        self.size = 0
+
+    def add(self, one: LazyDict[Any], size: int) -> None:
+        """Have `one` wait; compute the oldest where too much waits then."""
+        key = id(one)
+        self.entries[key] = weakref.ref(one, lambda _: self.remove(key)), size
+        self.size += size
+        while self.size > MAX_WAITING and self.entries:
+            oldest = next(iter(self.entries))
+            reference, _ = self.entries[oldest]
+            self.remove(oldest)
+            if (waiting := reference()) is not None:
+                waiting.computed()
+
+    def remove(self, key: int) -> None:
+        """What has this id waits no longer."""
+        _, size = self.entries.pop(key, (None, 0))
+        self.size -= size
 
 
-def _wait(one: LazyDict[Any], size: int) -> None:
-    global _waiting_bytes
-    _waiting.append((weakref.ref(one), size))
-    _waiting_bytes += size
-    while _waiting_bytes > MAX_WAITING:
-        reference, size = _waiting.popleft()
-        _waiting_bytes -= size
-        if (oldest := reference()) is not None:
-            oldest.computed()
+_waiting = _Waiting()
 
 
 class FlatCopies:

@@ -80,7 +80,8 @@ class StepRecorder:
                 return
             began = time.perf_counter()
             try:
-                hook(*arguments)
+                with torch._C.DisableTorchFunction():
+                    hook(*arguments)
             except Exception as failure:  # whatever goes wrong in here, the training goes on
                 self.failed(failure)
             self.cost += time.perf_counter() - began

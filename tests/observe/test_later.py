@@ -23,8 +23,7 @@ def test_a_lazy_dictionary_is_computed_once_when_it_is_read() -> None:
 
 
 def test_no_more_bytes_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(later, "_waiting_bytes", 0)
-    later._waiting.clear()
+    monkeypatch.setattr(later, "_waiting", later._Waiting())
     monkeypatch.setattr(later, "MAX_LATER", 100)
     monkeypatch.setattr(later, "MAX_WAITING", 150)
     computed: list[int] = []
@@ -39,18 +38,20 @@ def test_no_more_bytes_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
     fourth = entry(4, 101)
     assert computed == [1, 4]
     assert [one["number"] for one in (first, second, third, fourth)] == [1, 2, 3, 4]
-    assert later._waiting_bytes == 110
+    assert later._waiting.size == 0
 
 
 def test_one_that_is_gone_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(later, "_waiting_bytes", 0)
-    later._waiting.clear()
+    monkeypatch.setattr(later, "_waiting", later._Waiting())
     monkeypatch.setattr(later, "MAX_WAITING", 100)
     computed: list[int] = []
     gone = LazyDict(lambda: {"a": computed.append(1)}, 60)
     del gone
-    LazyDict(lambda: {"a": 1}, 60)
+    assert later._waiting.size == 0
+    kept = LazyDict(lambda: {"a": 1}, 60)
     assert not computed
+    assert later._waiting.size == 60
+    assert dict(kept) == {"a": 1}
 
 
 def test_flat_copies_are_copies_of_each_tensor() -> None:

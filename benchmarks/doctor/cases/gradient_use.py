@@ -83,7 +83,7 @@ CASES = [
     Case(
         "digits: bfloat16 weights, small steps",
         "faulty",
-        build=small(Bfloat16, lambda m: sgd(m, 0.005), batch=64, epochs=130),
+        build=small(Bfloat16, lambda m: sgd(m, 0.005), batch=64, epochs=200),
         conditions=("updates_rounded_away", "learning_rate_too_low"),
         twin="digits: float32 weights, small steps",
     ),
@@ -91,6 +91,6 @@ CASES = [
         "digits: float32 weights, small steps",
         "cured",
         conditions=(),
-        build=small(lambda: dense(64, 64, 10), lambda m: sgd(m, 0.005), batch=64, epochs=130),
+        build=small(lambda: dense(64, 64, 10), lambda m: sgd(m, 0.005), batch=64, epochs=200),
     ),
 ]

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.doctor.asking import ask, main_target, only_tensor, set_mode
+from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.identify_loss import (
     CROSS_ENTROPIES,
     REGRESSION_LOSSES,
@@ -68,6 +69,7 @@ class Case:
     `why_not_retrainable` says why `recipe` cannot be trained again here, and what to do instead.
     `data_cache` holds what was worked out about the data, for other cases on the same data: of a
     training of `ss.train` it belongs to its `Data`.
+    `findings` are those of the conditions that were asked so far.
     `ruled_out` is filled by the conditions: (condition, why it is not that one); `not_judged` by
     whatever could not be asked: (condition or argument of `diagnose`, why).
     """
@@ -83,6 +85,7 @@ class Case:
     score_output: Callable[[Tensor, Tensor], float] | None = None
     why_not_retrainable: str = ""
     data_cache: dict[Hashable, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
     ruled_out: list[tuple[str, str]] = field(default_factory=list)
     not_judged: list[tuple[str, str]] = field(default_factory=list)
     several: bool = False

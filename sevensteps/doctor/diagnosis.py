@@ -10,6 +10,7 @@ import torch
 
 from sevensteps import __version__
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.chance import compare_with_chance, is_at_chance, why_too_early
 from sevensteps.doctor.examination import Examination, examine
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.measures import step_with_rate
@@ -145,12 +146,23 @@ class Diagnosis(Examination):
         basis += _warnings_text(observation.warnings)
         if self.findings:
             return basis
+        comparisons = compare_with_chance(self.case)
+        if is_at_chance(comparisons):
+            return (
+                "No fault was found, but the network answers no better than one that ignores its "
+                f"inputs: {'; '.join(map(str, comparisons))}. {_too_early(self.case)}{basis}"
+            )
         if observation.steps < ENOUGH_STEPS or not looks:
             return (
                 f"Not enough evidence: {steps} were seen, and {looks} closely. Train for longer, "
                 "and ask again."
             )
         return f"Nothing is wrong that can be seen here. {basis}"
+
+
+def _too_early(case: Case) -> str:
+    why = why_too_early(case)
+    return f"That may come: {why}. Train for longer, and ask again. " if why else ""
 
 
 def _warnings_text(warnings: Sequence[TrainingWarning]) -> str:

@@ -54,7 +54,7 @@ def examine(case: Case) -> Examination:
         return _examine_each(case)
     if case.recipe is None:  # the data of a recipe are made for its network
         check_data(case)
-    findings = []
+    findings = case.findings = []
     for name in condition_names():
         try:
             finding = condition(name).examine(case)

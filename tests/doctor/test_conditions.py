@@ -65,6 +65,7 @@ FAULTY = {
     "overfitting": "MNIST: 150 samples by heart",
     "stopped_early": "parabola: 12 steps",
     "underfitting": "circle: no hidden layer",
+    "does_not_learn": "field: texts with the topics of others",
     "exploding_gradient": "table: linear, SGD .5",
 }
 

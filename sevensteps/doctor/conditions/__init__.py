@@ -3,7 +3,8 @@
 Each module has a docstring (what it is, in one sentence; then its mechanism, what is measured, the
 source, the remedies, and what it is silent on), STEP (which of the seven steps it blames), EXPLAINS
 (conditions that are symptoms of it), and `examine(case) -> Finding | None`, which may add to
-`case.ruled_out` why it is not this one.
+`case.ruled_out` why it is not this one. They are asked in this order: the last may read the
+`case.findings` of all others.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "train_valid_mismatch",
         "batch_too_small",
     ),
-    "stop": ("stopped_early", "overfitting", "underfitting"),
+    "stop": ("stopped_early", "overfitting", "underfitting", "does_not_learn"),
 }
 
 

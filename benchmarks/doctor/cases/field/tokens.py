@@ -8,7 +8,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import sevensteps as ss
-from benchmarks.doctor.cases.field.trained import Trained, accuracy, batches, descend, healthy
+from benchmarks.doctor.cases.field.trained import (
+    Trained,
+    accuracy,
+    batches,
+    descend,
+    faulty_and_cured,
+    healthy,
+)
 
 PAD, WORDS, LENGTH = 0, 30, 12
 
@@ -150,6 +157,37 @@ def packed() -> Trained:
     )
 
 
+class Topics(nn.Module):
+    """The mean of a text's word vectors, and a class for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.topic = nn.EmbeddingBag(200, 16), nn.Linear(16, 4)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        topics: Tensor = self.topic(self.words(tokens))
+        return topics
+
+
+def topics(belong: bool) -> Trained:
+    """Texts whose topic says which words they have; or the topics of other texts."""
+    y = torch.randint(4, (3000,))
+    x = torch.where(
+        torch.rand(3000, 12) < 0.5,
+        50 * y[:, None] + torch.randint(50, (3000, 12)),
+        torch.randint(200, (3000, 12)),
+    )
+    if not belong:
+        y = y[torch.randperm(len(y))]
+    model = Topics()
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    with ss.watch(model, optimizer) as watch:
+        for chosen in batches(2600, 32, 3):
+            descend(watch, optimizer, F.cross_entropy(model(x[chosen]), y[chosen]), y[chosen])
+    data = {"train": (x[:2600], y[:2600]), "valid": (x[2600:], y[2600:])}
+    return Trained(watch, accuracy(model, x[2600:], y[2600:]), data)
+
+
 CASES = [
     healthy("language model, tied weights", lambda: language_model(LanguageModel(), 1e-2, True)),
     healthy(
@@ -157,4 +195,7 @@ CASES = [
     ),
     healthy("tagger, padding ignored", tagger),
     healthy("classifier of packed sequences", packed),
+    *faulty_and_cured(
+        "texts with the topics of others", "texts with their topics", "does_not_learn", topics
+    ),
 ]

@@ -1,0 +1,158 @@
+"""Whether a network answers better than one that ignores its inputs, as far as that can be told: by
+its score, by its loss, or by what the same loss is worth with one answer for all inputs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.measures import final_loss, loss_still_falls
+from sevensteps.observe.structure import rows
+
+SCORE = 0.05  # of the way from an ignorant answer to a perfect one
+LOSS = 0.97  # of the ignorant loss
+MIN_STEPS = 100  # before which a network need not have learned anything
+MIN_EPOCHS, MIN_STEPS_OF_EPOCHS = 5, 30  # or so often over its data, in that many steps
+MIN_SAMPLES = 20  # fewer say nothing about chance
+MAX_NUMBERS = 200_000  # of the outputs that the best constant answer is fitted to
+
+
+@dataclass(frozen=True)
+class ChanceComparison:
+    """What a network reached in one measure ("accuracy", "r2", "loss"), and what the best answer
+    that ignores the inputs reaches; `better` is whether the network is beyond it.
+    """
+
+    measure: str
+    reached: float
+    ignorant: float
+    of: str
+    better: bool
+
+    def __str__(self) -> str:
+        return (
+            f"{self.measure} {self.reached:.3g}, where the same for all gives {self.ignorant:.3g}"
+        )
+
+
+def compare_with_chance(case: Case) -> list[ChanceComparison]:
+    """Each measure that there is, surest first, up to the first that is better than chance; none
+    where nothing can be told.
+
+    Of several networks that train together the loss is no measure of one of them.
+    """
+    if case.before_training or case.several or case.diverged_at is not None:
+        return []
+    comparisons: list[ChanceComparison] = []
+    for compare in (_score, _loss, _fitted_loss):
+        if (comparison := compare(case)) is None:
+            continue
+        comparisons.append(comparison)
+        if comparison.better or compare is not _score:
+            break
+    return comparisons
+
+
+def is_at_chance(comparisons: list[ChanceComparison]) -> bool:
+    """Whether there is a measure, and none is better than chance."""
+    return bool(comparisons) and not any(comparison.better for comparison in comparisons)
+
+
+def why_too_early(case: Case) -> str:
+    """Why this training need not have learned anything yet; "" where it had the time."""
+    batch = max((look.batch for look in case.looks), default=0)
+    data = case.part("train")
+    count = 0 if data is None or (target := targets_of(data)) is None else len(target)
+    often = count > 0 and case.steps * batch >= MIN_EPOCHS * count
+    if case.steps < (MIN_STEPS_OF_EPOCHS if often else MIN_STEPS):
+        return f"it was trained for {case.steps:,} steps only"
+    return "its loss was still falling" if loss_still_falls(case) else ""
+
+
+def _score(case: Case) -> ChanceComparison | None:
+    if case.skill is None or case.baseline_score is None or case.target is None:
+        return None
+    if len(case.target) < MIN_SAMPLES:
+        return None
+    return ChanceComparison(
+        "r2" if case.task == "regression" else "accuracy",
+        case.scores["train"],
+        case.baseline_score,
+        "training samples",
+        case.skill > SCORE,
+    )
+
+
+def _loss(case: Case) -> ChanceComparison | None:
+    """The loss at the end, where it is one term whose ignorant value is known."""
+    ignorant, end = case.baseline_loss, final_loss(case)
+    terms = next((look.loss_terms for look in case.looks if look.loss_terms), ())
+    if (
+        not case.loss_is_error
+        or ignorant is None
+        or ignorant < 1e-6
+        or len(terms) > 1
+        or not math.isfinite(end)
+        or (identified := case.identified_loss) is None
+        or not 0.5 < identified.scale < 2  # a sum, or a part of a mean
+    ):
+        return None
+    return ChanceComparison("loss", end, ignorant, "its last steps", end < LOSS * ignorant)
+
+
+def _fitted_loss(case: Case) -> ChanceComparison | None:
+    """The loss on the sample against that of one answer for all inputs, fitted to it: for any loss
+    of outputs and targets.
+    """
+    outputs, examples = case.train_outputs, case.examples
+    if case.loss is None or outputs is None or examples is None or len(outputs) < MIN_SAMPLES:
+        return None
+    if not (case.loss_is_error or case.skill is not None) or not bool(outputs.isfinite().all()):
+        return None
+    count = max(min(len(outputs), MAX_NUMBERS // max(outputs[0].numel(), 1)), MIN_SAMPLES)
+    chosen = torch.linspace(0, len(outputs) - 1, count).long()
+    few, targets = outputs[chosen].double(), _double(rows(examples[1], chosen))
+    try:
+        reached, ignorant = _mean_loss(case, few, targets), _constant_loss(case, few, targets)
+    except Exception:  # a loss that takes more than outputs and targets
+        return None
+    if not math.isfinite(reached) or not ignorant > 1e-6:
+        return None
+    return ChanceComparison(
+        "loss", reached, ignorant, "training samples", reached < LOSS * ignorant
+    )
+
+
+def _double(targets: Any) -> Any:
+    single = isinstance(targets, Tensor) and targets.is_floating_point()
+    return targets.double() if single else targets
+
+
+def _mean_loss(case: Case, outputs: Tensor, targets: Any) -> float:
+    assert case.loss is not None
+    with torch.no_grad():
+        return float(case.loss(outputs, targets).mean())
+
+
+def _constant_loss(case: Case, outputs: Tensor, targets: Any) -> float:
+    """The least loss of one answer for all, by LBFGS from the mean of the answers."""
+    loss_fn = case.loss
+    assert loss_fn is not None
+    with torch.enable_grad():
+        answer = outputs.mean(0, keepdim=True).detach().requires_grad_()
+        optimizer = torch.optim.LBFGS([answer], max_iter=30, line_search_fn="strong_wolfe")
+
+        def closure() -> float:
+            optimizer.zero_grad()
+            loss = loss_fn(answer.expand_as(outputs), targets).mean()
+            loss.backward()
+            return float(loss.detach())
+
+        optimizer.step(closure)
+    return _mean_loss(case, answer.detach().expand_as(outputs), targets)

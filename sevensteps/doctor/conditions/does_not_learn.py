@@ -1,0 +1,165 @@
+"""does_not_learn: the network answers no better than one that ignores its inputs, and no condition
+says why.
+
+Asked after all others, and only where none of them found a fault. Measured: the score against that
+of the most common class, or of the mean; the loss against the least that one answer for all inputs
+reaches. Either one beyond chance is enough to be silent. Closed form: the entropy of the classes,
+the variance of the targets; of any other loss one answer is fitted.
+
+Remedies: fit 32 samples first, which any sound training learns by heart; hand over what could not
+be asked for. Silent on: short trainings, a loss that still falls, losses that are no error, and
+networks with other findings. A remark where simple models do no better on these data.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.chance import compare_with_chance, is_at_chance, why_too_early
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.measures import (
+    first_loss,
+    largest_relative_update,
+    median,
+    significant,
+    weight_layers,
+)
+from sevensteps.doctor.simple_models import simple_model_score
+
+STEP = "stop"
+EXPLAINS: tuple[str, ...] = ()
+PATTERN = 0.05  # of the way from chance to perfect that a simple model reaches, of a pattern
+NAMED = 5  # conditions that are ruled out or not judged, by name
+
+
+def examine(case: Case) -> Finding | None:
+    if any(finding.severity != "info" for finding in case.findings) or why_too_early(case):
+        return None
+    comparisons = compare_with_chance(case)
+    if not is_at_chance(comparisons):
+        return None
+    pattern = _pattern(case)
+    moved, evidence = _evidence(case)
+    sentences = [
+        f"After {case.steps:,} steps the network answers no better than one that ignores its "
+        f"inputs ({'; '.join(map(str, comparisons))}), and no other condition says why.",
+        *([moved] if moved else []),
+        _about_pattern(pattern),
+        *_open_questions(case),
+    ]
+    return Finding(
+        "does_not_learn",
+        STEP,
+        "info" if pattern is False else "warning",
+        0.8 if pattern else 0.7,
+        " ".join(sentences),
+        [
+            *(
+                Measure(
+                    f"{one.measure} of {one.of}",
+                    significant(one.reached),
+                    f"{'below' if one.measure == 'loss' else 'above'} {one.ignorant:.3g}",
+                    "the best answer that ignores the inputs",
+                )
+                for one in comparisons
+            ),
+            *evidence,
+        ],
+        [
+            Remedy(
+                {},
+                "what cannot be learned by heart is not kept from it by the data: then look at "
+                "how the loss is computed and what the network does to its inputs; if it can, look "
+                "at the data",
+                "train on 32 samples alone until the loss is near its floor",
+            ),
+            *_requests(case),
+        ],
+    )
+
+
+def _pattern(case: Case) -> bool | None:
+    """Whether a simple model finds a pattern in the data; None where none can be asked."""
+    simple, least = simple_model_score(case), case.baseline_score
+    if simple is None or least is None or least >= 1:
+        return None
+    return simple - least > PATTERN * (1 - least)
+
+
+def _about_pattern(pattern: bool | None) -> str:
+    if pattern is None:
+        return "Whether these data have a pattern could not be tested by a simpler model."
+    if pattern:
+        return "A simple model does better on the same samples: there is something to be learned."
+    return (
+        "Neither does a simple model, linear or of nearest neighbours, do better on these samples: "
+        "there may be little in the inputs that tells of the targets, or it takes more data."
+    )
+
+
+def _evidence(case: Case) -> tuple[str, list[Measure]]:
+    """What was measured of the training itself, and what it rules out in words."""
+    evidence, parts = [], []
+    start = first_loss(case)
+    if math.isfinite(start):
+        evidence.append(Measure("loss of the first step", significant(start), "", ""))
+    path = median(largest_relative_update(case, look)[0] for look in case.looks) * case.steps
+    if path > 0:
+        evidence.append(
+            Measure(
+                "all steps together, in norms of the weights",
+                significant(path),
+                "above 0.1",
+                "median |Δw| / |w| times steps",
+            )
+        )
+        parts.append("the weights move")
+    matrices = [name for _, name in weight_layers(case)]
+    reached = [
+        name
+        for name in matrices
+        if any(
+            (change := look.changes.get(name)) is not None
+            and change.gradient is not None
+            and bool(change.gradient.any())
+            for look in case.looks
+        )
+    ]
+    if matrices:
+        evidence.append(
+            Measure("weight matrices with a gradient", len(reached), len(matrices), "looks")
+        )
+        if len(reached) == len(matrices):
+            parts.append("a gradient reaches every layer")
+    if case.identified_loss is not None:
+        parts.append(f"the loss is {case.identified_loss.name}")
+    ruled_out = [name for name, _ in case.ruled_out][:NAMED]
+    said = f"Seen: {', '.join(parts)}." if parts else ""
+    if ruled_out:
+        said += f" Ruled out: {', '.join(dict.fromkeys(ruled_out))}."
+    return said.strip(), evidence
+
+
+def _open_questions(case: Case) -> list[str]:
+    names = list(dict.fromkeys(name for name, _ in case.not_judged))[:NAMED]
+    return [f"Could not be asked: {', '.join(names)}."] if names else []
+
+
+def _requests(case: Case) -> list[Remedy]:
+    """What would let more conditions be asked."""
+    missing = [
+        name
+        for name, absent in (
+            ("train=(inputs, targets)", case.part("train") is None),
+            ("valid=(inputs, targets)", case.part("valid") is None),
+            ("loss_fn=", case.loss is None),
+        )
+        if absent and case.recipe is None
+    ]
+    if not missing:
+        return []
+    advice = f"hand them over: watch.diagnose({', '.join(missing)})"
+    if case.target is None:
+        advice += ", and watch.step(loss, target=…)"
+    return [Remedy({}, "conditions that need them could not be asked", advice)]

@@ -39,7 +39,7 @@ BUDGET, FULL = (
     0.35,
 )
 TARGETS = {OURS: BUDGET, f"{OURS}, every step": FULL}
-SECONDS = 2.5  # of one training, unwatched
+SECONDS, LONG_SECONDS = 2.5, 10.0  # of one training, unwatched: a short one, a longer one
 # at the default budget, whose target is about as small as neighbours differ, so many trainings a
 # round
 OFTEN = 3
@@ -140,7 +140,7 @@ def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, 
     "judging", "share"}}.
 
     Those without a target, which are slow, take part in every second round, and not where there
-    are several networks.
+    are several networks. In trainings longer than `SECONDS`, only ours at the default budget does.
     """
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     case = LOOPS[network]
@@ -148,7 +148,8 @@ def plain(network: str, seconds: float, turn: int, only: str = "") -> dict[str, 
     taking = {
         label: tool
         for label, tool in tools(only).items()
-        if label in TARGETS or (turn % 2 == 0 and not several)
+        if (label in TARGETS or (turn % 2 == 0 and not several))
+        and (seconds <= SECONDS or TARGETS.get(label) == BUDGET)
     }
     steps = 20
     while (took := loop(case, steps, None)[0]) < seconds / 5:
@@ -235,7 +236,9 @@ def main() -> int:
         help=f"networks whose name contains this: {', '.join({**LOOPS, **NETWORKS})}",
     )
     parser.add_argument(
-        "--kind", choices=("plain", "trained"), help="only plain loops, or only `ss.train`"
+        "--kind",
+        choices=("plain", "long", "trained"),
+        help="only short plain loops, only longer ones, or only `ss.train`",
     )
     parser.add_argument("--tool", default="", help="tools whose name contains this")
     parser.add_argument(
@@ -250,31 +253,28 @@ def main() -> int:
         "--write", action="store_true", help=f"put the tables into {results.FILE.name}"
     )
     options = parser.parse_args()
-    rounds, seconds, load = (
-        options.rounds or (1 if options.quick else 5),
-        SECONDS / 10 if options.quick else SECONDS,
-        busy(),
-    )
+    rounds, load = options.rounds or (1 if options.quick else 5), busy()
+    # in a quick run the longer ones, too, are longer than `SECONDS`
+    short, long = (SECONDS / 10, 1.01 * SECONDS) if options.quick else (SECONDS, LONG_SECONDS)
     try:
         turns = {
             kind: {
                 name: [
-                    one_round(kind, network=name, seconds=seconds, turn=turn, **more)
+                    one_round(measure, network=name, seconds=seconds, turn=turn, **more)
                     for turn in range(rounds)
                 ]
                 for name in networks
                 if options.only in name and options.kind in (None, kind)
             }
-            for kind, networks, more in (
-                ("plain", LOOPS, {"only": options.tool}),
-                ("trained", NETWORKS, {}),
+            for kind, measure, networks, seconds, more in (
+                ("plain", "plain", LOOPS, short, {"only": options.tool}),
+                ("long", "plain", LOOPS, long, {"only": options.tool}),
+                ("trained", "trained", NETWORKS, short, {}),
             )
         }
     except Failed:
         return 1  # why has been said
-    lines = report(
-        turns["plain"], turns["trained"], seconds, "unknown" if load is None else f"{load:.1f}"
-    )
+    lines = report(turns, short, long, "unknown" if load is None else f"{load:.1f}")
     print("\n" + "\n".join(lines))
     if options.write:
         results.put(TITLE, lines)
@@ -299,29 +299,12 @@ def one_round(kind: str, **arguments: Any) -> dict[str, Any]:
 Rounds = dict[str, list[dict[str, Any]]]  # network -> what each round measured
 
 
-def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list[str]:
+def report(turns: dict[str, Rounds], short: float, long: float, load: str) -> list[str]:
     """The tables, as Markdown."""
-    rounds = len(next(iter((in_loop or in_train).values())))
-    labels = {
-        label for turns in in_loop.values() for label in turns[0] if label not in ("steps", "alone")
-    }
-    rows = []
-    for label in sorted(labels, key=lambda label: (not label.startswith(OURS), label)):
-        timings = [[turn[label] for turn in turns if label in turn] for turns in in_loop.values()]
-        shares = [turns[0]["share"] for turns in timings if turns]
-        rows.append(
-            [
-                label,
-                *(
-                    cost([turn["cost"] for turn in turns], TARGETS.get(label)) if turns else ""
-                    for turns in timings
-                ),
-                ", ".join(
-                    f"{median(turn['judging'] for turn in turns):.2f}" for turns in timings if turns
-                ),
-                ", ".join(f"{100 * share:.1f} %" for share in shares) if None not in shares else "",
-            ]
-        )
+    in_train = turns["trained"]
+    measured_turns = [turn for kind in turns.values() for own in kind.values() for turn in own]
+    rounds = max(len(own) for kind in turns.values() for own in kind.values())
+    rows, long_rows = loop_rows(turns["plain"]), loop_rows(turns["long"])
     train_rows = []
     for watch, label, target in (("0.02", "watch=0.02", BUDGET), ("1.0", "watch=1", FULL)):
         for what, key, aim in ((label, "cost", target), (f"{label}, the whole call", "call", None)):
@@ -342,13 +325,12 @@ def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list
             )
     apart = [
         abs(a / b - 1)
-        for turns in (*in_loop.values(), *in_train.values())
-        for turn in turns
+        for turn in measured_turns
         for a, b in zip(turn["alone"], turn["alone"][1:], strict=False)
     ]
     met = [
         text
-        for row in (*rows, *train_rows)
+        for row in (*rows, *long_rows, *train_rows)
         for text in row
         if text.endswith((mark(True), mark(False)))
     ]
@@ -365,19 +347,25 @@ def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list
         f"{'round' if rounds == 1 else 'rounds'} (lowest to "
         f"highest), {THREADS} threads; at the default budget a round is the median of {OFTEN} "
         "trainings. Each training is of as many steps "
-        f"as take {seconds:g} s unwatched, and is compared with the unwatched ones right before "
-        "and after it, in the same process; every "
+        f"as take {short:g} or {long:g} s unwatched, and is compared with the unwatched ones "
+        "right before and after it, in the same process; every "
         "round is a fresh process. Two unwatched trainings next "
         f"to each other differ by {100 * median(apart):.1f} % (median). A training of "
         "milliseconds costs more: its first steps are "
         "looked at whatever they cost.",
         "",
-        "## In a plain PyTorch loop",
+        f"## In a plain PyTorch loop of {short:g} seconds",
         "",
         "What a tool does after the last step is not in the cost. Tools without a target take "
         "part in every second round.",
         "",
-        *table(("tool", *in_loop, "seconds to judge afterwards", "steps looked at"), rows),
+        *table(("tool", *turns["plain"], "seconds to judge afterwards", "steps looked at"), rows),
+        "",
+        f"## In one of {long:g} seconds",
+        "",
+        *table(
+            ("tool", *turns["long"], "seconds to judge afterwards", "steps looked at"), long_rows
+        ),
         "",
         "## In `ss.train`",
         "",
@@ -387,6 +375,31 @@ def report(in_loop: Rounds, in_train: Rounds, seconds: float, load: str) -> list
         "",
         *table(("", *in_train, "seconds added once"), train_rows),
     ]
+
+
+def loop_rows(in_loop: Rounds) -> list[list[str]]:
+    """A row for each tool: its cost on each network, what judging took, what it looked at."""
+    labels = {
+        label for turns in in_loop.values() for label in turns[0] if label not in ("steps", "alone")
+    }
+    rows = []
+    for label in sorted(labels, key=lambda label: (not label.startswith(OURS), label)):
+        timings = [[turn[label] for turn in turns if label in turn] for turns in in_loop.values()]
+        shares = [turns[0]["share"] for turns in timings if turns]
+        rows.append(
+            [
+                label,
+                *(
+                    cost([turn["cost"] for turn in turns], TARGETS.get(label)) if turns else ""
+                    for turns in timings
+                ),
+                ", ".join(
+                    f"{median(turn['judging'] for turn in turns):.2f}" for turns in timings if turns
+                ),
+                ", ".join(f"{100 * share:.1f} %" for share in shares) if None not in shares else "",
+            ]
+        )
+    return rows
 
 
 def cost(shares: list[float], target: float | None) -> str:

@@ -14,7 +14,14 @@ from types import ModuleType
 
 BY_STEP: dict[str, tuple[str, ...]] = {
     "initialize": ("symmetric_units", "signal_vanishes", "signal_explodes", "output_overconfident"),
-    "predict": ("dead_units", "saturated_units", "no_nonlinearity", "mode_mismatch", "too_small"),
+    "predict": (
+        "dead_units",
+        "saturated_units",
+        "no_nonlinearity",
+        "mode_mismatch",
+        "too_small",
+        "samples_mixed",
+    ),
     "loss": (
         "output_loss_mismatch",
         "target_shape_mismatch",

@@ -1,0 +1,51 @@
+"""Cases whose fault shows in what the trained network answers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.doctor.cases.published import adam
+from benchmarks.doctor.loop import Case, Pair, Setup
+
+Halves = tuple[Pair, Pair]
+
+
+def sums(steps: int = 20) -> Halves:
+    """Sequences of 3 numbers a step; is the sum of the first ones, over 12 steps, above 0?"""
+    x = torch.randn(1400, steps, 3)
+    y = (x[:, :12, 0].sum(1) > 0).long()
+    return (x[:1100], y[:1100]), (x[1100:], y[1100:])
+
+
+class Recurrent(nn.Module):
+    """The last step of a recurrent layer, and a linear layer on it."""
+
+    def __init__(self, layer: nn.Module, width: int) -> None:
+        super().__init__()
+        self.layer, self.out = layer, nn.Linear(width, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.out(self.layer(x)[0][:, -1])
+        return answer
+
+
+def recurrent(seed: int, batch_first: bool) -> Setup:
+    torch.manual_seed(seed)
+    train, valid = sums()
+    model = Recurrent(nn.LSTM(3, 24, batch_first=batch_first), 24)
+    return Setup(model, adam(model, 5e-3), F.cross_entropy, train, valid, batch=50, epochs=12)
+
+
+CASES = [
+    Case(
+        "sums: LSTM, time and batch exchanged",
+        "faulty",
+        build=lambda seed: recurrent(seed, False),
+        conditions=("samples_mixed",),
+        twin="sums: LSTM",
+        structural=True,
+    ),
+    Case("sums: LSTM", "cured", conditions=(), build=lambda seed: recurrent(seed, True)),
+]

@@ -1,0 +1,178 @@
+"""samples_mixed: a sample's answer depends on the others in its batch.
+
+As where a layer takes the batch for the sequence (`batch_first`), a softmax or a norm works along
+the batch, or a reshape puts numbers of one sample into the row of another. Measured: the same
+samples asked again, in evaluation mode, with other samples beside them, and alone; how far their
+answers move, in units of the spread of the answers between samples. Source: the networks of
+Rumelhart et al. 1986 and since are functions of one sample.
+
+Remedies: batch_first=True, or the axes in the order that the layer takes; softmax over the axis of
+the classes. Silent on: batch norm, which mixes samples in training only; graphs, and networks of
+which all samples are one batch; losses that are no error; networks that sample.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from sevensteps.doctor.asking import main_target
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.measures import layer_label, significant
+from sevensteps.doctor.questions.companions import Companions, companions
+from sevensteps.observe.structure import first_tensor, sample_count, tensors_of
+
+STEP = "predict"
+EXPLAINS = (
+    "underfitting",
+    "overfitting",
+    "stopped_early",
+    "too_small",
+    "learning_rate_too_low",
+    "learning_rate_too_high",
+    "labels_unrelated",
+    "label_noise",
+    "batch_too_small",
+    "vanishing_gradient",
+    "ill_conditioned",
+    "train_valid_mismatch",
+    "class_imbalance",
+    "output_loss_mismatch",
+    "mode_mismatch",
+    "not_shuffled",
+)
+MOVED = 0.02  # of the spread of the answers, with other companions
+LEARNED = 0.5  # skill, below which the mixing is an error
+ADVICE = (
+    "batch_first=True in nn.LSTM, nn.GRU, nn.MultiheadAttention and nn.TransformerEncoderLayer "
+    "where inputs are [batch, time, features]; softmax and norms over the features; view and "
+    "reshape only within a sample"
+)
+
+
+def examine(case: Case) -> Finding | None:
+    if not case.loss_is_error or not rows_are_samples(case) or _mixes_by_design(case):
+        return None
+    answer = companions(case)
+    if answer is None or answer.others < MOVED:
+        return None
+    if _is_one_batch(case) and _batch_second(answer.module) is None:
+        return None
+    layer, advice = _cause(answer)
+    error = case.skill is None or case.skill < LEARNED
+    times = f"{significant(answer.farthest, 2):g} × the spread"
+    alone = answer.alone is not None and answer.alone > MOVED
+    return Finding(
+        "samples_mixed",
+        STEP,
+        "error" if error else "warning",
+        0.95,
+        f"Sample {answer.sample} gets another answer with other samples in its batch ({times} of "
+        f"the answers){' and alone' if alone else ''}: the network mixes the samples of a "
+        f"batch{layer}. What it answers to one of them then depends on chance.",
+        [
+            Measure(
+                "how far answers move when the rest of the batch is replaced, in spreads",
+                significant(answer.others),
+                0,
+                f"{answer.samples} samples, in evaluation mode",
+            ),
+            *(
+                [
+                    Measure(
+                        "how far answers move when a sample is asked alone, in spreads",
+                        significant(answer.alone),
+                        0,
+                        "in evaluation mode",
+                    )
+                ]
+                if answer.alone is not None
+                else []
+            ),
+        ],
+        [Remedy({}, "each sample is then answered by itself", advice)],
+        {"layers": [answer.layer]} if answer.layer else {},
+    )
+
+
+def rows_are_samples(case: Case) -> bool:
+    """Whether the first axis of the inputs is known to be that of the samples, and not of time.
+
+    As the network was given them in training: the samples that `diagnose` was given have that form,
+    or there is one target for each row, and not one for each place in it.
+    """
+    if case.examples is None or (x := first_tensor(case.examples[0])) is None:
+        return False
+    observed = first_tensor(_observed(case))
+    if observed is not None and observed.shape[1:] != x.shape[1:]:
+        return False
+    target = main_target(case.examples[1])
+    if target is None or len(target) != sample_count(case.examples[0]):
+        return False
+    if case.part("train") is not None:
+        return True
+    return target.ndim == 1 or (x.ndim > 1 and target.shape[1] != x.shape[1])
+
+
+def _observed(case: Case) -> Any:
+    """The inputs that were seen in training."""
+    inputs = getattr(case.observation, "inputs", None)
+    return case.observation.x if inputs is None else (inputs.args, inputs.kwargs)
+
+
+def _mixes_by_design(case: Case) -> bool:
+    """Whether samples belong together: graphs, batch norm without running statistics."""
+    if case.network is None or case.examples is None:
+        return True
+    if any(
+        isinstance(module, _BatchNorm) and not module.track_running_stats
+        for module in case.network.modules()
+    ):
+        return True
+    whole = case.part("train") or case.examples
+    count, tensors = sample_count(whole[0]), tensors_of(case.examples[0]).values()
+    return any(_joins_samples(tensor, count, len(tensors)) for tensor in tensors)
+
+
+def _joins_samples(tensor: Tensor, count: int, tensors: int) -> bool:
+    """Whether an input says which of `count` samples belong together: a sparse matrix, pairs of
+    indices, or a matrix of all samples by all.
+    """
+    if tensor.layout is not torch.strided:
+        return True
+    if tensor.ndim != 2:
+        return False
+    pairs = len(tensor) == 2 and not tensor.is_floating_point() and tensor.shape[1] > 2
+    return pairs or (tensors > 1 and tensor.shape[1] == count)
+
+
+def _is_one_batch(case: Case) -> bool:
+    """Whether all samples were one batch, in every step, as the nodes of a graph are."""
+    data = case.part("train")
+    return data is not None and {look.batch for look in case.looks} == {sample_count(data[0])}
+
+
+def _cause(answer: Companions) -> tuple[str, str]:
+    """Which layer mixes them, in words, and what to do."""
+    module = answer.module
+    if module is None:
+        return "", f"check every axis: {ADVICE}"
+    of_layer = f", first in {layer_label(answer.layer)} ({type(module).__name__})"
+    if (part := _batch_second(module)) is not None:
+        return (
+            f"{of_layer}, which takes the second axis for that of the batch",
+            f"nn.{type(part).__name__}(…, batch_first=True) takes [batch, time, features]; or "
+            "hand it [time, batch, features]",
+        )
+    return of_layer, f"in {layer_label(answer.layer)}, check every axis: {ADVICE}"
+
+
+def _batch_second(module: nn.Module | None) -> nn.Module | None:
+    """The part of a layer that takes [time, batch, features]; None where there is none."""
+    parts = () if module is None else module.modules()
+    kinds = (nn.RNNBase, nn.MultiheadAttention)
+    return next((p for p in parts if isinstance(p, kinds) and not p.batch_first), None)

@@ -1,0 +1,163 @@
+"""Asks a copy of the network, in evaluation mode, without its dropout, and with the same random
+numbers each time, so that two answers differ by nothing but what they were asked.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from sevensteps.doctor.asking import ask
+from sevensteps.doctor.case import Case, failure_text
+from sevensteps.observe.structure import first_tensor, rows, sample_count, tensors_of, to_device
+from sevensteps.seeds import Isolation
+
+MOST = 64  # samples that are asked about
+LEAST = 8
+WORK = 2e9  # products of a number and a weight in one forward pass
+FAR_TOO_MUCH = 1e12  # of them, for `LEAST` samples
+
+T = TypeVar("T")
+
+
+class Asker:
+    """A copy of a network, and the samples that it is asked about.
+
+    `inputs` and `targets` are `count` of the case's examples, on the network's device.
+    """
+
+    def __init__(self, case: Case, network: nn.Module, inputs: Any, targets: Any) -> None:
+        self.case, self.network = case, network
+        self.inputs, self.targets = inputs, targets
+        self.count = sample_count(inputs)
+        self.dropout = False  # whether dropout that evaluation mode does not stop works, too
+
+    def __call__(self, inputs: Any, seed: int = 0) -> Tensor:
+        """The answers [N, D] for inputs of N samples, as float64 on the CPU.
+
+        Of several outputs the answer, where it is known which it is; else all that have a row for
+        each sample, beside each other. Raises `ValueError` where none has.
+        """
+        count = sample_count(inputs)
+        with Isolation(torch.Generator().manual_seed(seed)), WithoutDropout(not self.dropout):
+            output = ask(self.network, inputs)
+        answer = self.case.answer_in(output)
+        parts = [answer] if answer is not None else tensors_of(output).values()
+        of_samples = [
+            part.detach().double().cpu().reshape(count, -1)
+            for part in parts
+            if part.is_floating_point() and fits(part, count)
+        ]
+        if not of_samples:
+            raise ValueError(f"no output has a row for each of {count} samples")
+        return torch.cat(of_samples, 1)
+
+
+def fits(output: Tensor, count: int) -> bool:
+    """Whether an output has a row for each of `count` samples; one sample may have lost its
+    axis.
+    """
+    return bool(output.numel()) and (count == 1 or (output.ndim > 0 and len(output) == count))
+
+
+def put(case: Case, question: str, answer: Callable[[Asker], T | None]) -> T | None:
+    """What `answer` finds out about the network of `case`.
+
+    None where there is no network, no data or no training yet; and, with an entry in
+    `case.not_judged`, where the network takes too long or raises.
+    """
+    if case.network is None or case.before_training or case.examples is None:
+        return None
+    inputs, targets = case.examples
+    work = work_of(case.network, inputs)
+    if work * LEAST > FAR_TOO_MUCH:
+        why = f"one answer of this network takes about {work:.0e} products; that is too long"
+        case.not_judged.append((question, why))
+        return None
+    available = sample_count(inputs)
+    count = min(MOST, available, max(LEAST, int(WORK / max(work, 1))))
+    chosen = torch.linspace(0, available - 1, count).long()
+    device = next((p.device for p in case.network.parameters()), torch.device("cpu"))
+    with case.network_copy() as network, torch.no_grad(), uncompiled():
+        if network is None:
+            return None
+        try:
+            few = to_device(rows(inputs, chosen), device)
+            of_them = rows(targets, chosen) if sample_count(targets) == available else None
+            return answer(Asker(case, network, few, of_them))
+        except Exception as failure:
+            case.not_judged.append((question, failure_text(failure)))
+            return None
+
+
+def uncompiled() -> AbstractContextManager[Any]:
+    """Within it, compiled networks run as they are written: their code is not compiled anew."""
+    if "torch._dynamo" not in sys.modules:  # it takes a second to import, and nothing is compiled
+        return nullcontext()
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
+
+
+def work_of(network: nn.Module, inputs: Any) -> float:
+    """About how many products of a number and a weight the answer for one sample takes: each
+    weight once for each step of a sequence, or each pixel.
+    """
+    x = first_tensor(inputs)
+    weights = sum(p.numel() for p in network.parameters())
+    if x is None or x.ndim < 2:
+        return float(weights)
+    whole = not x.is_floating_point()
+    places = x.shape[1:] if whole else x.shape[2:] if x.ndim > 3 else x.shape[1:-1]
+    return float(weights) * max(torch.Size(places).numel(), 1)
+
+
+class WithoutDropout(TorchFunctionMode):
+    """Leaves out dropout that evaluation mode does not stop: called as a function, or by a module
+    that the network does not know of. Off where not `active`. `stopped` counts those calls.
+    """
+
+    def __init__(self, active: bool = True) -> None:
+        super().__init__()
+        self.active, self.stopped = active, 0
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if not self.active:
+            return func(*args, **kwargs)
+        if func in DROPOUTS:
+            arguments = (
+                dict(zip(("input", "p", "training", "inplace"), args, strict=False)) | kwargs
+            )
+            works = arguments.get("training", arguments.get("train", func not in OFF_BY_DEFAULT))
+            if works and arguments.get("p", 0.5) > 0:
+                self.stopped += 1
+                return arguments["input"]
+        elif func is F.scaled_dot_product_attention:
+            arguments = dict(zip(ATTENTION, args, strict=False)) | kwargs
+            self.stopped += bool(arguments.pop("dropout_p", 0.0))
+            return func(**arguments)
+        elif func is F.multi_head_attention_forward and kwargs.get("training", True):
+            self.stopped += bool(args[10] if len(args) > 10 else kwargs.get("dropout_p", 0.0))
+            return func(*args, **{**kwargs, "training": False})
+        return func(*args, **kwargs)
+
+
+ATTENTION = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
+OFF_BY_DEFAULT = (F.alpha_dropout, F.feature_alpha_dropout)
+DROPOUTS = (
+    *(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, *OFF_BY_DEFAULT),
+    *(torch.dropout, torch.feature_dropout, torch.alpha_dropout),
+)

@@ -15,7 +15,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -304,7 +304,7 @@ def report(turns: dict[str, Rounds], short: float, long: float, load: str) -> li
     in_train = turns["trained"]
     measured_turns = [turn for kind in turns.values() for own in kind.values() for turn in own]
     rounds = max(len(own) for kind in turns.values() for own in kind.values())
-    rows, long_rows = loop_rows(turns["plain"]), loop_rows(turns["long"])
+    rows = loop_rows(turns["plain"]) + loop_rows(turns["long"])
     train_rows = []
     for watch, label, target in (("0.02", "watch=0.02", BUDGET), ("1.0", "watch=1", FULL)):
         for what, key, aim in ((label, "cost", target), (f"{label}, the whole call", "call", None)):
@@ -330,7 +330,7 @@ def report(turns: dict[str, Rounds], short: float, long: float, load: str) -> li
     ]
     met = [
         text
-        for row in (*rows, *long_rows, *train_rows)
+        for row in (*rows, *train_rows)
         for text in row
         if text.endswith((mark(True), mark(False)))
     ]
@@ -354,27 +354,27 @@ def report(turns: dict[str, Rounds], short: float, long: float, load: str) -> li
         "milliseconds costs more: its first steps are "
         "looked at whatever they cost.",
         "",
-        f"## In a plain PyTorch loop of {short:g} seconds",
-        "",
-        "What a tool does after the last step is not in the cost. Tools without a target take "
-        "part in every second round.",
-        "",
-        *table(("tool", *turns["plain"], "seconds to judge afterwards", "steps looked at"), rows),
-        "",
-        f"## In one of {long:g} seconds",
-        "",
-        *table(
-            ("tool", *turns["long"], "seconds to judge afterwards", "steps looked at"), long_rows
+        "What a tool does after the last step is not in the cost. Tools without a target take part "
+        "in every second round, and not in the longer trainings.",
+        *section(f"In a plain PyTorch loop of {short:g} seconds", *loop_table(turns["plain"])),
+        *section(f"In a plain PyTorch loop of {long:g} seconds", *loop_table(turns["long"])),
+        *section(
+            "In `ss.train`: the steps, and the whole call with an examination before the "
+            "first step and the diagnosis after the last",
+            ("", *in_train, "seconds added once"),
+            train_rows if in_train else [],
         ),
-        "",
-        "## In `ss.train`",
-        "",
-        "The cost of the steps, and beneath it that of the whole call, which holds an examination "
-        "before the first step and the diagnosis "
-        "after the last.",
-        "",
-        *table(("", *in_train, "seconds added once"), train_rows),
     ]
+
+
+def section(title: str, columns: Sequence[str], rows: list[list[str]]) -> list[str]:
+    """A table under its title; nothing without rows."""
+    return ["", f"## {title}", "", *table(columns, rows)] if rows else []
+
+
+def loop_table(in_loop: Rounds) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of the table of plain loops."""
+    return ["tool", *in_loop, "seconds to judge afterwards", "steps looked at"], loop_rows(in_loop)
 
 
 def loop_rows(in_loop: Rounds) -> list[list[str]]:

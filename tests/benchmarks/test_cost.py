@@ -34,13 +34,28 @@ def in_train(cost: float) -> list[dict[str, Any]]:
 
 
 def test_the_cost_is_the_median_of_the_rounds_and_is_held_to_its_target() -> None:
-    text = "\n".join(report({"small": rounds(0.01, 0.02, 0.4)}, {"small": in_train(0.1)}, 1, "0.0"))
+    turns = {
+        "plain": {"small": rounds(0.01, 0.02, 0.4)},
+        "long": {"small": rounds(0.001)},
+        "trained": {"small": in_train(0.1)},
+    }
+    text = "\n".join(report(turns, 1.0, 4.0, "0.0"))
     assert f"| {OURS} | +2.0 % (+1.0 to +40.0) met | 0.10 | 25.0 % |" in text
     assert "| other | +20.0 % (+10.0 to +400.0) | 0.00 |  |" in text
     assert "| watch=0.02 | +10.0 % **missed** |  |" in text
     assert "| watch=0.02, the whole call | +20.0 % | 0.50 |" in text
     assert "| watch=1 | +10.0 % met |  |" in text
-    assert "2 of 3 targets met" in text
+    assert f"| {OURS} | +0.1 % met | 0.10 | 25.0 % |" in text
+    assert "3 of 4 targets met" in text
+
+
+def test_what_was_not_measured_has_no_table() -> None:
+    text = "\n".join(
+        report({"plain": {}, "long": {"small": rounds(0.01)}, "trained": {}}, 1, 4, "")
+    )
+    assert [line for line in text.split("\n") if line.startswith("## ")] == [
+        "## In a plain PyTorch loop of 4 seconds"
+    ]
 
 
 @pytest.mark.draws

@@ -4,7 +4,11 @@ gets.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import random
+import sys
+from collections.abc import Iterator
 from types import TracebackType
 
 import torch
@@ -55,3 +59,22 @@ class Isolation:
     ) -> None:
         self.inside = torch.random.get_rng_state()
         torch.random.set_rng_state(self.outside)
+
+
+@contextlib.contextmanager
+def isolated_generators() -> Iterator[None]:
+    """Lets code draw from the global generators of PyTorch, NumPy and Python, from a start that is
+    always the same; outside it is as if nothing had been drawn.
+    """
+    numpy, python_state = sys.modules.get("numpy"), random.getstate()
+    numpy_state = numpy.random.get_state() if numpy is not None else None
+    try:
+        with Isolation(torch.Generator().manual_seed(0)):
+            random.seed(0)
+            if numpy is not None:
+                numpy.random.seed(0)
+            yield
+    finally:
+        random.setstate(python_state)
+        if numpy is not None:
+            numpy.random.set_state(numpy_state)

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import random
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sevensteps.errors import ArgumentError
-from sevensteps.seeds import PURPOSES, Isolation, derive, generator
+from sevensteps.seeds import PURPOSES, Isolation, derive, generator, isolated_generators
 
 
 def numbers(draw: torch.Generator, count: int = 4) -> list[float]:
@@ -150,3 +152,17 @@ def test_the_global_seed_changes_nothing() -> None:
             with isolation:
                 found.append((numbers(generator(0, "split")), torch.rand(3).tolist()))
     assert found[0] == found[1]
+
+
+def test_isolated_generators_begin_alike_and_leave_no_trace() -> None:
+    def draw() -> tuple[float, float, float]:
+        return torch.rand(()).item(), float(np.random.rand()), random.random()
+
+    before = torch.random.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    with isolated_generators():
+        first = draw()
+    with isolated_generators():
+        assert draw() == first
+    assert torch.equal(torch.random.get_rng_state(), before[0])
+    assert np.random.get_state()[1].tolist() == before[1]
+    assert random.getstate() == before[2]

@@ -94,10 +94,20 @@ def training_report(training: ScriptTraining, valid: Any) -> TrainingReport:
     from sevensteps.api.watch import case_of
     from sevensteps.doctor.diagnosis import diagnose
     from sevensteps.doctor.report.script import TrainingReport, first_and_last
+    from sevensteps.observe.script.dataset_reader import read_samples
 
-    watcher = training.watcher
+    watcher, loaders = training.watcher, training.loaders
     assert watcher is not None
-    diagnosis = diagnose(case_of(watcher, valid=valid))
+    unread, train = [], None
+    if loaders.train is not None and loaders.parts is not None:
+        train, why = read_samples(loaders.train, loaders.parts)
+        unread += [("train", why)] if why else []
+        if valid is None and loaders.valid is not None:
+            valid, why = read_samples(loaders.valid, loaders.parts)
+            unread += [("valid", why)] if why else []
+    case = case_of(watcher, train, valid)
+    case.not_judged += unread
+    diagnosis = diagnose(case)
     observation = watcher.observation
     modules = [type(module).__name__ for module in training.networks.values()]
     names = [

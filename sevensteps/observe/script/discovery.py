@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sevensteps.observe.samples import Inputs
 from sevensteps.observe.script.evaluation import Evaluation, EvaluationReader
+from sevensteps.observe.script.loaders import LoaderReader
 from sevensteps.observe.script.roots import (
     WRAPPERS,
     PlainTensors,
@@ -24,6 +26,7 @@ from sevensteps.observe.script.roots import (
     place_of_call,
 )
 from sevensteps.observe.script.training import MakeWatcher, ScriptTraining, unused_name
+from sevensteps.observe.structure import rows, sample_count
 
 MAX_TRAININGS = 8  # that are watched; later ones are counted
 MAX_CALLED = 16  # modules called without an optimizer that are remembered
@@ -34,17 +37,20 @@ class Discovery:
     """The trainings of a script, as they are found.
 
     `searching(on)` is told whether calls of all modules are of interest, `rooted(module)` which
-    module's calls are from now on. `evaluations` reads what is computed without gradients.
+    module's calls are from now on. `evaluations` reads what is computed without gradients,
+    `loaders` what DataLoaders give.
     """
 
     def __init__(
         self,
         make_watcher: MakeWatcher,
         evaluations: EvaluationReader,
+        loaders: LoaderReader,
         searching: Callable[[bool], None],
         rooted: Callable[[nn.Module], None],
     ) -> None:
-        self.make_watcher, self.evaluations = make_watcher, evaluations
+        self.make_watcher = make_watcher
+        self.evaluations, self.loaders = evaluations, loaders
         self.searching, self.rooted = searching, rooted
         self.trainings: list[ScriptTraining] = []
         self.valid: dict[int, tuple[Tensor, Tensor]] = {}  # of trainings, by their number
@@ -227,8 +233,11 @@ class Discovery:
                 self._unrooted.pop(id(optimizer), None)
                 self._ignored.add(optimizer)
             return None
-        training = ScriptTraining(self.make_watcher, place_of_call())
+        training = ScriptTraining(self.make_watcher, place_of_call(), self._looked)
+        for earlier in self.trainings:
+            earlier.loaders.let_go()
         self.trainings.append(training)
+        self.loaders.decided = False
         return training
 
     def _container(
@@ -307,6 +316,28 @@ class Discovery:
         if training.manual:
             training.end_step()
         self._current = training
+        if self.loaders.decided:
+            self.loaders.forget()
+
+    def _looked(self, training: ScriptTraining) -> None:
+        """A step of a training was looked at: from which data set did its batch come?"""
+        loaders, watcher = training.loaders, training.watcher
+        if watcher is None or not loaders.undecided:
+            return
+        if watcher.network is None:  # of several it is not known whose input to compare
+            loaders.tries += 1
+        else:
+            observation = watcher.observation
+            inputs, targets = observation.inputs, observation.targets
+            latest = slice(loaders.rows, None)
+            same = sample_count(targets) == sample_count(inputs)
+            loaders.rows = sample_count(inputs)
+            first = rows(inputs, latest), rows(targets, latest) if same else None
+            self.loaders.looked(loaders, *first)
+            if loaders.train is not None:
+                observation.notes["loader"] = loaders.train.describe()
+        self.loaders.decided = not any(t.loaders.undecided for t in self.trainings[-1:])
+        self.loaders.forget()
 
     def _evaluate(self, training: ScriptTraining, module: nn.Module) -> Callable[..., Any] | None:
         if training.manual:
@@ -314,7 +345,21 @@ class Discovery:
         if self._evaluated is not training:
             self._finish_evaluation()
         self._evaluated = training
-        return self.evaluations.begin(module)
+
+        def note_inputs(arguments: Inputs) -> None:
+            source = self.loaders.evaluated(training.loaders, arguments)
+            if source is None:
+                return
+            self.loaders.forget()
+            evaluation = self.evaluations.evaluation
+            if evaluation is None or evaluation.source is None:
+                evaluation = evaluation or self.evaluations.start()
+            elif not source.is_same(evaluation.source):
+                self._finish_evaluation()
+                self._evaluated, evaluation = training, self.evaluations.start()
+            evaluation.source = source
+
+        return self.evaluations.begin(module, note_inputs)
 
     def _finish_evaluation(self) -> None:
         if self._evaluated is None:
@@ -323,6 +368,10 @@ class Discovery:
         evaluation: Evaluation | None = self.evaluations.finish()
         if evaluation is None or training.watcher is None:
             return
+        if evaluation.source is not None:
+            if training.loaders.trains_on(evaluation.source):
+                return  # how well it knows what it has learned says nothing of other data
+            training.loaders.valid = evaluation.source
         loss, score = evaluation.mean_loss(), evaluation.score()
         if loss is not None:
             training.watcher.valid(loss, score)

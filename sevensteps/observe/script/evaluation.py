@@ -12,7 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sevensteps.observe.samples import Inputs
 from sevensteps.observe.script.attributes import Attributes
+from sevensteps.observe.script.loaders import Source
+from sevensteps.observe.structure import tensors_of
 
 LOSSES = (
     "cross_entropy",
@@ -41,6 +44,7 @@ class Evaluation:
         self.inputs: list[Tensor] = []
         self.targets: list[Tensor] = []
         self.last_input: Tensor | None = None
+        self.source: Source | None = None  # of the data, where it is known
 
     def mean_loss(self) -> float | None:
         """The loss per sample; None where none was computed."""
@@ -107,20 +111,33 @@ class EvaluationReader:
             for name in self.losses:
                 self.attributes.replace(F, name, self._told(name, getattr(F, name)))
 
-    def begin(self, network: nn.Module) -> Callable[..., Any]:
-        """The network is called without gradients: what is to be called instead."""
+    def start(self) -> Evaluation:
+        """An evaluation begins."""
         self.prepare()
+        self.evaluation = Evaluation()
+        return self.evaluation
+
+    def begin(
+        self, network: nn.Module, note_inputs: Callable[[Inputs], None] = lambda inputs: None
+    ) -> Callable[..., Any]:
+        """The network is called without gradients: what is to be called instead, which tells
+        `note_inputs` of the arguments.
+        """
         if self.evaluation is None:
-            self.evaluation = Evaluation()
-        evaluation = self.evaluation
-        call = type(network).__call__
+            self.start()
+        call, note = type(network).__call__, self.attributes.guarded(self._note_call)
 
         def called(*arguments: Any, **named: Any) -> Any:
-            first = next((a for a in (*arguments, *named.values()) if isinstance(a, Tensor)), None)
-            evaluation.last_input = first
+            note(Inputs(arguments, named), note_inputs)
             return call(network, *arguments, **named)
 
         return called
+
+    def _note_call(self, inputs: Inputs, note_inputs: Callable[[Inputs], None]) -> None:
+        note_inputs(inputs)
+        tensors = list(tensors_of(inputs).values())
+        if self.evaluation is not None:
+            self.evaluation.last_input = tensors[0] if len(tensors) == 1 else None
 
     def _told(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         note = self.attributes.guarded(self._note)

@@ -15,6 +15,7 @@ from torch.optim import optimizer as optimizers
 from sevensteps.observe.script.attributes import Attributes, NotedFunction
 from sevensteps.observe.script.discovery import Discovery
 from sevensteps.observe.script.evaluation import EvaluationReader
+from sevensteps.observe.script.loaders import LoaderReader
 from sevensteps.observe.script.roots import TORCH_FOLDER
 from sevensteps.observe.script.training import MakeWatcher
 
@@ -31,6 +32,7 @@ class ScriptHooks:
         self.discovery = Discovery(
             make_watcher,
             EvaluationReader(self.attributes),
+            LoaderReader(self.attributes),
             self._search_modules,
             self._note_calls_of,
         )
@@ -47,6 +49,7 @@ class ScriptHooks:
         note(nn.Module, "eval", discovery.evaluation_mode)
         note(torch.Tensor, "backward", self._backward)
         note(torch.amp.GradScaler, "scale", self._scale)
+        discovery.loaders.start()
         self._note_functions()
         self._note_compilation()
         steps, stepped = map(self.attributes.guarded, (self._steps, self._stepped))

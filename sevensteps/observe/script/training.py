@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from sevensteps.observe.script.loaders import TrainingLoaders
 from sevensteps.observe.script.losses import BackwardLoss, TargetReader, sum_of
 from sevensteps.observe.script.roots import optimizer_tensors, parameter_ids
 
@@ -29,8 +30,15 @@ class ScriptTraining:
     backward pass, and ends when the next begins or the network is called again.
     """
 
-    def __init__(self, make_watcher: MakeWatcher, place: str) -> None:
+    def __init__(
+        self,
+        make_watcher: MakeWatcher,
+        place: str,
+        looked: Callable[[ScriptTraining], None] = lambda training: None,
+    ) -> None:
         self.make_watcher = make_watcher
+        self.looked = looked  # is told of each step that was looked at
+        self.loaders = TrainingLoaders()
         self.place = place  # where its network was called first
         self.watcher: AnyLoopWatcher | None = None
         self.networks: dict[str, nn.Module] = {}
@@ -144,7 +152,10 @@ class ScriptTraining:
         target, self._target = self._target, None
         if self.watcher is not None:
             self.steps += 1
+            looking = self.watcher.looking
             self.watcher.step(loss, target, parts=parts)
+            if looking:
+                self.looked(self)
 
     def _parts(self, losses: dict[int, Tensor]) -> dict[str, Tensor]:
         """The loss of each network, where there are several."""

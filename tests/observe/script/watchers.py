@@ -22,6 +22,7 @@ class WatcherLog:
         self.updates = self.compared = 0
         self.looking, self.quiet = looking, not looking
         self.started = False
+        self.network = None  # whose samples would be compared with those of data sets
 
     def start(self) -> None:
         self.started = True

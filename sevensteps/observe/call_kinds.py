@@ -55,6 +55,11 @@ OTHER_PARAMETERS = {
     "broadcast": ("input", "other"),
 }
 DIFFERENCES = ("sub", "subtract", "__sub__", "__rsub__")
+# attributes of a tensor that compute nothing: `zero_grad` reads and sets one of each parameter
+PLAIN_ATTRIBUTES = (
+    *("grad", "requires_grad", "is_leaf", "shape", "dtype", "device", "layout", "ndim"),
+    *("is_cpu", "is_cuda", "is_sparse", "is_quantized", "is_meta", "output_nr", "_version"),
+)
 
 
 @dataclass(frozen=True)
@@ -123,4 +128,13 @@ def _table() -> dict[Any, Noted]:
     return table
 
 
+def _accesses() -> frozenset[Any]:
+    """How PyTorch's modes are told that a plain attribute is read or set."""
+    attributes = [cast("Any", getattr(Tensor, name)) for name in PLAIN_ATTRIBUTES]
+    return frozenset(
+        access for one in attributes for access in (one.__get__, getattr(one, "__set__", one))
+    )
+
+
 NOTED: dict[Any, Noted] = _table()
+ACCESSES: frozenset[Any] = _accesses()  # of which there is nothing to note

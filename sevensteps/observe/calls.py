@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from sevensteps.observe.call import Call
 from sevensteps.observe.call_content import content_of, is_readable, options_of, origin_of_target
-from sevensteps.observe.call_kinds import NOTED, Noted
+from sevensteps.observe.call_kinds import ACCESSES, NOTED, Noted
 from sevensteps.observe.compared_target import compared_target, difference_of
 from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.function_mode import (
@@ -72,6 +72,7 @@ class CallMode(TorchFunctionMode):
         if (
             recorder.passive
             or caller.ours
+            or func in ACCESSES
             or (
                 recorder.networks and caller.place is None and (noted is None or not noted.anywhere)
             )

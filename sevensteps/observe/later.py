@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 T = TypeVar("T")
 # bytes of copies that wait to be measured, of all trainings of this process; beyond that the
@@ -87,8 +87,9 @@ class FlatCopies:
         self._single: dict[str, Tensor] = {}
         self.size = 0  # in bytes
         for name, tensor in tensors.items():
-            plain = tensor.layout is torch.strided and type(tensor.data) is Tensor
-            if plain:
+            # a parameter that holds another kind of tensor is of that kind itself
+            plain = type(tensor) is nn.Parameter or type(tensor.data) is Tensor
+            if plain and tensor.layout is torch.strided:
                 groups.setdefault((tensor.dtype, tensor.device), []).append(name)
             else:
                 self._single[name] = tensor.detach().clone()

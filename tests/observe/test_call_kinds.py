@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from sevensteps.observe.call_kinds import NOTED
+from sevensteps.observe.call_kinds import ACCESSES, NOTED
 from tests.observe.recorded_step import ONE, X, Y, network, of_kind, only_term, record
 
 pytestmark = pytest.mark.draws
@@ -61,3 +63,24 @@ def test_functions_and_methods_of_one_name_are_one_kind() -> None:
     assert NOTED[F.dropout].bind((X,), {})["training"] is True
     assert NOTED[torch.dropout].bind((X, 0.5, False), {})["training"] is False
     assert not NOTED[torch.log].anywhere
+
+
+def test_accesses_are_those_that_a_mode_is_told_of() -> None:
+    told: list[Any] = []
+
+    class Listener(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            told.append(func)
+            return func(*args, **(kwargs or {}))
+
+    x = torch.ones(2, requires_grad=True)
+    with Listener():
+        x.grad = x.detach()
+        assert x.grad is not None
+        assert (x.shape, x.dtype, x.requires_grad) == ((2,), torch.float32, True)
+    told.remove(Tensor.detach)
+    assert len(told) == 5
+    assert ACCESSES.issuperset(told)
+    assert not ACCESSES.intersection(NOTED)

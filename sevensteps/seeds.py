@@ -62,17 +62,23 @@ class Isolation:
 
 
 @contextlib.contextmanager
-def isolated_generators() -> Iterator[None]:
+def isolated_generators(seed: int = 0, device: torch.device | None = None) -> Iterator[None]:
     """Lets code draw from the global generators of PyTorch, NumPy and Python, from a start that is
     always the same; outside it is as if nothing had been drawn.
+
+    PyTorch's are those of the CPU and, where that is a GPU, of `device`.
     """
     numpy, python_state = sys.modules.get("numpy"), random.getstate()
     numpy_state = numpy.random.get_state() if numpy is not None else None
+    devices = [device] if device is not None and device.type == "cuda" else []
     try:
-        with Isolation(torch.Generator().manual_seed(0)):
-            random.seed(0)
+        with Isolation(torch.Generator().manual_seed(seed)), torch.random.fork_rng(devices):
+            random.seed(seed)
             if numpy is not None:
-                numpy.random.seed(0)
+                numpy.random.seed(seed)
+            for gpu in devices:
+                with torch.cuda.device(gpu):
+                    torch.cuda.manual_seed(seed)
             yield
     finally:
         random.setstate(python_state)

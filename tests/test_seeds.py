@@ -166,3 +166,12 @@ def test_isolated_generators_begin_alike_and_leave_no_trace() -> None:
     assert torch.equal(torch.random.get_rng_state(), before[0])
     assert np.random.get_state()[1].tolist() == before[1]
     assert random.getstate() == before[2]
+
+
+def test_isolated_numbers_follow_from_their_seed() -> None:
+    def drawn(seed: int) -> list[float]:
+        with isolated_generators(seed):
+            return [float(torch.rand(())), float(np.random.rand()), random.random()]
+
+    assert drawn(1) == drawn(1)
+    assert all(a != b for a, b in zip(drawn(0), drawn(1), strict=True))

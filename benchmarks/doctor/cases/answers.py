@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.doctor.cases.healthy import small
 from benchmarks.doctor.cases.published import adam
 from benchmarks.doctor.loop import Case, Pair, Setup
 
@@ -38,7 +39,35 @@ def recurrent(seed: int, batch_first: bool) -> Setup:
     return Setup(model, adam(model, 5e-3), F.cross_entropy, train, valid, batch=50, epochs=12)
 
 
+class Dropping(nn.Module):
+    """Dropout as a function, which works in evaluation mode, too, where nobody says otherwise."""
+
+    def __init__(self, always: bool) -> None:
+        super().__init__()
+        self.always = always
+        self.first, self.out = nn.Linear(64, 64), nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = F.relu(self.first(x))
+        answer: Tensor = self.out(F.dropout(hidden, 0.5, training=self.always or self.training))
+        return answer
+
+
 CASES = [
+    Case(
+        "digits: functional dropout, always on",
+        "faulty",
+        build=small(lambda: Dropping(True), adam),
+        conditions=("mode_mismatch",),
+        twin="digits: functional dropout",
+        structural=True,
+    ),
+    Case(
+        "digits: functional dropout",
+        "cured",
+        conditions=(),
+        build=small(lambda: Dropping(False), adam),
+    ),
     Case(
         "sums: LSTM, time and batch exchanged",
         "faulty",

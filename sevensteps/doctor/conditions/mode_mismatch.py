@@ -1,22 +1,27 @@
 """mode_mismatch: dropout or batch norm ran in the wrong mode, training or evaluation.
 
 They compute something else in each mode; in the wrong one they learn or judge wrongly. Measured:
-the mode in which steps were taken; forward passes without gradients that ran in training mode; and
-how far the scores in the two modes lie apart on the same data. Source: Ioffe, Szegedy 2015;
-Srivastava et al. 2014.
+the mode in which steps were taken; forward passes without gradients that ran in training mode; how
+far the scores in the two modes lie apart on the same data; and whether dropout that evaluation mode
+does not stop, called as a function, makes a trained network answer the same question in two ways.
+Source: Ioffe, Szegedy 2015; Srivastava et al. 2014.
 
-Remedies: `model.train()` before training, `model.eval()` before every evaluation; batches of at
-least 8 for batch norm. Silent on: networks without such layers, which are the same in both
-modes.
+Remedies: `model.train()` before training, `model.eval()` before every evaluation;
+`F.dropout(x, p, training=self.training)`; batches of at least 8 for batch norm. Silent on: networks
+that are the same in both modes; numbers that a network draws, as of a distribution; dropout that is
+called with training=True and costs little.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 
 from sevensteps.doctor.case import SAMPLES, Case, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
+from sevensteps.doctor.questions.twice import twice
 from sevensteps.observe.structure import rows, sample_count
 
 STEP = "predict"
@@ -32,9 +37,56 @@ EXPLAINS = (
     "class_imbalance",
 )
 APART = 0.15  # of the score between the modes
+WANDERS = 0.02  # of the spread of the answers, between two answers to one question
+COSTS_ON_PURPOSE = 0.05  # of the score, of dropout that is called with training=True
 
 
 def examine(case: Case) -> Finding | None:
+    return _examine_layers(case) or _examine_answers(case)
+
+
+def _examine_answers(case: Case) -> Finding | None:
+    """Dropout that works in evaluation mode, seen by two answers to one question."""
+    answers = twice(case)
+    if answers is None or not answers.places or answers.without_dropout > 0:
+        return None
+    better = None
+    if answers.score is not None and answers.score_without is not None:
+        better = answers.score_without - answers.score
+    if answers.apart < WANDERS or (
+        answers.on_purpose and (better is None or better < COSTS_ON_PURPOSE)
+    ):
+        case.ruled_out.append(
+            ("mode_mismatch", "dropout works in evaluation mode, too, but costs little there")
+        )
+        return None
+    places = ", ".join(answers.places[:3])
+    costs = (
+        f" It scores {answers.score:.3g} so, and {answers.score_without:.3g} without that dropout."
+        if better is not None and better > 0
+        else ""
+    )
+    return _finding(
+        list(case.facts.dropouts),
+        0.9,
+        "Asked the same twice in evaluation mode, the network gives two answers, which lie "
+        f"{significant(answers.apart, 2):g} × the spread of its answers apart: model.eval() does "
+        f"not stop the dropout that is called at {places}.{costs}",
+        [
+            Measure(
+                "difference of two answers to the same inputs, in spreads of the answers",
+                significant(answers.apart),
+                0,
+                "in evaluation mode, with other random numbers; 0 without dropout",
+            )
+        ],
+        "F.dropout(x, p, training=self.training), dropout_p=self.p if self.training else 0.0, or "
+        "nn.Dropout as an attribute of the module (not in a plain list)",
+        {"places": list(answers.places)},
+    )
+
+
+def _examine_layers(case: Case) -> Finding | None:
     layers = [*case.facts.norms, *case.facts.dropouts]
     if not layers or case.before_training or not case.looks:
         return None
@@ -103,7 +155,12 @@ def examine(case: Case) -> Finding | None:
 
 
 def _finding(
-    layers: list[str], confidence: float, explanation: str, evidence: list[Measure], advice: str
+    layers: list[str],
+    confidence: float,
+    explanation: str,
+    evidence: list[Measure],
+    advice: str,
+    where: dict[str, Any] | None = None,
 ) -> Finding:
     return Finding(
         "mode_mismatch",
@@ -113,5 +170,5 @@ def _finding(
         explanation,
         evidence,
         [Remedy({}, "each layer then computes what it should in that mode", advice)],
-        {"layers": layers},
+        where or {"layers": layers},
     )

@@ -4,20 +4,26 @@ numbers each time, so that two answers differ by nothing but what they were aske
 
 from __future__ import annotations
 
+import linecache
+import re
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import FrameType
 from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
 
 from sevensteps.doctor.asking import ask
 from sevensteps.doctor.case import Case, failure_text
+from sevensteps.observe.function_mode import TORCH, Callers, calling_frame
 from sevensteps.observe.structure import first_tensor, rows, sample_count, tensors_of, to_device
-from sevensteps.seeds import Isolation
+from sevensteps.seeds import isolated_generators
 
 MOST = 64  # samples that are asked about
 LEAST = 8
@@ -37,17 +43,26 @@ class Asker:
         self.case, self.network = case, network
         self.inputs, self.targets = inputs, targets
         self.count = sample_count(inputs)
-        self.dropout = False  # whether dropout that evaluation mode does not stop works, too
+        self.dropout_calls: list[DropoutCall] = []  # that were left out in the last answer
 
-    def __call__(self, inputs: Any, seed: int = 0) -> Tensor:
+    def output(self, inputs: Any, seed: int = 0, dropout: bool = False) -> Any:
+        """What the network gives for `inputs`, with the random numbers of `seed`; with `dropout`,
+        what evaluation mode does not stop of it works, too.
+        """
+        device = next((p.device for p in self.network.parameters()), None)
+        with isolated_generators(seed, device), WithoutDropout(not dropout) as mode:
+            output = ask(self.network, inputs)
+        self.dropout_calls = mode.calls
+        return output
+
+    def __call__(self, inputs: Any, seed: int = 0, dropout: bool = False) -> Tensor:
         """The answers [N, D] for inputs of N samples, as float64 on the CPU.
 
         Of several outputs the answer, where it is known which it is; else all that have a row for
         each sample, beside each other. Raises `ValueError` where none has.
         """
         count = sample_count(inputs)
-        with Isolation(torch.Generator().manual_seed(seed)), WithoutDropout(not self.dropout):
-            output = ask(self.network, inputs)
+        output = self.output(inputs, seed, dropout)
         answer = self.case.answer_in(output)
         parts = [answer] if answer is not None else tensors_of(output).values()
         of_samples = [
@@ -67,8 +82,10 @@ def fits(output: Tensor, count: int) -> bool:
     return bool(output.numel()) and (count == 1 or (output.ndim > 0 and len(output) == count))
 
 
-def put(case: Case, question: str, answer: Callable[[Asker], T | None]) -> T | None:
-    """What `answer` finds out about the network of `case`.
+def put(
+    case: Case, question: str, answer: Callable[[Asker], T | None], most: int = MOST
+) -> T | None:
+    """What `answer` finds out about the network of `case`, by asking about at most `most` samples.
 
     None where there is no network, no data or no training yet; and, with an entry in
     `case.not_judged`, where the network takes too long or raises.
@@ -82,7 +99,7 @@ def put(case: Case, question: str, answer: Callable[[Asker], T | None]) -> T | N
         case.not_judged.append((question, why))
         return None
     available = sample_count(inputs)
-    count = min(MOST, available, max(LEAST, int(WORK / max(work, 1))))
+    count = min(most, available, max(LEAST, int(WORK / max(work, 1))))
     chosen = torch.linspace(0, available - 1, count).long()
     device = next((p.device for p in case.network.parameters()), torch.device("cpu"))
     with case.network_copy() as network, torch.no_grad(), uncompiled():
@@ -120,12 +137,14 @@ def work_of(network: nn.Module, inputs: Any) -> float:
 
 class WithoutDropout(TorchFunctionMode):
     """Leaves out dropout that evaluation mode does not stop: called as a function, or by a module
-    that the network does not know of. Off where not `active`. `stopped` counts those calls.
+    that the network does not know of. Off where not `active`. `calls` has those calls.
     """
 
     def __init__(self, active: bool = True) -> None:
         super().__init__()
-        self.active, self.stopped = active, 0
+        self.active = active
+        self.calls: list[DropoutCall] = []
+        self._callers = Callers()
 
     def __torch_function__(
         self,
@@ -138,23 +157,54 @@ class WithoutDropout(TorchFunctionMode):
         if not self.active:
             return func(*args, **kwargs)
         if func in DROPOUTS:
-            arguments = (
-                dict(zip(("input", "p", "training", "inplace"), args, strict=False)) | kwargs
-            )
-            works = arguments.get("training", arguments.get("train", func not in OFF_BY_DEFAULT))
-            if works and arguments.get("p", 0.5) > 0:
-                self.stopped += 1
-                return arguments["input"]
+            options = dict(zip(("input", "p", "training", "inplace"), args, strict=False)) | kwargs
+            works = options.get("training", options.get("train", func not in OFF_BY_DEFAULT))
+            if works and options.get("p", 0.5) > 0:
+                self._note()
+                return options["input"]
         elif func is F.scaled_dot_product_attention:
-            arguments = dict(zip(ATTENTION, args, strict=False)) | kwargs
-            self.stopped += bool(arguments.pop("dropout_p", 0.0))
-            return func(**arguments)
+            options = dict(zip(ATTENTION, args, strict=False)) | kwargs
+            if options.pop("dropout_p", 0.0):
+                self._note()
+            return func(**options)
         elif func is F.multi_head_attention_forward and kwargs.get("training", True):
-            self.stopped += bool(args[10] if len(args) > 10 else kwargs.get("dropout_p", 0.0))
+            if args[10] if len(args) > 10 else kwargs.get("dropout_p", 0.0):
+                self._note()
             return func(*args, **{**kwargs, "training": False})
         return func(*args, **kwargs)
 
+    def _note(self) -> None:
+        frame = calling_frame(3)
+        self.calls.append(DropoutCall(self._callers.where(frame), _is_on_purpose(frame)))
 
+
+@dataclass(frozen=True)
+class DropoutCall:
+    """Where dropout was called, as `net.py:41`, and whether what is written there says that it
+    shall work in evaluation mode, too.
+    """
+
+    where: str
+    on_purpose: bool
+
+
+def _is_on_purpose(frame: FrameType | None) -> bool:
+    """Whether dropout is called with training=True, or by a module that somebody wrote for it."""
+    while frame is not None and frame.f_code.co_filename.startswith(TORCH):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    if isinstance(frame.f_locals.get("self"), _DropoutNd):
+        return True
+    lines = range(frame.f_lineno, frame.f_lineno + LINES)
+    text = "".join(linecache.getline(frame.f_code.co_filename, line) for line in lines)
+    call = "".join(text.partition("dropout")[2].split())
+    return (
+        re.match(r"\w*\([^()]*(\([^()]*\)[^()]*)*?(training=|train=|,)True[,)]", call) is not None
+    )
+
+
+LINES = 4  # of one call
 ATTENTION = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
 OFF_BY_DEFAULT = (F.alpha_dropout, F.feature_alpha_dropout)
 DROPOUTS = (

@@ -1,0 +1,77 @@
+"""Dropout that works in evaluation mode is named; what is to be random is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from sevensteps.doctor.conditions.mode_mismatch import examine
+from sevensteps.doctor.finding import Finding
+
+pytestmark = pytest.mark.draws
+
+X = torch.randn(300, 8, generator=torch.Generator().manual_seed(0))
+Y = (X[:, 0] + X[:, 1] > 0).long()
+
+
+class Net(nn.Module):
+    def __init__(self, drop: Any) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(8, 24), nn.Linear(24, 2)
+        self.drop = [drop]
+
+    def forward(self, x: Tensor) -> Any:
+        hidden = self.drop[0](self.first(x).relu(), self)
+        return self.last(hidden)
+
+
+def trained(drop: Any) -> tuple[Finding | None, Any]:
+    network = Net(drop)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(8):
+            for rows in torch.randperm(300).split(50):
+                loss = F.cross_entropy(network(X[rows]), Y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=Y[rows])
+    assert watch.failure is None
+    case: Any = watch.diagnose(train=(X, Y), loss_fn=F.cross_entropy).case
+    return examine(case), case
+
+
+@pytest.mark.parametrize(
+    "drop", [lambda x, net: F.dropout(x), lambda x, net: F.dropout(x, 0.4, bool(net))]
+)
+def test_dropout_that_is_always_on_is_named_with_its_place(drop: Any) -> None:
+    finding, _ = trained(drop)
+    assert finding is not None
+    assert finding.severity == "warning"
+    assert "Asked the same twice in evaluation mode" in finding.explanation
+    assert "test_mode_mismatch.py:" in finding.where["places"][0]
+    assert finding.evidence[0].observed > 0.1
+    assert "training=self.training" in finding.remedies[0].advice
+
+
+@pytest.mark.parametrize(
+    "drop",
+    [
+        lambda x, net: F.dropout(x, 0.4, training=net.training),
+        lambda x, net: x + 0.5 * torch.randn_like(x),
+        lambda x, net: x,
+    ],
+)
+def test_what_evaluation_stops_and_what_is_drawn_is_no_fault(drop: Any) -> None:
+    assert trained(drop)[0] is None
+
+
+def test_dropout_that_is_to_work_is_ruled_out() -> None:
+    finding, case = trained(lambda x, net: F.dropout(x, 0.1, training=True))
+    assert finding is None
+    assert case.ruled_out[-1][0] == "mode_mismatch"

@@ -39,6 +39,7 @@ FAULTY = {
     "loss_unsuited": "MNIST: class numbers regressed",
     "loss_sign": "MNIST: loss negated",
     "loss_scale": "MNIST: loss summed",
+    "padding_in_loss": "field: tagger, padding counted",
     "loss_terms_unbalanced": "field: kinds, and prices in thousands",
     "vanishing_gradient": "MNIST: 8 sigmoid layers",
     "not_finite": "circle: 9 exponential layers",

@@ -29,6 +29,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "loss_unsuited",
         "loss_sign",
         "loss_scale",
+        "padding_in_loss",
         "loss_terms_unbalanced",
     ),
     "gradient": (

@@ -140,6 +140,22 @@ def tagger() -> Trained:
     return Trained(watch, score, {"train": (x[:1000], y[:1000]), "valid": (x[1000:], y[1000:])})
 
 
+def long_rows(ignored: bool) -> Trained:
+    """Tags of short texts in rows of 60, whose padding the loss counts or leaves out."""
+    x = F.pad(padded(1200), (0, 48))
+    y = torch.where(x == PAD, 0, 1 + 7 * x % 2)
+    model = Tagger()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    loss_fn = nn.CrossEntropyLoss(ignore_index=0 if ignored else -100)
+    with ss.watch(model, optimizer) as watch:
+        for chosen in batches(1000, 40, 4):
+            loss = loss_fn(model(x[chosen]).view(-1, 3), y[chosen].view(-1))
+            descend(watch, optimizer, loss, y[chosen])
+    with torch.no_grad():
+        right = (model(x[1000:]).argmax(-1) == y[1000:])[y[1000:] > 0]
+    return Trained(watch, float(right.double().mean()), {"train": (x[:1000], y[:1000])})
+
+
 def packed() -> Trained:
     x = padded(1200)
     y = ((x > 20).sum(1) > 2).long()
@@ -195,6 +211,12 @@ CASES = [
     ),
     healthy("tagger, padding ignored", tagger),
     healthy("classifier of packed sequences", packed),
+    *faulty_and_cured(
+        "tagger, padding counted",
+        "tagger, padding left out",
+        "padding_in_loss",
+        long_rows,
+    ),
     *faulty_and_cured(
         "texts with the topics of others", "texts with their topics", "does_not_learn", topics
     ),

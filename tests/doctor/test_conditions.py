@@ -33,6 +33,7 @@ FAULTY = {
     "mode_mismatch": "CNN: judged in training mode",
     "too_small": "circle: no hidden layer",
     "samples_mixed": "sums: LSTM, time and batch exchanged",
+    "input_not_used": "sums: GRU, the first step is read",
     "output_loss_mismatch": "MNIST: logarithm missing",
     "target_shape_mismatch": "MNIST 3 and 7: [B] against [B, 1]",
     "target_out_of_range": "MNIST: targets -1 and 1",

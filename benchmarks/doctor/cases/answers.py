@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from benchmarks.doctor.cases.published import adam
 from benchmarks.doctor.loop import Case, Pair, Setup
 
 Halves = tuple[Pair, Pair]
+Build = Callable[[int], Setup]
 
 
 def sums(steps: int = 20) -> Halves:
@@ -21,22 +24,25 @@ def sums(steps: int = 20) -> Halves:
 
 
 class Recurrent(nn.Module):
-    """The last step of a recurrent layer, and a linear layer on it."""
+    """One step of a recurrent layer, and a linear layer on it."""
 
-    def __init__(self, layer: nn.Module, width: int) -> None:
+    def __init__(self, layer: nn.Module, width: int, step: int = -1) -> None:
         super().__init__()
-        self.layer, self.out = layer, nn.Linear(width, 2)
+        self.layer, self.out, self.step = layer, nn.Linear(width, 2), step
 
     def forward(self, x: Tensor) -> Tensor:
-        answer: Tensor = self.out(self.layer(x)[0][:, -1])
+        answer: Tensor = self.out(self.layer(x)[0][:, self.step])
         return answer
 
 
-def recurrent(seed: int, batch_first: bool) -> Setup:
-    torch.manual_seed(seed)
-    train, valid = sums()
-    model = Recurrent(nn.LSTM(3, 24, batch_first=batch_first), 24)
-    return Setup(model, adam(model, 5e-3), F.cross_entropy, train, valid, batch=50, epochs=12)
+def recurrent(layer: type[nn.Module], batch_first: bool = True, step: int = -1) -> Build:
+    def build(seed: int) -> Setup:
+        torch.manual_seed(seed)
+        train, valid = sums()
+        model = Recurrent(layer(3, 24, batch_first=batch_first), 24, step)
+        return Setup(model, adam(model, 5e-3), F.cross_entropy, train, valid, batch=50, epochs=12)
+
+    return build
 
 
 class Dropping(nn.Module):
@@ -71,10 +77,19 @@ CASES = [
     Case(
         "sums: LSTM, time and batch exchanged",
         "faulty",
-        build=lambda seed: recurrent(seed, False),
+        build=recurrent(nn.LSTM, batch_first=False),
         conditions=("samples_mixed",),
         twin="sums: LSTM",
         structural=True,
     ),
-    Case("sums: LSTM", "cured", conditions=(), build=lambda seed: recurrent(seed, True)),
+    Case("sums: LSTM", "cured", conditions=(), build=recurrent(nn.LSTM)),
+    Case(
+        "sums: GRU, the first step is read",
+        "faulty",
+        build=recurrent(nn.GRU, step=0),
+        conditions=("input_not_used",),
+        twin="sums: GRU",
+        structural=True,
+    ),
+    Case("sums: GRU", "cured", conditions=(), build=recurrent(nn.GRU)),
 ]

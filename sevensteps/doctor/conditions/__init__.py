@@ -21,6 +21,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "mode_mismatch",
         "too_small",
         "samples_mixed",
+        "input_not_used",
     ),
     "loss": (
         "output_loss_mismatch",

@@ -24,6 +24,7 @@ from sevensteps.doctor.measures import final_loss, output_activation, significan
 STEP = "loss"
 EXPLAINS = (
     "dead_units",
+    "input_not_used",
     "saturated_units",
     "underfitting",
     "learning_rate_too_low",

@@ -1,0 +1,163 @@
+"""input_not_used: the answers do not depend on the input, or not on a part of it.
+
+As where a mask lets nothing through, a wrong variable goes on, or the step of a sequence is read
+that has seen nothing yet. Measured: whether another sample's input, one of several inputs, or a
+stretch of a sequence, moves any answer at all in evaluation mode; and whether it does with weights
+that are drawn anew, so that the structure is to blame, and not what the training made of it. And
+the spread of the answers between samples. Source: an answer that ignores the input is the baseline
+of every score.
+
+Remedies: follow the input through `forward` to where it is lost: masks (True blocks in PyTorch's
+attention masks, and lets pass in `scaled_dot_product_attention`), indices, variables. Silent on:
+networks whose answers became alike in training; parts of the input that a network that learns well
+does without; labels among the inputs.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from sevensteps.doctor.asking import TARGETS, main_target
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.measures import layer_label, significant
+from sevensteps.doctor.questions.another_input import ALIKE, AnotherInput, another_input
+from sevensteps.observe.structure import tensors_of
+
+STEP = "predict"
+EXPLAINS = (
+    "underfitting",
+    "overfitting",
+    "stopped_early",
+    "too_small",
+    "learning_rate_too_low",
+    "learning_rate_too_high",
+    "labels_unrelated",
+    "label_noise",
+    "batch_too_small",
+    "vanishing_gradient",
+    "signal_vanishes",
+    "ill_conditioned",
+    "class_imbalance",
+    "inputs_unscaled",
+    "symmetric_units",
+    "parameters_not_updated",
+    "not_shuffled",
+)
+POOR = 0.5  # skill, below which a part that is not used is missed
+MOST = 0.5  # of a sequence that moves no answer
+
+
+def examine(case: Case) -> Finding | None:
+    answers = another_input(case)
+    if answers is None:
+        return None
+    if answers.spread <= ALIKE and answers.redrawn <= ALIKE:
+        return _nothing_used(case, answers)
+    if not case.loss_is_error or case.skill is None or case.skill > POOR:
+        return None
+    unused = [path for path in answers.unused if not _is_aside(case, path)]
+    if unused and len(unused) < len(answers.parts):
+        return _input_unused(unused, answers)
+    reached = [at for at, moves in answers.places.items() if moves]
+    blocked = [at for at, moves in answers.places.items() if not moves]
+    steps = sum(last - first + 1 for first, last in blocked)
+    if reached and steps >= MOST * answers.length:
+        return _places_unused(reached, steps, answers)
+    return None
+
+
+def _nothing_used(case: Case, answers: AnotherInput) -> Finding:
+    lost = f", from {layer_label(answers.layer)} on" if answers.layer else ""
+    return _finding(
+        "error" if case.loss_is_error else "warning",
+        0.95,
+        f"Different inputs get the same answer{lost}: between {answers.samples} samples the "
+        f"answers spread by {significant(answers.spread, 2):g} of their size, and with weights "
+        f"drawn anew by {significant(answers.redrawn, 2):g}. No training can change that: the "
+        "input is lost on its way, as by a mask that lets nothing through, or a wrong variable.",
+        Measure(
+            "spread of the answers between samples, relative to their size",
+            significant(answers.spread),
+            f"above {ALIKE:g}",
+            f"{answers.samples} samples, in evaluation mode, also with new weights",
+        ),
+        {"layers": [answers.layer]} if answers.layer else {},
+    )
+
+
+def _input_unused(unused: list[str], answers: AnotherInput) -> Finding:
+    names = " and ".join(_input_name(path) for path in unused)
+    return _finding(
+        "warning",
+        0.8,
+        f"The answers do not depend on {names}: another sample's in its place moves none of "
+        f"{answers.samples} answers, not with new weights either, and the network does not learn "
+        "well without it.",
+        Measure(
+            f"answers that move with {names}",
+            0,
+            answers.samples,
+            "another sample's in its place, in evaluation mode",
+        ),
+        {"inputs": unused},
+    )
+
+
+def _places_unused(reached: list[tuple[int, int]], steps: int, answers: AnotherInput) -> Finding:
+    first, last = reached[0][0] + 1, reached[-1][1] + 1
+    return _finding(
+        "warning",
+        0.8,
+        f"Of {answers.length} steps of the input, {steps} move no answer, whatever the weights "
+        f"are; what counts lies in the steps {first} to {last}. Is the right step read, and does "
+        "the mask let the others through?",
+        Measure(
+            "steps of the input that move an answer",
+            answers.length - steps,
+            answers.length,
+            "another sample's in their place, in evaluation mode",
+        ),
+        {"steps": [first, last]},
+    )
+
+
+def _is_aside(case: Case, path: str) -> bool:
+    """Whether an input is no part of the question: labels, numbers of samples."""
+    if path.rpartition(".")[2] in TARGETS or case.examples is None:
+        return True
+    tensor = tensors_of(case.examples[0]).get(path)
+    target = main_target(case.examples[1])
+    if tensor is None or (target is not None and torch.equal(tensor, target)):
+        return True
+    whole = not tensor.is_floating_point() and tensor.dtype != torch.bool
+    return whole and tensor.ndim == 1 and len(tensor.unique()) == len(tensor)
+
+
+def _input_name(path: str) -> str:
+    """An input by its name, or its place among the arguments."""
+    name = path.rpartition(".")[2]
+    return f"input {int(name) + 1}" if name.isdigit() else f"the input {name}"
+
+
+def _finding(
+    severity: str, confidence: float, explanation: str, evidence: Measure, where: dict[str, object]
+) -> Finding:
+    return Finding(
+        "input_not_used",
+        STEP,
+        "error" if severity == "error" else "warning",
+        confidence,
+        explanation,
+        [evidence],
+        [
+            Remedy(
+                {},
+                "nothing is learned from what does not arrive",
+                "print where the tensors in forward() stop to differ between samples; in "
+                "attn_mask of nn.MultiheadAttention True blocks, in "
+                "scaled_dot_product_attention it lets pass",
+            )
+        ],
+        where,
+    )

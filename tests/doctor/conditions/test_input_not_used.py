@@ -1,0 +1,105 @@
+"""Inputs that are lost on their way are named; a network that learned to do without is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from sevensteps.doctor.conditions.input_not_used import examine
+from sevensteps.doctor.finding import Finding
+
+pytestmark = pytest.mark.draws
+
+X = torch.randn(300, 10, 4, generator=torch.Generator().manual_seed(0))
+Z = torch.randn(300, 4, generator=torch.Generator().manual_seed(1))
+LAST, SIDE = (X[:, -1, 0] > 0).long(), (Z[:, 0] > 0).long()
+
+
+class Net(nn.Module):
+    def __init__(self, function: Any, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers, self.function = nn.ModuleList(layers), function
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.function(*self.layers, *inputs)
+
+
+def trained(network: nn.Module, inputs: Any, y: Tensor) -> Finding | None:
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(8):
+            for rows in torch.randperm(300).split(50):
+                loss = F.cross_entropy(network(*(part[rows] for part in inputs)), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    assert watch.failure is None
+    data = (inputs if len(inputs) > 1 else inputs[0], y)
+    case: Any = watch.diagnose(train=data, loss_fn=F.cross_entropy).case
+    return examine(case)
+
+
+class Attention(nn.Module):
+    """The answer of a first step that attends to all others, or to itself only."""
+
+    def __init__(self, blocked: bool) -> None:
+        super().__init__()
+        self.start = nn.Parameter(torch.randn(1, 1, 4))
+        self.attention = nn.MultiheadAttention(4, 1, batch_first=True)
+        self.out = nn.Linear(4, 2)
+        self.register_buffer("mask", ~torch.eye(11, dtype=torch.bool) & blocked)
+
+    def forward(self, x: Tensor) -> Any:
+        steps = torch.cat([self.start.expand(len(x), 1, 4), x], 1)
+        return self.out(self.attention(steps, steps, steps, attn_mask=self.mask)[0][:, 0])
+
+
+def test_a_mask_that_lets_nothing_through_is_named() -> None:
+    finding = trained(Attention(True), (X,), LAST)
+    assert finding is not None
+    assert finding.severity == "error"
+    assert finding.explanation.startswith("Different inputs get the same answer")
+    assert trained(Attention(False), (X,), LAST) is None
+
+
+def read(step: int) -> nn.Module:
+    layers = nn.GRU(4, 8, batch_first=True), nn.Linear(8, 2)
+    return Net(lambda gru, out, x: out(gru(x)[0][:, step]), *layers)
+
+
+def test_a_step_that_has_seen_nothing_yet_is_named() -> None:
+    finding = trained(read(0), (X,), LAST)
+    assert finding is not None
+    assert finding.where == {"steps": [1, 2]}
+    assert "Of 10 steps of the input, 8 move no answer" in finding.explanation
+    assert trained(read(-1), (X,), LAST) is None
+
+
+def test_one_of_two_inputs_is_named_where_it_is_missed() -> None:
+    layers = nn.Linear(40, 2), nn.Linear(4, 2)
+    wrong = Net(lambda a, b, x, z: a(x.flatten(1)) + b(x[:, 0]), *layers)
+    finding = trained(wrong, (X, Z), SIDE)
+    assert finding is not None
+    assert "do not depend on input 2" in finding.explanation
+    right = Net(lambda a, b, x, z: a(x.flatten(1)) + b(z), *layers)
+    assert trained(right, (X, Z), SIDE) is None
+
+
+def test_what_a_network_does_without_is_no_fault() -> None:
+    number = torch.arange(300)
+    layer = nn.Linear(40, 2)
+    assert trained(Net(lambda a, x, z: a(x.flatten(1)), layer), (X, Z), LAST) is None
+    assert trained(Net(lambda a, x, i: a(x.flatten(1)), layer), (X, number), SIDE) is None
+
+
+def test_a_dead_network_is_another_fault() -> None:
+    dead = nn.Sequential(nn.Flatten(), nn.Linear(40, 9), nn.ReLU(), nn.Linear(9, 2))
+    with torch.no_grad():
+        dead[1].bias.fill_(-1e4)
+    assert trained(dead, (X,), LAST) is None

@@ -1,0 +1,32 @@
+"""Faulty trainings as the field meets them, each with a twin that learns: a file a family.
+
+They examine the doctor and did not build it: their right answers were written without asking it,
+and what they do is proven by their scores. `OPEN` may be looked into; of the families in
+`KEPT_BACK`, drawn by `random.Random(0)`, only totals are known. They stand apart from the other
+cases and have a report of their own, `python -m benchmarks.doctor.field_faults`.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from benchmarks.doctor.cases.field_faults.pair import Pair
+from benchmarks.doctor.loop import Case
+
+OPEN = (
+    "input_ignored",
+    "padding",
+)
+KEPT_BACK = (
+    "leaks",
+    "samples_mixed",
+)
+FAMILIES: dict[str, list[Pair]] = {
+    family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)
+}
+EXAM: dict[str, Case] = {
+    case.name: case
+    for family, pairs in FAMILIES.items()
+    for pair in pairs
+    for case in pair.cases(family in KEPT_BACK)
+}

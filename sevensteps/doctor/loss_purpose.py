@@ -34,12 +34,17 @@ def is_error(looks: Sequence[Look]) -> bool | None:
     None where it is not known.
     """
     constants: dict[str, set[Any]] = {}  # place of a call -> targets that are one number
+    of_data: set[str] = set()  # places whose targets are data, though constant at times
     for look in looks:
         for term in look.loss_terms:
-            if term.target == "constant" and (call := _call(look, term)) is not None:
+            if (call := _call(look, term)) is None:
+                continue
+            if term.target == "constant":
                 constants.setdefault(call.where, set()).add(call.content.get("target.low"))
+            elif term.target in DATA:  # a batch without any of the rare ones
+                of_data.add(call.where)
     # sorted data give batches of one class each, but not always of the same one
-    of_data = {where for where, values in constants.items() if len(values) > 1}
+    of_data |= {where for where, values in constants.items() if len(values) > 1}
     answers = [_terms_are_error(look, of_data) for look in looks if look.loss_terms]
     if False in answers:
         return False

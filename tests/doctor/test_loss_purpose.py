@@ -89,3 +89,13 @@ def test_batches_of_one_class_are_data() -> None:
     assert is_error([look(1.0), look(1.0)]) is False
     one_class = (term("cross_entropy", call=0, target="constant"),)
     assert answer(*one_class) is True
+
+
+def test_a_batch_without_the_rare_class_is_data_all_the_same() -> None:
+    call = Call("binary_cross_entropy_with_logits", "loss", "train.py:9")
+    looks = [
+        Look(step, 1.0, calls=(call,), loss_terms=(term(call.name, call=0, target=target),))
+        for step, target in enumerate(("constant", "data", "constant"))
+    ]
+    assert is_error(looks[::2]) is False  # it always says the same
+    assert is_error(looks) is True

@@ -1,8 +1,9 @@
 """class_imbalance: some classes are so rare that the network never predicts them.
 
-Never predicting them costs hardly any loss. Measured: the recall of each class: a rare class that
-is not recognised although the others are. Source: Japkowicz, Stephen 2002, The class imbalance
-problem.
+Never predicting them costs hardly any loss, the less where class weights are upside down. Measured:
+the recall of each class: a rare class that is not recognised although the others are; and how much
+a sample of each class weighs in the loss, by the loss function's `weight` or by the gradients at
+the outputs. Source: Japkowicz, Stephen 2002, The class imbalance problem.
 
 Remedies: weight the loss by 1 / share of the class, or draw rare samples more often. Silent on:
 rare classes that are recognised; networks that do not recognise the common ones either.
@@ -11,19 +12,121 @@ rare classes that are recognised; networks that do not recognise the common ones
 from __future__ import annotations
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
-from sevensteps.doctor.case import Case
+from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.class_weights import class_weights
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.doctor.kind_of_task import class_axis, class_indices, known_positions
 from sevensteps.doctor.measures import significant
 
 STEP = "repeat"
 EXPLAINS = ("underfitting", "stopped_early", "too_small")
 RARE = 0.35  # of an equal share
 MISSED = 0.1  # recall
+LIGHT = 0.5  # of the weight of a common class
+POOR = 0.6  # of the recall of the common classes
 
 
 def examine(case: Case) -> Finding | None:
+    return _upside_down(case) or _never_answered(case)
+
+
+def _upside_down(case: Case) -> Finding | None:
+    """Rare classes that weigh less in the loss than common ones do, and are recognised less."""
+    judged = _answers(case)
+    if judged is None or (weights := class_weights(case)) is None:
+        return None
+    truth, answers, shares = judged
+    classes = len(shares)
+    recall = {
+        c: float((answers[truth == c] == c).double().mean())
+        for c in range(classes)
+        if int((truth == c).sum()) >= 3 and c in weights
+    }
+    rare = [c for c in recall if shares[c] < RARE / classes]
+    common = [c for c in recall if c not in rare and weights[c] > 0]
+    if not common:
+        return None
+    heavy = sum(weights[c] for c in common) / len(common)
+    usual = sum(recall[c] for c in common) / len(common)
+    light = [c for c in rare if weights[c] < LIGHT * heavy and recall[c] < POOR * usual]
+    if not light or usual < POOR:
+        return None
+    worst = min(light, key=lambda c: recall[c])
+    most = max(common, key=lambda c: float(shares[c]))
+    return Finding(
+        "class_imbalance",
+        STEP,
+        "error",
+        0.93,
+        f"The class weights are upside down: class {worst}, {float(shares[worst]):.1%} of the "
+        f"samples, weighs {weights[worst]:.2g} in the loss and class {most}, "
+        f"{float(shares[most]):.0%} of them, {weights[most]:.2g}. The rare ones, hard to learn by "
+        f"their number alone, count even less: recall {recall[worst]:.2g} against "
+        f"{recall[most]:.2g}.",
+        [
+            Measure(
+                f"weight of class {c}",
+                significant(weights[c]),
+                f"above {significant(heavy):g}, that of the common ones",
+                "weight of the loss function, or the gradients",
+            )
+            for c in light[:4]
+        ]
+        + [
+            Measure(f"recall of class {c}", significant(recall[c]), significant(usual), "")
+            for c in light[:4]
+        ],
+        [
+            Remedy(
+                {},
+                "rare classes then count as much as common ones",
+                "weight each class by 1 / its share, not by its share",
+            )
+        ],
+        {"classes": light},
+        0,
+    )
+
+
+def _answers(case: Case) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"], Tensor] | None:
+    """Classes and answered classes of all samples or positions, and the share of each class in the
+    training targets; None where they are not known.
+    """
+    part = "valid" if case.part("valid") is not None else "train"
+    pair = case.part("valid") or case.examples
+    target = targets_of(pair)
+    output = case.valid_outputs if part == "valid" else case.train_outputs
+    if (
+        case.before_training
+        or case.diverged_at is not None
+        or not case.loss_is_error
+        or case.target is None
+        or target is None
+        or output is None
+        or len(output) != len(target)
+    ):
+        return None
+    if case.task in ("binary", "multiclass") and case.labels is not None:
+        labels, truth = case.labels, class_indices(target.cpu())
+        answers = case.answers(output, default_link="sigmoid")
+        if len(answers) != len(truth):
+            return None
+    elif case.task in ("tokens", "dense") and not target.is_floating_point():
+        axis = class_axis(tuple(output.shape), tuple(target.shape))
+        labels, known = known_positions(case.target), target.cpu() >= 0
+        if axis is None or not len(labels):
+            return None
+        truth, answers = target.cpu()[known].long(), output.argmax(axis)[known]
+    else:
+        return None
+    shares = torch.bincount(labels.clamp_min(0)).double() / len(labels)
+    return truth, answers, shares
+
+
+def _never_answered(case: Case) -> Finding | None:
     pair = case.valid or case.sample
     labels = case.labels
     if (

@@ -1,0 +1,110 @@
+"""Class weights that are upside down, in every form of a loss; and those that help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from sevensteps.doctor.finding import Finding
+from tests.helpers.seeds import five_seeds
+
+pytestmark = pytest.mark.draws
+SHARES = torch.tensor([0.88, 0.08, 0.04])
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@pytest.fixture(autouse=True)
+def own_random_numbers() -> Iterator[None]:
+    with torch.random.fork_rng():
+        yield
+
+
+def findings(
+    model: nn.Module, x: Tensor, y: Tensor, loss_fn: Loss, epochs: int = 8
+) -> list[Finding]:
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(epochs):
+            for rows in torch.randperm(len(x)).split(64):
+                loss = loss_fn(model(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    found: list[Finding] = watch.diagnose(train=(x, y)).findings
+    return found
+
+
+def upside_down(found: list[Finding]) -> bool:
+    said = [f.explanation for f in found if f.condition == "class_imbalance"]
+    return any(text.startswith("The class weights are upside down") for text in said)
+
+
+def kinds() -> tuple[Tensor, Tensor]:
+    y = torch.multinomial(SHARES, 2400, True)
+    return torch.randn(3, 10)[y] * 0.5 + torch.randn(2400, 10), y
+
+
+def dense() -> nn.Module:
+    return nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+
+
+def weights(upside: bool) -> Tensor:
+    return SHARES if upside else 1 / SHARES
+
+
+def module(upside: bool) -> Loss:
+    return nn.CrossEntropyLoss(weight=weights(upside))
+
+
+def by_sample(upside: bool) -> Loss:
+    def loss_fn(output: Tensor, target: Tensor) -> Tensor:
+        each = F.cross_entropy(output, target, reduction="none")
+        return (each * weights(upside)[target]).mean()
+
+    return loss_fn
+
+
+@pytest.mark.parametrize("make", [module, by_sample])
+@five_seeds
+def test_classes(make: Callable[[bool], Loss], seed: int) -> None:
+    torch.manual_seed(seed)
+    x, y = kinds()
+    assert upside_down(findings(dense(), x, y, make(True)))
+    assert not upside_down(findings(dense(), x, y, make(False)))
+
+
+@five_seeds
+def test_yes_and_no(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(2400, 6)
+    y = (x[:, :1] + torch.randn(2400, 1) > 2.2).float()
+    for weight, wrong in ((0.1, True), (6.0, False)):
+        model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1))
+        loss_fn = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([weight]))
+        assert upside_down(findings(model, x, y, loss_fn)) is wrong
+
+
+@five_seeds
+def test_masks(seed: int) -> None:
+    """A class for each pixel, most of them background."""
+    torch.manual_seed(seed)
+    y = (torch.rand(300, 12, 12) < 0.06).long()
+    x = y[:, None] + 0.9 * torch.randn(300, 1, 12, 12)
+    for weight, wrong in (([1.0, 0.06], True), ([0.06, 1.0], False)):
+        model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 2, 1))
+        loss_fn = nn.CrossEntropyLoss(weight=torch.tensor(weight))
+        assert upside_down(findings(model, x, y, loss_fn, epochs=12)) is wrong
+
+
+@five_seeds
+def test_a_light_class_that_is_recognised_all_the_same(seed: int) -> None:
+    torch.manual_seed(seed)
+    y = torch.multinomial(SHARES, 2400, True)
+    x = 6 * F.one_hot(y, 10).float() + torch.randn(2400, 10)
+    assert findings(dense(), x, y, nn.CrossEntropyLoss(weight=SHARES), epochs=20) == []

@@ -7,6 +7,7 @@ copying them gives what it gives without hooks.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
@@ -71,6 +72,7 @@ class StepHooks:
         self._network_returns = methods_for("network_returns", self.recorders)
         self._layer_enters = methods_for("layer_enters", self.recorders)
         self._layer_returns = methods_for("layer_returns", self.recorders)
+        self._thread: int | None = None
         self._roots = {id(module): name for name, module in self.networks.items()}
         self._layers: dict[int, tuple[str, str]] = {}
         for network, module in self.networks.items():
@@ -120,6 +122,14 @@ class StepHooks:
             self.compiled.look_away()
         self.armed = False
 
+    def _is_own_thread(self) -> bool:
+        """Whether this is the thread that is watched: the first to use a network. What others do
+        with the same network at the same time belongs to other steps.
+        """
+        if self._thread is None:
+            self._thread = threading.get_ident()
+        return self._thread == threading.get_ident()
+
     # -- hooks -------------------------------------------------------------------------------------
 
     def _enters(self, module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -133,7 +143,7 @@ class StepHooks:
     ) -> None:
         """Tell the recorders that `module` is called with these arguments."""
         network, layer = self._roots.get(id(module)), self._layers.get(id(module))
-        if (network is None and layer is None) or is_transformed():
+        if (network is None and layer is None) or is_transformed() or not self._is_own_thread():
             return
         began = time.perf_counter()
         try:
@@ -154,6 +164,8 @@ class StepHooks:
         network, layer = self._roots.get(id(module)), self._layers.get(id(module))
         if (network is None and layer is None) or not torch.is_grad_enabled() or is_transformed():
             return
+        if not self._is_own_thread():
+            return
         began = time.perf_counter()
         try:
             with torch._C.DisableTorchFunction():
@@ -170,7 +182,9 @@ class StepHooks:
     def _optimizer_steps(
         self, optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        if id(optimizer) in self._optimizers and not torch.compiler.is_compiling():
+        if id(optimizer) not in self._optimizers or torch.compiler.is_compiling():
+            return
+        if self._is_own_thread():
             closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
             self.optimizer_steps(optimizer, closure=callable(closure))
             self.compiled.in_optimizer = not callable(closure)
@@ -190,6 +204,8 @@ class StepHooks:
 
     def _optimizer_stepped(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if id(optimizer) not in self._optimizers or torch.compiler.is_compiling():
+            return
+        if not self._is_own_thread():
             return
         self.compiled.in_optimizer = False
         began = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,24 @@ def test_what_happens_is_told_in_order() -> None:
     assert diary.keywords["x"] is x
     assert not pytorch._global_forward_hooks
     assert not pytorch._global_forward_pre_hooks
+
+
+def test_another_thread_with_the_same_network_is_not_told_of() -> None:
+    network = nn.Sequential(nn.Linear(2, 2))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    diary = Diary()
+
+    def step() -> None:
+        network(torch.ones(3, 2)).sum().backward()
+        optimizer.step()
+
+    with StepHooks({"net": network}, [optimizer], [diary]):
+        step()
+        own = list(diary.told)
+        thread = threading.Thread(target=step)
+        thread.start()
+        thread.join()
+        assert diary.told == own != []
 
 
 def saved(network: nn.Module) -> bytes:

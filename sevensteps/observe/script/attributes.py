@@ -51,16 +51,18 @@ class Attributes:
     away.
 
     `afterwards` is called when something was noted; what goes wrong goes to `failed`. A note that
-    is taken while another is at work, or in another thread, is none: what we do ourselves is not
-    the script's.
+    is taken while another is at work is none: what we do ourselves is not the script's. Of other
+    threads than the one that this is made in, only the first is noted; after `stay()`, only the one
+    that called it.
     """
 
     def __init__(
         self, failed: Callable[[Exception], None], afterwards: Callable[[], None] = lambda: None
     ) -> None:
         self.failed, self.afterwards = failed, afterwards
-        self.busy = False
-        self._thread = threading.get_ident()
+        self._at_work = threading.Lock()
+        self._threads = [threading.get_ident()]  # that are noted
+        self._settled = False
         # (owner, name) -> (whether the owner had it itself, what it was, what it is now)
         self._replaced: dict[tuple[Any, str], tuple[bool, Any, Any]] = {}
 
@@ -93,13 +95,23 @@ class Attributes:
         for owner, name in list(self._replaced):
             self.restore(owner, name)
 
+    def stay(self) -> None:
+        """Note nothing from now on but what this thread does."""
+        self._threads, self._settled = [threading.get_ident()], True
+
+    def _is_noted(self) -> bool:
+        """Whether this thread is."""
+        here = threading.get_ident()
+        if here not in self._threads and len(self._threads) == 1 and not self._settled:
+            self._threads.append(here)
+        return here in self._threads
+
     def guarded(self, note: Callable[..., Any]) -> Callable[..., Any]:
         """`note` as PyTorch and scripts may meet it: never from within itself, never raising."""
 
         def guarded_note(*arguments: Any) -> Any:
-            if self.busy or threading.get_ident() != self._thread:
+            if not self._is_noted() or not self._at_work.acquire(blocking=False):
                 return None
-            self.busy = True
             try:
                 result = note(*arguments)
                 self.afterwards()
@@ -108,6 +120,6 @@ class Attributes:
                 self.failed(failure)
                 return None
             finally:
-                self.busy = False
+                self._at_work.release()
 
         return guarded_note

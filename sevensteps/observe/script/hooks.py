@@ -129,7 +129,7 @@ class ScriptHooks:
 
     def _backward(self, loss: torch.Tensor) -> Callable[..., Any] | None:
         self._tell_late()
-        self.discovery.backward(loss)
+        self._note_backward(loss)
         if self.discovery.updates_by_hand() is None:
             return None
         before_update = self.attributes.guarded(self._before_update)
@@ -140,6 +140,10 @@ class ScriptHooks:
             before_update()
 
         return backward
+
+    def _note_backward(self, loss: Any) -> None:
+        self.attributes.stay()  # of trainings in several threads, one is watched
+        self.discovery.backward(loss)
 
     def _before_update(self) -> None:
         training = self.discovery.updates_by_hand()
@@ -160,7 +164,7 @@ class ScriptHooks:
 
     def _note_functions(self) -> None:
         """Backward passes that are not called on a tensor: `torch.autograd.backward`, `grad`."""
-        noted = self.attributes.guarded(self.discovery.backward)
+        noted = self.attributes.guarded(self._note_backward)
         by_hand = self.attributes.guarded(self._before_update)
 
         def backward(tensors: Any, *arguments: Any, **named: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from sevensteps.observe.script.attributes import Attributes, NotedFunction
@@ -71,7 +73,7 @@ def test_a_failing_note_is_reported_and_the_call_goes_on() -> None:
     attributes.restore_all()
 
 
-def test_notes_within_notes_and_of_other_threads_are_none() -> None:
+def test_notes_within_notes_are_none() -> None:
     noted: list[Any] = []
     attributes = Attributes(lambda failure: None)
 
@@ -79,13 +81,51 @@ def test_notes_within_notes_and_of_other_threads_are_none() -> None:
         noted.append(plain.double(1))
 
     attributes.note(Plain, "double", note)
-    thread = threading.Thread(target=lambda: Plain().double(3))
-    thread.start()
-    thread.join()
-    assert noted == []
     assert Plain().double(4) == 8
     assert noted == [2]
     attributes.restore_all()
+
+
+def run_in_thread(function: Callable[[], Any]) -> None:
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+def test_of_other_threads_the_first_is_noted_and_after_stay_only_one() -> None:
+    noted: list[str] = []
+    attributes = Attributes(lambda failure: None)
+    attributes.note(Plain, "double", lambda plain: noted.append(plain.name))
+
+    def worker() -> None:
+        use("worker")
+        use("the worker again")
+        run_in_thread(lambda: use("another"))
+        use_here("here, too")
+        attributes.stay()
+        use_here("no longer")
+        use("the worker only")
+
+    def use(name: str) -> None:
+        plain = Plain()
+        plain.name = name  # type: ignore[attr-defined]
+        assert plain.double(2) == 4
+
+    turns: queue.Queue[str] = queue.Queue()
+    done: queue.Queue[None] = queue.Queue()
+
+    def use_here(name: str) -> None:
+        turns.put(name)
+        done.get(timeout=60)
+
+    thread = threading.Thread(target=lambda: (worker(), turns.put("")))
+    thread.start()
+    while name := turns.get(timeout=60):
+        use(name)
+        done.put(None)
+    thread.join()
+    attributes.restore_all()
+    assert noted == ["worker", "the worker again", "here, too", "the worker only"]
 
 
 def test_what_somebody_else_has_replaced_since_stays() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from typing import Any
 
@@ -96,6 +97,31 @@ def test_an_error_in_a_step_that_is_looked_at_has_the_traceback_of_one_that_is_n
     assert hooks.discovery.trainings
     assert traceback.format_tb(watched) != plain
     assert traceback.format_tb(without_own_frames(watched)) == plain
+
+
+def test_a_training_in_another_thread_is_seen_and_of_several_one() -> None:
+    hooks = hooks_with(1.0)
+    hooks.install()
+    entered = threading.Barrier(3)
+
+    def work() -> None:
+        train()
+        entered.wait(timeout=60)
+
+    try:
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        threads[0].start()
+        while not hooks.discovery.trainings:  # the first is well on its way
+            threads[0].join(0.01)
+        for thread in threads[1:]:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        hooks.discovery.end()
+    finally:
+        hooks.remove()
+    assert hooks.failure is None
+    assert [training.steps for training in hooks.discovery.trainings] == [25]
 
 
 def test_a_failure_in_the_watch_ends_the_watch_and_not_the_script() -> None:

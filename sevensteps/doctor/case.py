@@ -124,6 +124,7 @@ class Case:
         case = Case(
             observation,
             self.networks.get(name),
+            networks=self.networks,
             loss_fn=self.loss_fn,
             before_training=self.before_training,
             several=len(self.names) > 1,

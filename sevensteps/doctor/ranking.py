@@ -51,11 +51,24 @@ def _below(place: int, other: int, causes: dict[int, int]) -> bool:
 
 
 def _explains(cause: Finding, symptom: Finding) -> bool:
-    if symptom.condition not in condition(cause.condition).EXPLAINS or cause.confidence < 0.5:
+    if _is_traced(symptom) and cause.condition != "inputs_not_finite":
+        return False
+    explained = condition(cause.condition).EXPLAINS
+    if _is_traced(cause) and symptom.onset is not None:
+        # what might have led to it otherwise comes of it
+        explained += tuple(
+            name for name in condition_names() if cause.condition in condition(name).EXPLAINS
+        )
+    if symptom.condition not in explained or cause.confidence < 0.5:
         return False
     if SEVERITIES.index(cause.severity) < min(1, SEVERITIES.index(symptom.severity)):
         return False  # a mere remark is no cause of a fault
     return cause.onset is None or symptom.onset is None or cause.onset <= symptom.onset
+
+
+def _is_traced(finding: Finding) -> bool:
+    """Whether a finding has traced its own cause: it is no symptom of what only makes it likely."""
+    return "cause" in finding.where
 
 
 def _weight(finding: Finding) -> tuple[float, ...]:

@@ -27,6 +27,7 @@ from sevensteps.observe.network_facts import (
     prefix_of,
 )
 from sevensteps.observe.observation import Observation
+from sevensteps.observe.replay_recorder import ReplayRecorder
 from sevensteps.observe.step_hooks import StepHooks
 from sevensteps.observe.step_log import StepLog, check_number, plain_number
 from sevensteps.observe.step_recorder import StepRecorder
@@ -65,7 +66,7 @@ class AnyLoopWatcher:
         )
         self.schedule = LookSchedule(budget)
         self._observation = Observation(NetworkFacts("", {}, {}, ()))
-        self._log = StepLog(self._observation, lambda step: self.schedule.look_next(step + 1))
+        self._log = StepLog(self._observation, self._not_finite)
         self._layers: dict[str, LayerRecorder] = {}
         self._names: dict[int, str] = {}  # of the parameters, by id
         self._compiled = CompiledCode()
@@ -74,6 +75,7 @@ class AnyLoopWatcher:
         self._others: list[StepRecorder] = [self._calls]
         self._warnings = WarningRecorder(self.observation.warnings, lambda: self.step_number)
         self._data = DataRecorder(self.observation.sketch, {}, 0.0)
+        self._replay = ReplayRecorder({}, 0.0)
         self._hooks = StepHooks({}, [], [])
         self._evaluations: EvaluationListener | None = None
         # whether nothing is hooked, up to the step `_quiet_until`; two of these steps, from
@@ -131,7 +133,7 @@ class AnyLoopWatcher:
             for network, module in modules.items()
             for name, p in module.named_parameters()
         }
-        self._calls.part_gradients.names = self._names
+        self._calls.part_gradients.names = self._calls.tape.names = self._names
         alone = list(modules) == [""]
         facts = {
             name: observation.facts if alone else observation.facts.of(name) for name in modules
@@ -146,8 +148,12 @@ class AnyLoopWatcher:
         self._account = AccountRecorder(modules, optimizers)
         called = {name: network.called for name, network in self.networks.items()}
         self._data = DataRecorder(observation.sketch, called, self.schedule.budget, self._compiled)
-        self._data.failed = self._fail
-        recorders = [*self._layers.values(), evaluations, self._data, self._account, *self._others]
+        self._replay.silence()
+        earlier, self._replay = self._replay, ReplayRecorder(called, self.schedule.budget)
+        self._replay.take_over(earlier)
+        self._data.failed = self._replay.failed = self._fail
+        recorders: list[StepRecorder] = [*self._layers.values(), evaluations, self._data]
+        recorders += [self._replay, self._account, *self._others]
         self._hooks = StepHooks(called, optimizers, recorders, self._fail, self._compiled)
         kinds = {type(p.data).__name__ for m in modules.values() for p in m.parameters()}
         if others := sorted(kinds - {"Tensor"}):
@@ -209,6 +215,7 @@ class AnyLoopWatcher:
         self._entered = True
         self._warnings.start()
         self._prepare(self.step_number)
+        self._note_state()
 
     def stop(self) -> None:
         """Watch no longer; remove every hook."""
@@ -243,6 +250,7 @@ class AnyLoopWatcher:
         if self.schedule.is_due(step):
             self._arm()
             return
+        self._replay.listen()
         listened = self._data.is_due(step)
         if listened:
             self._data.listen()
@@ -263,6 +271,7 @@ class AnyLoopWatcher:
 
     def _arm(self) -> None:
         began = time.perf_counter()
+        self._replay.silence()
         try:
             modules = [network.module for network in self.networks.values()]
             if {id(p) for module in modules for p in module.parameters()} != self._names.keys():
@@ -281,6 +290,7 @@ class AnyLoopWatcher:
 
     def _disarm(self) -> None:
         self._hooks.remove()
+        self._replay.silence()
         if self._evaluations is not None:
             self._evaluations.stop()
         self._compiled.look_away()
@@ -293,6 +303,23 @@ class AnyLoopWatcher:
         words = " ".join(str(failure).split())
         self._observation.notes.setdefault("failure", f"{type(failure).__name__}: {words}"[:300])
         self._disarm()
+
+    def _not_finite(self, step: int) -> None:
+        """The loss of `step` is the first that is not finite."""
+        self.schedule.look_next(step + 1)
+        self._observation.replay = self._replay.stop()
+
+    def break_off(self) -> None:
+        """The training has ended within a step, because something in it was not finite."""
+        if "first_not_finite" not in self.observation.notes:
+            self._log.note_not_finite(self.step_number)
+
+    def _note_state(self) -> None:
+        if self.schedule.budget and not self.failure:
+            try:
+                self._replay.note_state(self.step_number)
+            except Exception as failure:  # such as no memory
+                self._fail(failure)
 
     # -- what the loop reports ---------------------------------------------------------------------
 
@@ -326,7 +353,7 @@ class AnyLoopWatcher:
             and parts is None
             and score is None
         ):
-            self._pass(began, loss)
+            self._pass(began, loss, target)
             return
         check_number("watch.step(loss)", "the loss", loss, "that backward() was called on")
         for name, value in (parts or {}).items():
@@ -340,7 +367,7 @@ class AnyLoopWatcher:
             self.step_number = self.observation.steps = self.step_number + 1
             self._step_ended = time.perf_counter()
 
-    def _pass(self, began: float, loss: Tensor) -> None:
+    def _pass(self, began: float, loss: Tensor, target: Any) -> None:
         """A step has ended in which nothing was hooked: what `_step` notes, in a few
         microseconds; the observation gets it later.
         """
@@ -350,9 +377,12 @@ class AnyLoopWatcher:
             self._log.passed.append(number)
             self._account.note()
             self._log.note_rate(step)
+            self._replay.end_step(step, target)
             if number - number != 0.0:
                 self._log.note_not_finite(step)
                 self._quiet_until = step
+            elif step >= self._replay.due:
+                self._replay.note_state(step + 1)
             if step >= self._busy_from or step + 1 >= self._quiet_until:
                 self._pause_passing(began, step)
         except Exception as failure:
@@ -402,6 +432,7 @@ class AnyLoopWatcher:
         step_seconds, elapsed = began - self._step_ended, began - self._began
         if self._log.passed:
             self._record_passed(began)
+        self._replay.end_step(step, target)
         self._log.note(step, loss, parts, score, waits=hooks.armed)
         if not hooks.armed:
             self._note_time(step_seconds)
@@ -432,8 +463,13 @@ class AnyLoopWatcher:
             self._disarm()
             if schedule.thinned is not None:
                 observation.notes["thinned"] = schedule.thinned
+            self._note_state()
         elif not self.failure:
             self._account.note()
+            if (
+                not isinstance(loss, Tensor) or loss.is_cpu
+            ):  # else it is not known whether all is well
+                self._note_state()
         observation.notes["updates"] = self._account.updates
         if not hooks.armed:
             self._prepare(step + 1)
@@ -479,6 +515,7 @@ class AnyLoopWatcher:
         size = step_size(observation.facts, shapes)
         self.schedule.set_size(size)
         self._data.set_step_seconds(size.step_seconds())
+        self._replay.set_step_seconds(size.step_seconds())
         compared = self._calls.networks_of(target) if len(seen) > 1 else {}
         # the network whose answer the loss has from its own hands
         last = next(
@@ -505,6 +542,7 @@ class AnyLoopWatcher:
             look.stepped = any(own.stepped for own in look.networks.values())
         for recorder in (self._data, self._account, *self._others):
             recorder.collect(look, loss, target)
+        self._replay.keep_tape(self._calls.last_tape)
         if self._calls.answers.bootstrapped:
             observation.notes["bootstrapped"] = True
         for unseen in (self._calls.not_seen, self._calls.part_gradients.not_seen):

@@ -32,6 +32,7 @@ from sevensteps.observe.function_mode import (
     remove_mode,
 )
 from sevensteps.observe.look import Look
+from sevensteps.observe.loss_tape import LossTape, TapeRecorder
 from sevensteps.observe.loss_terms import StepGraph, Total, read_terms
 from sevensteps.observe.network_answers import NetworkAnswers
 from sevensteps.observe.part_gradient_recorder import PartGradientRecorder
@@ -103,6 +104,8 @@ class CallRecorder(StepRecorder):
         self.graph = StepGraph()
         self.full = True  # whether numbers of the calls' tensors are read, too
         self.part_gradients = PartGradientRecorder()
+        self.tape = TapeRecorder()
+        self.last_tape: LossTape | None = None  # of the last step
         self._handles: list[Any] = []
         self._thread = 0
         self._listening = False
@@ -115,6 +118,7 @@ class CallRecorder(StepRecorder):
         self._totals: list[Total] = []
         self._repeats: list[int] = []
         self._inputs: list[Tensor] = []
+        self.tape.clear()
         self.answers = NetworkAnswers()
         # where a loss's target lies in memory -> it, and the node that the loss returned
         self._targets: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
@@ -187,6 +191,8 @@ class CallRecorder(StepRecorder):
             self._end()
         else:
             self.begin()
+        if not self.networks:
+            self.tape.network_enters(network, args, kwargs)
         self.networks.append(network)
         self.answers.note_network(module)
         if len(self._inputs) < MAX_INPUTS:
@@ -202,6 +208,8 @@ class CallRecorder(StepRecorder):
             return
         if network in self.networks:
             del self.networks[self.networks.index(network) :]
+        if not self.networks:
+            self.tape.network_returns(network, output)
         for path, tensor in tensors_of(output).items():
             # a single number is a loss that the network computes itself
             if tensor.grad_fn is None or tensor.ndim == 0 or tensor.grad_fn in self.graph.calls:
@@ -222,6 +230,8 @@ class CallRecorder(StepRecorder):
 
     def collect(self, look: Look, loss: Any, target: Any) -> None:
         self._end()
+        self.last_tape = None
+        self._guard(self._end_tape, loss, target)
         node = loss.grad_fn if isinstance(loss, Tensor) else None
         if not self._totals and node is not None:
             self._totals.append(read_terms(node, self.graph))
@@ -299,7 +309,22 @@ class CallRecorder(StepRecorder):
         result = run(function, args, kwargs)
         if not is_transformed() and not in_backward():
             self._guard(self._note, noted, function, caller, frame, args, kwargs, result)
+            if not self.networks:
+                self._guard(self._write_tape, function, frame, args, kwargs, result)
         return result
+
+    def _write_tape(
+        self,
+        function: Callable[..., Any],
+        frame: FrameType,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+    ) -> None:
+        self.tape.note(function, args, kwargs, result, self.callers.where(frame))
+
+    def _end_tape(self, loss: Any, target: Any) -> None:
+        self.last_tape = self.tape.tape(loss, target)
 
     def _guard(self, note: Callable[..., None], *arguments: Any) -> None:
         began = time.perf_counter()
@@ -312,6 +337,7 @@ class CallRecorder(StepRecorder):
 
     def _note_backward(self, args: tuple[Any, ...]) -> None:
         node = args[0].grad_fn
+        self.tape.note_backward(args[0])
         if node is None or in_backward() or len(self._totals) >= MAX_TOTALS:
             return
         total = read_terms(node, self.graph, len(self._totals))

@@ -19,6 +19,7 @@ from sevensteps.observe.look import Change, Look, Signal
 from sevensteps.observe.loss_graph import LossGraph, Operation
 from sevensteps.observe.network_facts import NetworkFacts, prefix_of
 from sevensteps.observe.part_gradients import PartGradients
+from sevensteps.observe.replay_recorder import Replay
 from sevensteps.observe.samples import MAX_SAMPLES as MAX_SAMPLES
 from sevensteps.observe.samples import Inputs, Samples
 from sevensteps.observe.step_account import StepAccount
@@ -79,6 +80,7 @@ class Observation:
     # of each network, by its name
     samples: dict[str, Samples] = field(default_factory=dict)
     sketch: DataSketch = field(default_factory=DataSketch)
+    replay: Replay | None = None  # of the first step in which something was not finite
     _every: int = 1  # of the losses, which ones are recorded
 
     def record_loss(self, step: int, loss: float) -> bool:

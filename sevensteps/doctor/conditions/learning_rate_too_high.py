@@ -33,6 +33,7 @@ from sevensteps.doctor.measures import (
     weight_layers,
 )
 from sevensteps.doctor.simple_models import simple_model_score
+from sevensteps.doctor.trace.search import by_operation
 
 STEP = "step"
 EXPLAINS = (
@@ -74,6 +75,8 @@ def examine(case: Case) -> Finding | None:
         return None
     first, end = first_loss(case), final_loss(case)
     step, jump, layer = largest_early_update(case)
+    if jump <= JUMP and by_operation(case):
+        return None
     early = [
         value for s, value in case.losses if s <= max(20, case.steps // 10) and math.isfinite(value)
     ]

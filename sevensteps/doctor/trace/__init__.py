@@ -1,0 +1,1 @@
+"""Which operation first gave a number that is not finite, for which sample, and why."""

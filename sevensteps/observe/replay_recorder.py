@@ -1,0 +1,255 @@
+"""Keeps what it takes to repeat the first step that goes wrong: the last two batches, and the
+parameters of a while ago.
+
+A loss that is not finite is noticed when its step is over, and a gradient that is not when the next
+one is: by then the optimizer has written it into the parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sevensteps.observe.compiled import compiled_codes
+from sevensteps.observe.loss_tape import LossTape, autocast_now
+from sevensteps.observe.network_facts import bare_module, prefix_of, refuses_hooks
+from sevensteps.observe.step_hooks import CallWrapper, in_backward, is_transformed
+from sevensteps.observe.step_recorder import StepRecorder
+from sevensteps.observe.structure import map_tensors, tensors_of
+
+MAX_CALLS = 8  # of networks in one step
+MAX_NUMBERS = 16_000_000  # of the inputs of one step that are kept
+MAX_PARAMETERS = 4_000_000  # of which copies are kept
+# what copying takes, in seconds, about; and the share of the budget that it may
+COPY, COPY_TENSOR, COPY_NUMBER, BUDGET_SHARE = 4e-6, 1e-6, 8e-10, 0.15
+
+
+@dataclass(frozen=True)
+class NetworkCall:
+    """One call of a network: with what, and in which mode."""
+
+    network: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    training: bool
+    autocast: tuple[tuple[str, torch.dtype], ...]
+    versions: tuple[int, ...]  # of its tensors: another one later says that they were overwritten
+
+    @property
+    def intact(self) -> bool:
+        """Whether the inputs are still what they were."""
+        return self.versions == versions_of((self.args, self.kwargs))
+
+
+@dataclass
+class Batch:
+    """What the networks were called with in one step, and the targets that the loop reported."""
+
+    step: int
+    calls: list[NetworkCall] = field(default_factory=list)
+    target: Any = None
+    numbers: int = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be repeated."""
+        return bool(self.calls) and all(call.intact for call in self.calls)
+
+
+@dataclass
+class State:
+    """Parameters and buffers as they were before `step`, by name, the network's before it."""
+
+    step: int
+    tensors: dict[str, Tensor]
+
+
+@dataclass
+class Replay:
+    """What the first bad step can be repeated with: batches and states, newest first; the tape of
+    the last loss that was listened to.
+    """
+
+    batches: list[Batch] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+    tape: LossTape | None = None
+
+
+class ReplayRecorder(StepRecorder):
+    """Keeps the batches of the last two steps and two copies of the parameters, into `replay` from
+    the first bad step on.
+
+    `networks` are what the loop calls, by name. In steps that nobody looks at, it listens from
+    `listen()` to `silence()`, through what PyTorch calls in a module's place: less than a hook
+    costs, and not part of the module when it is saved or copied.
+    """
+
+    def __init__(self, networks: Mapping[str, nn.Module], budget: float) -> None:
+        super().__init__()
+        self.replay: Replay | None = None
+        self._networks, self._budget = networks, budget
+        self._batch, self._batches = Batch(0), list[Batch]()  # that goes on; that have ended
+        self._wrappers: list[_CallNote] = []
+        self._may_listen = budget > 0 and not any(
+            refuses_hooks(bare_module(module)) for module in networks.values()
+        )
+        self._tensors: dict[str, Tensor] = {}
+        self._states: list[State] = []
+        self._every, self.due = 1, 0  # steps between two copies; the step of the next one
+        self._tape: LossTape | None = None
+        if self._may_listen:
+            self._find_tensors()
+
+    def _find_tensors(self) -> None:
+        tensors = {
+            prefix_of(name) + own: tensor
+            for name, module in self._networks.items()
+            for own, tensor in (
+                *bare_module(module).named_parameters(),
+                *bare_module(module).named_buffers(),
+            )
+        }
+        numbers = sum(tensor.numel() for tensor in tensors.values())
+        plain = all(type(tensor.data) is Tensor for tensor in tensors.values())
+        self._tensors = tensors if plain and numbers <= MAX_PARAMETERS else {}
+        self._copy_seconds = COPY + COPY_TENSOR * len(tensors) + COPY_NUMBER * numbers
+
+    def take_over(self, other: ReplayRecorder) -> None:
+        """Go on where another one left off: the networks have been looked at anew."""
+        self.replay, self._tape = other.replay, other._tape
+        self._batch, self._batches = other._batch, other._batches
+
+    def set_step_seconds(self, seconds: float) -> None:
+        """A step takes about so long: choose how often to copy accordingly."""
+        allowed = BUDGET_SHARE * self._budget * seconds
+        self._every = max(math.ceil(self._copy_seconds / max(allowed, 1e-12)), 1)
+
+    # -- batches -----------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Note the calls of the networks from now on."""
+        if self._wrappers or not self._may_listen or self.replay is not None or compiled_codes():
+            return
+        self._wrappers = [
+            _CallNote(module, self._noting(name))
+            for name, module in self._networks.items()
+            if vars(module).get("_compiled_call_impl") is None
+        ]
+
+    def silence(self) -> None:
+        """Listen no longer. May be called at any time."""
+        for wrapper in self._wrappers:
+            wrapper.remove()
+        self._wrappers = []
+
+    def _noting(self, name: str) -> Callable[..., None]:
+        def note(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if torch.is_grad_enabled() and not is_transformed():
+                try:
+                    self.note_call(name, module, args, kwargs)
+                except Exception as failure:  # the training goes on
+                    self.failed(failure)
+
+        return note
+
+    def network_enters(
+        self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        if not in_backward():
+            self.note_call(network, module, args, kwargs)
+
+    def note_call(
+        self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """A network is called."""
+        batch = self._batch
+        if len(batch.calls) >= MAX_CALLS or not self._may_listen or self.replay is not None:
+            return
+        tensors = tensors_of((args, kwargs))
+        batch.numbers += sum(tensor.numel() for tensor in tensors.values())
+        if batch.numbers > MAX_NUMBERS:
+            batch.calls.clear()
+            return
+        if any(tensor.grad_fn is not None for tensor in tensors.values()):
+            # another network's answer: kept alone, without all that it came from
+            args, kwargs = map_tensors(Tensor.detach, (args, kwargs))
+        batch.calls.append(
+            NetworkCall(
+                network,
+                args,
+                kwargs,
+                module.training,
+                autocast_now(),
+                versions_of((args, kwargs)),
+            )
+        )
+
+    def end_step(self, step: int, target: Any) -> None:
+        """The step has ended, with these targets."""
+        if self.replay is None:
+            self._batch.step, self._batch.target = step, target
+            self._batches = [*self._batches[-1:], self._batch]
+            self._batch = Batch(step + 1)
+
+    # -- parameters --------------------------------------------------------------------------------
+
+    def note_state(self, step: int) -> None:
+        """Copy the parameters as they are before `step`, if it is time to; all is well so far."""
+        if step < self.due or self.replay is not None or not self._tensors:
+            return
+        self.due = step + self._every
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            if len(self._states) < 2:
+                copies = {name: tensor.detach().clone() for name, tensor in self._tensors.items()}
+                self._states.append(State(step, copies))
+                return
+            oldest = min(self._states, key=lambda state: state.step)
+            torch._foreach_copy_(list(oldest.tensors.values()), list(self._tensors.values()))
+            oldest.step = step
+
+    # -- the first bad step ------------------------------------------------------------------------
+
+    def keep_tape(self, tape: LossTape | None) -> None:
+        """How the loss of a step that was looked at came about."""
+        if self.replay is None:
+            self._tape = tape or self._tape
+        elif self.replay.tape is None:  # there was no look before
+            self.replay.tape = tape
+
+    def stop(self) -> Replay | None:
+        """Something is not finite, in this step or the one before: keep what there is, and nothing
+        from now on.
+        """
+        self.silence()
+        if self.replay is None and self._may_listen:
+            batches = [self._batch, *reversed(self._batches)]
+            self.replay = Replay(
+                [batch for batch in batches if batch.calls],
+                sorted(self._states, key=lambda state: -state.step),
+                self._tape,
+            )
+        return self.replay
+
+
+class _CallNote(CallWrapper):
+    """Tells of each call of `module`."""
+
+    def __init__(self, module: nn.Module, note: Callable[..., None]) -> None:
+        self.module, self.note, self.wrapped = module, note, None
+        vars(module)["_compiled_call_impl"] = self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.note(self.module, args, kwargs)
+        return self.module._call_impl(*args, **kwargs)
+
+
+def versions_of(value: Any) -> tuple[int, ...]:
+    """How often each tensor in `value` has been changed in place."""
+    return tuple(
+        0 if tensor.is_inference() else tensor._version for tensor in tensors_of(value).values()
+    )

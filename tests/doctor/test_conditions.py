@@ -64,6 +64,7 @@ FAULTY = {
     "label_noise": "MNIST: 30 % of the labels wrong",
     "class_imbalance": "MNIST: a class of 6 samples",
     "train_valid_mismatch": "MNIST: labels off by one",
+    "target_in_input": "words: no causal mask",
     "batch_too_small": "blob: batch 1, momentum .9",
     "overfitting": "MNIST: 150 samples by heart",
     "stopped_early": "parabola: 12 steps",

@@ -59,7 +59,58 @@ class Dropping(nn.Module):
         return answer
 
 
+def successors(count: int, words: int = 12, length: int = 13) -> Tensor:
+    """Sequences of words of which each calls for the next one, in 7 of 10 places [N, T]."""
+    follows = torch.randperm(words, generator=torch.Generator().manual_seed(5))
+    sequences = torch.randint(words, (count, length))
+    for place in range(1, length):
+        called = torch.rand(count) < 0.7
+        sequences[called, place] = follows[sequences[called, place - 1]]
+    return sequences
+
+
+class Words(nn.Module):
+    """The next word at each place, by attention to all places or to those before."""
+
+    def __init__(self, masked: bool, words: int = 12, length: int = 12) -> None:
+        super().__init__()
+        self.masked = masked
+        self.words, self.places = nn.Embedding(words, 24), nn.Embedding(length, 24)
+        self.layer = nn.TransformerEncoderLayer(24, 2, 48, 0.0, batch_first=True)
+        self.out = nn.Linear(24, words)
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = x.shape[1]
+        mask = nn.Transformer.generate_square_subsequent_mask(length) if self.masked else None
+        hidden = self.words(x) + self.places(torch.arange(length))
+        answer: Tensor = self.out(self.layer(hidden, src_mask=mask))
+        return answer
+
+
+def next_word(masked: bool) -> Build:
+    def loss_fn(output: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(output.flatten(0, 1), target.flatten())
+
+    def build(seed: int) -> Setup:
+        torch.manual_seed(seed)
+        x = successors(1000)
+        train, valid = (x[:800, :-1], x[:800, 1:]), (x[800:, :-1], x[800:, 1:])
+        model = Words(masked)
+        return Setup(model, adam(model, 5e-3), loss_fn, train, valid, batch=40, epochs=8)
+
+    return build
+
+
 CASES = [
+    Case(
+        "words: no causal mask",
+        "faulty",
+        build=next_word(False),
+        conditions=("target_in_input",),
+        twin="words: a causal mask",
+        structural=True,
+    ),
+    Case("words: a causal mask", "cured", conditions=(), build=next_word(True)),
     Case(
         "digits: functional dropout, always on",
         "faulty",

@@ -61,6 +61,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "label_noise",
         "class_imbalance",
         "train_valid_mismatch",
+        "target_in_input",
         "batch_too_small",
     ),
     "stop": ("stopped_early", "overfitting", "underfitting", "does_not_learn"),

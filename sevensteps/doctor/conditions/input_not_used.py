@@ -21,7 +21,12 @@ from sevensteps.doctor.asking import TARGETS, main_target
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import layer_label, significant
-from sevensteps.doctor.questions.another_input import ALIKE, AnotherInput, another_input
+from sevensteps.doctor.questions.another_input import (
+    ALIKE,
+    AnotherInput,
+    another_input,
+    input_name,
+)
 from sevensteps.observe.structure import tensors_of
 
 STEP = "predict"
@@ -87,7 +92,7 @@ def _nothing_used(case: Case, answers: AnotherInput) -> Finding:
 
 
 def _input_unused(unused: list[str], answers: AnotherInput) -> Finding:
-    names = " and ".join(_input_name(path) for path in unused)
+    names = " and ".join(input_name(path) for path in unused)
     return _finding(
         "warning",
         0.8,
@@ -132,12 +137,6 @@ def _is_aside(case: Case, path: str) -> bool:
         return True
     whole = not tensor.is_floating_point() and tensor.dtype != torch.bool
     return whole and tensor.ndim == 1 and len(tensor.unique()) == len(tensor)
-
-
-def _input_name(path: str) -> str:
-    """An input by its name, or its place among the arguments."""
-    name = path.rpartition(".")[2]
-    return f"input {int(name) + 1}" if name.isdigit() else f"the input {name}"
 
 
 def _finding(

@@ -45,6 +45,12 @@ def another_input(case: Case) -> AnotherInput | None:
     return put(case, "input_not_used", _ask)
 
 
+def input_name(path: str) -> str:
+    """An input by its name, or its place among the arguments."""
+    name = path.rpartition(".")[2]
+    return f"input {int(name) + 1}" if name.isdigit() else f"the input {name}"
+
+
 def _ask(asker: Asker) -> AnotherInput | None:
     tensors = tensors_of(asker.inputs)
     if asker.count < 4 or not any(_varies(t, asker.count) for t in tensors.values()):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.questions.another_input import AnotherInput, another_input
+from sevensteps.doctor.questions.another_input import AnotherInput, another_input, input_name
 from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.samples import Inputs
@@ -110,3 +110,8 @@ def test_a_table_has_no_steps_and_one_sample_no_others() -> None:
     assert table is not None
     assert (table.length, table.places) == (0, {})
     assert answers(nn.Linear(3, 2), torch.ones(40, 3)) is None
+
+
+def test_inputs_have_names_or_places() -> None:
+    assert input_name("args.1") == "input 2"
+    assert input_name("kwargs.mask") == "the input mask"

@@ -1,0 +1,192 @@
+"""target_in_input: the answer stands among the inputs, so that it is copied and not predicted.
+
+As where a causal mask is missing, labels are not shifted by a step, or a column of a table is the
+target in other words. Measured: of a network that is to predict the next step of its own input,
+whether the answer at a place moves with the inputs after it, in evaluation mode; whether targets
+are the very inputs at the same place; whether another input, or a column, is the target. Source:
+Vaswani et al. 2017, Attention is all you need, section 3.2.3; Kaufman et al. 2012, Leakage in data
+mining.
+
+Remedies: a causal mask; inputs `tokens[:, :-1]` and targets `tokens[:, 1:]`; leave the column out.
+Silent on: networks that read in both directions, where the target is no later input;
+autoencoders; a single column that a target is computed from.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sevensteps.doctor.asking import main_target
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.measures import significant
+from sevensteps.doctor.questions.another_input import another_input, input_name
+from sevensteps.doctor.questions.later_inputs import LaterInputs, later_inputs
+from sevensteps.observe.structure import tensors_of
+
+STEP = "repeat"
+EXPLAINS = ("overfitting", "train_valid_mismatch", "output_overconfident", "class_imbalance")
+MOVED = 1e-3  # of the spread of the answers
+ROWS = 64  # of a table, fewer say nothing
+COLUMNS = 3
+SAME = 1e-6  # that a correlation may fall short of 1
+COPIED = 0.9  # skill of a network that has the answer
+
+
+def examine(case: Case) -> Finding | None:
+    if case.before_training:
+        return None
+    answers = later_inputs(case)
+    if answers is not None and answers.target == "next" and answers.after > MOVED:
+        return _looks_ahead(answers)
+    if (
+        answers is not None
+        and answers.target == "same"
+        and answers.after <= MOVED < min(answers.own, answers.before)
+    ):
+        return _not_shifted(answers)
+    return _labels(case) or _column(case)
+
+
+def _looks_ahead(answers: LaterInputs) -> Finding:
+    place = answers.place + 1
+    return _finding(
+        "error",
+        0.95,
+        f"The output at position {place} changes with the inputs after it (by "
+        f"{significant(answers.after, 2):g} × the spread of the outputs there), and the target at "
+        f"a position is the next input: the network copies what it is to predict. It will fail "
+        "where the next input is not there yet.",
+        Measure(
+            f"how far the output at position {place} of {answers.length} moves with the inputs "
+            "after it, in spreads",
+            significant(answers.after),
+            0,
+            "another sample's inputs there, in evaluation mode",
+        ),
+        "mask the future: mask=nn.Transformer.generate_square_subsequent_mask(T), is_causal=True "
+        "in scaled_dot_product_attention, a recurrent layer in one direction, convolutions padded "
+        "on the left only",
+        {"positions": [place]},
+    )
+
+
+def _not_shifted(answers: LaterInputs) -> Finding:
+    return _finding(
+        "error",
+        0.85,
+        "The target at a position is the input at the same position, which the output there "
+        f"depends on (by {significant(answers.own, 2):g} × the spread of the outputs): the "
+        "network, which reads from left to right, only has to copy. Labels of a model of "
+        "sequences are the inputs shifted by a step.",
+        Measure(
+            "how far an output moves with the input that is its target, in spreads",
+            significant(answers.own),
+            0,
+            "another sample's input there, in evaluation mode",
+        ),
+        "inputs tokens[:, :-1] and targets tokens[:, 1:]",
+        {"positions": [answers.place + 1]},
+    )
+
+
+def _labels(case: Case) -> Finding | None:
+    """One of several inputs that is the class to be told, and moves the answers."""
+    if case.examples is None or not case.loss_is_error:
+        return None
+    inputs, y = tensors_of(case.examples[0]), main_target(case.examples[1])
+    if len(inputs) < 2 or y is None or y.ndim != 1 or y.is_floating_point():
+        return None
+    labels = [path for path, x in inputs.items() if x.shape == y.shape and bool((x == y).all())]
+    answers = another_input(case) if labels else None
+    if answers is None:
+        return None
+    used = [path for path in labels if path in answers.parts and path not in answers.unused]
+    if not used:
+        return None
+    return _finding(
+        "error",
+        0.9,
+        f"{input_name(used[0]).capitalize()} is the target itself, and the answers move with it: "
+        "the network has to copy what it is to predict.",
+        Measure(
+            "samples whose target is among their inputs",
+            answers.samples,
+            0,
+            "and another sample's in its place moves the answers",
+        ),
+        f"leave {input_name(used[0])} out of what the network is called with",
+        {"inputs": used},
+    )
+
+
+def _column(case: Case) -> Finding | None:
+    """A column of a table that is the target, to a scale and a shift, or by other names of the
+    classes; where the network has learned it.
+    """
+    if case.sample is None or not case.loss_is_error or case.skill is None or case.skill < COPIED:
+        return None
+    x, y = case.sample[0], main_target(case.sample[1])
+    if y is None or x.ndim != 2 or len(x) < ROWS or x.shape[1] < COLUMNS or len(x) != len(y):
+        return None
+    copies = _copies(x.double(), y) if y.numel() == len(y) else []
+    if not copies:
+        return None
+    column = copies[0]
+    return _finding(
+        "warning",
+        0.85,
+        f"Column {column} of the inputs is the target, in other numbers: in {len(x):,} samples "
+        "each follows from the other. The network has to copy it, and what it scores says nothing "
+        "of inputs without the target.",
+        Measure(
+            f"samples in which column {column} tells the target exactly",
+            len(x),
+            "none, where the target is to be predicted",
+            f"{len(x):,} samples",
+        ),
+        f"leave column {column} out of the inputs",
+        {"columns": copies},
+    )
+
+
+def _copies(x: Tensor, y: Tensor) -> list[int]:
+    """The columns of [N, F] from which the targets [N] follow one to one."""
+    y = y.reshape(-1)
+    values = y.unique()
+    if len(values) <= max(2, len(y) // 20):  # classes
+        firsts = x[torch.stack([(y == value).nonzero()[0, 0] for value in values])]
+        of_class = firsts[torch.searchsorted(values, y)]
+        constant = (x == of_class).all(0)
+        return [
+            column
+            for column in constant.nonzero().flatten().tolist()
+            if len(firsts[:, column].unique()) == len(values) > 1
+        ]
+    if not y.is_floating_point():
+        return []
+    a, b = x - x.mean(0), (y.double() - y.double().mean())[:, None]
+    correlation = (a * b).sum(0) / (a.norm(dim=0) * b.norm()).clamp_min(1e-300)
+    columns: list[int] = (correlation.abs() > 1 - SAME).nonzero().flatten().tolist()
+    return columns
+
+
+def _finding(
+    severity: str,
+    confidence: float,
+    explanation: str,
+    evidence: Measure,
+    advice: str,
+    where: dict[str, object],
+) -> Finding:
+    return Finding(
+        "target_in_input",
+        STEP,
+        "error" if severity == "error" else "warning",
+        confidence,
+        explanation,
+        [evidence],
+        [Remedy({}, "what is to be predicted must not be there to be read", advice)],
+        where,
+    )

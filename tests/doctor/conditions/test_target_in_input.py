@@ -1,0 +1,136 @@
+"""Targets that stand among the inputs are named; sequences and tables without them are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from sevensteps.doctor.conditions.target_in_input import examine
+from sevensteps.doctor.finding import Finding
+
+pytestmark = pytest.mark.draws
+
+GENERATOR = torch.Generator().manual_seed(0)
+WORDS = torch.randint(0, 8, (300, 9), generator=GENERATOR)
+TABLE = torch.randn(400, 5, generator=GENERATOR)
+
+
+class Words(nn.Module):
+    """A word for each word, by a recurrent layer."""
+
+    def __init__(self, both: bool = False, words: int = 8) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(8, 8)
+        self.gru = nn.GRU(8, 8, batch_first=True, bidirectional=both)
+        self.out = nn.Linear(16 if both else 8, words)
+
+    def forward(self, words: Tensor) -> Any:
+        return self.out(self.gru(self.embed(words))[0])
+
+
+def per_word(output: Tensor, target: Tensor) -> Tensor:
+    return F.cross_entropy(output.flatten(0, 1), target.flatten())
+
+
+def trained(network: nn.Module, x: Any, y: Tensor, loss_fn: Any, epochs: int = 6) -> Any:
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(epochs):
+            for rows in torch.randperm(len(x)).split(50):
+                loss = loss_fn(network(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    assert watch.failure is None
+    return watch.diagnose(train=(x, y), loss_fn=loss_fn).case
+
+
+def words(network: nn.Module, x: Tensor, y: Tensor) -> Finding | None:
+    return examine(trained(network, x, y, per_word))
+
+
+def test_a_network_that_sees_the_next_word_is_named() -> None:
+    finding = words(Words(both=True), WORDS[:, :-1], WORDS[:, 1:])
+    assert finding is not None
+    assert finding.severity == "error"
+    assert "The output at position 4 changes with the inputs after it" in finding.explanation
+    assert "mask the future" in finding.remedies[0].advice
+    assert words(Words(), WORDS[:, :-1], WORDS[:, 1:]) is None
+
+
+def test_labels_that_are_not_shifted_are_named() -> None:
+    finding = words(Words(), WORDS, WORDS)
+    assert finding is not None
+    assert "The target at a position is the input at the same position" in finding.explanation
+    assert "tokens[:, 1:]" in finding.remedies[0].advice
+
+
+def test_a_tagger_may_read_in_both_directions() -> None:
+    tags = (WORDS > 3).long() + (WORDS.roll(-1, 1) > 3).long()
+    assert words(Words(both=True, words=3), WORDS, tags) is None
+    assert words(Words(both=True), WORDS, WORDS) is None  # an autoencoder
+
+
+def table(x: Tensor, y: Tensor, epochs: int = 40) -> Finding | None:
+    whole = not y.is_floating_point()
+    network = nn.Sequential(nn.Linear(x.shape[1], 16), nn.ReLU(), nn.Linear(16, 3 if whole else 1))
+    loss_fn = F.cross_entropy if whole else F.mse_loss
+    return examine(trained(network, x, y, loss_fn, epochs))
+
+
+CLASSES = (TABLE[:, :3] + 0.3 * TABLE[:, 2:]).argmax(1)
+NUMBERS = (TABLE[:, :1] + TABLE[:, 1:2].sin()) / 1.3
+
+
+def test_a_column_that_is_the_target_is_named() -> None:
+    codes = torch.tensor([0.4, -1.2, 2.0])[CLASSES][:, None]
+    finding = table(torch.cat([TABLE, codes], 1), CLASSES)
+    assert finding is not None
+    assert finding.where == {"columns": [5]}
+    assert "Column 5 of the inputs is the target" in finding.explanation
+    numbers = table(torch.cat([3 - 2 * NUMBERS, TABLE], 1), NUMBERS)
+    assert numbers is not None
+    assert numbers.where == {"columns": [0]}
+
+
+def test_tables_without_their_targets_are_not_accused() -> None:
+    assert table(TABLE, CLASSES) is None
+    assert table(TABLE, NUMBERS) is None
+    noisy = NUMBERS + 0.01 * TABLE[:, 4:]
+    assert table(torch.cat([noisy, TABLE], 1), NUMBERS) is None
+    line = TABLE[:, :1]
+    assert table(line, 2 * line + 1) is None  # of one column a target may be computed
+
+
+class Labelled(nn.Module):
+    def __init__(self, used: bool) -> None:
+        super().__init__()
+        self.out, self.code, self.used = nn.Linear(5, 3), nn.Embedding(3, 3), used
+
+    def forward(self, x: Tensor, kind: Tensor) -> Any:
+        return self.out(x) + (self.code(kind) if self.used else 0)
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_the_class_among_the_inputs_is_named_where_it_is_used(used: bool) -> None:
+    network = Labelled(used)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for rows in torch.randperm(400).repeat(3).split(50):
+            loss = F.cross_entropy(network(TABLE[rows], kind=CLASSES[rows]), CLASSES[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=CLASSES[rows])
+    data: Any = ({"x": TABLE, "kind": CLASSES}, CLASSES)
+    finding = examine(watch.diagnose(train=data, loss_fn=F.cross_entropy).case)
+    assert (finding is not None) == used
+    if finding is not None:
+        assert finding.where == {"inputs": ["kind"]}
+        assert finding.explanation.startswith("The input kind is the target itself")

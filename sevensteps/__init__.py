@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sevensteps.api.find_learning_rate import find_learning_rate as find_learning_rate
     from sevensteps.api.heal import heal as heal
     from sevensteps.api.load import load as load
+    from sevensteps.api.prove import prove as prove
     from sevensteps.api.race import Race as Race
     from sevensteps.api.race import grid as grid
     from sevensteps.api.race import race as race
@@ -44,6 +45,7 @@ _HOMES = {
     "grid": "api.race",
     "heal": "api.heal",
     "load": "api.load",
+    "prove": "api.prove",
     "race": "api.race",
     "resume": "api.resume",
     "train": "api.train",
@@ -64,6 +66,7 @@ __all__ = [
     "heal",
     "integrations",
     "load",
+    "prove",
     "race",
     "resume",
     "steps",

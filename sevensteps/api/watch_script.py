@@ -57,15 +57,19 @@ class ScriptWatch:
         self.hooks.discovery.end()
         self.hooks.remove()
         settings = self.process.settings
-        report = process_report(self.hooks, failure)
+        report = process_report(self.hooks, failure, plans=settings.get("plans", False))
         if settings["prints"]:
             deliver(report, settings)
-        elif report.trainings or report.crash:
+        elif report.trainings or report.crash or settings.get("plans"):
             leave(report, Path(settings["folder"]))
 
 
-def process_report(hooks: ScriptHooks, failure: BaseException | None) -> ProcessReport:
-    """What is to be said of this process, which `failure` has ended, if any."""
+def process_report(
+    hooks: ScriptHooks, failure: BaseException | None, *, plans: bool = False
+) -> ProcessReport:
+    """What is to be said of this process, which `failure` has ended, if any; with `plans`, what can
+    be tried of its trainings too.
+    """
     from sevensteps.doctor.report.script import ProcessReport
     from sevensteps.observe.script.crash import explain_crash
 
@@ -76,7 +80,8 @@ def process_report(hooks: ScriptHooks, failure: BaseException | None) -> Process
         if training.watcher is None or not training.steps:
             continue
         try:
-            reports.append(training_report(training, discovery.valid.get(number)))
+            tried = number if plans else None
+            reports.append(training_report(training, discovery.valid.get(number), tried))
         except Exception as failed:
             failures.append(f"{type(failed).__name__}: {' '.join(str(failed).split())}"[:300])
     crash = explain_crash(failure, networks) if failure is not None else ""
@@ -89,8 +94,12 @@ def process_report(hooks: ScriptHooks, failure: BaseException | None) -> Process
     )
 
 
-def training_report(training: ScriptTraining, valid: Any) -> TrainingReport:
-    """The diagnosis of one training, and what it is of."""
+def training_report(
+    training: ScriptTraining, valid: Any, number: int | None = None
+) -> TrainingReport:
+    """The diagnosis of one training, and what it is of; with its `number` among those of the
+    script, what can be tried of it.
+    """
     from sevensteps.api.watch import case_of
     from sevensteps.doctor.diagnosis import diagnose
     from sevensteps.doctor.report.script import TrainingReport, first_and_last
@@ -109,6 +118,12 @@ def training_report(training: ScriptTraining, valid: Any) -> TrainingReport:
     case.not_judged += unread
     diagnosis = diagnose(case)
     observation = watcher.observation
+    optimizers = tuple(dict.fromkeys(type(o).__name__ for o in training.optimizers.values()))
+    plan = None
+    if number is not None:
+        from sevensteps.doctor.trials.script.proposals import plan_of
+
+        plan = plan_of(case, diagnosis.findings, optimizers, number)
     modules = [type(module).__name__ for module in training.networks.values()]
     names = [
         name if kind == name else f"{name} ({kind})"
@@ -119,26 +134,35 @@ def training_report(training: ScriptTraining, valid: Any) -> TrainingReport:
         training.place,
         training.steps,
         first_and_last(observation.losses),
-        tuple(dict.fromkeys(type(o).__name__ for o in training.optimizers.values())),
+        optimizers,
         str(diagnosis),
         diagnosis._repr_html_(),
         diagnosis.to_dict(),
+        plan,
     )
 
 
 def deliver(report: ProcessReport, settings: Mapping[str, Any]) -> None:
     """Print a report on standard error, and write the files that were asked for."""
+    report = with_others(report, Path(settings["folder"]))
+    say(f"\nsevensteps: {report.text()}\n")
+    write_files(report, settings)
+
+
+def say(text: str) -> None:
+    """Print on standard error, in what signs it has."""
     with contextlib.suppress(Exception):
         sys.stdout.flush()
-    folder = Path(settings["folder"])
-    report = with_others(report, folder)
     screen = sys.__stderr__
     if screen is not None:
         with contextlib.suppress(OSError, ValueError):
-            text = f"\nsevensteps: {report.text()}\n"
             encoding = screen.encoding or "utf-8"
             screen.write(text.encode(encoding, "replace").decode(encoding))
             screen.flush()
+
+
+def write_files(report: ProcessReport, settings: Mapping[str, Any]) -> None:
+    """Write the files that were asked for."""
     from sevensteps.record.run_folder import nan_to_null, write
 
     title = f"sevensteps watch: {Path(sys.argv[0]).name}"

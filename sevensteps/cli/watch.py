@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +17,7 @@ NOTHING = (
     "There is no training to be seen: in no Python of this command an optimizer of PyTorch "
     "stepped, or a backward pass reached a network's parameters."
 )
-OPTIONS = ("--json", "--report", "--budget")  # that take a value
+OPTIONS = ("--json", "--report", "--budget", "--budget-seconds")  # that take a value
 
 
 class ScriptCommand(click.Command):
@@ -77,6 +79,21 @@ class ScriptCommand(click.Command):
     metavar="SHARE",
     help="The share of the time that watching may cost.",
 )
+@click.option(
+    "--try",
+    "tries",
+    is_flag=True,
+    help="Afterwards run the script again to prove the remedies: untouched, remedied, and changed "
+    "at random, on new seeds. Files that these runs write are thrown away.",
+)
+@click.option(
+    "--budget-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long all trials may take together, with --try.",
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="SCRIPT.py [ARGS]...")
 @click.pass_context
 def command(
@@ -85,6 +102,8 @@ def command(
     json_file: Path | None,
     report_file: Path | None,
     budget: float,
+    tries: bool,
+    budget_seconds: float,
     words: tuple[str, ...],
 ) -> None:
     """Run a training script unchanged, watch what it trains, and say at its end what is wrong.
@@ -109,10 +128,13 @@ def command(
         json_file=json_file,
         report_file=report_file,
         budget=budget,
-        prints=not is_command,
+        prints=not is_command and not tries,
         keep=is_command,
+        plans=tries,
     )
     environment = watched(os.environ, settings)
+    if is_command and tries:
+        raise ArgumentError("--try runs a script of Python again: sevensteps watch --try SCRIPT.py")
     if is_command:
         from sevensteps.api.watch_script import deliver
         from sevensteps.doctor.report.script import ProcessReport
@@ -129,7 +151,43 @@ def command(
         arguments = list(words)
     sys.stdout.flush()
     sys.stderr.flush()
+    if tries:
+        leave_with(run_and_try(arguments, environment, settings, budget_seconds))
     os.execve(sys.executable, [sys.executable, *arguments], environment)
+
+
+def run_and_try(
+    arguments: list[str], environment: dict[str, str], settings: dict[str, Any], seconds: float
+) -> int:
+    """Run a script, say what was found, run it again to prove the remedies, and say what that came
+    to. Ctrl-C ends the trials, and what is known by then is said. Returns the script's exit code.
+    """
+    from sevensteps.api.watch_script import say, with_others, write_files
+    from sevensteps.cli.output import status
+    from sevensteps.doctor.report.script import ProcessReport
+
+    began = time.perf_counter()
+    code = run_command([sys.executable, *arguments], environment)
+    duration = time.perf_counter() - began
+    report = with_others(ProcessReport(nothing=NOTHING), Path(settings["folder"]))
+    say(f"\nsevensteps: {report.text()}\n")
+    from sevensteps.doctor.trials.script.proof import try_trainings
+
+    interrupted = False
+    try:
+        with status() as progress:
+            count = try_trainings(
+                report.trainings, arguments, duration, budget=seconds, report=progress
+            )
+    except KeyboardInterrupt:
+        interrupted, count = True, 1
+    if count:
+        said = report.tried_text() or "No trial was finished."
+    else:
+        said = "There is no remedy here that can be tried on the script from outside."
+    say(f"\n{said}\n")
+    write_files(report, settings)
+    return 130 if interrupted else code
 
 
 def run_command(words: list[str], environment: dict[str, str]) -> int:

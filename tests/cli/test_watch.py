@@ -201,3 +201,63 @@ def test_the_exit_code_of_a_command_is_its_own() -> None:
     assert run_command([sys.executable, "-c", "raise SystemExit(5)"], dict(os.environ)) == 5
     code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
     assert run_command([sys.executable, "-c", code], dict(os.environ)) == -signal.SIGTERM
+
+
+TRYING = f"""{TRAINING}
+net = train(0)
+open("log.txt", "a").write("done\\n")
+torch.save(net.state_dict(), os.path.abspath("net.pt"))
+sys.exit(7)
+"""
+
+
+@pytest.mark.slow
+def test_remedies_are_tried_and_nothing_else_is_left(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRYING)
+    done = run(
+        "-m", "sevensteps", "watch", "--try", "--budget-seconds", "80", "--json", "a.json",
+        "--report", "a.html", "train.py",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 7
+    assert (tmp_path / "log.txt").read_text() == "done\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "a.html", "a.json", "log.txt", "net.pt", "train.py",
+    ]  # fmt: skip
+    assert "trial run 3 of " in done.stderr
+    assert "Tried on the script itself" in done.stderr
+    content = json.loads((tmp_path / "a.json").read_text())
+    [trial] = content["trainings"][0]["diagnosis"]["findings"][0]["trials"]
+    assert trial["condition"] == "output_loss_mismatch"
+    assert len(trial["untouched"]) == len(trial["remedied"]) > 0
+    assert trial["patch"].startswith("train.py:14: `return F.softmax(")
+    assert "train.py:14" in (tmp_path / "a.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_ctrl_c_ends_the_trials_and_says_what_is_known(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRYING)
+    (tmp_path / "tmp").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "sevensteps", "watch", "--try", "train.py"],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, "TMPDIR": str(tmp_path / "tmp")},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stderr is not None
+        said = ""
+        while "trial run 1 of" not in said:
+            said += watching.stderr.readline()
+        watching.send_signal(signal.SIGINT)
+        said += watching.stderr.read()
+    assert watching.wait(60) == 130
+    assert "output_loss_mismatch" in said
+    assert "Traceback" not in said
+    assert list((tmp_path / "tmp").glob("sevensteps*")) == []
+
+
+def test_a_command_is_not_run_again(tmp_path: Path) -> None:
+    done = run("-m", "sevensteps", "watch", "--try", "--", "python", "x.py", folder=tmp_path)
+    assert done.returncode == 2
+    assert "--try runs a script" in done.stderr

@@ -15,6 +15,7 @@ from tests.structure.sources import PACKAGE, ROOT
 # of their paths, and the file of tests that every one of them enters.
 CONTRACTS = {
     "doctor/conditions/*.py": "doctor/test_conditions.py",
+    "doctor/trials/script/of_*.py": "doctor/trials/script/test_interventions.py",
     "engine/activations.py": "engine/test_agreement.py",
     "engine/compiled/*.py": "engine/compiled/test_agreement.py",
     "engine/layers.py": "engine/test_agreement.py",

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sevensteps.doctor.report.text import wrap_plain
+from sevensteps.doctor.trials.trial import Trial
 from sevensteps.render.text import count_text
 
 WIDTH = 80  # columns, as of a diagnosis
@@ -18,7 +20,8 @@ WIDTH = 80  # columns, as of a diagnosis
 class TrainingReport:
     """One training of a script and its diagnosis, as text, HTML and numbers.
 
-    `place` is where its network was called first, `losses` the first and the last.
+    `place` is where its network was called first, `losses` the first and the last. `plan` says what
+    can be tried of it, where that was asked for.
     """
 
     network: str
@@ -29,11 +32,24 @@ class TrainingReport:
     text: str
     html: str
     diagnosis: dict[str, Any]
+    plan: dict[str, Any] | None = None
 
     @property
     def healthy(self) -> bool:
         """Whether nothing was found."""
         return not self.diagnosis.get("findings")
+
+    def tried(self) -> list[str]:
+        """What trials of the script itself came to: of each, the finding, what was changed, and the
+        verdict, in lines.
+        """
+        lines = []
+        for finding in self.diagnosis.get("findings", ()):
+            for plain in finding.get("trials", ()):
+                if "patch" in plain:
+                    verdict = Trial.from_dict(plain).verdict
+                    lines.append(f"{finding['condition']}\n{plain['patch']}\n{verdict}")
+        return lines
 
     def headline(self) -> str:
         """The training in a line."""
@@ -117,6 +133,19 @@ class ProcessReport:
         blocks += [textwrap.fill(part, WIDTH) for part in said if part]
         return "\n\n".join(blocks)
 
+    def tried_text(self) -> str:
+        """What trials of the script itself came to; "" where there were none."""
+        blocks = [lines for training in self.trainings for lines in training.tried()]
+        if not blocks:
+            return ""
+        texts = []
+        for block in blocks:
+            condition, patch, verdict = block.split("\n")
+            lines = [condition, *wrap_plain(f"→ {patch}", WIDTH, "   ", "     ")]
+            texts.append("\n".join([*lines, *wrap_plain(verdict, WIDTH, "     ")]))
+        title = "Tried on the script itself, untouched, with the remedy, and changed at random:"
+        return "\n\n".join([title, *texts])
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it."""
         return {
@@ -133,6 +162,7 @@ class ProcessReport:
         parts = []
         for training in self.trainings:
             parts.append(f"<h2>{e(training.headline())}</h2>{training.html}")
+            parts += [f"<p>{'<br>'.join(e(tried).splitlines())}</p>" for tried in training.tried()]
         parts += [
             f"<p>{e(part)}</p>"
             for part in (*self.others, self.crash, self.nothing, self.failure)

@@ -22,11 +22,13 @@ def watch_settings(
     budget: float,
     prints: bool,
     keep: bool,
+    plans: bool = False,
 ) -> dict[str, Any]:
     """What a watched Python is told: `entry` is the module whose `activate(settings)` it calls.
 
     Where it `prints`, it gives the diagnosis itself at its end, else it leaves it in "folder" for
-    another process. Where it is to `keep` the environment, its children are watched as well.
+    another process, with what can be tried of it where it `plans`. Where it is to `keep` the
+    environment, its children are watched as well.
     """
     folder = Path(tempfile.gettempdir()) / f"sevensteps-watch-{os.getpid()}-{os.urandom(4).hex()}"
     return {
@@ -37,6 +39,7 @@ def watch_settings(
         "budget": budget,
         "prints": prints,
         "keep": keep,
+        "plans": plans,
         "folder": str(folder),
         "path": os.environ.get("PYTHONPATH"),
     }

@@ -20,15 +20,17 @@ from sevensteps.observe.script.launch import VARIABLE, restore, watched
 OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-class TorchFinder:
-    """Calls `imported()` once PyTorch has been imported; finds nothing itself."""
+class ImportFinder:
+    """Calls `imported()` once PyTorch has been imported, or another `module`; finds nothing
+    itself.
+    """
 
-    def __init__(self, imported: Callable[[], None]) -> None:
-        self.imported = imported
+    def __init__(self, imported: Callable[[], None], module: str = "torch") -> None:
+        self.imported, self.module = imported, module
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """PyTorch's own spec, whose loader says when it is done; None for all other modules."""
-        if name != "torch":
+        """The module's own spec, whose loader says when it is done; None for all other modules."""
+        if name != self.module:
             return None
         sys.meta_path.remove(self)
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
@@ -68,7 +70,7 @@ class ScriptProcess:
         """Take part in this process from now on."""
         if not self.settings["keep"] or "LOCAL_RANK" in os.environ:
             restore(self.settings)
-        sys.meta_path.insert(0, TorchFinder(self._torch_imported))
+        sys.meta_path.insert(0, ImportFinder(self._torch_imported))
 
     def _torch_imported(self) -> None:
         with contextlib.suppress(Exception):

@@ -1,0 +1,224 @@
+"""A remedy in the words of the user's file: the line as it is, and as it should be."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sevensteps.doctor.trials.script.base import Intervention
+from sevensteps.doctor.trials.script.of_calls import CallIntervention, TakeOff
+from sevensteps.doctor.trials.script.of_networks import StandardizeInputs
+from sevensteps.doctor.trials.script.of_steps import AddParameters, ClearGradients, LrTimes
+
+OWN_FOLDER = str(Path(__file__).resolve().parents[3]) + os.sep
+MAX_LINE = 160  # characters of a line that are shown
+
+
+@dataclass
+class Source:
+    """One file of the user's."""
+
+    path: Path
+
+    @cached_property
+    def text(self) -> str:
+        """The file's text; "" where it cannot be read."""
+        try:
+            return self.path.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return ""
+
+    @cached_property
+    def calls(self) -> list[ast.Call]:
+        """All calls in it, those that begin first coming first."""
+        try:
+            tree = ast.parse(self.text)
+        except SyntaxError:
+            return []
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        return sorted(calls, key=lambda call: (call.lineno, call.col_offset))
+
+    def line(self, number: int) -> str:
+        """A line without the space around it."""
+        lines = self.text.splitlines()
+        return lines[number - 1].strip()[:MAX_LINE] if 0 < number <= len(lines) else ""
+
+    def place(self, number: int) -> str:
+        """A line's place, as `train.py:41`."""
+        return f"{self.path.name}:{number}"
+
+    def segment(self, node: ast.AST) -> str:
+        """The text of a part of it."""
+        return ast.get_source_segment(self.text, node) or ""
+
+    def changed_line(self, node: ast.expr, text: str) -> str:
+        """The line of `node` with `text` in its place; "" where it is more than one line."""
+        if node.lineno != node.end_lineno or node.end_col_offset is None:
+            return ""
+        line = self.text.splitlines()[node.lineno - 1].encode()
+        changed = line[: node.col_offset] + text.encode() + line[node.end_col_offset :]
+        return changed.decode().strip()[:MAX_LINE]
+
+
+def name_of_call(call: ast.Call) -> str:
+    """The last part of what is called: `softmax` of `F.softmax(x)`."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def sources() -> Iterator[Source]:
+    """The script and the modules that it has imported, without those of libraries."""
+    seen = set()
+    names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    # the main module has no `__file__` any longer when Python ends
+    for name in [os.path.abspath(sys.argv[0]), *names]:
+        if name and name.endswith(".py") and os.path.isfile(name) and name not in seen:
+            seen.add(name)
+            if "site-packages" not in name and not name.startswith((sys.base_prefix, OWN_FOLDER)):
+                yield Source(Path(name))
+
+
+def patch_of(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
+    """What the user is to change, where it can be said: in a line of theirs, else in words.
+
+    `files` are the user's, the script first; `optimizers` the names of those that train.
+    """
+    for kind, words in WORDS:
+        if isinstance(intervention, kind):
+            return words(intervention, files, optimizers)
+    return ""
+
+
+def _change(file: Source, node: ast.expr, text: str) -> str:
+    """`train.py:41: old line → new line`."""
+    changed = file.changed_line(node, text)
+    if not changed:
+        return f"{file.place(node.lineno)}: `{file.segment(node)[:MAX_LINE]}` → `{text}`"
+    return f"{file.place(node.lineno)}: `{file.line(node.lineno)}` → `{changed}`"
+
+
+def _file_and_line(place: str, files: list[Source]) -> tuple[Source, int] | None:
+    name, _, number = place.rpartition(":")
+    for file in files:
+        if file.path.name == name and number.isdigit():
+            return file, int(number)
+    return None
+
+
+def _take_off(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
+    assert isinstance(intervention, CallIntervention)
+    found = _file_and_line(intervention.place, files)
+    if found is None:
+        return f"{intervention.place}: leave out the {intervention.function}"
+    file, number = found
+    for call in file.calls:
+        lines = range(call.lineno, (call.end_lineno or call.lineno) + 1)
+        if number not in lines or name_of_call(call) != intervention.function:
+            continue
+        function = call.func
+        library = isinstance(function, ast.Name) or (
+            isinstance(function, ast.Attribute)
+            and isinstance(function.value, ast.Attribute | ast.Name)
+            and file.segment(function.value) in ("F", "torch", "torch.nn.functional", "functional")
+        )
+        inner = call.args[0] if library and call.args else None
+        if not library and isinstance(function, ast.Attribute):
+            inner = function.value
+        if inner is not None:
+            return _change(file, call, file.segment(inner))
+    for other in files:
+        for call in other.calls:
+            if name_of_call(call).lower() == intervention.function.replace("_", ""):
+                line = other.line(call.lineno)
+                return (
+                    f"{other.place(call.lineno)}: `{line}` → without `{other.segment(call)}` "
+                    f"(it is called at {intervention.place})"
+                )
+    return f"{file.place(number)}: `{file.line(number)}` → without the {intervention.function}"
+
+
+def _lr_times(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
+    assert isinstance(intervention, LrTimes)
+    for file in files:
+        for call in file.calls:
+            if name_of_call(call) not in optimizers:
+                continue
+            given = next((k.value for k in call.keywords if k.arg == "lr"), None)
+            if given is None and len(call.args) > 1:
+                given = call.args[1]
+            if given is None:
+                place = file.place(call.lineno)
+                return (
+                    f"{place}: `{file.line(call.lineno)}` → its default learning rate times "
+                    f"{intervention.factor:.3g}"
+                )
+            value = given.value if isinstance(given, ast.Constant) else None
+            if isinstance(value, int | float):
+                return _change(file, given, f"{value * intervention.factor:.3g}")
+            return _change(file, given, f"{intervention.factor:.3g} * {_enclosed(file, given)}")
+    return f"the learning rate times {intervention.factor:.3g}"
+
+
+def _enclosed(file: Source, node: ast.expr) -> str:
+    text = file.segment(node)
+    return text if isinstance(node, ast.Name | ast.Attribute | ast.Call) else f"({text})"
+
+
+def _clear(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
+    for file in files:
+        for call in file.calls:
+            if name_of_call(call) == "backward":
+                line = file.line(call.lineno)
+                return (
+                    f"{file.place(call.lineno)}: before `{line}` add `{_optimizer_name(file)}"
+                    ".zero_grad()`, once for every step"
+                )
+    return "`optimizer.zero_grad()` before `loss.backward()`, once for every step"
+
+
+def _optimizer_name(file: Source) -> str:
+    """What the object is called whose `step()` is called."""
+    for call in file.calls:
+        if name_of_call(call) == "step" and isinstance(call.func, ast.Attribute):
+            name = file.segment(call.func.value)
+            if "sched" not in name.lower():
+                return name
+    return "optimizer"
+
+
+def _add(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
+    for file in files:
+        for call in file.calls:
+            if name_of_call(call) in optimizers and call.args:
+                return (
+                    f"{file.place(call.lineno)}: `{file.line(call.lineno)}` → with the parameters "
+                    "that it does not have: register every layer (`nn.ModuleList`, "
+                    "`nn.ModuleDict`, `nn.Parameter`), and make the optimizer after the model is "
+                    "complete"
+                )
+    return "give the optimizer all parameters, after the model is complete"
+
+
+def _standardize(
+    intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]
+) -> str:
+    return (
+        "after the data are loaded: `mean, std = x_train.mean(0), x_train.std(0)`, then "
+        "`(x - mean) / std` for all inputs, training and validation"
+    )
+
+
+Words = Callable[[Intervention, list[Source], tuple[str, ...]], str]
+WORDS: tuple[tuple[type[Intervention], Words], ...] = (
+    (TakeOff, _take_off),
+    (LrTimes, _lr_times),
+    (ClearGradients, _clear),
+    (AddParameters, _add),
+    (StandardizeInputs, _standardize),
+)

@@ -438,7 +438,8 @@ class Case:
         if not self.answers_fit(target, tuple(output.shape)):
             return None
         if task in ("binary", "multiclass"):
-            return accuracy(self.answers(output, "identity"), class_indices(target))
+            answers, classes = self.answers(output, "identity"), class_indices(target)
+            return accuracy(answers, classes) if len(answers) == len(classes) else None
         if task in ("tokens", "dense"):
             return accuracy_of_positions(output, target)
         if task == "regression" and output.numel() == target.numel():

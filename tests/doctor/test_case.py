@@ -119,6 +119,13 @@ def test_a_loss_that_may_be_anything_is_no_error() -> None:
     assert not moving.loss_is_error  # the targets come of the network itself
 
 
+def test_targets_of_another_form_have_no_score() -> None:
+    """A flattened target of the training, and sequences of one in the evaluation."""
+    known = case(train=(torch.zeros(6, 2), torch.tensor([0, 1, 2, 1, 0, 2])))
+    known.observation.looks.append(Look(0, 1.0, output=torch.zeros(6, 3)))
+    assert known.score(torch.zeros(1, 4, 3), torch.tensor([[0, 1, 2, 1]])) is None
+
+
 def test_outputs_that_are_no_estimates_have_no_score() -> None:
     x = torch.rand(50, 2)
     rates = (2 * x[:, :1]).exp()

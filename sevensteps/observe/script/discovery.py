@@ -373,7 +373,7 @@ class Discovery:
                 return  # how well it knows what it has learned says nothing of other data
             training.loaders.valid = evaluation.source
         loss, score = evaluation.mean_loss(), evaluation.score()
-        if loss is not None:
+        if loss is not None or score is not None:
             training.watcher.valid(loss, score)
         if (samples := evaluation.samples()) is not None:
             self.valid[self.trainings.index(training)] = samples

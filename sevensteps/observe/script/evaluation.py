@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sevensteps.observe.samples import Inputs
 from sevensteps.observe.script.attributes import Attributes
 from sevensteps.observe.script.loaders import Source
+from sevensteps.observe.script.right_answers import RightAnswers
 from sevensteps.observe.structure import tensors_of
 
 LOSSES = (
@@ -29,6 +30,9 @@ LOSSES = (
     "kl_div",
 )
 CLASSES = ("cross_entropy", "nll_loss")  # whose targets are classes
+COMPARISONS = ("__eq__", "eq", "__ne__", "ne")
+TAKEN = ("numpy", "tolist", "__array__")  # out of PyTorch
+FRUITLESS = 8  # evaluations in a row without loss or score, after which single calls are no more
 MAX_SAMPLES = 2048  # of an evaluation that are remembered
 MAX_NUMBERS = 4_000_000  # in their inputs
 
@@ -40,7 +44,9 @@ class Evaluation:
         self.loss: Any = 0.0  # summed up over `count` samples
         self.count = 0
         self.right: Any = 0
-        self.judged = 0  # answers that are right or wrong
+        self.judged = 0  # answers that are right or wrong by a loss of classes
+        self.answers = RightAnswers()
+        self.calls = 0
         self.inputs: list[Tensor] = []
         self.targets: list[Tensor] = []
         self.last_input: Tensor | None = None
@@ -51,8 +57,8 @@ class Evaluation:
         return float(self.loss) / self.count if self.count else None
 
     def score(self) -> float | None:
-        """The share of right answers; None where the targets are no classes."""
-        return float(self.right) / self.judged if self.judged else None
+        """The share of right answers; None where the targets are no classes, or not known."""
+        return float(self.right) / self.judged if self.judged else self.answers.score()
 
     def samples(self) -> tuple[Tensor, Tensor] | None:
         """Inputs and targets, as they were; None where they do not belong together."""
@@ -77,9 +83,10 @@ class Evaluation:
         if classes and answer.ndim == target.ndim + 1 and answer.ndim > 1:
             self.right = self.right + (answer.detach().argmax(1) == target).sum()
             self.judged += target.numel()
-        self._keep(target)
+        self.keep(target)
 
-    def _keep(self, target: Tensor) -> None:
+    def keep(self, target: Tensor) -> None:
+        """Remember the last input, with its targets."""
         x, self.last_input = self.last_input, None
         have = sum(map(len, self.inputs))
         if x is None or not x.ndim or len(x) != len(target) or have >= MAX_SAMPLES:
@@ -101,19 +108,28 @@ class EvaluationReader:
     def __init__(self, attributes: Attributes) -> None:
         self.attributes = attributes
         self.losses: tuple[str, ...] = LOSSES  # that are told of
+        self.comparisons = True  # whether those of tensors are told of
         self.evaluation: Evaluation | None = None
         self._telling = False
+        self._fruitless = 0
 
     def prepare(self) -> None:
-        """An evaluation is to be expected: have loss functions tell us."""
-        if not self._telling:
-            self._telling = True
-            for name in self.losses:
-                self.attributes.replace(F, name, self._told(name, getattr(F, name)))
+        """An evaluation is to be expected: have loss functions and comparisons tell us."""
+        if self._telling:
+            return
+        self._telling = True
+        for name in self.losses:
+            self.attributes.replace(F, name, self._told(name, getattr(F, name)))
+        if not self.comparisons:
+            return
+        for name in COMPARISONS:
+            self.attributes.note(Tensor, name, self._compares(getattr(Tensor, name), name))
+        for name in TAKEN:
+            self.attributes.note(Tensor, name, self._note_taken)
+        self.attributes.replace(torch, "eq", self._told("eq", torch.eq))
 
     def start(self) -> Evaluation:
         """An evaluation begins."""
-        self.prepare()
         self.evaluation = Evaluation()
         return self.evaluation
 
@@ -125,11 +141,17 @@ class EvaluationReader:
         """
         if self.evaluation is None:
             self.start()
-        call, note = type(network).__call__, self.attributes.guarded(self._note_call)
+        if self._fruitless < FRUITLESS or (self.evaluation and self.evaluation.calls):
+            self.prepare()
+        call = type(network).__call__
+        enter = self.attributes.guarded(self._note_call)
+        leave = self.attributes.guarded(self._note_answer)
 
         def called(*arguments: Any, **named: Any) -> Any:
-            note(Inputs(arguments, named), note_inputs)
-            return call(network, *arguments, **named)
+            enter(Inputs(arguments, named), note_inputs)
+            output = call(network, *arguments, **named)
+            leave(output)
+            return output
 
         return called
 
@@ -137,7 +159,35 @@ class EvaluationReader:
         note_inputs(inputs)
         tensors = list(tensors_of(inputs).values())
         if self.evaluation is not None:
+            self.evaluation.calls += 1
             self.evaluation.last_input = tensors[0] if len(tensors) == 1 else None
+
+    def _note_answer(self, output: Any) -> None:
+        if self.evaluation is not None and self._telling:
+            self.evaluation.answers.answered(output)
+
+    def _compares(self, function: Any, name: str) -> Callable[[Any], Callable[..., Any]]:
+        note, unequal = self.attributes.guarded(self._note_comparison), "ne" in name
+
+        def compares(tensor: Any) -> Callable[..., Any]:
+            def compare(*arguments: Any, **named: Any) -> Any:
+                result = function(tensor, *arguments, **named)
+                note(tensor, arguments[0] if arguments else named.get("other"), result, unequal)
+                return result
+
+            return compare
+
+        return compares
+
+    def _note_comparison(self, one: Any, other: Any, result: Any, unequal: bool = False) -> None:
+        if self.evaluation is not None:
+            target = self.evaluation.answers.compared(one, other, result, unequal)
+            if target is not None and not self.evaluation.count:
+                self.evaluation.keep(target)
+
+    def _note_taken(self, tensor: Any) -> None:
+        if self.evaluation is not None:
+            self.evaluation.answers.taken(tensor)
 
     def _told(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         note = self.attributes.guarded(self._note)
@@ -157,10 +207,13 @@ class EvaluationReader:
         self, name: str, arguments: tuple[Any, ...], named: dict[str, Any], loss: Any
     ) -> None:
         answer = arguments[0] if arguments else named.get("input")
-        target = arguments[1] if len(arguments) > 1 else named.get("target")
+        target = arguments[1] if len(arguments) > 1 else named.get("target", named.get("other"))
         if self.evaluation is None or not all(
             isinstance(tensor, Tensor) for tensor in (answer, target, loss)
         ):
+            return
+        if name == "eq":
+            self._note_comparison(answer, target, loss)
             return
         self.evaluation.add(name, answer, target, loss, str(named.get("reduction", "mean")))  # type: ignore[arg-type]
 
@@ -171,4 +224,11 @@ class EvaluationReader:
             self._telling = False
             for name in LOSSES:
                 self.attributes.restore(F, name)
+            for name in (*COMPARISONS, *TAKEN):
+                self.attributes.restore(Tensor, name)
+            self.attributes.restore(torch, "eq")
+            fruitful = evaluation is not None and (
+                evaluation.count or evaluation.score() is not None
+            )
+            self._fruitless = 0 if fruitful else self._fruitless + 1
         return evaluation

@@ -203,6 +203,7 @@ class ScriptHooks:
         def compiled(model: Any = None, *arguments: Any, **named: Any) -> Any:
             self._compiles = True
             self.discovery.evaluations.losses = ()
+            self.discovery.evaluations.comparisons = False
             self._search_modules(False)
             result = original(model, *arguments, **named)
             # what is called from outside is still called as ever

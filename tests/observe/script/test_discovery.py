@@ -49,6 +49,23 @@ def test_a_plain_loop() -> None:
     assert discovery.trainings[0].place.startswith("test_discovery.py:")
 
 
+def test_accuracy_that_is_computed_without_a_loss() -> None:
+    def script() -> None:
+        net = classifier()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            F.cross_entropy(net(X), Y).backward()
+            optimizer.step()
+            with torch.no_grad():
+                (net(X[10:]).argmax(1) == Y[10:]).float().mean()
+
+    discovery = discover(script)
+    assert [loss for loss, _ in log_of(discovery).evaluations] == [None] * 3
+    assert all(score is not None for _, score in log_of(discovery).evaluations)
+    assert torch.equal(discovery.valid[0][1], Y[10:])
+
+
 def test_the_loss_of_a_scaled_backward_is_the_unscaled_one() -> None:
     losses = []
 

@@ -19,6 +19,7 @@ from sevensteps.observe.script.roots import (
     WRAPPERS,
     PlainTensors,
     holders,
+    is_called_from_outside,
     leaves,
     name_of,
     optimizer_tensors,
@@ -57,7 +58,8 @@ class Discovery:
         self.unwatched = 0  # trainings beyond those that are
         self.backwards = self.optimizers = self.forwards = 0
         self._roots: dict[int, ScriptTraining] = {}  # by id of the module
-        self._members: set[int] = set()  # ids of roots and all modules in them
+        self._members: dict[int, ScriptTraining] = {}  # roots and all modules in them
+        self._entries: dict[int, ScriptTraining] = {}  # modules that are called in a root's place
         self._by_optimizer: dict[int, ScriptTraining] = {}
         self._unrooted: dict[int, weakref.ref[torch.optim.Optimizer]] = {}
         self._ignored: weakref.WeakSet[torch.optim.Optimizer] = weakref.WeakSet()
@@ -79,10 +81,11 @@ class Discovery:
 
     def module_called(self, module: nn.Module) -> Callable[..., Any] | None:
         """A module is called; what is to be called in its place, if anything."""
-        training = self._roots.get(id(module))
+        training = self._roots.get(id(module)) or self._entry(module)
         if not torch.is_grad_enabled():
             return self._evaluate(training, module) if training is not None else None
         if training is not None:
+            training.called = training.called or id(module) in self._roots
             if self._unrooted:
                 training = self._adopt(training, module)
             self._enter(training)
@@ -186,6 +189,19 @@ class Discovery:
         if id(module) not in known_ids and len(self._called) < MAX_CALLED:
             self._called.append(weakref.ref(module))
 
+    def _entry(self, module: nn.Module) -> ScriptTraining | None:
+        """The training that a module is called for in place of its network, which itself is not:
+        `model.loss(x, y)`, `model.encode(x)`. None where there is no such training, or the module
+        is called by another.
+        """
+        training = self._entries.get(id(module)) or self._members.get(id(module))
+        if training is None or training.called or not is_called_from_outside():
+            return None
+        if id(module) not in self._entries:
+            self._entries[id(module)] = training
+            self.rooted(module)
+        return training
+
     def _waiting(self) -> list[torch.optim.Optimizer]:
         """The optimizers whose networks are not known yet."""
         alive = [(key, ref()) for key, ref in self._unrooted.items()]
@@ -195,7 +211,8 @@ class Discovery:
         return [o for _, o in alive if o is not None and hasattr(o, "param_groups")]
 
     def _root(self, module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
-        """`module` is a network that these optimizers train."""
+        """`module` is a network that these optimizers train, or a part of it."""
+        called = module
         others = [o for o in self._waiting() if all(o is not own for own in optimizers)]
         own = parameter_ids(module.parameters())
         whole = all(parameter_ids(optimizer_tensors(o)) <= own for o in optimizers)
@@ -213,8 +230,11 @@ class Discovery:
             self._by_optimizer[id(optimizer)] = training
             self._unrooted.pop(id(optimizer), None)
         self._roots[id(module)] = training
-        self._members |= {id(part) for part in module.modules()}
+        self._members |= {id(part): training for part in module.modules()}
         self.rooted(module)
+        if called is not module:
+            self._entries[id(called)] = training
+            self.rooted(called)
         self._enter(training)
 
     def _training_for(self, optimizers: list[torch.optim.Optimizer]) -> ScriptTraining | None:
@@ -280,7 +300,7 @@ class Discovery:
             elif tensors & own and training.steps > JOINING_STEPS:
                 training.stop()
                 self._root(module, [optimizer])
-        return self._roots[id(module)]
+        return self._roots.get(id(module), training)
 
     def _take(self, training: ScriptTraining, optimizer: torch.optim.Optimizer) -> None:
         training.adopt(optimizer)
@@ -303,7 +323,7 @@ class Discovery:
                 name = unused_name(name_of(module) or type(module).__name__, training.networks)
                 training.add(name, module, [], alone=len(modules) == 1)
                 self._roots[id(module)] = training
-                self._members |= {id(part) for part in module.modules()}
+                self._members |= {id(part): training for part in module.modules()}
                 self.rooted(module)
             self._current = training
             self.searching(False)
@@ -359,10 +379,12 @@ class Discovery:
                 self._evaluated, evaluation = training, self.evaluations.start()
             evaluation.source = source
 
-        return self.evaluations.begin(module, note_inputs)
+        return self.evaluations.begin(module, note_inputs if id(module) in self._roots else None)
 
     def _finish_evaluation(self) -> None:
         if self._evaluated is None:
+            if self.evaluations.telling:  # one was expected, and there was none
+                self.evaluations.finish()
             return
         training, self._evaluated = self._evaluated, None
         evaluation: Evaluation | None = self.evaluations.finish()

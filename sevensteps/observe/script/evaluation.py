@@ -5,6 +5,7 @@ are computed from them, and how many answers are right.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from sevensteps.observe.samples import Inputs
 from sevensteps.observe.script.attributes import Attributes
 from sevensteps.observe.script.loaders import Source
 from sevensteps.observe.script.right_answers import RightAnswers
+from sevensteps.observe.script.roots import TORCH_FOLDER
 from sevensteps.observe.structure import tensors_of
 
 LOSSES = (
@@ -110,14 +112,15 @@ class EvaluationReader:
         self.losses: tuple[str, ...] = LOSSES  # that are told of
         self.comparisons = True  # whether those of tensors are told of
         self.evaluation: Evaluation | None = None
-        self._telling = False
+        self.telling = False
         self._fruitless = 0
+        self._late = False  # whether the evaluation that goes on was not expected
 
     def prepare(self) -> None:
         """An evaluation is to be expected: have loss functions and comparisons tell us."""
-        if self._telling:
+        if self.telling:
             return
-        self._telling = True
+        self.telling = True
         for name in self.losses:
             self.attributes.replace(F, name, self._told(name, getattr(F, name)))
         if not self.comparisons:
@@ -134,14 +137,14 @@ class EvaluationReader:
         return self.evaluation
 
     def begin(
-        self, network: nn.Module, note_inputs: Callable[[Inputs], None] = lambda inputs: None
+        self, network: nn.Module, note_inputs: Callable[[Inputs], None] | None = None
     ) -> Callable[..., Any]:
         """The network is called without gradients: what is to be called instead, which tells
-        `note_inputs` of the arguments.
+        `note_inputs` of the arguments; None where only a part of the network is called.
         """
-        if self.evaluation is None:
-            self.start()
-        if self._fruitless < FRUITLESS or (self.evaluation and self.evaluation.calls):
+        evaluation = self.evaluation or self.start()
+        if not self.telling and (self._fruitless < FRUITLESS or evaluation.calls):
+            self._late = True
             self.prepare()
         call = type(network).__call__
         enter = self.attributes.guarded(self._note_call)
@@ -155,15 +158,16 @@ class EvaluationReader:
 
         return called
 
-    def _note_call(self, inputs: Inputs, note_inputs: Callable[[Inputs], None]) -> None:
-        note_inputs(inputs)
-        tensors = list(tensors_of(inputs).values())
+    def _note_call(self, inputs: Inputs, note_inputs: Callable[[Inputs], None] | None) -> None:
+        if note_inputs is not None:
+            note_inputs(inputs)
+        tensors = list(tensors_of(inputs).values()) if note_inputs is not None else []
         if self.evaluation is not None:
             self.evaluation.calls += 1
             self.evaluation.last_input = tensors[0] if len(tensors) == 1 else None
 
     def _note_answer(self, output: Any) -> None:
-        if self.evaluation is not None and self._telling:
+        if self.evaluation is not None and self.telling:
             self.evaluation.answers.answered(output)
 
     def _compares(self, function: Any, name: str) -> Callable[[Any], Callable[..., Any]]:
@@ -188,6 +192,19 @@ class EvaluationReader:
     def _note_taken(self, tensor: Any) -> None:
         if self.evaluation is not None:
             self.evaluation.answers.taken(tensor)
+
+    def _note_no_grad(self, _: Any) -> None:
+        """Gradients are switched off: by the script, for an evaluation, or by PyTorch itself."""
+        frame = sys._getframe(3)  # above the note
+        function = (
+            frame.f_locals.get("func") if frame.f_code.co_name == "decorate_context" else None
+        )
+        if function is not None:
+            own = not str(getattr(function, "__module__", "")).startswith("torch")
+        else:
+            own = not frame.f_code.co_filename.startswith(TORCH_FOLDER)
+        if own and self._fruitless < FRUITLESS:
+            self.prepare()
 
     def _told(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         note = self.attributes.guarded(self._note)
@@ -220,8 +237,8 @@ class EvaluationReader:
     def finish(self) -> Evaluation | None:
         """The evaluation has come to its end; None where there was none."""
         evaluation, self.evaluation = self.evaluation, None
-        if self._telling:
-            self._telling = False
+        if self.telling:
+            self.telling = False
             for name in LOSSES:
                 self.attributes.restore(F, name)
             for name in (*COMPARISONS, *TAKEN):
@@ -231,4 +248,9 @@ class EvaluationReader:
                 evaluation.count or evaluation.score() is not None
             )
             self._fruitless = 0 if fruitful else self._fruitless + 1
+            if self._late and not fruitful and self.comparisons:
+                # F.mse_loss(net(x), y) looks for the function before the network is called
+                for kind in (torch.no_grad, torch.inference_mode):
+                    self.attributes.note(kind, "__enter__", self._note_no_grad)
+        self._late = False
         return evaluation

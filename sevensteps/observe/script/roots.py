@@ -19,6 +19,7 @@ TORCH_FOLDER = os.path.dirname(os.path.abspath(torch.__file__))
 OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # modules that only pass calls on to the one that they hold
 WRAPPERS = {"DistributedDataParallel", "DataParallel"}
+CALL = nn.Module._call_impl.__code__
 MAX_NODES = 20_000  # of a loss's graph that are read
 MAX_FRAMES = 12  # of callers that are read for a name
 
@@ -95,6 +96,16 @@ def script_frames() -> Iterator[FrameType]:
             count += 1
             yield frame
         frame = frame.f_back
+
+
+def is_called_from_outside() -> bool:
+    """Whether what is called now is called by no module's own call."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is CALL:
+            return False
+        frame = frame.f_back
+    return True
 
 
 def place_of_call() -> str:

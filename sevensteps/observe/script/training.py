@@ -39,6 +39,7 @@ class ScriptTraining:
         self.make_watcher = make_watcher
         self.looked = looked  # is told of each step that was looked at
         self.loaders = TrainingLoaders()
+        self.called = False  # whether a network of it was called itself, with gradients
         self.place = place  # where its network was called first
         self.watcher: AnyLoopWatcher | None = None
         self.networks: dict[str, nn.Module] = {}

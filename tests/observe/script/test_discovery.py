@@ -155,6 +155,75 @@ def test_a_network_that_is_never_called_itself(network: type[Autoencoder]) -> No
     assert len(log_of(discovery).steps) >= 2
 
 
+@pytest.mark.parametrize("network", [Autoencoder, ByMethod])
+def test_an_evaluation_of_a_network_that_is_never_called_itself(
+    network: type[Autoencoder],
+) -> None:
+    def script() -> None:
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(3):
+            for _ in range(2):
+                optimizer.zero_grad()
+                model.loss(X).backward()
+                optimizer.step()
+            with torch.no_grad():
+                F.mse_loss(model.decoder(model.encoder(X)), X)
+
+    discovery = discover(script)
+    # of the first, the loss function is looked up before anything is called
+    assert len(log_of(discovery).evaluations) == (2 if network is Autoencoder else 0)
+    assert discovery.valid == {}  # the network does not take what its parts take
+
+
+@pytest.mark.parametrize("decorated", [False, True])
+def test_evaluations_that_nothing_announces(decorated: bool) -> None:
+    def evaluate(net: nn.Module) -> Tensor:
+        return F.cross_entropy(net(X), Y)
+
+    @torch.no_grad()
+    def evaluate_decorated(net: nn.Module) -> Tensor:
+        return evaluate(net)
+
+    def script() -> None:
+        net = classifier()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(4):
+            for _ in range(2):
+                optimizer.zero_grad()
+                F.cross_entropy(net(X), Y).backward()
+                nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+                optimizer.step()
+            if decorated:
+                evaluate_decorated(net)
+            else:
+                with torch.no_grad():
+                    evaluate(net)
+
+    losses = [loss for loss, _ in log_of(discover(script)).evaluations]
+    assert len(losses) >= 3
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_a_network_that_trains_in_evaluation_mode() -> None:
+    """No evaluation comes: nothing of PyTorch stays replaced."""
+    functions = []
+
+    def script() -> None:
+        net = classifier()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(3):
+            net.eval()
+            output = net(X)
+            functions.append(F.cross_entropy)
+            optimizer.zero_grad()
+            F.cross_entropy(output, Y).backward()
+            optimizer.step()
+
+    assert len(log_of(discover(script)).steps) == 3
+    assert set(functions) == {F.cross_entropy}
+
+
 def test_updates_by_hand() -> None:
     def script() -> None:
         net = classifier()

@@ -20,7 +20,7 @@ def test_losses_are_weighted_by_their_samples_and_answers_counted() -> None:
     y = torch.arange(10) % 4
     with torch.no_grad():
         for rows in (slice(0, 7), slice(7, 10)):
-            output = reader.begin(net)(x[rows])
+            output = reader.begin(net, lambda inputs: None)(x[rows])
             nn.CrossEntropyLoss(reduction="sum" if rows.stop == 10 else "mean")(output, y[rows])
         whole = net(x)
     evaluation = reader.finish()
@@ -38,10 +38,12 @@ def test_losses_are_weighted_by_their_samples_and_answers_counted() -> None:
 
 @pytest.mark.draws
 def test_without_a_loss_nothing_is_known() -> None:
-    reader = EvaluationReader(Attributes(lambda failure: None))
+    attributes = Attributes(lambda failure: None)
+    reader = EvaluationReader(attributes)
     with torch.no_grad():
         reader.begin(nn.Linear(2, 1))(torch.ones(1, 2))
     evaluation = reader.finish()
+    attributes.restore_all()
     assert evaluation is not None
     assert (evaluation.mean_loss(), evaluation.score(), evaluation.samples()) == (None, None, None)
 
@@ -51,10 +53,12 @@ def test_what_torch_compiles_is_the_function_itself() -> None:
     def loss_of(output: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(output, target)
 
-    reader = EvaluationReader(Attributes(lambda failure: None))
+    attributes = Attributes(lambda failure: None)
+    reader = EvaluationReader(attributes)
     with torch.no_grad():
         reader.begin(nn.Linear(2, 1))(torch.ones(1, 2))
         assert F.mse_loss.__original_fn is not F.mse_loss  # type: ignore[attr-defined]
         assert loss_of(torch.ones(2), torch.zeros(2)) == 1
     reader.finish()
+    attributes.restore_all()
     assert not hasattr(F.mse_loss, "__original_fn")

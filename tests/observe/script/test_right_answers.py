@@ -32,7 +32,8 @@ ONE_BY_ONE: dict[str, Way] = {
 def score_of(outputs: int, use: Callable[[nn.Module, Tensor, Tensor], Any], seed: int = 0) -> Any:
     """(score that was read, outputs of the network, targets) where `use` evaluates a network."""
     failures: list[Exception] = []
-    reader = EvaluationReader(Attributes(failures.append))
+    attributes = Attributes(failures.append)
+    reader = EvaluationReader(attributes)
     torch.manual_seed(seed)
     net, x = nn.Linear(5, outputs), torch.randn(90, 5)
     y = torch.randint(max(outputs, 2), (90,))
@@ -44,6 +45,7 @@ def score_of(outputs: int, use: Callable[[nn.Module, Tensor, Tensor], Any], seed
         use(ask, x, y)  # type: ignore[arg-type]
         whole = net(x)
     evaluation = reader.finish()
+    attributes.restore_all()
     assert failures == []
     assert evaluation is not None
     assert "__eq__" not in vars(Tensor) or vars(Tensor)["__eq__"] is Tensor.__eq__
@@ -117,7 +119,8 @@ def test_few_numbers_are_alike_by_chance() -> None:
 
 def test_calls_that_lead_to_no_score_are_listened_to_no_more() -> None:
     """As of a policy that acts between its steps: each is an evaluation of a single call."""
-    reader = EvaluationReader(Attributes(lambda failure: None))
+    attributes = Attributes(lambda failure: None)
+    reader = EvaluationReader(attributes)
     net, x, y = nn.Linear(5, 4), torch.randn(90, 5), torch.randint(4, (90,))
     own = vars(Tensor).get("__eq__")
     with torch.no_grad():
@@ -129,6 +132,7 @@ def test_calls_that_lead_to_no_score_are_listened_to_no_more() -> None:
         (reader.begin(net)(x).argmax(1) == y).any()
         assert vars(Tensor).get("__eq__") is not own
     evaluation = reader.finish()
+    attributes.restore_all()
     assert evaluation is not None
     assert evaluation.score() is not None
     assert vars(Tensor).get("__eq__") is own

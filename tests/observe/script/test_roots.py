@@ -9,6 +9,7 @@ from torch import nn
 from sevensteps.observe.script.roots import (
     PlainTensors,
     holders,
+    is_called_from_outside,
     leaves,
     name_of,
     place_of_call,
@@ -32,6 +33,15 @@ def test_the_outermost_holder_is_found() -> None:
     alone = nn.Linear(2, 2)
     assert holders([alone.weight]) == [alone]
     assert holders([torch.ones(2)]) == []
+
+
+@pytest.mark.draws
+def test_a_layer_is_called_by_its_network_or_from_outside() -> None:
+    holder, outside = Holder(), []
+    holder.encoder.register_forward_pre_hook(lambda *_: outside.append(is_called_from_outside()))
+    holder(torch.ones(1, 2))
+    assert outside == [False]
+    assert is_called_from_outside()
 
 
 @pytest.mark.draws

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -77,6 +78,17 @@ class RunRecorder:
     def quiet(self) -> bool:
         return not self.looking
 
+    @property
+    def network(self) -> nn.Module | None:
+        """The network; None where there are several."""
+        modules = list(self.networks.values())
+        return modules[0] if len(modules) == 1 else None
+
+    @property
+    def observation(self) -> Any:
+        """What is asked of a watcher's observation: some samples, and a place for notes."""
+        return SimpleNamespace(inputs=self.samples.inputs, targets=self.samples.targets, notes={})
+
     def start(self) -> None:
         for name, (module, optimizers) in self._first.items():
             self.add_network(name, module, optimizers)
@@ -102,7 +114,7 @@ class RunRecorder:
 
     def step(self, loss: Any, target: Any = None, parts: Any = None) -> None:
         arguments, self.arguments = self.arguments, None
-        if self.keeps_samples and arguments is not None and target is not None:
+        if self.looking and arguments is not None and target is not None:
             with torch.no_grad():
                 self.samples.add(arguments[0], arguments[1], target)
         if isinstance(loss, Tensor):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+import sevensteps.observe.script
 from sevensteps.doctor.trials.script.measure import ACCURACY
 from sevensteps.doctor.trials.script.recorder import RunRecorder
 
@@ -68,3 +71,12 @@ def test_a_network_is_saved_and_copied_as_ever() -> None:
     record.arguments = None
     copy.deepcopy(network)(torch.ones(1, 2))
     assert record.arguments is None
+
+
+def test_it_has_all_that_is_asked_of_a_watcher() -> None:
+    folder = Path(sevensteps.observe.script.__file__).parent
+    text = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    names = set(re.findall(r"\bwatcher\.([a-z_]+)", text))
+    assert {"step", "valid", "looking", "network"} <= names
+    record = recorder(nn.Linear(2, 2), [])
+    assert [name for name in sorted(names) if not hasattr(record, name)] == []

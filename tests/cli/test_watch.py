@@ -142,26 +142,40 @@ def test_a_module_and_the_processes_that_it_starts(start: str, tmp_path: Path) -
     assert "1 more of its processes" in done.stderr
 
 
+WAITING = f"""{TRAINING}
+import atexit
+train(0)
+atexit.register(print, "at exit")
+print("ready", flush=True)
+print("not written yet", end="")
+import time
+time.sleep(100)
+"""
+
+
 @pytest.mark.slow
-def test_an_interrupt_still_gives_a_diagnosis(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(
-        f"{TRAINING}\ntrain(0)\nprint('ready', flush=True)\nimport time\ntime.sleep(100)\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sevensteps", "watch", "train.py"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGINT
-    assert "KeyboardInterrupt" in errors
-    assert "output_loss_mismatch" in errors.split("KeyboardInterrupt")[1]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_still_gives_a_diagnosis(number: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(WAITING)
+    ends = []
+    for words in (["train.py"], ["-m", "sevensteps", "watch", "train.py"]):
+        process = subprocess.Popen(
+            [sys.executable, *words],
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        ends.append((*process.communicate(timeout=60), process.returncode))
+    (output, _, code), (watched_output, errors, watched_code) = ends
+    assert (watched_output, watched_code) == (output, code)
+    assert code == -number
+    assert "output_loss_mismatch" in errors
+    assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
 
 
 @pytest.mark.slow

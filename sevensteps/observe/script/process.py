@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import importlib.machinery
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, ModuleType, TracebackType
@@ -80,6 +81,18 @@ class ScriptProcess:
             os.register_at_fork(after_in_child=self._in_child)
             sys.excepthook = self._print_exception
             self._watch_children()
+            if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, self._terminate)
+
+    def _terminate(self, *_: Any) -> None:
+        """The process is asked to end, and nobody but us handles it: it ends as it would without
+        us, at once and by the signal, after the diagnosis.
+        """
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # what is still to be written of the script's output is lost without us, too
+        self.settings = {**self.settings, "flush": False}
+        self.end()
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def end(self) -> None:
         """The process ends; only the first call counts."""
@@ -110,6 +123,8 @@ class ScriptProcess:
         with contextlib.suppress(Exception):
             self._process = os.getpid()
             self.settings = {**self.settings, "prints": False}
+            if signal.getsignal(signal.SIGTERM) == self._terminate:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
             self._forked()
 
     def _watch_children(self) -> None:

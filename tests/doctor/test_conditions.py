@@ -34,6 +34,7 @@ FAULTY = {
     "too_small": "circle: no hidden layer",
     "samples_mixed": "sums: LSTM, time and batch exchanged",
     "input_not_used": "sums: GRU, the first step is read",
+    "padding_read": "marks: the last step of the padding is read",
     "output_loss_mismatch": "MNIST: logarithm missing",
     "target_shape_mismatch": "MNIST 3 and 7: [B] against [B, 1]",
     "target_out_of_range": "MNIST: targets -1 and 1",

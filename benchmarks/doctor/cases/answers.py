@@ -101,7 +101,44 @@ def next_word(masked: bool) -> Build:
     return build
 
 
+class Marks(nn.Module):
+    """Which mark stood in a padded sequence, by the last step of a GRU, or the last word's."""
+
+    def __init__(self, padding: bool) -> None:
+        super().__init__()
+        self.words, self.padding = nn.Embedding(12, 12, padding_idx=0), padding
+        self.layer, self.out = nn.GRU(12, 24, batch_first=True), nn.Linear(24, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden, last = self.layer(self.words(x))[0], (x != 0).sum(1) - 1
+        read = hidden[:, -1] if self.padding else hidden[torch.arange(len(x)), last]
+        answer: Tensor = self.out(read)
+        return answer
+
+
+def marked(padding: bool) -> Build:
+    def build(seed: int) -> Setup:
+        torch.manual_seed(seed)
+        lengths = torch.randint(4, 12, (1200, 1))
+        x = torch.randint(4, 12, (1200, 60)) * (torch.arange(60) < lengths)
+        y = torch.randint(3, (1200,))
+        x[torch.arange(1200), (torch.rand(1200) * lengths[:, 0]).long()] = 1 + y
+        model = Marks(padding)
+        train, valid = (x[:1000], y[:1000]), (x[1000:], y[1000:])
+        return Setup(model, adam(model, 5e-3), F.cross_entropy, train, valid, batch=50, epochs=7)
+
+    return build
+
+
 CASES = [
+    Case(
+        "marks: the last step of the padding is read",
+        "faulty",
+        build=marked(True),
+        conditions=("padding_read",),
+        twin="marks: the last word is read",
+    ),
+    Case("marks: the last word is read", "cured", conditions=(), build=marked(False)),
     Case(
         "words: no causal mask",
         "faulty",

@@ -22,6 +22,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "too_small",
         "samples_mixed",
         "input_not_used",
+        "padding_read",
     ),
     "loss": (
         "output_loss_mismatch",

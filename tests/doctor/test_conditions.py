@@ -32,6 +32,7 @@ FAULTY = {
     "no_nonlinearity": "circle: no activation",
     "mode_mismatch": "CNN: judged in training mode",
     "too_small": "circle: no hidden layer",
+    "inputs_scrambled": "coloured pictures: view in place of permute",
     "samples_mixed": "sums: LSTM, time and batch exchanged",
     "input_not_used": "sums: GRU, the first step is read",
     "padding_read": "marks: the last step of the padding is read",

@@ -130,6 +130,54 @@ def marked(padding: bool) -> Build:
     return build
 
 
+SIDE = 12  # pixels of a picture
+
+
+def coloured() -> Halves:
+    """Pictures [height, width, 3] as rows of numbers; which of 4 corners has the bright spot?"""
+    noise = F.avg_pool2d(torch.randn(3 * 1200, 1, SIDE + 4, SIDE + 4), 5, 1)
+    pictures = 2 * noise.view(1200, 3, SIDE, SIDE)
+    y = torch.randint(4, (1200,))
+    at = torch.arange(SIDE)
+    for i, corner in enumerate(y.tolist()):
+        row, column = (3 + 6 * (corner // 2), 3 + 6 * (corner % 2))
+        spot = torch.exp(-((at[:, None] - row) ** 2 + (at[None] - column) ** 2) / 6.0)
+        pictures[i] += torch.rand(3, 1, 1) * spot
+    x = pictures.permute(0, 2, 3, 1).reshape(1200, -1)
+    return (x[:900], y[:900]), (x[900:], y[900:])
+
+
+class Convolutional(nn.Module):
+    """Reads rows of numbers as pictures: `moves` their axes, or only cuts the numbers up."""
+
+    def __init__(self, moves: bool) -> None:
+        super().__init__()
+        self.moves = moves
+        self.layers = nn.Sequential(
+            *(nn.Conv2d(3, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(12, 24, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Flatten(), nn.Linear(24 * 9, 4)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.moves:
+            pictures = x.view(-1, SIDE, SIDE, 3).permute(0, 3, 1, 2)
+        else:
+            pictures = x.view(-1, 3, SIDE, SIDE)
+        answer: Tensor = self.layers(pictures)
+        return answer
+
+
+def reading(moves: bool) -> Build:
+    def build(seed: int) -> Setup:
+        torch.manual_seed(seed)
+        train, valid = coloured()
+        model = Convolutional(moves)
+        return Setup(model, adam(model, 2e-3), F.cross_entropy, train, valid, batch=50, epochs=8)
+
+    return build
+
+
 CASES = [
     Case(
         "marks: the last step of the padding is read",
@@ -139,6 +187,15 @@ CASES = [
         twin="marks: the last word is read",
     ),
     Case("marks: the last word is read", "cured", conditions=(), build=marked(False)),
+    Case(
+        "coloured pictures: view in place of permute",
+        "faulty",
+        build=reading(False),
+        conditions=("inputs_scrambled",),
+        twin="coloured pictures: permuted",
+        structural=True,
+    ),
+    Case("coloured pictures: permuted", "cured", conditions=(), build=reading(True)),
     Case(
         "words: no causal mask",
         "faulty",

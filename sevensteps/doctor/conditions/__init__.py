@@ -58,6 +58,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "not_shuffled",
         "same_batch_again",
         "inputs_not_finite",
+        "inputs_scrambled",
         "labels_unrelated",
         "label_noise",
         "class_imbalance",

@@ -1,0 +1,76 @@
+"""Axes that are cut up in place of being moved are named; data in their order, or in none, not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from sevensteps.doctor.conditions.inputs_scrambled import examine
+from sevensteps.doctor.finding import Finding
+
+pytestmark = pytest.mark.draws
+
+
+def signals(seed: int) -> tuple[Tensor, Tensor]:
+    """Slow walks [N, T, F]; does the first end above its start?"""
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.randn(200, 30, 4, generator=draw).cumsum(1) / 5
+    return x, (x[:, -1, 0] > x[:, 0, 0]).long()
+
+
+class Recurrent(nn.Module):
+    def __init__(self, moves: bool) -> None:
+        super().__init__()
+        self.rnn, self.out, self.moves = nn.GRU(4, 8, batch_first=True), nn.Linear(8, 2), moves
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = x.transpose(1, 2) if self.moves else x.reshape(len(x), 30, 4)
+        answer: Tensor = self.out(self.rnn(steps)[0][:, -1])
+        return answer
+
+
+def diagnosed(network: nn.Module, x: Tensor, y: Tensor) -> Any:
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(4):
+            for rows in torch.randperm(len(y)).split(20):
+                loss = F.cross_entropy(network(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    diagnosis: Any = watch.diagnose(train=(x, y), loss_fn=F.cross_entropy)
+    return diagnosis.case
+
+
+def finding(network: nn.Module, x: Tensor, y: Tensor) -> Finding | None:
+    return examine(diagnosed(network, x, y))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_signals_that_were_cut_up_anew_are_named_with_the_layer(seed: int) -> None:
+    x, y = signals(seed)
+    features_first = x.transpose(1, 2).contiguous()
+    found = finding(Recurrent(moves=False), features_first, y)
+    assert found is not None
+    assert found.where == {"layers": ["rnn"]}
+    assert "read by rnn as [batch, time, features]" in found.explanation
+    assert "they lie as [batch, features, time]" in found.explanation
+    assert "permute or transpose in place of view or reshape" in found.remedies[0].advice
+    assert finding(Recurrent(moves=True), features_first, y) is None
+
+
+def test_noise_has_no_order() -> None:
+    x, y = torch.randn(100, 4, 30), torch.randint(2, (100,))
+    assert finding(Recurrent(moves=False), x, y) is None
+
+
+def test_before_the_first_step_and_without_a_network_nothing_is_said() -> None:
+    case = diagnosed(Recurrent(moves=False), *signals(0))
+    case.network = None
+    assert examine(case) is None

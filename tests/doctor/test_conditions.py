@@ -35,6 +35,7 @@ FAULTY = {
     "inputs_scrambled": "coloured pictures: view in place of permute",
     "samples_mixed": "sums: LSTM, time and batch exchanged",
     "input_not_used": "sums: GRU, the first step is read",
+    "order_blind": "beginnings: attention without positions",
     "padding_read": "marks: the last step of the padding is read",
     "output_loss_mismatch": "MNIST: logarithm missing",
     "target_shape_mismatch": "MNIST 3 and 7: [B] against [B, 1]",

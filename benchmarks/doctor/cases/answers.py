@@ -178,7 +178,45 @@ def reading(moves: bool) -> Build:
     return build
 
 
+class Beginning(nn.Module):
+    """Whether the first of a sequence of words is one of the latter half, by attention."""
+
+    def __init__(self, positions: bool) -> None:
+        super().__init__()
+        self.words = nn.Embedding(12, 24)
+        self.places = nn.Embedding(10, 24) if positions else None
+        self.layer = nn.TransformerEncoderLayer(24, 2, 48, 0.0, batch_first=True)
+        self.out = nn.Linear(24, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.words(x)
+        if self.places is not None:
+            hidden = hidden + self.places(torch.arange(x.shape[1]))
+        answer: Tensor = self.out(self.layer(hidden).mean(1))
+        return answer
+
+
+def beginning(positions: bool) -> Build:
+    def build(seed: int) -> Setup:
+        torch.manual_seed(seed)
+        x = torch.randint(12, (1500, 10))
+        y = (x[:, 0] > 5).long()
+        model = Beginning(positions)
+        train, valid = (x[:1200], y[:1200]), (x[1200:], y[1200:])
+        return Setup(model, adam(model, 3e-3), F.cross_entropy, train, valid, batch=50, epochs=12)
+
+    return build
+
+
 CASES = [
+    Case(
+        "beginnings: attention without positions",
+        "faulty",
+        build=beginning(False),
+        conditions=("order_blind",),
+        twin="beginnings: attention",
+    ),
+    Case("beginnings: attention", "cured", conditions=(), build=beginning(True)),
     Case(
         "marks: the last step of the padding is read",
         "faulty",

@@ -22,6 +22,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "too_small",
         "samples_mixed",
         "input_not_used",
+        "order_blind",
         "padding_read",
     ),
     "loss": (

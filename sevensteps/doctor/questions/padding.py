@@ -40,12 +40,12 @@ def padding(case: Case) -> Padding | None:
 
     None where there is none, the network takes one length only, or has an answer for each step.
     """
-    if case.examples is None or _lengths(tensors_of(case.examples[0])) is None:
+    if case.examples is None or sequence_lengths(tensors_of(case.examples[0])) is None:
         return None
     return put(case, "padding_read", _ask, most=SAMPLES)
 
 
-def _lengths(tensors: dict[str, Tensor]) -> tuple[Tensor, int] | None:
+def sequence_lengths(tensors: dict[str, Tensor]) -> tuple[Tensor, int] | None:
     """The lengths [N] without padding of the first padded sequence, and its steps; None where there
     is none.
     """
@@ -66,7 +66,7 @@ def _lengths(tensors: dict[str, Tensor]) -> tuple[Tensor, int] | None:
 
 
 def _ask(asker: Asker) -> Padding | None:
-    padded = _lengths(tensors_of(asker.inputs))
+    padded = sequence_lengths(tensors_of(asker.inputs))
     if padded is None or asker.count < 4:
         return None
     lengths, steps = padded

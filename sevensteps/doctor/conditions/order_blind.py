@@ -1,0 +1,86 @@
+"""order_blind: the order of a sequence changes nothing, and the network answers poorly.
+
+As of attention without positions, which sees a set. Measured: how far answers move in evaluation
+mode when the steps of a sequence, or the patches of an image, come in another order, in units of
+their spread between samples, with the present weights and with new ones; of an answer for each
+step, whether it goes with its step wherever that stands. And the score. Source: Vaswani et al.
+2017, Attention is all you need, section 3.5.
+
+Remedies: add positions, learned or of sines, to what goes into attention; a recurrent layer or a
+convolution. Silent on: networks that learn well, as bags of words and sets do by design; poor ones
+where a simple model that sees the order does no better.
+"""
+
+from __future__ import annotations
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.chance import why_too_early
+from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.measures import significant
+from sevensteps.doctor.questions.order import SAME, Order, order
+from sevensteps.doctor.simple_models import simple_model_score
+
+STEP = "predict"
+EXPLAINS = (
+    "underfitting",
+    "stopped_early",
+    "too_small",
+    "learning_rate_too_low",
+    "labels_unrelated",
+    "label_noise",
+    "batch_too_small",
+    "ill_conditioned",
+    "overfitting",
+)
+POOR = 0.3  # skill, on either part of the data, below which the order may be what is missed
+GOOD = 0.9  # skill, above which nothing is missed
+AHEAD = 0.05  # of the score, of a simple model that sees the order
+
+
+def examine(case: Case) -> Finding | None:
+    if not case.loss_is_error or case.skill is None or case.skill > GOOD:
+        return None
+    if why_too_early(case):
+        return None
+    answers = order(case)
+    if answers is None or max(answers.moved, answers.redrawn) > SAME:
+        return None
+    if answers.each and answers.others <= SAME:
+        return None  # each step by itself
+    simple, score = simple_model_score(case), min(case.scores.values())
+    least = case.baseline_score or 0.0
+    ahead = simple is not None and simple - score > AHEAD
+    if not ahead and (score - least > POOR * (1 - least) or simple is not None):
+        return None
+    what = f"patches of {answers.patch} by {answers.patch} pixels" if answers.patch else "steps"
+    goes = ", but for going with its step" if answers.each else ""
+    better = f"; a simple model that sees the order scores {simple:.3g}" if ahead else ""
+    return Finding(
+        "order_blind",
+        STEP,
+        "warning",
+        0.85 if ahead else 0.75,
+        f"In another order of its {answers.steps} {what} an input gets the same answer{goes}, "
+        f"whatever the weights are: the network sees a set. It scores {score:.3g}{better}. If "
+        "the order matters, attention has to be told the positions.",
+        [_measure(answers)],
+        [
+            Remedy(
+                {},
+                "attention treats its inputs alike wherever they stand",
+                "add a position to each step: x + self.position(torch.arange(T)), and see that it "
+                "is added before the first attention",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _measure(answers: Order) -> Measure:
+    return Measure(
+        "how far answers move in another order, in spreads of the answers",
+        significant(answers.moved),
+        f"above {SAME:g}",
+        "in evaluation mode, also with new weights",
+    )

@@ -55,6 +55,7 @@ OTHER_PARAMETERS = {
     "broadcast": ("input", "other"),
 }
 DIFFERENCES = ("sub", "subtract", "__sub__", "__rsub__")
+PRODUCTS = ("mul", "multiply", "__mul__", "__rmul__")
 # attributes of a tensor that compute nothing: `zero_grad` reads and sets one of each parameter
 PLAIN_ATTRIBUTES = (
     *("grad", "requires_grad", "is_leaf", "shape", "dtype", "device", "layout", "ndim"),
@@ -121,7 +122,7 @@ def _table() -> dict[Any, Noted]:
     add(MATH, "math", (torch, Tensor, torch.linalg), False)
     add(REDUCTIONS, "reduction", (torch, Tensor), False)
     add(INDEXING, "index", (torch, Tensor), False)
-    add(DIFFERENCES, "broadcast", (torch, Tensor), False)
+    add((*DIFFERENCES, *PRODUCTS), "broadcast", (torch, Tensor), False)
     add(("register_hook", "retain_grad"), "hook", (Tensor,), True)
     getter = cast("Any", Tensor.grad_fn).__get__  # what a node's hooks are registered on
     table[getter] = Noted("grad_fn", "hook", ("input",), {})

@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from sevensteps.observe.call import Call
 from sevensteps.observe.call_content import content_of, is_readable, options_of, origin_of_target
-from sevensteps.observe.call_kinds import ACCESSES, NOTED, Noted
+from sevensteps.observe.call_kinds import ACCESSES, DIFFERENCES, NOTED, Noted
 from sevensteps.observe.compared_target import compared_target, difference_of
 from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.function_mode import (
@@ -378,9 +378,12 @@ class CallRecorder(StepRecorder):
         if noted is None or (node is None and noted.kind != "loss" and not noted.anywhere):
             return
         if noted.kind == "broadcast":
-            self.answers.note_difference(args)
-            if len(self.graph.differences) < MAX_DIFFERENCES and (compared := difference_of(args)):
-                self.graph.differences[node] = compared
+            if noted.name in DIFFERENCES:
+                self.answers.note_difference(args)
+                if len(self.graph.differences) < MAX_DIFFERENCES and (
+                    compared := difference_of(args)
+                ):
+                    self.graph.differences[node] = compared
             if not _is_broadcast(args, first):
                 return
         where = self.callers.where(frame)
@@ -393,6 +396,10 @@ class CallRecorder(StepRecorder):
                 return
             arguments = noted.bind(args, kwargs)
             entry = [len(self._calls), _call(noted, arguments, where, network), 0]
+            if noted.kind == "broadcast":
+                entry[1].options["of_outputs"] = all(
+                    tensor.requires_grad for tensor in args if isinstance(tensor, Tensor)
+                )
             self._calls[key] = entry
         entry[2] += 1
         self.part_gradients.note_forward()

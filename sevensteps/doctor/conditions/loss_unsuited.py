@@ -18,6 +18,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.identify_loss import REGRESSION_LOSSES
 from sevensteps.doctor.measures import learned_enough, output_activation
+from sevensteps.doctor.output_path import output_paths
 
 STEP = "loss"
 EXPLAINS = (
@@ -27,11 +28,64 @@ EXPLAINS = (
     "vanishing_gradient",
     "learning_rate_too_low",
     "too_small",
+    "does_not_learn",
+    "labels_unrelated",
 )
+LABELS = 100  # more outputs than this are items that a softmax over all is usual for
 CLASSES = 20  # more whole numbers than this are taken for counts
 
 
 def examine(case: Case) -> Finding | None:
+    return _several_labels(case) or _numbers_for_classes(case)
+
+
+def _several_labels(case: Case) -> Finding | None:
+    """Several labels at once, whose probabilities a softmax makes compete for a sum of 1."""
+    for path in output_paths(case):
+        call, shape = path.call, path.look.shapes.get("output", ())
+        soft = call is not None and call.name == "cross_entropy"
+        if len(shape) != 2 or not 1 < shape[1] <= LABELS or path.term.target == "input":
+            continue
+        if not (soft or {"Softmax", "LogSoftmax"} & set(path.names)):
+            continue
+        t = case.target
+        sums = None
+        if t is not None and t.ndim == 2 and t.shape[1] == shape[1] and case.task == "multilabel":
+            sums = [float(t.sum(1).min()), float(t.sum(1).max())]
+        elif t is None and call is not None and call.name == "cross_entropy":
+            sums = call.content.get("target.sums")
+        if sums is None or sums[1] < 1.5 or sums[0] == sums[1]:
+            continue
+        return Finding(
+            "loss_unsuited",
+            STEP,
+            "error",
+            0.9,
+            f"A sample has between {sums[0]:.0f} and {sums[1]:.0f} labels at once, but the outputs "
+            "go through a softmax, which shares a sum of 1 among all classes: two labels of one "
+            "sample compete, and none of them can come near 1.",
+            [
+                Measure(
+                    "labels of a sample",
+                    f"{sums[0]:.0f} to {sums[1]:.0f}",
+                    "1 for a softmax",
+                    "targets seen",
+                )
+            ],
+            [
+                Remedy(
+                    {"loss": "binary_cross_entropy()"},
+                    "a sigmoid for each label answers yes or no on its own",
+                    "binary_cross_entropy_with_logits on the raw outputs",
+                )
+            ],
+            {},
+            0,
+        )
+    return None
+
+
+def _numbers_for_classes(case: Case) -> Finding | None:
     t, identified = case.target, case.identified_loss
     if t is None or identified is None or identified.loss.function not in REGRESSION_LOSSES:
         return None

@@ -1,9 +1,10 @@
 """output_loss_mismatch: the network's last operation and the loss do not belong together.
 
 One applies what the other has applied already, or leaves out what the other expects. Measured: the
-outputs seen, and the gradient that the loss returned, compared with that of every known loss:
-softmax twice, over one unit or over the batch, a missing logarithm, sigmoid twice, an output cut
-off at 0. Floor of the double softmax, -log(e/(e + C - 1)): closed form.
+outputs seen, the operations between the last weights and the loss, in whatever way they are
+written, and the gradient that the loss returned, compared with that of every known loss: softmax
+twice, over one unit or over the batch, a missing logarithm, sigmoid twice, an output cut off at 0.
+Floor of the double softmax, -log(e/(e + C - 1)): closed form.
 
 Remedies: raw outputs (logits) for a loss that applies softmax or sigmoid itself; `auto()` as the
 loss puts the two together. Silent on: a softmax or sigmoid inside the network with a loss,
@@ -19,7 +20,13 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import final_loss, output_activation, significant
+from sevensteps.doctor.measures import (
+    final_loss,
+    learned_enough,
+    output_activation,
+    significant,
+)
+from sevensteps.doctor.output_path import OutputPath, likelihood, output_paths
 
 STEP = "loss"
 EXPLAINS = (
@@ -42,6 +49,9 @@ EXPLAINS = (
     "signal_vanishes",
     "batch_too_small",
     "labels_unrelated",
+    "does_not_learn",
+    "input_not_used",
+    "samples_mixed",
 )
 NORMALIZED_NLL = "nll_loss of log(normalised output)"
 LOGITS = (
@@ -52,6 +62,109 @@ LOGITS = (
 
 
 def examine(case: Case) -> Finding | None:
+    return _by_outputs(case) or _by_operations(case)
+
+
+def _by_operations(case: Case) -> Finding | None:
+    """What the operations between the last weights and the loss say, whoever applies them."""
+    for path in output_paths(case):
+        if (finding := _softmax_of_one(path) or _softmax_over_samples(path)) is not None:
+            return finding
+        if path.term.name == "output" and path.names[-1:] == ("Softmax",) and _picked(path):
+            return _finding(
+                0.9,
+                "The loss is the negative probability of the right class, without a logarithm: its "
+                "gradient does not grow for answers that are badly wrong.",
+                [Measure("operations before the loss", ", ".join(path.names), "a logarithm", "")],
+                "take the logarithm: log_softmax, or logits with cross_entropy",
+            )
+        if (found := likelihood(path)) is None:
+            continue
+        link, before = found
+        loss = path.call.name if path.call is not None else f"the {link} of the loss"
+        last = before[-1] if before else ""
+        if link == "softmax" and last == "LogSoftmax" and len(before) > 1:
+            last = before[-2]  # twice is the same as once
+        if last in ("Softmax", "Sigmoid") and last.lower() == link:
+            return _finding(
+                0.95,
+                f"{last} is applied twice: to the network's outputs, and again on the way into "
+                f"{loss}. Probabilities between 0 and 1 take the place of logits, so that it can "
+                "never be sure, and the gradient fades.",
+                [Measure("operations before the loss", ", ".join(path.names), f"one {last}", "")],
+                f"apply {link} once: hand raw outputs (logits) to a loss that applies it itself",
+            )
+        if last in ("Sigmoid", "Tanh", "Hardsigmoid", "Hardtanh"):
+            return _finding(
+                0.9,
+                f"The outputs pass a {last.lower()} before {loss}, which takes any number as a "
+                "logit: kept within 1, it can never be sure.",
+                [Measure("operations before the loss", ", ".join(path.names), "no bound", "")],
+                f"take the {last.lower()} off the outputs",
+            )
+        if last == "Relu" and not learned_enough(case, 0.9):
+            return _finding(
+                0.9,
+                f"The outputs pass a ReLU before {loss}: what is below 0 is cut off, and where an "
+                "output is 0 no gradient comes back.",
+                [Measure("operations before the loss", ", ".join(path.names), "no ReLU", "")],
+                "take the ReLU off the outputs",
+            )
+    return None
+
+
+def _picked(path: OutputPath) -> bool:
+    """Whether one number of each sample goes into the loss, with a minus, as that of its class."""
+    names = [operation.name for operation in path.term.weighting]
+    factor = path.term.factor
+    return factor is not None and factor < 0 and bool({"Gather", "Index"} & set(names))
+
+
+def _softmax_of_one(path: OutputPath) -> Finding | None:
+    """A softmax over an axis of one number on the way to the loss."""
+    size = torch.Size(path.look.shapes.get("output", ())).numel()
+    if not any(name in ("Softmax", "LogSoftmax") for name in path.names):
+        return None
+    for call in path.look.calls:
+        shape = next(iter(call.shapes.values()), ())
+        if call.kind != "softmax" or call.size_along_dim != 1:
+            continue
+        if call.network is None or torch.Size(shape).numel() == size:
+            return _finding(
+                0.97,
+                f"{call.name} in {call.where} runs over an axis of size 1 (shape {list(shape)}): "
+                f"of one number it is {'0' if 'log' in call.name else '1'} whatever comes in, and "
+                "nothing can be learned.",
+                [Measure("numbers that it runs over", 1, "one for each class", call.where)],
+                "use a sigmoid, or no activation with binary_cross_entropy_with_logits, for one "
+                "output; none for a regression",
+            )
+    return None
+
+
+def _softmax_over_samples(path: OutputPath) -> Finding | None:
+    """A softmax over the samples of the batch on the way to the loss."""
+    shape = path.look.shapes.get("output", ())
+    wrong = [op for op in path.operations if op.name in ("Softmax", "LogSoftmax")][-1:]
+    if len(shape) < 2 or shape[0] < 2 or not wrong or wrong[0].dim is None:
+        return None
+    calls = [
+        call
+        for call in path.look.calls
+        if call.kind == "softmax" and call.shapes.get("input") == tuple(shape)
+    ]
+    if wrong[0].dim % len(shape) != 0 or not calls or calls[-1].dim != 0:
+        return None
+    return _finding(
+        0.95,
+        f"{calls[-1].name} in {calls[-1].where} runs over the samples of the batch (dim=0 of "
+        f"{list(shape)}), not over the classes: each answer depends on who else is in its batch.",
+        [Measure("axis of the softmax", 0, len(shape) - 1, calls[-1].where)],
+        "softmax over dim=1, and only once",
+    )
+
+
+def _by_outputs(case: Case) -> Finding | None:
     look = next((look for look in case.looks if look.output is not None), None)
     if (
         look is None

@@ -1,20 +1,26 @@
 """target_out_of_range: the network's last activation, or the loss, cannot reach these targets.
 
-Measured: the targets against the range of the closing activation: a sigmoid answers between 0 and
-1, a tanh between -1 and 1, a ReLU nothing below 0; and against the range of the loss: binary
-cross-entropy takes targets between 0 and 1. Closed form.
+Measured: the targets against the range of the operation that closes the network, as a module, a
+function or a method: a sigmoid answers between 0 and 1, a tanh between -1 and 1, a ReLU nothing
+below 0; and against the range of the loss: binary cross-entropy takes targets between 0 and 1.
+Closed form.
 
 Remedies: a linear output, `mean_squared_error()`, or targets scaled into the range; classes
-coded as 0 and 1. Silent on: a few targets outside; outputs of classifiers, whose targets are
-classes.
+coded as 0 and 1. Silent on: a few targets outside; outputs that are scaled after it; outputs of
+classifiers, whose targets are classes; networks that learn well all the same.
 """
 
 from __future__ import annotations
 
+import math
+
+import torch
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.identify_loss import REGRESSION_LOSSES
-from sevensteps.doctor.measures import output_activation, significant
+from sevensteps.doctor.measures import learned_enough, output_activation, significant
+from sevensteps.doctor.output_path import RANGES, output_paths
 
 STEP = "loss"
 EXPLAINS = (
@@ -32,11 +38,14 @@ EXPLAINS = (
     "ill_conditioned",
 )
 ABOVE = 0.02  # share of the targets outside
+FAR = 0.1  # of the targets' range, that one must lie outside where their shares are not known
 BINARY_CROSS_ENTROPIES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
 def examine(case: Case) -> Finding | None:
     t = case.target
+    if t is None and (finding := _by_call(case)) is not None:
+        return finding
     if t is None or not t.is_floating_point() or t.numel() == 0 or not bool(t.isfinite().all()):
         return None
     identified = case.identified_loss
@@ -65,46 +74,116 @@ def examine(case: Case) -> Finding | None:
             {},
             0,
         )
-    closing = output_activation(case)
+    closing = _closing(case)
+    if closing is None or learned_enough(case, 0.9):
+        return None
+    name, (least, most), layers = closing
+    outside = float(((t < least - 1e-6) | (t > most + 1e-6)).double().mean())
+    if outside < ABOVE:
+        return None
+    return _finding(case, name, (least, most), (low, high), outside, layers)
+
+
+def _closing(case: Case) -> tuple[str, tuple[float, float], list[str]] | None:
+    """The operation that closes the network before its output is compared with numbers: its name,
+    range, and layer where it is one.
+    """
+    for path in output_paths(case):
+        if path.compared is None or path.term.target in ("network", "output", "positions"):
+            continue
+        name = path.compared[-1] if path.compared else ""
+        if name.startswith("Clamp"):
+            return _clamp(case)
+        return (name.lower(), RANGES[name], []) if name in RANGES else None
+    closing, identified = output_activation(case), case.identified_loss
     if (
         closing is None
         or closing.function.output_range is None
         or (identified is not None and identified.loss.function not in REGRESSION_LOSSES)
+        or (identified is None and case.task != "regression")
     ):
         return None
-    if identified is None and case.task != "regression":
+    return closing.activation, closing.function.output_range, [closing.name]
+
+
+def _clamp(case: Case) -> tuple[str, tuple[float, float], list[str]] | None:
+    """A clamp, by the ends at which the outputs seen pile up."""
+    outputs = [look.output.flatten() for look in case.looks if look.output is not None]
+    if not outputs:
         return None
-    least, most = closing.function.output_range
-    outside = float(((t < least - 1e-6) | (t > most + 1e-6)).double().mean())
-    if outside < ABOVE:
-        return None
-    reach = f"{least:g} to {most:g}" if most != float("inf") else f"{least:g} and above"
+    seen = torch.cat(outputs).double()
+    least, most = float(seen.min()), float(seen.max())
+    low = least if float((seen == least).double().mean()) > ABOVE else -math.inf
+    high = most if float((seen == most).double().mean()) > ABOVE else math.inf
+    return ("clamp", (low, high), []) if (low, high) != (-math.inf, math.inf) else None
+
+
+def _by_call(case: Case) -> Finding | None:
+    """By the range of the targets that the loss function was called with, where they are not known
+    themselves.
+    """
+    for path in output_paths(case):
+        if path.compared is None or path.call is None or path.term.target != "data":
+            continue
+        low, high = (path.call.content.get(f"target.{end}") for end in ("low", "high"))
+        name = path.compared[-1] if path.compared else ""
+        if low is None or high is None or name not in RANGES:
+            continue
+        least, most = RANGES[name]
+        if max(least - low, high - most) > FAR * (high - low):
+            return _finding(case, name.lower(), (least, most), (low, high), None, [])
+    return None
+
+
+def _finding(
+    case: Case,
+    name: str,
+    reach: tuple[float, float],
+    targets: tuple[float, float],
+    outside: float | None,
+    layers: list[str],
+) -> Finding:
+    (least, most), (low, high) = reach, targets
+    span = f"{least:g} and above" if most == float("inf") else f"{least:g} to {most:g}"
+    outputs = [look.output for look in case.looks if look.output is not None]
+    at_end = max(
+        (
+            float((torch.cat([o.flatten() for o in outputs]) == end).double().mean())
+            for end in (least, most)
+            if outputs
+        ),
+        default=0.0,
+    )
+    share = "some" if outside is None else f"{outside:.0%}"
     return Finding(
         "target_out_of_range",
         STEP,
         "error",
-        0.93,
+        0.93 if outside is not None else 0.85,
         f"The targets run from {low:.3g} to {high:.3g}, but the network ends in a "
-        f"{closing.activation}, which gives {reach}: "
-        f"{outside:.0%} of the targets cannot be reached, and the outputs are pressed against the "
-        "end of the range, where the slope is 0.",
+        f"{name}, which gives {span}: {share} of the targets cannot be reached, and the outputs "
+        "are pressed against the end of the range, where the slope is 0"
+        + (f" ({at_end:.0%} of those seen are exactly there)." if at_end > ABOVE else "."),
         [
-            Measure("range of the targets", f"{low:.3g} to {high:.3g}", reach, "targets seen"),
-            Measure(
-                "share of targets out of reach",
-                significant(outside),
-                0,
-                f"range of a {closing.activation}",
+            Measure("range of the targets", f"{low:.3g} to {high:.3g}", span, "targets seen"),
+            *(
+                [Measure("share of targets out of reach", significant(outside), 0, f"of a {name}")]
+                if outside is not None
+                else []
+            ),
+            *(
+                [Measure("outputs at the end of the range", significant(at_end), 0, "looks")]
+                if at_end > ABOVE
+                else []
             ),
         ],
         [
             Remedy(
                 {"loss": "mean_squared_error()"},
                 "a linear output reaches every number",
-                f"take the {closing.activation} off the output layer, or scale the targets into "
-                "its range",
+                f"take the {name} off the output layer, or scale the targets into its range",
             )
         ],
-        {"layers": [closing.name]},
+        {"layers": layers} if layers else {},
         0,
     )

@@ -1,7 +1,8 @@
 """target_shape_mismatch: output and target differ in shape, and PyTorch broadcasts them.
 
 Every output is then compared with every target. Measured: the shapes that the loss function was
-called with; where no call was seen, the two shapes and the gradient. [B, 1]
+called with, or those of a difference or product in a loss written by hand; where no call was seen,
+the two shapes and the gradient. [B, 1]
 against [B] becomes [B, B]: every output is compared with every target, and the best constant answer
 wins. Cross-entropy over one output is 0 at once. Source: PyTorch, broadcasting semantics.
 
@@ -32,11 +33,13 @@ EXPLAINS = (
     "loss_unsuited",
     "class_imbalance",
     "learning_rate_too_high",
+    "does_not_learn",
+    "overfitting",
 )
 
 
 def examine(case: Case) -> Finding | None:
-    return _in_a_call(case) or _in_the_output(case)
+    return _in_a_call(case) or _by_hand(case) or _in_the_output(case)
 
 
 def _in_a_call(case: Case) -> Finding | None:
@@ -60,6 +63,35 @@ def _in_a_call(case: Case) -> Finding | None:
             "give both the same shape: output.squeeze(1), or target[:, None]",
             0.97,
         )
+    return None
+
+
+def _by_hand(case: Case) -> Finding | None:
+    """A loss written by hand, whose difference or product of an output [B, 1] and a target [B] has
+    [B, B] numbers. Pairs of outputs that are compared with each other are meant.
+    """
+    for look in case.looks[:8]:
+        grown = [call for call in look.calls if call.kind == "broadcast" and call.network is None]
+        if any(call.options.get("of_outputs") for call in grown):
+            return None
+        for call in grown:
+            one, other = call.shapes.get("input", ()), call.shapes.get("other", ())
+            longer, shorter = (one, other) if len(one) > len(other) else (other, one)
+            if longer != (*shorter, 1) or len(shorter) != 1 or shorter[0] != look.batch:
+                continue
+            both = list(torch.broadcast_shapes(one, other))
+            return _finding(
+                f"The loss in {call.where} takes {list(one)} and {list(other)} together: PyTorch "
+                f"broadcasts both to {both}, and so compares outputs with the targets of other "
+                "samples. The loss is lowest when all answers are the mean, so that is what is "
+                "learned.",
+                [
+                    Measure("shape of one", str(list(one)), str(list(other)), call.where),
+                    Measure("shape of the other", str(list(other)), str(list(one)), call.where),
+                ],
+                "give both the same shape: output.squeeze(1), or target[:, None]",
+                0.95,
+            )
     return None
 
 

@@ -1,9 +1,9 @@
 """output_overconfident: before it has learned anything, the network is sure of wrong answers.
 
 Its weights are far too large, and the first epochs do no more than make them small again. Measured:
-the first loss of a classifier against that of one that knows nothing, the entropy of its classes
-(ln C for C equal ones), together with the length of the weight rows, √2 by He et al. 2015. The
-first epochs then only undo that.
+the first loss of a classifier, of samples, tokens or pixels, against that of one that knows
+nothing, the entropy of its classes (ln C for C equal ones), together with the length of the weight
+rows, √2 by He et al. 2015. The first epochs then only undo that.
 
 Remedies: `kaiming_normal()`, or random weights divided by the root of the number of inputs.
 Silent on: a high first loss that large inputs make (see inputs_unscaled). A remark, no more,
@@ -22,6 +22,7 @@ from sevensteps.doctor.measures import (
     significant,
     weight_layers,
 )
+from sevensteps.observe.network_facts import LayerFacts
 
 STEP = "initialize"
 EXPLAINS = (
@@ -36,17 +37,18 @@ EXPLAINS = (
     "overfitting",
     "batch_too_small",
 )
+TASKS = ("binary", "multiclass", "tokens", "dense")
 TIMES = 3.0  # the ignorant loss
 LONG = 6.0  # median length of a weight row; √2 by He, .6 by PyTorch's default
 
 
 def examine(case: Case) -> Finding | None:
-    if not case.looks or case.task not in ("binary", "multiclass") or case.baseline_loss is None:
+    if not case.looks or case.task not in TASKS or case.baseline_loss is None:
         return None
     loss, ignorant = first_loss(case), case.baseline_loss
     rows = {
         layer.name: median(case.looks[0].changes[name].weight.tolist())
-        for layer, name in weight_layers(case)
+        for layer, name in [*weight_layers(case), *_tied(case)]
         if name in case.looks[0].changes
     }
     if not rows or ignorant <= 0 or not loss > TIMES * ignorant:
@@ -89,9 +91,26 @@ def examine(case: Case) -> Finding | None:
                 {"initialize": "kaiming_normal()"},
                 "weights with variance 2 / inputs start near the ignorant loss",
                 "initialise with torch.nn.init.kaiming_normal_, or divide the random weights by "
-                "the root of the number of inputs",
+                "the root of the number of inputs; an embedding that is the output layer, too, "
+                "starts with a standard deviation of 0.02",
             )
         ],
         {"layers": [name for name, rows_ in rows.items() if rows_ >= LONG]},
         0,
     )
+
+
+def _tied(case: Case) -> list[tuple[LayerFacts, str]]:
+    """Embeddings that no output layer stands beside: with a row for each class, they are it."""
+    output = case.looks[0].shapes.get("output", ())
+    heads = {case.facts.parameters[name].shape[0] for _, name in weight_layers(case)}
+    return [
+        (layer, name)
+        for layer in case.layers("weights")
+        if layer.kind == "Embedding"
+        for name in layer.parameters
+        if (parameter := case.facts.parameters.get(name)) is not None
+        and len(parameter.shape) == 2
+        and parameter.shape[0] in output[1:]
+        and parameter.shape[0] not in heads
+    ]

@@ -103,7 +103,7 @@ def _closing(case: Case) -> tuple[str, tuple[float, float], list[str]] | None:
         or (identified is None and case.task != "regression")
     ):
         return None
-    return closing.activation, closing.function.output_range, [closing.name]
+    return closing.activation or closing.kind, closing.function.output_range, [closing.name]
 
 
 def _clamp(case: Case) -> tuple[str, tuple[float, float], list[str]] | None:

@@ -1,0 +1,101 @@
+"""The sign of a loss that is no error, by the score that the loop reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from sevensteps.doctor.finding import Finding
+from tests.helpers.seeds import five_seeds
+
+pytestmark = pytest.mark.draws
+Play = Callable[[nn.Module, float], tuple[Tensor, float]]
+
+
+@pytest.fixture(autouse=True)
+def own_random_numbers() -> Iterator[None]:
+    with torch.random.fork_rng():
+        yield
+
+
+TRUTH = torch.randn(6, 3, generator=torch.Generator().manual_seed(3))
+BEST = torch.randn(6, 2, generator=torch.Generator().manual_seed(4))
+
+
+def categorical(model: nn.Module, sign: float) -> tuple[Tensor, float]:
+    """One of three actions, rewarded where it is the best."""
+    x = torch.randn(64, 6)
+    policy = torch.distributions.Categorical(logits=model(x)[:, :3])
+    action = policy.sample()
+    reward = (action == (x @ TRUTH).argmax(1)).float()
+    return -sign * (policy.log_prob(action) * (reward - 0.3)).mean(), float(reward.mean())
+
+
+def normal(model: nn.Module, sign: float) -> tuple[Tensor, float]:
+    """Two numbers, the better the nearer to the right ones."""
+    x = torch.randn(64, 6)
+    policy = torch.distributions.Normal(model(x)[:, :2], 0.5)
+    action = policy.sample()
+    reward = -(action - x @ BEST).square().sum(1).sqrt()
+    advantage = (reward - reward.mean()) / reward.std()
+    return -sign * (policy.log_prob(action).sum(1) * advantage).mean(), float(reward.mean())
+
+
+def by_cost(model: nn.Module, sign: float) -> tuple[Tensor, float]:
+    """As people write it where actions cost something: no minus belongs there."""
+    x = torch.randn(64, 6)
+    policy = torch.distributions.Categorical(logits=model(x)[:, :3])
+    action = policy.sample()
+    cost = (action != (x @ TRUTH).argmax(1)).float()
+    return sign * (policy.log_prob(action) * (cost - 0.6)).mean(), -float(cost.mean())
+
+
+def pairs(model: nn.Module, sign: float) -> tuple[Tensor, float]:
+    """Codes of two views of a sample, near to each other; far, with the sign turned."""
+    x = torch.randn(64, 6)
+    one, other = (F.normalize(model(x + 0.5 * torch.randn(64, 6)), dim=1) for _ in range(2))
+    alike = one @ other.T
+    score = float((alike.argmax(1) == torch.arange(64)).double().mean())
+    return F.cross_entropy(sign * 5 * alike, torch.arange(64)), score
+
+
+def findings(play: Play, sign: float, tell: bool, seed: int) -> dict[str, Finding]:
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 8))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(300):
+            loss, score = play(model, sign)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, score=score if tell else None)
+    return {finding.condition: finding for finding in watch.diagnose().findings}
+
+
+PLAYS = pytest.mark.parametrize("play", [categorical, normal, by_cost, pairs])
+
+
+@PLAYS
+@five_seeds
+def test_a_score_that_falls_as_the_loss_is_made_small(play: Play, seed: int) -> None:
+    found = findings(play, -1.0, True, seed)
+    assert found["loss_sign"].severity == "error"
+
+
+@PLAYS
+@five_seeds
+def test_a_score_that_rises(play: Play, seed: int) -> None:
+    assert "loss_sign" not in findings(play, 1.0, True, seed)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_without_a_score_nobody_is_accused(sign: float) -> None:
+    for play in (categorical, by_cost, pairs):
+        found = findings(play, sign, False, 0)
+        assert "loss_sign" not in found or found["loss_sign"].severity == "info"

@@ -1,0 +1,89 @@
+"""A network that is sure before it has learned, also where an embedding is its output layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from tests.helpers.seeds import five_seeds
+
+pytestmark = pytest.mark.draws
+WORDS, WIDTH = 120, 64
+
+
+@pytest.fixture(autouse=True)
+def own_random_numbers() -> Iterator[None]:
+    with torch.random.fork_rng():
+        yield
+
+
+class Tied(nn.Module):
+    """A GRU between an embedding and itself, as a layer or as a matrix product."""
+
+    def __init__(self, std: float, layer: bool) -> None:
+        super().__init__()
+        self.words = nn.Embedding(WORDS, WIDTH)
+        nn.init.normal_(self.words.weight, std=std)
+        self.gru, self.norm = nn.GRU(WIDTH, WIDTH, batch_first=True), nn.LayerNorm(WIDTH)
+        self.head = nn.Linear(WIDTH, WORDS, bias=False) if layer else None
+        if self.head is not None:
+            self.head.weight = self.words.weight
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        h = self.norm(self.gru(self.words(tokens))[0])
+        logits: Tensor = h @ self.words.weight.T if self.head is None else self.head(h)
+        return logits
+
+
+class Pixels(nn.Module):
+    """A class for each pixel; the last weights are `scale` times what they should be."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU())
+        self.out = nn.Conv2d(16, 4, 1)
+        with torch.no_grad():
+            self.out.weight.mul_(scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.out(self.body(x))
+        return logits
+
+
+def severities(model: nn.Module, x: Tensor, y: Tensor, axis: int) -> dict[str, str]:
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(4):
+            for rows in torch.randperm(len(x)).split(32):
+                loss = F.cross_entropy(model(x[rows]).movedim(axis, 1), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    return {f.condition: f.severity for f in watch.diagnose(train=(x, y)).findings}
+
+
+@pytest.mark.parametrize("layer", [True, False])
+@five_seeds
+def test_tied_embeddings(layer: bool, seed: int) -> None:
+    torch.manual_seed(seed)
+    tokens = torch.randint(WORDS, (400, 13))
+    for place in range(1, 13):
+        tokens[:, place] = (7 * tokens[:, place - 1] + torch.randint(3, (400,))) % WORDS
+    x, y = tokens[:, :-1], tokens[:, 1:]
+    assert severities(Tied(1.0, layer), x, y, 2)["output_overconfident"] == "warning"
+    assert "output_overconfident" not in severities(Tied(0.02, layer), x, y, 2)
+
+
+@five_seeds
+def test_pixels(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(160, 1, 12, 12)
+    y = (x[:, 0] > -0.7).long() + (x[:, 0] > 0) + (x[:, 0] > 0.7)
+    assert "output_overconfident" in severities(Pixels(60.0), x, y, 1)
+    assert "output_overconfident" not in severities(Pixels(1.0), x, y, 1)

@@ -68,6 +68,8 @@ class Discovery:
         self._evaluated: ScriptTraining | None = None
         self._stepping: set[int] = set()  # optimizers whose step goes on
         self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None
+        # the loss of the last backward pass, and the training that it was taken for
+        self._last_loss: tuple[Tensor, ScriptTraining | None] | None = None
 
     # -- what the script does ----------------------------------------------------------------------
 
@@ -111,6 +113,8 @@ class Discovery:
             self._find_without_optimizer(loss)
         if self._current is not None:
             self._current.backward(loss, bool(self._stepping))
+        if self._unrooted:
+            self._last_loss = loss.detach(), self._current
 
     def updates_by_hand(self) -> ScriptTraining | None:
         """The training that goes on, where no optimizer updates it."""
@@ -132,6 +136,8 @@ class Discovery:
         """An optimizer is about to step."""
         if id(optimizer) not in self._by_optimizer and optimizer not in self._ignored:
             self._root_by_memory(optimizer)
+            if (training := self._by_optimizer.get(id(optimizer))) is not None:
+                self._move_last_loss(training)
         self._stepping.add(id(optimizer))
 
     def optimizer_stepped(self, optimizer: torch.optim.Optimizer) -> None:
@@ -287,6 +293,19 @@ class Discovery:
                 self._root(module, [optimizer])
         else:
             self._root(plain_tensors(tensors), [optimizer])
+
+    def _move_last_loss(self, training: ScriptTraining) -> None:
+        """The first step of a training whose network was not known at its backward pass: its loss
+        is no other training's.
+        """
+        if self._last_loss is None or training.steps:
+            return
+        loss, other = self._last_loss
+        self._last_loss = None
+        if other is not training:
+            if other is not None:
+                other.take_back(loss)
+            training.backward(loss, inside=False)
 
     def _adopt(self, training: ScriptTraining, module: nn.Module) -> ScriptTraining:
         """Optimizers that were made later, for parameters that are watched already: the training

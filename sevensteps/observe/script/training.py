@@ -110,6 +110,12 @@ class ScriptTraining:
                 self._target = watcher.compared_target(loss)
         self._losses.append(BackwardLoss(loss if watcher.looking else loss.detach(), inside))
 
+    def take_back(self, loss: Tensor) -> None:
+        """The last `backward` was another training's."""
+        if self._losses and self._losses[-1].loss.data_ptr() == loss.data_ptr():
+            self._losses.pop()
+            self._target = None
+
     def cleared(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer clears its gradients: what came before it has gone nowhere."""
         if len(self.optimizers) == 1 and id(optimizer) in self.optimizers:

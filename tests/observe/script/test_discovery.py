@@ -152,7 +152,28 @@ def test_a_network_that_is_never_called_itself(network: type[Autoencoder]) -> No
     discovery = discover(script)
     (module,) = discovery.trainings[0].networks.values()
     assert type(module) is network
-    assert len(log_of(discovery).steps) >= 2
+    assert len(log_of(discovery).steps) == 3
+
+
+def test_layers_that_train_one_after_another() -> None:
+    """Each has its own loss and optimizer, and none is ever called."""
+    losses: list[list[float]] = []
+
+    def script() -> None:
+        for _ in range(2):
+            layer = nn.Linear(3, 3)
+            optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+            losses.append([])
+            for _ in range(5):
+                loss = layer.forward(X).pow(2).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                losses[-1].append(loss.item())
+
+    discovery = discover(script)
+    seen = [[loss for loss, *_ in log_of(discovery, number).steps] for number in range(2)]
+    assert seen == losses
 
 
 @pytest.mark.parametrize("network", [Autoencoder, ByMethod])

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from sevensteps.doctor.case import Case
+from sevensteps.doctor.case import Case, Pair
 from sevensteps.doctor.kind_of_task import class_indices
 
 MAX_ROWS = 400  # samples that a simple model is judged on
@@ -69,16 +69,18 @@ def worse_than_simple_model(case: Case, margin: float) -> bool:
 
 
 def standardized_table(
-    case: Case, rows: int = MAX_ROWS
+    case: Case, rows: int = MAX_ROWS, pair: Pair | None = None
 ) -> tuple[Float[Tensor, "N F"], Shaped[Tensor, "N ..."]] | None:
-    """Inputs [N, F], float64 and standardized by column, and targets, of at most `rows` samples.
+    """Inputs [N, F], float64 and standardized by column, and targets, of at most `rows` samples of
+    `pair`, else of the case's sample.
 
     Targets are numbers of classes that occur [N], or numbers [N, T]. None where inputs are no plain
     numbers, or too few.
     """
-    if case.sample is None or not case.sample[0].is_floating_point():
+    pair = case.sample if pair is None else pair
+    if pair is None or not pair[0].is_floating_point():
         return None
-    x, y = (t.detach().cpu() for t in case.sample)
+    x, y = (t.detach().cpu() for t in pair)
     chosen = torch.linspace(0, len(x) - 1, min(rows, len(x))).long()
     flat = x[chosen].flatten(1).double()
     if len(flat) < 15 or flat.shape[1] > MAX_COLUMNS or not bool(flat.isfinite().all()):

@@ -3,9 +3,10 @@
 As when one of them was shuffled and the other was not. Measured: the agreement of nearest
 neighbours, without any network: where targets follow from inputs, samples that lie near each other
 agree more often than chance. Judged against the spread of that agreement for shuffled targets, and
-only where neither the network nor a simple model does better than guessing. Source: Zhang et al.
-2017, Understanding deep learning requires rethinking generalization. And exactly, where the
-training data are known: rows that were fed with another target than these data have for them.
+only where neither the network nor a simple model does better than guessing, and a linear model
+explains no more of all targets than chance has it. Source: Zhang et al. 2017, Understanding deep
+learning requires rethinking generalization. And exactly, where the training data are known: rows
+that were fed with another target than these data have for them.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
 data; a network or a simple model that beats guessing by a tenth of the way; the pairs of steps with
@@ -14,9 +15,11 @@ several forward passes.
 
 from __future__ import annotations
 
+import math
 import statistics
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
@@ -41,8 +44,10 @@ EXPLAINS = (
     "ill_conditioned",
     "dead_units",
 )
+ROWS = 20_000  # that a linear model is fitted to
 SAMPLES = 100  # fewer say nothing
 SIGMAS = 3.0  # above chance that related targets show
+LINEAR_SIGMAS = 6.0  # above chance that a linear model of all data explains, of related targets
 SHUFFLES = 50  # of the targets, to see what chance does
 
 
@@ -114,6 +119,9 @@ def _unrelated(case: Case) -> Finding | None:
     agreement = case.of_data("agreement of neighbours", lambda: _agreement(x, y))
     if agreement > SIGMAS:
         return None
+    related = case.of_data("linear relation", lambda: _linear_relation(case))
+    if related is not None and related > LINEAR_SIGMAS:
+        return None  # weakly, or of a rare class
     simple = simple_model_score(case)
     if simple is not None and simple - chance > 0.1 * (1 - chance):
         return None
@@ -149,6 +157,33 @@ def _unrelated(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _linear_relation(case: Case) -> float | None:
+    """How much more of the targets a linear model explains, fitted to all data, than of targets
+    without any relation, in standard deviations; the most of all targets.
+
+    Of F columns and N samples R² has the mean F / (N - 1) and the variance
+    2 F (N - F - 1) / ((N - 1)² (N + 1)) by chance: it is beta distributed. None for more columns
+    than a quarter of the samples.
+    """
+    table = standardized_table(case, ROWS, case.train)
+    if table is None or case.task not in ("binary", "multiclass", "regression"):
+        return None
+    x, y = table
+    n, f = x.shape
+    if f > n / 4:
+        return None
+    t = y.double() if case.task == "regression" else F.one_hot(y).double()
+    t = t - t.mean(0)
+    t = t[:, t.square().sum(0) > 0]
+    if not t.shape[1]:
+        return None
+    fitted = x @ torch.linalg.lstsq(x.T @ x + 1e-6 * n * torch.eye(f).double(), x.T @ t).solution
+    explained = 1 - (t - fitted).square().sum(0) / t.square().sum(0)
+    chance = f / (n - 1)
+    spread = math.sqrt(2 * f * (n - f - 1) / ((n - 1) ** 2 * (n + 1)))
+    return float((explained.max() - chance) / spread)
 
 
 def _agreement(x: Tensor, y: Tensor) -> float:

@@ -1,0 +1,67 @@
+"""Targets without any relation to their inputs, and those that have a weak one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from tests.helpers.seeds import five_seeds
+
+pytestmark = pytest.mark.draws
+N = 2600
+
+
+@pytest.fixture(autouse=True)
+def own_random_numbers() -> Iterator[None]:
+    with torch.random.fork_rng():
+        yield
+
+
+def conditions(
+    x: Tensor, y: Tensor, outputs: int, loss_fn: Callable[[Tensor, Tensor], Tensor]
+) -> set[str]:
+    model = nn.Sequential(nn.Linear(x.shape[1], 16), nn.ReLU(), nn.Linear(16, outputs))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(3):
+            for rows in torch.randperm(N).split(32):
+                loss = loss_fn(model(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    found = watch.diagnose(train=(x[:N], y[:N]), valid=(x[N:], y[N:])).findings
+    return {finding.condition for finding in found if finding.severity != "info"}
+
+
+def rare(x: Tensor) -> Tensor:
+    """A class of 5 %, a little likelier where the first input is large."""
+    return (torch.rand(len(x)) < torch.sigmoid(x[:, 0] - 3.2)).long()
+
+
+def faint(x: Tensor) -> Tensor:
+    """A fiftieth of the variance follows from the inputs."""
+    return 0.15 * x[:, :1] + torch.randn(len(x), 1)
+
+
+@five_seeds
+def test_weak_relations_are_relations(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(3000, 8)
+    assert "labels_unrelated" not in conditions(x, rare(x), 2, F.cross_entropy)
+    assert "labels_unrelated" not in conditions(x, faint(x), 1, F.mse_loss)
+
+
+@five_seeds
+def test_targets_of_other_rows(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(3000, 8)
+    other = torch.randperm(3000)
+    three = (x[:, 0] > 0.4).long() + (x[:, 1] > 0)
+    assert "labels_unrelated" in conditions(x, three[other], 3, F.cross_entropy)
+    assert "labels_unrelated" in conditions(x, (x[:, :1] - x[:, 1:2])[other], 1, F.mse_loss)

@@ -14,12 +14,23 @@ from benchmarks.doctor.cases.field_faults.pair import Pair
 from benchmarks.doctor.loop import Case
 
 OPEN = (
+    "endings",
+    "feeding",
+    "fine_tuning",
     "input_ignored",
+    "loss_arguments",
+    "not_finite",
+    "own_objectives",
     "padding",
 )
 KEPT_BACK = (
+    "cut_short",
+    "gradients",
     "leaks",
+    "modes",
     "samples_mixed",
+    "several_terms",
+    "unregistered",
 )
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)

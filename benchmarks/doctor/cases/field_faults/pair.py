@@ -55,9 +55,14 @@ class Pair:
         torch.manual_seed(seed)
         return self.train(cured, Unwatched).score
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """Those of the faulty case and of the cured one."""
+        return f"fault: {self.fault}", f"fault cured: {self.cure}"
+
     def cases(self, kept_back: bool) -> list[Case]:
         """The faulty case and the cured one."""
-        fault, cure = f"fault: {self.fault}", f"fault cured: {self.cure}"
+        fault, cure = self.names
         return [
             Case(
                 fault,

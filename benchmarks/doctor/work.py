@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.doctor.loop import Case
 
 
 def work(name: str, seed: int) -> dict[str, Any]:
     """One training, as plain values."""
-    import torch
-
     from benchmarks.doctor.cases import CASES
+
+    return run(CASES[name], seed)
+
+
+def run(case: Case, seed: int) -> dict[str, Any]:
+    """`case` for one seed, as plain values; of one that fails, the failure."""
+    import torch
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     try:
-        outcome = CASES[name].run(seed)
+        outcome = case.run(seed)
     except Exception as failure:  # a case that fails is said, not lost
-        return {"name": name, "seed": seed, "failure": f"{type(failure).__name__}: {failure}"}
+        return {"name": case.name, "seed": seed, "failure": f"{type(failure).__name__}: {failure}"}
     return {
-        "name": name,
+        "name": case.name,
         "seed": seed,
         "findings": outcome.findings,
         "score": outcome.score,

@@ -44,7 +44,7 @@ EXPLAINS = (
     "ill_conditioned",
     "dead_units",
 )
-ROWS = 20_000  # that a linear model is fitted to
+ROWS = 20000  # that a linear model is fitted to
 SAMPLES = 100  # fewer say nothing
 SIGMAS = 3.0  # above chance that related targets show
 LINEAR_SIGMAS = 6.0  # above chance that a linear model of all data explains, of related targets

@@ -15,6 +15,7 @@ rise that is made good; a loss that is no number and had never grown.
 from __future__ import annotations
 
 import math
+import statistics
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
@@ -66,6 +67,7 @@ BEYOND = 20.0
 # |Δw| / |w| in the first step of a training that goes well: about the median of the healthy ones of
 # benchmarks/doctor
 WALK = 0.03
+NOISE = 4.0  # standard deviations of the last losses that a single one may lie above them
 
 
 def examine(case: Case) -> Finding | None:
@@ -92,7 +94,7 @@ def examine(case: Case) -> Finding | None:
         sure = 0.8
     elif case.diverged_at is not None and (rose or _rose_later(case)):
         sure = 0.85
-    elif rose and worse and jump > STRIDE:
+    elif rose and worse and jump > STRIDE and not _is_usual(case, early, ROSE * first):
         sure = 0.8
     elif jump > JUMP and swing > 0.5 and not learned_enough(case, 0.6):
         sure = 0.7
@@ -186,6 +188,16 @@ def examine(case: Case) -> Finding | None:
         {"layers": [layer] if layer else []},
         min(step, onset),
     )
+
+
+def _is_usual(case: Case, early: list[float], high: float) -> bool:
+    """Whether a loss as high as the highest early one is no more than batches differ by: few of
+    the early ones are high, and it is within the spread of the last half.
+    """
+    late = [value for _, value in case.losses[len(case.losses) // 2 :] if math.isfinite(value)]
+    if len(late) < 20 or statistics.median(early) > high:
+        return False
+    return max(early) < statistics.fmean(late) + NOISE * statistics.stdev(late)
 
 
 def _rose_later(case: Case) -> bool:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import sevensteps as ss
+from tests.helpers.seeds import five_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -38,3 +39,26 @@ def test_a_loss_that_breaks_after_short_steps(lr: float) -> None:
 
 def test_steps_that_are_too_long() -> None:
     assert "learning_rate_too_high" in conditions(300.0, broken_step=None)
+
+
+@five_seeds
+def test_batches_that_differ_are_no_rise(seed: int) -> None:
+    """Targets of which hardly anything follows from the inputs: the losses of batches vary by a
+    quarter, and none is far below the first.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        x = torch.randn(2600, 8)
+        y = 0.15 * x[:, :1] + torch.randn(2600, 1)
+        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        with ss.watch(model, optimizer) as watch:
+            for _ in range(4):
+                for rows in torch.randperm(2600).split(32):
+                    loss = nn.functional.mse_loss(model(x[rows]), y[rows])
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    watch.step(loss, target=y[rows])
+        found = watch.diagnose(train=(x, y)).findings
+    assert "learning_rate_too_high" not in {finding.condition for finding in found}

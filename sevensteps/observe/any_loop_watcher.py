@@ -534,6 +534,7 @@ class AnyLoopWatcher:
                 observation.facts.add_functions(name, layers.layers)
             if (one := layers.shown) is not None:
                 observation.add_batch(one.args, one.kwargs, own_target, name)
+                self._data.show(name, one.args, one.kwargs)
         if look.networks:
             look.merge_signals()
             look.show(last)

@@ -85,6 +85,13 @@ class DataRecorder(StepRecorder):
         if self._inputs is None:
             self._inputs = network, (args, kwargs)
 
+    def show(self, network: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Of several passes of a network in one step, this one is what the step's targets belong
+        to.
+        """
+        if self._inputs is not None and self._inputs[0] == network:
+            self._inputs = network, (args, kwargs)
+
     def collect(self, look: Look, loss: Any, target: Any) -> None:
         self.add(look.step, target)
 

@@ -4,6 +4,7 @@ with the targets, or takes both to NumPy.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from sevensteps.observe.structure import main_output
 
 FEWEST = 8  # numbers that are compared first: fewer may be alike by chance
+MAX_AXES = 4  # of an output: [B, C, H, W]
 MAX_ANSWERS = 1_000_000  # numbers of an evaluation that are remembered
 
 
@@ -26,7 +28,7 @@ class RightAnswers:
     def __init__(self) -> None:
         self.right: Any = 0
         self.judged = 0
-        self._classes = 0
+        self._output: Tensor | None = None  # the last
         self._shapes: list[tuple[int, ...]] = []  # that targets of the last output may have
         self._latest: list[Tensor] = []  # what the last outputs may mean, each [N]
         self._all: list[list[Tensor]] = []  # of each call, as long as they are few
@@ -52,25 +54,35 @@ class RightAnswers:
         self._settle()
         answer = main_output(output)
         self._latest = []
-        if answer is None or not answer.ndim or not answer.numel():
-            self._all, self._count = [], MAX_ANSWERS
+        if answer is None or not answer.ndim or not answer.numel() or answer.ndim > MAX_AXES:
+            self._output, self._all, self._count = None, [], MAX_ANSWERS
             return
-        answer = answer.detach()
+        self._output = answer = answer.detach()
         shape = tuple(answer.shape)
         self._shapes = [(shape[0], *shape[2:]), shape[:-1] or shape]
+        if answer.ndim < 2 or shape[1] == 1:
+            self._shapes.append(shape)
+        self._count += math.prod(self._shapes[0])
+        if self._count > MAX_ANSWERS:
+            self._all.clear()
+        elif answer.ndim <= 2:
+            self._all.append(self._last_answers())
+
+    def _last_answers(self) -> list[Tensor]:
+        """What the last output may mean, each [N], worked out when it is first of interest."""
+        answer = self._output
+        if self._latest or answer is None:
+            return self._latest
         if answer.ndim > 1 and answer.shape[1] > 1:
-            self._classes = answer.shape[1]
             self._latest = [answer.argmax(1).flatten()]
             if answer.ndim > 2:  # or the classes are the last axis, as of tokens
                 self._latest.append(answer.argmax(-1).flatten())
         else:
-            self._classes, self._shapes = 2, [*self._shapes, shape]
             self._latest = [(answer > 0).flatten().long(), (answer > 0.5).flatten().long()]
-        self._count += self._latest[0].numel()
-        if self._count <= MAX_ANSWERS:
-            self._all.append(self._latest)
-        else:
-            self._all.clear()
+        return self._latest
+
+    def _fits_last(self, count: int) -> bool:
+        return any(count == math.prod(shape) for shape in self._shapes)
 
     def compared(self, one: Tensor, other: Any, equal: Any, unequal: bool = False) -> Tensor | None:
         """`one` was compared with `other`. Returns the targets, where they belong to the last
@@ -82,7 +94,8 @@ class RightAnswers:
             return None
         if equal.numel() < FEWEST and not self.judged:
             return None
-        for answers, last in ((self._latest, True), (self._whole(), False)):
+        latest = self._last_answers() if self._fits_last(one.numel()) else []
+        for answers, last in ((latest, True), (self._whole(), False)):
             for answer in answers:
                 sides = [_is_answer(side, answer) for side in (one, other)]
                 if any(sides):
@@ -98,7 +111,9 @@ class RightAnswers:
         few = tensor.numel() < FEWEST and not self._judged_taken
         if tensor.ndim == 0 or tensor.dtype.is_complex or few:
             return
-        for answer in self._latest:
+        if not self._fits_last(tensor.numel()):
+            return
+        for answer in self._last_answers():
             if _is_answer(tensor, answer):
                 self._answers[tensor.data_ptr()] = answer
                 return
@@ -108,10 +123,12 @@ class RightAnswers:
                 self._others.append(other)
 
     def _may_be_target(self, tensor: Tensor) -> bool:
-        if not self._latest or tensor.numel() != self._latest[0].numel():
+        output = self._output
+        if output is None:
             return False
+        classes = output.shape[1] if output.ndim > 1 and output.shape[1] > 1 else 2
         whole = not tensor.is_floating_point() or bool((tensor == tensor.round()).all())
-        return whole and int(tensor.min()) >= 0 and int(tensor.max()) < self._classes
+        return whole and int(tensor.min()) >= 0 and int(tensor.max()) < classes
 
     def _settle(self) -> None:
         """The next call comes: judge the answers that were taken, by the one tensor that was taken

@@ -104,10 +104,12 @@ class ScriptTraining:
         if watcher is None or watcher.quiet:  # only its value is of interest
             self._losses.append(BackwardLoss(loss.detach(), inside))
             return
-        if self._target is None:
-            self._target = self._targets.target(loss, search=watcher.looking)
-            if self._target is None:
-                self._target = watcher.compared_target(loss)
+        # Of several passes in a step, a look shows the last; without one, the first is noted.
+        if self._target is None or (watcher.looking and not inside):
+            target = self._targets.target(loss, search=watcher.looking)
+            if target is None:
+                target = watcher.compared_target(loss)
+            self._target = self._target if target is None else target
         self._losses.append(BackwardLoss(loss if watcher.looking else loss.detach(), inside))
 
     def take_back(self, loss: Tensor) -> None:

@@ -187,3 +187,26 @@ def test_networks_found_at_their_optimizers_step(foreign: bool) -> None:
             handle.remove()
     assert hooks.failure is None
     assert sum(training.steps for training in hooks.discovery.trainings) >= 5
+
+
+@pytest.mark.parametrize("budget", [0.02, 1.0])
+def test_inputs_and_targets_of_accumulated_batches_belong_together(budget: float) -> None:
+    hooks = hooks_with(budget)
+    hooks.install()
+    x = torch.arange(640.0).reshape(320, 2)
+    try:
+        net = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(net.parameters(), lr=1e-9)
+        for step in range(40):
+            for rows in torch.arange(320).split(8)[4 * step % 40 : 4 * step % 40 + 4]:
+                F.mse_loss(net(x[rows]), x[rows].sum(1, keepdim=True)).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        hooks.discovery.end()
+    finally:
+        hooks.remove()
+    assert hooks.failure is None
+    watcher: Any = hooks.discovery.trainings[0].watcher
+    observation = watcher.observation
+    assert observation.steps == 40
+    assert torch.equal(observation.x.sum(1, keepdim=True), observation.y)

@@ -35,13 +35,15 @@ OFFLINE = {"WANDB_MODE": "disabled", "PYTHONDONTWRITEBYTECODE": "1"}  # of every
 @dataclass
 class ScriptRun:
     """How a script is run again: the words after `python`, the number of the training that is
-    tried, and after how many steps or evaluations it is cut off, if at all.
+    tried, and after how many steps or evaluations it is cut off, if at all. Targets of the class
+    `ignored` do not count where answers are.
     """
 
     words: list[str]
     training: int = 0
     max_steps: int | None = None
     max_evaluations: int | None = None
+    ignored: int | None = None
 
 
 @dataclass(eq=False)
@@ -123,6 +125,8 @@ class ScriptBackend:
         """
         [(untouched, _)] = self.train([({}, 0)])
         changes_loss = any(intervention.changes_loss for intervention in parse_change(change))
+        if self.script.ignored is not None:  # the script's own score may count them
+            untouched = {**untouched, "valid_score": None}
         measure = measure_of(untouched, changes_loss)
         if measure is None:
             raise RunError(
@@ -169,6 +173,7 @@ class ScriptBackend:
             "training": self.script.training,
             "max_steps": self.script.max_steps,
             "max_evaluations": self.script.max_evaluations,
+            "ignored": self.script.ignored,
             "result": str(folder / "result.json"),
             "samples": str(self.folder / f"samples-{seed}"),
             "original": os.getcwd(),

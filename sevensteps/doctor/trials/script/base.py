@@ -56,6 +56,9 @@ class Intervention:
         """A change at random that is as large at most; None where there is none."""
         raise NotImplementedError
 
+    def torch_imported(self) -> None:
+        """The script has imported PyTorch, and nothing of it has run."""
+
     def network_known(self, training: AlteredTraining) -> None:
         """One more network of the training is known; it has not been called yet."""
 

@@ -37,9 +37,10 @@ class TrialRun:
 
     `settings`: "change" (of the script, as `notation` has it), "seed" (what is added to its seeds),
     "training" (the number of the one that is altered, among those of the script), "max_steps" and
-    "max_evaluations" (after which it is cut off, or None), "result" (the file of its numbers),
-    "samples" (the file of samples, which it writes where there is none), and for `isolation`
-    "original", "copy", "outside" and "writable".
+    "max_evaluations" (after which it is cut off, or None), "ignored" (a class of the targets that
+    does not count, or None), "result" (the file of its numbers), "samples" (the file of samples,
+    which it writes where there is none), and for `isolation` "original", "copy", "outside" and
+    "writable".
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -88,6 +89,8 @@ class TrialRun:
         shift_torch(self.settings["seed"])
         redirect_torch(self.redirection)
         self.interventions = parse_change(self.settings["change"])
+        for intervention in self.interventions:
+            intervention.torch_imported()
         # PyTorch hands its hooks more than the optimizer, and they may not return anything
         optimizers.register_optimizer_step_pre_hook(lambda o, *_: self._steps(o))
         optimizers.register_optimizer_step_post_hook(lambda o, *_: self._stepped(o))
@@ -112,6 +115,8 @@ class TrialRun:
         )
         if tried:
             self.recorder = recorder
+            if (ignored := self.settings.get("ignored")) is not None:
+                recorder.ignored = ignored
             if (samples := self._samples()) is not None:
                 recorder.training.x = _only_input(samples[0])
         return recorder

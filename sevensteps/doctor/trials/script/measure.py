@@ -14,19 +14,21 @@ WORST_R2 = -1.0  # below it, no answer is worse than another
 PADDING = -100  # PyTorch's `ignore_index`
 
 
-def answer_quality(output: Any, target: Any) -> tuple[str, float] | None:
+def answer_quality(output: Any, target: Any, ignored: int = PADDING) -> tuple[str, float] | None:
     """What `output` is measured by against `target`, and the number; larger is better.
 
-    Classes: the share of right answers. Yes or no: the share of pairs of one yes and one no in the
-    right order, which does not depend on where the line is drawn. Numbers: r2, -1 at least. None
-    where output and target do not belong together.
+    Classes: the share of right answers, but for targets that are `ignored`. Yes or no: the share of
+    pairs of one yes and one no in the right order, which does not depend on where the line is
+    drawn. Numbers: r2, -1 at least. None where output and target do not belong together.
     """
     if not isinstance(output, Tensor) or not isinstance(target, Tensor) or not target.numel():
         return None
     output, target = output.detach(), target.detach()
     if not target.is_floating_point():
         if (answers := _classes(output, target)) is not None:
-            counted = target != PADDING
+            counted = (target != PADDING) & (target != ignored)
+            if not bool(counted.any()):
+                return None
             right = (answers == target)[counted].double().mean()
             return ACCURACY, float(right)
         target = target.to(output.dtype)

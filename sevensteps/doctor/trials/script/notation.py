@@ -8,7 +8,14 @@ from collections.abc import Iterable, Mapping
 import torch
 
 from sevensteps.doctor.trials.changes import Change
-from sevensteps.doctor.trials.script import of_calls, of_networks, of_steps
+from sevensteps.doctor.trials.script import (
+    of_batches,
+    of_calls,
+    of_gradients,
+    of_networks,
+    of_settings,
+    of_steps,
+)
 from sevensteps.doctor.trials.script.base import Intervention, notation_of
 from sevensteps.errors import NotationError
 
@@ -20,8 +27,27 @@ INTERVENTIONS: dict[str, type[Intervention]] = {
     "add_parameters_at_random": of_steps.AddParametersAtRandom,
     "standardize_inputs": of_networks.StandardizeInputs,
     "rescale_inputs": of_networks.RescaleInputs,
+    "initialize": of_networks.Initialize,
+    "set_modes": of_networks.SetModes,
+    "modes_at_random": of_networks.ModesAtRandom,
+    "swap_activation": of_networks.SwapActivation,
     "take_off": of_calls.TakeOff,
     "replace": of_calls.Replace,
+    "insert": of_calls.Insert,
+    "reshape_target": of_calls.ReshapeTarget,
+    "reshape_target_at_random": of_calls.ReshapeTargetAtRandom,
+    "ignore_class": of_calls.IgnoreClass,
+    "ignore_share": of_calls.IgnoreShare,
+    "loss_times": of_calls.LossTimes,
+    "clip_gradients": of_gradients.ClipGradients,
+    "no_clipping": of_gradients.NoClipping,
+    "clipping_times": of_gradients.ClippingTimes,
+    "keep_gradients": of_gradients.KeepGradients,
+    "flip_sign": of_gradients.FlipSign,
+    "step_elsewhere": of_gradients.StepElsewhere,
+    "set_option": of_settings.SetOption,
+    "shuffle": of_batches.Shuffle,
+    "shuffle_batches": of_batches.ShuffleBatches,
 }
 NAMES = {kind: name for name, kind in INTERVENTIONS.items()}
 

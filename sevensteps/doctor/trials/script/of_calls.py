@@ -10,7 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sevensteps.doctor.trials.script.base import UNCHANGED, Intervention
+from sevensteps.doctor.trials.script.base import (
+    UNCHANGED,
+    Intervention,
+    random_power,
+    random_seed,
+)
 from sevensteps.observe.call_kinds import Noted
 
 OTHERS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -69,3 +74,131 @@ class Replace(CallIntervention):
     def result(self, function: Any, arguments: dict[str, Any]) -> Any:
         x = arguments.get("input")
         return OTHERS[self.by](x) if isinstance(x, Tensor) else UNCHANGED
+
+
+@dataclass
+class Insert(CallIntervention):
+    """The loss is given `by` of its input."""
+
+    by: str
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        others = list(OTHERS)
+        other = others[int(torch.randint(len(others), (), generator=draw))]
+        return Insert(self.function, self.place, other)
+
+    def result(self, function: Any, arguments: dict[str, Any]) -> Any:
+        x = arguments.get("input")
+        if not isinstance(x, Tensor):
+            return UNCHANGED
+        before = {
+            "log_softmax": lambda x: x.log_softmax(-1 if x.ndim == 2 else 1),
+            "log": lambda x: x.clamp_min(1e-12).log(),
+            **OTHERS,
+        }[self.by]
+        return function(**{**_given(arguments), "input": before(x)})
+
+
+@dataclass
+class ReshapeTarget(CallIntervention):
+    """What the output is compared with gets the output's shape."""
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return ReshapeTargetAtRandom(self.function, self.place, random_seed(draw))
+
+    def result(self, function: Any, arguments: dict[str, Any]) -> Any:
+        x = arguments.get("input")
+        name = "target" if "target" in arguments else "other"
+        target = arguments.get(name)
+        if not isinstance(x, Tensor) or not isinstance(target, Tensor):
+            return UNCHANGED
+        if x.numel() != target.numel() or x.shape == target.shape:
+            return UNCHANGED
+        if target.requires_grad and not x.requires_grad:  # the target stands first
+            arguments = {**arguments, "input": self._ordered(x).reshape(target.shape)}
+        else:
+            arguments = {**arguments, name: self._ordered(target).reshape(x.shape)}
+        if name == "target":
+            return function(**_given(arguments))
+        return function(arguments["input"], arguments["other"])
+
+    def _ordered(self, target: Tensor) -> Tensor:
+        return target
+
+
+@dataclass
+class ReshapeTargetAtRandom(ReshapeTarget):
+    """The same, in an order drawn at random."""
+
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._draw = torch.Generator().manual_seed(self.seed)
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return None
+
+    def _ordered(self, target: Tensor) -> Tensor:
+        order = torch.randperm(target.numel(), generator=self._draw).to(target.device)
+        return target.reshape(-1)[order]
+
+
+@dataclass
+class IgnoreClass(CallIntervention):
+    """Targets of class `index` do not count in the loss."""
+
+    index: int
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return IgnoreShare(self.function, self.place, self.index, random_seed(draw))
+
+    def result(self, function: Any, arguments: dict[str, Any]) -> Any:
+        target = arguments.get("target")
+        if not isinstance(target, Tensor) or target.is_floating_point():
+            return UNCHANGED
+        target = target.masked_fill(self._ignored(target), arguments.get("ignore_index", -100))
+        return function(**_given({**arguments, "target": target}))
+
+    def _ignored(self, target: Tensor) -> Tensor:
+        return target == self.index
+
+
+@dataclass
+class IgnoreShare(IgnoreClass):
+    """As many targets do not count, drawn at random."""
+
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._draw = torch.Generator().manual_seed(self.seed)
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return None
+
+    def _ignored(self, target: Tensor) -> Tensor:
+        share = float((target == self.index).double().mean())
+        return torch.rand(target.shape, generator=self._draw).to(target.device) < share
+
+
+@dataclass
+class LossTimes(CallIntervention):
+    """One term of the loss times `factor`."""
+
+    factor: float
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        factor = float(f"{self.factor ** random_power(draw):.3g}")
+        return LossTimes(self.function, self.place, factor)
+
+    def result(self, function: Any, arguments: dict[str, Any]) -> Any:
+        return function(**_given(arguments)) * self.factor
+
+
+def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a loss as keywords, without those that PyTorch no longer takes."""
+    return {name: value for name, value in arguments.items() if name not in OBSOLETE}
+
+
+OBSOLETE = ("size_average", "reduce")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sevensteps.doctor.asking import set_mode
 from sevensteps.doctor.trials.script.base import (
+    UNCHANGED,
     AlteredTraining,
     Intervention,
     random_power,
     random_seed,
 )
+from sevensteps.doctor.trials.script.seeds import script_generator
+from sevensteps.observe.call_kinds import Noted
 
 
 class Rescale:
@@ -81,3 +88,133 @@ class RescaleInputs(StandardizeInputs):
         draw = torch.Generator().manual_seed(self.seed)
         move, power = random_power(draw), random_power(draw)
         return mean * move, spread**power
+
+
+@dataclass
+class Initialize(Intervention):
+    """Weights of dense and convolutional layers are drawn anew by one of `torch.nn.init`'s rules,
+    times `gain`; biases are 0.
+    """
+
+    rule: str
+    gain: float = 1.0
+    step: ClassVar[str] = "initialize"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._known: set[int] = set()
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return Initialize(self.rule, float(f"{10 ** random_power(draw):.3g}"))
+
+    def network_known(self, training: AlteredTraining) -> None:
+        draw = script_generator()
+        fill = RULES[self.rule]
+        for network in training.networks.values():
+            if id(network) in self._known:
+                continue
+            self._known.add(id(network))
+            for layer in network.modules():
+                if isinstance(layer, LAYERS) and isinstance(layer.weight, nn.Parameter):
+                    with torch.no_grad():
+                        fill(layer.weight, generator=draw)
+                        layer.weight.mul_(self.gain)
+                        if layer.bias is not None:
+                            layer.bias.zero_()
+                    self.applied = True
+
+
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+RULES: dict[str, Callable[..., Any]] = {
+    "kaiming_normal": functools.partial(nn.init.kaiming_normal_, nonlinearity="relu"),
+    "kaiming_uniform": functools.partial(nn.init.kaiming_uniform_, nonlinearity="relu"),
+    "lecun_normal": functools.partial(nn.init.kaiming_normal_, nonlinearity="linear"),
+    "xavier_normal": nn.init.xavier_normal_,
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "orthogonal": nn.init.orthogonal_,
+}
+
+
+class ModeByGradients:
+    """A hook before a network's forward pass: training mode with gradients, else evaluation mode.
+
+    At random, where it has a seed.
+    """
+
+    def __init__(self, seed: int | None) -> None:
+        self.seed, self.calls = seed, 0
+
+    def __call__(self, module: nn.Module, arguments: tuple[Any, ...]) -> None:
+        training = torch.is_grad_enabled()
+        if self.seed is not None:
+            self.calls += 1
+            draw = torch.Generator().manual_seed(self.seed + self.calls)
+            training = random_power(draw) > 0
+        set_mode(module, training)
+
+
+@dataclass
+class SetModes(Intervention):
+    """The network is in training mode where gradients are computed, in evaluation mode elsewhere;
+    dropout that is called as a function, too.
+    """
+
+    step: ClassVar[str] = "predict"
+    calls_functions: ClassVar[bool] = True
+    changes_loss: ClassVar[bool] = False
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return ModesAtRandom(random_seed(draw))
+
+    def network_known(self, training: AlteredTraining) -> None:
+        network = list(training.networks.values())[-1]
+        network.register_forward_pre_hook(ModeByGradients(self._seed()))
+        self.applied = True
+
+    def _seed(self) -> int | None:
+        return None
+
+    def call(self, noted: Noted, function: Any, arguments: dict[str, Any], place: str) -> Any:
+        x = arguments.get("input")
+        if noted.kind == "dropout" and not torch.is_grad_enabled() and isinstance(x, Tensor):
+            return x
+        return UNCHANGED
+
+
+@dataclass
+class ModesAtRandom(SetModes):
+    """The mode is drawn for each call."""
+
+    seed: int
+    calls_functions: ClassVar[bool] = False
+
+    def _seed(self) -> int | None:
+        return self.seed
+
+
+@dataclass
+class SwapActivation(Intervention):
+    """Each ReLU is another function of single numbers."""
+
+    by: str
+    step: ClassVar[str] = "predict"
+    calls_functions: ClassVar[bool] = True
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        others = [name for name in SWAPS if name != self.by]
+        return SwapActivation(others[int(torch.randint(len(others), (), generator=draw))])
+
+    def call(self, noted: Noted, function: Any, arguments: dict[str, Any], place: str) -> Any:
+        x = arguments.get("input")
+        if noted.name not in ("relu", "relu_") or not isinstance(x, Tensor):
+            return UNCHANGED
+        self.applied = True
+        return SWAPS[self.by](x)
+
+
+SWAPS: dict[str, Callable[[Tensor], Tensor]] = {
+    "leaky_relu": F.leaky_relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "softplus": F.softplus,
+}

@@ -11,8 +11,28 @@ from functools import cached_property
 from pathlib import Path
 
 from sevensteps.doctor.trials.script.base import Intervention
-from sevensteps.doctor.trials.script.of_calls import CallIntervention, TakeOff
-from sevensteps.doctor.trials.script.of_networks import StandardizeInputs
+from sevensteps.doctor.trials.script.of_batches import Shuffle
+from sevensteps.doctor.trials.script.of_calls import (
+    CallIntervention,
+    IgnoreClass,
+    Insert,
+    LossTimes,
+    ReshapeTarget,
+    TakeOff,
+)
+from sevensteps.doctor.trials.script.of_gradients import (
+    ClipGradients,
+    FlipSign,
+    KeepGradients,
+    NoClipping,
+)
+from sevensteps.doctor.trials.script.of_networks import (
+    Initialize,
+    SetModes,
+    StandardizeInputs,
+    SwapActivation,
+)
+from sevensteps.doctor.trials.script.of_settings import SetOption
 from sevensteps.doctor.trials.script.of_steps import AddParameters, ClearGradients, LrTimes
 
 OWN_FOLDER = str(Path(__file__).resolve().parents[3]) + os.sep
@@ -214,11 +234,173 @@ def _standardize(
     )
 
 
+def _calls_at(files: list[Source], place: str) -> Iterator[tuple[Source, ast.Call]]:
+    """The calls on a line, the outermost first."""
+    found = _file_and_line(place, files)
+    if found is not None:
+        file, number = found
+        for call in file.calls:
+            if number in range(call.lineno, (call.end_lineno or call.lineno) + 1):
+                yield file, call
+
+
+def _comparison(
+    intervention: CallIntervention, files: list[Source]
+) -> tuple[Source, ast.Call] | None:
+    """The call that compares output and target on the line of a loss: by the loss's name, or by
+    what it may be called if it is a module.
+    """
+    calls = [(f, c) for f, c in _calls_at(files, intervention.place) if len(c.args) >= 2]
+    named = [pair for pair in calls if name_of_call(pair[1]) == intervention.function]
+    modules = [
+        pair
+        for pair in calls
+        if any(word in name_of_call(pair[1]).lower() for word in ("loss", "criterion", "entropy"))
+    ]
+    return next(iter([*named, *modules]), None)
+
+
+def _at_loss(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
+    """A change of the call of a loss."""
+    assert isinstance(intervention, CallIntervention)
+    found = _comparison(intervention, files)
+    if found is None:
+        return f"{intervention.place}: {_words_at_loss(intervention)}"
+    file, call = found
+    output, target = call.args[:2]
+    if isinstance(intervention, Insert):
+        text = file.segment(output)
+        inner = f"F.log_softmax({text}, dim=1)" if "softmax" in intervention.by else f"{text}.log()"
+        return _change(file, output, inner)
+    if isinstance(intervention, ReshapeTarget):
+        simple = isinstance(target, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+        text = file.segment(target) if simple else f"({file.segment(target)})"
+        return _change(file, target, f"{text}.view_as({file.segment(output)})")
+    text = file.segment(call)
+    if isinstance(intervention, LossTimes):
+        return _change(file, call, f"{intervention.factor:.2g} * {text}")
+    if isinstance(intervention, IgnoreClass) and name_of_call(call) == intervention.function:
+        return _change(file, call, f"{text[:-1]}, ignore_index={intervention.index})")
+    return f"{intervention.place}: {_words_at_loss(intervention)}"
+
+
+def _words_at_loss(intervention: CallIntervention) -> str:
+    if isinstance(intervention, Insert):
+        before = "log_softmax" if "softmax" in intervention.by else "the logarithm"
+        return f"give the loss {before} of the output"
+    if isinstance(intervention, ReshapeTarget):
+        return "give the target the output's shape: `target.view_as(output)`"
+    if isinstance(intervention, IgnoreClass):
+        return f"give the loss `ignore_index={intervention.index}`"
+    factor = intervention.factor if isinstance(intervention, LossTimes) else 1.0
+    return f"multiply this term of the loss by {factor:.2g}"
+
+
+def _option(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
+    assert isinstance(intervention, SetOption)
+    text = f"{intervention.name}={intervention.value!r}"
+    if intervention.name == "lr":
+        return f"leave the schedule out: a learning rate of {intervention.value:.3g} throughout"
+    for file in files:
+        for call in file.calls:
+            if name_of_call(call) in optimizers:
+                for keyword in call.keywords:
+                    if keyword.arg == intervention.name:
+                        return _change(file, keyword.value, repr(intervention.value))
+                return f"{file.place(call.lineno)}: `{file.line(call.lineno)}` → with `{text}`"
+    return f"give the optimizer `{text}`"
+
+
+def _by_call(names: tuple[str, ...], on_line: str, without: str) -> Words:
+    """Words with the first line that calls one of these, or without one where no line does.
+
+    In `on_line`, `{line}` is that line, and `{optimizer}` what the optimizer is called.
+    """
+
+    def words(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
+        for file in files:
+            for call in file.calls:
+                if name_of_call(call) in names:
+                    line, optimizer = file.line(call.lineno), _optimizer_name(file)
+                    said = on_line.replace("{line}", line).replace("{optimizer}", optimizer)
+                    return f"{file.place(call.lineno)}: {said}"
+        return without
+
+    return words
+
+
+def _initialize(
+    intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]
+) -> str:
+    assert isinstance(intervention, Initialize)
+    return (
+        "after the model is made: `for layer in model.modules(): if isinstance(layer, (nn.Linear, "
+        f"nn.Conv2d)): nn.init.{intervention.rule}_(layer.weight); nn.init.zeros_(layer.bias)`"
+    )
+
+
+def _modes(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
+    return (
+        "`model.train()` before the steps, `model.eval()` before each evaluation, and "
+        "`F.dropout(x, p, training=self.training)`"
+    )
+
+
 Words = Callable[[Intervention, list[Source], tuple[str, ...]], str]
 WORDS: tuple[tuple[type[Intervention], Words], ...] = (
     (TakeOff, _take_off),
+    (CallIntervention, _at_loss),
     (LrTimes, _lr_times),
     (ClearGradients, _clear),
     (AddParameters, _add),
     (StandardizeInputs, _standardize),
+    (SetOption, _option),
+    (Initialize, _initialize),
+    (SetModes, _modes),
+    (
+        ClipGradients,
+        _by_call(
+            ("step",),
+            "before `{line}` add `torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)`",
+            "`torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)` before each step",
+        ),
+    ),
+    (
+        NoClipping,
+        _by_call(
+            ("clip_grad_norm_", "clip_grad_value_"),
+            "leave out `{line}`, or clip at more than the usual norm",
+            "leave out the clipping of gradients",
+        ),
+    ),
+    (
+        KeepGradients,
+        _by_call(
+            ("zero_grad",),
+            "`{line}` → only after `{optimizer}.step()`, not for every batch",
+            "`optimizer.zero_grad()` only after `optimizer.step()`",
+        ),
+    ),
+    (
+        FlipSign,
+        _by_call(
+            ("backward",),
+            "`{line}` → of minus the loss (or leave out `maximize=True`)",
+            "minus the loss, or no `maximize=True`",
+        ),
+    ),
+    (
+        Shuffle,
+        _by_call(
+            ("DataLoader",), "`{line}` → with `shuffle=True`", "`DataLoader(…, shuffle=True)`"
+        ),
+    ),
+    (
+        SwapActivation,
+        _by_call(
+            ("ReLU", "relu"),
+            "`{line}` → with LeakyReLU in the place of ReLU, here and elsewhere",
+            "LeakyReLU in the place of ReLU",
+        ),
+    ),
 )

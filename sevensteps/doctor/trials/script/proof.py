@@ -117,7 +117,7 @@ def try_trainings(
         length = Length(seconds, plan["steps"], tuple(plan["evaluations"]), plan["onset"])
         count += len(
             try_script(
-                ScriptRun(words, plan["training"]),
+                ScriptRun(words, plan["training"], ignored=plan["ignored"]),
                 [Proposal(**proposal) for proposal in plan["proposals"]],
                 length,
                 budget=max(budget - clock.elapsed, 0.0),

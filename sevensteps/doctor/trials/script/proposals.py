@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,11 +14,32 @@ from sevensteps.doctor.measures import step_with_rate
 from sevensteps.doctor.trials.changes import STANDARDIZE, Change
 from sevensteps.doctor.trials.script.base import Intervention
 from sevensteps.doctor.trials.script.notation import change_of
-from sevensteps.doctor.trials.script.of_calls import TakeOff
-from sevensteps.doctor.trials.script.of_networks import StandardizeInputs
+from sevensteps.doctor.trials.script.of_batches import Shuffle
+from sevensteps.doctor.trials.script.of_calls import (
+    IgnoreClass,
+    Insert,
+    LossTimes,
+    ReshapeTarget,
+    TakeOff,
+)
+from sevensteps.doctor.trials.script.of_gradients import (
+    ClipGradients,
+    FlipSign,
+    KeepGradients,
+    NoClipping,
+)
+from sevensteps.doctor.trials.script.of_networks import (
+    RULES,
+    Initialize,
+    SetModes,
+    StandardizeInputs,
+    SwapActivation,
+)
+from sevensteps.doctor.trials.script.of_settings import SetOption
 from sevensteps.doctor.trials.script.of_steps import AddParameters, ClearGradients, LrTimes
 from sevensteps.doctor.trials.script.patch import Source, patch_of, sources
 from sevensteps.observe.call import Call
+from sevensteps.observe.call_kinds import DIFFERENCES
 from sevensteps.steps import parse
 
 MOST = 2  # remedies of one finding that are tried
@@ -68,8 +91,15 @@ def plan_of(
         "steps": observation.steps,
         "evaluations": [step for step, _, _ in observation.evaluations],
         "onset": max(onsets, default=0),
+        "ignored": next(iter(_paddings(findings)), None),
         "proposals": [asdict(p) for p in proposals(case, findings, optimizers)],
     }
+
+
+def _paddings(findings: list[Finding]) -> list[int]:
+    """The classes that are padding, by the findings that say so."""
+    named = [f.where.get("classes", []) for f in findings if f.condition == "padding_in_loss"]
+    return [int(index) for classes in named for index in classes]
 
 
 def _other_rates(case: Case, finding: Finding) -> Iterator[Intervention]:
@@ -101,8 +131,6 @@ def _add_parameters(case: Case, finding: Finding) -> Iterator[Intervention]:
 
 def _without_closing(case: Case, finding: Finding) -> Iterator[Intervention]:
     """The last function before the loss, where the loss takes what comes before it."""
-    if "nll_loss" in finding.explanation:
-        return
     for look in case.looks:
         losses = [i for i, call in enumerate(look.calls) if call.kind == "loss"]
         if not losses:
@@ -114,6 +142,122 @@ def _without_closing(case: Case, finding: Finding) -> Iterator[Intervention]:
                 return
 
 
+def _initialize(case: Case, finding: Finding) -> Iterator[Intervention]:
+    for remedy in finding.remedies:
+        rule = remedy.change.get("initialize", "").partition("(")[0]
+        if len(remedy.change) == 1 and rule in RULES:
+            yield Initialize(rule)
+
+
+def _dead(case: Case, finding: Finding) -> Iterator[Intervention]:
+    yield from _other_rates(case, finding)
+    if any("LeakyReLU" in remedy.advice for remedy in finding.remedies):
+        yield SwapActivation("leaky_relu")
+    yield from _initialize(case, finding)
+
+
+def _clip(case: Case, finding: Finding) -> Iterator[Intervention]:
+    yield ClipGradients(1.0)
+
+
+def _no_clipping(case: Case, finding: Finding) -> Iterator[Intervention]:
+    yield NoClipping()
+
+
+def _keep_gradients(case: Case, finding: Finding) -> Iterator[Intervention]:
+    yield KeepGradients()
+
+
+def _shuffle(case: Case, finding: Finding) -> Iterator[Intervention]:
+    yield Shuffle()
+
+
+def _modes(case: Case, finding: Finding) -> Iterator[Intervention]:
+    yield SetModes()
+
+
+def _sign(case: Case, finding: Finding) -> Iterator[Intervention]:
+    yield FlipSign()
+
+
+def _settings(case: Case, finding: Finding) -> Iterator[Intervention]:
+    """The option of the optimizer that the finding names, at its usual value."""
+    name = str(finding.where.get("setting", ""))
+    group = case.facts.groups[0] if case.facts.groups else {}
+    for remedy in finding.remedies:
+        given, _, text = remedy.advice.partition("=")
+        if given == name and name in group:
+            before = group[name]
+            value = ast.literal_eval(text)
+            yield SetOption(name, value, tuple(before) if isinstance(value, tuple) else before)
+
+
+def _weaker_decay(case: Case, finding: Finding) -> Iterator[Intervention]:
+    before = float((case.facts.groups[0] if case.facts.groups else {}).get("weight_decay", 0) or 0)
+    for remedy in finding.remedies:
+        text = remedy.change.get("step")
+        value = getattr(parse("step", text), "weight_decay", None) if text else None
+        if isinstance(value, int | float) and value < before:
+            yield SetOption("weight_decay", float(value), before)
+
+
+def _constant_rate(case: Case, finding: Finding) -> Iterator[Intervention]:
+    rates = [rate for _, rate in case.observation.rates]
+    if rates and min(rates) < max(rates):
+        yield SetOption("lr", max(rates), max(rates[-1], 1e-12))
+
+
+def _reshape(case: Case, finding: Finding) -> Iterator[Intervention]:
+    """The comparison of tensors of different shapes, in the loss or written out."""
+    for look in case.looks:
+        for call in look.calls:
+            compared = call.shapes.get("target") or call.shapes.get("other")
+            if (
+                call.where
+                and (call.broadcasts or call.name in DIFFERENCES)
+                and compared is not None
+                and compared != _shape(call)
+                and math.prod(compared) == math.prod(_shape(call) or ())
+            ):
+                yield ReshapeTarget(call.name, call.where)
+                return
+
+
+def _ignore(case: Case, finding: Finding) -> Iterator[Intervention]:
+    for index in _paddings([finding]):
+        for call in _losses(case, "cross_entropy", "nll_loss"):
+            yield IgnoreClass(call.name, call.where, index)
+            break
+
+
+def _closing_or_log(case: Case, finding: Finding) -> Iterator[Intervention]:
+    if "nll_loss" not in finding.explanation:
+        yield from _without_closing(case, finding)
+        return
+    for call in _losses(case, "nll_loss"):
+        yield Insert(
+            call.name, call.where, "log_softmax" if "raw" in finding.explanation else "log"
+        )
+        break
+
+
+def _balance(case: Case, finding: Finding) -> Iterator[Intervention]:
+    """The larger of two terms, divided by as much as it is larger."""
+    large, ratio = finding.where["terms"][0], finding.evidence[0].observed
+    for look in case.looks:
+        terms = [t for t in look.loss_terms if t.name == large and t.call is not None]
+        if len(terms) == 1 and terms[0].call is not None and terms[0].call < len(look.calls):
+            call = look.calls[terms[0].call]
+            if call.where:
+                yield LossTimes(call.name, call.where, float(f"{1 / ratio:.2g}"))
+                return
+
+
+def _losses(case: Case, *names: str) -> list[Call]:
+    """The calls of these losses, in the order of the looks."""
+    return [c for look in case.looks for c in look.calls if c.name in names and c.where]
+
+
 def _shape(call: Call) -> tuple[int, ...] | None:
     return call.shapes.get("input")
 
@@ -121,12 +265,29 @@ def _shape(call: Call) -> tuple[int, ...] | None:
 Find = Callable[[Case, Finding], Iterator[Intervention]]
 FINDERS: dict[str, Find] = {
     "batch_too_small": _other_rates,
+    "dead_units": _dead,
+    "exploding_gradient": _clip,
+    "gradient_clipped_away": _no_clipping,
+    "gradient_discarded": _keep_gradients,
     "gradient_not_cleared": _clear_gradients,
     "ill_conditioned": _standardize,
     "inputs_unscaled": _standardize,
     "learning_rate_too_high": _other_rates,
     "learning_rate_too_low": _other_rates,
+    "loss_sign": _sign,
+    "loss_terms_unbalanced": _balance,
+    "mode_mismatch": _modes,
     "not_finite": _other_rates,
-    "output_loss_mismatch": _without_closing,
+    "not_shuffled": _shuffle,
+    "optimizer_setting": _settings,
+    "output_loss_mismatch": _closing_or_log,
+    "output_overconfident": _initialize,
+    "padding_in_loss": _ignore,
     "parameters_not_updated": _add_parameters,
+    "schedule_collapsed": _constant_rate,
+    "signal_explodes": _initialize,
+    "signal_vanishes": _initialize,
+    "symmetric_units": _initialize,
+    "target_shape_mismatch": _reshape,
+    "weight_decay_too_strong": _weaker_decay,
 }

@@ -13,11 +13,24 @@ from torch import Tensor, nn
 
 from sevensteps.doctor.asking import ask, main_target, set_mode
 from sevensteps.doctor.trials.script.base import AlteredTraining
-from sevensteps.doctor.trials.script.measure import answer_quality
+from sevensteps.doctor.trials.script.measure import PADDING, answer_quality
 from sevensteps.observe.samples import Inputs, Samples
+from sevensteps.observe.structure import map_tensors
 
 GRAPH_STEPS = 3  # first steps whose losses still have their graph
 MAX_LOSSES = 256  # last losses that are noted
+
+
+def unexpanded(target: Tensor) -> Tensor:
+    """A target as it was before PyTorch repeated it, to compare it with outputs of another shape.
+
+    >>> unexpanded(torch.arange(3).expand(4, 3))
+    tensor([0, 1, 2])
+    """
+    for axis in reversed(range(target.ndim)):
+        if target.stride(axis) == 0 and target.shape[axis] > 1:
+            target = target.select(axis, 0)
+    return target
 
 
 class LastCall:
@@ -65,6 +78,7 @@ class RunRecorder:
             evaluated,
         )
         self._first = named
+        self.ignored = PADDING  # class that does not count among the answers
 
     # -- as of a watcher ---------------------------------------------------------------------------
 
@@ -116,7 +130,7 @@ class RunRecorder:
         arguments, self.arguments = self.arguments, None
         if self.looking and arguments is not None and target is not None:
             with torch.no_grad():
-                self.samples.add(arguments[0], arguments[1], target)
+                self.samples.add(arguments[0], arguments[1], map_tensors(unexpanded, target))
         if isinstance(loss, Tensor):
             self.losses.append(float(loss.detach()))
             self.steps += 1
@@ -156,4 +170,4 @@ class RunRecorder:
                 module.training = mode
         if isinstance(output, tuple | list) and output:
             output = output[0]
-        return answer_quality(output, main_target(target))
+        return answer_quality(output, main_target(target), self.ignored)

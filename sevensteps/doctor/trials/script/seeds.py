@@ -7,7 +7,10 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 
 def _shifted(function: Callable[..., Any], by: int) -> Callable[..., Any]:
@@ -67,6 +70,13 @@ def shift_torch(by: int) -> None:
             return super().manual_seed(seed + by)
 
     torch.Generator = Generator  # type: ignore[misc]
+
+
+def script_generator() -> torch.Generator:
+    """A generator with the seed that the script has set; nothing is drawn from the script's own."""
+    import torch
+
+    return torch.Generator().manual_seed(torch.initial_seed())
 
 
 def _shifted_class(kind: type, by: int) -> type:

@@ -29,9 +29,9 @@ class Log(Intervention):
 
 def test_functions_are_told_by_name_place_and_arguments() -> None:
     log = Log()
-    x = torch.ones(3)
+    x, twice = torch.ones(3), torch.full((3,), 2.0)
     with CallMode([log]):
-        loss = F.mse_loss(x, target=x * 2)
+        loss = F.mse_loss(x, target=twice)
         answer = x.sigmoid()
     assert loss == 1
     assert torch.equal(answer, torch.zeros(1))

@@ -58,6 +58,8 @@ def test_a_run_with_a_change_cut_off_and_measured_on_the_same_samples(tmp_path: 
     untouched = run(tmp_path, "untouched")
     assert (untouched["steps"], untouched["cut"], untouched["trial_failure"]) == (64, False, None)
     assert (tmp_path / "samples").exists()
+    # the script counts right answers itself, as its last line of output says
+    assert 0.3 < untouched["valid_score"] <= 1
     altered = run(tmp_path, "altered", change=TAKE_OFF, max_steps=50)
     assert (altered["steps"], altered["cut"], altered["applied"]) == (50, True, True)
     assert altered["kept"][0] == untouched["kept"][0]

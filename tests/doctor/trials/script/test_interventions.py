@@ -4,18 +4,48 @@ from __future__ import annotations
 
 import copy
 import itertools
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from sevensteps.doctor.trials.script.base import AlteredTraining, Intervention
 from sevensteps.doctor.trials.script.calls import CallMode
-from sevensteps.doctor.trials.script.notation import INTERVENTIONS, parse_change
-from sevensteps.doctor.trials.script.of_calls import Replace, TakeOff
-from sevensteps.doctor.trials.script.of_networks import StandardizeInputs, mean_and_spread
+from sevensteps.doctor.trials.script.notation import (
+    INTERVENTIONS,
+    parse_change,
+    parse_intervention,
+)
+from sevensteps.doctor.trials.script.of_batches import Shuffle, ShuffleBatches
+from sevensteps.doctor.trials.script.of_calls import (
+    IgnoreClass,
+    Insert,
+    LossTimes,
+    Replace,
+    ReshapeTarget,
+    TakeOff,
+)
+from sevensteps.doctor.trials.script.of_gradients import (
+    ClipGradients,
+    FlipSign,
+    KeepGradients,
+    NoClipping,
+    StepElsewhere,
+)
+from sevensteps.doctor.trials.script.of_networks import (
+    RULES,
+    Initialize,
+    SetModes,
+    StandardizeInputs,
+    SwapActivation,
+    mean_and_spread,
+)
+from sevensteps.doctor.trials.script.of_settings import SetOption
 from sevensteps.doctor.trials.script.of_steps import (
     AddParameters,
     AddParametersAtRandom,
@@ -157,7 +187,182 @@ def test_a_call_on_one_line_is_taken_off_or_replaced() -> None:
         assert not other.applied
 
 
+def test_a_target_gets_the_output_s_shape() -> None:
+    def broadcast(x: Tensor, y: Tensor) -> Tensor:
+        return F.mse_loss(x, y)
+
+    def written_out(x: Tensor, y: Tensor) -> Tensor:
+        return (x - y).square().mean()
+
+    x, y = torch.randn(5, 1, requires_grad=True), torch.randn(5)
+    right = F.mse_loss(x, y[:, None])
+    for compare, name in ((broadcast, "mse_loss"), (written_out, "__sub__")):
+        place = f"{HERE}:{compare.__code__.co_firstlineno + 1}"
+        intervention = ReshapeTarget("sub" if name == "__sub__" else name, place)
+        with CallMode([intervention]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loss = compare(x, y)
+            if not intervention.applied:
+                intervention.function = name
+                loss = compare(x, y)
+            assert torch.equal(loss, right)
+            assert torch.equal(compare(x[:, 0], y), F.mse_loss(x[:, 0], y))
+
+
+def entropy(x: Tensor, y: Tensor) -> Tensor:
+    return F.cross_entropy(x, y)
+
+
+def nll(x: Tensor, y: Tensor) -> Tensor:
+    return F.nll_loss(x, y)
+
+
+@pytest.mark.parametrize(
+    ("function", "intervention", "expected"),
+    [
+        (entropy, lambda p: IgnoreClass("cross_entropy", p, 2), {"ignore_index": 2}),
+        (entropy, lambda p: LossTimes("cross_entropy", p, 0.25), 0.25),
+        (nll, lambda p: Insert("nll_loss", p, "log_softmax"), {}),
+    ],
+)
+def test_losses_on_one_line(function: Any, intervention: Any, expected: Any) -> None:
+    x, y = torch.randn(6, 3), torch.tensor([0, 1, 2, 2, 1, 0])
+    place = f"{HERE}:{function.__code__.co_firstlineno + 1}"
+    with CallMode([intervention(place)]):
+        loss = function(x, y)
+    plain = F.cross_entropy(x, y, **(expected if isinstance(expected, dict) else {}))
+    factor = expected if isinstance(expected, float) else 1.0
+    assert loss == pytest.approx(float(plain) * factor, rel=1e-5)
+
+
+@pytest.mark.parametrize("text", ["set_option(name='weight_decay', value=0.5, before=0.1)"])
+def test_an_option_of_the_optimizer_in_every_step(text: str) -> None:
+    altered, plain = Loop(parse_intervention(text), weight_decay=0.1), Loop(None, weight_decay=0.5)
+    for _ in range(3):
+        altered.step()
+        plain.step()
+    assert torch.allclose(altered.weights(), plain.weights())
+    assert altered.optimizer.param_groups[0]["weight_decay"] == 0.1
+
+
+def test_options_at_random_stay_valid() -> None:
+    draw = torch.Generator().manual_seed(0)
+    settings = [
+        SetOption("betas", (0.9, 0.999), (0.99, 0.3)),
+        SetOption("momentum", 0.9, 0.999),
+        SetOption("eps", 1e-8, 0.1),
+        SetOption("dampening", 0.0, 0.9),
+    ]
+    for setting in settings:
+        for _ in range(20):
+            control = setting.control(draw)
+            assert isinstance(control, SetOption)
+            values = control.value if isinstance(control.value, tuple) else (control.value,)
+            assert all(value >= 0 for value in values)
+            if setting.name in ("betas", "momentum"):
+                assert all(value < 1 for value in values)
+
+
+def test_gradients_are_clipped_or_flipped() -> None:
+    clipped, plain = Loop(ClipGradients(0.01)), Loop(None)
+    gradient, whole = clipped.step(), plain.step()
+    assert gradient.norm() <= 0.0101
+    assert torch.allclose(gradient / gradient.norm(), whole / whole.norm(), atol=1e-4)
+    flipped = Loop(FlipSign())
+    assert torch.allclose(flipped.step(), -whole)
+    assert torch.allclose(flipped.gradient(), whole)
+    elsewhere = Loop(StepElsewhere(1)).step()
+    assert elsewhere.norm() == pytest.approx(float(whole.norm()), rel=1e-4)
+    assert not torch.allclose(elsewhere, whole, atol=1e-3)
+
+
+def test_the_script_s_own_clipping_and_clearing_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for owner in (nn.utils, nn.utils.clip_grad):
+        for name in ("clip_grad_norm_", "clip_grad_value_"):
+            monkeypatch.setattr(owner, name, getattr(nn.utils, name))
+    monkeypatch.setattr(torch.optim.Optimizer, "zero_grad", torch.optim.Optimizer.zero_grad)
+    monkeypatch.setattr(nn.Module, "zero_grad", nn.Module.zero_grad)
+    unclipped, kept = NoClipping(), KeepGradients()
+    unclipped.torch_imported()
+    kept.torch_imported()
+    loop = Loop(kept)
+    for _ in range(2):  # two batches for a step, and a clearing before each
+        loop.optimizer.zero_grad()
+        loop.network.zero_grad()
+        loop.network(loop.x).square().mean().backward()
+    one = loop.gradient() / 2
+    nn.utils.clip_grad_norm_(loop.network.parameters(), 1e-9)
+    assert torch.allclose(loop.gradient(), 2 * one)
+    loop.step(loop.network(loop.x).sum() * 0)
+    assert loop.network.weight.grad is None
+    assert unclipped.applied
+    assert kept.applied
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_weights_are_drawn_anew(rule: str) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(200, 100), nn.Linear(100, 100))
+    for parameter in network.parameters():
+        nn.init.constant_(parameter, 7.0)
+    training = AlteredTraining({"": network})
+    intervention = Initialize(rule)
+    intervention.network_known(training)
+    weight = network[0].weight
+    assert 0.03 < float(weight.detach().std()) < 0.15  # sqrt(1 / 200) to sqrt(2 / 150)
+    assert not network[0].bias.any()
+    before = weight.detach().clone()
+    intervention.network_known(training)
+    assert torch.equal(weight, before)  # once
+
+
+def test_modes_follow_gradients() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
+    SetModes().network_known(AlteredTraining({"": network}))
+    network.eval()
+    network(torch.ones(1, 2))
+    assert network[1].training
+    with torch.no_grad():
+        network(torch.ones(1, 2))
+    assert not network[1].training
+    with torch.no_grad(), CallMode([SetModes()]):
+        assert torch.equal(F.dropout(torch.ones(9), 0.9), torch.ones(9))
+
+
+def test_rectifiers_are_swapped() -> None:
+    x = torch.tensor([-1.0, 2.0])
+    with CallMode([SwapActivation("leaky_relu")]):
+        for answer in (nn.ReLU()(x), F.relu(x), x.relu(), torch.relu(x), nn.ReLU(inplace=True)(x)):
+            assert torch.allclose(answer, torch.tensor([-0.01, 2.0]))
+
+
+def test_loaders_in_order_are_shuffled(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = TensorDataset(torch.arange(12))
+    for intervention in (Shuffle(), ShuffleBatches(3)):
+        with monkeypatch.context() as patched:
+            patched.setattr(DataLoader, "__init__", DataLoader.__init__)
+            intervention.torch_imported()
+            torch.manual_seed(0)
+            loader = DataLoader(data, batch_size=3)
+            epochs = [[batch[0].tolist() for batch in loader] for _ in range(2)]
+        assert intervention.applied
+        assert epochs[0] != epochs[1]
+        for epoch in epochs:
+            assert sorted(itertools.chain(*epoch)) == list(range(12))
+            in_order = all(batch == list(range(batch[0], batch[0] + 3)) for batch in epoch)
+            assert in_order == (type(intervention) is ShuffleBatches)
+
+
 EXAMPLES = [
+    *("clip_gradients(norm=1.0)", "no_clipping()", "keep_gradients()", "flip_sign()", "shuffle()"),
+    *("initialize(rule='kaiming_normal')", "set_modes()", "swap_activation(by='leaky_relu')"),
+    *("ignore_class(function='nll_loss', place='a.py:1', index=0)",),
+    *("insert(function='nll_loss', place='a.py:1', by='log_softmax')",),
+    *("reshape_target(function='mse_loss', place='a.py:1')",),
+    *("loss_times(function='mse_loss', place='a.py:1', factor=0.1)",),
+    *("set_option(name='lr', value=0.1, before=0.001)",),
     *("lr_times(factor=0.1)", "clear_gradients()", "add_parameters()", "standardize_inputs()"),
     "take_off(function='softmax', place='train.py:3')",
 ]

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps.doctor.trials.script.proposals import Proposal, plan_of, proposals
+from sevensteps.doctor.conditions import condition_names
+from sevensteps.doctor.trials.script.proposals import FINDERS, Proposal, plan_of, proposals
 
 pytestmark = pytest.mark.draws
 LossFn = Callable[[Tensor, Tensor], Tensor]
@@ -69,3 +70,29 @@ def test_gradients_that_are_not_cleared() -> None:
 
 def test_nothing_of_a_healthy_training() -> None:
     assert proposed(F.cross_entropy) == []
+
+
+def test_every_condition_with_trials_exists() -> None:
+    assert set(FINDERS) <= set(condition_names())
+
+
+def broadcast(output: Tensor, target: Tensor) -> Tensor:
+    return F.mse_loss(output[:, :1], target.float())
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_a_target_of_another_shape_by_its_line() -> None:
+    place = f"{Path(__file__).name}:{broadcast.__code__.co_firstlineno + 1}"
+    changes = [p.change for p in proposed(broadcast)]
+    assert {"loss": f"reshape_target(function='mse_loss', place='{place}')"} in changes
+
+
+def unlogged(output: Tensor, target: Tensor) -> Tensor:
+    return F.nll_loss(output, target)
+
+
+def test_a_missing_logarithm_by_its_line() -> None:
+    place = f"{Path(__file__).name}:{unlogged.__code__.co_firstlineno + 1}"
+    [proposal] = [p for p in proposed(unlogged) if p.condition == "output_loss_mismatch"]
+    change = f"insert(function='nll_loss', place='{place}', by='log_softmax')"
+    assert proposal.change == {"loss": change}

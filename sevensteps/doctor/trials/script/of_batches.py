@@ -1,0 +1,73 @@
+"""Alterations of the order in which samples come."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset, Sampler
+
+from sevensteps.doctor.trials.script.base import Intervention, random_seed
+
+
+class BlockSampler(Sampler[int]):
+    """The samples in their order, but for the batches, which come in an order drawn at random."""
+
+    def __init__(self, count: int, batch: int, seed: int) -> None:
+        self.count, self.batch = count, batch
+        self.draw = torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        starts = range(0, self.count, self.batch)
+        for block in torch.randperm(len(starts), generator=self.draw).tolist():
+            yield from range(starts[block], min(starts[block] + self.batch, self.count))
+
+
+@dataclass
+class Shuffle(Intervention):
+    """Every `DataLoader` that takes its samples in order takes them in a new one in each epoch."""
+
+    step: ClassVar[str] = "repeat"
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return ShuffleBatches(random_seed(draw))
+
+    def torch_imported(self) -> None:
+        make: Any = DataLoader.__init__
+
+        @functools.wraps(make)
+        def initialize(
+            loader: Any, dataset: Any, batch_size: Any = 1, *rest: Any, **named: Any
+        ) -> None:
+            own = any(named.get(name) is not None for name in ("sampler", "batch_sampler"))
+            ordered = not own and not rest and not named.get("shuffle")
+            if ordered and not isinstance(dataset, IterableDataset) and len(dataset) > 1:
+                self.applied = True
+                named = {**named, **self.options(len(dataset), batch_size or 1)}
+            make(loader, dataset, batch_size, *rest, **named)
+
+        replaced: Any = DataLoader
+        replaced.__init__ = initialize
+
+    def options(self, count: int, batch: int) -> dict[str, Any]:
+        """What the loader is made with instead."""
+        return {"shuffle": True}
+
+
+@dataclass
+class ShuffleBatches(Shuffle):
+    """The batches come in another order, each as it was."""
+
+    seed: int
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return None
+
+    def options(self, count: int, batch: int) -> dict[str, Any]:
+        return {"sampler": BlockSampler(count, batch, self.seed)}

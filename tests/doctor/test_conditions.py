@@ -37,6 +37,7 @@ FAULTY = {
     "input_not_used": "sums: GRU, the first step is read",
     "order_blind": "beginnings: attention without positions",
     "padding_read": "marks: the last step of the padding is read",
+    "representation_collapsed": "field: triplets up to a margin, Adam .3",
     "output_loss_mismatch": "MNIST: logarithm missing",
     "target_shape_mismatch": "MNIST 3 and 7: [B] against [B, 1]",
     "target_out_of_range": "MNIST: targets -1 and 1",

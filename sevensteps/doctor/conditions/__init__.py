@@ -24,6 +24,7 @@ BY_STEP: dict[str, tuple[str, ...]] = {
         "input_not_used",
         "order_blind",
         "padding_read",
+        "representation_collapsed",
     ),
     "loss": (
         "output_loss_mismatch",

@@ -88,11 +88,12 @@ def put(
     """What `answer` finds out about the network of `case`, by asking about at most `most` samples.
 
     None where there is no network, no data or no training yet; and, with an entry in
-    `case.not_judged`, where the network takes too long or raises.
+    `case.not_judged`, where the network takes too long or raises. Inputs that were seen without
+    targets do, too.
     """
-    if case.network is None or case.before_training or case.examples is None:
+    inputs, targets = case.examples or (getattr(case.observation, "inputs", None), None)
+    if case.network is None or case.before_training or inputs is None:
         return None
-    inputs, targets = case.examples
     work = work_of(case.network, inputs)
     if work * LEAST > FAR_TOO_MUCH:
         why = f"one answer of this network takes about {work:.0e} products; that is too long"
@@ -105,13 +106,28 @@ def put(
     with case.network_copy() as network, torch.no_grad(), uncompiled():
         if network is None:
             return None
+        few = to_device(rows(inputs, chosen), device)
+        of_them = rows(targets, chosen) if sample_count(targets) == available else None
         try:
-            few = to_device(rows(inputs, chosen), device)
-            of_them = rows(targets, chosen) if sample_count(targets) == available else None
             return answer(Asker(case, network, few, of_them))
         except Exception as failure:
-            case.not_judged.append((question, failure_text(failure)))
+            why = _why_no_answer(Asker(case, network, rows(few, slice(0, LEAST)), None))
+            general = f"the network does not answer some of its samples alone: {why}"
+            case.not_judged.append(
+                ("questions", general) if why else (question, failure_text(failure))
+            )
             return None
+
+
+def _why_no_answer(asker: Asker) -> str:
+    """What a network raises that does not take any question, as one of all nodes of a graph; "" of
+    any other.
+    """
+    try:
+        asker(asker.inputs)
+    except Exception as failure:
+        return failure_text(failure)
+    return ""
 
 
 def uncompiled() -> AbstractContextManager[Any]:

@@ -8,7 +8,13 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from benchmarks.doctor import data
-from benchmarks.doctor.cases.field.trained import Trained, batches, descend, healthy
+from benchmarks.doctor.cases.field.trained import (
+    Trained,
+    batches,
+    descend,
+    faulty_and_cured,
+    healthy,
+)
 from benchmarks.doctor.networks import dense
 
 
@@ -52,8 +58,10 @@ def triplet() -> Trained:
     return Trained(watch, nearest_neighbour(model))
 
 
-def hardest() -> Trained:
-    """In each batch, the furthest of the same class against the nearest of another."""
+def hardest(margin: float | None = None, lr: float = 1e-3) -> Trained:
+    """In each batch, the furthest of the same class against the nearest of another; up to a margin,
+    or without end.
+    """
     (x, y), (xv, yv) = data.digits()
 
     def loss_fn(code: Tensor, label: Tensor) -> Tensor:
@@ -61,10 +69,12 @@ def hardest() -> Trained:
         same = label[:, None] == label
         furthest = (distance - 1e9 * ~same).amax(1)
         nearest = (distance + 1e9 * same).amin(1)
-        return F.softplus(furthest - nearest).mean()
+        if margin is None:
+            return F.softplus(furthest - nearest).mean()
+        return F.relu(furthest - nearest + margin).mean()
 
-    model = dense(64, 128, 16)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    model = dense(64, 128, 16) if margin is None else dense(64, 128, 128, 16)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     with ss.watch(model, optimizer) as watch:
         for chosen in batches(len(x), 100, 20):
             descend(watch, optimizer, loss_fn(model(x[chosen]), y[chosen]), y[chosen])
@@ -79,4 +89,10 @@ CASES = [
     healthy("siamese", siamese),
     healthy("triplets", triplet),
     healthy("triplets, hardest of the batch", hardest),
+    *faulty_and_cured(
+        "triplets up to a margin, Adam .3",
+        "triplets up to a margin, Adam .001",
+        "representation_collapsed",
+        lambda cured: hardest(0.5, 1e-3 if cured else 0.3),
+    ),
 ]

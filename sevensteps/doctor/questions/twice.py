@@ -10,7 +10,8 @@ from torch import Tensor
 
 from sevensteps.doctor.asking import main_target
 from sevensteps.doctor.case import SAMPLES, Case
-from sevensteps.doctor.questions.asker import Asker, put
+from sevensteps.doctor.questions.asker import MOST, Asker, put
+from sevensteps.observe.structure import rows
 
 TIMES = 4  # that scores with dropout are the mean of
 
@@ -42,7 +43,7 @@ def twice(case: Case) -> Twice | None:
 
 
 def _ask(asker: Asker) -> Twice | None:
-    inputs = asker.inputs
+    inputs = rows(asker.inputs, slice(0, MOST))
     without = asker(inputs)
     spread = float(without.std(0).square().mean().sqrt())
     if not spread > 1e-6 * float(without.square().mean().sqrt()):
@@ -58,7 +59,8 @@ def _ask(asker: Asker) -> Twice | None:
         return Twice(0.0, 0.0, (), False, None, None)
     if not torch.equal(first, asker(inputs, dropout=True)):
         return None  # it remembers what it was asked
-    scores = [_score(asker, asker.output(inputs, seed, dropout=True)) for seed in range(TIMES)]
+    outputs = [asker.output(asker.inputs, seed, dropout=True) for seed in range(TIMES)]
+    scores = [_score(asker, output) for output in outputs]
     known = [score for score in scores if score is not None]
     without_dropout = apart(without, asker(inputs, seed=1))
     calls = asker.dropout_calls
@@ -68,7 +70,7 @@ def _ask(asker: Asker) -> Twice | None:
         tuple(dict.fromkeys(call.where for call in calls)),
         bool(calls) and all(call.on_purpose for call in calls),
         sum(known) / len(known) if known else None,
-        _score(asker, asker.output(inputs)),
+        _score(asker, asker.output(asker.inputs)),
     )
 
 

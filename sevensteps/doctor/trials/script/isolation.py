@@ -22,9 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-MAX_ENTRIES = 20_000  # of the working directory that are copied or linked one by one
+MAX_ENTRIES = 5_000  # of the working directory that are copied or linked one by one
 MAX_COPIED = 1 << 20  # bytes of a file that is copied
-MAX_COPIES = 1 << 26  # bytes of all copies
+MAX_COPIES = 1 << 25  # bytes of all copies
 SKIPPED = {".git", "__pycache__", ".venv", "venv", "node_modules"}  # linked as a whole
 SHARED = ("/dev", "/proc")  # that any process may write to
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -59,24 +59,31 @@ def copy_folder(folder: Path, root: Path) -> Path:
             if entry.path != str(child):
                 (root / entry.path.lstrip("/")).symlink_to(entry.path)
     count = copied = 0
+    device = folder.stat().st_dev
     pending = [folder]
     while pending:
         for entry in _entries(pending.pop(0)):
             count += 1
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:  # it is gone by now
+                continue
             place = root / entry.path.lstrip("/")
-            inner = str(root).startswith(entry.path + "/")
-            if entry.is_dir(follow_symlinks=False) and not (
-                entry.name in SKIPPED or inner or count > MAX_ENTRIES
-            ):
+            whole = (
+                entry.name in SKIPPED
+                or count > MAX_ENTRIES
+                or str(root).startswith(entry.path + "/")
+                or status.st_dev != device  # mounted, as /proc is
+            )
+            if entry.is_dir(follow_symlinks=False) and not whole:
                 place.mkdir()
                 pending.append(Path(entry.path))
                 continue
-            if entry.is_file(follow_symlinks=False):
-                size = entry.stat(follow_symlinks=False).st_size
-                if size <= MAX_COPIED and copied + size <= MAX_COPIES:
-                    copied += size
-                    with contextlib.suppress(OSError):
-                        shutil.copy2(entry.path, place)
+            small = status.st_size <= min(MAX_COPIED, MAX_COPIES - copied)
+            if entry.is_file(follow_symlinks=False) and small:
+                copied += status.st_size
+                with contextlib.suppress(OSError):
+                    shutil.copy2(entry.path, place)
             if not os.path.lexists(place):
                 place.symlink_to(entry.path)
     return copy

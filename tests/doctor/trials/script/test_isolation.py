@@ -123,3 +123,16 @@ def test_large_files_are_links_and_small_ones_copies(folders: tuple[Path, Path, 
     assert not (copy / "log.txt").is_symlink()
     assert (copy / "log.txt").read_text() == "log\n"
     assert (copy / "tree" / "leaf" / "x").read_text() == "x"
+
+
+def test_folders_beyond_the_limit_are_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sevensteps.doctor.trials.script.isolation.MAX_ENTRIES", 3)
+    for name in ("a", "b", "c", "d", ".git"):
+        (tmp_path / "work" / name).mkdir(parents=True)
+        (tmp_path / "work" / name / "x").touch()
+    copy = copy_folder(tmp_path / "work", tmp_path / "work" / "root")
+    links = [path.name for path in sorted(copy.iterdir()) if path.is_symlink()]
+    assert links == [".git", "c", "d", "root"]  # the copy is not copied into itself
+    assert all((copy / name / "x").exists() for name in "abcd")

@@ -79,6 +79,8 @@ def process_report(
     for number, training in enumerate(discovery.trainings):
         if training.watcher is None or not training.steps:
             continue
+        if failure is not None:
+            training.watcher.break_off(failure)
         try:
             tried = number if plans else None
             reports.append(training_report(training, discovery.valid.get(number), tried))

@@ -28,6 +28,7 @@ from sevensteps.observe.network_facts import (
 )
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.replay_recorder import ReplayRecorder
+from sevensteps.observe.script.crash import is_not_finite
 from sevensteps.observe.step_hooks import StepHooks
 from sevensteps.observe.step_log import StepLog, check_number, plain_number
 from sevensteps.observe.step_recorder import StepRecorder
@@ -225,6 +226,8 @@ class AnyLoopWatcher:
             self._log.fetch_losses()
             if self._log.passed:
                 self._record_passed(time.perf_counter())
+            if self._entered and self._observation.replay is None and self._replay.ends_badly():
+                self._observation.replay = self._replay.stop()
         self._entered = False
 
     def __enter__(self) -> Self:
@@ -237,6 +240,8 @@ class AnyLoopWatcher:
         raised: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if raised is not None:
+            self.break_off(raised)
         self.stop()
 
     def _prepare(self, step: int) -> None:
@@ -309,10 +314,13 @@ class AnyLoopWatcher:
         self.schedule.look_next(step + 1)
         self._observation.replay = self._replay.stop()
 
-    def break_off(self) -> None:
-        """The training has ended within a step, because something in it was not finite."""
-        if "first_not_finite" not in self.observation.notes:
-            self._log.note_not_finite(self.step_number)
+    def break_off(self, failure: BaseException) -> None:
+        """An exception has ended the training within a step: something in it may have been not
+        finite.
+        """
+        with suppress(Exception):
+            if "first_not_finite" not in self.observation.notes and is_not_finite(failure):
+                self._log.note_not_finite(self.step_number)
 
     def _note_state(self) -> None:
         if self.schedule.budget and not self.failure:

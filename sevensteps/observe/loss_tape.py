@@ -21,6 +21,7 @@ MAX_LEAVES = 200  # tensors of the training's own that a step's calls are given
 MAX_CONSTANT = 1_000_000  # numbers of one that is kept, because nothing is known of it
 # results that may turn out to be an input or a target, and numbers of one
 MAX_DATA, MAX_DATA_NUMBERS = 32, 100_000
+MAX_COMPARED = 50_000_000  # numbers, to know rows again
 MAX_DEPTH = 6
 # changes that belong to the step, not to how the loss is computed
 NOT_REPEATED = {"backward", "register_hook", "retain_grad", "_set_grad_enabled", "zero_"}
@@ -59,6 +60,28 @@ class TargetOf:
     dtype: torch.dtype
 
 
+@dataclass(frozen=True, eq=False)
+class RowsOf:
+    """Which rows of `data` a network was called with, `data[rows]` being an input of the step."""
+
+    data: Tensor
+    call: int
+    path: str
+
+    def of(self, inputs: Tensor) -> Tensor:
+        """The rows [B] of `data` that are these `inputs`. Raises `LookupError` where one is none.
+
+        Of rows that are alike, the first.
+        """
+        one, every = inputs.detach().flatten(1), self.data.flatten(1)
+        if len(one) * every.numel() > MAX_COMPARED:
+            raise LookupError("too many rows to look through")
+        same = (one[:, None] == every[None].to(one)).all(2)
+        if not bool(same.any(1).all()):
+            raise LookupError("inputs that are no rows of the data")
+        return same.int().argmax(1)
+
+
 @dataclass(frozen=True)
 class _Leaf:
     number: int
@@ -85,12 +108,13 @@ class TapeEntry:
 class LossTape:
     """The calls of a step in their order, and which of their results backward() was called on.
 
-    `foreign` says whether it has numbers of its own batch in it that nobody told the watch of, such
-    as targets that the loop does not report.
+    `targets` are those of its own batch. `foreign` says whether it has numbers of that batch in it
+    that nobody told the watch of, such as targets that the loop does not report.
     """
 
     entries: tuple[TapeEntry, ...]
     losses: tuple[ResultOf, ...]
+    targets: dict[str, Tensor] = field(default_factory=dict)
     foreign: bool = False
 
 
@@ -167,7 +191,9 @@ class TapeRecorder:
         written whole.
         """
         own = self._result(loss) if isinstance(loss, Tensor) else None
-        losses = (own,) if own is not None else tuple(dict.fromkeys(self._losses))
+        losses = tuple(dict.fromkeys(self._losses))
+        if own is not None and len(losses) < 2:
+            losses = (own,)
         if not self._complete or not losses:
             return None
         meanings = [self._meaning(leaf, target) for leaf in self._leaves]
@@ -192,7 +218,7 @@ class TapeRecorder:
         entries: dict[int, TapeEntry] = {}
         for number in reversed(range(len(self._entries))):
             entry = self._entries[number]
-            if number in used or entry.changes or entry.function is None:
+            if number in used or entry.function is None or _changes_any(entry, used):
                 given = substitute(resolved, entry.args), substitute(resolved, entry.kwargs)
                 entries[number] = replace(entry, args=given[0], kwargs=given[1])
         if any(leaf is None for leaf in leaves):
@@ -215,6 +241,11 @@ class TapeRecorder:
                 for number in sorted(entries)
             ),
             tuple(numbered(loss) for loss in losses),
+            {
+                path: tensor.detach().clone()
+                for path, tensor in tensors_of(target).items()
+                if tensor.numel() <= MAX_CONSTANT
+            },
             any(isinstance(one, Tensor) and one.ndim and len(one) in sizes for one in leaves),
         )
 
@@ -262,7 +293,24 @@ class TapeRecorder:
         """What a tensor of the training's own is: an input, a target, or what it is itself."""
         if (given := self._given(leaf, target)) is not None:
             return given
+        if (indices := self._rows(leaf)) is not None:
+            return indices
         return None if leaf.numel() > MAX_CONSTANT else leaf.detach().clone()
+
+    def _rows(self, leaf: Tensor) -> RowsOf | None:
+        """Of whole numbers, the data whose rows they pick, where these are an input of the step."""
+        if leaf.dtype != torch.int64 or leaf.ndim != 1 or not len(leaf) or int(leaf.min()) < 0:
+            return None
+        for data in self._leaves:
+            if data.ndim == 0 or int(leaf.max()) >= len(data) or data.numel() > MAX_CONSTANT:
+                continue
+            for call, inputs in enumerate(self._inputs):
+                for path, tensor in inputs.items():
+                    fits = tensor.shape == (len(leaf), *data.shape[1:])
+                    alike = tensor.dtype == data.dtype and tensor.device == data.device
+                    if fits and alike and torch.equal(data[leaf], tensor):
+                        return RowsOf(data.detach().clone(), call, path)
+        return None
 
     def _given(self, leaf: Tensor, target: Any) -> InputOf | TargetOf | None:
         """The input or the target that a tensor is; None for another one."""
@@ -274,6 +322,12 @@ class TapeRecorder:
             if _is_same(leaf, tensor):
                 return TargetOf(path, leaf.dtype)
         return None
+
+
+def _changes_any(entry: TapeEntry, used: set[int]) -> bool:
+    """Whether an entry changes in place what one of the `used` entries gave."""
+    changed = entry.args[0] if entry.changes and entry.args else None
+    return isinstance(changed, ResultOf) and changed.entry in used
 
 
 def _is_same(leaf: Tensor, other: Tensor) -> bool:

@@ -8,7 +8,7 @@ one is: by then the optimizer has written it into the parameters.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sevensteps.observe.compiled import compiled_codes
 from sevensteps.observe.loss_tape import LossTape, autocast_now
 from sevensteps.observe.network_facts import bare_module, prefix_of, refuses_hooks
-from sevensteps.observe.step_hooks import CallWrapper, in_backward, is_transformed
+from sevensteps.observe.step_hooks import CallWrapper, in_backward
 from sevensteps.observe.step_recorder import StepRecorder
 from sevensteps.observe.structure import map_tensors, tensors_of
 
@@ -26,17 +26,21 @@ MAX_CALLS = 8  # of networks in one step
 MAX_NUMBERS = 16_000_000  # of the inputs of one step that are kept
 MAX_PARAMETERS = 4_000_000  # of which copies are kept
 # what copying takes, in seconds, about; and the share of the budget that it may
-COPY, COPY_TENSOR, COPY_NUMBER, BUDGET_SHARE = 4e-6, 1e-6, 8e-10, 0.15
+any_autocast = torch._C._is_any_autocast_enabled
+functions, tracing = torch._C._functorch.peek_interpreter_stack, torch._C._get_tracing_state
+# copies are more frequent at first: a step comes after at most one in so many of the steps so far
+EARLY = 8
+COPY, COPY_TENSOR, COPY_NUMBER, BUDGET_SHARE = 6e-6, 1e-6, 8e-10, 0.1
 
 
 @dataclass(frozen=True)
 class NetworkCall:
-    """One call of a network: with what, and in which mode."""
+    """One call of a network: in which mode, and with what."""
 
     network: str
+    training: bool
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    training: bool
     autocast: tuple[tuple[str, torch.dtype], ...]
     versions: tuple[int, ...]  # of its tensors: another one later says that they were overwritten
 
@@ -53,12 +57,22 @@ class Batch:
     step: int
     calls: list[NetworkCall] = field(default_factory=list)
     target: Any = None
-    numbers: int = 0
 
     @property
     def usable(self) -> bool:
         """Whether it can be repeated."""
         return bool(self.calls) and all(call.intact for call in self.calls)
+
+    def data(self) -> list[tuple[str, Tensor]]:
+        """("inputs" or "targets", tensor) of what the first network was called with, which no other
+        has computed, and of the targets.
+        """
+        given = [(call.args, call.kwargs) for call in self.calls[:1] if call.intact]
+        return [
+            (part, tensor)
+            for part, value in (("inputs", given), ("targets", self.target))
+            for tensor in tensors_of(value).values()
+        ]
 
 
 @dataclass
@@ -93,7 +107,11 @@ class ReplayRecorder(StepRecorder):
         super().__init__()
         self.replay: Replay | None = None
         self._networks, self._budget = networks, budget
-        self._batch, self._batches = Batch(0), list[Batch]()  # that goes on; that have ended
+        # of the step that goes on: the parts of a `NetworkCall` for each call, and how many numbers
+        # they were given; (step, calls, target) of the steps that have ended
+        self._calls: list[tuple[Any, ...]] = []
+        self._numbers = 0
+        self._ended: tuple[tuple[int, list[tuple[Any, ...]], Any], ...] = ()
         self._wrappers: list[_CallNote] = []
         self._may_listen = budget > 0 and not any(
             refuses_hooks(bare_module(module)) for module in networks.values()
@@ -122,7 +140,7 @@ class ReplayRecorder(StepRecorder):
     def take_over(self, other: ReplayRecorder) -> None:
         """Go on where another one left off: the networks have been looked at anew."""
         self.replay, self._tape = other.replay, other._tape
-        self._batch, self._batches = other._batch, other._batches
+        self._calls, self._numbers, self._ended = other._calls, other._numbers, other._ended
 
     def set_step_seconds(self, seconds: float) -> None:
         """A step takes about so long: choose how often to copy accordingly."""
@@ -136,7 +154,7 @@ class ReplayRecorder(StepRecorder):
         if self._wrappers or not self._may_listen or self.replay is not None or compiled_codes():
             return
         self._wrappers = [
-            _CallNote(module, self._noting(name))
+            _CallNote(self, name, module)
             for name, module in self._networks.items()
             if vars(module).get("_compiled_call_impl") is None
         ]
@@ -146,16 +164,6 @@ class ReplayRecorder(StepRecorder):
         for wrapper in self._wrappers:
             wrapper.remove()
         self._wrappers = []
-
-    def _noting(self, name: str) -> Callable[..., None]:
-        def note(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            if torch.is_grad_enabled() and not is_transformed():
-                try:
-                    self.note_call(name, module, args, kwargs)
-                except Exception as failure:  # the training goes on
-                    self.failed(failure)
-
-        return note
 
     def network_enters(
         self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -167,34 +175,28 @@ class ReplayRecorder(StepRecorder):
         self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """A network is called."""
-        batch = self._batch
-        if len(batch.calls) >= MAX_CALLS or not self._may_listen or self.replay is not None:
+        if len(self._calls) >= MAX_CALLS or not self._may_listen or self.replay is not None:
             return
-        tensors = tensors_of((args, kwargs))
-        batch.numbers += sum(tensor.numel() for tensor in tensors.values())
-        if batch.numbers > MAX_NUMBERS:
-            batch.calls.clear()
+        plain = len(args) == 1 and not kwargs and type(args[0]) is Tensor  # as most calls are
+        tensors: Sequence[Tensor] = args if plain else [*tensors_of((args, kwargs)).values()]
+        versions = []
+        for tensor in tensors:
+            self._numbers += tensor.numel()
+            versions.append(0 if tensor.is_inference() else tensor._version)
+            if tensor.grad_fn is not None:
+                # another network's answer: kept alone, without all that it came from
+                args, kwargs = map_tensors(Tensor.detach, (args, kwargs))
+        if self._numbers > MAX_NUMBERS:
+            self._calls.clear()
             return
-        if any(tensor.grad_fn is not None for tensor in tensors.values()):
-            # another network's answer: kept alone, without all that it came from
-            args, kwargs = map_tensors(Tensor.detach, (args, kwargs))
-        batch.calls.append(
-            NetworkCall(
-                network,
-                args,
-                kwargs,
-                module.training,
-                autocast_now(),
-                versions_of((args, kwargs)),
-            )
-        )
+        autocast = autocast_now() if any_autocast() else ()
+        self._calls.append((network, module.training, args, kwargs, autocast, tuple(versions)))
 
     def end_step(self, step: int, target: Any) -> None:
         """The step has ended, with these targets."""
         if self.replay is None:
-            self._batch.step, self._batch.target = step, target
-            self._batches = [*self._batches[-1:], self._batch]
-            self._batch = Batch(step + 1)
+            self._ended = (*self._ended[-1:], (step, self._calls, target))
+            self._calls, self._numbers = [], 0
 
     # -- parameters --------------------------------------------------------------------------------
 
@@ -202,7 +204,7 @@ class ReplayRecorder(StepRecorder):
         """Copy the parameters as they are before `step`, if it is time to; all is well so far."""
         if step < self.due or self.replay is not None or not self._tensors:
             return
-        self.due = step + self._every
+        self.due = step + max(min(self._every, step // EARLY), 1)
         with torch.no_grad(), torch._C.DisableTorchFunction():
             if len(self._states) < 2:
                 copies = {name: tensor.detach().clone() for name, tensor in self._tensors.items()}
@@ -221,15 +223,25 @@ class ReplayRecorder(StepRecorder):
         elif self.replay.tape is None:  # there was no look before
             self.replay.tape = tape
 
+    def ends_badly(self) -> bool:
+        """Whether a parameter is not finite, though no loss has told so yet."""
+        parameters = [p for m in self._networks.values() for p in bare_module(m).parameters()]
+        return any(not bool(p.detach().isfinite().all()) for p in parameters)
+
     def stop(self) -> Replay | None:
         """Something is not finite, in this step or the one before: keep what there is, and nothing
         from now on.
         """
         self.silence()
         if self.replay is None and self._may_listen:
-            batches = [self._batch, *reversed(self._batches)]
+            last = self._ended[-1][0] + 1 if self._ended else 0
+            steps = (*self._ended, (last, self._calls, None))
             self.replay = Replay(
-                [batch for batch in batches if batch.calls],
+                [
+                    Batch(step, [NetworkCall(*call) for call in calls], target)
+                    for step, calls, target in reversed(steps)
+                    if calls
+                ],
                 sorted(self._states, key=lambda state: -state.step),
                 self._tape,
             )
@@ -237,15 +249,28 @@ class ReplayRecorder(StepRecorder):
 
 
 class _CallNote(CallWrapper):
-    """Tells of each call of `module`."""
+    """Tells `recorder` of each call of a network."""
 
-    def __init__(self, module: nn.Module, note: Callable[..., None]) -> None:
-        self.module, self.note, self.wrapped = module, note, None
+    def __init__(self, recorder: ReplayRecorder, name: str, module: nn.Module) -> None:
+        self.recorder, self.name, self.module, self.wrapped = recorder, name, module, None
         vars(module)["_compiled_call_impl"] = self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.note(self.module, args, kwargs)
+        if torch.is_grad_enabled():
+            try:
+                if functions() is None and tracing() is None and not in_backward():
+                    self.recorder.note_call(self.name, self.module, args, kwargs)
+            except Exception as failure:  # the training goes on
+                self.recorder.failed(failure)
         return self.module._call_impl(*args, **kwargs)
+
+
+def bad_numbers(tensor: Tensor) -> Tensor | None:
+    """Where data are no number, or infinite other than a mask is, −inf; None where nothing is."""
+    if not tensor.is_floating_point() or not tensor.ndim:
+        return None
+    bad = tensor.isnan() | (tensor == math.inf)
+    return bad if bool(bad.any()) else None
 
 
 def versions_of(value: Any) -> tuple[int, ...]:

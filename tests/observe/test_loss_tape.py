@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps.observe.loss_tape import InputOf, LossTape, ResultOf, TargetOf, substitute
+from sevensteps.observe.loss_tape import InputOf, LossTape, ResultOf, RowsOf, TargetOf, substitute
 
 pytestmark = pytest.mark.draws
 
@@ -99,3 +99,23 @@ def test_parts_of_structures_are_substituted() -> None:
         [20, {"a": 30}],
         slice(None, 40, None),
     )
+
+
+def test_rows_of_the_data_are_known_again() -> None:
+    rows = RowsOf(X, 0, "0.0")
+    assert rows.of(X[torch.tensor([7, 3, 3])]).tolist() == [7, 3, 3]
+    with pytest.raises(LookupError):
+        rows.of(X[:2] + 1)
+
+
+def test_what_is_picked_with_the_inputs_rows_is_not_foreign() -> None:
+    def loss_of(model: nn.Module, x: Tensor, rows: Tensor) -> Tensor:
+        return (F.cross_entropy(model(x), Y[rows], reduction="none") * X[rows, 0]).mean()
+
+    tape = taped(loss_of, target=False)
+    assert tape is not None
+    assert not tape.foreign
+    picked = [
+        e.args[1] for e, n in zip(tape.entries, names(tape), strict=True) if n == "__getitem__"
+    ]
+    assert isinstance(picked[0], RowsOf)

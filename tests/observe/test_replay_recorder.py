@@ -69,6 +69,24 @@ def test_the_batches_of_the_bad_step_and_the_one_before_are_kept(bad_step: int) 
     assert replay.states
 
 
+def test_a_gradient_that_is_not_finite_in_the_last_step_is_noticed() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ss.watch(model, optimizer) as watch:
+        for step in range(40):
+            x, y = batch(step)
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            if step == 39:
+                next(model.parameters()).grad[0] = math.nan  # type: ignore[index]
+            optimizer.step()
+            watch.step(loss, target=y)
+    replay = watch.observation.replay
+    assert replay is not None
+    assert [one.step for one in replay.batches] == [39, 38]
+
+
 def test_batches_that_are_too_large_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_recorder, "MAX_NUMBERS", 10)
     replay, _ = replayed(17)

@@ -15,6 +15,7 @@ from torch import Tensor
 from sevensteps.data.checks import all_finite
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.observe.replay_recorder import bad_numbers
 from sevensteps.observe.structure import tensors_of
 
 STEP = "repeat"
@@ -49,6 +50,7 @@ def examine(case: Case) -> Finding | None:
         )
         for path, tensor in tensors_of(value).items()
     }
+    parts |= _fed_badly(case)
     if case.of_data("finite", lambda: all(map(_is_finite, parts.values()))):
         return None
     for name, tensor in parts.items():
@@ -95,6 +97,18 @@ def examine(case: Case) -> Finding | None:
             0,
         )
     return None
+
+
+def _fed_badly(case: Case) -> dict[str, Tensor]:
+    """What was fed at the first bad step and is not finite, by name."""
+    replay = case.observation.replay
+    return {
+        f"{part} of step {batch.step}": tensor
+        for batch in (replay.batches if replay is not None else ())
+        if batch.step == case.diverged_at
+        for part, tensor in batch.data()
+        if bad_numbers(tensor) is not None
+    }
 
 
 def _is_finite(tensor: Tensor) -> bool:

@@ -6,7 +6,14 @@ import math
 from typing import Any
 
 from sevensteps.doctor.trace.operations import Origin
-from sevensteps.doctor.trace.reason import SMALLEST, Reason, Rule, saved_at
+from sevensteps.doctor.trace.reason import (
+    LOG_SOFTMAX,
+    SMALLEST,
+    WITH_LOGITS,
+    Reason,
+    Rule,
+    saved_at,
+)
 from sevensteps.observe.loss_graph import operation_name
 
 # what may stand between a root and the squares under it
@@ -101,6 +108,14 @@ def _slope_of_division(origin: Origin) -> Reason | None:
         return None
     if value is None or abs(value) > 1e-15:
         return None
+    if name == "Log" and (advice := _log_advice(origin.node)):
+        return Reason(
+            "log",
+            f"the slope of the logarithm of 0 is infinite{_where_trap(origin)}",
+            advice,
+            "a probability is rounded to 0 long before its logarithm is out of range",
+            value,
+        )
     what = {"Log": "the logarithm of 0", "Div": "a division by 0"}.get(name, "1/0")
     return Reason(
         "log" if name == "Log" else "division",
@@ -110,6 +125,21 @@ def _slope_of_division(origin: Origin) -> Reason | None:
         "what is thrown away in the forward pass is still differentiated",
         value,
     )
+
+
+def _log_advice(node: Any) -> str:
+    """What to use instead of the logarithm of probabilities; "" where it is of something else."""
+    one = node
+    for _ in range(6):
+        one = next((n for n, _ in one.next_functions if n is not None), None)
+        if one is None:
+            return ""
+        name = operation_name(one)
+        if name == "Softmax":
+            return LOG_SOFTMAX
+        if name == "Sigmoid":
+            return WITH_LOGITS
+    return ""
 
 
 def _slope_of_exponential(origin: Origin) -> Reason | None:

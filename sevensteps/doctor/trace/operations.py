@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,13 @@ from sevensteps.observe.function_mode import Callers
 from sevensteps.observe.loss_graph import operation_name
 from sevensteps.observe.structure import map_tensors, tensors_of
 
+# PyTorch's names that nobody writes
+WORDS = {
+    **dict.fromkeys(("div", "truediv", "true_divide", "divide", "reciprocal"), "division"),
+    **dict.fromkeys(("mm", "bmm", "addmm", "baddbmm", "mv", "addmv"), "matrix product"),
+    **{"mul": "product", "add": "sum", "sub": "difference", "to_copy": "cast", "tocopy": "cast"},
+    **{"linalg_vector_norm": "norm", "linalgvectornorm": "norm", "safe_softmax": "softmax"},
+}
 MAX_HISTORY = 8  # operations that are known of what went into one
 MAX_NODES = 100_000  # of PyTorch's graph, whose place in the training is known
 
@@ -53,7 +60,8 @@ class Origin:
 
     `name` is PyTorch's ("sqrt", "_softmax"), `args` what it was given and `output` what it gave.
     `where` is the line of the training, `layer` the module, `function` the function that was
-    called there. In a backward pass, `node` is the step of it.
+    called there, `call` the number of the network's call before it. In a backward pass, `node` is
+    the step of it.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Origin:
     function: str = ""
     node: Any = None
     order: int = 0
+    call: int = 0
     in_network: bool = False
     saved: dict[str, Any] = field(default_factory=dict)
 
@@ -87,7 +96,8 @@ class Origin:
     def operation(self) -> str:
         """The operation in the training's own words; of a backward pass, that it belongs to."""
         name = operation_name(self.node).lower() if self.node is not None else self.name
-        return name.strip("_")
+        name = name.strip("_").removeprefix("native_").removesuffix("_forward")
+        return WORDS.get(name, name)
 
 
 @dataclass(eq=False)
@@ -97,6 +107,7 @@ class Place:
     where: str = ""
     layer: str = ""
     function: str = ""
+    call: int = 0  # of a network, the last before it
 
 
 class OperationListener(TorchDispatchMode):
@@ -108,6 +119,7 @@ class OperationListener(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.place: Place | None = None
+        self.call = -1  # of a network, the last
         self.layers: list[str] = []  # modules that run, outermost first
         self.places: dict[Any, Place] = {}  # of the nodes of PyTorch's graph
         self.backward = False
@@ -200,15 +212,16 @@ class OperationListener(TorchDispatchMode):
             place.function,
             node,
             self._order,
+            place.call,
             self.place is None,
             saved,
         )
 
     def _here(self) -> Place:
         if self.place is not None:
-            return self.place
+            return replace(self.place, call=self.call)
         where = self._callers.where(sys._getframe(1))
-        return Place(where, self.layers[-1] if self.layers else "")
+        return Place(where, self.layers[-1] if self.layers else "", "", self.call)
 
     def begin_backward(self) -> None:
         """A backward pass begins, through the calls that were listened to."""
@@ -224,7 +237,7 @@ class OperationListener(TorchDispatchMode):
     def claim(self, function: Callable[..., Any], result: Any) -> None:
         """`function` gave `result`: nodes of PyTorch's graph that are new belong to its place."""
         here = self._here()
-        place = Place(here.where, here.layer, getattr(function, "__name__", ""))
+        place = replace(here, function=getattr(function, "__name__", ""))
         nodes = [t.grad_fn for t in tensors_of(result).values() if t.grad_fn is not None]
         while nodes and len(self.places) < MAX_NODES:
             node = nodes.pop()

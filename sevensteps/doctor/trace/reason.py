@@ -11,6 +11,12 @@ from sevensteps.doctor.trace.operations import Origin
 
 # the least number that float32 knows as one over something finite
 SMALLEST = 1.2e-38
+# instead of the logarithm of probabilities
+LOG_SOFTMAX = "log_softmax (or cross_entropy on the logits) instead of log(softmax(…))"
+WITH_LOGITS = (
+    "logsigmoid, or binary_cross_entropy_with_logits on the outputs before the sigmoid, instead of "
+    "the log of probabilities"
+)
 
 
 @dataclass(frozen=True)

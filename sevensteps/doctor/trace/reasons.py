@@ -44,8 +44,8 @@ def _half_precision(origin: Origin) -> Reason | None:
         "half",
         f"the result is above {HALF_MAX:,.0f}, the largest number of float16; the largest that "
         f"went in is {largest:.4g}",
-        f"compute {origin.operation} in float32 (torch.autocast(…, enabled=False) and .float() "
-        "around it), or use bfloat16; scale inputs and targets down",
+        "compute this part in float32 (torch.autocast(…, enabled=False) and .float() around it), "
+        "or use bfloat16; scale inputs and targets down",
         "float16 ends where float32 has not begun",
         largest,
     )

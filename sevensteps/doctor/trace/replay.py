@@ -28,6 +28,7 @@ from sevensteps.observe.loss_tape import (
     LossTape,
     ParameterOf,
     ResultOf,
+    RowsOf,
     TapeEntry,
     TargetOf,
     substitute,
@@ -51,7 +52,7 @@ class Repeated:
     backward: bool = False
     loss: float | None = None
     rows: list[int] = field(default_factory=list)
-    samples: int = 0
+    samples: int = 0  # of the call that it belongs to
     outputs: list[Any] = field(default_factory=list)
     failure: str = ""
 
@@ -69,7 +70,7 @@ def repeat(
     The loss is that of the `tape`, else `loss_fn(output, target)`; without both, only the networks'
     answers are computed.
     """
-    result = Repeated(samples=sample_count((batch.calls[0].args, batch.calls[0].kwargs)))
+    result = Repeated()
     try:
         copies = {name: copy.deepcopy(bare_module(module)) for name, module in networks.items()}
         for name, module in copies.items():
@@ -133,7 +134,8 @@ class _Step:
         """The losses of the step."""
         if tape is not None:
             called = [e.network for e in tape.entries if e.function is None and e.args is None]
-            if called == [call.network for call in self._calls][: len(called)]:
+            kept = [call.network for call in self._calls]
+            if called[: len(kept)] == kept[: len(called)]:
                 return self._play(tape)
         outputs = []
         while self._calls:
@@ -152,6 +154,7 @@ class _Step:
         if args is None:
             args, kwargs = map_tensors(_fresh, (call.args, call.kwargs))
         self.listener.place = None
+        self.listener.call += 1
         with _autocast(call.autocast), CallListener(self.listener):
             output = module(*args, **kwargs)
         self.result.outputs.append(output)
@@ -162,9 +165,15 @@ class _Step:
         answer = main_output(output)
         if answer is None or self.result.rows or answer.ndim == 0:
             return
-        if len(answer) == self.result.samples:
+        if len(answer) == self._samples(self.listener.call):
             bad = (~answer.detach().isfinite()).reshape(len(answer), -1).any(1)
             self.result.rows = bad.nonzero().flatten().tolist()
+
+    def _samples(self, call: int) -> int:
+        """How many samples a network was called with, by the number of the call."""
+        calls = self.batch.calls
+        one = calls[call if 0 <= call < len(calls) else 0]
+        return sample_count((one.args, one.kwargs))
 
     def _stops(self) -> bool:
         """Whether an answer is not finite by an operation of the network itself."""
@@ -176,7 +185,7 @@ class _Step:
     def _play(self, tape: LossTape) -> list[Tensor]:
         results: list[dict[str, Tensor]] = []
         inputs = [tensors_of((call.args, call.kwargs)) for call in self.batch.calls]
-        targets = tensors_of(self.batch.target)
+        targets = tensors_of(self.batch.target) or tape.targets
 
         def value(reference: Any) -> Any:
             if isinstance(reference, ResultOf):
@@ -185,6 +194,8 @@ class _Step:
                 return self._parameters[reference.name]
             if isinstance(reference, InputOf):
                 return inputs[reference.call][reference.path]
+            if isinstance(reference, RowsOf):
+                return reference.of(inputs[reference.call][reference.path])
             if isinstance(reference, TargetOf) and reference.path in targets:
                 return targets[reference.path].to(reference.dtype)
             if isinstance(reference, TargetOf):
@@ -192,15 +203,18 @@ class _Step:
             return reference
 
         for entry in tape.entries:
+            if entry.function is None and entry.args is None and not self._calls:
+                break  # of a step with many calls, the first ones were kept
             args, kwargs = substitute(value, entry.args), substitute(value, entry.kwargs)
             results.append(tensors_of(self._entry(entry, args, kwargs)))
-        return [results[loss.entry][loss.path] for loss in tape.losses]
+        losses = [loss for loss in tape.losses if loss.entry < len(results)]
+        return [results[loss.entry][loss.path] for loss in losses]
 
     def _entry(self, entry: TapeEntry, args: Any, kwargs: Any) -> Any:
         if entry.function is None and entry.args is None:
             return self._call(self._calls.pop(0))
         if entry.function is None:
-            call = NetworkCall(entry.network, (), {}, True, entry.autocast, ())
+            call = NetworkCall(entry.network, True, (), {}, entry.autocast, ())
             return self._call(call, args, kwargs)
         name = getattr(entry.function, "__name__", "")
         self.listener.place = Place(entry.where, "", name)
@@ -234,6 +248,8 @@ class _Step:
         bad = [t for t in tensors if t.is_floating_point() and not bool(t.isfinite().all())]
         origins = [origin for t in bad if (origin := self.listener.origin(t)) is not None]
         self.result.origin = min(origins, key=lambda one: one.order, default=None)
+        if self.result.origin is not None:
+            self.result.samples = self._samples(self.result.origin.call)
 
 
 def _fresh(tensor: Tensor) -> Tensor:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.trace.operations import Derivation, Origin
-from sevensteps.doctor.trace.reason import SMALLEST, Reason, Rule, value_at
+from sevensteps.doctor.trace.reason import (
+    LOG_SOFTMAX,
+    SMALLEST,
+    WITH_LOGITS,
+    Reason,
+    Rule,
+    value_at,
+)
 
 LOGS = {"log": 0.0, "log2": 0.0, "log10": 0.0, "log1p": -1.0}
 SOFTMAXES = ("softmax", "log_softmax", "safe_softmax", "logsumexp")
@@ -49,13 +56,10 @@ def _logarithm(origin: Origin) -> Reason | None:
     what = "0" if value == LOGS[name] else f"{value:.3g}, a negative number"
     advice, source = f"clamp first: {name}(x.clamp(min=1e-8))", ""
     if "softmax" in sources:
-        advice = "log_softmax (or cross_entropy on the logits) instead of log(softmax(…))"
+        advice = LOG_SOFTMAX
         source = ", of a probability that a softmax rounded to 0"
     elif "sigmoid" in sources:
-        advice = (
-            "logsigmoid, or binary_cross_entropy_with_logits on the outputs before the sigmoid, "
-            "instead of the log of probabilities"
-        )
+        advice = WITH_LOGITS
         source = ", of a probability that a sigmoid rounded to 0 or 1"
     return Reason(
         "log",

@@ -13,15 +13,23 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.doctor.case import Case, failure_text
-from sevensteps.doctor.trace.operations import Origin
+from sevensteps.doctor.trace.operations import WORDS, Origin
 from sevensteps.doctor.trace.reasons import reason_of
 from sevensteps.doctor.trace.replay import Repeated, repeat
 from sevensteps.observe.network_facts import bare_module, prefix_of
-from sevensteps.observe.replay_recorder import Batch, NetworkCall, Replay, versions_of
+from sevensteps.observe.replay_recorder import (
+    Batch,
+    NetworkCall,
+    Replay,
+    bad_numbers,
+    versions_of,
+)
 from sevensteps.observe.samples import Inputs
 from sevensteps.observe.structure import rows, sample_count, tensors_of
 
 CHUNK, MAX_CHUNKS = 128, 16  # samples that are repeated at once, and how often
+# how far parameters are carried on, in steps between them and the first bad one
+AHEAD = (1.0, 4.0, 16.0)
 # operations that overflow because the training has grown beyond bounds, if it has
 BY_GROWTH = ("overflow", "half", "exponential", "operation")
 
@@ -54,10 +62,10 @@ class Trace:
     @property
     def place(self) -> str:
         """ "sqrt at train.py:41, in layer net.0"."""
-        names = dict.fromkeys(name for name in (self.operation, self.function.strip("_")) if name)
-        text = next(iter(names), "an operation")
-        if self.function.strip("_") not in ("", self.operation) and not self.layer:
-            text = f"{self.operation} in {self.function.strip('_')}"
+        text, function = self.operation, self.function.strip("_")
+        plain = WORDS.get(function.removeprefix("r"), function)
+        if plain not in ("", self.operation) and not self.layer:
+            text += f" in {function}"
         text += f" at {self.where}" if self.where else ""
         return text + (f", in layer {self.layer}" if self.layer else "")
 
@@ -100,7 +108,7 @@ def _search(case: Case) -> Trace | None:
     replay, bad = case.observation.replay or Replay(), case.diverged_at
     for batch in replay.batches:
         if batch.step == bad and (trace := _given(batch)) is not None:
-            return _with_row(trace, case, batch)
+            return _with_row(trace, case, batch, 0)
     loss_fn = case.loss_fn or (case.loss if replay.tape is None else None)
     for state in _states(networks, replay):
         for batch in _batches(case, replay, networks):
@@ -115,7 +123,7 @@ def _search(case: Case) -> Trace | None:
             ):
                 continue  # of that step the loss is known to be finite
             trace = _trace(repeated.origin, repeated, batch)
-            return _with_row(trace, case, batch)
+            return _with_row(trace, case, batch, repeated.origin.call)
     return None
 
 
@@ -125,17 +133,50 @@ def _search(case: Case) -> Trace | None:
 def _states(
     networks: Mapping[str, nn.Module], replay: Replay
 ) -> Iterator[Mapping[str, Tensor] | None]:
-    """Parameters that are all finite: those of now (None), those of before."""
+    """Parameters that are all finite: those of now (None), those of before, also as they would be
+    if they had gone on as they did, and others in their place: what the data cause happens with any
+    parameters.
+    """
     present = {
         prefix_of(name) + own: tensor
         for name, module in networks.items()
-        for own, tensor in bare_module(module).named_parameters()
+        for own, tensor in (
+            *bare_module(module).named_parameters(),
+            *bare_module(module).named_buffers(),
+        )
     }
     if _finite(present):
         yield None
     for state in replay.states:
-        if _finite({name: t for name, t in state.tensors.items() if name in present}):
+        if _finite(state.tensors):
             yield state.tensors
+    if replay.batches and len(replay.states) > 1:
+        newest, older = replay.states[:2]
+        steps = replay.batches[0].step - newest.step + 1
+        for reach in AHEAD:
+            ahead = reach * steps / max(newest.step - older.step, 1)
+            carried = {
+                name: torch.lerp(older.tensors[name], tensor, 1 + ahead)
+                if tensor.is_floating_point()
+                else tensor
+                for name, tensor in newest.tensors.items()
+            }
+            if _finite(carried):
+                yield carried
+    if not _finite(present):
+        draw = torch.Generator().manual_seed(0)
+        yield {name: _drawn(name, tensor, draw) for name, tensor in present.items()}
+
+
+def _drawn(name: str, tensor: Tensor, draw: torch.Generator) -> Tensor:
+    """`tensor`; in its place, where it is not finite, one of usual size."""
+    if not tensor.is_floating_point() or bool(tensor.isfinite().all()):
+        return tensor.detach()
+    if tensor.ndim > 1:
+        scale = math.prod(tensor.shape[1:]) ** -0.5
+        drawn: Tensor = scale * torch.randn(tensor.shape, generator=draw)
+        return drawn.to(tensor)
+    return torch.full_like(tensor, float(name.endswith(("weight", "running_var"))))
 
 
 def _finite(tensors: Mapping[str, Tensor]) -> bool:
@@ -158,7 +199,7 @@ def _batches(case: Case, replay: Replay, networks: Mapping[str, nn.Module]) -> I
         elif isinstance(part, tuple | list):
             args = tuple(part)
         name = next(iter(networks))
-        call = NetworkCall(name, args, kwargs, True, (), versions_of((args, kwargs)))
+        call = NetworkCall(name, True, args, kwargs, (), versions_of((args, kwargs)))
         yield Batch(-1 - first, [call], rows(targets, chosen))
 
 
@@ -167,31 +208,25 @@ def _batches(case: Case, replay: Replay, networks: Mapping[str, nn.Module]) -> I
 
 def _given(batch: Batch) -> Trace | None:
     """A trace of numbers that are not finite among inputs and targets themselves."""
-    parts = [("input", call.args, call.kwargs) for call in batch.calls]
-    parts.append(("target", (batch.target,), {}))
-    for what, args, kwargs in parts:
-        for tensor in tensors_of((args, kwargs)).values():
-            if not tensor.is_floating_point() or not tensor.ndim:
-                continue
-            bad = tensor.isnan() | (tensor == math.inf)
-            if not bool(bad.any()):
-                continue
-            samples = bad.flatten(1).any(1) if bad.ndim > 1 else bad
-            index = bad.nonzero()[0].tolist()
-            number = float(tensor[tuple(index)])
-            where = f" at {index[1:]}" if len(index) > 1 else ""
-            return Trace(
-                what,
-                f"the {what}",
-                f"the {what} itself is {number:g}{where}",
-                f"leave out or fill in the samples whose {what} is missing or infinite: "
-                "x[torch.isfinite(x).flatten(1).all(1)]",
-                "one such number makes the loss and all weights NaN",
-                step=batch.step,
-                sample=index[0],
-                samples=len(tensor),
-                affected=int(samples.sum()),
-            )
+    for part, tensor in batch.data():
+        if (bad := bad_numbers(tensor)) is None:
+            continue
+        samples = bad.flatten(1).any(1) if bad.ndim > 1 else bad
+        index = bad.nonzero()[0].tolist()
+        number, what = float(tensor[tuple(index)]), part.removesuffix("s")
+        where = f" at {index[1:]}" if len(index) > 1 else ""
+        return Trace(
+            what,
+            f"the {what}",
+            f"the {what} itself is {number:g}{where}",
+            f"leave out or fill in the samples whose {what} is missing or infinite: "
+            "x[torch.isfinite(x).flatten(1).all(1)]",
+            "one such number makes the loss and all weights NaN",
+            step=batch.step,
+            sample=index[0],
+            samples=len(tensor),
+            affected=int(samples.sum()),
+        )
     return None
 
 
@@ -243,12 +278,13 @@ def _sample(origin: Origin, repeated: Repeated) -> tuple[int | None, int]:
     return int(affected.nonzero()[0]), int(affected.sum())
 
 
-def _with_row(trace: Trace, case: Case, batch: Batch) -> Trace:
+def _with_row(trace: Trace, case: Case, batch: Batch, number: int) -> Trace:
     """`trace` with the place of its sample in the training data, where these are known."""
     pair = case.part("train")
     if pair is None or trace.sample is None or trace.row is not None or not batch.calls:
         return trace
-    fed = tensors_of((batch.calls[0].args, batch.calls[0].kwargs))
+    call = batch.calls[number if 0 <= number < len(batch.calls) else 0]
+    fed = tensors_of((call.args, call.kwargs))
     data = tensors_of(pair[0])
     first, whole = next(iter(fed.values()), None), next(iter(data.values()), None)
     if first is None or whole is None or first.shape[1:] != whole.shape[1:]:

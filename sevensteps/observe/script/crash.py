@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
+NOT_FINITE = r"(?i)\b(?:nan|inf)\b|not finite|non-finite"  # in messages about such numbers
 # a pattern in the message -> what it means, in words of the training
 Explain = Callable[[re.Match[str]], str]
 EXPLANATIONS: tuple[tuple[str, Explain], ...] = (
@@ -255,7 +256,7 @@ EXPLANATIONS: tuple[tuple[str, Explain], ...] = (
         ),
     ),
     (
-        r"(?i)\b(?:nan|inf)\b|not finite|non-finite",
+        NOT_FINITE,
         lambda m: "Numbers became infinite or not a number; see what was found above.",
     ),
 )
@@ -268,17 +269,34 @@ def explain_crash(failure: BaseException, networks: Mapping[str, nn.Module]) -> 
     """
     if not isinstance(failure, RuntimeError | ValueError | IndexError | AssertionError | TypeError):
         return ""
-    text = str(failure)
-    frames = traceback.extract_tb(failure.__traceback__)
-    own = [f for f in frames if not _is_library(f.filename)] or list(frames)
-    line = (own[-1].line or "") if own else ""
-    if isinstance(failure, AssertionError) and re.search("nan|finite|isinf", line):
-        text = f"nan {text}"
+    own = _own_frames(failure)
+    text = f"nan {failure}" if _asserts_finite(failure) else str(failure)
     for pattern, explanation in EXPLANATIONS:
         if match := re.search(pattern, text, re.DOTALL):
             place = _place(own[-1]) if own else "with an error"
             return f"The script ended {place}{_layer(failure, networks)}: {explanation(match)}"
     return ""
+
+
+def is_not_finite(failure: BaseException) -> bool:
+    """Whether an exception says that numbers are not finite, as anomaly detection does and checks
+    of a training's own.
+    """
+    if not isinstance(failure, RuntimeError | ValueError | AssertionError | ArithmeticError):
+        return False
+    return _asserts_finite(failure) or re.search(NOT_FINITE, str(failure)) is not None
+
+
+def _asserts_finite(failure: BaseException) -> bool:
+    frames = _own_frames(failure)
+    line = (frames[-1].line or "") if frames else ""
+    return isinstance(failure, AssertionError) and bool(re.search("nan|finite|isinf", line))
+
+
+def _own_frames(failure: BaseException) -> list[traceback.FrameSummary]:
+    """Where an exception comes from, without what libraries call in each other."""
+    frames = traceback.extract_tb(failure.__traceback__)
+    return [f for f in frames if not _is_library(f.filename)] or list(frames)
 
 
 def _place(frame: traceback.FrameSummary) -> str:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
+from sevensteps.api.watch import Watch
 from sevensteps.doctor.finding import Finding
 
 pytestmark = pytest.mark.draws
@@ -178,14 +179,14 @@ FAULTS = {
     "Kullback-Leibler with zeros": Fault(divergence, zero_sample, "log", "log", "log kl"),
     "root of a distance": Fault(distance, zero_sample, "root", "sqrt", "sqrt"),
     "a power below 1": Fault(half_power, zero_sample, "root", "pow", "pow"),
-    "length 0": Fault(unit_length, zero_sample, "division", "div", "length"),
-    "nothing counts": Fault(masked_mean, zero_sample, "division", "div", "count"),
+    "length 0": Fault(unit_length, zero_sample, "division", "division", "length"),
+    "nothing counts": Fault(masked_mean, zero_sample, "division", "division", "count"),
     "nothing selected": Fault(mean_of_selected, zero_batch, "empty", "mean", "empty", None),
     "spread of one": Fault(spread_of_one, only_one, "single", "std", "std", None),
     "exponential": Fault(gaussian, zero_sample, "exponential", "exp", "exp"),
     "angle of 0": Fault(angle, zero_sample, "arc", "acos", "acos"),
-    "hidden by where": Fault(where_hides, zero_sample, "division", "reciprocal", "hidden"),
-    "all targets ignored": Fault(ignored, ignore_all, "empty", "nll_loss_forward", "ignored", None),
+    "hidden by where": Fault(where_hides, zero_sample, "division", "division", "hidden"),
+    "all targets ignored": Fault(ignored, ignore_all, "empty", "nll_loss", "ignored", None),
 }
 
 
@@ -410,12 +411,102 @@ def test_an_infinite_gradient_that_a_scaler_skips_is_healthy() -> None:
     assert "not_finite" not in [finding.condition for finding in watch.diagnose().findings]
 
 
+def checked(watch: Watch, model: nn.Module, check: str, bad_step: int) -> None:
+    """A training that looks for NaN itself."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watch, torch.autograd.set_detect_anomaly(check == "anomaly"):
+        for step in range(50):
+            x = torch.randn(BATCH, FEATURES)
+            y = (x[:, 0] > 0).long()
+            if step == bad_step:
+                x[BAD_SAMPLE] = 0
+            loss = (distance if check == "anomaly" else unit_length)(model, x, y)
+            if check == "assert":
+                assert not torch.isnan(loss)
+            elif check == "raise" and not torch.isfinite(loss):
+                raise ValueError(f"loss is {loss.item()}, stopping training")
+            elif check == "other" and step == bad_step:
+                raise KeyError("nan")
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y)
+
+
+@pytest.mark.filterwarnings("ignore:Error detected")
 @pytest.mark.parametrize("bad_step", [2, 37])
-def test_anomaly_detection_that_ends_the_training(bad_step: int) -> None:
+@pytest.mark.parametrize("check", ["anomaly", "assert", "raise"])
+def test_a_check_of_its_own_that_ends_the_training(check: str, bad_step: int) -> None:
     torch.manual_seed(0)
     model = network()
-    with pytest.raises(RuntimeError, match="nan"), torch.autograd.set_detect_anomaly(True):
-        run(distance, zero_sample, faulty=True, seed=0, bad_step=bad_step, model=model)
+    watch = ss.watch(model)
+    with pytest.raises((RuntimeError, AssertionError, ValueError)):
+        checked(watch, model, check, bad_step)
+    finding = watch.diagnose().findings[0]
+    assert (finding.condition, finding.onset) == ("not_finite", bad_step)
+    assert finding.where["line"] == line_of("sqrt" if check == "anomaly" else "length")
+    assert finding.where["sample"] == BAD_SAMPLE
+
+
+def test_another_exception_says_nothing_of_the_numbers() -> None:
+    torch.manual_seed(0)
+    model = network()
+    watch = ss.watch(model)
+    with pytest.raises(KeyError):
+        checked(watch, model, "other", 37)
+    assert "not_finite" not in [finding.condition for finding in watch.diagnose().findings]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_probabilities_that_become_0_or_1_in_the_course_of_the_training(seed: int) -> None:
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    x = 3 * torch.randn(400, 4)
+    y = (x[:, 0] > 0).float()
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(1000):
+            rows = torch.randint(400, (64,))
+            p = torch.sigmoid(model(x[rows]))[:, 0]
+            loss = -(y[rows] * p.log() + (1 - y[rows]) * (1 - p).log()).mean()  # slowly
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+            if not math.isfinite(loss.item()):
+                break
+    finding = watch.diagnose().findings[0]
+    assert (finding.condition, finding.where["line"]) == ("not_finite", line_of("slowly"))
+    assert "with_logits" in finding.remedies[0].advice
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_of_several_backward_passes_and_of_closures(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(120, FEATURES)
+    x[77] = 0
+    y, whole = (x[:, 0] > 0).long(), torch.arange(120)
+    for kind in (torch.optim.LBFGS, torch.optim.SGD):
+        model = network()
+        optimizer = kind(model.parameters(), lr=0.05)
+        with ss.watch(model, optimizer) as watch:
+            for rows in torch.randperm(120).split(40) if kind is torch.optim.SGD else 3 * [whole]:
+
+                def passes(rows: Tensor = rows) -> Tensor:
+                    optimizer.zero_grad()  # noqa: B023
+                    for part in rows.split(len(rows) if kind is torch.optim.LBFGS else 10):  # noqa: B023
+                        loss = half_power(model, x[part], y[part])  # noqa: B023
+                        loss.backward()
+                    return loss.detach()
+
+                if kind is torch.optim.LBFGS:
+                    loss = optimizer.step(passes)  # type: ignore[arg-type]
+                else:
+                    loss = passes()
+                    optimizer.step()
+                watch.step(loss, target=y[rows])
+        finding = watch.diagnose(train=(x, y)).findings[0]
+        assert (finding.where["line"], finding.where["row"]) == (line_of("pow"), 77)
 
 
 def test_targets_that_are_not_reported() -> None:

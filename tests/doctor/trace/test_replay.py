@@ -16,7 +16,7 @@ pytestmark = pytest.mark.draws
 
 
 def batch(x: Tensor, y: Tensor | None = None) -> Batch:
-    return Batch(0, [NetworkCall("", (x,), {}, True, (), versions_of(x))], y)
+    return Batch(0, [NetworkCall("", True, (x,), {}, (), versions_of(x))], y)
 
 
 class Root(nn.Module):

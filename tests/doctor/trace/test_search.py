@@ -89,4 +89,6 @@ def test_a_place_is_said_once() -> None:
     assert trace.place == "sqrt at train.py:4"
     trace = Trace("log", "log", "", "", "", where="a.py:4", function="binary_loss")
     assert trace.place == "log in binary_loss at a.py:4"
+    trace = Trace("division", "division", "", "", "", where="a.py:4", function="__truediv__")
+    assert trace.place == "division at a.py:4"
     assert Trace("log", "log", "", "", "", layer="head").place == "log, in layer head"

@@ -118,6 +118,13 @@ def training_report(
             unread += [("valid", why)] if why else []
     case = case_of(watcher, train, valid)
     case.not_judged += unread
+    final = dict(zip(watcher.networks, training.final_networks().values(), strict=True))
+    if None in final.values():
+        case.network, case.networks = None, {}
+        case.not_judged.append(("network", "the script has changed it since this training"))
+    else:
+        case.network = next(iter(final.values())) if len(final) == 1 else None
+        case.networks = {name: module for name, module in final.items() if module is not None}
     diagnosis = diagnose(case)
     observation = watcher.observation
     optimizers = tuple(dict.fromkeys(type(o).__name__ for o in training.optimizers.values()))

@@ -185,7 +185,9 @@ class Discovery:
             t.optimizers[key]
             for t in self.trainings
             for key in t.optimizers
-            if own & parameter_ids(optimizer_tensors(t.optimizers[key]))
+            # a new optimizer for parts of a network that has been trained is another training's
+            if (not optimizers or t.steps <= JOINING_STEPS)
+            and own & parameter_ids(optimizer_tensors(t.optimizers[key]))
         ]
         if optimizers or known:
             if len(self.trainings) < MAX_TRAININGS or known:
@@ -260,8 +262,11 @@ class Discovery:
                 self._ignored.add(optimizer)
             return None
         training = ScriptTraining(self.make_watcher, place_of_call(), self._looked)
+        own = {key for o in optimizers for key in parameter_ids(optimizer_tensors(o))}
         for earlier in self.trainings:
             earlier.loaders.let_go()
+            if own & earlier.parameters:
+                earlier.copy_networks()
         self.trainings.append(training)
         self.loaders.decided = False
         return training
@@ -314,7 +319,13 @@ class Discovery:
         own = parameter_ids(module.parameters())
         for optimizer in self._waiting():
             tensors = parameter_ids(optimizer_tensors(optimizer))
-            if tensors & training.parameters and tensors <= training.parameters:
+            ours = tensors & training.parameters and tensors <= training.parameters
+            if ours and training.steps > JOINING_STEPS and training.rewritten:
+                # another fold, or another seed, of the same module
+                training.stop()
+                training.forget_networks()
+                self._root(module, [optimizer])
+            elif ours:
                 self._take(training, optimizer)
             elif tensors & own and training.steps > JOINING_STEPS:
                 training.stop()

@@ -4,6 +4,7 @@ end.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,11 @@ class ScriptTraining:
         self.make_watcher = make_watcher
         self.looked = looked  # is told of each step that was looked at
         self.loaders = TrainingLoaders()
+        # by name, as they were before the script changed them; None where that is not known
+        self.final: dict[str, nn.Module | None] | None = None
+        self._sampled: list[Tensor] = []  # parameters, of which it is seen that they are rewritten
+        self._versions: list[int] = []  # of those, after the last step
+        self._stopped = False
         self.called = False  # whether a network of it was called itself, with gradients
         self.place = place  # where its network was called first
         self.watcher: AnyLoopWatcher | None = None
@@ -68,6 +74,8 @@ class ScriptTraining:
         self.networks[name] = module
         self.optimizers |= {id(optimizer): optimizer for optimizer in optimizers}
         self.parameters |= parameter_ids(module.parameters())
+        trained = [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
+        self._sampled += [*trained[:1], *trained[-1:]]
         if self.watcher is None:
             networks = module if alone else {name: (module, optimizers)}
             self.watcher = self.make_watcher(networks, optimizers if alone else None)
@@ -93,6 +101,32 @@ class ScriptTraining:
                     name if name in self.watcher.networks else "",
                     [o for o in optimizers if parameter_ids(optimizer_tensors(o)) & own],
                 )
+
+    # -- what becomes of them ----------------------------------------------------------------------
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether the script has set its parameters anew since the last step."""
+        return bool(self._versions) and self._versions != [p._version for p in self._sampled]
+
+    def copy_networks(self) -> None:
+        """Another training is about to change its parameters: keep what it has come to."""
+        if self.final is None:
+            self.final = {name: _copy(module) for name, module in self.final_networks().items()}
+
+    def forget_networks(self) -> None:
+        """Its parameters were overwritten."""
+        self.final = dict.fromkeys(self.networks)
+
+    def final_networks(self) -> dict[str, nn.Module | None]:
+        """The networks as the training left them, by name; None where that is not known, as where
+        the script has put other parts into one.
+        """
+        if self.final is not None:
+            return self.final
+        present = {id(p) for module in self.networks.values() for p in module.parameters()}
+        whole = self.parameters <= present
+        return {name: module if whole else None for name, module in self.networks.items()}
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -127,6 +161,7 @@ class ScriptTraining:
     def stepped(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped; the step ends when all have."""
         key = id(optimizer)
+        self._versions = [p._version for p in self._sampled]
         if len(self.optimizers) == 1 and len(self._losses) == 1 and not self._step_losses:
             self._report(self._losses.pop().loss, None)  # as of most steps of most trainings
             return
@@ -159,7 +194,7 @@ class ScriptTraining:
 
     def _report(self, loss: Tensor, parts: dict[str, Tensor] | None) -> None:
         target, self._target = self._target, None
-        if self.watcher is not None:
+        if self.watcher is not None and not self._stopped:
             self.steps += 1
             looking = self.watcher.looking
             self.watcher.step(loss, target, parts=parts)
@@ -188,8 +223,16 @@ class ScriptTraining:
 
     def stop(self) -> None:
         """Watch no longer."""
+        self._stopped = True
         if self.watcher is not None:
             self.watcher.stop()
+
+
+def _copy(module: nn.Module | None) -> nn.Module | None:
+    try:
+        return copy.deepcopy(module)
+    except Exception:  # as of one that keeps tensors with a graph
+        return None
 
 
 def unused_name(name: str, used: Any) -> str:

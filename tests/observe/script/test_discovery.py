@@ -361,6 +361,54 @@ def test_a_new_head_begins_a_new_training() -> None:
     assert not log_of(discovery, 0).started
 
 
+def fit(net: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 5) -> None:
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.cross_entropy(net(X), Y).backward()
+        optimizer.step()
+
+
+def test_a_training_has_its_own_weights_after_another_has_changed_them() -> None:
+    weights = []
+
+    def script() -> None:
+        body = nn.Linear(3, 5)
+        for _ in range(2):
+            net = nn.Sequential(body, nn.Linear(5, 4))
+            fit(net, torch.optim.SGD(net.parameters(), lr=0.1))
+            weights.append(body.weight.detach().clone())
+
+    discovery = discover(script)
+    assert len(discovery.trainings) == 2
+    for training, weight in zip(discovery.trainings, weights, strict=True):
+        (module,) = training.final_networks().values()
+        assert module is not None
+        assert torch.equal(next(module.parameters()), weight)
+
+
+def test_a_module_that_is_set_anew_for_each_fold() -> None:
+    def script() -> None:
+        net = nn.Linear(3, 4)
+        for _ in range(3):
+            net.reset_parameters()
+            fit(net, torch.optim.SGD(net.parameters(), lr=0.1))
+
+    discovery = discover(script)
+    assert [training.steps for training in discovery.trainings] == [5, 5, 5]
+    finals = [list(training.final_networks().values()) for training in discovery.trainings]
+    assert finals[:2] == [[None], [None]]
+    assert finals[2] != [None]
+
+
+def test_a_network_with_another_head_is_not_the_one_that_was_trained() -> None:
+    def script() -> None:
+        net = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4))
+        fit(net, torch.optim.SGD(net.parameters(), lr=0.1))
+        net[1] = nn.Linear(5, 4)
+
+    assert list(discover(script).trainings[0].final_networks().values()) == [None]
+
+
 def test_copies_and_teachers_are_not_what_is_trained() -> None:
     def script() -> None:
         student, teacher = classifier(), classifier()

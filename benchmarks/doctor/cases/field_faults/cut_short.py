@@ -150,8 +150,8 @@ PAIRS = [
         "ended after twenty-five epochs",
         ("stopped_early", "underfitting"),
         few_steps,
-        0.65,
-        0.8,
+        0.74,
+        0.82,
     ),
     Pair(
         "dropout on the answers",

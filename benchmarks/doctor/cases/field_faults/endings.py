@@ -38,7 +38,7 @@ class Ending(nn.Module):
 
 
 def both_classes(count: int) -> tuple[Tensor, Tensor]:
-    x, y = clouds(count, 2, 6, apart=1.2)
+    x, y = clouds(count, 2, 8, apart=2.0)
     return x, y[:, None].float()
 
 
@@ -48,7 +48,7 @@ def share_right(answer: Tensor, y: Tensor, border: float) -> float:
 
 def softmax_of_one(cured: bool, watch: Watch) -> Trained:
     x, y = both_classes(1000)
-    model = Ending("sigmoid" if cured else "softmax", 6, 1)
+    model = Ending("sigmoid" if cured else "softmax", 8, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     watching = fit(watch, model, optimizer, F.binary_cross_entropy, x[:800], y[:800], 8)
     data = known(x, y, 800, F.binary_cross_entropy)
@@ -75,7 +75,7 @@ def sigmoid_of_a_price(cured: bool, watch: Watch) -> Trained:
 def relu_before_a_loss_of_logits(cured: bool, watch: Watch) -> Trained:
     """An answer counts from a probability of .6."""
     x, y = both_classes(1000)
-    model = Ending("" if cured else "relu", 6, 1)
+    model = Ending("" if cured else "relu", 8, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     loss_fn = nn.BCEWithLogitsLoss()
     watching = fit(watch, model, optimizer, loss_fn, x[:800], y[:800], 8)

@@ -15,8 +15,8 @@ class Backbone(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(12, 48), nn.Tanh(), nn.Linear(48, 6), nn.Tanh())
-        self.head = nn.Linear(6, classes)
+        self.body = nn.Sequential(nn.Linear(12, 48), nn.Tanh(), nn.Linear(48, 10), nn.Tanh())
+        self.head = nn.Linear(10, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         kinds: Tensor = self.head(self.body(x))
@@ -59,7 +59,7 @@ def tune(
 def new_head_frozen(cured: bool, watch: Watch) -> Trained:
     """All is frozen after the new head was put in, and the last bias let go, not the head."""
     model, x, y = tasks()
-    model.head = nn.Linear(6, 4)
+    model.head = nn.Linear(10, 4)
     for p in model.parameters():
         p.requires_grad_(False)
     free = model.head if cured else model.body[2]
@@ -93,7 +93,7 @@ def other_scale_than_the_backbone(cured: bool, watch: Watch) -> Trained:
     model, x, y = tasks()
     if not cured:
         x = (180 + 20 * x).clamp(0, 255)
-    model.head = nn.Linear(6, 4)
+    model.head = nn.Linear(10, 4)
     model.body.requires_grad_(False)
     return tune(watch, model, torch.optim.Adam(model.head.parameters(), lr=2e-2), x, y, 12)
 
@@ -101,7 +101,7 @@ def other_scale_than_the_backbone(cured: bool, watch: Watch) -> Trained:
 def rate_that_breaks(cured: bool, watch: Watch) -> Trained:
     """A rate at which what was learned before is gone within some steps."""
     model, x, y = tasks()
-    model.head = nn.Linear(6, 4)
+    model.head = nn.Linear(10, 4)
     return tune(
         watch,
         model,
@@ -114,7 +114,7 @@ def rate_that_breaks(cured: bool, watch: Watch) -> Trained:
 def rate_for_the_body(cured: bool, watch: Watch) -> Trained:
     """The rate is that of the body, for the new head too."""
     model, x, y = tasks()
-    model.head = nn.Linear(6, 4)
+    model.head = nn.Linear(10, 4)
     groups = [
         {"params": model.body.parameters(), "lr": 1e-5},
         {"params": model.head.parameters(), "lr": 2e-2 if cured else 1e-5},
@@ -125,8 +125,8 @@ def rate_for_the_body(cured: bool, watch: Watch) -> Trained:
 def head_under_another_name(cured: bool, watch: Watch) -> Trained:
     """`model.fc` is new and in the optimizer; the network answers by `model.head`."""
     model, x, y = tasks()
-    model.head = nn.Linear(6, 4)
-    model.fc = nn.Linear(6, 4)
+    model.head = nn.Linear(10, 4)
+    model.fc = nn.Linear(10, 4)
     free = model.head if cured else model.fc
     return tune(watch, model, torch.optim.Adam(free.parameters(), lr=2e-2), x, y, 12)
 
@@ -137,16 +137,16 @@ PAIRS = [
         "new head let go",
         ("parameters_not_updated",),
         new_head_frozen,
-        0.7,
-        0.85,
+        0.78,
+        0.86,
     ),
     Pair(
         "weights not loaded, for their names differ",
         "weights loaded by their names",
         ("parameters_not_updated", "signal_vanishes"),
         weights_of_other_names,
-        0.75,
-        0.85,
+        0.7,
+        0.78,
     ),
     Pair(
         "bytes for a backbone of small numbers",
@@ -154,14 +154,14 @@ PAIRS = [
         ("inputs_unscaled", "saturated_units"),
         other_scale_than_the_backbone,
         0.8,
-        0.88,
+        0.87,
     ),
     Pair(
         "fine-tuning at a rate that forgets",
         "fine-tuning at a rate that keeps",
         ("learning_rate_too_high", "saturated_units"),
         rate_that_breaks,
-        0.8,
+        0.84,
         0.88,
     ),
     Pair(
@@ -170,7 +170,7 @@ PAIRS = [
         ("learning_rate_too_low",),
         rate_for_the_body,
         0.7,
-        0.85,
+        0.78,
     ),
     Pair(
         "a new head that is not in use",
@@ -178,6 +178,6 @@ PAIRS = [
         ("parameters_not_updated",),
         head_under_another_name,
         0.7,
-        0.85,
+        0.78,
     ),
 ]

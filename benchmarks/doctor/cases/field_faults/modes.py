@@ -170,8 +170,8 @@ PAIRS = [
         "noise in training only",
         ("mode_mismatch",),
         noise_always_on,
-        0.82,
-        0.88,
+        0.8,
+        0.85,
     ),
     Pair(
         "functional batch norm always training",

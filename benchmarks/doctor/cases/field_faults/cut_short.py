@@ -174,7 +174,7 @@ PAIRS = [
         "ended where the validation loss rises",
         ("overfitting",),
         too_many_epochs,
-        0.05,
+        0.12,
         0.2,
     ),
     Pair(

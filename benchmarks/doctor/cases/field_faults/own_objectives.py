@@ -206,7 +206,7 @@ PAIRS = [
         "labels of near and far",
         ("loss_sign",),
         near_and_far_reversed,
-        0.5,
-        0.65,
+        0.45,
+        0.52,
     ),
 ]

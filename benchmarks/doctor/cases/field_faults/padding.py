@@ -170,8 +170,8 @@ PAIRS = [
         "mean of word vectors over the words",
         ("padding_read", "signal_vanishes"),
         mean_over_padding,
-        0.6,
-        0.8,
+        0.75,
+        0.9,
     ),
     Pair(
         "LSTM's state after 95 places of padding",

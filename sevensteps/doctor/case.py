@@ -439,7 +439,10 @@ class Case:
             return None
         if task in ("binary", "multiclass"):
             answers, classes = self.answers(output, "identity"), class_indices(target)
-            return accuracy(answers, classes) if len(answers) == len(classes) else None
+            known = classes >= 0  # a negative one is `ignore_index`
+            if len(answers) != len(classes) or not bool(known.any()):
+                return None
+            return accuracy(answers[known], classes[known])
         if task in ("tokens", "dense"):
             return accuracy_of_positions(output, target)
         if task == "regression" and output.numel() == target.numel():
@@ -491,10 +494,8 @@ class Case:
         """
         if self.target is None:
             return None
-        if self.labels is not None:
-            return baseline("multiclass", self.labels)
-        if self.task in ("tokens", "dense"):
-            known = known_positions(self.target)
+        if self.labels is not None or self.task in ("tokens", "dense"):
+            known = known_positions(self.target if self.labels is None else self.labels)
             return baseline("multiclass", known) if len(known) else None
         return baseline("regression", self.target) if self.task == "regression" else None
 

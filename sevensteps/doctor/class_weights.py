@@ -46,8 +46,10 @@ def _of_gradients(case: Case) -> dict[int, float] | None:
             continue
         if any(statistics.pstdev(v) > CONSTANT * abs(statistics.fmean(v)) for v in own.values()):
             return None  # weighed by something else, or another loss
-        means = {c: statistics.fmean(values) for c, values in own.items()}
-        counts = Counter({c: len(values) for c, values in own.items()})
+        means = {c: statistics.fmean(values) for c, values in own.items() if any(values)}
+        if not means:
+            continue
+        counts = Counter({c: len(own[c]) for c in means})
         unit = means[counts.most_common(1)[0][0]]
         for c, mean in means.items():
             ratios.setdefault(c, []).append(mean / unit)

@@ -277,6 +277,7 @@ def baseline_from_calls(looks: Sequence[Look], target: Tensor | None) -> float |
         or term.target not in ("data", "input", "shifted input")
         or _reduction(call, term) != "mean"
         or (seen := look.shapes.get("target")) is None
+        or "target" not in call.shapes  # of several, as in CTC
         or torch.Size(seen).numel() != torch.Size(call.shapes["target"]).numel()
     ):
         return None

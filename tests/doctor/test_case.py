@@ -89,6 +89,16 @@ def test_scores_are_accuracy_and_r2() -> None:
     assert classes.score(None, labels) is None
 
 
+def test_samples_without_a_label_count_in_no_score() -> None:
+    labels = torch.tensor([0, -100, 1, 1, -1, 1])
+    known = case(train=(torch.zeros(6, 2), labels))
+    assert known.score(torch.eye(2)[[1, 0, 1, 1, 0, 1]], labels) == 0.75
+    assert known.baseline_score == 0.75
+    nothing = torch.full((6,), -100)
+    assert known.score(torch.zeros(6, 2), nothing) is None
+    assert case(train=(torch.zeros(6, 2), nothing)).baseline_score is None
+
+
 class Watched(Case):
     """A case without an identified loss."""
 

@@ -81,3 +81,9 @@ def test_no_weights_where_all_weigh_the_same_or_each_sample_its_own() -> None:
     y = torch.arange(300) % 3
     assert class_weights(case(y, 3, F.cross_entropy)) is None
     assert class_weights(case(y, 3, lambda o, t: F.multi_margin_loss(o, t))) is None
+
+
+def test_the_most_common_class_may_be_left_out_of_the_loss() -> None:
+    y = torch.arange(300) % 5 % 3
+    assert class_weights(case(y, 3, nn.CrossEntropyLoss(ignore_index=0))) is None
+    assert class_weights(case(y, 3, lambda o, t: F.cross_entropy(o[t > 0], t[t > 0]))) is None

@@ -24,6 +24,7 @@ from sevensteps.observe.look import Look
 from sevensteps.observe.loss_graph import Operation
 from sevensteps.observe.network_facts import NetworkFacts
 from sevensteps.observe.observation import Observation
+from tests.observe.recorded_step import record
 
 
 def draw(*shape: int) -> Tensor:
@@ -225,6 +226,19 @@ def test_the_best_answer_without_the_input() -> None:
     assert baseline_from_calls([picture], mask) == pytest.approx(math.log(2) / 2)
     squares = look_at("mse_loss", mask, mask, mask, mask, factor=3.0)
     assert baseline_from_calls([squares], mask) == pytest.approx(3 * 0.125)
+
+
+@pytest.mark.draws
+def test_a_loss_of_sequences_that_are_not_aligned_has_no_baseline() -> None:
+    targets = torch.tensor([[1, 2], [2, 1]])
+
+    def loss(output: Tensor) -> Tensor:
+        steps = output.log_softmax(1).view(-1, 2, 3)
+        return F.ctc_loss(steps, targets, torch.tensor([2, 2]), torch.tensor([2, 2]))
+
+    look = record(nn.Linear(3, 3), torch.randn(4, 3), loss)
+    look.shapes["target"] = (2, 2)
+    assert baseline_from_calls([look], targets) is None
 
 
 def test_a_loss_with_other_terms_has_no_baseline() -> None:

@@ -14,7 +14,7 @@ where a simple model that sees the order does no better.
 from __future__ import annotations
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.chance import why_too_early
+from sevensteps.doctor.chance import compare_with_chance, why_too_early
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.order import SAME, Order, order
@@ -52,6 +52,8 @@ def examine(case: Case) -> Finding | None:
     ahead = simple is not None and simple - score > AHEAD
     if not ahead and (score - least > POOR * (1 - least) or simple is not None):
         return None
+    if not ahead and _predicts(case):
+        return None
     what = f"patches of {answers.patch} by {answers.patch} pixels" if answers.patch else "steps"
     goes = ", but for going with its step" if answers.each else ""
     better = f"; a simple model that sees the order scores {simple:.3g}" if ahead else ""
@@ -75,6 +77,14 @@ def examine(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _predicts(case: Case) -> bool:
+    """Whether the loss says that it learns, whatever the score: of a class that is rare, the most
+    likely answer may always be the other one.
+    """
+    losses = [one for one in compare_with_chance(case) if one.measure == "loss"]
+    return any(one.ignorant - one.reached > POOR * one.ignorant for one in losses)
 
 
 def _measure(answers: Order) -> Measure:

@@ -25,7 +25,9 @@ STRETCH, GOLDEN_RATIO = 4, (5**0.5 - 1) / 2
 
 
 class DataRecorder(StepRecorder):
-    """Adds to `sketch` the first input that a network gets in a step, and the step's targets."""
+    """Adds to `sketch` the last input that a network gets before its parameters change in a step,
+    and the step's targets: of batches that are accumulated, these are those of the last.
+    """
 
     def __init__(
         self,
@@ -40,6 +42,11 @@ class DataRecorder(StepRecorder):
         self.share = FIRST_STEPS if budget else 0.0
         self._roots = {id(module): name for name, module in networks.items()}
         self._inputs: tuple[str, Any] | None = None  # network, arguments
+        self._trained = [
+            next((p for p in module.parameters() if p.requires_grad), None)
+            for module in networks.values()
+        ]
+        self._before: list[int] = []  # versions when the step began, which change in its update
         self._handle: Any = None
         # a compiled network would be compiled anew
         self._may_listen = not any(refuses_hooks(module) for module in networks.values())
@@ -60,10 +67,9 @@ class DataRecorder(StepRecorder):
         return self._handle is not None
 
     def listen(self) -> None:
-        """Note the data of the step to come, without the other hooks: the one hook is gone as soon
-        as a network has begun.
-        """
+        """Note the data of the step to come, without the other hooks."""
         self._inputs = None
+        self._before = self._versions()
         if (
             self.compiled.blind or self.compiled.modules
         ):  # a hook would have PyTorch compile them again
@@ -104,12 +110,17 @@ class DataRecorder(StepRecorder):
             if network == self.sketch.network:
                 self.sketch.add(step, inputs, target)
 
+    def _versions(self) -> list[int]:
+        return [0 if p is None else p._version for p in self._trained]
+
     def _module_enters(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         network = self._roots.get(id(module))
         if network is None or not torch.is_grad_enabled() or is_transformed():
             return
         try:
-            self.network_enters(network, module, args, keywords_of_call())
-            self._handle.remove()
+            if self._inputs is not None and self._versions() != self._before:
+                return  # the step is over, and this belongs to an evaluation
+            if self._inputs is None or self._inputs[0] == network:
+                self._inputs = network, (args, keywords_of_call())
         except Exception as failure:  # whatever goes wrong in here, the training goes on
             self.failed(failure)

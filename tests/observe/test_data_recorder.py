@@ -27,6 +27,7 @@ def watched(batches: list[tuple[Tensor, Tensor]], budget: float) -> Observation:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            model(x + 2)  # an evaluation with gradients: not what was learned from, either
             watch.step(loss, target=y)
         observation = watch.observation
     assert "failure" not in observation.notes

@@ -8,7 +8,7 @@ step, whether it goes with its step wherever that stands. And the score. Source:
 
 Remedies: add positions, learned or of sines, to what goes into attention; a recurrent layer or a
 convolution. Silent on: networks that learn well, as bags of words and sets do by design; poor ones
-where a simple model that sees the order does no better.
+without attention, or where a simple model that sees the order does no better.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ AHEAD = 0.05  # of the score, of a simple model that sees the order
 
 
 def examine(case: Case) -> Finding | None:
-    if not case.loss_is_error or case.skill is None or case.skill > GOOD:
+    if case.before_training or why_too_early(case):
         return None
-    if why_too_early(case):
+    if not case.loss_is_error or case.skill is None or case.skill > GOOD:
         return None
     answers = order(case)
     if answers is None or max(answers.moved, answers.redrawn) > SAME:
@@ -52,7 +52,7 @@ def examine(case: Case) -> Finding | None:
     ahead = simple is not None and simple - score > AHEAD
     if not ahead and (score - least > POOR * (1 - least) or simple is not None):
         return None
-    if not ahead and _predicts(case):
+    if not ahead and (_predicts(case) or not _attends(case)):
         return None
     what = f"patches of {answers.patch} by {answers.patch} pixels" if answers.patch else "steps"
     goes = ", but for going with its step" if answers.each else ""
@@ -77,6 +77,20 @@ def examine(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _attends(case: Case) -> bool:
+    """Whether steps look at each other by attention, to which positions have to be told; a mean of
+    words is a set by design.
+    """
+    layers = (layer.kind for layer in case.facts.layers.values())
+    if any("Attention" in kind or "Transformer" in kind for kind in layers):
+        return True
+    calls = [call for look in case.looks[:8] for call in look.calls if call.network is not None]
+    if any(call.kind == "attention" for call in calls):
+        return True
+    scores = [next(iter(call.shapes.values()), ()) for call in calls if call.kind == "softmax"]
+    return any(len(shape) > 2 and shape[-1] == shape[-2] for shape in scores)
 
 
 def _predicts(case: Case) -> bool:

@@ -45,7 +45,7 @@ LITTLE_LEFT = 0.3  # of the spread of the answers, with the padding
 
 
 def examine(case: Case) -> Finding | None:
-    if not case.loss_is_error or case.skill is None or case.skill > POOR:
+    if case.before_training or not case.loss_is_error or case.skill is None or case.skill > POOR:
         return None
     answers = padding(case)
     if answers is None or answers.moved < MOVED or answers.padding < MUCH * max(answers.length, 1):

@@ -29,7 +29,7 @@ STEP = "repeat"
 EXPLAINS = ("overfitting", "train_valid_mismatch", "output_overconfident", "class_imbalance")
 MOVED = 1e-3  # of the spread of the answers
 ROWS = 64  # of a table, fewer say nothing
-COLUMNS = 3
+COLUMNS = 3  # of a table, fewer may be the target's own
 SAME = 1e-6  # that a correlation may fall short of 1
 COPIED = 0.9  # skill of a network that has the answer
 

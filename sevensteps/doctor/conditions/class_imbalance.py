@@ -30,13 +30,14 @@ POOR = 0.6  # of the recall of the common classes
 
 
 def examine(case: Case) -> Finding | None:
+    if case.before_training or case.diverged_at is not None or not case.loss_is_error:
+        return None
     return _upside_down(case) or _never_answered(case)
 
 
 def _upside_down(case: Case) -> Finding | None:
     """Rare classes that weigh less in the loss than common ones do, and are recognised less."""
-    judged = _answers(case)
-    if judged is None or (weights := class_weights(case)) is None:
+    if (weights := class_weights(case)) is None or (judged := _answers(case)) is None:
         return None
     truth, answers, shares = judged
     classes = len(shares)
@@ -99,15 +100,7 @@ def _answers(case: Case) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"], Tensor] | 
     pair = case.part("valid") or case.examples
     target = targets_of(pair)
     output = case.valid_outputs if part == "valid" else case.train_outputs
-    if (
-        case.before_training
-        or case.diverged_at is not None
-        or not case.loss_is_error
-        or case.target is None
-        or target is None
-        or output is None
-        or len(output) != len(target)
-    ):
+    if case.target is None or target is None or output is None or len(output) != len(target):
         return None
     if case.task in ("binary", "multiclass") and case.labels is not None:
         labels, truth = case.labels, class_indices(target.cpu())
@@ -129,14 +122,7 @@ def _answers(case: Case) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"], Tensor] | 
 def _never_answered(case: Case) -> Finding | None:
     pair = case.valid or case.sample
     labels = case.labels
-    if (
-        case.before_training
-        or labels is None
-        or pair is None
-        or case.task not in ("binary", "multiclass")
-        or case.diverged_at is not None
-        or not case.loss_is_error
-    ):
+    if labels is None or pair is None or case.task not in ("binary", "multiclass"):
         return None
     output = case.valid_outputs if case.valid is not None else case.train_outputs
     if output is None:

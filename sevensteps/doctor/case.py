@@ -284,7 +284,13 @@ class Case:
             return best
         t = self.target
         function = self.identified_loss.loss.function if self.identified_loss else ""
-        if t is None:
+        weights = ("weight", "pos_weight")
+        weighed = any(
+            call.options.get(name) is not None or name in call.shapes
+            for _, call in self.loss_calls
+            for name in weights
+        )
+        if t is None or weighed:
             return None
         if self.task is not None and self.task != "regression" and function in CROSS_ENTROPIES:
             return ignorant_entropy(t, self.task)

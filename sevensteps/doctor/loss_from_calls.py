@@ -302,7 +302,7 @@ def _baseline(call: Call, target: Tensor) -> float | None:
         if call.options.get("label_smoothing"):
             return None
         return float(torch.special.entr(counts / counts.sum()).sum())
-    if call.options.get("weight") is not None or "weight" in call.shapes:
+    if any(call.options.get(w) is not None or w in call.shapes for w in ("weight", "pos_weight")):
         return None
     if not len(target) or call.name not in ELEMENTWISE:
         return None

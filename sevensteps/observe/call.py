@@ -20,7 +20,8 @@ class Call:
     "sigmoid", "dropout", "norm", "attention", "embedding", "activation", "reduction", "math",
     "index", "broadcast"). `shapes` and `dtypes` are those of its tensors by parameter; `options`
     what else it was given, by parameter: numbers, flags, and small tensors as lists. `content` says
-    what the numbers were, such as "target.low" (in full looks). `where` is the first line outside
+    what the numbers were, such as "target.low" (in full looks), and whether a loss was given the
+    output as its target, and no output ("exchanged"). `where` is the first line outside
     of PyTorch, `network` the network whose forward pass it belongs to (None: outside of all). The
     same call from the same line is counted in `count`.
     """

@@ -407,6 +407,9 @@ class CallRecorder(StepRecorder):
         if noted.kind == "loss" and node is not None and len(self.graph.calls) < MAX_NODES:
             arguments = noted.bind(args, kwargs)
             origin = self._origin(arguments)
+            given = arguments.get("input")
+            if origin == "output" and isinstance(given, Tensor) and not given.requires_grad:
+                entry[1].content["exchanged"] = True
             self.graph.calls[node] = entry[0], noted.name, _input_nodes(arguments), origin
             target = arguments.get("target")
             if is_readable(target):

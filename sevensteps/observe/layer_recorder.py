@@ -168,6 +168,9 @@ class LayerRecorder(StepRecorder):
             look.target = first_rows(answer)
             if measured:
                 self._measure_pass(measured[-1], look, answer)
+            output = measured[-1].main_output if measured else None
+            if isinstance(output, Tensor) and isinstance(answer, Tensor):
+                _keep_in_pairs(look, output, answer)
 
     def _measure_pass(self, shown: ForwardPass, look: Look, target: Tensor | None) -> None:
         output = shown.main_output
@@ -313,3 +316,16 @@ class LayerRecorder(StepRecorder):
     def _copy_gradients(self) -> None:
         # copied, because some loops clear gradients in place before they call `watch.step`
         self.gradients = FlatCopies(self._current_gradients())
+
+
+def _keep_in_pairs(look: Look, output: Tensor, target: Tensor) -> None:
+    """Keep as many rows of the targets as of the outputs, where there is one for each: of what is
+    larger, fewer were kept.
+    """
+    kept = look.output, look.target
+    if any(rows is None for rows in kept) or len(output) != len(target):
+        return
+    count = min(len(rows) for rows in kept if rows is not None)
+    look.output, look.target = (rows[:count] for rows in kept if rows is not None)
+    if look.output_gradient is not None:
+        look.output_gradient = look.output_gradient[:count]

@@ -60,6 +60,16 @@ def test_rare_classes_are_learned_though_the_most_common_is_always_answered(seed
 
 
 @five_seeds
+def test_a_loss_that_weighs_rare_samples_up_is_compared_as_it_weighs(seed: int) -> None:
+    """The score is below that of the common answer, and so it should be."""
+    torch.manual_seed(seed)
+    y = (torch.rand(2000, 1) < 0.08).float()
+    x = torch.randn(2000, 4) + 1.2 * y
+    loss_fn = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([11.0]))
+    assert not is_at_chance(compare_with_chance(trained(x, y, 1, loss_fn)))
+
+
+@five_seeds
 def test_a_loss_of_ones_own_is_compared_with_its_best_constant(seed: int) -> None:
     """mean log cosh of the difference: its best constant is found by a search over a grid."""
     torch.manual_seed(seed)

@@ -26,13 +26,57 @@ EXPLAINS = ("underfitting", "stopped_early", "too_small")
 RARE = 0.35  # of an equal share
 MISSED = 0.1  # recall
 LIGHT = 0.5  # of the weight of a common class
+LEFT_OUT = 0.02  # of the samples, of the class that is ignored
 POOR = 0.6  # of the recall of the common classes
 
 
 def examine(case: Case) -> Finding | None:
     if case.before_training or case.diverged_at is not None or not case.loss_is_error:
         return None
-    return _upside_down(case) or _never_answered(case)
+    return _left_out(case) or _upside_down(case) or _never_answered(case)
+
+
+def _left_out(case: Case) -> Finding | None:
+    """A class of the samples that the loss ignores, so that it is never answered."""
+    if case.task not in ("binary", "multiclass") or (labels := case.labels) is None:
+        return None
+    for _, call in case.loss_calls:
+        ignored = call.options.get("ignore_index")
+        if call.name not in ("cross_entropy", "nll_loss") or not isinstance(ignored, int):
+            continue
+        share = float((labels == ignored).double().mean())
+        if ignored < 0 or share < LEFT_OUT or (judged := _answers(case)) is None:
+            continue
+        truth, answers, _ = judged
+        if not bool((truth == ignored).any()) or bool((answers == ignored).any()):
+            continue
+        return Finding(
+            "class_imbalance",
+            STEP,
+            "error",
+            0.9,
+            f"ignore_index={ignored} leaves a class out of the loss: class {ignored}, {share:.0%} "
+            "of the samples, teaches nothing, and the network never answers it.",
+            [
+                Measure(
+                    f"share of class {ignored}, which {call.name} ignores",
+                    significant(share),
+                    0,
+                    f"ignore_index of {call.where or 'the loss'}",
+                ),
+                Measure(f"recall of class {ignored}", 0, "above 0", "its samples"),
+            ],
+            [
+                Remedy(
+                    {},
+                    "every class then counts",
+                    "leave ignore_index out, or give it a number that no class has (-100)",
+                )
+            ],
+            {"classes": [ignored]},
+            0,
+        )
+    return None
 
 
 def _upside_down(case: Case) -> Finding | None:

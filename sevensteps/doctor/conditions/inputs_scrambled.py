@@ -4,7 +4,8 @@ A `view` or `reshape` where a `permute` is meant keeps all numbers, and puts the
 belong: [height, width, channels] read as [channels, height, width], time read as features, time as
 the batch. Nothing raises. Measured: how alike the numbers are that the first convolution, recurrent
 or attention layer takes for neighbours, and how alike they would be in the other orders: pictures
-and signals change little from one place to the next (Field 1987: power falls as 1/f²).
+and signals change little from one place to the next (Field 1987: power falls as 1/f²). And whether
+places of one channel have one scale, in which order.
 
 Remedies: `permute` or `transpose`, which move the axes. Silent on: inputs whose neighbours are
 alike as they are read, or in no order, such as noise, tables and one-hot rows; layers that read
@@ -30,17 +31,23 @@ EXPLAINS = (
     "label_noise",
     "does_not_learn",
 )
-ALIKE = 0.6  # correlation of neighbours in the order that is meant
+ALIKE = 0.6  # correlation of neighbours in an order that is meant
 ROUGHER = 2.5  # times as much of their variance lies between neighbours as they are read
+SOME = 0.25  # correlation, and by how much it is larger, of channels that lie last
+OF_CHANNELS, MIXED = 0.8, 0.4  # share of the differences in scale, in the two orders
 LEARNED = 0.5  # skill, below which the order is an error
 
 
 def examine(case: Case) -> Finding | None:
     answer = reading_order(case)
-    if answer is None or answer.other < ALIKE:
+    if answer is None:
         return None
-    if 1 - answer.as_read < ROUGHER * (1 - answer.other):
+    smooth = answer.other > ALIKE and 1 - answer.as_read > ROUGHER * (1 - answer.other)
+    smoother = answer.other > SOME and answer.other - answer.as_read > SOME
+    sorted_by_scale = answer.scales_other > OF_CHANNELS and answer.scales_as_read < MIXED
+    if not (smooth or (smoother and "channels" in answer.order) or sorted_by_scale):
         return None
+    by_scale = not smooth and sorted_by_scale
     shape = list(answer.shape)
     place = f" by {layer_label(answer.layer)}" if answer.layer else ""
     return Finding(
@@ -49,10 +56,23 @@ def examine(case: Case) -> Finding | None:
         "error" if case.skill is None or case.skill < LEARNED else "warning",
         0.93,
         f"The inputs {shape} are read{place} as [{answer.axes}], but in memory they lie as "
-        f"[{answer.order}]: read so, neighbours are alike (correlation {answer.other:.2f}), as in "
-        f"any picture or signal; as they are read now they are less so ({answer.as_read:.2f}).",
+        f"[{answer.order}]: read so, "
+        + (
+            "each channel has a scale of its own; as they are read now the scales are strewn all "
+            "over."
+            if by_scale
+            else f"neighbours are alike (correlation {answer.other:.2f}), as in any picture or "
+            f"signal; as they are read now they are less so ({answer.as_read:.2f})."
+        ),
         [
             Measure(
+                "share of the differences in scale that lie between channels, as they are read",
+                significant(answer.scales_as_read),
+                f"about {answer.scales_other:.2f}",
+                f"the same numbers as [{answer.order}]",
+            )
+            if by_scale
+            else Measure(
                 "correlation of neighbours as they are read",
                 significant(answer.as_read),
                 f"about {answer.other:.2f}",

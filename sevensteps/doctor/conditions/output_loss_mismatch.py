@@ -61,8 +61,32 @@ LOGITS = (
 )
 
 
+# of which the first argument is the output, and not the same as the second
+ORDERED = (
+    *("binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy"),
+    *("poisson_nll_loss", "soft_margin_loss"),
+)
+
+
 def examine(case: Case) -> Finding | None:
-    return _by_outputs(case) or _by_operations(case)
+    return _exchanged(case) or _by_outputs(case) or _by_operations(case)
+
+
+def _exchanged(case: Case) -> Finding | None:
+    """A loss that was given the targets as outputs, and the outputs as targets."""
+    for look in case.looks[:8]:
+        for call in look.calls:
+            if call.name in ORDERED and call.content.get("exchanged"):
+                where = f" ({call.where})" if call.where else ""
+                return _finding(
+                    0.95,
+                    f"{call.name}{where} was given the targets first and the outputs second: it "
+                    "takes the targets for logits, and asks the outputs to be probabilities of "
+                    "what is fixed.",
+                    [Measure("first argument of the loss", "no output", "the outputs", "")],
+                    f"{call.name}(output, target): the output first",
+                )
+    return None
 
 
 def _by_operations(case: Case) -> Finding | None:

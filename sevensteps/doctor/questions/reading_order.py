@@ -16,6 +16,7 @@ from sevensteps.observe.structure import first_tensor
 
 # orders in which neighbours lie next to each other in what is read as one row, too
 WITHIN_ROWS = {"batch, features, time", "batch, channels, width, height"}
+ONE_SCALE = 0.15  # standard deviation of log σ, below which it is the chance of few samples
 BREAK = 0.3  # by which what lies on both sides of an end is less alike
 ORDERED = (_ConvNd, nn.RNNBase, nn.TransformerEncoder, nn.TransformerEncoderLayer)
 
@@ -25,6 +26,9 @@ class ReadingOrder:
     """How alike neighbours are in what `layer` reads: `as_read`, the correlation of the numbers
     next to each other along the axis where it is least; `other`, the same numbers in the `order` of
     axes in which it is largest ("batch, height, width, channels", say). `axes` are those as read.
+
+    `scales_as_read` and `scales_other` are the shares of the differences in scale between places
+    that are differences between channels, or features; 0 where all have about one scale.
     """
 
     layer: str
@@ -33,6 +37,8 @@ class ReadingOrder:
     shape: tuple[int, ...]
     as_read: float
     other: float
+    scales_as_read: float
+    scales_other: float
 
 
 def reading_order(case: Case) -> ReadingOrder | None:
@@ -94,7 +100,7 @@ def compare(layer: str, x: Tensor, channels_first: bool) -> ReadingOrder | None:
     axes, orders = _orders(tuple(x.shape), channels_first)
     if not orders:
         return None
-    x = _standardised(x)
+    given, x = x, _standardised(x)
     found = {
         name: _alike(x.reshape(shape).permute(axes_of), channels_first)
         for name, (shape, axes_of) in orders.items()
@@ -106,7 +112,17 @@ def compare(layer: str, x: Tensor, channels_first: bool) -> ReadingOrder | None:
     if not found:
         return None
     best = max(found, key=lambda name: found[name])
-    return ReadingOrder(layer, axes, best, tuple(x.shape), _alike(x, channels_first), found[best])
+    shape, axes_of = orders[best]
+    return ReadingOrder(
+        layer,
+        axes,
+        best,
+        tuple(x.shape),
+        _alike(x, channels_first),
+        found[best],
+        _scales(given, channels_first),
+        _scales(given.reshape(shape).permute(axes_of), channels_first),
+    )
 
 
 Order = tuple[tuple[int, ...], tuple[int, ...]]  # a shape, and which of its axes are meant
@@ -138,6 +154,15 @@ def _standardised(x: Tensor) -> Tensor:
     x = x.double()
     std = x.std(0)
     return (x - x.mean(0)) / torch.where(std > 1e-9 * x.abs().amax().clamp_min(1e-30), std, 1.0)
+
+
+def _scales(x: Tensor, channels_first: bool) -> float:
+    """The share of the variance of log σ of the places that lies between channels."""
+    scale = x.double().std(0).clamp_min(1e-12).log()
+    scale = scale.flatten(1) if channels_first else scale.T
+    if float(scale.std()) < ONE_SCALE:
+        return 0.0
+    return float(scale.mean(1).var(unbiased=False) / scale.var(unbiased=False))
 
 
 def _at_ends(x: Tensor, length: int) -> float:

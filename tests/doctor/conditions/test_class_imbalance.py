@@ -108,3 +108,22 @@ def test_a_light_class_that_is_recognised_all_the_same(seed: int) -> None:
     y = torch.multinomial(SHARES, 2400, True)
     x = 6 * F.one_hot(y, 10).float() + torch.randn(2400, 10)
     assert findings(dense(), x, y, nn.CrossEntropyLoss(weight=SHARES), epochs=20) == []
+
+
+@five_seeds
+def test_a_class_that_the_loss_ignores_is_named(seed: int) -> None:
+    torch.manual_seed(seed)
+    y = torch.randint(3, (1200,))
+    x = torch.randn(3, 10)[y] + torch.randn(1200, 10)
+    (finding,) = (
+        f
+        for f in findings(dense(), x, y, nn.CrossEntropyLoss(ignore_index=1))
+        if f.condition == "class_imbalance"
+    )
+    assert finding.explanation.startswith("ignore_index=1 leaves a class out of the loss")
+    assert finding.where == {"classes": [1]}
+    unlabelled = torch.where(torch.rand(1200) < 0.5, y, -1)
+    for target, ignored in ((y, -100), (unlabelled, -1)):
+        loss_fn = nn.CrossEntropyLoss(ignore_index=ignored)
+        found = findings(dense(), x, target, loss_fn)
+        assert "class_imbalance" not in {f.condition for f in found}

@@ -158,3 +158,18 @@ def test_a_common_class_is_no_padding(common: str, seed: int) -> None:
         if common == "at their ends":  # the inputs are of few words there, not of one
             x = torch.where(y > 0, x, torch.randint(1, 3, (N, T)))
     assert "padding_in_loss" not in findings(Tagger(), x, y, flat)
+
+
+@five_seeds
+def test_outputs_so_large_that_few_rows_of_them_are_kept(seed: int) -> None:
+    torch.manual_seed(seed)
+    words = torch.randint(1, 30, (N, 80)) * (torch.arange(80) < torch.randint(4, 9, (N, 1)))
+    x, y = words[:, :-1], words[:, 1:]
+    model = nn.Sequential(nn.Embedding(30, 16), nn.Linear(16, 30))
+
+    def loss_fn(output: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(output.flatten(0, 1), target.flatten())
+
+    finding = findings(model, x, y, loss_fn)["padding_in_loss"]
+    assert finding.severity == "error"
+    assert finding.where == {"classes": [0]}

@@ -90,6 +90,21 @@ def test_spectra_tables_and_columns_that_are_alike_are_in_no_other_order(seed: i
         assert answer is None or answer.other < 0.5
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_channels_of_different_scale_are_told_where_nothing_is_smooth(seed: int) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.randn(64, 4, 16, generator=draw) * torch.tensor([1.0, 3.0, 2.0, 0.5])[:, None]
+    right = compare("", x, True)
+    cut = compare("", x.transpose(1, 2).reshape(64, 4, 16), True)
+    assert right is not None
+    assert cut is not None
+    assert right.scales_as_read > 0.9 > 0.2 > right.scales_other
+    assert cut.scales_other > 0.9 > 0.2 > cut.scales_as_read
+    of_one_scale = compare("", torch.randn(64, 4, 16, generator=draw), True)
+    assert of_one_scale is not None
+    assert of_one_scale.scales_as_read == of_one_scale.scales_other == 0
+
+
 def test_the_first_layer_that_reads_neighbours_is_asked_and_only_of_the_inputs_themselves() -> None:
     x = pictures(0)
     rows = x.flatten(1)

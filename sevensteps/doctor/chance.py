@@ -16,6 +16,7 @@ from sevensteps.doctor.measures import final_loss, loss_still_falls
 from sevensteps.observe.structure import rows
 
 SCORE = 0.05  # of the way from an ignorant answer to a perfect one
+WEAK = 0.2  # of this way on the training data, where the validation data show nothing
 LOSS = 0.97  # of the ignorant loss
 MIN_STEPS = 100  # before which a network need not have learned anything
 MIN_EPOCHS, MIN_STEPS_OF_EPOCHS = 5, 30  # or so often over its data, in that many steps
@@ -80,12 +81,22 @@ def _score(case: Case) -> ChanceComparison | None:
         return None
     if len(case.target) < MIN_SAMPLES:
         return None
+    least, valid = case.baseline_score, case.scores.get("valid")
+    # what is weak where it was learned, and nothing elsewhere, may be memory
+    truth = targets_of(case.part("valid"))
+    nothing = (
+        valid is not None
+        and truth is not None
+        and len(truth) >= MIN_SAMPLES
+        and case.skill < WEAK
+        and valid - least <= SCORE * (1 - least)
+    )
     return ChanceComparison(
         "r2" if case.task == "regression" else "accuracy",
-        case.scores["train"],
-        case.baseline_score,
-        "training samples",
-        case.skill > SCORE,
+        case.scores["valid" if nothing else "train"],
+        least,
+        "validation samples" if nothing else "training samples",
+        case.skill > SCORE and not nothing,
     )
 
 

@@ -108,3 +108,18 @@ def test_a_short_training_need_not_have_learned() -> None:
     x, y = torch.randn(320, 4), torch.randint(2, (320,))
     assert why_too_early(trained(x, y, 2, F.cross_entropy, epochs=4)).startswith("it was trained")
     assert why_too_early(trained(x, y, 2, F.cross_entropy, epochs=6)) == ""  # often over few data
+
+
+@five_seeds
+def test_memory_alone_is_no_better_than_chance(seed: int) -> None:
+    torch.manual_seed(seed)
+    x, y = torch.randn(800, 12), torch.randn(800, 1)
+    case = trained(x, y, 1, F.mse_loss, epochs=36)
+    assert case.skill is not None
+    assert 0.05 < case.skill < 0.2
+    assert not is_at_chance(compare_with_chance(case))
+    case = trained(x, y, 1, F.mse_loss, epochs=36)
+    case.hand_over("valid", (torch.randn(200, 12), torch.randn(200, 1)))
+    del case.scores, case.valid_outputs  # worked out without them
+    (comparison, *_) = compare_with_chance(case)
+    assert (comparison.of, comparison.better) == ("validation samples", False)

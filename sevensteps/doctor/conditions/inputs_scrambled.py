@@ -14,6 +14,8 @@ something else than the inputs.
 
 from __future__ import annotations
 
+import math
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import layer_label, significant
@@ -34,7 +36,8 @@ EXPLAINS = (
 ALIKE = 0.6  # correlation of neighbours in an order that is meant
 ROUGHER = 2.5  # times as much of their variance lies between neighbours as they are read
 SOME = 0.25  # correlation, and by how much it is larger, of channels that lie last
-OF_CHANNELS, MIXED = 0.8, 0.4  # share of the differences in scale, in the two orders
+OF_CHANNELS, MIXED = 0.4, 0.1  # share of the differences in scale, in the two orders
+PLACES = 48  # of a sample, of fewer the scales may be sorted by chance
 LEARNED = 0.5  # skill, below which the order is an error
 
 
@@ -44,7 +47,11 @@ def examine(case: Case) -> Finding | None:
         return None
     smooth = answer.other > ALIKE and 1 - answer.as_read > ROUGHER * (1 - answer.other)
     smoother = answer.other > SOME and answer.other - answer.as_read > SOME
-    sorted_by_scale = answer.scales_other > OF_CHANNELS and answer.scales_as_read < MIXED
+    sorted_by_scale = (
+        answer.scales_other > OF_CHANNELS
+        and answer.scales_as_read < MIXED
+        and math.prod(answer.shape[1:]) >= PLACES
+    )
     if not (smooth or (smoother and "channels" in answer.order) or sorted_by_scale):
         return None
     by_scale = not smooth and sorted_by_scale

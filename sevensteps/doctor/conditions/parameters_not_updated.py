@@ -7,9 +7,10 @@ them where they are). An update counts as none where it is exactly 0.
 
 Remedies: build the optimizer from `model.parameters()` after the model is complete;
 `nn.ModuleList`; look for `detach`, `no_grad` and layers that `forward` does not call; call
-`optimizer.step()`. Silent on: freezing on purpose by `requires_grad_(False)`; what another
-optimizer moves; a few parameters that the loss does not use; accumulation, whose steps are fewer
-than its backward passes. Where the network learns well, a remark.
+`optimizer.step()`. Silent on: freezing on purpose by `requires_grad_(False)`, but for a last layer
+that is frozen with nearly all the rest in a network that learns poorly; what another optimizer
+moves; a few parameters that the loss does not use; accumulation, whose steps are fewer than its
+backward passes. Where the network learns well, a remark.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
+    layer_label,
+    learned_enough,
     median,
     significant,
     step_with_rate,
@@ -37,10 +40,12 @@ EXPLAINS = (
     "labels_unrelated",
     "symmetric_units",
     "dead_units",
+    "saturated_units",
     "signal_vanishes",
     "schedule_collapsed",
     "ill_conditioned",
 )
+FEW = 0.05  # of all parameters, that are trained beside a frozen head
 LEAST = 1e-7  # of the weights: a step that is less changes no number of 32 bits
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
@@ -78,6 +83,8 @@ def examine(case: Case) -> Finding | None:
             "purpose "
             "with requires_grad_(False)",
         )
+    if (finding := _frozen_head(case, total)) is not None:
+        return finding
     graph = case.observation.graph
     if graph is not None and graph.complete:
         reached = graph.reached | {
@@ -174,6 +181,33 @@ def _is_orphan(case: Case, name: str, accounts: list[StepAccount]) -> bool:
     changes = [look.changes[name] for look in case.looks if name in look.changes]
     lengths = [total_norm(c.weight) for c in changes]
     return not any(p.update for p in rows) and (not lengths or _same(lengths))
+
+
+def _frozen_head(case: Case, total: int) -> Finding | None:
+    """The last weights do not learn, and hardly anything else does, in a network that is poor."""
+    every = {name: math.prod(p.shape) for name, p in case.facts.parameters.items()}
+    last = case.layers("weights")[-1:]
+    frozen = [
+        name
+        for layer in last
+        for name in layer.parameters
+        if name in case.facts.parameters and len(case.facts.parameters[name].shape) > 1
+    ]
+    if not frozen or any(case.facts.parameters[name].trained for name in frozen):
+        return None
+    if total > FEW * sum(every.values()) or learned_enough(case, 0.8):
+        return None
+    return _finding(
+        case,
+        frozen,
+        sum(every[name] for name in frozen) / sum(every.values()),
+        0.85,
+        f"The last layer ({layer_label(last[0].name)}) is frozen, and so is nearly all before it: "
+        f"{total:,} of {sum(every.values()):,} parameters are trained. A new head has to learn.",
+        "requires_grad is False",
+        "freeze the body before the new head is put in, or let the head go: for p in "
+        f"model.{last[0].name}.parameters(): p.requires_grad_(True)",
+    )
 
 
 def _still(case: Case, name: str) -> bool:

@@ -160,7 +160,8 @@ def run_and_try(
     arguments: list[str], environment: dict[str, str], settings: dict[str, Any], seconds: float
 ) -> int:
     """Run a script, say what was found, run it again to prove the remedies, and say what that came
-    to. Ctrl-C ends the trials, and what is known by then is said. Returns the script's exit code.
+    to. Ctrl-C and SIGTERM end the trials, and what is known by then is said. Returns the script's
+    exit code; that of a signal, below zero, where that ended it.
     """
     from sevensteps.api.watch_script import say, with_others, write_files
     from sevensteps.cli.output import status
@@ -173,21 +174,29 @@ def run_and_try(
     say(f"\nsevensteps: {report.text()}\n")
     from sevensteps.doctor.trials.script.proof import try_trainings
 
-    interrupted = False
+    def end(number: int, _: Any) -> None:
+        nonlocal code
+        code = -number
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         with status() as progress:
             count = try_trainings(
                 report.trainings, arguments, duration, budget=seconds, report=progress
             )
     except KeyboardInterrupt:
-        interrupted, count = True, 1
+        count = 1
+        code = code if code == -signal.SIGTERM else 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if count:
         said = report.tried_text() or "No trial was finished."
     else:
         said = "There is no remedy here that can be tried on the script from outside."
     say(f"\n{said}\n")
     write_files(report, settings)
-    return 130 if interrupted else code
+    return code
 
 
 def run_command(words: list[str], environment: dict[str, str]) -> int:

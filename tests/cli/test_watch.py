@@ -249,7 +249,10 @@ def test_remedies_are_tried_and_nothing_else_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_ctrl_c_ends_the_trials_and_says_what_is_known(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
+def test_a_signal_ends_the_trials_and_what_is_known_is_said(
+    number: int, code: int, tmp_path: Path
+) -> None:
     (tmp_path / "train.py").write_text(TRYING)
     (tmp_path / "tmp").mkdir()
     with subprocess.Popen(
@@ -263,9 +266,9 @@ def test_a_ctrl_c_ends_the_trials_and_says_what_is_known(tmp_path: Path) -> None
         said = ""
         while "trial run 1 of" not in said:
             said += watching.stderr.readline()
-        watching.send_signal(signal.SIGINT)
+        watching.send_signal(number)
         said += watching.stderr.read()
-    assert watching.wait(60) == 130
+    assert watching.wait(60) == code
     assert "output_loss_mismatch" in said
     assert "Traceback" not in said
     assert list((tmp_path / "tmp").glob("sevensteps*")) == []

@@ -22,11 +22,9 @@ OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 
 
 class ImportFinder:
-    """Calls `imported()` once PyTorch has been imported, or another `module`; finds nothing
-    itself.
-    """
+    """Calls `imported()` once a module has been imported; finds nothing itself."""
 
-    def __init__(self, imported: Callable[[], None], module: str = "torch") -> None:
+    def __init__(self, imported: Callable[[], None], module: str) -> None:
         self.imported, self.module = imported, module
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
@@ -47,6 +45,14 @@ class ImportFinder:
 
         loader.exec_module = exec_module
         return spec
+
+
+def when_imported(module: str, imported: Callable[[], None]) -> None:
+    """Call `imported()` once a module is: now, where it is already."""
+    if module in sys.modules:
+        imported()
+    else:
+        sys.meta_path.insert(0, ImportFinder(imported, module))
 
 
 class ScriptProcess:
@@ -71,7 +77,7 @@ class ScriptProcess:
         """Take part in this process from now on."""
         if not self.settings["keep"] or "LOCAL_RANK" in os.environ:
             restore(self.settings)
-        sys.meta_path.insert(0, ImportFinder(self._torch_imported))
+        when_imported("torch", self._torch_imported)
 
     def _torch_imported(self) -> None:
         with contextlib.suppress(Exception):

@@ -37,7 +37,7 @@ class Loader:
 
 def test_the_finder_calls_once_when_torch_has_run(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    finder, loader = ImportFinder(lambda: calls.append("imported")), Loader(calls)
+    finder, loader = ImportFinder(lambda: calls.append("imported"), "torch"), Loader(calls)
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     assert finder.find_spec("numpy") is None
     monkeypatch.setattr(

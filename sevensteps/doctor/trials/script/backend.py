@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -19,13 +15,13 @@ from typing import Any
 
 from sevensteps.doctor.trials.changes import Change
 from sevensteps.doctor.trials.scheduler import TIME_IS_OVER, Clock
+from sevensteps.doctor.trials.script.fork_server import POLL, ForkServer, RunningScript
 from sevensteps.doctor.trials.script.isolation import copy_folder
 from sevensteps.doctor.trials.script.notation import parse_change
 from sevensteps.errors import RunError
-from sevensteps.observe.script.launch import PACKAGE, watched
+from sevensteps.observe.script.launch import PACKAGE
 
 ENTRY = "sevensteps.doctor.trials.script.child"
-POLL = 0.02  # seconds between two looks at the processes
 SCORE = "accuracy in the script's own validation"
 VALID_LOSS = "minus the script's own validation loss"
 TRAIN_LOSS = "minus the loss of the last steps"
@@ -36,7 +32,8 @@ OFFLINE = {"WANDB_MODE": "disabled", "PYTHONDONTWRITEBYTECODE": "1"}  # of every
 class ScriptRun:
     """How a script is run again: the words after `python`, the number of the training that is
     tried, and after how many steps or evaluations it is cut off, if at all. Targets of the class
-    `ignored` do not count where answers are.
+    `ignored` do not count where answers are. `imports` are modules of libraries that it imports,
+    `threads` how many it computes with.
     """
 
     words: list[str]
@@ -44,6 +41,8 @@ class ScriptRun:
     max_steps: int | None = None
     max_evaluations: int | None = None
     ignored: int | None = None
+    imports: tuple[str, ...] = ()
+    threads: int | None = None
 
 
 @dataclass(eq=False)
@@ -53,7 +52,7 @@ class Child:
     change: Change
     seed: int
     folder: Path
-    process: subprocess.Popen[bytes]
+    process: RunningScript
     began: float = field(default_factory=time.perf_counter)
 
 
@@ -73,6 +72,7 @@ class ScriptBackend:
     ) -> None:
         self.script, self.clock, self.processes, self.report = script, clock, processes, report
         self.folder = Path(tempfile.mkdtemp(prefix="sevensteps-trials-"))
+        self.server = ForkServer(self.folder, script.imports)
         self.done = 0
         self._results: dict[tuple[str, int], dict[str, Any] | RunError] = {}
         self._children: list[Child] = []
@@ -83,7 +83,8 @@ class ScriptBackend:
 
     def __exit__(self, *failure: object) -> None:
         for child in self._children:
-            end_group(child.process)
+            child.process.end()
+        self.server.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # -- as of a backend of trials -----------------------------------------------------------------
@@ -147,7 +148,7 @@ class ScriptBackend:
                 self._children.append(child)
             if not self.clock.allows(0):
                 for child in running:
-                    end_group(child.process)
+                    child.process.end()
                 for change, seed in (*waiting, *((c.change, c.seed) for c in running)):
                     self._results[_key(change, seed)] = RunError(TIME_IS_OVER)
                 return
@@ -174,6 +175,7 @@ class ScriptBackend:
             "max_steps": self.script.max_steps,
             "max_evaluations": self.script.max_evaluations,
             "ignored": self.script.ignored,
+            "threads": self.script.threads,
             "result": str(folder / "result.json"),
             "samples": str(self.folder / f"samples-{seed}"),
             "original": os.getcwd(),
@@ -181,22 +183,19 @@ class ScriptBackend:
             "outside": str(folder / "outside"),
             "writable": str(self.folder),
         }
-        environment = {**watched(os.environ, settings), **OFFLINE}
-        environment |= {"TMPDIR": str(folder / "tmp"), "PWD": str(copy)}
-        with open(folder / "output", "wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, *self.script.words],
-                cwd=copy,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us, who end it then
-            )
+        environment = {**os.environ, **OFFLINE, "TMPDIR": str(folder / "tmp"), "PWD": str(copy)}
+        request = {
+            "words": self.script.words,
+            "folder": str(copy),
+            "environment": environment,
+            "settings": settings,
+            "output": str(folder / "output"),
+        }
+        process = self.server.start(request)
         return Child(change, seed, folder, process)
 
     def _end(self, child: Child) -> None:
-        end_group(child.process)  # what it has started and left
+        child.process.end()  # what it has started and left
         key = _key(child.change, child.seed)
         try:
             result = json.loads((child.folder / "result.json").read_text(encoding="utf-8"))
@@ -245,13 +244,6 @@ def value_of(result: dict[str, Any], measure: str) -> float:
         kept = result["kept"]
         number = kept[1] if kept is not None and kept[0] == measure else None
     return math.nan if number is None else float(number)
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it has started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _key(change: Change, seed: int) -> tuple[str, int]:

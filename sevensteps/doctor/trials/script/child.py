@@ -1,7 +1,7 @@
 """The process of a trial: the script runs from here on, with new seeds, a disk of its own, and one
 thing altered.
 
-Python calls `activate` as it starts, before the script: nothing heavy is imported here.
+`activate` is called before the script: nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,8 +20,9 @@ from sevensteps.doctor.trials.script.isolation import (
     redirect,
     redirect_torch,
 )
+from sevensteps.doctor.trials.script.run_script import read_source
 from sevensteps.doctor.trials.script.seeds import shift_numpy, shift_random, shift_torch
-from sevensteps.observe.script.process import ImportFinder, ScriptProcess
+from sevensteps.observe.script.process import ScriptProcess, when_imported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,9 +38,9 @@ class TrialRun:
     `settings`: "change" (of the script, as `notation` has it), "seed" (what is added to its seeds),
     "training" (the number of the one that is altered, among those of the script), "max_steps" and
     "max_evaluations" (after which it is cut off, or None), "ignored" (a class of the targets that
-    does not count, or None), "result" (the file of its numbers), "samples" (the file of samples,
-    which it writes where there is none), and for `isolation` "original", "copy", "outside" and
-    "writable".
+    does not count, or None), "threads" (that PyTorch computes with, or None), "result" (the file of
+    its numbers), "samples" (the file of samples, which it writes where there is none), and for
+    `isolation` "original", "copy", "outside" and "writable".
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -65,7 +65,7 @@ class TrialRun:
         redirect(self.redirection)
         shift_random(settings["seed"])
         self.process.start()
-        sys.meta_path.insert(0, ImportFinder(self._numpy_imported, "numpy"))
+        when_imported("numpy", self._numpy_imported)
 
     def _numpy_imported(self) -> None:
         with contextlib.suppress(Exception):
@@ -78,6 +78,7 @@ class TrialRun:
             self.failure = f"{type(failure).__name__}: {failure}"[:300]
 
     def _install(self) -> None:
+        import torch
         from torch.optim import optimizer as optimizers
 
         from sevensteps.doctor.trials.script.calls import CallMode
@@ -86,6 +87,8 @@ class TrialRun:
         from sevensteps.observe.script.hooks import ScriptHooks
 
         assert self.redirection is not None
+        if (threads := self.settings.get("threads")) is not None:
+            torch.set_num_threads(threads)
         shift_torch(self.settings["seed"])
         redirect_torch(self.redirection)
         self.interventions = parse_change(self.settings["change"])
@@ -135,6 +138,11 @@ class TrialRun:
         if self.recorder is None or inputs is None:
             return None
         return (inputs.args, inputs.kwargs), self.recorder.samples.targets
+
+    def source(self, path: str) -> bytes:
+        """What the script's file at `path` says in this trial."""
+        assert self.redirection is not None
+        return read_source(self.redirection(path, "read"))
 
     # -- moments of the script ---------------------------------------------------------------------
 
@@ -219,6 +227,8 @@ def _only_input(arguments: tuple[Any, Any]) -> Any:
     return args[0] if len(args) == 1 and not kwargs and isinstance(args[0], torch.Tensor) else None
 
 
-def activate(settings: Mapping[str, Any]) -> None:
+def activate(settings: Mapping[str, Any]) -> TrialRun:
     """Run the script that this Python is going to run as a trial."""
-    TrialRun(settings).start()
+    run = TrialRun(settings)
+    run.start()
+    return run

@@ -117,7 +117,13 @@ def try_trainings(
         length = Length(seconds, plan["steps"], tuple(plan["evaluations"]), plan["onset"])
         count += len(
             try_script(
-                ScriptRun(words, plan["training"], ignored=plan["ignored"]),
+                ScriptRun(
+                    words,
+                    plan["training"],
+                    ignored=plan["ignored"],
+                    imports=tuple(plan["imports"]),
+                    threads=plan["threads"],
+                ),
                 [Proposal(**proposal) for proposal in plan["proposals"]],
                 length,
                 budget=max(budget - clock.elapsed, 0.0),

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.measures import step_with_rate
 from sevensteps.doctor.trials.changes import STANDARDIZE, Change
 from sevensteps.doctor.trials.script.base import Intervention
+from sevensteps.doctor.trials.script.fork_server import slow_imports
 from sevensteps.doctor.trials.script.notation import change_of
 from sevensteps.doctor.trials.script.of_batches import Shuffle
 from sevensteps.doctor.trials.script.of_calls import (
@@ -92,6 +95,8 @@ def plan_of(
         "evaluations": [step for step, _, _ in observation.evaluations],
         "onset": max(onsets, default=0),
         "ignored": next(iter(_paddings(findings)), None),
+        "imports": slow_imports(),
+        "threads": torch.get_num_threads(),
         "proposals": [asdict(p) for p in proposals(case, findings, optimizers)],
     }
 

@@ -2,7 +2,8 @@
 
 They examine the doctor and did not build it: their right answers were written without asking it,
 and what they do is proven by their scores. `OPEN` may be looked into; of the families in
-`KEPT_BACK`, drawn by `random.Random(0)`, only totals are known. They stand apart from the other
+`KEPT_BACK`, drawn by `random.Random(0)`, only totals are known. `random.Random(1)` drew three of
+these to be opened: "cut_short", "gradients" and "samples_mixed". They stand apart from the other
 cases and have a report of their own, `python -m benchmarks.doctor.field_faults`.
 """
 
@@ -14,21 +15,21 @@ from benchmarks.doctor.cases.field_faults.pair import Pair
 from benchmarks.doctor.loop import Case
 
 OPEN = (
+    "cut_short",
     "endings",
     "feeding",
     "fine_tuning",
+    "gradients",
     "input_ignored",
     "loss_arguments",
     "not_finite",
     "own_objectives",
     "padding",
+    "samples_mixed",
 )
 KEPT_BACK = (
-    "cut_short",
-    "gradients",
     "leaks",
     "modes",
-    "samples_mixed",
     "several_terms",
     "unregistered",
 )

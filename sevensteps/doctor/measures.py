@@ -96,6 +96,13 @@ def largest_relative_update(case: Case, look: Look) -> tuple[float, str]:
     return max(((u, name) for u, name in updates if not math.isnan(u)), default=(math.nan, ""))
 
 
+def path_of_steps(case: Case) -> float:
+    """All steps together, in norms of the weights of the layer that moved furthest: the median of
+    the largest |Δw| / |w| of a step, times their number; nan where it is not known.
+    """
+    return median(largest_relative_update(case, look)[0] for look in case.looks) * case.steps
+
+
 def largest_early_update(case: Case) -> tuple[int, float, str]:
     """The largest |Δw| / |w| of a weight matrix in the first six looks: (step, ratio, layer).
 

@@ -112,9 +112,27 @@ def read_loss_graph(loss: Any, output: Any, names: dict[int, str]) -> LossGraph 
 
 
 def read_operation(node: Any) -> Operation:
-    """The operation that a node of PyTorch's graph stands for."""
+    """The operation that a node of PyTorch's graph stands for: "SignedMul" and "SignedDiv" are by
+    one number that is negative, "Rsub" is also a difference from a constant tensor.
+    """
     dim, reduction = _setting(node, "_saved_dim"), _setting(node, "_saved_reduction")
-    return Operation(operation_name(node), dim, reduction)
+    name = operation_name(node)
+    if name in ("Mul", "Div") and _turns_sign(node):
+        name = f"Signed{name}"
+    elif name == "Sub" and node.next_functions[0][0] is None:
+        name = "Rsub"
+    return Operation(name, dim, reduction)
+
+
+def _turns_sign(node: Any) -> bool:
+    """Whether a product or quotient is with one negative number."""
+    if sum(following is not None for following, _ in node.next_functions) != 1:
+        return False
+    try:
+        factor = getattr(node, "_saved_other", None)
+    except RuntimeError:  # freed with the backward pass
+        return False
+    return isinstance(factor, Tensor) and factor.numel() == 1 and float(factor) < 0
 
 
 def operation_name(node: Any) -> str:

@@ -107,6 +107,26 @@ def test_gradient_discarded(
     assert (name_of("gradient_discarded", case_of(rows, notes)) is not None) is accused
 
 
+EMPTIED = replace(ROW, used=0.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "group", "accused"),
+    [
+        ([[EMPTIED]] * 3, {"steps": 1}, True),
+        ([[replace(ROW, stepped=False, used=None)]] * 3, {"steps": 1}, True),
+        ([[replace(ROW, stepped=False, used=None)]] * 3, {"steps": 0}, False),
+        ([[EMPTIED, ROW]] * 3, {"steps": 1}, False),  # some are kept from moving, on purpose
+        ([[EMPTIED]] * 2 + [[ROW]] * 3, {"steps": 1}, False),
+        ([[replace(EMPTIED, gradient=0.0)]] * 3, {"steps": 1}, False),
+    ],
+)
+def test_a_gradient_that_is_gone_when_the_optimizer_steps(
+    rows: list[list[ParameterAccount]], group: dict[str, Any], accused: bool
+) -> None:
+    assert (name_of("gradient_discarded", case_of(rows, **group)) is not None) is accused
+
+
 NORMS = (1.0, 3.0, 2.0, 5.0)
 
 

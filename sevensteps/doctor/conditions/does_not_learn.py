@@ -20,8 +20,7 @@ from sevensteps.doctor.chance import compare_with_chance, is_at_chance, why_too_
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     first_loss,
-    largest_relative_update,
-    median,
+    path_of_steps,
     significant,
     weight_layers,
 )
@@ -104,7 +103,7 @@ def _evidence(case: Case) -> tuple[str, list[Measure]]:
     start = first_loss(case)
     if math.isfinite(start):
         evidence.append(Measure("loss of the first step", significant(start), "", ""))
-    path = median(largest_relative_update(case, look)[0] for look in case.looks) * case.steps
+    path = path_of_steps(case)
     if path > 0:
         evidence.append(
             Measure(

@@ -3,7 +3,9 @@
 Where gradients are accumulated over several batches, `zero_grad` stands in the inner loop: each
 step then follows its last batch alone, and the others are computed for nothing. Measured: for each
 parameter, the backward passes whose gradient was cleared with no step of its optimizer since, and
-those that a step used. Source: PyTorch, Automatic mixed precision examples, Gradient accumulation.
+those that a step used. Or nothing is accumulated, and the gradient that the backward pass left is
+gone when the optimizer steps. Source: PyTorch, Automatic mixed precision examples, Gradient
+accumulation.
 
 Remedies: `optimizer.zero_grad()` only after `optimizer.step()`. Silent on: gradients that are not
 finite, which a scaler skips; passes that want the input's gradient, or take the same input again,
@@ -12,6 +14,8 @@ PyTorch's, which may add gradients up in a place of their own; trainings that le
 """
 
 from __future__ import annotations
+
+import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
@@ -24,9 +28,12 @@ EXPLAINS = (
     "stopped_early",
     "learning_rate_too_low",
     "batch_too_small",
+    "parameters_not_updated",
+    "does_not_learn",
 )
 PASSES = 3  # that were thrown away, at least
 LOOKS = 2  # that show it, where none of them has a step of the optimizer
+MOST = 0.9  # of the looks, where the gradient is gone before each step
 RATIO = 1.5  # thrown away for each that was used
 
 
@@ -41,6 +48,10 @@ def examine(case: Case) -> Finding | None:
         steps = [use for use in own if use.stepped]
         discarded = sum(_discarded(use) for use in own)
         used = sum(median(p.accumulated for p in use.parameters.values()) for use in steps)
+        if (emptied := [use for use in own if _is_emptied(use)]) and len(emptied) >= max(
+            LOOKS, MOST * len(own)
+        ):
+            return _emptied(case, emptied)
         if steps:
             sure = discarded >= PASSES and all(use.untouched for use in steps)
         else:
@@ -48,6 +59,45 @@ def examine(case: Case) -> Finding | None:
         if sure and discarded >= RATIO * used:
             return _finding(case, own, int(discarded), int(used))
     return None
+
+
+def _is_emptied(use: GradientUse) -> bool:
+    """Whether the optimizer stepped after the backward pass, and found no gradient of it."""
+    return use.group.steps > 0 and all(
+        bool(p.gradient) and math.isfinite(p.gradient or 0.0) and not (p.stepped and p.used)
+        for p in use.parameters.values()
+    )
+
+
+def _emptied(case: Case, uses: list[GradientUse]) -> Finding:
+    return Finding(
+        "gradient_discarded",
+        STEP,
+        "error" if not learned_enough(case, 0.6) else "warning",
+        0.95,
+        f"In {len(uses)} looks the backward pass left a gradient (its norm was "
+        f"{uses[0].gradient:.3g} in step {uses[0].step}), and when the optimizer stepped it was "
+        "gone: it is cleared between backward() and step(), and the steps follow nothing, or what "
+        "momentum is left.",
+        [
+            Measure(
+                "norm of the gradient at the optimizer's step",
+                0,
+                significant(uses[0].gradient),
+                f"after the backward pass, step {uses[0].step}",
+            )
+        ],
+        [
+            Remedy(
+                {"gradient": "auto()"},
+                "the optimizer can only follow a gradient that is still there",
+                "call optimizer.zero_grad() before loss.backward() or after optimizer.step(), not "
+                "between them",
+            )
+        ],
+        {},
+        uses[0].step,
+    )
 
 
 def _throws_reports_away(case: Case, optimizer: int, uses: list[GradientUse]) -> bool:

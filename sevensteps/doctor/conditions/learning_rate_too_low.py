@@ -23,11 +23,11 @@ from sevensteps.doctor.measures import (
     ADAPTIVE,
     final_loss,
     first_loss,
-    largest_relative_update,
     learned_enough,
     loss_still_falls,
     median,
     optimizer_name,
+    path_of_steps,
     significant,
     step_with_rate,
 )
@@ -61,12 +61,11 @@ def examine(case: Case) -> Finding | None:
     if rate is None:
         return None  # the loss follows the warm-up
     first, end = first_loss(case), final_loss(case)
-    move = median(largest_relative_update(case, look)[0] for look in case.looks)
-    path = move * case.steps
+    path = path_of_steps(case)
     weak = not learned_enough(case, 0.3)
     short = path < PATH and weak
     straight = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first and _straight(case)
-    if not move > 0 or not (short or (straight and (weak or worse_than_simple_model(case, 0.05)))):
+    if not path > 0 or not (short or (straight and (weak or worse_than_simple_model(case, 0.05)))):
         return None
     edge = (
         2 / case.curvature

@@ -18,6 +18,7 @@ import statistics
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import final_loss, first_loss, significant, step_with_rate
+from sevensteps.observe.call import LossTerm
 
 STEP = "loss"
 EXPLAINS = (
@@ -41,18 +42,83 @@ EXPLAINS = (
 MOST = 0.9  # share of the samples
 MIN_SCORES = 40  # reported by the loop; fewer show no trend
 SIGMAS = 5.0  # of the means of its first and last quarter, that a score falls by
+LOST_SIGMAS = 2.0  # that its first reports are above the last half, where it never came back
+FALLEN = 0.8  # of the first loss, that the last one is below
+LIKENESS = ("Mm", "Bmm", "Einsum", "CosineSimilarity")
+DISTANCES = ("EuclideanDist", "Cdist", "Norm", "LinalgVectorNorm", "PairwiseDistance")
+TURNED = ("Neg", "Rsub", "SignedMul", "SignedDiv", "Reciprocal")
 WEIGHED = ("Mul", "MaskMul", "SignedMul")
 
 
 def examine(case: Case) -> Finding | None:
-    return _wrong_way(case) or _against_score(case)
+    return _wrong_way(case) or _unlike_attract(case) or _against_score(case)
+
+
+def _unlike_attract(case: Case) -> Finding | None:
+    """A cross-entropy whose classes are the places in the batch, of likeness with its sign turned,
+    or of distances as they are: what belongs together is pushed apart.
+    """
+    terms = [
+        term
+        for look in case.looks[:8]
+        for term in look.loss_terms
+        if term.target == "positions" and term.name in ("cross_entropy", "nll_loss")
+    ]
+    kinds = {_attraction(term) for term in terms}
+    if len(kinds) != 1 or (kind := kinds.pop()) is None or _rises(case):
+        return None
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error",
+        0.9,
+        f"The cross-entropy takes {kind} for the logits of which of the batch belongs to which: "
+        "the softmax is largest where two codes are least alike, and each step pushes apart what "
+        f"belongs together. The loss goes from {first_loss(case):.3g} to {final_loss(case):.3g} "
+        "all the same.",
+        [Measure("logits of the cross-entropy", kind, "likeness", "PyTorch's graph")],
+        [
+            Remedy(
+                {},
+                "the logits have to be large for what belongs together",
+                "logits = a @ b.T / temperature, or -distance: no minus before likeness, one "
+                "before distances",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _attraction(term: LossTerm) -> str | None:
+    """What logits of likeness or distance are that are large for what is unlike; None where they
+    are not, or where that is not known.
+    """
+    names = [operation.name for operation in term.operations]
+    at = next((i for i, name in enumerate(names) if name in (*LIKENESS, *DISTANCES)), None)
+    if at is None:
+        return None
+    after = names[at + 1 :]
+    if "Sub" in after or any(name in (*LIKENESS, *DISTANCES) for name in after):
+        return None  # of more than likeness alone, as distances are from products
+    turned = sum(name in TURNED for name in after) % 2 == 1
+    if names[at] in LIKENESS:
+        return "likeness with its sign turned" if turned else None
+    return None if turned else "distances without a minus"
+
+
+def _rises(case: Case) -> bool:
+    """Whether the reported score is better at the end than at the start."""
+    scores = [score for _, score in case.observation.scores if math.isfinite(score)]
+    few = max(len(scores) // 10, 1)
+    return bool(scores) and statistics.fmean(scores[-few:]) > statistics.fmean(scores[:few])
 
 
 def _against_score(case: Case) -> Finding | None:
     """A loss without a level that is good, whose training makes the score worse than chance had
     it.
     """
-    if case.before_training or case.several or case.loss_is_error or case.target is not None:
+    if case.before_training or case.several or case.loss_is_error:
         return None
     policy = [
         term
@@ -66,16 +132,15 @@ def _against_score(case: Case) -> Finding | None:
     scores = [score for _, score in case.observation.scores if math.isfinite(score)]
     if len(scores) < MIN_SCORES:
         return _remark(case) if rewarded and case.steps >= MIN_SCORES else None
-    part = len(scores) // 4
-    before, after = scores[:part], scores[-part:]
-    noise = math.hypot(*(statistics.stdev(s) / math.sqrt(part) for s in (before, after)))
-    fall = statistics.fmean(before) - statistics.fmean(after)
     with_loss = first_loss(case) > final_loss(case)
-    if fall < SIGMAS * noise or fall <= 0 or not (policy or with_loss):
+    parts = _falling_parts(scores) if policy or with_loss else None
+    if parts is None and first_loss(case) * FALLEN > final_loss(case) > 0:
+        parts = _lost_parts(scores)
+    if parts is None:
         return None
+    before, after = parts
     first, end = statistics.fmean(before), statistics.fmean(after)
-    if statistics.fmean(scores[part : 2 * part]) > first:
-        return None  # it was learned, and lost again
+    fall, noise = first - end, _noise(before, after)
     return Finding(
         "loss_sign",
         STEP,
@@ -92,12 +157,12 @@ def _against_score(case: Case) -> Finding | None:
             else "The sign of the loss, or of its labels, is turned round."
         ),
         [
-            Measure("score in the last quarter", significant(end), f"above {first:.3g}", "score="),
+            Measure("score at the end", significant(end), f"above {first:.3g}", "score="),
             Measure(
                 "fall of the score, in standard errors",
                 significant(fall / max(noise, 1e-12)),
                 "below 0",
-                "first quarter against the last",
+                "the beginning against the end",
             ),
         ],
         [
@@ -111,6 +176,44 @@ def _against_score(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _falling_parts(scores: list[float]) -> tuple[list[float], list[float]] | None:
+    """The first and the last quarter, where the score falls from the one to the other far beyond
+    its noise.
+    """
+    part = len(scores) // 4
+    before, after = scores[:part], scores[-part:]
+    fall = statistics.fmean(before) - statistics.fmean(after)
+    if fall < SIGMAS * _noise(before, after) or fall <= 0:
+        return None
+    if statistics.fmean(scores[part : 2 * part]) > statistics.fmean(before):
+        return None  # it was learned, and lost again
+    return before, after
+
+
+def _lost_parts(scores: list[float]) -> tuple[list[float], list[float]] | None:
+    """The first reports and the last half, where the score was lost within the first reports and
+    never came back to where it began.
+    """
+    few = max(len(scores) // 20, 5)
+    before, after = scores[:few], scores[len(scores) // 2 :]
+    fall = statistics.fmean(before) - statistics.fmean(after)
+    stuck = min(after) == max(after) == min(scores) and len(set(scores)) > 1
+    if fall <= 0 or not (stuck or fall > LOST_SIGMAS * _noise(before, after)):
+        return None
+    tenth = max(len(scores) // 10, 5)
+    tenths = [scores[i : i + tenth] for i in range(few, len(scores) - tenth + 1, tenth)]
+    return (
+        (before, after)
+        if all(statistics.fmean(part) < statistics.fmean(before) for part in tenths)
+        else None
+    )
+
+
+def _noise(*parts: list[float]) -> float:
+    """The standard error of the difference of their means."""
+    return math.hypot(*(statistics.stdev(part) / math.sqrt(len(part)) for part in parts))
 
 
 def _remark(case: Case) -> Finding:

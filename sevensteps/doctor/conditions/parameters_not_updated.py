@@ -8,7 +8,8 @@ them where they are). An update counts as none where it is exactly 0.
 Remedies: build the optimizer from `model.parameters()` after the model is complete;
 `nn.ModuleList`; look for `detach`, `no_grad` and layers that `forward` does not call; call
 `optimizer.step()`. Silent on: freezing on purpose by `requires_grad_(False)`, but for a last layer
-that is frozen with nearly all the rest in a network that learns poorly; what another optimizer
+that is frozen with nearly all the rest in a network that learns poorly, and for layers frozen as
+they were drawn where even a simple model does better; what another optimizer
 moves; a few parameters that the loss does not use; accumulation, whose steps are fewer than its
 backward passes. Where the network learns well, a remark.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.drawn_weights import is_as_drawn
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
@@ -28,6 +30,7 @@ from sevensteps.doctor.measures import (
     step_with_rate,
     total_norm,
 )
+from sevensteps.doctor.simple_models import worse_than_simple_model
 from sevensteps.observe.step_account import StepAccount
 
 STEP = "gradient"
@@ -46,6 +49,7 @@ EXPLAINS = (
     "ill_conditioned",
 )
 FEW = 0.05  # of all parameters, that are trained beside a frozen head
+MOST_DRAWN = 0.9  # of the frozen weights, that are as they were drawn
 LEAST = 1e-7  # of the weights: a step that is less changes no number of 32 bits
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
@@ -84,6 +88,8 @@ def examine(case: Case) -> Finding | None:
             "with requires_grad_(False)",
         )
     if (finding := _frozen_head(case, total)) is not None:
+        return finding
+    if (finding := _frozen_as_drawn(case)) is not None:
         return finding
     graph = case.observation.graph
     if graph is not None and graph.complete:
@@ -207,6 +213,39 @@ def _frozen_head(case: Case, total: int) -> Finding | None:
         "requires_grad is False",
         "freeze the body before the new head is put in, or let the head go: for p in "
         f"model.{last[0].name}.parameters(): p.requires_grad_(True)",
+    )
+
+
+def _frozen_as_drawn(case: Case) -> Finding | None:
+    """Frozen layers whose weights are as they were drawn, where even a simple model does better:
+    what was to be loaded was not, or they were to be trained.
+    """
+    weights = {} if case.network is None else dict(case.network.named_parameters())
+    frozen = [
+        name
+        for layer in case.layers("weights")
+        for name in layer.parameters
+        if name in weights and not case.facts.parameters[name].trained and weights[name].ndim > 1
+    ]
+    if not frozen or case.before_training or learned_enough(case, 0.6):
+        return None
+    drawn = [name for name in frozen if is_as_drawn(weights[name])]
+    count = sum(weights[name].numel() for name in drawn)
+    if count < MOST_DRAWN * sum(weights[name].numel() for name in frozen):
+        return None
+    if not worse_than_simple_model(case, 0.2):
+        return None
+    return _finding(
+        case,
+        drawn,
+        count / sum(p.numel() for p in weights.values()),
+        0.85,
+        f"{_list(drawn)} are frozen, and their numbers are those of an initialization: nothing was "
+        "loaded into them, or nothing ever trained them. What they make of the inputs is chance, "
+        "and too little for the rest: a simple model that sees the inputs does better.",
+        "requires_grad is False, and distributed as drawn",
+        "let them be trained, or load them: load_state_dict(…, strict=False) loads in silence only "
+        "what has the same name; print what it returns",
     )
 
 

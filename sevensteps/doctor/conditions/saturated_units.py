@@ -5,7 +5,8 @@ each of the last three looks. Source: Glorot, Bengio 2010.
 
 Remedies: `xavier_normal()` and standardised inputs; ReLU in the hidden layers. Silent on: tanh
 layers near ±1 in a network that learns; an output layer, which may be sure of its answers;
-activations without a flat end.
+activations without a flat end; layers that began so, as those of a network that was trained before,
+where even the last weights, which no flat end keeps from learning, hardly moved.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sevensteps.doctor.measures import (
     hidden_activations,
     layer_label,
     learned_enough,
+    path_of_steps,
     significant,
 )
 
@@ -31,6 +33,7 @@ EXPLAINS = (
     "stopped_early",
     "ill_conditioned",
 )
+PATH = 0.1  # all steps together, in norms of the weights
 MOST = 0.7  # share of a layer's outputs at the ends
 
 
@@ -52,6 +55,10 @@ def examine(case: Case) -> Finding | None:
     name, share = max(saturated.items(), key=lambda item: item[1])
     first = case.looks[0].signals.get(name)
     at_start = first is not None and first.flat is not None and float(first.flat.mean()) >= MOST
+    if at_start and 0 < (path := path_of_steps(case)) < PATH:
+        why = f"not even the last layer moved by more than {path:.2g} of its norm"
+        case.ruled_out.append(("saturated_units", why))
+        return None
     spread = (
         float(case.looks[-1].signals[name].std.mean())
         if name in case.looks[-1].signals

@@ -94,8 +94,40 @@ def test_a_score_that_rises(play: Play, seed: int) -> None:
     assert "loss_sign" not in findings(play, 1.0, True, seed)
 
 
+def distances(model: nn.Module, sign: float) -> tuple[Tensor, float]:
+    x = torch.randn(64, 6)
+    one, other = (model(x + 0.5 * torch.randn(64, 6)) for _ in range(2))
+    apart = torch.cdist(one, other)
+    logits = -apart if sign > 0 else apart
+    return F.cross_entropy(logits, torch.arange(64)), 0.0
+
+
+def subtracted(model: nn.Module, sign: float) -> tuple[Tensor, float]:
+    x = torch.randn(64, 6)
+    one, other = (F.normalize(model(x + 0.5 * torch.randn(64, 6)), dim=1) for _ in range(2))
+    alike = 5 * one @ other.T
+    return F.cross_entropy(alike if sign > 0 else 1 - alike, torch.arange(64)), 0.0
+
+
+def squared(model: nn.Module, sign: float) -> tuple[Tensor, float]:
+    """Distances by way of products, with the minus that belongs there."""
+    x = torch.randn(64, 6)
+    one, other = (model(x + 0.5 * torch.randn(64, 6)) for _ in range(2))
+    products = one @ other.T
+    apart = one.square().sum(1)[:, None] + other.square().sum(1) - 2 * products
+    return F.cross_entropy(-apart, torch.arange(64)), 0.0
+
+
+@pytest.mark.parametrize("play", [pairs, distances, subtracted])
+@five_seeds
+def test_codes_that_are_pushed_apart_are_seen_without_a_score(play: Play, seed: int) -> None:
+    assert findings(play, -1.0, False, seed)["loss_sign"].severity == "error"
+    assert "loss_sign" not in findings(play, 1.0, False, seed)
+    assert "loss_sign" not in findings(squared, 1.0, False, seed)
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_without_a_score_nobody_is_accused(sign: float) -> None:
-    for play in (categorical, by_cost, pairs):
+    for play in (categorical, by_cost):
         found = findings(play, sign, False, 0)
         assert "loss_sign" not in found or found["loss_sign"].severity == "info"

@@ -173,3 +173,32 @@ def test_outputs_so_large_that_few_rows_of_them_are_kept(seed: int) -> None:
     finding = findings(model, x, y, loss_fn)["padding_in_loss"]
     assert finding.severity == "error"
     assert finding.where == {"classes": [0]}
+
+
+class Smoother(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv1d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv1d(16, 1, 3, padding=1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x.transpose(1, 2)).transpose(1, 2)
+        return y
+
+
+@pytest.mark.parametrize("left_out", [False, True])
+def test_padding_of_numbers(left_out: bool) -> None:
+    torch.manual_seed(0)
+    here = torch.arange(100)[:, None] < torch.randint(4, 11, (N, 1, 1))
+    x = torch.randn(N, 100, 1) * here
+    y = (x * F.pad(x[:, :-1], (0, 0, 1, 0))).masked_fill(~here, 0)
+
+    def loss_fn(output: Tensor, target: Tensor) -> Tensor:
+        error = (output - target).abs()
+        return (error * (target != 0)).sum() / (target != 0).sum() if left_out else error.mean()
+
+    found = findings(Smoother(), x, y, loss_fn)
+    assert ("padding_in_loss" in found) != left_out
+    if not left_out:
+        assert "(number 0)" in found["padding_in_loss"].explanation

@@ -55,3 +55,19 @@ def test_few_parameters_that_learn_before_a_frozen_head_are_enough() -> None:
     model = network()
     y = model(x).argmax(1)  # the network as it is
     assert not tuned(model, [model[0].bias], x, y)  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_frozen_body_into_which_nothing_was_loaded_is_named(loaded: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(600, 8)
+    y = (x[:, :2] > 0).long() @ torch.tensor([1, 2])
+    model = nn.Sequential(nn.Linear(8, 48), nn.Linear(48, 3), nn.Tanh(), nn.Linear(3, 4))
+    with torch.no_grad():
+        model[0].weight.mul_(0.01)  # type: ignore[operator]
+        if loaded:
+            model[0].weight.copy_(torch.eye(48, 8))  # type: ignore[operator]
+            model[1].weight.copy_(3 * torch.eye(3, 48))  # type: ignore[operator]
+    found = tuned(model, [*model[3].parameters()], x, y)
+    assert bool(found) != loaded
+    assert all("numbers are those of an initialization" in one.explanation for one in found)

@@ -2,6 +2,9 @@
 
 On these a doctor stays silent. The families in `KEPT_BACK` were not looked into while the doctor
 was written: of them only the number of alarms is known.
+Ten of them, drawn by `random.Random(1).sample(sorted(KEPT_BACK), 10)`, were opened later and the
+doctor mended on what was found there: contrastive, control, densities, experts, fine_tuning,
+meta_learning, policies, precision, sampled_data, survival.
 """
 
 from __future__ import annotations
@@ -12,24 +15,34 @@ from benchmarks.doctor.loop import Case
 
 OPEN = (
     "adversarial",
+    "contrastive",
+    "control",
     "dense_outputs",
+    "densities",
     "detection",
     "diffusion",
+    "experts",
+    "fine_tuning",
     "graphs",
     "labels",
+    "meta_learning",
     "metric_learning",
     "numbers",
     "objectives",
     "optimizers",
     "parts_apart",
     "physics",
+    "policies",
+    "precision",
     "recommending",
     "reconstruction",
     "recurrent",
     "reinforcement",
     "restrained",
+    "sampled_data",
     "self_taught",
     "short_runs",
+    "survival",
     "tokens",
     "translation",
     "updates",
@@ -37,23 +50,13 @@ OPEN = (
 KEPT_BACK = (
     "attention",
     "blocks",
-    "contrastive",
-    "control",
-    "densities",
     "discrete_codes",
     "energy",
-    "experts",
-    "fine_tuning",
     "language",
-    "meta_learning",
     "numerics",
-    "policies",
-    "precision",
-    "sampled_data",
     "several_heads",
     "small_data",
     "soft_targets",
-    "survival",
     "tables",
 )
 CASES: list[Case] = []

@@ -118,7 +118,7 @@ def world() -> Trained:
 
 
 CASES = [
-    healthy("two critics, soft", soft_actor, kept_back=True),
-    healthy("an expert imitated", imitated, kept_back=True),
-    healthy("a world learned", world, kept_back=True),
+    healthy("two critics, soft", soft_actor),
+    healthy("an expert imitated", imitated),
+    healthy("a world learned", world),
 ]

@@ -80,7 +80,7 @@ def skipped() -> Trained:
 
 
 CASES = [
-    healthy("one expert a sample", lambda: routed(1), kept_back=True),
-    healthy("two experts a sample", lambda: routed(2), kept_back=True),
-    healthy("blocks left out by chance", skipped, kept_back=True),
+    healthy("one expert a sample", lambda: routed(1)),
+    healthy("two experts a sample", lambda: routed(2)),
+    healthy("blocks left out by chance", skipped),
 ]

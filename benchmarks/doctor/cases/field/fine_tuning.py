@@ -92,7 +92,7 @@ def low_rank() -> Trained:
 
 
 CASES = [
-    healthy("linear probe", probe, kept_back=True),
-    healthy("head and body at two rates", head_and_body, kept_back=True),
-    healthy("low-rank adapters", low_rank, kept_back=True),
+    healthy("linear probe", probe),
+    healthy("head and body at two rates", head_and_body),
+    healthy("low-rank adapters", low_rank),
 ]

@@ -102,7 +102,7 @@ def generated() -> Trained:
 
 
 CASES = [
-    healthy("a step within a step", inner_step, kept_back=True),
-    healthy("prototypes of new classes", prototypes, kept_back=True),
-    healthy("weights written by a network", generated, kept_back=True),
+    healthy("a step within a step", inner_step),
+    healthy("prototypes of new classes", prototypes),
+    healthy("weights written by a network", generated),
 ]

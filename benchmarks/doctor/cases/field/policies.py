@@ -111,7 +111,7 @@ def deterministic() -> Trained:
 
 
 CASES = [
-    healthy("actor-critic", actor_critic, kept_back=True),
-    healthy("proximal policy", proximal, kept_back=True),
-    healthy("actor and critic apart", deterministic, kept_back=True),
+    healthy("actor-critic", actor_critic),
+    healthy("proximal policy", proximal),
+    healthy("actor and critic apart", deterministic),
 ]

@@ -58,16 +58,14 @@ def scheduled(schedule: Callable[[Any], Any], lr: float) -> Trained:
 
 
 CASES = [
-    healthy("bf16", half, kept_back=True),
-    healthy("averaged weights", averaged, kept_back=True),
+    healthy("bf16", half),
+    healthy("averaged weights", averaged),
     healthy(
         "one cycle",
         lambda: scheduled(lambda o: OneCycleLR(o, 0.2, total_steps=8 * 26), 0.2),
-        kept_back=True,
     ),
     healthy(
         "cosine with restarts",
         lambda: scheduled(lambda o: CosineAnnealingWarmRestarts(o, 52), 0.1),
-        kept_back=True,
     ),
 ]

@@ -114,8 +114,8 @@ def pairs() -> Trained:
 
 
 CASES = [
-    healthy("partial likelihood", partial_likelihood, kept_back=True),
-    healthy("intervals seen in part", intervals, kept_back=True),
-    healthy("grades in order", levels, kept_back=True),
-    healthy("which of two is better", pairs, kept_back=True),
+    healthy("partial likelihood", partial_likelihood),
+    healthy("intervals seen in part", intervals),
+    healthy("grades in order", levels),
+    healthy("which of two is better", pairs),
 ]

@@ -24,20 +24,29 @@ from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.identify_loss import (
     CROSS_ENTROPIES,
     REGRESSION_LOSSES,
+    SIGN_LOSSES,
     IdentifiedLoss,
     LossFn,
     identify,
     identify_from_looks,
+    pulled_away,
 )
 from sevensteps.doctor.kind_of_task import (
     accuracy_of_positions,
+    are_signs,
+    balanced_skill,
     class_indices,
     ignorant_entropy,
     kind_of_task,
     known_positions,
     outputs_fit,
 )
-from sevensteps.doctor.loss_from_calls import baseline_from_calls, identify_from_calls, main_term
+from sevensteps.doctor.loss_from_calls import (
+    baseline_from_calls,
+    identify_from_calls,
+    main_term,
+    recodes_classes,
+)
 from sevensteps.doctor.loss_purpose import is_error
 from sevensteps.metrics import accuracy, baseline, r2
 from sevensteps.observe.call import Call, LossTerm
@@ -52,6 +61,7 @@ from sevensteps.seeds import Isolation
 # inputs and targets: tensors, or tuples and dictionaries of them
 Pair = tuple[Any, Any]
 SAMPLES = 1024  # samples of the training data that the network is evaluated on
+AWAY = 0.1  # share of the answers that a loss pulls away from their targets
 
 
 @dataclass
@@ -224,7 +234,22 @@ class Case:
         """
         if self.target is None or self.target.numel() == 0 or self.target.ndim == 0:
             return None
-        return kind_of_task(self.target, self._output_shape())
+        return "binary" if self.signed else kind_of_task(self.target, self._output_shape())
+
+    @cached_property
+    def signed(self) -> bool:
+        """Whether the targets are -1 for no and 1 for yes, and the sign of one output answers.
+
+        Where a function that compares numbers is called, they are numbers. By its gradients alone
+        a hinge loss is not told from such a one, while no answer is beyond the margin.
+        """
+        if self.target is None or self.target.numel() == 0 or not are_signs(self.target):
+            return False
+        shape, known = self._output_shape(), self.identified_loss
+        one = shape is None or math.prod(shape[1:]) == 1
+        if known is None or known.loss.function in SIGN_LOSSES:
+            return one
+        return one and known.call is None and known.loss.function in REGRESSION_LOSSES
 
     def _output_shape(self) -> tuple[int, ...] | None:
         """The shape of the network's answer to one batch; None where it is not known."""
@@ -444,6 +469,8 @@ class Case:
         if not self.answers_fit(target, tuple(output.shape)):
             return None
         if task in ("binary", "multiclass"):
+            if recodes_classes(self.looks[:8]):
+                return None
             answers, classes = self.answers(output, "identity"), class_indices(target)
             known = classes >= 0  # a negative one is `ignore_index`
             if len(answers) != len(classes) or not bool(known.any()):
@@ -457,11 +484,14 @@ class Case:
         return None
 
     def _estimates(self, output: Tensor, target: Tensor) -> bool:
-        """Whether outputs are estimates of the targets themselves, and not of their logarithm, say:
-        whether the loss would be least if they were equal.
+        """Whether outputs are estimates of the targets themselves, and not of their logarithm, or
+        of their order, say: whether the loss would be least if they were equal, and pulls each
+        towards its target.
         """
         if self.identified_loss is not None:
             return self.identified_loss.loss.function in REGRESSION_LOSSES
+        if pulled_away(self.looks) > AWAY:
+            return False
         if self.loss_fn is None:
             return True
         try:
@@ -473,12 +503,15 @@ class Case:
     def answers(self, output: Tensor, default_link: str) -> Tensor:
         """The classes [N] that outputs [N, C] or [N, 1] answer.
 
-        A single output is a yes above 0 where the loss applies a sigmoid, else above 0.5.
+        A single output is a yes above 0 where the loss applies a sigmoid or the targets are signs,
+        else above 0.5.
         `default_link` is the link of a loss that is not identified, of outputs that may be
         probabilities.
         """
         if output.ndim == 2 and output.shape[1] > 1:
             return output.argmax(1)
+        if self.signed:
+            return (output.reshape(-1) > 0).long()
         link = self.identified_loss.loss.link if self.identified_loss else default_link
         if self.identified_loss is None and bool(((output < 0) | (output > 1)).any()):
             link = "sigmoid"
@@ -509,13 +542,23 @@ class Case:
     def skill(self) -> float | None:
         """The skill score on the sample, (score - baseline) / (1 - baseline).
 
-        0 is as good as an answer that ignores the input, 1 is perfect; None where there is no
-        score.
+        0 is as good as an answer that ignores the input, 1 is perfect; of classes, the better one
+        by accuracy and by their mean recall. None where there is no score.
         """
         least = self.baseline_score
         if "train" not in self.scores or least is None or least >= 1:
             return None
-        return (self.scores["train"] - least) / (1 - least)
+        skill, recall = (self.scores["train"] - least) / (1 - least), self._balanced_skill()
+        return skill if recall is None else max(skill, recall)
+
+    def _balanced_skill(self) -> float | None:
+        """`balanced_skill` on the sample; None of what are no classes."""
+        output, target = self.train_outputs, targets_of(self.examples)
+        if self.task not in ("binary", "multiclass") or output is None or target is None:
+            return None
+        answers, classes = self.answers(output, "identity"), class_indices(target.cpu())
+        known = classes >= 0
+        return balanced_skill(answers[known], classes[known])
 
     @cached_property
     def probe(self) -> Look | None:

@@ -28,6 +28,7 @@ CROSS_ENTROPIES = (
     "nll_loss",
 )
 REGRESSION_LOSSES = ("mse_loss", "l1_loss", "smooth_l1_loss")
+SIGN_LOSSES = ("soft_margin_loss",)  # their targets are -1 and 1
 
 LossFn = Callable[[Tensor, Tensor], Tensor]
 
@@ -313,6 +314,24 @@ def identify_from_looks(looks: Sequence[Look]) -> IdentifiedLoss | None:
         identify(look.output, look.target, look.output_gradient, look.batch) for look in looks
     )
     return next((loss for loss in identified if loss is not None), None)
+
+
+def pulled_away(looks: Sequence[Look]) -> float:
+    """The share of numbers in the outputs seen that a step down the gradient moves away from their
+    target; 0 where none is known. Of a loss that compares number with number it is 0.
+    """
+    away = total = 0
+    for look in looks:
+        output, target, gradient = look.output, look.target, look.output_gradient
+        if output is None or target is None or gradient is None or gradient.shape != output.shape:
+            continue
+        if output.numel() != target.numel():
+            continue
+        error = output.double() - target.reshape(output.shape).double()
+        pull = error * gradient.double()
+        away += int((pull < 0).sum())
+        total += int((pull != 0).sum())
+    return away / total if total else 0.0
 
 
 def output_gradient(loss: LossFn, output: Tensor, target: Tensor) -> Tensor | None:

@@ -9,6 +9,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 Shape = tuple[int, ...]
+LEAST = 5  # samples of a class, of which its recall is told
 
 
 def kind_of_task(target: Tensor, output: Shape | None) -> str | None:
@@ -46,8 +47,20 @@ def _are_distributions(target: Tensor) -> bool:
     return bool(((target.sum(1) - 1).abs() < 1e-2).all())
 
 
+def are_signs(target: Tensor) -> bool:
+    """Whether these targets [N] or [N, 1] are -1 for no and 1 for yes, as a hinge loss takes
+    them.
+    """
+    flat = target.ndim == 1 or (target.ndim == 2 and target.shape[1] == 1)
+    return flat and bool(((target == -1) | (target == 1)).all()) and bool((target < 0).any())
+
+
 def class_indices(target: Tensor) -> Int[Tensor, "N"]:
-    """Class indices [N], from indices, from one column of them, or the likeliest of rows [N, C]."""
+    """Class indices [N], from indices, from one column of them or of signs, or the likeliest of
+    rows [N, C].
+    """
+    if are_signs(target):
+        return (target.reshape(-1) > 0).long()
     one_hot = target.ndim == 2 and target.shape[1] > 1
     return (target.argmax(1) if one_hot else target.reshape(-1)).long()
 
@@ -93,6 +106,22 @@ def accuracy_of_positions(output: Tensor, target: Tensor) -> float | None:
     if axis is None or not bool(known.any()):
         return None
     return float((output.argmax(axis) == target)[known].double().mean())
+
+
+def balanced_skill(answers: Int[Tensor, "N"], classes: Int[Tensor, "N"]) -> float | None:
+    """How far the mean recall of the classes is above chance, on the way to 1, less two standard
+    errors. None where a class has fewer than `LEAST` samples, or there is only one.
+
+    What counts where rare classes weigh more in the loss, or are drawn more often: accuracy falls
+    as they are recognised.
+    """
+    names, counts = classes.unique(return_counts=True)
+    if len(names) < 2 or int(counts.min()) < LEAST:
+        return None
+    recall = torch.stack([(answers[classes == c] == c).double().mean() for c in names])
+    error = float((recall * (1 - recall) / counts).sum().sqrt()) / len(names)
+    chance = 1 / len(names)
+    return (float(recall.mean()) - 2 * error - chance) / (1 - chance)
 
 
 def known_positions(target: Tensor) -> Int[Tensor, "K"]:

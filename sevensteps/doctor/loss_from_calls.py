@@ -62,6 +62,7 @@ OPTIONS = (
     "p",
     "margin",
 )
+ONE_HOT = 0.8  # share of the rows that have the class as their largest number
 REDUCTION_WORDS = ("mean", "sum")
 
 
@@ -161,6 +162,32 @@ def _identify(look: Look, term: LossTerm, call: Call) -> IdentifiedLoss | None:
     return IdentifiedLoss(
         loss, scale, 0.0, lambda output, target: factor * function(output, target, reduction), call
     )
+
+
+def recodes_classes(looks: Sequence[Look]) -> bool:
+    """Whether the loop reports classes and compares its outputs with something made of them that is
+    no row with the class as its largest number, as with a yes or no to each threshold of grades in
+    order: then the largest output is no answer.
+    """
+    right: list[Tensor] = []
+    for look in looks:
+        term, labels = main_term(look), look.target
+        if term is None or term.call is None or labels is None or labels.is_floating_point():
+            continue
+        call = look.calls[term.call]
+        shape = call.shapes.get("target", ())
+        numbers = call.content.get("target.first")
+        if call.name not in ELEMENTWISE or len(shape) != 2 or shape[1] < 2 or not numbers:
+            continue
+        if labels.numel() != len(labels):
+            return False
+        count = min(len(numbers) // shape[1], len(labels))
+        rows = torch.tensor(numbers[: count * shape[1]]).reshape(count, -1)
+        largest = rows == rows.max(1, keepdim=True).values
+        alone = largest & (largest.sum(1, keepdim=True) == 1)
+        columns = torch.arange(shape[1]) == labels.reshape(-1, 1)[:count]
+        right.append((alone & columns).any(1))
+    return len(right) > 0 and float(torch.cat(right).double().mean()) < ONE_HOT
 
 
 def grows(first: tuple[int, ...], second: tuple[int, ...]) -> bool:

@@ -59,13 +59,19 @@ def _median_score(case: Case, **which: bool) -> float | None:
 def worse_than_simple_model(case: Case, margin: float) -> bool:
     """Whether the network's score is lower by `margin` or more than that of a simple model on the
     same samples.
+
+    One that gives accuracy away for the recall of rare classes is compared by its skill, too.
     """
-    score = case.scores.get("train")
+    score, least = case.scores.get("train"), case.baseline_score
     # a score so high that no model is better by that much needs none to be compared with
     if score is None or score > 1 - margin:
         return False
     simple = simple_model_score(case)
-    return simple is not None and simple - score >= margin
+    if simple is None or simple - score < margin:
+        return False
+    if case.skill is None or least is None or least >= 1:
+        return True
+    return case.skill < (simple - least) / (1 - least)
 
 
 def standardized_table(

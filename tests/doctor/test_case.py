@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.doctor.case import SAMPLES, Case
+from sevensteps.doctor.identify_loss import IdentifiedLoss, KnownLoss
 from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.observe.call import Call
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import Observation
@@ -31,6 +33,8 @@ ONE_HOT = torch.eye(3)[[0, 1, 2, 1]]
         (torch.tensor([0, 1, 2, 1]), "multiclass", [0, 1, 2, 1]),
         (torch.tensor([0, 1, 1, 0]), "binary", [0, 1, 1, 0]),
         (torch.tensor([[0.0], [1], [1], [0]]), "binary", [0, 1, 1, 0]),
+        (torch.tensor([[-1.0], [1], [1], [-1]]), "binary", [0, 1, 1, 0]),
+        (torch.tensor([-1, 1, 1, -1]), "binary", [0, 1, 1, 0]),
         (ONE_HOT, "multiclass", [0, 1, 2, 1]),
         (torch.tensor([[1.0, 1], [0, 0], [0, 1], [1, 0]]), "multilabel", None),
         (torch.tensor([[0.5], [1], [2], [3]]), "regression", None),
@@ -144,6 +148,47 @@ def test_outputs_that_are_no_estimates_have_no_score() -> None:
     assert poisson.score(rates.log(), rates) is None  # the network gives the logarithm
     huber = watched(rates, rates, [2.0, 1.0], train=(x, rates), loss_fn=nn.HuberLoss())
     assert huber.score(rates, rates) == 1
+
+
+def test_signs_are_answered_by_signs_unless_they_are_compared_as_numbers() -> None:
+    signs, answers = torch.tensor([-1.0, 1, 1, -1]), torch.tensor([[-0.2], [0.3], [4.0], [-9.0]])
+    case_ = watched(signs, torch.zeros(4, 1), [2.0, 1.0])
+    assert case_.signed
+    assert case_.score(answers, signs) == 1
+    assert case_.score(-answers, signs) == 0
+    call = Call("mse_loss", "loss")
+    named = IdentifiedLoss(KnownLoss("mse_loss", nn.functional.mse_loss), 1.0, 0.0, None, call)
+    numbers = watched(signs, torch.zeros(4, 1), [2.0, 1.0])
+    numbers.__dict__["identified_loss"] = named
+    assert not numbers.signed
+    assert numbers.task == "regression"
+    assert not watched(torch.tensor([-1.0, 0, 1]), torch.zeros(3, 1), [2.0, 1.0]).signed
+    assert not watched(signs, torch.zeros(4, 2), [2.0, 1.0]).signed
+
+
+def test_outputs_that_a_loss_pulls_away_from_their_targets_are_no_estimates() -> None:
+    """As where only the order of the outputs counts."""
+    output, target = torch.tensor([[3.0], [5.0], [9.0], [4.0]]), torch.tensor([1.0, 2, 3, 4])
+    towards = watched(target, output, [2.0, 1.0])
+    towards.looks[0].output_gradient = (output - target[:, None]).sign() * torch.arange(4)[:, None]
+    away = watched(target, output, [2.0, 1.0])
+    away.looks[0].output_gradient = torch.tensor([[1.0], [-1.0], [-1.0], [1.0]])
+    assert towards.score(target[:, None], target) == 1
+    assert away.score(target[:, None], target) is None
+
+
+def test_skill_counts_the_recall_of_rare_classes_where_accuracy_was_given_for_it() -> None:
+    labels = torch.tensor([0] * 180 + [1] * 20)
+    case_ = watched(labels, torch.zeros(200, 2), [2.0, 1.0], train=(torch.zeros(200, 1), labels))
+    shy, bold = torch.zeros(200, 2), torch.zeros(200, 2)
+    shy[:, 0] = 1
+    bold[:150, 0] = bold[150:, 1] = 1  # all of the rare ones, and as many others
+    for output, low, high in ((shy, -0.01, 0.01), (bold, 0.7, 0.9)):
+        case_.__dict__.update(train_outputs=output)
+        for name in ("scores", "skill"):
+            case_.__dict__.pop(name, None)
+        assert case_.skill is not None
+        assert low <= case_.skill <= high
 
 
 def test_a_single_output_is_a_logit_where_it_is_no_probability() -> None:

@@ -18,6 +18,7 @@ from sevensteps.doctor.loss_from_calls import (
     baseline_from_calls,
     identify_from_calls,
     main_term,
+    recodes_classes,
 )
 from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.look import Look
@@ -133,6 +134,26 @@ def examples() -> dict[str, Example]:
             classes, LABELS, F.cross_entropy,
         ),
     }  # fmt: skip
+
+
+GRADES = torch.tensor([0, 1, 3, 2, 0, 2, 1, 3])
+
+
+@pytest.mark.parametrize(
+    ("target", "recoded"),
+    [
+        (GRADES[:, None] > torch.arange(3), True),  # a threshold each
+        (GRADES[:, None] >= torch.arange(4), True),
+        (F.one_hot(GRADES, 4), False),
+        (0.9 * F.one_hot(GRADES, 4) + 0.025, False),
+    ],
+)
+def test_classes_in_order_are_no_one_hot_rows(target: Tensor, recoded: bool) -> None:
+    output, rows = torch.zeros(8, target.shape[1]), target.float()
+    look = look_at("binary_cross_entropy_with_logits", output, output, rows, GRADES)
+    assert not recodes_classes([look])  # its numbers were not noted
+    look.calls[0].content["target.first"] = rows.flatten()[:16].tolist()
+    assert recodes_classes([look]) == recoded
 
 
 @pytest.mark.parametrize("name", examples())

@@ -21,7 +21,7 @@ from torch import Tensor
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import learned_enough, significant
-from sevensteps.doctor.simple_models import simple_model_score
+from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
 
 STEP = "repeat"
 EXPLAINS = (
@@ -66,7 +66,7 @@ def examine(case: Case) -> Finding | None:
         return None
     simple, score = simple_model_score(case), case.scores.get("train")
     if simple is not None and score is not None:
-        if simple - score < MARGIN:
+        if not worse_than_simple_model(case, MARGIN):
             case.ruled_out.append(
                 (
                     "inputs_unscaled",

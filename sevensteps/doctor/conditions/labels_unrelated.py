@@ -4,13 +4,14 @@ As when one of them was shuffled and the other was not. Measured: the agreement 
 neighbours, without any network: where targets follow from inputs, samples that lie near each other
 agree more often than chance. Judged against the spread of that agreement for shuffled targets, and
 only where neither the network nor a simple model does better than guessing, and a linear model
-explains no more of all targets than chance has it. Source: Zhang et al. 2017, Understanding deep
-learning requires rethinking generalization. And exactly, where the training data are known: rows
+explains no more of all targets than chance has it. Of rare classes all samples are compared, not
+their share. Source: Zhang et al. 2017, Understanding deep learning requires rethinking
+generalization. And exactly, where the training data are known: rows
 that were fed with another target than these data have for them.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
-data; a network or a simple model that beats guessing by a tenth of the way; the pairs of steps with
-several forward passes.
+data, or few samples but for one class; a network or a simple model that beats guessing by a tenth
+of the way; the pairs of steps with several forward passes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sevensteps.doctor.case import Case
+from sevensteps.doctor.case import Case, Pair
 from sevensteps.doctor.fed_data import comparison
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
@@ -45,7 +46,9 @@ EXPLAINS = (
     "dead_units",
 )
 ROWS = 20000  # that a linear model is fitted to
+ROWS_COMPARED = 600  # with their neighbours
 SAMPLES = 100  # fewer say nothing
+OTHERS = 15  # samples of other classes than the most common; neighbours of fewer say nothing
 SIGMAS = 3.0  # above chance that related targets show
 LINEAR_SIGMAS = 6.0  # above chance that a linear model of all data explains, of related targets
 SHUFFLES = 50  # of the targets, to see what chance does
@@ -112,10 +115,12 @@ def _unrelated(case: Case) -> Finding | None:
     chance = case.baseline_score
     if reached is None or chance is None or reached - chance > 0.1 * (1 - chance):
         return None
-    table = standardized_table(case, 600)
+    table = standardized_table(case, ROWS_COMPARED, _with_rare_ones(case))
     if table is None or len(table[0]) < SAMPLES:
         return None
     x, y = table
+    if not y.is_floating_point() and len(y) - int(y.bincount().max()) < OTHERS:
+        return None
     agreement = case.of_data("agreement of neighbours", lambda: _agreement(x, y))
     if agreement > SIGMAS:
         return None
@@ -157,6 +162,22 @@ def _unrelated(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _with_rare_ones(case: Case) -> Pair | None:
+    """All training samples that are not of the most common class, where these are the fewer, and as
+    many of it, or what makes `ROWS_COMPARED`; None for any other data.
+    """
+    if case.train is None or case.labels is None:
+        return None
+    most = case.labels == case.labels.mode().values
+    rare, common = torch.nonzero(~most).flatten(), torch.nonzero(most).flatten()
+    if not OTHERS <= len(rare) < len(common):
+        return None
+    count = max(len(rare), ROWS_COMPARED - len(rare))
+    spread = torch.linspace(0, len(common) - 1, min(count, len(common))).long()
+    chosen = torch.cat([rare, common[spread]]).sort().values
+    return case.train[0][chosen], case.train[1][chosen]
 
 
 def _linear_relation(case: Case) -> float | None:

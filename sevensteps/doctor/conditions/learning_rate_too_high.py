@@ -33,7 +33,7 @@ from sevensteps.doctor.measures import (
     total_norm,
     weight_layers,
 )
-from sevensteps.doctor.simple_models import simple_model_score
+from sevensteps.doctor.simple_models import worse_than_simple_model
 from sevensteps.doctor.trace.search import by_operation
 
 STEP = "step"
@@ -101,7 +101,7 @@ def examine(case: Case) -> Finding | None:
     elif (
         swing > 0.3
         and not learned_enough(case, 0.6)
-        and (simple_model_score(case) or 0) > case.scores.get("train", 1) + 0.1
+        and worse_than_simple_model(case, 0.1)
         and _beyond_edge(case)
     ):
         sure = 0.6

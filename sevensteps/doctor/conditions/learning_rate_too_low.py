@@ -69,13 +69,16 @@ def examine(case: Case) -> Finding | None:
         return None
     edge = (
         2 / case.curvature
-        if case.curvature is not None
+        if optimizer_name(case) not in ADAPTIVE
+        and not _has_corners(case)
+        and case.curvature is not None
         and case.curvature > 0
-        and optimizer_name(case) not in ADAPTIVE
         else None
     )
     room = edge / rate if edge else math.nan
-    short, straight = short and not (room < ROOM), straight and (room > ROOM or math.isnan(room))
+    short = short and not (room < ROOM)
+    # without a curvature to go by, steps that led far were not too short, but too few
+    straight = straight and (room > ROOM or (math.isnan(room) and path < WAY / 2))
     if not (short or (straight and (weak or room > ROOM))):
         return None
     walk = max(WAY / path, 1.0)
@@ -192,6 +195,14 @@ def _usual_rate(case: Case) -> float | None:
     early = [rate for step, rate in rates if 2 * step <= case.steps]
     usual = max(case.lr or 0.0, *early[-1:])
     return None if any(rate > 1.1 * usual for _, rate in rates[len(early) :]) else usual
+
+
+def _has_corners(case: Case) -> bool:
+    """Whether the loss is straight but for its corners, so that its curvature is next to nothing
+    and tells of no stable rate.
+    """
+    known = case.identified_loss
+    return known is not None and known.loss.function in ("l1_loss", "multi_margin_loss")
 
 
 def _steady(case: Case) -> bool:

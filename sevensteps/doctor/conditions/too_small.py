@@ -15,7 +15,11 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import hidden_layers, learned_enough, loss_still_falls, significant
-from sevensteps.doctor.simple_models import linear_model_score, simple_model_score
+from sevensteps.doctor.simple_models import (
+    linear_model_score,
+    simple_model_score,
+    worse_than_simple_model,
+)
 
 STEP = "predict"
 EXPLAINS = ("underfitting",)
@@ -36,7 +40,7 @@ def examine(case: Case) -> Finding | None:
     if (widths and max(widths) > NARROW) or loss_still_falls(case) or not case.facts.groups:
         return None
     simple, score = simple_model_score(case), case.scores["train"]
-    if simple is None or simple - score < MARGIN:
+    if simple is None or not worse_than_simple_model(case, MARGIN):
         return None
     if not widths and (linear := linear_model_score(case)) is not None and linear - score >= MARGIN:
         return None  # its own kind of model finds the pattern

@@ -13,7 +13,7 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import learned_enough, significant
-from sevensteps.doctor.simple_models import simple_model_score
+from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ def examine(case: Case) -> Finding | None:
     ):
         return None
     simple, score = simple_model_score(case), case.scores["train"]
-    if simple is None or simple - score < MARGIN:
+    if simple is None or not worse_than_simple_model(case, MARGIN):
         return None
     return Finding(
         "underfitting",

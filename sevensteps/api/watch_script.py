@@ -103,6 +103,7 @@ def training_report(
     script, what can be tried of it.
     """
     from sevensteps.api.watch import case_of
+    from sevensteps.doctor.asking import sample_limit_of
     from sevensteps.doctor.diagnosis import diagnose
     from sevensteps.doctor.report.script import TrainingReport, first_and_last
     from sevensteps.observe.script.dataset_reader import read_samples
@@ -118,6 +119,7 @@ def training_report(
             unread += [("valid", why)] if why else []
     case = case_of(watcher, train, valid)
     case.not_judged += unread
+    case.sample_limit = sample_limit_of(watcher.sample_seconds)
     final = dict(zip(watcher.networks, training.final_networks().values(), strict=True))
     if None in final.values():
         case.network, case.networks = None, {}

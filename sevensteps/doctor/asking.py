@@ -18,6 +18,21 @@ from sevensteps.observe.structure import map_tensors, tensors_of
 TARGETS = ("labels", "label", "targets", "target", "y", "mask_labels")
 
 
+SAMPLES = 1024  # that a network is evaluated on
+FEW = 256  # on which a score says something still
+FEWEST = 64
+# About a second of forward and backward passes; and more than that, where it were too few
+SECONDS, MORE_SECONDS = 0.5, 2.0
+
+
+def sample_limit_of(sample_seconds: float) -> int:
+    """How many samples to evaluate a network on where a step takes so long for each."""
+    if not sample_seconds:
+        return SAMPLES
+    soon, later = SECONDS / sample_seconds, MORE_SECONDS / sample_seconds
+    return int(min(max(soon, min(FEW, later), FEWEST), SAMPLES))
+
+
 def ask(network: nn.Module, inputs: Any) -> Any:
     """What `network` gives for `inputs`: a tensor, a tuple of several, a mapping of named ones, or
     all arguments of a call.

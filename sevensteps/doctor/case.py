@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.doctor.asking import ask, main_target, only_tensor, set_mode
+from sevensteps.doctor.asking import SAMPLES, ask, main_target, only_tensor, set_mode
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.identify_loss import (
     CROSS_ENTROPIES,
@@ -55,12 +55,18 @@ from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import LayerFacts, NetworkFacts
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.step_hooks import StepHooks
-from sevensteps.observe.structure import main_output, rows, sample_count, tensors_of, to_device
+from sevensteps.observe.structure import (
+    main_output,
+    rows,
+    sample_count,
+    spread_indices,
+    tensors_of,
+    to_device,
+)
 from sevensteps.seeds import Isolation
 
 # inputs and targets: tensors, or tuples and dictionaries of them
 Pair = tuple[Any, Any]
-SAMPLES = 1024  # samples of the training data that the network is evaluated on
 AWAY = 0.1  # share of the answers that a loss pulls away from their targets
 
 
@@ -79,6 +85,7 @@ class Case:
     `why_not_retrainable` says why `recipe` cannot be trained again here, and what to do instead.
     `data_cache` holds what was worked out about the data, for other cases on the same data: of a
     training of `ss.train` it belongs to its `Data`.
+    `sample_limit` samples of each part the network is evaluated on, at most.
     `findings` are those of the conditions that were asked so far.
     `ruled_out` is filled by the conditions: (condition, why it is not that one); `not_judged` by
     whatever could not be asked: (condition or argument of `diagnose`, why).
@@ -101,6 +108,7 @@ class Case:
     several: bool = False
     networks: dict[str, nn.Module] = field(default_factory=dict)
     data: dict[str, Pair] = field(default_factory=dict)
+    sample_limit: int = SAMPLES
 
     def __post_init__(self) -> None:
         self.hand_over("train", self.train)
@@ -138,6 +146,7 @@ class Case:
             loss_fn=self.loss_fn,
             before_training=self.before_training,
             several=len(self.names) > 1,
+            sample_limit=self.sample_limit,
         )
         for part in ("train", "valid"):
             case.hand_over(part, self.part(part))
@@ -190,22 +199,29 @@ class Case:
 
     @cached_property
     def examples(self) -> Pair | None:
-        """At most `SAMPLES` training samples in whatever form, evenly spread over the training
-        data.
+        """At most `sample_limit` training samples in whatever form, spread over the training data.
 
         Without the training data, the samples that watching stored; None where there are none.
         """
         if (pair := self.part("train")) is not None:
-            count = sample_count(pair[0])
-            chosen = torch.linspace(0, count - 1, min(SAMPLES, count)).long()
-            return rows(pair[0], chosen), rows(pair[1], chosen)
+            return subset(pair, self.sample_limit)
         observation = self.observation
         if observation.x is None or observation.y is None:
             return None
         inputs = getattr(observation, "inputs", None)
         if inputs is not None and sample_count(inputs) == len(observation.x):
-            return inputs, observation.targets
-        return observation.x, observation.y
+            return subset((inputs, observation.targets), self.sample_limit)
+        return subset((observation.x, observation.y), self.sample_limit)
+
+    @cached_property
+    def valid_examples(self) -> Pair | None:
+        """The validation data; where a network takes long to answer, only as many of them as
+        `sample_limit`, spread over all.
+        """
+        pair = self.part("valid")
+        if pair is None or self.sample_limit >= SAMPLES:
+            return pair
+        return subset(pair, self.sample_limit)
 
     @cached_property
     def sample(self) -> tuple[Tensor, Tensor] | None:
@@ -453,8 +469,8 @@ class Case:
 
     @cached_property
     def valid_outputs(self) -> Tensor | None:
-        """The network's outputs for the validation data."""
-        return self.outputs(self.part("valid"))
+        """The network's outputs for the `valid_examples`."""
+        return self.outputs(self.valid_examples)
 
     def score(self, output: Tensor | None, target: Tensor | None) -> float | None:
         """Accuracy for classes, r2 for a regression; None where it cannot be computed."""
@@ -522,7 +538,7 @@ class Case:
         """Accuracy or r2 on "train" (the sample) and "valid", where they can be computed."""
         scores = {
             "train": self.score(self.train_outputs, targets_of(self.examples)),
-            "valid": self.score(self.valid_outputs, targets_of(self.part("valid"))),
+            "valid": self.score(self.valid_outputs, targets_of(self.valid_examples)),
         }
         return {part: value for part, value in scores.items() if value is not None}
 
@@ -638,6 +654,15 @@ def failure_text(failure: BaseException) -> str:
     """What was raised, in one line of at most 200 characters."""
     said = " ".join(str(failure).split())
     return f"{type(failure).__name__}: {said}"[:200] if said else type(failure).__name__
+
+
+def subset(pair: Pair, most: int) -> Pair:
+    """At most `most` samples of a pair, spread over all."""
+    count = sample_count(pair[0])
+    if count <= most:
+        return pair
+    chosen = spread_indices(count, most)
+    return rows(pair[0], chosen), rows(pair[1], chosen)
 
 
 def targets_of(pair: Pair | None) -> Tensor | None:

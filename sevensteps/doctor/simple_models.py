@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case, Pair
 from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.observe.structure import spread_indices
 
 MAX_ROWS = 400  # samples that a simple model is judged on
 MAX_COLUMNS = 5000  # of a sample; more are no plain table, and would take long
@@ -87,7 +88,7 @@ def standardized_table(
     if pair is None or not pair[0].is_floating_point():
         return None
     x, y = (t.detach().cpu() for t in pair)
-    chosen = torch.linspace(0, len(x) - 1, min(rows, len(x))).long()
+    chosen = spread_indices(len(x), rows)
     flat = x[chosen].flatten(1).double()
     if len(flat) < 15 or flat.shape[1] > MAX_COLUMNS or not bool(flat.isfinite().all()):
         return None

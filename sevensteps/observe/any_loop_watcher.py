@@ -82,6 +82,7 @@ class AnyLoopWatcher:
         # whether nothing is hooked, up to the step `_quiet_until`; two of these steps, from
         # `_busy_from` on, are timed
         self._quiet, self._quiet_until, self._busy_from = False, 0, 0
+        self.sample_seconds = 0.0  # of a step for one sample, by its size
         self._usual_seconds = 0.0  # of a step that nobody looks at, lately
         self._looked = False  # whether the step before was looked at
         self.step_number = 0
@@ -549,6 +550,7 @@ class AnyLoopWatcher:
             groups = [group for o in self.optimizers for group in o.param_groups]
             look.lr = tuple(float(group.get("lr", 0.0)) for group in groups)
             look.stepped = any(own.stepped for own in look.networks.values())
+        self.sample_seconds = size.step_seconds() / max(look.batch or 1, 1)
         for recorder in (self._data, self._account, *self._others):
             recorder.collect(look, loss, target)
         self._replay.keep_tape(self._calls.last_tape)

@@ -127,6 +127,17 @@ def sample_count(value: Any) -> int:
     return next((len(tensor) for tensor in tensors_of(value).values() if tensor.ndim), 0)
 
 
+def spread_indices(count: int, most: int) -> Tensor:
+    """At most `most` of `count` indices, in order: one from each of as many equal stretches, drawn,
+    since every second sample of a data set may be of one kind. Always the same.
+    """
+    if count <= most:
+        return torch.arange(count)
+    edges = torch.arange(most + 1) * count // most
+    drawn = torch.rand(most, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return edges[:-1] + (drawn * edges.diff()).long()
+
+
 def rows(value: Any, index: Tensor | slice) -> Any:
     """`value` with the samples at `index` only: of each tensor as long as the batch its rows, all
     of any other.

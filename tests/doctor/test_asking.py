@@ -16,6 +16,7 @@ from sevensteps.doctor.asking import (
     mended,
     mended_targets,
     only_tensor,
+    sample_limit_of,
     set_mode,
 )
 from sevensteps.observe.samples import Inputs
@@ -107,3 +108,9 @@ def test_a_mode_is_set_as_the_network_does_it_and_no_training_begun() -> None:
     network = nn.Sequential(Layer(2, 2), nn.Dropout())
     set_mode(network, False)
     assert not any(module.training for module in network.modules())
+
+
+def test_fewer_samples_are_asked_the_longer_each_takes() -> None:
+    assert [sample_limit_of(s) for s in (0.0, 1e-6, 1e-3, 4e-3, 2e-2, 1.0)] == [
+        *(1024, 1024, 500, 256, 100, 64)
+    ]

@@ -18,6 +18,7 @@ from sevensteps.observe.structure import (
     map_tensors,
     rows,
     sample_count,
+    spread_indices,
     tensors_of,
     to_device,
 )
@@ -113,3 +114,11 @@ def test_batches_of_one_form_are_joined() -> None:
     assert sample_count(both) == 5
     assert joined({"x": ONE}, {"z": ONE}) is None
     assert joined({"x": ONE}, {"x": torch.ones(3, 5)}) is None
+
+
+def test_indices_are_spread_and_fall_on_every_kind_of_sample() -> None:
+    assert spread_indices(3, 5).tolist() == [0, 1, 2]
+    chosen = spread_indices(4096, 2048)
+    assert (chosen // 2).tolist() == list(range(2048))
+    assert 0.4 < (chosen % 2).double().mean() < 0.6
+    assert len(spread_indices(3, 2).unique()) == 2

@@ -141,7 +141,7 @@ def _answers(case: Case) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"], Tensor] | 
     training targets; None where they are not known.
     """
     part = "valid" if case.part("valid") is not None else "train"
-    pair = case.part("valid") or case.examples
+    pair = case.valid_examples or case.examples
     target = targets_of(pair)
     output = case.valid_outputs if part == "valid" else case.train_outputs
     if case.target is None or target is None or output is None or len(output) != len(target):
@@ -164,8 +164,8 @@ def _answers(case: Case) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"], Tensor] | 
 
 
 def _never_answered(case: Case) -> Finding | None:
-    pair = case.valid or case.sample
     labels = case.labels
+    pair = case.sample if case.valid is None else case.valid_examples
     if labels is None or pair is None or case.task not in ("binary", "multiclass"):
         return None
     output = case.valid_outputs if case.valid is not None else case.train_outputs

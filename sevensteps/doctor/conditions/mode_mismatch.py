@@ -16,13 +16,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
-from sevensteps.doctor.case import SAMPLES, Case, targets_of
+from sevensteps.doctor.case import Case, subset, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.twice import twice
-from sevensteps.observe.structure import rows, sample_count
 
 STEP = "predict"
 EXPLAINS = (
@@ -126,9 +123,7 @@ def _examine_layers(case: Case) -> Finding | None:
             "model.eval() before every evaluation, model.train() after it",
         )
     pair = case.part("valid") or case.examples
-    if pair is not None and (count := sample_count(pair[0])) > SAMPLES:
-        chosen = torch.linspace(0, count - 1, SAMPLES).long()
-        pair = rows(pair[0], chosen), rows(pair[1], chosen)
+    pair = None if pair is None else subset(pair, case.sample_limit)
     if case.facts.norms and pair is not None and case.steps >= 20:
         truth = targets_of(pair)
         judged = case.score(case.outputs(pair), truth)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.asking import main_target
-from sevensteps.doctor.case import SAMPLES, Case
+from sevensteps.doctor.asking import SAMPLES, main_target
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.questions.asker import MOST, Asker, put
 from sevensteps.observe.structure import rows
 

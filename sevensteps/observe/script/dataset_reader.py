@@ -13,10 +13,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import torch
-
 from sevensteps.observe.script.loaders import BatchParts, Source
-from sevensteps.observe.structure import joined, sample_count, tensors_of
+from sevensteps.observe.structure import joined, sample_count, spread_indices, tensors_of
 from sevensteps.seeds import isolated_generators
 
 MAX_SAMPLES = 2048
@@ -78,9 +76,8 @@ def _chunks(indices: Any, batched: bool) -> Iterator[list[int]]:
     if not batched:
         yield from ([int(index)] for index in indices)
         return
-    count = min(len(indices), MAX_SAMPLES)
-    chosen = torch.linspace(0, len(indices) - 1, count).long().tolist()
-    chunks = max(count // CHUNK, 1)
+    chosen = spread_indices(len(indices), MAX_SAMPLES).tolist()
+    chunks = max(len(chosen) // CHUNK, 1)
     for first in range(chunks):
         yield [indices[place] for place in chosen[first::chunks]]
 

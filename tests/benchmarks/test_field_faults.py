@@ -4,7 +4,6 @@ the report on what the doctor says of them.
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
@@ -41,9 +40,8 @@ def fails_and_learns(pair: Pair, seed: int) -> None:
 
 
 def test_each_family_has_four_faults_with_their_twins() -> None:
-    names = sorted(FAMILIES)
-    assert sorted(KEPT_BACK) == sorted(random.Random(0).sample(names, len(names) // 2))
-    assert set(OPEN) == set(names) - set(KEPT_BACK)
+    assert set(FAMILIES) == {*OPEN, *KEPT_BACK}
+    assert set(OPEN).isdisjoint(KEPT_BACK)
     assert all(len(pairs) >= 4 for pairs in FAMILIES.values())
     assert len(EXAM) == 2 * len(PAIRS)  # no two of one name
     for case in EXAM.values():

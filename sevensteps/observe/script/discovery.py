@@ -86,7 +86,10 @@ class Discovery:
         training = self._roots.get(id(module)) or self._entry(module)
         if not torch.is_grad_enabled():
             return self._evaluate(training, module) if training is not None else None
+        if training is not None and self._is_evaluated(training, module):
+            return self._evaluate(training, module, gradients=True)
         if training is not None:
+            training.in_training_mode = module.training
             training.called = training.called or id(module) in self._roots
             if self._unrooted:
                 training = self._adopt(training, module)
@@ -108,6 +111,7 @@ class Discovery:
         if self._scaled is not None:
             scaled, original = self._scaled
             loss, self._scaled = (original if scaled() is loss else loss), None
+        self._forget_evaluation()
         self._finish_evaluation()
         if self._current is None:
             self._find_without_optimizer(loss)
@@ -389,12 +393,32 @@ class Discovery:
         self.loaders.decided = not any(t.loaders.undecided for t in self.trainings[-1:])
         self.loaders.forget()
 
-    def _evaluate(self, training: ScriptTraining, module: nn.Module) -> Callable[..., Any] | None:
+    def _is_evaluated(self, training: ScriptTraining, module: nn.Module) -> bool:
+        """Whether a call with gradients is one of an evaluation: the network was trained in
+        training mode and is in evaluation mode now.
+        """
+        known = id(module) in self._roots
+        return known and training.in_training_mode and not module.training
+
+    def _forget_evaluation(self) -> None:
+        """A backward pass comes: what was taken for an evaluation with gradients was none."""
+        evaluation = self.evaluations.evaluation
+        if self._evaluated is not None and evaluation is not None and evaluation.gradients:
+            self._evaluated.in_training_mode = False
+            self._evaluated = None
+            self.evaluations.finish()
+
+    def _evaluate(
+        self, training: ScriptTraining, module: nn.Module, gradients: bool = False
+    ) -> Callable[..., Any] | None:
         if training.manual:
             training.end_step()
-        if self._evaluated is not training:
+        evaluation = self.evaluations.evaluation
+        other = evaluation is not None and evaluation.calls and evaluation.gradients != gradients
+        if self._evaluated is not training or other:
             self._finish_evaluation()
         self._evaluated = training
+        (self.evaluations.evaluation or self.evaluations.start()).gradients = gradients
 
         def note_inputs(arguments: Inputs) -> None:
             source = self.loaders.evaluated(training.loaders, arguments)
@@ -407,6 +431,7 @@ class Discovery:
             elif not source.is_same(evaluation.source):
                 self._finish_evaluation()
                 self._evaluated, evaluation = training, self.evaluations.start()
+            evaluation.gradients = gradients
             evaluation.source = source
 
         return self.evaluations.begin(module, note_inputs if id(module) in self._roots else None)

@@ -49,6 +49,7 @@ class Evaluation:
         self.judged = 0  # answers that are right or wrong by a loss of classes
         self.answers = RightAnswers()
         self.calls = 0
+        self.gradients = False  # whether it is made with gradients switched on
         self.inputs: list[Tensor] = []
         self.targets: list[Tensor] = []
         self.last_input: Tensor | None = None
@@ -212,13 +213,18 @@ class EvaluationReader:
         @functools.wraps(function)
         def told(*arguments: Any, **named: Any) -> Any:
             loss = function(*arguments, **named)
-            if not torch.is_grad_enabled():
+            if self._is_noted():
                 note(name, arguments, named, loss)
             return loss
 
         # what torch.jit.script compiles in its place
         vars(told).update({"__script_if_tracing_wrapper": True, "__original_fn": function})
         return told
+
+    def _is_noted(self) -> bool:
+        """Whether a loss that is computed now may be one of the evaluation."""
+        evaluation = self.evaluation
+        return not torch.is_grad_enabled() or (evaluation is not None and evaluation.gradients)
 
     def _note(
         self, name: str, arguments: tuple[Any, ...], named: dict[str, Any], loss: Any

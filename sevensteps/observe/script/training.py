@@ -45,6 +45,8 @@ class ScriptTraining:
         self._sampled: list[Tensor] = []  # parameters, of which it is seen that they are rewritten
         self._versions: list[int] = []  # of those, after the last step
         self._stopped = False
+        # whether the network was in training mode in the last call of a step
+        self.in_training_mode = False
         self.called = False  # whether a network of it was called itself, with gradients
         self.place = place  # where its network was called first
         self.watcher: AnyLoopWatcher | None = None
@@ -72,6 +74,7 @@ class ScriptTraining:
     ) -> None:
         """Watch one more network; the first may be `alone`, and has no name then."""
         self.networks[name] = module
+        self.in_training_mode = module.training
         self.optimizers |= {id(optimizer): optimizer for optimizer in optimizers}
         self.parameters |= parameter_ids(module.parameters())
         trained = [p for p in module.parameters() if p.requires_grad and p.ndim > 1]

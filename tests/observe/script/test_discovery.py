@@ -49,6 +49,52 @@ def test_a_plain_loop() -> None:
     assert discovery.trainings[0].place.startswith("test_discovery.py:")
 
 
+@pytest.mark.parametrize("through_backward", [False, True])
+def test_an_evaluation_with_gradients_switched_on(through_backward: bool) -> None:
+    def script() -> None:
+        net = classifier()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(3):
+            net.train()
+            optimizer.zero_grad()
+            F.cross_entropy(net(X), Y).backward()
+            optimizer.step()
+            net.eval()
+            loss = F.cross_entropy(net(X[:8]), Y[:8])
+            if through_backward:  # as of an adversarial sample: no evaluation
+                loss.backward()
+
+    discovery = discover(script)
+    log = log_of(discovery)
+    assert len(log.steps) == 3
+    if through_backward:
+        assert log.evaluations == []
+        return
+    assert len(log.evaluations) == 3
+    assert all(loss and score is not None for loss, score in log.evaluations)
+    assert torch.equal(discovery.valid[0][0], X[:8])
+
+
+def test_training_in_evaluation_mode_is_no_evaluation() -> None:
+    def script() -> None:
+        net = classifier()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for epoch in range(3):
+            for rows in torch.arange(20).split(10):
+                optimizer.zero_grad()
+                F.cross_entropy(net(X[rows]), Y[rows]).backward()
+                optimizer.step()
+            net.eval()  # and never train()
+            with torch.no_grad():
+                F.cross_entropy(net(X[: 4 + epoch]), Y[: 4 + epoch])
+
+    discovery = discover(script)
+    log = log_of(discovery)
+    assert len(log.steps) == 6
+    assert len(log.evaluations) == 3
+    assert len(discovery.valid[0][0]) == 6
+
+
 def test_accuracy_that_is_computed_without_a_loss() -> None:
     def script() -> None:
         net = classifier()

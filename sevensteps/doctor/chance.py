@@ -1,11 +1,13 @@
 """Whether a network answers better than one that ignores its inputs, as far as that can be told: by
-its score, by its loss, or by what the same loss is worth with one answer for all inputs.
+its score, by its loss, by what the same loss is worth with one answer for all inputs, or by
+`other_scores`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import statistics
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,33 +15,26 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.measures import final_loss, loss_still_falls
+from sevensteps.doctor.other_scores import (
+    SCORE,
+    ChanceComparison,
+    heads,
+    mean_of_density,
+    reported_score,
+    retrieval,
+    score_of_unknown_loss,
+)
 from sevensteps.observe.structure import rows
 
-SCORE = 0.05  # of the way from an ignorant answer to a perfect one
 WEAK = 0.2  # of this way on the training data, where the validation data show nothing
 LOSS = 0.97  # of the ignorant loss
+EXACT = 0.997  # of it, which is no better at all
+LEAST_LOSS = 1e-6  # of which a share can be taken
+PARTS, SIGMAS = 10, 2.5  # of the samples, by whose differences another loss is judged
 MIN_STEPS = 100  # before which a network need not have learned anything
 MIN_EPOCHS, MIN_STEPS_OF_EPOCHS = 5, 30  # or so often over its data, in that many steps
 MIN_SAMPLES = 20  # fewer say nothing about chance
 MAX_NUMBERS = 200_000  # of the outputs that the best constant answer is fitted to
-
-
-@dataclass(frozen=True)
-class ChanceComparison:
-    """What a network reached in one measure ("accuracy", "r2", "loss"), and what the best answer
-    that ignores the inputs reaches; `better` is whether the network is beyond it.
-    """
-
-    measure: str
-    reached: float
-    ignorant: float
-    of: str
-    better: bool
-
-    def __str__(self) -> str:
-        return (
-            f"{self.measure} {self.reached:.3g}, where the same for all gives {self.ignorant:.3g}"
-        )
 
 
 def compare_with_chance(case: Case) -> list[ChanceComparison]:
@@ -54,10 +49,22 @@ def compare_with_chance(case: Case) -> list[ChanceComparison]:
     for compare in (_score, _loss, _fitted_loss):
         if (comparison := compare(case)) is None:
             continue
+        if compare is _score and comparison.better and _weak_by_luck(case):
+            comparison = replace(comparison, better=False)
         comparisons.append(comparison)
         if comparison.better or compare is not _score:
             break
-    return comparisons
+    if comparisons:
+        return comparisons
+    if several := heads(case):
+        return several
+    others = (
+        score_of_unknown_loss(case),
+        mean_of_density(case),
+        retrieval(case),
+        reported_score(case),
+    )
+    return [comparison for comparison in others if comparison is not None]
 
 
 def is_at_chance(comparisons: list[ChanceComparison]) -> bool:
@@ -73,7 +80,8 @@ def why_too_early(case: Case) -> str:
     often = count > 0 and case.steps * batch >= MIN_EPOCHS * count
     if case.steps < (MIN_STEPS_OF_EPOCHS if often else MIN_STEPS):
         return f"it was trained for {case.steps:,} steps only"
-    return "its loss was still falling" if loss_still_falls(case) else ""
+    falls = case.loss_is_error and loss_still_falls(case)
+    return "its loss was still falling" if falls else ""
 
 
 def _score(case: Case) -> ChanceComparison | None:
@@ -100,6 +108,16 @@ def _score(case: Case) -> ChanceComparison | None:
     )
 
 
+def _weak_by_luck(case: Case) -> bool:
+    """Whether a score is only a little beyond chance, and the loss is not at all: which answer is
+    the likeliest may be right more often, though nothing is known.
+    """
+    if case.skill is None or case.skill >= WEAK:
+        return False
+    by_loss = _loss(case)
+    return by_loss is not None and by_loss.reached >= EXACT * by_loss.ignorant
+
+
 def _loss(case: Case) -> ChanceComparison | None:
     """The loss at the end, where it is one term whose ignorant value is known."""
     ignorant, end = case.baseline_loss, final_loss(case)
@@ -119,25 +137,43 @@ def _loss(case: Case) -> ChanceComparison | None:
 
 def _fitted_loss(case: Case) -> ChanceComparison | None:
     """The loss on the sample against that of one answer for all inputs, fitted to it: for any loss
-    of outputs and targets.
+    of outputs and targets that is known to be an error, or that was handed over.
     """
     outputs, examples = case.train_outputs, case.examples
     if case.loss is None or outputs is None or examples is None or len(outputs) < MIN_SAMPLES:
         return None
-    if not (case.loss_is_error or case.skill is not None) or not bool(outputs.isfinite().all()):
+    judged = case.loss_is_error or case.skill is not None or case.loss_fn is not None
+    if not judged or not bool(outputs.isfinite().all()):
         return None
     count = max(min(len(outputs), MAX_NUMBERS // max(outputs[0].numel(), 1)), MIN_SAMPLES)
     chosen = torch.linspace(0, len(outputs) - 1, count).long()
     few, targets = outputs[chosen].double(), _double(rows(examples[1], chosen))
     try:
-        reached, ignorant = _mean_loss(case, few, targets), _constant_loss(case, few, targets)
+        constant = _best_constant(case, few, targets)
+        reached, ignorant = (_mean_loss(case, o, targets) for o in (few, constant.expand_as(few)))
+        apart = [] if ignorant > LEAST_LOSS else _differences(case, few, constant, targets)
     except Exception:  # a loss that takes more than outputs and targets
         return None
-    if not math.isfinite(reached) or not ignorant > 1e-6:
+    if not math.isfinite(reached) or not math.isfinite(ignorant):
         return None
-    return ChanceComparison(
-        "loss", reached, ignorant, "training samples", reached < LOSS * ignorant
-    )
+    if ignorant > LEAST_LOSS:
+        better = reached < LOSS * ignorant
+    elif len(apart) < PARTS or not all(map(math.isfinite, apart)):
+        return None
+    else:  # of a density, say, of which no share can be taken
+        error = statistics.stdev(apart) / math.sqrt(len(apart))
+        better = statistics.fmean(apart) > SIGMAS * error
+    return ChanceComparison("loss", reached, ignorant, "training samples", better)
+
+
+def _differences(case: Case, outputs: Tensor, constant: Tensor, targets: Any) -> list[float]:
+    """By how much the loss is less than that of one answer for all, in parts of the samples."""
+    differences = []
+    for part in torch.arange(len(outputs)).chunk(PARTS):
+        own, known = outputs[part], rows(targets, part)
+        worse = _mean_loss(case, constant.expand_as(own), known)
+        differences.append(worse - _mean_loss(case, own, known))
+    return differences
 
 
 def _double(targets: Any) -> Any:
@@ -151,8 +187,8 @@ def _mean_loss(case: Case, outputs: Tensor, targets: Any) -> float:
         return float(case.loss(outputs, targets).mean())
 
 
-def _constant_loss(case: Case, outputs: Tensor, targets: Any) -> float:
-    """The least loss of one answer for all, by LBFGS from the mean of the answers."""
+def _best_constant(case: Case, outputs: Tensor, targets: Any) -> Tensor:
+    """The one answer for all that has the least loss, by LBFGS from the mean of the answers."""
     loss_fn = case.loss
     assert loss_fn is not None
     with torch.enable_grad():
@@ -166,4 +202,4 @@ def _constant_loss(case: Case, outputs: Tensor, targets: Any) -> float:
             return float(loss.detach())
 
         optimizer.step(closure)
-    return _mean_loss(case, answer.detach().expand_as(outputs), targets)
+    return answer.detach()

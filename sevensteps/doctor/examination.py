@@ -83,6 +83,13 @@ def _examine_each(case: Case) -> Examination:
         of_part = {why: count for (what, why), count in refusals.items() if what == part}
         if sum(of_part.values()) == len(case.names):  # not one of them takes it
             case.not_judged.append((part, next(iter(of_part))))
+    case.findings = findings
+    try:  # together, by the loss or the score that they have in common
+        together = condition("does_not_learn").examine(case)
+    except Exception as failure:
+        case.not_judged.append(("does_not_learn", failure_text(failure)))
+    else:
+        findings += [together] if together is not None else []
     return Examination(in_order(findings), case)
 
 

@@ -3,12 +3,15 @@ says why.
 
 Asked after all others, and only where none of them found a fault. Measured: the score against that
 of the most common class, or of the mean; the loss against the least that one answer for all inputs
-reaches. Either one beyond chance is enough to be silent. Closed form: the entropy of the classes,
+reaches; of several heads each; of codes, how often the nearest belong together, against the inputs
+themselves; of a loss that says nothing by itself, the score that the loop reports, against its
+start. One of them beyond chance is enough to be silent. Closed form: the entropy of the classes,
 the variance of the targets; of any other loss one answer is fitted.
 
 Remedies: fit 32 samples first, which any sound training learns by heart; hand over what could not
-be asked for. Silent on: short trainings, a loss that still falls, losses that are no error, and
-networks with other findings. A remark where simple models do no better on these data.
+be asked for. Silent on: short trainings, a loss that still falls, losses that are no error and
+without a score, and networks with other findings. A remark where simple models do no better on
+these data and the network is a little beyond chance.
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ from sevensteps.doctor.measures import (
     significant,
     weight_layers,
 )
+from sevensteps.doctor.other_scores import ChanceComparison
 from sevensteps.doctor.simple_models import simple_model_score
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
 PATTERN = 0.05  # of the way from chance to perfect that a simple model reaches, of a pattern
+EXACT = 0.01  # of the score or the loss
 NAMED = 5  # conditions that are ruled out or not judged, by name
 
 
@@ -50,7 +55,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "does_not_learn",
         STEP,
-        "info" if pattern is False else "warning",
+        "info" if pattern is False and not _exactly(comparisons) else "warning",
         0.8 if pattern else 0.7,
         " ".join(sentences),
         [
@@ -84,6 +89,16 @@ def _pattern(case: Case) -> bool | None:
     if simple is None or least is None or least >= 1:
         return None
     return simple - least > PATTERN * (1 - least)
+
+
+def _exactly(comparisons: list[ChanceComparison]) -> bool:
+    """Whether the network is at chance to the last per cent; weak patterns are a little beyond."""
+    return all(
+        one.reached >= (1 - EXACT) * one.ignorant
+        if one.measure == "loss"
+        else one.reached - one.ignorant <= EXACT
+        for one in comparisons
+    )
 
 
 def _about_pattern(pattern: bool | None) -> str:

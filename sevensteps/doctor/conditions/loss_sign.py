@@ -134,7 +134,7 @@ def _against_score(case: Case) -> Finding | None:
         return _remark(case) if rewarded and case.steps >= MIN_SCORES else None
     with_loss = first_loss(case) > final_loss(case)
     parts = _falling_parts(scores) if policy or with_loss else None
-    if parts is None and first_loss(case) * FALLEN > final_loss(case) > 0:
+    if parts is None and not policy and first_loss(case) * FALLEN > final_loss(case) > 0:
         parts = _lost_parts(scores)
     if parts is None:
         return None

@@ -1,0 +1,147 @@
+"""Heads, codes, densities and reported scores are told to be at chance, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+from sevensteps.doctor.diagnosis import Diagnosis
+
+pytestmark = pytest.mark.draws
+STEPS = 200
+
+
+@pytest.fixture(autouse=True)
+def own_random_numbers() -> Iterator[None]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+def clusters() -> tuple[Tensor, Tensor]:
+    y = torch.randint(4, (600,))
+    return 2 * torch.randn(4, 8)[y] + torch.randn(600, 8), y
+
+
+class Heads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(8, 24), nn.ReLU())
+        self.kind, self.number = nn.Linear(24, 4), nn.Linear(24, 1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        h = self.body(x)
+        return {"kind": self.kind(h), "number": self.number(h)}
+
+
+def conditions(said: Diagnosis) -> list[str]:
+    return [f.condition for f in said.findings if f.severity != "info"]
+
+
+@pytest.mark.parametrize("chance", [False, True])
+def test_several_heads(chance: bool) -> None:
+    x, y = clusters()
+    z = x[:, :1]
+    model = Heads()
+    optimizer = torch.optim.Adam(model.parameters(), 5e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(STEPS):
+            rows = torch.randint(600, (32,))
+            out, others = model(x[rows]), torch.randint(600, (32,)) if chance else rows
+            loss = F.cross_entropy(out["kind"], y[others]) + F.mse_loss(out["number"], z[others])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target={"kind": y[rows], "number": z[rows]})
+    said = watch.diagnose(train=(x, {"kind": y, "number": z}))
+    assert conditions(said) == (["does_not_learn"] if chance else [])
+    if chance:
+        assert "output kind" in said.findings[0].explanation
+
+
+@pytest.mark.parametrize("chance", [False, True])
+def test_a_body_and_a_head_are_judged_together(chance: bool) -> None:
+    x, y = clusters()
+    body, head = nn.Sequential(nn.Linear(8, 24), nn.ReLU()), nn.Linear(24, 4)
+    both = [torch.optim.Adam(part.parameters(), 5e-3) for part in (body, head)]
+    with ss.watch({"body": (body, both[0]), "head": (head, both[1])}) as watch:
+        for _ in range(STEPS):
+            rows = torch.randint(600, (32,))
+            others = torch.randint(600, (32,)) if chance else rows
+            loss = F.cross_entropy(head(body(x[rows])), y[others])
+            for optimizer in both:
+                optimizer.zero_grad()
+            loss.backward()
+            for optimizer in both:
+                optimizer.step()
+            watch.step(loss)
+    assert conditions(watch.diagnose(train=(x, y))) == (["does_not_learn"] if chance else [])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_codes_by_what_lies_nearest(turned: bool) -> None:
+    x, y = clusters()
+    model = nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 6))
+    optimizer = torch.optim.Adam(model.parameters(), 5e-3)
+    alike = [(y == kind).nonzero()[:, 0] for kind in range(4)]
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(STEPS):
+            a, far = torch.randint(600, (48,)), torch.randint(600, (48,))
+            near = torch.stack([alike[k][torch.randint(len(alike[k]), ())] for k in y[a]])
+            one, other = (far, near) if turned else (near, far)
+            loss = F.triplet_margin_loss(model(x[a]), model(x[one]), model(x[other]))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    said = watch.diagnose(train=(x, y))
+    assert conditions(said) == (["does_not_learn"] if turned else [])
+    if turned:
+        assert "retrieval by the nearest codes" in said.findings[0].explanation
+
+
+@pytest.mark.parametrize("chance", [False, True])
+def test_a_reported_score_that_never_rises(chance: bool) -> None:
+    best = torch.randn(6, 3)
+    model = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, 3))
+    optimizer = torch.optim.Adam(model.parameters(), 2e-4 if chance else 5e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(STEPS):
+            x = torch.randn(64, 6)
+            policy = torch.distributions.Categorical(logits=model(x))
+            action = policy.sample()
+            reward = (action == (x @ best).argmax(1)).float()
+            gain = reward - reward.mean()
+            loss = -(policy.log_prob(action) * (gain.roll(7) if chance else gain)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, score=float(reward.mean()))
+    said = watch.diagnose()
+    assert conditions(said) == (["does_not_learn"] if chance else [])
+    if chance:
+        assert "where the start gives" in said.findings[0].explanation
+
+
+@pytest.mark.parametrize("chance", [False, True])
+def test_means_of_a_density(chance: bool) -> None:
+    x, _ = clusters()
+    z = x[:, :1] - x[:, 1:2]
+    model = nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 2))
+    optimizer = torch.optim.Adam(model.parameters(), 5e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(STEPS):
+            rows = torch.randint(600, (32,))
+            mean, log_width = model(x[rows]).chunk(2, 1)
+            truth = z[torch.randint(600, (32,))] if chance else z[rows]
+            loss = F.gaussian_nll_loss(mean, truth, log_width.exp())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=z[rows])
+    assert conditions(watch.diagnose(train=(x, z))) == (["does_not_learn"] if chance else [])

@@ -67,6 +67,10 @@ KEPT_BACK = (
     "ranks",
     "speech",
     "transport",
+    "memories",
+    "rounds",
+    "sets",
+    "time_series",
 )
 CASES: list[Case] = []
 FAMILIES: dict[str, list[Case]] = {}  # the healthy ones

@@ -41,6 +41,11 @@ KEPT_BACK = (
     "loss_calls",
     "steps_lost",
     "wrong_axis",
+    "as_fed",
+    "built_wrong",
+    "signs",
+    "switches",
+    "undefined",
 )
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)

@@ -16,6 +16,9 @@ LEVEL = 0.95  # of the interval
 # how much better random changes may do, as a share of the effect; without it a good cure is lost
 # to a better one
 SLACK = 0.1
+RIVAL = 0.5  # of the effect, that random changes reach on average: they are nearly as good
+FIRM = 0.25  # of the effect, that the interval of `PAIRS` seeds has to lie above
+STEADY = 0.5  # of the effect, that every seed has to show where random changes are nearly as good
 
 
 @dataclass
@@ -26,7 +29,9 @@ class Trial:
     other changes of the same steps, drawn at random, at most as large. A remedy is proven when the
     interval of its differences from the untouched training lies above 0, when the effect is at
     least `least`, and when random changes do not do better by more than a tenth of the effect. (Any
-    initialisation cures zeros, and one of them is best.) `problem` says what it was tried on,
+    initialisation cures zeros, and one of them is best.) Three seeds are enough only where the
+    interval is narrow and random changes do not come near; with five, these may come near if every
+    seed shows the effect. `problem` says what it was tried on,
     `note` why it ended before it could be proven.
     """
 
@@ -87,16 +92,25 @@ class Trial:
         """Whether the remedy is shown to help."""
         if len(self.remedied) < PAIRS or self.interval is None or self.difference is None:
             return False
-        lead = (
-            mean(self.finite(self.random)) - mean(self.finite(self.remedied))
-            if self.random
-            else 0.0
-        )
+        lead = self.random_effect - self.difference if self.random else 0.0
         return (
             self.interval[0] > 0
             and self.difference >= self.least
             and lead <= max(self.least, SLACK * self.difference)
+            and self._holds(self.difference, self.interval[0])
         )
+
+    def _holds(self, difference: float, low: float) -> bool:
+        """Whether it may be expected of other seeds, too."""
+        rivalled = bool(self.random) and self.random_effect >= RIVAL * difference
+        if len(self.remedied) < MOST:
+            return not rivalled and (len(self.remedied) > PAIRS or low >= FIRM * difference)
+        return not rivalled or min(self.differences) >= STEADY * difference
+
+    @property
+    def random_effect(self) -> float:
+        """By how much changes at random do better than the untouched training, on average."""
+        return mean(self.finite(self.random)) - mean(self.finite(self.untouched))
 
     @property
     def open(self) -> bool:

@@ -92,12 +92,21 @@ def test_without_two_pairs_there_is_no_interval() -> None:
         (
             [0.1, 0.1, 0.1],
             [0.9, 0.9, 0.9],
+            [0.5, 0.5, 0.5],
+            False,
+        ),  # half as good: three seeds are too few
+        (
+            [0.1] * 5,
+            [0.9, 0.9, 0.9, 0.9, 0.8],
             [0.905, 0.905, 0.905],
             True,
-        ),  # not better by what would be worth while
+        ),  # not better by what would be worth while, and every seed shows the effect
+        ([0.1] * 5, [0.9, 0.9, 0.9, 0.9, 0.3], [0.8, 0.9, 0.9], False),  # one does not
+        ([0.1] * 5, [0.9, 0.9, 0.9, 0.9, 0.3], [0.1, 0.2, 0.1], True),
+        ([0.1] * 3, [0.4, 0.9, 0.6], [], False),  # an interval from 0.02 on says little
         (
-            [0.1, 0.1, 0.1],
-            [0.9, 0.9, 0.9],
+            [0.1] * 5,
+            [0.9] * 5,
             [0.97, 0.95, 0.96],
             True,
         ),  # nor by a tenth of what the remedy does

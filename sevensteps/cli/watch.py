@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +118,10 @@ def command(
     from sevensteps.errors import ArgumentError
     from sevensteps.observe.script.launch import watch_settings, watched
 
-    script = words[0] if words else None
     is_command: bool = context.meta["is_command"]
+    if is_command and tries:
+        module, words, is_command = *script_of(words), False
+    script = words[0] if words else None
     if module is None and script is None:
         raise click.UsageError("give a script: sevensteps watch SCRIPT.py", context)
     for path in (json_file, report_file):
@@ -133,8 +137,6 @@ def command(
         plans=tries,
     )
     environment = watched(os.environ, settings)
-    if is_command and tries:
-        raise ArgumentError("--try runs a script of Python again: sevensteps watch --try SCRIPT.py")
     if is_command:
         from sevensteps.api.watch_script import deliver
         from sevensteps.doctor.report.script import ProcessReport
@@ -154,6 +156,24 @@ def command(
     if tries:
         leave_with(run_and_try(arguments, environment, settings, budget_seconds))
     os.execve(sys.executable, [sys.executable, *arguments], environment)
+
+
+def script_of(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
+    """The module of a command such as `python -m MODULE ARGS`, or None, and the words after it, or
+    those after `python`. Raises `ArgumentError` for another command.
+    """
+    from sevensteps.errors import ArgumentError
+
+    python, *rest = words
+    if re.fullmatch(r"python[\d.]*(\.exe)?", Path(python).name) and rest:
+        if rest[0] == "-m" and len(rest) > 1:
+            return rest[1], tuple(rest[2:])
+        if not rest[0].startswith("-"):
+            return None, tuple(rest)
+    raise ArgumentError(
+        f"--try runs a script of Python again, which {python} is not: "
+        "sevensteps watch --try SCRIPT.py ARGS"
+    )
 
 
 def run_and_try(

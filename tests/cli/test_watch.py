@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sevensteps.cli.watch import run_command
+from sevensteps.cli.watch import run_command, script_of
 from sevensteps.observe.script.launch import PACKAGE
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": PACKAGE, "OMP_NUM_THREADS": "1"}
@@ -199,6 +199,9 @@ def test_a_whole_command_is_run_and_every_python_in_it_watched(tmp_path: Path) -
         (("--budget", "2", "train.py"), "budget"),
         (("--epochs", "3", "train.py"), "--epochs"),
         (("--", "no-such-command"), "there is no such command"),
+        (("--try", "--", "torchrun", "train.py"), "sevensteps watch --try SCRIPT.py ARGS"),
+        (("--try", "--", "python", "-c", "pass"), "sevensteps watch --try SCRIPT.py ARGS"),
+        (("--try", "--", "python3", "no_such_script.py"), "there is no such file"),
     ],
 )
 def test_bad_input_is_said_in_a_line(
@@ -209,6 +212,11 @@ def test_bad_input_is_said_in_a_line(
     assert result.out == ""
     assert message in result.err
     assert len(result.err.splitlines()) == 1
+
+
+def test_the_script_of_a_command() -> None:
+    assert script_of(["python", "train.py", "-v"]) == (None, ("train.py", "-v"))
+    assert script_of(["/usr/bin/python3.12", "-m", "a.b", "3"]) == ("a.b", ("3",))
 
 
 def test_the_exit_code_of_a_command_is_its_own() -> None:

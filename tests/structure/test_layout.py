@@ -16,6 +16,7 @@ from tests.structure.sources import PACKAGE, ROOT
 CONTRACTS = {
     "doctor/conditions/*.py": "doctor/test_conditions.py",
     "doctor/trials/script/of_*.py": "doctor/trials/script/test_interventions.py",
+    "doctor/trials/script/rewrites_of_*.py": "doctor/trials/script/test_rewrites.py",
     "engine/activations.py": "engine/test_agreement.py",
     "engine/compiled/*.py": "engine/compiled/test_agreement.py",
     "engine/layers.py": "engine/test_agreement.py",

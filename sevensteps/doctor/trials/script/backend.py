@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -18,13 +17,16 @@ from sevensteps.doctor.trials.scheduler import TIME_IS_OVER, Clock
 from sevensteps.doctor.trials.script.fork_server import POLL, ForkServer, RunningScript
 from sevensteps.doctor.trials.script.isolation import copy_folder
 from sevensteps.doctor.trials.script.notation import parse_change
+from sevensteps.doctor.trials.script.results import (
+    least_of,
+    measure_of,
+    printed_score,
+    value_of,
+)
 from sevensteps.errors import RunError
 from sevensteps.observe.script.launch import PACKAGE
 
 ENTRY = "sevensteps.doctor.trials.script.child"
-SCORE = "accuracy in the script's own validation"
-VALID_LOSS = "minus the script's own validation loss"
-TRAIN_LOSS = "minus the loss of the last steps"
 OFFLINE = {"WANDB_MODE": "disabled", "PYTHONDONTWRITEBYTECODE": "1"}  # of every trial
 
 
@@ -32,8 +34,9 @@ OFFLINE = {"WANDB_MODE": "disabled", "PYTHONDONTWRITEBYTECODE": "1"}  # of every
 class ScriptRun:
     """How a script is run again: the words after `python`, the number of the training that is
     tried, and after how many steps or evaluations it is cut off, if at all. Targets of the class
-    `ignored` do not count where answers are. `imports` are modules of libraries that it imports,
-    `threads` how many it computes with.
+    `ignored` do not count where answers are; `compared` are the function and the line that compare
+    tensors of different shapes, if that is tried. `imports` are modules of libraries that it
+    imports, `threads` how many it computes with.
     """
 
     words: list[str]
@@ -41,6 +44,7 @@ class ScriptRun:
     max_steps: int | None = None
     max_evaluations: int | None = None
     ignored: int | None = None
+    compared: list[str] | None = None
     imports: tuple[str, ...] = ()
     threads: int | None = None
 
@@ -128,7 +132,7 @@ class ScriptBackend:
         changes_loss = any(intervention.changes_loss for intervention in parse_change(change))
         if self.script.ignored is not None:  # the script's own score may count them
             untouched = {**untouched, "valid_score": None}
-        measure = measure_of(untouched, changes_loss)
+        measure = measure_of(untouched, changes_loss, condition)
         if measure is None:
             raise RunError(
                 "the change is one of the loss, and the script has no score that would compare it"
@@ -175,6 +179,7 @@ class ScriptBackend:
             "max_steps": self.script.max_steps,
             "max_evaluations": self.script.max_evaluations,
             "ignored": self.script.ignored,
+            "compared": self.script.compared,
             "threads": self.script.threads,
             "result": str(folder / "result.json"),
             "samples": str(self.folder / f"samples-{seed}"),
@@ -200,8 +205,10 @@ class ScriptBackend:
         try:
             result = json.loads((child.folder / "result.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            self._results[key] = RunError(f"the script ended without numbers: {_last_line(child)}")
+            last = self._last_line(child)
+            self._results[key] = RunError(f"the script ended without numbers: {last}")
         else:
+            result["printed"] = printed_score(self._output(child))
             result["seconds"] = time.perf_counter() - child.began
             self._results[key] = self._checked(child, result)
         for name in ("root", "outside", "tmp"):
@@ -209,48 +216,29 @@ class ScriptBackend:
         self.done += 1
         self.report(self.done)
 
+    def _output(self, child: Child) -> str:
+        return (child.folder / "output").read_text("utf-8", "replace")
+
+    def _last_line(self, child: Child) -> str:
+        """The last line that a run has printed."""
+        lines = self._output(child).strip().splitlines() if child.process.pid else []
+        return lines[-1][:200] if lines else f"exit code {child.process.returncode}"
+
+    def least(self, condition: str) -> float:
+        """How much better a run has to be by the measure of a condition."""
+        [(untouched, _)] = self.train([({}, 0)])
+        measure = self._measures[condition]
+        return least_of(measure, value_of(untouched, measure))
+
     def _checked(self, child: Child, result: dict[str, Any]) -> dict[str, Any] | RunError:
         if result["trial_failure"]:
             return RunError(f"the trial itself failed: {result['trial_failure']}")
         if not result["steps"]:
-            return RunError(f"it did not train: {result['failure'] or _last_line(child)}")
+            return RunError(f"it did not train: {result['failure'] or self._last_line(child)}")
         if child.change and not result["applied"]:
             return RunError("the change met nothing in this script that it could alter")
         return result
 
 
-def measure_of(result: dict[str, Any], changes_loss: bool) -> str | None:
-    """What runs are compared by, of which `result` is an untouched one; None where there is no
-    number that a change of the loss leaves alone, if it is one.
-    """
-    if result["valid_score"] is not None:
-        return SCORE
-    if result["valid_loss"] is not None and not changes_loss:
-        return VALID_LOSS
-    if result["kept"] is not None:
-        return str(result["kept"][0])
-    return None if changes_loss else TRAIN_LOSS
-
-
-def value_of(result: dict[str, Any], measure: str) -> float:
-    """The number of a run by a measure; larger is better. nan where it has none."""
-    if measure == SCORE:
-        number = result["valid_score"]
-    elif measure == VALID_LOSS:
-        number = None if result["valid_loss"] is None else -result["valid_loss"]
-    elif measure == TRAIN_LOSS:
-        number = -result["loss"]
-    else:
-        kept = result["kept"]
-        number = kept[1] if kept is not None and kept[0] == measure else None
-    return math.nan if number is None else float(number)
-
-
 def _key(change: Change, seed: int) -> tuple[str, int]:
     return json.dumps(change, sort_keys=True), seed
-
-
-def _last_line(child: Child) -> str:
-    """The last line that a run has printed."""
-    lines = (child.folder / "output").read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1][:200] if lines else f"exit code {child.process.returncode}"

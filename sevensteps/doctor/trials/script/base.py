@@ -56,6 +56,10 @@ class Intervention:
         """A change at random that is as large at most; None where there is none."""
         raise NotImplementedError
 
+    def source(self, path: str, data: bytes) -> bytes:
+        """What the user's file at `path`, where it lies on the disk, says instead of `data`."""
+        return data
+
     def torch_imported(self) -> None:
         """The script has imported PyTorch, and nothing of it has run."""
 

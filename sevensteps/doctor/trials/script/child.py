@@ -7,8 +7,10 @@ thing altered.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,7 +40,8 @@ class TrialRun:
     `settings`: "change" (of the script, as `notation` has it), "seed" (what is added to its seeds),
     "training" (the number of the one that is altered, among those of the script), "max_steps" and
     "max_evaluations" (after which it is cut off, or None), "ignored" (a class of the targets that
-    does not count, or None), "threads" (that PyTorch computes with, or None), "result" (the file of
+    does not count, or None), "compared" (the function and the line of a comparison, whose two sides
+    are a measure, or None), "threads" (that PyTorch computes with, or None), "result" (the file of
     its numbers), "samples" (the file of samples, which it writes where there is none), and for
     `isolation` "original", "copy", "outside" and "writable".
     """
@@ -83,6 +86,8 @@ class TrialRun:
 
         from sevensteps.doctor.trials.script.calls import CallMode
         from sevensteps.doctor.trials.script.notation import parse_change
+        from sevensteps.doctor.trials.script.of_calls import NoteComparison
+        from sevensteps.doctor.trials.script.of_source import Rewrite, read_modules_by
         from sevensteps.observe.function_mode import insert_mode
         from sevensteps.observe.script.hooks import ScriptHooks
 
@@ -92,6 +97,8 @@ class TrialRun:
         shift_torch(self.settings["seed"])
         redirect_torch(self.redirection)
         self.interventions = parse_change(self.settings["change"])
+        if any(isinstance(i, Rewrite) for i in self.interventions):
+            read_modules_by(self._rewritten)
         for intervention in self.interventions:
             intervention.torch_imported()
         # PyTorch hands its hooks more than the optimizer, and they may not return anything
@@ -100,8 +107,19 @@ class TrialRun:
         make_watcher: Any = self._make_recorder
         self.hooks = ScriptHooks(make_watcher)
         self.hooks.install()
-        if any(intervention.calls_functions for intervention in self.interventions):
-            insert_mode(CallMode(self.interventions))
+        compared = self.settings.get("compared")
+        noting = (
+            [] if compared is None else [NoteComparison(compared[0], compared[1], self._compared)]
+        )
+        if any(intervention.calls_functions for intervention in (*noting, *self.interventions)):
+            insert_mode(CallMode([*noting, *self.interventions]))
+
+    def _compared(self, output: Tensor, target: Tensor) -> None:
+        """Both sides of the comparison that is tried were compared in the script."""
+        from sevensteps.doctor.trials.script.measure import paired_r2
+
+        if self.recorder is not None:
+            self.recorder.compared.append(paired_r2(output, target))
 
     def _make_recorder(self, networks: Any, optimizers: Any) -> RunRecorder:
         from sevensteps.doctor.trials.script.recorder import RunRecorder
@@ -141,8 +159,19 @@ class TrialRun:
 
     def source(self, path: str) -> bytes:
         """What the script's file at `path` says in this trial."""
+        if "script" in self.settings["change"]:
+            importlib.import_module("torch")  # interventions are made then
         assert self.redirection is not None
-        return read_source(self.redirection(path, "read"))
+        return self._rewritten(path, read_source(self.redirection(path, "read")))
+
+    def _rewritten(self, path: str, data: bytes) -> bytes:
+        """What a file with these bytes says in this trial; `path` may be that of the copy."""
+        copy = self.settings["copy"]
+        if path.startswith(copy + os.sep):
+            path = self.settings["original"] + path[len(copy) :]
+        for intervention in self.interventions:
+            data = intervention.source(path, data)
+        return data
 
     # -- moments of the script ---------------------------------------------------------------------
 
@@ -176,6 +205,7 @@ class TrialRun:
     def _cut(self) -> None:
         """The script has trained for as long as was asked for: its numbers, and its end."""
         self._write(None, cut=True)
+        sys.stdout.flush()
         os._exit(0)
 
     def _end(self, failure: BaseException | None) -> None:

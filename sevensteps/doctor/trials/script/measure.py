@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +12,10 @@ from torch import Tensor
 ACCURACY = "accuracy on training samples"
 RANKING = "share of pairs in the right order (AUC) on training samples"
 R2 = "r2 on training samples"
+BALANCED = "mean recall of the classes on training samples"
+NEIGHBOURS = "share of training samples whose nearest neighbour is of their class"
+UNSEEN = "accuracy where what comes later is that of another sample"
+COMPARED = "r2 between what is compared on the line"
 WORST_R2 = -1.0  # below it, no answer is worse than another
 PADDING = -100  # PyTorch's `ignore_index`
 
@@ -51,6 +57,55 @@ def answer_quality(output: Any, target: Any, ignored: int = PADDING) -> tuple[st
     if not float(spread):
         return None
     return R2, max(WORST_R2, float(1 - (answers - truth).square().mean() / spread))
+
+
+def other_qualities(
+    output: Any, target: Any, answers_to: Callable[[Tensor], Any], x: Any
+) -> dict[str, float]:
+    """What else `output` can be measured by against `target`, and the numbers; larger is better.
+
+    `answers_to(x)` is what the network gives for other inputs than `x`.
+    """
+    if not isinstance(output, Tensor) or not isinstance(target, Tensor):
+        return {}
+    if target.is_floating_point() or not target.numel():
+        return {}
+    result = {}
+    if (answers := _classes(output, target)) is not None:
+        truth = target.flatten()
+        recalls = [
+            float((answers.flatten()[truth == c] == c).double().mean())
+            for c in truth[truth >= 0].unique().tolist()
+        ]
+        result[BALANCED] = sum(recalls) / max(len(recalls), 1)
+        if target.ndim == 2 and isinstance(x, Tensor) and x.shape[:2] == target.shape:
+            result[UNSEEN] = _without_later(target, answers_to, x)
+    if output.ndim == 2 and target.ndim == 1 and len(output) == len(target) > 2:
+        distances = torch.cdist(output.double(), output.double()).fill_diagonal_(math.inf)
+        nearest = distances.nan_to_num(math.inf).argmin(1)
+        alike = bool(output.isfinite().all()) and float(output.std(0).max()) > 0
+        result[NEIGHBOURS] = float((target[nearest] == target).double().mean()) if alike else 0.0
+    return result
+
+
+def _without_later(target: Tensor, answers_to: Callable[[Tensor], Any], x: Tensor) -> float:
+    """The accuracy at some places, with the inputs after each place taken from another sample."""
+    steps, shares = x.shape[1], []
+    for place in sorted({steps // 4, steps // 2, 3 * steps // 4}):
+        other = x.clone()
+        other[:, place + 1 :] = x.roll(1, 0)[:, place + 1 :]
+        answers = _classes(answers_to(other), target)
+        if answers is not None:
+            shares.append(float((answers[:, place] == target[:, place]).double().mean()))
+    return sum(shares) / len(shares) if shares else math.nan
+
+
+def paired_r2(output: Tensor, target: Tensor) -> float:
+    """How much of the spread of `target` the numbers of `output` explain, in their order."""
+    answers, truth = output.detach().flatten().double(), target.detach().flatten().double()
+    spread = float((truth - truth.mean()).square().mean())
+    error = float((answers - truth).square().mean())
+    return max(WORST_R2, 1 - error / spread) if spread > 0 and math.isfinite(error) else WORST_R2
 
 
 def _classes(output: Tensor, target: Tensor) -> Tensor | None:

@@ -13,7 +13,9 @@ from sevensteps.doctor.trials.script import (
     of_calls,
     of_gradients,
     of_networks,
+    of_sequences,
     of_settings,
+    of_source,
     of_steps,
 )
 from sevensteps.doctor.trials.script.base import Intervention, notation_of
@@ -24,6 +26,7 @@ INTERVENTIONS: dict[str, type[Intervention]] = {
     "clear_gradients": of_steps.ClearGradients,
     "leftover_elsewhere": of_steps.LeftoverElsewhere,
     "add_parameters": of_steps.AddParameters,
+    "unfreeze": of_steps.Unfreeze,
     "add_parameters_at_random": of_steps.AddParametersAtRandom,
     "standardize_inputs": of_networks.StandardizeInputs,
     "rescale_inputs": of_networks.RescaleInputs,
@@ -46,6 +49,9 @@ INTERVENTIONS: dict[str, type[Intervention]] = {
     "flip_sign": of_gradients.FlipSign,
     "step_elsewhere": of_gradients.StepElsewhere,
     "set_option": of_settings.SetOption,
+    "stop_at_padding": of_sequences.StopAtPadding,
+    "stop_anywhere": of_sequences.StopAnywhere,
+    "rewrite": of_source.Rewrite,
     "shuffle": of_batches.Shuffle,
     "shuffle_batches": of_batches.ShuffleBatches,
 }

@@ -93,7 +93,7 @@ class RescaleInputs(StandardizeInputs):
 @dataclass
 class Initialize(Intervention):
     """Weights of dense and convolutional layers are drawn anew by one of `torch.nn.init`'s rules,
-    times `gain`; biases are 0.
+    times `gain`; biases are 0. By the rule "normal", of standard deviation .02, embeddings are too.
     """
 
     rule: str
@@ -115,13 +115,16 @@ class Initialize(Intervention):
                 continue
             self._known.add(id(network))
             for layer in network.modules():
-                if isinstance(layer, LAYERS) and isinstance(layer.weight, nn.Parameter):
+                if isinstance(layer, self._layers()) and isinstance(layer.weight, nn.Parameter):
                     with torch.no_grad():
                         fill(layer.weight, generator=draw)
                         layer.weight.mul_(self.gain)
-                        if layer.bias is not None:
-                            layer.bias.zero_()
+                        if isinstance(bias := getattr(layer, "bias", None), Tensor):
+                            bias.zero_()
                     self.applied = True
+
+    def _layers(self) -> tuple[type[nn.Module], ...]:
+        return (*LAYERS, nn.Embedding) if self.rule == "normal" else LAYERS
 
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -132,6 +135,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "xavier_normal": nn.init.xavier_normal_,
     "xavier_uniform": nn.init.xavier_uniform_,
     "orthogonal": nn.init.orthogonal_,
+    "normal": functools.partial(nn.init.normal_, std=0.02),  # of embeddings as well
 }
 
 

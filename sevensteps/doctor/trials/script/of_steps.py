@@ -122,6 +122,23 @@ class AddParameters(Intervention):
 
 
 @dataclass
+class Unfreeze(AddParameters):
+    """Parameters of these names are trained, too."""
+
+    names: tuple[str, ...]
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return None
+
+    def network_known(self, training: AlteredTraining) -> None:
+        for network in training.networks.values():
+            for name, parameter in network.named_parameters():
+                if name in self.names and parameter.is_leaf:
+                    parameter.requires_grad_(True)
+                    self.applied = True
+
+
+@dataclass
 class AddParametersAtRandom(AddParameters):
     """The same, with gradients of the same length that point anywhere."""
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Callable
 
 from sevensteps.doctor.trials.script.base import Intervention
 from sevensteps.doctor.trials.script.of_batches import Shuffle
@@ -32,76 +27,22 @@ from sevensteps.doctor.trials.script.of_networks import (
     StandardizeInputs,
     SwapActivation,
 )
+from sevensteps.doctor.trials.script.of_sequences import StopAtPadding
 from sevensteps.doctor.trials.script.of_settings import SetOption
-from sevensteps.doctor.trials.script.of_steps import AddParameters, ClearGradients, LrTimes
-
-OWN_FOLDER = str(Path(__file__).resolve().parents[3]) + os.sep
-MAX_LINE = 160  # characters of a line that are shown
-
-
-@dataclass
-class Source:
-    """One file of the user's."""
-
-    path: Path
-
-    @cached_property
-    def text(self) -> str:
-        """The file's text; "" where it cannot be read."""
-        try:
-            return self.path.read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            return ""
-
-    @cached_property
-    def calls(self) -> list[ast.Call]:
-        """All calls in it, those that begin first coming first."""
-        try:
-            tree = ast.parse(self.text)
-        except SyntaxError:
-            return []
-        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        return sorted(calls, key=lambda call: (call.lineno, call.col_offset))
-
-    def line(self, number: int) -> str:
-        """A line without the space around it."""
-        lines = self.text.splitlines()
-        return lines[number - 1].strip()[:MAX_LINE] if 0 < number <= len(lines) else ""
-
-    def place(self, number: int) -> str:
-        """A line's place, as `train.py:41`."""
-        return f"{self.path.name}:{number}"
-
-    def segment(self, node: ast.AST) -> str:
-        """The text of a part of it."""
-        return ast.get_source_segment(self.text, node) or ""
-
-    def changed_line(self, node: ast.expr, text: str) -> str:
-        """The line of `node` with `text` in its place; "" where it is more than one line."""
-        if node.lineno != node.end_lineno or node.end_col_offset is None:
-            return ""
-        line = self.text.splitlines()[node.lineno - 1].encode()
-        changed = line[: node.col_offset] + text.encode() + line[node.end_col_offset :]
-        return changed.decode().strip()[:MAX_LINE]
-
-
-def name_of_call(call: ast.Call) -> str:
-    """The last part of what is called: `softmax` of `F.softmax(x)`."""
-    if isinstance(call.func, ast.Attribute):
-        return call.func.attr
-    return call.func.id if isinstance(call.func, ast.Name) else ""
-
-
-def sources() -> Iterator[Source]:
-    """The script and the modules that it has imported, without those of libraries."""
-    seen = set()
-    names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    # the main module has no `__file__` any longer when Python ends
-    for name in [os.path.abspath(sys.argv[0]), *names]:
-        if name and name.endswith(".py") and os.path.isfile(name) and name not in seen:
-            seen.add(name)
-            if "site-packages" not in name and not name.startswith((sys.base_prefix, OWN_FOLDER)):
-                yield Source(Path(name))
+from sevensteps.doctor.trials.script.of_source import Rewrite, set_keyword
+from sevensteps.doctor.trials.script.of_steps import (
+    AddParameters,
+    ClearGradients,
+    LrTimes,
+    Unfreeze,
+)
+from sevensteps.doctor.trials.script.source import (
+    MAX_LINE,
+    Source,
+    calls_at,
+    file_and_line,
+    name_of_call,
+)
 
 
 def patch_of(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
@@ -109,6 +50,8 @@ def patch_of(intervention: Intervention, files: list[Source], optimizers: tuple[
 
     `files` are the user's, the script first; `optimizers` the names of those that train.
     """
+    if isinstance(intervention, Rewrite):
+        return intervention.words(files)
     for kind, words in WORDS:
         if isinstance(intervention, kind):
             return words(intervention, files, optimizers)
@@ -123,17 +66,9 @@ def _change(file: Source, node: ast.expr, text: str) -> str:
     return f"{file.place(node.lineno)}: `{file.line(node.lineno)}` → `{changed}`"
 
 
-def _file_and_line(place: str, files: list[Source]) -> tuple[Source, int] | None:
-    name, _, number = place.rpartition(":")
-    for file in files:
-        if file.path.name == name and number.isdigit():
-            return file, int(number)
-    return None
-
-
 def _take_off(intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]) -> str:
     assert isinstance(intervention, CallIntervention)
-    found = _file_and_line(intervention.place, files)
+    found = file_and_line(intervention.place, files)
     if found is None:
         return f"{intervention.place}: leave out the {intervention.function}"
     file, number = found
@@ -234,23 +169,13 @@ def _standardize(
     )
 
 
-def _calls_at(files: list[Source], place: str) -> Iterator[tuple[Source, ast.Call]]:
-    """The calls on a line, the outermost first."""
-    found = _file_and_line(place, files)
-    if found is not None:
-        file, number = found
-        for call in file.calls:
-            if number in range(call.lineno, (call.end_lineno or call.lineno) + 1):
-                yield file, call
-
-
 def _comparison(
     intervention: CallIntervention, files: list[Source]
 ) -> tuple[Source, ast.Call] | None:
     """The call that compares output and target on the line of a loss: by the loss's name, or by
     what it may be called if it is a module.
     """
-    calls = [(f, c) for f, c in _calls_at(files, intervention.place) if len(c.args) >= 2]
+    calls = [(f, c) for f, c in calls_at(files, intervention.place) if len(c.args) >= 2]
     named = [pair for pair in calls if name_of_call(pair[1]) == intervention.function]
     modules = [
         pair
@@ -280,7 +205,8 @@ def _at_loss(intervention: Intervention, files: list[Source], optimizers: tuple[
     if isinstance(intervention, LossTimes):
         return _change(file, call, f"{intervention.factor:.2g} * {text}")
     if isinstance(intervention, IgnoreClass) and name_of_call(call) == intervention.function:
-        return _change(file, call, f"{text[:-1]}, ignore_index={intervention.index})")
+        edit = set_keyword(file, call, "ignore_index", str(intervention.index))
+        return Rewrite(str(file.path), () if edit is None else (edit,)).words([file])
     return f"{intervention.place}: {_words_at_loss(intervention)}"
 
 
@@ -333,6 +259,11 @@ def _initialize(
     intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]
 ) -> str:
     assert isinstance(intervention, Initialize)
+    if intervention.rule == "normal":
+        return (
+            "after the model is made: `for layer in model.modules(): if isinstance(layer, "
+            "(nn.Linear, nn.Embedding)): nn.init.normal_(layer.weight, std=0.02)`"
+        )
     return (
         "after the model is made: `for layer in model.modules(): if isinstance(layer, (nn.Linear, "
         f"nn.Conv2d)): nn.init.{intervention.rule}_(layer.weight); nn.init.zeros_(layer.bias)`"
@@ -352,11 +283,28 @@ WORDS: tuple[tuple[type[Intervention], Words], ...] = (
     (CallIntervention, _at_loss),
     (LrTimes, _lr_times),
     (ClearGradients, _clear),
-    (AddParameters, _add),
     (StandardizeInputs, _standardize),
     (SetOption, _option),
     (Initialize, _initialize),
     (SetModes, _modes),
+    (
+        StopAtPadding,
+        _by_call(
+            ("RNN", "LSTM", "GRU"),
+            "`{line}` → of what it gives, take the last step of each sequence that is no padding: "
+            "`out[torch.arange(len(x)), lengths - 1]`",
+            "take the last step of each sequence that is no padding",
+        ),
+    ),
+    (
+        Unfreeze,
+        _by_call(
+            ("requires_grad_",),
+            "`{line}` → not for the layer that has to learn",
+            "`requires_grad_(True)` for the layer that has to learn",
+        ),
+    ),
+    (AddParameters, _add),
     (
         ClipGradients,
         _by_call(

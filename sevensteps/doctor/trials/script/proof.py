@@ -80,6 +80,7 @@ def try_script(
             subject = f": {proposal.condition}"
             try:
                 backend.choose_measure(proposal.condition, proposal.change)
+                scheduler.least = backend.least(proposal.condition)
                 [trial] = scheduler.try_all([(proposal.condition, proposal.change)])
             except RunError as failure:
                 trial = Trial(proposal.condition, proposal.change, "", note=str(failure))
@@ -121,6 +122,7 @@ def try_trainings(
                     words,
                     plan["training"],
                     ignored=plan["ignored"],
+                    compared=plan["compared"],
                     imports=tuple(plan["imports"]),
                     threads=plan["threads"],
                 ),

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding
@@ -38,15 +39,27 @@ from sevensteps.doctor.trials.script.of_networks import (
     StandardizeInputs,
     SwapActivation,
 )
+from sevensteps.doctor.trials.script.of_sequences import StopAtPadding
 from sevensteps.doctor.trials.script.of_settings import SetOption
-from sevensteps.doctor.trials.script.of_steps import AddParameters, ClearGradients, LrTimes
-from sevensteps.doctor.trials.script.patch import Source, patch_of, sources
+from sevensteps.doctor.trials.script.of_steps import (
+    AddParameters,
+    ClearGradients,
+    LrTimes,
+    Unfreeze,
+)
+from sevensteps.doctor.trials.script.patch import patch_of
+from sevensteps.doctor.trials.script.rewrites import REWRITES
+from sevensteps.doctor.trials.script.source import Source, sources
 from sevensteps.observe.call import Call
 from sevensteps.observe.call_kinds import DIFFERENCES
+from sevensteps.observe.structure import tensors_of
 from sevensteps.steps import parse
 
-MOST = 2  # remedies of one finding that are tried
+MOST = 3  # remedies of one finding that are tried
 CLOSING = ("softmax", "sigmoid", "activation")  # kinds of calls that end a network
+CLAMPS = ("clamp", "clamp_min")  # others by name
+TRIED_THOUGH_REMARKS = ("loss_sign",)  # where a remark is worth a trial: only that can tell
+FROZEN = "requires_grad is False"
 UNREGISTERED = ("no optimizer group", "a gradient, but no module and no optimizer")
 
 
@@ -72,15 +85,22 @@ def proposals(
     files = list(sources()) if files is None else files
     result: list[Proposal] = []
     for number, finding in enumerate(findings):
-        if finding.severity == "info":
+        if finding.severity == "info" and finding.condition not in TRIED_THOUGH_REMARKS:
             continue
-        find = FINDERS.get(finding.condition)
-        for intervention in list(find(case, finding))[:MOST] if find is not None else []:
+        for intervention in list(_interventions(case, finding, files))[:MOST]:
             change = change_of([intervention])
             if all(change != earlier.change for earlier in result):
                 patch = patch_of(intervention, files, optimizers)
                 result.append(Proposal(number, finding.condition, change, patch))
     return result
+
+
+def _interventions(case: Case, finding: Finding, files: list[Source]) -> Iterator[Intervention]:
+    """What may cure a finding: other words on a line of the user's, then changes from outside."""
+    for rewrites in REWRITES.get(finding.condition, ()):
+        yield from rewrites(case, finding, files)
+    if (find := FINDERS.get(finding.condition)) is not None:
+        yield from find(case, finding)
 
 
 def plan_of(
@@ -94,11 +114,21 @@ def plan_of(
         "steps": observation.steps,
         "evaluations": [step for step, _, _ in observation.evaluations],
         "onset": max(onsets, default=0),
+        "compared": _compared(case, findings),
         "ignored": next(iter(_paddings(findings)), None),
         "imports": slow_imports(),
         "threads": torch.get_num_threads(),
         "proposals": [asdict(p) for p in proposals(case, findings, optimizers)],
     }
+
+
+def _compared(case: Case, findings: list[Finding]) -> list[str] | None:
+    """The function and the line that compare tensors of different shapes."""
+    for finding in findings:
+        if finding.condition == "target_shape_mismatch":
+            for reshape in _reshape(case, finding):
+                return [reshape.function, reshape.place]
+    return None
 
 
 def _paddings(findings: list[Finding]) -> list[int]:
@@ -132,6 +162,8 @@ def _add_parameters(case: Case, finding: Finding) -> Iterator[Intervention]:
         measure.expected == 0 and measure.source in UNREGISTERED for measure in finding.evidence
     ):
         yield AddParameters()
+    if any(measure.source == FROZEN for measure in finding.evidence):
+        yield Unfreeze(tuple(finding.where.get("parameters", ())))
 
 
 def _without_closing(case: Case, finding: Finding) -> Iterator[Intervention]:
@@ -142,7 +174,8 @@ def _without_closing(case: Case, finding: Finding) -> Iterator[Intervention]:
             continue
         loss = look.calls[losses[-1]]
         for call in reversed(look.calls[: losses[-1]]):
-            if call.kind in CLOSING and _shape(call) == _shape(loss) and call.where:
+            closes = call.kind in CLOSING or call.name in CLAMPS
+            if closes and _shape(call) == _shape(loss) and call.where:
                 yield TakeOff(call.name, call.where)
                 return
 
@@ -152,6 +185,34 @@ def _initialize(case: Case, finding: Finding) -> Iterator[Intervention]:
         rule = remedy.change.get("initialize", "").partition("(")[0]
         if len(remedy.change) == 1 and rule in RULES:
             yield Initialize(rule)
+
+
+def _initialize_smaller(case: Case, finding: Finding) -> Iterator[Intervention]:
+    """As usual for embeddings, where the last layer has the weights of one."""
+    layers = dict(case.network.named_modules()) if case.network is not None else {}
+    tables = [layer for layer in layers.values() if isinstance(layer, nn.Embedding)]
+    for name in finding.where.get("layers", ()):
+        weight = getattr(layers.get(name), "weight", None)
+        if any(table.weight is weight for table in tables):
+            yield Initialize("normal")
+    yield from _initialize(case, finding)
+
+
+def _slower(case: Case, finding: Finding) -> Iterator[Intervention]:
+    yield LrTimes(0.1)
+    yield LrTimes(0.01)
+
+
+def _stop_at_padding(case: Case, finding: Finding) -> Iterator[Intervention]:
+    """Recurrent layers stop at the padding, which is the number that ends most sequences."""
+    tensors = tensors_of(case.examples[0]).values() if case.examples is not None else ()
+    for x in tensors:
+        if x.ndim == 2 and not x.is_floating_point():
+            yield StopAtPadding(int(x[:, -1].mode().values))
+            return
+        if x.ndim == 3:
+            yield StopAtPadding(0)
+            return
 
 
 def _dead(case: Case, finding: Finding) -> Iterator[Intervention]:
@@ -212,7 +273,7 @@ def _constant_rate(case: Case, finding: Finding) -> Iterator[Intervention]:
         yield SetOption("lr", max(rates), max(rates[-1], 1e-12))
 
 
-def _reshape(case: Case, finding: Finding) -> Iterator[Intervention]:
+def _reshape(case: Case, finding: Finding) -> Iterator[ReshapeTarget]:
     """The comparison of tensors of different shapes, in the loss or written out."""
     for look in case.looks:
         for call in look.calls:
@@ -250,9 +311,10 @@ def _balance(case: Case, finding: Finding) -> Iterator[Intervention]:
     """The larger of two terms, divided by as much as it is larger."""
     large, ratio = finding.where["terms"][0], finding.evidence[0].observed
     for look in case.looks:
-        terms = [t for t in look.loss_terms if t.name == large and t.call is not None]
-        if len(terms) == 1 and terms[0].call is not None and terms[0].call < len(look.calls):
-            call = look.calls[terms[0].call]
+        parts = [part for one in look.part_gradients[:1] for part in one.parts]
+        numbers = {part.call for part in parts if part.name == large and part.call is not None}
+        for number in [number for number in numbers if number < len(look.calls)]:
+            call = look.calls[number]
             if call.where:
                 yield LossTimes(call.name, call.where, float(f"{1 / ratio:.2g}"))
                 return
@@ -286,13 +348,16 @@ FINDERS: dict[str, Find] = {
     "not_shuffled": _shuffle,
     "optimizer_setting": _settings,
     "output_loss_mismatch": _closing_or_log,
-    "output_overconfident": _initialize,
+    "output_overconfident": _initialize_smaller,
     "padding_in_loss": _ignore,
+    "padding_read": _stop_at_padding,
     "parameters_not_updated": _add_parameters,
+    "representation_collapsed": _slower,
     "schedule_collapsed": _constant_rate,
     "signal_explodes": _initialize,
     "signal_vanishes": _initialize,
     "symmetric_units": _initialize,
+    "target_out_of_range": _without_closing,
     "target_shape_mismatch": _reshape,
     "weight_decay_too_strong": _weaker_decay,
 }

@@ -13,11 +13,17 @@ from torch import Tensor, nn
 
 from sevensteps.doctor.asking import ask, main_target, set_mode
 from sevensteps.doctor.trials.script.base import AlteredTraining
-from sevensteps.doctor.trials.script.measure import PADDING, answer_quality
+from sevensteps.doctor.trials.script.measure import (
+    COMPARED,
+    PADDING,
+    answer_quality,
+    other_qualities,
+)
 from sevensteps.observe.samples import Inputs, Samples
 from sevensteps.observe.structure import map_tensors
 
 GRAPH_STEPS = 3  # first steps whose losses still have their graph
+MAX_COMPARED = 32  # last comparisons whose r2 is noted
 MAX_LOSSES = 256  # last losses that are noted
 
 
@@ -79,6 +85,7 @@ class RunRecorder:
         )
         self._first = named
         self.ignored = PADDING  # class that does not count among the answers
+        self.compared: deque[float] = deque(maxlen=MAX_COMPARED)  # r2 of last comparisons
 
     # -- as of a watcher ---------------------------------------------------------------------------
 
@@ -147,27 +154,41 @@ class RunRecorder:
         last = list(self.losses)[-max(1, min(len(self.losses), self.steps // 10)) :]
         scores = [score for _, _, score in self.evaluations if score is not None]
         losses = [loss for _, loss, _ in self.evaluations if loss is not None]
-        quality = self.quality(samples) if samples is not None else None
+        quality, others = self.quality(samples) if samples is not None else (None, {})
+        if self.compared:
+            others[COMPARED] = sum(self.compared) / len(self.compared)
         return {
             "steps": self.steps,
             "loss": sum(last) / len(last) if last else math.nan,
             "valid_score": scores[-1] if scores else None,
             "valid_loss": losses[-1] if losses else None,
             "kept": None if quality is None else list(quality),
+            "others": others,
         }
 
-    def quality(self, samples: tuple[Any, Any]) -> tuple[str, float] | None:
-        """How well the network answers on `samples` now, in evaluation mode."""
+    def quality(
+        self, samples: tuple[Any, Any]
+    ) -> tuple[tuple[str, float] | None, dict[str, float]]:
+        """How well the network answers on `samples` now, in evaluation mode, by the usual measure
+        and by others.
+        """
         (args, kwargs), target = samples
         network = next(iter(self.training.networks.values()))
         modes = {module: module.training for module in network.modules()}
         try:
             with torch.no_grad():
                 set_mode(network, False)
-                output = ask(network, Inputs(args, kwargs))
+                output = _first(ask(network, Inputs(args, kwargs)))
+                x = args[0] if len(args) == 1 and not kwargs else None
+                others = other_qualities(
+                    output, main_target(target), lambda x: _first(network(x)), x
+                )
         finally:
             for module, mode in modes.items():
                 module.training = mode
-        if isinstance(output, tuple | list) and output:
-            output = output[0]
-        return answer_quality(output, main_target(target), self.ignored)
+        return answer_quality(output, main_target(target), self.ignored), others
+
+
+def _first(output: Any) -> Any:
+    """The first of several outputs."""
+    return output[0] if isinstance(output, tuple | list) and output else output

@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sevensteps.doctor.trials.scheduler import TIME_IS_OVER, Clock
-from sevensteps.doctor.trials.script.backend import (
-    SCORE,
-    TRAIN_LOSS,
-    VALID_LOSS,
-    ScriptBackend,
-    ScriptRun,
-    measure_of,
-    value_of,
-)
-from sevensteps.doctor.trials.script.measure import ACCURACY
+from sevensteps.doctor.trials.script.backend import ScriptBackend, ScriptRun
 from sevensteps.errors import RunError
-
-RESULT: dict[str, Any] = {
-    "steps": 5,
-    "loss": 2.0,
-    "valid_score": 0.5,
-    "valid_loss": 3.0,
-    "kept": [ACCURACY, 0.25],
-}
-
-
-@pytest.mark.parametrize(
-    ("missing", "changes_loss", "measure", "value"),
-    [
-        ((), False, SCORE, 0.5),
-        ((), True, SCORE, 0.5),
-        (("valid_score",), False, VALID_LOSS, -3.0),
-        (("valid_score",), True, ACCURACY, 0.25),
-        (("valid_score", "valid_loss"), False, ACCURACY, 0.25),
-        (("valid_score", "valid_loss", "kept"), False, TRAIN_LOSS, -2.0),
-        (("valid_score", "valid_loss", "kept"), True, None, None),
-    ],
-)
-def test_the_measure_is_what_the_change_leaves_alone(
-    missing: tuple[str, ...], changes_loss: bool, measure: str | None, value: float | None
-) -> None:
-    result = {**RESULT, **dict.fromkeys(missing)}
-    assert measure_of(result, changes_loss) == measure
-    if measure is not None:
-        assert value_of(result, measure) == value
-    assert math.isnan(value_of({**RESULT, "kept": None}, ACCURACY))
 
 
 def test_a_script_that_does_not_train_says_why(

@@ -11,7 +11,8 @@ from sevensteps.doctor.trials.script.notation import parse_intervention
 from sevensteps.doctor.trials.script.of_calls import TakeOff
 from sevensteps.doctor.trials.script.of_networks import StandardizeInputs
 from sevensteps.doctor.trials.script.of_steps import AddParameters, ClearGradients, LrTimes
-from sevensteps.doctor.trials.script.patch import Source, patch_of
+from sevensteps.doctor.trials.script.patch import patch_of
+from sevensteps.doctor.trials.script.source import Source
 
 FILE = """
 net = nn.Sequential(nn.Linear(4, 4), nn.Softmax(dim=1))

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import sevensteps.observe.script
-from sevensteps.doctor.trials.script.measure import ACCURACY
+from sevensteps.doctor.trials.script.measure import ACCURACY, BALANCED, NEIGHBOURS
 from sevensteps.doctor.trials.script.recorder import RunRecorder
 
 pytestmark = pytest.mark.draws
@@ -59,8 +59,10 @@ def test_answers_are_measured_without_dropout() -> None:
         network[0].weight.copy_(torch.eye(2))  # type: ignore[union-attr, operator]
         network[0].bias.zero_()  # type: ignore[union-attr, operator]
     x = torch.rand(100, 2)
-    quality = recorder(network, []).quality((((x,), {}), x.argmax(1)))
+    quality, others = recorder(network, []).quality((((x,), {}), x.argmax(1)))
     assert quality == (ACCURACY, 1.0)
+    assert others[BALANCED] == 1.0
+    assert others[NEIGHBOURS] > 0.8
 
 
 def test_a_network_is_saved_and_copied_as_ever() -> None:

@@ -139,5 +139,5 @@ CASES = [
     healthy("four folds from one start", folds, kept_back=True),
     healthy("two that choose for each other", two_that_choose_for_each_other, kept_back=True),
     healthy("a teacher's softened answers", from_a_teacher, kept_back=True),
-    healthy("easy samples first", easy_first, kept_back=True),
+    healthy("samples near their mean first", easy_first, kept_back=True),
 ]

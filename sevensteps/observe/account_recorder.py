@@ -84,7 +84,29 @@ class AccountRecorder(StepRecorder):
         """A step has ended: note of each optimizer what changes when it steps."""
         self._steps_since_look += 1
         for mark in self._marks.values():
-            mark.note()
+            mark.note(mark.read())
+
+    @property
+    def probes(self) -> list[Tensor]:
+        """The parameters whose versions after a step say what `note()` would have read."""
+        return [p for mark in self._marks.values() if not mark.is_fused for p in mark.probes]
+
+    @property
+    def unread_marks(self) -> list[StepMark]:
+        """The marks that versions do not tell."""
+        return [mark for mark in self._marks.values() if mark.is_fused]
+
+    def note_versions(self, versions: Sequence[int], steps: int) -> None:
+        """So many steps have ended; these were the versions of the `probes`, step by step."""
+        self._steps_since_look += steps
+        width, first = len(versions) // steps, 0
+        for mark in self._marks.values():
+            if not mark.is_fused:
+                last = first + len(mark.probes)
+                for step in range(steps):
+                    start = step * width
+                    mark.note(float(sum(versions[start + first : start + last])))
+                first = last
 
     @property
     def updates(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -27,6 +28,7 @@ from sevensteps.observe.network_facts import (
     prefix_of,
 )
 from sevensteps.observe.observation import Observation
+from sevensteps.observe.passed_steps import PassedSteps
 from sevensteps.observe.replay_recorder import ReplayRecorder
 from sevensteps.observe.script.crash import is_not_finite
 from sevensteps.observe.step_hooks import StepHooks
@@ -36,10 +38,10 @@ from sevensteps.observe.structure import tensors_of
 from sevensteps.observe.torch_warnings import WarningRecorder
 from sevensteps.observe.watched_networks import WatchedNetwork, optimizers_of, watched_networks
 
-QUIET_STEPS = 64  # that are planned ahead
+QUIET_STEPS = 256  # that are planned ahead
 # of steps that are passed, two in so many are timed; what one takes that is not, about
-PASSED_IN_A_ROW, PASS_SECONDS = 8, 3e-6
-USUAL_WEIGHT = 0.05  # of the step before in the time that a step usually takes
+PASSED_IN_A_ROW, PASS_SECONDS = 32, 2e-6
+USUAL_WEIGHT = 0.1  # of the step before in the time that a step usually takes
 
 
 class AnyLoopWatcher:
@@ -68,6 +70,7 @@ class AnyLoopWatcher:
         self.schedule = LookSchedule(budget)
         self._observation = Observation(NetworkFacts("", {}, {}, ()))
         self._log = StepLog(self._observation, self._not_finite)
+        self._passed = PassedSteps(self._log, self._pause_passing)
         self._layers: dict[str, LayerRecorder] = {}
         self._names: dict[int, str] = {}  # of the parameters, by id
         self._compiled = CompiledCode()
@@ -80,18 +83,23 @@ class AnyLoopWatcher:
         self._hooks = StepHooks({}, [], [])
         self._evaluations: EvaluationListener | None = None
         # whether nothing is hooked, up to the step `_quiet_until`; two of these steps, from
-        # `_busy_from` on, are timed
-        self._quiet, self._quiet_until, self._busy_from = False, 0, 0
+        # `_timed_from` on, are timed
+        self._quiet, self._quiet_until, self._timed_from = False, 0, 0
         self.sample_seconds = 0.0  # of a step for one sample, by its size
         self._usual_seconds = 0.0  # of a step that nobody looks at, lately
         self._looked = False  # whether the step before was looked at
-        self.step_number = 0
+        self._step_number = 0  # of the first step that is not noted; some may have been passed
         self._entered = False
         self._began: float | None = None
         try:
             self._examine_networks()
         except Exception as failure:  # a network such as nobody has seen
             self._fail(failure)
+
+    @property
+    def step_number(self) -> int:
+        """The number of the step that goes on, from 0."""
+        return self._step_number + len(self._passed.losses)
 
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:
@@ -203,6 +211,8 @@ class AnyLoopWatcher:
             self._fail(failure)
         if armed:
             self._arm()
+        elif self._quiet:
+            self._prepare(self._step_number)
 
     # -- from start to stop ------------------------------------------------------------------------
 
@@ -225,8 +235,7 @@ class AnyLoopWatcher:
         self._warnings.stop()
         with suppress(Exception):  # nothing in here may reach the training
             self._log.fetch_losses()
-            if self._log.passed:
-                self._record_passed(time.perf_counter())
+            self._record_passed(time.perf_counter())
             if self._entered and self._observation.replay is None and self._replay.ends_badly():
                 self._observation.replay = self._replay.stop()
         self._entered = False
@@ -265,7 +274,8 @@ class AnyLoopWatcher:
             evaluations.listen()
         if listened:
             return
-        self._quiet, self._busy_from, self._quiet_until = True, step, step + 1
+        self._quiet, self._timed_from, self._quiet_until = True, step, step + 1
+        self._passed.begin(step, self._account, self._replay)
         if not noticed:
             until = min(self.schedule.next_step, step + QUIET_STEPS)
             busy = (
@@ -307,6 +317,7 @@ class AnyLoopWatcher:
     def _fail(self, failure: Exception) -> None:
         """Note what went wrong in here, and see no more than losses from now on."""
         words = " ".join(str(failure).split())
+        self._quiet = False
         self._observation.notes.setdefault("failure", f"{type(failure).__name__}: {words}"[:300])
         self._disarm()
 
@@ -348,72 +359,65 @@ class AnyLoopWatcher:
         more is better. Raises `ArgumentError` for a loss of several numbers, and outside `with` or
         `start()` … `stop()`.
         """
+        if self._quiet and parts is None and score is None:
+            try:
+                if self._passed.note(loss, target):
+                    return
+            except Exception as failure:
+                self._fail(failure)
+                return
         began = time.perf_counter()
         if not self._entered or self._began is None:
             raise ArgumentError(
                 "watch.step() belongs inside: with ss.watch(model, optimizer) as watch: … "
                 "(or between watch.start() and watch.stop())"
             )
-        if (
-            self._quiet
-            and isinstance(loss, Tensor)
-            and loss.is_cpu
-            and loss.numel() == 1
-            and parts is None
-            and score is None
-        ):
-            self._pass(began, loss, target)
-            return
         check_number("watch.step(loss)", "the loss", loss, "that backward() was called on")
         for name, value in (parts or {}).items():
             check_number(f"watch.step(parts={{{name!r}: …}})", "the part", value, "that it adds")
         if score is not None:
             check_number("watch.step(score=…)", "the score", score, "that says how good it is")
+        step = self.step_number
         try:
             self._step(began, loss, target, parts or {}, score)
         except Exception as failure:
             self._fail(failure)
-            self.step_number = self.observation.steps = self.step_number + 1
+            self._step_number = self.observation.steps = step + 1
             self._step_ended = time.perf_counter()
 
-    def _pass(self, began: float, loss: Tensor, target: Any) -> None:
-        """A step has ended in which nothing was hooked: what `_step` notes, in a few
-        microseconds; the observation gets it later.
+    def _pause_passing(self) -> None:
+        """What not every step that is passed does: note the time, copy the parameters, be ready
+        for what comes next.
         """
-        try:
-            step, number = self.step_number, loss.item()
-            self.step_number = step + 1
-            self._log.passed.append(number)
-            self._account.note()
-            self._log.note_rate(step)
-            self._replay.end_step(step, target)
-            if number - number != 0.0:
-                self._log.note_not_finite(step)
-                self._quiet_until = step
-            elif step >= self._replay.due:
-                self._replay.note_state(step + 1)
-            if step >= self._busy_from or step + 1 >= self._quiet_until:
-                self._pause_passing(began, step)
-        except Exception as failure:
-            self._fail(failure)
-
-    def _pause_passing(self, began: float, step: int) -> None:
-        """Note the time, as not every step that is passed does; be ready for what comes next."""
-        if self._looked or step == self._busy_from + 1:
-            self._note_time(began - self._step_ended)
-            self._busy_from = step + PASSED_IN_A_ROW
-        self._looked = False
-        if step + 1 >= self._quiet_until:
-            self._record_passed(began)
-            self._prepare(step + 1)
-        self._step_ended = time.perf_counter()
-        self.schedule.noting_seconds += self._step_ended - began
+        began, passed = time.perf_counter(), self._passed
+        step = self.step_number - 1
+        if not math.isfinite(passed.losses[-1]):
+            self._log.note_not_finite(step)
+            self._quiet_until = step
+        elif step >= self._replay.due:
+            self._replay.note_state(step + 1)
+        if step >= self._timed_from or step + 1 >= self._quiet_until:
+            if self._looked or step == self._timed_from + 1:
+                self._note_time(began - self._step_ended)
+                self._timed_from = step + PASSED_IN_A_ROW
+            self._looked = False
+            if step + 1 >= self._quiet_until:
+                self._replay.leave_large()
+                self._record_passed(began)
+                self._prepare(step + 1)
+            self._step_ended = time.perf_counter()
+            self.schedule.noting_seconds += self._step_ended - began
+        pause_at = min(self._timed_from, self._quiet_until - 1, self._replay.due)
+        passed.pause_after = pause_at - passed.first + 1
 
     def _record_passed(self, now: float) -> None:
-        """Hand the losses of the steps passed to the observation."""
+        """Hand what was noted of the steps passed to the observation."""
         observation, schedule = self._observation, self.schedule
-        passed = self._log.write_passed(self.step_number)
-        observation.steps = self.step_number
+        passed = self._passed.write()
+        if not passed:
+            return
+        self._step_number += passed
+        observation.steps = self._step_number
         if self._began is not None:
             observation.seconds = max(observation.seconds, now - self._began)
         schedule.noting_seconds += PASS_SECONDS * passed
@@ -423,7 +427,7 @@ class AnyLoopWatcher:
     @property
     def observation(self) -> Observation:
         """What was observed so far."""
-        if self._log.passed:
+        if self._passed.losses:
             self._record_passed(time.perf_counter())
         return self._observation
 
@@ -436,11 +440,10 @@ class AnyLoopWatcher:
         score: Tensor | float | None,
     ) -> None:
         assert self._began is not None
-        step, schedule, hooks = self.step_number, self.schedule, self._hooks
+        self._record_passed(began)
+        step, schedule, hooks = self._step_number, self.schedule, self._hooks
         look: Look | None = None
         step_seconds, elapsed = began - self._step_ended, began - self._began
-        if self._log.passed:
-            self._record_passed(began)
         self._replay.end_step(step, target)
         self._log.note(step, loss, parts, score, waits=hooks.armed)
         if not hooks.armed:
@@ -464,7 +467,7 @@ class AnyLoopWatcher:
         if self._data.listening:
             self._data.add(step, target)
             self._data.disarm()
-        self.step_number = step + 1
+        self._step_number = step + 1
         observation = self.observation
         observation.steps, observation.seconds = step + 1, elapsed
         observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds

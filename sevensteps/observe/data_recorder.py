@@ -16,7 +16,7 @@ from sevensteps.observe.network_facts import refuses_hooks
 from sevensteps.observe.step_hooks import is_transformed, keywords_of_call
 from sevensteps.observe.step_recorder import StepRecorder
 
-SKETCH_SECONDS = 1.2e-4  # of one batch, about
+SKETCH_SECONDS = 2.2e-4  # of one batch, about
 BUDGET_SHARE = 0.15  # of the budget that sketching may take, beside looks
 MOST_STEPS, FIRST_STEPS = 1 / 8, 1 / 16  # shares of steps that are sketched
 # of steps in a row, because batches that stand next to each other say something of their own; the

@@ -8,7 +8,9 @@ one is: by then the optimizer has written it into the parameters.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +28,8 @@ MAX_CALLS = 8  # of networks in one step
 MAX_NUMBERS = 16_000_000  # of the inputs of one step that are kept
 MAX_PARAMETERS = 4_000_000  # of which copies are kept
 # what copying takes, in seconds, about; and the share of the budget that it may
-any_autocast = torch._C._is_any_autocast_enabled
+any_autocast, grad_enabled = torch._C._is_any_autocast_enabled, torch.is_grad_enabled
+graph_task = torch._C._current_graph_task_id  # -1: no backward pass is running
 functions, tracing = torch._C._functorch.peek_interpreter_stack, torch._C._get_tracing_state
 # copies are more frequent at first: a step comes after at most one in so many of the steps so far
 EARLY = 8
@@ -107,18 +110,18 @@ class ReplayRecorder(StepRecorder):
         super().__init__()
         self.replay: Replay | None = None
         self._networks, self._budget = networks, budget
-        # of the step that goes on: the parts of a `NetworkCall` for each call, and how many numbers
-        # they were given; (step, calls, target) of the steps that have ended
-        self._calls: list[tuple[Any, ...]] = []
-        self._numbers = 0
-        self._ended: tuple[tuple[int, list[tuple[Any, ...]], Any], ...] = ()
+        # of the step that goes on: the parts of a `NetworkCall` for each call; (step, calls,
+        # target) of the two steps that have ended last
+        self.calls: list[tuple[Any, ...]] = []
+        self.ended: deque[tuple[int, list[tuple[Any, ...]], Any]] = deque(maxlen=2)
+        self._large = False  # whether batches are too large to be kept
         self._wrappers: list[_CallNote] = []
         self._may_listen = budget > 0 and not any(
             refuses_hooks(bare_module(module)) for module in networks.values()
         )
         self._tensors: dict[str, Tensor] = {}
         self._states: list[State] = []
-        self._every, self.due = 1, 0  # steps between two copies; the step of the next one
+        self._every, self.due = 1, sys.maxsize  # steps between two copies; the step of the next one
         self._tape: LossTape | None = None
         if self._may_listen:
             self._find_tensors()
@@ -135,12 +138,13 @@ class ReplayRecorder(StepRecorder):
         numbers = sum(tensor.numel() for tensor in tensors.values())
         plain = all(type(tensor.data) is Tensor for tensor in tensors.values())
         self._tensors = tensors if plain and numbers <= MAX_PARAMETERS else {}
+        self.due = 0 if self._tensors else sys.maxsize
         self._copy_seconds = COPY + COPY_TENSOR * len(tensors) + COPY_NUMBER * numbers
 
     def take_over(self, other: ReplayRecorder) -> None:
         """Go on where another one left off: the networks have been looked at anew."""
         self.replay, self._tape = other.replay, other._tape
-        self._calls, self._numbers, self._ended = other._calls, other._numbers, other._ended
+        self.calls, self.ended = other.calls, other.ended
 
     def set_step_seconds(self, seconds: float) -> None:
         """A step takes about so long: choose how often to copy accordingly."""
@@ -151,7 +155,7 @@ class ReplayRecorder(StepRecorder):
 
     def listen(self) -> None:
         """Note the calls of the networks from now on."""
-        if self._wrappers or not self._may_listen or self.replay is not None or compiled_codes():
+        if self._wrappers or not self._listens or compiled_codes():
             return
         self._wrappers = [
             _CallNote(self, name, module)
@@ -175,34 +179,44 @@ class ReplayRecorder(StepRecorder):
         self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """A network is called."""
-        if len(self._calls) >= MAX_CALLS or not self._may_listen or self.replay is not None:
-            return
-        plain = len(args) == 1 and not kwargs and type(args[0]) is Tensor  # as most calls are
-        tensors: Sequence[Tensor] = args if plain else [*tensors_of((args, kwargs)).values()]
-        versions = []
-        for tensor in tensors:
-            self._numbers += tensor.numel()
-            versions.append(0 if tensor.is_inference() else tensor._version)
-            if tensor.grad_fn is not None:
-                # another network's answer: kept alone, without all that it came from
-                args, kwargs = map_tensors(Tensor.detach, (args, kwargs))
-        if self._numbers > MAX_NUMBERS:
-            self._calls.clear()
-            return
+        if len(self.calls) < MAX_CALLS and self._listens:
+            self._note_call(network, module, args, kwargs)
+
+    @property
+    def _listens(self) -> bool:
+        return self._may_listen and not self._large and self.replay is None
+
+    def _note_call(
+        self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        versions = versions_of((args, kwargs))
+        if any(tensor.grad_fn is not None for tensor in tensors_of((args, kwargs)).values()):
+            # another network's answer: kept alone, without all that it came from
+            args, kwargs = map_tensors(Tensor.detach, (args, kwargs))
         autocast = autocast_now() if any_autocast() else ()
-        self._calls.append((network, module.training, args, kwargs, autocast, tuple(versions)))
+        self.calls.append((network, module.training, args, kwargs, autocast, versions))
 
     def end_step(self, step: int, target: Any) -> None:
         """The step has ended, with these targets."""
         if self.replay is None:
-            self._ended = (*self._ended[-1:], (step, self._calls, target))
-            self._calls, self._numbers = [], 0
+            self.ended.append((step, self.calls[:], target))
+            self.calls.clear()
+            self.leave_large()
+
+    def leave_large(self) -> None:
+        """Keep no batches if those of the last step are too large."""
+        calls = self.ended[-1][1] if self.ended else []
+        tensors = tensors_of([call[2:4] for call in calls]).values()
+        if sum(tensor.numel() for tensor in tensors) > MAX_NUMBERS:
+            self.silence()
+            self._large = True
+            self.ended.clear()
 
     # -- parameters --------------------------------------------------------------------------------
 
     def note_state(self, step: int) -> None:
         """Copy the parameters as they are before `step`, if it is time to; all is well so far."""
-        if step < self.due or self.replay is not None or not self._tensors:
+        if step < self.due or self.replay is not None:
             return
         self.due = step + max(min(self._every, step // EARLY), 1)
         with torch.no_grad(), torch._C.DisableTorchFunction():
@@ -234,8 +248,8 @@ class ReplayRecorder(StepRecorder):
         """
         self.silence()
         if self.replay is None and self._may_listen:
-            last = self._ended[-1][0] + 1 if self._ended else 0
-            steps = (*self._ended, (last, self._calls, None))
+            last = self.ended[-1][0] + 1 if self.ended else 0
+            steps = (*self.ended, (last, self.calls[:], None))
             self.replay = Replay(
                 [
                     Batch(step, [NetworkCall(*call) for call in calls], target)
@@ -253,13 +267,22 @@ class _CallNote(CallWrapper):
 
     def __init__(self, recorder: ReplayRecorder, name: str, module: nn.Module) -> None:
         self.recorder, self.name, self.module, self.wrapped = recorder, name, module, None
+        self.calls = recorder.calls
         vars(module)["_compiled_call_impl"] = self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if torch.is_grad_enabled():
+        if grad_enabled():
             try:
-                if functions() is None and tracing() is None and not in_backward():
-                    self.recorder.note_call(self.name, self.module, args, kwargs)
+                if graph_task() == -1 and functions() is None and tracing() is None:
+                    x = args[0] if args else None
+                    if type(x) is Tensor and len(args) == 1 and not kwargs and not any_autocast():
+                        # as most calls are: every step of every training waits for this
+                        calls, module = self.calls, self.module
+                        if len(calls) < MAX_CALLS:
+                            own = args if x.grad_fn is None else (x.detach(),)
+                            calls.append((self.name, module.training, own, {}, (), (x._version,)))
+                    else:
+                        self.recorder.note_call(self.name, self.module, args, kwargs)
             except Exception as failure:  # the training goes on
                 self.recorder.failed(failure)
         return self.module._call_impl(*args, **kwargs)

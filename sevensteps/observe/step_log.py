@@ -16,17 +16,15 @@ from sevensteps.observe.observation import Observation
 class StepLog:
     """Writes into `observation` what each step reports, and the learning rate of `optimizer`.
 
-    `passed` are the losses of the last steps, which the observation does not have yet. The first
-    step whose loss is not finite goes to `not_finite`.
+    The first step whose loss is not finite goes to `not_finite`.
     """
 
     def __init__(self, observation: Observation, not_finite: Callable[[int], None]) -> None:
         self.observation, self.not_finite = observation, not_finite
         self.optimizer: torch.optim.Optimizer | None = None
-        self.passed: list[float] = []
         # losses on another device, (step, loss), fetched when there is a look
         self._pending_losses: list[tuple[int, Tensor]] = []
-        self._last_rate = math.nan  # of the step before
+        self.rate = math.nan  # of the step before
 
     def note(
         self,
@@ -54,9 +52,9 @@ class StepLog:
         """Note the learning rate of `step`, where it has changed."""
         if self.optimizer is not None:
             lr = self.optimizer.param_groups[0].get("lr", 0.0)
-            if lr != self._last_rate:
-                self._last_rate = float(lr)
-                self.observation.record_rate(step, self._last_rate)
+            if lr != self.rate:
+                self.rate = float(lr)
+                self.observation.record_rate(step, self.rate)
 
     def note_not_finite(self, step: int) -> None:
         """The loss of `step` is infinite or nan."""
@@ -74,15 +72,6 @@ class StepLog:
         for step, value in zip(steps, values, strict=True):
             if not self.observation.record_loss(step, value):
                 self.note_not_finite(step)
-
-    def write_passed(self, end: int) -> int:
-        """Hand the losses `passed`, of the steps before `end`, to the observation. Returns how many
-        they were.
-        """
-        passed, self.passed = self.passed, []
-        for step, number in enumerate(passed, end - len(passed)):
-            self.observation.record_loss(step, number)
-        return len(passed)
 
 
 def check_number(call: str, what: str, value: Any, which: str) -> None:

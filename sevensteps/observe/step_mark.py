@@ -15,27 +15,33 @@ class StepMark:
     `updates` counts the steps noted that changed its parameters.
     """
 
-    __slots__ = ("_optimizer", "_probes", "at_look", "before", "now", "updates")
+    __slots__ = ("_optimizer", "at_look", "before", "now", "probes", "updates")
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self._probes: list[Tensor] = parameters[:PROBES]
+        self.probes: list[Tensor] = parameters[:PROBES]
         self.now: float | None = None
         self.before: float | None = None
         self.at_look: float | None = None
         self.updates = 0
 
-    def note(self) -> None:
-        """A step of the training has ended."""
-        self.before = before = self.now
-        mark = 0.0
-        for probe in self._probes:
-            mark += probe._version
-        if self._optimizer.param_groups[0].get("fused"):
-            # a fused step leaves the versions as they are, but counts its steps
-            for probe in self._probes[:1]:
+    @property
+    def is_fused(self) -> bool:
+        """Whether the step is fused: it leaves versions as they are, but counts its steps."""
+        return bool(self._optimizer.param_groups[0].get("fused"))
+
+    def read(self) -> float:
+        """The number that changes when the optimizer steps."""
+        mark = float(sum(probe._version for probe in self.probes))
+        if self.is_fused:
+            for probe in self.probes[:1]:
                 mark += float(self._optimizer.state.get(probe, {}).get("step", 0.0))
+        return mark
+
+    def note(self, mark: float) -> None:
+        """A step of the training has ended, and the number was `mark`."""
+        self.before = before = self.now
         if before is not None and mark != before:
             self.updates += 1
         self.now = mark
@@ -43,5 +49,5 @@ class StepMark:
     def watch(self, parameters: list[Tensor]) -> None:
         """Read the first of these from now on: parameters that have had gradients."""
         probes = parameters[:PROBES]
-        if probes and [id(p) for p in probes] != [id(p) for p in self._probes]:
-            self._probes, self.now, self.before = probes, None, None
+        if probes and [id(p) for p in probes] != [id(p) for p in self.probes]:
+            self.probes, self.now, self.before = probes, None, None

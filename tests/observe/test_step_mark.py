@@ -22,13 +22,13 @@ def test_steps_that_change_parameters_are_counted(name: str) -> None:
     parameters = [nn.Parameter(torch.ones(3)) for _ in range(3)]
     optimizer = OPTIMIZERS[name](parameters)
     mark = StepMark(optimizer)
-    mark.note()
+    mark.note(mark.read())
     for step in range(9):
         for p in parameters:
             p.grad = torch.ones(3)
         if step % 3 == 2:
             optimizer.step()
-        mark.note()
+        mark.note(mark.read())
         assert (mark.now != mark.before) == (step % 3 == 2)
     assert mark.updates == 3
 
@@ -41,11 +41,11 @@ def test_parameters_without_gradients_are_not_the_ones_to_read() -> None:
     trained.grad = torch.ones(3)
     for _ in range(2):
         optimizer.step()
-        mark.note()
+        mark.note(mark.read())
     assert mark.updates == 0
     mark.watch([trained])
     assert mark.now is None
     for _ in range(3):
         optimizer.step()
-        mark.note()
+        mark.note(mark.read())
     assert mark.updates == 2

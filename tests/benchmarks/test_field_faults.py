@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.doctor import field_faults
+from benchmarks.doctor import examination, field_faults
 from benchmarks.doctor.cases.field_faults import EXAM, FAMILIES, KEPT_BACK, OPEN
 from benchmarks.doctor.cases.field_faults.pair import Pair
 from sevensteps.doctor.conditions import BY_STEP
@@ -87,7 +87,7 @@ def test_runs_are_counted_in_their_half() -> None:
     fault, cure = ours.names
     kept_fault, kept_cure = theirs.names
     right, theirs_right = ours.conditions[0], theirs.conditions[0]
-    lines = field_faults.report(
+    lines = field_faults.EXAMINATION.report(
         {
             (fault, 0): outcome(fault, ours.fails, "dead_units", right, right=right),
             (fault, 1): outcome(fault, ours.fails, right, right=right),
@@ -128,9 +128,9 @@ def test_what_is_said_of_a_family_that_is_kept_back_is_not_stored(
     ]
     verdict = {"name": name, "seed": 0, "score": 0.1, "warned": True, "found": True, "first": False}
     ran = {"name": name, "seed": 0, "score": 0.1, "findings": findings}
-    monkeypatch.setattr(field_faults, "run", lambda case, seed: ran)
+    monkeypatch.setattr(examination, "run", lambda case, seed: ran)
     named = {} if kept_back else {"conditions": ["dead_units", right]}
-    assert field_faults.examine(name, 0) == {**verdict, **named}
+    assert field_faults.EXAMINATION.examine(name, 0) == {**verdict, **named}
     failed = {"name": name, "seed": 0, "failure": "KeyError: attention"}
-    monkeypatch.setattr(field_faults, "run", lambda case, seed: failed)
-    assert ("attention" in field_faults.examine(name, 0)["failure"]) != kept_back
+    monkeypatch.setattr(examination, "run", lambda case, seed: failed)
+    assert ("attention" in field_faults.EXAMINATION.examine(name, 0)["failure"]) != kept_back

@@ -62,7 +62,7 @@ def test_outcomes_are_read_again(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("module", ["fields", "field_faults", "__main__"])
+@pytest.mark.parametrize("module", ["fields", "field_faults", "step_faults", "__main__"])
 def test_some_of_the_figures_never_replace_all(
     module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

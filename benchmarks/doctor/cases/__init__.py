@@ -1,5 +1,5 @@
-"""The cases: every file here has a list CASES; a case's name is its own. `field_faults` is an
-examination and stands apart.
+"""The cases: every file here has a list CASES; a case's name is its own. `atlas`, `field_faults`
+and `step_faults` are examinations and stand apart.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import pkgutil
 
 from benchmarks.doctor.loop import Case
 
+EXAMINATIONS = {"atlas", "field_faults", "step_faults"}
 CASES: dict[str, Case] = {}
 FILES: dict[str, str] = {}  # case -> the file that it stands in
-for _file in sorted({part.name for part in pkgutil.iter_modules(__path__)} - {"field_faults"}):
+for _file in sorted({part.name for part in pkgutil.iter_modules(__path__)} - EXAMINATIONS):
     for _case in importlib.import_module(f"{__name__}.{_file}").CASES:
         if _case.name in CASES:
             raise ValueError(

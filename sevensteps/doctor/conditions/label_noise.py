@@ -2,11 +2,14 @@
 
 Nearly all neighbours of such a sample have another label, although no boundary is near. Measured:
 among the nearest neighbours of each sample, at most one agrees with a label that most of the others
-contradict with one voice. Source: Wilson 1972, Asymptotic properties of nearest neighbor rules.
+contradict with one voice; or the nearest training samples tell the validation labels far better
+than they tell each other's, so that the difference is wrong labels among them. Source: Wilson 1972,
+Asymptotic properties of nearest neighbor rules.
 
 Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)`
 stops before they are learned by heart. Silent on: classes that overlap, where neighbours are of
-several minds; fewer than 100 samples; regressions.
+several minds; classes that neighbours do not tell, where the network answers validation samples far
+better than their neighbours do; fewer than 100 samples; regressions.
 """
 
 from __future__ import annotations
@@ -18,12 +21,16 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant, stop_with_patience
 from sevensteps.doctor.simple_models import nearest_samples, standardized_table
+from sevensteps.doctor.validation_neighbours import both_parts
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "underfitting", "batch_too_small", "stopped_early", "too_small")
 SHARE = 0.08  # of the samples
 NEIGHBOURS = 10  # of each sample
 MOST = 6  # of them are of one mind
+WORSE = 0.15  # of the labels, that neighbours tell among themselves, than of validation labels
+FEWEST = 100  # samples of either part
+BEYOND = 0.15  # of the validation score, between the network and the neighbours
 
 
 def examine(case: Case) -> Finding | None:
@@ -38,20 +45,34 @@ def examine(case: Case) -> Finding | None:
     agreeing = float((most >= MOST).double().mean())
     wrong = (own <= 1) & (most >= MOST)
     share = float(wrong.double().mean())
-    if share < SHARE or agreeing < 0.3:
+    told, known = _told_labels(case)
+    compared = known - told >= WORSE
+    if _neighbours_mislead(case) or (not compared and (share < SHARE or agreeing < 0.3)):
         return None
     return Finding(
         "label_noise",
         STEP,
         "warning",
         0.75,
-        f"{share:.0%} of the samples looked at have another label than nearly all of their "
-        "neighbours, which agree among themselves: about "
-        f"{share / max(agreeing, share):.0%} of the labels are probably wrong. A "
-        "network that trains long enough learns them "
-        "by heart.",
+        (
+            f"The nearest training samples tell {known:.0%} of the validation labels, and "
+            f"{told:.0%} of each other's: about {1 - told / known:.0%} of the training labels are "
+            "probably wrong."
+            if compared
+            else f"{share:.0%} of the samples looked at have another label than nearly all of "
+            "their neighbours, which agree among themselves: about "
+            f"{share / max(agreeing, share):.0%} of the labels are probably wrong."
+        )
+        + " A network that trains long enough learns them by heart.",
         [
             Measure(
+                "training labels that neighbours tell, of the validation labels that they tell",
+                significant(told / known),
+                "about 1",
+                "5 nearest training samples",
+            )
+            if compared
+            else Measure(
                 "samples contradicted by their neighbours",
                 significant(share),
                 f"below {SHARE:g}",
@@ -68,6 +89,27 @@ def examine(case: Case) -> Finding | None:
         {"samples": torch.nonzero(wrong).flatten().tolist()[:32]},
         0,
     )
+
+
+def _told_labels(case: Case) -> tuple[float, float]:
+    """The shares of the training and of the validation labels that the nearest training samples
+    tell; twice the same where that cannot be asked.
+    """
+    parts = both_parts(case)
+    if parts is None or min(len(parts.y), len(parts.valid_y)) < FEWEST:
+        return 1.0, 1.0
+    told: tuple[float, float] = case.of_data(
+        "labels that neighbours tell", lambda: (parts.score_among_themselves(), parts.score())
+    )
+    return told
+
+
+def _neighbours_mislead(case: Case) -> bool:
+    """Whether the network is right about validation samples whose nearest training samples are not:
+    then samples that lie near each other need not be alike.
+    """
+    parts, valid = both_parts(case), case.scores.get("valid")
+    return parts is not None and valid is not None and valid - parts.score() > BEYOND
 
 
 def _votes(case: Case) -> tuple[Tensor, Tensor] | None:

@@ -2,7 +2,9 @@
 
 The longer it trains, the worse it does on them. Measured: the gap between training and validation
 score, and a validation loss that turned and rose; in a loop of yours, whose validation losses are
-not known, the gap alone. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
+not known, the gap alone. A smaller gap counts where the training samples are all known by heart,
+and are so few that the nearest of all of them answers far more validation samples than the nearest
+of half of them. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
 
 Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight
 decay, a smaller network. Silent on: a gap while the validation loss still falls; fewer than 20
@@ -14,12 +16,15 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import learned_enough, significant, stop_with_patience
+from sevensteps.doctor.validation_neighbours import both_parts
 from sevensteps.observe.structure import sample_count
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
 GAP = 0.2  # of the score
 RISEN = 1.25  # times the least validation loss
+# where so few samples are known by heart that twice as many would answer more of the others
+SMALL_GAP, BY_HEART, GAIN = 0.08, 0.99, 0.03
 
 
 def examine(case: Case) -> Finding | None:
@@ -37,14 +42,16 @@ def examine(case: Case) -> Finding | None:
         row["valid"]["loss"] for row in case.history if isinstance(row["valid"].get("loss"), float)
     ]
     risen = losses[-1] / min(losses) if len(losses) > 4 and min(losses) > 0 else None
-    if gap < GAP or (risen is not None and risen < RISEN):
+    count = sample_count(valid_pair[0])
+    few = _too_few_samples(case, train, valid, count) if gap < GAP else 0.0
+    if (gap < GAP and not few) or (risen is not None and risen < RISEN):
         return None
     best = losses.index(min(losses)) if risen is not None else None
     evidence = [
         Measure(
             "score on training and on validation data",
             f"{train:.3g}, {valid:.3g}",
-            f"less than {GAP:g} apart",
+            f"less than {SMALL_GAP if few else GAP:g} apart",
             "",
         )
     ]
@@ -55,6 +62,16 @@ def examine(case: Case) -> Finding | None:
                 significant(risen),
                 f"below {RISEN:g}",
                 f"least at evaluation {best}",
+            )
+        )
+    if few:
+        evidence.append(
+            Measure(
+                "validation samples more that the nearest of all training samples answers than the "
+                "nearest of half of them",
+                f"{few:.1%}",
+                f"below {GAIN:.0%}",
+                "without any network",
             )
         )
     return Finding(
@@ -85,3 +102,16 @@ def examine(case: Case) -> Finding | None:
         {},
         None,
     )
+
+
+def _too_few_samples(case: Case, train: float, valid: float, count: int) -> float:
+    """By how much the nearest of all training samples answers better than that of half of them,
+    where all are known by heart, the gap is more than chance and that gain is large; else 0.
+    """
+    chance = 3 * (valid * (1 - valid) / count) ** 0.5
+    if case.task not in ("binary", "multiclass") or train < BY_HEART:
+        return 0.0
+    if train - valid < max(SMALL_GAP, chance) or (parts := both_parts(case)) is None:
+        return 0.0
+    gain: float = case.of_data("gain of samples", parts.gain_of_the_second_half)
+    return gain if gain >= GAIN else 0.0

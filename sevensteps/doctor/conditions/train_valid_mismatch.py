@@ -1,9 +1,10 @@
 """train_valid_mismatch: training and validation data were not prepared in the same way.
 
 The validation score then says nothing about the network. Measured: both parts: the inputs' scale
-and mean, the classes that occur, rows in both, and a validation score below half of what guessing
-reaches although the network knows the training data, which only another coding of the labels can
-give.
+and mean, the classes that occur, rows in both, and the labels, where the network knows the training
+data: a validation score below half of what guessing reaches, or classes that it takes for each
+other one for one, which only another coding of the labels can give; answers that the labels have
+nothing to do with, as the nearest training samples have not, although these tell each other's.
 
 Remedies: the training part's scaling for both; the same coding of labels; a split by class,
 without duplicates. Silent on: judging by the training data themselves; tables of few different
@@ -21,6 +22,7 @@ from sevensteps.data.duplicates import count_duplicates
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.doctor.label_codes import labels_at_random, renamed_classes
 from sevensteps.doctor.measures import learned_enough, significant
 
 STEP = "repeat"
@@ -114,6 +116,8 @@ def examine(case: Case) -> Finding | None:
             ],
             "check how the labels of the two parts are coded: shifted by one, or in another order",
         )
+    if (apart := _labels_apart(case)) is not None:
+        return apart
     if classes and case.labels is not None:
         labels, targets = case.labels, case.valid[1].cpu()
         untrained: list[int] = case.of_data(
@@ -156,6 +160,44 @@ def examine(case: Case) -> Finding | None:
             "drop duplicates before the split",
         )
     return remark
+
+
+def _labels_apart(case: Case) -> Finding | None:
+    """Labels of the validation data in another code, or in another order than the inputs."""
+    if not learned_enough(case, 0.6) or (score := case.scores.get("valid")) is None:
+        return None
+    if (renaming := renamed_classes(case)) is not None:
+        names, matched = renaming
+        pairs = ", ".join(f"{name} for {answer}" for answer, name in list(names.items())[:5])
+        return _finding(
+            "error",
+            0.9,
+            f"The network scores {score:.3g} on the validation data, and {matched:.3g} if their "
+            f"labels are renamed: they have {pairs}. The labels of the two parts are coded "
+            "differently.",
+            [
+                Measure(
+                    "validation score with the labels renamed",
+                    significant(matched),
+                    significant(score),
+                    "each answer's most frequent label",
+                )
+            ],
+            "check how the labels of the two parts are coded: by one list of names for both",
+        )
+    if not labels_at_random(case):
+        return None
+    return _finding(
+        "error",
+        0.85,
+        f"The network scores {case.scores['train']:.3g} on the training data and {score:.3g} on "
+        "the validation data, no more than answers have in common with labels that have nothing to "
+        "do with them; and the nearest training samples, which tell each other's labels, do not "
+        "tell those of the validation data either. Their labels are in another order than their "
+        "inputs, or their inputs are prepared in another way.",
+        [Measure("validation score", significant(score), "above chance", "")],
+        "check that inputs and labels of the validation data are read, sorted and split together",
+    )
 
 
 def _apart(ratio: float, shift: float) -> bool:

@@ -1,0 +1,90 @@
+"""Whether the labels of the validation data mean what those of the training data mean, read off
+what a network that knows the training data answers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.doctor.validation_neighbours import both_parts
+
+FEWEST = 50  # validation samples
+MATCHED = 0.7  # score with the names put right
+GAINED = 0.15  # of it
+SIGMAS = 3.0  # within which agreement is chance
+TOLD = 0.4  # of the way from chance to perfect that neighbours tell the training labels
+
+
+def renamed_classes(case: Case) -> tuple[dict[int, int], float] | None:
+    """Which class each answered one has for a label in the validation data, where that is another
+    for some, and the score with these put right. None where the labels are those of the training
+    data.
+    """
+    answered = _answers_and_classes(case)
+    valid = case.scores.get("valid")
+    if answered is None or valid is None:
+        return None
+    answers, classes = answered
+    count = int(torch.cat([answers, classes]).max()) + 1
+    confusion = torch.bincount(answers * count + classes, minlength=count**2).view(count, count)
+    given = [c for c in range(count) if int(confusion[c].sum()) > 0]
+    names = {c: int(confusion[c].argmax()) for c in given}
+    score = sum(int(confusion[c, name]) for c, name in names.items()) / len(classes)
+    one_to_one = len(set(names.values())) == len(names)
+    if not one_to_one or score < MATCHED or score - valid < GAINED:
+        return None
+    return {c: name for c, name in names.items() if c != name}, score
+
+
+def labels_at_random(case: Case) -> bool:
+    """Whether the validation labels have nothing to do with their inputs, by the network's answers
+    and by the nearest training samples, which tell each other's labels well.
+    """
+    parts = both_parts(case)
+    if parts is None or len(parts.valid_y) < FEWEST or "valid" not in case.scores:
+        return False
+    if parts.y.is_floating_point():
+        return _numbers_at_random(case) and (
+            parts.score() < 0.1 and parts.score_among_themselves() > TOLD
+        )
+    if (answered := _answers_and_classes(case)) is None:
+        return False
+    answers, classes = answered
+    count = int(torch.cat([answers, classes, parts.y]).max()) + 1
+    shares = [torch.bincount(c, minlength=count) / len(c) for c in (answers, classes)]
+    chance = float(shares[0] @ shares[1])
+    luck = SIGMAS * math.sqrt(chance * (1 - chance) / len(classes))
+    largest = float(torch.bincount(parts.y).max()) / len(parts.y)
+    return (
+        abs(case.scores["valid"] - chance) < luck
+        and parts.score() < max(chance, float(shares[1].max())) + luck
+        and parts.score_among_themselves() > largest + TOLD * (1 - largest)
+    )
+
+
+def _numbers_at_random(case: Case) -> bool:
+    """Whether answers and targets are not correlated."""
+    output = case.valid_outputs
+    truth = None if case.valid is None else case.valid[1].cpu()
+    if output is None or truth is None or output.numel() != truth.numel():
+        return False
+    pair = torch.stack([output.reshape(-1), truth.reshape(-1)]).double()
+    correlation = float(torch.corrcoef(pair)[0, 1])
+    return abs(correlation) < SIGMAS / math.sqrt(pair.shape[1])
+
+
+def _answers_and_classes(case: Case) -> tuple[Tensor, Tensor] | None:
+    """The classes that the network answers for the validation data, and their labels."""
+    if case.task not in ("binary", "multiclass") or case.valid is None:
+        return None
+    if (output := case.valid_outputs) is None or len(output) < FEWEST:
+        return None
+    answers, classes = case.answers(output, "identity"), class_indices(case.valid[1].cpu())
+    if len(answers) != len(classes) or int(classes.min()) < 0:
+        return None
+    return answers, classes

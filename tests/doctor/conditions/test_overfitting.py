@@ -1,0 +1,43 @@
+"""Samples learned by heart are told from others by more than the gap of the scores alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.conditions.overfitting import examine
+from sevensteps.observe.network_facts import network_facts
+from sevensteps.observe.observation import Observation
+
+
+def case(samples: int, side: int, valid_score: float) -> Case:
+    """A board of `side`² squares, known by heart from that many samples."""
+    draw = torch.Generator().manual_seed(1)
+    x = torch.rand(samples + 400, 2, generator=draw) * side
+    y = (x.floor().sum(1) % 2).long()
+    parts = {"train": (x[:samples], y[:samples]), "valid": (x[samples:], y[samples:])}
+    one = Case(Observation(network_facts(nn.Identity())), None, **parts)
+    vars(one).update(
+        task="binary",
+        scores={"train": 1.0, "valid": valid_score},
+        skill=1.0,
+        loss_is_error=True,
+    )
+    return one
+
+
+@pytest.mark.parametrize(
+    ("samples", "side", "valid_score", "accused"),
+    [
+        (80, 6, 0.7, True),  # a gap of .3 speaks for itself
+        (80, 6, 0.87, True),  # of so few squares seen, each sample more answers some more
+        (80, 6, 0.95, False),
+        (1200, 2, 0.87, False),  # more samples would not help
+    ],
+)
+def test_a_small_gap_counts_where_samples_are_few(
+    samples: int, side: int, valid_score: float, accused: bool
+) -> None:
+    assert (examine(case(samples, side, valid_score)) is not None) is accused

@@ -8,7 +8,8 @@ pixels of 0 to 1. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
 
 Remedies: subtract each input's mean and divide by its standard deviation, learned on the
 training part. Silent on: large inputs with which the network learns all the same, as Adam often
-does with raw pixels; the examination before the first step, for the same reason.
+does with raw pixels; the examination before the first step, for the same reason; columns that are
+hardly ever anything but one value, as the pixels of a margin, beside others of usual size.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ EXPLAINS = (
 )
 LARGE = 6.0  # root mean square; standardised inputs have 1, pixels of 0 to 1 about .3
 APART = 100.0  # largest column's spread against the smallest
+WIDE = 3.0  # spread of a column that is too large by itself; standardised ones have 1
+RARE = 0.9  # share of the samples that have one value in common
 MARGIN = 0.05  # of the score that a simple model on standardised inputs does better
 
 
@@ -52,13 +55,13 @@ def examine(case: Case) -> Finding | None:
     if case.sample is None or not case.sample[0].is_floating_point() or case.sample[0].ndim < 2:
         return None
     inputs = case.sample[0]
-    size, spreads = case.of_data("scale of the inputs", lambda: _scale(inputs))
+    size, spreads, rare = case.of_data("scale of the inputs", lambda: _scale(inputs))
     if not math.isfinite(size):
         return None
-    varied = spreads[spreads > 1e-9]
+    varied = spreads[(spreads > 1e-9) & ~rare]
     table = inputs.ndim == 2 and inputs.shape[1] <= 200 and len(varied) > 1
     apart = float(varied.max() / varied.min()) if table else 1.0
-    if size < LARGE and not (apart > APART and size > 1):
+    if size < LARGE and not (apart > APART and float(varied.max()) > WIDE):
         return None
     if case.before_training:
         return None  # Adam takes raw pixels well: only the training can tell
@@ -141,7 +144,10 @@ def examine(case: Case) -> Finding | None:
     )
 
 
-def _scale(inputs: Tensor) -> tuple[float, Tensor]:
-    """The root mean square of all inputs, and the standard deviation of each column."""
+def _scale(inputs: Tensor) -> tuple[float, Tensor, Tensor]:
+    """The root mean square of all inputs, the standard deviation of each column, and whether nearly
+    all samples have one value there.
+    """
     x = inputs.detach().cpu().flatten(1).double()
-    return float(x.square().mean().sqrt()), x.std(0, correction=0)
+    usual = (x == x.median(0).values).double().mean(0)
+    return float(x.square().mean().sqrt()), x.std(0, correction=0), usual > RARE

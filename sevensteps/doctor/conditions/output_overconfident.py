@@ -2,12 +2,13 @@
 
 Its weights are far too large, and the first epochs do no more than make them small again. Measured:
 the first loss of a classifier, of samples, tokens or pixels, against that of one that knows
-nothing, the entropy of its classes (ln C for C equal ones), together with the length of the weight
-rows, √2 by He et al. 2015. The first epochs then only undo that.
+nothing, the entropy of its classes (ln C for C equal ones), and that of a regression against the
+variance of its targets; together with the length of the weight rows, √2 by He et al. 2015. The
+first epochs then only undo that.
 
 Remedies: `kaiming_normal()`, or random weights divided by the root of the number of inputs.
 Silent on: a high first loss that large inputs make (see inputs_unscaled). A remark, no more,
-where the network learns well.
+where the network learns well, and on other samples no worse than a simple model.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sevensteps.doctor.measures import (
     significant,
     weight_layers,
 )
+from sevensteps.doctor.simple_models import simple_model_score
 from sevensteps.observe.network_facts import LayerFacts
 
 STEP = "initialize"
@@ -36,9 +38,13 @@ EXPLAINS = (
     "vanishing_gradient",
     "overfitting",
     "batch_too_small",
+    "learning_rate_too_low",
 )
-TASKS = ("binary", "multiclass", "tokens", "dense")
+TASKS = ("binary", "multiclass", "tokens", "dense", "regression")
 TIMES = 3.0  # the ignorant loss
+TIMES_SQUARED = 30.0  # the variance of the targets, for a squared error
+CARRIED_OVER = 0.05  # of the validation score
+WRONG = "sure of wrong answers"
 LONG = 6.0  # median length of a weight row; √2 by He, .6 by PyTorch's default
 
 
@@ -51,7 +57,9 @@ def examine(case: Case) -> Finding | None:
         for layer, name in [*weight_layers(case), *_tied(case)]
         if name in case.looks[0].changes
     }
-    if not rows or ignorant <= 0 or not loss > TIMES * ignorant:
+    numbers = case.task == "regression"
+    times = TIMES_SQUARED if numbers else TIMES
+    if not rows or ignorant <= 0 or not loss > times * ignorant:
         return None
     layer, longest = max(rows.items(), key=lambda item: item[1])
     if longest < LONG:
@@ -65,10 +73,10 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "output_overconfident",
         STEP,
-        "info" if learned_enough(case, 0.93) else "warning",
+        "info" if learned_enough(case, 0.93) and not _carries_over_badly(case) else "warning",
         0.9,
         f"The first loss is {loss:.3g}, where a network that knows nothing has {ignorant:.3g}: it "
-        "starts out sure of wrong answers. The "
+        f"starts out {'with answers far beyond all targets' if numbers else WRONG}. The "
         f"weights of {layer_label(layer)} are too large (a norm of {longest:.3g} per unit, where "
         "about 1.4 keeps the signal's size), and much of the training goes into making them small "
         "again.",
@@ -77,7 +85,7 @@ def examine(case: Case) -> Finding | None:
                 "loss of the first step",
                 significant(loss),
                 significant(ignorant),
-                "entropy of the classes",
+                "variance of the targets" if numbers else "entropy of the classes",
             ),
             Measure(
                 f"norm of a weight row in {layer_label(layer)}",
@@ -98,6 +106,15 @@ def examine(case: Case) -> Finding | None:
         {"layers": [name for name, rows_ in rows.items() if rows_ >= LONG]},
         0,
     )
+
+
+def _carries_over_badly(case: Case) -> bool:
+    """Whether a simple model is better on samples that it has not seen than the network is."""
+    valid = case.scores.get("valid")
+    if valid is None or valid > 1 - CARRIED_OVER:
+        return False
+    simple = simple_model_score(case)
+    return simple is not None and simple - valid >= CARRIED_OVER
 
 
 def _tied(case: Case) -> list[tuple[LayerFacts, str]]:

@@ -80,6 +80,31 @@ def test_tied_embeddings(layer: bool, seed: int) -> None:
     assert "output_overconfident" not in severities(Tied(0.02, layer), x, y, 2)
 
 
+@pytest.mark.parametrize(("scale", "severity"), [(1.0, None), (12.0, "warning")])
+@five_seeds
+def test_numbers(scale: float, severity: str | None, seed: int) -> None:
+    """Answers that start far beyond all targets, of weights twelve times as large."""
+    torch.manual_seed(seed)
+    x = torch.randn(300, 8)
+    y = x[:, :1] * x[:, 1:2] + x[:, 2:3]
+    model = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
+    model.append(nn.Linear(64, 1))
+    with torch.no_grad():
+        for layer in (model[0], model[2], model[4]):
+            layer.weight.mul_(scale)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(6):
+            for rows in torch.randperm(len(x)).split(32):
+                loss = F.mse_loss(model(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    found = {f.condition: f.severity for f in watch.diagnose(train=(x, y)).findings}
+    assert found.get("output_overconfident") == severity
+
+
 @five_seeds
 def test_pixels(seed: int) -> None:
     torch.manual_seed(seed)

@@ -168,3 +168,14 @@ def test_it_is_worked_out_once_for_the_data(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(calls) == 1
     ss.train(ss.data.load("digits"), **poor)  # the same numbers, but nobody knows that
     assert len(calls) == 2
+
+
+def test_a_smooth_function_knows_what_lines_and_neighbours_do_not() -> None:
+    x = torch.randn(300, 6, generator=torch.Generator().manual_seed(0))
+    y = (x.square().mean(1) > 1).long()
+    case = case_of(x, y)
+    smooth = simple_models.smooth_model_score(case)
+    simple = simple_models.simple_model_score(case)
+    assert smooth is not None
+    assert simple is not None
+    assert smooth > simple + 0.05

@@ -2,9 +2,9 @@
 
 Its training is at rest, while a simple nonlinear model fits the same data. Measured: the score on
 its own training data against the cross-validated score of simple models (linear, 5 nearest
-neighbours) on the same samples. Where they do far better, the pattern is there and the network
-lacks the units for it; a network without a hidden layer lacks them only where a linear model does
-no better. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
+neighbours, a smooth function) on the same samples. Where they do far better, the pattern is there
+and the network lacks the units for it; a network without a hidden layer lacks them only where a
+linear model does no better. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
 
 Remedies: a hidden layer, `mlp(32)`, or wider ones. Silent on: networks with a wide layer;
 trainings that are still under way; networks that learn well.
@@ -18,6 +18,7 @@ from sevensteps.doctor.measures import hidden_layers, learned_enough, loss_still
 from sevensteps.doctor.simple_models import (
     linear_model_score,
     simple_model_score,
+    smooth_model_score,
     worse_than_simple_model,
 )
 
@@ -40,8 +41,10 @@ def examine(case: Case) -> Finding | None:
     if (widths and max(widths) > NARROW) or loss_still_falls(case) or not case.facts.groups:
         return None
     simple, score = simple_model_score(case), case.scores["train"]
-    if simple is None or not worse_than_simple_model(case, MARGIN):
-        return None
+    if not worse_than_simple_model(case, MARGIN):
+        simple = None if learned_enough(case, 0.5) else smooth_model_score(case)
+        if simple is None or simple - score < MARGIN:
+            return None
     if not widths and (linear := linear_model_score(case)) is not None and linear - score >= MARGIN:
         return None  # its own kind of model finds the pattern
     shape = f"hidden layers of {', '.join(map(str, widths))}" if widths else "no hidden layer"

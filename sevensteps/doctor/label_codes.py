@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case
+from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.validation_neighbours import both_parts
 
@@ -70,21 +70,22 @@ def labels_at_random(case: Case) -> bool:
 def _numbers_at_random(case: Case) -> bool:
     """Whether answers and targets are not correlated."""
     output = case.valid_outputs
-    truth = None if case.valid is None else case.valid[1].cpu()
+    truth = targets_of(case.valid_examples)
     if output is None or truth is None or output.numel() != truth.numel():
         return False
-    pair = torch.stack([output.reshape(-1), truth.reshape(-1)]).double()
+    pair = torch.stack([output.reshape(-1), truth.cpu().reshape(-1)]).double()
     correlation = float(torch.corrcoef(pair)[0, 1])
     return abs(correlation) < SIGMAS / math.sqrt(pair.shape[1])
 
 
 def _answers_and_classes(case: Case) -> tuple[Tensor, Tensor] | None:
     """The classes that the network answers for the validation data, and their labels."""
-    if case.task not in ("binary", "multiclass") or case.valid is None:
+    output, truth = case.valid_outputs, targets_of(case.valid_examples)
+    if case.task not in ("binary", "multiclass") or output is None or truth is None:
         return None
-    if (output := case.valid_outputs) is None or len(output) < FEWEST:
+    if len(output) < FEWEST:
         return None
-    answers, classes = case.answers(output, "identity"), class_indices(case.valid[1].cpu())
+    answers, classes = case.answers(output, "identity"), class_indices(truth.cpu())
     if len(answers) != len(classes) or int(classes.min()) < 0:
         return None
     return answers, classes

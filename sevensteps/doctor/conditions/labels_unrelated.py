@@ -23,9 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, Pair
+from sevensteps.doctor.case import Case, Pair, targets_of
 from sevensteps.doctor.fed_data import comparison
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.simple_models import nearest_samples, simple_model_score, standardized_table
 
@@ -113,7 +114,7 @@ def _unrelated(case: Case) -> Finding | None:
         return None  # then the targets need not be answers to the inputs
     reached = case.scores.get("valid", case.scores.get("train"))
     chance = case.baseline_score
-    if reached is None or chance is None or reached - chance > 0.1 * (1 - chance):
+    if reached is None or chance is None or reached - _most_by_chance(case) > 0.1 * (1 - chance):
         return None
     table = standardized_table(case, ROWS_COMPARED, _with_rare_ones(case))
     if table is None or len(table[0]) < SAMPLES:
@@ -178,6 +179,20 @@ def _with_rare_ones(case: Case) -> Pair | None:
     spread = torch.linspace(0, len(common) - 1, min(count, len(common))).long()
     chosen = torch.cat([rare, common[spread]]).sort().values
     return case.train[0][chosen], case.train[1][chosen]
+
+
+def _most_by_chance(case: Case) -> float:
+    """What an answer that ignores the input may reach on the samples judged: the share of their own
+    largest class, which in few samples is not that of the training data, and what luck adds.
+    """
+    chance = case.baseline_score or 0.0
+    if "valid" not in case.scores or case.task == "regression":
+        return chance
+    if (target := targets_of(case.valid_examples)) is None:
+        return chance
+    classes = class_indices(target.cpu())
+    own = max(chance, float(classes.unique(return_counts=True)[1].max()) / len(classes))
+    return own + math.sqrt(own * (1 - own) / len(classes))
 
 
 def _linear_relation(case: Case) -> float | None:

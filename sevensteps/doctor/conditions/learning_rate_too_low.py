@@ -36,6 +36,8 @@ from sevensteps.doctor.simple_models import worse_than_simple_model
 STEP = "step"
 EXPLAINS = ("underfitting", "stopped_early", "too_small", "ill_conditioned", "class_imbalance")
 PATH = 0.1  # all steps together, in norms of the weights
+# of optimizers whose steps are as long as their rate, however small the gradients
+PATH_ADAPTIVE = 0.3
 ROOM = 10.0  # times larger rates would still be stable
 # lengths of the weights that a healthy training walks: about the median of those of
 # benchmarks/doctor
@@ -63,7 +65,7 @@ def examine(case: Case) -> Finding | None:
     first, end = first_loss(case), final_loss(case)
     path = path_of_steps(case)
     weak = not learned_enough(case, 0.3)
-    short = path < PATH and weak
+    short = weak and path < (PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH)
     straight = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first and _straight(case)
     if not path > 0 or not (short or (straight and (weak or worse_than_simple_model(case, 0.05)))):
         return None
@@ -89,7 +91,7 @@ def examine(case: Case) -> Finding | None:
         Measure(
             "all steps together, in norms of the weights",
             significant(path),
-            f"above {PATH:g}",
+            f"above {PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH:g}",
             "median |Δw| / |w| times steps",
         ),
         Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", ""),

@@ -32,6 +32,10 @@ EXPLAINS = (
     "learning_rate_too_low",
     "exploding_gradient",
     "class_imbalance",
+    "dead_units",
+    "saturated_units",
+    "signal_vanishes",
+    "signal_explodes",
 )
 APART = 0.15  # of the score between the modes
 WANDERS = 0.02  # of the spread of the answers, between two answers to one question

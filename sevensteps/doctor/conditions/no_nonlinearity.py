@@ -18,7 +18,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import layer_label, output_activation, weight_layers
 
 STEP = "predict"
-EXPLAINS = ("too_small", "underfitting", "stopped_early")
+EXPLAINS = ("too_small", "underfitting", "stopped_early", "labels_unrelated", "label_noise")
 LINEAR = {
     "Linear",
     "Neuron",

@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import math
 
+from torch import nn
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import hidden_activations, layer_label, learned_enough, significant
 from sevensteps.observe.look import Look
+from sevensteps.observe.network_facts import LayerFacts
 
 STEP = "initialize"
 EXPLAINS = (
@@ -104,6 +107,19 @@ def depth(case: Case) -> list[tuple[str, float]]:
     look: Look = case.looks[0]
     return [
         (layer.name, float(look.signals[layer.name].std.double().square().mean().sqrt()))
-        for layer in hidden_activations(case)
+        for layer in hidden_activations(case) or _own_functions(case)
         if layer.name in look.signals
+    ]
+
+
+def _own_functions(case: Case) -> list[LayerFacts]:
+    """Modules without parameters that are not PyTorch's, between layers of weights: activations of
+    somebody's own.
+    """
+    roles = [layer.role for layer in case.layers()]
+    last = len(roles) - 1 - roles[::-1].index("weights") if "weights" in roles else 0
+    return [
+        layer
+        for before, layer in zip(roles, case.layers()[1:last], strict=False)
+        if before in ("weights", "norm") and layer.role == "other" and not hasattr(nn, layer.kind)
     ]

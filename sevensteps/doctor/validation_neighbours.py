@@ -60,6 +60,15 @@ def both_parts(case: Case) -> BothParts | None:
     return parts
 
 
+def gain_of_samples(case: Case) -> float:
+    """`gain_of_the_second_half`; 0 where that cannot be asked."""
+    parts = both_parts(case)
+    if parts is None:
+        return 0.0
+    gain: float = case.of_data("gain of samples", parts.gain_of_the_second_half)
+    return gain
+
+
 def _both_parts(case: Case) -> BothParts | None:
     pairs = case.train, case.valid
     if case.task not in ("binary", "multiclass", "regression"):

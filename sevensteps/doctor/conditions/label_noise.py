@@ -9,7 +9,8 @@ Asymptotic properties of nearest neighbor rules.
 Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)`
 stops before they are learned by heart. Silent on: classes that overlap, where neighbours are of
 several minds; classes that neighbours do not tell, where the network answers validation samples far
-better than their neighbours do; fewer than 100 samples; regressions.
+better than their neighbours do; samples so few that neighbours are none, of which twice as many
+would tell far more; fewer than 100 samples; regressions.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant, stop_with_patience
 from sevensteps.doctor.simple_models import nearest_samples, standardized_table
-from sevensteps.doctor.validation_neighbours import both_parts
+from sevensteps.doctor.validation_neighbours import both_parts, gain_of_samples
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "underfitting", "batch_too_small", "stopped_early", "too_small")
@@ -29,7 +30,8 @@ SHARE = 0.08  # of the samples
 NEIGHBOURS = 10  # of each sample
 MOST = 6  # of them are of one mind
 WORSE = 0.15  # of the labels, that neighbours tell among themselves, than of validation labels
-FEWEST = 100  # samples of either part
+FEWEST = 300  # training samples; of fewer the sample left out is missed
+GAIN = 0.03  # of the validation labels: samples so few that neighbours lie far from each other
 BEYOND = 0.15  # of the validation score, between the network and the neighbours
 
 
@@ -47,7 +49,10 @@ def examine(case: Case) -> Finding | None:
     share = float(wrong.double().mean())
     told, known = _told_labels(case)
     compared = known - told >= WORSE
-    if _neighbours_mislead(case) or (not compared and (share < SHARE or agreeing < 0.3)):
+    contradicted = share >= SHARE and agreeing >= 0.3
+    if not (compared or (contradicted and gain_of_samples(case) < GAIN)):
+        return None
+    if _neighbours_mislead(case):
         return None
     return Finding(
         "label_noise",
@@ -96,7 +101,7 @@ def _told_labels(case: Case) -> tuple[float, float]:
     tell; twice the same where that cannot be asked.
     """
     parts = both_parts(case)
-    if parts is None or min(len(parts.y), len(parts.valid_y)) < FEWEST:
+    if parts is None or len(parts.y) < FEWEST or len(parts.valid_y) < FEWEST / 3:
         return 1.0, 1.0
     told: tuple[float, float] = case.of_data(
         "labels that neighbours tell", lambda: (parts.score_among_themselves(), parts.score())

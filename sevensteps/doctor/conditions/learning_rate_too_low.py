@@ -79,8 +79,9 @@ def examine(case: Case) -> Finding | None:
     )
     room = edge / rate if edge else math.nan
     short = short and not (room < ROOM)
-    # without a curvature to go by, steps that led far were not too short, but too few
-    straight = straight and (room > ROOM or (math.isnan(room) and path < WAY / 2))
+    # without a curvature to go by, steps that led far, and still do, were too few, not too short
+    near = path < WAY / 2 or not loss_still_falls(case)
+    straight = straight and (room > ROOM or (math.isnan(room) and near))
     if not (short or (straight and (weak or room > ROOM))):
         return None
     walk = max(WAY / path, 1.0)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import learned_enough, significant, stop_with_patience
-from sevensteps.doctor.validation_neighbours import both_parts
+from sevensteps.doctor.validation_neighbours import gain_of_samples
 from sevensteps.observe.structure import sample_count
 
 STEP = "stop"
@@ -111,7 +111,7 @@ def _too_few_samples(case: Case, train: float, valid: float, count: int) -> floa
     chance = 3 * (valid * (1 - valid) / count) ** 0.5
     if case.task not in ("binary", "multiclass") or train < BY_HEART:
         return 0.0
-    if train - valid < max(SMALL_GAP, chance) or (parts := both_parts(case)) is None:
+    if train - valid < max(SMALL_GAP, chance):
         return 0.0
-    gain: float = case.of_data("gain of samples", parts.gain_of_the_second_half)
+    gain = gain_of_samples(case)
     return gain if gain >= GAIN else 0.0

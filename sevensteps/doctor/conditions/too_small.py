@@ -40,11 +40,12 @@ def examine(case: Case) -> Finding | None:
     widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
     if (widths and max(widths) > NARROW) or loss_still_falls(case) or not case.facts.groups:
         return None
-    simple, score = simple_model_score(case), case.scores["train"]
-    if not worse_than_simple_model(case, MARGIN):
-        simple = None if learned_enough(case, 0.5) else smooth_model_score(case)
-        if simple is None or simple - score < MARGIN:
-            return None
+    score = case.scores["train"]
+    simple = simple_model_score(case) if worse_than_simple_model(case, MARGIN) else None
+    if simple is None and not learned_enough(case, 0.5):
+        simple = smooth_model_score(case)
+    if simple is None or simple - score < MARGIN:
+        return None
     if not widths and (linear := linear_model_score(case)) is not None and linear - score >= MARGIN:
         return None  # its own kind of model finds the pattern
     shape = f"hidden layers of {', '.join(map(str, widths))}" if widths else "no hidden layer"

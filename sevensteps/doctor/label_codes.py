@@ -17,7 +17,7 @@ FEWEST = 50  # validation samples
 MATCHED = 0.7  # score with the names put right
 GAINED = 0.15  # of it
 SIGMAS = 3.0  # within which agreement is chance
-TOLD = 0.4  # of the way from chance to perfect that neighbours tell the training labels
+CLEAR = 0.4  # of the way from chance to perfect that neighbours tell the training labels
 
 
 def renamed_classes(case: Case) -> tuple[dict[int, int], float] | None:
@@ -50,7 +50,7 @@ def labels_at_random(case: Case) -> bool:
         return False
     if parts.y.is_floating_point():
         return _numbers_at_random(case) and (
-            parts.score() < 0.1 and parts.score_among_themselves() > TOLD
+            parts.score() < 0.1 and parts.score_among_themselves() > CLEAR
         )
     if (answered := _answers_and_classes(case)) is None:
         return False
@@ -63,7 +63,7 @@ def labels_at_random(case: Case) -> bool:
     return (
         abs(case.scores["valid"] - chance) < luck
         and parts.score() < max(chance, float(shares[1].max())) + luck
-        and parts.score_among_themselves() > largest + TOLD * (1 - largest)
+        and parts.score_among_themselves() > largest + CLEAR * (1 - largest)
     )
 
 

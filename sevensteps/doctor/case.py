@@ -46,6 +46,8 @@ from sevensteps.doctor.loss_from_calls import (
     identify_from_calls,
     main_term,
     recodes_classes,
+    transforms_outputs,
+    transforms_targets,
 )
 from sevensteps.doctor.loss_purpose import is_error
 from sevensteps.metrics import accuracy, baseline, r2
@@ -250,11 +252,13 @@ class Case:
         """
         if self.target is None or self.target.numel() == 0 or self.target.ndim == 0:
             return None
-        return "binary" if self.signed else kind_of_task(self.target, self._output_shape())
+        if self.signed:
+            return "binary" if self.target.numel() == len(self.target) else "multilabel"
+        return kind_of_task(self.target, self._output_shape())
 
     @cached_property
     def signed(self) -> bool:
-        """Whether the targets are -1 for no and 1 for yes, and the sign of one output answers.
+        """Whether the targets are -1 for no and 1 for yes, and the signs of as many outputs answer.
 
         Where a function that compares numbers is called, they are numbers. By its gradients alone
         a hinge loss is not told from such a one, while no answer is beyond the margin.
@@ -262,7 +266,7 @@ class Case:
         if self.target is None or self.target.numel() == 0 or not are_signs(self.target):
             return False
         shape, known = self._output_shape(), self.identified_loss
-        one = shape is None or math.prod(shape[1:]) == 1
+        one = shape is None or math.prod(shape[1:]) == math.prod(self.target.shape[1:])
         if known is None or known.loss.function in SIGN_LOSSES:
             return one
         return one and known.call is None and known.loss.function in REGRESSION_LOSSES
@@ -361,6 +365,16 @@ class Case:
         if (known := is_error(self.looks)) is not None:
             return known
         return self._may_be_error and self.answers_fit(self.target, self._output_shape())
+
+    @cached_property
+    def targets_transformed(self) -> bool:
+        """Whether the outputs are compared with something else than the targets that are known:
+        with numbers made of them, by the call of the loss function, or because the loss pulls
+        outputs away from them.
+        """
+        if transforms_targets(self.looks[:8]):
+            return True
+        return self.identified_loss is None and pulled_away(self.looks) > AWAY
 
     @property
     def _may_be_error(self) -> bool:
@@ -504,10 +518,13 @@ class Case:
         of their order, say: whether the loss would be least if they were equal, and pulls each
         towards its target.
         """
-        if self.identified_loss is not None:
-            return self.identified_loss.loss.function in REGRESSION_LOSSES
-        if pulled_away(self.looks) > AWAY:
+        if self.targets_transformed:
             return False
+        known = self.identified_loss
+        if (known is None or known.call is None) and transforms_outputs(self.looks[:8]):
+            return False
+        if known is not None:
+            return known.loss.function in REGRESSION_LOSSES
         if self.loss_fn is None:
             return True
         try:

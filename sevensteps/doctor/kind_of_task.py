@@ -48,20 +48,20 @@ def _are_distributions(target: Tensor) -> bool:
 
 
 def are_signs(target: Tensor) -> bool:
-    """Whether these targets [N] or [N, 1] are -1 for no and 1 for yes, as a hinge loss takes
+    """Whether these targets [N] or [N, L] are -1 for no and 1 for yes, as a hinge loss takes
     them.
     """
-    flat = target.ndim == 1 or (target.ndim == 2 and target.shape[1] == 1)
-    return flat and bool(((target == -1) | (target == 1)).all()) and bool((target < 0).any())
+    signs = bool(((target == -1) | (target == 1)).all()) and bool((target < 0).any())
+    return target.ndim in (1, 2) and signs
 
 
 def class_indices(target: Tensor) -> Int[Tensor, "N"]:
     """Class indices [N], from indices, from one column of them or of signs, or the likeliest of
     rows [N, C].
     """
-    if are_signs(target):
-        return (target.reshape(-1) > 0).long()
     one_hot = target.ndim == 2 and target.shape[1] > 1
+    if are_signs(target) and not one_hot:
+        return (target.reshape(-1) > 0).long()
     return (target.argmax(1) if one_hot else target.reshape(-1)).long()
 
 

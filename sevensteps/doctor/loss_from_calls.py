@@ -96,14 +96,59 @@ def _has_reported_target(look: Look, term: LossTerm) -> bool:
     return len(first) > 0 and len(first) == len(reported) and torch.allclose(first, reported, 1e-3)
 
 
+def _has_another_target(look: Look, call: Call) -> bool | None:
+    """Whether the loss function was given other numbers than the loop reports, as many of them;
+    None where either is not known.
+    """
+    if look.target is None or not (first := call.content.get("target.first")):
+        return None
+    whole = look.shapes.get("target", tuple(look.target.shape))
+    reported = look.target.reshape(-1)[: len(first)].double()
+    if torch.Size(whole).numel() != torch.Size(call.shapes["target"]).numel():
+        return None
+    given = torch.tensor(first, dtype=torch.float64)[: len(reported)]
+    return not torch.allclose(given, reported, rtol=1e-2, atol=1e-6)
+
+
+def transforms_targets(looks: Sequence[Look]) -> bool:
+    """Whether the loop reports numbers, and compares its outputs with others that are made of them,
+    such as their logarithm or standardized ones.
+    """
+    known = [
+        _has_another_target(look, look.calls[term.call])
+        for look in looks
+        if (term := main_term(look)) is not None
+        and term.call is not None
+        and look.calls[term.call].name in ELEMENTWISE
+        and "target" in look.calls[term.call].shapes
+    ]
+    told = [another for another in known if another is not None]
+    return bool(told) and all(told)
+
+
+def transforms_outputs(looks: Sequence[Look]) -> bool:
+    """Whether something lies between the output and the function that compares it with numbers,
+    so that the output itself is no estimate of them.
+    """
+    for look in looks:
+        term = main_term(look)
+        if term is not None and term.call is not None:
+            names = {op.name for op in term.operations} - LAYOUT
+            return look.calls[term.call].name in ELEMENTWISE and bool(names)
+    return False
+
+
 def identify_from_calls(looks: Sequence[Look]) -> IdentifiedLoss | None:
     """The loss by the first look with a loss function's call on the network's output.
 
     None where there is none, or where more lies between than can be computed again.
     """
+    transformed = transforms_targets(looks)
     for look in looks:
         term = main_term(look)
         if term is None or term.call is None or term.call >= len(look.calls):
+            continue
+        if transformed and look.calls[term.call].name in ELEMENTWISE:
             continue
         identified = _identify(look, term, look.calls[term.call])
         if identified is not None:

@@ -19,6 +19,8 @@ from sevensteps.doctor.loss_from_calls import (
     identify_from_calls,
     main_term,
     recodes_classes,
+    transforms_outputs,
+    transforms_targets,
 )
 from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.look import Look
@@ -134,6 +136,20 @@ def examples() -> dict[str, Example]:
             classes, LABELS, F.cross_entropy,
         ),
     }  # fmt: skip
+
+
+def test_numbers_made_of_the_targets_are_not_those_that_were_reported() -> None:
+    output, reported = draw(8, 1), draw(8, 1).exp()
+    for given, another in ((reported, False), (reported.log(), True)):
+        look = look_at("mse_loss", output, output, given, reported)
+        assert not transforms_targets([look])  # its numbers were not noted
+        assert identify_from_calls([look]) is not None
+        look.calls[0].content["target.first"] = given.flatten().tolist()
+        assert transforms_targets([look]) == another
+        assert (identify_from_calls([look]) is None) == another
+    assert not transforms_outputs([look])
+    clamped = look_at("mse_loss", output, output, reported, reported, Operation("Clamp"))
+    assert transforms_outputs([clamped])
 
 
 GRADES = torch.tensor([0, 1, 3, 2, 0, 2, 1, 3])

@@ -40,6 +40,8 @@ def examine(case: Case) -> Finding | None:
         return None
     if not case.loss_is_error:
         return None  # then the labels need not be those of the inputs
+    if case.part("train") is None and (case.identified_loss is None or len(case.loss_calls) > 1):
+        return None  # nor where inputs are mixed, and their labels with them
     votes = case.of_data("votes of neighbours", lambda: _votes(case))
     if votes is None:
         return None

@@ -21,6 +21,7 @@ import statistics
 
 import torch
 import torch.nn.functional as F
+from scipy.stats import beta, chi2, norm
 from torch import Tensor
 
 from sevensteps.doctor.case import Case, Pair, targets_of
@@ -51,7 +52,7 @@ ROWS_COMPARED = 600  # with their neighbours
 SAMPLES = 100  # fewer say nothing
 OTHERS = 15  # samples of other classes than the most common; neighbours of fewer say nothing
 SIGMAS = 3.0  # above chance that related targets show
-LINEAR_SIGMAS = 6.0  # above chance that a linear model of all data explains, of related targets
+BY_CHANCE = 1e-2  # probability of what neighbours and a linear model show of related targets
 SHUFFLES = 50  # of the targets, to see what chance does
 
 
@@ -125,8 +126,8 @@ def _unrelated(case: Case) -> Finding | None:
     agreement = case.of_data("agreement of neighbours", lambda: _agreement(x, y))
     if agreement > SIGMAS:
         return None
-    related = case.of_data("linear relation", lambda: _linear_relation(case))
-    if related is not None and related > LINEAR_SIGMAS:
+    chance_of_relation = case.of_data("linear relation", lambda: _linear_relation(case))
+    if chance_of_relation is not None and _together(agreement, chance_of_relation) < BY_CHANCE:
         return None  # weakly, or of a rare class
     simple = simple_model_score(case)
     if simple is not None and simple - chance > 0.1 * (1 - chance):
@@ -195,13 +196,20 @@ def _most_by_chance(case: Case) -> float:
     return own + math.sqrt(own * (1 - own) / len(classes))
 
 
-def _linear_relation(case: Case) -> float | None:
-    """How much more of the targets a linear model explains, fitted to all data, than of targets
-    without any relation, in standard deviations; the most of all targets.
+def _together(agreement: float, chance: float) -> float:
+    """The probability, without any relation, of such an agreement of neighbours and of a linear
+    relation of probability `chance` (Fisher 1925), or of the latter alone.
+    """
+    both = [max(float(norm.sf(agreement)), 1e-300), max(chance, 1e-300)]
+    return min(chance, float(chi2.sf(-2 * sum(map(math.log, both)), 4)))
 
-    Of F columns and N samples R² has the mean F / (N - 1) and the variance
-    2 F (N - F - 1) / ((N - 1)² (N + 1)) by chance: it is beta distributed. None for more columns
-    than a quarter of the samples.
+
+def _linear_relation(case: Case) -> float | None:
+    """How probable it is that a linear model, fitted to all data, explains as much of targets
+    without any relation; the least of all targets, times their number.
+
+    Of F columns and N samples R² is then beta distributed, with F/2 and (N - F - 1)/2. None for
+    more columns than a quarter of the samples.
     """
     table = standardized_table(case, ROWS, case.train)
     if table is None or case.task not in ("binary", "multiclass", "regression"):
@@ -217,9 +225,8 @@ def _linear_relation(case: Case) -> float | None:
         return None
     fitted = x @ torch.linalg.lstsq(x.T @ x + 1e-6 * n * torch.eye(f).double(), x.T @ t).solution
     explained = 1 - (t - fitted).square().sum(0) / t.square().sum(0)
-    chance = f / (n - 1)
-    spread = math.sqrt(2 * f * (n - f - 1) / ((n - 1) ** 2 * (n + 1)))
-    return float((explained.max() - chance) / spread)
+    most = float(explained.max())
+    return min(1.0, t.shape[1] * float(beta.sf(most, f / 2, (n - f - 1) / 2)))
 
 
 def _agreement(x: Tensor, y: Tensor) -> float:

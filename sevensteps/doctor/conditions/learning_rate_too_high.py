@@ -67,6 +67,8 @@ BEYOND = 20.0
 # |Δw| / |w| in the first step of a training that goes well: about the median of the healthy ones of
 # benchmarks/doctor
 WALK = 0.03
+FEW, EARLY = 4, 20  # samples of a batch whose loss alone says little; losses that say more
+STEADY = 0.4  # spread of the last losses, of their mean, of a training that does not swing
 NOISE = 4.0  # standard deviations of the last losses that a single one may lie above them
 
 
@@ -75,7 +77,7 @@ def examine(case: Case) -> Finding | None:
         return _foreseen(case)
     if not case.lr or not case.looks or case.steps < 2 or learned_enough(case, 0.85):
         return None
-    first, end = first_loss(case), final_loss(case)
+    first, end = _start(case), final_loss(case)
     step, jump, layer = largest_early_update(case)
     if jump <= JUMP and by_operation(case):
         return None
@@ -190,14 +192,31 @@ def examine(case: Case) -> Finding | None:
     )
 
 
+def _start(case: Case) -> float:
+    """The loss of the first step; of a few samples it says little, and the median of the first
+    ones is taken where that is higher and what came after it was lower.
+    """
+    first = first_loss(case)
+    batch = max((look.batch for look in case.looks), default=0)
+    early = [value for _, value in case.losses[:EARLY] if math.isfinite(value)]
+    if batch > FEW or len(early) < EARLY or case.diverged_at is not None:
+        return first
+    usual = statistics.median(early)
+    return usual if usual > first and final_loss(case) < usual / 2 else first
+
+
 def _is_usual(case: Case, early: list[float], high: float) -> bool:
     """Whether a loss as high as the highest early one is no more than batches differ by: few of
     the early ones are high, and it is within the spread of the last half.
     """
     late = [value for _, value in case.losses[len(case.losses) // 2 :] if math.isfinite(value)]
-    if len(late) < 20 or statistics.median(early) > high:
+    if len(late) < 20:
         return False
-    return max(early) < statistics.fmean(late) + NOISE * statistics.stdev(late)
+    mean, spread = statistics.fmean(late), statistics.stdev(late)
+    lucky = spread < STEADY * mean and first_loss(case) > mean - NOISE * spread  # a first low one
+    if statistics.median(early) > (max(high, ROSE * mean) if lucky else high):
+        return False
+    return max(early) < mean + NOISE * spread
 
 
 def _rose_later(case: Case) -> bool:

@@ -51,6 +51,7 @@ def examine(case: Case) -> Finding | None:
         or case.before_training
         or not case.looks
         or not case.loss_is_error
+        or case.targets_transformed
     ):
         return None
     size, spread = float(t.double().square().mean().sqrt()), float(t.double().std())

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.fed_data import in_order, targets_move
-from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.measures import learned_enough, significant
 
@@ -90,7 +90,7 @@ def examine(case: Case) -> Finding | None:
     hurts = not learned_enough(case, 0.9) or (
         "valid" in case.scores and case.scores.get("train", 0) - case.scores["valid"] > 0.05
     )
-    severity = "warning" if learned_enough(case, 0.6) else "error"
+    severity: Severity = "warning" if learned_enough(case, 0.6) else "error"
     if case.task == "regression" and not hurts and _is_series(case):
         severity = "info"
     return Finding(

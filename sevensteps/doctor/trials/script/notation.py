@@ -29,6 +29,7 @@ INTERVENTIONS: dict[str, type[Intervention]] = {
     "unfreeze": of_steps.Unfreeze,
     "add_parameters_at_random": of_steps.AddParametersAtRandom,
     "standardize_inputs": of_networks.StandardizeInputs,
+    "standardize_targets": of_networks.StandardizeTargets,
     "rescale_inputs": of_networks.RescaleInputs,
     "initialize": of_networks.Initialize,
     "set_modes": of_networks.SetModes,
@@ -53,6 +54,7 @@ INTERVENTIONS: dict[str, type[Intervention]] = {
     "stop_anywhere": of_sequences.StopAnywhere,
     "rewrite": of_source.Rewrite,
     "shuffle": of_batches.Shuffle,
+    "same_order": of_batches.SameOrder,
     "shuffle_batches": of_batches.ShuffleBatches,
 }
 NAMES = {kind: name for name, kind in INTERVENTIONS.items()}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset, Sampler
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler, Sampler
 
 from sevensteps.doctor.trials.script.base import Intervention, random_seed
+from sevensteps.observe.function_mode import Callers
 
 
 class BlockSampler(Sampler[int]):
@@ -58,6 +60,50 @@ class Shuffle(Intervention):
     def options(self, count: int, batch: int) -> dict[str, Any]:
         """What the loader is made with instead."""
         return {"shuffle": True}
+
+
+@dataclass
+class SameOrder(Intervention):
+    """What is shuffled apart is shuffled alike: the orders of as many samples that are drawn on
+    several lines of the script, or by several loaders, are one.
+    """
+
+    step: ClassVar[str] = "repeat"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._orders: dict[int, list[Any]] = {}  # by the number of samples: those of an epoch each
+        self._counts: dict[tuple[int, Any], int] = {}  # by number and who draws: those drawn
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        return None
+
+    def torch_imported(self) -> None:
+        permute, iterate = torch.randperm, RandomSampler.__iter__
+        callers = Callers()
+
+        @functools.wraps(permute)
+        def randperm(n: int, *arguments: Any, **named: Any) -> Any:
+            place = callers.where(sys._getframe(1))
+            return self._order(n, place, lambda: permute(n, *arguments, **named))
+
+        def iterate_alike(sampler: Any) -> Any:
+            count = len(sampler.data_source)
+            if sampler.replacement or sampler.num_samples != count:
+                return iterate(sampler)
+            return iter(self._order(count, id(sampler), lambda: list(iterate(sampler))))
+
+        torch.randperm, RandomSampler.__iter__ = randperm, iterate_alike  # type: ignore[assignment, method-assign]
+
+    def _order(self, n: int, who: Any, draw: Callable[[], Any]) -> Any:
+        """The order that is the next one of `who`; the first who gets there draws it."""
+        orders = self._orders.setdefault(n, [])
+        drawn = self._counts[n, who] = self._counts.get((n, who), 0) + 1
+        if drawn > len(orders):
+            orders.append(draw())
+        else:
+            self.applied = True
+        return orders[drawn - 1]
 
 
 @dataclass

@@ -90,6 +90,49 @@ class RescaleInputs(StandardizeInputs):
         return mean * move, spread**power
 
 
+class Unscale:
+    """A hook after a network's forward pass: its output y becomes y * scale + offset."""
+
+    def __init__(self, offset: float, scale: float) -> None:
+        self.offset, self.scale = offset, scale
+
+    def __call__(self, module: nn.Module, arguments: tuple[Any, ...], output: Any) -> Any:
+        if isinstance(output, Tensor) and output.is_floating_point():
+            return output * self.scale + self.offset
+        return None
+
+
+@dataclass
+class StandardizeTargets(Intervention):
+    """The network learns targets of mean 0 and standard deviation 1, and answers in their own
+    units: its output is scaled, and the gradient of a loss in units to the `power` is scaled back.
+    """
+
+    mean: float
+    spread: float
+    power: int
+    step: ClassVar[str] = "repeat"
+
+    def control(self, draw: torch.Generator) -> Intervention | None:
+        mean = float(f"{self.mean * random_power(draw):.3g}")
+        spread = float(f"{self.spread ** random_power(draw):.3g}")
+        return StandardizeTargets(mean, spread, self.power)
+
+    def network_known(self, training: AlteredTraining) -> None:
+        if not self.applied:
+            network = next(iter(training.networks.values()))
+            network.register_forward_hook(Unscale(self.mean, self.spread))
+            self.applied = True
+
+    def before_step(self, optimizer: torch.optim.Optimizer, training: AlteredTraining) -> None:
+        for _, gradient in training.gradients(optimizer):
+            gradient.div_(self.spread**self.power)
+
+    def after_step(self, optimizer: torch.optim.Optimizer, training: AlteredTraining) -> None:
+        for _, gradient in training.gradients(optimizer):
+            gradient.mul_(self.spread**self.power)
+
+
 @dataclass
 class Initialize(Intervention):
     """Weights of dense and convolutional layers are drawn anew by one of `torch.nn.init`'s rules,

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 
 from sevensteps.doctor.trials.script.base import Intervention
-from sevensteps.doctor.trials.script.of_batches import Shuffle
+from sevensteps.doctor.trials.script.of_batches import SameOrder, Shuffle
 from sevensteps.doctor.trials.script.of_calls import (
     CallIntervention,
     IgnoreClass,
@@ -25,6 +25,7 @@ from sevensteps.doctor.trials.script.of_networks import (
     Initialize,
     SetModes,
     StandardizeInputs,
+    StandardizeTargets,
     SwapActivation,
 )
 from sevensteps.doctor.trials.script.of_sequences import StopAtPadding
@@ -169,6 +170,15 @@ def _standardize(
     )
 
 
+def _standardize_targets(
+    intervention: Intervention, files: list[Source], optimizers: tuple[str, ...]
+) -> str:
+    return (
+        "after the data are loaded: `mean, std = y_train.mean(0), y_train.std(0)`; train on "
+        "`(y - mean) / std`, and take predictions times `std` plus `mean`"
+    )
+
+
 def _comparison(
     intervention: CallIntervention, files: list[Source]
 ) -> tuple[Source, ast.Call] | None:
@@ -284,6 +294,7 @@ WORDS: tuple[tuple[type[Intervention], Words], ...] = (
     (LrTimes, _lr_times),
     (ClearGradients, _clear),
     (StandardizeInputs, _standardize),
+    (StandardizeTargets, _standardize_targets),
     (SetOption, _option),
     (Initialize, _initialize),
     (SetModes, _modes),
@@ -335,6 +346,15 @@ WORDS: tuple[tuple[type[Intervention], Words], ...] = (
             ("backward",),
             "`{line}` → of minus the loss (or leave out `maximize=True`)",
             "minus the loss, or no `maximize=True`",
+        ),
+    ),
+    (
+        SameOrder,
+        _by_call(
+            ("DataLoader", "randperm"),
+            "`{line}` → one order for inputs and targets: "
+            "`DataLoader(TensorDataset(x, y), …, shuffle=True)`, or one `torch.randperm` for both",
+            "one order for inputs and targets: `DataLoader(TensorDataset(x, y), …, shuffle=True)`",
         ),
     ),
     (

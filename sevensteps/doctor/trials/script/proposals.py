@@ -18,7 +18,7 @@ from sevensteps.doctor.trials.changes import STANDARDIZE, Change
 from sevensteps.doctor.trials.script.base import Intervention
 from sevensteps.doctor.trials.script.fork_server import slow_imports
 from sevensteps.doctor.trials.script.notation import change_of
-from sevensteps.doctor.trials.script.of_batches import Shuffle
+from sevensteps.doctor.trials.script.of_batches import SameOrder, Shuffle
 from sevensteps.doctor.trials.script.of_calls import (
     IgnoreClass,
     Insert,
@@ -37,6 +37,7 @@ from sevensteps.doctor.trials.script.of_networks import (
     Initialize,
     SetModes,
     StandardizeInputs,
+    StandardizeTargets,
     SwapActivation,
 )
 from sevensteps.doctor.trials.script.of_sequences import StopAtPadding
@@ -198,6 +199,23 @@ def _initialize_smaller(case: Case, finding: Finding) -> Iterator[Intervention]:
     yield from _initialize(case, finding)
 
 
+def _standardize_targets(case: Case, finding: Finding) -> Iterator[Intervention]:
+    target, loss = case.target, case.identified_loss
+    if target is None or loss is None or not target.is_floating_point():
+        return
+    power = {"mse_loss": 2, "l1_loss": 1, "smooth_l1_loss": 1, "huber_loss": 1}.get(
+        loss.loss.function
+    )
+    spread = float(target.double().std())
+    if power is not None and 0 < spread < math.inf:
+        mean = float(target.double().mean())
+        yield StandardizeTargets(float(f"{mean:.4g}"), float(f"{spread:.4g}"), power)
+
+
+def _same_order(case: Case, finding: Finding) -> Iterator[Intervention]:
+    yield SameOrder()
+
+
 def _slower(case: Case, finding: Finding) -> Iterator[Intervention]:
     yield LrTimes(0.1)
     yield LrTimes(0.01)
@@ -339,6 +357,7 @@ FINDERS: dict[str, Find] = {
     "gradient_not_cleared": _clear_gradients,
     "ill_conditioned": _standardize,
     "inputs_unscaled": _standardize,
+    "labels_unrelated": _same_order,
     "learning_rate_too_high": _other_rates,
     "learning_rate_too_low": _other_rates,
     "loss_sign": _sign,
@@ -359,5 +378,6 @@ FINDERS: dict[str, Find] = {
     "symmetric_units": _initialize,
     "target_out_of_range": _without_closing,
     "target_shape_mismatch": _reshape,
+    "targets_unscaled": _standardize_targets,
     "weight_decay_too_strong": _weaker_decay,
 }

@@ -18,16 +18,25 @@ from sevensteps.doctor.trials.script.rewrites_of_layers import (
     class_axis,
     dropout_in_training,
 )
-from sevensteps.doctor.trials.script.rewrites_of_losses import class_weights, standardized_target
+from sevensteps.doctor.trials.script.rewrites_of_losses import (
+    class_weights,
+    mean_of_samples,
+    standardized_target,
+)
+from sevensteps.doctor.trials.script.rewrites_of_steps import other_optimizer, shuffled_slices
 from sevensteps.doctor.trials.script.source import Source
 
 Find = Callable[[Case, Finding, list[Source]], Iterator[Intervention]]
 REWRITES: dict[str, tuple[Find, ...]] = {
     "class_imbalance": (class_weights,),
     "gradient_clipped_away": (unscaled_before_clipping,),
+    "ill_conditioned": (other_optimizer,),
+    "learning_rate_too_low": (other_optimizer,),
+    "loss_scale": (mean_of_samples,),
     "loss_terms_unbalanced": (standardized_target,),
     "mode_mismatch": (dropout_in_training,),
     "not_finite": (finite,),
+    "not_shuffled": (shuffled_slices,),
     "output_loss_mismatch": (class_axis,),
     "parameters_not_updated": (within_the_graph,),
     "samples_mixed": (batch_axis,),

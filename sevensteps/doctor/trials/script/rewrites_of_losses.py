@@ -45,6 +45,18 @@ def class_weights(case: Case, finding: Finding, files: list[Source]) -> Iterator
                 return
 
 
+def mean_of_samples(case: Case, finding: Finding, files: list[Source]) -> Iterator[Intervention]:
+    """Losses that are summed up are averaged."""
+    for file in files:
+        edits = [
+            replacement(file, keyword.value, '"mean"')
+            for call in file.calls
+            for keyword in call.keywords
+            if keyword.arg == "reduction" and ast.unparse(keyword.value) == "'sum'"
+        ]
+        yield from rewrite(file, edits, changes_loss=True)
+
+
 def standardized_target(
     case: Case, finding: Finding, files: list[Source]
 ) -> Iterator[Intervention]:

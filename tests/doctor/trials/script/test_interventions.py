@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from sevensteps.doctor.trials.script.base import AlteredTraining, Intervention
 from sevensteps.doctor.trials.script.calls import CallMode
@@ -21,7 +21,7 @@ from sevensteps.doctor.trials.script.notation import (
     parse_change,
     parse_intervention,
 )
-from sevensteps.doctor.trials.script.of_batches import Shuffle, ShuffleBatches
+from sevensteps.doctor.trials.script.of_batches import SameOrder, Shuffle, ShuffleBatches
 from sevensteps.doctor.trials.script.of_calls import (
     IgnoreClass,
     Insert,
@@ -43,6 +43,7 @@ from sevensteps.doctor.trials.script.of_networks import (
     Initialize,
     SetModes,
     StandardizeInputs,
+    StandardizeTargets,
     SwapActivation,
     mean_and_spread,
 )
@@ -369,6 +370,7 @@ EXAMPLES = [
     *("lr_times(factor=0.1)", "clear_gradients()", "add_parameters()", "standardize_inputs()"),
     "take_off(function='softmax', place='train.py:3')",
     "stop_at_padding(padding=0)",
+    "standardize_targets(mean=200.0, spread=50.0, power=2)",
 ]
 
 
@@ -438,3 +440,38 @@ def test_both_sides_of_a_comparison_are_noted() -> None:
         entropy(x, y.softmax(1))
     assert len(seen) == 1
     assert torch.equal(seen[0][0], x)
+
+
+def test_targets_are_learned_at_size_one_and_answered_at_their_own() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(32, 3), torch.randn(32, 1) * 50 + 200
+    altered, plain = Loop(StandardizeTargets(200.0, 50.0, 2)), Loop(None)
+    assert altered.intervention is not None
+    altered.intervention.network_known(altered.training)
+    for _ in range(5):
+        for loop, target in ((altered, y), (plain, (y - 200) / 50)):
+            loop.optimizer.zero_grad()
+            loop.step(F.mse_loss(loop.network(x), target))
+    assert torch.allclose(altered.weights(), plain.weights(), atol=1e-5)
+    assert torch.allclose(altered.network(x), plain.network(x) * 50 + 200, atol=1e-2)
+
+
+def test_what_is_shuffled_apart_is_shuffled_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "randperm", torch.randperm)
+    monkeypatch.setattr(RandomSampler, "__iter__", RandomSampler.__iter__)
+    intervention = SameOrder()
+    intervention.torch_imported()
+    torch.manual_seed(0)
+    numbers: Any = torch.arange(12)
+    one, other = (DataLoader(numbers, 4, shuffle=True) for _ in range(2))
+    epochs = []
+    for _ in range(2):
+        pairs = list(zip(one, other, strict=True))
+        assert all(torch.equal(a, b) for a, b in pairs)
+        epochs.append(torch.cat([a for a, _ in pairs]))
+    assert intervention.applied
+    assert not torch.equal(*epochs)
+    first = torch.randperm(7)
+    second = torch.randperm(7)
+    assert torch.equal(first, second)
+    assert sorted(first.tolist()) == list(range(7))

@@ -35,7 +35,10 @@ def rewritten(tmp_path: Path, condition: str, text: str, case: Any = None, **whe
     path = tmp_path / "train.py"
     path.write_text(text)
     evidence = [SimpleNamespace(source=where.pop("source", ""), observed=1.0)]
-    finding: Any = SimpleNamespace(condition=condition, where=where, evidence=evidence)
+    remedies = [SimpleNamespace(change={"step": where.pop("step", "")})]
+    finding: Any = SimpleNamespace(
+        condition=condition, where=where, evidence=evidence, remedies=remedies
+    )
     files = [Source(path)]
     for find in REWRITES[condition]:
         for intervention in find(case or SimpleNamespace(), finding, files):
@@ -162,3 +165,28 @@ def test_modules_say_something_else_when_they_are_imported(
     )
     assert importlib.import_module("said_otherwise").number == 2
     del sys.modules["said_otherwise"]
+
+
+def test_slices_of_an_order_that_is_drawn(tmp_path: Path) -> None:
+    text = (
+        "for epoch in range(3):\n    for i in range(0, len(x), 8):\n"
+        "        loss = f(x[i:i + 8], y[i:i + 8])\n        loss.backward()\n"
+        "for i in range(9):\n    print(x[i:i + 8])\n"
+    )
+    expected = text.replace("    for i", "    order = torch.randperm(len(x))\n    for i", 1)
+    for name in "xy":
+        expected = expected.replace(f"{name}[i:i + 8],", f"{name}[order[i:i + 8]],")
+    expected = expected.replace(" y[i:i + 8])", " y[order[i:i + 8]])")
+    assert rewritten(tmp_path, "not_shuffled", text) == expected
+
+
+def test_another_optimizer(tmp_path: Path) -> None:
+    text = "opt = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9)"
+    expected = "opt = torch.optim.Adam(net.parameters(), lr=0.001)"
+    assert rewritten(tmp_path, "learning_rate_too_low", text, step="adam(lr=0.001)") == expected
+    assert rewritten(tmp_path, "learning_rate_too_low", expected, step="adam(lr=0.001)") == ""
+
+
+def test_a_mean_in_place_of_a_sum(tmp_path: Path) -> None:
+    text = "a = nn.MSELoss(reduction='sum')"
+    assert rewritten(tmp_path, "loss_scale", text) == 'a = nn.MSELoss(reduction="mean")'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as markup
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from sevensteps.doctor.trials.trial import Trial
 from sevensteps.render.text import count_text
 
 WIDTH = 80  # columns, as of a diagnosis
+BETWEEN_LINES = re.compile(r"; (?=\S+\.py:\d+: )")  # of a change of several lines of a file
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,10 @@ class ProcessReport:
         texts = []
         for block in blocks:
             condition, patch, verdict = block.split("\n")
-            lines = [condition, *wrap_plain(f"→ {patch}", WIDTH, "   ", "     ")]
+            lines = [condition]
+            for number, change in enumerate(BETWEEN_LINES.split(patch)):
+                first = "   → " if not number else "     "
+                lines += wrap_plain(change, WIDTH, first, "     ")
             texts.append("\n".join([*lines, *wrap_plain(verdict, WIDTH, "     ")]))
         title = "Tried on the script itself, untouched, with the remedy, and changed at random:"
         return "\n\n".join([title, *texts])

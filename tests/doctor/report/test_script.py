@@ -8,6 +8,7 @@ import json
 import pytest
 
 from sevensteps.doctor.report.script import ProcessReport, TrainingReport, first_and_last
+from sevensteps.doctor.trials.trial import Trial
 
 
 def training(*conditions: str, network: str = "net (Net)") -> TrainingReport:
@@ -63,3 +64,15 @@ def test_first_and_last_losses_are_means() -> None:
     assert first_and_last([]) is None
     assert first_and_last([(0, 2.0)]) == (2.0, 2.0)
     assert first_and_last([(step, float(step)) for step in range(40)]) == pytest.approx((0.5, 38.5))
+
+
+def test_a_change_of_several_lines_has_one_for_each() -> None:
+    trial = Trial("not_shuffled", {"script": "rewrite()"}, "accuracy", seeds=[0])
+    trial.untouched, trial.remedied = [0.5], [0.9]
+    patch = "train.py:3: before `for i in a; b` add `c`; train.py:4: `d` → `e`"
+    findings = [{"condition": "not_shuffled", "trials": [{**trial.to_dict(), "patch": patch}]}]
+    tried = dataclasses.replace(training(), diagnosis={"findings": findings})
+    assert ProcessReport((tried,)).tried_text().splitlines()[3:5] == [
+        "   → train.py:3: before `for i in a; b` add `c`",
+        "     train.py:4: `d` → `e`",
+    ]

@@ -59,6 +59,8 @@ from sevensteps.steps import parse
 MOST = 3  # remedies of one finding that are tried
 CLOSING = ("softmax", "sigmoid", "activation")  # kinds of calls that end a network
 CLAMPS = ("clamp", "clamp_min")  # others by name
+# where the change from outside is the same as that of a line, or has nothing to alter beside it
+LINES_ALONE = ("gradient_clipped_away", "not_shuffled")
 TRIED_THOUGH_REMARKS = ("loss_sign",)  # where a remark is worth a trial: only that can tell
 FROZEN = "requires_grad is False"
 UNREGISTERED = ("no optimizer group", "a gradient, but no module and no optimizer")
@@ -98,8 +100,13 @@ def proposals(
 
 def _interventions(case: Case, finding: Finding, files: list[Source]) -> Iterator[Intervention]:
     """What may cure a finding: other words on a line of the user's, then changes from outside."""
+    written = False
     for rewrites in REWRITES.get(finding.condition, ()):
-        yield from rewrites(case, finding, files)
+        for intervention in rewrites(case, finding, files):
+            written = True
+            yield intervention
+    if written and finding.condition in LINES_ALONE:
+        return
     if (find := FINDERS.get(finding.condition)) is not None:
         yield from find(case, finding)
 

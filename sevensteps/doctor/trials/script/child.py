@@ -166,7 +166,7 @@ class TrialRun:
 
     def _rewritten(self, path: str, data: bytes) -> bytes:
         """What a file with these bytes says in this trial; `path` may be that of the copy."""
-        copy = self.settings["copy"]
+        copy, path = os.path.realpath(self.settings["copy"]), os.path.abspath(path)
         if path.startswith(copy + os.sep):
             path = self.settings["original"] + path[len(copy) :]
         for intervention in self.interventions:

@@ -109,9 +109,17 @@ def _words(file: Source, number: int, edits: list[Edit]) -> str:
 
 
 def rewrite(file: Source, edits: list[Edit], changes_loss: bool = False) -> Iterator[Rewrite]:
-    """The intervention that makes these edits, if there are any."""
-    if edits:
-        yield Rewrite(str(file.path), tuple(edits), changes_loss=changes_loss)
+    """The intervention that makes these edits, if there are any; but for those within others."""
+    separate: list[Edit] = []
+    line = column = 0  # where the last edit ends
+    for edit in sorted(edits, key=lambda edit: (edit[0], edit[1], -len(edit[2]))):
+        if edit[:2] >= (line, column):
+            separate.append(edit)
+            rows = edit[2].split("\n")
+            start = edit[1] if len(rows) == 1 else 0
+            line, column = edit[0] + len(rows) - 1, start + len(rows[-1])
+    if separate:
+        yield Rewrite(str(file.path), tuple(separate), changes_loss=changes_loss)
 
 
 def read_modules_by(read: Any) -> None:

@@ -50,10 +50,10 @@ from sevensteps.doctor.trials.script.of_steps import (
 )
 from sevensteps.doctor.trials.script.patch import patch_of
 from sevensteps.doctor.trials.script.rewrites import REWRITES
+from sevensteps.doctor.trials.script.rewrites_of_layers import padding_index
 from sevensteps.doctor.trials.script.source import Source, sources
 from sevensteps.observe.call import Call
 from sevensteps.observe.call_kinds import DIFFERENCES
-from sevensteps.observe.structure import tensors_of
 from sevensteps.steps import parse
 
 MOST = 3  # remedies of one finding that are tried
@@ -229,15 +229,16 @@ def _slower(case: Case, finding: Finding) -> Iterator[Intervention]:
 
 
 def _stop_at_padding(case: Case, finding: Finding) -> Iterator[Intervention]:
-    """Recurrent layers stop at the padding, which is the number that ends most sequences."""
-    tensors = tensors_of(case.examples[0]).values() if case.examples is not None else ()
-    for x in tensors:
-        if x.ndim == 2 and not x.is_floating_point():
-            yield StopAtPadding(int(x[:, -1].mode().values))
-            return
-        if x.ndim == 3:
-            yield StopAtPadding(0)
-            return
+    padding = padding_index(case)
+    if padding is not None:
+        yield StopAtPadding(padding)
+
+
+def _bounded(case: Case, finding: Finding) -> Iterator[Intervention]:
+    """Where numbers grew until they overflowed: a lower rate, or shorter gradients."""
+    yield from _other_rates(case, finding)
+    if finding.where.get("cause") is None:
+        yield ClipGradients(1.0)
 
 
 def _dead(case: Case, finding: Finding) -> Iterator[Intervention]:
@@ -370,7 +371,7 @@ FINDERS: dict[str, Find] = {
     "loss_sign": _sign,
     "loss_terms_unbalanced": _balance,
     "mode_mismatch": _modes,
-    "not_finite": _other_rates,
+    "not_finite": _bounded,
     "not_shuffled": _shuffle,
     "optimizer_setting": _settings,
     "output_loss_mismatch": _closing_or_log,

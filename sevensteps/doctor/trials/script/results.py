@@ -22,11 +22,11 @@ ESPECIALLY = {
 LEAST, LEAST_SHARE = 0.03, 0.05  # that a score has to gain; of its size, where it has no bounds
 WORDS = (
     *("accuracy", "acc", "score", "reward", "return", "r2", "iou", "miou", "dice", "f1", "auc"),
-    *("recall", "precision", "psnr", "bleu", "map"),
+    *("recall", "precision", "psnr", "bleu"),
 )
 PRINTS = re.compile(
-    rf"(?i)(?<![a-z])(?:[a-z]+[_ -])?({'|'.join(WORDS)})\b[\s:=]*"
-    r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan\b)"
+    rf"(?i)(?<![a-z])(?:[a-z]+[_ -])?({'|'.join(WORDS)})\b"
+    r"(?:(?!loss|err)[^\d\n]){0,40}?([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan\b)"
 )
 
 

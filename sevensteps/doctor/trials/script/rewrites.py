@@ -17,6 +17,7 @@ from sevensteps.doctor.trials.script.rewrites_of_layers import (
     causal_mask,
     class_axis,
     dropout_in_training,
+    real_steps,
 )
 from sevensteps.doctor.trials.script.rewrites_of_losses import (
     class_weights,
@@ -38,6 +39,7 @@ REWRITES: dict[str, tuple[Find, ...]] = {
     "not_finite": (finite,),
     "not_shuffled": (shuffled_slices,),
     "output_loss_mismatch": (class_axis,),
+    "padding_read": (real_steps,),
     "parameters_not_updated": (within_the_graph,),
     "samples_mixed": (batch_axis,),
     "target_in_input": (causal_mask,),

@@ -67,6 +67,8 @@ def test_some_conditions_have_a_measure_of_their_own() -> None:
         ("reward 1.5\nmean reward = -2e-1\nloss 7", ["reward", -0.2]),
         ("val_acc=.5", ["acc", 0.5]),
         ("scores 3, preacc 4", None),
+        ("Accuracy of the network on the test images: 55 %", ["accuracy", 55.0]),
+        ("acc, loss: 0.3", None),
     ],
 )
 def test_the_last_score_that_is_printed(output: str, expected: Any) -> None:

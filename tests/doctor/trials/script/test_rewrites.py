@@ -16,7 +16,12 @@ from torch import nn
 
 from sevensteps.doctor.conditions import condition_names
 from sevensteps.doctor.trials.script.notation import change_of, parse_change
-from sevensteps.doctor.trials.script.of_source import Rewrite, edited, read_modules_by
+from sevensteps.doctor.trials.script.of_source import (
+    Rewrite,
+    edited,
+    read_modules_by,
+    rewrite,
+)
 from sevensteps.doctor.trials.script.patch import patch_of
 from sevensteps.doctor.trials.script.rewrites import REWRITES
 from sevensteps.doctor.trials.script.source import Source
@@ -190,3 +195,38 @@ def test_another_optimizer(tmp_path: Path) -> None:
 def test_a_mean_in_place_of_a_sum(tmp_path: Path) -> None:
     text = "a = nn.MSELoss(reduction='sum')"
     assert rewritten(tmp_path, "loss_scale", text) == 'a = nn.MSELoss(reduction="mean")'
+
+
+def test_attention_that_is_written_out(tmp_path: Path) -> None:
+    text = (
+        "class Net(nn.Module):\n    def forward(self, x):\n"
+        "        return torch.softmax(q @ k, dim=-1) @ v, x.softmax(1)\n"
+    )
+    later = "torch.ones_like(q @ k).triu(1).bool()"
+    expected = text.replace("softmax(q @ k", f"softmax((q @ k).masked_fill({later}, -1e9)")
+    assert rewritten(tmp_path, "target_in_input", text, SimpleNamespace(network=None)) == expected
+
+
+@pytest.mark.draws
+def test_padding_is_not_seen_and_not_averaged(tmp_path: Path) -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 8)
+    network = nn.ModuleDict({"enc": layer})
+    examples = torch.tensor([[3, 9, 9], [4, 5, 9]]), torch.tensor([0, 1])
+    text = (
+        "class Net(nn.Module):\n    def forward(self, x):\n"
+        "        return self.enc(self.emb(x)).mean(1)\n"
+    )
+    case = SimpleNamespace(network=network, examples=examples)
+    result = rewritten(tmp_path, "padding_read", text.replace(".mean(1)", ""), case)
+    assert "self.enc(self.emb(x), src_key_padding_mask=x == 9)" in result
+    result = rewritten(tmp_path, "padding_read", text.replace("self.enc", "self.other"), case)
+    mean = "(self.other(self.emb(x)) * (x != 9)[..., None]).sum(1) / (x != 9).sum(1, keepdim=True)"
+    assert f"return {mean}.clamp(min=1)" in result
+
+
+def test_of_edits_within_one_another_the_outer_is_made() -> None:
+    file: Any = SimpleNamespace(path="a.py")
+    outer, inner, after = (1, 0, "f(g(x))", "y"), (1, 2, "g(x)", "x"), (1, 9, "z", "w")
+    [made] = rewrite(file, [inner, after, outer])
+    assert made.edits == (outer, after)
+    assert edited("f(g(x))  z", made.edits) == "y  w"

@@ -13,28 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.errors import ArgumentError
-from sevensteps.observe.account_recorder import AccountRecorder
-from sevensteps.observe.calls import CallRecorder
-from sevensteps.observe.compiled import CompiledCode
-from sevensteps.observe.data_recorder import DataRecorder
-from sevensteps.observe.evaluation_recorder import EvaluationListener, EvaluationRecorder
-from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look
-from sevensteps.observe.look_schedule import LookSchedule, step_size
-from sevensteps.observe.loss_graph import read_loss_graph
+from sevensteps.observe.look_schedule import LookSchedule
 from sevensteps.observe.network_facts import (
     NetworkFacts,
-    facts_of_networks,
-    prefix_of,
 )
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.passed_steps import PassedSteps
-from sevensteps.observe.replay_recorder import ReplayRecorder
+from sevensteps.observe.recorders import Recorders
 from sevensteps.observe.script.crash import is_not_finite
-from sevensteps.observe.step_hooks import StepHooks
 from sevensteps.observe.step_log import StepLog, check_number, plain_number
-from sevensteps.observe.step_recorder import StepRecorder
-from sevensteps.observe.structure import tensors_of
 from sevensteps.observe.torch_warnings import WarningRecorder
 from sevensteps.observe.watched_networks import WatchedNetwork, optimizers_of, watched_networks
 
@@ -71,17 +59,8 @@ class AnyLoopWatcher:
         self._observation = Observation(NetworkFacts("", {}, {}, ()))
         self._log = StepLog(self._observation, self._not_finite)
         self._passed = PassedSteps(self._log, self._pause_passing)
-        self._layers: dict[str, LayerRecorder] = {}
-        self._names: dict[int, str] = {}  # of the parameters, by id
-        self._compiled = CompiledCode()
-        self._calls = CallRecorder(self._compiled)
-        # that record a step beside its layers
-        self._others: list[StepRecorder] = [self._calls]
         self._warnings = WarningRecorder(self.observation.warnings, lambda: self.step_number)
-        self._data = DataRecorder(self.observation.sketch, {}, 0.0)
-        self._replay = ReplayRecorder({}, 0.0)
-        self._hooks = StepHooks({}, [], [])
-        self._evaluations: EvaluationListener | None = None
+        self._recorders = Recorders(self._observation, budget, self._fail)
         # whether nothing is hooked, up to the step `_quiet_until`; two of these steps, from
         # `_timed_from` on, are timed
         self._quiet, self._quiet_until, self._timed_from = False, 0, 0
@@ -101,22 +80,23 @@ class AnyLoopWatcher:
         """The number of the step that goes on, from 0."""
         return self._step_number + len(self._passed.losses)
 
-    @property
-    def optimizers(self) -> list[torch.optim.Optimizer]:
-        """The optimizers of all networks."""
-        every = {id(o): o for network in self.networks.values() for o in network.optimizers}
-        return list(every.values())
+    def _examine_networks(self) -> None:
+        if self._passed.losses:
+            self._record_passed(time.perf_counter())
+        first = next(iter(self.networks.values()), None)
+        self._log.optimizer = first.optimizers[0] if first and first.optimizers else None
+        self._recorders.examine(self.networks)
 
     @property
     def looking(self) -> bool:
         """Whether the step that goes on is looked at."""
-        return self._hooks.armed
+        return self._recorders.hooks.armed
 
     def compared_target(self, loss: Tensor) -> Tensor | None:
         """What the output was subtracted from in a loss of the step that goes on, if it is looked
         at and the training computes its loss so; else None.
         """
-        return self._calls.compared_target(loss) if self.looking else None
+        return self._recorders.calls.compared_target(loss) if self.looking else None
 
     @property
     def quiet(self) -> bool:
@@ -128,51 +108,6 @@ class AnyLoopWatcher:
         """What went wrong in the watch; None where nothing did."""
         reason: str | None = self._observation.notes.get("failure")
         return reason
-
-    def _examine_networks(self) -> None:
-        """Take the facts of the networks as they are now, and make the recorders for them."""
-        observation, optimizers = self.observation, self.optimizers
-        modules = {name: network.module for name, network in self.networks.items()}
-        first = next(iter(self.networks.values()), None)
-        self._log.optimizer = first.optimizers[0] if first and first.optimizers else None
-        before, functions = observation.facts, {n: r.functions for n, r in self._layers.items()}
-        observation.facts = facts_of_networks(modules, optimizers).after(before)
-        observation.networks = tuple(modules) or ("",)
-        self._names = {
-            id(p): prefix_of(network) + name
-            for network, module in modules.items()
-            for name, p in module.named_parameters()
-        }
-        self._calls.part_gradients.names = self._calls.tape.names = self._names
-        alone = list(modules) == [""]
-        facts = {
-            name: observation.facts if alone else observation.facts.of(name) for name in modules
-        }
-        self._layers = {
-            name: LayerRecorder(network.module, network.optimizers, facts[name].layers, name)
-            for name, network in self.networks.items()
-        }
-        for name, layers in self._layers.items():
-            layers.functions |= functions.get(name, {})
-        evaluations = EvaluationRecorder(facts, observation.notes)
-        self._account = AccountRecorder(modules, optimizers)
-        called = {name: network.called for name, network in self.networks.items()}
-        self._data = DataRecorder(observation.sketch, called, self.schedule.budget, self._compiled)
-        self._replay.silence()
-        earlier, self._replay = self._replay, ReplayRecorder(called, self.schedule.budget)
-        self._replay.take_over(earlier)
-        self._data.failed = self._replay.failed = self._fail
-        recorders: list[StepRecorder] = [*self._layers.values(), evaluations, self._data]
-        recorders += [self._replay, self._account, *self._others]
-        self._hooks = StepHooks(called, optimizers, recorders, self._fail, self._compiled)
-        kinds = {type(p.data).__name__ for m in modules.values() for p in m.parameters()}
-        if others := sorted(kinds - {"Tensor"}):
-            # such as those of FSDP, of which each process has a part
-            kinds_of = ", ".join(others)
-            observation.note_unseen(
-                f"gradients of parameters that are no plain tensors ({kinds_of})"
-            )
-        self._evaluations = EvaluationListener(evaluations, called, self._compiled, self._fail)
 
     def add_network(
         self,
@@ -203,8 +138,8 @@ class AnyLoopWatcher:
         self._examine_again()
 
     def _examine_again(self) -> None:
-        armed = self._hooks.armed
-        self._disarm()
+        armed = self.looking
+        self._recorders.disarm()
         try:
             self._examine_networks()
         except Exception as failure:
@@ -231,13 +166,17 @@ class AnyLoopWatcher:
 
     def stop(self) -> None:
         """Watch no longer; remove every hook."""
-        self._disarm()
+        self._recorders.disarm()
         self._warnings.stop()
         with suppress(Exception):  # nothing in here may reach the training
             self._log.fetch_losses()
             self._record_passed(time.perf_counter())
-            if self._entered and self._observation.replay is None and self._replay.ends_badly():
-                self._observation.replay = self._replay.stop()
+            if (
+                self._entered
+                and self._observation.replay is None
+                and self._recorders.replay.ends_badly()
+            ):
+                self._observation.replay = self._recorders.replay.stop()
         self._entered = False
 
     def __enter__(self) -> Self:
@@ -256,7 +195,7 @@ class AnyLoopWatcher:
 
     def _prepare(self, step: int) -> None:
         """Arm for the step to come, if it is to be looked at."""
-        evaluations = self._evaluations
+        evaluations = self._recorders.evaluations
         if evaluations is not None:
             evaluations.stop()
         self._quiet = False
@@ -265,66 +204,47 @@ class AnyLoopWatcher:
         if self.schedule.is_due(step):
             self._arm()
             return
-        self._replay.listen()
-        listened = self._data.is_due(step)
+        self._recorders.replay.listen()
+        listened = self._recorders.data.is_due(step)
         if listened:
-            self._data.listen()
+            self._recorders.data.listen()
         noticed = evaluations is not None and evaluations.is_due(step)
         if noticed and evaluations is not None:
             evaluations.listen()
         if listened:
             return
         self._quiet, self._timed_from, self._quiet_until = True, step, step + 1
-        self._passed.begin(step, self._account, self._replay)
+        self._passed.begin(step, self._recorders.account, self._recorders.replay)
         if not noticed:
             until = min(self.schedule.next_step, step + QUIET_STEPS)
             busy = (
                 s
                 for s in range(step + 1, until)
-                if self._data.is_due(s) or (evaluations is not None and evaluations.is_due(s))
+                if self._recorders.data.is_due(s)
+                or (evaluations is not None and evaluations.is_due(s))
             )
             self._quiet_until = next(busy, until)
 
     def _arm(self) -> None:
-        began = time.perf_counter()
-        self._replay.silence()
+        began, recorders = time.perf_counter(), self._recorders
+        recorders.replay.silence()
         try:
-            modules = [network.module for network in self.networks.values()]
-            if {id(p) for module in modules for p in module.parameters()} != self._names.keys():
-                self._examine_networks()  # some parameters are new
-            called = {name: network.called for name, network in self.networks.items()}
-            self._compiled.look_around(called)
-            self._calls.full = self.schedule.is_full(self.step_number)
-            for recorder in self._hooks.recorders:
-                recorder.arm()
-            self._hooks.register()
-            if self._hooks.not_seen:
-                self.observation.note_unseen(self._hooks.not_seen)
+            recorders.arm(full=self.schedule.is_full(self.step_number))
         except Exception as failure:
             self._fail(failure)
-        self._hooks.cost += time.perf_counter() - began
-
-    def _disarm(self) -> None:
-        self._hooks.remove()
-        self._replay.silence()
-        if self._evaluations is not None:
-            self._evaluations.stop()
-        self._compiled.look_away()
-        for recorder in self._hooks.recorders:
-            with suppress(Exception):
-                recorder.disarm()
+        recorders.hooks.cost += time.perf_counter() - began
 
     def _fail(self, failure: Exception) -> None:
         """Note what went wrong in here, and see no more than losses from now on."""
         words = " ".join(str(failure).split())
         self._quiet = False
         self._observation.notes.setdefault("failure", f"{type(failure).__name__}: {words}"[:300])
-        self._disarm()
+        self._recorders.disarm()
 
     def _not_finite(self, step: int) -> None:
         """The loss of `step` is the first that is not finite."""
         self.schedule.look_next(step + 1)
-        self._observation.replay = self._replay.stop()
+        self._observation.replay = self._recorders.replay.stop()
 
     def break_off(self, failure: BaseException) -> None:
         """An exception has ended the training within a step: something in it may have been not
@@ -337,7 +257,7 @@ class AnyLoopWatcher:
     def _note_state(self) -> None:
         if self.schedule.budget and not self.failure:
             try:
-                self._replay.note_state(self.step_number)
+                self._recorders.replay.note_state(self.step_number)
             except Exception as failure:  # such as no memory
                 self._fail(failure)
 
@@ -394,20 +314,20 @@ class AnyLoopWatcher:
         if not math.isfinite(passed.losses[-1]):
             self._log.note_not_finite(step)
             self._quiet_until = step
-        elif step >= self._replay.due:
-            self._replay.note_state(step + 1)
+        elif step >= self._recorders.replay.due:
+            self._recorders.replay.note_state(step + 1)
         if step >= self._timed_from or step + 1 >= self._quiet_until:
             if self._looked or step == self._timed_from + 1:
                 self._note_time(began - self._step_ended)
                 self._timed_from = step + PASSED_IN_A_ROW
             self._looked = False
             if step + 1 >= self._quiet_until:
-                self._replay.leave_large()
+                self._recorders.replay.leave_large()
                 self._record_passed(began)
                 self._prepare(step + 1)
             self._step_ended = time.perf_counter()
             self.schedule.noting_seconds += self._step_ended - began
-        pause_at = min(self._timed_from, self._quiet_until - 1, self._replay.due)
+        pause_at = min(self._timed_from, self._quiet_until - 1, self._recorders.replay.due)
         passed.pause_after = pause_at - passed.first + 1
 
     def _record_passed(self, now: float) -> None:
@@ -422,7 +342,7 @@ class AnyLoopWatcher:
             observation.seconds = max(observation.seconds, now - self._began)
         schedule.noting_seconds += PASS_SECONDS * passed
         observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds
-        observation.notes["updates"] = self._account.updates
+        observation.notes["updates"] = self._recorders.account.updates
 
     @property
     def observation(self) -> Observation:
@@ -441,49 +361,46 @@ class AnyLoopWatcher:
     ) -> None:
         assert self._began is not None
         self._record_passed(began)
-        step, schedule, hooks = self._step_number, self.schedule, self._hooks
+        step, schedule, recorders = self._step_number, self.schedule, self._recorders
         look: Look | None = None
         step_seconds, elapsed = began - self._step_ended, began - self._began
-        self._replay.end_step(step, target)
-        self._log.note(step, loss, parts, score, waits=hooks.armed)
-        if not hooks.armed:
+        recorders.replay.end_step(step, target)
+        self._log.note(step, loss, parts, score, waits=self.looking)
+        if not self.looking:
             self._note_time(step_seconds)
-        elif any(recorder.ran for recorder in self._layers.values()):
-            self._calls.part_gradients.parts = parts
+        elif recorders.saw_a_network:
+            recorders.calls.part_gradients.parts = parts
             look = self._look(step, loss, target)
             look.parts = {name: plain_number(value) for name, value in parts.items()}
             look.score = None if score is None else plain_number(score)
             look.seconds = elapsed
-            inside = hooks.cost + sum(recorder.cost for recorder in hooks.recorders)
+            inside = recorders.take_cost()
             cost = inside + time.perf_counter() - began
             # Hooks slow down what they are registered on, too.
             slowdown = step_seconds - inside - self._usual_seconds if self._usual_seconds else 0.0
             cost += min(max(slowdown, 0.0), cost)
             schedule.record_look(step, cost, elapsed)
             schedule.looking_seconds += cost
-            hooks.cost = 0.0
-            for recorder in hooks.recorders:
-                recorder.cost = 0.0
-        if self._data.listening:
-            self._data.add(step, target)
-            self._data.disarm()
+        if recorders.data.listening:
+            recorders.data.add(step, target)
+            recorders.data.disarm()
         self._step_number = step + 1
         observation = self.observation
         observation.steps, observation.seconds = step + 1, elapsed
         observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds
         if look:
-            self._disarm()
+            self._recorders.disarm()
             if schedule.thinned is not None:
                 observation.notes["thinned"] = schedule.thinned
             self._note_state()
         elif not self.failure:
-            self._account.note()
+            self._recorders.account.note()
             if (
                 not isinstance(loss, Tensor) or loss.is_cpu
             ):  # else it is not known whether all is well
                 self._note_state()
-        observation.notes["updates"] = self._account.updates
-        if not hooks.armed:
+        observation.notes["updates"] = self._recorders.account.updates
+        if not self.looking:
             self._prepare(step + 1)
         self._looked, self._step_ended = look is not None, time.perf_counter()
         if look is None:
@@ -510,59 +427,15 @@ class AnyLoopWatcher:
         PyTorch's; those of PyTorch report themselves.
         """
         self.observation.notes["other_optimizer"] = True
-        if self._hooks.armed:
-            self._hooks.optimizer_steps(None)
+        if self.looking:
+            self._recorders.hooks.optimizer_steps(None)
 
     def _look(self, step: int, loss: Tensor | float, target: Any) -> Look:
-        observation = self.observation
         self._log.fetch_losses()
-        full = self.schedule.is_full(step)
-        look = Look(step, plain_number(loss), full=full)
-        seen = {name: layers for name, layers in self._layers.items() if layers.ran}
-        shapes = {
-            prefix_of(network) + name: own
-            for network, layers in seen.items()
-            for name, own in layers.output_shapes().items()
-        }
-        size = step_size(observation.facts, shapes)
+        size = self._recorders.size()
         self.schedule.set_size(size)
-        self._data.set_step_seconds(size.step_seconds())
-        self._replay.set_step_seconds(size.step_seconds())
-        compared = self._calls.networks_of(target) if len(seen) > 1 else {}
-        # the network whose answer the loss has from its own hands
-        last = next(
-            (name for name in compared.values() if name in seen),
-            max(seen, key=lambda name: seen[name].shown_at),
-        )
-        shown = seen[last].shown
-        if observation.graph is None:
-            observation.graph = read_loss_graph(loss, shown and shown.node, self._names)
-        for name, layers in seen.items():
-            own = look if not name else Look(step, look.loss, full=full)
-            own_target = target_of(target, name, name == last, compared)
-            layers.measure(own, own_target)
-            if name:
-                look.networks[name] = own
-                observation.facts.add_functions(name, layers.layers)
-            if (one := layers.shown) is not None:
-                observation.add_batch(one.args, one.kwargs, own_target, name)
-                self._data.show(name, one.args, one.kwargs)
-        if look.networks:
-            look.merge_signals()
-            look.show(last)
-            groups = [group for o in self.optimizers for group in o.param_groups]
-            look.lr = tuple(float(group.get("lr", 0.0)) for group in groups)
-            look.stepped = any(own.stepped for own in look.networks.values())
+        look = self._recorders.look(step, loss, target, full=self.schedule.is_full(step))
         self.sample_seconds = size.step_seconds() / max(look.batch or 1, 1)
-        for recorder in (self._data, self._account, *self._others):
-            recorder.collect(look, loss, target)
-        self._replay.keep_tape(self._calls.last_tape)
-        if self._calls.answers.bootstrapped:
-            observation.notes["bootstrapped"] = True
-        for unseen in (self._calls.not_seen, self._calls.part_gradients.not_seen):
-            if unseen:
-                observation.note_unseen(unseen)
-        observation.add_look(look)
         return look
 
     def _note_time(self, step_seconds: float) -> None:
@@ -588,17 +461,3 @@ class AnyLoopWatcher:
             f"<watch of {observation.facts.network}: {observation.steps} steps, "
             f"{len(observation.looks)} looks, {100 * share:.1f} % of the time>"
         )
-
-
-def target_of(target: Any, network: str, last: bool, compared: Mapping[str, str]) -> Any:
-    """The part of the targets that belongs to a network: that with its name; without names, those
-    that were `compared` with its output (path -> network) where that is known of all of them; else
-    all to the `last` network, whose output the loss compared.
-    """
-    if isinstance(target, Mapping) and network and network in target:
-        return target[network]
-    parts = tensors_of(target)
-    if len(parts) > 1 and parts.keys() == compared.keys():
-        own = {path: part for path, part in parts.items() if compared[path] == network}
-        return next(iter(own.values())) if len(own) == 1 else own or None
-    return target if last else None

@@ -314,7 +314,7 @@ def test_a_failure_inside_is_noted_and_the_training_goes_on() -> None:
     with ss.watch(model, optimizer, budget=1.0) as watch:
         broken = Broken(model, [optimizer], watch.observation.facts.layers)
         broken.failed = watch._fail
-        watch._hooks.recorders = [broken, *watch._hooks.recorders]
+        watch._recorders.hooks.recorders = [broken, *watch._recorders.hooks.recorders]
         for _ in range(3):
             loss = model(torch.ones(4, 2)).mean()
             optimizer.zero_grad()
@@ -323,7 +323,7 @@ def test_a_failure_inside_is_noted_and_the_training_goes_on() -> None:
             watch.step(loss)
     assert watch.failure == "RuntimeError: no such layer"
     assert (watch.step_number, len(watch.observation.losses)) == (3, 3)
-    assert not watch._hooks.armed
+    assert not watch._recorders.hooks.armed
     watch.diagnose()
 
 

@@ -33,7 +33,7 @@ def taped(loss_of: Any, target: bool = True, steps: int = 3) -> LossTape | None:
             optimizer.step()
             watch.step(loss, target=Y[rows] if target else None)
         assert watch.failure is None
-        tape: LossTape | None = watch._calls.last_tape
+        tape: LossTape | None = watch._recorders.calls.last_tape
     return tape
 
 

@@ -79,7 +79,7 @@ def conditioned() -> Trained:
     model = Modulated()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     with ss.watch(model, optimizer) as watch:
-        for chosen in batches(len(x), 50, 10):
+        for chosen in batches(len(x), 50, 16):
             batch, target = asked(x[chosen], y[chosen], torch.randint(2, (len(chosen),)))
             descend(watch, optimizer, F.cross_entropy(model(batch), target), target)
     scores = []

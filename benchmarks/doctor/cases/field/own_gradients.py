@@ -23,7 +23,7 @@ def private(noise: float) -> Trained:
     """Each sample's gradient is cut to length 1, and the sum gets noise."""
     (x, y), _ = data.digits()
     model = dense(64, 48, 10, activation=nn.Tanh)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.5)
 
     def loss_of(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(functional_call(model, weights, (x[None],)), y[None])
@@ -49,7 +49,7 @@ def one_sample_after_another() -> Trained:
     """The same in a plain loop: a backward pass for each sample, cut, summed in a buffer."""
     (x, y), _ = data.digits()
     model = dense(64, 32, 10)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     parameters = list(model.parameters())
     with ss.watch(model, optimizer) as watch:
         for chosen in batches(len(x), 26, 4):

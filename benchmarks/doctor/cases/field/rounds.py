@@ -104,7 +104,7 @@ def from_a_teacher() -> Trained:
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     heat = 4.0
     with ss.watch(model, optimizer) as watch:
-        for chosen in batches(len(x), 50, 10):
+        for chosen in batches(len(x), 50, 16):
             output = model(x[chosen])
             soft = (teacher(x[chosen]) / heat).softmax(1)
             loss = 0.3 * F.cross_entropy(output, y[chosen])

@@ -32,7 +32,7 @@ def deep_sigmoid(cured: bool, watch: Watch) -> Trained:
         if cured:
             nn.init.kaiming_normal_(layers[-2].weight)  # type: ignore[arg-type]
     model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * 64, 4))
-    return pictures(watch, model, torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9))
+    return pictures(watch, model, torch.optim.SGD(model.parameters(), lr=0.005, momentum=0.9))
 
 
 def filters_alike(cured: bool, watch: Watch) -> Trained:

@@ -162,8 +162,8 @@ PAIRS = [
         "a mean of words over the words",
         ("padding_read",),
         mean_over_padding,
-        0.6,
-        0.8,
+        0.7,
+        0.9,
     ),
     Pair(
         "the state of an LSTM long after the text",

@@ -50,7 +50,7 @@ def weights_the_wrong_way(cured: bool, watch: Watch) -> Trained:
     loss_fn = nn.CrossEntropyLoss(weight=weight)
     model = dense(8, 32, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    watching = fit(watch, model, optimizer, loss_fn, x[:2400], y[:2400], 6)
+    watching = fit(watch, model, optimizer, loss_fn, x[:2400], y[:2400], 12)
     answer = model(x[2400:]).argmax(1)
     recalls = [float((answer[y[2400:] == c] == c).double().mean()) for c in range(1, 4)]
     return Trained(watching, sum(recalls) / 3, known(x, y, 2400, loss_fn))

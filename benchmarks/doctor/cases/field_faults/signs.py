@@ -161,8 +161,8 @@ PAIRS = [
         "triplets",
         ("loss_sign", "representation_collapsed"),
         anchor_far_from_its_like,
-        0.2,
-        0.4,
+        0.1,
+        0.25,
     ),
     Pair(
         "an overlap made small",

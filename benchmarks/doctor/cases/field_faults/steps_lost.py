@@ -110,7 +110,7 @@ def rounded_away(cured: bool, watch: Watch) -> Trained:
     model.to(kind)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-4)
     with watch(model, optimizer) as watching:
-        for chosen in batches(1280, 20, 15):
+        for chosen in batches(1280, 20, 40):
             loss = F.cross_entropy(model(x[chosen].to(kind)).float(), y[chosen])
             optimizer.zero_grad()
             loss.backward()

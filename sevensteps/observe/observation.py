@@ -23,6 +23,7 @@ from sevensteps.observe.replay_recorder import Replay
 from sevensteps.observe.samples import MAX_SAMPLES as MAX_SAMPLES
 from sevensteps.observe.samples import Inputs, Samples
 from sevensteps.observe.step_account import StepAccount
+from sevensteps.observe.structure import tensors_of
 from sevensteps.observe.torch_warnings import TrainingWarning
 
 # What a look pins in memory is more than its few numbers: they lie between batches long freed.
@@ -168,7 +169,13 @@ class Observation:
     def add_batch(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any, network: str = ""
     ) -> None:
-        """Add rows of one batch to the samples of a network, as long as there is room."""
+        """Add rows of one batch to the samples of a network, as long as there is room.
+
+        Of inputs that another network computes only the latest are kept: those of earlier steps
+        were computed with weights that it no longer has.
+        """
+        if any(tensor.grad_fn is not None for tensor in tensors_of((args, kwargs)).values()):
+            self.samples[network] = Samples()
         if network not in self.samples:  # of a training that is resumed, there are some already
             self.samples[network] = Samples() if network else Samples(self.x, self.y)
         samples = self.samples[network]

@@ -137,3 +137,17 @@ def test_some_samples_are_kept_of_batches_that_fit_together() -> None:
     for _ in range(20):
         observation.add_samples(torch.ones(500, 6), torch.zeros(500))
     assert len(observation.x) == len(observation.y) == MAX_SAMPLES
+
+
+def test_of_inputs_that_another_network_computes_only_the_latest_are_kept() -> None:
+    observation = Observation(network_facts(nn.Identity()), networks=("head",))
+    plain = torch.ones(4, 2)
+    for value in (1.0, 2.0):
+        observation.add_batch((plain * value,), {}, plain, "head")
+    assert observation.samples["head"].x is not None
+    assert len(observation.samples["head"].x) == 8
+    for value in (3.0, 4.0):
+        codes = nn.Linear(2, 2)(plain) * 0 + value
+        observation.add_batch((codes,), {}, plain, "head")
+    assert observation.samples["head"].x is not None
+    assert observation.samples["head"].x.unique().tolist() == [4.0]

@@ -59,6 +59,7 @@ class Discovery:
         self.backwards = self.optimizers = self.forwards = 0
         self._roots: dict[int, ScriptTraining] = {}  # by id of the module
         self._members: dict[int, ScriptTraining] = {}  # roots and all modules in them
+        self._inner: set[int] = set()  # roots that are a part of another training's, too
         self._entries: dict[int, ScriptTraining] = {}  # modules that are called in a root's place
         self._by_optimizer: dict[int, ScriptTraining] = {}
         self._unrooted: dict[int, weakref.ref[torch.optim.Optimizer]] = {}
@@ -83,6 +84,8 @@ class Discovery:
 
     def module_called(self, module: nn.Module) -> Callable[..., Any] | None:
         """A module is called; what is to be called in its place, if anything."""
+        if id(module) in self._inner and not is_called_from_outside():
+            return None  # by the network that it is a part of
         training = self._roots.get(id(module)) or self._entry(module)
         if not torch.is_grad_enabled():
             return self._evaluate(training, module) if training is not None else None
@@ -241,8 +244,12 @@ class Discovery:
         for optimizer in optimizers:
             self._by_optimizer[id(optimizer)] = training
             self._unrooted.pop(id(optimizer), None)
+        parts = {id(part) for part in module.modules()}
+        self._inner |= {
+            part for part in parts - {id(module)} if self._roots.get(part, training) is not training
+        }
         self._roots[id(module)] = training
-        self._members |= {id(part): training for part in module.modules()}
+        self._members |= dict.fromkeys(parts, training)
         self.rooted(module)
         if called is not module:
             self._entries[id(called)] = training

@@ -95,6 +95,29 @@ def test_training_in_evaluation_mode_is_no_evaluation() -> None:
     assert len(discovery.valid[0][0]) == 6
 
 
+def test_a_network_that_was_trained_becomes_a_part_of_another() -> None:
+    def script() -> None:
+        encoder, decoder = nn.Sequential(nn.Linear(3, 5), nn.ReLU()), nn.Linear(5, 3)
+        both = torch.optim.SGD([*encoder.parameters(), *decoder.parameters()], lr=0.1)
+        for _ in range(4):
+            both.zero_grad()
+            F.mse_loss(decoder(encoder(X)), X).backward()
+            both.step()
+        model = nn.Sequential(encoder, nn.Linear(5, 4))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(5):
+            optimizer.zero_grad()
+            F.cross_entropy(model(X), Y).backward()
+            optimizer.step()
+            with torch.no_grad():
+                F.cross_entropy(model(X), Y)
+
+    first, second = discover(script).trainings
+    assert (first.steps, second.steps) == (4, 5)
+    assert first.networks.keys() == {"encoder", "decoder"}
+    assert second.networks.keys() == {"model"}
+
+
 def test_accuracy_that_is_computed_without_a_loss() -> None:
     def script() -> None:
         net = classifier()

@@ -29,6 +29,7 @@ from sevensteps.doctor.identify_loss import (
     LossFn,
     identify,
     identify_from_looks,
+    lifts_own_class,
     pulled_away,
 )
 from sevensteps.doctor.kind_of_task import (
@@ -43,10 +44,10 @@ from sevensteps.doctor.kind_of_task import (
 )
 from sevensteps.doctor.loss_from_calls import (
     baseline_from_calls,
+    clamps_outputs,
     identify_from_calls,
     main_term,
     recodes_classes,
-    transforms_outputs,
     transforms_targets,
 )
 from sevensteps.doctor.loss_purpose import is_error
@@ -69,6 +70,7 @@ from sevensteps.seeds import Isolation
 
 # inputs and targets: tensors, or tuples and dictionaries of them
 Pair = tuple[Any, Any]
+LIFTED = 0.9  # share of the rows whose own class a loss of classes lifts, at least
 AWAY = 0.1  # share of the answers that a loss pulls away from their targets
 
 
@@ -294,7 +296,10 @@ class Case:
         by_gradient = identify_from_looks(self.looks[:8])
         if by_gradient is not None and by_gradient.loss.fault:
             return by_gradient
-        return identify_from_calls(self.looks[:8]) or by_gradient
+        by_call = identify_from_calls(self.looks[:8])
+        if by_call is None and clamps_outputs(self.looks[:8]):
+            return None  # within the clamp its gradient is that of a loss without it
+        return by_call or by_gradient
 
     @cached_property
     def loss_calls(self) -> list[tuple[LossTerm, Call]]:
@@ -396,7 +401,18 @@ class Case:
             return False
         if self.identified_loss is not None:
             return True
-        return shape is not None and outputs_fit(shape, target)
+        return shape is not None and outputs_fit(shape, target) and not self.read_otherwise
+
+    @cached_property
+    def read_otherwise(self) -> bool:
+        """Whether the largest output is not the answer, though there are as many as classes: they
+        are compared with thresholds of grades in order, or are codes, by what their loss pulls at.
+        """
+        if recodes_classes(self.looks[:8]):
+            return True
+        unknown = self.task == "multiclass" and self.identified_loss is None
+        lifted = lifts_own_class(self.looks) if unknown else None
+        return lifted is not None and lifted < LIFTED
 
     # -- what the network answers ------------------------------------------------------------------
 
@@ -499,7 +515,7 @@ class Case:
         if not self.answers_fit(target, tuple(output.shape)):
             return None
         if task in ("binary", "multiclass"):
-            if recodes_classes(self.looks[:8]):
+            if self.read_otherwise:
                 return None
             answers, classes = self.answers(output, "identity"), class_indices(target)
             known = classes >= 0  # a negative one is `ignore_index`
@@ -521,7 +537,7 @@ class Case:
         if self.targets_transformed:
             return False
         known = self.identified_loss
-        if (known is None or known.call is None) and transforms_outputs(self.looks[:8]):
+        if known is None and clamps_outputs(self.looks[:8]):
             return False
         if known is not None:
             return known.loss.function in REGRESSION_LOSSES
@@ -534,7 +550,8 @@ class Case:
         return right <= given
 
     def answers(self, output: Tensor, default_link: str) -> Tensor:
-        """The classes [N] that outputs [N, C] or [N, 1] answer.
+        """The classes [N] that outputs [N, C] or [N, 1] answer. A single output for several classes
+        is the number of one.
 
         A single output is a yes above 0 where the loss applies a sigmoid or the targets are signs,
         else above 0.5.
@@ -545,6 +562,8 @@ class Case:
             return output.argmax(1)
         if self.signed:
             return (output.reshape(-1) > 0).long()
+        if self.task == "multiclass":  # the number of the class, as grades in order
+            return output.reshape(-1).round().long()
         link = self.identified_loss.loss.link if self.identified_loss else default_link
         if self.identified_loss is None and bool(((output < 0) | (output > 1)).any()):
             link = "sigmoid"

@@ -316,6 +316,26 @@ def identify_from_looks(looks: Sequence[Look]) -> IdentifiedLoss | None:
     return next((loss for loss in identified if loss is not None), None)
 
 
+def lifts_own_class(looks: Sequence[Look]) -> float | None:
+    """The share of rows in the outputs seen whose own class a step down the gradient lifts above
+    the mean of the others; None where none is known. Of outputs that answer by their largest
+    number it is near 1, of codes about a half.
+    """
+    lifted: list[Tensor] = []
+    for look in looks:
+        labels, gradient = look.target, look.output_gradient
+        if labels is None or gradient is None or gradient.ndim != 2 or labels.is_floating_point():
+            continue
+        if labels.numel() != len(gradient) or not bool(gradient.isfinite().all()):
+            continue
+        labels, gradient = labels.reshape(-1).long(), gradient.double()
+        known = (labels >= 0) & (labels < gradient.shape[1]) & (gradient != 0).any(1)
+        own = gradient[known].gather(1, labels[known, None])[:, 0]
+        lifted.append(own < gradient[known].mean(1))
+    rows = torch.cat(lifted) if lifted else torch.zeros(0)
+    return float(rows.double().mean()) if len(rows) else None
+
+
 def pulled_away(looks: Sequence[Look]) -> float:
     """The share of numbers in the outputs seen that a step down the gradient moves away from their
     target; 0 where none is known. Of a loss that compares number with number it is 0.

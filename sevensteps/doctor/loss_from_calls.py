@@ -126,15 +126,15 @@ def transforms_targets(looks: Sequence[Look]) -> bool:
     return bool(told) and all(told)
 
 
-def transforms_outputs(looks: Sequence[Look]) -> bool:
-    """Whether something lies between the output and the function that compares it with numbers,
-    so that the output itself is no estimate of them.
+def clamps_outputs(looks: Sequence[Look]) -> bool:
+    """Whether outputs are clamped before a function compares them with numbers, so that they
+    themselves are no estimates of these.
     """
     for look in looks:
         term = main_term(look)
         if term is not None and term.call is not None:
-            names = {op.name for op in term.operations} - LAYOUT
-            return look.calls[term.call].name in ELEMENTWISE and bool(names)
+            clamped = any(op.name.startswith("Clamp") for op in term.operations)
+            return clamped and look.calls[term.call].name in ELEMENTWISE
     return False
 
 
@@ -143,7 +143,7 @@ def identify_from_calls(looks: Sequence[Look]) -> IdentifiedLoss | None:
 
     None where there is none, or where more lies between than can be computed again.
     """
-    transformed = transforms_targets(looks)
+    transformed = transforms_targets(looks) or recodes_classes(looks)
     for look in looks:
         term = main_term(look)
         if term is None or term.call is None or term.call >= len(look.calls):

@@ -118,7 +118,7 @@ def score_of_unknown_loss(case: Case) -> ChanceComparison | None:
     if case.skill is not None or output is None or target is None or len(target) < MIN_SAMPLES:
         return None
     classes = not target.is_floating_point() and output.ndim == target.ndim + 1
-    if is_error(case.looks) is False or case.bootstrapped or not classes:
+    if is_error(case.looks) is False or case.bootstrapped or not classes or case.read_otherwise:
         return None
     if len(output) != len(target) or not outputs_fit(tuple(output.shape), target):
         return None

@@ -189,6 +189,27 @@ def test_outputs_that_a_loss_pulls_away_from_their_targets_are_no_estimates() ->
     assert away.score(target[:, None], target) is None
 
 
+def test_outputs_as_wide_as_there_are_classes_may_be_codes() -> None:
+    """A loss of classes lifts the own one; one of codes pulls them anywhere."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 4, (40,), generator=generator)
+    outputs, codes = torch.randn(2, 40, 4, generator=generator)
+    for pulled_to, fits in ((2 * nn.functional.one_hot(labels, 4), True), (codes, False)):
+        case_ = watched(labels, outputs, [2.0, 1.0])
+        case_.looks[0].output_gradient = (outputs - pulled_to) ** 3
+        assert case_.identified_loss is None
+        assert (case_.score(outputs, labels) is not None) == fits
+        assert case_.loss_is_error == fits
+
+
+def test_a_single_output_for_several_classes_is_the_number_of_one() -> None:
+    grades = torch.tensor([0, 1, 2, 3])
+    case_ = watched(grades, torch.zeros(4, 1), [2.0, 1.0])
+    assert case_.answers(torch.tensor([[0.2], [1.4], [1.8], [9.0]]), "identity").tolist() == [
+        *(0, 1, 2, 9)
+    ]
+
+
 def test_skill_counts_the_recall_of_rare_classes_where_accuracy_was_given_for_it() -> None:
     labels = torch.tensor([0] * 180 + [1] * 20)
     case_ = watched(labels, torch.zeros(200, 2), [2.0, 1.0], train=(torch.zeros(200, 1), labels))

@@ -16,10 +16,10 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.identify_loss import identify
 from sevensteps.doctor.loss_from_calls import (
     baseline_from_calls,
+    clamps_outputs,
     identify_from_calls,
     main_term,
     recodes_classes,
-    transforms_outputs,
     transforms_targets,
 )
 from sevensteps.observe.call import Call, LossTerm
@@ -147,9 +147,9 @@ def test_numbers_made_of_the_targets_are_not_those_that_were_reported() -> None:
         look.calls[0].content["target.first"] = given.flatten().tolist()
         assert transforms_targets([look]) == another
         assert (identify_from_calls([look]) is None) == another
-    assert not transforms_outputs([look])
+    assert not clamps_outputs([look])
     clamped = look_at("mse_loss", output, output, reported, reported, Operation("Clamp"))
-    assert transforms_outputs([clamped])
+    assert clamps_outputs([clamped])
 
 
 GRADES = torch.tensor([0, 1, 3, 2, 0, 2, 1, 3])

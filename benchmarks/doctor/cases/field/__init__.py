@@ -16,6 +16,7 @@ from benchmarks.doctor.loop import Case
 
 OPEN = (
     "adversarial",
+    "answers_read",
     "contrastive",
     "control",
     "dense_outputs",
@@ -35,6 +36,7 @@ OPEN = (
     "physics",
     "policies",
     "precision",
+    "rare_and_faint",
     "recommending",
     "reconstruction",
     "recurrent",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from benchmarks.doctor.loop import Case
 
 COUNTS = ("faulty", "found", "first", "called healthy", "twins", "accused", "crashed")
+BORDERS = (0.0, 0.6, 0.7, 0.8, 0.9)  # of the stated confidence
 HEAD = "faulty runs | right cause found | first | called healthy | twins | accused | crashed"
 
 
@@ -124,12 +125,18 @@ class Examination:
             "warned": bool(conditions),
             "found": any(condition in case.conditions for condition in conditions),
             "first": bool(conditions) and conditions[0] in case.conditions,
+            "stated": [
+                (f["confidence"], f["condition"] in case.conditions)
+                for f in outcome["findings"]
+                if f["severity"] != "info"
+            ],
         }
         return verdict if case.kept_back else {**verdict, "conditions": conditions}
 
     def report(self, outcomes: dict[Key, dict[str, Any]], seeds: int) -> list[str]:
         """The tables, as Markdown."""
         halves = {half: collections.Counter[str]() for half in ("open", "kept back")}
+        sure = {half: collections.Counter[tuple[float, bool]]() for half in halves}
         families, misses, alarms, failures = [], [], [], []
         for family, pairs in self.families.items():
             count: collections.Counter[str] = collections.Counter()
@@ -143,7 +150,13 @@ class Examination:
             for pair, faulty, outcome in runs:
                 counts = added(pair, faulty, outcome)
                 kept_back = self.cases[outcome["name"]].kept_back
-                halves["kept back" if kept_back else "open"].update(counts)
+                half = "kept back" if kept_back else "open"
+                halves[half].update(counts)
+                if "left out" not in counts:
+                    sure[half].update(
+                        (max(border for border in BORDERS if border <= confidence), right)
+                        for confidence, right in outcome.get("stated", ())
+                    )
                 if kept_back:
                     continue
                 count.update(counts)
@@ -170,6 +183,7 @@ class Examination:
             f"| half | {HEAD} |",
             "|---|" + "---|" * len(COUNTS),
             *(f"| {name} | {shares(half)} |" for name, half in halves.items()),
+            *confidence_table(sure),
             *section("Crashed, in the open half", "| case | seed | why |", failures),
             *section(
                 "Right cause not found, in the open half",
@@ -181,6 +195,21 @@ class Examination:
             ),
             *section("The families of the open half", f"| family | {HEAD} |", families),
         ]
+
+
+def confidence_table(sure: dict[str, collections.Counter[tuple[float, bool]]]) -> list[str]:
+    """How often warnings and errors of a stated confidence are right, over all of a half's runs:
+    those of healthy twins are wrong.
+    """
+    rows = []
+    for half, count in sure.items():
+        for border in BORDERS:
+            right, total = count[border, True], count[border, True] + count[border, False]
+            if total:
+                rows.append(
+                    f"| {half} | {border:g} | {right} of {total} ({100 * right / total:.0f} %) |"
+                )
+    return section("Stated confidence", "| half | stated, from | right |", rows)
 
 
 def added(pair: Pair, faulty: bool, outcome: dict[str, Any]) -> set[str]:

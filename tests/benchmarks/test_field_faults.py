@@ -122,11 +122,13 @@ def test_what_is_said_of_a_family_that_is_kept_back_is_not_stored(
     name = FAMILIES["leaks" if kept_back else "padding"][0].names[0]
     right = EXAM[name].conditions[0]
     findings = [
-        {"condition": "ill_conditioned", "severity": "info"},
-        {"condition": "dead_units", "severity": "warning"},
-        {"condition": right, "severity": "error"},
+        {"condition": "ill_conditioned", "severity": "info", "confidence": 0.5},
+        {"condition": "dead_units", "severity": "warning", "confidence": 0.9},
+        {"condition": right, "severity": "error", "confidence": 0.7},
     ]
-    verdict = {"name": name, "seed": 0, "score": 0.1, "warned": True, "found": True, "first": False}
+    verdict: dict[str, Any] = {"name": name, "seed": 0, "score": 0.1, "warned": True}
+    verdict |= {"found": True, "first": False}
+    verdict["stated"] = [(0.9, False), (0.7, True)]
     ran = {"name": name, "seed": 0, "score": 0.1, "findings": findings}
     monkeypatch.setattr(examination, "run", lambda case, seed: ran)
     named = {} if kept_back else {"conditions": ["dead_units", right]}

@@ -5,6 +5,7 @@ twin learns.
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -55,10 +56,19 @@ def test_pairs_of_one_family_are_in_either_half() -> None:
     """Of what is kept back nothing but totals is to be seen, of the others each row."""
     pair = next(p for p in PAIRS if p.fault in KEPT_BACK)
     other = next(p for p in FAMILIES["loss"] if p.fault not in KEPT_BACK)
-    verdict = {"score": -1.0, "seed": 0, "warned": False, "found": False, "first": False}
+    verdict: dict[str, Any] = {
+        "score": -1.0,
+        "seed": 0,
+        "warned": False,
+        "found": False,
+        "first": False,
+    }
+    verdict["stated"] = [(0.93, True), (0.95, False), (0.65, True)]
     lines = EXAMINATION.report(
         {(p.names[0], 0): {"name": p.names[0], **verdict} for p in (pair, other)}, 1
     )
     assert "| kept back | 1 | 0 (0.0 %) | 0 (0.0 %) | 1 (100.0 %) | 0 | 0 (0.0 %) | 0 |" in lines
     assert any(other.fault in line for line in lines)
+    assert "| kept back | 0.9 | 1 of 2 (50 %) |" in lines
+    assert "| open | 0.6 | 1 of 1 (100 %) |" in lines
     assert not any(pair.fault in line for line in lines)

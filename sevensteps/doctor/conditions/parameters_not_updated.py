@@ -107,6 +107,7 @@ def examine(case: Case) -> Finding | None:
                 f"{share(lost):.0%} of the parameters.",
                 "not in the loss's graph",
                 "look for detach(), .data, no_grad() or a layer that forward() does not call",
+                by_optimizer=False,
             )
     still = [name for name in trained if _still(case, name)]
     if still and share(still) > 0.2:
@@ -281,7 +282,10 @@ def _finding(
     explanation: str,
     observed: str,
     advice: str,
+    *,
+    by_optimizer: bool = True,
 ) -> Finding:
+    """`by_optimizer`: whether an optimizer of all parameters would move them."""
     return Finding(
         "parameters_not_updated",
         STEP,
@@ -291,7 +295,7 @@ def _finding(
         [Measure("share of the parameters", significant(share), 0, observed)],
         [
             Remedy(
-                {"step": step_with_rate(case, case.lr)} if case.lr else {},
+                {"step": step_with_rate(case, case.lr)} if case.lr and by_optimizer else {},
                 "every parameter that is to learn needs a gradient and an optimizer",
                 advice,
             )

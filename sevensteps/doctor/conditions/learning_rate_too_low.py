@@ -67,7 +67,8 @@ def examine(case: Case) -> Finding | None:
     weak = not learned_enough(case, 0.3)
     short = weak and path < (PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH)
     straight = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first and _straight(case)
-    if not path > 0 or not (short or (straight and (weak or worse_than_simple_model(case, 0.05)))):
+    behind = weak or worse_than_simple_model(case, 0.1 if learned_enough(case, 0.8) else 0.05)
+    if not path > 0 or not (short or (straight and behind)):
         return None
     edge = (
         2 / case.curvature

@@ -3,8 +3,9 @@
 The longer it trains, the worse it does on them. Measured: the gap between training and validation
 score, and a validation loss that turned and rose; in a loop of yours, whose validation losses are
 not known, the gap alone. A smaller gap counts where the training samples are all known by heart,
-and are so few that the nearest of all of them answers far more validation samples than the nearest
-of half of them. Source: Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
+the training went on until next to nothing of its loss was left, and they are so few that the
+nearest of all of them answers far more validation samples than the nearest of half of them. Source:
+Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
 
 Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight
 decay, a smaller network. Silent on: a gap while the validation loss still falls; fewer than 20
@@ -15,7 +16,13 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import learned_enough, significant, stop_with_patience
+from sevensteps.doctor.measures import (
+    final_loss,
+    first_loss,
+    learned_enough,
+    significant,
+    stop_with_patience,
+)
 from sevensteps.doctor.validation_neighbours import gain_of_samples
 from sevensteps.observe.structure import sample_count
 
@@ -25,6 +32,7 @@ GAP = 0.2  # of the score
 RISEN = 1.25  # times the least validation loss
 # where so few samples are known by heart that twice as many would answer more of the others
 SMALL_GAP, BY_HEART, GAIN = 0.08, 0.99, 0.03
+LEFT = 0.005  # of the first loss: a training that ends when it has learned has more
 
 
 def examine(case: Case) -> Finding | None:
@@ -111,7 +119,7 @@ def _too_few_samples(case: Case, train: float, valid: float, count: int) -> floa
     chance = 3 * (valid * (1 - valid) / count) ** 0.5
     if case.task not in ("binary", "multiclass") or train < BY_HEART:
         return 0.0
-    if train - valid < max(SMALL_GAP, chance):
+    if train - valid < max(SMALL_GAP, chance) or final_loss(case) > LEFT * first_loss(case):
         return 0.0
     gain = gain_of_samples(case)
     return gain if gain >= GAIN else 0.0

@@ -40,7 +40,7 @@ def examine(case: Case) -> Finding | None:
         "stopped_early",
         STEP,
         "warning",
-        0.65,
+        0.5,
         f"After {case.steps:,} steps the loss was still falling steadily, from "
         f"{first_loss(case):.3g} to {final_loss(case):.3g}: the training was stopped too early.",
         [

@@ -12,13 +12,14 @@ from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import Observation
 
 
-def case(samples: int, side: int, valid_score: float) -> Case:
-    """A board of `side`² squares, known by heart from that many samples."""
+def case(samples: int, side: int, valid_score: float, loss: float = 0.001) -> Case:
+    """A board of `side`² squares, known by heart from that many samples, with that loss left."""
     draw = torch.Generator().manual_seed(1)
     x = torch.rand(samples + 400, 2, generator=draw) * side
     y = (x.floor().sum(1) % 2).long()
     parts = {"train": (x[:samples], y[:samples]), "valid": (x[samples:], y[samples:])}
     one = Case(Observation(network_facts(nn.Identity())), None, **parts)
+    one.observation.losses = [(step, 1.0 if step == 0 else loss) for step in range(100)]
     vars(one).update(
         task="binary",
         scores={"train": 1.0, "valid": valid_score},
@@ -41,3 +42,8 @@ def test_a_small_gap_counts_where_samples_are_few(
     samples: int, side: int, valid_score: float, accused: bool
 ) -> None:
     assert (examine(case(samples, side, valid_score)) is not None) is accused
+
+
+def test_a_training_that_ends_when_it_has_learned_is_not_by_heart() -> None:
+    assert examine(case(80, 6, 0.87, loss=0.02)) is None
+    assert examine(case(80, 6, 0.7, loss=0.02)) is not None

@@ -15,6 +15,7 @@ networks that learn.
 from __future__ import annotations
 
 import math
+import statistics
 from itertools import pairwise
 
 from sevensteps.doctor.case import Case
@@ -42,6 +43,7 @@ ROOM = 10.0  # times larger rates would still be stable
 # lengths of the weights that a healthy training walks: about the median of those of
 # benchmarks/doctor
 WAY = 6.0
+LINE = -0.95  # correlation of the loss with the step
 WARM = 0.3  # of the rate that a warm-up works towards
 MOST_ADAPTIVE = 0.05  # a rate that Adam and the like could be meant to reach
 
@@ -210,9 +212,16 @@ def _has_corners(case: Case) -> bool:
 
 
 def _steady(case: Case) -> bool:
-    """Whether the loss fell from nearly every stretch of the training to the next."""
-    falls = [b < a for a, b in pairwise(value for _, value in case.smoothed_losses)]
-    return len(falls) >= 8 and sum(falls) >= 0.9 * len(falls)
+    """Whether the loss fell from nearly every stretch of the training to the next, or in a line
+    but for its noise.
+    """
+    means = [value for _, value in case.smoothed_losses]
+    falls = [b < a for a, b in pairwise(means)]
+    if len(falls) < 8:
+        return False
+    return sum(falls) >= 0.9 * len(falls) or (
+        max(means) > min(means) and statistics.correlation(means, range(len(means))) < LINE
+    )
 
 
 def _straight(case: Case) -> bool:

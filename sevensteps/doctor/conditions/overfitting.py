@@ -4,7 +4,9 @@ The longer it trains, the worse it does on them. Measured: the gap between train
 score, and a validation loss that turned and rose; in a loop of yours, whose validation losses are
 not known, the gap alone. A smaller gap counts where the training samples are all known by heart,
 the training went on until next to nothing of its loss was left, and they are so few that the
-nearest of all of them answers far more validation samples than the nearest of half of them. Source:
+nearest of all of them answers far more validation samples than the nearest of half of them. Where
+there are no scores, the validation losses that the loop reports, of which the last are no better
+than half of what an answer that ignores the input is worth. Source:
 Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
 
 Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight
@@ -13,6 +15,8 @@ validation samples; a network that does not fit its training data.
 """
 
 from __future__ import annotations
+
+import statistics
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
@@ -32,10 +36,53 @@ GAP = 0.2  # of the score
 RISEN = 1.25  # times the least validation loss
 # where so few samples are known by heart that twice as many would answer more of the others
 SMALL_GAP, BY_HEART, GAIN = 0.08, 0.99, 0.03
+# by validation losses alone: how far they rose, and which share of an ignorant answer's loss they
+# and the training loss are in the end
+MUCH_RISEN, HALF, KNOWN = 1.5, 0.5, 0.1
 LEFT = 0.005  # of the first loss: a training that ends when it has learned has more
 
 
 def examine(case: Case) -> Finding | None:
+    return _by_scores(case) or _by_evaluations(case)
+
+
+def _by_evaluations(case: Case) -> Finding | None:
+    """By the validation losses that the loop reported: they turned and rose, while the training
+    loss fell on.
+    """
+    reported = [(step, loss) for step, loss, _ in case.observation.evaluations if loss is not None]
+    if "valid" in case.scores or len(reported) < 5 or not case.loss_is_error:
+        return None
+    start = case.baseline_loss or first_loss(case)
+    step, least = min(reported, key=lambda evaluation: evaluation[1])
+    last = statistics.median(loss for _, loss in reported[-3:])
+    known = final_loss(case) < (KNOWN if last > MUCH_RISEN * least else LEFT) * start
+    if not known or not last > max(least, HALF * start):
+        return None
+    return Finding(
+        "overfitting",
+        STEP,
+        "warning",
+        0.8,
+        f"The validation loss was least at step {step:,}, {least:.3g}, and rose to {last:.3g}, "
+        f"while the training loss fell to {final_loss(case):.2g}: the network learns its training "
+        "samples by heart.",
+        [
+            Measure(
+                "validation loss, end against its least",
+                significant(last / least),
+                "about 1",
+                "as the loop reported it",
+            ),
+            Measure("training loss at the end", significant(final_loss(case)), "", ""),
+        ],
+        _remedies(case),
+        {},
+        None,
+    )
+
+
+def _by_scores(case: Case) -> Finding | None:
     if (
         case.before_training
         or (valid_pair := case.part("valid")) is None
@@ -95,21 +142,25 @@ def examine(case: Case) -> Finding | None:
             else "."
         ),
         evidence,
-        [
-            Remedy(
-                {"stop": stop_with_patience(case, 3)},
-                "stop where validation is best",
-                "keep the weights of the best validation loss",
-            ),
-            Remedy(
-                {},
-                "fewer ways to learn by heart",
-                "more data, dropout, weight decay, or a smaller network",
-            ),
-        ],
+        _remedies(case),
         {},
         None,
     )
+
+
+def _remedies(case: Case) -> list[Remedy]:
+    return [
+        Remedy(
+            {"stop": stop_with_patience(case, 3)},
+            "stop where validation is best",
+            "keep the weights of the best validation loss",
+        ),
+        Remedy(
+            {},
+            "fewer ways to learn by heart",
+            "more data, dropout, weight decay, or a smaller network",
+        ),
+    ]
 
 
 def _too_few_samples(case: Case, train: float, valid: float, count: int) -> float:

@@ -47,3 +47,23 @@ def test_a_small_gap_counts_where_samples_are_few(
 def test_a_training_that_ends_when_it_has_learned_is_not_by_heart() -> None:
     assert examine(case(80, 6, 0.87, loss=0.02)) is None
     assert examine(case(80, 6, 0.7, loss=0.02)) is not None
+
+
+@pytest.mark.parametrize(
+    ("reported", "accused"),
+    [
+        ([0.7, 0.5, 0.4, 0.5, 0.7, 0.9, 1.1], True),
+        ([0.7, 0.4, 0.36, 0.37, 0.4, 0.42, 0.43, 0.44], True),  # nothing of the training loss left
+        ([0.7, 0.5, 0.4, 0.35, 0.3, 0.3, 0.3], False),
+        ([0.7, 0.2, 0.1, 0.1, 0.15, 0.2, 0.2], False),  # far better than an ignorant answer
+    ],
+)
+def test_without_scores_the_reported_validation_losses_tell(
+    reported: list[float], accused: bool
+) -> None:
+    one = Case(Observation(network_facts(nn.Identity())))
+    one.observation.losses = [(step, 0.7 * 0.9**step) for step in range(100)]
+    for index, loss in enumerate(reported):
+        one.observation.record_evaluation(10 * index, loss, None)
+    vars(one).update(scores={}, loss_is_error=True, baseline_loss=0.7)
+    assert (examine(one) is not None) is accused

@@ -78,6 +78,27 @@ def _smooth_score(case: Case) -> float | None:
     return float(1 - (answer - y).square().sum() / (y - y.mean(0)).square().sum().clamp_min(1e-300))
 
 
+def model_of_places_score(case: Case) -> float | None:
+    """The cross-validated score of a linear model that sees which word stands at which place, for
+    inputs [N, T] of whole numbers; None for others, or of too many words and places.
+    """
+    pair = case.sample
+    if pair is None or pair[0].is_floating_point() or pair[0].ndim != 2:
+        return None
+    if case.task not in ("binary", "multiclass", "regression"):
+        return None
+    few = torch.linspace(0, len(pair[0]) - 1, min(MAX_ROWS, len(pair[0]))).long()
+    words, target = pair[0][few].cpu().long(), pair[1][few].cpu()
+    words = words - words.min()
+    if len(words) < 15 or words.shape[1] * (int(words.max()) + 1) > MAX_COLUMNS / 2:
+        return None
+    table = torch.nn.functional.one_hot(words).flatten(1).double()
+    if case.task == "regression":
+        return regression_score(table, target.reshape(len(target), -1).double(), linear=True)
+    classes = class_indices(target).unique(return_inverse=True)[1]
+    return classification_score(table, classes, linear=True)
+
+
 def _median_score(case: Case, **which: bool) -> float | None:
     table = standardized_table(case)
     if table is None or case.task not in ("binary", "multiclass", "regression"):

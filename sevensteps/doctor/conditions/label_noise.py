@@ -6,11 +6,15 @@ contradict with one voice; or the nearest training samples tell the validation l
 than they tell each other's, so that the difference is wrong labels among them. Source: Wilson 1972,
 Asymptotic properties of nearest neighbor rules.
 
+Also of samples as they were fed, where they are not those of the training data: what an
+augmentation made of them may be of another class, that of their neighbours in these data.
+
 Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)`
-stops before they are learned by heart. Silent on: classes that overlap, where neighbours are of
-several minds; classes that neighbours do not tell, where the network answers validation samples far
-better than their neighbours do; samples so few that neighbours are none, of which twice as many
-would tell far more; fewer than 100 samples; regressions.
+stops before they are learned by heart; leave out the augmentation that changes classes. Silent on:
+inputs changed on the way in a network that is as good as a simple model; classes that overlap,
+where neighbours are of several minds; classes that neighbours do not tell, where the network
+answers validation samples far better than their neighbours do; samples so few that neighbours are
+none, of which twice as many would tell far more; fewer than 100 samples; regressions.
 """
 
 from __future__ import annotations
@@ -19,13 +23,23 @@ import torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.fed_data import comparison
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.measures import significant, stop_with_patience
-from sevensteps.doctor.simple_models import nearest_samples, standardized_table
+from sevensteps.doctor.simple_models import (
+    MAX_COLUMNS,
+    nearest_samples,
+    standardized_table,
+    worse_than_simple_model,
+)
 from sevensteps.doctor.validation_neighbours import both_parts, gain_of_samples
+from sevensteps.observe.data_sketch import hash_rows
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "underfitting", "batch_too_small", "stopped_early", "too_small")
+UNCHANGED = 0.8  # of the rows fed are those of the training data
+BEHIND = 0.15  # of the score, that the network is below a simple model
 SHARE = 0.08  # of the samples
 NEIGHBOURS = 10  # of each sample
 MOST = 6  # of them are of one mind
@@ -42,6 +56,83 @@ def examine(case: Case) -> Finding | None:
         return None  # then the labels need not be those of the inputs
     if case.part("train") is None and (case.identified_loss is None or len(case.loss_calls) > 1):
         return None  # nor where inputs are mixed, and their labels with them
+    return _wrong_labels(case) or _changed_on_the_way(case)
+
+
+def _changed_on_the_way(case: Case) -> Finding | None:
+    """Inputs that were changed before they were fed, and look like another class than their own."""
+    compared = comparison(case)
+    if compared is None or compared.known > UNCHANGED or not worse_than_simple_model(case, BEHIND):
+        return None
+    votes = _votes_of_data(case)
+    if votes is None:
+        return None
+    own, most = votes
+    share = float(((own <= 1) & (most >= MOST)).double().mean())
+    if share < SHARE:
+        return None
+    return Finding(
+        "label_noise",
+        STEP,
+        "warning",
+        0.85,
+        f"{1 - compared.known:.0%} of the inputs were changed before they were fed, and "
+        f"{share:.0%} of those look like another class than the one they were fed with: nearly all "
+        "of their neighbours in the training data have another label. A change that a class does "
+        "not survive, as of left and right where sides matter, makes labels wrong.",
+        [
+            Measure(
+                "changed inputs contradicted by their neighbours in the training data",
+                significant(share),
+                f"below {SHARE:g}",
+                f"{NEIGHBOURS} nearest of {len(own)} samples as they were fed",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "the network can only learn what the changed inputs and their labels agree on",
+                "train without the augmentation, then put its parts back one by one",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _votes_of_data(case: Case) -> tuple[Tensor, Tensor] | None:
+    """How many of the nearest training samples of each input that was changed have its class, and
+    how many the class that most of them have; None where there are too few.
+    """
+    x, y = case.observation.x, case.observation.y
+    if case.train is None or x is None or y is None or len(x) != len(y):
+        return None
+    data, labels = case.train
+    if x.shape[1:] != data.shape[1:] or y.shape[1:] != labels.shape[1:]:
+        return None
+    if not (x.is_floating_point() and data.is_floating_point()) or x[0].numel() > MAX_COLUMNS:
+        return None
+    known = set(_hashes(data))
+    changed = [row for row, number in enumerate(_hashes(x)) if number not in known]
+    if len(changed) < 50 or len(data) < 100:
+        return None
+    few = torch.linspace(0, len(data) - 1, min(800, len(data))).long()
+    near, fed = data[few].flatten(1).double(), x[changed[:400]].flatten(1).double()
+    scale = near.std(0).clamp_min(1e-12)
+    nearest = torch.cdist(fed / scale, near / scale).topk(NEIGHBOURS, largest=False).indices
+    classes = class_indices(labels[few].cpu())
+    counts = torch.nn.functional.one_hot(classes)[nearest].sum(1)
+    own = class_indices(y[changed[:400]].cpu()).clamp_max(counts.shape[1] - 1)
+    return counts.gather(1, own[:, None])[:, 0], counts.amax(1)
+
+
+def _hashes(x: Tensor) -> list[int]:
+    hashes = hash_rows([x], len(x), len(x))
+    return [] if hashes is None else hashes.tolist()
+
+
+def _wrong_labels(case: Case) -> Finding | None:
+    """Samples of the training data itself whose neighbours contradict them."""
     votes = case.of_data("votes of neighbours", lambda: _votes(case))
     if votes is None:
         return None

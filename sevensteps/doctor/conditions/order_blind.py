@@ -18,7 +18,7 @@ from sevensteps.doctor.chance import compare_with_chance, why_too_early
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.order import SAME, Order, order
-from sevensteps.doctor.simple_models import simple_model_score
+from sevensteps.doctor.simple_models import model_of_places_score, simple_model_score
 
 STEP = "predict"
 EXPLAINS = (
@@ -48,9 +48,11 @@ def examine(case: Case) -> Finding | None:
     if answers.each and answers.others <= SAME:
         return None  # each step by itself
     simple, score = simple_model_score(case), min(case.scores.values())
+    simple = model_of_places_score(case) if simple is None else simple
     least = case.baseline_score or 0.0
     ahead = simple is not None and simple - score > AHEAD
-    if not ahead and (score - least > POOR * (1 - least) or simple is not None):
+    seen_whole = simple_model_score(case) is not None
+    if not ahead and (score - least > POOR * (1 - least) or seen_whole):
         return None
     if not ahead and (_predicts(case) or not _attends(case)):
         return None
@@ -64,14 +66,15 @@ def examine(case: Case) -> Finding | None:
         0.85 if ahead else 0.75,
         f"In another order of its {answers.steps} {what} an input gets the same answer{goes}, "
         f"whatever the weights are: the network sees a set. It scores {score:.3g}{better}. If "
-        "the order matters, attention has to be told the positions.",
+        "the order matters, attention has to be told the positions, and a sum forgets them.",
         [_measure(answers)],
         [
             Remedy(
                 {},
                 "attention treats its inputs alike wherever they stand",
                 "add a position to each step: x + self.position(torch.arange(T)), and see that it "
-                "is added before the first attention",
+                "is added before the first attention; put two vectors one after the other, "
+                "torch.cat([a, b], -1), where a + b would be the same as b + a",
             )
         ],
         {},

@@ -15,7 +15,8 @@ from sevensteps.doctor.questions.redraw import redraw
 from sevensteps.observe.structure import main_output, map_tensors, tensors_of
 
 SAMPLES = 32  # that are asked about
-SHORTEST = 4  # steps whose order is changed
+SHORTEST = 2  # steps whose order is changed
+LEAST = 4  # samples, for their answers to have a spread
 SAME = 1e-4  # of the spread of the answers, of orders that make no difference
 PATCHES = (1, 2, 3, 4, 5, 6, 7, 8, 14, 16, 32)  # pixels
 
@@ -71,6 +72,8 @@ def _orders(tensors: dict[str, Tensor]) -> tuple[Tensor, dict[int, tuple[int, Re
 
 
 def _permutation(count: int) -> Tensor:
+    if count < 4:  # by chance it might be the order that there was
+        return torch.arange(count).flip(0)
     return torch.randperm(count, generator=torch.Generator().manual_seed(0))
 
 
@@ -92,7 +95,7 @@ def _shuffled_patches(x: Tensor, side: int) -> Tensor:
 
 def _ask(asker: Asker) -> Order | None:
     source = _orders(tensors_of(asker.inputs))
-    if source is None or asker.count < SHORTEST:
+    if source is None or asker.count < LEAST:
         return None
     sequence, orders = source
     least: Order | None = None

@@ -70,3 +70,38 @@ def test_bags_that_learn_or_have_nothing_to_learn_are_not_accused() -> None:
     noise = torch.randint(2, (600,), generator=GENERATOR)
     assert trained(Pooled(nn.Linear(4, 16)), SERIES, noise, 4) is None
     assert trained(Pooled(nn.Embedding(12, 16)), WORDS, (WORDS[:, 0] > 5).long(), 1) is None
+
+
+class Pair(nn.Module):
+    """A number from two words, of their sum or of one beside the other."""
+
+    def __init__(self, beside: bool) -> None:
+        super().__init__()
+        self.words, self.beside = nn.Embedding(12, 16), beside
+        self.layers = nn.Sequential(nn.Linear(32 if beside else 16, 48), nn.ReLU())
+        self.number = nn.Linear(48, 1)
+
+    def forward(self, pair: Tensor) -> Tensor:
+        h = self.words(pair)
+        number: Tensor = self.number(self.layers(h.flatten(1) if self.beside else h.sum(1)))
+        return number
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("difference", [False, True])
+def test_a_sum_of_two_words_where_their_order_matters(beside: bool, difference: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.randint(12, (800, 2))
+    y = (x[:, :1] + (-1 if difference else 1) * x[:, 1:]).float() / 4
+    model = Pair(beside)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(12):
+            for rows in torch.randperm(800).split(32):
+                loss = nn.functional.mse_loss(model(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    said = [f.condition for f in watch.diagnose(train=(x, y)).findings]
+    assert ("order_blind" in said) == (difference and not beside)

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+LEAST_TOGETHER = 60  # of small matrices
 LEAST = 100  # weights; of fewer nothing can be told
 LEAST_OF_NORMAL, LEAST_SIDE = 1000, 8  # whose singular values say more than their distribution
 AGREES = 1.6  # Kolmogorov's statistic, which is above that in 1 of 80 drawn
 WITHIN = 1.05  # of the largest singular value of drawn numbers
+
+
+def are_as_drawn(weights: Sequence[Tensor]) -> bool:
+    """Whether all of these are as they were drawn; of matrices too small to tell by themselves,
+    whether all together are as PyTorch's layers draw theirs, uniform up to 1/√(inputs).
+    """
+    small = [weight for weight in weights if weight.numel() < LEAST]
+    if not all(is_as_drawn(weight) for weight in weights if weight.numel() >= LEAST):
+        return False
+    if not small:
+        return bool(weights)
+    flat = [w.detach().double().cpu().flatten(1) for w in small]
+    numbers = torch.cat([(w * math.sqrt(w.shape[1])).flatten() for w in flat]).sort().values
+    if len(numbers) < LEAST_TOGETHER or not float(numbers.abs().max()) <= 1 + 1e-6:
+        # only a few numbers beside those that are known
+        return len(small) < len(weights) and len(numbers) < LEAST_TOGETHER
+    places = (torch.arange(len(numbers)).double() + 0.5) / len(numbers)
+    return _distance((numbers + 1) / 2, places) < AGREES
 
 
 def is_as_drawn(weight: Tensor) -> bool:

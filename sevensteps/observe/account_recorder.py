@@ -38,6 +38,7 @@ from sevensteps.observe.unregistered import unregistered_parameters
 from sevensteps.observe.used_gradients import Used, UsedGradients, changes_of_entries
 
 GRAD_SCALER = str(Path("amp") / "grad_scaler.py")  # how the path of PyTorch's file ends
+MIN_STEP_LOOKS = 2  # looks in which an optimizer steps, so that something can be said of its steps
 MAX_USES = 8  # of gradients in one step that are kept as copies
 FRAMES = 24  # between an optimizer's step and the scaler that called it, at most
 
@@ -64,6 +65,7 @@ class AccountRecorder(StepRecorder):
         self._looks = 0
         self._sampling = True  # whether entries are compared in this look, which takes longer
         self._steps_since_look = 0
+        self._step_looks: dict[int, int] = {}  # looks, of each optimizer
         self._forget()
 
     def _forget(self) -> None:
@@ -112,6 +114,18 @@ class AccountRecorder(StepRecorder):
     def updates(self) -> list[int]:
         """Of each optimizer, how many of the steps that were noted changed its parameters."""
         return [mark.updates for mark in self._marks.values()]
+
+    @property
+    def steps_to_update(self) -> int | None:
+        """How many steps there are up to the next one in which an optimizer steps that does so only
+        now and then, and that hardly a look has seen stepping; None where there is no such.
+        """
+        expected = (
+            mark.steps_to_update
+            for key, mark in self._marks.items()
+            if self._step_looks.get(key, 0) < MIN_STEP_LOOKS
+        )
+        return min((steps for steps in expected if steps is not None), default=None)
 
     def arm(self) -> None:
         self._remove_hooks()
@@ -280,6 +294,8 @@ class AccountRecorder(StepRecorder):
     def account(self, loss: Any = None) -> StepAccount:
         """The account of the step that has just ended with this loss."""
         self._looks += 1
+        for key in self._steps:
+            self._step_looks[key] = self._step_looks.get(key, 0) + 1
         for key, mark in self._marks.items():
             mark.watch(
                 [g.parameter for g in self._gradients.values() if g.passes and key in g.optimizers]

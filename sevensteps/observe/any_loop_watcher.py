@@ -201,6 +201,8 @@ class AnyLoopWatcher:
         self._quiet = False
         if self.failure:
             return
+        if (ahead := self._recorders.account.steps_to_update) is not None:
+            self.schedule.look_next(step + ahead - 1)
         if self.schedule.is_due(step):
             self._arm()
             return

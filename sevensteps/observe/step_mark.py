@@ -15,7 +15,10 @@ class StepMark:
     `updates` counts the steps noted that changed its parameters.
     """
 
-    __slots__ = ("_optimizer", "at_look", "before", "now", "probes", "updates")
+    __slots__ = (
+        *("_interval", "_noted", "_optimizer", "_regular", "_updated"),
+        *("at_look", "before", "now", "probes", "updates"),
+    )
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer
@@ -25,6 +28,19 @@ class StepMark:
         self.before: float | None = None
         self.at_look: float | None = None
         self.updates = 0
+        self._noted = self._updated = 0  # steps; and at the last update
+        self._interval = 0  # steps from update to update
+        self._regular = False
+
+    @property
+    def steps_to_update(self) -> int | None:
+        """How many steps there are up to the next update, of updates that come at regular distances
+        of several steps; None of others.
+        """
+        if not self._regular or self._interval < 2:
+            return None
+        left = self._updated + self._interval - self._noted
+        return left if left > 0 else None
 
     @property
     def is_fused(self) -> bool:
@@ -42,8 +58,12 @@ class StepMark:
     def note(self, mark: float) -> None:
         """A step of the training has ended, and the number was `mark`."""
         self.before = before = self.now
+        self._noted += 1
         if before is not None and mark != before:
             self.updates += 1
+            interval = self._noted - self._updated
+            self._regular, self._interval = interval == self._interval, interval
+            self._updated = self._noted
         self.now = mark
 
     def watch(self, parameters: list[Tensor]) -> None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sevensteps.doctor.drawn_weights import is_as_drawn
+from sevensteps.doctor.drawn_weights import are_as_drawn, is_as_drawn
 
 pytestmark = pytest.mark.draws
 DRAWN = {
@@ -46,3 +46,15 @@ def test_other_weights() -> None:
         assert not is_as_drawn(torch.randn(64, 32) + direction)
     for weight in (torch.zeros(64, 64), torch.ones(64, 64), torch.randn(64), torch.randn(5, 5)):
         assert not is_as_drawn(weight)
+
+
+def test_small_matrices_are_told_together() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        small = [nn.Conv2d(1, 4, 3).weight, nn.Conv2d(4, 2, 3).weight]
+        assert not any(is_as_drawn(weight) for weight in small)
+        assert are_as_drawn(small)
+        assert are_as_drawn([nn.Linear(12, 48).weight, nn.Linear(5, 2).weight])
+        assert not are_as_drawn([trained(), *small])
+        assert not are_as_drawn([weight * 3 for weight in small])
+    assert not are_as_drawn([])

@@ -99,6 +99,14 @@ DISCARDED = replace(ROW, discarded=1, stepped=False, used=None)
         ([[DISCARDED]] * 2, {"updates": [60]}, False),
         ([[DISCARDED]] * 2, {"updates": [0]}, False),
         ([[DISCARDED]] * 2, {}, False),
+        # 64 reports and 4 updates, each of the one pass that was reported with it
+        ([[replace(ROW, stepped=False, used=None)]] * 2 + [[ROW]] * 2, {"updates": [4]}, True),
+        (
+            [[replace(ROW, stepped=False, used=None)]] * 2 + [[replace(ROW, accumulated=16)]] * 2,
+            {"updates": [4]},
+            False,
+        ),
+        ([[replace(ROW, stepped=False, used=None)]] * 2 + [[ROW]] * 2, {"updates": [32]}, False),
     ],
 )
 def test_gradient_discarded(

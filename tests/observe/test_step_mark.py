@@ -49,3 +49,17 @@ def test_parameters_without_gradients_are_not_the_ones_to_read() -> None:
         optimizer.step()
         mark.note(mark.read())
     assert mark.updates == 2
+
+
+def test_the_next_of_regular_steps_is_foretold() -> None:
+    parameter = nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    mark, foretold = StepMark(optimizer), []
+    for step in range(20):
+        parameter.grad = torch.ones(3)
+        if step % 5 == 4:
+            optimizer.step()
+        mark.note(mark.read())
+        foretold.append(mark.steps_to_update)
+    assert foretold[:9] == [None] * 9
+    assert foretold[14:19] == [5, 4, 3, 2, 1]

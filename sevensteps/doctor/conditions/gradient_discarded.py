@@ -58,7 +58,28 @@ def examine(case: Case) -> Finding | None:
             sure = discarded >= LOOKS and _throws_reports_away(case, optimizer, own)
         if sure and discarded >= RATIO * used:
             return _finding(case, own, int(discarded), int(used))
+        brought, held = _passes_of_updates(case, optimizer, own)
+        if brought - held >= RATIO * held > 0:
+            return _finding(case, own, round(brought - held), round(held))
     return None
+
+
+def _passes_of_updates(case: Case, optimizer: int, uses: list[GradientUse]) -> tuple[float, float]:
+    """(backward passes, those of them in the gradients used) of all steps of an optimizer that
+    steps only now and then: each report brings a pass, and a gradient that began at 0 holds what
+    was added to it in the step alone. (0, 0) where that is not known.
+    """
+    updates = case.observation.notes.get("updates", [])
+    steps = [use for use in uses if use.stepped]
+    between = [use for use in uses if not use.stepped]
+    if case.several or optimizer >= len(updates) or min(len(steps), len(between)) < LOOKS:
+        return 0.0, 0.0
+    began_empty = all(p.leftover == 0.0 for use in steps for p in use.parameters.values())
+    if not updates[optimizer] or not began_empty or not all(use.untouched for use in steps):
+        return 0.0, 0.0
+    passes = median(p.passes for use in uses for p in use.parameters.values())
+    held = median(p.accumulated for use in steps for p in use.parameters.values())
+    return passes * case.steps, held * updates[optimizer]
 
 
 def _is_emptied(use: GradientUse) -> bool:
@@ -118,13 +139,13 @@ def _discarded(use: GradientUse) -> float:
 
 
 def _finding(case: Case, uses: list[GradientUse], discarded: int, used: int) -> Finding:
-    first = next(use.step for use in uses if _discarded(use))
+    first = next((use.step for use in uses if _discarded(use)), uses[0].step)
     return Finding(
         "gradient_discarded",
         STEP,
         "error" if not learned_enough(case, 0.6) else "warning",
         0.95,
-        f"{discarded} of {discarded + used} backward passes that were followed are thrown away: "
+        f"{discarded} of {discarded + used} backward passes that were counted are thrown away: "
         "their gradients are cleared before the optimizer has used them. Each step follows its "
         "last batch alone, and where the loss is divided by the number of batches, by as much "
         "less.",

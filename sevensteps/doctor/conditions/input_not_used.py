@@ -10,14 +10,15 @@ of every score.
 Remedies: follow the input through `forward` to where it is lost: masks (True blocks in PyTorch's
 attention masks, and lets pass in `scaled_dot_product_attention`), indices, variables. Silent on:
 networks whose answers became alike in training; parts of the input that a network that learns well
-does without; labels among the inputs.
+does without; columns of a table where a simple model, which sees them, does no better; labels
+among the inputs.
 """
 
 from __future__ import annotations
 
 import torch
 
-from sevensteps.doctor.asking import TARGETS, main_target
+from sevensteps.doctor.asking import TARGETS, main_target, only_tensor
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import layer_label, significant
@@ -27,6 +28,7 @@ from sevensteps.doctor.questions.another_input import (
     another_input,
     input_name,
 )
+from sevensteps.doctor.simple_models import worse_than_simple_model
 from sevensteps.observe.structure import tensors_of
 
 STEP = "predict"
@@ -50,6 +52,7 @@ EXPLAINS = (
     "not_shuffled",
 )
 POOR = 0.5  # skill, below which a part that is not used is missed
+AHEAD = 0.1  # of the score, of a simple model that sees all columns
 MOST = 0.5  # of a sequence that moves no answer
 
 
@@ -68,7 +71,10 @@ def examine(case: Case) -> Finding | None:
     blocked = [at for at, moves in answers.places.items() if not moves]
     steps = sum(last - first + 1 for first, last in blocked)
     if reached and steps >= MOST * answers.length:
-        return _places_unused(reached, steps, answers)
+        if not _is_table(case):
+            return _places_unused(reached, steps, answers)
+        if worse_than_simple_model(case, AHEAD):
+            return _columns_unused(blocked, steps, answers)
     return None
 
 
@@ -125,6 +131,30 @@ def _places_unused(reached: list[tuple[int, int]], steps: int, answers: AnotherI
         ),
         {"steps": [first, last]},
     )
+
+
+def _columns_unused(blocked: list[tuple[int, int]], steps: int, answers: AnotherInput) -> Finding:
+    columns = ", ".join(f"{first + 1} to {last + 1}" for first, last in blocked)
+    return _finding(
+        "warning",
+        0.85,
+        f"Of {answers.length} columns of the input, {steps} move no answer, whatever the weights "
+        f"are ({columns}), and a simple model that sees them all does better. Is one part of the "
+        "input read twice, and another never?",
+        Measure(
+            "columns of the input that move an answer",
+            answers.length - steps,
+            answers.length,
+            "another sample's in their place, in evaluation mode",
+        ),
+        {"columns": [place for first, last in blocked for place in (first, last)]},
+    )
+
+
+def _is_table(case: Case) -> bool:
+    """Whether the input is one tensor of samples by columns, of no whole numbers."""
+    x = None if case.examples is None else only_tensor(case.examples[0])
+    return x is not None and x.ndim == 2 and x.is_floating_point()
 
 
 def _is_aside(case: Case, path: str) -> bool:

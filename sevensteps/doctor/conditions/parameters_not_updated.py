@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.drawn_weights import is_as_drawn
+from sevensteps.doctor.drawn_weights import are_as_drawn
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
@@ -49,7 +49,6 @@ EXPLAINS = (
     "ill_conditioned",
 )
 FEW = 0.05  # of all parameters, that are trained beside a frozen head
-MOST_DRAWN = 0.9  # of the frozen weights, that are as they were drawn
 LEAST = 1e-7  # of the weights: a step that is less changes no number of 32 bits
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
@@ -230,20 +229,19 @@ def _frozen_as_drawn(case: Case) -> Finding | None:
     ]
     if not frozen or case.before_training or learned_enough(case, 0.6):
         return None
-    drawn = [name for name in frozen if is_as_drawn(weights[name])]
-    count = sum(weights[name].numel() for name in drawn)
-    if count < MOST_DRAWN * sum(weights[name].numel() for name in frozen):
+    if not are_as_drawn([weights[name] for name in frozen]) or not worse_than_simple_model(
+        case, 0.2
+    ):
         return None
-    if not worse_than_simple_model(case, 0.2):
-        return None
+    count = sum(weights[name].numel() for name in frozen)
     return _finding(
         case,
-        drawn,
+        frozen,
         count / sum(p.numel() for p in weights.values()),
         0.85,
-        f"{_list(drawn)} are frozen, and their numbers are those of an initialization: nothing was "
-        "loaded into them, or nothing ever trained them. What they make of the inputs is chance, "
-        "and too little for the rest: a simple model that sees the inputs does better.",
+        f"{_list(frozen)} are frozen, and their numbers are those of an initialization: nothing "
+        "was loaded into them, or nothing ever trained them. What they make of the inputs is "
+        "chance, and too little for the rest: a simple model that sees the inputs does better.",
         "requires_grad is False, and distributed as drawn",
         "let them be trained, or load them: load_state_dict(…, strict=False) loads in silence only "
         "what has the same name; print what it returns",

@@ -27,7 +27,7 @@ class AnotherInput:
 
     `unused` are the inputs, by path, that move no answer when they are another sample's, with the
     present weights and with new ones; `parts` all that were asked about. `places` says for each
-    stretch of a sequence of `length` steps, (first, last), whether it moves any answer.
+    stretch of a sequence of `length` steps, or columns, (first, last), whether it moves any answer.
     """
 
     samples: int
@@ -99,15 +99,13 @@ def _with(inputs: Any, tensor: Tensor, other: Tensor) -> Any:
 
 
 def _stretches(asker: Asker, tensors: dict[str, Tensor]) -> tuple[dict[tuple[int, int], Any], int]:
-    """The inputs with each stretch of the first sequence replaced by another sample's, and how long
-    the sequence is.
+    """The inputs with each stretch of the first sequence, or of a table's columns, replaced by
+    another sample's, and how long that is.
     """
     for tensor in tensors.values():
         axis = {2: 1, 3: 1, 4: 2}.get(tensor.ndim, 0)
         if not _varies(tensor, asker.count) or axis == 0 or tensor.shape[axis] < 4:
             continue
-        if tensor.ndim == 2 and tensor.is_floating_point():
-            continue  # a table
         length, changed = tensor.shape[axis], {}
         for places in torch.arange(length).tensor_split(min(BLOCKS, length)):
             at = [slice(None)] * axis + [slice(int(places[0]), int(places[-1]) + 1)]

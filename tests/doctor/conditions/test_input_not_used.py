@@ -103,3 +103,21 @@ def test_a_dead_network_is_another_fault() -> None:
     with torch.no_grad():
         dead[1].bias.fill_(-1e4)
     assert trained(dead, (X,), LAST) is None
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_columns_that_nothing_reads(wrong: bool) -> None:
+    table = torch.randn(300, 16, generator=torch.Generator().manual_seed(2))
+    y = (table[:, 8:].sum(1) > 0).long()
+
+    def read(left: nn.Module, right: nn.Module, head: nn.Module, x: Tensor) -> Any:
+        first, second = x.split(8, 1)
+        return head(torch.cat([left(first), right(first if wrong else second)], 1).relu())
+
+    net = Net(read, nn.Linear(8, 12), nn.Linear(8, 12), nn.Linear(24, 2))
+    finding = trained(net, (table,), y)
+    assert (finding is not None) == wrong
+    if finding is not None:
+        assert "Of 16 columns of the input, 8 move no answer" in finding.explanation
+    # where they tell nothing, nothing is missed
+    assert trained(net, (table,), (table[:, 0] > 0).long()) is None

@@ -48,6 +48,7 @@ LARGE = 6.0  # root mean square; standardised inputs have 1, pixels of 0 to 1 ab
 APART = 100.0  # largest column's spread against the smallest
 WIDE = 3.0  # spread of a column that is too large by itself; standardised ones have 1
 RARE = 0.9  # share of the samples that have one value in common
+GOOD = 0.8  # of the way to a perfect score; then a better simple model has to be twice as far off
 MARGIN = 0.05  # of the score that a simple model on standardised inputs does better
 
 
@@ -69,7 +70,8 @@ def examine(case: Case) -> Finding | None:
         return None
     simple, score = simple_model_score(case), case.scores.get("train")
     if simple is not None and score is not None:
-        if not worse_than_simple_model(case, MARGIN):
+        margin = 2 * MARGIN if learned_enough(case, GOOD) else MARGIN
+        if not worse_than_simple_model(case, margin):
             case.ruled_out.append(
                 (
                     "inputs_unscaled",

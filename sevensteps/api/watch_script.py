@@ -119,7 +119,7 @@ def training_report(
             unread += [("valid", why)] if why else []
     case = case_of(watcher, train, valid)
     case.not_judged += unread
-    case.sample_limit = sample_limit_of(watcher.sample_seconds)
+    case.sample_limit = sample_limit_of(watcher.sample_seconds, watcher.sample_numbers)
     final = dict(zip(watcher.networks, training.final_networks().values(), strict=True))
     if None in final.values():
         case.network, case.networks = None, {}

@@ -23,14 +23,18 @@ FEW = 256  # on which a score says something still
 FEWEST = 64
 # About a second of forward and backward passes; and more than that, where it were too few
 SECONDS, MORE_SECONDS = 0.5, 2.0
+NUMBERS, FEWEST_OF_MANY = 5e7, 8  # that one layer gives: 200 MB; a sample with so many is a text
 
 
-def sample_limit_of(sample_seconds: float) -> int:
-    """How many samples to evaluate a network on where a step takes so long for each."""
+def sample_limit_of(sample_seconds: float, sample_numbers: float = 0.0) -> int:
+    """How many samples to evaluate a network on where a step takes so long for each, and one layer
+    gives so many numbers for it, as a language model does for all words of its vocabulary.
+    """
     if not sample_seconds:
         return SAMPLES
     soon, later = SECONDS / sample_seconds, MORE_SECONDS / sample_seconds
-    return int(min(max(soon, min(FEW, later), FEWEST), SAMPLES))
+    limit = min(max(soon, min(FEW, later), FEWEST), SAMPLES)
+    return int(min(limit, max(NUMBERS / max(sample_numbers, 1.0), FEWEST_OF_MANY)))
 
 
 def ask(network: nn.Module, inputs: Any) -> Any:

@@ -64,7 +64,8 @@ class AnyLoopWatcher:
         # whether nothing is hooked, up to the step `_quiet_until`; two of these steps, from
         # `_timed_from` on, are timed
         self._quiet, self._quiet_until, self._timed_from = False, 0, 0
-        self.sample_seconds = 0.0  # of a step for one sample, by its size
+        # of a step for one sample, by its size, and the numbers that a layer gives for it at most
+        self.sample_seconds = self.sample_numbers = 0.0
         self._usual_seconds = 0.0  # of a step that nobody looks at, lately
         self._looked = False  # whether the step before was looked at
         self._step_number = 0  # of the first step that is not noted; some may have been passed
@@ -437,7 +438,9 @@ class AnyLoopWatcher:
         size = self._recorders.size()
         self.schedule.set_size(size)
         look = self._recorders.look(step, loss, target, full=self.schedule.is_full(step))
-        self.sample_seconds = size.step_seconds() / max(look.batch or 1, 1)
+        count = max(look.batch or 1, 1)
+        self.sample_seconds = size.step_seconds() / count
+        self.sample_numbers = size.largest / count
         return look
 
     def _note_time(self, step_seconds: float) -> None:

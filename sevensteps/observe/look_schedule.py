@@ -39,7 +39,8 @@ MOST_NUMBERS = 600_000  # of those that layers gave, a look reads no more
 @dataclass(frozen=True)
 class StepSize:
     """How much a step computes: calls of `layers`, `tensors` of parameters and the `parameters` in
-    them, `numbers` that layers gave, and `products` of weights in one forward pass.
+    them, `numbers` that layers gave, and `products` of weights in one forward pass; `largest` are
+    the numbers that one layer gave at most.
     """
 
     layers: int
@@ -47,6 +48,7 @@ class StepSize:
     parameters: int
     numbers: int
     products: float
+    largest: int = 0
 
     def step_seconds(self) -> float:
         """What a step takes, forward and backward, about."""
@@ -75,7 +77,7 @@ def step_size(
     """The size of a step from the shapes of what each layer gave in it; of several `networks` that
     are trained as one, from those of one.
     """
-    calls = numbers = 0
+    calls = numbers = largest = 0
     products = 0.0
     for name, shapes in outputs.items():
         layer = facts.layers.get(name)
@@ -87,6 +89,7 @@ def step_size(
             calls += 1
             count = math.prod(shape)
             numbers += count
+            largest = max(largest, count)
             if matrices and shape:
                 axis = layer.axis if layer is not None and layer.axis < len(shape) else -1
                 products += matrices * count / max(shape[axis], 1)
@@ -97,6 +100,7 @@ def step_size(
         networks * sum(math.prod(p.shape) for p in trained),
         networks * numbers,
         networks * products,
+        largest,
     )
 
 

@@ -114,3 +114,4 @@ def test_fewer_samples_are_asked_the_longer_each_takes() -> None:
     assert [sample_limit_of(s) for s in (0.0, 1e-6, 1e-3, 4e-3, 2e-2, 1.0)] == [
         *(1024, 1024, 500, 256, 100, 64)
     ]
+    assert [sample_limit_of(1e-3, numbers) for numbers in (1e4, 1e6, 1e9)] == [500, 50, 8]

@@ -22,11 +22,19 @@ from torch.overrides import TorchFunctionMode
 from sevensteps.doctor.asking import ask
 from sevensteps.doctor.case import Case, failure_text
 from sevensteps.observe.function_mode import TORCH, Callers, calling_frame
-from sevensteps.observe.structure import first_tensor, rows, sample_count, tensors_of, to_device
+from sevensteps.observe.structure import (
+    first_tensor,
+    rows,
+    sample_count,
+    spread_indices,
+    tensors_of,
+    to_device,
+)
 from sevensteps.seeds import isolated_generators
 
 MOST = 64  # samples that are asked about
 LEAST = 8
+WIDEST = 2048  # classes that are compared in each place of a sequence
 WORK = 2e9  # products of a number and a weight in one forward pass
 FAR_TOO_MUCH = 1e12  # of them, for `LEAST` samples
 
@@ -59,20 +67,29 @@ class Asker:
         """The answers [N, D] for inputs of N samples, as float64 on the CPU.
 
         Of several outputs the answer, where it is known which it is; else all that have a row for
-        each sample, beside each other. Raises `ValueError` where none has.
+        each sample, beside each other. Of the words of a large vocabulary some stand for all.
+        Raises `ValueError` where none has.
         """
         count = sample_count(inputs)
         output = self.output(inputs, seed, dropout)
         answer = self.case.answer_in(output)
         parts = [answer] if answer is not None else tensors_of(output).values()
         of_samples = [
-            part.detach().double().cpu().reshape(count, -1)
+            _narrow(part.detach()).double().cpu().reshape(count, -1)
             for part in parts
             if part.is_floating_point() and fits(part, count)
         ]
         if not of_samples:
             raise ValueError(f"no output has a row for each of {count} samples")
         return torch.cat(of_samples, 1)
+
+
+def _narrow(output: Tensor) -> Tensor:
+    """An output, with at most `WIDEST` numbers on its last axis."""
+    width = output.shape[-1] if output.ndim > 2 else 0
+    if width <= WIDEST:
+        return output
+    return output[..., spread_indices(width, WIDEST).to(output.device)]
 
 
 def fits(output: Tensor, count: int) -> bool:

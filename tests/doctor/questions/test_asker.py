@@ -101,6 +101,14 @@ def test_dropout_that_is_off_is_no_dropout() -> None:
     assert len(mode.calls) == 0
 
 
+def test_of_a_large_vocabulary_some_words_are_compared() -> None:
+    network = Called(lambda x: torch.arange(30_000.0).expand(len(x), 4, -1) + x[..., None])
+    answer = put(case(network), "here", lambda asker: asker(asker.inputs))
+    assert answer is not None
+    assert answer.shape == (20, 4 * asker.WIDEST)
+    assert torch.equal(answer.reshape(20, 4, -1).diff(dim=1)[:, :, 0], X.double().diff(dim=1))
+
+
 def test_all_outputs_that_have_rows_are_the_answer_where_none_is_known() -> None:
     both = Called(lambda x: (x[:, :1], x[:, 1:], x.sum(0)))
     answer = put(case(both), "here", lambda asker: asker(asker.inputs))

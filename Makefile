@@ -85,6 +85,8 @@ bench-limits: .venv-bench/.done
 
 bench-doctor: .venv-doctor/.done
 	@.venv-doctor/bin/python -m benchmarks.doctor --write
+	@.venv-doctor/bin/python -m benchmarks.doctor.step_faults --write
+	@.venv-doctor/bin/python -m benchmarks.doctor.atlas --write
 	@.venv-doctor/bin/python -m benchmarks.doctor.remedies --write
 	@.venv-doctor/bin/python -m benchmarks.doctor.peers --write
 	@.venv-doctor/bin/python -m benchmarks.doctor.cost --write

@@ -156,6 +156,8 @@ def _fitted_loss(case: Case) -> ChanceComparison | None:
         return None
     if not math.isfinite(reached) or not math.isfinite(ignorant):
         return None
+    if case.loss_is_error and abs(ignorant) <= LEAST_LOSS:
+        return None  # targets alike for all inputs, as where the first of the candidates is right
     if ignorant > LEAST_LOSS:
         better = reached < LOSS * ignorant
     elif len(apart) < PARTS or not all(map(math.isfinite, apart)):

@@ -25,9 +25,8 @@ def renamed_classes(case: Case) -> tuple[dict[int, int], float] | None:
     for some, and the score with these put right. None where the labels are those of the training
     data.
     """
-    answered = _answers_and_classes(case)
     valid = case.scores.get("valid")
-    if answered is None or valid is None:
+    if valid is None or valid > 1 - GAINED or (answered := _answers_and_classes(case)) is None:
         return None
     answers, classes = answered
     count = int(torch.cat([answers, classes]).max()) + 1
@@ -45,8 +44,9 @@ def labels_at_random(case: Case) -> bool:
     """Whether the validation labels have nothing to do with their inputs, by the network's answers
     and by the nearest training samples, which tell each other's labels well.
     """
-    parts = both_parts(case)
-    if parts is None or len(parts.valid_y) < FEWEST or "valid" not in case.scores:
+    if case.scores.get("valid", 1.0) > 1 - GAINED or (parts := both_parts(case)) is None:
+        return False
+    if len(parts.valid_y) < FEWEST:
         return False
     if parts.y.is_floating_point():
         return _numbers_at_random(case) and (

@@ -51,7 +51,9 @@ def _by_evaluations(case: Case) -> Finding | None:
     loss fell on.
     """
     reported = [(step, loss) for step, loss, _ in case.observation.evaluations if loss is not None]
-    if "valid" in case.scores or len(reported) < 5 or not case.loss_is_error:
+    if len(reported) < 5 or case.before_training or "valid" in case.scores:
+        return None
+    if not case.loss_is_error:
         return None
     start = case.baseline_loss or first_loss(case)
     step, least = min(reported, key=lambda evaluation: evaluation[1])

@@ -133,7 +133,9 @@ class TrialScheduler:
         least: float = 0.0,
         problem: str = "whole",
         report: Callable[[str], None] | None = None,
+        kind: type[Trial] = Trial,
     ) -> None:
+        self.kind = kind
         self.backend, self.seed, self.clock, self.least = backend, seed, clock, least
         self.random_change, self.seconds_each, self.problem = random_change, seconds_each, problem
         self.report = report or (lambda text: None)
@@ -167,7 +169,7 @@ class TrialScheduler:
 
     def _attempt(self, condition: str, change: Change) -> Attempt:
         measure = self.backend.measure(condition)
-        trial = Trial(condition, change, measure, self.least, problem=self.problem)
+        trial = self.kind(condition, change, measure, self.least, problem=self.problem)
         return Attempt(trial, generator(self.seed, "race"))
 
     def _affordable(self) -> int:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, ClassVar
 
 PAIRS, MOST = 3, 5  # seeds on which each is trained; MOST where PAIRS leave it open
 LEVEL = 0.95  # of the interval
@@ -46,6 +46,8 @@ class Trial:
     random_changes: list[dict[str, str]] = field(default_factory=list)
     problem: str = "whole"
     note: str = ""
+
+    shown: ClassVar[bool] = True  # whether the fault was seen on the first seed
 
     def finite(self, numbers: list[float]) -> list[float]:
         """`numbers`, where one that is not finite (a diverged training) counts as 0.
@@ -116,8 +118,10 @@ class Trial:
     def open(self) -> bool:
         """Whether another seed may still prove it."""
         count = len(self.seeds)
-        if self.note or count >= MOST or (count == 1 and self.differences[0] <= self.least):
-            return False  # the last: it does not help on the seed that showed the fault
+        if self.note or count >= MOST:
+            return False
+        if count == 1 and self.differences[0] <= (self.least if self.shown else -self.least):
+            return False  # it does not help on the seed that showed the fault, or does harm
         return count < PAIRS or (
             not self.proven and self.interval is not None and self.interval[1] >= self.least
         )
@@ -168,6 +172,12 @@ class Trial:
             else "not proven"
         )
         return f"{head}: {numbers}" + (f"; {self.note}" if self.note else "")
+
+
+class TrialOnNewSeeds(Trial):
+    """A trial that does not know on which seed the fault was seen: a script may set none."""
+
+    shown = False
 
 
 def change_notation(change: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from scipy.stats import t
 
-from sevensteps.doctor.trials.trial import Trial, best_trial
+from sevensteps.doctor.trials.trial import Trial, TrialOnNewSeeds, best_trial
 from sevensteps.record.run_folder import nan_to_null
 
 NAN, INF = math.nan, math.inf
@@ -260,3 +260,19 @@ def test_anything_else_is_a_key_or_type_error(damage: Any) -> None:
 def test_the_verdict_is_one_sentence(made: Trial, said: str) -> None:
     assert made.verdict == said
     assert str(made) == f"step = sgd(lr=0.1): {said}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "after", "goes_on"),
+    [
+        (Trial, 0.5, False),
+        (Trial, 0.6, True),
+        (TrialOnNewSeeds, 0.5, True),
+        (TrialOnNewSeeds, 0.4, False),
+    ],
+)
+def test_one_seed_ends_a_trial_only_if_the_fault_was_seen_on_it_or_if_it_does_harm(
+    kind: type[Trial], after: float, goes_on: bool
+) -> None:
+    one = kind("dead_units", {}, "accuracy", 0.01, [0], untouched=[0.5], remedied=[after])
+    assert one.open == goes_on

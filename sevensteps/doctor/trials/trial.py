@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
-from typing import Any, ClassVar
+from typing import Any
 
 PAIRS, MOST = 3, 5  # seeds on which each is trained; MOST where PAIRS leave it open
 LEVEL = 0.95  # of the interval
@@ -47,7 +47,7 @@ class Trial:
     problem: str = "whole"
     note: str = ""
 
-    shown: ClassVar[bool] = True  # whether the fault was seen on the first seed
+    shown = True  # whether the fault was seen on the first seed
 
     def finite(self, numbers: list[float]) -> list[float]:
         """`numbers`, where one that is not finite (a diverged training) counts as 0.

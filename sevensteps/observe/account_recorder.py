@@ -138,7 +138,8 @@ class AccountRecorder(StepRecorder):
             if previous is not None and previous.parameter is gradient.parameter:
                 gradient.pending, gradient.stale = previous.pending, previous.stale
                 gradient.spent, gradient.after = previous.spent, previous.after
-                gradient.inputs = previous.inputs
+                gradient.inputs, gradient.pass_ids = previous.inputs, previous.pass_ids
+                gradient.others_stepped = previous.others_stepped
             self._catch_up(gradient)
         with torch.enable_grad():
             for gradient in self._gradients.values():
@@ -219,7 +220,7 @@ class AccountRecorder(StepRecorder):
         g = gradient.parameter.grad
         norm = 0.0 if g is None else norms_of([g])[0]
         stepping = bool(self._stepping.intersection(gradient.optimizers))
-        gradient.add_pass(norm, self._pass_inputs, in_step=stepping)
+        gradient.add_pass(norm, self._pass_inputs, in_step=stepping, pass_id=task)
 
     def _measure(self, task: int) -> None:
         """A backward pass has ended: measure the gradients that it brought."""
@@ -266,8 +267,14 @@ class AccountRecorder(StepRecorder):
         self._note_use(
             UsedGradients([g.parameter for g in gradients], divisor, sampling=self._sampling)
         )
+        passes = {
+            number for gradient in gradients if gradient.pending for number in gradient.pass_ids
+        }
         for gradient in gradients:
             gradient.use()
+        for gradient in self._gradients.values():
+            if gradient.pending and not passes.isdisjoint(gradient.pass_ids):
+                gradient.others_stepped = True
 
     def _note_use(self, use: UsedGradients) -> None:
         self._uses.append(use)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -18,7 +18,9 @@ class GradientHistory:
 
     `pending` counts the passes summed in `.grad` that no optimizer has used; `spent` says whether
     one has used what is there (None: not known); `stale` is the norm of what had been used already
-    when the first of the pending passes was added (None: not known).
+    when the first of the pending passes was added (None: not known). `pass_ids` are the numbers of
+    the pending passes, and `others_stepped` says whether optimizers of other parameters have used
+    what the last of them, or those before it, brought there.
     """
 
     name: str
@@ -36,6 +38,8 @@ class GradientHistory:
     used_stale: float | None = None
     after: float | None = None  # norm after the last backward pass
     inputs: Inputs | None = None  # of the forward passes before the last pending pass
+    pass_ids: set[int] = field(default_factory=set)
+    others_stepped: bool = False
 
     def forget_step(self) -> None:
         """Begin a step: what is pending stays."""
@@ -43,9 +47,9 @@ class GradientHistory:
         self.stepped = False
         self.used_stale = None
 
-    def add_pass(self, before: float, inputs: Inputs, *, in_step: bool) -> None:
-        """A backward pass from these `inputs` adds its gradient to what is there, of norm `before`;
-        `in_step`: an optimizer is stepping that has computed it.
+    def add_pass(self, before: float, inputs: Inputs, *, in_step: bool, pass_id: int = 0) -> None:
+        """The backward pass `pass_id` from these `inputs` adds its gradient to what is there, of
+        norm `before`; `in_step`: an optimizer is stepping that has computed it.
         """
         if before == 0:
             if not in_step and self._was_discarded(inputs):
@@ -55,16 +59,22 @@ class GradientHistory:
             self.pending, self.stale = 0, before
         elif self.spent is None:
             self.pending, self.stale = 0, None
-        self.spent, self.inputs = False, inputs
+        if self.pending == 0:
+            self.pass_ids = set()
+        self.pass_ids.add(pass_id)
+        self.spent, self.inputs, self.others_stepped = False, inputs, False
         self.pending += 1
         self.passes += 1
 
     def _was_discarded(self, inputs: Inputs) -> bool:
         """Whether what is pending of a gradient that has been cleared was meant to be used.
 
-        Not one with infinite entries; and not one that was computed to change the input or to take
-        the same input again, as adversarial training and sharpness-aware steps do.
+        Not one with infinite entries; not one that was computed to change the input or to take
+        the same input again, as adversarial training and sharpness-aware steps do; and not one that
+        was another network's to use, as a GAN's discriminator sends it into its generator.
         """
+        if self.others_stepped:
+            return False
         if self.spent or not self.pending or self.after is None or not math.isfinite(self.after):
             return False
         earlier = self.inputs

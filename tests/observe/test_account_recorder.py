@@ -494,6 +494,46 @@ def test_what_the_generator_sends_into_the_discriminator_is_no_leftover(
             assert all(row.discarded == 0 for row in rows(account))
 
 
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("report", ["each critic step", "each round"])
+def test_what_a_critic_sends_into_the_generator_is_not_thrown_away(
+    apart: bool, report: str
+) -> None:
+    generator, critic = nn.Linear(4, 6), nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 1))
+    g_opt = torch.optim.Adam(generator.parameters(), 1e-3)
+    c_opt = torch.optim.Adam(critic.parameters(), 1e-3)
+
+    def train_critic(number: int) -> Tensor:
+        c_opt.zero_grad()
+        fake = critic(generator(torch.randn(16, 4))).mean()  # no detach()
+        real = -critic(batch(number)[0]).mean()
+        for loss in (fake, real) if apart else (fake + real,):
+            loss.backward()
+        c_opt.step()
+        return real
+
+    def train_generator() -> Tensor:
+        g_opt.zero_grad()
+        loss = -critic(generator(torch.randn(16, 4))).mean()
+        loss.backward()
+        g_opt.step()
+        return loss
+
+    def clear_each(number: int) -> Tensor:
+        g_opt.zero_grad()
+        return train_critic(number)
+
+    def step(number: int) -> Tensor:
+        if report == "each critic step":
+            return train_generator() if number % 4 == 3 else clear_each(number)
+        for part in range(3):
+            clear_each(3 * number + part)
+        return train_generator()
+
+    for account in accounts({"G": generator, "D": critic}, [g_opt, c_opt], step, 12):
+        assert all(row.discarded == 0 for row in rows(account))
+
+
 def test_clipping_before_unscaling_shows_in_the_gradient_used() -> None:
     model = dense()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -55,3 +55,13 @@ def test_a_pass_that_is_cleared_unused_is_discarded_where_it_was_meant_to_be_use
     overflowed = history()
     overflowed.after = math.inf
     assert discarded(overflowed, 2) == 0
+
+
+def test_a_pass_that_another_optimizer_used_is_not_thrown_away() -> None:
+    gradient = history()
+    gradient.add_pass(0.0, inputs(1), in_step=False, pass_id=1)
+    gradient.after, gradient.others_stepped = 1.0, True
+    gradient.add_pass(0.0, inputs(2), in_step=False, pass_id=2)
+    assert (gradient.discarded, gradient.pass_ids, gradient.others_stepped) == (0, {2}, False)
+    gradient.add_pass(0.0, inputs(3), in_step=False, pass_id=3)
+    assert gradient.discarded == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import operator
 import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -119,7 +120,10 @@ class Case:
         self.hand_over("valid", self.valid)
 
     def hand_over(self, part: str, pair: Pair | None) -> None:
-        """Take `pair` for the "train" or the "valid" data."""
+        """Take `pair` for the "train" or the "valid" data; what was worked out of others goes."""
+        if not _same_tensors(pair, self.part(part)):
+            self.data_cache = {}
+            self._forget()
         plain = pair is None or all(isinstance(tensor, Tensor) for tensor in pair)
         self.data.pop(part, None)
         if pair is not None and not plain:
@@ -130,6 +134,13 @@ class Case:
         """The "train" or the "valid" data, whatever form they have; None where there are none."""
         own: Pair | None = self.train if name == "train" else self.valid
         return self.data.get(name, own)
+
+    def _forget(self) -> None:
+        """Work every value out again when it is next asked for."""
+        for kind in type(self).__mro__:
+            for name, member in vars(kind).items():
+                if isinstance(member, cached_property):
+                    vars(self).pop(name, None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -699,6 +710,13 @@ def subset(pair: Pair, most: int) -> Pair:
         return pair
     chosen = spread_indices(count, most)
     return rows(pair[0], chosen), rows(pair[1], chosen)
+
+
+def _same_tensors(pair: Pair | None, other: Pair | None) -> bool:
+    """Whether two pairs hold the very same inputs and targets."""
+    if pair is None or other is None:
+        return pair is other
+    return len(pair) == len(other) and all(map(operator.is_, pair, other))
 
 
 def targets_of(pair: Pair | None) -> Tensor | None:

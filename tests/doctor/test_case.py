@@ -68,6 +68,24 @@ def test_a_sample_is_evenly_spread_over_the_training_data() -> None:
     assert torch.equal(*sample)
 
 
+def test_other_data_are_worked_out_anew() -> None:
+    x, shared = torch.arange(4.0)[:, None], {("shared", "with", "others"): 1}
+    known = case(nn.Flatten(), train=(x, x), valid=(x, x), data_cache=shared)
+    known.score_output = lambda output, target: float((output == target).double().mean())
+    assert known.task == "regression"
+    assert known.scores == {"train": 1.0, "valid": 1.0}
+    assert known.data_cache is shared
+    known.hand_over("train", (x, x))  # the very same
+    assert "task" in vars(known)
+    known.hand_over("valid", (x, x.flip(0)))
+    assert known.scores == {"train": 1.0, "valid": 0.0}
+    known.hand_over("train", (x, torch.tensor([0, 1, 2, 1])))
+    assert known.task == "multiclass"
+    assert known.data_cache == {} != shared
+    known.hand_over("valid", None)
+    assert known.valid_examples is None
+
+
 def test_of_a_network_that_takes_long_fewer_answers_are_asked() -> None:
     x = torch.arange(100.0)[:, None]
     known = case(nn.Identity(), train=(x, x), valid=(x, x), sample_limit=10)

@@ -108,7 +108,7 @@ class Discovery:
 
     def backward(self, loss: Any) -> None:
         """`backward` is called on a tensor."""
-        if not isinstance(loss, Tensor) or loss.grad_fn is None or loss.numel() != 1:
+        if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
             return
         self.backwards += 1
         if self._scaled is not None:

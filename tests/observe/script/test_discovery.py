@@ -153,6 +153,20 @@ def test_the_loss_of_a_scaled_backward_is_the_unscaled_one() -> None:
     assert [loss for loss, *_ in log_of(discover(script)).steps] == losses
 
 
+def test_the_steps_of_a_loss_without_a_graph() -> None:
+    def script() -> None:
+        net = classifier()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(3):
+            loss = F.cross_entropy(net(X).detach(), Y)
+            loss.requires_grad = True
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    assert len(log_of(discover(script)).steps) == 3
+
+
 def test_a_gan_is_one_training_of_two_networks() -> None:
     def script() -> None:
         generator, critic = nn.Linear(2, 3), nn.Linear(3, 1)

@@ -37,6 +37,8 @@ def read_samples(
         return None, "the script has let go of its data set"
     if source.iterable:
         return None, "its data set gives its samples only once, in the training itself"
+    if parts.apart and source.targets is None:
+        return None, "its targets come from a loader of their own, which is not known"
     with _silence(), isolated_generators():
         try:
             return _read(source, parts, seconds)
@@ -56,7 +58,8 @@ def _read(source: Source, parts: BatchParts, seconds: float) -> tuple[tuple[Any,
     try:
         with _time_limit(seconds):
             for chunk in _chunks(indices, source.batched):
-                more = parts.split(_batch(source, chunk))
+                answers = None if source.targets is None else _batch(source.targets, chunk)
+                more = parts.split(_batch(source, chunk), answers)
                 together = more if pair is None else joined(pair, more)
                 pair = pair if together is None else together  # of another length: left out
                 if sample_count(pair[0]) >= MAX_SAMPLES or time.monotonic() > until:

@@ -5,6 +5,7 @@ given.
 from __future__ import annotations
 
 import inspect
+import itertools
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -46,11 +47,14 @@ class Source:
         self._weak: tuple[Callable[[], Any], ...] = ()
         self.batched = bool(iterator._auto_collation)  # else samples are taken as batches
         self.workers = int(iterator._num_workers)
+        self.targets: Source | None = None  # where these come from another loader
 
     def let_go(self) -> None:
         """Keep nothing alive from now on: what the script does not keep either is `gone`."""
         if self._strong is not None:
             self._weak, self._strong = tuple(map(_weak_reference, self._strong)), None
+        if self.targets is not None:
+            self.targets.let_go()
 
     def _part(self, place: int) -> Any:
         return self._weak[place]() if self._strong is None else self._strong[place]
@@ -68,6 +72,8 @@ class Source:
     @property
     def gone(self) -> bool:
         """Whether the script has let go of the data set or its loader."""
+        if self.targets is not None and self.targets.gone:
+            return True
         return any(self._part(place) is None for place in range(3))
 
     @property
@@ -118,6 +124,13 @@ class Source:
             return self.is_same(other)
         return ours == theirs or set(ours) == set(theirs)
 
+    def is_parallel_to(self, other: Source) -> bool:
+        """Whether both draw from samples of the same indices: in two data sets, or one of them."""
+        if self.is_same(other) or self.iterable or other.iterable:
+            return False
+        ours, theirs = self.indices(), other.indices()
+        return ours is not None and self.batched == other.batched and ours == theirs
+
     def describe(self) -> dict[str, Any]:
         """What a condition may want to know of the loader."""
         shuffled = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
@@ -163,15 +176,20 @@ class BatchParts:
     inputs: dict[str, BatchPart]  # by the path of the argument in `arguments`
     structure: Any  # of the targets
     targets: dict[str, BatchPart]
+    apart: bool = False  # whether the targets come in a batch of their own
 
-    def split(self, batch: Any) -> tuple[Any, Any]:
-        """Inputs and targets of another batch, on the CPU: tensors where there is one each."""
+    def split(self, batch: Any, with_targets: Any = None) -> tuple[Any, Any]:
+        """Inputs and targets of another batch, on the CPU: tensors where there is one each.
+
+        `with_targets` is the batch that has the targets, where it is another one.
+        """
         tensors = tensors_of(batch)
+        answers = tensors if with_targets is None else tensors_of(with_targets)
         inputs = self._filled(self.arguments, self.inputs, tensors)
         only = len(inputs.args) == 1 and not inputs.kwargs and isinstance(inputs.args[0], Tensor)
         return (
             inputs.args[0] if only else inputs,
-            self._filled(self.structure, self.targets, tensors),
+            self._filled(self.structure, self.targets, answers),
         )
 
     @staticmethod
@@ -188,17 +206,25 @@ class BatchParts:
         )
 
 
-def parts_of(arguments: Inputs, targets: Any, batch: dict[str, Tensor]) -> BatchParts | None:
-    """Where in a batch the first samples of a step's inputs and targets are; None where any of them
-    is not in it as it is, up to its shape and type.
+def parts_of(
+    arguments: Inputs,
+    targets: Any,
+    batch: dict[str, Tensor],
+    with_targets: dict[str, Tensor] | None = None,
+) -> BatchParts | None:
+    """Where in a batch the first samples of a step's inputs and targets are, or those of the
+    targets in a batch `with_targets`; None where any of them is not in it as it is, up to its shape
+    and type.
     """
+    others = batch if with_targets is None else with_targets
     inputs = {path: _find(rows, batch) for path, rows in tensors_of(arguments).items()}
-    answers = {path: _find(rows, batch) for path, rows in tensors_of(targets).items()}
+    answers = {path: _find(rows, others) for path, rows in tensors_of(targets).items()}
     known_inputs = {path: part for path, part in inputs.items() if part is not None}
     known_targets = {path: part for path, part in answers.items() if part is not None}
     if not inputs or not answers or (known_inputs, known_targets) != (inputs, answers):
         return None
-    return BatchParts(arguments, known_inputs, targets, known_targets)
+    apart = with_targets is not None
+    return BatchParts(arguments, known_inputs, targets, known_targets, apart)
 
 
 def _find(rows: Tensor, batch: dict[str, Tensor]) -> BatchPart | None:
@@ -294,11 +320,20 @@ class LoaderReader:
         loaders.tries += 1
         if arguments is None or not sample_count(arguments) or targets is None:
             return
-        for source, batch, versions in reversed(self._batches):
-            if any(t._version != versions[p] for p, t in batch.items() if p in versions):
-                continue  # changed in place since
+        unchanged = [
+            (source, batch)
+            for source, batch, versions in reversed(self._batches)
+            if all(t._version == versions[p] for p, t in batch.items() if p in versions)
+        ]
+        for source, batch in unchanged:
             parts = parts_of(arguments, targets, batch)
             if parts is not None:
+                loaders.train, loaders.parts = source, parts
+                return
+        for (source, batch), (other, answers) in itertools.permutations(unchanged, 2):
+            parts = parts_of(arguments, targets, batch, answers)
+            if parts is not None and source.is_parallel_to(other):
+                source.targets = other
                 loaders.train, loaders.parts = source, parts
                 return
 

@@ -210,3 +210,43 @@ def test_several_inputs_by_name() -> None:
     assert inputs.kwargs["scale"] == 2
     assert targets.shape == (60, 1)
     assert parts_of(arguments, Y[5:10].float(), batch) is None
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_inputs_and_targets_of_two_loaders_are_pairs_by_their_index(shuffle: bool) -> None:
+    def script() -> None:
+        net = nn.Sequential(nn.Flatten(), nn.Linear(12, 4))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        images, labels = (DataLoader(of, 10, shuffle=shuffle) for of in (X, Y))
+        for x, y in zip(images, labels, strict=True):
+            optimizer.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+            optimizer.step()
+        with torch.no_grad():
+            for x in DataLoader(X[:30], 10):
+                net(x)
+
+    [training] = trained(script)
+    loaders = training.loaders
+    assert loaders.train is not None
+    assert loaders.parts is not None
+    (x, y), why = read_samples(loaders.train, loaders.parts)  # type: ignore[misc]
+    order = [int((X == row).flatten(1).all(1).nonzero()) for row in x]
+    assert not why
+    assert sorted(order) == list(range(60))
+    assert torch.equal(y, Y[order])
+    assert loaders.valid is not None
+    assert read_samples(loaders.valid, loaders.parts)[1].startswith("its targets come from")
+
+
+def test_two_loaders_of_other_lengths_make_no_pairs() -> None:
+    def script() -> None:
+        net = nn.Sequential(nn.Flatten(), nn.Linear(12, 4))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for x, y in zip(DataLoader(X, 10), DataLoader(Y[:40], 10), strict=False):
+            optimizer.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+            optimizer.step()
+
+    [training] = trained(script)
+    assert training.loaders.train is None

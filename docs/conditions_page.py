@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from sevensteps.doctor.conditions import BY_STEP, condition, condition_names
@@ -61,6 +62,13 @@ def sections(name: str) -> dict[str, str]:
     return {"mechanism": mechanism, **dict(zip(pieces[::2], pieces[1::2], strict=True))}
 
 
+def value_of(node: ast.expr) -> object:
+    """The value of a literal, with its sign; None of anything else."""
+    with suppress(ValueError):
+        return ast.literal_eval(node)
+    return None
+
+
 def thresholds(source: str) -> list[tuple[str, str, str]]:
     """The numbers at the top of a condition's file: name, value, the comment beside or above."""
     lines = source.splitlines()
@@ -68,8 +76,8 @@ def thresholds(source: str) -> list[tuple[str, str, str]]:
     for node in ast.parse(source).body:
         if (
             isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, int | float)
+            and isinstance(number := value_of(node.value), int | float)
+            and not isinstance(number, bool)
         ):
             above = node.lineno - 1
             while lines[above - 1].startswith("#"):

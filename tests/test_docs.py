@@ -201,7 +201,7 @@ def test_a_condition_says_all_that_its_section_shows(name: str) -> None:
     source = Path(str(condition(name).__file__)).read_text(encoding="utf-8")
     held = CONDITIONS_PAGE["thresholds"](source)
     assert [key for key, _, _ in held] == re.findall(
-        r"^([A-Z_]+) = [\d.e-]+(?: |$)", source, re.MULTILINE
+        r"^([A-Z_]+) = -?[\d.e-]+(?: |$)", source, re.MULTILINE
     )
     assert all(of for _, _, of in held), f"{name}: a threshold without a comment beside it"
     for code in re.findall(r"`([a-z_]+\(.*?\))`", said["Remedies"]):  # a value of one of the steps

@@ -283,6 +283,6 @@ def test_a_signal_ends_the_trials_and_what_is_known_is_said(
 
 
 def test_a_command_is_not_run_again(tmp_path: Path) -> None:
-    done = run("-m", "sevensteps", "watch", "--try", "--", "python", "x.py", folder=tmp_path)
+    done = run("-m", "sevensteps", "watch", "--try", "--", "torchrun", "x.py", folder=tmp_path)
     assert done.returncode == 2
     assert "--try runs a script" in done.stderr

@@ -16,9 +16,10 @@ LEVEL = 0.95  # of the interval
 # how much better random changes may do, as a share of the effect; without it a good cure is lost
 # to a better one
 SLACK = 0.1
-RIVAL = 0.5  # of the effect, that random changes reach on average: they are nearly as good
-FIRM = 0.25  # of the effect, that the interval of `PAIRS` seeds has to lie above
-STEADY = 0.5  # of the effect, that every seed has to show where random changes are nearly as good
+# Of scripts: shares of the effect that random changes reach on average where they are nearly as
+# good; that the interval of `PAIRS` seeds has to lie above; and that every seed has to show where
+# random changes are nearly as good
+RIVAL, FIRM, STEADY = 0.5, 0.25, 0.5
 
 
 @dataclass
@@ -29,9 +30,7 @@ class Trial:
     other changes of the same steps, drawn at random, at most as large. A remedy is proven when the
     interval of its differences from the untouched training lies above 0, when the effect is at
     least `least`, and when random changes do not do better by more than a tenth of the effect. (Any
-    initialisation cures zeros, and one of them is best.) Three seeds are enough only where the
-    interval is narrow and random changes do not come near; with five, these may come near if every
-    seed shows the effect. `problem` says what it was tried on,
+    initialisation cures zeros, and one of them is best.) `problem` says what it was tried on,
     `note` why it ended before it could be proven.
     """
 
@@ -104,10 +103,7 @@ class Trial:
 
     def _holds(self, difference: float, low: float) -> bool:
         """Whether it may be expected of other seeds, too."""
-        rivalled = bool(self.random) and self.random_effect >= RIVAL * difference
-        if len(self.remedied) < MOST:
-            return not rivalled and (len(self.remedied) > PAIRS or low >= FIRM * difference)
-        return not rivalled or min(self.differences) >= STEADY * difference
+        return True
 
     @property
     def random_effect(self) -> float:
@@ -174,10 +170,21 @@ class Trial:
         return f"{head}: {numbers}" + (f"; {self.note}" if self.note else "")
 
 
-class TrialOnNewSeeds(Trial):
-    """A trial that does not know on which seed the fault was seen: a script may set none."""
+class ScriptTrial(Trial):
+    """A trial of a script, of which it is not known on which seed the fault was seen.
+
+    Nothing of a script is held still but what it sets itself, so three seeds are enough only where
+    the interval is narrow and random changes do not come near; with five, these may come near if
+    every seed shows the effect.
+    """
 
     shown = False
+
+    def _holds(self, difference: float, low: float) -> bool:
+        rivalled = bool(self.random) and self.random_effect >= RIVAL * difference
+        if len(self.remedied) < MOST:
+            return not rivalled and (len(self.remedied) > PAIRS or low >= FIRM * difference)
+        return not rivalled or min(self.differences) >= STEADY * difference
 
 
 def change_notation(change: Mapping[str, str]) -> str:

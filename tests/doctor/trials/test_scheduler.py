@@ -203,8 +203,7 @@ def test_the_trials_are_the_same_by_every_backend(effect: float) -> None:
             assert tried(make(graded(effect, key)), *changes, least=0.01) == expected
         lengths |= {len(trial.seeds) for trial in expected}
         verdicts |= {trial.proven for trial in expected}
-    assert {1, MOST} <= lengths
-    assert PAIRS in lengths or not effect
+    assert {1, PAIRS, MOST} <= lengths
     assert True in verdicts or not effect
 
 
@@ -239,7 +238,7 @@ def test_untouched_trainings_are_done_once_for_all_remedies(make: Make) -> None:
     for changes in ([CURE, {"step": "sgd(lr=0.2)"}], [{"step": "sgd(lr=0.3)"}]):
         assert all(trial.proven for trial in one.try_all([("c", change) for change in changes]))
     untouched = {seed: count for (change, seed), count in counts.items() if change == "{}"}
-    assert untouched == dict.fromkeys(range(MOST), 1)  # changes at random are as good
+    assert untouched == {0: 1, 1: 1, 2: 1}
 
 
 @every_backend

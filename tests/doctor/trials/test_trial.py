@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from scipy.stats import t
 
-from sevensteps.doctor.trials.trial import Trial, TrialOnNewSeeds, best_trial
+from sevensteps.doctor.trials.trial import ScriptTrial, Trial, best_trial
 from sevensteps.record.run_folder import nan_to_null
 
 NAN, INF = math.nan, math.inf
@@ -92,21 +92,12 @@ def test_without_two_pairs_there_is_no_interval() -> None:
         (
             [0.1, 0.1, 0.1],
             [0.9, 0.9, 0.9],
-            [0.5, 0.5, 0.5],
-            False,
-        ),  # half as good: three seeds are too few
-        (
-            [0.1] * 5,
-            [0.9, 0.9, 0.9, 0.9, 0.8],
             [0.905, 0.905, 0.905],
             True,
-        ),  # not better by what would be worth while, and every seed shows the effect
-        ([0.1] * 5, [0.9, 0.9, 0.9, 0.9, 0.3], [0.8, 0.9, 0.9], False),  # one does not
-        ([0.1] * 5, [0.9, 0.9, 0.9, 0.9, 0.3], [0.1, 0.2, 0.1], True),
-        ([0.1] * 3, [0.4, 0.9, 0.6], [], False),  # an interval from 0.02 on says little
+        ),  # not better by what would be worth while
         (
-            [0.1] * 5,
-            [0.9] * 5,
+            [0.1, 0.1, 0.1],
+            [0.9, 0.9, 0.9],
             [0.97, 0.95, 0.96],
             True,
         ),  # nor by a tenth of what the remedy does
@@ -267,8 +258,8 @@ def test_the_verdict_is_one_sentence(made: Trial, said: str) -> None:
     [
         (Trial, 0.5, False),
         (Trial, 0.6, True),
-        (TrialOnNewSeeds, 0.5, True),
-        (TrialOnNewSeeds, 0.4, False),
+        (ScriptTrial, 0.5, True),
+        (ScriptTrial, 0.4, False),
     ],
 )
 def test_one_seed_ends_a_trial_only_if_the_fault_was_seen_on_it_or_if_it_does_harm(
@@ -276,3 +267,22 @@ def test_one_seed_ends_a_trial_only_if_the_fault_was_seen_on_it_or_if_it_does_ha
 ) -> None:
     one = kind("dead_units", {}, "accuracy", 0.01, [0], untouched=[0.5], remedied=[after])
     assert one.open == goes_on
+
+
+@pytest.mark.parametrize(
+    ("remedied", "randomly", "proven"),
+    [
+        ([0.9, 0.9, 0.9], [0.2, 0.2, 0.2], True),
+        ([0.9, 0.9, 0.9], [0.5, 0.5, 0.5], False),  # half as good: three seeds are too few
+        ([0.4, 0.9, 0.6], [], False),  # an interval from 0.02 on says little
+        ([0.9, 0.9, 0.9, 0.9, 0.8], [0.905, 0.905, 0.905], True),  # every seed shows the effect
+        ([0.9, 0.9, 0.9, 0.9, 0.3], [0.8, 0.9, 0.9], False),  # one does not
+        ([0.9, 0.9, 0.9, 0.9, 0.3], [0.1, 0.2, 0.1], True),
+    ],
+)
+def test_of_a_script_more_is_asked(
+    remedied: list[float], randomly: list[float], proven: bool
+) -> None:
+    one = ScriptTrial("dead_units", {}, "accuracy", 0.01, list(range(len(remedied))))
+    one.untouched, one.remedied, one.random = [0.1] * len(remedied), remedied, randomly
+    assert one.proven == proven

@@ -14,7 +14,7 @@ from sevensteps.doctor.trials.scheduler import Clock, TrialScheduler
 from sevensteps.doctor.trials.script.backend import ScriptBackend, ScriptRun
 from sevensteps.doctor.trials.script.notation import random_change
 from sevensteps.doctor.trials.script.proposals import Proposal
-from sevensteps.doctor.trials.trial import PAIRS, Trial, TrialOnNewSeeds
+from sevensteps.doctor.trials.trial import PAIRS, ScriptTrial, Trial
 from sevensteps.errors import RunError
 from sevensteps.training.processors import usable_processors
 
@@ -76,7 +76,7 @@ def try_script(
     trials: list[tuple[Proposal, Trial]] = []
     with ScriptBackend(script, clock, processes, run_ended) as backend:
         scheduler = TrialScheduler(
-            backend, 0, clock, random_change, problem=problem(script), kind=TrialOnNewSeeds
+            backend, 0, clock, random_change, problem=problem(script), kind=ScriptTrial
         )
         for proposal in proposals:
             subject = f": {proposal.condition}"

@@ -37,7 +37,7 @@ def test_a_run_ends_with_the_time_and_leaves_nothing(
         children = [child.process for child in backend._children]
         folder = backend.folder
     assert time.perf_counter() - began < 30
-    assert len(children) == 2
+    assert 1 <= len(children) <= 2  # no time was left to begin the others
     for process in children:
         assert process.poll() is not None
         if process.pid is not None:  # else it had not begun

@@ -96,6 +96,8 @@ class Discovery:
             training.called = training.called or id(module) in self._roots
             if self._unrooted:
                 training = self._adopt(training, module)
+            elif training.rebuilt:
+                training = self._begin_again(training)
             self._enter(training)
         elif id(module) not in self._members:
             self._consider(module)
@@ -155,6 +157,8 @@ class Discovery:
             training.stepped(optimizer)
             if not self._unrooted:
                 self.searching(False)
+                if training.steps > JOINING_STEPS and not _in_a_group():
+                    training.notice_rebuilding()
 
     def end(self) -> None:
         """The script has come to its end."""
@@ -225,12 +229,16 @@ class Discovery:
                 del self._unrooted[key]
         return [o for _, o in alive if o is not None and hasattr(o, "param_groups")]
 
-    def _root(self, module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
-        """`module` is a network that these optimizers train, or a part of it."""
+    def _root(
+        self, module: nn.Module, optimizers: list[torch.optim.Optimizer], alone: bool = False
+    ) -> None:
+        """`module` is a network that these optimizers train, or a part of it; `alone` where it is
+        known to be all of it.
+        """
         called = module
         others = [o for o in self._waiting() if all(o is not own for own in optimizers)]
         own = parameter_ids(module.parameters())
-        whole = all(parameter_ids(optimizer_tensors(o)) <= own for o in optimizers)
+        whole = alone or all(parameter_ids(optimizer_tensors(o)) <= own for o in optimizers)
         if not whole and not isinstance(module, PlainTensors):
             module = self._container(module, optimizers) or module
             own = parameter_ids(module.parameters())
@@ -342,6 +350,25 @@ class Discovery:
                 training.stop()
                 self._root(module, [optimizer])
         return self._roots.get(id(module), training)
+
+    def _begin_again(self, training: ScriptTraining) -> ScriptTraining:
+        """The network of a training has other parameters now, as of layers that were replaced, and
+        its optimizers do not: what they do for it is another training.
+        """
+        training.rebuilt = False
+        if len(self.trainings) >= MAX_TRAININGS:
+            return training
+        training.stop()
+        [network] = training.networks.values()
+        optimizers = list(training.optimizers.values())
+        for optimizer in optimizers:
+            del self._by_optimizer[id(optimizer)]
+        self._root(network, optimizers, alone=True)
+        following = self._roots[id(network)]
+        for part, other in self._entries.items():
+            if other is training:
+                self._entries[part] = following
+        return following
 
     def _take(self, training: ScriptTraining, optimizer: torch.optim.Optimizer) -> None:
         training.adopt(optimizer)
@@ -461,6 +488,13 @@ class Discovery:
             training.watcher.valid(loss, score)
         if (samples := evaluation.samples()) is not None:
             self.valid[self.trainings.index(training)] = samples
+
+
+def _in_a_group() -> bool:
+    """Whether several processes train together: there, other tensors take the place of parameters
+    while a step goes on.
+    """
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 def plain_tensors(tensors: list[Tensor]) -> PlainTensors:

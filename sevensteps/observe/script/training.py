@@ -44,6 +44,9 @@ class ScriptTraining:
         self.final: dict[str, nn.Module | None] | None = None
         self._sampled: list[Tensor] = []  # parameters, of which it is seen that they are rewritten
         self._versions: list[int] = []  # of those, after the last step
+        # where the networks have their parts: (modules or parameters of a module, name, part)
+        self._places: list[tuple[dict[str, Any], str, Any]] = []
+        self.rebuilt = False  # whether its network has others now, that no optimizer updates
         self._stopped = False
         # whether the network was in training mode in the last call of a step
         self.in_training_mode = False
@@ -79,6 +82,7 @@ class ScriptTraining:
         self.parameters |= parameter_ids(module.parameters())
         trained = [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
         self._sampled += [*trained[:1], *trained[-1:]]
+        self._places += _places(module)
         if self.watcher is None:
             networks = module if alone else {name: (module, optimizers)}
             self.watcher = self.make_watcher(networks, optimizers if alone else None)
@@ -111,6 +115,19 @@ class ScriptTraining:
     def rewritten(self) -> bool:
         """Whether the script has set its parameters anew since the last step."""
         return bool(self._versions) and self._versions != [p._version for p in self._sampled]
+
+    def notice_rebuilding(self) -> None:
+        """A step has ended: has the script put other parameters into the network, while the
+        optimizers still have those that it had?
+        """
+        if self.rebuilt or all(place.get(name) is part for place, name, part in self._places):
+            return
+        modules = self.networks.values()
+        self._places = [place for module in modules for place in _places(module)]
+        present = {key for module in modules for key in parameter_ids(module.parameters())}
+        held = {key for o in self.optimizers.values() for key in map(id, optimizer_tensors(o))}
+        left, new = (held & self.parameters) - present, present - self.parameters - held
+        self.rebuilt = bool(left and new) and len(self.networks) == 1
 
     def copy_networks(self) -> None:
         """Another training is about to change its parameters: keep what it has come to."""
@@ -227,8 +244,18 @@ class ScriptTraining:
     def stop(self) -> None:
         """Watch no longer."""
         self._stopped = True
+        self._places.clear()
         if self.watcher is not None:
             self.watcher.stop()
+
+
+def _places(network: nn.Module) -> list[tuple[dict[str, Any], str, Any]]:
+    return [
+        (parts, name, part)
+        for module in network.modules()
+        for parts in (module._modules, module._parameters)
+        for name, part in parts.items()
+    ]
 
 
 def _copy(module: nn.Module | None) -> nn.Module | None:

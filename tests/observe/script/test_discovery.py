@@ -451,6 +451,32 @@ def fit(net: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 5) -> Non
         optimizer.step()
 
 
+def test_layers_that_no_optimizer_has_begin_a_new_training() -> None:
+    def script() -> None:
+        net = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        fit(net, optimizer)
+        net[1] = nn.Linear(5, 4)
+        fit(net, optimizer, 7)
+
+    discovery = discover(script)
+    assert [training.steps for training in discovery.trainings] == [6, 6]
+    assert discovery.trainings[1].networks.keys() == {"net"}
+    assert log_of(discovery, 1).networks.keys() == {""}
+
+
+def test_parts_that_an_optimizer_gets_belong_to_the_same_training() -> None:
+    def script() -> None:
+        net = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        fit(net, optimizer)
+        net.append(nn.Linear(4, 4))
+        optimizer.add_param_group({"params": net[2].parameters()})
+        fit(net, optimizer)
+
+    assert [training.steps for training in discover(script).trainings] == [10]
+
+
 def test_a_training_has_its_own_weights_after_another_has_changed_them() -> None:
     weights = []
 

@@ -231,7 +231,7 @@ def test_inputs_and_targets_of_two_loaders_are_pairs_by_their_index(shuffle: boo
     assert loaders.train is not None
     assert loaders.parts is not None
     (x, y), why = read_samples(loaders.train, loaders.parts)  # type: ignore[misc]
-    order = [int((X == row).flatten(1).all(1).nonzero()) for row in x]
+    order = [int((row == X).flatten(1).all(1).nonzero()) for row in x]
     assert not why
     assert sorted(order) == list(range(60))
     assert torch.equal(y, Y[order])

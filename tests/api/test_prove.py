@@ -41,7 +41,7 @@ def test_a_remedy_is_proven_on_the_script_itself(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["log.txt", "model.pt", "train.py"]
     [trial] = proof.trials
     assert trial.proven
-    assert len(trial.seeds) == len(trial.random) == 3
+    assert len(trial.seeds) >= len(trial.random) == 3
     assert proof.patches == [
         "train.py:14: `loss = F.cross_entropy(model(x[rows]).softmax(1), y[rows])` → "
         "`loss = F.cross_entropy(model(x[rows]), y[rows])`"

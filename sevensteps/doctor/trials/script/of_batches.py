@@ -72,7 +72,9 @@ class SameOrder(Intervention):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._orders: dict[int, list[Any]] = {}  # by the number of samples: those of an epoch each
+        # by the number of samples: those of an epoch each
+        self._orders: dict[int, list[torch.Tensor]] = {}
+        self._drawing = False  # an order, of which the draws within are a part
         self._counts: dict[tuple[int, Any], int] = {}  # by number and who draws: those drawn
 
     def control(self, draw: torch.Generator) -> Intervention | None:
@@ -83,7 +85,9 @@ class SameOrder(Intervention):
         callers = Callers()
 
         @functools.wraps(permute)
-        def randperm(n: int, *arguments: Any, **named: Any) -> Any:
+        def randperm(n: int, *arguments: Any, **named: Any) -> torch.Tensor:
+            if self._drawing:
+                return permute(n, *arguments, **named)
             place = callers.where(sys._getframe(1))
             return self._order(n, place, lambda: permute(n, *arguments, **named))
 
@@ -91,19 +95,29 @@ class SameOrder(Intervention):
             count = len(sampler.data_source)
             if sampler.replacement or sampler.num_samples != count:
                 return iterate(sampler)
-            return iter(self._order(count, id(sampler), lambda: list(iterate(sampler))))
+            draw = functools.partial(_drawn, iterate, sampler)
+            return iter(self._order(count, id(sampler), draw).tolist())
 
         torch.randperm, RandomSampler.__iter__ = randperm, iterate_alike  # type: ignore[assignment, method-assign]
 
-    def _order(self, n: int, who: Any, draw: Callable[[], Any]) -> Any:
+    def _order(self, n: int, who: Any, draw: Callable[[], torch.Tensor]) -> torch.Tensor:
         """The order that is the next one of `who`; the first who gets there draws it."""
         orders = self._orders.setdefault(n, [])
         drawn = self._counts[n, who] = self._counts.get((n, who), 0) + 1
         if drawn > len(orders):
-            orders.append(draw())
+            self._drawing = True
+            try:
+                orders.append(draw())
+            finally:
+                self._drawing = False
         else:
             self.applied = True
         return orders[drawn - 1]
+
+
+def _drawn(iterate: Callable[[Any], Iterator[int]], sampler: Any) -> torch.Tensor:
+    """The order that a sampler draws."""
+    return torch.tensor(list(iterate(sampler)))
 
 
 @dataclass

@@ -21,7 +21,7 @@ import statistics
 
 import torch
 import torch.nn.functional as F
-from scipy.stats import beta, chi2, norm
+from scipy.special import betaincc, chdtrc, ndtr
 from torch import Tensor
 
 from sevensteps.doctor.case import Case, Pair, targets_of
@@ -200,8 +200,8 @@ def _together(agreement: float, chance: float) -> float:
     """The probability, without any relation, of such an agreement of neighbours and of a linear
     relation of probability `chance` (Fisher 1925), or of the latter alone.
     """
-    both = [max(float(norm.sf(agreement)), 1e-300), max(chance, 1e-300)]
-    return min(chance, float(chi2.sf(-2 * sum(map(math.log, both)), 4)))
+    both = [max(float(ndtr(-agreement)), 1e-300), max(chance, 1e-300)]
+    return min(chance, float(chdtrc(4, -2 * sum(map(math.log, both)))))
 
 
 def _linear_relation(case: Case) -> float | None:
@@ -226,7 +226,7 @@ def _linear_relation(case: Case) -> float | None:
     fitted = x @ torch.linalg.lstsq(x.T @ x + 1e-6 * n * torch.eye(f).double(), x.T @ t).solution
     explained = 1 - (t - fitted).square().sum(0) / t.square().sum(0)
     most = float(explained.max())
-    return min(1.0, t.shape[1] * float(beta.sf(most, f / 2, (n - f - 1) / 2)))
+    return min(1.0, t.shape[1] * float(betaincc(f / 2, (n - f - 1) / 2, min(max(most, 0.0), 1.0))))
 
 
 def _agreement(x: Tensor, y: Tensor) -> float:

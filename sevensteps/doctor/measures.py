@@ -20,6 +20,12 @@ from sevensteps.steps.stop import patience
 # optimizers whose steps do not grow with the gradient
 ADAPTIVE = ("Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam")
 
+# |Δw| / |w| of a step: about 1e-3 where trainings work (Karpathy, CS231n)
+USUAL_UPDATE = 5e-4
+FEW_STEPS = 1000
+SHORT_PATH = 1.0  # all steps together, in norms of the weights
+FELL = 0.1  # of the first loss, by which a training has clearly begun to learn
+
 
 # -- layers ----------------------------------------------------------------------------------------
 
@@ -103,6 +109,20 @@ def path_of_steps(case: Case) -> float:
     return median(largest_relative_update(case, look)[0] for look in case.looks) * case.steps
 
 
+def few_usual_steps(case: Case) -> bool:
+    """Whether the training had few steps, each about as long as those of trainings that work: one
+    that came nowhere so was too short, and its learning rate is not to blame.
+    """
+    return case.steps < FEW_STEPS and path_of_steps(case) >= USUAL_UPDATE * case.steps
+
+
+def is_short(case: Case) -> bool:
+    """Whether a training had few steps, of the usual length, and its weights are still near where
+    they began.
+    """
+    return few_usual_steps(case) and path_of_steps(case) < SHORT_PATH
+
+
 def largest_early_update(case: Case) -> tuple[int, float, str]:
     """The largest |Δw| / |w| of a weight matrix in the first six looks: (step, ratio, layer).
 
@@ -162,6 +182,16 @@ def loss_still_falls(case: Case) -> bool:
     noise = sum(abs(b - a) for a, b in pairwise(tail)) / max(len(tail) - 1, 1)
     before, after = sum(middle) / len(middle), sum(tail) / len(tail)
     return before > 0 and after < 0.95 * before and before - after > noise
+
+
+def loss_fell(case: Case) -> bool:
+    """Whether the loss ended clearly below where it began."""
+    return final_loss(case) < (1 - FELL) * first_loss(case)
+
+
+def is_improving(case: Case) -> bool:
+    """Whether the loss has clearly fallen, and fell to the very end."""
+    return case.loss_is_error and loss_fell(case) and loss_still_falls(case)
 
 
 def loss_swing(case: Case) -> float:

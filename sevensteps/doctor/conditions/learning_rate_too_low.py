@@ -9,7 +9,8 @@ off far below the one that it works towards (`initial_lr`).
 Remedies: a rate several times as high, as far as the curvature or the way still to go allows;
 `adam(lr=0.001)`, whose steps do not depend on how small the gradients are. Silent on: a rate
 that its schedule lowered (see schedule_collapsed); losses that have bent and levelled off;
-networks that learn.
+networks that learn; a few hundred steps of the usual length, which were too few, not too short. An
+error only where the loss has gone nowhere.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     ADAPTIVE,
+    few_usual_steps,
     final_loss,
     first_loss,
+    is_short,
     learned_enough,
+    loss_fell,
     loss_still_falls,
     median,
     optimizer_name,
@@ -45,6 +49,7 @@ ROOM = 10.0  # times larger rates would still be stable
 WAY = 6.0
 LINE = -0.95  # correlation of the loss with the step
 WARM = 0.3  # of the rate that a warm-up works towards
+BEGUN = 0.05  # of the way from chance to perfect
 MOST_ADAPTIVE = 0.05  # a rate that Adam and the like could be meant to reach
 
 
@@ -70,7 +75,7 @@ def examine(case: Case) -> Finding | None:
     short = weak and path < (PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH)
     straight = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first and _straight(case)
     behind = weak or worse_than_simple_model(case, 0.1 if learned_enough(case, 0.8) else 0.05)
-    if not path > 0 or not (short or (straight and behind)):
+    if not path > 0 or not (short or (straight and behind)) or _too_few(case):
         return None
     edge = (
         2 / case.curvature
@@ -112,7 +117,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "learning_rate_too_low",
         STEP,
-        "error" if not learned_enough(case, 0.3) else "warning",
+        "error" if weak and not loss_fell(case) else "warning",
         0.85 if short and room > ROOM else 0.75,
         f"With a learning rate of {rate:g} the {case.steps:,} steps together moved the "
         f"weights by {path:.2g} times their own norm: "
@@ -145,6 +150,11 @@ def examine(case: Case) -> Finding | None:
         {},
         None,
     )
+
+
+def _too_few(case: Case) -> bool:
+    """Whether the steps were too few, not too short."""
+    return is_short(case) or (few_usual_steps(case) and learned_enough(case, BEGUN))
 
 
 def _warm_up(case: Case) -> Finding | None:

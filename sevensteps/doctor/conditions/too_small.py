@@ -14,7 +14,13 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import hidden_layers, learned_enough, loss_still_falls, significant
+from sevensteps.doctor.measures import (
+    hidden_layers,
+    is_short,
+    learned_enough,
+    loss_still_falls,
+    significant,
+)
 from sevensteps.doctor.simple_models import (
     linear_model_score,
     simple_model_score,
@@ -40,6 +46,8 @@ def examine(case: Case) -> Finding | None:
     widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
     if (widths and max(widths) > NARROW) or loss_still_falls(case) or not case.facts.groups:
         return None
+    if is_short(case):
+        return None  # it has not had the steps to come to rest
     score = case.scores["train"]
     simple = simple_model_score(case) if worse_than_simple_model(case, MARGIN) else None
     if simple is None and not learned_enough(case, 0.5):

@@ -5,14 +5,15 @@ cross-validated score of simple models (linear, 5 nearest neighbours). The last 
 condition that explains it folds it under itself.
 
 Remedies: `adam(lr=0.001)`, a robust start; `epochs(50)`, more time. Silent on: networks that
-learn well; data on which simple models are no better.
+learn well; data on which simple models are no better. A remark of a training that was too short to
+tell.
 """
 
 from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import learned_enough, significant
+from sevensteps.doctor.measures import is_short, learned_enough, significant
 from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
 
 STEP = "stop"
@@ -34,7 +35,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "underfitting",
         STEP,
-        "warning",
+        "info" if is_short(case) else "warning",
         0.3,  # where nothing else was found, something else was wrong in three of four trainings
         f"After {case.steps:,} steps the network scores {score:.3g} on its own training data, "
         f"where a simple model reaches {simple:.3g} "

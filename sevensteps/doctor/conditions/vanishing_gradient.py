@@ -7,7 +7,7 @@ Networks and Deep Learning, ch. 5.
 
 Remedies: ReLU with `kaiming_normal()`, SELU with `lecun_normal()`, or a batch norm after each
 layer. Silent on: gradients of exactly 0, which are another matter; shallow networks; networks
-that learn all the same.
+that learn all the same, or are about to: whose loss has clearly fallen and still falls.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     change_to_mlp,
     hidden_activations,
+    is_improving,
     layer_label,
     learned_enough,
     median,
@@ -58,7 +59,7 @@ def ratios(case: Case) -> list[tuple[str, float]]:
 
 def examine(case: Case) -> Finding | None:
     sizes = ratios(case)
-    if len(sizes) < LAYERS or learned_enough(case, 0.4):
+    if len(sizes) < LAYERS or learned_enough(case, 0.4) or is_improving(case):
         return None
     (first, a), (last, b) = sizes[0], sizes[-1]
     if not (a > 0 and b > 0):

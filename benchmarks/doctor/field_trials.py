@@ -74,7 +74,7 @@ def turn(name: str, budget: float, processes: int, fresh: bool) -> Run:
         run |= {"seconds": seconds}
         if best is not None and fresh:
             change = best["change"]
-            run["remedied"] = scores(script, change, processes)
+            run["remedied"] = scores(script, change, processes, best["training"])
             run["untouched"] = scores(script, {}, processes)
             run["twin"] = scores(twin, {}, processes)
     return run
@@ -96,13 +96,20 @@ def tried(script: Path, budget: float) -> tuple[list[str], list[Run], float]:
         finally:
             os.dup2(out, 1)
             os.close(out)
-    findings = [f for t in proof.trainings for f in t.diagnosis.get("findings", [])]
-    given = [f["condition"] for f in findings if f["severity"] != "info" and f["remedies"]]
-    return given, [trial for finding in findings for trial in finding["trials"]], seconds
+    findings = [
+        (finding, 0 if training.plan is None else training.plan["training"])
+        for training in proof.trainings
+        for finding in training.diagnosis.get("findings", [])
+    ]
+    given = [f["condition"] for f, _ in findings if f["severity"] != "info" and f["remedies"]]
+    records = [{**trial, "training": number} for f, number in findings for trial in f["trials"]]
+    return given, records, seconds
 
 
-def scores(script: Path, change: dict[str, str], processes: int) -> list[float]:
-    """The scores that a script prints with a change, on the fresh seeds; 0 where it fails."""
+def scores(script: Path, change: dict[str, str], processes: int, training: int = 0) -> list[float]:
+    """The scores that a script prints with a change of the training of this number, on the fresh
+    seeds; 0 where it fails.
+    """
     from sevensteps.doctor.trials.scheduler import Clock
     from sevensteps.doctor.trials.script.backend import ScriptBackend, ScriptRun
     from sevensteps.errors import RunError
@@ -110,7 +117,7 @@ def scores(script: Path, change: dict[str, str], processes: int) -> list[float]:
     numbers = []
     with (
         contextlib.chdir(script.parent),
-        ScriptBackend(ScriptRun([script.name]), Clock(600), processes) as backend,
+        ScriptBackend(ScriptRun([script.name], training), Clock(600), processes) as backend,
     ):
         with contextlib.suppress(RunError):  # as of one that does not train
             backend.train([(change, seed) for seed in FRESH])

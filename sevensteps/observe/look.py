@@ -133,7 +133,7 @@ class Look:
             for term in self.loss_terms
             if term.network in (network, None) or network in term.sources
         )
-        account = self.account and self.account.of(network)
+        account = own.account or (self.account and self.account.of(network))
         gradients = tuple(
             one for every in self.part_gradients if (one := every.of(network)) is not None
         )

@@ -1,12 +1,15 @@
 """loss_terms_unbalanced: the gradient of one term of the loss drowns that of another.
 
 Of two heads on one body, the body then follows one alone, and the other has only what that leaves
-to it. Measured: in full looks, the length of each term's gradient at the place where their ways
-meet; and whether the loss of the drowned term has moved. Source: Chen et al. 2018, GradNorm.
+to it; or a head has the weight 0; or a penalty is all that there is to make small. Measured: in
+full looks, the length of each term's gradient at the place where their ways meet, and its weight;
+whether the loss of the drowned term has moved; and what part of the fall of the loss was the
+error's. Source: Chen et al. 2018, GradNorm.
 
 Remedies: standardise the targets of the larger term, or weigh the terms so that their gradients are
-alike. Silent on: penalties, divergences and terms without a head of their own; losses that are no
-error, as of a policy; a small term that was weighed down on purpose, or that learns all the same.
+alike. Silent on: divergences and terms without a head of their own; penalties, unless the error
+stays where it was and a simple model does better; losses that are no error, as of a policy; a small
+term that was weighed down on purpose, or that learns all the same.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
 from sevensteps.doctor.measures import median, significant
+from sevensteps.doctor.simple_models import worse_than_simple_model
 from sevensteps.observe.call import LossTerm
 from sevensteps.observe.look import Look
 from sevensteps.observe.part_gradients import LossPart, PartGradients
@@ -45,6 +49,9 @@ STILL = 0.85  # of the loss at the start, above which the drowned term has hardl
 WEIGHED_DOWN = 0.3  # of the factor of the larger term
 LEAST_LOOKS = 4  # that measured the gradients
 LEAST_STEPS = 50  # before which a term may not have moved yet
+OUTGROWN = 3.0  # times the error, at the start, of what the loss has beside it
+SMALL_SHARE = 0.05  # of the fall of the loss, that is the error's
+PURPOSES = ("error", "regularizer", "other", "unknown")
 LARGE_TARGETS = 20.0  # in size
 
 
@@ -61,9 +68,17 @@ class _Drowned:
 
 
 def examine(case: Case) -> Finding | None:
-    measured = [(look, one) for look in case.looks for one in look.part_gradients[:1]]
-    if len(measured) < LEAST_LOOKS or case.steps < LEAST_STEPS or case.diverged_at is not None:
+    if case.steps < LEAST_STEPS or case.diverged_at is not None:
         return None
+    measured = [(look, one) for look in case.looks for one in look.part_gradients[:1]]
+    if len(measured) >= LEAST_LOOKS:
+        finding = _drowned_head(case, measured) or _without_weight(measured)
+        if finding is not None:
+            return finding
+    return _outgrown(case)
+
+
+def _drowned_head(case: Case, measured: list[tuple[Look, PartGradients]]) -> Finding | None:
     last_look, last = measured[-1]
     pairs = [
         drowned
@@ -108,6 +123,112 @@ def examine(case: Case) -> Finding | None:
         {"layers": [worst.place], "terms": [worst.large.name, worst.small.name]},
         0,
     )
+
+
+def _without_weight(measured: list[tuple[Look, PartGradients]]) -> Finding | None:
+    """An error with the weight 0 in all looks, whose head nothing else trains."""
+    weightless: list[set[tuple[str, str]]] = []
+    for look, one in measured:
+        terms = [t for t in look.loss_terms if t.factor == 0.0 and purpose_of(t) == "error"]
+        calls = {term.call for term in terms if term.call is not None}
+        weightless.append(
+            {
+                (part.own, part.name)
+                for part in one.parts
+                if part.own and part.call in calls and part.length == part.contribution == 0.0
+            }
+        )
+    heads = sorted(set.intersection(*weightless))
+    if not heads:
+        return None
+    own, name = heads[0]
+    return Finding(
+        "loss_terms_unbalanced",
+        STEP,
+        "error",
+        0.85,
+        f"{name} has the weight 0 in every look: no gradient ever reaches {own}, which nothing "
+        "else trains, and its answers are as they were drawn.",
+        [Measure(f"weight of {name}", 0, "above 0", f"{len(measured)} full looks")],
+        [
+            Remedy(
+                {},
+                f"{own} has a loss of its own, and only that can train it",
+                "print the weight: 1 // 2 and int(0.5) are 0; leave the head out if it is not to "
+                "be trained",
+            )
+        ],
+        {"layers": [own], "terms": [name]},
+        0,
+    )
+
+
+def _outgrown(case: Case) -> Finding | None:
+    """An error that stays where it was while nearly all the loss, and all its fall, is that of the
+    rest, in a network that does not find even what a simple model finds.
+    """
+    shares = [s for look in case.looks if (s := _error_and_rest(look)) is not None]
+    if len(shares) < 2 * LEAST_LOOKS:
+        return None
+    quarter = len(shares) // 4
+    (error, rest), ends = shares[0], shares[-quarter:]
+    error_end, rest_end = (median([pair[i] for pair in ends]) for i in (0, 1))
+    if not error > 0 or rest < OUTGROWN * error or error_end < STILL * error:
+        return None
+    if error - error_end > SMALL_SHARE * (rest - rest_end) or not worse_than_simple_model(
+        case, 0.2
+    ):
+        return None
+    return Finding(
+        "loss_terms_unbalanced",
+        STEP,
+        "error",
+        0.85,
+        f"The loss has come down by {rest - rest_end:.3g} in what it has beside the error, which "
+        f"began {rest / error:,.2g} times as large; the error has come from {error:.3g} to no more "
+        f"than {error_end:.3g}. The network was trained to keep the penalty small, and even a "
+        "simple model does better.",
+        [
+            Measure(
+                "error at the end",
+                significant(error_end),
+                f"well below {error:.3g}, that at the start",
+                f"{len(shares)} looks",
+            ),
+            Measure(
+                "the rest of the loss at the start, times the error",
+                significant(rest / error, 2),
+                f"below {OUTGROWN:g}",
+                "loss less the error's term",
+            ),
+        ],
+        [
+            Remedy(
+                {},
+                "the error then has a say in where the weights go",
+                f"weigh the penalty by about {significant(0.01 * error / rest, 1)} of what it is; "
+                "a mean in place of a sum",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _error_and_rest(look: Look) -> tuple[float, float] | None:
+    """What the errors add to the loss, and what other terms do; None where there are no others, or
+    it is not known.
+    """
+    by_purpose = {kind: [t for t in look.loss_terms if purpose_of(t) == kind] for kind in PURPOSES}
+    if by_purpose["other"] or not by_purpose["error"] or len(look.loss_terms) < 2:
+        return None
+    if not by_purpose["regularizer"]:
+        return None
+    contributions = [term.contribution for term in by_purpose["error"]]
+    if any(c is None for c in contributions) or len({t.total for t in look.loss_terms}) > 1:
+        return None
+    error = math.fsum(c for c in contributions if c is not None)
+    return error, look.loss - error
 
 
 def _drowned(

@@ -6,7 +6,7 @@ of its outputs is linear. Closed form: W₂(W₁x) = (W₂W₁)x.
 
 Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower
 than input and output, which is a bottleneck on purpose, as in a linear autoencoder; networks
-that bend by a function called in `forward`.
+that bend by a function called in `forward`; lists of layers, which the loop itself calls.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ LINEAR = {
     "AdaptiveAvgPool2d",
     "LazyLinear",
 }
+LISTS = ("ModuleList", "ModuleDict")  # have no `forward`: the loop calls what is in them
 
 
 def examine(case: Case) -> Finding | None:
@@ -47,7 +48,7 @@ def examine(case: Case) -> Finding | None:
     inputs = int(torch.Size(case.facts.parameters[layers[0][1]].shape[1:]).numel())
     if min(widths[:-1]) < min(inputs, widths[-1]):
         return None  # a bottleneck, as of a linear autoencoder, is chosen for its rank
-    if closing is None and _bent(case):
+    if closing is None and _may_bend(case):
         return None  # something nonlinear is there that is no module
     names = [layer.name for layer, _ in layers]
     return Finding(
@@ -75,18 +76,28 @@ def examine(case: Case) -> Finding | None:
     )
 
 
-def _bent(case: Case) -> bool:
+def _may_bend(case: Case) -> bool:
+    """Whether something nonlinear may stand between the layers that is no module.
+
+    Where the network cannot be asked, and is no chain of layers: what calls a list of them can put
+    any function between two.
+    """
+    bent = _bent(case)
+    return bent if bent is not None else case.facts.network in LISTS
+
+
+def _bent(case: Case) -> bool | None:
     """Whether the network's output at the middle of two inputs differs from the middle of its
-    outputs; False where it cannot be asked.
+    outputs; None where it cannot be asked.
     """
     if case.sample is None or len(case.sample[0]) < 8 or not case.sample[0].is_floating_point():
-        return False
+        return None
     x, y = case.sample
     half = min(len(x) // 2, 64)
     a, b = x[:half], x[half : 2 * half]
     outputs = [case.outputs((part, y[:half])) for part in (a, b, (a + b) / 2)]
     if any(o is None for o in outputs):
-        return False
+        return None
     first, second, middle = (o.double() for o in outputs if o is not None)
     size = torch.stack([first, second]).std().clamp_min(1e-9)
     return bool((middle - (first + second) / 2).abs().max() > 1e-3 * size)

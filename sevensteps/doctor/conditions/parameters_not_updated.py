@@ -2,8 +2,9 @@
 
 Measured: the optimizers' groups (they may hold another network's parameters), which parameters a
 gradient reached (the loss may not depend on them, or have no graph at all), the layers that the
-network has without registering them (in a plain list), and the true updates (every step may leave
-them where they are). An update counts as none where it is exactly 0.
+network has without registering them (in a plain list, as plain tensors, or made anew in each
+call), and the true updates (every step may leave them where they are). An update counts as none
+where it is exactly 0.
 
 Remedies: build the optimizer from `model.parameters()` after the model is complete;
 `nn.ModuleList`; look for `detach`, `no_grad` and layers that `forward` does not call; call
@@ -30,7 +31,12 @@ from sevensteps.doctor.measures import (
     step_with_rate,
     total_norm,
 )
+from sevensteps.doctor.questions.weights_outside import (
+    parameters_of_one_forward,
+    tensors_as_drawn,
+)
 from sevensteps.doctor.simple_models import worse_than_simple_model
+from sevensteps.observe.network_facts import ParameterFacts
 from sevensteps.observe.step_account import StepAccount
 
 STEP = "gradient"
@@ -50,6 +56,8 @@ EXPLAINS = (
 )
 FEW = 0.05  # of all parameters, that are trained beside a frozen head
 LEAST = 1e-7  # of the weights: a step that is less changes no number of 32 bits
+MOST_PLAIN = 0.2  # of all weights, that are tensors and no parameters
+STEPPED_LOOKS = 6  # with a step of an optimizer that no gradient ever reached
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
 
@@ -90,6 +98,9 @@ def examine(case: Case) -> Finding | None:
         return finding
     if (finding := _frozen_as_drawn(case)) is not None:
         return finding
+    for seek in (_made_anew, _plain_tensors, _never_reached):
+        if (finding := seek(case, trained)) is not None:
+            return finding
     graph = case.observation.graph
     if graph is not None and graph.complete:
         reached = graph.reached | {
@@ -246,6 +257,83 @@ def _frozen_as_drawn(case: Case) -> Finding | None:
         "let them be trained, or load them: load_state_dict(…, strict=False) loads in silence only "
         "what has the same name; print what it returns",
     )
+
+
+def _made_anew(case: Case, trained: dict[str, ParameterFacts]) -> Finding | None:
+    """Parameters that each forward pass makes, uses once and forgets."""
+    if case.before_training or not (made := parameters_of_one_forward(case)):
+        return None
+    count = sum(math.prod(shape) for shape in made)
+    share = count / (count + sum(math.prod(p.shape) for p in trained.values()))
+    shapes = ", ".join(str(list(shape)) for shape in made[:3])
+    return _finding(
+        case,
+        [],
+        share,
+        0.95,
+        f"Each call of {case.facts.network} makes parameters of its own, of shape {shapes}: two "
+        "calls on the same samples use different ones, drawn anew. No optimizer ever has them, and "
+        "whatever stands before them learns for weights that are gone in the next step.",
+        "parameters of one answer that the next does not know",
+        "make the layer once, in __init__, and only call it in forward(); nn.LazyLinear where its "
+        "size is not known yet",
+        by_optimizer=False,
+    )
+
+
+def _plain_tensors(case: Case, trained: dict[str, ParameterFacts]) -> Finding | None:
+    """Tensors as drawn that the network has for weights, where even a simple model does better."""
+    if case.before_training or learned_enough(case, 0.6):
+        return None
+    tensors = tensors_as_drawn(case)
+    count = sum(t.numel() for t in tensors.values())
+    share = count / (count + sum(math.prod(p.shape) for p in trained.values()))
+    if share < MOST_PLAIN or not worse_than_simple_model(case, 0.2):
+        return None
+    return _finding(
+        case,
+        list(tensors),
+        share,
+        0.85,
+        f"{_list(list(tensors))} are tensors, no parameters: model.parameters() does not have "
+        "them, and their numbers are as they were drawn. The network cannot learn with the rest "
+        "what even a simple model finds.",
+        "neither parameter nor buffer, and distributed as drawn",
+        "nn.Parameter(0.1 * torch.randn(…)): what is computed from a parameter, as "
+        "nn.Parameter(…) * 0.1 or .to(device), is none",
+        by_optimizer=False,
+    )
+
+
+def _never_reached(case: Case, trained: dict[str, ParameterFacts]) -> Finding | None:
+    """An optimizer that steps in look after look, for parameters that no backward pass reaches."""
+    accounts = [look.account for look in case.looks if look.account is not None]
+    for number in sorted({g.optimizer for a in accounts for g in a.groups}):
+        own = [(a, a.of_optimizer(number)) for a in accounts]
+        stepped = [rows for a, rows in own if rows and _steps(a, number)]
+        names = [name for name in (stepped[0] if stepped else ()) if name in trained]
+        if len(stepped) < STEPPED_LOOKS or not names:
+            continue
+        if any(p.passes or p.used for _, rows in own for p in rows.values()):
+            continue
+        return _finding(
+            case,
+            names,
+            sum(math.prod(trained[name].shape) for name in names)
+            / sum(math.prod(p.shape) for p in trained.values()),
+            0.9,
+            f"An optimizer stepped in each of {len(stepped)} looks, and no backward pass ever "
+            f"reached its parameters ({_list(names)}): there is nothing it could follow.",
+            "an optimizer's steps without a gradient",
+            "look between these parameters and the loss for detach(), .data, numpy() and "
+            "no_grad(); what trains a generator must see its output undetached",
+            by_optimizer=False,
+        )
+    return None
+
+
+def _steps(account: StepAccount, optimizer: int) -> bool:
+    return any(g.steps for g in account.groups if g.optimizer == optimizer)
 
 
 def _still(case: Case, name: str) -> bool:

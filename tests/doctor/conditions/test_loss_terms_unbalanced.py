@@ -136,3 +136,44 @@ def learned_all_the_same(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor
 )
 def test_terms_that_are_small_by_design_or_learn_are_not_accused(loss: Any) -> None:
     assert trained(loss, lr=1e-2 if loss is learned_all_the_same else 1e-3) is None
+
+
+def weightless(weight: float) -> Callable[[dict[str, Tensor], Tensor], dict[str, Tensor]]:
+    def loss(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+        price = (PRICE[rows] - PRICE.mean()) / PRICE.std()
+        return {
+            "kind": F.cross_entropy(o["kind"], KIND[rows]),
+            "price": weight * F.mse_loss(o["price"], price),
+        }
+
+    return loss
+
+
+def test_a_head_whose_loss_has_the_weight_0() -> None:
+    finding = trained(weightless(1 // 2))
+    assert finding is not None
+    assert finding.explanation.startswith("mse_loss of price has the weight 0 in every look")
+    assert finding.where["layers"] == ["price"]
+    assert trained(weightless(0.01)) is None
+
+
+@pytest.mark.parametrize("penalty", ["heavy", "light", "nothing to learn"])
+def test_a_penalty_that_is_all_there_is_to_make_small(penalty: str) -> None:
+    torch.manual_seed(0)
+    y = torch.randn(256, 1) if penalty == "nothing to learn" else 2 * X[:, :1] + X[:, 1:2]
+    model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    with ss.watch(model, optimizer) as watch:
+        for step in range(200):
+            rows = torch.arange(32) + 32 * (step % 8)
+            size = torch.stack([p.abs().sum() for p in model.parameters()]).sum()
+            loss = F.mse_loss(model(X[rows]), y[rows]) + (1e-4 if penalty == "light" else 2) * size
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    case: Any = watch.diagnose(train=(X, y)).case
+    finding = examine(case)
+    assert (finding is not None) == (penalty == "heavy")
+    if finding is not None:
+        assert "trained to keep the penalty small" in finding.explanation

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -71,3 +73,88 @@ def test_a_frozen_body_into_which_nothing_was_loaded_is_named(loaded: bool) -> N
     found = tuned(model, [*model[3].parameters()], x, y)
     assert bool(found) != loaded
     assert all("numbers are those of an initialization" in one.explanation for one in found)
+
+
+class Outside(nn.Module):
+    """Two layers, of parameters, of plain tensors, or the second made anew in each call."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way = way
+        into, out = 0.03 * torch.randn(6, 24), 0.2 * torch.randn(24, 2)
+        self.into = into if way == "tensors" else nn.Parameter(into)
+        self.out = out if way == "tensors" else nn.Parameter(out)
+        self.shift, self.offset = nn.Parameter(torch.zeros(24)), nn.Parameter(torch.zeros(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.tanh(x @ self.into + self.shift)
+        return nn.Linear(24, 2)(h) if self.way == "made anew" else h @ self.out + self.offset
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [("made anew", "makes parameters of its own"), ("tensors", "are tensors"), ("parameters", "")],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_that_no_optimizer_could_have(way: str, words: str, seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(400, 6)
+    y = (x[:, 0] > x[:, 1]).long()
+    model: Any = Outside(way)
+    found = tuned(model, list(model.parameters()), x, y)
+    if words:
+        assert words in found[0].explanation
+    else:
+        assert not found
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_generator_that_no_gradient_reaches(cut: bool) -> None:
+    torch.manual_seed(0)
+    generator, judge = nn.Linear(4, 6), nn.Linear(6, 1)
+    optimizers = [torch.optim.Adam(net.parameters(), 1e-3) for net in (generator, judge)]
+    g_opt, j_opt = optimizers
+    ones, zeros = torch.ones(16, 1), torch.zeros(16, 1)
+    judged = F.binary_cross_entropy_with_logits
+    with ss.watch({"G": (generator, g_opt), "J": (judge, j_opt)}) as watch:
+        for _ in range(60):
+            made = generator(torch.randn(16, 4))
+            loss = judged(judge(torch.randn(16, 6)), ones) + judged(judge(made.detach()), zeros)
+            j_opt.zero_grad()
+            loss.backward()
+            j_opt.step()
+            loss = judged(judge(made.detach() if cut else made), ones)
+            g_opt.zero_grad()
+            loss.backward()
+            g_opt.step()
+            watch.step(loss)
+    found = [f for f in watch.diagnose().findings if f.condition == "parameters_not_updated"]
+    assert [f.where["network"] for f in found] == (["G"] if cut else [])
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_critic_that_does_not_detach_accuses_no_generator(apart: bool) -> None:
+    """Five steps of the critic for one of the generator, whose gradients are cleared before it."""
+    torch.manual_seed(0)
+    generator, critic = (
+        nn.Linear(4, 6),
+        nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1)),
+    )
+    g_opt, c_opt = (torch.optim.Adam(net.parameters(), 1e-3) for net in (generator, critic))
+    with ss.watch({"G": (generator, g_opt), "C": (critic, c_opt)}) as watch:
+        for _ in range(40):
+            for _ in range(5):
+                c_opt.zero_grad()
+                g_opt.zero_grad()
+                made = critic(generator(torch.randn(16, 4))).mean()
+                real = -critic(1 + torch.randn(16, 6)).mean()
+                for loss in (made, real) if apart else (made + real,):
+                    loss.backward()
+                c_opt.step()
+            g_opt.zero_grad()
+            loss = -critic(generator(torch.randn(16, 4))).mean()
+            loss.backward()
+            g_opt.step()
+            watch.step(loss)
+    found = {f.condition for f in watch.diagnose().findings if f.severity != "info"}
+    assert not found & {"gradient_discarded", "gradient_not_cleared", "parameters_not_updated"}

@@ -5,6 +5,8 @@ the last quarter, and by more than its own noise), most of the way was still to 
 model does better by a tenth of the score. Where the rate could be ten times as large, that is the
 cause instead.
 
+A remark where the loss does not fall yet, but the few steps have hardly moved the weights.
+
 Remedies: more steps, until the loss is level. Silent on: a short training that has learned most
 of it.
 """
@@ -16,6 +18,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     final_loss,
     first_loss,
+    is_short,
     learned_enough,
     loss_still_falls,
     significant,
@@ -31,7 +34,7 @@ def examine(case: Case) -> Finding | None:
         case.before_training
         or case.diverged_at is not None
         or learned_enough(case, 0.6)
-        or not loss_still_falls(case)
+        or not ((falls := loss_still_falls(case)) or is_short(case))
         or not worse_than_simple_model(case, 0.1)
     ):
         return None
@@ -39,14 +42,16 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "stopped_early",
         STEP,
-        "warning",
+        "warning" if falls else "info",
         0.5,
-        f"After {case.steps:,} steps the loss was still falling steadily, from "
-        f"{first_loss(case):.3g} to {final_loss(case):.3g}: the training was stopped too early.",
+        f"After {case.steps:,} steps the "
+        + ("loss was still falling steadily" if falls else "weights were still near their start")
+        + f", the loss went from {first_loss(case):.3g} to {final_loss(case):.3g}: the training "
+        "was stopped too early.",
         [
             Measure(
                 "loss in the last quarter",
-                "falling",
+                "falling" if falls else "not yet far",
                 "level",
                 "means over stretches of the training",
             ),

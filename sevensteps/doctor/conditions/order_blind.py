@@ -13,12 +13,14 @@ without attention, or where a simple model that sees the order does no better.
 
 from __future__ import annotations
 
+import math
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.chance import compare_with_chance, why_too_early
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.order import SAME, Order, order
-from sevensteps.doctor.simple_models import model_of_places_score, simple_model_score
+from sevensteps.doctor.simple_models import MAX_ROWS, model_of_places_score, simple_model_score
 
 STEP = "predict"
 EXPLAINS = (
@@ -35,6 +37,7 @@ EXPLAINS = (
 POOR = 0.3  # skill, on either part of the data, below which the order may be what is missed
 GOOD = 0.9  # skill, above which nothing is missed
 AHEAD = 0.05  # of the score, of a simple model that sees the order
+LUCK = 3.0  # standard errors of a share, at most
 
 
 def examine(case: Case) -> Finding | None:
@@ -50,7 +53,7 @@ def examine(case: Case) -> Finding | None:
     simple, score = simple_model_score(case), min(case.scores.values())
     simple = model_of_places_score(case) if simple is None else simple
     least = case.baseline_score or 0.0
-    ahead = simple is not None and simple - score > AHEAD
+    ahead = simple is not None and simple - max(score, least) > _margin(case)
     seen_whole = simple_model_score(case) is not None
     if not ahead and (score - least > POOR * (1 - least) or seen_whole):
         return None
@@ -80,6 +83,12 @@ def examine(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _margin(case: Case) -> float:
+    """By how much a simple model has to do better, beyond what luck gives on so few samples."""
+    count = 1 if case.sample is None else min(len(case.sample[0]), MAX_ROWS)
+    return max(AHEAD, LUCK * 0.5 / math.sqrt(count))
 
 
 def _attends(case: Case) -> bool:

@@ -84,7 +84,7 @@ def why_too_early(case: Case) -> str:
     often = count > 0 and case.steps * batch >= MIN_EPOCHS * count
     if case.steps < (MIN_STEPS_OF_EPOCHS if often else MIN_STEPS):
         return f"it was trained for {case.steps:,} steps only"
-    if is_short(case):
+    if not often and is_short(case):
         return "all its steps together moved the weights by less than their own norm"
     falls = case.loss_is_error and loss_still_falls(case)
     return "its loss was still falling" if falls else ""

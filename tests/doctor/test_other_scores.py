@@ -109,7 +109,7 @@ def test_codes_by_what_lies_nearest(turned: bool) -> None:
 def test_a_reported_score_that_never_rises(chance: bool) -> None:
     best = torch.randn(6, 3)
     model = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, 3))
-    optimizer = torch.optim.Adam(model.parameters(), 2e-4 if chance else 5e-3)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3 if chance else 5e-3)
     with ss.watch(model, optimizer) as watch:
         for _ in range(STEPS):
             x = torch.randn(64, 6)

@@ -5,7 +5,7 @@ the last quarter, and by more than its own noise), most of the way was still to 
 model does better by a tenth of the score. Where the rate could be ten times as large, that is the
 cause instead.
 
-A remark where the loss does not fall yet, but the few steps have hardly moved the weights.
+Or it does not fall yet, but the few steps have hardly moved the weights.
 
 Remedies: more steps, until the loss is level. Silent on: a short training that has learned most
 of it.
@@ -42,7 +42,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "stopped_early",
         STEP,
-        "warning" if falls else "info",
+        "warning",
         0.5,
         f"After {case.steps:,} steps the "
         + ("loss was still falling steadily" if falls else "weights were still near their start")

@@ -77,6 +77,7 @@ def test_the_screen_says_what_came_of_it(sevensteps: Command) -> None:
     assert "Saved in kept" in text
     assert "Try next:" in text
     assert re.findall(r"sevensteps (\w+)", text.split("Try next:")[1]) == [
+        *["diagnose"] * 2,  # so few steps are too few
         "train",
         "compare",
         "steps",

@@ -212,8 +212,10 @@ def run_and_try(
         signal.signal(signal.SIGTERM, before)
     if count:
         said = report.tried_text() or "No trial was finished."
-    else:
+    elif any(training.diagnosis.get("findings") for training in report.trainings):
         said = "There is no remedy here that can be tried on the script from outside."
+    else:
+        said = "Nothing was found, so there is nothing to try."
     say(f"\n{said}\n")
     write_files(report, settings)
     return code

@@ -282,6 +282,15 @@ def test_a_signal_ends_the_trials_and_what_is_known_is_said(
     assert list((tmp_path / "tmp").glob("sevensteps*")) == []
 
 
+def test_where_nothing_is_found_there_is_nothing_to_try(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text("print(1)\n")
+    done = run("-m", "sevensteps", "watch", "--try", "plain.py", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == "1\n"
+    assert "so there is nothing to try" in done.stderr
+    assert "no remedy" not in done.stderr
+
+
 def test_a_command_is_not_run_again(tmp_path: Path) -> None:
     done = run("-m", "sevensteps", "watch", "--try", "--", "torchrun", "x.py", folder=tmp_path)
     assert done.returncode == 2

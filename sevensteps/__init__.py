@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sevensteps.api.train import train as train
     from sevensteps.api.watch import watch as watch
     from sevensteps.errors import Error as Error
+    from sevensteps.integrations.scikit_learn import SevenStepsClassifier as SevenStepsClassifier
+    from sevensteps.integrations.scikit_learn import SevenStepsRegressor as SevenStepsRegressor
     from sevensteps.notation import auto as auto
     from sevensteps.training.recipe import Recipe as Recipe
 
@@ -39,6 +41,8 @@ _HOMES = {
     "Race": "api.race",
     "Recipe": "training.recipe",
     "Run": "api.run",
+    "SevenStepsClassifier": "integrations.scikit_learn",
+    "SevenStepsRegressor": "integrations.scikit_learn",
     "auto": "notation",
     "diagnose": "api.diagnose",
     "find_learning_rate": "api.find_learning_rate",
@@ -58,6 +62,8 @@ __all__ = [
     "Race",
     "Recipe",
     "Run",
+    "SevenStepsClassifier",
+    "SevenStepsRegressor",
     "auto",
     "data",
     "diagnose",

@@ -172,6 +172,14 @@ class Run:
             )
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickled or copied run has: everything but the data it was trained on, and the
+        doctor's notes, of which the findings stay.
+        """
+        recipe = replace(self.recipe, data=self.recipe.source)
+        left_out: dict[str, Any] = dict.fromkeys(("resolved", "unexamined", "diagnosis"))
+        return {**vars(self), **left_out, "recipe": recipe, "_summary": self.outcome}
+
     def __repr__(self) -> str:
         valid = self.metrics["valid"]
         name = primary(valid)

@@ -44,7 +44,7 @@ INTEGRATIONS = {
         "sevensteps[lightning]",
     ),
     "scikit_learn": Integration(
-        "Classifier and Regressor for pipelines, cross-validation and searches",
+        "SevenStepsClassifier and SevenStepsRegressor: estimators for pipelines and searches",
         "sklearn",
         "scikit-learn",
     ),

@@ -1,21 +1,30 @@
 """scikit-learn: a training as an estimator, for pipelines, cross-validation and searches.
 
-from sevensteps.integrations.scikit_learn import Classifier
-cross_val_score(Classifier(network="mlp(30)", step="sgd(lr=0.1)"), X, y)
+cross_val_score(ss.SevenStepsClassifier(network="mlp(30)", step="sgd(lr=0.1)"), X, y)
 """
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
 
 from sevensteps.api.run import Run
 from sevensteps.api.train import train
 from sevensteps.data import from_arrays
+from sevensteps.training.evaluation import outputs_of
+from sevensteps.training.recipe import Recipe
+
+PROBABILITIES = ("sigmoid", "softmax", "exp")  # the links whose predictions are probabilities
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
@@ -33,100 +42,163 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         stop: Any = None,
         scale: str = "standardize",
         valid: float | None = 0.2,
-        seed: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
+        device: str = "cpu",
         threads: int | None = None,
+        watch: float = 0.02,
     ) -> None:
-        self.initialize, self.network, self.loss, self.gradient = (
-            initialize,
-            network,
-            loss,
-            gradient,
-        )
-        self.step, self.repeat, self.stop = step, repeat, stop
-        self.scale, self.valid, self.seed, self.threads = scale, valid, seed, threads
+        self.initialize = initialize
+        self.network = network
+        self.loss = loss
+        self.gradient = gradient
+        self.step = step
+        self.repeat = repeat
+        self.stop = stop
+        self.scale = scale
+        self.valid = valid
+        self.random_state = random_state
+        self.device = device
+        self.threads = threads
+        self.watch = watch
 
-    def _train(self, x: NDArray[Any], y: NDArray[Any], target_scale: str = "none") -> Self:
+    def _train(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        classes: list[str] | None = None,
+        target_scale: str = "none",
+    ) -> Self:
+        """Train on inputs `x` [N, F] and on class indices, or numbers, `y` [N] or [N, columns]."""
+        if len(x) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least 2 samples to train on; got n_samples = "
+                f"{len(x)}"
+            )
+        seed = self.random_state
+        if seed is None or isinstance(seed, np.random.RandomState):
+            seed = int(check_random_state(seed).randint(2**31))
         data = from_arrays(
-            x, y, valid=self.valid, scale=self.scale, target_scale=target_scale, seed=self.seed
+            x,
+            y,
+            valid=self.valid,
+            classes=classes,
+            features=getattr(self, "feature_names_in_", None),
+            scale=self.scale,
+            target_scale=target_scale,
+            seed=int(seed),
         )
+        # an estimator leaves its parameters as they are, and a network is trained in place
+        own = isinstance(self.network, nn.Module)
         self.run_: Run = train(
-            data,
-            initialize=self.initialize,
-            predict=self.network,
-            loss=self.loss,
-            gradient=self.gradient,
-            step=self.step,
-            repeat=self.repeat,
-            stop=self.stop,
-            seed=self.seed,
-            threads=self.threads,
+            Recipe(
+                data,
+                initialize=self.initialize,
+                predict=copy.deepcopy(self.network) if own else self.network,
+                loss=self.loss,
+                gradient=self.gradient,
+                step=self.step,
+                repeat=self.repeat,
+                stop=self.stop,
+                seed=int(seed),
+                device=self.device,
+                threads=self.threads,
+            ),
             out=False,
             progress=False,
+            watch=self.watch,
         )
-        self.n_features_in_ = x.shape[1]
         return self
 
-    def _inputs(self, x: ArrayLike) -> NDArray[Any]:
+    def _outputs(self, X: ArrayLike) -> Tensor:
+        """The network's outputs [N, O], float64: a row's answer does not depend on the rows beside
+        it, which in float32 it does by rounding. A network of your own answers in its own type.
+        """
         check_is_fitted(self)
-        inputs: NDArray[Any] = check_array(x, dtype="numeric")
-        if inputs.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {inputs.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input"
-            )
-        return inputs
+        inputs = torch.tensor(validate_data(self, X, reset=False))
+        run = self.run_
+        network = copy.deepcopy(run.network).cpu()
+        if not run.recipe.predict.foreign:
+            network = network.double()
+        dtype = next((parameter.dtype for parameter in network.parameters()), torch.float32)
+        return outputs_of(network, run.inputs.scaling(inputs).to(dtype)).double()
 
 
-class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
+def _gives_probabilities(estimator: Any) -> bool:
+    check_is_fitted(estimator)
+    if estimator.run_.output.link not in PROBABILITIES:
+        raise AttributeError(
+            f"the outputs under {estimator.run_.recipe.loss!r} are no probabilities"
+        )
+    return True
+
+
+class SevenStepsClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """A classifier of scikit-learn that is trained in seven steps.
 
-    The parameters are the seven steps, as values or text; step 2 is called `network`, since an
-    estimator's `predict` is a method. `valid` is the share of the samples that judges the training
-    (None: the training samples do), `scale` what is done to the inputs [N, F] first ("none",
-    "standardize" or "unit"). After `fit`, `run_` is the `Run`: `run_.findings` says what is wrong,
-    `run_.recipe.reasons` why each step is what it is.
+    The seven steps are keywords, each a value or its text, read in `fit`; step 2 is called
+    `network`, because an estimator's `predict` is a method. What is left out is chosen. `valid` is
+    the share of the samples set aside for validation (None: the training samples judge), `scale`
+    what is done to the inputs [N, F] first ("none", "standardize" or "unit"), `watch` the share of
+    the time that the doctor may take (0: none). After `fit`, `run_` is the `Run`: `run_.findings`
+    says what is wrong, `run_.recipe.reasons` why each step is what it is. A pickled estimator has
+    no training data.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train on inputs `X` [N, F] and classes `y` [N] of any kind; raises `sevensteps.Error`."""
-        inputs, labels = check_X_y(X, y)
+        inputs, labels = validate_data(self, X, y)
+        check_classification_targets(labels)
         self.classes_, indices = np.unique(labels, return_inverse=True)
-        return self._train(inputs, indices)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs samples of at least two classes; the data have one "
+                f"class: {self.classes_[0]!r}"
+            )
+        return self._train(inputs, indices, [str(name) for name in self.classes_])
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The class of each row of `X` [N, F], as `y` had it."""
-        inputs = self._inputs(X)
-        answers = self.run_.predict(inputs).answers
-        return np.asarray(self.classes_[[int(answer) for answer in answers]])
+        outputs = self._outputs(X)
+        return np.asarray(self.classes_[self.run_.output.decide(outputs).numpy()])
 
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """The probability of each class of `classes_`, [N, classes].
 
         Raises `AttributeError` for a loss whose outputs are no probabilities, such as `hinge()`.
         """
-        inputs = self._inputs(X)
-        if self.run_.output.link not in ("sigmoid", "softmax", "exp"):
-            raise AttributeError(
-                f"the outputs under {self.run_.recipe.loss!r} are no probabilities"
-            )
-        probabilities = self.run_.predict(inputs).predictions.numpy()
+        outputs = self._outputs(X)
+        probabilities = self.run_.output.predict(outputs).numpy()
         if probabilities.shape[1] == 1:
-            return np.hstack([1 - probabilities, probabilities])
-        return np.asarray(probabilities)
+            probabilities = np.hstack([1 - probabilities, probabilities])
+        return np.asarray(probabilities / probabilities.sum(1, keepdims=True))
 
 
-class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
-    """A regressor of scikit-learn that is trained in seven steps: parameters as of `Classifier`.
+class SevenStepsRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
+    """A regressor of scikit-learn that is trained in seven steps, with the parameters of
+    `SevenStepsClassifier`.
 
-    Targets are standardised for the training and turned back in the answers.
+    Targets, one number or several, are standardised for the training and turned back in the
+    answers.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Train on inputs `X` [N, F] and numbers `y` [N]; raises `sevensteps.Error`."""
-        inputs, targets = check_X_y(X, y, y_numeric=True)
-        return self._train(inputs, targets.astype(np.float64), target_scale="standardize")
+        """Train on inputs `X` [N, F] and numbers `y` [N] or [N, targets]; raises
+        `sevensteps.Error`.
+        """
+        inputs, targets = validate_data(self, X, y, y_numeric=True, multi_output=True)
+        targets = np.asarray(targets, dtype=np.float64)
+        self.n_outputs_ = 1 if targets.ndim == 1 else targets.shape[1]
+        return self._train(inputs, targets, target_scale="standardize")
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """The number for each row of `X` [N, F], in the units of `y`."""
-        inputs = self._inputs(X)
-        return np.asarray(self.run_.predict(inputs).answers)
+        """The numbers for each row of `X` [N, F], in the units of `y` and of its shape."""
+        outputs = self._outputs(X)
+        units = self.run_.inputs.target_scaling
+        answers = self.run_.output.predict(outputs) * units.scale + units.offset
+        return np.asarray(answers.numpy().reshape(-1) if self.n_outputs_ == 1 else answers)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.single_output = tags.target_tags.multi_output = True
+        return tags

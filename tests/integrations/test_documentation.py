@@ -16,6 +16,7 @@ EXAMPLES = {
     "Hugging Face": "transformers",
     "Keras": "keras",
     "skorch": "skorch",
+    "scikit-learn": "sklearn",
     "Accelerate": "accelerate",
 }
 
@@ -46,6 +47,8 @@ def test_the_example_runs(
         assert shown is not None
         # what the machine measured is another time, and may be another loss
         assert fixed_lines(shown[1]) == fixed_lines(said[said.index("1 finding") :])
+    elif heading == "scikit-learn":
+        assert "{'sevenstepsclassifier__step': '" in said
     else:
         assert "Nothing is wrong that can be seen here" in said
 

@@ -31,7 +31,7 @@ ROOMS: list[tuple[str, ...]] = [
     ("data",),
     ("render",),
     ("metrics", "head", "task"),
-    ("seeds", "notation", "arguments", "errors"),
+    ("seeds", "aliases", "notation", "arguments", "errors"),
 ]
 # What passes through, and where it stops on its way: (room, what happens there).
 WAYS: dict[str, Sequence[tuple[str, str]]] = {

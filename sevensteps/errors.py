@@ -72,5 +72,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     "did you mean 'mlp'?"
     """
     known = sorted(names)
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(
+        name.lower(), known, n=1, cutoff=0.55 if len(name) > 2 else 0.5
+    )
     return f"did you mean '{close[0]}'?" if close else "known: " + ", ".join(known)

@@ -18,7 +18,7 @@ COMMANDS = {
     "predict": "Ask a run's network about new inputs.",
     "diagnose": "Find out what is wrong with a training, and what to change.",
     "explain": "Explain a loss, a gradient, a neuron … with the run's numbers.",
-    "watch": "Run any training script unchanged, and say what is wrong with it.",
+    "watch": "Run any training script unchanged, and report what is wrong.",
     "rate": "Search for a good learning rate.",
     "steps": "List the values that each of the seven steps can have.",
     "data": "List the data sets, or describe one.",
@@ -26,7 +26,9 @@ COMMANDS = {
     "compare": "Compare two runs: their recipes and results.",
 }
 EXAMPLES = """\b
+Start with:
 sevensteps train digits
+sevensteps explain last why
 sevensteps train mnist37 --predict "mlp(30)" --stop "epochs(40) | patience(5)"
 sevensteps steps loss
 """
@@ -46,7 +48,7 @@ class LazyCommands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS:
-            raise click.UsageError(f"there is no command '{args[0]}'; {nearest(args[0], COMMANDS)}")
+            raise click.UsageError(f"there is no command '{args[0]}'; {_meant(args)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -54,15 +56,28 @@ class LazyCommands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _meant(args: list[str]) -> str:
+    """The end of a sentence about a command that is none: what else `args` can mean."""
+    from sevensteps.cli.questions import QUESTIONS
+
+    if args[0] in QUESTIONS:
+        return f"write: sevensteps explain last {' '.join(args)}"
+    return nearest(args[0], COMMANDS)
+
+
 @click.group(
     cls=LazyCommands,
+    invoke_without_command=True,
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
 @click.version_option(package_name="sevensteps")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
     """Train a neural network in seven steps you can see."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,17 +13,17 @@ from sevensteps.cli.options import (
     json_option,
     plot_option,
 )
-from sevensteps.cli.output import console, print_json
+from sevensteps.cli.output import console, print_json, table
+from sevensteps.cli.questions import QUESTIONS, Questions
 
 EXAMPLES = """\b
+sevensteps explain last why
+sevensteps explain last steps --step 0
 sevensteps explain last sample 3
 sevensteps explain last sample --worst
 sevensteps explain last gradient 0 --parameter output.weight 0,3
 sevensteps explain last neuron layer1 4 --plot neuron.png
 sevensteps explain last surface
-sevensteps explain last shapes
-sevensteps explain last steps --step 0
-sevensteps explain last why
 sevensteps explain last words learning rate
 """
 
@@ -58,16 +58,31 @@ def print_answer(answer: Any, as_json: bool, plot: Path | None) -> None:
         screen.print(f"\nDrawn in {plot}", style="dim")
 
 
-@click.group("explain", epilog=EXAMPLES)
-@click.argument("run", metavar="RUN")
+@click.group("explain", cls=Questions, epilog=EXAMPLES, invoke_without_command=True)
+@click.argument("run", metavar="[RUN]")
 @click.pass_context
 def command(context: click.Context, run: str) -> None:
     """Answer a question about RUN with its own numbers. RUN is a run folder, a name under runs/,
-    or: last.
+    or last, the newest, which is meant where RUN is left out.
 
     Every question has --json, and most have --plot FILE for a picture.
     """
     context.obj = {"run": run}
+    if context.invoked_subcommand is None:
+        print_questions(run)
+
+
+def print_questions(run: str) -> None:
+    """List what can be asked about a run, and how."""
+    from rich.text import Text
+
+    from sevensteps.record.run_folder import find_run_folder
+    from sevensteps.render.text import shell_quote
+
+    find_run_folder(run)
+    screen = console()
+    screen.print(table((Text(name, "bold"), text) for name, text in QUESTIONS.items()))
+    screen.print(f"\nAsk, for example: sevensteps explain {shell_quote(run)} why", style="dim")
 
 
 def questions_about_run(context: click.Context) -> Any:
@@ -79,7 +94,7 @@ def questions_about_run(context: click.Context) -> Any:
     )
 
 
-@command.command("shapes", short_help="The shapes of all tensors in the forward pass.")
+@command.command("shapes", short_help=QUESTIONS["shapes"])
 @question_options
 @click.pass_context
 def _shapes(context: click.Context, as_json: bool, plot: Path | None) -> None:
@@ -87,7 +102,7 @@ def _shapes(context: click.Context, as_json: bool, plot: Path | None) -> None:
     print_answer(questions_about_run(context).shapes(), as_json, plot)
 
 
-@command.command("sample", short_help="One sample: its layers, its answer, its loss.")
+@command.command("sample", short_help=QUESTIONS["sample"])
 @click.argument("index", required=False, type=int)
 @click.option(
     "--part",
@@ -141,7 +156,7 @@ def _sample(
     print_answer(answer, as_json, plot)
 
 
-@command.command("gradient", short_help="The backward pass, or the gradient of one parameter.")
+@command.command("gradient", short_help=QUESTIONS["gradient"])
 @click.argument("index", required=False, type=int)
 @click.option(
     "--part",
@@ -206,7 +221,7 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
         ) from None
 
 
-@command.command("surface", short_help="The curvature of the loss, and what rate it allows.")
+@command.command("surface", short_help=QUESTIONS["surface"])
 @question_options
 @click.pass_context
 def _surface(context: click.Context, as_json: bool, plot: Path | None) -> None:
@@ -216,7 +231,7 @@ def _surface(context: click.Context, as_json: bool, plot: Path | None) -> None:
     print_answer(questions_about_run(context).surface(), as_json, plot)
 
 
-@command.command("neuron", short_help="One unit: its weights, and what makes it fire.")
+@command.command("neuron", short_help=QUESTIONS["neuron"])
 @click.argument("layer")
 @click.argument("unit", type=int)
 @click.option(
@@ -241,7 +256,7 @@ def _neuron(
     print_answer(questions_about_run(context).neuron(layer, unit, again=again), as_json, plot)
 
 
-@command.command("steps", short_help="One training step, before and after.")
+@command.command("steps", short_help=QUESTIONS["steps"])
 @click.option(
     "--step",
     "at",
@@ -257,7 +272,7 @@ def _steps(context: click.Context, at: int, as_json: bool, plot: Path | None) ->
     print_answer(questions_about_run(context).steps(at), as_json, plot)
 
 
-@command.command("why", short_help="The questions that readers of this run ask.")
+@command.command("why", short_help=QUESTIONS["why"])
 @question_options
 @click.pass_context
 def _why(context: click.Context, as_json: bool, plot: Path | None) -> None:
@@ -267,7 +282,7 @@ def _why(context: click.Context, as_json: bool, plot: Path | None) -> None:
     print_answer(questions_about_run(context).why(), as_json, plot)
 
 
-@command.command("words", short_help="The words of the field, with examples of this run.")
+@command.command("words", short_help=QUESTIONS["words"])
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @question_options
 @click.pass_context

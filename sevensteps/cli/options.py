@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sevensteps.cli.guesses import OPTIONS, guess_options, understand
 from sevensteps.steps import QUESTIONS, STEPS
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def recipe_options(*settings: str, example: str, many: bool = False) -> Decorato
         data_dir_option(),
         target_option(),
         allow_code_option("the recipe file"),
+        *guess_options(),
     ]
 
     def decorate(function: Any) -> Any:
@@ -167,7 +169,9 @@ def recipe_options(*settings: str, example: str, many: bool = False) -> Decorato
             files: Sequence[Path] = (),
             **others: Any,
         ) -> Any:
+            guesses = {name: others.pop(name) for name in OPTIONS}
             values = {name: others.pop(name) for name in (*STEPS, *settings)}
+            values = understand(values, guesses, many)
             chosen = (*files, *([file] if file is not None else []))
             if data is None and not chosen:
                 raise click.UsageError(f"name the data to train on, as in: {example}")

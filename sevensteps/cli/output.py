@@ -59,6 +59,15 @@ def table(
     return grid
 
 
+def print_commands(screen: Console, commands: Iterable[str]) -> None:
+    """Print commands as a shell reads them: one that is too long goes on in the next line."""
+    from sevensteps.render.text import command_lines
+
+    for command in commands:
+        for line in command_lines(command, screen.width, "  "):
+            screen.print(line, style="dim", soft_wrap=True)
+
+
 def print_json(content: Any) -> None:
     """Print one line of JSON; numbers that are not finite become null."""
     from sevensteps.record.run_folder import nan_to_null

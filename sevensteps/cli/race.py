@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sevensteps.cli.options import RecipeOptions, json_option, plot_option, recipe_options
-from sevensteps.cli.output import console, print_json, table
+from sevensteps.cli.output import console, print_commands, print_json, table
 from sevensteps.steps import SETTINGS
 
 if TYPE_CHECKING:
@@ -161,8 +161,7 @@ def print_race(race: Race) -> None:
     print_remarks(screen, race)
     screen.print(Text.assemble("Saved in ", (str(race.folder), "bold"), "\n"))
     screen.print("Try next:", style="dim")
-    for line in next_commands(race):
-        screen.print(f"  {line}", style="dim", soft_wrap=True)
+    print_commands(screen, next_commands(race))
 
 
 def leaderboard_table(race: Race) -> Any:

@@ -79,7 +79,7 @@ def print_rates(rates: Rates, train: list[str]) -> None:
     from rich.text import Text
 
     from sevensteps.lr_finder import text as view
-    from sevensteps.render.text import wrap
+    from sevensteps.render.text import command_lines, wrap
 
     screen = console()
     screen.width = min(screen.width, 80)
@@ -97,11 +97,5 @@ def print_rates(rates: Rates, train: list[str]) -> None:
         for index, line in enumerate(lines):
             screen.print(Text.assemble((f"{name if not index else '':<12}", "bold"), line))
     screen.print("\nTrain with it:", style="dim")
-    lines = ["  " + train[0]]
-    for option in train[1:]:
-        if len(lines[-1]) + len(option) + 3 > screen.width:
-            lines[-1] += " \\"
-            lines.append("     ")
-        lines[-1] += f" {option}"
-    for line in lines:
+    for line in command_lines(" ".join(train), screen.width, "  "):
         click.echo(line)

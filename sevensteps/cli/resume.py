@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from sevensteps.cli.guesses import guess_options, understand
 from sevensteps.cli.options import (
     allow_code_option,
     data_dir_option,
     json_option,
     save_every_option,
 )
+
+
+def _stop_guesses(function: Any) -> Any:
+    for option in guess_options("stop"):
+        function = option(function)
+    return function
 
 
 @click.command(
@@ -25,6 +33,7 @@ from sevensteps.cli.options import (
     metavar="VALUE",
     help="Train until this, in place of the recipe's stop; also for a training that has finished.",
 )
+@_stop_guesses
 @data_dir_option()
 @save_every_option()
 @allow_code_option("the recipe")
@@ -36,6 +45,7 @@ def command(
     save_every: float,
     allow_code: bool,
     as_json: bool,
+    **guesses: tuple[str, ...],
 ) -> None:
     """Go on with the training in RUN. It ends with the same bits as if it had never stopped.
 
@@ -48,7 +58,7 @@ def command(
 
     finished = resume(
         run,
-        stop=stop,
+        stop=understand({"stop": stop}, guesses, many=False)["stop"],
         data_dir=data_dir,
         allow_code=allow_code,
         save_every=save_every,

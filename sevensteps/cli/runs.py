@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from sevensteps.cli.options import json_option
-from sevensteps.cli.output import console, print_json, table
+from sevensteps.cli.output import console, print_json
+from sevensteps.errors import printable
+from sevensteps.notation import cut
 
+SHORTEST = 8  # characters of data and network that are always shown
 MAX_RECIPE = 100_000  # characters that are read
 
 
@@ -24,10 +27,10 @@ MAX_RECIPE = 100_000  # characters that are read
 )
 @json_option()
 def command(parent: Path | None, as_json: bool) -> None:
-    """List the recorded runs, oldest first. The newest finished run is also called: last.
+    """List the recorded runs, oldest first. The newest finished training is also called: last.
 
-    A training that was killed, or is still running, is listed as unfinished; sevensteps resume goes
-    on with it. A race is listed with its best recipe; list its runs with --in.
+    A training that was killed, or is still running, comes last, as unfinished; sevensteps resume
+    goes on with it. A race is listed with its best recipe; list its runs with --in.
     """
     from sevensteps.errors import RunError
     from sevensteps.record.run_folder import RUNS, list_runs, read_json
@@ -37,8 +40,9 @@ def command(parent: Path | None, as_json: bool) -> None:
         folder for folder in list_runs(parent or RUNS, "recipe.toml") if folder not in folders
     ]
     races = list_runs(parent or RUNS, "race.json")
+    finished = sorted([*folders, *races], key=lambda folder: _written(folder, folder in races))
     rows: list[dict[str, Any]] = []
-    for folder in [*folders, *unfinished, *races]:
+    for folder in [*finished, *unfinished]:
         try:
             if folder in races:
                 rows.append(_race(folder, read_json(folder / "race.json")))
@@ -66,23 +70,36 @@ def command(parent: Path | None, as_json: bool) -> None:
             f"there is no run in {parent or RUNS} yet; make one with: sevensteps train digits"
         )
         return
-    console().print(
-        table(
-            (
-                (
-                    row["run"],
-                    row["data"],
-                    row["predict"],
-                    "" if row["epochs"] is None else row["epochs"],
-                    _valid(row["valid"]),
-                    row["stop"] or "unfinished",
-                )
-                for row in rows
-            ),
-            header=["run", "data", "predict", "epochs", "validation", "stopped by"],
-            right=[3],
-        )
-    )
+    print_runs(rows)
+
+
+def print_runs(rows: list[dict[str, Any]]) -> None:
+    """Print a line for each run. Where the terminal is narrow, its data and network are cut, and
+    never its name, which is there to be copied.
+    """
+    lines = [["run", "data", "predict", "validation", "epochs"]]
+    for row in rows:
+        ended = row["stop"] or "unfinished"
+        if row["epochs"] is not None:
+            ended = f"{row['epochs']}, {ended}"
+        cells = [row["run"], row["data"], row["predict"], _valid(row["valid"]), ended]
+        lines.append([printable(cell) for cell in cells])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    space = console().width - sum(widths) - 2 * (len(widths) - 1) + widths[1] + widths[2]
+    widths[1] = min(widths[1], max(space - min(widths[2], space // 2), SHORTEST))
+    widths[2] = min(widths[2], max(space - widths[1], SHORTEST))
+    for number, (run, data, predict, *rest) in enumerate(lines):
+        cells = [run, cut(data, widths[1]), cut(predict, widths[2]), *rest]
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+        click.secho(line.rstrip(), dim=not number)
+
+
+def _written(folder: Path, is_race: bool) -> float:
+    """When a run or a race ended, as a time of the file system."""
+    try:
+        return (folder / ("race.json" if is_race else "run.json")).stat().st_mtime
+    except OSError:  # gone meanwhile
+        return 0.0
 
 
 def _row(folder: Path, summary: dict[str, Any]) -> dict[str, Any]:

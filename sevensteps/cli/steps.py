@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from sevensteps.aliases import rewrite
 from sevensteps.cli.options import json_option
 from sevensteps.cli.output import console, table
 from sevensteps.errors import NotationError, nearest
@@ -23,7 +24,11 @@ from sevensteps.steps import QUESTIONS, STEPS, catalog, known
 @click.argument("name", required=False)
 @json_option()
 def command(step: str | None, name: str | None, as_json: bool) -> None:
-    """List the seven steps; with STEP its values; with STEP NAME the description of one value."""
+    """List the seven steps; with STEP its values; with STEP NAME, or NAME alone, the description of
+    one value.
+    """
+    if step is not None and step not in STEPS:
+        step, name = _step_of(step, name)
     if step is None:
         content: Any = {
             step: {"question": QUESTIONS[step], "values": [e.name for e in catalog(step)]}
@@ -87,6 +92,16 @@ def unwrapped(doc: str) -> str:
     return re.sub(r"(?<!\n)\n(?!\n|\w+: )", " ", doc)
 
 
+def _step_of(word: str, name: str | None) -> tuple[str, str | None]:
+    """The step and the value that `word` means, where it is no step: `sgd`, or `mse`."""
+    value = word.partition("(")[0]
+    for step in STEPS:
+        for meant in (value, rewrite(step, value).partition("(")[0]):
+            if name is None and meant in {entry.name for entry in catalog(step)}:
+                return step, meant
+    return word, name
+
+
 def _json(entry: Entry) -> dict[str, str]:
     return {
         "name": entry.name,
@@ -98,6 +113,7 @@ def _json(entry: Entry) -> dict[str, str]:
 
 def _entry(step: str, name: str) -> Entry:
     entries = {entry.name: entry for entry in catalog(step)}
+    name = name if name in entries else rewrite(step, name).partition("(")[0]
     if name not in entries:
         raise NotationError(f"{step} has no '{name}'; {nearest(name, entries)}")
     return entries[name]

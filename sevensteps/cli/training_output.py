@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sevensteps.cli.output import console, print_json, table
-from sevensteps.render.text import metric_text, shell_quote
+from sevensteps.cli.next_commands import next_commands, warnings_and_errors
+from sevensteps.cli.output import console, print_commands, print_json, table
+from sevensteps.render.text import metric_text
 from sevensteps.training.observer import Observer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from sevensteps.api.run import Run
     from sevensteps.data import Data
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from sevensteps.doctor.observer import DoctorObserver
     from sevensteps.training.state import Training
 
+CURVE = 24  # characters of a curve
 COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 
 
@@ -39,16 +44,19 @@ class PlanPrinter(Observer):
     def started(self, training: Training) -> None:
         from rich.text import Text
 
+        from sevensteps.doctor.trials.trial import change_notation
+
         recipe, data = training.recipe, training.resolved.data
         screen = console()
         inputs, parameters = " × ".join(map(str, data.train.x.shape[1:])), training.engine.size
         screen.print(
             Text.assemble(
                 (recipe.source, "bold"),
-                f": {len(data.train):,} samples to train on, {len(data.valid):,} to validate on; "
+                f": {len(data.train):,} training and {len(data.valid):,} validation samples; "
                 f"inputs {inputs}; {parameters:,} parameters; seed {recipe.seed}\n",
             )
         )
+        healed = self.doctor.healed[-1]["change"] if self.doctor and self.doctor.healed else None
         screen.print(
             table(
                 (
@@ -57,6 +65,8 @@ class PlanPrinter(Observer):
                 )
                 for number, (step, value) in enumerate(recipe.steps.items(), 1)
             )
+            if healed is None
+            else f"Trained again with {change_notation(healed)}, all else as before."
         )
         screen.print()
         if warning := duplicates_warning(data):
@@ -117,6 +127,8 @@ def print_result(run: Run) -> None:
     from sevensteps.metrics import LOWER_IS_BETTER
 
     screen, summary = console(), run.outcome
+    for line in curve_lines(run):
+        screen.print(line)
     names = [name for name in LOWER_IS_BETTER if name in run.metrics["valid"]]
     rows = [("last", summary.epochs, run.metrics), (("best", run.best.epoch, run.best.metrics))]
     columns = [(part, name) for part in ("train", "valid") for name in names]
@@ -143,17 +155,60 @@ def print_result(run: Run) -> None:
     screen.print(Text.assemble("Saved in ", (str(run.folder), "bold"), "\n"))
     if run.findings:
         screen.print("Findings, most likely cause first:", style="bold")
-        print_findings(screen, run.findings)
+        print_findings(screen, run.findings, remedies=True)
     else:
-        screen.print("No problems found.", style="dim")
+        screen.print("No problems found.", style="green")
+    if run.healed:
+        screen.print(healing(run), style="green")
     screen.print("\nTry next:", style="dim")
-    for line in next_commands(run):
-        screen.print(f"  {line}", style="dim")
+    print_commands(screen, next_commands(run))
 
 
-def warnings_and_errors(findings: list[Finding]) -> list[Finding]:
-    """The findings that are more than remarks."""
-    return [finding for finding in findings if finding.severity != "info"]
+def curve_lines(run: Run) -> list[Text]:
+    """The loss and the metric on the validation samples as curves over the epochs, each in a line
+    with its start and end; nothing before there are two epochs.
+    """
+    from rich.text import Text
+
+    from sevensteps.metrics import LOWER_IS_BETTER, primary
+    from sevensteps.render.blocks import sparkline
+
+    rows = [row["valid"] for row in run.history]
+    if len(rows) < 2:
+        return []
+    names = ["loss", name] if (name := primary(rows[-1])) != "loss" else ["loss"]
+    lines = []
+    for name in (name for name in LOWER_IS_BETTER if name in names):
+        values = [math.nan if row.get(name) is None else row[name] for row in rows]
+        finite = [value for value in values if math.isfinite(value)] or [1.0]
+        low, high = min(0.0, min(finite)), max(finite)
+        first, last = (metric_text(name, rows[at].get(name)) for at in (0, -1))
+        lines.append(
+            Text.assemble(
+                f"valid {name:<9}",
+                (sparkline(values, low, high, CURVE), "cyan"),
+                f"  {first} → {last}",
+            )
+        )
+    return [*lines, Text()]
+
+
+def healing(run: Run) -> str:
+    """What was changed until the training worked, and what that changed."""
+    from sevensteps.doctor.trials.trial import change_notation
+    from sevensteps.errors import Error
+    from sevensteps.metrics import primary
+    from sevensteps.record.summary import read_summary
+
+    changes = "; ".join(change_notation(step["change"]) for step in run.healed)
+    name = primary(run.metrics["valid"])
+    text = f"Healed by {changes}"
+    try:
+        before = read_summary(Path(run.healed[0]["from"])).metrics["valid"].get(name)
+    except (Error, TypeError):  # it was not recorded
+        return f"{text}."
+    after = metric_text(name, run.metrics["valid"][name])
+    return f"{text}: validation {name} {metric_text(name, before)} → {after}."
 
 
 def print_findings(screen: Console, findings: list[Finding], remedies: bool = False) -> None:
@@ -185,21 +240,3 @@ def print_findings(screen: Console, findings: list[Finding], remedies: bool = Fa
             else []
         ):
             screen.print(Text(line, "cyan"))
-
-
-def next_commands(run: Run) -> list[str]:
-    """Commands that make sense after this run."""
-    data, folder = shell_quote(run.recipe.source), shell_quote(str(run.folder))
-    other = "linear()" if repr(run.recipe.predict) != "linear()" else "mlp(30)"
-    first = []
-    if run.outcome.stop.rule == "interrupt":
-        first.append(f"sevensteps resume {folder}")
-    if warnings_and_errors(run.findings):
-        first += [f"sevensteps diagnose {folder}", f"sevensteps diagnose {folder} --try"]
-    return [
-        *first,
-        f'sevensteps train {data} --predict "{other}"',
-        f"sevensteps compare {folder} last",
-        "sevensteps steps predict",
-        f"sevensteps data {data}",
-    ]

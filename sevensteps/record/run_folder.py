@@ -57,7 +57,7 @@ def create(out: Path | str | None, name: str) -> Path:
                 "first"
             )
         return _make(folder, exist_ok=True)
-    plain_name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)[:40].strip("-.") or "run"
+    plain_name = re.sub(r"[^A-Za-z0-9_.-]+", "-", _short(name))[:40].strip("-.") or "run"
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{plain_name}"
     for number in range(1, 1000):
         try:
@@ -65,6 +65,20 @@ def create(out: Path | str | None, name: str) -> Path:
         except FileExistsError:
             continue
     raise RunError(f"a thousand runs are named {stem} already; name this one with --out")
+
+
+def _short(name: str) -> str:
+    """The name of data without their arguments: `speed(noise=0)` is speed, and a file is called by
+    its name without the ending.
+
+    >>> _short("csv('data/penguins.csv', target='species')"), _short("race-speed(noise=0)")
+    ('penguins', 'race-speed')
+    """
+    prefix = "race-" if name.startswith("race-") else ""
+    source = name.removeprefix(prefix)
+    path = re.match(r"""\w+\((?:path=)?(["'])(.+?)\1""", source)
+    short = Path(path[2].rstrip("/\\")).stem if path else source.partition("(")[0]
+    return prefix + (short or source)
 
 
 def _make(folder: Path, exist_ok: bool) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, chop_cells
 
@@ -81,3 +81,41 @@ def count_text(count: int, noun: str) -> str:
 def number_text(value: float, digits: int = 4) -> str:
     """A number with `digits` significant digits."""
     return f"{value:.{digits}g}"
+
+
+def command_lines(text: str, width: int, prompt: str | None = None) -> list[str]:
+    """A command over several lines, as a shell reads it; a word is never broken.
+
+    `prompt` stands before it: by default `  $ `, or `  >>> ` before Python.
+    """
+    if prompt is None:
+        prompt = "  $ " if text.startswith("sevensteps ") else "  >>> "
+    lines, line = list[str](), prompt
+    for word in _options_and_words(text):
+        if len(line) + len(word) + 2 > width and line != prompt:
+            lines.append(f"{line.rstrip()} \\")
+            line = "      "
+        line += f"{word} "
+    return [*lines, line.rstrip()]
+
+
+def _options_and_words(text: str) -> Iterator[str]:
+    """The words of a command as they are written, an option together with its value."""
+    part, mark, option = "", "", ""
+    for letter in f"{text} ":
+        if letter == " " and not mark:
+            if part.startswith("--") and not option:
+                option = part
+            elif option and part.startswith("--"):
+                yield option
+                option = part
+            else:
+                yield f"{option} {part}".strip()
+                option = ""
+            part = ""
+            continue
+        if letter in "\"'" and mark in ("", letter):
+            mark = "" if mark else letter
+        part += letter
+    if option:
+        yield option

@@ -10,6 +10,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
+from sevensteps.aliases import rewrite
 from sevensteps.errors import NotationError, nearest
 from sevensteps.notation import Entry, offered
 from sevensteps.notation import parse as parse_notation
@@ -60,7 +61,23 @@ def module_of(step: str) -> ModuleType:
 
 
 def parse(step: str, text: str) -> Any:
-    """The value of `step` that `text` spells, such as `parse("step", "sgd(lr=0.1)")`."""
+    """The value of `step` that `text` spells, such as `parse("step", "sgd(lr=0.1)")`.
+
+    Raises `NotationError`, for a name that others use for one of these values with how it is
+    written here.
+    """
+    try:
+        return _parse(step, text)
+    except NotationError as failure:
+        meant = rewrite(step, str(text))
+        try:
+            _parse(step, meant)
+        except NotationError:
+            raise failure from failure.__cause__
+        raise NotationError(f"{str(failure).rpartition('; ')[0]}; write: {meant}") from None
+
+
+def _parse(step: str, text: str) -> Any:
     names = [entry.name for entry in catalog(step)]
     earlier = RENAMED.get(step, {})
     used = [name for name in earlier if f"{name}(" in text]  # accepted, not offered

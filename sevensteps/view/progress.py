@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sevensteps.metrics import LOWER_IS_BETTER, primary
+from sevensteps.render.blocks import sparkline
 from sevensteps.render.text import metric_text
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
@@ -46,11 +48,24 @@ def metrics_line(metrics: dict[str, Any]) -> str:
     )
 
 
+def loss_curve(losses: list[float], width: int = 8) -> str:
+    """The losses so far as a curve from 0 to the highest, `width` characters at most.
+
+    >>> loss_curve([2.0, 1.0, 0.5])
+    '█▅▃'
+    """
+    highest = max(filter(math.isfinite, losses), default=1.0)
+    return sparkline(losses, 0.0, highest, width)
+
+
 class LiveLine(Observer):
-    """One line that is overwritten: epoch, loss, metric, samples per second, time left."""
+    """One line that is overwritten: epoch, loss, the curve so far, metric, samples per second, time
+    left.
+    """
 
     def __init__(self) -> None:
         self.bar: Progress | None = None
+        self.losses: list[float] = []  # on the validation samples, by epoch
 
     def started(self, training: Training) -> None:
         from rich.console import Console
@@ -60,8 +75,9 @@ class LiveLine(Observer):
         self.next = 0.0
         self.bar = Progress(
             TextColumn("{task.fields[epoch]}"),
-            BarColumn(bar_width=16),
-            TextColumn("loss {task.fields[loss]:.4f}"),
+            BarColumn(bar_width=8),
+            TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[curve]}", style="cyan"),
             TextColumn("{task.fields[metric]}"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(compact=True),
@@ -70,7 +86,7 @@ class LiveLine(Observer):
             auto_refresh=False,
         )
         self.task = self.bar.add_task(
-            "", total=training.total, epoch="epoch 1", loss=0.0, metric="", rate=""
+            "", total=training.total, epoch="epoch 1", loss="", curve="", metric="", rate=""
         )
         self.bar.start()
 
@@ -97,14 +113,16 @@ class LiveLine(Observer):
             self.task,
             completed=progress.step,
             epoch=f"epoch {-(-progress.step // training.per_epoch)}{epochs}",
-            loss=progress.loss,
+            loss=f"loss {progress.loss:.4f}",
+            curve=loss_curve(self.losses),
             metric=self.metric,
             rate=rate,
             refresh=True,
         )
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        name = primary(row["valid"])
+        name, loss = primary(row["valid"]), row["valid"].get("loss")
+        self.losses.append(math.nan if loss is None else loss)
         self.metric = f"{name} {row['valid'][name]:.4f}" if name != "loss" else ""
 
     def stopped(self, training: Training, rule: str, reason: str) -> None:

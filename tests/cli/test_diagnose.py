@@ -196,8 +196,8 @@ def test_findings_are_printed_below_the_result(sevensteps: Command) -> None:
     ]
     at = result.lines.index("Try next:")
     assert result.lines[at + 1 : at + 3] == [
-        '  sevensteps diagnose "a folder"',
         '  sevensteps diagnose "a folder" --try',
+        '  sevensteps train --recipe "a folder/recipe.toml" \\',
     ]
     assert [f"  {f.condition}" for f in ss.load("a folder").findings] == [
         line.split("  initialize")[0] for line in result.lines if line.endswith("% sure")

@@ -75,7 +75,7 @@ def test_what_cannot_go_on_is_one_line(sevensteps: Command) -> None:
             "(--stop)",
         ),
         (("nothing",), "there is no run nothing; make one with: sevensteps train digits"),
-        (("done", "--stop", "epoch(3)"), "stop has no 'epoch'; did you mean 'epochs'?"),
+        (("done", "--stop", "epohcs(3)"), "stop has no 'epohcs'; did you mean 'epochs'?"),
         (
             ("done", "--stop", "epochs(3)", "--save-every", "0"),
             "save_every must be above 0, not 0.0",

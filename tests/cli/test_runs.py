@@ -41,11 +41,11 @@ def test_runs_oldest_first(sevensteps: Command) -> None:
     result = sevensteps("runs")
     assert (result.code, result.err) == (0, "")
     rows = [line.split() for line in result.lines]
-    assert rows[0] == ["run", "data", "predict", "epochs", "validation", "stopped", "by"]
+    assert rows[0] == ["run", "data", "predict", "validation", "epochs"]
     valid = [ss.load(name).metrics["valid"]["accuracy"] for name in ("first", "second")]
     assert rows[1:] == [
-        ["first", "xor", "linear()", "1", "accuracy", f"{valid[0]:.4f}", "epochs"],
-        ["second", "xor", "mlp(3)", "2", "accuracy", f"{valid[1]:.4f}", "epochs"],
+        ["first", "xor", "linear()", "accuracy", f"{valid[0]:.4f}", "1,", "epochs"],
+        ["second", "xor", "mlp(3)", "accuracy", f"{valid[1]:.4f}", "2,", "epochs"],
     ]
     assert max(map(len, result.lines)) <= 80
     listed = json.loads(sevensteps("runs", "--json").out)
@@ -53,6 +53,19 @@ def test_runs_oldest_first(sevensteps: Command) -> None:
         (row["run"], row["data"], row["predict"], row["epochs"], row["stop"]) for row in listed
     ] == [("first", "xor", "linear()", 1, "epochs"), ("second", "xor", "mlp(3)", 2, "epochs")]
     assert [row["valid"]["accuracy"] for row in listed] == valid
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_name_is_never_cut(
+    width: int, monkeypatch: pytest.MonkeyPatch, sevensteps: Command
+) -> None:
+    name = "20260101-120000-a-name-to-be-copied"
+    train_run(name, 10, predict="mlp(30, 20, 10, activation='leaky_relu')")
+    monkeypatch.setenv("COLUMNS", str(width))
+    line = sevensteps("runs").lines[1]
+    assert line.split()[0] == name
+    assert line.endswith("1, epochs")
+    assert len(line) <= max(80, width)
 
 
 def test_runs_somewhere_else(sevensteps: Command) -> None:

@@ -82,7 +82,7 @@ def test_json(sevensteps: Command) -> None:
     ("arguments", "message"),
     [
         (("gradeint",), "there is no step 'gradeint'; did you mean 'gradient'?"),
-        (("loss", "crossentropy"), "loss has no 'crossentropy'; did you mean 'cross_entropy'?"),
+        (("loss", "cros_entropy"), "loss has no 'cros_entropy'; did you mean 'cross_entropy'?"),
         (
             ("step", "relu"),
             "step has no 'relu'; known: adagrad, adam, adamw, auto, constant, cosine, "

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 import torch
 
 import sevensteps as ss
-from sevensteps.cli import cli, main
+from sevensteps.cli import main
 from sevensteps.cli.output import console
-from sevensteps.cli.training_output import (
-    duplicates_warning,
-    next_commands,
-    print_findings,
-    warnings_and_errors,
-)
+from sevensteps.cli.training_output import curve_lines, duplicates_warning, print_findings
 from sevensteps.doctor.finding import Finding
 from tests.data.copies import with_copies
 
@@ -89,11 +82,6 @@ def finding(severity: str) -> Finding:
     return Finding("dead_units", "initialize", severity, 0.9, "Units are off. Always.", [])  # type: ignore[arg-type]
 
 
-def test_remarks_are_no_problems() -> None:
-    findings = [finding(severity) for severity in ("info", "error", "warning")]
-    assert warnings_and_errors(findings) == findings[1:]
-
-
 def test_a_finding_is_a_line_and_its_first_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,16 +92,25 @@ def test_a_finding_is_a_line_and_its_first_sentence(
     assert second.strip() == "Units are off."
 
 
-def test_what_is_proposed_next_fits_the_end_of_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_ends_with_its_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run = ss.train("xor", predict="linear()", stop="epochs(1)", out="run", watch=0)
-    commands = next_commands(run)
-    assert 'sevensteps train xor --predict "mlp(30)"' in commands
-    assert not any("resume" in line or "diagnose" in line for line in commands)
-    for line in commands:
-        name, *arguments = shlex.split(line)[1:]
-        command = cli.get_command(click.Context(cli), name)
-        assert command is not None
-        command.make_context(name, arguments)  # click can read it
+    monkeypatch.setenv("COLUMNS", "80")
+    run = ss.train("xor", predict="mlp(8)", stop="epochs(5)", out="run", watch=0, progress=False)
+    loss, accuracy, gap = (line.plain for line in curve_lines(run))
+    losses = [row["valid"]["loss"] for row in run.history]
+    assert loss.split()[:2] == ["valid", "loss"]
+    assert len(loss.split()[2]) == 5, "a character for each epoch"
+    assert loss.endswith(f"{losses[0]:.4g} → {losses[-1]:.4g}")
+    assert accuracy.startswith("valid accuracy ")
+    assert not gap
+    short = ss.train("xor", predict="mlp(8)", stop="epochs(1)", out=False, progress=False)
+    assert curve_lines(short) == []
+
+
+def test_a_curve_that_leaves_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = ss.train("speed", predict="mlp(3)", step="sgd(lr=1e30)", stop="epochs(9)", out=False)
+    for line in curve_lines(run):
+        assert len(line.plain) <= 80

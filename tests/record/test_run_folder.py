@@ -45,7 +45,10 @@ def made(name: str, order: int) -> Path:
     ("source", "stem"),
     [
         ("digits", "digits"),
-        ("speed(noise=1.0)", "speed-noise-1.0"),
+        ("speed(noise=1.0)", "speed"),
+        ("csv('data/penguins.csv', target='species')", "penguins"),
+        ('image_folder("pets/")', "pets"),
+        ("race-speed(noise=1.0)", "race-speed"),
         ("../../etc/passwd", "etc-passwd"),
         ("…", "run"),
         ("a b\nc", "a-b-c"),

@@ -212,8 +212,7 @@ REFUSED: list[tuple[str, str, str]] = [
     (
         "step",
         "sgd(0.1)",
-        "step: sgd: too many positional arguments; it takes sgd(*, lr=0.1, momentum=0.0, "
-        "nesterov=False, weight_decay=0.0)",
+        "step: sgd: too many positional arguments; write: sgd(lr=0.1)",
     ),
     (
         "step",
@@ -319,8 +318,7 @@ REFUSED: list[tuple[str, str, str]] = [
     (
         "stop",
         "epochs(3) | 5",
-        "stop: 'epochs(3) | 5' has '5', which is not a plain value; "
-        "write names of stop with numbers, texts, True, False or None: epochs(20)",
+        "stop: 'epochs(3) | 5' has '5', which is not a plain value; write: epochs(3) | epochs(5)",
     ),
     (
         "loss",
@@ -384,7 +382,7 @@ def test_a_recipe_of_an_earlier_version_is_still_read() -> None:
     )
     with pytest.raises(
         NotationError,
-        match=r"^stop has no 'step'; did you mean 'max_steps'\?$",
+        match=r"^stop has no 'step'; write: max_steps\(100\)$",
     ):
         steps.parse("stop", "step(100)")
 
@@ -516,19 +514,13 @@ def test_bad_arguments_are_refused_in_one_line(step: str, text: str, message: st
     ("step", "text", "message"),
     [
         ("predict", "mpl(30)", "predict has no 'mpl'; did you mean 'mlp'?"),
-        ("predict", "Linear()", "predict has no 'Linear'; did you mean 'linear'?"),
-        ("initialize", "he_normal()", "initialize has no 'he_normal'; did you mean 'normal'?"),
-        (
-            "loss",
-            "mse()",
-            "loss has no 'mse'; known: auto, binary_cross_entropy, cross_entropy, hinge, huber, "
-            "mean_absolute_error, "
-            "mean_squared_error, mnist_loss, negative_log_likelihood",
-        ),
-        ("loss", "crossentropy", "loss has no 'crossentropy'; did you mean 'cross_entropy'?"),
+        ("predict", "Linear()", "predict has no 'Linear'; write: linear()"),
+        ("initialize", "he_normal()", "initialize has no 'he_normal'; write: kaiming_normal()"),
+        ("loss", "mse()", "loss has no 'mse'; write: mean_squared_error()"),
+        ("loss", "crossentropy", "loss has no 'crossentropy'; write: cross_entropy()"),
         ("step", "adamax()", "step has no 'adamax'; did you mean 'adam'?"),
         ("step", "Stepper()", "step has no 'Stepper'; did you mean 'step_decay'?"),
-        ("stop", "epoch(3)", "stop has no 'epoch'; did you mean 'epochs'?"),
+        ("stop", "epoch(3)", "stop has no 'epoch'; write: epochs(3)"),
         (
             "stop",
             "Always()",

@@ -32,6 +32,7 @@ FLOORS = (
     "head",
     "task",
     "seeds",
+    "aliases",
     "notation",
     "arguments",
     "errors",

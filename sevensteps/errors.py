@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
+import shlex
 import unicodedata
 from collections.abc import Iterable
+from contextvars import ContextVar
 
 # control characters, halves of characters, ends of lines and paragraphs
 STEERING = (
@@ -76,3 +79,31 @@ def nearest(name: str, names: Iterable[str]) -> str:
         name.lower(), known, n=1, cutoff=0.55 if len(name) > 2 else 0.5
     )
     return f"did you mean '{close[0]}'?" if close else "known: " + ", ".join(known)
+
+
+# the words that the user typed after `sevensteps`, while the command line runs; else None
+SHELL_WORDS: ContextVar[tuple[str, ...] | None] = ContextVar("shell_words", default=None)
+
+
+def with_option(name: str, value: str) -> str:
+    """How to give an option: at a shell the whole command with it, in Python the argument.
+
+    >>> with_option("missing", "fill")
+    'missing="fill"'
+    """
+    words = list(SHELL_WORDS.get() or ())
+    if not words:
+        return f"{name}={json.dumps(value, ensure_ascii=False)}"
+    if name != "drop" and f"--{name}" in words[:-1]:
+        place = words.index(f"--{name}")
+        del words[place : place + 2]
+    return shlex.join(("sevensteps", *words, f"--{name}", value))
+
+
+def option(name: str, value: str) -> str:
+    """An option on its own, as it is written where the user is: `--missing fill` or
+    `missing="fill"`.
+    """
+    if SHELL_WORDS.get() is None:
+        return f"{name}={json.dumps(value, ensure_ascii=False)}"
+    return f"--{name} {shlex.quote(value)}"

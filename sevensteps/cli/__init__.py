@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from sevensteps.errors import Error, PeerError, nearest
+from sevensteps.errors import SHELL_WORDS, Error, PeerError, nearest
 
 COMMANDS = {
     "train": "Train a network in seven steps.",
@@ -86,6 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or bool(os.environ.get("SEVENSTEPS_DEBUG"))
+    shell = SHELL_WORDS.set(tuple(words))  # so that messages say what to type
     try:
         code = cli(
             [word for word in words if word != "--debug"],
@@ -112,6 +113,8 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of a pipe has left, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    finally:
+        SHELL_WORDS.reset(shell)
     sys.exit(code if isinstance(code, int) else 0)
 
 

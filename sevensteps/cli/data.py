@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevensteps.cli.options import data_dir_option, json_option, target_option, with_target
+from sevensteps.cli.options import data_dir_option, json_option
 from sevensteps.cli.output import WIDTH, print_json
+from sevensteps.cli.table_options import table_options, with_table_options
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -26,15 +27,16 @@ MAX_ROWS = 20  # classes or columns that are listed; the rest is only counted
 )
 @click.argument("name", metavar="[DATA]", required=False)
 @data_dir_option()
-@target_option()
+@table_options
 @json_option()
-def command(name: str | None, data_dir: Path | None, target: str | None, as_json: bool) -> None:
+def command(name: str | None, data_dir: Path | None, table: dict[str, Any], as_json: bool) -> None:
     """List the data sets, or describe DATA: shapes, ranges, classes, their balance, inputs that
     are always zero.
 
     DATA is a name, such as digits, or a name with arguments, such as "speed(noise=1.0)"; or your
-    own: a folder with a folder of pictures for each class, a .csv, .parquet or .npy file (with
-    --target), a .npz file, or files in MNIST's format.
+    own: a folder with a folder of pictures for each class, a table (.csv, .tsv, .xlsx, .parquet,
+    .jsonl) or a .npy file (with --target), a .npz file, or files in MNIST's format. Of a table
+    without --target the columns are shown, and which of them may be the one to predict.
     """
     from rich.console import Console
 
@@ -43,13 +45,22 @@ def command(name: str | None, data_dir: Path | None, target: str | None, as_json
     if name is None:
         _print_list(console, as_json)
         return
-    from sevensteps.data import load
+    from sevensteps.cli.table_overview import print_overview, table_overview
+    from sevensteps.data import load, source, to_notation
 
-    data = load(with_target(name, target), data_dir)
+    notation = with_table_options(name, table)
+    files = source(to_notation(notation))
+    overview = table_overview(files)
+    if overview is not None and not overview.is_chosen:
+        print_overview(console, name, overview, as_json)
+        return
+    data = load(notation, data_dir)
     facts = data.facts()
     if as_json:
-        print_json(facts)
+        print_json(facts | ({"table": overview.to_dict()} if overview else {}))
         return
+    if overview is not None:
+        print_overview(console, name, overview, False)
     for item in [
         _heading(facts),
         _properties(facts),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sevensteps.cli.guesses import OPTIONS, guess_options, understand
+from sevensteps.cli.table_options import table_options, with_table_options
 from sevensteps.steps import QUESTIONS, STEPS
 
 if TYPE_CHECKING:
@@ -34,12 +35,6 @@ def data_dir_option(**attributes: Any) -> Decorator:
     """`--data-dir`."""
     text = "Folder with the files of MNIST."
     return click.option("--data-dir", type=click.Path(path_type=Path), help=text, **attributes)
-
-
-def target_option() -> Decorator:
-    """`--target`; `with_target` puts it into the data's notation."""
-    text = "What to predict, where DATA is a file: a column, or a .npy file."
-    return click.option("--target", metavar="COLUMN", help=text)
 
 
 def plot_option(what: str) -> Decorator:
@@ -153,7 +148,7 @@ def recipe_options(*settings: str, example: str, many: bool = False) -> Decorato
         recipe_option,
         *[by_name[name] for name in settings],
         data_dir_option(),
-        target_option(),
+        table_options,
         allow_code_option("the recipe file"),
         *guess_options(),
     ]
@@ -163,7 +158,7 @@ def recipe_options(*settings: str, example: str, many: bool = False) -> Decorato
         def command(
             data: str | None,
             data_dir: Path | None,
-            target: str | None,
+            table: dict[str, Any],
             allow_code: bool,
             file: Path | None = None,
             files: Sequence[Path] = (),
@@ -176,7 +171,7 @@ def recipe_options(*settings: str, example: str, many: bool = False) -> Decorato
             if data is None and not chosen:
                 raise click.UsageError(f"name the data to train on, as in: {example}")
             if data is not None:
-                data = with_target(data, target)
+                data = with_table_options(data, table)
             return function(RecipeOptions(data, chosen, values, data_dir, allow_code), **others)
 
         for option in reversed(options):
@@ -184,17 +179,3 @@ def recipe_options(*settings: str, example: str, many: bool = False) -> Decorato
         return command
 
     return decorate
-
-
-def with_target(data: str, target: str | None) -> str:
-    """The notation of DATA with the column to predict that --target names."""
-    if target is None:
-        return data
-    from sevensteps.data import source, to_notation
-
-    files = source(to_notation(data))
-    if not hasattr(files, "target"):
-        raise click.UsageError(
-            f"--target names what to predict in files of your own, but the data are {data}"
-        )
-    return str(replace(files, target=target).text)  # type: ignore[type-var]

@@ -59,8 +59,9 @@ def command(
     the choice is explained.
 
     DATA is a name (see: sevensteps data), such as digits, or a name with arguments, such as
-    "speed(noise=1.0)"; or your own: a folder with a folder of pictures for each class, a .csv,
-    .parquet or .npy file (with --target), a .npz file, or files in MNIST's format.
+    "speed(noise=1.0)"; or your own: a folder with a folder of pictures for each class, a table
+    (.csv, .tsv, .xlsx, .parquet, .jsonl) or a .npy file (with --target), a .npz file, or files in
+    MNIST's format.
     """
     from sevensteps.api.train import train
     from sevensteps.cli.training_output import JsonLines, PlanPrinter, print_end

@@ -69,6 +69,10 @@ class PlanPrinter(Observer):
             else f"Trained again with {change_notation(healed)}, all else as before."
         )
         screen.print()
+        for note in data.notes:
+            screen.print(Text.assemble(("Data: ", "bold"), note))
+        if data.notes:
+            screen.print()
         if warning := duplicates_warning(data):
             screen.print(f"{warning}\n")
         if training.resumed:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sevensteps.data.dataset import Data as Data
     from sevensteps.data.formats.arrays import from_arrays as from_arrays
     from sevensteps.data.formats.dataloader import from_loader as from_loader
+    from sevensteps.data.formats.frame import from_frame as from_frame
     from sevensteps.data.formats.hugging_face import from_dataset as from_dataset
     from sevensteps.data.part import Part as Part
     from sevensteps.data.scaling import Scaling as Scaling
@@ -28,6 +29,7 @@ __all__ = [
     "catalog",
     "from_arrays",
     "from_dataset",
+    "from_frame",
     "from_loader",
     "is_loadable",
     "load",
@@ -43,6 +45,7 @@ MODULES = {
     "Scaling": "scaling",
     "from_arrays": "formats.arrays",
     "from_dataset": "formats.hugging_face",
+    "from_frame": "formats.frame",
     "from_loader": "formats.dataloader",
 }
 

@@ -28,8 +28,8 @@ class Data:
     `source` is the notation that loads it again ("digits", "speed(noise=1.0)"); `scaling` turns raw
     inputs into `x`; `target_scaling` turns raw targets into `y` and its `undo` turns a prediction
     back; `features` names the columns of a table; `highest` is the raw value of a fully lit pixel
-    of images; `encoding` says how the texts of a file became raw inputs. Raises `DataError` where
-    nothing could be learned from it.
+    of images; `encoding` says how the texts of a file became raw inputs, `notes` what was done to
+    its table, a line each. Raises `DataError` where nothing could be learned from it.
     """
 
     source: str
@@ -43,6 +43,7 @@ class Data:
     target_scaling: Scaling = field(default_factory=identity_scaling)
     highest: float | None = None
     encoding: Encoding | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.check()
@@ -108,6 +109,7 @@ class Data:
         return {
             "source": self.source,
             "about": self.about,
+            "notes": list(self.notes),
             "kind": self.kind,
             "task": {
                 "kind": self.task.kind,

@@ -30,19 +30,24 @@ SOURCE_MODULES: tuple[str, ...] = (
     "sevensteps.data.formats.npz",
     "sevensteps.data.formats.csv",
     "sevensteps.data.formats.parquet",
+    "sevensteps.data.formats.excel",
+    "sevensteps.data.formats.json_lines",
     "sevensteps.data.formats.npy",
     "sevensteps.data.formats.idx_files",
 )
+TEXT_TABLES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".csv.gz", ".tsv.gz", ".txt.gz")
 SOURCE_OF_ENDING = {
     ".npz": "npz",
     ".npy": "npy",
-    ".csv": "csv",
+    **dict.fromkeys(TEXT_TABLES, "csv"),
     ".parquet": "parquet",
+    **dict.fromkeys((".xlsx", ".xlsm"), "excel"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json", ".jsonl.gz", ".json.gz"), "json_lines"),
     "-ubyte": "idx_files",
     "-ubyte.gz": "idx_files",
 }
 # endings of what is surely meant as a path, though some of these no source reads
-PATH_ENDINGS = (".csv", ".parquet", ".npz", ".npy", ".gz", ".png", ".jpg", ".txt", "ubyte")
+PATH_ENDINGS = (*SOURCE_OF_ENDING, ".gz", ".png", ".jpg", ".xls", "ubyte")
 
 
 @functools.cache
@@ -80,8 +85,9 @@ def source(text: str) -> Source:
         name = _source_of_path(text)
         if name is None:
             raise NotationError(
-                f"data: '{text}' is no folder of pictures, and no .csv, .parquet, .npz, .npy or "
-                "IDX file; read it yourself and use sevensteps.data.from_arrays(x, y), or name "
+                f"data: '{text}' is no folder of pictures, and no .csv, .xlsx, .parquet, .jsonl, "
+                ".npz, .npy or IDX file; read it yourself and use "
+                "sevensteps.data.from_arrays(x, y), or name "
                 f"one of: {', '.join(catalog())}"
             )
         of_path: Source = source_class(name)(text.rstrip("/\\") or text)

@@ -16,9 +16,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sevensteps.data.formats.csv import read_records, read_table
+from sevensteps.data.formats.csv import read_table
+from sevensteps.data.formats.delimited import find_separator, read_records
 from sevensteps.data.formats.image_file import IMAGE_ENDINGS, decode_image, resize_image
+from sevensteps.data.formats.json_lines import read_json
 from sevensteps.data.formats.library_errors import short_reason
+from sevensteps.data.loading import SOURCE_OF_ENDING
 from sevensteps.data.preprocessing import Preprocessing
 from sevensteps.data.table.cell_parsing import MAX_NUMBER
 from sevensteps.data.table.column_encoding import Column, Encoding
@@ -47,20 +50,31 @@ def read_inputs(
         raise DataError(f"{path}: cannot be read: {failure.strerror}") from None
     if not is_file:
         raise DataError(
-            f"{path}: there is no such file; give a picture, a .csv, a .parquet or a .npy"
+            f"{path}: there is no such file; give a picture, a table such as a .csv, or a .npy"
         )
     ending = path.suffix.lower()
     if ending in IMAGE_ENDINGS:
         return [path.name], _read_picture(path, inputs, resize, invert)[None]
-    if ending == ".csv":
+    source = next(
+        (name for end, name in SOURCE_OF_ENDING.items() if path.name.lower().endswith(end)), None
+    )
+    if source == "csv":
         return _read_csv(path, inputs)
-    if ending == ".parquet":
-        return _read_parquet(path, inputs)
+    if source == "parquet":
+        from sevensteps.data.formats.parquet import ParquetTable
+
+        return _read_typed(ParquetTable(path), inputs)
+    if source == "excel":
+        from sevensteps.data.formats.excel import read_workbook
+
+        return _read_typed(read_workbook(path), inputs)
+    if source == "json_lines":
+        return _read_typed(read_json(path), inputs)
     if ending == ".npy":
         return _read_npy(path, inputs)
     raise DataError(
         f"{path}: files of kind '{ending}' cannot be read; give a picture "
-        f"({', '.join(IMAGE_ENDINGS[:3])}), a .csv, a .parquet or a .npy"
+        f"({', '.join(IMAGE_ENDINGS[:3])}), a table (.csv, .tsv, .xlsx, .parquet, .jsonl) or a .npy"
     )
 
 
@@ -87,15 +101,15 @@ def _read_picture(
     return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
 
 
-def _read_parquet(path: Path, inputs: Preprocessing) -> tuple[list[str], Tensor]:
-    from sevensteps.data.formats.parquet import ParquetTable
-
-    table, encoding = ParquetTable(path), inputs.encoding
+def _read_typed(table: Table, inputs: Preprocessing) -> tuple[list[str], Tensor]:
+    """The rows of a table whose columns have names."""
+    encoding = inputs.encoding
     if encoding is None:  # trained on arrays, whose columns are numbers
         size = math.prod(inputs.shape)
         if not inputs.features and len(table.names) != size:
             raise DataError(
-                f"{path}: has {len(table.names)} columns, but the network takes {size} numbers"
+                f"{table.where}: has {len(table.names)} columns, but the network takes {size} "
+                "numbers"
             )
         encoding = Encoding(
             tuple(Column(name, "number") for name in inputs.features or table.names)
@@ -120,7 +134,7 @@ def _read_csv(path: Path, inputs: Preprocessing) -> tuple[list[str], Tensor]:
     header: list[str] = []
     places: list[int] = []  # of the network's inputs among the columns that the header names
     samples: list[list[float]] = []
-    for cells in read_records(path):
+    for cells in read_records(path, find_separator(path)):
         where = f"{path}: row {len(samples) + 1}"
         if len(cells) > 10 * size + 100 or any(len(cell) > MAX_CELL for cell in cells):
             raise DataError(

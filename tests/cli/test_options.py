@@ -14,8 +14,8 @@ from sevensteps.cli.options import (
     json_option,
     recipe_options,
     save_every_option,
-    with_target,
 )
+from sevensteps.cli.table_options import with_table_options
 from sevensteps.steps import STEPS
 from sevensteps.training.recipe import Recipe
 
@@ -64,10 +64,13 @@ def test_without_data_an_example_is_named() -> None:
 
 
 def test_a_target_goes_into_the_notation_of_files_only() -> None:
-    assert with_target("iris", None) == "iris"
-    assert Recipe(with_target("a.csv", "price")).source == 'csv("a.csv", target="price")'
+    assert with_table_options("iris", {}) == "iris"
+    assert (
+        Recipe(with_table_options("a.csv", {"target": "price"})).source
+        == 'csv("a.csv", target="price")'
+    )
     with pytest.raises(click.UsageError, match="files of your own, but the data are iris"):
-        with_target("iris", "price")
+        with_table_options("iris", {"target": "price"})
 
 
 def test_single_options_have_their_names_and_defaults() -> None:

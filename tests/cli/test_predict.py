@@ -155,7 +155,7 @@ def test_labels_and_scores(sevensteps: Command) -> None:
     [
         (
             ("digits", "0.png", "none.png"),
-            "none.png: there is no such file; give a picture, a .csv, a .parquet or a .npy",
+            "none.png: there is no such file; give a picture, a table such as a .csv, or a .npy",
         ),
         (("digts", "0.png"), "there is no run digts; make one with: sevensteps train digits"),
         (("digits",), "Missing argument 'FILE...'. (see: sevensteps predict --help)"),

@@ -61,10 +61,10 @@ from tests.data.test_sources import OWN, SOURCES
             "corner), not 5",
         ),
         (
-            "./my/table.txt",
-            "data: './my/table.txt' is no folder of pictures, and no .csv, .parquet, .npz, .npy "
-            "or IDX file; read it yourself "
-            "and use sevensteps.data.from_arrays(x, y), or name one of: "
+            "./my/table.docx/",
+            "data: './my/table.docx/' is no folder of pictures, and no .csv, .xlsx, .parquet, "
+            ".jsonl, .npz, .npy or IDX file; read it yourself and use "
+            "sevensteps.data.from_arrays(x, y), or name one of: "
             f"{', '.join((*SOURCES, *OWN))}",
         ),
         (

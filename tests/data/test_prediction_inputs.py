@@ -116,15 +116,14 @@ def saved(array: object) -> Callable[[Path], None]:
             "a.png",
             None,
             GRAY,
-            "there is no such file; give a picture, a .csv, a .parquet or a .npy",
+            "there is no such file; give a picture, a table such as a .csv, or a .npy",
         ),
         (
             "a.docx",
             lambda p: text(p, "x"),
             GRAY,
-            "files of kind '.docx' cannot be read; give a picture (.png, .jpg, .jpeg), a .csv, a "
-            ".parquet "
-            "or a .npy",
+            "files of kind '.docx' cannot be read; give a picture (.png, .jpg, .jpeg), a "
+            "table (.csv, .tsv, .xlsx, .parquet, .jsonl) or a .npy",
         ),
         (
             "a.png",

@@ -62,6 +62,8 @@ OWN = (
     "npz",
     "csv",
     "parquet",
+    "excel",
+    "json_lines",
     "npy",
     "idx_files",
 )

@@ -1,38 +1,38 @@
-"""Tables of your own in CSV files: a header, and one column that is to be predicted."""
+"""Tables of your own in text files: a header, and one column that is to be predicted."""
 
 from __future__ import annotations
 
-import csv as csv_module
-from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import TextIO
 
 from sevensteps.data.dataset import Data
-from sevensteps.data.formats.library_errors import short_reason
+from sevensteps.data.formats.delimited import SEPARATORS, find_separator, open_text, read_records
 from sevensteps.data.sources import Source
-from sevensteps.data.table.cell_parsing import parse_cell
-from sevensteps.data.table.cells import Cells
-from sevensteps.data.table.table import Block, Table, name_columns
-from sevensteps.data.table.table_to_data import check_options, load_table
+from sevensteps.data.table.options import check_options
+from sevensteps.data.table.table_to_data import load_table
+from sevensteps.data.table.text_table import TextTable, make_header
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.notation import value
 
 __all__ = ["csv"]
 
-MAX_LINE = 16_000_000  # characters, so that a file without line ends does not fill the memory
-MAX_CELL = 10_000  # characters
+MAX_CELL = 10_000  # characters of a cell that are looked at
 MAX_CELLS = 50_000_000  # of a file, which are some gigabytes as Python's texts
+WORDS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "spaces"}
 
 
 @value
 class csv(Source):
-    """a table of your own: a CSV with a header, one column to predict
+    """a table of your own as text (.csv, .tsv): one column to predict
 
-    Columns of numbers are taken as they are, yes and no as 1 and 0, dates as days, of texts each
-    value becomes an input. Texts, yes and no and few whole numbers in the target are classes, other
-    numbers are amounts. `drop` names columns to leave out; `missing` is "refuse", "fill" (with the
-    mean of the training part) or "drop" (the row). Split 80/20, each class alike. Scale:
+    Numbers are taken as they are, also 1,234.5 and 1.234,5, with a currency or %; yes and no as 1
+    and 0, dates in the usual ways of writing as days, of texts each value becomes an input, of at
+    most `values`. Texts, yes and no and few whole numbers in the target are classes, other numbers
+    are amounts. `missing` is "fill" (with the mean of the training part, and an input that says
+    so), "drop" (the row) or "refuse"; rows without a target are left out. What is empty, constant,
+    a name or the number of the row is left out, but for the columns that `keep` names; `drop` names
+    more to leave out. `dates` is "auto", "day_first" or "month_first". The separator is found
+    ("auto"), or given: a character, "tab" or "space". Split 80/20, each class alike. Scale:
     standardize, amounts too. Source: RFC 4180, Common Format for CSV Files.
     """
 
@@ -40,8 +40,11 @@ class csv(Source):
     _: KW_ONLY
     target: str | None = None
     drop: tuple[str, ...] = ()
-    missing: str = "refuse"
-    separator: str = ","
+    keep: tuple[str, ...] = ()
+    missing: str = "fill"
+    dates: str = "auto"
+    values: int = 200
+    separator: str = "auto"
     valid: float = 0.2
     scale: str = "default"
     target_scale: str = "default"
@@ -50,50 +53,58 @@ class csv(Source):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_options(self)
-        if len(str(self.separator)) != 1:
-            raise ArgumentError(f"separator must be one character, not {self.separator!r}")
+        mark = SEPARATORS.get(self.separator, self.separator)
+        if mark != "auto" and len(str(mark)) != 1:
+            raise ArgumentError(
+                f"separator must be one character, tab, space or auto, not {self.separator!r}"
+            )
 
     def load(self, data_dir: Path | None = None) -> Data:
-        return load_table(read_table(Path(self.path), self.separator), self)
+        return load_table(self.table(), self)
+
+    def table(self) -> TextTable:
+        """The file as a table."""
+        return read_table(Path(self.path), self.separator)
 
 
-class CsvTable(Table):
-    """A CSV, in memory: each text of a column is stored once."""
-
-    def __init__(self, path: Path, header: list[str], rows: list[list[str]]) -> None:
-        self.where, self.title, self.names = str(path), path.name, header
-        self.columns = {
-            name: Cells.of((row[place] for row in rows), str(path))
-            for place, name in enumerate(header)
-        }
-
-    def blocks(self, names: Sequence[str]) -> Iterator[Block]:
-        yield {name: self.columns[name] for name in names}
-
-
-def read_table(path: Path, separator: str = ",") -> CsvTable:
-    """The CSV at `path`, whose first line must be a header, and each row as long as that. Raises
-    `DataError` with the row, counted from 1 below the header.
+def read_table(path: Path, separator: str = "auto") -> TextTable:
+    """The text file at `path` as a table, with the names of its first line. A row that ends early
+    lacks the rest. Raises `DataError` with the row, counted from 1 below the header.
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; give a .csv")
+    try:
+        mark = SEPARATORS.get(separator, separator)
+        mark = find_separator(path) if mark == "auto" else mark
+        file, encoding = open_text(path)
+        file.close()
+    except OSError as failure:
+        raise DataError(f"{path}: cannot be read: {failure.strerror or failure}") from None
     rows: list[list[str]] = []
     header: list[str] = []
-    for cells in read_records(path, separator):
+    notes: list[str] = []
+    for cells in read_records(path, mark):
         if not header:
-            header = _check_header(path, cells, separator)
+            if len(cells) == 1 and cells[0].startswith("#"):
+                continue  # a remark above the table
+            header, is_named = make_header(cells)
+            if not is_named:
+                notes.append(
+                    f"named the columns column 1 to column {len(header)}, as the first line has "
+                    "numbers"
+                )
+                rows.append(cells)
             continue
-        if len(cells) != len(header):
+        while len(cells) > len(header) and not cells[-1].strip():
+            cells.pop()
+        if len(cells) > len(header):
             raise DataError(
                 f"{path}: row {len(rows) + 1} has {len(cells)} cells under a header of "
-                f"{len(header)}; give one for each"
+                f"{len(header)}; put quotes around a cell that holds the separator, or remove what "
+                "is too many"
             )
-        if max(map(len, cells)) > MAX_CELL:
-            raise DataError(
-                f"{path}: row {len(rows) + 1} has a cell of more than {MAX_CELL:,} characters; "
-                "texts that long cannot be inputs"
-            )
-        rows.append(cells)
+        cells = [cell[:MAX_CELL] for cell in cells]
+        rows.append(cells + [""] * (len(header) - len(cells)))
         if len(rows) * len(header) > MAX_CELLS:
             raise DataError(
                 f"{path}: has more than {MAX_CELLS:,} cells; save it as numbers in a .npz"
@@ -104,58 +115,10 @@ def read_table(path: Path, separator: str = ",") -> CsvTable:
             if header
             else f"{path}: is empty"
         )
-    return CsvTable(path, header, rows)
-
-
-def read_records(path: Path, separator: str = ",") -> Iterator[list[str]]:
-    """The cells of each line of a CSV that has any, a header among them. Raises `DataError` for
-    what cannot be read as a CSV.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for cells in csv_module.reader(_lines(path, file), delimiter=separator):
-                if any(cell.strip() for cell in cells):
-                    yield cells
-    except (OSError, UnicodeDecodeError, csv_module.Error) as failure:
-        raise DataError(f"{path}: cannot be read as a CSV: {short_reason(failure)}") from None
-
-
-def _lines(path: Path, file: TextIO) -> Iterator[str]:
-    """The lines of a text file. Raises `DataError` for one that is longer than any line of a table,
-    before it is read to its end.
-    """
-    count = 0
-    while line := file.readline(MAX_LINE):
-        count += 1
-        if len(line) == MAX_LINE:
-            raise DataError(
-                f"{path}: line {count} has more than {MAX_LINE:,} characters; is it a table?"
-            )
-        yield line
-
-
-def _check_header(path: Path, cells: list[str], separator: str) -> list[str]:
-    """The names in the first line. Raises `DataError` where it is no header."""
-    header = [cell.strip() for cell in cells]
-    if all(parse_cell(cell) is not None for cell in header):
-        raise DataError(
-            f"{path}: has no header: its first line is {name_columns(header)}; name the columns "
-            "in a first line"
+    if mark != ("\t" if path.suffix.lower() in (".tsv", ".tab") else ","):
+        notes.append(f"read with {WORDS.get(mark, repr(mark))} as the separator")
+    if encoding != "utf-8-sig":
+        notes.append(
+            f"read as {'Windows-1252, as it is not UTF-8' if encoding == 'cp1252' else 'UTF-16'}"
         )
-    if len(header) == 1 and (
-        other := next((mark for mark in ";\t|" if mark in header[0] and mark != separator), None)
-    ):
-        raise DataError(
-            f"{path}: has one column, '{header[0][:60]}'; is the separator {other!r}? Then say "
-            f"separator={other!r}"
-        )
-    names: set[str] = set()  # as there may be a hundred thousand columns
-    for name in header:
-        if not name:
-            raise DataError(
-                f"{path}: column {header.index(name) + 1} has no name in the header; give it one"
-            )
-        if name in names:
-            raise DataError(f"{path}: two columns are called {name}; give each a name of its own")
-        names.add(name)
-    return header
+    return TextTable(str(path), path.name, header, rows, tuple(notes), mark == ";")

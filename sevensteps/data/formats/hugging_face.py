@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from sevensteps.arguments import flag, whole
 from sevensteps.data.build import build_data
 from sevensteps.data.dataset import Data
+from sevensteps.data.formats.frame import FrameOptions
 from sevensteps.data.formats.image_file import (
     decode_image,
     image_to_tensor,
@@ -27,13 +28,10 @@ from sevensteps.data.formats.image_file import (
 from sevensteps.data.formats.image_folder import MAX_BYTES, VALID_NAMES
 from sevensteps.data.table import arrow_columns
 from sevensteps.data.table.cells import Cells
+from sevensteps.data.table.options import check_options
 from sevensteps.data.table.table import Block, Table
-from sevensteps.data.table.table_to_data import (
-    check_options,
-    encode_targets,
-    load_table,
-    target_column,
-)
+from sevensteps.data.table.table_to_data import load_table, target_column
+from sevensteps.data.table.targets import read_targets
 from sevensteps.errors import ArgumentError, DataError
 from sevensteps.seeds import generator
 
@@ -42,27 +40,16 @@ ROWS_PER_READ = 10_000  # of a table
 PICTURES_PER_READ = 500
 
 
-@dataclass(eq=False)
-class _Options:
-    """What a table's source has as arguments; see `TableOptions`."""
-
-    text: str
-    target: str | None
-    drop: tuple[str, ...]
-    missing: str
-    valid: float
-    scale: str
-    target_scale: str
-    seed: int
-
-
 def from_dataset(
     dataset: Any,
     target: str | None = None,
     *,
     valid: Any = 0.2,
     drop: Sequence[str] = (),
-    missing: str = "refuse",
+    keep: Sequence[str] = (),
+    missing: str = "fill",
+    dates: str = "auto",
+    values: int = 200,
     size: int | tuple[int, int] | None = None,
     gray: bool = False,
     scale: str = "default",
@@ -81,11 +68,14 @@ def from_dataset(
     could be learned from it.
     """
     parts, share = _split_parts(name, dataset, valid)
-    options = _Options(
+    options = FrameOptions(
         name,
         target,
-        tuple(drop) if not isinstance(drop, str) else (drop,),
+        drop if isinstance(drop, str) else tuple(drop),  # type: ignore[arg-type]
+        keep if isinstance(keep, str) else tuple(keep),  # type: ignore[arg-type]
         missing,
+        dates,
+        values,
         share,
         scale,
         target_scale,
@@ -108,7 +98,7 @@ def from_dataset(
             f"{', '.join(others)}; leave out with "
             f"drop=({', '.join(map(repr, others))},)"
         )
-    if missing != "refuse":
+    if missing == "drop":
         raise ArgumentError(
             f"{name}: missing={missing!r} is for tables; leave pictures that are missing out with "
             "dataset.filter(…)"
@@ -181,6 +171,10 @@ class DatasetTable(Table):
                         "in the training part; give "
                         "both the same columns"
                     )
+        schema = self.features.arrow_schema
+        self.unusable = arrow_columns.unusable_columns(
+            {name: schema.field(name).type for name in self.names if not self.is_picture(name)}
+        )
         self.classes = {
             column: tuple(names)
             for column in self.names
@@ -248,17 +242,16 @@ class DatasetTable(Table):
 
 def _load_pictures(
     table: DatasetTable,
-    options: _Options,
+    options: FrameOptions,
     column: str,
     size: int | tuple[int, int] | None,
     gray: bool,
 ) -> Data:
     target = options.target
     assert target is not None
-    y, classes, is_regression = encode_targets(
-        table, target, [block[target] for block in table.blocks([target])]
-    )
-    if classes is None and not is_regression:
+    targets = read_targets(table, target, replace(options, missing="refuse"))
+    y, classes = targets.y(targets.used), targets.classes
+    if classes is None and not targets.is_regression:
         distinct, y = torch.unique(y, return_inverse=True)
         classes = tuple(map(str, distinct.tolist()))
     pixels = _read_pixels(table, column, len(y), size, gray)

@@ -25,7 +25,7 @@ from sevensteps.data.sources import Source
 from sevensteps.data.streaming.memory_limit import bytes_allowed
 from sevensteps.data.streaming.row_reader import BinaryRowReader, RowReader, WithoutColumn
 from sevensteps.data.streaming.streamed_inputs import load_or_stream
-from sevensteps.data.table.table_to_data import MAX_WHOLE_CLASSES
+from sevensteps.data.table.targets import MAX_WHOLE_CLASSES
 from sevensteps.errors import DataError
 from sevensteps.notation import value
 

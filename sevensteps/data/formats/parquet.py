@@ -22,13 +22,9 @@ from sevensteps.data.streaming.row_reader import RowReader
 from sevensteps.data.streaming.streamed_inputs import stream_rows
 from sevensteps.data.table import arrow_columns
 from sevensteps.data.table.column_encoding import Encoding
+from sevensteps.data.table.options import check_options
 from sevensteps.data.table.table import Block, Table, select_rows
-from sevensteps.data.table.table_to_data import (
-    check_options,
-    encode_table,
-    inspect_table,
-    table_data,
-)
+from sevensteps.data.table.table_to_data import encode_table, inspect_table, table_data
 from sevensteps.errors import DataError
 from sevensteps.notation import value
 
@@ -57,7 +53,10 @@ class parquet(Source):
     _: KW_ONLY
     target: str | None = None
     drop: tuple[str, ...] = ()
-    missing: str = "refuse"
+    keep: tuple[str, ...] = ()
+    missing: str = "fill"
+    dates: str = "auto"
+    values: int = 200
     valid: float = 0.2
     scale: str = "default"
     target_scale: str = "default"
@@ -69,7 +68,7 @@ class parquet(Source):
         check_options(self)
 
     def load(self, data_dir: Path | None = None) -> Data:
-        table, limit = ParquetTable(Path(self.path)), bytes_allowed(self.memory)
+        table, limit = self.table(), bytes_allowed(self.memory)
         rows = sum(table.group_sizes)
         if not fits_in_memory((NUMBERS_PER_ROW * rows,), bytes_allowed(None)):
             raise DataError(
@@ -82,6 +81,10 @@ class parquet(Source):
             return table_data(table, self, contents, encode_table(table, contents))
         reader = ParquetRowReader(table.path, encoding, contents.used_rows)
         return table_data(table, self, contents, stream_rows(reader, limit))
+
+    def table(self) -> ParquetTable:
+        """The file as a table."""
+        return ParquetTable(Path(self.path))
 
 
 class ParquetTable(Table):
@@ -108,6 +111,9 @@ class ParquetTable(Table):
                 raise DataError(
                     f"{path}: two columns are called {name}; give each a name of its own"
                 )
+        self.unusable = arrow_columns.unusable_columns(
+            {name: self.types[name] for name in self.names}
+        )
         metadata = self.file.metadata
         # in rows
         self.group_sizes: list[int] = [

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
 
 from sevensteps.data.table.cell_parsing import Kind
 from sevensteps.data.table.cells import Cells
-from sevensteps.errors import DataError
+from sevensteps.errors import DataError, with_option
 
-MAX_TEXT = 10_000  # characters
+MAX_TEXT = 10_000  # characters of a text that are looked at
 UNITS_PER_DAY = {
     "s": 86_400,
     "ms": 86_400_000,
@@ -57,19 +58,32 @@ def kind_of_type(arrow_type: Any) -> Kind | None:
     return None
 
 
+def type_text(arrow_type: Any) -> str:
+    """The name of a type, in some 60 characters."""
+    return textwrap.shorten(str(arrow_type), 60, placeholder=" …")
+
+
+def unusable_columns(types: Mapping[str, Any]) -> dict[str, str]:
+    """The columns that cannot be inputs, and why."""
+    return {
+        name: f"holds {type_text(arrow_type)}"
+        for name, arrow_type in types.items()
+        if kind_of_type(arrow_type) is None
+    }
+
+
 def refuse_type(name: str, arrow_type: Any, where: str) -> None:
     """Raise `DataError` for a column that cannot be an input."""
     if kind_of_type(arrow_type) is None:
         raise DataError(
-            f"{where}: the column {name} holds "
-            f"{textwrap.shorten(str(arrow_type), 60, placeholder=' …')}, which is neither numbers, "
-            f'yes and no, dates nor texts; leave it out with drop=("{name}",)'
+            f"{where}: the column {name} holds {type_text(arrow_type)}, which is neither numbers, "
+            f"yes and no, dates nor texts; leave it out with {with_option('drop', name)}"
         )
 
 
 def to_cells(name: str, column: Any, where: str, start: int = 0) -> Cells:
     """A column, a `pyarrow.ChunkedArray`, as cells. Raises `DataError` for texts that are not
-    UTF-8, or too long to be inputs.
+    UTF-8.
     """
     import pyarrow
     import pyarrow.types as types
@@ -109,12 +123,7 @@ def _text_cells(name: str, column: Any, where: str, start: int) -> Cells:
         raise DataError(
             f"{where}: the column {name} holds a text that is not UTF-8: {failure.reason}"
         ) from None
-    if any(text is not None and len(text) > MAX_TEXT for text in texts):
-        raise DataError(
-            f"{where}: the column {name} has a text of more than {MAX_TEXT:,} characters; texts "
-            "that long cannot be inputs; "
-            f'leave it out with drop=("{name}",)'
-        )
+    texts = [None if text is None else text[:MAX_TEXT] for text in texts]
     codes = numpy.asarray(
         array.indices.cast(pyarrow.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
     )

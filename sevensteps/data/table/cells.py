@@ -30,8 +30,8 @@ class Cells:
     where: str = ""
     start: int = 0
     rows: NDArray[Any] | None = None
-    # the texts as numbers, once somebody has asked
-    parsed: dict[Kind, NDArray[Any]] = field(default_factory=dict)
+    # the texts as numbers of a kind and style, once somebody has asked
+    parsed: dict[tuple[Kind, str], NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -74,25 +74,27 @@ class Cells:
             self, values=self.values[rows], rows=rows if self.rows is None else self.rows[rows]
         )
 
-    def numbers(self, kind: Kind) -> NDArray[numpy.float64]:
-        """The cells as numbers of this kind, nan where one is missing or something else."""
+    def numbers(self, kind: Kind, style: str = "") -> NDArray[numpy.float64]:
+        """The cells as numbers of this kind and style, nan where one is missing or something
+        else.
+        """
         if self.kind == kind:
             return numpy.where(numpy.abs(self.values) <= MAX_NUMBER, self.values, numpy.nan)
         if self.kind != "category":
-            return self.as_texts().numbers(kind)
-        numbers: NDArray[numpy.float64] = self.parsed_texts(kind)[self.values]
+            return self.as_texts().numbers(kind, style)
+        numbers: NDArray[numpy.float64] = self.parsed_texts(kind, style)[self.values]
         return numbers
 
-    def parsed_texts(self, kind: Kind) -> NDArray[numpy.float64]:
-        """Each of the texts as a number of this kind, nan where it is something else; and one nan
-        more, for the place -1.
+    def parsed_texts(self, kind: Kind, style: str = "") -> NDArray[numpy.float64]:
+        """Each of the texts as a number of this kind and style, nan where it is something else;
+        and one nan more, for the place -1.
         """
-        if kind not in self.parsed:
-            numbers = [parse_cell(text, kind) for text in self.texts]
-            self.parsed[kind] = numpy.array(
+        if (kind, style) not in self.parsed:
+            numbers = [parse_cell(text, kind, style) for text in self.texts]
+            self.parsed[kind, style] = numpy.array(
                 [*(math.nan if number is None else number for number in numbers), math.nan]
             )
-        return self.parsed[kind]
+        return self.parsed[kind, style]
 
     def as_texts(self) -> Cells:
         """These cells as cells of the kind "category", numbers as texts."""

@@ -6,15 +6,16 @@ So `predict` encodes new rows as the training did.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy
 from numpy.typing import NDArray
 
-from sevensteps.data.table.cell_parsing import Kind
+from sevensteps.data.table.calendar import PARTS, encode_calendar
+from sevensteps.data.table.cell_parsing import NUMERIC_KINDS, Kind
 from sevensteps.data.table.cells import Cells
-from sevensteps.errors import DataError, nearest
+from sevensteps.errors import DataError, nearest, option
 
 KIND_WORDS = {"number": "a number", "flag": "yes or no", "date": "a date (2024-12-31)"}
 
@@ -23,26 +24,35 @@ KIND_WORDS = {"number": "a number", "flag": "yes or no", "date": "a date (2024-1
 class Column:
     """One column of a table, and how its cells become inputs.
 
-    A number is itself, yes or no 1 or 0, a date the days since 1970, a text an input for each of
-    its `values`.
+    A number is itself, yes or no 1 or 0, a date the days since 1970 and the places of the day in
+    each of the cycles in `calendar`, a text an input for each of its `values`; `style` says how
+    numbers and dates are written (see `cell_parsing`).
 
     `fill` is what a missing number is taken for, learned on the training part; without it a missing
-    cell is refused. A missing text is none of the values where `fill` is a number.
+    cell is refused. A missing text is none of the values where `fill` is a number. Where cells are
+    missing in the training part, `flag` adds an input that is 1 for them. `others`: texts that are
+    none of the values share an input. `lenient`: a cell of another kind counts as missing.
     """
 
     name: str
     kind: Kind
     values: tuple[str, ...] = ()
     fill: float | None = None
+    style: str = ""
+    flag: bool = False
+    others: bool = False
+    lenient: bool = False
+    calendar: tuple[str, ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:
         """The inputs that come of it, by name."""
-        return (
-            tuple(f"{self.name}={value}" for value in self.values)
-            if self.kind == "category"
-            else (self.name,)
-        )
+        inputs = [self.name]
+        if self.kind == "category":
+            inputs = [f"{self.name}={value}" for value in self.values]
+            inputs += [f"{self.name}: other"] if self.others else []
+        inputs += [f"{self.name}: {part}" for cycle in self.calendar for part in PARTS[cycle]]
+        return (*inputs, *([f"{self.name}: missing"] if self.flag else []))
 
     def encode(self, cells: Cells | Sequence[str], where: str = "") -> NDArray[numpy.float64]:
         """The cells as [N, F]. Raises `DataError` with the row, counted from 1, for a cell that is
@@ -51,15 +61,25 @@ class Column:
         if not isinstance(cells, Cells):
             cells = Cells.of(cells, where)
         missing = cells.missing
-        if self.kind != "category":
-            numbers = cells.numbers(self.kind)
+        if self.kind == "category":
+            inputs = self._one_hot(cells.as_texts(), missing)
+        else:
+            numbers = cells.numbers(self.kind, self.style)
+            if self.lenient:
+                missing = numpy.isnan(numbers)
             self._check(cells, numpy.isnan(numbers) & ~missing, missing)
-            return numpy.where(missing, self.fill or 0.0, numbers)[:, None]
-        cells = cells.as_texts()
+            numbers = numpy.where(missing, self.fill or 0.0, numbers)
+            inputs = numpy.column_stack([numbers, *encode_calendar(numbers, self.calendar)])
+        return numpy.column_stack([inputs, missing]) if self.flag else inputs
+
+    def _one_hot(self, cells: Cells, missing: NDArray[numpy.bool_]) -> NDArray[numpy.float64]:
+        unknown = len(self.values) if self.others else -1
         places = {value: place for place, value in enumerate(self.values)}
-        codes = numpy.array([*(places.get(text, -1) for text in cells.texts), -1])[cells.values]
+        codes = numpy.array([*(places.get(text, unknown) for text in cells.texts), -1])[
+            cells.values
+        ]
         self._check(cells, (codes < 0) & ~missing, missing)
-        one_hot = numpy.zeros((len(cells), len(self.values)))
+        one_hot = numpy.zeros((len(cells), len(self.values) + self.others))
         present = numpy.flatnonzero(~missing)
         one_hot[present, codes[present]] = 1
         return one_hot
@@ -75,7 +95,7 @@ class Column:
         if missing[row]:
             raise DataError(
                 f"{where} has no {self.name}; fill it in, leave the row out, or train with "
-                'missing="fill"'
+                f"{option('missing', 'fill')}"
             )
         if self.kind == "category":
             raise DataError(
@@ -84,6 +104,38 @@ class Column:
             )
         raise DataError(
             f"{where} has {self.name} '{cells.excerpt(row)}', where {KIND_WORDS[self.kind]} belongs"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The column as JSON holds it; what was added later is left out where it is not used."""
+        stored = asdict(self)
+        return {
+            field.name: stored[field.name]
+            for field in fields(self)
+            if field.name in ("name", "kind", "values", "fill")
+            or stored[field.name] != field.default
+        }
+
+    @staticmethod
+    def from_dict(stored: Mapping[str, Any]) -> Column:
+        """The column that `to_dict` wrote. Raises KeyError, TypeError or ValueError for anything
+        else.
+        """
+        if stored["kind"] not in (*NUMERIC_KINDS, "category"):
+            raise ValueError(f"a column of kind {stored['kind']!r}")
+        cycles = tuple(map(str, stored.get("calendar", ())))
+        if unknown := set(cycles) - set(PARTS):
+            raise ValueError(f"a calendar of {unknown}")
+        return Column(
+            str(stored["name"]),
+            stored["kind"],
+            tuple(map(str, stored["values"])),
+            None if stored["fill"] is None else float(stored["fill"]),
+            str(stored.get("style", "")),
+            bool(stored.get("flag", False)),
+            bool(stored.get("others", False)),
+            bool(stored.get("lenient", False)),
+            cycles,
         )
 
 
@@ -130,19 +182,11 @@ class Encoding:
 
     def to_dict(self) -> list[dict[str, Any]]:
         """The columns as JSON holds them."""
-        return [asdict(column) for column in self.columns]
+        return [column.to_dict() for column in self.columns]
 
     @staticmethod
     def from_dict(stored: Sequence[Mapping[str, Any]]) -> Encoding:
         """The encoding that `to_dict` wrote. Raises KeyError, TypeError or ValueError for anything
         else.
         """
-        columns = []
-        for column in stored:
-            if column["kind"] not in ("number", "flag", "date", "category"):
-                raise ValueError(f"a column of kind {column['kind']!r}")
-            fill = None if column["fill"] is None else float(column["fill"])
-            columns.append(
-                Column(str(column["name"]), column["kind"], tuple(map(str, column["values"])), fill)
-            )
-        return Encoding(tuple(columns))
+        return Encoding(tuple(map(Column.from_dict, stored)))

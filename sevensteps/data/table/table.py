@@ -19,7 +19,9 @@ class Table(ABC):
 
     `where` is its name in messages, `title` that in the description of the data. Where it comes
     split, its first `train_rows` rows are the training part. `classes` are the names, in order, of
-    columns that are known to hold classes.
+    columns that are known to hold classes. `notes` say how it was read, where that was not plain;
+    where `may_have_commas`, a number that could have a decimal comma has one. `unusable` are the
+    columns whose cells can be no inputs, and what they hold.
     """
 
     where: str
@@ -27,6 +29,9 @@ class Table(ABC):
     names: list[str]
     train_rows: int | None = None
     classes: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
+    may_have_commas: bool = False
+    unusable: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy
 import torch
@@ -17,55 +16,20 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sevensteps.arguments import number, one_of, whole
 from sevensteps.data.dataset import Data
 from sevensteps.data.formats.arrays import from_arrays
 from sevensteps.data.inputs import select_samples
-from sevensteps.data.scaling import SCALINGS
 from sevensteps.data.split import split_indices
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs
-from sevensteps.data.table.cells import Cells, concatenate_cells
 from sevensteps.data.table.column_encoding import Column, Encoding
-from sevensteps.data.table.column_inference import ColumnInference, infer_column
+from sevensteps.data.table.column_inference import ColumnInference
+from sevensteps.data.table.notes import notes_of
+from sevensteps.data.table.options import TableOptions, reading_options
+from sevensteps.data.table.suggest_target import suggested_target
 from sevensteps.data.table.table import Table, name_columns, row_count, select_rows
-from sevensteps.errors import DataError, nearest
+from sevensteps.data.table.targets import Targets, read_targets
+from sevensteps.errors import DataError, nearest, with_option
 from sevensteps.seeds import generator
-
-MAX_WHOLE_CLASSES = 20  # different whole numbers in the target that are classes; more are amounts
-
-
-class TableOptions(Protocol):
-    """The arguments of a source that reads a table; `text` is the notation that loads it again."""
-
-    @property
-    def text(self) -> str: ...
-    @property
-    def target(self) -> str | None: ...
-    @property
-    def drop(self) -> tuple[str, ...]: ...
-    @property
-    def missing(self) -> str: ...
-    @property
-    def valid(self) -> float: ...
-    @property
-    def scale(self) -> str: ...
-    @property
-    def target_scale(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-
-
-def check_options(options: Any) -> None:
-    """Raise `ArgumentError` for options that make no sense; a single name to drop becomes a tuple
-    of one.
-    """
-    drop = (options.drop,) if isinstance(options.drop, str) else tuple(map(str, options.drop))
-    vars(options).update(drop=drop)
-    one_of("missing", options.missing, ("refuse", "fill", "drop"))
-    number("valid", options.valid, above=0, below=1)
-    one_of("scale", options.scale, ("default", *SCALINGS))
-    one_of("target_scale", options.target_scale, ("default", "none", "standardize"))
-    whole("seed", options.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +39,7 @@ class TableContents:
     `y` are the targets of the rows that are used: places in `classes`, whole numbers that stand for
     classes, or amounts `[N, 1]` where it `is_regression`. `train` and `valid` are places among
     these rows, in the order drawn; `used_rows` says which rows of the table they are, where some
-    are left out.
+    are left out. `notes` say, a line each, what was done to the table.
     """
 
     encoding: Encoding
@@ -85,6 +49,7 @@ class TableContents:
     train: Int[Tensor, "T"]
     valid: Int[Tensor, "V"]
     used_rows: NDArray[numpy.bool_] | None
+    notes: tuple[str, ...] = ()
 
 
 def inspect_table(table: Table, options: TableOptions) -> TableContents:
@@ -93,54 +58,117 @@ def inspect_table(table: Table, options: TableOptions) -> TableContents:
     """
     target = target_column(table, options)
     names = [name for name in table.names if name not in (target, *options.drop)]
+    unusable = {name: table.unusable[name] for name in names if name in table.unusable}
+    names = [name for name in names if name not in unusable]
     if not names:
         raise DataError(f"{table.where}: no column is left to predict {target} from")
-    inferences = [ColumnInference(name) for name in names]
-    target_blocks: list[Cells] = []
-    complete: list[NDArray[numpy.bool_]] = []  # which rows of each block, for missing="drop"
-    for block in table.blocks([*names, target]):
-        if options.missing == "drop":
-            complete.append(~numpy.logical_or.reduce([cells.missing for cells in block.values()]))
-            block = select_rows(block, complete[-1])
-        for inference in inferences:
-            inference.add(block[inference.name])
-        target_blocks.append(block[target])
-    used_rows = numpy.concatenate(complete) if complete else None
-    if not sum(map(len, target_blocks)):
-        raise DataError(
-            f'{table.where}: every row lacks something; use missing="fill", or leave out with '
-            "drop=… what is often missing"
+    targets = read_targets(table, target, options)
+    used, without_target = targets.used, int((~targets.used).sum())
+    inferences = infer_columns(table, names, options, used)
+    comma = table.may_have_commas or any(column.has_decimal_comma for column in inferences)
+    left_out = useless_columns(inferences, options.keep, comma)
+    inferences = [inference for inference in inferences if inference.name not in left_out]
+    left_out |= unusable
+    if options.missing == "drop":
+        used = _complete_rows(table, [inference.name for inference in inferences], used)
+        if not used.any():
+            raise DataError(
+                f"{table.where}: every row lacks something; fill the gaps with "
+                f"{with_option('missing', 'fill')}, or leave out what is often missing with "
+                f"{with_option('drop', max(inferences, key=lambda column: column.gaps).name)}"
+            )
+        inferences = infer_columns(
+            table, [inference.name for inference in inferences], options, used
         )
-    y, classes, is_regression = encode_targets(table, target, target_blocks)
-    target_blocks.clear()
-    columns = [inference.column() for inference in inferences]
-    train_rows = table.train_rows
-    if train_rows is not None:
-        if used_rows is not None:
-            train_rows = int(used_rows[:train_rows].sum())
-        train, valid = torch.arange(len(y)).tensor_split([train_rows])
-    else:
-        strata = (
-            None
-            if is_regression
-            else y
-            if classes is not None
-            else torch.unique(y, return_inverse=True)[1].reshape(-1)
-        )
-        train, valid = split_indices(
-            len(y), options.valid, generator(options.seed, "split"), strata
-        )
+    columns = [inference.column(comma) for inference in inferences]
+    y = targets.y(used)
+    train, valid = _split(table, options, targets, y, used)
     if options.missing == "fill":
-        columns = _with_fill_values(table, columns, train, len(y))
+        columns = _with_fill_values(table, columns, train, used)
+    incomplete = int(used.size - used.sum()) - without_target
     return TableContents(
         Encoding(tuple(columns)),
         y,
-        classes,
-        is_regression,
+        targets.classes,
+        targets.is_regression,
         train,
         valid,
-        used_rows if used_rows is None or not used_rows.all() else None,
+        None if used.all() else used,
+        notes_of(table, options, targets, inferences, columns, left_out, comma, incomplete),
     )
+
+
+def infer_columns(
+    table: Table,
+    names: list[str],
+    options: TableOptions,
+    used: NDArray[numpy.bool_] | None = None,
+) -> list[ColumnInference]:
+    """What the rows that are used tell of the columns."""
+    inferences = [ColumnInference(name, reading_options(options)) for name in names]
+    row = 0
+    for block in table.blocks(names):
+        count = row_count(block)
+        if used is not None:
+            block = select_rows(block, used[row : row + count])
+        row += count
+        for inference in inferences:
+            inference.add(block[inference.name])
+    return inferences
+
+
+def useless_columns(
+    inferences: list[ColumnInference], keep: tuple[str, ...], comma: bool
+) -> dict[str, str]:
+    """The columns from which nothing can be learned, and why. Raises `DataError` where none would
+    be left.
+    """
+    left_out = {
+        inference.name: reason
+        for inference in inferences
+        if inference.name not in keep and (reason := inference.useless(comma))
+    }
+    if len(left_out) < len(inferences):
+        return left_out
+    # the number of the row may be all there is to predict from, as the time is in a series
+    for name in [name for name, reason in left_out.items() if reason == "counts the rows"]:
+        del left_out[name]
+        return left_out
+    name, reason = next(iter(left_out.items()))
+    raise DataError(
+        f"{inferences[0].where}: no column is left to predict from: {name} {reason}"
+        + (f", and {len(left_out) - 1} more like it" if len(left_out) > 1 else "")
+    )
+
+
+def _complete_rows(
+    table: Table, names: list[str], used: NDArray[numpy.bool_]
+) -> NDArray[numpy.bool_]:
+    """Of the rows that are used, those that lack nothing."""
+    complete = [
+        ~numpy.logical_or.reduce([cells.missing for cells in block.values()])
+        for block in table.blocks(names)
+    ]
+    rows: NDArray[numpy.bool_] = used & numpy.concatenate(complete)
+    return rows
+
+
+def _split(
+    table: Table,
+    options: TableOptions,
+    targets: Targets,
+    y: Tensor,
+    used: NDArray[numpy.bool_],
+) -> tuple[Tensor, Tensor]:
+    """The places of the training and of the validation part among the rows that are used."""
+    if table.train_rows is not None:
+        train, valid = torch.arange(len(y)).tensor_split([int(used[: table.train_rows].sum())])
+        return train, valid
+    strata = None
+    if not targets.is_regression:
+        strata = y if targets.classes is not None else torch.unique(y, return_inverse=True)[1]
+        strata = strata.reshape(-1)
+    return split_indices(len(y), options.valid, generator(options.seed, "split"), strata)
 
 
 def load_table(table: Table, options: TableOptions) -> Data:
@@ -182,6 +210,7 @@ def table_data(
         data,
         encoding=contents.encoding,
         about=describe_table(table, options, contents) + on_disk,
+        notes=contents.notes,
     )
 
 
@@ -214,74 +243,55 @@ def encode_table(table: Table, contents: TableContents) -> Float[Tensor, "N F"]:
 def target_column(table: Table, options: TableOptions) -> str:
     """The column to predict. Raises `DataError` where it, or one to drop, does not exist."""
     if options.target is None:
+        suggested = suggested_target(table)
         raise DataError(
-            f"{table.where}: say which column to predict, as in --target {table.names[-1]}; there "
-            f"are: {name_columns(table.names)}"
+            f"{table.where}: say which column to predict, as in: "
+            f"{with_option('target', suggested)}; there are: {name_columns(table.names)}"
         )
-    for option, names in (("target", (options.target,)), ("drop", options.drop)):
+    check_columns(table, options)
+    return options.target
+
+
+def check_columns(table: Table, options: TableOptions) -> None:
+    """Raise `DataError` where a column that is named does not exist."""
+    target = () if options.target is None else (options.target,)
+    for option, names in (("target", target), ("drop", options.drop), ("keep", options.keep)):
         for name in names:
             if name not in table.names:
                 raise DataError(
                     f"{table.where}: {option} '{name}' is no column; {nearest(name, table.names)}"
                 )
-    return options.target
-
-
-def encode_targets(
-    table: Table, name: str, blocks: list[Cells]
-) -> tuple[Tensor, tuple[str, ...] | None, bool]:
-    """The targets: places in the classes that are named, whole numbers of classes, or amounts; and
-    whether they are amounts.
-    """
-    for block in blocks:
-        if block.missing.any():
-            raise DataError(
-                f"{block.location(int(block.missing.argmax()))} has no {name}, and what is to be "
-                'predicted cannot be filled in; leave such rows out with missing="drop"'
-            )
-    cells = concatenate_cells(blocks)
-    kind = "category" if name in table.classes else infer_column(name, cells).kind
-    if kind == "date":
-        raise DataError(
-            f"{table.where}: {name} is a date, which is neither a class nor an amount; make it a "
-            "number first"
-        )
-    if kind != "number":
-        cells = cells.as_texts()
-        classes = sorted({cells.texts[place] for place in numpy.unique(cells.values).tolist()})
-        if name in table.classes:
-            classes.sort(key=table.classes[name].index)
-        class_of = {text: place for place, text in enumerate(classes)}
-        codes = numpy.array([class_of.get(text, -1) for text in cells.texts])
-        return torch.from_numpy(codes[cells.values]), tuple(classes), False
-    values = torch.from_numpy(cells.numbers("number"))
-    if bool((values == values.floor()).all()) and len(values.unique()) <= MAX_WHOLE_CLASSES:
-        return values.long(), None, False
-    return values[:, None], None, True
 
 
 def _with_fill_values(
-    table: Table, columns: list[Column], train: Tensor, count: int
+    table: Table, columns: list[Column], train: Tensor, used: NDArray[numpy.bool_]
 ) -> list[Column]:
     """The columns with what stands in for a missing number: the mean of the others in the training
-    part.
+    part, where cells are missing there with a flag.
     """
-    in_train = numpy.zeros(count, dtype=bool)
-    in_train[train.numpy()] = True
+    in_train = numpy.zeros(len(used), dtype=bool)
+    in_train[numpy.flatnonzero(used)[train.numpy()]] = True
     numeric = [column for column in columns if column.kind != "category"]
     sums: dict[str, list[float]] = {column.name: [] for column in numeric}
-    counts = dict.fromkeys(sums, 0)
+    counts, gaps = dict.fromkeys(sums, 0), dict.fromkeys(sums, 0)
     row = 0
     for block in table.blocks(list(sums)) if sums else ():
         length = row_count(block)
         for column in numeric:
-            numbers = block[column.name].numbers(column.kind)[in_train[row : row + length]]
-            numbers = numbers[~numpy.isnan(numbers)]
-            sums[column.name].append(float(numbers.sum()))
-            counts[column.name] += len(numbers)
+            numbers = block[column.name].numbers(column.kind, column.style)
+            numbers = numbers[in_train[row : row + length]]
+            present = numbers[~numpy.isnan(numbers)]
+            sums[column.name].append(float(present.sum()))
+            counts[column.name] += len(present)
+            gaps[column.name] += len(numbers) - len(present)
         row += length
     means = {
         name: math.fsum(block_sums) / counts[name] if counts[name] else 0.0
         for name, block_sums in sums.items()
     }
-    return [dataclasses.replace(column, fill=means.get(column.name, 0.0)) for column in columns]
+    return [
+        dataclasses.replace(
+            column, fill=means.get(column.name, 0.0), flag=gaps.get(column.name, 0) > 0
+        )
+        for column in columns
+    ]

@@ -57,11 +57,11 @@ def test_texts_of_several_chunks_are_one_list() -> None:
 
 def test_lists_and_long_texts_cannot_be_inputs() -> None:
     assert kind_of_type(pyarrow.list_(pyarrow.int8())) is None
-    with pytest.raises(DataError, match=r"^a\.parquet: the column c holds list.*drop=\(\"c\",\)$"):
+    with pytest.raises(DataError, match=r"^a\.parquet: the column c holds list.*drop=\"c\"$"):
         refuse_type("c", pyarrow.list_(pyarrow.int8()), "a.parquet")
     refuse_type("c", pyarrow.int8(), "a.parquet")
-    with pytest.raises(DataError, match="a text of more than 10,000 characters"):
-        to_cells("c", pyarrow.chunked_array([["x" * 10_001]]), "a.parquet")
+    cut = to_cells("c", pyarrow.chunked_array([["x" * 10_001]]), "a.parquet")
+    assert [len(text) for text in cut.texts] == [10_000]
 
 
 def test_without_pyarrow_the_message_says_what_to_install(

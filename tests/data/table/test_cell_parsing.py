@@ -23,4 +23,5 @@ def test_dates_are_days() -> None:
     assert parse_cell("1970-01-02", "date") == 1
     assert parse_cell("1970-01-01T12:00", "date") == 0.5
     assert parse_cell("1970-01-01T12:00+12:00", "date") == 0
-    assert parse_cell("1.1.1970", "date") is None
+    assert parse_cell("1.1.1970", "date") == 0
+    assert parse_cell("1/1/1970", "date") is None

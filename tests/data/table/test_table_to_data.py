@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from sevensteps.data.table.cells import Cells
+from sevensteps.data.table.options import check_options
 from sevensteps.data.table.table import Block, Table
 from sevensteps.data.table.table_to_data import (
-    check_options,
     describe_table,
     encode_table,
     inspect_table,
@@ -41,7 +41,10 @@ class Options:
 
     target: str | None = "y"
     drop: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     missing: str = "refuse"
+    dates: str = "auto"
+    values: int = 200
     valid: float = 0.2
     scale: str = "none"
     target_scale: str = "none"
@@ -66,8 +69,8 @@ def test_gaps_are_filled_with_the_mean_of_the_training_part() -> None:
     (number, color) = contents.encoding.columns
     assert number.fill == pytest.approx((1 + 2 + 4 + 5 + 6 + 7 + 8) / 7)
     x = encode_table(GAPS, contents)
-    assert x[2].tolist() == [number.fill, 0, 1]  # blue, red
-    assert x[3].tolist() == [4, 1, 0]
+    assert x[2].tolist() == [number.fill, 1, 0, 1]  # the flag, blue, red
+    assert x[3].tolist() == [4, 0, 1, 0]
     assert (contents.classes, contents.y.tolist()) == (("no", "yes"), [0, 1] * 5)
     assert color.values == ("blue", "red")
 
@@ -97,7 +100,7 @@ def test_whole_numbers_are_classes_and_amounts_are_not() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (Options(None), "say which column to predict, as in --target y; there are: a, color, y"),
+        (Options(None), 'say which column to predict, as in: target="y"; there are: a, color, y'),
         (Options("z"), "target 'z' is no column"),
         (Options(drop=("colour",)), "drop 'colour' is no column; did you mean 'color'"),
         (Options(drop=("a", "color")), "no column is left to predict y from"),

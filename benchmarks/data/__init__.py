@@ -1,0 +1,1 @@
+"""What the package makes of data as people have them."""

@@ -218,8 +218,8 @@ def test_bad_folders_are_one_line(pets: Path, spoil: Any, message: str) -> None:
         ),
         (
             "gone/",
-            r"^data: 'gone/' is no folder of pictures, and no .csv, .parquet, .npz, .npy or IDX "
-            r"file; ",
+            r"^data: 'gone/' is no folder of pictures, and no .csv, .xlsx, .parquet, .jsonl, "
+            r".npz, .npy or IDX file; ",
         ),
         ('image_folder("x", size=0)', r"size must be at least 1, not 0"),
         ('image_folder("x", size=(1, 2, 3))', r"size must be one number, or \(height, width\)"),

@@ -117,7 +117,7 @@ def test_no_archive() -> None:
         ss.data.load("a.npz")
     with pytest.raises(
         NotationError,
-        match=r"^data: 'b.txt' is no folder of pictures, and no .csv, .parquet, .npz, .npy or IDX "
-        r"file; ",
+        match=r"^data: 'b.doc/' is no folder of pictures, and no .csv, .xlsx, .parquet, .jsonl, "
+        r".npz, .npy or IDX file; ",
     ):
-        ss.data.load("b.txt")
+        ss.data.load("b.doc/")

@@ -2,12 +2,13 @@
 
 They examine the doctor and did not build it: their right answers were written without asking it,
 and what they do is proven by their scores. `OPEN` may be looked into; of the families in
-`KEPT_BACK`, drawn by `random.Random(0)`, only totals are known. `random.Random(1)` drew three of
-these to be opened: "cut_short", "gradients" and "samples_mixed". Thirteen were written later, by
-somebody who had not read the doctor: those kept back but for "leaks", and four of them that
-`random.Random(2)` drew to be opened: "as_fed", "built_wrong", "drowned" and "undefined". It also
-drew "leaks", of the older ones, to be the one that stays kept back. They stand apart from the other
-cases and have a report of their own, `python -m benchmarks.doctor.field_faults`.
+`KEPT_BACK` only totals are known. Of those that were kept back, drawn by `random.Random(0)`,
+`random.Random(1)` drew three to be opened: "cut_short", "gradients" and "samples_mixed". Thirteen
+were written later, by somebody who had not read the doctor; `random.Random(2)` drew four of these
+to be opened: "as_fed", "built_wrong", "drowned" and "undefined". The ten that were left, "leaks"
+among them, are open since 30 November 2026: the doctor called 7 % of their faulty runs healthy, and
+what was lacking could not be told from totals. They stand apart from the other cases and have a
+report of their own, `python -m benchmarks.doctor.field_faults`.
 """
 
 from __future__ import annotations
@@ -20,35 +21,34 @@ from benchmarks.doctor.loop import Case
 OPEN = (
     "as_fed",
     "built_wrong",
+    "copied_answers",
+    "cut_off",
     "cut_short",
+    "deaf",
     "drowned",
     "endings",
     "feeding",
     "fine_tuning",
     "gradients",
     "input_ignored",
+    "leaks",
+    "lengths",
     "loss_arguments",
+    "loss_calls",
     "modes",
     "not_finite",
     "own_objectives",
     "padding",
     "samples_mixed",
     "several_terms",
+    "signs",
+    "steps_lost",
+    "switches",
     "undefined",
     "unregistered",
-)
-KEPT_BACK = (
-    "leaks",
-    "copied_answers",
-    "cut_off",
-    "deaf",
-    "lengths",
-    "loss_calls",
-    "steps_lost",
     "wrong_axis",
-    "signs",
-    "switches",
 )
+KEPT_BACK: tuple[str, ...] = ()
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)
 }

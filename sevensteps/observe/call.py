@@ -92,7 +92,8 @@ class LossTerm:
     loss, with "MaskMul" for a product with zeros and ones, "SignedMul" for one with numbers of both
     signs. `target` says what it is compared with: "data", "input" (the network's own), "shifted
     input", "constant", "positions" (0, 1, 2, …), "network" (another answer, without gradient),
-    "output" (with gradient), None: nothing that is known.
+    "output" (with gradient), None: nothing that is known. `passes` are the numbers of the forward
+    passes that it is computed from.
     """
 
     name: str
@@ -108,6 +109,7 @@ class LossTerm:
     weighting: tuple[Operation, ...] = ()
     target: str | None = None
     count: int = 1
+    passes: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The term as JSON can hold it."""
@@ -120,4 +122,5 @@ class LossTerm:
             name: tuple(Operation(**operation) for operation in record[name])
             for name in ("ending", "operations", "weighting")
         }
-        return cls(**{**record, **paths, "sources": tuple(record["sources"])})
+        numbers = {"passes": tuple(record.get("passes", ()))}
+        return cls(**{**record, **paths, **numbers, "sources": tuple(record["sources"])})

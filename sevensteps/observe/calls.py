@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
@@ -101,6 +102,7 @@ class CallRecorder(StepRecorder):
         self.not_seen = ""
         self.may_listen = True
         self.networks: list[str] = []  # whose forward pass is running, outermost first
+        self._part: nn.Module | None = None  # that runs outside of its network's forward pass
         self.graph = StepGraph()
         self.full = True  # whether numbers of the calls' tensors are read, too
         self.part_gradients = PartGradientRecorder()
@@ -114,6 +116,8 @@ class CallRecorder(StepRecorder):
     def _clear(self) -> None:
         self.graph.forget()
         self.networks.clear()
+        self._part = None
+        self._pass = 0  # how many forward passes there were
         self._calls: dict[Any, list[Any]] = {}  # [index, call, count]
         self._totals: list[Total] = []
         self._repeats: list[int] = []
@@ -191,8 +195,15 @@ class CallRecorder(StepRecorder):
             self._end()
         else:
             self.begin()
+        if self._part is not None:
+            self.networks.clear()  # a part that ended with an error
+            self._part = None
         if not self.networks:
             self.tape.network_enters(network, args, kwargs)
+            self._pass += 1
+            for tensor in tensors_of((args, kwargs)).values():
+                if tensor.requires_grad and len(self.graph.passes) < MAX_NODES:
+                    self.graph.passes[get_gradient_edge(tensor).node] = self._pass
         self.networks.append(network)
         self.answers.note_network(module)
         if len(self._inputs) < MAX_INPUTS:
@@ -202,6 +213,24 @@ class CallRecorder(StepRecorder):
         self, network: str, layer: str, module: nn.Module, args: tuple[Any, ...]
     ) -> None:
         self.part_gradients.note_forward()
+        if self.networks or self._only_outside:
+            return
+        if in_backward() or self.passive or not self._is_own_thread():
+            return
+        # a loop calls the parts of a network one by one
+        self.begin()
+        self.networks.append(network)
+        self._part = module
+        if len(self._inputs) < MAX_INPUTS:
+            data = [t for t in tensors_of(args).values() if t.ndim >= 2 and not t.requires_grad]
+            self._inputs += data[:4]
+
+    def layer_returns(
+        self, network: str, layer: str, module: nn.Module, args: tuple[Any, ...], output: Any
+    ) -> None:
+        if module is self._part:
+            self.networks.clear()
+            self._part = None
 
     def network_returns(self, network: str, module: nn.Module, output: Any) -> None:
         if in_backward() or self.passive or not self._is_own_thread():
@@ -216,6 +245,7 @@ class CallRecorder(StepRecorder):
                 continue
             if len(self.graph.outputs) < MAX_NODES:
                 self.graph.outputs[tensor.grad_fn, tensor.output_nr] = (network, path)
+                self.graph.passes[tensor.grad_fn] = self._pass
         if self._only_outside and not self.networks:
             self.begin()
 

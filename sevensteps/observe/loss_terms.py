@@ -43,7 +43,8 @@ class StepGraph:
     inputs, where its target comes from); `places` nodes computed by a distribution's method;
     `numbers` single numbers; `outputs` the networks' outputs: (network, path in its output);
     `differences` between a tensor without a gradient and one with: the former, and where the latter
-    was computed. The nodes are kept alive, which the identity of a node rests on.
+    was computed; `passes` the number of the forward pass that a node went into, or came out of. The
+    nodes are kept alive, which the identity of a node rests on.
     """
 
     calls: dict[Any, tuple[int, str, tuple[Any, ...], str | None]] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class StepGraph:
     numbers: dict[Any, Tensor] = field(default_factory=dict)
     outputs: dict[tuple[Any, int], tuple[str, str]] = field(default_factory=dict)
     differences: dict[Any, tuple[Tensor, tuple[Any, int]]] = field(default_factory=dict)
+    passes: dict[Any, int] = field(default_factory=dict)
 
     def network_behind(self, call: Any) -> str | None:
         """The network whose output the loss function that returned the node `call` was given; None
@@ -68,6 +70,7 @@ class StepGraph:
             self.numbers,
             self.outputs,
             self.differences,
+            self.passes,
         ):
             nodes.clear()
 
@@ -233,8 +236,13 @@ def _term(node: Any, number: int, graph: StepGraph) -> LossTerm:
     sources = tuple(
         dict.fromkeys(f"{network}:{path}" for network, path in reached.outputs.values())
     )
+    passes = tuple(sorted(reached.passes))
+    if call is None and _is_square_of_difference(node, graph):
+        target = "data"
     if not reached.outputs:
-        return LossTerm(name, index, sources=sources, target=target, weighting=between)
+        return LossTerm(
+            name, index, sources=sources, target=target, weighting=between, passes=passes
+        )
     first = next(iter(reached.outputs))
     network, path = reached.outputs[first]
     return LossTerm(
@@ -247,7 +255,16 @@ def _term(node: Any, number: int, graph: StepGraph) -> LossTerm:
         operations=reached.path_to(first[0]),
         weighting=between,
         target=target,
+        passes=passes,
     )
+
+
+def _is_square_of_difference(node: Any, graph: StepGraph) -> bool:
+    """Whether a term is the size of what is left between outputs and numbers that are data."""
+    below = [following for following, _ in node.next_functions if following is not None]
+    if operation_name(node) not in ("Pow", "Abs") or len(below) != 1:
+        return False
+    return below[0] in graph.differences
 
 
 @dataclass
@@ -258,6 +275,7 @@ class _Reached:
     calls: list[Any] = field(default_factory=list)
     penalty: bool = True  # only parameters, and what penalties are made of
     parents: dict[Any, Any] = field(default_factory=dict)
+    passes: set[int] = field(default_factory=set)
 
     def path_to(self, node: Any) -> tuple[Operation, ...]:
         """The operations from `node` (without it) to where the search began."""
@@ -277,6 +295,8 @@ def _search(root: Any, graph: StepGraph, starts: tuple[Any, ...] = ()) -> _Reach
         reached.parents[node] = None
     while queue and len(seen) < MAX_PATH_NODES:
         node, number = queue.popleft()
+        if node in graph.passes:
+            reached.passes.add(graph.passes[node])
         if (node, number) in graph.outputs:
             reached.outputs.setdefault((node, number), graph.outputs[node, number])
             reached.penalty = False

@@ -149,6 +149,7 @@ class PartGradientRecorder:
                     None if None in added else math.fsum(a for a in added if a is not None),
                     next((measured.own[i] for i in members if measured.own[i]), ""),
                     length,
+                    tuple(sorted({number for term in terms for number in term.passes})),
                 )
             )
         cosines = tuple(

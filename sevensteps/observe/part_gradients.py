@@ -14,7 +14,8 @@ class LossPart:
 
     `name` is that in `parts=`, or the loss function's; `call` the index of its call in the look's
     `calls`; `contribution` the number that it adds to the loss; `own` the module or parameter that
-    only this part trains ("": none); `length` the norm of its gradient at the shared place.
+    only this part trains ("": none); `length` the norm of its gradient at the shared place;
+    `passes` the numbers of the forward passes that it is computed from.
     """
 
     name: str
@@ -22,6 +23,7 @@ class LossPart:
     contribution: float | None
     own: str
     length: float
+    passes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class PartGradients:
         """The gradients that `to_dict` wrote."""
         return cls(
             record["place"],
-            tuple(LossPart(**part) for part in record["parts"]),
+            tuple(
+                LossPart(**{**part, "passes": tuple(part.get("passes", ()))})
+                for part in record["parts"]
+            ),
             tuple(tuple(math.nan if c is None else c for c in row) for row in record["cosines"]),
         )

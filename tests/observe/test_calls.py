@@ -375,3 +375,36 @@ def taught(model: nn.Module, output: Tensor) -> Tensor:
 )
 def test_targets_that_are_data_or_another_networks_answers_do_not(compute: Any) -> None:
     assert not bootstrapped(compute)
+
+
+def test_parts_that_a_loop_calls_one_by_one_are_listened_to() -> None:
+    model = nn.ModuleList([nn.Sequential(nn.Linear(6, 6), nn.Softmax(1)), nn.Linear(6, 3)])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ss.watch(model, optimizer) as watch:
+        loss = F.cross_entropy(model[1](model[0](X)), Y) + model[0](X).square().mean()
+        loss.backward()
+        optimizer.step()
+        watch.step(loss)
+    assert watch.failure is None
+    (look,) = watch.observation.looks
+    assert [term.name for term in look.loss_terms] == ["cross_entropy", "Pow"]
+    assert look.loss_terms[0].target == "data"
+    assert {call.network for call in look.calls if call.kind == "softmax"} == {""}
+
+
+def test_terms_know_the_forward_passes_that_they_are_computed_from() -> None:
+    model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    t, start = torch.rand(8, 1, requires_grad=True), torch.zeros(1, 1, requires_grad=True)
+    with ss.watch(model, optimizer) as watch:
+        y, begun = model(t), model(start)
+        slope, first = (
+            torch.autograd.grad(value.sum(), at, create_graph=True)[0]
+            for value, at in ((y, t), (begun, start))
+        )
+        loss = (slope + y).square().mean() + (first - 3).square().mean() + begun.square().mean()
+        loss.backward()
+        optimizer.step()
+        watch.step(loss)
+    assert watch.failure is None
+    assert [term.passes for term in watch.observation.looks[0].loss_terms] == [(1,), (2,), (2,)]

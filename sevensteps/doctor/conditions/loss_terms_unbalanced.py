@@ -1,15 +1,17 @@
 """loss_terms_unbalanced: the gradient of one term of the loss drowns that of another.
 
 Of two heads on one body, the body then follows one alone, and the other has only what that leaves
-to it; or a head has the weight 0; or a penalty is all that there is to make small. Measured: in
-full looks, the length of each term's gradient at the place where their ways meet, and its weight;
-whether the loss of the drowned term has moved; and what part of the fall of the loss was the
-error's. Source: Chen et al. 2018, GradNorm.
+to it; or a head has the weight 0; or a penalty or divergence is all that there is to make small; or
+what is to hold at a start or a border never does. Measured: in full looks, the length of each
+term's gradient at the place where their ways meet, and its weight; whether the loss of the drowned
+term has moved; and what part of the fall of the loss was the error's. Source: Chen et al. 2018,
+GradNorm; Wang, Teng, Perdikaris 2021, Understanding and mitigating gradient flow pathologies.
 
 Remedies: standardise the targets of the larger term, or weigh the terms so that their gradients are
-alike. Silent on: divergences and terms without a head of their own; penalties, unless the error
-stays where it was and a simple model does better; losses that are no error, as of a policy; a small
-term that was weighed down on purpose, or that learns all the same.
+alike. Silent on: terms of the same forward pass without a head of their own; penalties and
+divergences, unless the error stays where it was and a simple model does better, or it is no better
+than one answer for all; losses that are no error, as of a policy; a small term that was weighed
+down on purpose, or that learns all the same.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
 from sevensteps.doctor.measures import median, significant
-from sevensteps.doctor.simple_models import worse_than_simple_model
+from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
 from sevensteps.observe.call import LossTerm
 from sevensteps.observe.look import Look
 from sevensteps.observe.part_gradients import LossPart, PartGradients
@@ -46,6 +48,9 @@ EXPLAINS = (
 )
 LARGER = 300.0  # times the gradient of the other term
 STILL = 0.85  # of the loss at the start, above which the drowned term has hardly moved
+HALF = 0.5  # of it, above which it has not learned where a simple model does far better
+NO_BETTER = 0.9  # of the error of one answer for all
+SERVED = 0.5  # of what it was at the start, that a term is below which a loss is trained for
 WEIGHED_DOWN = 0.3  # of the factor of the larger term
 LEAST_LOOKS = 4  # that measured the gradients
 LEAST_STEPS = 50  # before which a term may not have moved yet
@@ -72,7 +77,11 @@ def examine(case: Case) -> Finding | None:
         return None
     measured = [(look, one) for look in case.looks for one in look.part_gradients[:1]]
     if len(measured) >= LEAST_LOOKS:
-        finding = _drowned_head(case, measured) or _without_weight(measured)
+        finding = (
+            _drowned_head(case, measured)
+            or _without_weight(measured)
+            or _drowned_pass(case, [one for _, one in measured])
+        )
         if finding is not None:
             return finding
     return _outgrown(case)
@@ -163,9 +172,83 @@ def _without_weight(measured: list[tuple[Look, PartGradients]]) -> Finding | Non
     )
 
 
+def _drowned_pass(case: Case, measured: list[PartGradients]) -> Finding | None:
+    """A term of a forward pass of its own, as of a start or of measured points, that stays where it
+    was while one of another pass is served.
+    """
+    if case.skill is not None and case.skill > HALF:
+        return None
+    last = measured[-1]
+    pairs = []
+    for small, large in permutations(range(len(last.parts)), 2):
+        little, much = last.parts[small], last.parts[large]
+        if not little.passes or not much.passes or {*little.passes} & {*much.passes}:
+            continue
+        ratio = _ratio(measured, little.name, much.name, last.place)
+        moved, served = (_course(measured, part.name) for part in (little, much))
+        if ratio < LARGER or moved is None or served is None:
+            continue
+        if moved[1] >= STILL * moved[0] and served[1] <= SERVED * served[0]:
+            pairs.append((moved, served, ratio, little.name, much.name))
+    if not pairs:
+        return None
+    moved, served, ratio, left, trained = max(pairs)
+    return Finding(
+        "loss_terms_unbalanced",
+        STEP,
+        "warning",
+        0.75,
+        f"{trained} sends {ratio:,.2g} times more gradient than {left}, which is computed from "
+        "inputs of its own, as of a start, a border or measured points: that adds as much to the "
+        f"loss at the end ({significant(moved[1]):g}) as at the start ({significant(moved[0]):g}), "
+        f"while the other has come from {significant(served[0]):g} to {significant(served[1]):g}. "
+        "What is right everywhere but there may be the solution of another problem, such as 0.",
+        [
+            Measure(
+                f"gradient of {trained}, times that of {left}",
+                significant(ratio, 2),
+                f"below {LARGER:g}",
+                f"{len(measured)} full looks",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "both have to be small at once",
+                f"divide the loss of {trained} by about {ratio:.1g}, or multiply that of {left}",
+            )
+        ],
+        {"layers": [last.place] if last.place else [], "terms": [trained, left]},
+        0,
+    )
+
+
+def _ratio(measured: list[PartGradients], little: str, much: str, place: str) -> float:
+    """The median ratio of the gradients of two parts in the last half of the looks; 0 where it is
+    not known.
+    """
+    ratios = []
+    for one in measured[len(measured) // 2 :]:
+        lengths = {part.name: part.length for part in one.parts}
+        if one.place != place or little not in lengths or much not in lengths:
+            return 0.0
+        ratios.append(lengths[much] / lengths[little] if lengths[little] > 0 else 0.0)
+    return median(ratios)
+
+
+def _course(measured: list[PartGradients], name: str) -> tuple[float, float] | None:
+    """What a part adds to the loss at the start and at the end; None where that is not known."""
+    added = [part.contribution for one in measured for part in one.parts if part.name == name]
+    values = [value for value in added if value is not None]
+    if len(values) < max(len(measured), LEAST_LOOKS) or not values[0] > 0:
+        return None
+    return values[0], median(values[-max(len(values) // 4, 1) :])
+
+
 def _outgrown(case: Case) -> Finding | None:
     """An error that stays where it was while nearly all the loss, and all its fall, is that of the
-    rest, in a network that does not find even what a simple model finds.
+    rest, in a network that does not find even what a simple model finds, or no more than one answer
+    for all.
     """
     shares = [s for look in case.looks if (s := _error_and_rest(look)) is not None]
     if len(shares) < 2 * LEAST_LOOKS:
@@ -173,11 +256,12 @@ def _outgrown(case: Case) -> Finding | None:
     quarter = len(shares) // 4
     (error, rest), ends = shares[0], shares[-quarter:]
     error_end, rest_end = (median([pair[i] for pair in ends]) for i in (0, 1))
-    if not error > 0 or rest < OUTGROWN * error or error_end < STILL * error:
+    if not error > 0 or rest < OUTGROWN * error:
         return None
-    if error - error_end > SMALL_SHARE * (rest - rest_end) or not worse_than_simple_model(
-        case, 0.2
-    ):
+    ignorant = _ignorant_error(case) if simple_model_score(case) is None else None
+    as_ignorant = ignorant is not None and error_end >= NO_BETTER * ignorant
+    stays = error_end >= STILL * error and error - error_end <= SMALL_SHARE * (rest - rest_end)
+    if not as_ignorant and not (stays and worse_than_simple_model(case, 0.2)):
         return None
     return Finding(
         "loss_terms_unbalanced",
@@ -186,8 +270,12 @@ def _outgrown(case: Case) -> Finding | None:
         0.85,
         f"The loss has come down by {rest - rest_end:.3g} in what it has beside the error, which "
         f"began {rest / error:,.2g} times as large; the error has come from {error:.3g} to no more "
-        f"than {error_end:.3g}. The network was trained to keep the penalty small, and even a "
-        "simple model does better.",
+        f"than {error_end:.3g}. The network was trained to keep the rest small, and "
+        + (
+            f"one answer for all has an error of {ignorant:.3g}."
+            if as_ignorant
+            else "even a simple model does better."
+        ),
         [
             Measure(
                 "error at the end",
@@ -219,16 +307,39 @@ def _error_and_rest(look: Look) -> tuple[float, float] | None:
     """What the errors add to the loss, and what other terms do; None where there are no others, or
     it is not known.
     """
-    by_purpose = {kind: [t for t in look.loss_terms if purpose_of(t) == kind] for kind in PURPOSES}
+    by_purpose = {kind: [t for t in look.loss_terms if _purpose(t) == kind] for kind in PURPOSES}
     if by_purpose["other"] or not by_purpose["error"] or len(look.loss_terms) < 2:
         return None
-    if not by_purpose["regularizer"]:
+    if not by_purpose["regularizer"] and not by_purpose["unknown"]:
         return None
     contributions = [term.contribution for term in by_purpose["error"]]
     if any(c is None for c in contributions) or len({t.total for t in look.loss_terms}) > 1:
         return None
     error = math.fsum(c for c in contributions if c is not None)
     return error, look.loss - error
+
+
+def _purpose(term: LossTerm) -> str:
+    """What a term is there for; a squared difference from data is an error, too."""
+    if term.call is None and term.target == "data" and term.name in ("Pow", "Abs"):
+        return "error"
+    return purpose_of(term)
+
+
+def _ignorant_error(case: Case) -> float | None:
+    """The mean squared error of the best answer for all inputs, as it stands in the loss; None
+    where the loss is another one.
+    """
+    terms = [term for look in case.looks[:1] for term in look.loss_terms]
+    errors = [term for term in terms if _purpose(term) == "error"]
+    target = case.target
+    if len(errors) != 1 or target is None or not target.is_floating_point():
+        return None
+    squared = errors[0].name == "mse_loss" or errors[0].name == "Pow"
+    weighting = {operation.name for operation in errors[0].weighting}
+    if not squared or weighting - {"Mean"} or errors[0].factor is None:
+        return None
+    return errors[0].factor * float((target - target.mean(0)).double().square().mean())
 
 
 def _drowned(
@@ -261,7 +372,9 @@ def _drowned(
     if len(losses) < 8:
         return None
     start, end = losses[0], median(losses[-max(len(losses) // 4, 1) :])
-    if not start > 0 or end < STILL * start:
+    if not start > 0 or end < HALF * start:
+        return None
+    if end < STILL * start and not worse_than_simple_model(case, 0.2):
         return None
     return _Drowned(little, much, last.place, ratio, (start, end), look)
 

@@ -176,4 +176,72 @@ def test_a_penalty_that_is_all_there_is_to_make_small(penalty: str) -> None:
     finding = examine(case)
     assert (finding is not None) == (penalty == "heavy")
     if finding is not None:
-        assert "trained to keep the penalty small" in finding.explanation
+        assert "trained to keep the rest small" in finding.explanation
+
+
+def fit_in_parts(loss: Any, parts: nn.ModuleList, steps: int) -> Finding | None:
+    torch.manual_seed(0)
+    for module in parts.modules():
+        if isinstance(module, nn.Linear):
+            module.reset_parameters()
+    optimizer = torch.optim.Adam(parts.parameters(), lr=3e-2)
+    with ss.watch(parts, optimizer) as watch:
+        for step in range(steps):
+            rows = torch.arange(32) + 32 * (step % 8)
+            optimizer.zero_grad()
+            whole = loss(parts, X[rows])
+            whole.backward()
+            optimizer.step()
+            watch.step(whole, target=X[rows])
+    assert watch.failure is None
+    return examine(watch.diagnose().case)
+
+
+@pytest.mark.parametrize("summed", [True, False])
+def test_a_divergence_drowns_the_error_of_parts_that_are_called_one_by_one(summed: bool) -> None:
+    def loss(parts: nn.ModuleList, x: Tensor) -> Tensor:
+        mean, spread = parts[0](x).chunk(2, 1)
+        again = parts[1](mean + (spread / 2).exp() * torch.randn_like(mean))
+        divergence = 0.5 * (mean.square() + spread.exp() - 1 - spread)
+        if summed:
+            return (again - x).square().mean() + 3 * divergence.sum()
+        return (again - x).square().sum(1).mean() + 0.01 * divergence.sum(1).mean()
+
+    finding = fit_in_parts(loss, nn.ModuleList([nn.Linear(6, 6), nn.Linear(3, 6)]), 160)
+    assert (finding is not None) == summed
+    if finding is not None:
+        assert "one answer for all has an error of" in finding.explanation
+
+
+@pytest.mark.parametrize("summed", [True, False])
+def test_a_penalty_for_hidden_values_drowns_the_error(summed: bool) -> None:
+    def loss(parts: nn.ModuleList, x: Tensor) -> Tensor:
+        hidden = parts[0](x).sigmoid()
+        penalty = 9 * hidden.sum() if summed else 1e-3 * hidden.mean()
+        return F.mse_loss(parts[1](hidden), x) + penalty
+
+    finding = fit_in_parts(loss, nn.ModuleList([nn.Linear(6, 32), nn.Linear(32, 6)]), 160)
+    assert (finding is not None) == summed
+
+
+@pytest.mark.parametrize("drowned", [True, False])
+def test_an_equation_drowns_its_start(drowned: bool) -> None:
+    """y' = -2 y from y(0) = 1, which 0 satisfies everywhere but at the start."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    start = torch.zeros(1, 1)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(400):
+            t = torch.rand(32, 1, requires_grad=True)
+            y = model(t)
+            slope = torch.autograd.grad(y.sum(), t, create_graph=True)[0]
+            equation = (slope + 2 * y).square().mean()
+            begun = (model(start) - 1).square().mean()
+            loss = 1e5 * equation + begun if drowned else equation + begun
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    finding = examine(watch.diagnose().case)
+    assert (finding is not None) == drowned

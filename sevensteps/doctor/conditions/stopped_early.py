@@ -5,7 +5,9 @@ the last quarter, and by more than its own noise), most of the way was still to 
 model does better by a tenth of the score. Where the rate could be ten times as large, that is the
 cause instead.
 
-Or it does not fall yet, but the few steps have hardly moved the weights.
+Or it does not fall yet, but the few steps have hardly moved the weights. Or each sample was seen
+two or three times at most, the loss is lower in the last passes than in the first, and a smooth
+function of the same inputs does far better.
 
 Remedies: more steps, until the loss is level. Silent on: a short training that has learned most
 of it.
@@ -13,7 +15,9 @@ of it.
 
 from __future__ import annotations
 
-from sevensteps.doctor.case import Case
+from statistics import fmean
+
+from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     final_loss,
@@ -23,29 +27,39 @@ from sevensteps.doctor.measures import (
     loss_still_falls,
     significant,
 )
-from sevensteps.doctor.simple_models import worse_than_simple_model
+from sevensteps.doctor.simple_models import smooth_model_score, worse_than_simple_model
 
 STEP = "stop"
 EXPLAINS = ("underfitting", "too_small")
 
 
+PASSES = 3.5  # over the data, up to which a training may be too short
+LOWER = 0.85  # of the loss in the first third, that the last third is below
+AHEAD = 0.15  # of the score, of a smooth function
+
+
 def examine(case: Case) -> Finding | None:
-    if (
-        case.before_training
-        or case.diverged_at is not None
-        or learned_enough(case, 0.6)
-        or not ((falls := loss_still_falls(case)) or is_short(case))
-        or not worse_than_simple_model(case, 0.1)
-    ):
+    if case.before_training or case.diverged_at is not None:
+        return None
+    falls = loss_still_falls(case)
+    ended = not learned_enough(case, 0.6) and (falls or is_short(case))
+    few_passes = _few_passes(case)
+    if not (ended and worse_than_simple_model(case, 0.1)) and not few_passes:
         return None
     score = case.scores.get("train")
     return Finding(
         "stopped_early",
         STEP,
         "warning",
-        0.5,
+        0.65 if few_passes else 0.5,
         f"After {case.steps:,} steps the "
-        + ("loss was still falling steadily" if falls else "weights were still near their start")
+        + (
+            "loss was still falling steadily"
+            if falls
+            else "weights were still near their start"
+            if is_short(case)
+            else "samples had been seen a few times only"
+        )
         + f", the loss went from {first_loss(case):.3g} to {final_loss(case):.3g}: the training "
         "was stopped too early.",
         [
@@ -72,3 +86,20 @@ def examine(case: Case) -> Finding | None:
         {},
         None,
     )
+
+
+def _few_passes(case: Case) -> bool:
+    """Whether the data was gone through a few times only, the loss came down from pass to pass,
+    and a smooth function of the inputs is far better.
+    """
+    data = case.part("train")
+    target = None if data is None else targets_of(data)
+    batch = max((look.batch for look in case.looks), default=0)
+    if target is None or not case.loss_is_error or case.steps * batch > PASSES * len(target):
+        return False
+    losses = [value for _, value in case.losses]
+    third = len(losses) // 3
+    if third < 4 or fmean(losses[-third:]) > LOWER * fmean(losses[:third]):
+        return False
+    smooth, score = smooth_model_score(case), min(case.scores.values(), default=None)
+    return smooth is not None and score is not None and smooth - score > AHEAD

@@ -1,0 +1,41 @@
+"""A training that saw its data a few times only is named where it had more to learn."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import sevensteps as ss
+from sevensteps.doctor.conditions.stopped_early import examine
+
+pytestmark = pytest.mark.draws
+
+GENERATOR = torch.Generator().manual_seed(0)
+X = torch.randn(960, 3, generator=GENERATOR)
+BENT = (2 * X[:, :1]).sin() + X[:, 1:2] * X[:, 2:3]
+NOISE = torch.randn(960, 1, generator=GENERATOR)
+
+
+@pytest.mark.parametrize(
+    ("target", "epochs", "named"),
+    [(BENT, 2, True), (BENT, 30, False), (NOISE, 2, False), (X[:, :1], 3, False)],
+    ids=["two epochs", "thirty epochs", "noise", "learned in three"],
+)
+def test_few_passes_over_data_that_have_more_to_tell(
+    target: torch.Tensor, epochs: int, named: bool
+) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 48), nn.Tanh(), nn.Linear(48, 1))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(epochs):
+            for rows in torch.randperm(960).split(32):
+                loss = F.mse_loss(network(X[rows]), target[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=target[rows])
+    finding = examine(watch.diagnose(train=(X, target), loss_fn=F.mse_loss).case)
+    assert (finding is not None) == named

@@ -1,15 +1,16 @@
-"""mode_mismatch: dropout or batch norm ran in the wrong mode, training or evaluation.
+"""mode_mismatch: dropout, batch norm or noise ran in the wrong mode, training or evaluation.
 
 They compute something else in each mode; in the wrong one they learn or judge wrongly. Measured:
 the mode in which steps were taken; forward passes without gradients that ran in training mode; how
-far the scores in the two modes lie apart on the same data; and whether dropout that evaluation mode
-does not stop, called as a function, makes a trained network answer the same question in two ways.
+far the scores in the two modes lie apart on the same data; whether dropout that evaluation mode
+does not stop, called as a function, makes a trained network answer the same question in two ways;
+and by how much the mean of some answers is better than one, where other noise does.
 Source: Ioffe, Szegedy 2015; Srivastava et al. 2014.
 
 Remedies: `model.train()` before training, `model.eval()` before every evaluation;
 `F.dropout(x, p, training=self.training)`; batches of at least 8 for batch norm. Silent on: networks
-that are the same in both modes; numbers that a network draws, as of a distribution; dropout that is
-called with training=True and costs little.
+that are the same in both modes; numbers that a network draws beside a divergence or another term of
+the loss, as of a distribution; dropout that is called with training=True and costs little.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any
 
 from sevensteps.doctor.case import Case, subset, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.loss_purpose import purpose_of
 from sevensteps.doctor.measures import significant
-from sevensteps.doctor.questions.twice import twice
+from sevensteps.doctor.questions.twice import Twice, twice
 
 STEP = "predict"
 EXPLAINS = (
@@ -39,6 +41,7 @@ EXPLAINS = (
 )
 APART = 0.15  # of the score between the modes
 WANDERS = 0.02  # of the spread of the answers, between two answers to one question
+NOISE_COSTS = 0.05  # of the score, of noise in evaluation mode
 COSTS_ON_PURPOSE = 0.05  # of the score, of dropout that is called with training=True
 
 
@@ -49,7 +52,11 @@ def examine(case: Case) -> Finding | None:
 def _examine_answers(case: Case) -> Finding | None:
     """Dropout that works in evaluation mode, seen by two answers to one question."""
     answers = twice(case)
-    if answers is None or not answers.places or answers.without_dropout > 0:
+    if answers is None:
+        return None
+    if not answers.places:
+        return _noise(case, answers)
+    if answers.without_dropout > 0:
         return None
     better = None
     if answers.score is not None and answers.score_without is not None:
@@ -84,6 +91,38 @@ def _examine_answers(case: Case) -> Finding | None:
         "F.dropout(x, p, training=self.training), dropout_p=self.p if self.training else 0.0, or "
         "nn.Dropout as an attribute of the module (not in a plain list)",
         {"places": list(answers.places)},
+    )
+
+
+def _noise(case: Case, answers: Twice) -> Finding | None:
+    """Noise of another kind in evaluation mode, which the mean of some answers is better without;
+    of a network whose whole loss is the error of its answers.
+    """
+    terms = [term for look in case.looks[:8] for term in look.loss_terms]
+    if not case.loss_is_error or not terms or any(purpose_of(t) != "error" for t in terms):
+        return None
+    if answers.score is None or answers.score_of_mean is None:
+        return None
+    gain = answers.score_of_mean - answers.score
+    if answers.apart < WANDERS or gain < NOISE_COSTS:
+        return None
+    return _finding(
+        [],
+        0.8,
+        "Asked the same twice in evaluation mode, the network gives two answers, which lie "
+        f"{significant(answers.apart, 2):g} × the spread of its answers apart, and no dropout is "
+        f"to blame: random numbers are drawn in forward(). One answer scores {answers.score:.3g}, "
+        f"the mean of some {answers.score_of_mean:.3g}.",
+        [
+            Measure(
+                "score of one answer in evaluation mode",
+                significant(answers.score),
+                significant(answers.score_of_mean),
+                "the mean of some answers to the same inputs",
+            )
+        ],
+        "noise for training only: `if self.training: h = h + torch.randn_like(h) * scale`",
+        {},
     )
 
 
@@ -169,5 +208,5 @@ def _finding(
         explanation,
         evidence,
         [Remedy({}, "each layer then computes what it should in that mode", advice)],
-        where or {"layers": layers},
+        {"layers": layers} if where is None else where,
     )

@@ -24,7 +24,8 @@ class Twice:
 
     `places` are those that call dropout which evaluation mode does not stop, as `net.py:41`;
     `on_purpose` says whether each says there that it is to work. `score` is that with dropout, the
-    mean of some, `score_without` that without it (None: it cannot be computed).
+    mean of some, `score_without` that without it, `score_of_mean` that of the mean of some answers
+    (None: it cannot be computed).
     """
 
     apart: float
@@ -33,6 +34,7 @@ class Twice:
     on_purpose: bool
     score: float | None
     score_without: float | None
+    score_of_mean: float | None = None
 
 
 def twice(case: Case) -> Twice | None:
@@ -71,7 +73,17 @@ def _ask(asker: Asker) -> Twice | None:
         bool(calls) and all(call.on_purpose for call in calls),
         sum(known) / len(known) if known else None,
         _score(asker, asker.output(asker.inputs)),
+        _score_of_mean(asker, outputs),
     )
+
+
+def _score_of_mean(asker: Asker, outputs: list[Any]) -> float | None:
+    answers = [asker.case.answer_in(output) for output in outputs]
+    known = [answer.detach() for answer in answers if answer is not None]
+    target = main_target(asker.targets) if asker.targets is not None else None
+    if len(known) < len(answers) or target is None:
+        return None
+    return asker.case.score(torch.stack(known).mean(0).cpu(), target)
 
 
 def _score(asker: Asker, output: Any) -> float | None:

@@ -75,3 +75,18 @@ def test_dropout_that_is_to_work_is_ruled_out() -> None:
     finding, case = trained(lambda x, net: F.dropout(x, 0.1, training=True))
     assert finding is None
     assert case.ruled_out[-1][0] == "mode_mismatch"
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_noise_in_evaluation_mode_is_named_where_it_costs(always: bool) -> None:
+    finding, _ = trained(
+        lambda x, net: x + 2 * torch.randn_like(x) if always or net.training else x
+    )
+    assert (finding is not None) == always
+    if finding is not None:
+        assert "random numbers are drawn in forward()" in finding.explanation
+        assert "self.training" in finding.remedies[0].advice
+
+
+def test_a_little_noise_in_evaluation_mode_is_not_accused() -> None:
+    assert trained(lambda x, net: x + 0.05 * torch.randn_like(x))[0] is None

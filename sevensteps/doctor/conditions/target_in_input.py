@@ -3,13 +3,13 @@
 As where a causal mask is missing, labels are not shifted by a step, or a column of a table is the
 target in other words. Measured: of a network that is to predict the next step of its own input,
 whether the answer at a place moves with the inputs after it, in evaluation mode; whether targets
-are the very inputs at the same place; whether another input, or a column, is the target. Source:
-Vaswani et al. 2017, Attention is all you need, section 3.2.3; Kaufman et al. 2012, Leakage in data
-mining.
+are the very inputs at the same place; whether another input, or a column, is the target; whether
+one column tells nearly all of it, and all others together far less. Source: Vaswani et al. 2017,
+Attention is all you need, section 3.2.3; Kaufman et al. 2012, Leakage in data mining.
 
 Remedies: a causal mask; inputs `tokens[:, :-1]` and targets `tokens[:, 1:]`; leave the column out.
 Silent on: networks that read in both directions, where the target is no later input;
-autoencoders; a single column that a target is computed from.
+autoencoders; a single column that a target is computed from, beside others that tell nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.another_input import another_input, input_name
 from sevensteps.doctor.questions.later_inputs import LaterInputs, later_inputs
+from sevensteps.doctor.simple_models import (
+    classification_score,
+    regression_score,
+    standardized_table,
+)
 from sevensteps.observe.structure import tensors_of
 
 STEP = "repeat"
@@ -32,6 +37,9 @@ ROWS = 64  # of a table, fewer say nothing
 COLUMNS = 3  # of a table, fewer may be the target's own
 SAME = 1e-6  # that a correlation may fall short of 1
 COPIED = 0.9  # skill of a network that has the answer
+TELLS_NUMBERS = 0.998  # of the variance of a target, that one column explains
+NO_CLASS = 0.4  # of 1 / classes², the variance of a column that the classes leave unexplained
+OTHERS = (0.1, 0.9)  # skill of a simple model without that column
 
 
 def examine(case: Case) -> Finding | None:
@@ -46,7 +54,7 @@ def examine(case: Case) -> Finding | None:
         and answers.after <= MOVED < min(answers.own, answers.before)
     ):
         return _not_shifted(answers)
-    return _labels(case) or _column(case)
+    return _labels(case) or _column(case) or _telling_column(case)
 
 
 def _looks_ahead(answers: LaterInputs) -> Finding:
@@ -149,6 +157,62 @@ def _column(case: Case) -> Finding | None:
         f"leave column {column} out of the inputs",
         {"columns": copies},
     )
+
+
+def _telling_column(case: Case) -> Finding | None:
+    """A column that tells nearly all of the target, beside others that tell some of it."""
+    if case.sample is None or not case.loss_is_error or case.skill is None or case.skill < COPIED:
+        return None
+    table, least = standardized_table(case), case.baseline_score
+    if table is None or case.sample[0].ndim != 2 or least is None:
+        return None
+    x, y = table
+    if len(x) < ROWS or x.shape[1] < COLUMNS or x.shape[1] != case.sample[0].shape[1]:
+        return None
+    explained = _explained(x, y)
+    column = int(explained.argmax())
+    classes = 0 if y.is_floating_point() else len(y.unique())
+    enough = 1 - NO_CLASS / classes**2 if classes > 1 else TELLS_NUMBERS
+    if explained[column] < enough:
+        return None
+    rest = torch.cat([x[:, :column], x[:, column + 1 :]], 1)
+    score = classification_score(rest, y) if classes else regression_score(rest, y)
+    others = None if score is None else (score - least) / (1 - least)
+    if others is None or not OTHERS[0] <= others <= OTHERS[1]:
+        return None
+    return _finding(
+        "warning",
+        0.75,
+        f"Column {column} of the inputs alone tells {100 * float(explained[column]):.3g} % of the "
+        f"target's variance, and a simple model with all the others scores {score:.3g}. A column "
+        "like that is often the target in other numbers, filled in once it is known: for new "
+        "samples it is not there.",
+        Measure(
+            f"share of the variance that column {column} and the target have in common",
+            significant(float(explained[column]), 4),
+            f"below {significant(enough, 4):g}",
+            f"{len(x):,} samples",
+        ),
+        f"ask when column {column} is known; leave it out if that is after the target",
+        {"columns": [column]},
+    )
+
+
+def _explained(x: Tensor, y: Tensor) -> Tensor:
+    """The share of each column's variance, of [N, F], that the target explains: by its line, or by
+    the means of its classes.
+    """
+    total = (x - x.mean(0)).square().sum(0).clamp_min(1e-300)
+    if y.is_floating_point():
+        if y.shape[1] != 1:
+            return torch.zeros(x.shape[1])
+        centred = y - y.mean(0)
+        products = ((x - x.mean(0)) * centred).sum(0)
+        return products.square() / (total * centred.square().sum().clamp_min(1e-300))
+    one_hot = torch.nn.functional.one_hot(y).double()
+    counts = one_hot.sum(0).clamp_min(1)
+    means = (one_hot.T @ x) / counts[:, None]
+    return 1 - (x - means[y]).square().sum(0) / total
 
 
 def _copies(x: Tensor, y: Tensor) -> list[int]:

@@ -108,6 +108,26 @@ def test_tables_without_their_targets_are_not_accused() -> None:
     assert table(line, 2 * line + 1) is None  # of one column a target may be computed
 
 
+def test_a_column_that_is_filled_in_once_the_target_is_known_is_named() -> None:
+    bent = TABLE[:, :1] * TABLE[:, 1:2] + TABLE[:, 2:3].sin()
+    number = table(torch.cat([TABLE, 3 * bent + 0.01 * TABLE[:, 4:]], 1), bent)
+    assert number is not None
+    assert number.where == {"columns": [5]}
+    yes = (bent[:, 0] > 0).long()
+    sure = table(torch.cat([TABLE, yes[:, None] * (1 + 0.2 * TABLE[:, 3:4])], 1), yes)
+    assert sure is not None
+    assert sure.where == {"columns": [5]}
+    assert "alone tells" in sure.explanation
+
+
+def test_a_column_that_the_target_is_computed_from_is_not_accused() -> None:
+    yes = (TABLE[:, 2] > 0.2).long()
+    assert table(TABLE, yes) is None  # the others tell nothing
+    assert table(TABLE, 2 * TABLE[:, :1] + 0.01 * TABLE[:, 4:]) is None
+    grades = (TABLE[:, 0] > -0.5).long() + (TABLE[:, 0] > 0.5).long()
+    assert table(torch.cat([TABLE, TABLE[:, :1] + TABLE[:, 1:2]], 1), grades) is None
+
+
 class Labelled(nn.Module):
     def __init__(self, used: bool) -> None:
         super().__init__()

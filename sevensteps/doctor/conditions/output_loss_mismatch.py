@@ -27,6 +27,7 @@ from sevensteps.doctor.measures import (
     significant,
 )
 from sevensteps.doctor.output_path import OutputPath, likelihood, output_paths
+from sevensteps.observe.call import Call
 
 STEP = "loss"
 EXPLAINS = (
@@ -86,7 +87,32 @@ def _exchanged(case: Case) -> Finding | None:
                     [Measure("first argument of the loss", "no output", "the outputs", "")],
                     f"{call.name}(output, target): the output first",
                 )
+            if call.name == "kl_div" and call.content.get("exchanged") and _no_logarithm(call):
+                where = f" ({call.where})" if call.where else ""
+                return _finding(
+                    0.9,
+                    f"kl_div{where} was given the targets first and the outputs second, and the "
+                    "targets are no logarithms: it takes probabilities for log-probabilities, and "
+                    "is least for outputs that have little to do with them.",
+                    [
+                        Measure(
+                            "least number in the first argument of kl_div",
+                            significant(call.content["input.low"]),
+                            "below 0, a logarithm",
+                            "the call",
+                        )
+                    ],
+                    "kl_div(output.log_softmax(1), target, reduction='batchmean')",
+                )
     return None
+
+
+def _no_logarithm(call: Call) -> bool:
+    """Whether the first argument of a divergence is probabilities: of logarithms, which another
+    order of the two on purpose has, none is above 0.
+    """
+    low, high = call.content.get("input.low", -1.0), call.content.get("input.high", 0.0)
+    return bool(low >= 0 and high > 0)
 
 
 def _by_operations(case: Case) -> Finding | None:

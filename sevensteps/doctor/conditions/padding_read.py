@@ -42,6 +42,7 @@ POOR = 0.6  # skill, below which the padding is to blame
 MOVED = 0.1  # of the spread of the answers, without the padding
 MUCH = 0.5  # steps of padding for each step of the sequence
 LITTLE_LEFT = 0.3  # of the spread of the answers, with the padding
+FADES = 0.5  # of it, where no recurrent layer reads, as in a mean over all steps
 
 
 def examine(case: Case) -> Finding | None:
@@ -52,12 +53,12 @@ def examine(case: Case) -> Finding | None:
         return None
     forgets = answers.spread < LITTLE_LEFT
     layer, kind = _reader(case)
-    if not forgets and not layer:
+    if answers.spread >= FADES and not layer:
         return None
     what = f"The {kind} {layer_label(layer)}" if layer else "The network"
     left = (
         f", and only {100 * answers.spread:.2g} % of the spread of its answers is left then"
-        if forgets
+        if forgets or not layer
         else ""
     )
     return Finding(

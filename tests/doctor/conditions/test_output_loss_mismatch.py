@@ -50,3 +50,11 @@ def test_a_teacher_that_is_not_detached_and_a_reversed_divergence_are_meant_so()
     assert not mismatch(lambda o, t: F.cross_entropy(o, (o * 0.9).softmax(1)), y, 3)
     reverse = mismatch(lambda o, t: F.kl_div(t.log(), o.softmax(1), reduction="batchmean"), y, 3)
     assert not any("first and the outputs second" in f.explanation for f in reverse)
+
+
+def test_a_divergence_of_probabilities_from_outputs_has_its_arguments_exchanged() -> None:
+    torch.manual_seed(0)
+    y = torch.randn(400, 3).softmax(1)
+    (finding,) = mismatch(lambda o, t: F.kl_div(t, o.softmax(1), reduction="batchmean"), y, 3)
+    assert "the targets are no logarithms" in finding.explanation
+    assert not mismatch(lambda o, t: F.kl_div(o.log_softmax(1), t, reduction="batchmean"), y, 3)

@@ -64,3 +64,43 @@ def test_networks_that_stop_in_time_or_learn_well_are_not_accused() -> None:
     assert trained(Reader(False)) is None
     assert trained(Reader(False), epochs=1) is None  # it has not learned yet
     assert trained(Reader(True, pooled=True), epochs=25) is None
+
+
+class Mean(nn.Module):
+    """The mean of the words' vectors, over all steps or over those of the sequence."""
+
+    def __init__(self, of_all: bool) -> None:
+        super().__init__()
+        self.embed, self.out, self.of_all = (
+            nn.Embedding(12, 8, padding_idx=0),
+            nn.Linear(8, 1),
+            of_all,
+        )
+
+    def forward(self, words: Tensor) -> Any:
+        vectors = self.embed(words)
+        if self.of_all:
+            return self.out(vectors.mean(1))
+        return self.out(vectors.sum(1) / (words > 0).sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize("of_all", [True, False])
+def test_a_mean_over_padding_is_named(of_all: bool) -> None:
+    lengths = torch.randint(2, 60, (400, 1), generator=GENERATOR)
+    words = torch.randint(1, 12, (400, 60), generator=GENERATOR) * (torch.arange(60) < lengths)
+    worth = torch.randn(12, generator=GENERATOR).index_fill(0, torch.tensor([0]), 0.0)
+    y = worth[words].sum(1, keepdim=True) / lengths
+    y = (y - y.mean()) / y.std()
+    torch.manual_seed(0)
+    network = Mean(of_all)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(30):
+            for rows in torch.randperm(400).split(50):
+                loss = F.mse_loss(network(words[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    finding = examine(watch.diagnose(train=(words, y), loss_fn=F.mse_loss).case)
+    assert (finding is not None) == of_all

@@ -62,7 +62,8 @@ class Look:
     parameters; `passes` how many forward passes the step had, of which the last one's output is
     shown. Of an output of several tensors, `outputs` and `output_gradients` have each by its path,
     and `output` is the one taken for the answer. `parts` are the terms of the loss and `score` the
-    score, as `watch.step` was told them. `account` says what became of each parameter's gradient;
+    score, as `watch.step` was told them; `reward` is the mean of what the loop calls a reward, of a
+    policy. `account` says what became of each parameter's gradient;
     of several networks, the look at each has its own.
 
     Of several networks, `networks` has a look at each that ran, in its own names; the look itself
@@ -93,6 +94,7 @@ class Look:
     output_gradients: dict[str, Tensor] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
     score: float | None = None
+    reward: float | None = None
     full: bool = False  # whether ranks and equal rows were measured too
     networks: dict[str, Look] = field(default_factory=dict)
     account: StepAccount | None = None

@@ -2,18 +2,21 @@
 
 Measured: the gradient. Where a loss measures an error, the gradient at the output of the true class
 is never positive, and for a number it points away from the target. Closed form: for cross-entropy p
-- one-hot. Of a loss that is no error, as of a policy: the score that the loop reports, which falls
-from the start on while the optimizer makes the loss small.
+- one-hot. Of a loss that is no error, as of a policy: the score that the loop reports, or what it
+calls a reward, which falls from the start on while the optimizer makes the loss small, and by more
+than a random walk with its steps does.
 
 Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the
 optimizer. Silent on: a negative loss that is a density; a negated loss that the optimizer
-maximizes. A remark where a policy's loss is one of costs or of rewards, and no score says which.
+maximizes; scores that wander. A remark where a policy's loss is one of costs or of rewards, and no
+score says which.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
+from itertools import pairwise
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
@@ -42,6 +45,12 @@ EXPLAINS = (
 MOST = 0.9  # share of the samples
 MIN_SCORES = 40  # reported by the loop; fewer show no trend
 SIGMAS = 5.0  # of the means of its first and last quarter, that a score falls by
+FINE, COARSE = 12, 8  # blocks of reported scores, whose means show how they wander
+NOISE_ALONE = 2.0  # times the variance that noise gives to these steps, up to which none wanders
+WALK_SIGMAS = 3.0  # of a random walk with such steps
+AT_ONCE = 0.1  # of the fall, that is there in the second quarter
+FIRST_REWARDS, LAST_REWARDS = 5, 3  # looks, whose rewards are compared
+REWARD_SIGMAS = 3.0  # of their difference
 LOST_SIGMAS = 2.0  # that its first reports are above the last half, where it never came back
 FALLEN = 0.8  # of the first loss, that the last one is below
 LIKENESS = ("Mm", "Bmm", "Einsum", "CosineSimilarity")
@@ -131,22 +140,37 @@ def _against_score(case: Case) -> Finding | None:
     rewarded = bool(policy) and all(term.factor > 0 for term in policy if term.factor is not None)
     scores = [score for _, score in case.observation.scores if math.isfinite(score)]
     if len(scores) < MIN_SCORES:
-        return _remark(case) if rewarded and case.steps >= MIN_SCORES else None
+        if not rewarded or case.steps < MIN_SCORES:
+            return None
+        rewards = [look.reward for look in case.looks if look.reward is not None]
+        parts = _fallen_rewards(rewards)
+        return _remark(case) if parts is None else _falls(*parts, "reward", 0.85, policy, rewarded)
     with_loss = first_loss(case) > final_loss(case)
-    parts = _falling_parts(scores) if policy or with_loss else None
+    parts = falling_parts(scores, rewarded) if policy or with_loss else None
     if parts is None and not policy and first_loss(case) * FALLEN > final_loss(case) > 0:
         parts = _lost_parts(scores)
     if parts is None:
         return None
-    before, after = parts
+    return _falls(*parts, "score", 0.88 if rewarded else 0.75, policy, rewarded)
+
+
+def _falls(
+    before: list[float],
+    after: list[float],
+    what: str,
+    confidence: float,
+    policy: list[LossTerm],
+    rewarded: bool,
+) -> Finding:
+    """What is to become large has fallen from `before` to `after`."""
     first, end = statistics.fmean(before), statistics.fmean(after)
     fall, noise = first - end, _noise(before, after)
     return Finding(
         "loss_sign",
         STEP,
         "error",
-        0.88 if rewarded else 0.75,
-        f"The score falls from {first:.3g} to {end:.3g} while the optimizer makes the loss small: "
+        confidence,
+        f"The {what} falls from {first:.3g} to {end:.3g} while the optimizer makes the loss small: "
         "what is good counts as bad. "
         + (
             "The loss is the log-probability of the actions, times what they were worth, without a "
@@ -157,9 +181,9 @@ def _against_score(case: Case) -> Finding | None:
             else "The sign of the loss, or of its labels, is turned round."
         ),
         [
-            Measure("score at the end", significant(end), f"above {first:.3g}", "score="),
+            Measure(f"{what} at the end", significant(end), f"above {first:.3g}", f"{what}s"),
             Measure(
-                "fall of the score, in standard errors",
+                f"fall of the {what}, in standard errors",
                 significant(fall / max(noise, 1e-12)),
                 "below 0",
                 "the beginning against the end",
@@ -168,7 +192,7 @@ def _against_score(case: Case) -> Finding | None:
         [
             Remedy(
                 {},
-                "the optimizer makes the loss small, and the score is to become large",
+                f"the optimizer makes the loss small, and the {what} is to become large",
                 "change the sign of the loss: -(log_prob * advantage).mean() for a policy; else "
                 "check which pairs count as alike",
             )
@@ -178,18 +202,53 @@ def _against_score(case: Case) -> Finding | None:
     )
 
 
-def _falling_parts(scores: list[float]) -> tuple[list[float], list[float]] | None:
+def falling_parts(
+    scores: list[float], suspected: bool = False
+) -> tuple[list[float], list[float]] | None:
     """The first and the last quarter, where the score falls from the one to the other far beyond
-    its noise.
+    its noise, at once, and further than a random walk with its steps leads. Of a loss that is
+    `suspected` for another reason one measure of these steps is enough.
     """
     part = len(scores) // 4
     before, after = scores[:part], scores[-part:]
-    fall = statistics.fmean(before) - statistics.fmean(after)
+    first = statistics.fmean(before)
+    fall = first - statistics.fmean(after)
     if fall < SIGMAS * _noise(before, after) or fall <= 0:
         return None
-    if statistics.fmean(scores[part : 2 * part]) > statistics.fmean(before):
+    if statistics.fmean(scores[part : 2 * part]) > first - AT_ONCE * fall:
         return None  # it was learned, and lost again
-    return before, after
+    walk = max(_walk(scores, blocks) for blocks in ((FINE,) if suspected else (FINE, COARSE)))
+    return None if fall <= WALK_SIGMAS * walk else (before, after)
+
+
+def _walk(scores: list[float], count: int) -> float:
+    """How far a random walk leads over all scores, as a standard deviation: by the steps from one
+    of `count` blocks to the next, less what noise from report to report adds to them. Their spread
+    is that around the median, so that a fall by steps that are alike, or by a few at the start, is
+    no walk.
+    """
+    size = len(scores) // count
+    last = scores[-size * count :]
+    blocks = [last[i * size : (i + 1) * size] for i in range(count)]
+    means = [statistics.fmean(block) for block in blocks]
+    steps = [after - before for before, after in pairwise(means)]
+    middle = statistics.median(steps)
+    spread = (1.4826 * statistics.median(abs(step - middle) for step in steps)) ** 2
+    apart = [b - a for block in blocks for a, b in pairwise(block)]
+    noise = statistics.fmean(value * value for value in apart) / size if apart else 0.0
+    return math.sqrt((spread - noise) * count) if spread > NOISE_ALONE * noise else 0.0
+
+
+def _fallen_rewards(rewards: list[float]) -> tuple[list[float], list[float]] | None:
+    """The rewards in the first and in the last looks, where all the last are below all the first,
+    and by far.
+    """
+    if len(rewards) < FIRST_REWARDS + LAST_REWARDS + 1:
+        return None
+    before, after = rewards[:FIRST_REWARDS], rewards[-LAST_REWARDS:]
+    fall = statistics.fmean(before) - statistics.fmean(after)
+    far = max(after) < min(before) and fall > REWARD_SIGMAS * _noise(before, after)
+    return (before, after) if far else None
 
 
 def _lost_parts(scores: list[float]) -> tuple[list[float], list[float]] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
+from sevensteps.doctor.conditions.loss_sign import falling_parts
 from sevensteps.doctor.finding import Finding
 from tests.helpers.seeds import five_seeds
 
@@ -131,3 +134,55 @@ def test_without_a_score_nobody_is_accused(sign: float) -> None:
     for play in (categorical, by_cost):
         found = findings(play, sign, False, 0)
         assert "loss_sign" not in found or found["loss_sign"].severity == "info"
+
+
+def walk(random_numbers: random.Random, reports: int, noise: float) -> list[float]:
+    scores, at = [], 0.0
+    for _ in range(reports):
+        at += random_numbers.gauss(0, 1)
+        scores.append(at + noise * random_numbers.gauss(0, 1))
+    return scores
+
+
+@pytest.mark.parametrize("reports", [60, 300])
+@pytest.mark.parametrize("noise", [0.0, 3.0])
+def test_scores_that_wander_are_no_fall(reports: int, noise: float) -> None:
+    walks = [walk(random.Random(seed), reports, noise) for seed in range(400)]
+    assert sum(falling_parts(scores) is not None for scores in walks) <= 0.08 * len(walks)
+
+
+def test_scores_that_fall_to_nothing_are_seen_below_their_noise() -> None:
+    seen = 0
+    for seed in range(100):
+        numbers = random.Random(seed)
+        shares = [0.25 * math.exp(-step / 50) for step in range(300)]
+        scores = [sum(numbers.random() < p for _ in range(64)) / 64 for p in shares]
+        seen += falling_parts(scores) is not None
+        assert falling_parts([-score for score in scores]) is None
+    assert seen >= 75
+
+
+@pytest.mark.parametrize("name", ["reward", "cost"])
+@five_seeds
+def test_rewards_that_the_loop_names_say_which_sign_is_wrong(name: str, seed: int) -> None:
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(400):
+            x = torch.randn(64, 6)
+            policy = torch.distributions.Categorical(logits=model(x))
+            action = policy.sample()
+            right = action == (x @ TRUTH).argmax(1)
+            if name == "reward":
+                reward = right.float()
+                loss = (policy.log_prob(action) * (reward - 0.3)).mean()
+            else:
+                cost = 1 - right.float()
+                loss = (policy.log_prob(action) * (cost - 0.6)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    found = {finding.condition: finding for finding in watch.diagnose().findings}
+    assert found["loss_sign"].severity == ("error" if name == "reward" else "info")

@@ -1,5 +1,5 @@
-"""The page of conditions, written when the documentation is built: from the docstrings and
-thresholds of the conditions themselves.
+"""The pages of the conditions, written when the documentation is built: from the docstrings and
+thresholds of the conditions themselves, and from the pages of symptoms that name them.
 
 A docstring there has three paragraphs: the condition in one sentence; its mechanism, what is
 measured and the source; the remedies, and what it is silent on. A threshold is a number at the top
@@ -16,40 +16,67 @@ from sevensteps.doctor.conditions import BY_STEP, condition, condition_names
 from sevensteps.steps import QUESTIONS
 
 PARTS = ("Measured", "Remedies", "Silent on")
+SYMPTOMS = Path(__file__).parent / "symptoms"
 NAMES = re.compile(rf"\b({'|'.join(condition_names())})\b")
 
 
-def page() -> str:
-    """Every condition, in the order of the seven steps, as Markdown."""
+def index() -> str:
+    """Every condition in a line, in the order of the seven steps, as Markdown."""
     parts = []
     for number, (step, names) in enumerate(BY_STEP.items(), 1):
+        lines = [f"| [{name}](conditions/{name}.md) | {summary(name)} |" for name in names]
         parts += [
             f"## {number}. {step}",
             f"[{QUESTIONS[step].capitalize()}](steps/{step}.md)",
-            *(entry(name) for name in names),
+            "\n".join(["| condition | what happens |", "|---|---|", *lines]),
         ]
-    return "\n\n".join(parts) + "\n"
+    pages = "\n".join(f"conditions/{name}" for name in condition_names())
+    return "\n\n".join([*parts, f"```{{toctree}}\n:hidden:\n\n{pages}\n```"]) + "\n"
 
 
-def entry(name: str) -> str:
+def summary(name: str) -> str:
+    """What happens, in a sentence."""
+    first = " ".join((condition(name).__doc__ or "").split("\n\n")[0].split())
+    text = first.removeprefix(f"{name}: ")
+    return markdown(text[0].upper() + text[1:], name, "conditions/")
+
+
+def page(name: str) -> str:
     """One condition as Markdown."""
     module = condition(name)
     parts = sections(name)
-    lines = [f"### {name}", markdown(parts["mechanism"][0].upper() + parts["mechanism"][1:], name)]
+    lines = [
+        f"# {name}",
+        f"Step to blame: [{module.STEP}](../steps/{module.STEP}.md).",
+        markdown(parts["mechanism"][0].upper() + parts["mechanism"][1:], name),
+    ]
     for part in PARTS:
-        lines.append(f"**{part}.** {markdown(parts[part][0].upper() + parts[part][1:], name)}")
-        source = str(condition(name).__file__)
-        numbers = thresholds(Path(source).read_text(encoding="utf-8"))
-        if part == "Measured" and numbers:
-            lines[-1] += "\n\n" + "\n".join(
-                f"- `{key} = {value}`" + (f": {markdown(of, name)}" if of else "")
-                for key, value, of in numbers
+        lines += [f"## {part}", markdown(parts[part][0].upper() + parts[part][1:], name)]
+        source = Path(str(module.__file__)).read_text(encoding="utf-8")
+        if part == "Measured" and (numbers := thresholds(source)):
+            lines.append(
+                "\n".join(
+                    f"- `{key} = {value}`" + (f": {markdown(of, name)}" if of else "")
+                    for key, value, of in numbers
+                )
             )
-    if module.EXPLAINS:
-        lines.append(
-            f"**Explains.** {', '.join(f'[{other}](#{other})' for other in module.EXPLAINS)}."
-        )
-    return "\n\n".join(lines)
+    causes = [other for other in condition_names() if name in condition(other).EXPLAINS]
+    for title, others in (("Explains", module.EXPLAINS), ("May be a symptom of", causes)):
+        if others:
+            lines += [f"## {title}", " · ".join(linked(other, name) for other in others)]
+    if cases := cases_of(name):
+        lines += ["## Seen in a training", " · ".join(f"[{t}](../symptoms/{f})" for f, t in cases)]
+    return "\n\n".join(lines) + "\n"
+
+
+def cases_of(name: str) -> list[tuple[str, str]]:
+    """The pages of symptoms that find this condition, or name it: file and title."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SYMPTOMS.glob("*.md"))}
+    return [
+        (file, text.splitlines()[0].removeprefix("# "))
+        for file, text in texts.items()
+        if file != "index.md" and re.search(rf"\b{name}\b", text)
+    ]
 
 
 def sections(name: str) -> dict[str, str]:
@@ -96,18 +123,20 @@ def files() -> dict[str, Path]:
     return {name: Path(str(condition(name).__file__)) for name in condition_names()}
 
 
-def markdown(text: str, here: str) -> str:
+def markdown(text: str, here: str, folder: str = "") -> str:
     """Plain text with `code` in backticks as Markdown; conditions other than `here` become
-    links.
+    links to their pages in `folder`.
     """
     pieces = re.split(r"(`[^`]+`)", text)
     for index in range(0, len(pieces), 2):
         plain = re.sub(r"([\\*_\[\]<>|$])", r"\\\1", pieces[index])
         names = re.compile(NAMES.pattern.replace("_", r"\\_"))
-        pieces[index] = names.sub(lambda found: linked(found[1].replace("\\", ""), here), plain)
+        pieces[index] = names.sub(
+            lambda found: linked(found[1].replace("\\", ""), here, folder), plain
+        )
     return "".join(pieces)
 
 
-def linked(name: str, here: str) -> str:
-    """A condition's name as a link to its section."""
-    return f"[{name}](#{name})" if name != here else name
+def linked(name: str, here: str, folder: str = "") -> str:
+    """A condition's name as a link to its page."""
+    return f"[{name}]({folder}{name}.md)" if name != here else name

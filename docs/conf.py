@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
+from latex2mathml.converter import convert
+
 from sevensteps import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -17,12 +20,13 @@ author = "the sevensteps authors"
 copyright = "2026, the sevensteps authors"
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = False
 
+html_math_renderer = "mathml"  # drawn by the browser itself: no script, and none from the network
 html_theme = "furo"
 html_title = "sevensteps"
 
@@ -51,15 +55,43 @@ def plain_to_rst(
         )
 
 
-def conditions(app: Any, page: str, source: list[str]) -> None:
-    """Below what is written in conditions.md: every condition, as it stands in the code."""
+def write_conditions(app: Any) -> None:
+    """A page for each condition, as it stands in the code."""
+    folder = Path(app.srcdir) / "conditions"
+    folder.mkdir(exist_ok=True)
+    for name in conditions_page.condition_names():
+        page, text = folder / f"{name}.md", conditions_page.page(name)
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            page.write_text(text, encoding="utf-8")
+
+
+def link_conditions(app: Any, page: str, source: list[str]) -> None:
+    """Below what is written in conditions.md, all of them; elsewhere, links to the page of each."""
     if page == "conditions":
-        source[0] += "\n" + conditions_page.page()
+        source[0] += "\n" + conditions_page.index()
         for file in conditions_page.files().values():
             app.env.note_dependency(str(file))
+    names = "|".join(conditions_page.condition_names())
+    source[0] = re.sub(
+        rf"\[(`?)({names})\1\]\(((?:\.\./)*)conditions\.md\)",
+        r"[\1\2\1](\3conditions/\2.md)",
+        source[0],
+    )
+
+
+def write_formula(display: str) -> Any:
+    """What writes a formula of the node `display`, "inline" or "block", as MathML."""
+
+    def write(translator: Any, node: Any) -> None:
+        translator.body.append(convert(node.astext(), display=display))
+        raise nodes.SkipNode
+
+    return write, None
 
 
 def setup(app: Any) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", plain_to_rst)
-    app.connect("source-read", conditions)
+    app.add_html_math_renderer("mathml", write_formula("inline"), write_formula("block"))
+    app.connect("builder-inited", write_conditions)
+    app.connect("source-read", link_conditions)

@@ -51,13 +51,17 @@ def _below(place: int, other: int, causes: dict[int, int]) -> bool:
 
 
 def _explains(cause: Finding, symptom: Finding) -> bool:
-    if _is_traced(symptom) and cause.condition != "inputs_not_finite":
+    if _is_traced(symptom) and not (
+        cause.condition == "inputs_not_finite" and symptom.where["cause"] in ("input", "target")
+    ):
         return False
     explained = condition(cause.condition).EXPLAINS
     if _is_traced(cause) and symptom.onset is not None:
         # what might have led to it otherwise comes of it
         explained += tuple(
-            name for name in condition_names() if cause.condition in condition(name).EXPLAINS
+            name
+            for name in condition_names()
+            if cause.condition in condition(name).EXPLAINS and name != "inputs_not_finite"
         )
     if symptom.condition not in explained or cause.confidence < 0.5:
         return False

@@ -41,7 +41,7 @@ def examine(case: Case) -> Finding | None:
     observed = case.examples or (case.observation.x, case.observation.y)
     (x, y), (xv, yv) = case.part("train") or observed, case.part("valid") or (None, None)
     parts = {
-        name + (f" ({path})" if path else ""): tensor
+        f"{name} ({path})" if len(tensors_of(value)) > 1 else name: tensor
         for name, value in (
             ("training inputs", x),
             ("training targets", y),
@@ -69,11 +69,9 @@ def examine(case: Case) -> Finding | None:
             STEP,
             "error",
             0.99,
-            f"{int(bad.sum())} of the numbers in the {name} are missing or infinite, the first in "
-            f"row {first}, in {len(where)} "
-            f"column{'s' if len(where) > 1 else ''}. One of them in a batch is enough to make its "
-            "loss, its gradient and then all weights "
-            "not a number.",
+            f"{int(bad.sum())} of the numbers in the {name} are {_what(tensor)}, the first in row "
+            f"{first}, {_columns(where)}. One of them in a batch is enough to make its loss, its "
+            "gradient and then all weights not a number.",
             [
                 Measure(
                     f"rows of the {name} with a number that is not finite",
@@ -109,6 +107,22 @@ def _fed_badly(case: Case) -> dict[str, Tensor]:
         for part, tensor in batch.data()
         if bad_numbers(tensor) is not None
     }
+
+
+def _what(tensor: Tensor) -> str:
+    """The numbers that are not finite, in words."""
+    missing, infinite = bool(tensor.isnan().any()), bool(tensor.isinf().any())
+    if missing and infinite:
+        return "missing (NaN) or infinite"
+    if missing:
+        return "missing (NaN)"
+    below = bool((tensor == -torch.inf).any())
+    return "infinite" + (" (−inf, as the logarithm of 0 is)" if below else "")
+
+
+def _columns(columns: list[int]) -> str:
+    """ "all in column 3", "in 4 columns"."""
+    return f"all in column {columns[0]}" if len(columns) == 1 else f"in {len(columns)} columns"
 
 
 def _is_finite(tensor: Tensor) -> bool:

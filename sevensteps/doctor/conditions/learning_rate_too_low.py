@@ -124,7 +124,7 @@ def examine(case: Case) -> Finding | None:
         f"the loss only went from {first:.3g} to {end:.3g}"
         + (" and was still falling" if straight else "")
         + (
-            f". The curvature here would allow a rate {room:.2g} times as large."
+            f". The curvature here would allow a rate {significant(room, 2):,.0f} times as large."
             if room > ROOM
             else "."
         ),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -123,6 +123,8 @@ def _search(case: Case) -> Trace | None:
             ):
                 continue  # of that step the loss is known to be finite
             trace = _trace(repeated.origin, repeated, batch)
+            if trace.kind == "mask":  # or it was no mask
+                trace = _given(batch, _infinite_data) or trace
             return _with_row(trace, case, batch, repeated.origin.call)
     return None
 
@@ -206,10 +208,12 @@ def _batches(case: Case, replay: Replay, networks: Mapping[str, nn.Module]) -> I
 # -- what is told ----------------------------------------------------------------------------------
 
 
-def _given(batch: Batch) -> Trace | None:
+def _given(
+    batch: Batch, bad_of: Callable[[Tensor], Tensor | None] = bad_numbers
+) -> Trace | None:
     """A trace of numbers that are not finite among inputs and targets themselves."""
     for part, tensor in batch.data():
-        if (bad := bad_numbers(tensor)) is None:
+        if (bad := bad_of(tensor)) is None:
             continue
         samples = bad.flatten(1).any(1) if bad.ndim > 1 else bad
         index = bad.nonzero()[0].tolist()
@@ -228,6 +232,17 @@ def _given(batch: Batch) -> Trace | None:
             affected=int(samples.sum()),
         )
     return None
+
+
+def _infinite_data(tensor: Tensor) -> Tensor | None:
+    """Where data hold −inf, as the logarithm of 0 is; None of a mask, which holds one number more
+    at most.
+    """
+    if not tensor.is_floating_point() or not tensor.ndim:
+        return None
+    bad = tensor.isinf()
+    others = tensor[~bad]
+    return bad if bool(bad.any()) and bool((others != others[:1]).any()) else None
 
 
 def _trace(origin: Origin, repeated: Repeated, batch: Batch) -> Trace:

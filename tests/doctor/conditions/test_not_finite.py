@@ -154,6 +154,10 @@ def nan_sample(x: Tensor, y: Tensor) -> None:
     x[BAD_SAMPLE, 2] = math.nan
 
 
+def log_of_zero_sample(x: Tensor, y: Tensor) -> None:
+    x[BAD_SAMPLE, 2] = -math.inf
+
+
 def only_one(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return x[:1], y[:1]
 
@@ -321,9 +325,11 @@ def clean_sample(x: Tensor, y: Tensor) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("bad_step", [2, 37])
-def test_a_bad_input_is_the_input_s(bad_step: int, seed: int) -> None:
+@pytest.mark.parametrize("spoil", [nan_sample, log_of_zero_sample])
+def test_a_bad_input_is_the_input_s(spoil: Spoil, bad_step: int, seed: int) -> None:
     torch.manual_seed(seed)
-    findings = run(ignored, nan_sample, faulty=True, seed=seed, bad_step=bad_step, model=network())
+    model = nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, 4))
+    findings = run(ignored, spoil, faulty=True, seed=seed, bad_step=bad_step, model=model)
     finding = findings[0]
     if finding.condition == "inputs_not_finite":
         (finding,) = [one for one in finding.symptoms if one.condition == "not_finite"]

@@ -27,6 +27,9 @@ exclude_patterns = ["_build"]
 nitpicky = False
 
 html_math_renderer = "mathml"  # drawn by the browser itself: no script, and none from the network
+SPACE = '<mspace width="0.17em"></mspace>'  # after the name of a function
+html_css_files = ["pages.css"]
+html_static_path = ["static"]
 html_theme = "furo"
 html_title = "sevensteps"
 
@@ -43,16 +46,24 @@ def plain_to_rst(
     from seeing markup in them.
     """
 
-    def escape(text: str) -> str:
-        return re.sub(r"([\\*|_])", r"\\\1", text)
-
-    for index, line in enumerate(lines):
-        if line.lstrip().startswith((">>>", "...")):
-            continue
-        pieces = re.split(r"(`[^`]+`)", line)
-        lines[index] = "".join(
-            f"`{piece}`" if piece.startswith("`") else escape(piece) for piece in pieces
-        )
+    literal = False
+    result: list[str] = []
+    for line in "\n".join(lines).split("\n"):
+        indented = line.startswith("    ") or (literal and not line)
+        if indented and not literal and line and (not result or not result[-1]):
+            result += ["::", ""]  # what is set in after an empty line is code
+            literal = True
+        literal = literal and indented
+        result.append(line)
+    pieces = re.split(
+        r"((?:^ {4}.*$)|(?:^\s*(?:>>>|\.\.\.).*$)|`[^`]+`)", "\n".join(result), flags=re.M
+    )
+    for index, piece in enumerate(pieces):
+        if index % 2 == 0:
+            pieces[index] = re.sub(r"([\\*|_])", r"\\\1", piece)
+        elif piece.startswith("`"):
+            pieces[index] = f"`{piece}`"
+    lines[:] = "".join(pieces).split("\n")
 
 
 def write_conditions(app: Any) -> None:
@@ -83,7 +94,8 @@ def write_formula(display: str) -> Any:
     """What writes a formula of the node `display`, "inline" or "block", as MathML."""
 
     def write(translator: Any, node: Any) -> None:
-        translator.body.append(convert(node.astext(), display=display))
+        formula = convert(node.astext(), display=display)
+        translator.body.append(re.sub(r"<mi>(log|ln|Var)</mi>", rf"\g<0>{SPACE}", formula))
         raise nodes.SkipNode
 
     return write, None

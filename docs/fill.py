@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import re
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -38,7 +39,8 @@ def fill(page: Path) -> dict[str, Any]:
 
 
 def draw(curves: dict[str, list[float]], path: Path, label: str) -> None:
-    """The losses of a training before and after its cure, over the steps."""
+    """The losses of a training before and after its cure, over the steps: each one, and
+    a running mean."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -48,7 +50,12 @@ def draw(curves: dict[str, list[float]], path: Path, label: str) -> None:
     with pyplot.rc_context(style):
         figure, axes = pyplot.subplots(figsize=(7.2, 2.8), layout="constrained")
         for (name, values), colour in zip(curves.items(), COLOURS, strict=False):
-            axes.plot(values, color=colour, linewidth=1.4, label=name)
+            window = max(1, len(values) // 40)
+            means = [
+                statistics.fmean(values[max(0, i - window) : i + 1]) for i in range(len(values))
+            ]
+            axes.plot(values, color=colour, linewidth=0.8, alpha=0.3)  # each step
+            axes.plot(means, color=colour, linewidth=1.8, label=name)
         axes.set(xlabel="step", ylabel=label)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", linewidth=0.4, alpha=0.5)

@@ -4,13 +4,12 @@ twin learns.
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
 
 from benchmarks.doctor.cases.field_faults.pair import Pair
-from benchmarks.doctor.cases.step_faults import DRAWN, EXAM, FAMILIES, KEPT_BACK, PAIRS, STEPS
+from benchmarks.doctor.cases.step_faults import EXAM, FAMILIES, FURTHER, KEPT_BACK, PAIRS, STEPS
 from benchmarks.doctor.step_faults import EXAMINATION
 from sevensteps.doctor.conditions import BY_STEP
 
@@ -23,11 +22,10 @@ def fails_and_learns(pair: Pair, seed: int) -> None:
     assert pair.score(True, seed) >= pair.learns
 
 
-def test_half_of_the_third_that_was_drawn_is_kept_back() -> None:
-    names = sorted(pair.fault for pair in PAIRS)
-    assert tuple(BY_STEP) == STEPS
-    assert sorted(random.Random(0).sample(names, len(names) // 3)) == DRAWN
-    assert sorted(KEPT_BACK) == sorted(random.Random(1).sample(DRAWN, len(DRAWN) // 2))
+def test_the_further_pairs_are_kept_back_and_no_others() -> None:
+    assert tuple(BY_STEP) == tuple(FURTHER) == STEPS
+    assert {pair.fault for pairs in FURTHER.values() for pair in pairs} == KEPT_BACK
+    assert all(len(pairs) >= 4 for pairs in FURTHER.values())
     assert len(EXAM) == 2 * len(PAIRS) == 2 * sum(map(len, FAMILIES.values()))
     for case in EXAM.values():
         if case.kind == "faulty":

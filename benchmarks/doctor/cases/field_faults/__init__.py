@@ -7,7 +7,8 @@ and what they do is proven by their scores. `OPEN` may be looked into; of the fa
 were written later, by somebody who had not read the doctor; `random.Random(2)` drew four of these
 to be opened: "as_fed", "built_wrong", "drowned" and "undefined". The ten that were left, "leaks"
 among them, are open since 30 November 2026: the doctor called 7 % of their faulty runs healthy, and
-what was lacking could not be told from totals. They stand apart from the other cases and have a
+what was lacking could not be told from totals. Those that are kept back now were written on that
+day by somebody who had read nothing of the doctor. All stand apart from the other cases and have a
 report of their own, `python -m benchmarks.doctor.field_faults`.
 """
 
@@ -48,7 +49,21 @@ OPEN = (
     "unregistered",
     "wrong_axis",
 )
-KEPT_BACK: tuple[str, ...] = ()
+KEPT_BACK = (
+    "agents",
+    "attention_misused",
+    "broken_numbers",
+    "decoders",
+    "forecasts",
+    "generators",
+    "hand_made_loops",
+    "likeness",
+    "masks_of_pixels",
+    "neighbours",
+    "pretrained",
+    "several_aims",
+    "tables_prepared",
+)
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)
 }

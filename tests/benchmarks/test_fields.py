@@ -30,7 +30,7 @@ def test_there_are_thirty_families_and_some_of_them_are_kept_back() -> None:
 
 
 def test_runs_that_learned_are_counted_in_their_half() -> None:
-    ours, theirs = FAMILIES["graphs"][0].name, FAMILIES["energy"][0].name
+    ours, theirs = FAMILIES["graphs"][0].name, FAMILIES[KEPT_BACK[0]][0].name
     lines = fields.report(
         {
             (ours, 0): outcome(0.9, "stopped_early"),

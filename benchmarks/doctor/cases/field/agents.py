@@ -86,7 +86,7 @@ def continuous_actions() -> Trained:
     opt_a = torch.optim.Adam(actor.parameters(), 2e-3)
     opt_c = torch.optim.Adam(critic.parameters(), 5e-3)
     memory: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=60)
-    with ss.watch([actor, critic], [opt_a, opt_c]) as watch:
+    with ss.watch({"critic": (critic, opt_c), "actor": (actor, opt_a)}) as watch:
         for _ in range(300):
             with torch.no_grad():
                 s = torch.randn(24, 3)
@@ -106,7 +106,8 @@ def continuous_actions() -> Trained:
             with torch.no_grad():
                 for p, q in zip(slow.parameters(), critic.parameters(), strict=True):
                     p.lerp_(q, 0.05)
-            watch.step({"critic": q_loss, "actor": pi_loss}, score=float(r.mean()))
+            parts = {"critic": q_loss, "actor": pi_loss}
+            watch.step(q_loss + pi_loss, parts=parts, score=float(r.mean()))
     s = torch.randn(500, 3)
     with torch.no_grad():
         return Trained(watch, float(1 + outcome(s, actor(s)).mean()))
@@ -120,10 +121,10 @@ def elites() -> Trained:
     with ss.watch(policy, optimizer) as watch:
         for _ in range(60):
             env = Corridors(48)
-            env.place = torch.full((48,), 3)
+            env.place = torch.full((48,), 5)
             sights, acts, still, total = [], [], [], torch.zeros(48)
             over = torch.zeros(48, dtype=torch.bool)
-            for _ in range(12):
+            for _ in range(16):
                 x = env.see()
                 with torch.no_grad():
                     a = torch.multinomial(policy(x).softmax(1), 1)[:, 0]
@@ -143,7 +144,7 @@ def elites() -> Trained:
                 optimizer.step()
                 watch.step(loss, target=a, score=float(total.mean()))
     with torch.no_grad():
-        return Trained(watch, float(policy(torch.eye(9)[3:8]).softmax(1)[:, 1].mean()))
+        return Trained(watch, float(policy(torch.eye(9)[5:8]).softmax(1)[:, 1].mean()))
 
 
 def arms_with_a_context() -> Trained:

@@ -61,7 +61,7 @@ class Critic(nn.Module):
 def play(
     generator, critic, opt_g, opt_d, loss_d, loss_g, steps: int, twice: bool = False
 ) -> Trained:  # type: ignore[no-untyped-def]
-    with ss.watch([generator, critic], [opt_g, opt_d]) as watch:
+    with ss.watch({"critic": (critic, opt_d), "generator": (generator, opt_g)}) as watch:
         for _ in range(steps):
             for _turn in range(2 if twice else 1):
                 y = torch.randint(4, (64,))
@@ -75,7 +75,7 @@ def play(
             opt_g.zero_grad()
             g.backward()
             opt_g.step()
-            watch.step({"d": d, "g": g})
+            watch.step(d + g, parts={"critic": d, "generator": g})
     y = torch.randint(4, (500,))
     with torch.no_grad():
         return Trained(watch, hits(generator(y), y))
@@ -141,7 +141,7 @@ def class_told_by_the_critic() -> Trained:
     od = torch.optim.AdamW(trunk.parameters(), lr=2e-3, betas=(0.5, 0.99))
     bce, ce = nn.BCEWithLogitsLoss(), nn.CrossEntropyLoss()
     ones, zeros = torch.full((64,), 0.9), torch.zeros(64)
-    with ss.watch([gen, trunk], [og, od]) as watch:
+    with ss.watch({"critic": (trunk, od), "generator": (gen, og)}) as watch:
         for _ in range(350):
             y = torch.randint(4, (64,))
             out_r, out_f = trunk(real(y)), trunk(gen(y).detach())
@@ -154,7 +154,7 @@ def class_told_by_the_critic() -> Trained:
             og.zero_grad()
             loss_g.backward()
             og.step()
-            watch.step({"critic": loss_d, "generator": loss_g})
+            watch.step(loss_d + loss_g, parts={"critic": loss_d, "generator": loss_g})
     y = torch.randint(4, (500,))
     with torch.no_grad():
         return Trained(watch, hits(gen(y), y))

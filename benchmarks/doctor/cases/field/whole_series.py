@@ -109,7 +109,8 @@ def dilated_filters() -> Trained:
     x, y = series[400:, :, :-1], series[400:, :, 1:]
     with torch.no_grad():
         score = r2(model(x)[..., 8:].flatten(), y[..., 8:].flatten())
-    return Trained(watch, score, {"train": series[:400, :, :-1], "valid": x})
+    known = {"train": (series[:400, :, :-1], series[:400, :, 1:]), "valid": (x, y)}
+    return Trained(watch, score, known)
 
 
 def density_of_the_next() -> Trained:

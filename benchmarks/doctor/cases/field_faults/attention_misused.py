@@ -160,8 +160,8 @@ PAIRS = [
         "sentences taken for a batch",
         ("samples_mixed", "input_not_used"),
         batch_taken_for_time,
-        0.7,
-        0.85,
+        0.8,
+        0.9,
     ),
     Pair(
         "likeness times the width",

@@ -179,8 +179,8 @@ PAIRS = [
         "two words without their filling",
         ("padding_in_loss", "class_imbalance"),
         all_filled_up,
-        0.5,
-        0.7,
+        0.8,
+        0.9,
     ),
     Pair(
         "a writer that sees what comes",

@@ -10,7 +10,7 @@ from sklearn import datasets
 from torch import Tensor, nn
 
 from benchmarks.doctor.cases.field.trained import Trained, batches
-from benchmarks.doctor.cases.field_faults.pair import Pair, Watch, explained
+from benchmarks.doctor.cases.field_faults.pair import Pair, Watch, explained, known
 from benchmarks.doctor.networks import dense
 
 
@@ -61,7 +61,7 @@ def divergence_summed(cured: bool, watch: Watch) -> Trained:
             loss.backward()
             optimizer.step()
             watching.step(loss, target=x[chosen])
-    return Trained(watching, rebuilt(model, x[1400:]), {"train": x[:1400], "valid": x[1400:]})
+    return Trained(watching, rebuilt(model, x[1400:]), known(x, x, 1400))
 
 
 def standardised_into_a_sigmoid(cured: bool, watch: Watch) -> Trained:
@@ -89,7 +89,7 @@ def decoder_not_stepped(cured: bool, watch: Watch) -> Trained:
     encoder, decoder = dense(64, 48, 10), dense(10, 48, 64)
     parts = (encoder, decoder) if cured else (encoder,)
     optimizer = torch.optim.Adam(itertools.chain(*(p.parameters() for p in parts)), 5e-3)
-    with watch([encoder, decoder], optimizer) as watching:
+    with watch({"encoder": (encoder, optimizer), "decoder": (decoder, optimizer)}) as watching:
         for chosen in batches(1400, 50, 15):
             loss = F.mse_loss(decoder(encoder(x[chosen])), x[chosen])
             optimizer.zero_grad()
@@ -119,7 +119,7 @@ def made_points_detached(cured: bool, watch: Watch) -> Trained:
     of_maker = torch.optim.Adam(maker.parameters(), 3e-3, betas=(0.5, 0.9))
     of_judge = torch.optim.Adam(judge.parameters(), 5e-3, betas=(0.5, 0.9))
     truth = F.binary_cross_entropy_with_logits
-    with watch([maker, judge], [of_maker, of_judge]) as watching:
+    with watch({"judge": (judge, of_judge), "maker": (maker, of_maker)}) as watching:
         for _ in range(400):
             real, fake = cloud(64), maker(torch.randn(64, 4))
             on_real, on_fake = judge(real), judge(fake.detach())
@@ -131,7 +131,7 @@ def made_points_detached(cured: bool, watch: Watch) -> Trained:
             of_maker.zero_grad()
             wish.backward()
             of_maker.step()
-            watching.step({"judge": loss, "maker": wish})
+            watching.step(loss + wish, parts={"judge": loss, "maker": wish})
     with torch.no_grad():
         return Trained(watching, like_the_cloud(maker(torch.randn(500, 4))))
 
@@ -152,7 +152,7 @@ def variance_runs_away(cured: bool, watch: Watch) -> Trained:
             loss.backward()
             optimizer.step()
             watching.step(loss, target=x[chosen])
-    return Trained(watching, rebuilt(model, x[1400:]), {"train": x[:1400], "valid": x[1400:]})
+    return Trained(watching, rebuilt(model, x[1400:]), known(x, x, 1400))
 
 
 PAIRS = [

@@ -146,7 +146,7 @@ def one_tower_stands(cured: bool, watch: Watch) -> Trained:
     a, b = views(900)
     left, other = dense(10, 48, 3), dense(14, 48, 3)
     optimizer = torch.optim.Adam([*left.parameters(), *other.parameters()], 5e-3)
-    with watch([left, other], optimizer) as watching:
+    with watch({"left": (left, optimizer), "other": (other, optimizer)}) as watching:
         for _ in range(250):
             chosen = torch.randint(800, (64,))
             with torch.set_grad_enabled(cured):

@@ -138,8 +138,8 @@ PAIRS = [
         "the kinds of a node's neighbours",
         ("target_in_input", "train_valid_mismatch", "overfitting"),
         answer_as_feature,
-        0.6,
-        0.75,
+        0.57,
+        0.65,
     ),
     Pair(
         "kinds behind a ReLU",

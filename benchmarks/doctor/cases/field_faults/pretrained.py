@@ -180,8 +180,8 @@ PAIRS = [
         "used on pixels as tuned on",
         ("train_valid_mismatch", "inputs_unscaled"),
         other_pixels,
-        0.8,
-        0.85,
+        0.88,
+        0.92,
     ),
     Pair(
         "a head put on after the optimizer",

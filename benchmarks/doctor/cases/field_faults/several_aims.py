@@ -77,15 +77,17 @@ def doubt_without_price(cured: bool, watch: Watch) -> Trained:
     x, kind, rent = flats(1100)
     model = Shared()
     doubt = nn.Parameter(torch.zeros(2))
-    optimizer = torch.optim.Adam([*model.parameters(), doubt], 0.02)
+    optimizer = torch.optim.Adam(
+        [{"params": model.parameters()}, {"params": [doubt], "lr": 0.05}], 0.01
+    )
     with watch(model, optimizer) as watching:
         for chosen in batches(800, 32, 12):
             logits, number = model(x[chosen])
             errors = torch.stack(
                 [F.cross_entropy(logits, kind[chosen]), F.mse_loss(number, rent[chosen])]
             )
-            price = 8 * doubt if cured else 0 * doubt
-            loss = (errors * (-8 * doubt).exp() + price).sum()
+            price = 4 * doubt if cured else 0 * doubt
+            loss = (errors * (-4 * doubt).exp() + price).sum()
             go(watching, optimizer, loss, (kind[chosen], rent[chosen]))
     with torch.no_grad():
         return Trained(watching, right(model(x[800:])[0], kind[800:]))

@@ -158,7 +158,7 @@ PAIRS = [
         "two of a hundred, weighed",
         ("class_imbalance",),
         two_in_a_hundred,
-        0.65,
-        0.8,
+        0.6,
+        0.68,
     ),
 ]

@@ -64,6 +64,18 @@ def gradient_uses(case: Case) -> Iterator[GradientUse]:
                 yield GradientUse(look.step, number, group, parameters)
 
 
+def gradient_uses_by_hand(case: Case) -> Iterator[GradientUse]:
+    """Every looked-at step of a training without an optimizer of PyTorch that is known, and whose
+    account says what was left in the gradients.
+    """
+    for look in case.looks:
+        if (account := look.account) is None or account.groups:
+            continue
+        parameters = {name: p for name, p in account.parameters.items() if p.passes}
+        if parameters:
+            yield GradientUse(look.step, 0, GroupAccount(0, "", math.nan), parameters)
+
+
 def known_to_learn(case: Case, at_least: float) -> bool:
     """`learned_enough`, but not where neither a score nor the loss can say so: what an account
     proves is a fault of the loop, whatever its loss measures.

@@ -24,6 +24,7 @@ ADAPTIVE = ("Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam"
 USUAL_UPDATE = 5e-4
 FEW_STEPS = 1000
 SHORT_PATH = 1.0  # all steps together, in norms of the weights
+LEAST_ROW = 0.3  # half of the length of a row of weights as PyTorch draws them, √(1/3)
 FELL = 0.1  # of the first loss, by which a training has clearly begun to learn
 
 
@@ -93,11 +94,20 @@ def relative_update(change: Change) -> float:
 
 
 def largest_relative_update(case: Case, look: Look) -> tuple[float, str]:
-    """The largest |Δw| / |w| of the weight matrices in one step, and the name of the layer."""
+    """The largest |Δw| / |w| of the weight matrices in one step, and the name of the layer. Weights
+    that start near 0 have to move: no |w| counts as less than half of that of PyTorch's start.
+    """
     updates = [
-        (relative_update(look.changes[name]), layer.name)
+        (
+            total_norm(change.update)
+            / max(
+                total_norm(change.weight),
+                LEAST_ROW * math.sqrt(case.facts.parameters[name].shape[0]),
+            ),
+            layer.name,
+        )
         for layer, name in weight_layers(case)
-        if name in look.changes
+        if (change := look.changes.get(name)) is not None and total_norm(change.weight) > 0
     ]
     return max(((u, name) for u, name in updates if not math.isnan(u)), default=(math.nan, ""))
 

@@ -173,6 +173,7 @@ class Hessian:
 COARSE_TOLERANCE = 1e-2  # 2/λ is wanted to a digit or two
 COARSE_RESTARTS = 30
 COARSE_BASIS = 10
+FEWEST = 3  # parameters; fewer are too few for Lanczos
 
 
 def largest_eigenvalue(
@@ -181,8 +182,9 @@ def largest_eigenvalue(
     """λ_max of the Hessian of the mean loss over the first `samples`, to about 1 %; None where it
     cannot be computed.
     """
-    if sum(p.numel() for p in network.parameters() if p.requires_grad) < 3:
-        return None
+    if sum(p.numel() for p in network.parameters() if p.requires_grad) < FEWEST:
+        ascending = eigenvalues(network, loss, x[:samples], y[:samples])
+        return ascending[-1] or None if ascending else None
     try:
         hessian = Hessian(network, loss, x[:samples], y[:samples])
     except Exception:  # whatever a network or a loss that is not ours may raise

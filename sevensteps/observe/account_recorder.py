@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -33,6 +34,7 @@ from sevensteps.observe.tensor_numbers import (
     entries_of,
     norms_of,
     sample_entries,
+    sample_size,
 )
 from sevensteps.observe.unregistered import unregistered_parameters
 from sevensteps.observe.used_gradients import Used, UsedGradients, changes_of_entries
@@ -357,6 +359,8 @@ class AccountRecorder(StepRecorder):
             after = sample_entries([gradient.parameter for gradient in gradients])
             if len(before) != len(after):  # a parameter has been given another size
                 before = None
+            elif not self.optimizers:
+                _use_by_hand(gradients, before != after)
         names = [(g.name, g.parameter.numel(), g.parameter.dtype, g.group) for g in gradients]
         keys = [id(gradient.parameter) for gradient in gradients]
 
@@ -453,3 +457,13 @@ def _grad_scale() -> float | None:
             if isinstance(scaler, torch.amp.GradScaler):
                 return scaler.get_scale() if scaler.is_enabled() else None
     return None
+
+
+def _use_by_hand(gradients: Sequence[GradientHistory], changed: NDArray[Any]) -> None:
+    """Note which gradients somebody has used who changes parameters without an optimizer: those
+    of the parameters of which a sampled entry has `changed` in this step.
+    """
+    ends = np.cumsum([sample_size(g.parameter.numel()) for g in gradients])
+    for gradient, entries in zip(gradients, np.split(changed, ends[:-1]), strict=True):
+        if gradient.passes and bool(entries.any()):
+            gradient.pending, gradient.spent = 0, True

@@ -56,7 +56,7 @@ class GradientHistory:
                 self.discarded += self.pending
             self.pending, self.stale = 0, 0.0
         elif self.spent:
-            self.pending, self.stale = 0, before
+            self.pending, self.stale = 0, 0.0 if self._was_changed(before) else before
         elif self.spent is None:
             self.pending, self.stale = 0, None
         if self.pending == 0:
@@ -65,6 +65,16 @@ class GradientHistory:
         self.spent, self.inputs, self.others_stepped = False, inputs, False
         self.pending += 1
         self.passes += 1
+
+    def _was_changed(self, before: float) -> bool:
+        """Whether somebody without an optimizer has made something of the gradient that was used,
+        as of one that is to be the momentum of the next step.
+        """
+        return (
+            not self.optimizers
+            and self.after is not None
+            and not math.isclose(before, self.after, rel_tol=1e-3)
+        )
 
     def _was_discarded(self, inputs: Inputs) -> bool:
         """Whether what is pending of a gradient that has been cleared was meant to be used.

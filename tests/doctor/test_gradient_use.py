@@ -9,8 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
+import sevensteps as ss
+from sevensteps.api.watch import case_of as case_of_watch
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions import condition
 from sevensteps.doctor.gradient_use import gradient_uses, spread
@@ -193,3 +196,28 @@ def test_a_loss_that_is_no_error_excuses_nothing_that_the_account_proves() -> No
         vars(case)["loss_is_error"] = False
     names = {name_of(name, case) for name, case in cases.items()}
     assert names == {"gradient_discarded", "gradient_clipped_away", None}
+
+
+@pytest.mark.parametrize(
+    ("kept", "accused"), [(None, False), (0.0, False), (1.0, True), (0.9, False)]
+)
+def test_a_loop_without_an_optimizer_has_used_what_changed_its_weights(
+    kept: float | None, accused: bool
+) -> None:
+    """`kept` is the share of the gradient that the loop leaves in place; 0.9 is its momentum."""
+    model, x = nn.Linear(4, 1), torch.randn(64, 4)
+    with ss.watch(model) as watch:
+        for step in range(12):
+            rows = slice(5 * step, 5 * step + 4)
+            loss = (model(x[rows]) - x[rows, :1]).square().mean()
+            loss.backward()
+            with torch.no_grad():
+                for p in model.parameters():
+                    assert p.grad is not None
+                    p -= 0.01 * p.grad
+                    if kept is None:
+                        p.grad = None
+                    else:
+                        p.grad *= kept
+            watch.step(loss)
+    assert (name_of("gradient_not_cleared", case_of_watch(watch)) is not None) is accused

@@ -115,7 +115,7 @@ def linear(
     return model, x, y, torch.linalg.eigvalsh((2 * x.T @ x / samples).double())
 
 
-@pytest.mark.parametrize("features", [3, 12, 60])
+@pytest.mark.parametrize("features", [1, 2, 3, 12, 60])
 def test_the_largest_eigenvalue_of_a_linear_model(features: int) -> None:
     model, x, y, exact = linear(features)
     assert largest_eigenvalue(model, F.mse_loss, x, y) == pytest.approx(float(exact[-1]), rel=0.02)

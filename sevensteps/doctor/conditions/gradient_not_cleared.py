@@ -3,19 +3,20 @@
 They are still in `.grad` when the next backward pass adds its own. Measured: what is in `.grad` of
 each parameter at the moment before its own gradient is added, though its optimizer has used it
 already; found where that is above 1 % of the gradient that the optimizer uses next, in at least
-half of the looks that can tell. Source: PyTorch, torch.optim, zero_grad.
+half of the looks that can tell. Without an optimizer the gradients of parameters that changed have
+been used. Source: PyTorch, torch.optim, zero_grad.
 
 Remedies: `optimizer.zero_grad()` once for every step. Silent on: clearing before or after the
 step, or between forward and backward, which is all the same; accumulating on purpose, which
 clears after its step; gradients that another head or network has sent, and that are cleared before
-they are used.
+they are used; a loop without an optimizer that keeps a share of them as momentum.
 """
 
 from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.gradient_use import GradientUse, gradient_uses
+from sevensteps.doctor.gradient_use import GradientUse, gradient_uses, gradient_uses_by_hand
 from sevensteps.doctor.measures import significant
 from sevensteps.observe.step_account import joint_norm
 
@@ -41,7 +42,7 @@ LOOKS = 2  # that show it, at least
 
 
 def examine(case: Case) -> Finding | None:
-    uses = list(gradient_uses(case))
+    uses = [*gradient_uses(case), *gradient_uses_by_hand(case)]
     for optimizer in sorted({use.optimizer for use in uses}):
         # (use, leftover as a share of what is used), where both are known
         known = [
@@ -81,8 +82,8 @@ def _finding(uncleared: list[tuple[GradientUse, float]], known: list[GradientUse
         STEP,
         "error",
         0.96,
-        f"When the backward pass of step {after.step} began, a gradient{parameters} that the "
-        f"optimizer had used already was still there (its norm was {norm:.3g}), and the new one "
+        f"When the backward pass of step {after.step} began, a gradient{parameters} that an "
+        f"update had used already was still there (its norm was {norm:.3g}), and the new one "
         "was added to it: each step also moves in the direction of all earlier ones, ever faster, "
         "and past the minimum.",
         [
@@ -103,7 +104,7 @@ def _finding(uncleared: list[tuple[GradientUse, float]], known: list[GradientUse
             Remedy(
                 {"gradient": "auto()"},
                 "each step then follows the gradient of its own batch",
-                "call optimizer.zero_grad() once for every step",
+                "call optimizer.zero_grad(), or model.zero_grad(), once for every step",
             )
         ],
         {} if left == every else {"parameters": sorted(left)[:32]},

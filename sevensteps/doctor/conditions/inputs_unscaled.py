@@ -9,7 +9,8 @@ pixels of 0 to 1. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
 Remedies: subtract each input's mean and divide by its standard deviation, learned on the
 training part. Silent on: large inputs with which the network learns all the same, as Adam often
 does with raw pixels; the examination before the first step, for the same reason; columns that are
-hardly ever anything but one value, as the pixels of a margin, beside others of usual size.
+hardly ever anything but one value, as the pixels of a margin, beside others of usual size; networks
+with batch norm that do badly in evaluation mode alone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import math
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case
+from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import learned_enough, significant
 from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
@@ -78,6 +79,15 @@ def examine(case: Case) -> Finding | None:
                     f"the inputs are large (root mean square {size:.3g}), and the network learns "
                     "all "
                     "the same",
+                )
+            )
+            return None
+        if case.facts.norms and simple - _score_in_training_mode(case) < margin:
+            case.ruled_out.append(
+                (
+                    "inputs_unscaled",
+                    "with the statistics of each batch, as in training, the network has learned; "
+                    "with the running ones that evaluation uses it has not",
                 )
             )
             return None
@@ -144,6 +154,11 @@ def examine(case: Case) -> Finding | None:
         },
         0,
     )
+
+
+def _score_in_training_mode(case: Case) -> float:
+    score = case.score(case.outputs(case.examples, training=True), targets_of(case.examples))
+    return -math.inf if score is None else score
 
 
 def _scale(inputs: Tensor) -> tuple[float, Tensor, Tensor]:

@@ -1,21 +1,22 @@
 """learning_rate_too_low: the steps are so short that the training has hardly left its start.
 
 The slope still points the same way. Measured: the path, not the number: all steps together moved
-the weights by little of their own length, or the loss still falls in a nearly straight line far
-from its goal, while the curvature λ_max, by Lanczos, would allow a rate many times as large. Closed
-form: stable below 2/λ_max. A warm-up that never ends: the schedule only raised the rate, and left
-off far below the one that it works towards (`initial_lr`).
+the weights by little of their own length; or steps · rate · λ_max, by Lanczos, is so small that not
+even the steepest direction has been gone down; or the loss still falls in a nearly straight line
+far from its goal, while the curvature would allow a rate many times as large. Closed form: stable
+below 2/λ_max, and down by 1/e in 1 / (rate · λ) steps. A warm-up that never ends: the schedule only
+raised the rate, and left off far below the one that it works towards (`initial_lr`).
 
 Remedies: a rate several times as high, as far as the curvature or the way still to go allows;
 `adam(lr=0.001)`, whose steps do not depend on how small the gradients are. Silent on: a rate
 that its schedule lowered (see schedule_collapsed); losses that have bent and levelled off;
-networks that learn; a few hundred steps of the usual length, which were too few, not too short. An
-error only where the loss has gone nowhere.
+networks that learn; a few hundred steps of the usual length, which were too few, not too short,
+unless even along the steepest direction they have hardly begun. An error only where the loss has
+gone nowhere.
 """
 
 from __future__ import annotations
 
-import math
 import statistics
 from itertools import pairwise
 
@@ -23,6 +24,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     ADAPTIVE,
+    SHORT_PATH,
     few_usual_steps,
     final_loss,
     first_loss,
@@ -36,6 +38,7 @@ from sevensteps.doctor.measures import (
     significant,
     step_with_rate,
 )
+from sevensteps.doctor.room_for_rate import ROOM, WAY, Room, loss_is_straight, room_for_rate
 from sevensteps.doctor.simple_models import worse_than_simple_model
 
 STEP = "step"
@@ -43,10 +46,8 @@ EXPLAINS = ("underfitting", "stopped_early", "too_small", "ill_conditioned", "cl
 PATH = 0.1  # all steps together, in norms of the weights
 # of optimizers whose steps are as long as their rate, however small the gradients
 PATH_ADAPTIVE = 0.3
-ROOM = 10.0  # times larger rates would still be stable
-# lengths of the weights that a healthy training walks: about the median of those of
-# benchmarks/doctor
-WAY = 6.0
+SLOW = 3.0  # e-folds along the steepest direction, in all steps together
+NOT_BEGUN = 0.3  # of them: then even a few hundred steps are not what was missing
 LINE = -0.95  # correlation of the loss with the step
 WARM = 0.3  # of the rate that a warm-up works towards
 BEGUN = 0.05  # of the way from chance to perfect
@@ -66,36 +67,29 @@ def examine(case: Case) -> Finding | None:
         return None
     if median(look.lr[0] for look in case.looks if look.lr) < 0.1 * case.lr:
         return None  # that is its schedule's doing
-    rate = _usual_rate(case)
-    if rate is None:
+    room = room_for_rate(case)
+    if room is None:
         return None  # the loss follows the warm-up
     first, end = first_loss(case), final_loss(case)
     path = path_of_steps(case)
     weak = not learned_enough(case, 0.3)
     short = weak and path < (PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH)
-    straight = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first and _straight(case)
+    falls = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first
+    straight = falls and loss_is_straight(case)
     behind = weak or worse_than_simple_model(case, 0.1 if learned_enough(case, 0.8) else 0.05)
-    if not path > 0 or not (short or (straight and behind)) or _too_few(case):
+    # not even along the steepest direction has it gone down by a good part
+    slow = weak and path < SHORT_PATH and room.time_constants < SLOW
+    slow = slow and worse_than_simple_model(case, 0.1)
+    if not path > 0 or not (short or slow or (straight and behind)) or _too_few(case, room):
         return None
-    edge = (
-        2 / case.curvature
-        if optimizer_name(case) not in ADAPTIVE
-        and not _has_corners(case)
-        and case.curvature is not None
-        and case.curvature > 0
-        else None
-    )
-    room = edge / rate if edge else math.nan
-    short = short and not (room < ROOM)
+    short = (short and not room.times < ROOM) or (slow and room.is_large)
     # without a curvature to go by, steps that led far, and still do, were too few, not too short
     near = path < WAY / 2 or not loss_still_falls(case)
-    straight = straight and (room > ROOM or (math.isnan(room) and near))
-    if not (short or (straight and (weak or room > ROOM))):
+    straight = straight and (room.is_large or (not room.is_known and near))
+    if not (short or (straight and (weak or room.is_large))):
         return None
-    walk = max(WAY / path, 1.0)
-    # a flat start may become steep
-    factor = min(room / 2, math.sqrt(room / 2 * walk)) if room > ROOM else walk if short else 10.0
-    proposed = rate * min(max(factor, 3.0), 10_000.0)
+    rate = room.rate
+    proposed = room.longer(max(WAY / path, 1.0) if short else 10.0)
     evidence = [
         Measure(
             "all steps together, in norms of the weights",
@@ -105,11 +99,11 @@ def examine(case: Case) -> Finding | None:
         ),
         Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", ""),
     ]
-    if edge:
+    if room.is_known:
         evidence.append(
             Measure(
                 "largest stable learning rate, 2/λ_max",
-                significant(edge),
+                significant(room.edge),
                 f"about {rate:g}",
                 "Lanczos, at the end",
             )
@@ -118,14 +112,15 @@ def examine(case: Case) -> Finding | None:
         "learning_rate_too_low",
         STEP,
         "error" if weak and not loss_fell(case) else "warning",
-        0.85 if short and room > ROOM else 0.75,
+        0.85 if short and room.is_large else 0.75,
         f"With a learning rate of {rate:g} the {case.steps:,} steps together moved the "
         f"weights by {path:.2g} times their own norm: "
         f"the loss only went from {first:.3g} to {end:.3g}"
         + (" and was still falling" if straight else "")
         + (
-            f". The curvature here would allow a rate {significant(room, 2):,.0f} times as large."
-            if room > ROOM
+            f". The curvature here would allow a rate {significant(room.times, 2):,.0f} times as "
+            "large."
+            if room.is_large
             else "."
         ),
         evidence,
@@ -152,8 +147,10 @@ def examine(case: Case) -> Finding | None:
     )
 
 
-def _too_few(case: Case) -> bool:
+def _too_few(case: Case, room: Room) -> bool:
     """Whether the steps were too few, not too short."""
+    if room.is_large and room.time_constants < NOT_BEGUN:
+        return False  # as many would have been enough
     return is_short(case) or (few_usual_steps(case) and learned_enough(case, BEGUN))
 
 
@@ -205,22 +202,6 @@ def _warm_up(case: Case) -> Finding | None:
     )
 
 
-def _usual_rate(case: Case) -> float | None:
-    """The learning rate, after a warm-up; None where that took more than half of the steps."""
-    rates = case.observation.rates
-    early = [rate for step, rate in rates if 2 * step <= case.steps]
-    usual = max(case.lr or 0.0, *early[-1:])
-    return None if any(rate > 1.1 * usual for _, rate in rates[len(early) :]) else usual
-
-
-def _has_corners(case: Case) -> bool:
-    """Whether the loss is straight but for its corners, so that its curvature is next to nothing
-    and tells of no stable rate.
-    """
-    known = case.identified_loss
-    return known is not None and known.loss.function in ("l1_loss", "multi_margin_loss")
-
-
 def _steady(case: Case) -> bool:
     """Whether the loss fell from nearly every stretch of the training to the next, or in a line
     but for its noise.
@@ -232,13 +213,3 @@ def _steady(case: Case) -> bool:
     return sum(falls) >= 0.9 * len(falls) or (
         max(means) > min(means) and statistics.correlation(means, range(len(means))) < LINE
     )
-
-
-def _straight(case: Case) -> bool:
-    """Whether the loss of the second half fell at no less than a third of the pace of the first: no
-    sign of a bend.
-    """
-    means = [value for _, value in case.smoothed_losses]
-    half = len(means) // 2
-    before, after = means[0] - means[half], means[half] - means[-1]
-    return before > 0 and after > before / 3

@@ -13,6 +13,8 @@ where the network learns well, and on other samples no worse than a simple model
 
 from __future__ import annotations
 
+import math
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
@@ -45,7 +47,8 @@ TIMES = 3.0  # the ignorant loss
 TIMES_SQUARED = 30.0  # the variance of the targets, for a squared error
 CARRIED_OVER = 0.05  # of the validation score
 WRONG = "sure of wrong answers"
-LONG = 6.0  # median length of a weight row; √2 by He, .6 by PyTorch's default
+USUAL = math.sqrt(2)  # length of a weight row by He et al.; .6 by PyTorch's default
+LONG = 6.0  # median length of a weight row, or of all layers together, one after another
 
 
 def examine(case: Case) -> Finding | None:
@@ -53,7 +56,7 @@ def examine(case: Case) -> Finding | None:
         return None
     loss, ignorant = first_loss(case), case.baseline_loss
     rows = {
-        layer.name: median(case.looks[0].changes[name].weight.tolist())
+        layer.name: _usual_row(case, name)
         for layer, name in [*weight_layers(case), *_tied(case)]
         if name in case.looks[0].changes
     }
@@ -62,7 +65,8 @@ def examine(case: Case) -> Finding | None:
     if not rows or ignorant <= 0 or not loss > times * ignorant:
         return None
     layer, longest = max(rows.items(), key=lambda item: item[1])
-    if longest < LONG:
+    together = math.prod(max(length / USUAL, 1.0) for length in rows.values())
+    if max(longest, USUAL * together) < LONG:
         case.ruled_out.append(
             (
                 "output_overconfident",
@@ -77,8 +81,15 @@ def examine(case: Case) -> Finding | None:
         0.9,
         f"The first loss is {loss:.3g}, where a network that knows nothing has {ignorant:.3g}: it "
         f"starts out {'with answers far beyond all targets' if numbers else WRONG}. The "
-        f"weights of {layer_label(layer)} are too large (a norm of {longest:.3g} per unit, where "
-        "about 1.4 keeps the signal's size), and much of the training goes into making them small "
+        + (
+            f"weights of {layer_label(layer)} are too large (a norm of {longest:.3g} per unit, "
+            "where about 1.4 keeps the signal's size), and"
+            if longest >= LONG
+            else f"weights of {len(rows)} layers, one after another, make the signal about "
+            f"{together:.2g} times as large (norms of up to {longest:.3g} per unit, where about "
+            "1.4 keeps its size), and"
+        )
+        + " much of the training goes into making them small "
         "again.",
         [
             Measure(
@@ -103,9 +114,19 @@ def examine(case: Case) -> Finding | None:
                 "starts with a standard deviation of 0.02",
             )
         ],
-        {"layers": [name for name, rows_ in rows.items() if rows_ >= LONG]},
+        {"layers": [name for name, rows_ in rows.items() if rows_ >= min(LONG, longest)]},
         0,
     )
+
+
+def _usual_row(case: Case, name: str) -> float:
+    """The length of a usual row of a weight matrix at the start; the first look is at the end of
+    the first step, which may have made it longer.
+    """
+    facts = case.facts.parameters[name]
+    at_start = facts.length / math.sqrt(facts.shape[0])
+    after = median(case.looks[0].changes[name].weight.tolist())
+    return min(after, at_start) if at_start > 0 else after
 
 
 def _carries_over_badly(case: Case) -> bool:

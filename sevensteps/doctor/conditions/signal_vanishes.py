@@ -35,21 +35,25 @@ EXPLAINS = (
     "symmetric_units",
     "parameters_not_updated",
 )
-LAYERS = 4  # hidden layers; in fewer the shrinking does no harm
+LAYERS = 4  # hidden layers; in fewer the shrinking of a usual start does no harm
+FEW, NOTHING_LEFT = 2, 0.1  # of so few, each has to take nine tenths; PyTorch's default takes .6
 SHRUNK = 0.05  # of the first layer's spread is left in the last
 PER_LAYER = 0.85  # and each layer does its part: a single narrow place is something else
 
 
 def examine(case: Case) -> Finding | None:
     spreads = depth(case)
-    if len(spreads) < LAYERS:
+    if len(spreads) < FEW:
         return None
     names, values = zip(*spreads, strict=True)
     if values[0] <= 0 or not all(map(math.isfinite, values)):
         return None
     left = values[-1] / values[0]
     each = left ** (1 / (len(values) - 1)) if left > 0 else 0.0
-    if left > SHRUNK or each > PER_LAYER or learned_enough(case, 0.3):
+    few = len(spreads) < LAYERS
+    if few and left == 0:
+        return None  # one of them is off: that is no shrinking
+    if left > SHRUNK or each > (NOTHING_LEFT if few else PER_LAYER) or learned_enough(case, 0.3):
         return None
     kinds = {layer.activation for layer in hidden_activations(case)}
     if any((layer.function.steepest or 1.0) <= 0.25 for layer in hidden_activations(case)):

@@ -2,15 +2,14 @@
 
 It is still far from what it can reach. Measured: the loss fell steadily to the last step (by 5 % in
 the last quarter, and by more than its own noise), most of the way was still to go, and a simple
-model does better by a tenth of the score. Where the rate could be ten times as large, that is the
-cause instead.
+model does better by a tenth of the score. Or it does not fall yet, but the few steps have hardly
+moved the weights.
 
-Or it does not fall yet, but the few steps have hardly moved the weights. Or each sample was seen
-two or three times at most, the loss is lower in the last passes than in the first, and a smooth
-function of the same inputs does far better.
+Or each sample was seen two or three times at most, the loss is lower in the last passes than in the
+first, and a smooth function of the same inputs does far better.
 
-Remedies: more steps, until the loss is level. Silent on: a short training that has learned most
-of it.
+Remedies: more steps, until the loss is level; where the curvature leaves room for it, a larger
+rate, which gets as far in as many steps. Silent on: a short training that has learned most of it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,9 @@ from sevensteps.doctor.measures import (
     learned_enough,
     loss_still_falls,
     significant,
+    step_with_rate,
 )
+from sevensteps.doctor.room_for_rate import room_for_rate
 from sevensteps.doctor.simple_models import smooth_model_score, worse_than_simple_model
 
 STEP = "stop"
@@ -81,7 +82,8 @@ def examine(case: Case) -> Finding | None:
                 {"stop": f"max_steps({10 * case.steps})"},
                 "more steps, until the loss is level",
                 f"train for some {10 * case.steps:,} steps",
-            )
+            ),
+            *_larger_rate(case),
         ],
         {},
         None,
@@ -103,3 +105,18 @@ def _few_passes(case: Case) -> bool:
         return False
     smooth, score = smooth_model_score(case), min(case.scores.values(), default=None)
     return smooth is not None and score is not None and smooth - score > AHEAD
+
+
+def _larger_rate(case: Case) -> list[Remedy]:
+    room = room_for_rate(case)
+    if room is None or not room.is_large:
+        return []
+    rate = room.longer()
+    return [
+        Remedy(
+            {"step": step_with_rate(case, rate)},
+            f"the curvature would allow a rate {significant(room.times, 2):,.0f} times as large, "
+            "and longer steps get as far with fewer of them",
+            f"a learning rate of about {rate:.1g}",
+        )
+    ]

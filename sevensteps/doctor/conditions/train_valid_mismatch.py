@@ -1,7 +1,8 @@
 """train_valid_mismatch: training and validation data were not prepared in the same way.
 
 The validation score then says nothing about the network. Measured: both parts: the inputs' scale
-and mean, the classes that occur, rows in both, and the labels, where the network knows the training
+and mean, the classes that occur, rows in both, numbers in other units, as those in which the
+network's answers would be right, and the labels, where the network knows the training
 data: a validation score below half of what guessing reaches, or classes that it takes for each
 other one for one, which only another coding of the labels can give; answers that the labels have
 nothing to do with, as the nearest training samples have not, although these tell each other's.
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from sevensteps.data.checks import all_finite
 from sevensteps.data.duplicates import count_duplicates
-from sevensteps.doctor.case import Case
+from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.label_codes import labels_at_random, renamed_classes
@@ -32,6 +33,7 @@ SHIFT = 1.0  # difference of the means in standard deviations
 ROWS = 5000  # of each part whose scale is compared; copies are looked for among all
 SHARED = 0.1  # share of validation rows that are training rows too, beyond what chance gives
 AS_WELL = 0.05  # of the way from chance to a perfect score that the validation score may be lower
+BETTER = 0.2  # of the score, in other units
 ODD = 0.02  # share of the rows that may be outliers
 
 
@@ -93,6 +95,8 @@ def examine(case: Case) -> Finding | None:
             )
             if not odd and not harmless:
                 return remark
+    if (units := _numbers_apart(case)) is not None:
+        return units
     classes, chance = case.task in ("binary", "multiclass"), case.baseline_score
     scores = case.scores if classes and learned_enough(case, 0.6) else {}
     train, valid = scores.get("train"), scores.get("valid")
@@ -162,6 +166,59 @@ def examine(case: Case) -> Finding | None:
             "drop duplicates before the split",
         )
     return remark
+
+
+def _numbers_apart(case: Case) -> Finding | None:
+    """Validation targets of a regression in other units than those that were learned: another
+    scale or zero point, with which the network's answers would be right.
+    """
+    output, targets = case.valid_outputs, targets_of(case.valid_examples)
+    if (
+        case.task != "regression"
+        or output is None
+        or targets is None
+        or output.numel() != targets.numel()
+        or not {"train", "valid"} <= case.scores.keys()
+        or not learned_enough(case, 0.6)
+        or case.target is None
+    ):
+        return None
+    learned, asked = (t.detach().cpu().double().reshape(len(t), -1) for t in (case.target, targets))
+    spread = learned.std(0)
+    ratios, shifts = asked.std(0) / spread, (asked.mean(0) - learned.mean(0)).abs() / spread
+    if not any(_apart(float(r), float(s)) for r, s in zip(ratios, shifts, strict=True)):
+        return None
+    answers = output.double().reshape(asked.shape)
+    matched = _score_of_line(answers, asked)
+    train, valid = case.scores["train"], case.scores["valid"]
+    if matched - valid < BETTER or matched < train - BETTER:
+        return None
+    return _finding(
+        "error",
+        0.9,
+        f"The network scores {train:.3g} on the training data and {valid:.3g} on the validation "
+        f"data, and there {matched:.3g} where its answers are multiplied by one number and another "
+        f"is added: the validation targets have a mean of {float(asked.mean()):.3g} and a spread "
+        f"of {float(asked.std()):.3g}, the training targets of {float(learned.mean()):.3g} and "
+        f"{float(learned.std()):.3g}. They are not in the same units.",
+        [
+            Measure(
+                "validation score in other units",
+                significant(matched),
+                significant(valid),
+                "least squares: targets = a · answers + b",
+            )
+        ],
+        "apply the training part's scaling to the targets of both parts, and judge in one of them",
+    )
+
+
+def _score_of_line(answers: Tensor, targets: Tensor) -> float:
+    """R² of targets = a · answers + b, fitted for each output, a above 0."""
+    a, b = answers - answers.mean(0), targets - targets.mean(0)
+    along = (a * b).sum(0).clamp_min(0)
+    explained = along.square() / a.square().sum(0).clamp_min(1e-300)
+    return float(explained.sum() / b.square().sum().clamp_min(1e-300))
 
 
 def _labels_apart(case: Case) -> Finding | None:

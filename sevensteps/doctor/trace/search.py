@@ -208,9 +208,7 @@ def _batches(case: Case, replay: Replay, networks: Mapping[str, nn.Module]) -> I
 # -- what is told ----------------------------------------------------------------------------------
 
 
-def _given(
-    batch: Batch, bad_of: Callable[[Tensor], Tensor | None] = bad_numbers
-) -> Trace | None:
+def _given(batch: Batch, bad_of: Callable[[Tensor], Tensor | None] = bad_numbers) -> Trace | None:
     """A trace of numbers that are not finite among inputs and targets themselves."""
     for part, tensor in batch.data():
         if (bad := bad_of(tensor)) is None:

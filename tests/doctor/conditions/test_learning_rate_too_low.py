@@ -10,6 +10,7 @@ from torch import nn
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions import learning_rate_too_low
+from sevensteps.doctor.room_for_rate import room_for_rate
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import Observation
@@ -74,4 +75,5 @@ def test_the_rate_that_is_called_too_low_is_the_one_after_the_warm_up(
     rate: Callable[[int], float], usual: float | None
 ) -> None:
     case = case_of(rate, 1e-3, lambda step: 4.0 - step / STEPS, True)
-    assert learning_rate_too_low._usual_rate(case) == usual
+    room = room_for_rate(case)
+    assert (None if room is None else room.rate) == usual

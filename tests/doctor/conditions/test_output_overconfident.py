@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -112,3 +113,41 @@ def test_pixels(seed: int) -> None:
     y = (x[:, 0] > -0.7).long() + (x[:, 0] > 0) + (x[:, 0] > 0.7)
     assert "output_overconfident" in severities(Pixels(60.0), x, y, 1)
     assert "output_overconfident" not in severities(Pixels(1.0), x, y, 1)
+
+
+def first_loss_of(model: nn.Module, x: Tensor, loss_of: Any, lr: float = 0.01) -> list[str]:
+    optimizer = torch.optim.SGD(model.parameters(), lr)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(4):
+            loss, target = loss_of(model(x))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=target)
+    findings = watch.diagnose().findings
+    return [f.condition for f in findings] + [s.condition for f in findings for s in f.symptoms]
+
+
+@pytest.mark.parametrize(("gain", "accused"), [(3.0, True), (1.0, False)])
+def test_layers_that_are_a_little_too_large_add_up(gain: float, accused: bool) -> None:
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for _ in range(4):
+        layers += [nn.Linear(16, 16), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Linear(16, 4))
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight)
+            with torch.no_grad():
+                layer.weight *= gain
+    x, y = torch.randn(64, 16), torch.randint(4, (64,))
+    names = first_loss_of(model, x, lambda o: (F.cross_entropy(o, y), y), 1e-9)
+    assert ("output_overconfident" in names) is accused
+
+
+def test_weights_that_the_first_step_made_long_were_not_so_at_the_start() -> None:
+    torch.manual_seed(0)
+    model, x = nn.Linear(1, 1), torch.rand(64, 1) + 1
+    y = 5 * x
+    names = first_loss_of(model, x, lambda o: (F.mse_loss(o, y), y), 0.6)
+    assert "output_overconfident" not in names

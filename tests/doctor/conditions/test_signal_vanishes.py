@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.api.watch import case_of
-from sevensteps.doctor.conditions.signal_vanishes import depth
+from sevensteps.doctor.conditions.signal_vanishes import depth, examine
 
 
 class Squared(nn.Module):
@@ -37,3 +38,32 @@ def test_modules_without_parameters_are_activations_of_ones_own() -> None:
         spreads = depth(case_of(watch, (x, y)))
     assert [name for name, _ in spreads] == ["1", "3", "5", "7", "9"]
     assert spreads[-1][1] < 0.01 * spreads[0][1]
+
+
+@pytest.mark.parametrize(
+    ("layers", "std", "accused"), [(3, 0.003, True), (3, None, False), (6, None, True)]
+)
+def test_few_layers_that_leave_nothing_are_as_bad_as_many_that_leave_little(
+    layers: int, std: float | None, accused: bool
+) -> None:
+    """`std` None is PyTorch's own start, which three layers get over."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(
+            *(part for _ in range(layers) for part in (nn.Linear(16, 16), nn.ReLU())),
+            nn.Linear(16, 3),
+        )
+        if std is not None:
+            for parameter in model.parameters():
+                nn.init.normal_(parameter, std=std)
+        x = torch.randn(64, 16)
+        y = x[:, :3].argmax(1)
+        optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+        with ss.watch(model, optimizer) as watch:
+            for _ in range(3):
+                loss = F.cross_entropy(model(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y)
+        assert (examine(case_of(watch, (x, y))) is not None) is accused

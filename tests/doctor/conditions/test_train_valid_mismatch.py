@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.train_valid_mismatch import examine
 from sevensteps.doctor.finding import Finding
+from sevensteps.metrics import r2
 from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import Observation
+
+pytestmark = pytest.mark.draws
 
 
 def found(train: Tensor, valid: Tensor) -> Finding | None:
@@ -54,3 +58,42 @@ def test_a_few_outliers_are_a_remark_and_another_scale_an_error() -> None:
     scaled = found(table[:700], 10 * table[700:])
     assert scaled is not None
     assert scaled.severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("factor", "offset", "accused"), [(1, 0, False), (5, 0, True), (1, 9, True)]
+)
+def test_numbers_in_other_units_are_an_error(factor: float, offset: float, accused: bool) -> None:
+    x = torch.randn(300, 1, generator=torch.Generator().manual_seed(0))
+    pairs = (x[:200], 2 * x[:200]), (x[200:], 2 * factor * x[200:] + offset)
+    case = Case(Observation(network_facts(nn.Linear(1, 1))), None, train=pairs[0], valid=pairs[1])
+    answers = 2 * x[200:]
+    vars(case).update(
+        task="regression",
+        valid_outputs=answers,
+        skill=1.0,
+        loss_is_error=True,
+        scores={"train": 1.0, "valid": r2(answers, pairs[1][1])},
+    )
+    finding = examine(case)
+    assert (finding is not None and "not in the same units" in finding.explanation) is accused
+
+
+def test_targets_that_drift_where_the_network_knows_no_better_are_no_other_units() -> None:
+    x = torch.randn(300, 1, generator=torch.Generator().manual_seed(0))
+    case = Case(
+        Observation(network_facts(nn.Linear(1, 1))),
+        None,
+        train=(x[:200], x[:200]),
+        valid=(x[200:], x[200:] + 9),
+    )
+    noise = torch.randn(100, 1, generator=torch.Generator().manual_seed(1))
+    vars(case).update(
+        task="regression",
+        valid_outputs=noise,
+        skill=1.0,
+        loss_is_error=True,
+        scores={"train": 1.0, "valid": r2(noise, x[200:] + 9)},
+    )
+    finding = examine(case)
+    assert finding is None or "not in the same units" not in finding.explanation

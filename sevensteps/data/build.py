@@ -5,6 +5,8 @@ The scaling is learned on the training part.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
@@ -35,6 +37,7 @@ def build_data(
     split_generator: torch.Generator | None = None,
     strata: Tensor | None = None,
     target_scale: str = "none",
+    notes: tuple[str, ...] = (),
 ) -> Data:
     """`Data` from raw inputs `[N, F]` or `[N, C, H, W]` and raw targets: int64 class indices `[N]`,
     or floats `[N, columns]`.
@@ -69,13 +72,22 @@ def build_data(
         Part(apply_scaling(scaling, raw), _store_targets(target, task, target_scaling))
         for raw, target in ((x, y), valid)
     )
-    if x.ndim != 4:
-        return Data(source, train, judged, task, scaling, features, "table", about, target_scaling)
-    if highest is None:  # pixels are either shares of full light, or bytes
+    kind: Literal["image", "table"] = "image" if x.ndim == 4 else "table"
+    if kind == "image" and highest is None:  # pixels are either shares of full light, or bytes
         largest = x.statistics.high.max() if isinstance(x, StreamedInputs) else x.max()
         highest = 1.0 if float(largest) <= 1 else 255.0
     return Data(
-        source, train, judged, task, scaling, features, "image", about, target_scaling, highest
+        source,
+        train,
+        judged,
+        task,
+        scaling,
+        features,
+        kind,
+        about,
+        target_scaling,
+        highest if kind == "image" else None,
+        notes=notes,
     )
 
 

@@ -29,7 +29,8 @@ class Data:
     inputs into `x`; `target_scaling` turns raw targets into `y` and its `undo` turns a prediction
     back; `features` names the columns of a table; `highest` is the raw value of a fully lit pixel
     of images; `encoding` says how the texts of a file became raw inputs, `notes` what was done to
-    its table, a line each. Raises `DataError` where nothing could be learned from it.
+    its table, or to the pictures, a line each. Raises `DataError` where nothing could be learned
+    from it.
     """
 
     source: str

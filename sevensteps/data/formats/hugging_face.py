@@ -25,7 +25,8 @@ from sevensteps.data.formats.image_file import (
     read_image_header,
     resize_image,
 )
-from sevensteps.data.formats.image_folder import MAX_BYTES, VALID_NAMES
+from sevensteps.data.formats.image_folder import MAX_BYTES
+from sevensteps.data.formats.picture_files import VALID_NAMES
 from sevensteps.data.table import arrow_columns
 from sevensteps.data.table.cells import Cells
 from sevensteps.data.table.options import check_options
@@ -315,7 +316,7 @@ def _read_pixels(
 
 
 def _read_header(where: str, data: bytes | None, path: str | None) -> tuple[str, int, int, str]:
-    return where, *read_image_header(*_picture_file(where, data, path))
+    return where, *read_image_header(*_picture_file(where, data, path))[:3]
 
 
 def _picture_file(

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy
 import torch
@@ -70,14 +70,23 @@ def open_image(path: Path | str, file: BinaryIO | None = None) -> Iterator[Image
         raise DataError(f"{path}: cannot be read as a picture: {short_reason(failure)}") from None
 
 
-def read_image_header(path: Path | str, file: BinaryIO | None = None) -> tuple[int, int, str]:
-    """Height and width of a picture, upright, and its mode as Pillow names it; nothing is decoded.
-    Raises `DataError`.
+class ImageHeader(NamedTuple):
+    """Height and width of a picture, upright, its mode as Pillow names it, and whether it has to be
+    turned to stand upright.
     """
+
+    height: int
+    width: int
+    mode: str
+    is_turned: bool
+
+
+def read_image_header(path: Path | str, file: BinaryIO | None = None) -> ImageHeader:
+    """What the header of a picture says; nothing is decoded. Raises `DataError`."""
     with open_image(path, file) as image:
-        is_turned = image.getexif().get(274, 1) in (5, 6, 7, 8)  # the camera was turned
-        sides = (image.width, image.height) if is_turned else (image.height, image.width)
-        return (*sides, image.mode)
+        turn = image.getexif().get(274, 1)  # how the camera was held
+        sides = (image.width, image.height) if turn in (5, 6, 7, 8) else (image.height, image.width)
+        return ImageHeader(*sides, image.mode, turn in range(2, 9))
 
 
 def is_gray(mode: str) -> bool:
@@ -87,14 +96,26 @@ def is_gray(mode: str) -> bool:
 
 def decode_image(path: Path | str, channels: int, file: BinaryIO | None = None) -> Image:
     """The picture at `path`, or in `file`, upright, with 1 (gray) or 3 (RGB) channels of 8 bits.
-    Raises `DataError`.
+    What is transparent shows white. Raises `DataError`.
     """
-    from PIL import ImageOps
+    return decode_on_white(path, channels, file)[0]
+
+
+def decode_on_white(
+    path: Path | str, channels: int, file: BinaryIO | None = None
+) -> tuple[Image, bool]:
+    """The same as `decode_image`, and whether any of its pixels is transparent."""
+    from PIL import Image, ImageOps
 
     with open_image(path, file) as image:
-        return _to_8_bits(path, ImageOps.exif_transpose(image)).convert(
-            "L" if channels == 1 else "RGB"
-        )
+        picture = _to_8_bits(path, ImageOps.exif_transpose(image))
+        is_transparent = False
+        if "A" in picture.getbands() or "transparency" in picture.info:
+            picture = picture.convert("RGBA")
+            is_transparent = picture.getchannel("A").getextrema() != (255, 255)
+            white = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(white, picture)
+        return picture.convert("L" if channels == 1 else "RGB"), is_transparent
 
 
 def resize_image(picture: Image, width: int, height: int) -> Image:
@@ -116,9 +137,7 @@ def image_to_tensor(picture: Image) -> Tensor:
 
 
 def _to_8_bits(path: Path | str, picture: Image) -> Image:
-    """The picture with 8 bits a channel; a transparent one, whose brightness depends on what is
-    behind it, is refused.
-    """
+    """The picture with 8 bits a channel."""
     from PIL import Image
 
     # 16 bits, as Pillow has them, new and old
@@ -129,8 +148,4 @@ def _to_8_bits(path: Path | str, picture: Image) -> Image:
         raise DataError(
             f"{path}: has 32 bits a pixel, whose range is not known; save it with 8 or 16 bits"
         )
-    if ("A" in picture.getbands() or "transparency" in picture.info) and picture.convert(
-        "RGBA"
-    ).getchannel("A").getextrema() != (255, 255):
-        raise DataError(f"{path}: has transparent pixels; put it on a background first")
     return picture

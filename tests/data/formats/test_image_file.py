@@ -12,6 +12,7 @@ from PIL import Image
 from sevensteps.data.formats import image_file
 from sevensteps.data.formats.image_file import (
     decode_image,
+    decode_on_white,
     image_to_tensor,
     is_gray,
     open_image,
@@ -30,7 +31,7 @@ def test_pixels_come_back_channel_by_channel(
 ) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(array).save(path)
-    assert read_image_header(path) == (3, 4, mode)
+    assert read_image_header(path) == (3, 4, mode, False)
     assert is_gray(mode) == (array.ndim == 2)
     tensor = image_to_tensor(decode_image(path, 1 if array.ndim == 2 else 3))
     assert tensor.dtype is torch.uint8
@@ -55,13 +56,21 @@ def test_16_bits_are_scaled_to_8(tmp_path: Path) -> None:
     numpy.testing.assert_array_equal(image_to_tensor(decode_image(path, 1))[0], GRAY)
 
 
+def test_what_is_transparent_shows_white(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGBA", (1, 1), (0, 0, 0, 51)).save(path)
+    picture, is_transparent = decode_on_white(path, 3)
+    assert (picture.getpixel((0, 0)), is_transparent) == ((204, 204, 204), True)
+    Image.new("RGBA", (1, 1), (7, 8, 9, 255)).save(path)
+    picture, is_transparent = decode_on_white(path, 3)
+    assert (picture.getpixel((0, 0)), is_transparent) == ((7, 8, 9), False)
+
+
 def test_what_has_no_known_brightness_is_refused(tmp_path: Path) -> None:
-    clear, wide = tmp_path / "clear.png", tmp_path / "wide.tif"
-    Image.new("RGBA", (2, 2), (9, 9, 9, 128)).save(clear)
-    Image.new("F", (2, 2)).save(wide)
-    for path, reason in ((clear, "transparent pixels"), (wide, "32 bits a pixel")):
-        with pytest.raises(DataError, match=reason):
-            decode_image(path, 3)
+    path = tmp_path / "wide.tif"
+    Image.new("F", (2, 2)).save(path)
+    with pytest.raises(DataError, match="32 bits a pixel"):
+        decode_image(path, 3)
 
 
 def test_files_that_are_no_pictures_or_too_large_are_refused(

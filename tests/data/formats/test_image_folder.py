@@ -122,9 +122,15 @@ def test_what_is_no_picture_is_left_out_and_counted(pets: Path) -> None:
     (pets / "cat" / "notes.txt").write_text("x")
     (pets / "cat" / ".hidden").write_text("x")
     (pets / "README.md").write_text("x")
-    assert (
-        ss.data.load("pets").about
-        == "20 pictures in 2 classes, 4 x 6 pixels; 1 files that are no pictures left out"
+    (pets / "cat" / "Thumbs.db").write_text("x")
+    (pets / "cat" / ".thumbnails").mkdir()
+    picture(pets / "cat" / ".thumbnails" / "0.png")
+    (pets / "empty").mkdir()
+    data = ss.data.load("pets")
+    assert data.about == "20 pictures in 2 classes, 4 x 6 pixels"
+    assert data.notes == (
+        "left out 1 file that is no picture",
+        "left out 1 folder without a picture: empty",
     )
 
 
@@ -167,31 +173,24 @@ def bomb(path: Path) -> None:
     ("spoil", "message"),
     [
         (
-            lambda pets: picture(pets / "dog" / "x.png", 1, (7, 4)),
-            r"^pets/dog/x.png: 7 × 4 pixels, but pets/cat/0.png has 6 × 4; give size=… to bring "
-            r"all pictures to one size$",
-        ),
-        (
-            lambda pets: damaged(pets / "dog" / "4.png"),
-            r"^pets/dog/4.png: cannot be read as a picture: ",
-        ),
-        (
-            lambda pets: (pets / "dog" / "4.png").write_bytes(b""),
-            r"^pets/dog/4.png: cannot be read as a picture: ",
-        ),
-        (
-            lambda pets: bomb(pets / "dog" / "4.png"),
-            r"^pets/dog/4.png: .* far exceeds the 50,000,000 pixels that are read; make it "
-            r"smaller$",
-        ),
-        (
-            lambda pets: picture(pets / "dog" / "4.png", (0, 0, 0, 9), mode="RGBA"),
-            r"^pets/dog/4.png: has transparent pixels; put it on a",
+            lambda pets: [damaged(path) for path in pets.rglob("*.png")],
+            r"^pets/.*png: cannot be read as a picture, and neither can the others: ",
         ),
         (
             lambda pets: [path.unlink() for path in (pets / "dog").iterdir()],
-            r'^image_folder\("pets"\): .*the training part has no sample|^image_folder\("pets"\): '
-            r"all training targets are cat",
+            r"^pets: holds folders of pictures for each class, only cat was found; give at least",
+        ),
+        (
+            lambda pets: [damaged(path) for path in (pets / "dog").iterdir()],
+            r"^pets: all pictures that can be read are cat; give some of at least two classes$",
+        ),
+        (
+            lambda pets: [
+                path.rename(pets / f"{path.parent.name}.{path.name}")
+                for path in pets.rglob("*.png")
+            ],
+            r"^pets: holds 20 pictures, but no folder of pictures for each class; give a table "
+            r"with the name and the class of each: labels \(--labels FILE.csv\)$",
         ),
         (
             lambda pets: [path.rename(pets.parent / path.name) for path in (pets / "dog",)],
@@ -199,13 +198,109 @@ def bomb(path: Path) -> None:
             r"two$",
         ),
     ],
-    ids=["sizes", "cut", "empty", "bomb", "transparent", "class", "one class"],
+    ids=["cut", "empty class", "cut class", "flat", "one class"],
 )
 def test_bad_folders_are_one_line(pets: Path, spoil: Any, message: str) -> None:
     spoil(pets)
     with pytest.raises(Error, match=message) as caught:
         ss.data.load("pets")
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_with_every_mishap_is_trained_on(pets: Path) -> None:
+    damaged(pets / "dog" / "4.png")
+    (pets / "dog" / "5.png").write_bytes(b"")
+    bomb(pets / "dog" / "6.png")
+    picture(pets / "dog" / "float.tif", 0.5, mode="F")
+    picture(pets / "cat" / "large.jpg", (255, 0, 0), (600, 400), mode="RGB")
+    picture(pets / "cat" / "print.jpg", (0, 0, 0, 0), (60, 40), mode="CMYK")
+    picture(pets / "cat" / "indexed.gif", 3, mode="P")
+    picture(pets / "cat" / "deep.png", 40_000, mode="I;16")
+    picture(pets / "cat" / "clear.png", (0, 0, 0, 0), mode="RGBA")
+    turned, exif = Image.new("L", (4, 6), 99), Image.Exif()
+    exif[274] = 6
+    turned.save(pets / "cat" / "turned.jpg", exif=exif)
+    data = ss.data.load("pets")
+    assert tuple(data.train.x.shape[1:]) == (3, 4, 6)
+    assert len(data.train) + len(data.valid) == 20 - 3 + 6
+    size, turns, modes, white, unreadable = data.notes
+    assert size == (
+        "brought all pictures, of 3 sizes (4 x 6 to 400 x 600 pixels), to 4 x 6; size=… takes "
+        "another"
+    )
+    assert turns == "turned 1 picture upright"
+    assert modes == "read as RGB of 8 bits: 1 CMYK, 1 of 16 bits, 1 with a palette"
+    assert white == "put 1 transparent picture on white"
+    assert unreadable.startswith("left out 4 files that cannot be read: dog/4.png (")
+    for name in [
+        "dog/5.png (",
+        "dog/6.png (Image size far",
+        "dog/float.tif (has 32 bits a pixel, whose range is not known)",
+    ]:
+        assert name in unreadable
+    pixels = torch.cat([data.train.x, data.valid.x])
+    assert (pixels == 1).all((1, 2, 3)).sum() == 2, "what is transparent, and no ink, are white"
+
+
+def test_pictures_of_several_sizes_are_brought_to_the_middle_one(here: Path) -> None:
+    for index, side in enumerate((30, 100, 200, 300)):
+        picture(f"p/{index % 2}/{index}.png", size=(2 * side, side))
+    assert tuple(ss.data.load("p/").train.x.shape[1:]) == (1, 32, 64)
+
+
+def test_a_table_of_labels(pets: Path) -> None:
+    for path in pets.rglob("*.png"):
+        path.rename(pets / f"{path.parent.name}{path.name}")
+    table = pets / "labels.csv"
+    rows = [
+        f"{kind}{index}.png,{kind},{index / 4}" for kind in ("cat", "dog") for index in range(9)
+    ]
+    table.write_text("file,kind,weight\n" + "\n".join([*rows, "gone.png,cat,1", "dog9.png,,"]))
+    data = ss.data.load("pets", labels="pets/labels.csv", target="kind")
+    assert data.task.classes == ("cat", "dog")
+    assert len(data.train) + len(data.valid) == 18
+    assert data.notes == (
+        "left out 2 pictures without a label in labels.csv: cat9.png, dog9.png",
+        "1 row of labels.csv without a picture: gone.png",
+    )
+    light = data.train.x.flatten(1).mean(1) > 0.5
+    assert torch.equal(light, data.train.y[:, 0] == 1)
+    amounts = ss.data.load("pets", labels="pets/labels.csv", target="weight")
+    assert amounts.task.kind == "regression"
+    assert ss.data.load(amounts.source).train.x.equal(amounts.train.x)
+
+
+@pytest.mark.parametrize("names", ["cat/{}.png", "pets/cat/{}.png", "./cat/{}.png", "cat\\{}.png"])
+def test_names_of_pictures_are_paths_too(pets: Path, names: str) -> None:
+    rows = [f"{names.format(index)};{index % 2}" for index in range(10)]
+    (pets / "l.csv").write_text("picture;kind\n" + "\n".join(rows))
+    (pets / "l.csv").write_text((pets / "l.csv").read_text().replace(";", ","))
+    data = ss.data.load("pets", labels=str(pets / "l.csv"))
+    assert (len(data.train) + len(data.valid), data.task.classes) == (10, ("0", "1"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("file,kind\na.png,1\nb.png,2\n", r"no column has the names of the pictures in pets, such"),
+        ("file,a,b\ncat0.png,1,2\n", r"it has the columns a, b; name the one to predict: target"),
+        ("file,a\ncat0.png,1\ncat0.png,2\n", r"the picture 'cat0.png' has two labels, 1 and 2"),
+    ],
+)
+def test_tables_of_labels_that_are_refused(pets: Path, content: str, message: str) -> None:
+    for path in pets.rglob("*.png"):
+        path.rename(pets / f"{path.parent.name}{path.name}")
+    (pets / "labels.csv").write_text(content)
+    with pytest.raises(DataError, match=message):
+        ss.data.load("pets", labels="pets/labels.csv")
+
+
+def test_an_archive_s_folder_in_a_folder_is_entered(pets: Path, here: Path) -> None:
+    (here / "outer").mkdir()
+    pets.rename(here / "outer" / "pets")
+    data = ss.data.load("outer")
+    assert data.notes == ("took the pictures in pets",)
+    assert data.task.classes == ("cat", "dog")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import click
 
 from sevensteps.cli.options import data_dir_option, json_option
 from sevensteps.cli.output import WIDTH, print_json
+from sevensteps.cli.picture_options import picture_options
 from sevensteps.cli.table_options import table_options, with_table_options
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MAX_ROWS = 20  # classes or columns that are listed; the rest is only counted
     "data", epilog='\b\nsevensteps data\nsevensteps data digits\nsevensteps data "speed(noise=1.0)"'
 )
 @click.argument("name", metavar="[DATA]", required=False)
+@picture_options("name")
 @data_dir_option()
 @table_options
 @json_option()
@@ -104,7 +106,8 @@ def _grid(**options: Any) -> Any:
 def _heading(facts: dict[str, Any]) -> RenderableType:
     from rich.text import Text
 
-    return Text.assemble((facts["source"], "bold"), ": ", facts["about"], "\n")
+    notes = "".join(f"\n{note}" for note in facts["notes"])
+    return Text.assemble((facts["source"], "bold"), ": ", facts["about"], notes, "\n")
 
 
 def _properties(facts: dict[str, Any]) -> RenderableType:

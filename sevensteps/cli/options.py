@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sevensteps.cli.guesses import OPTIONS, guess_options, understand
+from sevensteps.cli.picture_options import picture_options
 from sevensteps.cli.table_options import table_options, with_table_options
 from sevensteps.steps import QUESTIONS, STEPS
 
@@ -151,6 +152,7 @@ def recipe_options(*settings: str, example: str, many: bool = False) -> Decorato
         table_options,
         allow_code_option("the recipe file"),
         *guess_options(),
+        picture_options("data"),
     ]
 
     def decorate(function: Any) -> Any:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,24 +15,41 @@ import click
 
 from sevensteps.cli.options import allow_code_option, json_option
 from sevensteps.cli.output import console, print_json, table
+from sevensteps.errors import printable
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sevensteps.api.run import Answers, Run
 
+STDIN = Path("-")  # or, as a file to write, standard output
 MAX_CLASSES = 3  # whose probabilities are printed
 
 
 @click.command(
     "predict",
     epilog="\b\nsevensteps predict last seven.png\nsevensteps predict last --best flowers.csv\n"
+    "sevensteps predict last photos --out answers.csv\n"
+    "sevensteps predict last - < new.csv > answers.csv\n"
     "sevensteps predict runs/NAME scan.jpg --resize --invert",
 )
 @click.argument("run", metavar="RUN")
 @click.argument(
-    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
 )
 @click.option(
     "--best", is_flag=True, help="Use the weights of the best epoch, not those of the last."
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Write a CSV: a table's own columns, or the picture's path, then prediction and "
+    "probability. - is standard output.",
 )
 @click.option(
     "--resize", is_flag=True, help="Resize pictures to the size that the network was trained on."
@@ -42,36 +65,113 @@ def command(
     run: str,
     files: tuple[Path, ...],
     best: bool,
+    out: Path | None,
     resize: bool,
     invert: bool,
     allow_code: bool,
     as_json: bool,
 ) -> None:
-    """Predict with the network of RUN. A FILE is a picture, a CSV file with a row for each sample,
-    or a .npy array.
+    """Predict with the network of RUN. A FILE is a picture, a folder of pictures, a table with a
+    row for each sample, a .npy array, or - for a CSV from standard input.
 
     RUN is a run folder, a name under runs/, or: last. Inputs are raw: they are scaled as they were
-    in the training.
+    in the training; so are pictures in size, where those trained on were a folder.
     """
     from sevensteps.api.load import load
-    from sevensteps.data.prediction_inputs import read_inputs
 
+    if as_json and out is not None:
+        raise click.UsageError("--json prints JSON, and --out writes a CSV; choose one")
     loaded = load(run, allow_code=allow_code)
-    # all are read before the first is answered
-    inputs = [
-        (path, *read_inputs(path, loaded.inputs, resize=resize, invert=invert)) for path in files
-    ]
+    resize = resize or loaded.recipe.source.startswith("image_folder(")
+    notes: list[str] = []
     rows: list[dict[str, Any]] = []
-    for path, names, raw in inputs:
-        answers = loaded.predict(raw, "best" if best else "last")
-        rows += [
-            {"file": str(path), "sample": name, **_answer(loaded, answers, index)}
-            for index, name in enumerate(names)
-        ]
+    for path in files:
+        for names, raw, own in _samples(path, loaded, resize, invert, notes):
+            answers = loaded.predict(raw, "best" if best else "last")
+            rows += [
+                {"file": str(path), "sample": name, **_answer(loaded, answers, index)}
+                | ({"row": own[index]} if own else {})
+                for index, name in enumerate(names)
+            ]
+    for note in notes:
+        click.echo(f"sevensteps: {printable(note)}", err=True)
     if as_json:
         for row in rows:
             print_json(row)
+    elif out is not None or STDIN in files:
+        _write(rows, out or STDIN)
+    else:
+        _print(rows)
+
+
+def _samples(
+    path: Path, run: Run, resize: bool, invert: bool, notes: list[str]
+) -> Iterator[tuple[list[str], Tensor, list[dict[str, str]]]]:
+    """The samples of one file or folder, some at a time: names, raw inputs, and of a table its
+    rows.
+    """
+    from sevensteps.data.formats.image_file import IMAGE_ENDINGS
+    from sevensteps.data.new_pictures import PictureFolder
+    from sevensteps.data.own_columns import own_columns
+    from sevensteps.data.prediction_inputs import read_inputs
+
+    if path == STDIN:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, "standard input.csv")
+            copy.write_bytes(sys.stdin.buffer.read())
+            names, raw = read_inputs(copy, run.inputs)
+            yield names, raw, own_columns(copy, len(names))
+    elif os.path.isdir(path):
+        pictures = PictureFolder(path, run.inputs, resize=resize, invert=invert)
+        for names, raw in pictures.blocks():
+            yield names, raw, []
+        notes += pictures.report()
+    else:
+        names, raw = read_inputs(path, run.inputs, resize=resize, invert=invert)
+        is_picture = path.suffix.lower() in IMAGE_ENDINGS
+        own = own_columns(path, len(names)) if not is_picture else []
+        yield ([str(path)] if is_picture else names), raw, own
+
+
+def _write(rows: list[dict[str, Any]], out: Path) -> None:
+    """Write the predictions as a CSV, whole or not at all; `-` is standard output."""
+    from sevensteps.record.run_folder import write
+
+    columns = list(dict.fromkeys(name for row in rows for name in row.get("row", {})))
+    if any("row" not in row for row in rows):
+        columns = ["sample", *columns]
+    prediction, probability = (_free(name, columns) for name in ("prediction", "probability"))
+    has_shares = any("probabilities" in row for row in rows)
+    content = io.StringIO(newline="")
+    writer = csv.writer(content, lineterminator="\n")
+    writer.writerow([*columns, prediction, *([probability] if has_shares else [])])
+    for row in rows:
+        own = {"sample": row["sample"], **row.get("row", {})}
+        cells = [own.get(name, "") for name in columns]
+        writer.writerow([*cells, _text(row["answer"]), *([_share(row)] if has_shares else [])])
+    if out == STDIN:
+        click.echo(content.getvalue(), nl=False)
         return
+    write(out, content.getvalue().encode())
+    click.echo(f"{len(rows):,} prediction{'s' if len(rows) != 1 else ''} written to {out}")
+
+
+def _free(name: str, columns: list[str]) -> str:
+    """A name that no column has yet."""
+    while name in columns:
+        name = f"{name}_of_run"
+    return name
+
+
+def _share(row: dict[str, Any]) -> str:
+    """The probability of the class that was predicted; of several labels the smallest one."""
+    shares, answer = row["probabilities"], row["answer"]
+    if isinstance(answer, tuple):
+        return f"{min((shares[name] for name in answer), default=1.0):.6f}"
+    return f"{shares[answer]:.6f}"
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
     probable = "probabilities" in rows[0]
     console().print(
         table(

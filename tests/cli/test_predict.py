@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -182,3 +184,68 @@ def test_pictures_from_elsewhere(sevensteps: Command) -> None:
         == "7"
     )
     assert sevensteps("predict", "digits", "paper.png").code == 2
+
+
+@pytest.fixture
+def pets(sevensteps: Command) -> ss.Run:
+    """A run on a folder of dark cats and light dogs, of several sizes, named `pets`."""
+    for kind, light in (("cat", 20), ("dog", 200)):
+        Path("pets", kind).mkdir(parents=True)
+        for index in range(8):
+            Image.new("L", (6 + index % 2, 4), light + index).save(f"pets/{kind}/{index}.png")
+    return ss.train("pets", predict="mlp(4)", step="adam(lr=0.05)", stop="epochs(40)", out="run")
+
+
+@pytest.mark.usefixtures("pets")
+def test_a_folder_of_pictures(sevensteps: Command) -> None:
+    new = Path("new", "inner")
+    new.mkdir(parents=True)
+    Image.new("RGB", (60, 40), (10, 10, 10)).save(new / "dark.jpg")
+    Image.new("L", (4, 4), 230).save("new/light.png")
+    Path("new/cut.png").write_bytes(Path("new/light.png").read_bytes()[:40])
+    Path("new/notes.txt").write_text("x")
+    Path("new/.DS_Store").write_text("x")
+    result = sevensteps("predict", "run", "new", "--out", "answers.csv")
+    assert (result.code, result.out) == (0, "2 predictions written to answers.csv\n")
+    assert "new: skipped 1 file that cannot be read: cut.png (" in result.err
+    assert "new: skipped 1 file that is no picture" in result.err
+    with open("answers.csv", newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [(row["sample"], row["prediction"]) for row in written] == [
+        ("inner/dark.jpg", "cat"),
+        ("light.png", "dog"),
+    ]
+    assert all(0.5 < float(row["probability"]) <= 1 for row in written)
+    assert sevensteps("predict", "run", "new/inner/dark.jpg").lines[1].split()[:2] == [
+        "new/inner/dark.jpg",
+        "cat",
+    ]
+
+
+@pytest.mark.usefixtures("digits")
+def test_pictures_of_another_size_than_asked_for_are_refused(sevensteps: Command) -> None:
+    Path("more").mkdir()
+    Image.new("L", (9, 9)).save("more/0.png")
+    assert "allow --resize" in sevensteps("predict", "digits", "more").err
+    assert sevensteps("predict", "digits", "more", "--resize").code == 0
+
+
+def test_a_table_s_own_columns_are_handed_on(
+    sevensteps: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ss.train("iris", predict="linear()", stop="epochs(20)", out="flowers")
+    names, raw = list(run.inputs.features), load_iris().data[[0, 120]]
+    table = [["id", "prediction", *names], *(["a b", "x", *map(str, row)] for row in raw)]
+    Path("f.csv").write_text("\n".join(",".join(row) for row in table))
+    assert sevensteps("predict", "flowers", "f.csv", "--out", "a.csv").code == 0
+    with open("a.csv", newline="") as file:
+        written = list(csv.reader(file))
+    assert written[0] == [*table[0], "prediction_of_run", "probability"]
+    assert [row[: len(table[0])] for row in written[1:]] == table[1:]
+    assert [row[-2] for row in written[1:]] == ["setosa", "virginica"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path("f.csv").read_bytes())))
+    piped = sevensteps("predict", "flowers", "-")
+    assert (piped.code, piped.err, piped.out) == (0, "", Path("a.csv").read_text())
+    json_rows = rows(sevensteps("predict", "flowers", "f.csv", "--json"))
+    assert json_rows[0]["row"]["id"] == "a b"
+    assert "choose one" in sevensteps("predict", "flowers", "f.csv", "--json", "--out", "b").err

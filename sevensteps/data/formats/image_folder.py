@@ -55,7 +55,7 @@ MAX_BYTES = 8 << 30  # of pixels, or of one archive's arrays, as they lie unpack
 
 @value
 class image_folder(Source):
-    """pictures of your own: a folder for each class, or a table of labels
+    """pictures of your own, in a folder for each class
 
     `path/cat/1.png`, `path/dog/7.jpg`: the folders name the classes; or `labels` is a table (.csv)
     with a row for each picture, its name in one column and its class, or an amount, in the column

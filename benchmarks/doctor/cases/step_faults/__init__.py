@@ -5,8 +5,9 @@ built on.
 Their right answers were written without asking the doctor. Those of this folder are open: a third
 of them, drawn by lot, was kept back until it was scored once, the right cause in 63 of 75 runs;
 half of it was opened then, and the rest, with 31 of 38, on 2026-11-30, when its totals had been
-seen several times and there were new ones to keep back. `KEPT_BACK` are those of `further`, on other data sets, networks and
-optimizers, written by somebody who had read nothing of the doctor: of them only totals are known.
+seen several times and there were new ones to keep back. `KEPT_BACK` are those of `further`,
+on other data sets, networks and optimizers, written by somebody who had read nothing of the doctor:
+of them only totals are known.
 All have a report of their own, `python -m benchmarks.doctor.step_faults`.
 """
 

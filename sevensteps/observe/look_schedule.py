@@ -26,7 +26,7 @@ EARLY_SECONDS = 0.012  # that looks may take beyond their share before they beco
 JITTER, GOLDEN_RATIO = 0.25, (math.sqrt(5) - 1) / 2
 FULL_EVERY = 8  # looks; besides, the first look after each power of two is full
 # looks that take so many times the planned share of the time, and so many seconds, are thinned out
-THINNED_TIMES, THINNED_SECONDS = 4.0, 0.5
+THINNED_TIMES, THINNED_SECONDS = 4.0, 2.0
 
 # Microseconds: of a step, and of a look beyond it. Chosen so that their ratio, which hangs less on
 # the machine than they do, is that measured on the networks of `benchmarks/doctor/cost_loops.py`,

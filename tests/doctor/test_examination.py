@@ -25,6 +25,14 @@ def finding(name: str, severity: str) -> Finding:
     return Finding(name, "step", severity, 0.9, "So.", [Measure("loss", math.inf, 1.0)])  # type: ignore[arg-type]
 
 
+def test_looks_that_the_clock_has_thinned_out_are_said() -> None:
+    case = blank()
+    assert not any(what == "looks" for what, _ in examine(case).not_judged)
+    case = blank()
+    case.observation.notes["thinned"] = 40
+    assert [what for what, _ in examine(case).not_judged].count("looks") == 1
+
+
 def test_every_condition_is_asked_once_and_the_findings_are_ranked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -36,6 +36,7 @@ EXPLAINS = (
 )
 ALIKE = 0.03  # of their size, of the spread of the codes
 SHRUNK = 0.05  # of their spread in the first look
+NEAR = 0.1  # of their size, where so much less is left of their spread
 NOTHING = 0.05  # nats of a posterior that says nothing
 STEPS = 20  # before which codes need not differ
 
@@ -63,9 +64,9 @@ def _gives_several(case: Case) -> bool:
 
 
 def _has_collapsed(code: Codes) -> bool:
-    if code.relative > ALIKE or code.at_first is None:
+    if code.at_first is None or code.relative > NEAR or code.spread > SHRUNK * code.at_first:
         return False
-    return code.spread <= SHRUNK * code.at_first
+    return code.relative * code.spread <= ALIKE * SHRUNK * code.at_first
 
 
 def _codes(code: Codes) -> Finding:

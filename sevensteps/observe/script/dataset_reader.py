@@ -20,7 +20,9 @@ from sevensteps.seeds import isolated_generators
 MAX_SAMPLES = 2048
 MAX_NUMBERS = 4_000_000  # of one tensor: 16 MB
 CHUNK = 64  # samples that are collated together
-SECONDS = 2.0  # that reading one data set may take
+# that reading one data set may take: far more than the samples that are planned take, so that a
+# slow machine reads as many of them
+SECONDS = 10.0
 
 
 class TimeIsUp(BaseException):
@@ -54,7 +56,7 @@ def _read(source: Source, parts: BatchParts, seconds: float) -> tuple[tuple[Any,
     if not len(indices):
         return None, "its data set is empty"
     pair: Any = None
-    until = time.monotonic() + seconds
+    until, time_is_up = time.monotonic() + seconds, False
     try:
         with _time_limit(seconds):
             for chunk in _chunks(indices, source.batched):
@@ -62,16 +64,22 @@ def _read(source: Source, parts: BatchParts, seconds: float) -> tuple[tuple[Any,
                 more = parts.split(_batch(source, chunk), answers)
                 together = more if pair is None else joined(pair, more)
                 pair = pair if together is None else together  # of another length: left out
-                if sample_count(pair[0]) >= MAX_SAMPLES or time.monotonic() > until:
+                if sample_count(pair[0]) >= MAX_SAMPLES:
+                    break
+                if time.monotonic() > until:
+                    time_is_up = True
                     break
                 numbers = (t.numel() for t in tensors_of(pair).values())
                 if max(numbers, default=0) > MAX_NUMBERS:
                     break
     except TimeIsUp:
-        pass
+        time_is_up = True
     if pair is None:
         return None, f"its data set gave no batch within {seconds:g} s"
-    return pair, ""
+    if not time_is_up:
+        return pair, ""
+    read = f"{sample_count(pair[0]):,} samples of its data set could be read within {seconds:g} s"
+    return pair, f"only {read}; another run may read others"
 
 
 def _chunks(indices: Any, batched: bool) -> Iterator[list[int]]:

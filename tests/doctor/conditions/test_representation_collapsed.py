@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps.doctor.conditions.representation_collapsed import examine
+from sevensteps.doctor.conditions.representation_collapsed import _has_collapsed, examine
 from sevensteps.doctor.finding import Finding
+from sevensteps.doctor.questions.codes import Codes
 
 pytestmark = pytest.mark.draws
 
@@ -59,6 +60,17 @@ def test_codes_in_one_point_are_named() -> None:
     assert finding.explanation.startswith("Different inputs get one and the same code")
     assert "5 numbers" in finding.explanation
     assert finding.remedies
+
+
+@pytest.mark.parametrize(
+    ("spread", "size", "collapsed"),
+    [(0.03, 1.0, True), (0.01, 0.2, True), (0.01, 0.05, False), (0.06, 9.0, False)],
+)
+def test_what_is_left_of_the_spread_counts_with_how_alike_codes_are(
+    spread: float, size: float, collapsed: bool
+) -> None:
+    assert _has_collapsed(Codes("", 64, 5, spread, size, at_first=1.0)) is collapsed
+    assert not _has_collapsed(Codes("", 64, 5, spread, size, at_first=None))
 
 
 def test_codes_that_are_held_apart_are_not_accused() -> None:

@@ -117,9 +117,10 @@ def test_slow_samples_end_in_time_and_an_alarm_of_the_script_stays() -> None:
     before = signal.signal(signal.SIGALRM, ring := lambda *_: None)
     try:
         began = time.monotonic()
-        pair, _ = read_samples(source_of(Computed(slow, 5000)), parts(), seconds=0.05)
+        pair, why = read_samples(source_of(Computed(slow, 5000)), parts(), seconds=0.05)
         assert time.monotonic() - began < 20
         assert pair is not None
+        assert why.startswith(f"only {len(pair[0])} samples of its data set could be read")
         assert signal.getsignal(signal.SIGALRM) == ring
     finally:
         signal.signal(signal.SIGALRM, before)

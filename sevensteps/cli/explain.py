@@ -290,6 +290,15 @@ def _words(
     context: click.Context, words: tuple[str, ...], as_json: bool, plot: Path | None
 ) -> None:
     """Explain the words of the field, or only each WORD, with an example of this run."""
+    from sevensteps.errors import RunError
+    from sevensteps.explain.words.answer import words as glossary
     from sevensteps.explain.words.answer import words_of_arguments
 
-    print_answer(questions_about_run(context).words(*words_of_arguments(words)), as_json, plot)
+    names = words_of_arguments(words)
+    try:
+        answer = questions_about_run(context).words(*names)
+    except RunError:
+        if context.obj["run"] != "last":
+            raise
+        answer = glossary(None, *names)  # there is no run to take examples of
+    print_answer(answer, as_json, plot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ EXAMPLES = """\b
 sevensteps train digits
 sevensteps train mnist37 --predict "mlp(30)" --stop "epochs(40) | patience(5)"
 sevensteps train digits --step "sgd(lr=0.1)" --seed 1
+sevensteps train speed --book
 sevensteps train --recipe runs/NAME/recipe.toml
 """
 
@@ -30,6 +32,11 @@ sevensteps train --recipe runs/NAME/recipe.toml
     "--out",
     type=click.Path(path_type=Path),
     help="The run folder. [default: runs/<date>-<name>]",
+)
+@click.option(
+    "--book",
+    is_flag=True,
+    help="Take the steps that fastbook prints for DATA: speed or mnist37.",
 )
 @click.option(
     "--heal",
@@ -50,6 +57,7 @@ sevensteps train --recipe runs/NAME/recipe.toml
 def command(
     options: RecipeOptions,
     out: Path | None,
+    book: bool,
     healing: bool,
     budget: float,
     save_every: float,
@@ -70,7 +78,7 @@ def command(
 
     group = join()
     with group.consensus():
-        recipe = options.recipe()
+        recipe = (with_book(options) if book else options).recipe()
 
     def observers(doctor: DoctorObserver) -> list[Any]:
         return [JsonLines()] if as_json else [PlanPrinter(doctor)]
@@ -91,6 +99,21 @@ def command(
             observers=observers(doctor),
         )
     print_end(run, as_json, group.leads)
+
+
+def with_book(options: RecipeOptions) -> RecipeOptions:
+    """The options, where steps that were left out are those that the book prints for the data."""
+    from sevensteps.explain.why.published import BOOK_RECIPES
+
+    name = (options.data or "").partition("(")[0]
+    if name not in BOOK_RECIPES:
+        raise click.UsageError(
+            f"--book is for {' and '.join(BOOK_RECIPES)}, whose training the book prints"
+        )
+    left_out = {
+        step: text for step, text in BOOK_RECIPES[name].items() if options.values[step] is None
+    }
+    return replace(options, values={**options.values, **left_out})
 
 
 def heal_aloud(recipe: Recipe, observers: Any, as_json: bool, **options: Any) -> Run:

@@ -26,6 +26,7 @@ SOURCE_MODULES: tuple[str, ...] = (
     "sevensteps.data.builtin.digits",
     "sevensteps.data.builtin.toy",
     "sevensteps.data.builtin.small_tables",
+    "sevensteps.data.builtin.logic",
     "sevensteps.data.formats.image_folder",
     "sevensteps.data.formats.npz",
     "sevensteps.data.formats.csv",
@@ -46,6 +47,7 @@ SOURCE_OF_ENDING = {
     "-ubyte": "idx_files",
     "-ubyte.gz": "idx_files",
 }
+GATES = ("and", "or", "not", "nand", "nor")  # short for logic("and"), …
 # endings of what is surely meant as a path, though some of these no source reads
 PATH_ENDINGS = (*SOURCE_OF_ENDING, ".gz", ".png", ".jpg", ".xls", "ubyte")
 
@@ -80,7 +82,7 @@ def source(text: str) -> Source:
 
     Nothing is loaded yet. Raises `NotationError` for a name, argument or path that is none.
     """
-    text = text.strip()
+    text = _proper_name(text.strip())
     if _is_path(text):
         name = _source_of_path(text)
         if name is None:
@@ -94,6 +96,14 @@ def source(text: str) -> Source:
         return of_path
     by_name: Source = parse(text, source_class, what="data", known=catalog(), example="digits")
     return by_name
+
+
+def _proper_name(text: str) -> str:
+    """A gate as a call, and a name in capitals as it is written: `XOR` is xor."""
+    name = text.lower()
+    if name in GATES:
+        return f'logic("{name}")'
+    return name if name in catalog() else text
 
 
 def _is_path(text: str) -> bool:

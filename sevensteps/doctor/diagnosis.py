@@ -44,7 +44,8 @@ class Diagnosis(Examination):
         report: Callable[[str], None] | None = None,
     ) -> list[Trial]:
         """Train again with each remedy, untouched, and changed at random, on the same seed and on
-        new ones, for at most `budget` seconds. Returns the trials, and adds them to their findings.
+        new ones, for at most `budget` seconds. Returns the trials, and adds them to their findings;
+        a finding whose remedies all failed comes below the others.
 
         A recipe is trained again as it stands, with many trainings side by side; on fewer samples
         where time is short and those show the fault as well. For a loop of your own give
@@ -55,6 +56,18 @@ class Diagnosis(Examination):
         finding of which a remedy is proven. `report(text)` is called before each training or race.
         Raises `ArgumentError` where there is neither a recipe to train nor `retrain`.
         """
+        trials = self._try_remedies(retrain, budget, until_proven, data_dir, report)
+        self.findings.sort(key=lambda finding: finding.refuted)  # what was tried in vain comes last
+        return trials
+
+    def _try_remedies(
+        self,
+        retrain: Callable[..., float] | None,
+        budget: float,
+        until_proven: bool,
+        data_dir: Path | str | None,
+        report: Callable[[str], None] | None,
+    ) -> list[Trial]:
         if retrain is not None:
             return try_function(
                 retrain,

@@ -68,6 +68,17 @@ class Finding:
     trials: list[Trial] = field(default_factory=list)
     symptoms: list[Finding] = field(default_factory=list)
 
+    @property
+    def refuted(self) -> bool:
+        """Whether each of its remedies that is a change was tried, and none helped."""
+        changes = [remedy.change for remedy in self.remedies if remedy.change]
+        failed = [trial.change for trial in self.trials if trial.failed]
+        return (
+            bool(changes)
+            and all(change in failed for change in changes)
+            and all(trial.failed for trial in self.trials)
+        )
+
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Finding:
         """The finding that `to_dict` wrote. Raises `KeyError` or `TypeError` for anything else."""

@@ -111,12 +111,12 @@ class Neuron(nn.Module):
 
 
 class Step(nn.Module):
-    """1 where x > 0, else 0: the perceptron's activation. Its derivative is 0 where it has one.
+    """1 where x ≥ 0, else 0: the perceptron's activation. Its derivative is 0 where it has one.
     Source: Rosenblatt 1958.
     """
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        return (x > 0).to(x.dtype)
+        return (x >= 0).to(x.dtype)
 
 
 class PixelSimilarity(nn.Module):

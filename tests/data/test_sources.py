@@ -58,6 +58,7 @@ SOURCES = {
 FROM_FILES = ("mnist", "mnist37")
 # data of one's own, which have tests of their own
 OWN = (
+    "logic",
     "image_folder",
     "npz",
     "csv",
@@ -155,6 +156,9 @@ def test_every_argument_is_written_and_read_back(name: str) -> None:
         "scale": "standardize" if SOURCES[name].scaling != "standardize" else "none",
         "seed": 7,
         "noise": 0.25,
+        "a": 0.5,
+        "b": 2.0,
+        "c": -1.0,
         "n": 4000,
         "factor": 0.3,
         "centers": 5,

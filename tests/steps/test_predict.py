@@ -399,7 +399,7 @@ def test_a_neuron_with_w0_is_the_neuron_with_b(activation: str) -> None:
 
 def test_a_perceptron_by_hand() -> None:
     made = build('neuron("step")', HARD, (2,))
-    with torch.no_grad():  # and: 1·a + 1·b - 1.5 > 0
+    with torch.no_grad():  # and: 1·a + 1·b - 1.5 ≥ 0
         made.output.weight.copy_(torch.tensor([[1.0, 1.0]]))
         made.output.bias.fill_(-1.5)
     assert made(

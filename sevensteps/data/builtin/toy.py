@@ -26,13 +26,16 @@ AXES = ("x1", "x2")
 class speed(Source):
     """a roller coaster's speed, 0.75 (t - 9.5)^2 + 1, and noise
 
-    y = 0.75 (t - 9.5)² + 1 + noise * randn at t = 0 .. 19 s; the validation part is a second draw
-    of the noise at the same t. Raw t and raw speed, as in the book, which is why it trains slowly;
-    scale="standardize" cures it. Source: fastbook, ch. 4.
+    y = a t² + b t + c + noise * randn at t = 0 .. 19 s, which is 0.75 (t - 9.5)² + 1 and noise; the
+    validation part is a second draw of the noise at the same t. Raw t and raw speed, as in the
+    book, which is why it trains slowly; scale="standardize" cures it. Source: fastbook, ch. 4.
     """
 
     _: KW_ONLY
     noise: float = 3.0
+    a: float = 0.75
+    b: float = -14.25
+    c: float = 68.6875
     scale: str = "default"
     target_scale: str = "none"
     seed: int = 0
@@ -40,14 +43,15 @@ class speed(Source):
     def __post_init__(self) -> None:
         super().__post_init__()
         number("noise", self.noise, at_least=0)
+        for name in ("a", "b", "c"):
+            number(name, getattr(self, name))
         one_of("target_scale", self.target_scale, ("none", "standardize"))
 
     def load(self, data_dir: Path | None = None) -> Data:
         random = generator(self.seed, "split")
         t = torch.arange(20.0)[:, None]
         y, y_valid = (
-            torch.randn(20, 1, generator=random) * self.noise + 0.75 * (t - 9.5).square() + 1
-            for _ in range(2)
+            torch.randn(20, 1, generator=random) * self.noise + self._curve(t) for _ in range(2)
         )
         return build_data(
             self.text,
@@ -61,6 +65,13 @@ class speed(Source):
             about="speed of a roller coaster at t = 0 .. 19 s with noise (fastbook); valid: the "
             "noise drawn again",
         )
+
+    def _curve(self, t: Tensor) -> Tensor:
+        """a t² + b t + c, as a (t - h)² + k where it is curved, which rounds less."""
+        if not self.a:
+            return self.b * t + self.c
+        h = -self.b / (2 * self.a)
+        return self.a * (t - h).square() + (self.c - self.a * h * h)
 
 
 @value

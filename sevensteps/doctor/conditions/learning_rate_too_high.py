@@ -9,7 +9,8 @@ Stability.
 
 Remedies: a tenth of the rate at most, and less where the jump or the curvature asks for it.
 Silent on: rates that look large but whose training goes well; the edge of stability; an early
-rise that is made good; a loss that is no number and had never grown.
+rise that is made good; a loss that is no number and had never grown; the perceptron's rule, whose
+answers do not depend on the rate.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from sevensteps.doctor.measures import (
     total_norm,
     weight_layers,
 )
+from sevensteps.doctor.perceptron import uses_perceptron_rule
 from sevensteps.doctor.simple_models import worse_than_simple_model
 from sevensteps.doctor.trace.search import by_operation
 
@@ -73,6 +75,8 @@ NOISE = 4.0  # standard deviations of the last losses that a single one may lie 
 
 
 def examine(case: Case) -> Finding | None:
+    if uses_perceptron_rule(case):
+        return None
     if case.before_training:
         return _foreseen(case)
     if not case.lr or not case.looks or case.steps < 2 or learned_enough(case, 0.85):

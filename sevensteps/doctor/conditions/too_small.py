@@ -4,7 +4,8 @@ Its training is at rest, while a simple nonlinear model fits the same data. Meas
 its own training data against the cross-validated score of simple models (linear, 5 nearest
 neighbours, a smooth function) on the same samples. Where they do far better, the pattern is there
 and the network lacks the units for it; a network without a hidden layer lacks them only where a
-linear model does no better. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
+linear model does no better. Of two classes, a linear program says whether any straight line
+separates them. Source of the example: Minsky, Papert 1969, Perceptrons (XOR).
 
 Remedies: a hidden layer, `mlp(32)`, or wider ones. Silent on: networks with a wide layer;
 trainings that are still under way; networks that learn well.
@@ -21,6 +22,7 @@ from sevensteps.doctor.measures import (
     loss_still_falls,
     significant,
 )
+from sevensteps.doctor.perceptron import FEW, no_line_separates, uses_perceptron_rule
 from sevensteps.doctor.simple_models import (
     linear_model_score,
     simple_model_score,
@@ -44,6 +46,8 @@ def examine(case: Case) -> Finding | None:
     ):
         return None
     widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
+    if not widths and (finding := _no_line(case)) is not None:
+        return finding
     if (widths and max(widths) > NARROW) or loss_still_falls(case) or not case.facts.groups:
         return None
     if is_short(case):
@@ -84,4 +88,48 @@ def examine(case: Case) -> Finding | None:
             )
         ],
         {"widths": widths},
+    )
+
+
+def _no_line(case: Case) -> Finding | None:
+    """A network without a hidden layer, on two classes that no straight line separates and that a
+    curve does: it never comes to rest, however it is trained.
+    """
+    if not no_line_separates(case):
+        return None
+    score = case.scores["train"]
+    assert case.sample is not None
+    if len(case.sample[0]) >= FEW:  # classes that overlap are separated by nothing
+        straight = linear_model_score(case)
+        curved = max(
+            (s for s in (simple_model_score(case), smooth_model_score(case)) if s), default=0
+        )
+        if straight is None or curved - max(straight, score) < MARGIN:
+            return None
+    change = {"predict": "mlp(32)", "initialize": "kaiming_normal()"}
+    kind, rest = "network without a hidden layer", "and no learning rate changes that"
+    if uses_perceptron_rule(case):  # which is for one neuron
+        change |= dict.fromkeys(("loss", "gradient", "step"), "auto()")
+        kind, rest = "perceptron", "and will not come to rest, whatever the learning rate"
+    return Finding(
+        "too_small",
+        STEP,
+        "error",
+        0.9,
+        f"No straight line separates these two classes, and a {kind} can draw nothing else: it "
+        f"gets {significant(score)} of its own training samples right, {rest}.",
+        [
+            Measure(
+                "a straight line that separates the classes", "none", "one", "linear programming"
+            ),
+            Measure("score on training data", significant(score), "1.0", "Minsky, Papert 1969"),
+        ],
+        [
+            Remedy(
+                change,
+                "a hidden layer makes features in which a straight line will do",
+                "add a hidden layer with a nonlinear activation",
+            )
+        ],
+        {"widths": []},
     )

@@ -102,7 +102,9 @@ def _finding(number: int, finding: Finding, width: int, ours: bool) -> list[str]
 
 
 def confidence_text(finding: Finding) -> str:
-    """The confidence of a finding, in words: `90 % sure`."""
+    """The confidence of a finding, in words: `90 % sure`, or that its remedies did not help."""
+    if finding.refuted:
+        return "tried: not the cause"
     return f"{100 * finding.confidence:.0f} % sure"
 
 

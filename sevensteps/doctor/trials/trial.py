@@ -106,6 +106,11 @@ class Trial:
         return True
 
     @property
+    def failed(self) -> bool:
+        """Whether the remedy was tried, and did not help."""
+        return bool(self.remedied) and not self.proven and (self.difference or 0) <= self.least
+
+    @property
     def random_effect(self) -> float:
         """By how much changes at random do better than the untouched training, on average."""
         return mean(self.finite(self.random)) - mean(self.finite(self.untouched))
@@ -160,13 +165,7 @@ class Trial:
             numbers += f"; random changes of that size: {mean(self.finite(self.random)):.4g}"
         if self.problem != "whole":
             numbers += f"; on {self.problem}"
-        head = (
-            "proven"
-            if self.proven
-            else "did not help"
-            if (self.difference or 0) <= self.least
-            else "not proven"
-        )
+        head = "proven" if self.proven else "did not help" if self.failed else "not proven"
         return f"{head}: {numbers}" + (f"; {self.note}" if self.note else "")
 
 

@@ -35,7 +35,8 @@ class LeastSquaresOptimum:
 
     `here` and `own` are the loss and the parameters of the training, `distance` how far these are
     from the optimum. `terms` names what each parameter multiplies; `noiseless` are the parameters
-    of the curve that the data were drawn from, where that is known.
+    of the curve that the data were drawn from, where that is known. Where inputs or targets are
+    scaled, `unscaled` has the same parameters, by name, for inputs and targets as they were before.
     """
 
     loss: float
@@ -45,6 +46,7 @@ class LeastSquaresOptimum:
     terms: tuple[str, ...]
     distance: float
     noiseless: tuple[float, ...] | None
+    unscaled: dict[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,19 @@ def least_squares_optimum(subject: Subject, x: Tensor, y: Tensor) -> LeastSquare
     own = np.concatenate(
         [p.detach().double().numpy().reshape(target.shape[1], -1) for p in last.parameters()], 1
     ).T
+    noiseless, pure = _noiseless_parameters(subject)
+    unscaled = {
+        name: raw
+        for name, parameters, data in (
+            ("optimum", best[:, 0], subject.data),
+            ("training", own[:, 0], subject.data),
+            ("without noise", noiseless, pure),
+        )
+        if parameters is not None
+        and data is not None
+        and target.shape[1] == 1
+        and (raw := _unscaled(subject, data, np.asarray(parameters))) is not None
+    }
     return LeastSquaresOptimum(
         _mean_squared_error(terms, best, target),
         _mean_squared_error(terms, own, target),
@@ -112,8 +127,28 @@ def least_squares_optimum(subject: Subject, x: Tensor, y: Tensor) -> LeastSquare
         tuple(own.T.reshape(-1).tolist()),
         term_names(subject),
         float(np.linalg.norm(best - own)),
-        _noiseless_parameters(subject),
+        noiseless,
+        unscaled,
     )
+
+
+def _unscaled(subject: Subject, data: Data, parameters: np.ndarray) -> tuple[float, ...] | None:
+    """The same curve in inputs and targets before scaling; None where neither is scaled, and where
+    the model cannot have it so.
+    """
+    x, inputs, targets = data.train.x, data.scaling, data.target_scaling
+    if (inputs.name == targets.name == "none") or not isinstance(x, Tensor) or x.ndim != 2:
+        return None
+    answers = design_matrix(subject.network, x.double()).numpy() @ parameters
+    answers = answers * float(targets.scale.reshape(-1)[0]) + float(targets.offset.reshape(-1)[0])
+    terms = design_matrix(subject.network, x.double() * inputs.scale + inputs.offset).numpy()
+    if len(terms) < terms.shape[1]:
+        return None
+    size = np.linalg.norm(terms, axis=0)
+    size[size == 0] = 1.0
+    raw = np.linalg.lstsq(terms / size, answers, rcond=None)[0] / size
+    close = np.allclose(terms @ raw, answers, atol=1e-6 * float(np.abs(answers).max() or 1))
+    return tuple(raw.tolist()) if close else None
 
 
 def _mean_squared_error(terms: np.ndarray, parameters: np.ndarray, target: np.ndarray) -> float:
@@ -133,28 +168,27 @@ def term_names(subject: Subject) -> tuple[str, ...]:
     )
 
 
-def _noiseless_parameters(subject: Subject) -> tuple[float, ...] | None:
-    """The best parameters on the same data drawn without noise; None for data that are not drawn,
-    and where the model does not fit them exactly.
+def _noiseless_parameters(subject: Subject) -> tuple[tuple[float, ...] | None, Data | None]:
+    """The best parameters on the same data drawn without noise, and these data; None for data that
+    are not drawn, and where the model does not fit them exactly.
     """
     if subject.data.task.kind != "regression":
-        return None
+        return None, None
     try:
         data_source: Any = source(subject.data.source)
     except Error:
-        return None
+        return None, None
     if not getattr(data_source, "noise", 0):
-        return None
-    pure = replace(data_source, noise=0.0).load().train
+        return None, None
+    data = replace(data_source, noise=0.0).load()
+    pure = data.train
     if not isinstance(pure.x, Tensor):
-        return None
+        return None, None
     terms, target = design_matrix(subject.network, pure.x.double()).numpy(), pure.y.double().numpy()
     best = np.linalg.lstsq(terms, target, rcond=None)[0]
-    return (
-        tuple(best.T.reshape(-1).tolist())
-        if _mean_squared_error(terms, best, target) < 1e-9 * float(target.var())
-        else None
-    )
+    if _mean_squared_error(terms, best, target) < 1e-9 * float(target.var()):
+        return tuple(best.T.reshape(-1).tolist()), data
+    return None, None
 
 
 def race_input_scales(subject: Subject) -> list[ScaledTraining]:

@@ -131,15 +131,30 @@ def _optimum(surface: Surface, width: int) -> list[str]:
     rows = [("optimum", optimum.parameters), ("training", optimum.own)]
     if optimum.noiseless is not None:
         rows.append(("without noise", optimum.noiseless))
+    if optimum.unscaled:
+        lines.append("In the inputs and targets as they were before scaling:")
+        lines += _curves(list(optimum.unscaled.items()), optimum.terms, width)
+        lines.append("In the scaled ones, which the network gets:")
     if len(optimum.terms) == len(optimum.parameters):  # one output
-        for name, values in rows:
-            formula = " + ".join(
-                f"{value:.6g}" + ("" if term == "1" else f" {term}")
-                for value, term in list(zip(values, optimum.terms, strict=True))[:MAX_TERMS]
-            ).replace("+ -", "- ")
-            more = len(values) - MAX_TERMS
-            rest = f" and {more:,} more" if more > 0 else ""
-            lines += wrap(f"{name:<14} {formula}{rest}", width, "  ")
+        lines += _curves(rows, optimum.terms, width)
+    return lines
+
+
+def _curves(
+    rows: list[tuple[str, tuple[float, ...]]], terms: tuple[str, ...], width: int
+) -> list[str]:
+    """Each row as a sum: `optimum  0.75 t² - 14.25 t + 68.69`."""
+    lines: list[str] = []
+    for name, values in rows:
+        size = max(map(abs, values), default=0.0)
+        formula = " + ".join(
+            f"{0.0 if abs(value) < 1e-9 * size else value:.6g}"
+            + ("" if term == "1" else f" {term}")
+            for value, term in list(zip(values, terms, strict=True))[:MAX_TERMS]
+        ).replace("+ -", "- ")
+        more = len(values) - MAX_TERMS
+        rest = f" and {more:,} more" if more > 0 else ""
+        lines += wrap(f"{name:<14} {formula}{rest}", width, "  ")
     return lines
 
 

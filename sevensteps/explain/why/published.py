@@ -48,6 +48,19 @@ def _ours(epochs: int) -> dict[str, str]:
     return {"step": "sgd(lr=0.5)", "repeat": "batches(256)", "stop": f"epochs({epochs})"}
 
 
+# data -> what the book trains on them, for `sevensteps train DATA --book`
+BOOK_RECIPES = {
+    "speed": {
+        "initialize": "normal(1.0, bias='normal')",
+        "predict": "polynomial(2)",
+        "loss": "mean_squared_error()",
+        "step": "sgd(lr=1e-5)",
+        "repeat": "full_batch()",
+        "stop": "epochs(10)",
+    },
+    "mnist37": {"predict": "mlp(30)", **_book("0.1", 40)},
+}
+
 FIGURES = (
     Published(
         "simple_net, 784-30-1 with ReLU, 40 epochs",

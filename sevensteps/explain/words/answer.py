@@ -12,13 +12,15 @@ from sevensteps.explain.base import Explanation
 from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.subject import Subject
 from sevensteps.explain.words import (  # noqa: F401  (enter the examples of the words)
+    further_examples,
     gradient_examples,
     layer_examples,
     output_examples,
     training_examples,
 )
 from sevensteps.explain.words.examples import example
-from sevensteps.explain.words.glossary import GLOSSARY, Word
+from sevensteps.explain.words.glossary import GLOSSARY
+from sevensteps.explain.words.word import Word
 from sevensteps.training.threads import threads
 
 
@@ -26,7 +28,8 @@ from sevensteps.training.threads import threads
 class Entry:
     """A word with its definition, and this run's example with its `numbers` by name.
 
-    Where the run has no example, `example` is None and `lacking` says why.
+    Where the run has no example, `example` is None and `lacking` says why; both are empty without
+    a run.
     """
 
     word: str
@@ -50,16 +53,20 @@ class Words(Explanation):
         return asdict(self)
 
 
-def words(subject: Subject, *names: str) -> Words:
-    """The words named, each with this run's example; all of the glossary if none is named.
+def words(subject: Subject | None, *names: str) -> Words:
+    """The words named, each with this run's example; all of the glossary if none is named. Without
+    a run only what they mean.
 
     Raises `ArgumentError` for an unknown word, with the nearest.
     """
+    chosen = [find_word(name) for name in names] if names else GLOSSARY
+    if subject is None:
+        return Words(tuple(Entry(w.name, w.definition, None, {}) for w in chosen), not names)
     run = RunNumbers(subject)
     entries = []
     with threads(subject.recipe.threads or torch.get_num_threads()):
-        for word in [find_word(name) for name in names] if names else GLOSSARY:
-            shown = example(word.name, run)
+        for word in chosen:
+            shown = example(word.like or word.name, run)
             entries.append(
                 Entry(word.name, word.definition, shown.text, shown.numbers, shown.lacking)
             )
@@ -81,7 +88,10 @@ def find_word(text: str) -> Word:
     ):
         if spelling in by_spelling:
             return by_spelling[spelling]
-    raise ArgumentError(f"the glossary has no word {text!r}; {nearest(wanted, by_spelling)}")
+    hint = nearest(wanted, by_spelling)
+    if not hint.startswith("did"):
+        hint = "to list its words: sevensteps explain words"
+    raise ArgumentError(f"the glossary has no word {text!r}; {hint}")
 
 
 def words_of_arguments(arguments: tuple[str, ...]) -> tuple[str, ...]:

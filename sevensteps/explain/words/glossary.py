@@ -7,20 +7,10 @@ The sentences follow Goodfellow, Bengio, Courville, Deep Learning (2016), and fa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from sevensteps.explain.words.further_words import FURTHER
+from sevensteps.explain.words.word import Word
 
-
-@dataclass(frozen=True)
-class Word:
-    """A word: `short` for the list, `definition` one sentence, `also` other spellings."""
-
-    name: str
-    short: str
-    definition: str
-    also: tuple[str, ...] = ()
-
-
-GLOSSARY = (
+LISTED = (
     Word(
         "activation",
         "a number that a layer computes for a sample",
@@ -250,9 +240,10 @@ GLOSSARY = (
     ),
     Word(
         "perceptron",
-        "a weighted sum and a step: yes above 0, else no",
-        "A perceptron answers 1 where w0·x0 + w1·x1 + … is above 0 and else 0; w0 is its bias, "
+        "a weighted sum and a step: yes from 0 on, else no",
+        "A perceptron answers 1 where z = w0·x0 + w1·x1 + … ≥ 0 and else 0; w0 is its bias, "
         "written as a weight of an input x0 that "
         "is always 1.",
     ),
 )
+GLOSSARY = (*LISTED, *FURTHER)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sevensteps.explain.base import render_text
 from sevensteps.explain.words.answer import Words
-from sevensteps.explain.words.glossary import GLOSSARY
+from sevensteps.explain.words.further_words import FURTHER
+from sevensteps.explain.words.glossary import LISTED
 from sevensteps.render.text import wrap
 
 
@@ -12,13 +13,16 @@ from sevensteps.render.text import wrap
 def render_words(words: Words, width: int) -> str:
     """The list of all words, or each word asked for with its example."""
     if words.whole:
-        label = max(len(word.name) for word in GLOSSARY)
-        lines = [f"{word.name:<{label}}  {word.short}" for word in GLOSSARY]
+        label = max(len(word.name) for word in LISTED)
+        lines = [f"{word.name:<{label}}  {word.short}" for word in LISTED]
+        further = ", ".join(word.name for word in FURTHER)
         return "\n".join(
             [
                 *lines,
                 "",
-                *wrap('Ask for one with its example from this run: words "learning rate"', width),
+                *wrap(f"also: {further}", width),
+                "",
+                *wrap("One word, with its example: sevensteps explain words learning rate", width),
             ]
         )
     lines = []
@@ -27,10 +31,8 @@ def render_words(words: Words, width: int) -> str:
             *([""] if lines else []),
             *wrap(f"{entry.word}: {entry.definition}", width),
         ]
-        here = (
-            f"Here: {entry.example}"
-            if entry.example is not None
-            else f"This run has no example: {entry.lacking}."
-        )
-        lines += wrap(here, width, "  ", "  ")
+        if entry.example is not None:
+            lines += wrap(f"Here: {entry.example}", width, "  ", "  ")
+        elif entry.lacking:
+            lines += wrap(f"This run has no example: {entry.lacking}.", width, "  ", "  ")
     return "\n".join(lines)

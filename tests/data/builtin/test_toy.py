@@ -24,6 +24,13 @@ def test_speed_is_the_books_formula(noise: float) -> None:
     assert torch.equal(loaded.train.y, loaded.valid.y) is (noise == 0)
 
 
+def test_speed_of_another_curve() -> None:
+    t = data.load("speed").train.x
+    for a, b, c in ((2.0, -3.0, 5.0), (0.0, 2.0, 1.0)):
+        y = data.load("speed", noise=0, a=a, b=b, c=c).train.y
+        torch.testing.assert_close(y, a * t.square() + b * t + c)
+
+
 @pytest.mark.parametrize(
     ("scale", "condition"), [("none", 218_451), ("standardize", 7.4)]
 )  # FIGURES, point 3

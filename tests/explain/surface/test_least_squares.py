@@ -27,6 +27,25 @@ def test_the_optimum_is_that_of_numpy(speed: Surface) -> None:
     assert speed.optimum.here == pytest.approx(speed.loss)
 
 
+def test_the_optimum_of_scaled_data_in_their_own_units(speed: Surface) -> None:
+    scaled = ss.train(
+        'speed(scale="standardize", target_scale="standardize")',
+        predict="polynomial(2)",
+        step="sgd(lr=0.1)",
+        stop="epochs(300)",
+        out=False,
+        watch=0,
+    ).explain.surface()
+    assert scaled.optimum is not None
+    assert speed.optimum is not None
+    assert scaled.optimum.unscaled["optimum"] == pytest.approx(speed.optimum.parameters, rel=1e-4)
+    assert scaled.optimum.unscaled["without noise"] == pytest.approx(
+        [0.75, -14.25, 68.6875], rel=1e-4
+    )
+    assert speed.optimum.unscaled == {}
+    assert "In the inputs and targets as they were before scaling:" in str(scaled)
+
+
 def test_standardised_inputs_reach_the_optimum_in_50_steps_and_raw_ones_do_not(
     speed: Surface,
 ) -> None:

@@ -9,8 +9,9 @@ import json
 import pytest
 
 import sevensteps as ss
-from sevensteps.explain.words.answer import find_word, words_of_arguments
-from sevensteps.explain.words.glossary import GLOSSARY
+from sevensteps.explain.words.answer import find_word, words, words_of_arguments
+from sevensteps.explain.words.further_words import FURTHER
+from sevensteps.explain.words.glossary import GLOSSARY, LISTED
 from sevensteps.record.run_folder import nan_to_null
 
 
@@ -18,8 +19,10 @@ def test_the_list_is_a_screen(run: ss.Run) -> None:
     found = run.explain.words()
     lines = str(found).splitlines()
     assert max(map(len, lines)) <= 80
-    assert len(lines) <= 40
-    assert all(any(line.startswith(word.name) for line in lines) for word in GLOSSARY)
+    assert len(lines) <= 50
+    assert all(any(line.startswith(word.name) for line in lines) for word in LISTED)
+    rest = " ".join(str(found).split("also:")[1].split())
+    assert all(word.name in rest for word in FURTHER)
     assert len(found.entries) == len(GLOSSARY)
     json.dumps(nan_to_null(found.to_dict()), allow_nan=False)
 
@@ -34,6 +37,12 @@ def test_the_list_is_a_screen(run: ss.Run) -> None:
         ("mini batch", "mini-batch"),
         ("cross entropy", "cross-entropy"),
         ("gradients", "gradient"),
+        ("neuron", "neuron"),
+        ("hidden unit", "hidden layer"),
+        ("label", "target"),
+        ("mse", "mean squared error"),
+        ("out_features", "hidden layer"),
+        ("Adam", "optimizer"),
     ],
 )
 def test_spellings(text: str, name: str) -> None:
@@ -43,6 +52,17 @@ def test_spellings(text: str, name: str) -> None:
 def test_an_unknown_word_names_the_nearest(run: ss.Run) -> None:
     with pytest.raises(ss.Error, match="no word 'gradeint'; did you mean 'gradient'"):
         run.explain.words("gradeint")
+
+
+def test_a_word_that_is_near_none_names_no_other() -> None:
+    with pytest.raises(ss.Error, match="no word 'zebra'; to list its words: sevensteps explain"):
+        find_word("zebra")
+
+
+def test_without_a_run_there_are_definitions() -> None:
+    text = str(words(None, "neuron", "mse"))
+    assert text.splitlines()[0].startswith("neuron: A neuron is one unit")
+    assert "example" not in text
 
 
 def test_words_of_a_command_line() -> None:

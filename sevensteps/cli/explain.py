@@ -20,6 +20,7 @@ EXAMPLES = """\b
 sevensteps explain last why
 sevensteps explain last steps --step 0
 sevensteps explain last sample 3
+sevensteps explain last sample 0,1,2
 sevensteps explain last sample --worst
 sevensteps explain last gradient 0 --parameter output.weight 0,3
 sevensteps explain last neuron layer1 4 --plot neuron.png
@@ -103,7 +104,7 @@ def _shapes(context: click.Context, as_json: bool, plot: Path | None) -> None:
 
 
 @command.command("sample", short_help=QUESTIONS["sample"])
-@click.argument("index", required=False, type=int)
+@click.argument("index", required=False, metavar="[INDEX[,INDEX…]]")
 @click.option(
     "--part",
     default="valid",
@@ -132,7 +133,7 @@ def _shapes(context: click.Context, as_json: bool, plot: Path | None) -> None:
 @click.pass_context
 def _sample(
     context: click.Context,
-    index: int | None,
+    index: str | None,
     part: str,
     worst: int | None,
     best: int | None,
@@ -140,17 +141,20 @@ def _sample(
     as_json: bool,
     plot: Path | None,
 ) -> None:
-    """Show sample INDEX: its layers, its answer and its loss; or the worst or best samples, or
-    the confusion of the classes.
+    """Show sample INDEX: its layers, its answer and its loss; or several, such as 0,1,2, in one
+    table; or the worst or best samples, or the confusion of the classes.
     """
     if sum((index is not None, worst is not None, best is not None, confusion)) != 1:
         raise click.UsageError("give one of: the number of a sample, --worst, --best, --confusion")
+    indices = _numbers("INDEX", index) if index is not None else ()
     questions = questions_about_run(context)
     answer = (
         questions.confusion(part)
         if confusion
-        else questions.sample(index, part)
-        if index is not None
+        else questions.sample(indices[0], part)
+        if len(indices) == 1
+        else questions.batch(indices, part)
+        if indices
         else questions.samples(worst=worst, best=best, part=part)
     )
     print_answer(answer, as_json, plot)

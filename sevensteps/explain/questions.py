@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sevensteps.explain.neuron.answer import Neuron
     from sevensteps.explain.one_step.answer import Steps
     from sevensteps.explain.sample.answer import Sample
+    from sevensteps.explain.sample.batch import Batch
     from sevensteps.explain.sample.confusion import Confusion
     from sevensteps.explain.sample.worst_and_best import Samples
     from sevensteps.explain.shapes.answer import Shapes
@@ -42,6 +43,12 @@ class Explain:
         from sevensteps.explain.sample.answer import sample
 
         return sample(self.subject, index, part)
+
+    def batch(self, indices: Sequence[int], part: str = "valid") -> Batch:
+        """Several samples in a table, as books have it: probabilities, target, idx and loss."""
+        from sevensteps.explain.sample.batch import batch
+
+        return batch(self.subject, indices, part)
 
     def samples(
         self, worst: int | None = None, best: int | None = None, part: str = "valid"

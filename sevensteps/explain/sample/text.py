@@ -8,6 +8,7 @@ import torch
 
 from sevensteps.explain.base import render_text
 from sevensteps.explain.sample.answer import LayerOutput, OutputRow, Sample, answer_text
+from sevensteps.explain.sample.batch import Batch
 from sevensteps.explain.sample.confusion import Confusion
 from sevensteps.explain.sample.worst_and_best import Samples
 from sevensteps.render.image import feature_lines, shaded_image
@@ -225,3 +226,53 @@ def render_confusion(confusion: Confusion, width: int) -> str:
         f"{truth} taken for {answer} ({count:,})" for truth, answer, count in confusion.mistakes[:3]
     )
     return "\n".join([*lines, *(["", *wrap(f"Most often: {mistakes}", width)] if mistakes else [])])
+
+
+@render_text.register(Batch)
+def render_batch(batch: Batch, width: int) -> str:
+    """The table of the book: the probabilities of the classes, target, idx and loss; of many
+    classes only those of the target and of the answer.
+    """
+    kind = "probabilities" if batch.probabilities else "outputs"
+    lines = wrap(
+        f"{count_text(len(batch.rows), 'sample')} of {batch.part}: the {kind} of each, its target, "
+        f"its place idx in this batch, and its loss by {batch.loss_name}",
+        width,
+    )
+    for digits in (4, 3, 2):
+        table = _batch_table(batch, digits)
+        if max(map(len, table)) <= width:
+            break
+    lines += ["", *(line[:width] for line in table), ""]
+    first = batch.rows[0]
+    if batch.probabilities and first.truth in batch.columns:
+        p = first.values[batch.columns.index(first.truth)]
+        lines += wrap(
+            f"The target picks the column: row 0 has {number_text(p)} under {first.truth}.", width
+        )
+    return "\n".join(
+        [*lines, *wrap(f"The loss of the batch is the mean: {number_text(batch.mean)}", width)]
+    )
+
+
+def _batch_table(batch: Batch, digits: int) -> list[str]:
+    names = batch.columns if len(batch.columns) <= MAX_CLASSES else ()
+    rows = [["sample", *names, "targ", "idx", "loss", "truth", "answer"]]
+    for row in batch.rows:
+        values = [f"{value:.{digits}f}" for value in row.values] if names else []
+        loss = number_text(row.loss, digits)
+        rows.append(
+            [
+                str(row.sample),
+                *values,
+                number_text(row.target, digits),
+                str(row.idx),
+                loss,
+                answer_text(row.truth),
+                answer_text(row.answer),
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{cell:>{size}}" for cell, size in zip(row, widths, strict=True)) for row in rows
+    ]

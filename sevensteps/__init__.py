@@ -32,17 +32,21 @@ if TYPE_CHECKING:
     from sevensteps.integrations.scikit_learn import SevenStepsClassifier as SevenStepsClassifier
     from sevensteps.integrations.scikit_learn import SevenStepsRegressor as SevenStepsRegressor
     from sevensteps.notation import auto as auto
+    from sevensteps.training.observer import Observer as Observer
     from sevensteps.training.recipe import Recipe as Recipe
+    from sevensteps.view.step_printer import StepPrinter as StepPrinter
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Error": "errors",
+    "Observer": "training.observer",
     "Race": "api.race",
     "Recipe": "training.recipe",
     "Run": "api.run",
     "SevenStepsClassifier": "integrations.scikit_learn",
     "SevenStepsRegressor": "integrations.scikit_learn",
+    "StepPrinter": "view.step_printer",
     "auto": "notation",
     "diagnose": "api.diagnose",
     "find_learning_rate": "api.find_learning_rate",
@@ -59,11 +63,13 @@ _PACKAGES = ("data", "integrations", "steps")
 
 __all__ = [
     "Error",
+    "Observer",
     "Race",
     "Recipe",
     "Run",
     "SevenStepsClassifier",
     "SevenStepsRegressor",
+    "StepPrinter",
     "auto",
     "data",
     "diagnose",

@@ -23,7 +23,7 @@ from sevensteps.doctor.observer import DoctorObserver
 from sevensteps.engine.distributed.data_parallel import DataParallel
 from sevensteps.engine.distributed.fsdp import FSDP
 from sevensteps.engine.distributed.process_group import ProcessGroup
-from sevensteps.errors import RunError
+from sevensteps.errors import ArgumentError, RunError
 from sevensteps.record import torchrun
 from sevensteps.record.checkpoints import SavedState
 from sevensteps.record.checkpoints import read as read_state
@@ -174,6 +174,19 @@ def facts_to_compare(training: Training) -> dict[str, Any]:
     }
 
 
+def _check_observer(observer: object) -> None:
+    """Refuse what has not the hooks of an `Observer`, before the first step."""
+    hooks = [name for name in vars(Observer) if not name.startswith("_")]
+    missing = [name for name in hooks if not callable(getattr(observer, name, None))]
+    if isinstance(observer, type) or missing:
+        what = observer.__name__ if isinstance(observer, type) else type(observer).__name__
+        hint = f"give one of it, {what}()" if isinstance(observer, type) else "subclass ss.Observer"
+        raise ArgumentError(
+            f"observers: {what} is not an Observer; {hint}, and write the hooks that you need: "
+            f"{', '.join(hooks)}"
+        )
+
+
 def run_training(
     training: Training,
     out: Path | str | Literal[False] | None,
@@ -189,6 +202,8 @@ def run_training(
     a group writes, watches and has observers; the `Run` of the others has no folder.
     """
     group = training.group
+    for observer in observers:
+        _check_observer(observer)
     doctor = (
         watch
         if isinstance(watch, DoctorObserver)

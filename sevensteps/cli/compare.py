@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sevensteps.cli.completion import complete_run
 from sevensteps.cli.options import json_option
 from sevensteps.cli.output import console, print_json, table
 from sevensteps.steps import SETTINGS
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command("compare", epilog="\b\nsevensteps compare last 20260101-120000-digits")
-@click.argument("one", metavar="RUN")
-@click.argument("other", metavar="RUN")
+@click.argument("one", metavar="RUN", shell_complete=complete_run)
+@click.argument("other", metavar="RUN", shell_complete=complete_run)
 @json_option()
 def command(one: str, other: str, as_json: bool) -> None:
     """Compare two runs: their recipes and results. A RUN is a run folder, a name under runs/, or:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sevensteps.cli.completion import complete_data
 from sevensteps.cli.options import data_dir_option, json_option
 from sevensteps.cli.output import WIDTH, print_json
 from sevensteps.cli.picture_options import picture_options
@@ -26,6 +27,7 @@ MAX_ROWS = 20  # classes or columns that are listed; the rest is only counted
 @click.command(
     "data", epilog='\b\nsevensteps data\nsevensteps data digits\nsevensteps data "speed(noise=1.0)"'
 )
+from sevensteps.cli.completion import complete_data
 @click.argument("name", metavar="[DATA]", required=False)
 @picture_options("name")
 @data_dir_option()

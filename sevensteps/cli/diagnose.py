@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sevensteps.cli.completion import complete_run
 from sevensteps.cli.options import allow_code_option, data_dir_option, json_option
 from sevensteps.cli.output import print_json, status
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     epilog="\b\nsevensteps diagnose last\nsevensteps diagnose runs/NAME --try\n"
     "sevensteps diagnose runs/NAME --check\nsevensteps diagnose FOLDER --sarif findings.sarif",
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=complete_run)
 @click.option(
     "--try",
     "trying",

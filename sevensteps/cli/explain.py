@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sevensteps.cli.completion import complete_layer, complete_run_or_question
 from sevensteps.cli.options import (
     allow_code_option,
     data_dir_option,
@@ -60,7 +61,7 @@ def print_answer(answer: Any, as_json: bool, plot: Path | None) -> None:
 
 
 @click.group("explain", cls=Questions, epilog=EXAMPLES, invoke_without_command=True)
-@click.argument("run", metavar="[RUN]")
+@click.argument("run", metavar="[RUN]", shell_complete=complete_run_or_question)
 @click.pass_context
 def command(context: click.Context, run: str) -> None:
     """Answer a question about RUN with its own numbers. RUN is a run folder, a name under runs/,
@@ -236,7 +237,7 @@ def _surface(context: click.Context, as_json: bool, plot: Path | None) -> None:
 
 
 @command.command("neuron", short_help=QUESTIONS["neuron"])
-@click.argument("layer")
+@click.argument("layer", shell_complete=complete_layer)
 @click.argument("unit", type=int)
 @click.option(
     "--again/--not-again",

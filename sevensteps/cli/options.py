@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sevensteps.cli.completion import complete_data, complete_value
 from sevensteps.cli.guesses import OPTIONS, guess_options, understand
 from sevensteps.cli.picture_options import picture_options
 from sevensteps.cli.table_options import table_options, with_table_options
@@ -63,6 +64,7 @@ def step_options(many: bool = False) -> list[Decorator]:
             f"--{step}",
             metavar="VALUE",
             multiple=many,
+            shell_complete=complete_value(step),
             help=f"{QUESTIONS[step].capitalize()} "
             + ("Repeatable." if many else f"See: sevensteps steps {step}"),
         )
@@ -144,7 +146,7 @@ def recipe_options(*settings: str, example: str, many: bool = False) -> Decorato
         + (" Repeatable." if many else ""),
     )
     options = [
-        click.argument("data", required=False),
+        click.argument("data", required=False, shell_complete=complete_data),
         *step_options(many),
         recipe_option,
         *[by_name[name] for name in settings],

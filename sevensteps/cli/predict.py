@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sevensteps.cli.completion import complete_run
 from sevensteps.cli.options import allow_code_option, json_option
 from sevensteps.cli.output import console, print_json, table
 from sevensteps.errors import printable
@@ -33,7 +34,7 @@ MAX_CLASSES = 3  # whose probabilities are printed
     "sevensteps predict last - < new.csv > answers.csv\n"
     "sevensteps predict runs/NAME scan.jpg --resize --invert",
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=complete_run)
 @click.argument(
     "files",
     metavar="FILE...",

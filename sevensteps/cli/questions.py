@@ -36,9 +36,11 @@ class Questions(click.Group):
         return [name for name in QUESTIONS if name in self.commands]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:
+        if not args and not ctx.resilient_parsing:  # which completes a line
             click.echo(ctx.get_help())
             ctx.exit()
+        if not args:
+            return super().parse_args(ctx, args)
         first, second = (COMMON.get(word, word) for word in (*args, "")[:2])
         # `words sample` asks for the word; `sample why` asks about a run that is called sample
         if first in QUESTIONS and (first == "words" or second not in QUESTIONS):

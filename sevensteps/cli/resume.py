@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sevensteps.cli.completion import complete_run
 from sevensteps.cli.guesses import guess_options, understand
 from sevensteps.cli.options import (
     allow_code_option,
@@ -27,7 +28,7 @@ def _stop_guesses(function: Any) -> Any:
     epilog="\b\nsevensteps resume last\nsevensteps resume runs/20260101-120000-digits\n"
     'sevensteps resume last --stop "epochs(50)"',
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=complete_run)
 @click.option(
     "--stop",
     metavar="VALUE",

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from sevensteps.aliases import rewrite
+from sevensteps.cli.completion import complete_step
 from sevensteps.cli.options import json_option
 from sevensteps.cli.output import console, table
 from sevensteps.errors import NotationError, nearest
@@ -20,7 +21,7 @@ from sevensteps.steps import QUESTIONS, STEPS, catalog, known
     "steps",
     epilog="\b\nsevensteps steps\nsevensteps steps loss\nsevensteps steps loss cross_entropy",
 )
-@click.argument("step", required=False)
+@click.argument("step", required=False, shell_complete=complete_step)
 @click.argument("name", required=False)
 @json_option()
 def command(step: str | None, name: str | None, as_json: bool) -> None:

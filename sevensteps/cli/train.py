@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,16 @@ sevensteps train --recipe runs/NAME/recipe.toml
     help="Take the steps that fastbook prints for DATA: speed or mnist37.",
 )
 @click.option(
+    "--print",
+    "printed",
+    is_flag=False,
+    flag_value=10,
+    default=0,
+    type=int,
+    metavar="[N]",
+    help="Print loss, parameters and gradient of the first N steps. [10 where N is left out]",
+)
+@click.option(
     "--heal",
     "healing",
     is_flag=True,
@@ -58,6 +69,7 @@ def command(
     options: RecipeOptions,
     out: Path | None,
     book: bool,
+    printed: int,
     healing: bool,
     budget: float,
     save_every: float,
@@ -75,13 +87,15 @@ def command(
     from sevensteps.cli.training_output import JsonLines, PlanPrinter, print_end
     from sevensteps.doctor.observer import DoctorObserver
     from sevensteps.engine.distributed.process_group import join
+    from sevensteps.view.step_printer import StepPrinter
 
     group = join()
     with group.consensus():
         recipe = (with_book(options) if book else options).recipe()
 
     def observers(doctor: DoctorObserver) -> list[Any]:
-        return [JsonLines()] if as_json else [PlanPrinter(doctor)]
+        shown: list[Any] = [JsonLines()] if as_json else [PlanPrinter(doctor)]
+        return [*shown, StepPrinter(printed, sys.stderr if as_json else None)] if printed else shown
 
     if healing:
         run = heal_aloud(

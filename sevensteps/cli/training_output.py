@@ -98,6 +98,11 @@ def duplicates_warning(data: Data) -> str:
             "There are too many samples to check whether some are both training and validation "
             "samples."
         )
+    if count == total and data.task.kind == "regression" and not _same_targets(data):
+        return (
+            f"All {total:,} validation inputs are also training inputs, with other targets: the "
+            "validation figures say nothing about new inputs."
+        )
     if count == total:
         return (
             f"All {total:,} validation samples are also training samples, so the validation "
@@ -110,6 +115,13 @@ def duplicates_warning(data: Data) -> str:
         f"{count:,} of {total:,} validation samples {verb}, so the validation figures are better "
         "than they would be on new samples."
     )
+
+
+def _same_targets(data: Data) -> bool:
+    """Whether the validation part has the targets of the training part."""
+    import torch
+
+    return torch.equal(data.train.y, data.valid.y)
 
 
 def print_end(run: Run, as_json: bool, leads: bool) -> None:

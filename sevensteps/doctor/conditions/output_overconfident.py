@@ -30,7 +30,6 @@ from sevensteps.observe.network_facts import LayerFacts
 
 STEP = "initialize"
 EXPLAINS = (
-    "saturated_units",
     "learning_rate_too_high",
     "exploding_gradient",
     "dead_units",

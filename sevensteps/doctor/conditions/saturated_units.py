@@ -27,6 +27,7 @@ from sevensteps.doctor.measures import (
 STEP = "predict"
 EXPLAINS = (
     "vanishing_gradient",
+    "output_overconfident",
     "underfitting",
     "too_small",
     "learning_rate_too_low",
@@ -71,9 +72,9 @@ def examine(case: Case) -> Finding | None:
         0.8,
         f"{share:.0%} of the outputs of {layer_label(name)} lie at the flat ends of its "
         "activation, "
-        f"{'from the start' if at_start else 'by the end'}. There its slope is near 0: almost no "
-        "gradient passes back through it, "
-        "and the layers before it learn nothing.",
+        f"{'from the start: its weights are too large' if at_start else 'by the end'}. There its "
+        "slope is near 0: the gradient vanishes on its way back through it, and the layers before "
+        "it learn hardly anything.",
         [
             Measure(
                 f"share of {layer_label(layer)} at the ends",

@@ -31,6 +31,8 @@ def render_steps(steps: Steps, width: int) -> str:
             if layer is not None
             else f"… {len(steps.layers) - MAX_LAYERS} more layers"
         )
+    if any(_only_biases_are_zero(layer) for layer in steps.layers):
+        add("biases of 0 do no harm: the weights differ, and so do the units")
     add_heading(2, "predict")
     add(
         "; ".join(
@@ -108,6 +110,12 @@ def _started(layer: LayerChange) -> str:
         f"{name} [{', '.join(map(str, shape))}] {numbers(mean, std)}"
         for name, shape, mean, std in layer.started
     )
+
+
+def _only_biases_are_zero(layer: LayerChange) -> bool:
+    """Whether the biases of a layer started from 0 and its weights from numbers that differ."""
+    zero = [name for name, _, mean, std in layer.started if mean == std == 0]
+    return zero == ["bias"] and len(layer.started) > 1 and layer.started[0][3] > 0
 
 
 def _row(row: int | None) -> str:

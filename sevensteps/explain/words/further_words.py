@@ -123,7 +123,8 @@ FURTHER = (
         "initialisation",
         "the values that parameters start from",
         "Initialisation sets the parameters before the first step, mostly at random and scaled to "
-        "the number of inputs, so that signals keep their size and units differ.",
+        "the number of inputs, so that signals keep their size and units differ; biases may "
+        "start from 0.",
         ("initialization", "initialize", "initialise", "init", "random initialization"),
     ),
     Word(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -94,10 +96,19 @@ def _relative_gradients(run: RunNumbers) -> dict[str, float]:
 
 
 def _diagnosis(run: RunNumbers, condition: str) -> str:
-    conditions = [finding["condition"] for finding in run.subject.summary.findings]
+    conditions = {finding["condition"] for finding in _with_symptoms(run.subject.summary.findings)}
     if condition in conditions:
         return f"the doctor found {condition}"
+    if condition == "vanishing_gradient" and "saturated_units" in conditions:
+        return "the doctor found saturated_units, through which hardly any gradient passes"
     return "the doctor did not find it"
+
+
+def _with_symptoms(findings: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The findings, each followed by those that it explains."""
+    for finding in findings:
+        yield finding
+        yield from _with_symptoms(finding.get("symptoms", ()))
 
 
 @example_of("dead unit")

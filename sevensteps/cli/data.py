@@ -27,8 +27,7 @@ MAX_ROWS = 20  # classes or columns that are listed; the rest is only counted
 @click.command(
     "data", epilog='\b\nsevensteps data\nsevensteps data digits\nsevensteps data "speed(noise=1.0)"'
 )
-from sevensteps.cli.completion import complete_data
-@click.argument("name", metavar="[DATA]", required=False)
+@click.argument("name", metavar="[DATA]", required=False, shell_complete=complete_data)
 @picture_options("name")
 @data_dir_option()
 @table_options

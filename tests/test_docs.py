@@ -101,8 +101,7 @@ def test_names_in_python_examples_exist(page: Path) -> None:
 
 # what these print is shown, so they are always run
 SHOWN = [page for page in PAGES if blocks(page, "text")]
-# how often one could look depends on the machine, and how many units a training that leaps turns
-# off, too
+# how often one could look depends on the machine; how many units turn off, on luck
 SEEN = re.compile(r"Seen: .*? of the time\)\.|\d+% of [\w. ]+ is off", re.DOTALL)
 
 

@@ -5,6 +5,7 @@ its figures.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -103,9 +104,37 @@ def test_a_script_finds_its_figures(
 def test_the_notebooks_are_those_of_the_scripts() -> None:
     expected = notebooks.notebooks()
     there = {
-        path: path.read_text(encoding="utf-8") for path in notebooks.NOTEBOOKS.rglob("*.ipynb")
+        path: notebooks.without_outputs(path.read_text(encoding="utf-8"))
+        for path in notebooks.NOTEBOOKS.rglob("*.ipynb")
     }
     assert there == expected, "run `python -m examples.notebooks`"
+
+
+def test_a_notebook_needs_nothing_of_this_repository_and_shows_its_outputs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = (
+        "# %% [markdown]\n# # Title\n\n# %%\nimport matplotlib.pyplot as plt\n\n"
+        "from examples.figures import figure, picture, seeds\n\n"
+        'figure("a", published="1", ours=list(range(seeds())))\n'
+        'picture(plt.figure(), "b")\n'
+    )
+    text = notebooks.run(notebooks.notebook(script))
+    assert "examples" not in text
+    _, code = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    printed, drawn = code["outputs"]
+    assert printed["text"] == ["→ a: 0.5000 (0.0000–1.0000)   published: 1\n"]
+    assert drawn["data"]["image/png"]
+    assert notebooks.without_outputs(text) == notebooks.notebook(script)
+
+
+@pytest.mark.parametrize("path", scripts([]).values(), ids=lambda path: path.stem)
+def test_there_is_no_code_among_the_prose(path: Path) -> None:
+    for part in re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        if part.startswith(" [markdown]"):
+            lines = part.strip("\n").splitlines()[1:]
+            assert all(line.startswith("#") for line in lines if line), lines
 
 
 def test_a_notebook_has_the_cells_of_its_script() -> None:

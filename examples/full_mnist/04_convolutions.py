@@ -1,21 +1,24 @@
 # %% [markdown]
 # # All ten digits, 99 %
 #
-# A small convolutional network; the seven values, each with its reason, stand in
+# A small convolutional network; each of the seven values has its reason in
 # `examples/mnist99.toml`.
 #
 # Takes about 20 s.
 
 # %%
-import dataclasses
-from pathlib import Path
-
 import sevensteps as ss
-from examples import figures
 from examples.figures import figure, mnist, seeds
 
-recipe = dataclasses.replace(
-    ss.Recipe.from_toml(Path(figures.__file__).parent / "mnist99.toml"), data=mnist()
+recipe = ss.Recipe(
+    mnist(),
+    initialize="kaiming_normal()",
+    predict="cnn(8, 16, dense=(256,))",
+    loss="cross_entropy()",
+    gradient="chain_rule()",
+    step="sgd(lr=one_cycle(0.1), momentum=0.9, nesterov=True)",
+    repeat="batches(64)",
+    stop="accuracy(0.99) | epochs(3)",
 )
 runs = [ss.train(recipe, seed=seed, out=False) for seed in range(seeds(full=10, quick=1))]
 for run in runs:

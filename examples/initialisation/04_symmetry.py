@@ -57,6 +57,7 @@ for activation in ("relu", "tanh", "sigmoid"):
 # hidden units answer .5, and a little is learned: that of a single unit.
 
 
+# %%
 def accuracies(initialize: str | None, predict: object) -> list[float]:
     return [
         ss.train(
@@ -93,6 +94,7 @@ figure(
 # recommendation; what one takes is `kaiming_normal()`.)
 
 
+# %%
 def nearly_alike(noise: float, seed: int) -> nn.Module:
     draw = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():

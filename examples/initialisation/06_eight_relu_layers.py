@@ -54,6 +54,8 @@ figure(
 # %% [markdown]
 # ## Where it is lost
 
+# %%
+
 
 def by_layer(initialize: str, seed: int) -> tuple[torch.Tensor, torch.Tensor, int]:
     """The signal of each hidden layer (std over the pictures, mean over the units), the std of all

@@ -155,8 +155,10 @@ def training_report(
 
 def deliver(report: ProcessReport, settings: Mapping[str, Any]) -> None:
     """Print a report on standard error, and write the files that were asked for."""
+    from sevensteps.doctor.report.script import LEAD
+
     report = with_others(report, Path(settings["folder"]))
-    say(f"\nsevensteps: {report.text()}\n")
+    say(f"\n{report.text(LEAD)}\n")
     write_files(report, settings)
 
 

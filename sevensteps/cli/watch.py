@@ -171,8 +171,7 @@ def script_of(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
         if not rest[0].startswith("-"):
             return None, tuple(rest)
     raise ArgumentError(
-        f"--try runs a script of Python again, which {python} is not: "
-        "sevensteps watch --try SCRIPT.py ARGS"
+        f"--try takes a script, not {Path(python).name}: sevensteps watch --try SCRIPT.py"
     )
 
 
@@ -185,13 +184,13 @@ def run_and_try(
     """
     from sevensteps.api.watch_script import say, with_others, write_files
     from sevensteps.cli.output import status
-    from sevensteps.doctor.report.script import ProcessReport
+    from sevensteps.doctor.report.script import LEAD, ProcessReport
 
     began = time.perf_counter()
     code = run_command([sys.executable, *arguments], environment)
     duration = time.perf_counter() - began
     report = with_others(ProcessReport(nothing=NOTHING), Path(settings["folder"]))
-    say(f"\nsevensteps: {report.text()}\n")
+    say(f"\n{report.text(LEAD)}\n")
     from sevensteps.doctor.trials.script.proof import try_trainings
 
     def end(number: int, _: Any) -> None:

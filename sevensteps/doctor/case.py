@@ -192,12 +192,20 @@ class Case:
     def layers(self, *roles: str) -> list[LayerFacts]:
         """The layers with one of these roles (no role: all), in the order of computation.
 
-        Where not all of them were observed, in the order of construction, usually the same.
+        One that was not observed comes after the one before it in the order of construction, and a
+        function before the layer that it is called for.
         """
-        layers = list(self.facts.layers.values())
-        order = list(self.looks[0].signals) if self.looks else []
-        if {layer.name for layer in layers} <= set(order):
-            layers.sort(key=lambda layer: order.index(layer.name))
+        seen = self.looks[0].signals if self.looks else ()
+        order = {name: float(place) for place, name in enumerate(seen)}
+        places, place = dict[str, tuple[float, bool]](), -1.0
+        for name in self.facts.layers:
+            place = order.get(name, place)
+            places[name] = place, name not in order
+        for name in places.keys() - order.keys():
+            if name.endswith(".input"):  # a function that is called before this layer
+                before, unseen = places.get(name.removesuffix(".input"), places[name])
+                places[name] = before - 0.5, unseen
+        layers = sorted(self.facts.layers.values(), key=lambda layer: places[layer.name])
         return [layer for layer in layers if not roles or layer.role in roles]
 
     def of_data(self, name: str, compute: Callable[[], Any]) -> Any:
@@ -224,7 +232,9 @@ class Case:
         if observation.x is None or observation.y is None:
             return None
         inputs = getattr(observation, "inputs", None)
-        if inputs is not None and sample_count(inputs) == len(observation.x):
+        count = sample_count(inputs)
+        # without its other arguments the network gives no answer
+        if inputs is not None and (count == len(observation.x) or len(tensors_of(inputs)) > 1):
             return subset((inputs, observation.targets), self.sample_limit)
         return subset((observation.x, observation.y), self.sample_limit)
 

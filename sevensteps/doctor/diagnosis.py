@@ -153,8 +153,8 @@ class Diagnosis(Examination):
         )
         if "thinned" in observation.notes:
             basis += (
-                " Looked at fewer steps than planned, because looking took longer than this "
-                "network's size lets expect; another run may differ."
+                " Fewer steps were looked at than planned, because looking took longer than is "
+                "usual for a network of this size; another run may differ."
             )
         basis += _warnings_text(observation.warnings)
         if self.findings:
@@ -166,9 +166,10 @@ class Diagnosis(Examination):
                 f"inputs: {'; '.join(map(str, comparisons))}. {_too_early(self.case)}{basis}"
             )
         if observation.steps < ENOUGH_STEPS or not looks:
+            were = "was" if observation.steps == 1 else "were"
+            advice = "" if observation.notes.get("failure") else " Train for longer, and ask again."
             return (
-                f"Not enough evidence: {steps} were seen, and {looks} closely. Train for longer, "
-                "and ask again."
+                f"Not enough evidence: {steps} {were} seen, and {looks or 'none'} closely.{advice}"
             )
         return f"Nothing is wrong that can be seen here. {basis}"
 

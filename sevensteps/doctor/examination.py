@@ -12,6 +12,12 @@ from sevensteps.doctor.ranking import in_order, ranked
 from sevensteps.doctor.usable_data import check_data
 from sevensteps.record.run_folder import nan_to_null
 
+# what cannot be asked either of a network that does not answer to its samples, or to few of them
+FOLLOWERS = {
+    "outputs": ("questions", "probe", "parameters made in forward"),
+    "questions": ("parameters made in forward",),
+}
+
 
 @dataclass
 class Examination:
@@ -29,7 +35,11 @@ class Examination:
     @property
     def not_judged(self) -> list[tuple[str, str]]:
         """What could not be asked: (condition or argument, reason), each once."""
-        return list(dict.fromkeys(self.case.not_judged))
+        reasons = dict.fromkeys(self.case.not_judged)
+        for cause, followers in FOLLOWERS.items():
+            if any(what == cause for what, _ in reasons):
+                reasons = {r: None for r in reasons if r[0] not in followers}
+        return list(reasons)
 
     def to_dict(self) -> dict[str, Any]:
         """The form of `run.json` and `--json`; numbers that are not finite become None."""
@@ -52,6 +62,10 @@ def examine(case: Case) -> Examination:
     """
     if case.names:
         return _examine_each(case)
+    if (failure := case.observation.notes.get("failure")) is not None:
+        case.not_judged.append(
+            ("what happens inside the network", f"looking at it failed: {failure}")
+        )
     if case.recipe is None:  # the data of a recipe are made for its network
         check_data(case)
     if "thinned" in case.observation.notes:
@@ -66,8 +80,8 @@ def examine(case: Case) -> Examination:
     for name in condition_names():
         try:
             finding = condition(name).examine(case)
-        except Exception as failure:
-            case.not_judged.append((name, failure_text(failure)))
+        except Exception as raised:
+            case.not_judged.append((name, failure_text(raised)))
         else:
             findings += [finding] if finding is not None else []
     return Examination(ranked(findings), case)

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sevensteps.doctor.identify_loss import KNOWN, IdentifiedLoss, KnownLoss
+from sevensteps.doctor.kind_of_task import entropy_of_counts
 from sevensteps.doctor.loss_purpose import ERROR_LOSSES
 from sevensteps.observe.call import ELEMENTWISE_LOSSES, Call, LossTerm
 from sevensteps.observe.look import Look
@@ -373,6 +374,8 @@ def _baseline(call: Call, target: Tensor) -> float | None:
             counts = counts * torch.tensor(weight[: len(counts)]).double()
         if call.options.get("label_smoothing"):
             return None
+        if weight is None:
+            return entropy_of_counts(counts)
         return float(torch.special.entr(counts / counts.sum()).sum())
     if any(call.options.get(w) is not None or w in call.shapes for w in ("weight", "pos_weight")):
         return None

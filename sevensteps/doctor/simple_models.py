@@ -32,7 +32,8 @@ def simple_model_score(case: Case) -> float | None:
     """The better cross-validated score of two simple models on standardized inputs.
 
     A linear one and the 5 nearest neighbours; accuracy or r2, on at most `MAX_ROWS` samples. None
-    where inputs are no plain numbers, or too few. Worked out once for the data of the case.
+    where inputs are no plain numbers, or too few, or are themselves what is to be given. Worked out
+    once for the data of the case.
     """
 
     score: float | None = case.of_data("simple_model_score", lambda: _median_score(case))
@@ -104,10 +105,23 @@ def _median_score(case: Case, **which: bool) -> float | None:
     if table is None or case.task not in ("binary", "multiclass", "regression"):
         return None
     x, y = table
+    if case.task == "regression" and _stands_in(y, x):
+        return None
     judge = regression_score if case.task == "regression" else classification_score
     scores = [judge(x, y, split, **which) for split in range(REPEATS if len(x) < FEW else 1)]
     known = [score for score in scores if score is not None]
     return statistics.median(known) if known else None
+
+
+def _stands_in(y: Float[Tensor, "N T"], x: Float[Tensor, "N F"]) -> bool:
+    """Whether every number that is to be given is one of the inputs, but for its unit, as where
+    they are reconstructed: a model of them that may copy says nothing of a network that has to put
+    them into a code, of how many numbers or words only the network knows.
+    """
+    spread = y.std(0, correction=0)
+    varied = (y - y.mean(0))[:, spread > 0] / spread[spread > 0]
+    alike = (varied.T @ x / len(x)).abs()
+    return bool(varied.numel()) and bool((alike.amax(1) > 1 - 1e-6).all())
 
 
 def worse_than_simple_model(case: Case, margin: float) -> bool:

@@ -308,9 +308,9 @@ def _columns(count: int, device: torch.device) -> Tensor:
 
 
 def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    return list(tensors_of(value).values())
+    """The tensors in `value`, but sparse ones: what is spread over a graph has no rows to hash."""
+    tensors = [value] if isinstance(value, Tensor) else tensors_of(value).values()
+    return [tensor for tensor in tensors if tensor.layout is torch.strided]
 
 
 def _unrepeated(ordered: Tensor) -> Tensor:

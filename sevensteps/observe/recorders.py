@@ -84,7 +84,9 @@ class Recorders:
             for name, network in networks.items()
         }
         for name, layers in self.layers.items():
-            layers.functions |= functions.get(name, {})
+            for preceding, function in functions.get(name, {}).items():
+                if not function or preceding in layers.layers:
+                    layers.functions[preceding] = function
         evaluations = EvaluationRecorder(facts, observation.notes)
         self.account = AccountRecorder(modules, optimizers)
         self.data = DataRecorder(observation.sketch, called, self.budget, self.compiled)
@@ -176,7 +178,7 @@ class Recorders:
                 look.networks[name] = own
                 observation.facts.add_functions(name, layers.layers)
             if (one := layers.shown) is not None:
-                observation.add_batch(one.args, one.kwargs, own_target, name)
+                self._keep_samples(one.args, one.kwargs, own_target, name)
                 self.data.show(name, one.args, one.kwargs)
         if look.networks:
             look.merge_signals()
@@ -194,6 +196,20 @@ class Recorders:
                 observation.note_unseen(unseen)
         observation.add_look(look)
         return look
+
+    def _keep_samples(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any, network: str
+    ) -> None:
+        """Keep some of the samples; where they have a form that cannot be kept, the rest is seen
+        all the same.
+        """
+        try:
+            self.observation.add_batch(args, kwargs, target, network)
+        except Exception as failure:
+            words = " ".join(str(failure).split())[:120]
+            self.observation.note_unseen(
+                f"none of its samples could be kept: {type(failure).__name__}: {words}"
+            )
 
 
 def target_of(target: Any, network: str, last: bool, compared: Mapping[str, str]) -> Any:

@@ -14,6 +14,7 @@ from sevensteps.observe.structure import (
     map_tensors,
     rows,
     sample_count,
+    settings_of,
     tensors_of,
     to_device,
 )
@@ -33,6 +34,8 @@ class Inputs:
 class Samples:
     """Samples of one network. `x` and `y` are the first tensors of inputs and targets; `inputs` and
     `targets` have all of them, of as many samples as could be kept together.
+
+    All come from calls whose other arguments, such as the number of a task, are those of the first.
     """
 
     def __init__(self, x: Tensor | None = None, y: Tensor | None = None) -> None:
@@ -41,6 +44,7 @@ class Samples:
         self._joined: tuple[Any, Any] | None = None  # inputs, targets
         self._parts: list[tuple[Any, Any]] = []  # that follow those
         self._part_samples = 0
+        self._settings: dict[str, Any] | None = None
 
     @property
     def full(self) -> bool:
@@ -64,7 +68,7 @@ class Samples:
     def add(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any) -> None:
         """Add rows of one batch, until there are `MAX_SAMPLES` or 16 MB of them."""
         x, y = first_tensor((args, kwargs)), first_tensor(target)
-        if x is None or not x.ndim or not x.numel():
+        if x is None or not x.ndim or not x.numel() or not self._alike(settings_of((args, kwargs))):
             return
         self._add_structures(args, kwargs, target)
         if y is None or not y.ndim or len(x) != len(y):
@@ -91,6 +95,16 @@ class Samples:
                 room[start : start + count] = t[:count]
         self.x, self.y = (room[: start + count] for room in self._room)
 
+    def _alike(self, settings: dict[str, Any]) -> bool:
+        """Whether these arguments are those of the first call."""
+        if self._settings is None:
+            self._settings = settings
+        ours = self._settings
+        return ours.keys() == settings.keys() and all(
+            setting is ours[path] or _equal(setting, ours[path])
+            for path, setting in settings.items()
+        )
+
     def _add_structures(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any) -> None:
         tensors = tensors_of((args, kwargs, target))
         count = sample_count((args, kwargs))
@@ -115,6 +129,13 @@ class Samples:
             self._joined = self._joined if both is None else both
         self._parts.clear()
         return self._joined
+
+
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # arrays, and what cannot be compared
+        return False
 
 
 def _room_for(tensor: Tensor, count: int) -> Tensor:

@@ -55,6 +55,22 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
             yield field.name, getattr(value, field.name, None)
 
 
+def settings_of(value: Any, depth: int = 0) -> dict[str, Any]:
+    """What in a structure is neither a tensor nor a structure, by its path: the number of a task,
+    the name of a head.
+    """
+    if isinstance(value, Tensor | PackedSequence) or depth == MAX_DEPTH:
+        return {}
+    parts = dict(_parts(value))
+    if not parts:
+        return {"": value}
+    return {
+        f"{name}.{path}" if path else name: setting
+        for name, part in parts.items()
+        for path, setting in settings_of(part, depth + 1).items()
+    }
+
+
 def main_output(value: Any) -> Tensor | None:
     """The tensor that is the answer of a network: itself, the one named as such, else the first of
     floating-point numbers that is more than one number; None where there is none.
@@ -153,17 +169,24 @@ def rows(value: Any, index: Tensor | slice) -> Any:
                 padded[chosen], lengths[at], batch_first=True, enforce_sorted=False
             )
         return map_tensors(
-            lambda t: (
-                t[index.to(t.device) if isinstance(index, Tensor) else index]
-                if t.ndim and len(t) == count
-                else t
-            ),
-            part,
+            lambda t: _tensor_rows(t, index) if t.ndim and len(t) == count else t, part
         )
 
     if isinstance(value, tuple | list) and any(isinstance(p, PackedSequence) for p in value):
         return tuple(take(part) for part in value)
     return take(value)
+
+
+def _tensor_rows(tensor: Tensor, index: Tensor | slice) -> Tensor:
+    """`tensor[index]`, of a sparse one, too."""
+    if tensor.layout is torch.strided:
+        return tensor[index.to(tensor.device) if isinstance(index, Tensor) else index]
+    if isinstance(index, slice):
+        index = torch.arange(len(tensor))[index]
+    elif index.dtype == torch.bool:
+        index = index.nonzero().flatten()
+    coordinates: Tensor = tensor.to_sparse_coo()
+    return coordinates.index_select(0, index.to(tensor.device))
 
 
 def to_device(value: Any, device: torch.device | str) -> Any:

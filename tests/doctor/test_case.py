@@ -15,7 +15,7 @@ from sevensteps.doctor.identify_loss import IdentifiedLoss, KnownLoss
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.observe.call import Call
 from sevensteps.observe.look import Look
-from sevensteps.observe.network_facts import network_facts
+from sevensteps.observe.network_facts import LayerFacts, network_facts
 from sevensteps.observe.observation import Observation
 
 pytestmark = pytest.mark.draws
@@ -247,3 +247,13 @@ def test_a_single_output_is_a_logit_where_it_is_no_probability() -> None:
     case_ = watched(labels, torch.zeros(4, 1), [2.0, 1.0])
     assert case_.score(torch.tensor([[-2.0], [0.2], [3.0], [-1.0]]), labels) == 1
     assert case_.score(torch.tensor([[0.2], [0.6], [0.9], [0.3]]), labels) == 1
+
+
+def test_a_layer_that_was_not_observed_follows_the_one_before_it() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2), nn.Linear(2, 1))
+    known = case(network)
+    signal: Any = None
+    known.looks.append(Look(0, 1.0, signals=dict.fromkeys(("3", "0", "1"), signal)))
+    assert [layer.name for layer in known.layers()] == ["3", "0", "1", "2"]
+    known.facts.layers["0.input"] = LayerFacts("0.input", "relu", "activation", 1, "relu")
+    assert [layer.name for layer in known.layers()] == ["3", "0.input", "0", "1", "2"]

@@ -132,3 +132,10 @@ def test_each_of_several_networks_is_examined_as_a_case_of_its_own(
     ]
     # G takes the training data, no network takes the validation data
     assert [what for what, _ in found.not_judged] == ["valid"]
+
+
+def test_a_watch_that_failed_is_said() -> None:
+    case = blank()
+    case.observation.notes["failure"] = "TypeError: no rows"
+    said = dict(examine(case).not_judged)
+    assert said["what happens inside the network"] == "looking at it failed: TypeError: no rows"

@@ -11,6 +11,7 @@ from torch import Tensor
 from sevensteps.doctor.kind_of_task import (
     accuracy_of_positions,
     class_axis,
+    entropy_of_counts,
     ignorant_entropy,
     kind_of_task,
     outputs_fit,
@@ -82,3 +83,14 @@ def test_a_code_is_no_answer_to_labels() -> None:
     assert not outputs_fit((10, 1), labels)
     assert outputs_fit((10, 3), torch.rand(10, 3))
     assert not outputs_fit((10, 2), torch.rand(10, 1))
+
+
+def test_of_few_samples_of_many_classes_the_entropy_is_not_their_own() -> None:
+    share = 1 / torch.arange(1, 3001).double()
+    true = float(torch.special.entr(share / share.sum()).sum())
+    drawn = torch.multinomial(share, 1000, True, generator=torch.Generator().manual_seed(0))
+    counts = torch.bincount(drawn).double()
+    own = float(torch.special.entr(counts / counts.sum()).sum())
+    assert true - own > 2 * abs(true - entropy_of_counts(counts))
+    assert entropy_of_counts(torch.tensor([500.0, 500, 0])) == pytest.approx(math.log(2))
+    assert entropy_of_counts(torch.tensor([1.0])) == 0

@@ -179,3 +179,11 @@ def test_a_smooth_function_knows_what_lines_and_neighbours_do_not() -> None:
     assert smooth is not None
     assert simple is not None
     assert smooth > simple + 0.05
+
+
+def test_a_model_that_copies_says_nothing_of_a_reconstruction() -> None:
+    x = torch.rand(100, 6, generator=torch.Generator().manual_seed(0))
+    assert simple_models.simple_model_score(case_of(x, 255 * x)) is None
+    assert simple_models.simple_model_score(case_of(x, x[:, :3])) is None
+    noisy = x + 0.01 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
+    assert simple_models.simple_model_score(case_of(x, noisy)) is not None

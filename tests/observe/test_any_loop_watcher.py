@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 
 import sevensteps as ss
 from sevensteps.errors import ArgumentError
@@ -446,3 +446,29 @@ def test_a_step_that_nobody_looks_at_is_noted_like_any_other() -> None:
         assert 99 <= notes["updates"][0] <= 100
     assert 151 in [look.step for look in few_looked.looks]
     assert 0 < few_looked.watching_seconds < few_looked.seconds
+
+
+def test_a_graph_that_is_sparse_is_looked_at_as_any_input() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(3, 2)
+    graph, x = torch.eye(12).to_sparse(), torch.randn(12, 3)
+
+    class Graph(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: Tensor, graph: Tensor) -> Tensor:
+            return graph @ self.layer(x)
+
+    network = Graph()
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(10):
+            loss = network(x, graph).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=x[:, :2])
+    assert watch.failure is None
+    assert watch.observation.looks

@@ -41,3 +41,15 @@ def test_a_copy_is_kept() -> None:
     x.fill_(7)
     assert samples.inputs is not None
     assert not samples.inputs.args[0].any()
+
+
+def test_only_calls_with_the_same_other_arguments_go_together() -> None:
+    samples = Samples()
+    for task in (3, 0, 3, 1):
+        x = torch.full((4, 2), float(task))
+        samples.add((x, task), {"names": ["a", torch.zeros(4)]}, x[:, 0])
+    assert samples.x is not None
+    assert samples.x.flatten().unique().tolist() == [3.0]
+    assert len(samples.x) == 8
+    assert samples.inputs is not None
+    assert samples.inputs.args[1] == 3

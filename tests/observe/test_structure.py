@@ -122,3 +122,12 @@ def test_indices_are_spread_and_fall_on_every_kind_of_sample() -> None:
     assert (chosen // 2).tolist() == list(range(2048))
     assert 0.4 < (chosen % 2).double().mean() < 0.6
     assert len(spread_indices(3, 2).unique()) == 2
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR:UserWarning")
+def test_rows_of_a_sparse_tensor_are_taken() -> None:
+    dense = torch.eye(5) + torch.eye(5).roll(1, 1)
+    for sparse in (dense.to_sparse(), dense.to_sparse_csr()):
+        for index in (slice(1, 3), torch.tensor([4, 0]), torch.arange(5) > 2):
+            taken = rows((dense, sparse), index)
+            assert torch.equal(taken[1].to_dense(), dense[index])

@@ -6,7 +6,8 @@ look. Source: Lu et al. 2019, Dying ReLU and Initialization.
 
 Remedies: `kaiming_normal()` with biases at 0; a leaky rectifier; a tenth of the learning rate
 where the units died on the way; no ReLU on the output layer where it stands there. Silent on:
-inputs that are always 0; sparse layers; a few dead units in a network that learns well.
+inputs that are always 0; sparse layers; a few dead units in a network that learns well; some units
+of a wide layer that is shown a few samples only.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ EXPLAINS = (
     "labels_unrelated",
 )
 NARROW = 8  # units, of which each that is lost counts
+ENOUGH_SAMPLES = 8  # of which a unit that fires for half is off for all in one case of 256
 LARGE = 0.5  # share of a layer; fewer do no harm that a wider layer would not have
 
 
@@ -55,6 +57,8 @@ def examine(case: Case) -> Finding | None:
         return None
     shares = {name: float(off.double().mean()) for name, off in dead.items()}
     name, share = max(shares.items(), key=lambda item: item[1])
+    if share < 1 and len(dead[name]) > NARROW and _few_samples(case):
+        return None
     closing = output_activation(case)
     at_output = closing is not None and closing.name == name
     if share < (0.05 if at_output else LARGE) or learned_enough(
@@ -146,6 +150,13 @@ def examine(case: Case) -> Finding | None:
         },
         onset,
     )
+
+
+def _few_samples(case: Case) -> bool:
+    """Whether the data are so few samples that a unit may well be off for all of them by chance."""
+    sketch = case.observation.sketch
+    count = len(case.train[0]) if case.train is not None else sketch.distinct_rows
+    return 0 < count < ENOUGH_SAMPLES
 
 
 def _off(case: Case, name: str) -> Tensor | None:

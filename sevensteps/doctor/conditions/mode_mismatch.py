@@ -10,18 +10,23 @@ Source: Ioffe, Szegedy 2015; Srivastava et al. 2014.
 Remedies: `model.train()` before training, `model.eval()` before every evaluation;
 `F.dropout(x, p, training=self.training)`; batches of at least 8 for batch norm. Silent on: networks
 that are the same in both modes; numbers that a network draws beside a divergence or another term of
-the loss, as of a distribution; dropout that is called with training=True and costs little.
+the loss, as of a distribution; dropout that is called with training=True and costs little; running
+statistics that are no more than a few long steps behind the weights.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sevensteps.doctor.case import Case, subset, targets_of
+import torch
+
+from sevensteps.doctor.asking import ask, set_mode
+from sevensteps.doctor.case import Case, Pair, subset, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
-from sevensteps.doctor.measures import significant
+from sevensteps.doctor.measures import median, significant
 from sevensteps.doctor.questions.twice import Twice, twice
+from sevensteps.observe.structure import rows, sample_count, to_device
 
 STEP = "predict"
 EXPLAINS = (
@@ -40,6 +45,8 @@ EXPLAINS = (
     "signal_explodes",
 )
 APART = 0.15  # of the score between the modes
+FOLLOWING = 30  # batches, after which statistics with a momentum of 0.1 are new for 96 %
+MOST = 64  # samples of each
 WANDERS = 0.02  # of the spread of the answers, between two answers to one question
 NOISE_COSTS = 0.05  # of the score, of noise in evaluation mode
 COSTS_ON_PURPOSE = 0.05  # of the score, of dropout that is called with training=True
@@ -171,7 +178,18 @@ def _examine_layers(case: Case) -> Finding | None:
         truth = targets_of(pair)
         judged = case.score(case.outputs(pair), truth)
         trained = case.score(case.outputs(pair, training=True), truth)
-        if judged is not None and trained is not None and trained - judged > APART:
+        apart = judged is not None and trained is not None and trained - judged > APART
+        if apart and judged is not None and trained is not None:
+            behind = _once_caught_up(case, pair)
+            if behind is not None and trained - behind < max(APART, trained - judged) / 2:
+                case.ruled_out.append(
+                    (
+                        "mode_mismatch",
+                        "the running statistics of batch norm are a few steps behind the weights, "
+                        "and fit once these stand still",
+                    )
+                )
+                return None
             return _finding(
                 list(case.facts.norms),
                 0.8,
@@ -190,6 +208,30 @@ def _examine_layers(case: Case) -> Finding | None:
                 "runs in training mode",
             )
     return None
+
+
+def _once_caught_up(case: Case, pair: Pair) -> float | None:
+    """The score on `pair` in evaluation mode, once the running statistics have had as many more
+    batches of the training as a momentum of 0.1 takes to follow, while the weights stand still.
+    """
+    source = case.examples
+    size = int(median(float(look.batch) for look in case.looks if look.batch))
+    if source is None or size < 2:
+        return None
+    count, size = sample_count(source[0]), min(size, MOST, case.sample_limit // 8)
+    with case.network_copy(training=True) as network, torch.no_grad():
+        if network is None:
+            return None
+        device = next((p.device for p in network.parameters()), torch.device("cpu"))
+        try:
+            for _ in range(FOLLOWING):
+                chosen = torch.randint(count, (size,))
+                ask(network, to_device(rows(source[0], chosen), device))
+            set_mode(network, False)
+            answer = case.answer_in(ask(network, to_device(pair[0], device)))
+        except Exception:
+            return None
+    return case.score(None if answer is None else answer.cpu(), targets_of(pair))
 
 
 def _finding(

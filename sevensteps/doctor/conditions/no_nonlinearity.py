@@ -6,16 +6,20 @@ of its outputs is linear. Closed form: W₂(W₁x) = (W₂W₁)x.
 
 Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower
 than input and output, which is a bottleneck on purpose, as in a linear autoencoder; networks
-that bend by a function called in `forward`; lists of layers, which the loop itself calls.
+that bend by a function called in `forward`, or may do so and cannot be asked; lists of layers,
+which the loop itself calls.
 """
 
 from __future__ import annotations
 
 import torch
+from torch import nn
 
+from sevensteps.doctor.asking import only_tensor
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import layer_label, output_activation, weight_layers
+from sevensteps.observe.structure import map_tensors, rows, sample_count
 
 STEP = "predict"
 EXPLAINS = ("too_small", "underfitting", "stopped_early", "labels_unrelated", "label_noise")
@@ -34,7 +38,6 @@ LINEAR = {
     "AdaptiveAvgPool2d",
     "LazyLinear",
 }
-LISTS = ("ModuleList", "ModuleDict")  # have no `forward`: the loop calls what is in them
 
 
 def examine(case: Case) -> Finding | None:
@@ -79,25 +82,34 @@ def examine(case: Case) -> Finding | None:
 def _may_bend(case: Case) -> bool:
     """Whether something nonlinear may stand between the layers that is no module.
 
-    Where the network cannot be asked, and is no chain of layers: what calls a list of them can put
-    any function between two.
+    Where the network cannot be asked, and is no chain of layers: what calls them in a `forward` of
+    its own can put any function between two.
     """
     bent = _bent(case)
-    return bent if bent is not None else case.facts.network in LISTS
+    if bent is not None:
+        return bent
+    if case.network is None:
+        return case.facts.network != "Sequential"
+    holders = [module for module in case.network.modules() if any(module.children())]
+    return not all(type(module) is nn.Sequential for module in holders)
 
 
 def _bent(case: Case) -> bool | None:
     """Whether the network's output at the middle of two inputs differs from the middle of its
     outputs; None where it cannot be asked.
     """
-    if case.sample is None or len(case.sample[0]) < 8 or not case.sample[0].is_floating_point():
+    inputs = case.sample[0] if case.sample is not None else case.observation.inputs
+    x, count = only_tensor(inputs), sample_count(inputs)
+    if x is None or count < 8 or not x.is_floating_point():
         return None
-    x, y = case.sample
-    half = min(len(x) // 2, 64)
-    a, b = x[:half], x[half : 2 * half]
-    outputs = [case.outputs((part, y[:half])) for part in (a, b, (a + b) / 2)]
+    half = min(count // 2, 64)
+    a, b = rows(inputs, slice(half)), rows(inputs, slice(half, 2 * half))
+    second = only_tensor(b)
+    assert second is not None
+    middle = map_tensors(lambda first: (first + second) / 2, a)
+    outputs = [case.outputs((part, None)) for part in (a, b, middle)]
     if any(o is None for o in outputs):
         return None
-    first, second, middle = (o.double() for o in outputs if o is not None)
-    size = torch.stack([first, second]).std().clamp_min(1e-9)
-    return bool((middle - (first + second) / 2).abs().max() > 1e-3 * size)
+    at_a, at_b, between = (o.double() for o in outputs if o is not None)
+    size = torch.stack([at_a, at_b]).std().clamp_min(1e-9)
+    return bool((between - (at_a + at_b) / 2).abs().max() > 1e-3 * size)

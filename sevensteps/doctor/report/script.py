@@ -10,11 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.cells import cell_len
+
 from sevensteps.doctor.report.text import wrap_plain
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.render.text import count_text
 
 WIDTH = 80  # columns, as of a diagnosis
+LEAD = "sevensteps: "  # before all that is printed on a terminal
+SEPARATOR = " · "
 BETWEEN_LINES = re.compile(r"; (?=\S+\.py:\d+: )")  # of a change of several lines of a file
 
 
@@ -55,6 +59,22 @@ class TrainingReport:
 
     def headline(self) -> str:
         """The training in a line."""
+        return SEPARATOR.join(self._parts())
+
+    def headline_lines(self, lead: str) -> list[str]:
+        """The headline after `lead`, in lines of at most `WIDTH` cells, which end with a part."""
+        first, *parts = self._parts()
+        lines = wrap_plain(first, WIDTH - len(SEPARATOR), lead, "  ")
+        for part in parts:
+            longer = f"{lines[-1]}{SEPARATOR}{part}"
+            if cell_len(longer) <= WIDTH - len(SEPARATOR):
+                lines[-1] = longer
+            else:
+                lines[-1] += SEPARATOR.rstrip()
+                lines.append(f"  {part}")
+        return lines
+
+    def _parts(self) -> list[str]:
         parts = [self.network]
         if self.place:
             parts.append(f"called at {self.place}")
@@ -62,7 +82,7 @@ class TrainingReport:
         if self.losses is not None:
             parts.append("loss {} → {}".format(*map(_number, self.losses)))
         parts.append(", ".join(self.optimizers) or "updated without an optimizer of PyTorch")
-        return " · ".join(parts)
+        return parts
 
     def to_dict(self) -> dict[str, Any]:
         """The training as JSON can hold it."""
@@ -108,10 +128,10 @@ class ProcessReport:
             trainings.append(TrainingReport(**{**record, "losses": pair, "optimizers": optimizers}))
         return cls(**{**fields, "trainings": tuple(trainings), "others": ()})
 
-    def text(self) -> str:
-        """All of it, as it is printed at the end of the script."""
+    def text(self, lead: str = "") -> str:
+        """All of it after `lead`, as it is printed at the end of the script."""
         count = len(self.trainings)
-        blocks = []
+        blocks: list[str] = []
         healthy: dict[str, list[int]] = {}
         for number, training in enumerate(self.trainings, 1):
             alike = healthy.setdefault(training.network, []) if training.healthy else []
@@ -120,7 +140,8 @@ class ProcessReport:
             if training.healthy and len(alike) > 1:
                 continue
             which = f"training {number} of {count}: " if count > 1 else ""
-            blocks.append(f"{which}{training.headline()}\n{training.text}")
+            first = f"{'' if blocks else lead}{which}"
+            blocks.append("\n".join([*training.headline_lines(first), training.text]))
         blocks += [
             f"{count_text(len(alike) - 1, 'more training')} of {network}: nothing is wrong that "
             "can be seen."
@@ -132,7 +153,8 @@ class ProcessReport:
         said = [*self.others, self.nothing, self.crash]
         if self.failure:
             said.append(f"The watch itself failed, and saw nothing from then on: {self.failure}")
-        blocks += [textwrap.fill(part, WIDTH) for part in said if part]
+        for part in filter(None, said):
+            blocks.append(textwrap.fill(part, WIDTH, initial_indent="" if blocks else lead))
         return "\n\n".join(blocks)
 
     def tried_text(self) -> str:

@@ -57,8 +57,9 @@ def _reasons(title: str, reasons: Sequence[tuple[str, str]], width: int) -> str:
 
 
 def _finding(number: int, finding: Finding, width: int, ours: bool) -> list[str]:
+    network = finding.where.get("network")  # of several
     head, tail = (
-        f"{number}  {finding.condition}",
+        f"{number}  {finding.condition}{f' in {network}' if network else ''}",
         plain(f"step: {finding.step} · {finding.severity} · {confidence_text(finding)}"),
     )
     gap = width - cell_len(head) - cell_len(tail)

@@ -90,3 +90,42 @@ def test_noise_in_evaluation_mode_is_named_where_it_costs(always: bool) -> None:
 
 def test_a_little_noise_in_evaluation_mode_is_not_accused() -> None:
     assert trained(lambda x, net: x + 0.05 * torch.randn_like(x))[0] is None
+
+
+class Normed(nn.Module):
+    def __init__(self, momentum: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Linear(8, 24), nn.BatchNorm1d(24, momentum=momentum), nn.ReLU(), nn.Linear(24, 2)
+        )
+
+    def forward(self, x: Tensor) -> Any:
+        return self.body(x)
+
+
+@pytest.mark.parametrize("momentum", [0.1, 1e-4])
+def test_statistics_behind_the_weights_are_told_from_those_that_do_not_follow(
+    momentum: float,
+) -> None:
+    torch.manual_seed(0)
+    network = Normed(momentum)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(8):
+            for rows in torch.randperm(300).split(50):
+                loss = F.cross_entropy(network(20 * X[rows] + 40), Y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=Y[rows])
+    if momentum == 0.1:  # as after a few long steps
+        network.body[1].running_mean.add_(150)
+    diagnosis = watch.diagnose(train=(20 * X + 40, Y), loss_fn=F.cross_entropy)
+    case: Any = diagnosis.case
+    finding = examine(case)
+    assert (finding is None) == (momentum == 0.1)
+    if finding is None:
+        assert any("a few steps behind the weights" in why for _, why in case.ruled_out)
+    else:
+        assert "the running statistics of batch norm do not fit" in finding.explanation
+        assert [f.condition for f in diagnosis.findings] == ["mode_mismatch"]  # and not the inputs

@@ -35,3 +35,39 @@ def test_a_chain_is_named_and_a_list_is_not() -> None:
     assert said_of(chain, chain)
     assert not said_of(nn.Sequential(into, nn.ReLU(), out), nn.Sequential(into, nn.ReLU(), out))
     assert not said_of(nn.ModuleList([into, out]), lambda x: out(into(x).relu()))
+
+
+class Bent(nn.Module):
+    """Bends by a function, and takes a graph beside its inputs."""
+
+    def __init__(self, bend: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.into, self.out, self.bend = nn.Linear(4, 16), nn.Linear(16, 1), bend
+
+    def forward(self, x: Tensor, graph: Tensor | None = None) -> Tensor:
+        hidden = self.bend(self.into(x))
+        return self.out(hidden if graph is None else graph @ hidden)
+
+
+def test_a_network_without_known_targets_is_asked_all_the_same() -> None:
+    x = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+
+    def named(bend: Callable[[Tensor], Tensor], *graph: Tensor) -> bool:
+        torch.manual_seed(0)
+        model = Bent(bend)
+        optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+        with ss.watch(model, optimizer) as watch:
+            for _ in range(30):
+                loss = (model(x, *graph) - x.prod(1, keepdim=True)).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss)
+        diagnosis = watch.diagnose()
+        assert watch.failure is None
+        return any(f.condition == "no_nonlinearity" for f in diagnosis.findings)
+
+    assert named(lambda hidden: hidden)
+    assert not named(lambda hidden: hidden + torch.tanh(hidden))
+    # what cannot be asked of a few nodes alone may bend
+    assert not named(lambda hidden: hidden + torch.tanh(hidden), torch.eye(64).to_sparse())

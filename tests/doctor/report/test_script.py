@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from sevensteps.doctor.report.script import ProcessReport, TrainingReport, first_and_last
+from sevensteps.doctor.report.script import LEAD, ProcessReport, TrainingReport, first_and_last
 from sevensteps.doctor.trials.trial import Trial
 
 
@@ -76,3 +76,14 @@ def test_a_change_of_several_lines_has_one_for_each() -> None:
         "   → train.py:3: before `for i in a; b` add `c`",
         "     train.py:4: `d` → `e`",
     ]
+
+
+def test_no_line_is_wider_than_a_terminal() -> None:
+    networks = " and ".join(f"network_{number} (Classifier)" for number in range(5))
+    for network in (networks, "model (ConvolutionalNetwork)"):
+        lines = ProcessReport((training(network=network),)).text(LEAD).splitlines()
+        assert lines[0].startswith("sevensteps: n" if network == networks else "sevensteps: m")
+        assert all(len(line) <= 80 for line in lines)
+        assert " ".join(" ".join(lines).split()).startswith(f"sevensteps: {network} · called at")
+    said = ProcessReport(nothing="There is no training to be seen: " + "nothing stepped, " * 9)
+    assert all(len(line) <= 80 for line in said.text(LEAD).splitlines())

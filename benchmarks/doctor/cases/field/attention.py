@@ -97,6 +97,6 @@ def vision() -> Trained:
 
 
 CASES = [
-    healthy("encoder with mask and warm-up", warmed_up, kept_back=True),
-    healthy("attention over patches", vision, kept_back=True),
+    healthy("encoder with mask and warm-up", warmed_up),
+    healthy("attention over patches", vision),
 ]

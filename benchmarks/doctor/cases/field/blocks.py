@@ -74,17 +74,13 @@ CASES = [
     healthy(
         "residual, batch norm",
         lambda: images(Residual(3, nn.BatchNorm2d), 9, F.cross_entropy, 1e-2),
-        kept_back=True,
     ),
     healthy(
-        "residual, group norm",
-        lambda: images(Residual(3, group_norm), 10, F.cross_entropy, 1e-2),
-        kept_back=True,
+        "residual, group norm", lambda: images(Residual(3, group_norm), 10, F.cross_entropy, 1e-2)
     ),
     healthy(
         "residual, checkpointed",
         lambda: images(Residual(2, group_norm, saving=True), 10, F.cross_entropy, 1e-2),
-        kept_back=True,
     ),
-    healthy("functional ending", lambda: images(Functional(), 6, F.nll_loss), kept_back=True),
+    healthy("functional ending", lambda: images(Functional(), 6, F.nll_loss)),
 ]

@@ -98,7 +98,7 @@ def binary_units() -> Trained:
 
 
 CASES = [
-    healthy("quantised autoencoder", quantized, kept_back=True),
-    healthy("choices drawn softly", gumbel, kept_back=True),
-    healthy("units of two values", binary_units, kept_back=True),
+    healthy("quantised autoencoder", quantized),
+    healthy("choices drawn softly", gumbel),
+    healthy("units of two values", binary_units),
 ]

@@ -107,7 +107,7 @@ def remembered() -> Trained:
 
 
 CASES = [
-    healthy("contrastive divergence", contrastive_divergence, kept_back=True),
-    healthy("told from noise", noise_contrastive, kept_back=True),
-    healthy("patterns remembered", remembered, kept_back=True),
+    healthy("contrastive divergence", contrastive_divergence),
+    healthy("told from noise", noise_contrastive),
+    healthy("patterns remembered", remembered),
 ]

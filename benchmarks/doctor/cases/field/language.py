@@ -153,7 +153,7 @@ def prompt() -> Trained:
 
 
 CASES = [
-    healthy("hidden words", hidden_words, kept_back=True),
-    healthy("a state carried on", carried, kept_back=True),
-    healthy("a prompt that learns", prompt, kept_back=True),
+    healthy("hidden words", hidden_words),
+    healthy("a state carried on", carried),
+    healthy("a prompt that learns", prompt),
 ]

@@ -148,8 +148,8 @@ def dynamic_filters() -> Trained:
 
 
 CASES = [
-    healthy("a network whose weights are made", hypernetwork, kept_back=True),
-    healthy("a question that modulates", conditioned, kept_back=True),
-    healthy("a base and low-rank changes", shared_and_own, kept_back=True),
-    healthy("filters made for each picture", dynamic_filters, kept_back=True),
+    healthy("a network whose weights are made", hypernetwork),
+    healthy("a question that modulates", conditioned),
+    healthy("a base and low-rank changes", shared_and_own),
+    healthy("filters made for each picture", dynamic_filters),
 ]

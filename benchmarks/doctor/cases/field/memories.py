@@ -167,8 +167,8 @@ def linear_attention() -> Trained:
 
 
 CASES = [
-    healthy("pointing in order", pointer, kept_back=True),
-    healthy("a value looked up by its key", looked_up, kept_back=True),
-    healthy("a long recurrence by Fourier's transform", state_space, kept_back=True),
-    healthy("attention without a softmax", linear_attention, kept_back=True),
+    healthy("pointing in order", pointer),
+    healthy("a value looked up by its key", looked_up),
+    healthy("a long recurrence by Fourier's transform", state_space),
+    healthy("attention without a softmax", linear_attention),
 ]

@@ -131,10 +131,10 @@ def looking_ahead() -> Trained:
 
 
 CASES = [
-    healthy("float64, Rprop", double, kept_back=True),
-    healthy("autocast in bf16", autocast, kept_back=True),
-    healthy("Adagrad on sparse embeddings", adagrad, kept_back=True),
-    healthy("a rate for each layer", rates, kept_back=True),
-    healthy("averaged at the end", averaged, kept_back=True),
-    healthy("a step uphill first", looking_ahead, kept_back=True),
+    healthy("float64, Rprop", double),
+    healthy("autocast in bf16", autocast),
+    healthy("Adagrad on sparse embeddings", adagrad),
+    healthy("a rate for each layer", rates),
+    healthy("averaged at the end", averaged),
+    healthy("a step uphill first", looking_ahead),
 ]

@@ -127,9 +127,9 @@ def levenberg() -> Trained:
 
 
 CASES = [
-    healthy("Lion by hand", lambda: by_rule(lion, 3e-3, 0.1), kept_back=True),
-    healthy("momentum made orthogonal", lambda: by_rule(orthogonal, 0.05), kept_back=True),
-    healthy("squares as rows and columns", lambda: by_rule(factored, 5e-3), kept_back=True),
-    healthy("resilient steps", resilient, kept_back=True),
-    healthy("Gauss and Newton, damped", levenberg, kept_back=True),
+    healthy("Lion by hand", lambda: by_rule(lion, 3e-3, 0.1)),
+    healthy("momentum made orthogonal", lambda: by_rule(orthogonal, 0.05)),
+    healthy("squares as rows and columns", lambda: by_rule(factored, 5e-3)),
+    healthy("resilient steps", resilient),
+    healthy("Gauss and Newton, damped", levenberg),
 ]

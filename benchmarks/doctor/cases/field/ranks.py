@@ -127,8 +127,8 @@ def plackett_luce() -> Trained:
 
 
 CASES = [
-    healthy("lists by their softmax", listwise, kept_back=True),
-    healthy("pairs weighed by what a swap changes", pairs_weighed, kept_back=True),
-    healthy("grades by thresholds", ordinal, kept_back=True),
-    healthy("whole orders", plackett_luce, kept_back=True),
+    healthy("lists by their softmax", listwise),
+    healthy("pairs weighed by what a swap changes", pairs_weighed),
+    healthy("grades by thresholds", ordinal),
+    healthy("whole orders", plackett_luce),
 ]

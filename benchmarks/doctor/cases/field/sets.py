@@ -152,8 +152,8 @@ def from_a_context() -> Trained:
 
 
 CASES = [
-    healthy("the spread of points", spread_of_points, kept_back=True),
-    healthy("shapes of points", point_clouds, kept_back=True),
-    healthy("the odd one out", odd_one_out, kept_back=True),
-    healthy("a function from a context", from_a_context, kept_back=True),
+    healthy("the spread of points", spread_of_points),
+    healthy("shapes of points", point_clouds),
+    healthy("the odd one out", odd_one_out),
+    healthy("a function from a context", from_a_context),
 ]

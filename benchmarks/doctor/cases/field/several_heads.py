@@ -129,9 +129,9 @@ def aside() -> Trained:
 
 
 CASES = [
-    healthy("two tasks by name", lambda: tasks(False), kept_back=True),
-    healthy("two tasks by name, with their parts", lambda: tasks(True), kept_back=True),
-    healthy("a classifier half-way", aside, kept_back=True),
+    healthy("two tasks by name", lambda: tasks(False)),
+    healthy("two tasks by name, with their parts", lambda: tasks(True)),
+    healthy("a classifier half-way", aside),
     *faulty_and_cured(
         "kinds, and prices in thousands",
         "kinds, and prices standardised",

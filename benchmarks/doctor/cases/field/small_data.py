@@ -69,7 +69,7 @@ def linear() -> Trained:
 
 
 CASES = [
-    healthy("iris", iris, kept_back=True),
-    healthy("logistic regression", logistic, kept_back=True),
-    healthy("linear regression", linear, kept_back=True),
+    healthy("iris", iris),
+    healthy("logistic regression", logistic),
+    healthy("linear regression", linear),
 ]

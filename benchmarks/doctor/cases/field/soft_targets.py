@@ -54,6 +54,6 @@ def distilled() -> Trained:
 
 
 CASES = [
-    healthy("mixed samples", mixed, kept_back=True),
-    healthy("distilled", distilled, kept_back=True),
+    healthy("mixed samples", mixed),
+    healthy("distilled", distilled),
 ]

@@ -108,7 +108,7 @@ def few_values() -> Trained:
 
 
 CASES = [
-    healthy("categories and numbers", several_inputs, kept_back=True),
-    healthy("inputs by name", named_inputs, kept_back=True),
-    healthy("columns of few values", few_values, kept_back=True),
+    healthy("categories and numbers", several_inputs),
+    healthy("inputs by name", named_inputs),
+    healthy("columns of few values", few_values),
 ]

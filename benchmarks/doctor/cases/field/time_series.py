@@ -144,8 +144,8 @@ def anomalies() -> Trained:
 
 
 CASES = [
-    healthy("blocks that explain residues", blocks_of_residues, kept_back=True),
-    healthy("the next value and its spread", next_value_and_spread, kept_back=True),
-    healthy("attention over pieces of a series", patches, kept_back=True),
-    healthy("what is unusual in a series", anomalies, kept_back=True),
+    healthy("blocks that explain residues", blocks_of_residues),
+    healthy("the next value and its spread", next_value_and_spread),
+    healthy("attention over pieces of a series", patches),
+    healthy("what is unusual in a series", anomalies),
 ]

@@ -105,8 +105,8 @@ def soft_order() -> Trained:
 
 
 CASES = [
-    healthy("points carried by Sinkhorn's plan", sinkhorn, kept_back=True),
-    healthy("points by sorted projections", sliced, kept_back=True),
-    healthy("points by their distances", distances, kept_back=True),
-    healthy("an order made soft", soft_order, kept_back=True),
+    healthy("points carried by Sinkhorn's plan", sinkhorn),
+    healthy("points by sorted projections", sliced),
+    healthy("points by their distances", distances),
+    healthy("an order made soft", soft_order),
 ]

@@ -219,13 +219,14 @@ def _once_caught_up(case: Case, pair: Pair) -> float | None:
     if source is None or size < 2:
         return None
     count, size = sample_count(source[0]), min(size, MOST, case.sample_limit // 8)
+    draws = torch.Generator().manual_seed(0)
     with case.network_copy(training=True) as network, torch.no_grad():
         if network is None:
             return None
         device = next((p.device for p in network.parameters()), torch.device("cpu"))
         try:
             for _ in range(FOLLOWING):
-                chosen = torch.randint(count, (size,))
+                chosen = torch.randint(count, (size,), generator=draws)
                 ask(network, to_device(rows(source[0], chosen), device))
             set_mode(network, False)
             answer = case.answer_in(ask(network, to_device(pair[0], device)))

@@ -16,7 +16,7 @@ help:
 	@echo 'make test          run the tests'
 	@echo 'make test-machines the numerical tests as other machines run them: older vector units, one thread, busy cores'
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
-	@echo 'make test-integrations  run the tests of the callbacks for Lightning, fastai, Hugging Face, Keras and skorch, in an environment of their own'
+	@echo 'make test-integrations  run the tests with Lightning, fastai, Hugging Face, Keras, skorch, ONNX and pandas, in an environment of their own'
 	@echo 'make lint          ruff: rules and format'
 	@echo 'make types         mypy, strict'
 	@echo 'make docs          build the documentation into docs/_build/html'
@@ -46,7 +46,7 @@ test-ray: .venv-ray/.done
 
 # Other libraries warn of each other; what is ours may not.
 test-integrations: .venv-integrations/.done
-	@OMP_NUM_THREADS=1 .venv-integrations/bin/python -m pytest -n 2 --dist loadfile tests/integrations -W default -W error:::sevensteps
+	@OMP_NUM_THREADS=1 .venv-integrations/bin/python -m pytest -n 2 --dist loadfile tests/integrations tests/record/test_onnx_file.py tests/record/test_history.py -W default -W error:::sevensteps
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sevensteps.api.export import Exported, card, export
 from sevensteps.data.preprocessing import Preprocessing
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.case_folder import read_observation
@@ -21,6 +22,7 @@ from sevensteps.explain.questions import Explain
 from sevensteps.explain.subject import Subject
 from sevensteps.head import Output
 from sevensteps.metrics import primary
+from sevensteps.record.history import History, Metrics, number
 from sevensteps.record.summary import RunSummary
 from sevensteps.training.evaluation import outputs_of
 from sevensteps.training.recipe import Recipe
@@ -34,6 +36,13 @@ class Snapshot:
     epoch: int
     metrics: dict[str, Any]
     network: nn.Module
+
+    def __repr__(self) -> str:
+        train, valid = self.metrics["train"], self.metrics["valid"]
+        return (
+            f"<Snapshot after epoch {self.epoch}: training loss {number(train['loss'])}, "
+            f"validation {Metrics(valid)!r}>"
+        )
 
 
 @dataclass(frozen=True)
@@ -53,9 +62,10 @@ class Run:
     """A finished training: its recipe, what came of it, and the networks.
 
     `last` and `best` are the network and its metrics at the last epoch and at the best validation
-    metric; `network` has the last weights and is never swapped for the best. `history` has a row
-    for each evaluation. `diagnosis` is the doctor's, where the training ran in this session and was
-    watched; `folder` is None for a run without one."""
+    metric; `network` has the last weights and is never swapped for the best. `history` has a
+    row for each evaluation, and `history.frame()` is a pandas frame. `diagnosis` is the
+    doctor's, where the training ran in this session and was watched; `folder` is None for a run
+    without one."""
 
     def __init__(
         self,
@@ -69,7 +79,7 @@ class Run:
         inputs: Preprocessing,
         diagnosis: Diagnosis | None = None,
     ) -> None:
-        self.recipe, self.history, self.folder = recipe, history, folder
+        self.recipe, self.history, self.folder = recipe, History(history), folder
         self._summary = summary
         self.network = last
         self.last = Snapshot(summary.epochs, summary.metrics, last)
@@ -93,7 +103,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """`metrics["valid"]["accuracy"]` and the like, at the last epoch."""
-        return self._summary.metrics
+        return {part: Metrics(values) for part, values in self._summary.metrics.items()}
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -143,6 +153,18 @@ class Run:
         outputs = outputs_of(network, self.inputs.scaling(x).to(like.device, like.dtype)).cpu()
         answers = self.output.decode(outputs, self.inputs.target_scaling.undo)
         return Answers(answers, self.output.predict(outputs), outputs)
+
+    def export(
+        self, path: Path | str, *, raw: bool = True, which: Literal["last", "best"] = "last"
+    ) -> Exported:
+        """Write the run as one file for others: `.onnx`, a model card `.md`, its history `.csv`;
+        see `sevensteps.api.export.export`.
+        """
+        return export(self, path, raw=raw, which=which)
+
+    def card(self) -> str:
+        """A model card as Markdown: data, results, findings, limits, and how to repeat it."""
+        return card(self)
 
     @property
     def explain(self) -> Explain:

@@ -24,6 +24,7 @@ COMMANDS = {
     "data": "List the data sets, or describe one.",
     "runs": "List the recorded runs.",
     "compare": "Compare two runs: their recipes and results.",
+    "export": "Write a run as one file: ONNX, a model card, its history.",
 }
 EXAMPLES = """\b
 Start with:

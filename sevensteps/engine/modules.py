@@ -165,7 +165,7 @@ class PixelSimilarity(nn.Module):
             self.means[index] = x[of_class].mean(0)
 
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B C"]:
-        if self.means.isnan().any():
+        if not torch.compiler.is_compiling() and self.means.isnan().any():
             raise ArgumentError("PixelSimilarity has no mean images yet; call fit(x, y) first")
         if x[0].numel() != self.means[0].numel():
             raise ShapeError(

@@ -22,6 +22,20 @@ if TYPE_CHECKING:
     from sevensteps.explain.words.answer import Words
 
 
+QUESTIONS = """\
+Ask this run, with its own numbers, and print the answer:
+  why()                     the questions that readers of this run ask
+  steps(at=0)               one training step, 1 to 7, before and after
+  sample(3)                 one sample: its layers, its loss, the answer
+  samples(worst=5)          the worst samples, or the best
+  confusion()               which classes are taken for which
+  gradient(3)               the backward pass of a sample, or of "all"
+  neuron("layer1", 4)       one unit: its weights, and what makes it fire
+  surface()                 the loss around the end: curvature, optimum, path
+  shapes()                  the shapes of all tensors in the forward pass
+  words("learning rate")    the words of the field, with this run's numbers"""
+
+
 class Explain:
     """The questions that can be asked about a run: `run.explain.sample(3)`.
 
@@ -31,6 +45,9 @@ class Explain:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
+
+    def __repr__(self) -> str:
+        return QUESTIONS
 
     def shapes(self) -> Shapes:
         """The shape of every layer's output and parameters, and how many numbers they are."""

@@ -30,7 +30,7 @@ QUESTIONS: dict[str, tuple[str, Callable[[Explain], Any]]] = {
 
 def test_every_question_is_in_the_table() -> None:
     methods = {name for name, _ in inspect.getmembers(Explain, inspect.isfunction)}
-    assert methods - {"__init__"} == set(QUESTIONS) - {"gradient of one number"}
+    assert methods - {"__init__", "__repr__"} == set(QUESTIONS) - {"gradient of one number"}
 
 
 @pytest.mark.parametrize("name", sorted(set(QUESTIONS) - {"surface", "why"}))  # slow; see their own

@@ -257,3 +257,14 @@ def test_a_layer_that_was_not_observed_follows_the_one_before_it() -> None:
     assert [layer.name for layer in known.layers()] == ["3", "0", "1", "2"]
     known.facts.layers["0.input"] = LayerFacts("0.input", "relu", "activation", 1, "relu")
     assert [layer.name for layer in known.layers()] == ["3", "0.input", "0", "1", "2"]
+
+
+def test_a_network_of_several_inputs_is_asked_with_all_of_them() -> None:
+    known = case(nn.GRU(2, 3))
+    for _ in range(2):
+        # a hidden state has its samples on the second axis: two batches cannot be joined
+        known.observation.add_batch((torch.zeros(4, 5, 2), torch.zeros(1, 5, 3)), {}, torch.ones(4))
+    assert known.examples is not None
+    inputs, targets = known.examples
+    assert [tuple(t.shape) for t in inputs.args] == [(4, 5, 2), (1, 5, 3)]
+    assert len(targets) == 4

@@ -472,3 +472,31 @@ def test_a_graph_that_is_sparse_is_looked_at_as_any_input() -> None:
             watch.step(loss, target=x[:, :2])
     assert watch.failure is None
     assert watch.observation.looks
+
+
+def test_a_network_that_is_found_within_a_step_leaves_the_first_in_sight() -> None:
+    torch.manual_seed(0)
+
+    class Bent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.into, self.out = nn.Linear(3, 8), nn.Linear(8, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.out(F.relu(self.into(x)))
+
+    networks = {"a": Bent(), "b": Bent()}
+    optimizers = {name: torch.optim.SGD(n.parameters(), 0.1) for name, n in networks.items()}
+    x = torch.randn(16, 3)
+    with ss.watch({"a": (networks["a"], optimizers["a"])}) as watch:
+        for _ in range(20):
+            for name, network in networks.items():
+                if name not in watch.networks:
+                    watch.add_network(name, network, optimizers[name])
+                loss = (network(x) - x.sum(1, keepdim=True)).square().mean()
+                optimizers[name].zero_grad()
+                loss.backward()
+                optimizers[name].step()
+            watch.step(loss)
+    assert watch.failure is None
+    assert {"a.out.input", "b.out.input"} <= watch.observation.looks[-1].signals.keys()

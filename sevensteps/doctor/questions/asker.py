@@ -129,7 +129,7 @@ def put(
             return answer(Asker(case, network, few, of_them))
         except Exception as failure:
             why = _why_no_answer(Asker(case, network, rows(few, slice(0, LEAST)), None))
-            general = f"the network does not answer some of its samples alone: {why}"
+            general = f"the network gives no answer to a few of its samples alone: {why}"
             case.not_judged.append(
                 ("questions", general) if why else (question, failure_text(failure))
             )

@@ -26,6 +26,7 @@ NEIGHBOURS = 5
 BELL_PENALTY = 0.1  # of half the squared weights of bells
 RIDGE_PENALTY, LOGISTIC_PENALTY = 0.1, 10.0  # of half the squared weights, against summed losses
 ITERATIONS = 40  # after which no more than one answer in a hundred changed on any data tried
+LEFT = 0.05  # of the loss of an answer that ignores the input
 
 
 def simple_model_score(case: Case) -> float | None:
@@ -131,6 +132,10 @@ def worse_than_simple_model(case: Case, margin: float) -> bool:
     One that gives accuracy away for the recall of rare classes is compared by its skill, too.
     """
     score, least = case.scores.get("train"), case.baseline_score
+    if _copies(case):
+        return False  # a linear model copies them; the network is made to do it in another way
+    if loss_is_gone(case):
+        return False  # that score is one of other samples, or in another state
     # a score so high that no model is better by that much needs none to be compared with
     if score is None or score > 1 - margin:
         return False
@@ -140,6 +145,26 @@ def worse_than_simple_model(case: Case, margin: float) -> bool:
     if case.skill is None or least is None or least >= 1:
         return True
     return case.skill < (simple - least) / (1 - least)
+
+
+def loss_is_gone(case: Case) -> bool:
+    """Whether next to nothing is left of the loss: a bad score is then one of other samples, or of
+    a network in another state, than those that were trained.
+    """
+    if not case.loss_is_error or not case.losses:
+        return False
+    start = case.baseline_loss if case.baseline_loss is not None else case.losses[0][1]
+    means = case.smoothed_losses
+    return start > 0 and bool(means) and means[-1][1] < LEFT * start
+
+
+def _copies(case: Case) -> bool:
+    """Whether the targets are the inputs, as those of an autoencoder."""
+    pair = case.sample
+    if pair is None or case.task != "regression" or pair[0].numel() != pair[1].numel():
+        return False
+    x, y = (t[:MAX_ROWS].detach().cpu().flatten().double() for t in pair)
+    return bool(torch.allclose(x, y))
 
 
 def standardized_table(

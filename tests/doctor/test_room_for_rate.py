@@ -14,6 +14,9 @@ from sevensteps.api.watch import case_of
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.stopped_early import examine
 from sevensteps.doctor.room_for_rate import loss_is_straight, room_for_rate
+from sevensteps.doctor.simple_models import worse_than_simple_model
+from sevensteps.observe.network_facts import network_facts
+from sevensteps.observe.observation import Observation
 
 pytestmark = pytest.mark.draws
 X = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
@@ -77,3 +80,21 @@ def test_what_was_stopped_early_is_told_to_take_longer_steps_where_there_is_room
     steps = [r.change["step"] for r in finding.remedies if "step" in r.change]
     assert bool(steps) is larger
     assert "stop" in finding.remedies[0].change
+
+
+def test_a_training_with_next_to_nothing_left_of_its_loss_was_not_stopped_early() -> None:
+    case = trained(2e-3)
+    vars(case).update(scores={"train": -1.0}, skill=-1.0, baseline_score=0.0)
+    for left, accused in ((0.02, False), (0.9, True)):
+        end = left * float(Y.var())
+        losses = [(step, end + 0.1 * end * (19 - step)) for step in range(20)]
+        vars(case)["smoothed_losses"] = losses
+        assert (examine(case) is not None) is accused
+
+
+def test_targets_that_are_the_inputs_are_no_measure_of_a_network() -> None:
+    x = torch.randn(100, 6, generator=torch.Generator().manual_seed(0))
+    for target, worse in ((x, False), (2 * x, True)):
+        case = Case(Observation(network_facts(nn.Linear(6, 6))), None, train=(x, target))
+        vars(case).update(task="regression", scores={"train": 0.3}, skill=0.3)
+        assert worse_than_simple_model(case, 0.1) is worse

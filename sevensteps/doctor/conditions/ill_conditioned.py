@@ -7,7 +7,7 @@ Efficient BackProp, ch. 5.
 
 Remedies: standardised inputs; `adam(lr=0.01)`, which steps as far in a flat direction as in a
 steep one. Silent on: larger networks; optimizers that scale each parameter's step; trainings
-that had steps enough; networks no worse than a simple model.
+that had steps enough; networks no worse than a simple model; directions in which nothing changes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from sevensteps.engine.hessian import eigenvalues
 STEP = "step"
 EXPLAINS = ("underfitting", "stopped_early", "learning_rate_too_low", "too_small")
 NUMBER = 1e4  # λ_max / λ_min
+# of λ_max: below it a direction is flat but for rounding, as that along which all outputs of a
+# softmax move together
+NULL = 1e-6
 MOST = 64  # parameters, of which all eigenvalues are computed
 
 
@@ -47,7 +50,7 @@ def examine(case: Case) -> Finding | None:
     if spectrum is None:
         return None
     top = spectrum[-1]
-    positive = [value for value in spectrum if value > 1e-7 * top]
+    positive = [value for value in spectrum if value > NULL * top]
     if not positive or not top > 0:
         return None
     number, slowest = top / positive[0], 1 / (case.lr * positive[0])

@@ -9,7 +9,8 @@ Or each sample was seen two or three times at most, the loss is lower in the las
 first, and a smooth function of the same inputs does far better.
 
 Remedies: more steps, until the loss is level; where the curvature leaves room for it, a larger
-rate, which gets as far in as many steps. Silent on: a short training that has learned most of it.
+rate, which gets as far in as many steps. Silent on: a short training that has learned most of it;
+trainings with next to nothing left of their loss; targets that are the inputs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ from sevensteps.doctor.measures import (
     step_with_rate,
 )
 from sevensteps.doctor.room_for_rate import room_for_rate
-from sevensteps.doctor.simple_models import smooth_model_score, worse_than_simple_model
+from sevensteps.doctor.simple_models import (
+    loss_is_gone,
+    smooth_model_score,
+    worse_than_simple_model,
+)
 
 STEP = "stop"
 EXPLAINS = ("underfitting", "too_small")
@@ -40,7 +45,7 @@ AHEAD = 0.15  # of the score, of a smooth function
 
 
 def examine(case: Case) -> Finding | None:
-    if case.before_training or case.diverged_at is not None:
+    if case.before_training or case.diverged_at is not None or loss_is_gone(case):
         return None
     falls = loss_still_falls(case)
     ended = not learned_enough(case, 0.6) and (falls or is_short(case))

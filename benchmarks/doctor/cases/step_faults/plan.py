@@ -93,6 +93,13 @@ class Plan:
         watching.valid(loss=loss, score=self.score(output, valid[1]))
 
 
+@dataclass(frozen=True)
+class PlannedPair(Pair):
+    """A pair whose trainings are `plan(cured)`."""
+
+    plan: Callable[[bool], Plan] = field(kw_only=True)
+
+
 def planned(
     fault: str,
     cure: str,
@@ -102,7 +109,15 @@ def planned(
     learns: float,
 ) -> Pair:
     """A pair whose plan is `plan(cured)`. A fault that no score shows has `fails` 2."""
-    return Pair(fault, cure, conditions, lambda cured, watch: plan(cured).run(watch), fails, learns)
+    return PlannedPair(
+        fault,
+        cure,
+        conditions,
+        lambda cured, watch: plan(cured).run(watch),
+        fails,
+        learns,
+        plan=plan,
+    )
 
 
 def sgd(lr: float, **more: Any) -> Optimizer:
@@ -151,6 +166,7 @@ def conv(
 
 __all__ = [
     "Plan",
+    "PlannedPair",
     "above",
     "adam",
     "conv",

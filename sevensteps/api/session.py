@@ -182,8 +182,8 @@ def _check_observer(observer: object) -> None:
         what = observer.__name__ if isinstance(observer, type) else type(observer).__name__
         hint = f"give one of it, {what}()" if isinstance(observer, type) else "subclass ss.Observer"
         raise ArgumentError(
-            f"observers: {what} is not an Observer; {hint}, and write the hooks that you need: "
-            f"{', '.join(hooks)}"
+            f"observers: {what} is no Observer of a training; {hint}, and write the hooks that you "
+            f"need: {', '.join(hooks)}"
         )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import operator
+import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +13,7 @@ import click
 
 from sevensteps.cli.options import RecipeOptions, json_option, plot_option, recipe_options
 from sevensteps.cli.output import console, print_commands, print_json, table
+from sevensteps.metrics import LOWER_IS_BETTER
 from sevensteps.steps import SETTINGS
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ sevensteps race digits --step "sgd(lr=0.1)" --step "sgd(lr=1)" --halve
 sevensteps race --recipe one/recipe.toml --recipe two/recipe.toml --seeds 5
 sevensteps race mnist37 --predict "mlp(30)" --seeds 20 --on ray:10.0.0.1:6379
 """
+COLLAPSED = 0.2  # of accuracy or r2 below the median of the seeds: a seed that failed
 SIGNIFICANT = 0.05  # of p: below it a difference counts as more than chance
 
 
@@ -51,7 +56,7 @@ SIGNIFICANT = 0.05  # of p: below it a difference counts as more than chance
     "are trained together.",
 )
 @click.option(
-    "--halve", is_flag=True, help="Stop the worse half again and again, at ever later epochs."
+    "--halve", is_flag=True, help="Drop the worse half in rounds, at ever later epochs."
 )
 @click.option(
     "--out",
@@ -63,7 +68,7 @@ SIGNIFICANT = 0.05  # of p: below it a difference counts as more than chance
     type=float,
     default=0.02,
     show_default=True,
-    help="The share of the time that watching may cost; 0 for not watching.",
+    help="The share of the time that watching may cost; 0 turns it off.",
 )
 @click.option(
     "--diagnose",
@@ -183,7 +188,7 @@ def leaderboard_table(race: Race) -> Any:
     unbroken = [0, *range(len(lines[0]) - 4, len(lines[0]))]
     return table(
         lines,
-        header=["", *(steps or ["recipe"]), race.metric, "behind", "p", "epochs"],
+        header=["", *(steps or ["recipe"]), race.metric, "behind", "p", "curve"],
         right=[0],
         unbroken=unbroken,
     )
@@ -206,7 +211,7 @@ def print_remarks(screen: Console, race: Race) -> None:
     print_examined(screen, race)
     if max(len(row.members) for row in race.table) == 1:
         screen.print(
-            "One seed does not show what is chance; train with more: --seeds 5.", style="dim"
+            "One seed cannot tell skill from luck; train with more: --seeds 5.", style="dim"
         )
 
 
@@ -232,15 +237,15 @@ def next_commands(race: Race) -> list[str]:
     """Commands that make sense after this race."""
     from sevensteps.render.text import shell_quote
 
-    best = shell_quote(str(race.best.folder))
+    best, recipe = (shell_quote(f"{race.best.folder}{end}") for end in ("", "/recipe.toml"))
     compare = []
     if len(race.table) > 1:
         second = race.runs[race.table[1].members[0]]
         compare.append(f"sevensteps compare {best} {shell_quote(str(second.folder))}")
     return [
+        f"sevensteps explain {best} why",
         *compare,
-        f"sevensteps diagnose {best}",
-        f"sevensteps train --recipe {best}/recipe.toml",
+        f"sevensteps train --recipe {recipe}",
     ]
 
 
@@ -258,9 +263,32 @@ def conclusion(race: Race) -> list[str]:
     )
     if second.p < SIGNIFICANT:
         return [f"{first.label} is ahead of {second.label} by {difference}."]
+    wins = sum(map(operator.gt, _by_seed(race, first), _by_seed(race, second)))
+    both = f"{first.label} and {second.label}"
     return [
-        f"{first.label} and {second.label} cannot be told apart: {difference}. More seeds may tell."
+        f"{both} cannot be told apart: {difference}. More seeds may tell.",
+        f"{first.label} is better on {wins} of {len(first.members)} seeds.",
+        *filter(None, (_failures(race, row) for row in (first, second))),
     ]
+
+
+def _by_seed(race: Race, row: LeaderboardRow) -> list[float]:
+    """The metric of each of a row's runs, where more is better, in the order of the seeds."""
+    values = [race.runs[number].metrics["valid"].get(race.metric) for number in row.members]
+    sign = -1.0 if LOWER_IS_BETTER[race.metric] else 1.0
+    return [-math.inf if value is None else sign * value for value in values]
+
+
+def _failures(race: Race, row: LeaderboardRow) -> str:
+    """A sentence about seeds that came to far less than the others; "" where there is none."""
+    if LOWER_IS_BETTER[race.metric]:
+        return ""
+    values = _by_seed(race, row)
+    failed = sorted(value for value in values if value < statistics.median(values) - COLLAPSED)
+    if not failed:
+        return ""
+    numbers = ", ".join(f"{value:.4f}" for value in failed)
+    return f"{len(failed)} of {len(values)} seeds of {row.label} failed ({numbers})."
 
 
 def _metric(row: LeaderboardRow) -> str:

@@ -64,3 +64,19 @@ def test_only_python_objects_are_passed_on() -> None:
     data = ss.data.load("xor")
     assert python_values(Recipe("xor", **PLAIN)) == {}
     assert python_values(Recipe(data, **PLAIN)) == {"data": data}
+
+
+@pytest.mark.parametrize(
+    ("observer", "message"),
+    [
+        (print, "builtin_function_or_method is no Observer of a training; subclass ss.Observer"),
+        (ss.Observer, "Observer is no Observer of a training; give one of it, Observer()"),
+    ],
+)
+def test_what_is_no_observer_is_refused_before_the_first_step(
+    observer: object, message: str, here: Path
+) -> None:
+    with pytest.raises(ss.Error) as refused:
+        ss.train("xor", observers=[observer])  # type: ignore[list-item]
+    assert message in str(refused.value)
+    assert not Path("runs").exists()

@@ -93,7 +93,7 @@ def test_halving_and_a_shared_order(sevensteps: Callable[..., CommandResult]) ->
 
 def test_one_seed_proves_nothing(sevensteps: Callable[..., CommandResult]) -> None:
     result = sevensteps(*RACE, "--step", "sgd(lr=0.01)", "--step", "sgd(lr=0.1)")
-    assert "One seed does not show what is chance; train with more: --seeds 5." in result.lines
+    assert "One seed cannot tell skill from luck; train with more: --seeds 5." in result.lines
 
 
 @pytest.mark.parametrize(

@@ -239,11 +239,10 @@ def render_batch(batch: Batch, width: int) -> str:
         f"its place idx in this batch, and its loss by {batch.loss_name}",
         width,
     )
-    for digits in (4, 3, 2):
-        table = _batch_table(batch, digits)
-        if max(map(len, table)) <= width:
-            break
-    lines += ["", *(line[:width] for line in table), ""]
+    forms = [(4, True, 2), (3, True, 2), (2, True, 2), (2, False, 2), (2, False, 1), (0, True, 2)]
+    tables = (_batch_table(batch, *form) for form in forms)
+    table = next((rows for rows in tables if max(map(len, rows)) <= width), [])
+    lines += ["", *table, ""]
     first = batch.rows[0]
     if batch.probabilities and first.truth in batch.columns:
         p = first.values[batch.columns.index(first.truth)]
@@ -255,24 +254,31 @@ def render_batch(batch: Batch, width: int) -> str:
     )
 
 
-def _batch_table(batch: Batch, digits: int) -> list[str]:
-    names = batch.columns if len(batch.columns) <= MAX_CLASSES else ()
-    rows = [["sample", *names, "targ", "idx", "loss", "truth", "answer"]]
+def _batch_table(batch: Batch, digits: int, named: bool, gap: int) -> list[str]:
+    """The table with so many `digits`; with none only the probability, or output, of the target.
+    `named`: with the names of truth and answer.
+    """
+    several = digits and len(batch.columns) <= MAX_CLASSES
+    names = list(batch.columns) if several else ["p" if batch.probabilities else "output"]
+    tail = ["truth", "answer"] if named else []
+    rows = [["sample", *names, "targ", "idx", "loss", *tail]]
     for row in batch.rows:
-        values = [f"{value:.{digits}f}" for value in row.values] if names else []
-        loss = number_text(row.loss, digits)
+        values = row.values
+        if not several:
+            known = row.truth in batch.columns
+            values = (values[batch.columns.index(row.truth) if known else 0],)
         rows.append(
             [
                 str(row.sample),
-                *values,
-                number_text(row.target, digits),
+                *(f"{value:.{digits or 4}f}" for value in values),
+                number_text(row.target),
                 str(row.idx),
-                loss,
-                answer_text(row.truth),
-                answer_text(row.answer),
+                number_text(row.loss, 4 if named else 3),
+                *([answer_text(row.truth), answer_text(row.answer)] if named else []),
             ]
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(f"{cell:>{size}}" for cell, size in zip(row, widths, strict=True)) for row in rows
+        (" " * gap).join(f"{cell:>{size}}" for cell, size in zip(row, widths, strict=True))
+        for row in rows
     ]

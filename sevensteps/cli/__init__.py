@@ -14,7 +14,7 @@ from sevensteps.errors import SHELL_WORDS, Error, PeerError, nearest
 COMMANDS = {
     "train": "Train a network in seven steps.",
     "race": "Train many recipes at once, and compare them.",
-    "resume": "Go on with a training that was interrupted.",
+    "resume": "Continue a training that was interrupted.",
     "predict": "Ask a run's network about new inputs.",
     "diagnose": "Find out what is wrong with a training, and what to change.",
     "explain": "Explain a loss, a gradient, a neuron … with the run's numbers.",

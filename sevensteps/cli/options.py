@@ -78,8 +78,7 @@ def setting_options(many: bool = False) -> dict[str, Decorator]:
         "seed": click.option(
             "--seed",
             type=int,
-            help=("The first seed." if many else "The number that all randomness follows from.")
-            + " [default: 0]",
+            help=("The first seed." if many else "Seed for all random numbers.") + " [default: 0]",
         ),
         "device": click.option("--device", help="cpu, cuda, mps or auto. [default: cpu]"),
         "threads": click.option(

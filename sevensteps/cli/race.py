@@ -55,9 +55,7 @@ SIGNIFICANT = 0.05  # of p: below it a difference counts as more than chance
     help="The order of the samples: one for each seed, or one that all share, so that all seeds "
     "are trained together.",
 )
-@click.option(
-    "--halve", is_flag=True, help="Drop the worse half in rounds, at ever later epochs."
-)
+@click.option("--halve", is_flag=True, help="Drop the worse half in rounds, at ever later epochs.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -75,8 +73,8 @@ SIGNIFICANT = 0.05  # of p: below it a difference counts as more than chance
     type=click.Choice(["odd", "all", "none"]),
     default="odd",
     show_default=True,
-    help="Whom the doctor examines at the end: those that look wrong, all, or none; sevensteps "
-    "diagnose RUN examines any other.",
+    help="Which networks the doctor examines at the end: those that look wrong, all, or none; "
+    "sevensteps diagnose RUN examines any other.",
 )
 @click.option(
     "--on",

@@ -48,7 +48,7 @@ def command(
     as_json: bool,
     **guesses: tuple[str, ...],
 ) -> None:
-    """Go on with the training in RUN. It ends with the same bits as if it had never stopped.
+    """Continue the training in RUN. The result is bit-identical to that of one never stopped.
 
     RUN is a run folder, a name under runs/, or: last. The state is also saved on Ctrl-C, and at the
     end.

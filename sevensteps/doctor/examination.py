@@ -7,7 +7,7 @@ from typing import Any
 
 from sevensteps.doctor.case import Case, failure_text
 from sevensteps.doctor.conditions import condition, condition_names
-from sevensteps.doctor.finding import Finding
+from sevensteps.doctor.finding import Finding, Remedy
 from sevensteps.doctor.ranking import in_order, ranked
 from sevensteps.doctor.usable_data import check_data
 from sevensteps.record.run_folder import nan_to_null
@@ -84,7 +84,17 @@ def examine(case: Case) -> Examination:
             case.not_judged.append((name, failure_text(raised)))
         else:
             findings += [finding] if finding is not None else []
+    for finding in findings:
+        finding.remedies = [r for r in finding.remedies if not _is_in_place(case, r)]
     return Examination(ranked(findings), case)
+
+
+def _is_in_place(case: Case, remedy: Remedy) -> bool:
+    """Whether a remedy would change nothing: the recipe has all of its values."""
+    if case.recipe is None or not remedy.change:
+        return False
+    steps = case.recipe.steps
+    return all(step in steps and repr(steps[step]) == text for step, text in remedy.change.items())
 
 
 def _examine_each(case: Case) -> Examination:

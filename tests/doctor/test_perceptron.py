@@ -61,3 +61,13 @@ def test_a_finding_whose_remedies_all_failed_is_refuted() -> None:
     assert finding.refuted
     finding.trials = [trial(0.5), trial(0.9)]
     assert not finding.refuted
+
+
+def test_a_value_that_is_in_place_is_no_remedy() -> None:
+    run = ss.train("speed", out=False, progress=False, stop="epochs(5)")
+    steps = {step: repr(value) for step, value in run.recipe.steps.items()}
+    for finding in run.findings:
+        for remedy in finding.remedies:
+            assert not remedy.change or any(
+                steps.get(step) != text for step, text in remedy.change.items()
+            )

@@ -79,7 +79,7 @@ class xor(Source):
     """is exactly one of two inputs 1? No straight line can tell
 
     `n` points around the corners of a square, in turn (0, 0), (0, 1), (1, 0) and (1, 1), plus noise
-    * randn. xor(n=4, noise=0) is the truth table itself, trained and judged on the same four
+    * randn. xor(n=4, noise=0) is the truth table itself, trained and validated on the same four
     points. Split 80/20, each corner alike. Source: Minsky, Papert, Perceptrons (1969).
     """
 
@@ -116,7 +116,7 @@ class xor(Source):
             valid=(x, y) if truth_table else None,
             strata=corner,
             about="exactly one of two inputs is 1"
-            + ("; trained and judged on the same four points" if truth_table else ""),
+            + ("; trained and validated on the same four points" if truth_table else ""),
         )
 
 

@@ -78,7 +78,7 @@ def from_arrays(
         features=tuple(map(str, features or ())),
         target_scale=target_scale,
         about="arrays of your own"
-        + ("; trained and judged on the same samples" if valid is None else ""),
+        + ("; trained and validated on the same samples" if valid is None else ""),
     )
 
 

@@ -71,7 +71,7 @@ def from_loader(
     return dataclasses.replace(
         data,
         about=f"{len(x):,} samples of a {kind}, taken once"
-        + ("; trained and judged on the same samples" if valid is None else ""),
+        + ("; trained and validated on the same samples" if valid is None else ""),
     )
 
 

@@ -64,7 +64,7 @@ def from_dataset(
     `target` is the column to predict. The others become inputs as those of a Parquet file do,
     unless `drop` names them; or one of them holds pictures, which are then the inputs: all of one
     size, or brought to `size`, a side or (height, width); gray where all are, or with `gray=True`.
-    `valid` is a dataset to judge by, or the share of the samples to split off where there is none.
+    `valid` is a dataset to validate on, or the share of the samples to split off where there is none.
     Labels that have names (ClassLabel) keep them, in their order. Raises `DataError` where nothing
     could be learned from it.
     """
@@ -108,7 +108,7 @@ def from_dataset(
 
 
 def _split_parts(name: str, dataset: Any, valid: Any) -> tuple[list[tuple[str, Any]], float]:
-    """The datasets with their names in messages: one, or two where one is to judge by; and the
+    """The datasets with their names in messages: one, or two where one is to validate on; and the
     share to split off else.
     """
     try:
@@ -154,7 +154,7 @@ def _split_parts(name: str, dataset: Any, valid: Any) -> tuple[list[tuple[str, A
 
 
 class DatasetTable(Table):
-    """One dataset, or two, one to train on and one to judge by."""
+    """One dataset, or two, one to train on and one to validate on."""
 
     def __init__(self, name: str, parts: list[tuple[str, Any]]) -> None:
         self.where, self.title, self.parts = name, name, parts

@@ -161,7 +161,7 @@ def _history(neuron: Neuron, width: int) -> list[str]:
         else f"trained again, on {history.samples:,} samples"
     )
     if history.same is False:
-        source += ", not to the same bits"
+        source += ", not bit-identical"
     lines = wrap(
         f"History: {curve} (steps {first.step:,} to {last.step:,}, {source}; · is silent)", width
     )
@@ -195,7 +195,7 @@ def _state(neuron: Neuron, width: int) -> list[str]:
             "every training sample, so their weights never get a gradient"
         )
         if neuron.dead_moved == 0:
-            text += " and are where they started, to the bit"
+            text += " and are exactly where they started"
         elif neuron.dead_moved is not None:
             text += (
                 f" (yet they moved by up to {number_text(neuron.dead_moved)}, by weight decay or "

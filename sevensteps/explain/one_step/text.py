@@ -158,9 +158,9 @@ def _outcome(steps: Steps) -> list[str]:
     lines = [text]
     if steps.same is not None:
         lines.append(
-            "the loss is, to the bit, the one that was recorded in the training"
+            "the loss is bit-identical to the one recorded in the training"
             if steps.same
-            else "the loss is not, to the bit, the one that was recorded in the training, which "
+            else "the loss is not bit-identical to the one recorded in the training, which "
             "ran on another machine or in several processes"
         )
     return lines

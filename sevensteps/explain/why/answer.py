@@ -234,7 +234,7 @@ def _another_seed(run: RunNumbers) -> Iterator[Question]:
     if not drawn:
         yield Question(
             "Would another seed give the same?",
-            "Yes, to the bit: this recipe draws nothing at random.",
+            "Yes, bit-identical: this recipe draws nothing at random.",
             recipe_command("race", subject, "--seeds", "2"),
             "seed",
             35,
@@ -252,7 +252,7 @@ def _another_seed(run: RunNumbers) -> Iterator[Question]:
         )
     yield Question(
         "Would another seed give the same?",
-        f"{answer}. The same seed gives the same bits again.",
+        f"{answer}. The same seed gives a bit-identical result.",
         recipe_command("race", subject, "--seeds", "5"),
         "seed",
         56,

@@ -133,7 +133,7 @@ def test_a_class_known_only_to_the_validation_part_is_refused() -> None:
 
 
 def test_training_and_judging_on_the_same_is_reported() -> None:
-    assert "trained and judged on the same samples" in loaded([0, 1] * 5).about
+    assert "trained and validated on the same samples" in loaded([0, 1] * 5).about
     assert "judged" not in data.from_arrays(X, [0, 1] * 5).about
 
 

@@ -68,7 +68,7 @@ def test_it_is_what_its_samples_are(train: Any) -> None:
         "loader",
         f"90 samples of a {type(train).__name__}, taken once",
     )
-    assert from_loader(train, None).about.endswith("; trained and judged on the same samples")
+    assert from_loader(train, None).about.endswith("; trained and validated on the same samples")
 
 
 def test_the_samples_of_a_shuffled_loader_are_the_same_and_in_an_order_of_their_seed() -> None:

@@ -69,7 +69,7 @@ def test_another_seed_where_nothing_is_drawn() -> None:
         ).metrics
     )
     (found,) = _another_seed(RunNumbers(run.explain.subject))
-    assert found.answer.startswith("Yes, to the bit")
+    assert found.answer.startswith("Yes, bit-identical")
 
 
 def test_the_best_epoch() -> None:

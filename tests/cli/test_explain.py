@@ -35,7 +35,7 @@ class Answer:
 def test_every_question_has_a_command_with_its_options() -> None:
     questions = {name for name, _ in inspect.getmembers(Explain, inspect.isfunction)}
     in_sample = {"samples", "confusion", "batch"}  # --worst, --best, --confusion, 0,1,2
-    assert set(command.commands) == questions - {"__init__"} - in_sample
+    assert set(command.commands) == questions - {"__init__", "__repr__"} - in_sample
     for question in command.commands.values():
         options = {option for parameter in question.params for option in parameter.opts}
         assert {"--json", "--plot", "--data-dir", "--allow-code"} <= options

@@ -34,7 +34,7 @@ def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., CommandRe
     )
     assert result.code == 0
     head, *rows = result.lines[:5]
-    assert head.split() == ["initialize", "step", "accuracy", "behind", "p", "epochs"]
+    assert head.split() == ["initialize", "step", "accuracy", "behind", "p", "curve"]
     assert [row.split()[0] for row in rows] == ["1", "2", "3", "4"]
     assert rows[0].split()[1:3] == ["kaiming_normal()", "sgd(lr=0.1)"]
     assert all(len(line) <= 80 for line in result.lines if not line.startswith("  sevensteps"))

@@ -15,7 +15,7 @@ from tests.test_startup import loaded
 MODULES = [
     m.name for m in pkgutil.walk_packages(sevensteps.explain.__path__, "sevensteps.explain.")
 ]
-WITHOUT_PICTURE = {"Words"}
+WITHOUT_PICTURE = {"Batch", "Words"}
 
 
 def answers() -> list[type[Explanation]]:
@@ -26,7 +26,7 @@ def answers() -> list[type[Explanation]]:
 
 
 def test_there_is_an_answer_for_every_question() -> None:
-    assert len(answers()) == 11
+    assert len(answers()) == 12
 
 
 @pytest.mark.parametrize("answer", answers(), ids=lambda answer: answer.__name__)

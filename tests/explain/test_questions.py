@@ -16,6 +16,7 @@ from tests.explain.conftest import Runs
 QUESTIONS: dict[str, tuple[str, Callable[[Explain], Any]]] = {
     "shapes": ("Shapes", lambda explain: explain.shapes()),
     "sample": ("Sample", lambda explain: explain.sample(0)),
+    "batch": ("Batch", lambda explain: explain.batch([0, 1, 2])),
     "samples": ("Samples", lambda explain: explain.samples(worst=2)),
     "confusion": ("Confusion", lambda explain: explain.confusion("train")),
     "gradient": ("Backward", lambda explain: explain.gradient(0)),

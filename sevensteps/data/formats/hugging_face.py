@@ -64,7 +64,7 @@ def from_dataset(
     `target` is the column to predict. The others become inputs as those of a Parquet file do,
     unless `drop` names them; or one of them holds pictures, which are then the inputs: all of one
     size, or brought to `size`, a side or (height, width); gray where all are, or with `gray=True`.
-    `valid` is a dataset to validate on, or the share of the samples to split off where there is none.
+    `valid` is a dataset to validate on, or else the share of the samples to split off.
     Labels that have names (ClassLabel) keep them, in their order. Raises `DataError` where nothing
     could be learned from it.
     """

@@ -31,8 +31,8 @@ ARRAY_NAMES = (
 class npz(Source):
     """arrays of your own in one file, as numpy.savez writes it
 
-    Arrays named `x` and `y`, and `x_valid` and `y_valid` where a part to validate on is given, or the
-    names of Keras's files: `x_train`, `y_train`, `x_test`, `y_test`. What they may be says
+    Arrays named `x` and `y`, and `x_valid` and `y_valid` for a part to validate on, or the names of
+    Keras's files: `x_train`, `y_train`, `x_test`, `y_test`. What they may be says
     `from_arrays`; pictures with the channels last are turned. Scale: pixels / 255 for pictures,
     columns of a table standardised. Source: numpy.savez.
     """

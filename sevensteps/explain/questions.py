@@ -27,6 +27,7 @@ Ask this run, with its own numbers, and print the answer:
   why()                     the questions that readers of this run ask
   steps(at=0)               one training step, 1 to 7, before and after
   sample(3)                 one sample: its layers, its loss, the answer
+  batch([0, 1, 2])          several samples in one table, as books have it
   samples(worst=5)          the worst samples, or the best
   confusion()               which classes are taken for which
   gradient(3)               the backward pass of a sample, or of "all"

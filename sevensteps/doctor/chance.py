@@ -26,6 +26,7 @@ from sevensteps.doctor.other_scores import (
     mean_of_density,
     reported_score,
     retrieval,
+    score_in_looks,
     score_of_unknown_loss,
 )
 from sevensteps.observe.structure import rows
@@ -64,6 +65,7 @@ def compare_with_chance(case: Case) -> list[ChanceComparison]:
         return several
     others = (
         score_of_unknown_loss(case),
+        score_in_looks(case),
         mean_of_density(case),
         retrieval(case),
         reported_score(case),

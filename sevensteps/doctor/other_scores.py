@@ -18,6 +18,7 @@ from sevensteps.doctor.kind_of_task import accuracy_of_positions, class_indices,
 from sevensteps.doctor.loss_purpose import is_error, purpose_of
 from sevensteps.doctor.simple_models import nearest_samples
 from sevensteps.metrics import baseline, r2
+from sevensteps.observe.call import LossTerm
 from sevensteps.observe.structure import tensors_of
 
 SCORE = 0.05  # of the way from an ignorant answer to a perfect one
@@ -127,6 +128,43 @@ def score_of_unknown_loss(case: Case) -> ChanceComparison | None:
         return None
     better = _is_better(reached, least, len(target))
     return ChanceComparison(measure, reached, least, "training samples", better)
+
+
+def score_in_looks(case: Case) -> ChanceComparison | None:
+    """The score of the outputs against the targets in the last looks, of a network that cannot be
+    asked as a whole, as its parts are called one by one; where one function compares them.
+    """
+    if case.skill is not None or case.train_outputs is not None or case.bootstrapped:
+        return None
+    looks = case.looks[-max(len(case.looks) // 4, 2) :]
+    pairs = [
+        (look.output, look.target)
+        for look in looks
+        if look.output is not None
+        and look.target is not None
+        and len(look.output) == len(look.target)
+        and [_is_compared(term) for term in look.loss_terms].count(True) == 1
+    ]
+    if len(pairs) < len(looks) or not all(_answers(*pair) for pair in pairs):
+        return None
+    output, target = (torch.cat([pair[at] for pair in pairs]) for at in (0, 1))
+    measure, reached, least = _score_of(output, target)
+    if reached is None or len(target) < MIN_SAMPLES:
+        return None
+    better = _is_better(reached, least, len(target))
+    return ChanceComparison(measure, reached, least, "samples of the last looks", better)
+
+
+def _is_compared(term: LossTerm) -> bool:
+    """Whether a term compares outputs with data, by a function or by a square."""
+    squared = term.call is None and term.target == "data" and term.name in ("Pow", "Abs")
+    return squared or purpose_of(term) == "error"
+
+
+def _answers(output: Tensor, target: Tensor) -> bool:
+    if target.is_floating_point():
+        return output.numel() == target.numel() and bool(output.isfinite().all())
+    return output.ndim == target.ndim + 1 and outputs_fit(tuple(output.shape), target)
 
 
 def mean_of_density(case: Case) -> ChanceComparison | None:

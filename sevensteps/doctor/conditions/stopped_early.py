@@ -6,7 +6,8 @@ model does better by a tenth of the score. Or it does not fall yet, but the few 
 moved the weights.
 
 Or each sample was seen two or three times at most, the loss is lower in the last passes than in the
-first, and a smooth function of the same inputs does far better.
+first, and a smooth function of the same inputs does far better, or a copy that is trained on for as
+many steps again.
 
 Remedies: more steps, until the loss is level; where the curvature leaves room for it, a larger
 rate, which gets as far in as many steps. Silent on: a short training that has learned most of it;
@@ -28,6 +29,7 @@ from sevensteps.doctor.measures import (
     significant,
     step_with_rate,
 )
+from sevensteps.doctor.questions.more_steps import more_steps
 from sevensteps.doctor.room_for_rate import room_for_rate
 from sevensteps.doctor.simple_models import (
     loss_is_gone,
@@ -37,27 +39,30 @@ from sevensteps.doctor.simple_models import (
 
 STEP = "stop"
 EXPLAINS = ("underfitting", "too_small")
-
-
 PASSES = 3.5  # over the data, up to which a training may be too short
 LOWER = 0.85  # of the loss in the first third, that the last third is below
 AHEAD = 0.15  # of the score, of a smooth function
+LEARNED = 0.8  # skill, of which nobody asks for more
+GAIN = 0.1  # of the score, by as many steps again
 
 
 def examine(case: Case) -> Finding | None:
     if case.before_training or case.diverged_at is not None or loss_is_gone(case):
         return None
-    falls = loss_still_falls(case)
+    falls, few = loss_still_falls(case), _few_passes(case)
     ended = not learned_enough(case, 0.6) and (falls or is_short(case))
-    few_passes = _few_passes(case)
-    if not (ended and worse_than_simple_model(case, 0.1)) and not few_passes:
-        return None
+    sure, more = few and _below_smooth_model(case), None
+    if not sure and not (ended and worse_than_simple_model(case, 0.1)):
+        unsure = (ended or few) and case.skill is not None and case.skill < LEARNED
+        more = more_steps(case) if unsure else None
+        if more is None or more.after - more.before < GAIN:
+            return None
     score = case.scores.get("train")
     return Finding(
         "stopped_early",
         STEP,
         "warning",
-        0.65 if few_passes else 0.5,
+        0.7 if more else 0.65 if sure else 0.5,
         f"After {case.steps:,} steps the "
         + (
             "loss was still falling steadily"
@@ -67,7 +72,13 @@ def examine(case: Case) -> Finding | None:
             else "samples had been seen a few times only"
         )
         + f", the loss went from {first_loss(case):.3g} to {final_loss(case):.3g}: the training "
-        "was stopped too early.",
+        "was stopped too early."
+        + (
+            f" A copy that was trained on for {more.steps:,} steps came from a validation score of "
+            f"{more.before:.3g} to {more.after:.3g}."
+            if more
+            else ""
+        ),
         [
             Measure(
                 "loss in the last quarter",
@@ -96,8 +107,8 @@ def examine(case: Case) -> Finding | None:
 
 
 def _few_passes(case: Case) -> bool:
-    """Whether the data was gone through a few times only, the loss came down from pass to pass,
-    and a smooth function of the inputs is far better.
+    """Whether the data was gone through a few times only, and the loss came down from pass to
+    pass.
     """
     data = case.part("train")
     target = None if data is None else targets_of(data)
@@ -106,8 +117,10 @@ def _few_passes(case: Case) -> bool:
         return False
     losses = [value for _, value in case.losses]
     third = len(losses) // 3
-    if third < 4 or fmean(losses[-third:]) > LOWER * fmean(losses[:third]):
-        return False
+    return third >= 4 and fmean(losses[-third:]) < LOWER * fmean(losses[:third])
+
+
+def _below_smooth_model(case: Case) -> bool:
     smooth, score = smooth_model_score(case), min(case.scores.values(), default=None)
     return smooth is not None and score is not None and smooth - score > AHEAD
 

@@ -5,11 +5,12 @@ and mean, the classes that occur, rows in both, numbers in other units, as those
 network's answers would be right, and the labels, where the network knows the training
 data: a validation score below half of what guessing reaches, or classes that it takes for each
 other one for one, which only another coding of the labels can give; answers that the labels have
-nothing to do with, as the nearest training samples have not, although these tell each other's.
+nothing to do with, as the nearest training samples have not, although these tell each other's. And
+what the loop reports of its validation, against what the network scores on the validation data.
 
 Remedies: the training part's scaling for both; the same coding of labels; a split by class,
-without duplicates. Silent on: judging by the training data themselves; tables of few different
-rows; parts that differ by chance.
+without duplicates; an evaluation of the network that is trained. Silent on: judging by the training
+data themselves; tables of few different rows; parts that differ by chance.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ ROWS = 5000  # of each part whose scale is compared; copies are looked for among
 SHARED = 0.1  # share of validation rows that are training rows too, beyond what chance gives
 AS_WELL = 0.05  # of the way from chance to a perfect score that the validation score may be lower
 BETTER = 0.2  # of the score, in other units
+WORSE, TIMES_WORSE = 0.2, 2.0  # score and loss that the loop reports, than the network's
 ODD = 0.02  # share of the rows that may be outliers
 
 
@@ -122,7 +124,7 @@ def examine(case: Case) -> Finding | None:
             ],
             "check how the labels of the two parts are coded: shifted by one, or in another order",
         )
-    if (apart := _labels_apart(case)) is not None:
+    if (apart := _labels_apart(case) or _judged_otherwise(case)) is not None:
         return apart
     if classes and case.labels is not None:
         labels, targets = case.labels, case.valid[1].cpu()
@@ -219,6 +221,44 @@ def _score_of_line(answers: Tensor, targets: Tensor) -> float:
     along = (a * b).sum(0).clamp_min(0)
     explained = along.square() / a.square().sum(0).clamp_min(1e-300)
     return float(explained.sum() / b.square().sum().clamp_min(1e-300))
+
+
+def _judged_otherwise(case: Case) -> Finding | None:
+    """Scores and losses that a loop reports of its validation, all of them far worse than those of
+    the network on the validation data.
+    """
+    reported = case.observation.evaluations
+    scores = [score for _, _, score in reported if score is not None]
+    losses = [loss for _, loss, _ in reported if loss is not None]
+    own, outputs = case.scores.get("valid"), case.valid_outputs
+    if len(scores) < 2 or len(losses) < 2 or own is None or outputs is None or case.loss is None:
+        return None
+    if case.task not in ("binary", "multiclass") or own - max(scores) < WORSE:
+        return None
+    assert case.valid is not None
+    try:
+        loss = float(case.loss(outputs, case.valid[1]).mean())
+    except Exception:  # a loss that takes more than outputs and targets
+        return None
+    if not min(losses) > TIMES_WORSE * loss:
+        return None
+    return _finding(
+        "warning",
+        0.75,
+        f"The loop reports a validation score of {max(scores):.3g} at best and a loss of "
+        f"{min(losses):.3g}; on the validation data the network scores {own:.3g}, with a loss of "
+        f"{loss:.3g}. What the loop judges is another network, such as a copy that is not kept up "
+        "to date, or data that were prepared in another way.",
+        [
+            Measure(
+                "best validation score that the loop reports",
+                significant(max(scores)),
+                f"about {significant(own):g}",
+                "the network on valid=",
+            )
+        ],
+        "evaluate the network that is trained, on inputs that are prepared as those for training",
+    )
 
 
 def _labels_apart(case: Case) -> Finding | None:

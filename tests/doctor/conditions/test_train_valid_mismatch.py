@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+import sevensteps as ss
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.train_valid_mismatch import examine
 from sevensteps.doctor.finding import Finding
@@ -97,3 +99,30 @@ def test_targets_that_drift_where_the_network_knows_no_better_are_no_other_units
     )
     finding = examine(case)
     assert finding is None or "not in the same units" not in finding.explanation
+
+
+@pytest.mark.parametrize("stale", [True, False])
+def test_an_evaluation_of_another_network_is_named(stale: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(600, 4)
+    y = (x[:, 0] + x[:, 1] > 0).long()
+    network = nn.Linear(4, 2)
+    copy, optimizer = nn.Linear(4, 2), torch.optim.Adam(network.parameters(), lr=0.05)
+    copy.load_state_dict({"weight": torch.zeros(2, 4), "bias": torch.tensor([0.0, 1.0])})
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(6):
+            for rows in torch.randperm(400).split(40):
+                loss = F.cross_entropy(network(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+            with torch.no_grad():
+                answer = (copy if stale else network)(x[400:])
+            score = float((answer.argmax(1) == y[400:]).double().mean())
+            watch.valid(loss=float(F.cross_entropy(answer, y[400:])), score=score)
+    data = {"train": (x[:400], y[:400]), "valid": (x[400:], y[400:])}
+    finding = examine(watch.diagnose(**data, loss_fn=F.cross_entropy).case)
+    assert (finding is not None) == stale
+    if finding is not None:
+        assert "What the loop judges is another network" in finding.explanation

@@ -5,7 +5,7 @@ how far they swing about their mean; and a simple model does better. Source: Smi
 Don't Decay the Learning Rate, Increase the Batch Size.
 
 Remedies: `batches(32)`, or a tenth of the learning rate. Silent on: small batches with small
-steps; networks that learn well; data of a few batches.
+steps; networks that learn well; data of a few batches; small batches whose gradients are added up.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ SWING = 0.4  # mean distance of single losses from their mean, in means
 
 
 def examine(case: Case) -> Finding | None:
-    size = median(float(look.batch) for look in case.looks if look.batch)
+    sizes = (float(look.batch * max(look.backwards, 1)) for look in case.looks if look.batch)
+    size = median(sizes) * _batches_a_step(case)
     if (
         case.before_training
         or not 0 < size <= SMALL
@@ -81,3 +82,10 @@ def examine(case: Case) -> Finding | None:
         {},
         None,
     )
+
+
+def _batches_a_step(case: Case) -> float:
+    """How many reported steps the optimizer takes one for, where gradients are added up."""
+    updates = case.observation.notes.get("updates", [])
+    taken = max(updates, default=0)
+    return case.steps / taken if 0 < taken < case.steps else 1.0

@@ -48,6 +48,7 @@ EXPLAINS = (
 )
 LARGER = 300.0  # times the gradient of the other term
 STILL = 0.85  # of the loss at the start, above which the drowned term has hardly moved
+LEFT, MUCH_LEFT = 0.05, 0.25  # of it, that is left of a term which falls no longer, or slowly
 HALF = 0.5  # of it, above which it has not learned where a simple model does far better
 NO_BETTER = 0.9  # of the error of one answer for all
 SERVED = 0.5  # of what it was at the start, that a term is below which a loss is trained for
@@ -186,9 +187,10 @@ def _drowned_pass(case: Case, measured: list[PartGradients]) -> Finding | None:
             continue
         ratio = _ratio(measured, little.name, much.name, last.place)
         moved, served = (_course(measured, part.name) for part in (little, much))
-        if ratio < LARGER or moved is None or served is None:
+        if ratio < LARGER or moved is None or served is None or served[-1] > SERVED * served[0]:
             continue
-        if moved[1] >= STILL * moved[0] and served[1] <= SERVED * served[0]:
+        stuck = moved[-1] >= max(LEFT * moved[0], STILL * moved[1])
+        if stuck or moved[-1] >= MUCH_LEFT * moved[0]:
             pairs.append((moved, served, ratio, little.name, much.name))
     if not pairs:
         return None
@@ -199,10 +201,10 @@ def _drowned_pass(case: Case, measured: list[PartGradients]) -> Finding | None:
         "warning",
         0.75,
         f"{trained} sends {ratio:,.2g} times more gradient than {left}, which is computed from "
-        "inputs of its own, as of a start, a border or measured points: that adds as much to the "
-        f"loss at the end ({significant(moved[1]):g}) as at the start ({significant(moved[0]):g}), "
-        f"while the other has come from {significant(served[0]):g} to {significant(served[1]):g}. "
-        "What is right everywhere but there may be the solution of another problem, such as 0.",
+        "inputs of its own, as of a start, a border or measured points: what that adds to the loss "
+        f"has come from {significant(moved[0]):g} to no less than {significant(moved[-1]):g}, "
+        f"that of the other from {significant(served[0]):g} to {significant(served[-1]):g}. What "
+        "is right everywhere but there may be the solution of another problem, such as 0.",
         [
             Measure(
                 f"gradient of {trained}, times that of {left}",
@@ -236,13 +238,16 @@ def _ratio(measured: list[PartGradients], little: str, much: str, place: str) ->
     return median(ratios)
 
 
-def _course(measured: list[PartGradients], name: str) -> tuple[float, float] | None:
-    """What a part adds to the loss at the start and at the end; None where that is not known."""
+def _course(measured: list[PartGradients], name: str) -> tuple[float, float, float] | None:
+    """What a part adds to the loss at the start, after the middle of the looks and at the end; None
+    where that is not known.
+    """
     added = [part.contribution for one in measured for part in one.parts if part.name == name]
     values = [value for value in added if value is not None]
     if len(values) < max(len(measured), LEAST_LOOKS) or not values[0] > 0:
         return None
-    return values[0], median(values[-max(len(values) // 4, 1) :])
+    late = values[3 * len(values) // 5]
+    return values[0], late, median(values[-max(len(values) // 4, 1) :])
 
 
 def _outgrown(case: Case) -> Finding | None:

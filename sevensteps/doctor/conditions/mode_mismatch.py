@@ -43,6 +43,7 @@ EXPLAINS = (
     "saturated_units",
     "signal_vanishes",
     "signal_explodes",
+    "inputs_unscaled",
 )
 APART = 0.15  # of the score between the modes
 FOLLOWING = 30  # batches, after which statistics with a momentum of 0.1 are new for 96 %

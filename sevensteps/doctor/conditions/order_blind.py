@@ -33,6 +33,7 @@ EXPLAINS = (
     "batch_too_small",
     "ill_conditioned",
     "overfitting",
+    "dead_units",
 )
 POOR = 0.3  # skill, on either part of the data, below which the order may be what is missed
 GOOD = 0.9  # skill, above which nothing is missed

@@ -14,6 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.observe import loss_graph
+from sevensteps.observe.compared_passes import (
+    MAX_PASSES,
+    OnePass,
+    pair_distances,
+    pulls_alike,
+)
 from sevensteps.observe.later import FlatCopies
 from sevensteps.observe.look import Look
 from sevensteps.observe.look_measures import first_rows, measure_changes, measure_signals
@@ -33,6 +39,7 @@ from sevensteps.observe.structure import (
 # gradients may be long
 MAX_UNUSED_PASSES = 8
 MAX_OUTPUTS = 8  # of the tensors in one output
+MAX_COMPARED = 200_000  # numbers of a pass's inputs, that are compared with those of another
 
 # a layer's output and its version then: another version later says that it was overwritten in place
 Output = tuple[Tensor, int]
@@ -168,6 +175,8 @@ class LayerRecorder(StepRecorder):
             look.target = first_rows(answer)
             if measured:
                 self._measure_pass(measured[-1], look, answer)
+            if len(measured) > 1:
+                _compare(measured, look)
             output = measured[-1].main_output if measured else None
             if isinstance(output, Tensor) and isinstance(answer, Tensor):
                 _keep_in_pairs(look, output, answer)
@@ -316,6 +325,20 @@ class LayerRecorder(StepRecorder):
     def _copy_gradients(self) -> None:
         # copied, because some loops clear gradients in place before they call `watch.step`
         self.gradients = FlatCopies(self._current_gradients())
+
+
+def _compare(measured: Sequence[ForwardPass], look: Look) -> None:
+    """What the passes say about each other, where each has one tensor as input and as output."""
+    passes = []
+    for one in measured[: MAX_PASSES + 1]:
+        x, output = first_tensor((one.args, one.kwargs)), one.output
+        gradient = one.network_gradients.get("")
+        if x is None or gradient is None or not isinstance(output, Tensor) or output.ndim < 2:
+            return
+        if len(x) != len(output) or x.numel() > MAX_COMPARED or not x.is_floating_point():
+            return
+        passes.append(OnePass(x.detach(), output, gradient, x.requires_grad))
+    look.pairs, look.pulls_alike = pair_distances(passes), pulls_alike(passes)
 
 
 def _keep_in_pairs(look: Look, output: Tensor, target: Tensor) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from sevensteps.observe.call import Call, LossTerm
+from sevensteps.observe.compared_passes import PairDistances
 from sevensteps.observe.later import LazyDict
 from sevensteps.observe.network_facts import prefix_of
 from sevensteps.observe.part_gradients import PartGradients
@@ -63,8 +64,9 @@ class Look:
     shown. Of an output of several tensors, `outputs` and `output_gradients` have each by its path,
     and `output` is the one taken for the answer. `parts` are the terms of the loss and `score` the
     score, as `watch.step` was told them; `reward` is the mean of what the loop calls a reward, of a
-    policy. `account` says what became of each parameter's gradient;
-    of several networks, the look at each has its own.
+    policy. Of several passes, `pairs` has how far the inputs of pairs lie apart, and `pulls_alike`
+    whether a judge and the network that it judges pull its answers the same way. `account` says
+    what became of each parameter's gradient; of several networks, the look at each has its own.
 
     Of several networks, `networks` has a look at each that ran, in its own names; the look itself
     then has the signals and changes of all of them, with the network's name before, and the output
@@ -95,6 +97,8 @@ class Look:
     parts: dict[str, float] = field(default_factory=dict)
     score: float | None = None
     reward: float | None = None
+    pairs: PairDistances | None = None
+    pulls_alike: bool | None = None
     full: bool = False  # whether ranks and equal rows were measured too
     networks: dict[str, Look] = field(default_factory=dict)
     account: StepAccount | None = None

@@ -15,22 +15,26 @@ from sevensteps.observe.call_content import is_readable
 from sevensteps.observe.function_mode import OURS, TORCH
 
 MAX_NUMBERS = 65_536
+MAX_FRAMES = 3  # functions that a step may be taken in
 # names of what is the better the more of it there is, as loops write them
 NAMES = ("reward", "rewards", "rew", "rewards_batch", "batch_rewards", "returns", "episode_return")
 
 
 def named_reward() -> float | None:
-    """The mean of what the first function outside of PyTorch and of this package has under the name
-    of a reward; None where there is none.
+    """The mean of what the innermost functions outside of PyTorch and of this package have under
+    the name of a reward; None where there is none.
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith((OURS, TORCH)):
+    asked = 0
+    while frame is not None and asked < MAX_FRAMES:
+        if not frame.f_code.co_filename.startswith((OURS, TORCH)):
+            asked += 1
+            variables = frame.f_locals
+            values = (_mean(variables[name]) for name in NAMES if name in variables)
+            if (value := next((value for value in values if value is not None), None)) is not None:
+                return value
         frame = frame.f_back
-    if frame is None:
-        return None
-    variables = frame.f_locals
-    values = (_mean(variables[name]) for name in NAMES if name in variables)
-    return next((value for value in values if value is not None), None)
+    return None
 
 
 def _mean(value: Any) -> float | None:

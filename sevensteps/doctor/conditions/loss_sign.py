@@ -4,7 +4,10 @@ Measured: the gradient. Where a loss measures an error, the gradient at the outp
 is never positive, and for a number it points away from the target. Closed form: for cross-entropy p
 - one-hot. Of a loss that is no error, as of a policy: the score that the loop reports, or what it
 calls a reward, which falls from the start on while the optimizer makes the loss small, and by more
-than a random walk with its steps does.
+than a random walk with its steps does. Of codes of pairs: how far the inputs lie apart of those
+that the loss draws together, against those that it pushes apart. Of a judge and what it judges: the
+signs of both gradients at its answers for what the other makes. Source: Goodfellow et al. 2014,
+Generative adversarial nets.
 
 Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the
 optimizer. Silent on: a negative loss that is a density; a negated loss that the optimizer
@@ -16,9 +19,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from itertools import pairwise
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.falling_scores import (
+    fallen_rewards,
+    falling_parts,
+    lost_parts,
+    noise_of_difference,
+)
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import final_loss, first_loss, significant, step_with_rate
 from sevensteps.observe.call import LossTerm
@@ -41,18 +49,15 @@ EXPLAINS = (
     "loss_scale",
     "signal_explodes",
     "too_small",
+    "symmetric_units",
+    "representation_collapsed",
 )
 MOST = 0.9  # share of the samples
 MIN_SCORES = 40  # reported by the loop; fewer show no trend
-SIGMAS = 5.0  # of the means of its first and last quarter, that a score falls by
-FINE, COARSE = 12, 8  # blocks of reported scores, whose means show how they wander
-NOISE_ALONE = 2.0  # times the variance that noise gives to these steps, up to which none wanders
-WALK_SIGMAS = 3.0  # of a random walk with such steps
-AT_ONCE = 0.1  # of the fall, that is there in the second quarter
-FIRST_REWARDS, LAST_REWARDS = 5, 3  # looks, whose rewards are compared
-REWARD_SIGMAS = 3.0  # of their difference
-LOST_SIGMAS = 2.0  # that its first reports are above the last half, where it never came back
 FALLEN = 0.8  # of the first loss, that the last one is below
+JUDGED = 5  # looks, at a judge and what it judges
+MIN_PAIRS = 40  # drawn together, and as many pushed apart
+PAIR_SIGMAS, FURTHER = 6.0, 1.1  # of the mean distances of their inputs, and their ratio
 LIKENESS = ("Mm", "Bmm", "Einsum", "CosineSimilarity")
 DISTANCES = ("EuclideanDist", "Cdist", "Norm", "LinalgVectorNorm", "PairwiseDistance")
 TURNED = ("Neg", "Rsub", "SignedMul", "SignedDiv", "Reciprocal")
@@ -60,7 +65,13 @@ WEIGHED = ("Mul", "MaskMul", "SignedMul")
 
 
 def examine(case: Case) -> Finding | None:
-    return _wrong_way(case) or _unlike_attract(case) or _against_score(case)
+    return (
+        _wrong_way(case)
+        or _unlike_attract(case)
+        or _pulls_alike(case)
+        or _draws_strangers(case)
+        or _against_score(case)
+    )
 
 
 def _unlike_attract(case: Case) -> Finding | None:
@@ -116,6 +127,96 @@ def _attraction(term: LossTerm) -> str | None:
     return None if turned else "distances without a minus"
 
 
+def _pulls_alike(case: Case) -> Finding | None:
+    """A judge, and a network that is trained through it to be judged as its own step judges what
+    that network makes.
+    """
+    alike = [look.pulls_alike for look in case.looks if look.pulls_alike is not None]
+    if not case.several or len(alike) < JUDGED or alike.count(True) < MOST * len(alike):
+        return None
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error",
+        0.9,
+        "What is made for this network to judge comes with two gradients: that of its own step, "
+        "which tells it from the data, and that which goes on into the network that made it. In "
+        f"{alike.count(True)} of {len(alike)} looks both pull the answers the same way: the one "
+        "that is to deceive is trained to be recognised.",
+        [
+            Measure(
+                "looks in which both pull the same way",
+                alike.count(True),
+                0,
+                "signs of dL/d(answer) for what is made",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "each is to make worse what the other makes better",
+                "turn the sign of the generator's loss, or give it the labels of the real ones: "
+                "bce(D(fake), ones), -D(fake).mean()",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _draws_strangers(case: Case) -> Finding | None:
+    """A loss of pairs that draws together what lies further apart in the inputs than what it pushes
+    apart, while no score rises.
+    """
+    if case.before_training or case.several or case.loss_is_error or _rises(case):
+        return None
+    pairs = [look.pairs for look in case.looks if look.pairs is not None]
+    drawn, pushed = (_all([getattr(one, side) for one in pairs]) for side in ("drawn", "pushed"))
+    if drawn is None or pushed is None or not drawn[1] > FURTHER * pushed[1] > 0:
+        return None
+    noise = math.hypot(drawn[2], pushed[2])
+    if drawn[1] - pushed[1] < PAIR_SIGMAS * noise:
+        return None
+    told = bool(case.observation.scores)
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error" if told else "warning",
+        0.85 if told else 0.7,
+        f"The loss draws together the codes of inputs that lie {drawn[1]:.3g} apart in the mean, "
+        f"and pushes apart those of inputs that lie {pushed[1]:.3g} apart"
+        + (", and the score does not rise" if told else "")
+        + ": near and far are exchanged, in the sign of the loss, its labels or its arguments.",
+        [
+            Measure(
+                "distance of the inputs that are drawn together",
+                significant(drawn[1]),
+                f"below {significant(pushed[1]):g}",
+                f"{drawn[0]} pairs that are drawn together, {pushed[0]} that are pushed apart",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "what belongs together is to come near",
+                "check what a label of 1 means to the loss, and which argument is the positive",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _all(parts: list[tuple[int, float, float]]) -> tuple[int, float, float] | None:
+    """How many pairs there are in all looks, their mean and its standard error; None of too few."""
+    count = sum(n for n, _, _ in parts)
+    if count < MIN_PAIRS:
+        return None
+    mean = math.fsum(n * m for n, m, _ in parts) / count
+    spread = math.fsum(n * (variance + (m - mean) ** 2) for n, m, variance in parts) / count
+    return count, mean, math.sqrt(spread / count)
+
+
 def _rises(case: Case) -> bool:
     """Whether the reported score is better at the end than at the start."""
     scores = [score for _, score in case.observation.scores if math.isfinite(score)]
@@ -143,12 +244,12 @@ def _against_score(case: Case) -> Finding | None:
         if not rewarded or case.steps < MIN_SCORES:
             return None
         rewards = [look.reward for look in case.looks if look.reward is not None]
-        parts = _fallen_rewards(rewards)
+        parts = fallen_rewards(rewards)
         return _remark(case) if parts is None else _falls(*parts, "reward", 0.85, policy, rewarded)
     with_loss = first_loss(case) > final_loss(case)
     parts = falling_parts(scores, rewarded) if policy or with_loss else None
     if parts is None and not policy and first_loss(case) * FALLEN > final_loss(case) > 0:
-        parts = _lost_parts(scores)
+        parts = lost_parts(scores)
     if parts is None:
         return None
     return _falls(*parts, "score", 0.88 if rewarded else 0.75, policy, rewarded)
@@ -164,7 +265,7 @@ def _falls(
 ) -> Finding:
     """What is to become large has fallen from `before` to `after`."""
     first, end = statistics.fmean(before), statistics.fmean(after)
-    fall, noise = first - end, _noise(before, after)
+    fall, noise = first - end, noise_of_difference(before, after)
     return Finding(
         "loss_sign",
         STEP,
@@ -200,79 +301,6 @@ def _falls(
         {},
         0,
     )
-
-
-def falling_parts(
-    scores: list[float], suspected: bool = False
-) -> tuple[list[float], list[float]] | None:
-    """The first and the last quarter, where the score falls from the one to the other far beyond
-    its noise, at once, and further than a random walk with its steps leads. Of a loss that is
-    `suspected` for another reason one measure of these steps is enough.
-    """
-    part = len(scores) // 4
-    before, after = scores[:part], scores[-part:]
-    first = statistics.fmean(before)
-    fall = first - statistics.fmean(after)
-    if fall < SIGMAS * _noise(before, after) or fall <= 0:
-        return None
-    if statistics.fmean(scores[part : 2 * part]) > first - AT_ONCE * fall:
-        return None  # it was learned, and lost again
-    walk = max(_walk(scores, blocks) for blocks in ((FINE,) if suspected else (FINE, COARSE)))
-    return None if fall <= WALK_SIGMAS * walk else (before, after)
-
-
-def _walk(scores: list[float], count: int) -> float:
-    """How far a random walk leads over all scores, as a standard deviation: by the steps from one
-    of `count` blocks to the next, less what noise from report to report adds to them. Their spread
-    is that around the median, so that a fall by steps that are alike, or by a few at the start, is
-    no walk.
-    """
-    size = len(scores) // count
-    last = scores[-size * count :]
-    blocks = [last[i * size : (i + 1) * size] for i in range(count)]
-    means = [statistics.fmean(block) for block in blocks]
-    steps = [after - before for before, after in pairwise(means)]
-    middle = statistics.median(steps)
-    spread = (1.4826 * statistics.median(abs(step - middle) for step in steps)) ** 2
-    apart = [b - a for block in blocks for a, b in pairwise(block)]
-    noise = statistics.fmean(value * value for value in apart) / size if apart else 0.0
-    return math.sqrt((spread - noise) * count) if spread > NOISE_ALONE * noise else 0.0
-
-
-def _fallen_rewards(rewards: list[float]) -> tuple[list[float], list[float]] | None:
-    """The rewards in the first and in the last looks, where all the last are below all the first,
-    and by far.
-    """
-    if len(rewards) < FIRST_REWARDS + LAST_REWARDS + 1:
-        return None
-    before, after = rewards[:FIRST_REWARDS], rewards[-LAST_REWARDS:]
-    fall = statistics.fmean(before) - statistics.fmean(after)
-    far = max(after) < min(before) and fall > REWARD_SIGMAS * _noise(before, after)
-    return (before, after) if far else None
-
-
-def _lost_parts(scores: list[float]) -> tuple[list[float], list[float]] | None:
-    """The first reports and the last half, where the score was lost within the first reports and
-    never came back to where it began.
-    """
-    few = max(len(scores) // 20, 5)
-    before, after = scores[:few], scores[len(scores) // 2 :]
-    fall = statistics.fmean(before) - statistics.fmean(after)
-    stuck = min(after) == max(after) == min(scores) and len(set(scores)) > 1
-    if fall <= 0 or not (stuck or fall > LOST_SIGMAS * _noise(before, after)):
-        return None
-    tenth = max(len(scores) // 10, 5)
-    tenths = [scores[i : i + tenth] for i in range(few, len(scores) - tenth + 1, tenth)]
-    return (
-        (before, after)
-        if all(statistics.fmean(part) < statistics.fmean(before) for part in tenths)
-        else None
-    )
-
-
-def _noise(*parts: list[float]) -> float:
-    """The standard error of the difference of their means."""
-    return math.hypot(*(statistics.stdev(part) / math.sqrt(len(part)) for part in parts))
 
 
 def _remark(case: Case) -> Finding:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
-from sevensteps.doctor.conditions.loss_sign import falling_parts
 from sevensteps.doctor.finding import Finding
 from tests.helpers.seeds import five_seeds
 
@@ -136,32 +133,6 @@ def test_without_a_score_nobody_is_accused(sign: float) -> None:
         assert "loss_sign" not in found or found["loss_sign"].severity == "info"
 
 
-def walk(random_numbers: random.Random, reports: int, noise: float) -> list[float]:
-    scores, at = [], 0.0
-    for _ in range(reports):
-        at += random_numbers.gauss(0, 1)
-        scores.append(at + noise * random_numbers.gauss(0, 1))
-    return scores
-
-
-@pytest.mark.parametrize("reports", [60, 300])
-@pytest.mark.parametrize("noise", [0.0, 3.0])
-def test_scores_that_wander_are_no_fall(reports: int, noise: float) -> None:
-    walks = [walk(random.Random(seed), reports, noise) for seed in range(400)]
-    assert sum(falling_parts(scores) is not None for scores in walks) <= 0.08 * len(walks)
-
-
-def test_scores_that_fall_to_nothing_are_seen_below_their_noise() -> None:
-    seen = 0
-    for seed in range(100):
-        numbers = random.Random(seed)
-        shares = [0.25 * math.exp(-step / 50) for step in range(300)]
-        scores = [sum(numbers.random() < p for _ in range(64)) / 64 for p in shares]
-        seen += falling_parts(scores) is not None
-        assert falling_parts([-score for score in scores]) is None
-    assert seen >= 75
-
-
 @pytest.mark.parametrize("name", ["reward", "cost"])
 @five_seeds
 def test_rewards_that_the_loop_names_say_which_sign_is_wrong(name: str, seed: int) -> None:
@@ -186,3 +157,64 @@ def test_rewards_that_the_loop_names_say_which_sign_is_wrong(name: str, seed: in
             watch.step(loss)
     found = {finding.condition: finding for finding in watch.diagnose().findings}
     assert found["loss_sign"].severity == ("error" if name == "reward" else "info")
+
+
+def near_and_far(exchanged: bool, tell: bool, seed: int) -> dict[str, Finding]:
+    """Triplets of inputs in three heaps."""
+    torch.manual_seed(seed)
+    heaps = 3 * torch.randn(3, 6)
+    model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 4))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(100):
+            kind = torch.randint(3, (32,))
+            of = kind, kind, (kind + torch.randint(1, 3, (32,))) % 3
+            a, p, n = (model(heaps[k] + torch.randn(32, 6)) for k in of)
+            near, far = (n, p) if exchanged else (p, n)
+            loss = F.triplet_margin_loss(a, near, far)
+            score = float(((a - n).norm(dim=1) > (a - p).norm(dim=1)).double().mean())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, score=score if tell else None)
+    return {finding.condition: finding for finding in watch.diagnose().findings}
+
+
+@pytest.mark.parametrize("tell", [True, False])
+@five_seeds
+def test_near_and_far_that_are_exchanged_are_seen_by_the_inputs(tell: bool, seed: int) -> None:
+    found = near_and_far(True, tell, seed)["loss_sign"]
+    assert found.severity == ("error" if tell else "warning")
+    assert "near and far are exchanged" in found.explanation
+    assert "loss_sign" not in near_and_far(False, tell, seed)
+
+
+@pytest.mark.parametrize("wasserstein", [True, False])
+@pytest.mark.parametrize("deceives", [True, False])
+def test_a_generator_that_is_trained_to_be_recognised(wasserstein: bool, deceives: bool) -> None:
+    torch.manual_seed(0)
+    g, d = nn.Linear(3, 2), nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
+    optimizers = [torch.optim.Adam(net.parameters(), lr=1e-3) for net in (g, d)]
+    judged = F.binary_cross_entropy_with_logits
+    one, zero = torch.ones(32, 1), torch.zeros(32, 1)
+    with ss.watch({"G": (g, optimizers[0]), "D": (d, optimizers[1])}) as watch:
+        for _ in range(120):
+            made = g(torch.randn(32, 3))
+            real, fake = d(torch.randn(32, 2) + 3), d(made.detach())
+            loss = fake.mean() - real.mean() if wasserstein else judged(real, one)
+            loss = loss if wasserstein else loss + judged(fake, zero)
+            optimizers[1].zero_grad()
+            loss.backward()
+            optimizers[1].step()
+            answer = d(made)
+            if wasserstein:
+                loss = -answer.mean() if deceives else answer.mean()
+            else:
+                loss = judged(answer, one if deceives else zero)
+            optimizers[0].zero_grad()
+            loss.backward()
+            optimizers[0].step()
+            watch.step(loss)
+    assert watch.failure is None
+    found = {finding.condition for finding in watch.diagnose().findings}
+    assert ("loss_sign" in found) != deceives

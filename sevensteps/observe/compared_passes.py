@@ -1,0 +1,94 @@
+"""What the forward passes of one step say about each other: which codes a loss draws together, and
+whether a judge's answer for what another network makes is pulled the same way by both.
+
+By the gradients that come back to each pass's output. Everything here only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+MAX_PASSES = 6  # of one step
+MIN_ROWS = 4
+NEARER = 0.5  # of the distance to what else is judged, within which inputs are of one kind
+
+
+@dataclass(frozen=True)
+class OnePass:
+    """Inputs, output and the gradient that came back to it, of one forward pass; `attached` where
+    the inputs have a gradient of their own.
+    """
+
+    inputs: Tensor
+    output: Tensor
+    gradient: Tensor
+    attached: bool
+
+
+@dataclass(frozen=True)
+class PairDistances:
+    """How far the inputs lie apart of pairs whose codes the loss draws together, and of those that
+    it pushes apart: how many, the mean and the variance.
+    """
+
+    drawn: tuple[int, float, float]
+    pushed: tuple[int, float, float]
+
+
+def pair_distances(passes: Sequence[OnePass]) -> PairDistances | None:
+    """Of the rows of the first pass and those of each other one; None where they are no pairs."""
+    if not 2 <= len(passes) <= MAX_PASSES:
+        return None
+    first = passes[0]
+    same = all(
+        one.inputs.shape == first.inputs.shape
+        and one.output.shape == first.output.shape
+        and one.inputs.is_floating_point()
+        and not one.attached
+        for one in passes
+    )
+    if (
+        not same
+        or len(first.inputs) < MIN_ROWS
+        or first.output.ndim != 2
+        or first.output.shape[1] < 2
+    ):
+        return None
+    distances, towards = [], []
+    for other in passes[1:]:
+        apart = (other.inputs - first.inputs).flatten(1).double().norm(dim=1)
+        pull = (other.gradient * (other.output - first.output)).double().sum(1)
+        distances.append(apart)
+        towards.append(pull)
+    apart, pull = torch.cat(distances), torch.cat(towards)
+    return PairDistances(_summary(apart[pull > 0]), _summary(apart[pull < 0]))
+
+
+def _summary(numbers: Tensor) -> tuple[int, float, float]:
+    if len(numbers) < 2:
+        return len(numbers), float(numbers.sum()), 0.0
+    return len(numbers), float(numbers.mean()), float(numbers.var())
+
+
+def pulls_alike(passes: Sequence[OnePass]) -> bool | None:
+    """Whether the gradient that goes on into another network, which made the inputs of a pass,
+    pulls the answers the same way as the judge's own step does for what that network made. None
+    where there is no such network, or it is not told from the data.
+    """
+    attached = [one for one in passes if one.attached]
+    own = [one for one in passes if not one.attached]
+    if len(attached) != 1 or len(own) < 2 or len(passes) > MAX_PASSES:
+        return None
+    if any(one.inputs.shape[1:] != attached[0].inputs.shape[1:] for one in own):
+        return None
+    centre = attached[0].inputs.double().mean(0)
+    own.sort(key=lambda one: float((one.inputs.double().mean(0) - centre).norm()))
+    near, far = (float((one.inputs.double().mean(0) - centre).norm()) for one in (own[0], own[-1]))
+    pulls = [float(one.gradient.double().mean()) for one in (attached[0], own[0], own[-1])]
+    if near > NEARER * far or 0.0 in pulls or pulls[1] * pulls[2] > 0:
+        return None
+    return pulls[0] * pulls[1] > 0

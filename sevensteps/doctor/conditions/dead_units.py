@@ -120,7 +120,7 @@ def examine(case: Case) -> Finding | None:
         "dead_units",
         STEP,
         "error" if whole or at_output else "warning",
-        0.9 if whole else 0.75,
+        0.9 if whole else 0.8 if at_output else 0.65,
         f"{count} of the {units} units of {layer_label(name)} give 0 for every sample, {when}. "
         "Their "
         "slope is 0 there too, so no gradient "

@@ -56,7 +56,7 @@ def examine(case: Case) -> Finding | None:
         "does_not_learn",
         STEP,
         "info" if pattern is False and not _exactly(comparisons) else "warning",
-        0.8 if pattern else 0.7,
+        0.75 if pattern else 0.6,
         " ".join(sentences),
         [
             *(

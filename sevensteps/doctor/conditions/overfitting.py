@@ -135,7 +135,7 @@ def _by_scores(case: Case) -> Finding | None:
         "overfitting",
         STEP,
         "warning",
-        0.8 if risen is not None else 0.7,
+        0.8 if risen is not None else 0.65,
         f"The network scores {train:.3g} on the samples it was trained on and {valid:.3g} on "
         "others: it has learned them by heart"
         + (

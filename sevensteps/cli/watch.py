@@ -228,7 +228,8 @@ def run_command(words: list[str], environment: dict[str, str]) -> int:
 
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return subprocess.Popen(words, env=environment, preexec_fn=_heed_interrupts).wait()
+        heed = _heed_interrupts if os.name == "posix" else None  # elsewhere nothing is inherited
+        return subprocess.Popen(words, env=environment, preexec_fn=heed).wait()
     except FileNotFoundError:
         raise ArgumentError(f"{words[0]}: there is no such command") from None
     finally:

@@ -84,9 +84,10 @@ class ScriptProcess:
             self._imported()
             # Last in, first out: what the script has registered runs before.
             atexit.register(self.end)
-            os.register_at_fork(after_in_child=self._in_child)
             sys.excepthook = self._print_exception
-            self._watch_children()
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=self._in_child)
+                self._watch_children()
             if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
                 signal.signal(signal.SIGTERM, self._terminate)
 

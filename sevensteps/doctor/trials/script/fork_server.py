@@ -179,7 +179,10 @@ class ForkServer:
 
 def _kill_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        if hasattr(os, "killpg"):
+            os.killpg(pid, signal.SIGKILL)
+        else:  # on Windows this ends the process itself, at once
+            os.kill(pid, signal.SIGTERM)
 
 
 # -- in the process of the server ------------------------------------------------------------------

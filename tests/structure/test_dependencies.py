@@ -35,3 +35,16 @@ def test_every_dependency_has_a_tested_version_within_its_bounds() -> None:
     }
     for requirement in map(Requirement, asked):
         assert versions[requirement.name.lower()] in requirement.specifier
+
+
+def test_every_dependency_is_explained() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    tools = {"dev", "fuzz", "docs"}  # nobody who uses the package has them
+    extras = project["optional-dependencies"]
+    asked = [
+        *project["dependencies"],
+        *(line for name, lines in extras.items() if name not in tools for line in lines),
+    ]
+    names = {Requirement(line).name for line in asked} | (set(extras) - tools)
+    assert [name for name in sorted(names) if name not in page] == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sevensteps.cli.next_commands import next_commands, warnings_and_errors
 from sevensteps.cli.output import console, print_commands, print_json, table
-from sevensteps.render.text import metric_text
+from sevensteps.render.text import metric_text, wrap
 from sevensteps.training.observer import Observer
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sevensteps.doctor.observer import DoctorObserver
     from sevensteps.training.state import Training
 
+LEARNED, GAP = 0.97, 0.15  # accuracy on training samples, and how much less on others
 CURVE = 24  # characters of a curve
 COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 
@@ -169,9 +170,13 @@ def print_result(run: Run) -> None:
         f"{summary.steps:,} steps in {summary.seconds:.2f} s{rate}, {threads}."
     )
     screen.print(Text.assemble("Saved in ", (str(run.folder), "bold"), "\n"))
+    remark = "\n".join(wrap(memorised(run), screen.width, "", ""))
     if run.findings:
         screen.print("Findings, most likely cause first:", style="bold")
         print_findings(screen, run.findings, remedies=True)
+        screen.print(remark, end="\n" if remark else "")
+    elif remark:
+        screen.print(remark, style="yellow")
     else:
         screen.print("No problems found.", style="green")
     if run.healed:
@@ -207,6 +212,19 @@ def curve_lines(run: Run) -> list[Text]:
             )
         )
     return [*lines, Text()]
+
+
+def memorised(run: Run) -> str:
+    """A sentence about a network that knows its training samples, and not what they have in common
+    with others; "" where it does not.
+    """
+    train, valid = (run.metrics[part].get("accuracy") for part in ("train", "valid"))
+    if train is None or valid is None or train < LEARNED or train - valid < GAP:
+        return ""
+    return (
+        f"It memorised its training samples: accuracy {train:.4f} on them, {valid:.4f} on the "
+        "validation samples. More samples, fewer inputs, weight decay or an earlier stop may help."
+    )
 
 
 def healing(run: Run) -> str:

@@ -225,8 +225,8 @@ class patience(Stop):
             return None
         return (
             "patience",
-            f"no better {self.metric} than {values[best]:.4g} of epoch {best + 1} for {self.count} "
-            "epochs",
+            f"no better {self.metric} than {values[best]:.4g} of epoch {best + 1} for "
+            f"{self.count} {'epoch' if self.count == 1 else 'epochs'}",
         )
 
 

@@ -177,8 +177,8 @@ def test_problems_at_the_start_are_printed_before_training(
     at = result.lines.index("Problems before the first step:")
     assert result.lines[at + 1 : at + 5] == [
         "  symmetric_units  initialize  error  97 % sure",
-        "    The 8 units of layer1 have only 1 set of weights between them: all weights",
-        "    are 0, so no signal passes and no weight gets a gradient.",
+        "    All 8 units of layer1 are the same: all weights are 0, so no signal passes",
+        "    and no weight gets a gradient.",
         "    → initialize = kaiming_normal()",
     ]
 
@@ -191,8 +191,8 @@ def test_findings_are_printed_below_the_result(sevensteps: Command) -> None:
         "",
         "Findings, most likely cause first:",
         "  symmetric_units  initialize  error  97 % sure",
-        "    The 8 units of layer1 have only 1 set of weights between them: all weights",
-        "    are 0, so no signal passes and no weight gets a gradient.",
+        "    All 8 units of layer1 are the same: all weights are 0, so no signal passes",
+        "    and no weight gets a gradient.",
     ]
     at = result.lines.index("Try next:")
     assert result.lines[at + 1 : at + 3] == [

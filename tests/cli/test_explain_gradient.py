@@ -51,7 +51,7 @@ def test_one_parameter(sevensteps: Command, digits: ss.Run) -> None:
     )
     assert (result.code, result.err) == (0, "")
     assert Path("g.png").stat().st_size > 5000
-    assert result.lines[0].startswith("Gradient of layer1.weight[4,20] = ")
+    assert result.lines[0].startswith("Gradient of layer1.weight[4,20], a weight of ")
     assert max(map(len, result.lines)) <= 80
     wanted = digits.explain.gradient(3, "layer1.weight", (4, 20))
     answer = json.loads(

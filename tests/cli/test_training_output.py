@@ -12,7 +12,12 @@ import torch
 import sevensteps as ss
 from sevensteps.cli import main
 from sevensteps.cli.output import console
-from sevensteps.cli.training_output import curve_lines, duplicates_warning, print_findings
+from sevensteps.cli.training_output import (
+    curve_lines,
+    duplicates_warning,
+    memorised,
+    print_findings,
+)
 from sevensteps.doctor.finding import Finding
 from tests.data.copies import with_copies
 
@@ -114,3 +119,13 @@ def test_a_curve_that_leaves_the_numbers(tmp_path: Path, monkeypatch: pytest.Mon
     run = ss.train("speed", predict="mlp(3)", step="sgd(lr=1e30)", stop="epochs(9)", out=False)
     for line in curve_lines(run):
         assert len(line.plain) <= 80
+
+
+def test_training_samples_that_were_memorised_are_named() -> None:
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randn(60, 200, generator=draw), torch.arange(60) % 2
+    data = ss.data.from_arrays(x, y)
+    run = ss.train(data, predict="mlp(30)", stop="epochs(60)", out=False, progress=False)
+    assert memorised(run).startswith("It memorised its training samples: accuracy 1.0000 on them, ")
+    well = ss.train("iris", predict="mlp(8)", stop="epochs(20)", out=False, progress=False)
+    assert memorised(well) == ""

@@ -148,7 +148,7 @@ def test_epochs_are_over_exactly_then(count: int, epoch: int) -> None:
     [
         (patience(2), {"loss": [3, 2, 1, 0.5, 0.4]}, None, None),
         (patience(2), {"loss": [1, 2, 3, 4]}, 3, "no better loss than 1 of epoch 1 for 2 epochs"),
-        (patience(1), {"loss": [1, 2]}, 2, "no better loss than 1 of epoch 1 for 1 epochs"),
+        (patience(1), {"loss": [1, 2]}, 2, "no better loss than 1 of epoch 1 for 1 epoch"),
         (
             patience(2),
             {"loss": [1, 2, 0.5, 2, 2, 0.1]},
@@ -188,13 +188,13 @@ def test_epochs_are_over_exactly_then(count: int, epoch: int) -> None:
             patience(1, "r2"),
             {"loss": [1, 1, 1], "r2": [-3, -2, -2.5]},
             3,
-            "no better r2 than -2 of epoch 2 for 1 epochs",
+            "no better r2 than -2 of epoch 2 for 1 epoch",
         ),
         (
             patience(1, "r2"),
             {"loss": [1, 1], "r2": [NAN, NAN]},
             2,
-            "no better r2 than nan of epoch 1 for 1 epochs",
+            "no better r2 than nan of epoch 1 for 1 epoch",
         ),
         (
             accuracy(0.9),

@@ -72,9 +72,12 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error",
         0.97,
-        f"The {units} units of {layer_label(where)} have only {distinct} "
-        f"set{'s' if distinct > 1 else ''} of weights between them: {reason}. The layer does the "
-        "work "
+        (
+            f"All {units} units of {layer_label(where)} are the same"
+            if distinct == 1
+            else f"The {units} units of {layer_label(where)} have only {distinct} sets of weights"
+        )
+        + f": {reason}. The layer does the work "
         f"of {count_text(distinct, 'unit')}, however long it is trained.",
         [
             Measure(

@@ -23,7 +23,8 @@ MAX_CONTRIBUTIONS = 3  # shown of each layer
 def render_gradient(gradient: Gradient, width: int) -> str:
     """The gradient of one parameter, no line wider than `width`."""
     lines = wrap(
-        f"Gradient of {gradient.name} = {number_text(gradient.value)}: {whose_loss(gradient)}, "
+        f"Gradient of {gradient.name}, a weight of {number_text(gradient.value)}: "
+        f"{whose_loss(gradient)}, "
         "loss "
         f"{number_text(gradient.loss)} "
         f"({gradient.loss_name})",

@@ -12,7 +12,7 @@ from sevensteps.engine.activations import ReLU, activation_of
 from sevensteps.engine.engine import Engine, LayerTrace, LossFunction, refuse_step
 from sevensteps.engine.flat_parameters import Vectors
 from sevensteps.engine.layer import Layer
-from sevensteps.engine.modules import Dropout, Neuron, Powers
+from sevensteps.engine.modules import Bins, Dropout, Neuron, Powers
 from sevensteps.engine.precision import with_casts
 from sevensteps.engine.sequence import has_hooks, named_layers
 from sevensteps.errors import ArgumentError
@@ -22,6 +22,7 @@ LAYERS: dict[type[nn.Module], type[Layer]] = {
     Neuron: written.Linear,
     nn.Conv2d: written.Conv2d,
     Powers: written.PowersLayer,
+    Bins: written.BinsLayer,
     nn.Flatten: written.Flatten,
     Dropout: written.DropoutMask,
     nn.MaxPool2d: written.MaxPool2d,

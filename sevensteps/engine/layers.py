@@ -130,6 +130,25 @@ class PowersLayer(Layer):
         return (g.reshape(slope.shape) * slope).sum(-1)
 
 
+class BinsLayer(Layer):
+    exact = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        m, self.x = self.module, x
+        self.shares = (x[:, m.places, None] - m.lower) / m.width
+        shares = 2 * self.shares.clamp(0, 1) - 1
+        return torch.cat([x.clamp(m.lowest, m.highest), shares.flatten(1)], 1)
+
+    def backward(self, g: Tensor) -> Tensor:
+        m, (x, shares) = self.module, (self.x, self.shares)
+        # dy/dx = 1 within the range, and 2 / width in the bin that x falls into; else 0
+        back: Tensor = g[:, : m.features] * ((x >= m.lowest) & (x <= m.highest))
+        inside = (shares >= 0) & (shares <= 1)
+        slopes = g[:, m.features :].reshape(shares.shape) * inside * (2 / m.width)
+        back.index_add_(1, m.places, slopes.sum(-1))
+        return back
+
+
 class Flatten(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.shape = x.shape

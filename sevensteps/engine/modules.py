@@ -84,6 +84,56 @@ class Powers(nn.Module):
         return f"degree={self.degree}"
 
 
+class Bins(nn.Module):
+    """x -> x, and of some columns how far each of its bins is filled, -1 to 1: [B, F] ->
+    [B, F + columns·bins]
+
+    A bin [a, b] of a column is filled to the share (x - a) / (b - a), below it to 0, above it to 1;
+    a network behind it can bend at every edge. The edges are quantiles of the training samples
+    (`fit`), and x is cut off at their range. Source: Gorishniy et al. 2022, On Embeddings for
+    Numerical Features in Tabular Deep Learning (piecewise linear encoding).
+    """
+
+    places: Tensor
+    lower: Tensor
+    width: Tensor
+    lowest: Tensor
+    highest: Tensor
+
+    def __init__(self, features: int, columns: int, bins: int) -> None:
+        super().__init__()
+        self.features, self.columns, self.bins = features, columns, bins
+        self.register_buffer("places", torch.arange(columns))  # of the columns that have bins
+        self.register_buffer("lower", torch.zeros(columns, bins))
+        self.register_buffer("width", torch.full((columns, bins), math.inf))
+        self.register_buffer("lowest", torch.full((features,), -math.inf))
+        self.register_buffer("highest", torch.full((features,), math.inf))
+
+    @torch.no_grad()
+    def fit(self, x: Float[Tensor, "N F"]) -> None:
+        """Lay the edges at quantiles of these samples, in the columns of the most different values;
+        a bin that would be empty stays so.
+        """
+        distinct = torch.tensor([len(column.unique()) for column in x.T])
+        order = distinct.argsort(descending=True, stable=True)[: self.columns]
+        self.places.copy_(order.sort().values)
+        self.lowest.copy_(x.amin(0))
+        self.highest.copy_(x.amax(0))
+        shares = torch.linspace(0, 1, self.bins + 1, dtype=torch.float64)
+        for row, place in enumerate(self.places.tolist()):
+            edges = torch.quantile(x[:, place].double(), shares).to(self.lower).unique()
+            count = len(edges) - 1
+            self.lower[row, :count] = edges[:-1]
+            self.width[row, :count] = edges[1:] - edges[:-1]
+
+    def forward(self, x: Float[Tensor, "B F"]) -> Float[Tensor, "B FC"]:
+        shares = ((x[:, self.places, None] - self.lower) / self.width).clamp(0, 1)
+        return torch.cat([x.clamp(self.lowest, self.highest), (2 * shares - 1).flatten(1)], 1)
+
+    def extra_repr(self) -> str:
+        return f"features={self.features}, columns={self.columns}, bins={self.bins}"
+
+
 class Neuron(nn.Module):
     """w·x + b, the weighted sum of one neuron: [B, F] -> [B, 1]
 

@@ -18,16 +18,30 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sevensteps.arguments import flag, number, one_of, whole
+from sevensteps.data.inputs import Inputs, spread_samples
 from sevensteps.engine.activations import activation_module, activation_names
-from sevensteps.engine.modules import Dropout, Neuron, PixelSimilarity, Powers, Step
+from sevensteps.engine.modules import Bins, Dropout, Neuron, PixelSimilarity, Powers, Step
 from sevensteps.errors import ArgumentError, Error
 from sevensteps.head import Output
 from sevensteps.notation import auto, value
 
-__all__ = ["auto", "neuron", "linear", "polynomial", "mlp", "cnn", "pixel_similarity", "module"]
+__all__ = [
+    "auto",
+    "neuron",
+    "linear",
+    "polynomial",
+    "mlp",
+    "binned_mlp",
+    "cnn",
+    "pixel_similarity",
+    "module",
+]
+
+FEW_VALUES = 4  # different ones of a column, which bins would tell apart no better
+TABLE_BINS, TABLE_UNITS, TABLE_DROPOUT = 12, 128, 0.3  # of `auto()` for tables in files
 
 
 class Predictor(ABC):
@@ -205,6 +219,60 @@ class mlp(Predictor):
                 self.activation,
                 self.dropout,
             )
+            inputs = width
+        _dense(layers, "output", inputs, output.size)
+        return _sequential(layers, output)
+
+
+@value
+class binned_mlp(Predictor):
+    """an mlp for tables: some columns are also cut into bins, between which it can bend
+
+    columns: how many, those with the most different values; bins: into how many parts, at quantiles
+    of the training samples. A bin is an input that goes from -1 to 1 within it. The rest as in mlp.
+    Source: Gorishniy et al. 2022, On Embeddings for Numerical Features in Tabular Deep Learning.
+    """
+
+    widths: tuple[int, ...]
+    columns: int
+    bins: int
+    activation: str
+    dropout: float
+
+    def __init__(
+        self,
+        *widths: int,
+        columns: int = 1,
+        bins: int = 12,
+        activation: str = "relu",
+        dropout: float = 0.0,
+    ) -> None:
+        mlp(*widths, activation=activation, dropout=dropout)  # checks what it has as well
+        whole("columns", columns, at_least=1)
+        whole("bins", bins, at_least=2)
+        vars(self).update(
+            widths=tuple(widths),
+            columns=columns,
+            bins=bins,
+            activation=activation,
+            dropout=dropout,
+        )
+
+    def build(self, shape: tuple[int, ...], output: Output) -> nn.Module:
+        inputs = math.prod(shape)
+        if self.columns > inputs:
+            raise ArgumentError(
+                f"binned_mlp cuts {self.columns} columns into bins, but there are {inputs}; give "
+                f"columns={inputs} or fewer"
+            )
+        layers: list[tuple[str, nn.Module]] = [
+            ("flatten", nn.Flatten()),
+            ("bins", Bins(inputs, self.columns, self.bins)),
+        ]
+        inputs += self.columns * self.bins
+        for index, width in enumerate(self.widths, 1):
+            _dense(layers, f"layer{index}", inputs, width)
+            _after(layers, index, None, self.activation, self.dropout)
             inputs = width
         _dense(layers, "output", inputs, output.size)
         return _sequential(layers, output)
@@ -408,8 +476,38 @@ class given(Predictor):
         return copy.deepcopy(self.network)
 
 
-def choose(shape: tuple[int, ...], **options: Any) -> tuple[Predictor, str]:
-    """What `auto()` builds for inputs of `shape`, and why."""
+def fit_bins(network: nn.Module, x: Inputs) -> None:
+    """Lay the edges of the bins that `network` has at quantiles of these training samples."""
+    for layer in network.modules():
+        if isinstance(layer, Bins):
+            layer.fit(_some(x).flatten(1))
+
+
+def varied_columns(x: Inputs) -> int:
+    """How many columns have more than a few different values."""
+    return sum(len(column.unique()) > FEW_VALUES for column in _some(x).flatten(1).T)
+
+
+def _some(x: Inputs) -> Tensor:
+    """All samples, of those on disk some that are evenly spread."""
+    return spread_samples(x, torch.arange(len(x)))[0].cpu()
+
+
+def choose(
+    shape: tuple[int, ...], varied: int | None = None, **options: Any
+) -> tuple[Predictor, str]:
+    """What `auto()` builds for inputs of `shape`, and why; of a table in a file `varied` of its
+    columns have many different values.
+    """
+    if varied is not None:
+        options = {"dropout": TABLE_DROPOUT, **options}
+        few = "dropout keeps it from learning the rows by heart"
+        if varied == 0:
+            return mlp(TABLE_UNITS, **options), few
+        return (
+            binned_mlp(TABLE_UNITS, columns=varied, **{"bins": TABLE_BINS, **options}),
+            f"bins let it bend anywhere along a column of numbers, as trees do; {few}",
+        )
     if len(shape) == 3 and min(shape[1:]) >= 4:
         return cnn(
             16, 32, **options

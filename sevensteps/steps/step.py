@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 LARGEST = 3e38  # what float32 can hold
+TABLE_DECAY = 0.3  # of `auto()` for tables in files
 
 
 # -- schedules: (step, total) -> lr ----------------------------------------------------------------
@@ -506,10 +507,18 @@ class adagrad(Optimizer):
         return torch.optim.Adagrad
 
 
-def choose(answers_0_or_1: bool, fixed: bool, **options: Any) -> tuple[Optimizer, str]:
+def choose(
+    answers_0_or_1: bool, fixed: bool, is_table: bool = False, **options: Any
+) -> tuple[Optimizer, str]:
     """What `auto()` takes for a perceptron or another network, with or without a fixed number of
-    steps, and why.
+    steps, on a table in a file or other data, and why.
     """
+    if is_table and fixed and not answers_0_or_1 and "lr" not in options:
+        return (
+            adamw(lr=one_cycle(0.01), **{"weight_decay": TABLE_DECAY, **options}),
+            "adam sizes the step of each parameter by itself; one_cycle starts and ends gently; "
+            "weight decay keeps what few rows cannot tell small",
+        )
     if answers_0_or_1:
         return sgd(**{"lr": 1.0, **options}), "the perceptron rule adds or takes away whole inputs"
     why = "adam sizes the step of each parameter by itself"

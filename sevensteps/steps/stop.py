@@ -21,6 +21,8 @@ from sevensteps.task import Task
 
 __all__ = ["auto", "epochs", "max_steps", "seconds", "patience", "accuracy", "loss_below"]
 
+TABLE_STEPS = 2000  # of `auto()` for tables in files
+
 
 @dataclass
 class Progress:
@@ -304,8 +306,15 @@ def _has_metric(rule: Stop, metric: str, task: Task) -> None:
         )
 
 
-def choose(task: Task, per_epoch: int, **options: Any) -> tuple[Stop, str]:
-    """What `auto()` takes for `task` at this many steps an epoch, and why."""
+def choose(task: Task, per_epoch: int, is_table: bool = False, **options: Any) -> tuple[Stop, str]:
+    """What `auto()` takes for `task` at this many steps an epoch, and why; a table in a file gets
+    more of them, as its network is held back by dropout and weight decay.
+    """
+    if is_table and not options:
+        count = max(10, min(300, round(TABLE_STEPS / per_epoch)))
+        return epochs(count), (
+            f"{count * per_epoch} steps, {per_epoch} an epoch, are enough for most tables"
+        )
     count = options.pop("count", max(10, min(300, round(1200 / per_epoch))))
     if task.kind == "regression" and not options:
         return epochs(count) | patience(

@@ -75,7 +75,8 @@ def resolve(
                 reason = str(failure).partition("() ")[2] or str(failure)
                 raise ArgumentError(f"{step}: {value!r}: {reason}") from None
 
-    pick("predict", shape)
+    is_table = data.encoding is not None and isinstance(chosen["predict"], auto)
+    pick("predict", shape, predictors.varied_columns(data.train.x) if is_table else None)
     predict = chosen["predict"]
     hard = isinstance(predict, predictors.neuron) and predict.activation == "step"
     pick("loss", task, hard)
@@ -84,6 +85,7 @@ def resolve(
     # a factory of yours draws its first parameters from the global generator
     with Isolation(generator(recipe.seed, "initialize")):
         network = predict.build(shape, output).to(PRECISIONS[recipe.precision])
+    predictors.fit_bins(network, data.train.x)
     trainable = [p for p in network.parameters() if p.requires_grad]
     reasons["predict"] += f"; {output.reason}"
 
@@ -126,10 +128,10 @@ def resolve(
             stops.epochs(0),
             "there is no parameter to train; the answer is computed at once",
         )
-    pick("stop", task, per_epoch)
+    pick("stop", task, per_epoch, is_table)
     chosen["stop"].check(task)
     limit = chosen["stop"].limit(per_epoch)
-    pick("step", hard, limit is not None and len(chosen["stop"].rules()) == 1)
+    pick("step", hard, limit is not None and len(chosen["stop"].rules()) == 1, is_table)
     if alone and free and (steps := expected_steps(chosen["stop"], limit)):
         batch = -(-len(data.train) // batches) * chosen["gradient"].accumulate
         faster = gradients.choose_compiled(

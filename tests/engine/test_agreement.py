@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from sevensteps.engine import Autograd, ChainRule, Engine, FiniteDifferences, chain_rule
 from sevensteps.engine.activations import ACTIVATIONS as TABLE
 from sevensteps.engine.activations import activation_module, activation_names
-from sevensteps.engine.modules import Dropout, Neuron, Powers, use_generator
+from sevensteps.engine.modules import Bins, Dropout, Neuron, Powers, use_generator
 from sevensteps.steps import loss as losses
 
 # relative error in float64
@@ -28,6 +28,18 @@ METHODS: dict[type[Engine], float] = {
 }
 
 IMAGE = (2, 2, 6, 6)
+
+
+def fitted_bins() -> Bins:
+    """Bins of two of four columns, one of which has few values."""
+    layer = Bins(4, 2, 3)
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(40, 4, generator=draw)
+    x[:, 1] = x[:, 1].sign()
+    layer.fit(x)
+    return layer
+
+
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     **{name: (lambda name=name: activation_module(name), (5, 4)) for name in activation_names()},
     "linear": (lambda: nn.Linear(4, 3), (5, 4)),
@@ -36,6 +48,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "neuron": (lambda: Neuron(4), (5, 4)),
     "neuron with w0": (lambda: Neuron(4, "w0"), (5, 4)),
     "powers": (lambda: Powers(3), (5, 4)),
+    "bins": (lambda: fitted_bins(), (5, 4)),
     "powers of degree 1": (lambda: Powers(1), (5, 4)),
     "flatten": (nn.Flatten, IMAGE),
     "flatten some axes": (lambda: nn.Flatten(2, 3), IMAGE),

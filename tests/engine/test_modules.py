@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from sevensteps.engine.modules import Dropout, Neuron, PixelSimilarity, Powers, Step, use_generator
+from sevensteps.engine.modules import (
+    Bins,
+    Dropout,
+    Neuron,
+    PixelSimilarity,
+    Powers,
+    Step,
+    use_generator,
+)
 from sevensteps.errors import ArgumentError, ShapeError
 
 
@@ -21,6 +29,23 @@ def dropout(p: float, seed: int = 0) -> Dropout:
     module = Dropout(p)
     module.generator = torch.Generator().manual_seed(seed)
     return module
+
+
+def test_bins_are_filled_from_their_lower_edge_on() -> None:
+    layer = Bins(2, 1, 2)
+    x = torch.tensor([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0], [4.0, 0.0], [6.0, 0.0]])
+    assert layer(x).tolist() == [[*row, -1, -1] for row in x.tolist()]  # not fitted: empty
+    layer.fit(x)
+    assert layer.places.tolist() == [0]  # the column of more values
+    assert layer.lower.tolist() == [[0, 2]]
+    assert layer(torch.tensor([[1.0, 1.0], [3.0, 0.0], [9.0, 0.5]])).tolist() == [
+        [1, 1, 0, -1],
+        [3, 0, 1, -0.5],
+        [6, 0.5, 1, 1],  # cut off at the range of what it was fitted to
+    ]
+    layer.fit(torch.tensor([[5.0, 0.0], [5.0, 1.0], [5.0, 2.0]]))
+    assert layer.places.tolist() == [1]
+    assert set(layer.state_dict()) == {"places", "lower", "width", "lowest", "highest"}
 
 
 def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:

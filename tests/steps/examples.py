@@ -56,6 +56,10 @@ EXAMPLES: dict[str, dict[str, list[str]]] = {
         "linear": ["linear()"],
         "polynomial": ["polynomial()", "polynomial(5)"],
         "mlp": ["mlp(30)", 'mlp(30, 10, activation="tanh", dropout=0.2, batch_norm=True)'],
+        "binned_mlp": [
+            "binned_mlp(30)",
+            'binned_mlp(30, 10, columns=2, bins=4, activation="tanh", dropout=0.2)',
+        ],
         "cnn": [
             "cnn(8, 16)",
             'cnn(4, kernel=5, pool="average", dense=(10,))',
@@ -176,6 +180,8 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "widths": st.lists(WIDTH, min_size=1, max_size=4),
     "channels": st.lists(WIDTH, min_size=1, max_size=3),
     "dense": st.lists(WIDTH, max_size=3).map(tuple),
+    "columns": WIDTH,
+    "bins": st.integers(2, 10**6),
     "dropout": st.floats(0, 1, exclude_max=True),
     "batch_norm": st.booleans(),
     "kernel": st.integers(0, 9).map(lambda n: 2 * n + 1),

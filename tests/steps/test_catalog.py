@@ -122,6 +122,11 @@ REFUSED: list[tuple[str, str, str]] = [
         "predict: mlp(): mlp needs the width of at least one hidden layer, as in mlp(30); without "
         "any it is linear()",
     ),
+    (
+        "predict",
+        "binned_mlp(8, bins=1)",
+        "predict: binned_mlp(8, bins=1): bins must be at least 2, not 1",
+    ),
     ("predict", "mlp(30, 0)", "predict: mlp(30, 0): a width must be at least 1, not 0"),
     (
         "predict",
@@ -530,7 +535,7 @@ def test_bad_arguments_are_refused_in_one_line(step: str, text: str, message: st
         (
             "predict",
             "given()",
-            "predict has no 'given'; known: auto, cnn, linear, mlp, module, neuron, "
+            "predict has no 'given'; known: auto, binned_mlp, cnn, linear, mlp, module, neuron, "
             "pixel_similarity, polynomial",
         ),
     ],

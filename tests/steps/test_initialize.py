@@ -65,6 +65,7 @@ NETWORKS: dict[str, tuple[str, Output]] = {
     "neuron": ("neuron()", YES_NO),
     "neuron, w0": ('neuron(bias="w0")', YES_NO),
     "polynomial": ("polynomial(3)", YES_NO),
+    "bins": ("binned_mlp(6, columns=2)", YES_NO),
     "log_softmax": ("mlp(6)", losses.negative_log_likelihood().output(MANY)),
 }
 

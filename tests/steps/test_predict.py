@@ -68,6 +68,18 @@ LAYERS: list[tuple[str, Output, list[str]]] = [
     ("linear()", ONE_OF_4, [*FLAT, "output:Linear"]),
     ("linear()", LOG_OF_4, [*FLAT, "output:Linear", "log_softmax:LogSoftmax"]),
     ("polynomial(3)", ONE, [*FLAT, "powers:Powers", "output:Linear"]),
+    (
+        "binned_mlp(6, columns=2, dropout=0.1)",
+        ONE_OF_4,
+        [
+            *FLAT,
+            "bins:Bins",
+            "layer1:Linear",
+            "activation1:ReLU",
+            "dropout1:Dropout",
+            "output:Linear",
+        ],
+    ),
     ("mlp(6)", ONE_OF_4, [*FLAT, "layer1:Linear", "activation1:ReLU", "output:Linear"]),
     (
         'mlp(6, 5, activation="selu", dropout=0.1, batch_norm=True)',
@@ -652,3 +664,21 @@ def test_auto_takes_what_fits(
     value, why = predict.choose(shape, **options)
     assert (repr(value), why) == (chosen, reason)
     assert isinstance(value.build(shape, ONE_OF_4), nn.Sequential)
+
+
+def test_a_table_in_a_file_gets_bins_where_it_has_columns_of_many_values() -> None:
+    made, why = predict.choose((3,), 2)
+    assert repr(made) == "binned_mlp(128, columns=2, dropout=0.3)"
+    assert "bins let it bend" in why
+    assert repr(predict.choose((3,), 0)[0]) == "mlp(128, dropout=0.3)"
+    assert repr(predict.choose((3,))[0]) == "mlp(100)"
+    x = torch.stack([torch.arange(9.0), torch.arange(9.0) % 2], 1)
+    assert predict.varied_columns(x) == 1
+    with pytest.raises(ArgumentError, match="cuts 4 columns into bins, but there are 3"):
+        predict.binned_mlp(8, columns=4).build((3,), ONE)
+
+
+def test_the_edges_of_bins_come_from_the_training_samples() -> None:
+    network = predict.binned_mlp(4, columns=1, bins=2).build((2,), ONE)
+    predict.fit_bins(network, torch.tensor([[0.0, 1.0], [1.0, 1.0], [3.0, 1.0]]))
+    assert network.bins.lower.tolist() == [[0, 1]]

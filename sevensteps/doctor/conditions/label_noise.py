@@ -12,8 +12,10 @@ augmentation made of them may be of another class, that of their neighbours in t
 Remedies: look at the samples that the finding names, and correct or drop them; `patience(2)`
 stops before they are learned by heart; leave out the augmentation that changes classes. Silent on:
 inputs changed on the way in a network that is as good as a simple model; classes that overlap,
-where neighbours are of several minds; classes that neighbours do not tell, where the network
-answers validation samples far better than their neighbours do; samples so few that neighbours are
+where neighbours are of several minds; classes of which neighbours contradict as many samples as
+they confirm, as the inputs do not tell these from others; classes that neighbours do not tell,
+where the network answers validation samples far better than their neighbours do; tables that are
+mostly columns of one text each, in which nothing lies near; samples so few that neighbours are
 none, of which twice as many would tell far more; fewer than 100 samples; regressions.
 """
 
@@ -47,6 +49,7 @@ WORSE = 0.15  # of the labels, that neighbours tell among themselves, than of va
 FEWEST = 300  # training samples; of fewer the sample left out is missed
 GAIN = 0.03  # of the validation labels: samples so few that neighbours lie far from each other
 BEYOND = 0.15  # of the validation score, between the network and the neighbours
+RARE = 0.1  # of the rows have the rarer value of a column of two, as a text's own column does
 
 
 def examine(case: Case) -> Finding | None:
@@ -136,9 +139,9 @@ def _wrong_labels(case: Case) -> Finding | None:
     votes = case.of_data("votes of neighbours", lambda: _votes(case))
     if votes is None:
         return None
-    own, most = votes
+    own, most, classes = votes
     agreeing = float((most >= MOST).double().mean())
-    wrong = (own <= 1) & (most >= MOST)
+    wrong = (own <= 1) & (most >= MOST) & _recognised(own, most, classes)[classes]
     share = float(wrong.double().mean())
     told, known = _told_labels(case)
     compared = known - told >= WORSE
@@ -210,13 +213,32 @@ def _neighbours_mislead(case: Case) -> bool:
     return parts is not None and valid is not None and valid - parts.score() > BEYOND
 
 
-def _votes(case: Case) -> tuple[Tensor, Tensor] | None:
-    """How many of the neighbours of each sample have its own class, and how many the class that
-    most of them have; None where there are too few samples.
+def _votes(case: Case) -> tuple[Tensor, Tensor, Tensor] | None:
+    """How many of the neighbours of each sample have its own class, how many the class that most of
+    them have, and its class; None where there are too few samples, or none that lies near.
     """
     table = standardized_table(case, 800)
-    if table is None or len(table[0]) < 100:
+    if table is None or len(table[0]) < 100 or _is_mostly_texts(table[0]):
         return None
     x, y = table
     counts = torch.nn.functional.one_hot(y)[nearest_samples(x, NEIGHBOURS)].sum(1)
-    return counts.gather(1, y[:, None])[:, 0], counts.amax(1)
+    return counts.gather(1, y[:, None])[:, 0], counts.amax(1), y
+
+
+def _recognised(own: Tensor, most: Tensor, classes: Tensor) -> Tensor:
+    """Of each class, whether its neighbours confirm more of its samples than they contradict: wrong
+    labels lie among right ones, while classes that the inputs do not tell apart have none.
+    """
+    confirmed = torch.bincount(classes, (own >= MOST).double())
+    contradicted = torch.bincount(classes, ((own <= 1) & (most >= MOST)).double())
+    return confirmed > contradicted
+
+
+def _is_mostly_texts(x: Tensor) -> bool:
+    """Whether most columns have two values, one of them rare, as those that texts become: two rows
+    then differ by the texts that they have, as far as any other two.
+    """
+    upper = [column == column.max() for column in x.T if len(column.unique()) == 2]
+    shares = [float(has_it.double().mean()) for has_it in upper]
+    rare = sum(min(share, 1 - share) < RARE for share in shares)
+    return rare > x.shape[1] / 2

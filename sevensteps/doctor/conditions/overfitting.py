@@ -9,6 +9,9 @@ there are no scores, the validation losses that the loop reports, of which the l
 than half of what an answer that ignores the input is worth. Source:
 Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
 
+Where the training samples are known by heart, the gap is remarked on even if the validation loss
+has not risen, also by few validation samples if it is more than chance.
+
 Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight
 decay, a smaller network. Silent on: a gap while the validation loss still falls; fewer than 20
 validation samples; a network that does not fit its training data.
@@ -33,6 +36,7 @@ from sevensteps.observe.structure import sample_count
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
 GAP = 0.2  # of the score
+FEWEST, ENOUGH = 10, 20  # validation samples: for a remark, and for more than that
 RISEN = 1.25  # times the least validation loss
 # where so few samples are known by heart that twice as many would answer more of the others
 SMALL_GAP, BY_HEART, GAIN = 0.08, 0.99, 0.03
@@ -88,7 +92,7 @@ def _by_scores(case: Case) -> Finding | None:
     if (
         case.before_training
         or (valid_pair := case.part("valid")) is None
-        or sample_count(valid_pair[0]) < 20
+        or sample_count(valid_pair[0]) < FEWEST
         or not learned_enough(case, 0.8)
         or not {"train", "valid"} <= case.scores.keys()
     ):
@@ -100,9 +104,12 @@ def _by_scores(case: Case) -> Finding | None:
     ]
     risen = losses[-1] / min(losses) if len(losses) > 4 and min(losses) > 0 else None
     count = sample_count(valid_pair[0])
-    few = _too_few_samples(case, train, valid, count) if gap < GAP else 0.0
-    if (gap < GAP and not few) or (risen is not None and risen < RISEN):
+    few = _too_few_samples(case, train, valid, count) if gap < GAP and count >= ENOUGH else 0.0
+    known = _known_by_heart(case, train, valid, count)
+    rose = risen is None or risen >= RISEN
+    if not known and (count < ENOUGH or not rose or (gap < GAP and not few)):
         return None
+    remark = known and (count < ENOUGH or not rose)
     best = losses.index(min(losses)) if risen is not None else None
     evidence = [
         Measure(
@@ -134,13 +141,16 @@ def _by_scores(case: Case) -> Finding | None:
     return Finding(
         "overfitting",
         STEP,
-        "warning",
+        "info" if remark else "warning",
         0.8 if risen is not None else 0.65,
         f"The network scores {train:.3g} on the samples it was trained on and {valid:.3g} on "
         "others: it has learned them by heart"
         + (
             f", and its validation loss has risen to {risen:.2g} times its least."
-            if risen is not None
+            if risen is not None and rose
+            else f"; there are {_training_samples(case)} samples to learn from, and {count} to "
+            "validate by."
+            if remark
             else "."
         ),
         evidence,
@@ -148,6 +158,20 @@ def _by_scores(case: Case) -> Finding | None:
         {},
         None,
     )
+
+
+def _known_by_heart(case: Case, train: float, valid: float, count: int) -> bool:
+    """Whether all training samples are known and far fewer of the others, by more than chance."""
+    if train < BY_HEART or train - valid < GAP:
+        return False
+    if case.task in ("binary", "multiclass"):
+        return bool(train - valid > 2 * (valid * (1 - valid) / count) ** 0.5)
+    return count >= ENOUGH
+
+
+def _training_samples(case: Case) -> str:
+    """How many training samples there are, in words."""
+    return "a few" if case.train is None else f"{sample_count(case.train[0]):,}"
 
 
 def _remedies(case: Case) -> list[Remedy]:

@@ -10,13 +10,15 @@ what the loop reports of its validation, against what the network scores on the 
 
 Remedies: the training part's scaling for both; the same coding of labels; a split by class,
 without duplicates; an evaluation of the network that is trained. Silent on: judging by the training
-data themselves; tables of few different rows; parts that differ by chance.
+data themselves; tables of few different rows; rows of the same inputs whose target is another
+number; parts that differ by chance.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 
+import torch
 from torch import Tensor
 
 from sevensteps.data.checks import all_finite
@@ -146,7 +148,7 @@ def examine(case: Case) -> Finding | None:
                 "split by class (stratified)",
             )
     shared, by_chance = case.of_data(
-        "share of copies", lambda: (_shared(*inputs), _copies_by_chance(inputs[0]))
+        "share of copies", lambda: (_shared(*_with_amounts(case)), _copies_by_chance(inputs[0]))
     )
     # judging by the very training data is a choice that everybody sees
     chosen = case.train[0].data_ptr() == case.valid[0].data_ptr()
@@ -337,6 +339,20 @@ def _scale(x: Tensor) -> tuple[float, float] | None:
     """Mean and standard deviation of all numbers; None where one is not finite."""
     numbers = x.detach().cpu().float()
     return (float(numbers.mean()), float(numbers.std())) if all_finite(numbers) else None
+
+
+def _with_amounts(case: Case) -> list[Tensor]:
+    """The inputs of both parts as rows, with the targets where these are amounts: a copy has the
+    target, too, while rows that are alike by chance have not.
+    """
+    assert case.train is not None
+    assert case.valid is not None
+    if case.task != "regression" or len(case.train[1]) != len(case.train[0]):
+        return [case.train[0], case.valid[0]]
+    return [
+        torch.cat([x.flatten(1), y.reshape(len(x), -1).to(x)], 1)
+        for x, y in (case.train, case.valid)
+    ]
 
 
 def _shared(train: Tensor, valid: Tensor) -> float:

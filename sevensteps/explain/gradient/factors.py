@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from sevensteps.engine.activations import UNKNOWN, activation_of
-from sevensteps.engine.modules import Neuron, Powers
+from sevensteps.engine.modules import Bins, Neuron, Powers
 from sevensteps.explain.forward import unravel_index
 from sevensteps.explain.gradient.paths import Chain
 from sevensteps.render.text import number_text
@@ -32,6 +32,8 @@ def factor_in_words(chain: Chain, layer: int, unit: int | None, before: int | No
         return "1: largest of its window"
     if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
         return "its share of the mean"
+    if isinstance(module, Bins):
+        return "2 / width of its bin"
     if isinstance(module, Powers):
         return "n xⁿ⁻¹"
     if unit is None or not (activation_of(module) or UNKNOWN).elementwise:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sevensteps.engine.activations import UNKNOWN, activation_of
-from sevensteps.engine.modules import Neuron, Powers
+from sevensteps.engine.modules import Bins, Neuron, Powers
 from sevensteps.explain.forward import unravel_index
 from sevensteps.explain.gradient.paths import Chain, Route
 from sevensteps.render.text import number_text
@@ -25,6 +25,7 @@ MIXING = (
     nn.AvgPool2d,
     nn.AdaptiveAvgPool2d,
     Powers,
+    Bins,
 )
 MAX_PRODUCTS = 3  # of a sum, written out
 

@@ -14,7 +14,7 @@ from sevensteps.arguments import whole
 from sevensteps.data.inputs import Inputs
 from sevensteps.engine.activations import UNKNOWN, Activation, activation_of
 from sevensteps.engine.layer_calls import capture_outputs
-from sevensteps.engine.modules import Dropout, Neuron, Powers
+from sevensteps.engine.modules import Bins, Dropout, Neuron, Powers
 from sevensteps.engine.sequence import named_layers
 from sevensteps.errors import ArgumentError
 
@@ -113,7 +113,7 @@ def locate_layer(network: nn.Module, name: str, unit: int) -> LocatedLayer:
             break
     following = next((key for key, after in chain[end + 1 :] if isinstance(after, WEIGHTED)), None)
     reads_inputs = all(
-        isinstance(before, nn.Flatten | nn.Identity | Powers) for _, before in chain[:index]
+        isinstance(before, nn.Flatten | nn.Identity | Powers | Bins) for _, before in chain[:index]
     )
     return LocatedLayer(name, module, chain, index, norm, activation, end, following, reads_inputs)
 
@@ -128,8 +128,16 @@ def input_names(
     """What the `count` inputs of a layer are called behind the modules that stand `before` it, for
     example t², t.
     """
+    bins = next((module for module in before if isinstance(module, Bins)), None)
+    count = count if bins is None else bins.features
     names = list(features) if len(features) == count else [f"x{index}" for index in range(count)]
     for module in before:
+        if isinstance(module, Bins):
+            names += [
+                f"{names[place]}, bin {number}"
+                for place in module.places.tolist()
+                for number in range(1, module.bins + 1)
+            ]
         if isinstance(module, Powers):
             names = [
                 f"{name}{_power(degree)}"

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 LARGEST = 3e38  # what float32 can hold
-TABLE_DECAY = 0.3  # of `auto()` for tables in files
+TABLE_DECAY = 0.05  # of `auto()` for tables in files
 
 
 # -- schedules: (step, total) -> lr ----------------------------------------------------------------

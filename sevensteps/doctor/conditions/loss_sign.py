@@ -28,6 +28,7 @@ from sevensteps.doctor.falling_scores import (
     noise_of_difference,
 )
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.loss_purpose import DATA, ERROR_LOSSES
 from sevensteps.doctor.measures import final_loss, first_loss, significant, step_with_rate
 from sevensteps.observe.call import LossTerm
 
@@ -405,4 +406,23 @@ def _wrong(case: Case) -> float | None:
             and case.identified_loss is not None
         ):
             return 1.0 if case.identified_loss.scale < 0 else 0.0
-    return None
+    return 1.0 if _is_negated(case) else None
+
+
+def _is_negated(case: Case) -> bool:
+    """Whether the loss is no more than a function of errors with a minus, of whatever part of the
+    outputs: in networks that play against each other one may be meant to err.
+    """
+    terms = [look.loss_terms for look in case.looks[:3] if look.loss_terms]
+    return (
+        bool(terms)
+        and not case.several
+        and all(
+            len(of_look) == 1
+            and of_look[0].name in ERROR_LOSSES
+            and of_look[0].target in (*DATA, "network", "output")
+            and of_look[0].factor is not None
+            and of_look[0].factor < 0
+            for of_look in terms
+        )
+    )

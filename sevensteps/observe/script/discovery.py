@@ -170,10 +170,13 @@ class Discovery:
         """What was looked for, where no training was found."""
         for training in self.trainings:
             name, module = next(iter(training.networks.items()))
-            return (
-                f"{name} ({type(module).__name__}) was called at {training.place}, and no step of "
-                "its training was completed."
-            )
+            called = f"{name} ({type(module).__name__}) was called at {training.place}, and"
+            if self.backwards > 1:
+                return (
+                    f"{called} {self.backwards:,} backward passes were run, but no optimizer took "
+                    "a step: nothing was learned. Call optimizer.step() after loss.backward()."
+                )
+            return f"{called} no step of its training was completed."
         return (
             "There is no training to be seen: no optimizer stepped, and no backward pass reached a "
             f"network's parameters (optimizers made: {self.optimizers:,}, backward passes: "

@@ -218,3 +218,27 @@ def test_a_generator_that_is_trained_to_be_recognised(wasserstein: bool, deceive
     assert watch.failure is None
     found = {finding.condition for finding in watch.diagnose().findings}
     assert ("loss_sign" in found) != deceives
+
+
+@pytest.mark.parametrize(
+    ("sign", "with_gradient"), [(1.0, True), (1.0, False), (-1.0, True), (-1.0, False)]
+)
+def test_a_negated_error_is_named_whatever_part_of_the_outputs_it_reads(
+    sign: float, with_gradient: bool
+) -> None:
+    torch.manual_seed(0)
+    earlier = nn.Linear(4, 3)
+    network = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    x, action = torch.randn(64, 4), torch.randint(3, (64, 1))
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(60):
+            with torch.set_grad_enabled(with_gradient):
+                target = x[:, :1] + 0.9 * earlier(x).amax(1, keepdim=True)
+            loss = sign * F.smooth_l1_loss(network(x).gather(1, action), target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    named = {finding.condition for finding in watch.diagnose().findings}
+    assert ("loss_sign" in named) == (sign < 0)

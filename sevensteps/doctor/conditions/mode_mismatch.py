@@ -24,7 +24,7 @@ from sevensteps.doctor.asking import ask, set_mode
 from sevensteps.doctor.case import Case, Pair, subset, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
-from sevensteps.doctor.measures import median, significant
+from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.twice import Twice, twice
 from sevensteps.observe.structure import rows, sample_count, to_device
 
@@ -46,8 +46,8 @@ EXPLAINS = (
     "inputs_unscaled",
 )
 APART = 0.15  # of the score between the modes
-FOLLOWING = 30  # batches, after which statistics with a momentum of 0.1 are new for 96 %
-MOST = 64  # samples of each
+FOLLOWS = 0.05  # momentum; PyTorch's is 0.1, with which ten steps make them new for two thirds
+MOST = 64  # samples of a batch, about, of which statistics are taken anew
 WANDERS = 0.02  # of the spread of the answers, between two answers to one question
 NOISE_COSTS = 0.05  # of the score, of noise in evaluation mode
 COSTS_ON_PURPOSE = 0.05  # of the score, of dropout that is called with training=True
@@ -212,23 +212,28 @@ def _examine_layers(case: Case) -> Finding | None:
 
 
 def _once_caught_up(case: Case, pair: Pair) -> float | None:
-    """The score on `pair` in evaluation mode, once the running statistics have had as many more
-    batches of the training as a momentum of 0.1 takes to follow, while the weights stand still.
+    """The score on `pair` in evaluation mode with the running statistics that the present weights
+    have on the training data; None where some statistics do not follow the weights in a few steps.
     """
-    source = case.examples
-    size = int(median(float(look.batch) for look in case.looks if look.batch))
-    if source is None or size < 2:
+    if case.examples is None:
         return None
-    count, size = sample_count(source[0]), min(size, MOST, case.sample_limit // 8)
-    draws = torch.Generator().manual_seed(0)
+    inputs = case.examples[0]
+    count = sample_count(inputs)
     with case.network_copy(training=True) as network, torch.no_grad():
         if network is None:
             return None
         device = next((p.device for p in network.parameters()), torch.device("cpu"))
+        for name in case.facts.norms:
+            norm: Any = network.get_submodule(name)
+            momentum = getattr(norm, "momentum", 0.0)
+            if momentum is None or momentum < FOLLOWS or not hasattr(norm, "reset_running_stats"):
+                return None
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean of all batches
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
         try:
-            for _ in range(FOLLOWING):
-                chosen = torch.randint(count, (size,), generator=draws)
-                ask(network, to_device(rows(source[0], chosen), device))
+            for chosen in order.chunk(max(count // MOST, 1)):
+                ask(network, to_device(rows(inputs, chosen), device))
             set_mode(network, False)
             answer = case.answer_in(ask(network, to_device(pair[0], device)))
         except Exception:

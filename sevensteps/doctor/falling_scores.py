@@ -11,7 +11,7 @@ from itertools import pairwise
 SIGMAS = 5.0  # of the means of its first and last quarter, that a score falls by
 FINE, COARSE = 12, 8  # blocks of reported scores, whose means show how they wander
 NOISE_ALONE = 2.0  # times the variance that noise gives to these steps, up to which none wanders
-WALK_SIGMAS = 3.0  # of a random walk with such steps
+WALK_SIGMAS, FEWER_SIGMAS = 3.0, 2.0  # of a random walk with such steps; of few of them
 STEADY = 0.9  # share of the way from block to block that leads down, of a fall that is no walk
 AT_ONCE = 0.1  # of the fall, that is there in the second quarter
 FIRST_REWARDS, LAST_REWARDS = 5, 3  # looks, whose rewards are compared
@@ -32,11 +32,13 @@ def falling_parts(
     fall = first - statistics.fmean(after)
     if fall < SIGMAS * noise_of_difference(before, after) or fall <= 0:
         return None
-    if statistics.fmean(scores[part : 2 * part]) > first - AT_ONCE * fall:
+    steady = _steadiness(scores) >= STEADY
+    at_once = 0.0 if steady else AT_ONCE
+    if statistics.fmean(scores[part : 2 * part]) > first - at_once * fall:
         return None  # it was learned, and lost again
-    walk = max(_walk(scores, blocks) for blocks in ((FINE,) if suspected else (FINE, COARSE)))
-    goes_on = fall > WALK_SIGMAS * walk or _steadiness(scores) >= STEADY
-    return (before, after) if goes_on else None
+    walks = [(WALK_SIGMAS, FINE)] if suspected else [(WALK_SIGMAS, FINE), (FEWER_SIGMAS, COARSE)]
+    goes_on = all(fall > sigmas * _walk(scores, blocks) for sigmas, blocks in walks)
+    return (before, after) if steady or goes_on else None
 
 
 def _block_means(scores: list[float], count: int) -> tuple[list[list[float]], list[float]]:

@@ -47,9 +47,11 @@ EXPLAINS = (
     "output_overconfident",
 )
 LARGER = 300.0  # times the gradient of the other term
+LITTLE_LESS = 0.75  # of the error at the start, above which it stays beside a rest that falls far
 STILL = 0.85  # of the loss at the start, above which the drowned term has hardly moved
 LEFT, MUCH_LEFT = 0.05, 0.25  # of it, that is left of a term which falls no longer, or slowly
 HALF = 0.5  # of it, above which it has not learned where a simple model does far better
+BETTER = 0.2  # of the score, of a simple model
 NO_BETTER = 0.9  # of the error of one answer for all
 SERVED = 0.5  # of what it was at the start, that a term is below which a loss is trained for
 WEIGHED_DOWN = 0.3  # of the factor of the larger term
@@ -265,8 +267,10 @@ def _outgrown(case: Case) -> Finding | None:
         return None
     ignorant = _ignorant_error(case) if simple_model_score(case) is None else None
     as_ignorant = ignorant is not None and error_end >= NO_BETTER * ignorant
-    stays = error_end >= STILL * error and error - error_end <= SMALL_SHARE * (rest - rest_end)
-    if not as_ignorant and not (stays and worse_than_simple_model(case, 0.2)):
+    stays = error_end >= LITTLE_LESS * error and error - error_end <= SMALL_SHARE * (
+        rest - rest_end
+    )
+    if not as_ignorant and not (stays and _simple_is_better(case)):
         return None
     return Finding(
         "loss_terms_unbalanced",
@@ -329,6 +333,14 @@ def _purpose(term: LossTerm) -> str:
     if term.call is None and term.target == "data" and term.name in ("Pow", "Abs"):
         return "error"
     return purpose_of(term)
+
+
+def _simple_is_better(case: Case) -> bool:
+    """Whether a simple model does better, however little is left of a loss that is mostly the
+    rest.
+    """
+    score, simple = case.scores.get("train"), simple_model_score(case)
+    return score is not None and simple is not None and simple - score >= BETTER
 
 
 def _ignorant_error(case: Case) -> float | None:

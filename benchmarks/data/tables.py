@@ -168,7 +168,7 @@ def write(results: list[Result], hidden: set[str]) -> None:
 Written by `python -m benchmarks.data.tables FOLDER --write` on {datetime.date.today()}; run it
 again rather than edit it. {machine if isinstance(machine, str) else json.dumps(machine)}
 
-{" ".join(" ".join((__doc__ or "").splitlines()[6:-1]).split())}
+FOLDER is what {" ".join((__doc__ or "").partition("FOLDER is what ")[2].split())}
 
 - Looked at while the defaults were chosen: {total(shown)}.
 - Kept back: {total(kept)}.

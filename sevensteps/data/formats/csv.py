@@ -83,6 +83,7 @@ def read_table(path: Path, separator: str = "auto") -> TextTable:
     rows: list[list[str]] = []
     header: list[str] = []
     notes: list[str] = []
+    is_shifted = False  # the rows have names, and the header no name for these, as R writes it
     for cells in read_records(path, mark):
         if not header:
             if len(cells) == 1 and cells[0].startswith("#"):
@@ -97,11 +98,13 @@ def read_table(path: Path, separator: str = "auto") -> TextTable:
             continue
         while len(cells) > len(header) and not cells[-1].strip():
             cells.pop()
-        if len(cells) > len(header):
+        if not rows and len(cells) == len(header) + 1:
+            is_shifted, header = True, make_header(["", *header])[0]
+        if len(cells) > len(header) or (is_shifted and len(cells) < len(header)):
             raise DataError(
                 f"{path}: row {len(rows) + 1} has {len(cells)} cells under a header of "
-                f"{len(header)}; put quotes around a cell that holds the separator, or remove what "
-                "is too many"
+                f"{len(header) - is_shifted}; put quotes around a cell that holds the "
+                "separator, or remove what is too many"
             )
         cells = [cell[:MAX_CELL] for cell in cells]
         rows.append(cells + [""] * (len(header) - len(cells)))

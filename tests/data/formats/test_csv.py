@@ -303,7 +303,8 @@ MANY = "\n".join(f"text{n},a" for n in range(300))
     [
         ("", r"^a.csv: is empty$"),
         ("x,t\n", r"^a.csv: has no row below its header; give at least two$"),
-        ("x,t\n1,a,b\n", r"^a.csv: row 1 has 3 cells under a header of 2; put quotes"),
+        ("x,t\n1,a\n1,a,b\n", r"^a.csv: row 2 has 3 cells under a header of 2; put quotes"),
+        ("x,t\n1,a,b\n1,a\n", r"^a.csv: row 2 has 2 cells under a header of 2; put quotes"),
         ("x,t\n,a\n,b\n", r"^a.csv: no column is left to predict from: x is empty$"),
         (
             "x,t\n" + MANY,
@@ -378,6 +379,13 @@ def test_headers_as_they_come() -> None:
     Path("a.csv").write_text("".join(f"{n / 2},{n % 2}\n" for n in range(20)))
     data = ss.data.load("a.csv", target="column 2")
     assert (data.features, len(data.train) + len(data.valid)) == (("column 1",), 20)
+
+
+def test_a_header_without_a_name_for_the_rows() -> None:
+    Path("a.csv").write_text("x,t\n" + "".join(f"{n},{n / 2},{n % 2}\n" for n in range(1, 21)))
+    data = ss.data.load("a.csv", target="t")
+    assert data.features == ("x",)
+    assert data.notes[0].startswith("left out column 1 (counts the rows)")
 
 
 def test_rows_that_end_early_lack_the_rest() -> None:

@@ -6,7 +6,7 @@
 
 An integration is a module of this package and a row of `INTEGRATIONS`. It imports its library at
 the top of its file; nothing else of the package imports it. What several share stands in
-`watched_training.py`.
+`watched_training.py` and `logged_run.py`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ INTEGRATIONS = {
         "lightning.pytorch",
         "sevensteps[lightning]",
     ),
+    "mlflow": Integration(
+        "log_run: the recipe, curves, findings and card of a run",
+        "mlflow",
+        "mlflow-skinny",
+    ),
     "scikit_learn": Integration(
         "SevenStepsClassifier and SevenStepsRegressor: estimators for pipelines and searches",
         "sklearn",
@@ -52,6 +57,16 @@ INTEGRATIONS = {
         "Watch for a NeuralNet: what is wrong with the training",
         "skorch",
         "sevensteps[skorch]",
+    ),
+    "tensorboard": Integration(
+        "log_run: the curves, findings and card of a run",
+        "tensorboard",
+        "tensorboard",
+    ),
+    "trackio": Integration(
+        "log_run: the curves of a run, and its findings as alerts",
+        "trackio",
+        "trackio",
     ),
     "transformers": Integration(
         "Watch for a Trainer of Hugging Face: what is wrong with the training",

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.optim.adam import adam as adam_step
+from torch.optim.adamw import adamw as adamw_step
 from torch.optim.sgd import sgd as sgd_step
 
 from sevensteps.arguments import flag, number
@@ -271,13 +272,14 @@ def _prepare_adam(
     """
     memory: dict[str, Any] = {}
     flat = parameters.detach()
+    take_step = adamw_step if decoupled else adam_step
 
     def update(rate: float) -> None:
         if not memory:
             memory["step"] = torch.zeros((), dtype=torch.float32, device=flat.device)
             memory["exp_avg"] = torch.zeros_like(flat)
             memory["exp_avg_sq"] = torch.zeros_like(flat)
-        adam_step(
+        take_step(
             [flat],
             [gradients],
             [memory["exp_avg"]],
@@ -286,7 +288,6 @@ def _prepare_adam(
             [memory["step"]],
             foreach=False,
             fused=True,
-            decoupled_weight_decay=decoupled,
             amsgrad=False,
             beta1=value.betas[0],
             beta2=value.betas[1],

@@ -207,8 +207,8 @@ BAD: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {
     "call as an argument": (
         nothing,
         ("digits", "--predict", "mlp(open('stamp', 'w'))"),
-        "predict has no 'open'; known: auto, cnn, linear, mlp, module, neuron, pixel_similarity, "
-        "polynomial",
+        "predict has no 'open'; known: auto, binned_mlp, cnn, linear, mlp, module, neuron, "
+        "pixel_similarity, polynomial",
     ),
     "attribute": (
         nothing,

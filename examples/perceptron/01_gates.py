@@ -1,7 +1,7 @@
 # %% [markdown]
 # # The perceptron: AND, OR, and not XOR
 #
-# One neuron that answers 1 if w0 · x0 + w1 · x1 + w2 · x2 > 0 and else 0. The bias is the weight
+# One neuron that answers 1 if w0 · x0 + w1 · x1 + w2 · x2 ≥ 0 and else 0. The bias is the weight
 # w0, whose input x0 is always 1. Rosenblatt's rule of 1958: a right answer changes nothing; a wrong
 # one adds the inputs to the weights (it should have said 1) or takes them away (it should have said
 # 0). One case after the other, from zeros.
@@ -51,7 +51,7 @@ def by_hand(name: str, epochs: int = 12) -> list[list[float]]:
     for _ in range(epochs):
         for (x1, x2), target in zip(CASES, GATES[name], strict=True):
             x = np.array([1, x1, x2])
-            w += (target - float(w @ x > 0)) * x
+            w += (target - float(w @ x >= 0)) * x
         after.append(w.tolist())
     return after
 
@@ -102,8 +102,8 @@ for name, most in (("and", 6), ("or", 6), ("nand", 8)):
 # %% [markdown]
 # ## XOR goes round in circles
 #
-# No line separates (0, 1) and (1, 0) from (0, 0) and (1, 1): it would have w0 ≤ 0, w0 + w1 > 0 and
-# w0 + w2 > 0, so that w0 + w1 + w2 > −w0 ≥ 0, and (1, 1) would be answered with 1. So each epoch
+# No line separates (0, 1) and (1, 0) from (0, 0) and (1, 1): it would have w0 < 0, w0 + w1 ≥ 0 and
+# w0 + w2 ≥ 0, so that w0 + w1 + w2 ≥ −w0 > 0, and (1, 1) would be answered with 1. So each epoch
 # undoes what it did, and comes back to weights that it has had: the same from there on, for ever.
 
 # %%
@@ -143,7 +143,7 @@ figure(
 # %%
 lines = torch.randn(100_000, 3, generator=torch.Generator().manual_seed(0))
 inputs = torch.cat([torch.ones(4, 1), torch.from_numpy(CASES)], 1)
-tables = {tuple(row) for row in (lines @ inputs.T > 0).int().tolist()}
+tables = {tuple(row) for row in (lines @ inputs.T >= 0).int().tolist()}
 figure(
     "truth tables of two inputs that one neuron can give",
     published="14",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from sevensteps.cli.completion import complete_run
 from sevensteps.cli.options import allow_code_option, json_option
 from sevensteps.cli.output import console, print_json
 
@@ -16,7 +17,7 @@ from sevensteps.cli.output import console, print_json
     epilog="\b\nsevensteps export last digits.onnx\nsevensteps export last digits.onnx --scaled\n"
     "sevensteps export last card.md\nsevensteps export last history.csv",
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=complete_run)
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
     "--scaled",

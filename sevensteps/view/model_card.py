@@ -59,7 +59,7 @@ def _about(summary: RunSummary) -> str:
     return (
         f"A neural network with {summary.parameters:,} parameters that predicts "
         f"{answer}{names}{more}. "
-        f"It was trained with [sevensteps](https://pypi.org/project/sevensteps/) "
+        f"It was trained with [sevensteps](https://github.com/sevensteps/sevensteps) "
         f"{summary.versions.get('sevensteps', '')} on {summary.finished[:10]}, in "
         f"{summary.epochs:,} epochs and {summary.steps:,} steps "
         f"({summary.stop.reason}), on {summary.device}."

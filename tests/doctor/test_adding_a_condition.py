@@ -124,8 +124,10 @@ def test_it_is_ranked_with_the_others() -> None:
 
 
 def test_it_has_a_section_in_the_documentation() -> None:
-    page = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "conditions_page.py"))["page"]()
-    section = page[page.index(f"### {NAME}\n") :].partition("\n## ")[0]
-    assert "Most inputs are the same in every sample. Nothing can be learned from them." in section
-    assert "- `SHARE = 0.5`: of the inputs" in section
-    assert "**Explains.** [too_small](#too_small), [underfitting](#underfitting)." in section
+    page = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "conditions_page.py"))["page"](
+        NAME
+    )
+    assert page.startswith(f"# {NAME}\n")
+    assert "Most inputs are the same in every sample. Nothing can be learned from them." in page
+    assert "- `SHARE = 0.5`: of the inputs" in page
+    assert "## Explains\n\n[too_small](too_small.md) · [underfitting](underfitting.md)" in page

@@ -116,8 +116,8 @@ def test_a_neuron_refuses() -> None:
         Neuron(2, "w1")
 
 
-def test_step_is_1_only_above_0() -> None:
-    assert Step()(torch.tensor([-1.0, -0.0, 0.0, 1e-30, math.inf])).tolist() == [0, 0, 0, 1, 1]
+def test_step_is_1_from_0_on() -> None:
+    assert Step()(torch.tensor([-1.0, -0.0, 0.0, 1e-30, math.inf])).tolist() == [0, 1, 1, 1, 1]
 
 
 @given(

@@ -48,7 +48,7 @@ def test_it_learns_and_sample_by_sample_as_in_1958(bias: str) -> None:
     w0, w1, w2 = 0.0, 0.0, 0.0
     for _ in range(10):
         for x, y in zip(CORNERS, AND, strict=True):
-            answer = float(w0 + w1 * float(x[0]) + w2 * float(x[1]) > 0)
+            answer = float(w0 + w1 * float(x[0]) + w2 * float(x[1]) >= 0)
             wrong = float(y) - answer
             w0, w1, w2 = w0 + wrong, w1 + wrong * float(x[0]), w2 + wrong * float(x[1])
             engine.predict(x[None])

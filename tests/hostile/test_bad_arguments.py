@@ -92,6 +92,23 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
         ("digits", "--predict", "mlp(30, dropout=1)"),
         "predict: mlp(30, dropout=1): dropout must be below 1, not 1",
     ),
+    "bins of no number": (
+        ("digits", "--predict", "binned_mlp(30, bins=0)"),
+        "predict: binned_mlp(30, bins=0): bins must be at least 2, not 0",
+    ),
+    "less than no gradient": (
+        ("digits", "--step", "sgd(lr=-0.1)"),
+        "step: sgd(lr=-0.1): lr must be above 0, not -0.1; try lr=0.1, or a schedule such as "
+        "one_cycle(0.1)",
+    ),
+    "a batch of nothing": (
+        ("digits", "--repeat", "batches(0)"),
+        "repeat: batches(0): size must be at least 1, not 0",
+    ),
+    "a unit of no layer": (
+        ("digits", "--predict", "mlp(0)"),
+        "predict: mlp(0): a width must be at least 1, not 0",
+    ),
     "saving all the time": (("digits", "--save-every", "0"), "save_every must be above 0, not 0.0"),
 }
 

@@ -60,10 +60,9 @@ def _encoding(path: Path) -> str:
         start = file.read(SAMPLE)
         if start.startswith((b"\xff\xfe", b"\xfe\xff")):
             return "utf-16"
-        if start[1::2].count(0) > len(start) / 4:  # letters of which every other byte is 0
-            return "utf-16-le"
-        if start[::2].count(0) > len(start) / 4:
-            return "utf-16-be"
+        even, odd = start[::2].count(0), start[1::2].count(0)
+        if max(even, odd) > max(len(start) / 4, 4 * min(even, odd)):
+            return "utf-16-le" if odd > even else "utf-16-be"  # every other byte of a letter is 0
         if sum(start.count(byte) for byte in NO_TEXT) > len(start) / 1000:
             raise DataError(f"{path}: is no text file; give a table as .csv, .xlsx or .parquet")
         utf8 = codecs.getincrementaldecoder("utf-8")()

@@ -43,14 +43,13 @@ def make_header(cells: Sequence[str]) -> tuple[list[str], bool]:
         parse_cell(cell, "number", "1,234.5") is not None or is_missing(cell) for cell in cells
     )
     header: list[str] = []
-    used: set[str] = set()
+    used: dict[str, int] = {}  # how often
     for place, cell in enumerate(cells, 1):
         name = " ".join(cell.split()) if is_named else ""
         name = unique = name or f"column {place}"
-        times = 1
         while unique in used:
-            times += 1
+            used[name] = times = used.get(name, 1) + 1
             unique = f"{name} ({times})"
-        used.add(unique)
+        used[unique] = 1
         header.append(unique)
     return header, is_named

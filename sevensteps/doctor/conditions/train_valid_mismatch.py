@@ -176,16 +176,16 @@ def _numbers_apart(case: Case) -> Finding | None:
     """Validation targets of a regression in other units than those that were learned: another
     scale or zero point, with which the network's answers would be right.
     """
-    output, targets = case.valid_outputs, targets_of(case.valid_examples)
     if (
         case.task != "regression"
-        or output is None
-        or targets is None
-        or output.numel() != targets.numel()
+        or not case.steps
+        or case.target is None
         or not {"train", "valid"} <= case.scores.keys()
         or not learned_enough(case, 0.6)
-        or case.target is None
     ):
+        return None
+    output, targets = case.valid_outputs, targets_of(case.valid_examples)
+    if output is None or targets is None or output.numel() != targets.numel():
         return None
     learned, asked = (t.detach().cpu().double().reshape(len(t), -1) for t in (case.target, targets))
     spread = learned.std(0)
@@ -232,12 +232,13 @@ def _judged_otherwise(case: Case) -> Finding | None:
     reported = case.observation.evaluations
     scores = [score for _, _, score in reported if score is not None]
     losses = [loss for _, loss, _ in reported if loss is not None]
+    if len(scores) < 2 or len(losses) < 2 or case.loss is None or case.valid is None:
+        return None
+    if case.task not in ("binary", "multiclass"):
+        return None
     own, outputs = case.scores.get("valid"), case.valid_outputs
-    if len(scores) < 2 or len(losses) < 2 or own is None or outputs is None or case.loss is None:
+    if own is None or outputs is None or own - max(scores) < WORSE:
         return None
-    if case.task not in ("binary", "multiclass") or own - max(scores) < WORSE:
-        return None
-    assert case.valid is not None
     try:
         loss = float(case.loss(outputs, case.valid[1]).mean())
     except Exception:  # a loss that takes more than outputs and targets

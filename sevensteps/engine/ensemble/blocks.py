@@ -3,8 +3,8 @@ B, …].
 
 A layer that works number by number does not mind the axis. One that works sample by sample gets the
 K·B samples in a row. Linear layers are products of three-dimensional tensors. Convolution, batch
-norm and dropout run network by network: PyTorch's grouped convolution was measured to take as long
-or up to three times as long, and each network has statistics and a generator of its own.
+norm, bins and dropout run network by network: PyTorch's grouped convolution was measured to take as
+long or up to three times as long, and each network has statistics and a generator of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sevensteps.errors import ArgumentError
 # one parameter of all networks -> (values, gradients), [K, …]
 ParameterLookup = Callable[[Sequence[Tensor]], tuple[Tensor, Tensor] | None]
 
-NETWORK_BY_NETWORK = (written.Conv2d, written.BatchNorm, written.DropoutMask)
+NETWORK_BY_NETWORK = (written.Conv2d, written.BatchNorm, written.DropoutMask, written.BinsLayer)
 
 
 class Block(Protocol):

@@ -178,7 +178,6 @@ def _numbers_apart(case: Case) -> Finding | None:
     """
     if (
         case.task != "regression"
-        or not case.steps
         or case.target is None
         or not {"train", "valid"} <= case.scores.keys()
         or not learned_enough(case, 0.6)

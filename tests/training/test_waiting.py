@@ -21,6 +21,8 @@ def _nobody_told_openmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(waiting, "SECONDS", 0.001)
     before = set(threading.enumerate())
     yield
+    for thread in set(threading.enumerate()) - before:  # on a busy machine its end takes a while
+        thread.join(timeout=60)
     assert set(threading.enumerate()) <= before, "every thread has ended"
 
 

@@ -77,7 +77,7 @@ def command(name: str | None, data_dir: Path | None, table: dict[str, Any], as_j
 def _print_list(console: Console, as_json: bool) -> None:
     from rich.text import Text
 
-    from sevensteps.data import catalog
+    from sevensteps.data.loading import NEEDED, catalog
 
     entries = catalog().values()
     if as_json:
@@ -87,13 +87,22 @@ def _print_list(console: Console, as_json: bool) -> None:
             )
         )
         return
-    table = _grid()
+    table, own = _grid(), _grid()
     for entry in entries:
-        table.add_row(Text(entry.name, "bold"), Text(entry.summary))
+        if entry.name in NEEDED:
+            own.add_row(Text(NEEDED[entry.name], "bold"), Text(entry.summary))
+        else:
+            table.add_row(Text(entry.name, "bold"), Text(entry.summary))
     console.print(table)
     console.print(
         "\nsevensteps data NAME describes one; sevensteps train NAME trains on it. Arguments go in "
-        'parentheses, as in "speed(noise=1.0, seed=3)".',
+        'parentheses, as in "speed(noise=1.0, seed=3)".\n',
+        style="dim",
+    )
+    console.print(own)
+    console.print(
+        "\nThese too are written after sevensteps data or sevensteps train, as in sevensteps train "
+        "FILE.csv --target COLUMN.",
         style="dim",
     )
 

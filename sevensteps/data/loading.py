@@ -48,6 +48,17 @@ SOURCE_OF_ENDING = {
     "-ubyte.gz": "idx_files",
 }
 GATES = ("and", "or", "not", "nand", "nor")  # short for logic("and"), …
+NEEDED = {  # by the sources whose name alone is not enough: what to write at a shell in its place
+    "logic": "and",
+    "image_folder": "FOLDER",
+    "npz": "FILE.npz",
+    "csv": "FILE.csv --target COLUMN",
+    "parquet": "FILE.parquet --target COLUMN",
+    "excel": "FILE.xlsx --target COLUMN",
+    "json_lines": "FILE.jsonl --target COLUMN",
+    "npy": "FILE.npy --target FILE.npy",
+    "idx_files": "FOLDER",
+}
 # endings of what is surely meant as a path, though some of these no source reads
 PATH_ENDINGS = (*SOURCE_OF_ENDING, ".gz", ".png", ".jpg", ".xls", "ubyte")
 
@@ -94,6 +105,12 @@ def source(text: str) -> Source:
             )
         of_path: Source = source_class(name)(text.rstrip("/\\") or text)
         return of_path
+    if text in NEEDED:
+        words = f"one of {', '.join(GATES)}" if text == "logic" else NEEDED[text]
+        raise NotationError(
+            f"data: {text} by itself names no data; write {words}, or as a call: "
+            f"{text}({catalog()[text].arguments})"
+        )
     by_name: Source = parse(text, source_class, what="data", known=catalog(), example="digits")
     return by_name
 

@@ -89,7 +89,8 @@ def write_onnx(
     """
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise ArgumentError(
-            f"ONNX needs {' and '.join(missing)}, which is not installed: pip install "
+            f"ONNX needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+            "installed: pip install "
             '"sevensteps[onnx]"'
         )
     network = copy.deepcopy(network).cpu().eval()

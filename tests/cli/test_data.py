@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from sevensteps import data
 from sevensteps.cli.data import command
+from sevensteps.data.loading import NEEDED
 from sevensteps.errors import Error
 
 
@@ -26,12 +27,22 @@ def test_the_list_has_a_line_for_each_source() -> None:
     result = run()
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert [line.split()[0] for line in lines[: len(data.catalog())]] == list(data.catalog())
+    by_name = [name for name in data.catalog() if name not in NEEDED]
+    assert [line.split()[0] for line in lines[: len(by_name)]] == by_name
+    own = lines[len(by_name) :]
+    for words in NEEDED.values():
+        assert any(line.startswith(words) for line in own), words
     assert (
         lines[4].rstrip()
         == "speed          a roller coaster's speed, 0.75 (t - 9.5)^2 + 1, and noise"
     )
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_name_that_is_not_enough_is_followed_by_what_to_write(name: str) -> None:
+    with pytest.raises(Error, match=f"^data: {name} by itself names no data; write .*{name}\\("):
+        data.load(name)
 
 
 def test_the_list_as_json() -> None:

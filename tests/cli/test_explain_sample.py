@@ -43,6 +43,9 @@ def test_the_worst_and_the_best(sevensteps: Command, digits: ss.Run) -> None:
     result = sevensteps("explain", "digits", "sample", "--worst", "3")
     assert result.code == 0
     assert "Confusion of the valid part" in result.out
+    _, _, words = result.out.partition("Look at one:\n  $ sevensteps ")
+    worst = digits.explain.samples().ranked[0].index
+    assert f"Sample {worst}" in sevensteps(*words.splitlines()[0].split()).out
 
 
 @pytest.mark.usefixtures("digits")

@@ -60,7 +60,7 @@ def _gaps(
         )
     if texts:
         lines.append(
-            f"took {_count(sum(texts.values()), 'gap')} in {_names(texts)} for none of the values"
+            f"treated {_count(sum(texts.values()), 'gap')} in {_names(texts)} as 'no value'"
             + ("" if numeric else change)
         )
     for inference, column in both:

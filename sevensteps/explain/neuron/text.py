@@ -48,8 +48,11 @@ def _head(neuron: Neuron, width: int) -> list[str]:
             if neuron.w0
             else f"bias {number_text(neuron.bias)}"
         )
+    which = f"Unit {neuron.unit} of the {neuron.units:,} units"
+    if neuron.units == 1:
+        which = f"Unit {neuron.unit}, the only one"
     text = (
-        f"Unit {neuron.unit} of the {count_text(neuron.units, 'unit')} of {neuron.layer}: "
+        f"{which} of {neuron.layer}: "
         f"{neuron.kind}, {count_text(neuron.weights.numel(), 'weight')}, {bias}{then}. "
     )
     if neuron.moved is not None:
@@ -121,8 +124,8 @@ def _firing(neuron: Neuron, width: int) -> list[str]:
     samples = count_text(neuron.samples, "training sample")
     where = f"all positions of the {samples}" if neuron.conv else f"the {samples}"
     lines = wrap(
-        f"It fires (its sum is above 0) on {neuron.firing:.1%} of {where}; its mean activation is "
-        f"{number_text(neuron.mean)}.",
+        f"It fires (its sum is above 0) on {_share(neuron.firing)} of {where}; its mean "
+        f"activation is {number_text(neuron.mean)}.",
         width,
         further="",
     )
@@ -172,7 +175,8 @@ def _history(neuron: Neuron, width: int) -> list[str]:
     if not events:
         events = ["silent throughout" if last.firing == 0 else "fires throughout"]
     text = "; ".join(events)
-    text += f"; on {first.firing:.1%} of the samples at first, {last.firing:.1%} at the end"
+    where = "positions" if neuron.conv else "samples"
+    text += f"; on {_share(first.firing)} of the {where} at first, {_share(last.firing)} at the end"
     if first.weights is not None and last.weights is not None:
         lengths = f"{number_text(first.weights)}, then {number_text(last.weights)}"
         text += f"; length of its weights {lengths}"
@@ -192,14 +196,15 @@ def _state(neuron: Neuron, width: int) -> list[str]:
     if neuron.dead_inputs:
         text = (
             f"{count_text(neuron.dead_inputs, 'dead input')} of {neuron.inputs:,}: they are 0 for "
-            "every training sample, so their weights never get a gradient"
+            "every training sample, so their weights "
+            + ("get no gradient now" if neuron.dead_moved else "never get a gradient")
         )
         if neuron.dead_moved == 0:
             text += " and are exactly where they started"
         elif neuron.dead_moved is not None:
             text += (
-                f" (yet they moved by up to {number_text(neuron.dead_moved)}, by weight decay or "
-                "rounding)"
+                f" (they moved by up to {number_text(neuron.dead_moved)}: in earlier steps, by "
+                "weight decay, or by rounding)"
             )
         lines += wrap(f"{text}. That does not make the unit dead; nothing is wrong.", width)
     return lines
@@ -245,6 +250,13 @@ def _role(neuron: Neuron, width: int) -> list[str]:
             width,
         )
     return lines
+
+
+def _share(share: float) -> str:
+    # a unit that fires at all is not said to fire on 0.0%, nor one that does not always on 100.0%
+    if 0 < share < 0.0005:
+        return "less than 0.1%"
+    return "more than 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
 
 
 def _number(value: float) -> str:

@@ -12,7 +12,7 @@ from sevensteps.explain.sample.batch import Batch
 from sevensteps.explain.sample.confusion import Confusion
 from sevensteps.explain.sample.worst_and_best import Samples
 from sevensteps.render.image import feature_lines, shaded_image
-from sevensteps.render.text import count_text, number_text, side_by_side, wrap
+from sevensteps.render.text import command_lines, count_text, number_text, side_by_side, wrap
 
 MAX_CLASSES = 12  # rows of the table; of more classes the likeliest, and the right one
 
@@ -180,11 +180,7 @@ def render_samples(samples: Samples, width: int) -> str:
         ),
     ]
     if samples.ranked:
-        lines += [
-            "",
-            f"Look at one: sevensteps explain RUN sample {samples.ranked[0].index} --part "
-            f"{samples.part}"[:width],
-        ]
+        lines += ["", "Look at one:", *command_lines(samples.command, width)]
     return "\n".join(
         [*lines, *(["", render_confusion(samples.confusion, width)] if samples.confusion else [])]
     )

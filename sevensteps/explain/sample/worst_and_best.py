@@ -14,6 +14,7 @@ from sevensteps.explain.base import Explanation
 from sevensteps.explain.sample.answer import answers_and_truths
 from sevensteps.explain.sample.confusion import Confusion, count_confusion, float64_outputs
 from sevensteps.explain.subject import Subject
+from sevensteps.explain.why.question import command_on_run
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class RankedSample:
 class Samples(Explanation):
     """The samples with the largest losses (`which` is "worst") or the smallest ("best").
 
-    `shape` is that of an input.
+    `shape` is that of an input; `command` shows the first of them.
     """
 
     which: str
     part: str
     run: str
+    command: str
     loss_name: str
     mean: float
     total: int
@@ -87,6 +89,7 @@ def samples(
         which=which,
         part=part,
         run=subject.recipe.source,
+        command=_command(subject, order[0], part),
         loss_name=type(subject.loss).__name__,
         mean=float(losses.mean()),
         total=len(losses),
@@ -95,6 +98,12 @@ def samples(
         shape=tuple(x.shape[1:]),
         confusion=count_confusion(subject, outputs, stored, part) if has_classes else None,
     )
+
+
+def _command(subject: Subject, index: int, part: str) -> str:
+    if subject.folder is None:
+        return f'run.explain.sample({index}, "{part}")'
+    return command_on_run("explain", subject, "sample", str(index), "--part", part)
 
 
 def _probability(subject: Subject, output: Tensor, target: Tensor) -> float | None:

@@ -120,8 +120,8 @@ def widths(run: RunNumbers) -> Iterator[Question]:
     width, inputs, outputs = predict.widths[0], run.sample_input[0].numel(), run.subject.output.size
     each = inputs + 1 + outputs
     answer = (
-        f"Each hidden unit is one feature: {inputs:,} weights and a bias that make one number, "
-        f"and {count_text(outputs, 'weight')} to the "
+        f"Each hidden unit is one feature: {count_text(inputs, 'weight')} and a bias that make one "
+        f"number, and {count_text(outputs, 'weight')} to the "
         f"output, {each:,} parameters, {width * each + outputs:,} in all. "
     )
     book = dataset_name(run) == "mnist37"
@@ -286,7 +286,7 @@ def conditioning(run: RunNumbers) -> Iterator[Question]:
     )
     loss, lr = subject.summary.metrics["train"]["loss"], recipe.step.lr
     answer = (
-        f"It can converge, slowly: the least loss there is is {number_text(best)}, yours came to "
+        f"It can converge, slowly: the lowest possible loss is {number_text(best)}, yours came to "
         f"{number_text(math.nan if loss is None else loss)}. The curvatures of its directions lie "
         f"between {number_text(low)} and {number_text(high)}, "
         f"a condition number of {high / low:,.0f}; with sgd, rates above 2/{number_text(high)} = "
@@ -422,7 +422,7 @@ def dead_inputs(run: RunNumbers) -> Iterator[Question]:
     yield Question(
         f"Are the {run.dead_inputs} inputs that are always 0 a fault?",
         f"No. {run.dead_inputs} of the {module.in_features} inputs are 0 in every training "
-        f"sample, so {weights:,} weights of "
+        f"sample, so {count_text(weights, 'weight')} of "
         f"{name} get a gradient of 0 and stay as they started: dead inputs, harmless. A dead unit "
         "is something else, a ReLU "
         f"that is 0 for every sample{_dead_units(run)}.",
@@ -439,7 +439,7 @@ def _dead_units(run: RunNumbers) -> str:
         return ""
     dead, units, name = run.dead_units
     count = "none is" if not dead else "one is" if dead == 1 else f"{dead} are"
-    return f"; of the {units} units of {name}, {count}"
+    return f"; of the {count_text(units, 'unit')} of {name}, {count}"
 
 
 def one_minus(run: RunNumbers) -> Iterator[Question]:

@@ -87,11 +87,25 @@ def _mean_squared_error(run: RunNumbers) -> Example:
     value = run.subject.summary.metrics["valid"]["loss"]
     if value is None:
         return no_example("its loss is no number")
-    return Example(
-        f"{number_text(value)} on the validation samples at the end, in the units of the targets "
-        f"squared: a typical miss of {number_text(value**0.5)}",
-        {"loss": value},
+    miss = value**0.5
+    scaling = run.subject.data.target_scaling
+    scale = scaling.scale.double().flatten()
+    unit = "standard deviations" if scaling.name == "standardize" else "of these units"
+    if bool((scale == 1).all()):
+        return Example(
+            f"{number_text(value)} on the validation samples at the end, in the units of the "
+            f"targets squared: a typical miss of {number_text(miss)}",
+            {"loss": value},
+        )
+    text = (
+        f"{number_text(value)} on the validation samples at the end, of targets that are scaled: "
+        f"a typical miss of {number_text(miss)} {unit}"
     )
+    numbers = {"loss": value}
+    if len(scale) == 1:
+        numbers["miss"] = miss * float(scale)
+        text += f", which is {number_text(numbers['miss'])} in the units of the targets"
+    return Example(text, numbers)
 
 
 @example_of("initialisation")

@@ -116,10 +116,12 @@ def _dead_unit(run: RunNumbers) -> Example:
     if run.dead_units is None:
         return no_example("its network has no ReLU layer")
     dead, units, name = run.dead_units
-    are = "is" if dead == 1 else "are"
+    if units == 1:
+        which = f"the unit of {name} is {'' if dead else 'not '}"
+    else:
+        which = f"{dead or 'none'} of the {units} units of {name} {'are' if dead > 1 else 'is'} "
     return Example(
-        f"{dead} of the {units} units of {name} {are} 0 for every one of "
-        f"{len(run.train_inputs):,} training samples",
+        f"{which}0 for all {len(run.train_inputs):,} training samples",
         {"dead": dead, "units": units, "layer": name},
     )
 

@@ -80,16 +80,19 @@ def _cross_entropy(run: RunNumbers) -> Example:
     )
     if not isinstance(run.subject.loss, of_classes) or task.kind == "multilabel":
         return no_example(f"its loss is {run.subject.loss!r}")
-    probabilities = run.subject.output.predict(run.sample_output[None])[0]
-    target = run.sample_target
-    right = int(target.flatten()[0]) if target.numel() == 1 else int(target.argmax())
-    if len(probabilities) > 1:
-        p = float(probabilities[right])
-    else:
-        p = float(probabilities[0] if right else 1 - probabilities[0])
+    # the one answered worst: where p is almost 1, −log p and 1 − p are the same number
+    probabilities = run.subject.output.predict(run.valid_outputs.double())
+    targets = run.subject.part("valid")[1].reshape(len(probabilities), -1)
+    right = targets[:, 0].long() if targets.shape[1] == 1 else targets.argmax(1)
+    if probabilities.shape[1] == 1:
+        probabilities = torch.cat([1 - probabilities, probabilities], 1)
+    of_right = probabilities.gather(1, right[:, None])[:, 0]
+    worst = int(of_right.nan_to_num(1).argmin())
+    p = float(of_right[worst])
     loss = -math.log(max(p, 1e-300))
     return Example(
-        f"validation sample 0 is of class {task.classes[right]}, which got the probability "
+        f"validation sample {worst}, the one answered worst, is of class "
+        f"{task.classes[int(right[worst])]}, which got the probability "
         f"{number_text(p)}: the loss is −log {number_text(p)} = {number_text(loss)}",
-        {"probability": p, "loss": loss},
+        {"sample": worst, "probability": p, "loss": loss},
     )

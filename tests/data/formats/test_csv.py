@@ -185,7 +185,7 @@ def test_gaps_are_refused_filled_or_left_out() -> None:
     assert filled.notes == (
         "filled 4 gaps in weight, indoor, born with the mean, and marked them by an extra input "
         '(missing="drop" leaves the rows out)',
-        "took 1 gap in color for none of the values",
+        "treated 1 gap in color as 'no value'",
     )
     assert len(filled.train) + len(filled.valid) == 100
     assert filled.encoding is not None

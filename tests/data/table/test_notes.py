@@ -22,7 +22,7 @@ def test_gaps_and_rows() -> None:
         "left out 1 row without y",
         'filled 19 gaps in x with the mean, and marked them by an extra input (missing="drop" '
         "leaves the rows out)",
-        "took 15 gaps in c for none of the values",
+        "treated 15 gaps in c as 'no value'",
     )
     assert notes(columns, missing="drop") == (
         "left out 1 row without y",

@@ -7,7 +7,9 @@ import json
 import shlex
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from contextvars import ContextVar
+from pathlib import Path
 
 # control characters, halves of characters, ends of lines and paragraphs
 STEERING = (
@@ -79,6 +81,16 @@ def nearest(name: str, names: Iterable[str]) -> str:
         name.lower(), known, n=1, cutoff=0.55 if len(name) > 2 else 0.5
     )
     return f"did you mean '{close[0]}'?" if close else "known: " + ", ".join(known)
+
+
+def no_such_file(path: Path, advice: str) -> DataError:
+    """The error about a file that is not there, with the name of one beside it that is like it."""
+    names: list[str] = []
+    with suppress(OSError, ValueError):  # a folder that is not there, or that nobody may read
+        names = [file.name for file in path.parent.iterdir() if file.suffix == path.suffix]
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.8)
+    meant = f"did you mean '{path.with_name(close[0])}'?" if close else advice
+    return DataError(f"{path}: there is no such file; {meant}")
 
 
 # the words that the user typed after `sevensteps`, while the command line runs; else None

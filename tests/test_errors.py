@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sevensteps import errors
-from sevensteps.errors import ArgumentError, Error, nearest
+from sevensteps.errors import ArgumentError, Error, nearest, no_such_file
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,12 @@ def test_a_hint_names_only_what_is_known(name: str, names: list[str]) -> None:
     assert hint in [f"did you mean '{known}'?" for known in names] or hint == "known: " + ", ".join(
         sorted(names)
     )
+
+
+def test_a_file_that_is_not_there_is_looked_for_beside(tmp_path: Path) -> None:
+    (tmp_path / "kunden.csv").touch()
+    (tmp_path / "kunden.txt").touch()
+    meant = no_such_file(tmp_path / "kundn.csv", "give a .csv")
+    assert str(meant).endswith(f"no such file; did you mean '{tmp_path / 'kunden.csv'}'?")
+    for name in ("prices.csv", "nowhere/kunden.csv"):
+        assert str(no_such_file(tmp_path / name, "give a .csv")).endswith("file; give a .csv")

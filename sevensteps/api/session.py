@@ -31,6 +31,8 @@ from sevensteps.record.run_folder import find_run_folder, lock_folder
 from sevensteps.record.summary import RunSummary, read_summary
 from sevensteps.record.tensors import to_safetensors
 from sevensteps.record.writer import EVERY, GatheringObserver, Writer, summarize
+from sevensteps.render.text import count_text
+from sevensteps.steps.stop import epochs, max_steps
 from sevensteps.training import interrupts, loop, state, threads
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe
@@ -82,6 +84,19 @@ class ResumableRun:
                 f"{self.folder} has finished: {reason}; to go on, give a stop that is further "
                 "away (--stop)"
             )
+        if rule != "interrupt":
+            self._require_more(recipe, {"epochs": summary.epochs, "max_steps": summary.steps})
+
+    def _require_more(self, recipe: Recipe, done: dict[str, int]) -> None:
+        """Raise `RunError` where the new stop allows no more than was done."""
+        for limit in recipe.stop.rules():
+            name = type(limit).__name__
+            if isinstance(limit, epochs | max_steps) and limit.count <= done[name]:
+                count = count_text(done[name], name.removeprefix("max_").removesuffix("s"))
+                raise RunError(
+                    f"{self.folder} has finished, after {count}; {limit!r} counts from the start, "
+                    f'so give more, as in: --stop "{name}({done[name] + limit.count})"'
+                )
 
 
 def open_resumable(run: Path | str, group: ProcessGroup) -> ResumableRun:

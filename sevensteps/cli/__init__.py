@@ -63,6 +63,9 @@ def _meant(args: list[str]) -> str:
 
     if args[0] in QUESTIONS:
         return f"write: sevensteps explain last {' '.join(args)}"
+    if args[0] in ("help", "version"):
+        of = f"{args[1]} " if args[0] == "help" and args[1:] and args[1] in COMMANDS else ""
+        return f"write: sevensteps {of}--{args[0]}"
     return nearest(args[0], COMMANDS)
 
 
@@ -101,12 +104,14 @@ def main(arguments: list[str] | None = None) -> None:
             _print_error(str(failure))
         code = 2
     except click.ClickException as failure:
+        from sevensteps.cli.hints import refusal
+
         hint = (
             f" (see: {failure.ctx.command_path} --help)"
             if isinstance(failure, click.UsageError) and failure.ctx
             else ""
         )
-        _print_error(f"{failure.format_message()}{hint}")
+        _print_error(f"{refusal(failure, words)}{hint}")
         code = 2
     except (KeyboardInterrupt, click.Abort) as failure:
         _print_error(str(failure) or "interrupted")

@@ -23,7 +23,8 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "guess_patience": ("stop", ("--patience",)),
     "guess_steps": ("stop", ("--steps", "--max-steps", "--iterations")),
     "guess_batch_size": ("repeat", ("--batch-size", "--batch", "--bs")),
-    "guess_hidden": ("predict", ("--hidden", "--hidden-size", "--layers", "--units")),
+    "guess_hidden": ("predict", ("--hidden", "--hidden-size", "--units")),
+    "guess_layers": ("predict", ("--layers", "--n-layers", "--num-layers")),
     "guess_activation": ("predict", ("--activation",)),
     "guess_model": ("predict", ("--model", "--net", "--network")),
     "guess_init": ("initialize", ("--init", "--initialise")),
@@ -41,7 +42,9 @@ RULES = {
     "guess_steps": "max_steps({})",
 }
 WHOLE = {"guess_optimizer", "guess_model", "guess_init", "guess_loss"}  # the value itself
-PLAIN = {"step": "sgd", "predict": "mlp(30)"}  # what an argument is added to
+WIDTH = "30"  # of a hidden layer that is only counted
+MOST_LAYERS = 12  # a larger number is the width of one
+PLAIN = {"step": "sgd", "predict": f"mlp({WIDTH})"}  # what an argument is added to
 
 Values = dict[str, Any]
 
@@ -84,8 +87,11 @@ def _combine(step: str, texts: list[str], added: dict[str, list[str]]) -> list[s
     """The values of a step: those typed or named by the guesses, each with what they add."""
     for name in WHOLE & set(added):
         texts += [rewrite(step, text) for text in added[name]]
-    if "guess_hidden" in added:
-        texts += [rewrite("predict", text.strip("[]() ")) for text in added["guess_hidden"]]
+    if "guess_hidden" in added or "guess_layers" in added:
+        widths = [text.strip("[]() ") for text in added.get("guess_hidden", ())]
+        for layers in added.get("guess_layers", ()):
+            widths = _with_layers(layers.strip("[]() "), widths)
+        texts += [rewrite("predict", text) for text in widths]
     if "guess_batch_size" in added:
         texts += [rewrite("repeat", text) for text in added["guess_batch_size"]]
     for name, form in ADDED.items():
@@ -94,6 +100,15 @@ def _combine(step: str, texts: list[str], added: dict[str, list[str]]) -> list[s
             texts = [_with(text, form, value) for value in added[name] for text in starts]
     rules = [form.format(value) for name, form in RULES.items() for value in added.get(name, ())]
     return [" | ".join([*texts, *rules])] if rules else texts
+
+
+def _with_layers(layers: str, widths: list[str]) -> list[str]:
+    """The widths of the hidden layers where so many `layers` were asked for, or each was named."""
+    if not layers.isdecimal() or int(layers) > MOST_LAYERS:
+        return [*widths, layers]  # these are widths: --layers 64,32
+    if layers == "0":
+        raise click.UsageError('without a hidden layer the network is linear: --predict "linear()"')
+    return [", ".join([width] * int(layers)) for width in widths or [WIDTH]]
 
 
 def _with(text: str, form: str, value: str) -> str:

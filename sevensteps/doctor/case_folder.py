@@ -172,9 +172,15 @@ def _sample_tensors(case: Case) -> dict[str, Tensor]:
 
 
 def write_findings(folder: Path, findings: dict[str, Any]) -> None:
-    """Write the findings, as `Diagnosis.to_dict` gives them, into the folder of their training."""
+    """Write the findings, as `Diagnosis.to_dict` gives them, into the folder of their training.
+
+    The file keeps its time, by which runs are ordered: that of the end of the training.
+    """
     path = _findings_file(folder)
-    write_json(path, {**read_json(path), **findings})
+    content, status = read_json(path), path.stat()
+    write_json(path, {**content, **findings})
+    with suppress(OSError):  # of a file system that has no such times
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def add_recorded_trials(folder: Path, findings: list[Finding]) -> None:

@@ -29,6 +29,9 @@ NOTHING: dict[str, Any] = dict.fromkeys(STEPS)
         ({"stop": "seconds(60)"}, {"guess_epochs": ["5"]}, "stop", "seconds(60) | epochs(5)"),
         ({}, {"guess_batch_size": ["64"]}, "repeat", "batches(64)"),
         ({}, {"guess_hidden": ["64,32"]}, "predict", "mlp(64, 32)"),
+        ({}, {"guess_layers": ["2"]}, "predict", "mlp(30, 30)"),
+        ({}, {"guess_layers": ["2"], "guess_hidden": ["64"]}, "predict", "mlp(64, 64)"),
+        ({}, {"guess_layers": ["64,32"]}, "predict", "mlp(64, 32)"),
         (
             {},
             {"guess_hidden": ["30"], "guess_activation": ["tanh"]},

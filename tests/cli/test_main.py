@@ -55,7 +55,28 @@ def test_the_version(sevensteps: Command) -> None:
             "Invalid value for '--seed': 'x' is not a valid integer. (see: sevensteps train "
             "--help)",
         ),
-        (("compare", "a"), "Missing argument 'RUN'. (see: sevensteps compare --help)"),
+        (
+            ("compare", "a"),
+            "Missing argument 'RUN'. Write, for example: sevensteps compare RUN last (see: "
+            "sevensteps compare --help)",
+        ),
+        (
+            ("predict", "new.csv"),
+            "Missing argument 'FILE...'. Write, for example: sevensteps predict last new.csv (see: "
+            "sevensteps predict --help)",
+        ),
+        (
+            ("train", "a.csv", "kind"),
+            "Got unexpected extra argument (kind); the column to predict is named as in: --target "
+            "kind (see: sevensteps train --help)",
+        ),
+        (
+            ("train", "digits", "--gpu"),
+            "there is no option --gpu; write: --device cuda (see: sevensteps train --help)",
+        ),
+        (("help",), "there is no command 'help'; write: sevensteps --help"),
+        (("help", "train"), "there is no command 'help'; write: sevensteps train --help"),
+        (("version",), "there is no command 'version'; write: sevensteps --version"),
         (("runs", "extra"), "Got unexpected extra argument (extra) (see: sevensteps runs --help)"),
         (("steps", "los"), "there is no step 'los'; did you mean 'loss'?"),
     ],

@@ -160,7 +160,11 @@ def test_labels_and_scores(sevensteps: Command) -> None:
             "none.png: there is no such file; give a picture, a table such as a .csv, or a .npy",
         ),
         (("digts", "0.png"), "there is no run digts; make one with: sevensteps train digits"),
-        (("digits",), "Missing argument 'FILE...'. (see: sevensteps predict --help)"),
+        (
+            ("digits",),
+            "Missing argument 'FILE...'. Write, for example: sevensteps predict last FILE.csv "
+            "(see: sevensteps predict --help)",
+        ),
     ],
 )
 def test_nothing_is_answered_where_something_is_wrong(

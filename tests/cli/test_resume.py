@@ -74,6 +74,11 @@ def test_what_cannot_go_on_is_one_line(sevensteps: Command) -> None:
             "done has finished: the one epoch is done; to go on, give a stop that is further away "
             "(--stop)",
         ),
+        (
+            ("done", "--stop", "epochs(1) | patience(3)"),
+            "done has finished, after 1 epoch; epochs(1) counts from the start, so give more, as "
+            'in: --stop "epochs(2)"',
+        ),
         (("nothing",), "there is no run nothing; make one with: sevensteps train digits"),
         (("done", "--stop", "epohcs(3)"), "stop has no 'epohcs'; did you mean 'epochs'?"),
         (

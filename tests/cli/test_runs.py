@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 import sevensteps as ss
+from sevensteps.doctor.case_folder import write_findings
+from sevensteps.record.run_folder import find_run_folder
 
 Command = Callable[..., Any]
 
@@ -168,3 +170,11 @@ def test_a_race_stands_for_its_best_recipe(sevensteps: Command) -> None:
     result = sevensteps("runs")
     assert [line.split()[0] for line in result.lines] == ["run", "alone"]
     assert "is left out: its race.json cannot be read" in result.err
+
+
+def test_findings_that_are_written_later_leave_the_order(sevensteps: Command) -> None:
+    train_run("first", 10)
+    train_run("second", 20)
+    write_findings(Path("runs/first"), {"findings": []})
+    assert [line.split()[0] for line in sevensteps("runs").lines[1:]] == ["first", "second"]
+    assert find_run_folder("last").name == "second"

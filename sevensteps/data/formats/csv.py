@@ -11,7 +11,7 @@ from sevensteps.data.sources import Source
 from sevensteps.data.table.options import check_options
 from sevensteps.data.table.table_to_data import load_table
 from sevensteps.data.table.text_table import TextTable, make_header
-from sevensteps.errors import ArgumentError, DataError
+from sevensteps.errors import ArgumentError, DataError, no_such_file
 from sevensteps.notation import value
 
 __all__ = ["csv"]
@@ -72,7 +72,7 @@ def read_table(path: Path, separator: str = "auto") -> TextTable:
     lacks the rest. Raises `DataError` with the row, counted from 1 below the header.
     """
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; give a .csv")
+        raise no_such_file(path, "give a .csv")
     try:
         mark = SEPARATORS.get(separator, separator)
         mark = find_separator(path) if mark == "auto" else mark

@@ -13,7 +13,7 @@ from sevensteps.data.sources import Source
 from sevensteps.data.table.options import check_options
 from sevensteps.data.table.table_to_data import load_table
 from sevensteps.data.table.text_table import TextTable, make_header
-from sevensteps.errors import DataError, nearest
+from sevensteps.errors import DataError, nearest, no_such_file
 from sevensteps.notation import value
 
 __all__ = ["excel"]
@@ -67,7 +67,7 @@ def read_workbook(path: Path, sheet: str | None = None) -> TextTable:
             '"sevensteps[excel]"'
         ) from None
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; give a .xlsx")
+        raise no_such_file(path, "give a .xlsx")
     try:
         # the file stays open while its sheets are read
         with path.open("rb") as file:

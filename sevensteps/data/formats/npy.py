@@ -26,7 +26,7 @@ from sevensteps.data.streaming.memory_limit import bytes_allowed
 from sevensteps.data.streaming.row_reader import BinaryRowReader, RowReader, WithoutColumn
 from sevensteps.data.streaming.streamed_inputs import load_or_stream
 from sevensteps.data.table.targets import MAX_WHOLE_CLASSES
-from sevensteps.errors import DataError
+from sevensteps.errors import DataError, no_such_file
 from sevensteps.notation import value
 
 __all__ = ["npy"]
@@ -164,7 +164,7 @@ def _read_header(path: Path) -> tuple[tuple[int, ...], numpy.dtype, bool, int]:
     begin. Raises `DataError`.
     """
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; give a .npy that numpy.save wrote")
+        raise no_such_file(path, "give a .npy that numpy.save wrote")
     try:
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote

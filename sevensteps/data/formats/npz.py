@@ -15,7 +15,7 @@ from sevensteps.data.formats.arrays import from_arrays
 from sevensteps.data.formats.image_folder import MAX_BYTES
 from sevensteps.data.formats.library_errors import short_reason
 from sevensteps.data.sources import Source
-from sevensteps.errors import DataError
+from sevensteps.errors import DataError, no_such_file
 from sevensteps.notation import value
 
 __all__ = ["npz"]
@@ -90,7 +90,7 @@ def _channels_first(x: numpy.ndarray) -> numpy.ndarray:
 def _load_archive(path: Path) -> dict[str, numpy.ndarray]:
     """The arrays in a .npz; sizes are checked before memory is taken. Raises `DataError`."""
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; give a .npz that numpy.savez wrote")
+        raise no_such_file(path, "give a .npz that numpy.savez wrote")
     try:
         with zipfile.ZipFile(path) as members:
             unpacked = sum(member.file_size for member in members.infolist())

@@ -25,7 +25,7 @@ from sevensteps.data.table.column_encoding import Encoding
 from sevensteps.data.table.options import check_options
 from sevensteps.data.table.table import Block, Table, select_rows
 from sevensteps.data.table.table_to_data import encode_table, inspect_table, table_data
-from sevensteps.errors import DataError
+from sevensteps.errors import DataError, no_such_file
 from sevensteps.notation import value
 
 __all__ = ["parquet"]
@@ -94,7 +94,7 @@ class ParquetTable(Table):
         self.where, self.title, self.path = str(path), path.name, path
         arrow_columns.require_pyarrow(self.where)
         if not path.is_file():
-            raise DataError(f"{path}: there is no such file; give a .parquet")
+            raise no_such_file(path, "give a .parquet")
         self.file = self._open()
         self.types = dict(
             zip(self.file.schema_arrow.names, self.file.schema_arrow.types, strict=True)

@@ -28,6 +28,15 @@ def test_what_no_line_separates_is_too_small_at_any_rate(data: str, lr: float) -
     assert "learning_rate_too_high" not in [f.condition for f in run.findings]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_line_at_chance_on_what_no_line_separates_was_not_stopped_early(seed: int) -> None:
+    run = ss.train("xor", predict="linear()", seed=seed, out=False, progress=False)
+    (finding, *_) = run.findings
+    assert finding.condition == "too_small"
+    below = [symptom.condition for symptom in finding.symptoms]
+    assert "stopped_early" not in [*below, *(f.condition for f in run.findings)]
+
+
 @pytest.mark.parametrize("data", ["and", "or", "not", 'logic("and", n=4, noise=0)'])
 def test_what_a_line_separates_is_well(data: str) -> None:
     assert conditions(data) == []

@@ -2,10 +2,11 @@
 
 The loss rises, and units or numbers are lost on the way. Measured: what happened, not the number:
 whole weight matrices moved by a large part of their own length in one of the first steps, or the
-loss grew, and the training did not recover. Gradient descent on a quadratic is unstable beyond lr =
-2/λ_max; training often settles just there ("edge of stability"), which is healthy. Source: Cauchy
-1847; Cohen et al. 2021, Gradient Descent on Neural Networks Typically Occurs at the Edge of
-Stability.
+loss grew, and the training did not recover; or it had gone well, and lost most of it at once under
+steps that a schedule had lengthened, or in a jump far above the first loss. Gradient descent on a
+quadratic is unstable beyond lr = 2/λ_max; training often settles just there ("edge of stability"),
+which is healthy. Source: Cauchy 1847; Cohen et al. 2021, Gradient Descent on Neural Networks
+Typically Occurs at the Edge of Stability.
 
 Remedies: a tenth of the rate at most, and less where the jump or the curvature asks for it.
 Silent on: rates that look large but whose training goes well; the edge of stability; an early
@@ -19,6 +20,7 @@ import math
 import statistics
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.collapse import collapse_under_long_steps
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     ADAPTIVE,
@@ -112,7 +114,7 @@ def examine(case: Case) -> Finding | None:
     ):
         sure = 0.6
     if not sure:
-        return None
+        return collapse_under_long_steps(case)
     lr = case.lr
     edge = (
         2 / case.curvature

@@ -11,7 +11,8 @@ many steps again.
 
 Remedies: more steps, until the loss is level; where the curvature leaves room for it, a larger
 rate, which gets as far in as many steps. Silent on: a short training that has learned most of it;
-trainings with next to nothing left of their loss; targets that are the inputs.
+trainings with next to nothing left of their loss; targets that are the inputs; what went well and
+collapsed; networks without a hidden layer at chance, where no linear model does better.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from __future__ import annotations
 from statistics import fmean
 
 from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.collapse import collapse
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     final_loss,
     first_loss,
+    hidden_layers,
     is_short,
     learned_enough,
     loss_still_falls,
@@ -32,6 +35,7 @@ from sevensteps.doctor.measures import (
 from sevensteps.doctor.questions.more_steps import more_steps
 from sevensteps.doctor.room_for_rate import room_for_rate
 from sevensteps.doctor.simple_models import (
+    linear_model_score,
     loss_is_gone,
     smooth_model_score,
     worse_than_simple_model,
@@ -44,12 +48,15 @@ LOWER = 0.85  # of the loss in the first third, that the last third is below
 AHEAD = 0.15  # of the score, of a smooth function
 LEARNED = 0.8  # skill, of which nobody asks for more
 GAIN = 0.1  # of the score, by as many steps again
+FLAT = 0.02  # of the loss of an answer that ignores the input, within which nothing is learned
 
 
 def examine(case: Case) -> Finding | None:
     if case.before_training or case.diverged_at is not None or loss_is_gone(case):
         return None
     falls, few = loss_still_falls(case), _few_passes(case)
+    if collapse(case) is not None or (not falls and _is_as_good_as_lines_are(case)):
+        return None
     ended = not learned_enough(case, 0.6) and (falls or is_short(case))
     sure, more = few and _below_smooth_model(case), None
     if not sure and not (ended and worse_than_simple_model(case, 0.1)):
@@ -118,6 +125,19 @@ def _few_passes(case: Case) -> bool:
     losses = [value for _, value in case.losses]
     third = len(losses) // 3
     return third >= 4 and fmean(losses[-third:]) < LOWER * fmean(losses[:third])
+
+
+def _is_as_good_as_lines_are(case: Case) -> bool:
+    """Whether a network without a hidden layer can hardly become better with more steps: its loss
+    is that of an answer that ignores the input, and no linear model does better.
+    """
+    chance = case.baseline_loss
+    if hidden_layers(case) or not case.loss_is_error or chance is None:
+        return False
+    if abs(final_loss(case) - chance) > FLAT * chance:
+        return False
+    linear, score = linear_model_score(case), case.scores.get("train")
+    return linear is not None and score is not None and linear - score < GAIN
 
 
 def _below_smooth_model(case: Case) -> bool:

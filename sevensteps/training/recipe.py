@@ -302,6 +302,14 @@ def as_recipe(data: Trained, changes: dict[str, Any]) -> Recipe:
     try:
         return replace(data, **changes) if isinstance(data, Recipe) else Recipe(data, **changes)
     except TypeError as failure:
+        of_data = [
+            key for key in changes if key in ("target", "separator", "missing", "drop", "keep")
+        ]
+        if of_data and isinstance(data, str):
+            raise ArgumentError(
+                f"train: {of_data[0]} belongs to the data; write: "
+                f'ss.train(ss.data.load("FILE", {of_data[0]}=…))'
+            ) from None
         raise ArgumentError(
             f"train: {str(failure).removeprefix('Recipe.__init__() ')}; the steps are initialize, "
             "predict, loss, gradient, "

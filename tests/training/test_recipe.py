@@ -19,7 +19,7 @@ from sevensteps.steps import STEPS
 from sevensteps.steps.predict import given as given_network
 from sevensteps.steps.repeat import loader
 from sevensteps.steps.step import constant
-from sevensteps.training.recipe import KINDS, Recipe, as_value, resolve_device
+from sevensteps.training.recipe import KINDS, Recipe, as_recipe, as_value, resolve_device
 from sevensteps.training.resolve import resolve
 
 # -- what may stand for a step ---------------------------------------------------------------------
@@ -402,3 +402,10 @@ def test_code_that_a_recipe_names_is_not_imported(
 def test_every_message_is_one_line() -> None:
     messages = [message for *_, message in [*REFUSED_VALUES, *REFUSED_RECIPES, *BAD_TOML]]
     assert [message for message in messages if re.search(r"\n|\s{2}", message)] == []
+
+
+def test_what_belongs_to_the_data_is_said_to() -> None:
+    with pytest.raises(
+        ArgumentError, match=r'^train: target belongs .*ss\.data\.load\("FILE", target=…\)\)$'
+    ):
+        as_recipe("prices.csv", {"target": "price"})

@@ -75,7 +75,7 @@ def from_arrays(
         split_generator=split_generator,
         classes=names,
         scale=scale,
-        features=tuple(map(str, features or ())),
+        features=tuple(map(str, () if features is None else features)),
         target_scale=target_scale,
         about="arrays of your own"
         + ("; trained and validated on the same samples" if valid is None else ""),

@@ -41,10 +41,14 @@ def ask(network: nn.Module, inputs: Any) -> Any:
     """What `network` gives for `inputs`: a tensor, a tuple of several, a mapping of named ones, or
     all arguments of a call.
 
-    A tuple or a mapping is handed over as a whole where the network takes one argument.
+    A tuple or a mapping is handed over as a whole where the network takes one argument. A call that
+    was told `training=True`, as Keras does, is told so in training mode only.
     """
     if isinstance(inputs, Inputs):
-        return network(*inputs.args, **inputs.kwargs)
+        kwargs = inputs.kwargs
+        if kwargs.get("training") is True and not network.training:
+            kwargs = {**kwargs, "training": False}
+        return network(*inputs.args, **kwargs)
     if isinstance(inputs, Mapping) and _takes(network, (), dict(inputs)):
         return network(**inputs)
     if isinstance(inputs, tuple | list) and not hasattr(inputs, "_fields"):

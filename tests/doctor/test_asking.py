@@ -115,3 +115,17 @@ def test_fewer_samples_are_asked_the_longer_each_takes() -> None:
         *(1024, 1024, 500, 256, 100, 64)
     ]
     assert [sample_limit_of(1e-3, numbers) for numbers in (1e4, 1e6, 1e9)] == [500, 50, 8]
+
+
+class ToldItsMode(nn.Module):
+    """Of training it is told in the call."""
+
+    def forward(self, x: torch.Tensor, training: bool = False) -> torch.Tensor:
+        return x - x.mean(0) if training else x
+
+
+def test_a_call_that_was_told_of_training_is_told_of_evaluation() -> None:
+    network, x = ToldItsMode(), torch.arange(6.0).view(3, 2)
+    inputs = Inputs((x,), {"training": True})
+    assert torch.equal(ask(network.train(), inputs), x - x.mean(0))
+    assert torch.equal(ask(network.eval(), inputs), x)

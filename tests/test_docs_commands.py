@@ -17,23 +17,10 @@ from pyarrow import csv, parquet
 from sklearn.datasets import load_digits
 
 from sevensteps.cli import cli
+from tests.helpers.faulty_script import SCRIPT
 from tests.test_docs import PAGES, ROOT, commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-SCRIPT = """
-import torch
-from torch import nn
-torch.manual_seed(0)
-x = torch.randn(256, 8)
-y = x[:, :3].argmax(1)
-model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3), nn.Softmax(1))
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-for _ in range(60):
-    loss = nn.functional.cross_entropy(model(x), y)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-"""
 RECIPE = (
     'data = "digits"\nseed = 0\npredict = "mlp(30)"\nstep = "sgd(lr=0.1)"\nstop = "epochs(3)"\n'
 )

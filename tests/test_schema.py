@@ -14,24 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from sevensteps.cli import cli
+from tests.helpers.faulty_script import SCRIPT
 
 SCHEMA = json.loads(
     (Path(__file__).parents[1] / "docs" / "schemas" / "sevensteps.schema.json").read_text()
 )
-FAULTY = """
-import torch
-from torch import nn
-torch.manual_seed(0)
-x = torch.randn(256, 8)
-y = x[:, :3].argmax(1)
-model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3), nn.Softmax(1))
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-for _ in range(60):
-    loss = nn.functional.cross_entropy(model(x), y)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-"""
 
 
 def check(content: Any, part: str) -> None:
@@ -69,7 +56,7 @@ def test_a_run_and_its_diagnosis(faulty_run: str) -> None:
 
 
 def test_a_script_that_was_watched(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(FAULTY)
+    (tmp_path / "train.py").write_text(SCRIPT)
     command = [sys.executable, "-m", "sevensteps", "watch", "--json", "found.json", "train.py"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)

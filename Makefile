@@ -9,7 +9,7 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-machines test-ray test-integrations lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
+.PHONY: help run test test-machines test-ray test-integrations test-page lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make test-machines the numerical tests as other machines run them: older vector units, one thread, busy cores'
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
 	@echo 'make test-integrations  run the tests with Lightning, fastai, Hugging Face, Keras, skorch, ONNX and pandas, in an environment of their own'
+	@echo 'make test-page     the page of reports: its types and unit tests; needs Node'
 	@echo 'make lint          ruff: rules and format'
 	@echo 'make types         mypy, strict'
 	@echo 'make docs          build the documentation into docs/_build/html'
@@ -47,6 +48,9 @@ test-ray: .venv-ray/.done
 # Other libraries warn of each other; what is ours may not.
 test-integrations: .venv-integrations/.done
 	@OMP_NUM_THREADS=1 .venv-integrations/bin/python -m pytest -n 2 --dist loadfile tests/integrations tests/record/test_onnx_file.py tests/record/test_history.py -W default -W error:::sevensteps
+
+test-page: tests/web/node_modules/.done
+	@cd tests/web && npm run --silent types && npm test --silent
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .
@@ -95,7 +99,7 @@ bench-rate: .venv-bench/.done
 	@.venv-bench/bin/python -m benchmarks.rate --write
 
 clean:
-	rm -rf .venv .venv-bench .venv-doctor .venv-ray .venv-integrations build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-doctor .venv-ray .venv-integrations build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/web/node_modules
 	find sevensteps tests docs benchmarks examples -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A stamp per set of packages: rebuilt when the packaging files change, so that a second call starts at once.
@@ -129,6 +133,11 @@ clean:
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+tests/web/node_modules/.done: tests/web/package.json tests/web/package-lock.json
+	@echo 'make: installing the tools of the page into $(@D)'
+	@cd tests/web && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 .venv-ray/.done: $(PACKAGING) | .venv/pyvenv.cfg

@@ -44,6 +44,13 @@ export const BOUNDS = {
  */
 
 /**
+ * Where a training had more steps than are kept one by one: the least and the largest value of all
+ * steps from each of a curve's `steps` until the next.
+ *
+ * @typedef {{low: Numbers, high: Numbers}} Range
+ */
+
+/**
  * A matrix of 8-bit numbers, row by row, in Base64. Byte b of 0..254 stands for
  * `lo + (hi - lo) * b / 254`, or with `scale` "log" for `lo * (hi / lo) ** (b / 254)`; 255 says
  * that there is no number.
@@ -76,6 +83,7 @@ export const BOUNDS = {
  * @property {string} unit
  * @property {Steps} steps
  * @property {Numbers} values
+ * @property {Range} [range]
  * @property {[number|null, number|null]} [expected] - the range; null: no limit on that side
  * @property {boolean} [log] - whether to draw it on a logarithmic axis
  */
@@ -177,6 +185,7 @@ export const BOUNDS = {
  * @property {Steps} steps
  * @property {Numbers} values
  * @property {number} behind - how many points the training had, of which these are what is recorded
+ * @property {Range} [range]
  * @property {boolean} [log] - whether its axis is logarithmic at first
  * @property {string} [run] - of several runs, whose it is
  * @property {{low: Numbers, high: Numbers, seeds: number}} [spread]

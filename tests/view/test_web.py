@@ -27,9 +27,7 @@ def test_every_library_is_as_it_was_published() -> None:
 
 def test_every_library_has_its_licence_and_one_version() -> None:
     folders = {Path(file["path"]).parts[0] for file in FILES}
-    assert {
-        Path(file["path"]).parts[0] for file in FILES if file["kind"] == "licence"
-    } == folders
+    assert {Path(file["path"]).parts[0] for file in FILES if file["kind"] == "licence"} == folders
     pins = json.loads((Path(__file__).parents[1] / "web" / "package.json").read_text())
     for file in FILES:
         assert pins["devDependencies"].get(file["package"], file["version"]) == file["version"]

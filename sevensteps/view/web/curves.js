@@ -1,0 +1,59 @@
+/** The curves of a training, a chart to each group, with events and the look that is shown. */
+
+import { useMemo } from "preact/hooks";
+
+import { Chart } from "./chart.js";
+import { html } from "./html.js";
+import { format } from "./numbers.js";
+import { look } from "./state.js";
+
+/** @typedef {import("./document.js").Curve} Curve */
+/** @typedef {import("./document.js").Document} Document */
+
+/**
+ * @param {Curve[]} curves
+ * @returns {[string, Curve[]][]}
+ */
+export function groupsOf(curves) {
+  /** @type {Map<string, Curve[]>} */
+  const groups = new Map();
+  for (const curve of curves) groups.set(curve.group, [...(groups.get(curve.group) ?? []), curve]);
+  return [...groups];
+}
+
+/** @param {{document: Document}} props */
+export function Curves({ document }) {
+  const { curves = [], events = [], looks, verdict } = document;
+  const groups = useMemo(() => groupsOf(curves), [curves]);
+  const step = looks?.steps[look.value];
+  const onset = verdict?.findings[0]?.onset ?? null;
+  const marks = useMemo(
+    () => [
+      ...events.map((event) => ({ step: event.step, text: "", kind: "event" })),
+      ...(step === undefined ? [] : [{ step, text: "", kind: "look" }]),
+      ...(onset === null ? [] : [{ step: onset, text: "", kind: "onset" }]),
+    ],
+    [events, step, onset],
+  );
+  return html`<div class="curves">
+      ${groups.map(
+        ([group, list], index) => html`<${Chart}
+          key=${group}
+          title=${group}
+          curves=${list}
+          marks=${marks}
+          height=${index ? 180 : 280}
+          log=${list[0].log}
+        />`,
+      )}
+    </div>
+    ${events.length > 0 &&
+    html`<ul class="events">
+      ${events.map(
+        (event) => html`<li>
+          <span class="event-step">step ${format(event.step)}</span>
+          <span>${event.text}</span>
+        </li>`,
+      )}
+    </ul>`}`;
+}

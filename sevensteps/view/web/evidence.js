@@ -1,0 +1,157 @@
+/** Evidence, drawn: what was observed beside what is expected. */
+
+import { Chart } from "./chart.js";
+import { html } from "./html.js";
+import { format } from "./numbers.js";
+import { Text } from "./words.js";
+
+/** @typedef {import("./document.js").Measure} Measure */
+/** @typedef {import("./document.js").EvidenceBar} EvidenceBar */
+
+const NUMBER = "(-?\\d[\\d,]*(?:\\.\\d+)?(?:e[-+]?\\d+)?)";
+const SHARE = new RegExp(`^${NUMBER} of (?:the )?${NUMBER}`);
+
+/** @param {string} text */
+const read = (text) => Number(text.replaceAll(",", ""));
+
+/**
+ * What can be drawn of a measure: its own bar, or one that its words say ("below 0.5", "1 of 30").
+ *
+ * @param {Measure} measure
+ * @returns {(EvidenceBar & {whole?: number})|null}
+ */
+export function barOf(measure) {
+  if (measure.bar) return measure.bar;
+  const { observed, expected } = measure;
+  if (typeof observed === "string" && typeof expected === "string") {
+    const seen = SHARE.exec(observed);
+    if (!seen) return null;
+    const whole = read(seen[2]);
+    const wanted = SHARE.exec(expected);
+    if (wanted) return { observed: read(seen[1]), expected: [read(wanted[1]), whole], whole };
+    if (expected === "few" || expected === "none") {
+      return { observed: read(seen[1]), expected: [0, expected === "few" ? whole / 10 : 0], whole };
+    }
+    return null;
+  }
+  if (typeof observed !== "number" || !Number.isFinite(observed)) return null;
+  const range = typeof expected === "number" ? numberRange(expected) : rangeOf(String(expected));
+  if (!range) return null;
+  const numbers = [observed, ...range].filter((n) => n !== null && n !== 0).map(Number);
+  const log = numbers.every((n) => n > 0) && Math.max(...numbers) / Math.min(...numbers) > 30;
+  return { observed, expected: range, log };
+}
+
+/** @param {number} expected @returns {[number, number]} */
+const numberRange = (expected) => [expected, expected];
+
+/**
+ * The range that words say.
+ *
+ * @param {string} text
+ * @returns {[number|null, number|null]|null}
+ */
+export function rangeOf(text) {
+  /** @type {[RegExp, (a: number, b: number) => [number|null, number|null]][]} */
+  const forms = [
+    [new RegExp(`^${NUMBER} (?:to|–|-|…) ${NUMBER}`), (a, b) => [a, b]],
+    [new RegExp(`^between ${NUMBER} and ${NUMBER}`), (a, b) => [a, b]],
+    [new RegExp(`^(?:below|less than|at most|under|up to|not above|no more than|<|≤) ?${NUMBER}`), (a) => [null, a]],
+    [new RegExp(`^(?:above|more than|at least|over|not below|from|>|≥) ?${NUMBER}`), (a) => [a, null]],
+    [new RegExp(`^(?:about|around|near|≈|~) ?${NUMBER}`), (a) => [a * 0.8, a * 1.25]],
+    [new RegExp(`^${NUMBER}$`), (a) => [a, a]],
+  ];
+  for (const [pattern, range] of forms) {
+    const match = pattern.exec(text.trim());
+    if (match) return range(read(match[1]), read(match[2] ?? "0"));
+  }
+  return null;
+}
+
+/**
+ * Where the parts of a bar lie, in shares of its width.
+ *
+ * @param {EvidenceBar & {whole?: number}} bar
+ */
+export function places(bar) {
+  const ends = bar.expected.filter((n) => n !== null).map(Number);
+  const all = [bar.observed, ...ends];
+  if (bar.log && all.every((n) => n > 0)) {
+    const low = Math.log(Math.min(...all)) - Math.LN10 / 2;
+    const high = Math.log(Math.max(...all)) + Math.LN10 / 2;
+    return placesOn((n) => (Math.log(n) - low) / (high - low), bar);
+  }
+  const low = Math.min(0, ...all);
+  const high = bar.whole ?? (Math.max(0, ...all) * 1.15 || 1);
+  return placesOn((n) => (n - low) / (high - low || 1), bar);
+}
+
+/**
+ * @param {(n: number) => number} place
+ * @param {EvidenceBar} bar
+ */
+function placesOn(place, bar) {
+  const [from, to] = bar.expected;
+  return {
+    observed: place(bar.observed),
+    from: from === null ? 0 : place(from),
+    to: to === null ? 1 : place(to),
+  };
+}
+
+/** @param {Measure["observed"]} value */
+const shown = (value) => (typeof value === "number" ? format(value) : String(value ?? "not finite"));
+
+/** @param {{evidence: Measure[], onset: number|null}} props */
+export function Evidence({ evidence, onset }) {
+  return html`<ul class="evidence">
+    ${evidence.map((measure) => html`<li><${EvidenceRow} measure=${measure} onset=${onset} /></li>`)}
+  </ul>`;
+}
+
+/** @param {{measure: Measure, onset: number|null}} props */
+function EvidenceRow({ measure, onset }) {
+  const bar = barOf(measure);
+  const { drawn } = measure;
+  return html`<div class="measure">
+    <p class="measure-name"><${Text} text=${measure.measure} /></p>
+    <p class="measure-numbers">
+      <span class="observed"><span class="dot" aria-hidden="true"></span>observed <b>${shown(measure.observed)}</b></span>
+      <span class="expected"><span class="band" aria-hidden="true"></span>expected <b>${shown(measure.expected)}</b></span>
+    </p>
+    ${drawn
+      ? html`<${Chart}
+          title=${drawn.name}
+          small
+          height=${130}
+          curves=${curveOf(drawn)}
+          expected=${drawn.expected}
+          log=${drawn.log}
+          marks=${onset === null ? [] : [{ step: onset, text: "", kind: "onset" }]}
+        />`
+      : bar && html`<${Bar} bar=${bar} />`}
+    ${measure.source && html`<p class="source">${measure.source}</p>`}
+  </div>`;
+}
+
+/** @type {WeakMap<object, object[]>} */
+const curves = new WeakMap();
+
+/** @param {NonNullable<Measure["drawn"]>} drawn */
+function curveOf(drawn) {
+  const list = curves.get(drawn) ?? [drawn];
+  curves.set(drawn, list);
+  return list;
+}
+
+/** @param {{bar: EvidenceBar & {whole?: number}}} props */
+function Bar({ bar }) {
+  const { observed, from, to } = places(bar);
+  const percent = /** @param {number} share */ (share) => `${(100 * share).toFixed(2)}%`;
+  const width = Math.max(0.006, to - from);
+  return html`<div class="bar" aria-hidden="true">
+    <span class="bar-expected" style=${{ left: percent(Math.min(from, 1 - width)), width: percent(width) }}></span>
+    <span class="bar-line" style=${{ left: 0, width: percent(observed) }}></span>
+    <span class="bar-observed" style=${{ left: percent(observed) }}></span>
+  </div>`;
+}

@@ -1,0 +1,196 @@
+/** Layers over time: depth and time in one picture, and the units of one layer. */
+
+import { useMemo } from "preact/hooks";
+
+import { Heatmap } from "./heatmap.js";
+import { html } from "./html.js";
+import { cell, counted, decodeMatrix, format, withUnit } from "./numbers.js";
+import { layer as chosenLayer, look, quantity as chosenQuantity } from "./state.js";
+import { NumbersBehind } from "./table.js";
+import { gradientOf, theme } from "./theme.js";
+import { Text } from "./words.js";
+
+/** @typedef {import("./document.js").Looks} Looks */
+/** @typedef {import("./document.js").Finding["where"]} Where */
+/** @typedef {import("./document.js").Quantity} Quantity */
+
+const SHARES = ["dead", "saturated"];
+
+/** @param {{looks: Looks, where: Where}} props */
+export function Layers({ looks, where }) {
+  const { layers, quantities, steps } = looks;
+  const named = [...(where.layers ?? []), ...Object.keys(where.units ?? {})];
+  const layer =
+    layers.find((one) => one.name === chosenLayer.value) ??
+    layers.find((one) => named.includes(one.name)) ??
+    layers[0];
+  const quantity = quantities.find((one) => one.id === chosenQuantity.value) ?? quantities[0];
+  if (!layer || !quantity) return null;
+  const column = Math.min(look.value, steps.length - 1);
+  return html`<${Tabs} quantities=${quantities} chosen=${quantity.id} />
+    <p class="meaning"><${Text} text=${quantity.meaning} /></p>
+    <${Depth} looks=${looks} quantity=${quantity} chosen=${layer.name} named=${named} column=${column} />
+    <${Units} looks=${looks} quantity=${quantity} layer=${layer} where=${where} column=${column} />`;
+}
+
+/** @param {{quantities: Quantity[], chosen: string}} props */
+function Tabs({ quantities, chosen }) {
+  return html`<div class="tabs" role="group" aria-label="what is shown of the layers">
+    ${quantities.map(
+      (one) => html`<button
+        type="button"
+        aria-pressed=${one.id === chosen}
+        onClick=${() => (chosenQuantity.value = one.id)}
+      >
+        ${one.name}
+      </button>`,
+    )}
+  </div>`;
+}
+
+/**
+ * Depth × time: a row to each layer, the input at the top.
+ *
+ * @param {{looks: Looks, quantity: Quantity, chosen: string, named: string[], column: number}} props
+ */
+function Depth({ looks, quantity, chosen, named, column }) {
+  const { layers, steps } = looks;
+  const matrix = useMemo(() => decodeMatrix(quantity.summary), [quantity]);
+  const rowHeight = Math.max(14, Math.min(30, Math.round(360 / layers.length)));
+  const describe = /** @param {number} row @param {number} at */ (row, at) =>
+    `${layers[row]?.name}, step ${format(steps[at])}: ${valueText(cell(matrix, row, at), quantity.unit)}`;
+  return html`<figure class="depth">
+    <figcaption class="figure-title">${quantity.name} of every layer, over the training</figcaption>
+    <div class="depth-grid">
+      <ul class="layer-names">
+        ${layers.map(
+          (one, row) => html`<li style=${{ height: `${rowHeight}px` }}>
+            <button
+              type="button"
+              aria-pressed=${one.name === chosen}
+              class=${named.includes(one.name) ? "blamed" : ""}
+              title=${one.name}
+              onClick=${() => (chosenLayer.value = one.name)}
+            >
+              ${one.name}
+            </button>
+            <output>${valueText(cell(matrix, row, column), quantity.unit)}</output>
+          </li>`,
+        )}
+      </ul>
+      <${Heatmap}
+        matrix=${matrix}
+        map=${SHARES.includes(quantity.id) ? "share" : "amount"}
+        height=${rowHeight * layers.length}
+        label=${`${quantity.name} by layer and step`}
+        marked=${column}
+        describe=${describe}
+        onPick=${(/** @type {number} */ row, /** @type {number} */ at) => {
+          chosenLayer.value = layers[row].name;
+          look.value = at;
+        }}
+      />
+      <span></span>
+      <${TimeAxis} steps=${steps} />
+    </div>
+    <${Scale} matrix=${matrix} quantity=${quantity} />
+    <${NumbersBehind}
+      title=${`${quantity.name} by layer`}
+      head=${["layer", ...picked(steps).map((at) => `step ${format(steps[at])}`)]}
+      rows=${() =>
+        layers.map((one, row) => [
+          one.name,
+          ...picked(steps).map((at) => valueText(cell(matrix, row, at), quantity.unit)),
+        ])}
+    />
+  </figure>`;
+}
+
+/** Up to ten columns of a table, the first and the last among them. @param {number[]} steps */
+function picked(steps) {
+  const count = Math.min(10, steps.length);
+  if (count < 2) return steps.map((_, i) => i);
+  return Array.from({ length: count }, (_, i) => Math.round((i * (steps.length - 1)) / (count - 1)));
+}
+
+/** @param {number} value @param {string} unit */
+const valueText = (value, unit) => (Number.isNaN(value) ? "–" : withUnit(value, unit, 3));
+
+/** @param {{steps: number[]}} props */
+function TimeAxis({ steps }) {
+  const last = steps.length - 1;
+  const ticks = last < 1 ? [0] : [0, Math.round(last / 2), last];
+  return html`<div class="time-axis" aria-hidden="true">
+    ${[...new Set(ticks)].map(
+      (at) => html`<span style=${{ left: `${(100 * (at + 0.5)) / (last + 1)}%` }}>
+        ${at === 0 ? "step " : ""}${format(steps[at])}
+      </span>`,
+    )}
+  </div>`;
+}
+
+/** @param {{matrix: import("./numbers.js").Decoded, quantity: Quantity}} props */
+function Scale({ matrix, quantity }) {
+  const map = SHARES.includes(quantity.id) ? "share" : "amount";
+  const [low, high] = quantity.expected ?? [null, null];
+  const healthy = [
+    low === null ? null : `from ${withUnit(low, quantity.unit, 2)}`,
+    high === null ? null : `up to ${withUnit(high, quantity.unit, 2)}`,
+  ].filter(Boolean);
+  return html`<p class="scale-legend">
+    <span>${withUnit(matrix.lo, quantity.unit, 3)}</span>
+    <span class="ramp" style=${{ background: gradientOf(map, theme.value) }}></span>
+    <span>${withUnit(matrix.hi, quantity.unit, 3)}</span>
+    ${matrix.scale === "log" && html`<span class="quiet">logarithmic</span>`}
+    ${healthy.length > 0 && html`<span class="quiet">healthy: ${healthy.join(" ")}</span>`}
+  </p>`;
+}
+
+/**
+ * The units of one layer over time.
+ *
+ * @param {{looks: Looks, quantity: Quantity, layer: import("./document.js").Layer, where: Where,
+ *   column: number}} props
+ */
+function Units({ looks, quantity, layer, where, column }) {
+  const packed = layer.over[quantity.id];
+  const matrix = useMemo(() => packed && decodeMatrix(packed), [packed]);
+  if (!matrix) {
+    return html`<p class="nothing">
+      ${quantity.name} was not measured of ${layer.name}. Choose another layer above.
+    </p>`;
+  }
+  const each = layer.units / matrix.rows;
+  const nameOf = /** @param {number} row */ (row) =>
+    each <= 1 ? `unit ${row}` : `units ${Math.floor(row * each)} to ${Math.ceil((row + 1) * each) - 1}`;
+  const blamed = new Set(
+    (where.units?.[layer.name] ?? []).map((unit) => Math.min(matrix.rows - 1, Math.floor(unit / each))),
+  );
+  const height = Math.max(60, Math.min(320, matrix.rows * 10));
+  return html`<figure class="units-figure">
+    <figcaption class="figure-title">
+      ${quantity.name} of the ${counted(layer.units, "unit")} of ${layer.name}${layer.rows ? `; a row is ${layer.rows}` : ""}
+    </figcaption>
+    <div class="depth-grid">
+      <div class="unit-axis" style=${{ height: `${height}px` }} aria-hidden="true">
+        <span>unit 0</span><span>${matrix.rows > 1 ? format(layer.units - 1) : ""}</span>
+        ${[...blamed].map(
+          (row) => html`<i style=${{ top: `${(100 * row) / matrix.rows}%`, height: `${100 / matrix.rows}%` }}></i>`,
+        )}
+      </div>
+      <${Heatmap}
+        matrix=${matrix}
+        map=${SHARES.includes(quantity.id) ? "share" : "amount"}
+        height=${height}
+        label=${`${quantity.name} by unit of ${layer.name} and step`}
+        marked=${column}
+        describe=${(/** @type {number} */ row, /** @type {number} */ at) =>
+          `${nameOf(row)}, step ${format(looks.steps[at])}: ${valueText(cell(matrix, row, at), quantity.unit)}`}
+        onPick=${(/** @type {number} */ _row, /** @type {number} */ at) => (look.value = at)}
+      />
+      <span></span>
+      <${TimeAxis} steps=${looks.steps} />
+    </div>
+    <${Scale} matrix=${matrix} quantity=${quantity} />
+  </figure>`;
+}

@@ -1,0 +1,185 @@
+/** The page: what is there of a document, in order, and what is not. */
+
+import { useEffect, useMemo } from "preact/hooks";
+
+import { ChainView } from "./chain.js";
+import { ComparisonView } from "./comparison.js";
+import { Curves } from "./curves.js";
+import { Data } from "./data.js";
+import { html } from "./html.js";
+import { Inside } from "./inside.js";
+import { Layers } from "./layers.js";
+import { counted, withUnit } from "./numbers.js";
+import { RaceView } from "./race.js";
+import { Glossary, RepeatView } from "./repeat.js";
+import { LookSlider } from "./slider.js";
+import { look } from "./state.js";
+import { Steps } from "./steps.js";
+import { SurfaceView } from "./surface.js";
+import { theme, toggleTheme } from "./theme.js";
+import { Verdict } from "./verdict.js";
+import { WordNote, setWords } from "./words.js";
+import { Worst } from "./worst.js";
+
+/** @typedef {import("./document.js").Document} Document */
+
+/**
+ * A section of the page; `view` is null where the document has nothing for it.
+ *
+ * @typedef {{id: string, title: string, lead?: string, view: any, follows?: boolean}} Section
+ */
+
+/**
+ * @param {Document} document
+ * @returns {Section[]}
+ */
+function sectionsOf(document) {
+  const { looks, steps, curves, data, worst, chain, surface, words, repeat, race, comparison } = document;
+  const findings = document.verdict?.findings ?? [];
+  const where = findings[0]?.where ?? {};
+  const blamed = [...new Set(findings.map((finding) => finding.step))];
+  const some = /** @param {any[]|undefined} list */ (list) => Boolean(list && list.length);
+  return [
+    { id: "comparison", title: "Side by side", view: comparison && html`<${ComparisonView} comparison=${comparison} />` },
+    { id: "race", title: "The race", view: race && html`<${RaceView} race=${race} />` },
+    {
+      id: "steps",
+      title: "The seven steps",
+      lead: "A training is seven choices. What was chosen, why, and what it did to these numbers.",
+      view: some(steps) && html`<${Steps} panels=${steps} blamed=${blamed} />`,
+    },
+    { id: "curves", title: "Curves", view: some(curves) && html`<${Curves} document=${document} />`, follows: true },
+    {
+      id: "layers",
+      title: "Layers over time",
+      lead: looks && `What ${counted(looks.layers.length, "layer")} did at ${counted(looks.steps.length, "look")} at the training. Click a row to see its units, a column to go to its look.`,
+      view: looks && some(looks.layers) && html`<${Layers} looks=${looks} where=${where} />`,
+      follows: true,
+    },
+    {
+      id: "inside",
+      title: "Inside",
+      view:
+        looks &&
+        (looks.weights || some(looks.histograms) || looks.confusion) &&
+        html`<${Inside} looks=${looks} />`,
+      follows: true,
+    },
+    {
+      id: "surface",
+      title: "The loss surface",
+      lead: "The loss around the weights, in two directions, and the way that the training took through it.",
+      view: surface && html`<${SurfaceView} surface=${surface} steps=${looks?.steps} />`,
+      follows: true,
+    },
+    { id: "data", title: "The data", view: data && html`<${Data} data=${data} />` },
+    {
+      id: "worst",
+      title: "Worst samples",
+      lead: "Those with the largest loss. Choose one to see how its answer came about.",
+      view: some(worst) && html`<${Worst} worst=${worst} />`,
+    },
+    { id: "chain", title: "The chain rule", view: chain && html`<${ChainView} chain=${chain} />` },
+    { id: "repeat", title: "How to repeat it", view: repeat && html`<${RepeatView} repeat=${repeat} />` },
+    { id: "words", title: "Words", view: some(words) && html`<${Glossary} words=${words} />` },
+  ];
+}
+
+/** @param {{document: Document}} props */
+export function Page({ document }) {
+  useMemo(() => setWords(document.words ?? []), [document]);
+  const sections = useMemo(() => sectionsOf(document), [document]);
+  const shown = sections.filter((section) => section.view);
+  const { looks, missing = {}, comparison } = document;
+  useEffect(() => {
+    if (looks) look.value = Math.max(0, looks.steps.length - 1);
+  }, [looks]);
+  const following = shown.filter((section) => section.follows);
+  const slides = looks && looks.steps.length > 1;
+  const first = following.length ? shown.indexOf(following[0]) : shown.length;
+  const last = following.length ? shown.indexOf(following[following.length - 1]) + 1 : shown.length;
+  return html`<a class="skip" href="#verdict">to the verdict</a>
+    <${Header} document=${document} />
+    <div class="columns">
+      <${Contents} sections=${shown} verdict=${Boolean(document.verdict)} />
+      <main>
+        <${Verdict} document=${document} />
+        ${shown.slice(0, first).map(sectionView)}
+        ${following.length > 0 &&
+        html`<div class="follows">
+          ${shown.slice(first, last).map(sectionView)}
+          ${slides && html`<${LookSlider} looks=${looks} />`}
+        </div>`}
+        ${shown.slice(last).map(sectionView)}
+        ${comparison?.documents?.map(
+          (each) => html`<section class="each"><h2>${each.title}</h2><${Verdict} document=${each} /></section>`,
+        )}
+        ${Object.keys(missing).length > 0 &&
+        html`<section id="missing" aria-labelledby="missing-h">
+          <h2 id="missing-h">What is not here</h2>
+          <dl class="missing">
+            ${Object.entries(missing).map(([part, why]) => html`<div><dt>${part.replaceAll("_", " ")}</dt><dd>${why}</dd></div>`)}
+          </dl>
+        </section>`}
+      </main>
+    </div>
+    <footer>
+      made by sevensteps${document.version ? ` ${document.version}` : ""}${document.made ? `, ${document.made.slice(0, 10)}` : ""}
+    </footer>
+    <${WordNote} />`;
+}
+
+/** @param {Section} section */
+function sectionView({ id, title, lead, view }) {
+  return html`<section id=${id} key=${id} aria-labelledby=${`${id}-h`}>
+    <h2 id=${`${id}-h`}>${title}</h2>
+    ${lead && html`<p class="lead">${lead}</p>`} ${view}
+  </section>`;
+}
+
+const KINDS = {
+  run: "Training",
+  watched: "Watched training",
+  race: "Race",
+  comparison: "Comparison",
+  explanation: "Explanation",
+};
+
+/** @param {{document: Document}} props */
+function Header({ document }) {
+  const { title, subtitle, figures = [], kind } = document;
+  const dark = theme.value === "dark";
+  return html`<header class="top">
+    <div class="top-line">
+      <p class="kind">${KINDS[kind] ?? kind}</p>
+      <button type="button" class="theme" onClick=${toggleTheme} aria-label=${dark ? "light colours" : "dark colours"}>
+        <svg viewBox="0 0 16 16" aria-hidden="true">
+          ${dark
+            ? html`<circle cx="8" cy="8" r="3" /><path d="M8 1v2M8 13v2M1 8h2M13 8h2M3 3l1.5 1.5M11.5 11.5L13 13M3 13l1.5-1.5M11.5 4.5L13 3" />`
+            : html`<path d="M13.5 9.8A5.8 5.8 0 0 1 6.2 2.5a5.8 5.8 0 1 0 7.3 7.3z" />`}
+        </svg>
+      </button>
+    </div>
+    <h1>${title}</h1>
+    ${subtitle && html`<p class="subtitle">${subtitle}</p>`}
+    ${figures.length > 0 &&
+    html`<dl class="figures">
+      ${figures.map(
+        (figure) => html`<div>
+          <dt>${figure.name}</dt>
+          <dd>${typeof figure.value === "string" ? figure.value : withUnit(figure.value, figure.unit)}</dd>
+        </div>`,
+      )}
+    </dl>`}
+  </header>`;
+}
+
+/** @param {{sections: Section[], verdict: boolean}} props */
+function Contents({ sections, verdict }) {
+  return html`<nav class="contents" aria-label="on this page">
+    <ol>
+      ${verdict && html`<li><a href="#verdict">Verdict</a></li>`}
+      ${sections.map((section) => html`<li><a href=${`#${section.id}`}>${section.title}</a></li>`)}
+    </ol>
+  </nav>`;
+}

@@ -1,0 +1,61 @@
+/** A race: the leaderboard, with the interval of each run. */
+
+import { html } from "./html.js";
+import { format } from "./numbers.js";
+import { Table } from "./table.js";
+
+/** @typedef {import("./document.js").Race} Race */
+
+/** @param {{race: Race}} props */
+export function RaceView({ race }) {
+  const { runs, metric, notes = [] } = race;
+  const numbers = runs.flatMap((run) => [run.metrics[metric], ...(run.interval ?? [])]);
+  const finite = numbers.filter((n) => typeof n === "number" && Number.isFinite(n)).map(Number);
+  const low = Math.min(...finite);
+  const high = Math.max(...finite);
+  const place = /** @param {number} n */ (n) => (100 * (n - low)) / (high - low || 1);
+  const metrics = [...new Set(runs.flatMap((run) => Object.keys(run.metrics)))];
+  const changes = [...new Set(runs.flatMap((run) => Object.keys(run.changes)))];
+  return html`<ol class="board">
+      ${runs.map((run) => {
+        const value = run.metrics[metric];
+        return html`<li>
+          <span class="board-name">
+            <b>${run.name}</b>
+            ${Object.entries(run.changes).map(([step, change]) => html`<code title=${step}>${change}</code>`)}
+            ${run.note && html`<span class="quiet">${run.note}</span>`}
+          </span>
+          <span class="board-axis" aria-hidden="true">
+            ${run.interval &&
+            html`<i
+              class="interval"
+              style=${{
+                left: `${place(run.interval[0])}%`,
+                width: `${place(run.interval[1]) - place(run.interval[0])}%`,
+              }}
+            ></i>`}
+            ${typeof value === "number" && html`<i class="value" style=${{ left: `${place(value)}%` }}></i>`}
+          </span>
+          <span class="board-value">${format(value)}</span>
+        </li>`;
+      })}
+    </ol>
+    <p class="quiet">
+      ${metric}, ${race.higher ? "more" : "less"} is better; the axis runs from ${format(low, 3)} to
+      ${" "}${format(high, 3)}${runs.some((run) => run.interval) ? ", bars are 95 % intervals" : ""}.
+    </p>
+    ${notes.map((note) => html`<p>${note}</p>`)}
+    <details>
+      <summary>All metrics</summary>
+      <${Table}
+        title="all runs"
+        head=${["run", ...changes, ...metrics, "seeds"]}
+        rows=${runs.map((run) => [
+          run.name,
+          ...changes.map((step) => run.changes[step] ?? ""),
+          ...metrics.map((name) => format(run.metrics[name])),
+          run.seeds ?? 1,
+        ])}
+      />
+    </details>`;
+}

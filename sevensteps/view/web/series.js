@@ -1,0 +1,147 @@
+/** Curves as a chart draws them: sorted points, and what is seen of them between two steps. */
+
+import { decimate, extent } from "./decimate.js";
+import { decodeNumbers, decodeSteps, nearest } from "./numbers.js";
+
+/** @typedef {import("./document.js").Curve} Curve */
+
+/**
+ * @typedef {object} Series
+ * @property {string} name
+ * @property {string} unit
+ * @property {Float64Array} xs
+ * @property {Float64Array} ys - NaN where a number is not finite
+ * @property {number} behind
+ * @property {{low: Float64Array, high: Float64Array, seeds: number}|null} spread
+ * @property {{value: number, name: string}[]} levels
+ */
+
+/** @type {WeakMap<object, Series>} */
+const cache = new WeakMap();
+
+/**
+ * @param {Pick<Curve, "name"|"unit"|"steps"|"values"> & Partial<Curve>} curve
+ * @returns {Series}
+ */
+export function seriesOf(curve) {
+  let series = cache.get(curve);
+  if (!series) {
+    const xs = decodeSteps(curve.steps);
+    const ys = decodeNumbers(curve.values);
+    const points = curve.range
+      ? withRange(xs, ys, decodeNumbers(curve.range.low), decodeNumbers(curve.range.high))
+      : { xs, ys };
+    const spread = curve.spread && {
+      low: decodeNumbers(curve.spread.low),
+      high: decodeNumbers(curve.spread.high),
+      seeds: curve.spread.seeds,
+    };
+    series = {
+      name: curve.name,
+      unit: curve.unit,
+      ...points,
+      behind: curve.behind ?? xs.length,
+      spread: spread ?? null,
+      levels: curve.levels ?? [],
+    };
+    cache.set(curve, series);
+  }
+  return series;
+}
+
+/**
+ * Points of which the least and the largest of all steps until the next are points as well.
+ *
+ * @param {Float64Array} xs
+ * @param {Float64Array} ys
+ * @param {Float64Array} low
+ * @param {Float64Array} high
+ */
+function withRange(xs, ys, low, high) {
+  const allX = new Float64Array(3 * xs.length);
+  const allY = new Float64Array(3 * xs.length);
+  for (let i = 0; i < xs.length; i++) {
+    const gap = i + 1 < xs.length ? xs[i + 1] - xs[i] : i ? xs[i] - xs[i - 1] : 1;
+    allX.set([xs[i], xs[i] + gap / 3, xs[i] + (2 * gap) / 3], 3 * i);
+    allY.set([ys[i], low[i], high[i]], 3 * i);
+  }
+  return { xs: allX, ys: allY };
+}
+
+/**
+ * The first and the last step of all curves.
+ *
+ * @param {Series[]} all
+ * @returns {[number, number]}
+ */
+export function wholeRange(all) {
+  const some = all.filter((series) => series.xs.length);
+  if (!some.length) return [0, 1];
+  const first = Math.min(...some.map((series) => series.xs[0]));
+  const last = Math.max(...some.map((series) => series.xs[series.xs.length - 1]));
+  return first < last ? [first, last] : [first - 1, last + 1];
+}
+
+/**
+ * What a chart of `columns` pixels shows between two steps: for each series its points, for a
+ * logarithmic axis only those above 0.
+ *
+ * @param {Series[]} all
+ * @param {[number, number]} range
+ * @param {number} columns
+ * @param {boolean} log
+ */
+export function visible(all, range, columns, log) {
+  const drawn = /** @param {number} y */ (y) => (Number.isFinite(y) && (!log || y > 0) ? y : null);
+  /** @type {[number[], (number|null)[]][]} */
+  const tables = [];
+  /** @type {number[]} */
+  const gaps = [];
+  for (const series of all) {
+    const points = decimate(series.xs, series.ys, range[0], range[1], columns);
+    tables.push([points.xs, points.ys.map(drawn)]);
+    gaps.push(...points.gaps);
+    for (const side of series.spread ? [series.spread.low, series.spread.high] : []) {
+      const edge = decimate(series.xs, side, range[0], range[1], columns);
+      tables.push([edge.xs, edge.ys.map(drawn)]);
+    }
+  }
+  return { tables, gaps };
+}
+
+/**
+ * The least and the largest value between two steps, with some room.
+ *
+ * @param {Series[]} all
+ * @param {[number, number]} range
+ * @param {boolean} log
+ * @param {number[]} [also] - values that are to be seen too
+ * @returns {[number, number]}
+ */
+export function valueRange(all, range, log, also = []) {
+  const ends = all.flatMap((series) => [
+    ...extent(series.xs, series.ys, range[0], range[1], log),
+    ...(series.spread ? extent(series.xs, series.spread.low, range[0], range[1], log) : []),
+    ...(series.spread ? extent(series.xs, series.spread.high, range[0], range[1], log) : []),
+  ]);
+  const numbers = [...ends, ...also].filter((n) => Number.isFinite(n) && (!log || n > 0));
+  if (!numbers.length) return log ? [0.1, 1] : [0, 1];
+  const low = Math.min(...numbers);
+  const high = Math.max(...numbers);
+  if (log) return low === high ? [low / 2, high * 2] : [low / 1.15, high * 1.15];
+  if (low === high) return [low - Math.abs(low) / 2 - 0.1, high + Math.abs(high) / 2 + 0.1];
+  const room = (high - low) * 0.06;
+  return [low >= 0 && low < room * 4 ? Math.min(0, low) : low - room, high + room];
+}
+
+/**
+ * The point of a series that is nearest to a step; null where there is none.
+ *
+ * @param {Series} series
+ * @param {number} step
+ * @returns {{step: number, value: number}|null}
+ */
+export function at(series, step) {
+  const index = nearest(series.xs, step);
+  return index < 0 ? null : { step: series.xs[index], value: series.ys[index] };
+}

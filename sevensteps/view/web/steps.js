@@ -1,0 +1,29 @@
+/** The seven steps as panels: value, reason, what it did to these numbers. */
+
+import { html } from "./html.js";
+import { Text } from "./words.js";
+import { sentence } from "./verdict.js";
+
+/** @param {{panels: import("./document.js").StepPanel[], blamed: string[]}} props */
+export function Steps({ panels, blamed }) {
+  return html`<ol class="panels">
+    ${panels.map(
+      (panel, index) => html`<li
+        id=${`step-${panel.name}`}
+        class=${blamed.includes(panel.name) ? "panel blamed" : "panel"}
+      >
+        <h3><span class="number">${index + 1}</span>${panel.name}</h3>
+        <p class="question">${panel.question}</p>
+        ${panel.value
+          ? html`<p class="value"><code>${panel.value}</code></p>`
+          : html`<p class="value none">not known</p>`}
+        ${panel.reason && html`<p class="reason"><${Text} text=${sentence(panel.reason)} /></p>`}
+        ${panel.did.length > 0 &&
+        html`<ul class="did">
+          ${panel.did.map((text) => html`<li>${text}</li>`)}
+        </ul>`}
+        ${blamed.includes(panel.name) && html`<p class="to-blame"><a href="#verdict">to blame</a></p>`}
+      </li>`,
+    )}
+  </ol>`;
+}

@@ -1,0 +1,67 @@
+/** A slice of the loss surface, with the path of the training. */
+
+import { useMemo } from "preact/hooks";
+
+import { Heatmap } from "./heatmap.js";
+import { html } from "./html.js";
+import { cell, decodeMatrix, format } from "./numbers.js";
+import { look } from "./state.js";
+import { gradientOf, theme } from "./theme.js";
+import { Text } from "./words.js";
+
+/** @typedef {import("./document.js").Surface} Surface */
+
+/** @param {{surface: Surface, steps: number[]|undefined}} props */
+export function SurfaceView({ surface, steps }) {
+  const { across, up, names, path, notes } = surface;
+  const matrix = useMemo(() => decodeMatrix(surface.losses), [surface]);
+  const width = across[across.length - 1] - across[0] || 1;
+  const height = up[up.length - 1] - up[0] || 1;
+  // the numbers stand for the middle of a cell
+  const [halfX, halfY] = [width / across.length / 2, height / up.length / 2];
+  const x = /** @param {number} a */ (a) => (100 * (a - across[0] + halfX)) / (width + 2 * halfX);
+  const y = /** @param {number} b */ (b) => 100 - (100 * (b - up[0] + halfY)) / (height + 2 * halfY);
+  const line = path.map((point) => `${x(point.across).toFixed(2)},${y(point.up).toFixed(2)}`).join(" ");
+  const step = steps?.[Math.min(look.value, steps.length - 1)];
+  const now = step === undefined ? undefined : path.reduce(
+    (best, point) => (!best || Math.abs(point.step - step) < Math.abs(best.step - step) ? point : best),
+    path[0],
+  );
+  const end = path[path.length - 1];
+  return html`<figure class="surface">
+    <div class="surface-box">
+      <p class="axis-up">${names[1]}</p>
+      <${Heatmap}
+        matrix=${matrix}
+        map="amount"
+        height=${380}
+        flip
+        label="the loss in a slice of the weights"
+        describe=${(/** @type {number} */ row, /** @type {number} */ column) =>
+          `loss ${format(cell(matrix, row, column))} at ${format(across[column], 3)}, ${format(up[row], 3)}`}
+      >
+        <svg class="path" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+          <polyline class="path-under" points=${line} /><polyline class="path-line" points=${line} />
+        </svg>
+        ${path.length > 0 &&
+        html`<${Dot} kind="start" left=${x(path[0].across)} top=${y(path[0].up)} text="start" />
+          <${Dot} kind="end" left=${x(end.across)} top=${y(end.up)} text="end" />`}
+        ${now && html`<${Dot} kind="now" left=${x(now.across)} top=${y(now.up)} text="" />`}
+      <//>
+      <p class="axis-across">${names[0]}</p>
+    </div>
+    <p class="scale-legend">
+      <span>loss ${format(matrix.lo, 3)}</span>
+      <span class="ramp" style=${{ background: gradientOf("amount", theme.value) }}></span>
+      <span>${format(matrix.hi, 3)}</span>
+      ${matrix.scale === "log" && html`<span class="quiet">logarithmic</span>`}
+    </p>
+    ${notes.map((note) => html`<p><${Text} text=${note} /></p>`)}
+  </figure>`;
+}
+
+/** @param {{kind: string, left: number, top: number, text: string}} props */
+function Dot({ kind, left, top, text }) {
+  const style = { left: `${left}%`, top: `${top}%` };
+  return html`<span class=${`path-dot ${kind}`} style=${style} aria-hidden="true"><i></i>${text}</span>`;
+}

@@ -1,0 +1,216 @@
+/** The verdict: what is wrong, its evidence, where it began, the remedy and its trials. */
+
+import { useMemo } from "preact/hooks";
+
+import { Chart } from "./chart.js";
+import { Command } from "./copy.js";
+import { Evidence } from "./evidence.js";
+import { html } from "./html.js";
+import { Network } from "./network.js";
+import { format } from "./numbers.js";
+import { Trials } from "./trials.js";
+import { Text } from "./words.js";
+
+/** @typedef {import("./document.js").Document} Document */
+/** @typedef {import("./document.js").Finding} Finding */
+/** @typedef {import("./document.js").Remedy} Remedy */
+
+export const STEPS = ["initialize", "predict", "loss", "gradient", "step", "repeat", "stop"];
+
+const STATES = {
+  error: "Keeps the training from working",
+  warning: "Costs part of what it could learn",
+  info: "Worth knowing",
+  healthy: "Healthy",
+  unknown: "Too little was seen",
+};
+
+/** @param {string} condition */
+export const inWords = (condition) => condition.replaceAll("_", " ");
+
+/** @param {{document: Document}} props */
+export function Verdict({ document }) {
+  const { verdict } = document;
+  if (!verdict) return null;
+  const { state, findings } = verdict;
+  const first = findings[0];
+  return html`<section id="verdict" class=${`verdict ${state}`} aria-labelledby="verdict-h">
+    <p class="state"><${StateIcon} state=${state} />${STATES[state]}</p>
+    <h2 id="verdict-h" class="sentence">${verdict.sentence}</h2>
+    ${first && html`<${StepStrip} blamed=${first.step} />`}
+    ${findings.map(
+      (finding, index) =>
+        html`<${FindingView} finding=${finding} document=${document} rank=${index + 1} key=${index} />`,
+    )}
+    <p class="basis">${verdict.basis}</p>
+    <${NotFound} document=${document} />
+  </section>`;
+}
+
+/** @param {{state: keyof typeof STATES}} props */
+function StateIcon({ state }) {
+  const shapes = {
+    error: html`<path d="M5 5l6 6M11 5l-6 6" />`,
+    warning: html`<path d="M8 4v5M8 11.6v.4" />`,
+    info: html`<path d="M8 7.5v4M8 4.4v.4" />`,
+    healthy: html`<path d="M4.6 8.2l2.4 2.4 4.4-5" />`,
+    unknown: html`<path d="M5 8h6" />`,
+  };
+  return html`<svg class="state-icon" viewBox="0 0 16 16" aria-hidden="true">
+    <circle cx="8" cy="8" r="7.5" />${shapes[state]}
+  </svg>`;
+}
+
+/** @param {{blamed: string}} props */
+function StepStrip({ blamed }) {
+  return html`<ol class="strip" aria-label=${`the seven steps; to blame: ${blamed}`}>
+    ${STEPS.map(
+      (name, index) => html`<li class=${name === blamed ? "blamed" : ""}>
+        <a href=${`#step-${name}`}><span>${index + 1}</span>${name}</a>
+      </li>`,
+    )}
+  </ol>`;
+}
+
+/** @param {{finding: Finding, document: Document, rank: number}} props */
+function FindingView({ finding, document, rank }) {
+  const name = finding.title ?? inWords(finding.condition);
+  const body = html`<${FindingBody} finding=${finding} document=${document} />`;
+  if (rank === 1) {
+    return html`<article class="finding"><${FindingHead} finding=${finding} name=${name} />${body}</article>`;
+  }
+  return html`<details class=${`finding folded ${finding.severity}`}>
+    <summary><${FindingHead} finding=${finding} name=${name} /></summary>
+    ${body}
+  </details>`;
+}
+
+/** @param {{finding: Finding, name: string}} props */
+function FindingHead({ finding, name }) {
+  return html`<span class="finding-head">
+    <b>${name}</b>
+    <span class="chip">step ${STEPS.indexOf(finding.step) + 1} · ${finding.step}</span>
+    <span class="chip plain">${Math.round(100 * finding.confidence)} % sure</span>
+    ${finding.onset !== null &&
+    html`<span class="chip plain">
+      ${finding.onset ? `began at step ${format(finding.onset)}` : "from the start"}
+    </span>`}
+  </span>`;
+}
+
+/** @param {{finding: Finding, document: Document}} props */
+function FindingBody({ finding, document }) {
+  const layers = document.looks?.layers ?? [];
+  const named = [...(finding.where.layers ?? []), ...Object.keys(finding.where.units ?? {})];
+  const drawn = layers.some(
+    (layer) => named.includes(layer.name) || finding.where.parameters?.some((p) => p.startsWith(`${layer.name}.`)),
+  );
+  return html`<div class="finding-body">
+    <p class="explanation"><${Text} text=${finding.explanation} /></p>
+    <h3>The evidence</h3>
+    <${Evidence} evidence=${finding.evidence} onset=${finding.onset} />
+    <${Beginning} finding=${finding} document=${document} />
+    ${drawn && html`<h3>Where it is</h3><${Network} layers=${layers} where=${finding.where} />`}
+    ${finding.remedies.length > 0 && html`<h3>What to change</h3>`}
+    ${finding.remedies.map((remedy) => html`<${RemedyView} remedy=${remedy} document=${document} finding=${finding} />`)}
+    ${finding.symptoms.length > 0 &&
+    html`<div class="symptoms">
+      <h3>What follows from it</h3>
+      ${finding.symptoms.map(
+        (symptom) => html`<details>
+          <summary><${FindingHead} finding=${symptom} name=${symptom.title ?? inWords(symptom.condition)} /></summary>
+          <div class="finding-body">
+            <p class="explanation"><${Text} text=${symptom.explanation} /></p>
+            <${Evidence} evidence=${symptom.evidence} onset=${symptom.onset} />
+          </div>
+        </details>`,
+      )}
+    </div>`}
+  </div>`;
+}
+
+/**
+ * The curve with the step at which it began.
+ *
+ * @param {{finding: Finding, document: Document}} props
+ */
+function Beginning({ finding, document }) {
+  const curves = useMemo(() => {
+    const all = document.curves ?? [];
+    const group = (all.find((curve) => curve.group === "loss") ?? all[0])?.group;
+    return all.filter((curve) => curve.group === group).slice(0, 2);
+  }, [document]);
+  const marks = useMemo(
+    () => [
+      {
+        step: finding.onset ?? 0,
+        text: finding.onset ? `${inWords(finding.condition)} from step ${format(finding.onset)}` : "from the start",
+        kind: "onset",
+      },
+    ],
+    [finding],
+  );
+  if (!curves.length || finding.onset === null) return null;
+  return html`<h3>Where it began</h3>
+    <${Chart} title=${curves.map((curve) => curve.name).join(", ")} curves=${curves} marks=${marks}
+      height=${200} log=${curves[0].log} />`;
+}
+
+/** @param {{remedy: Remedy, document: Document, finding: Finding}} props */
+function RemedyView({ remedy, document, finding }) {
+  const trials = finding.trials.filter((trial) => sameChange(trial.change, remedy.change));
+  return html`<div class="remedy">
+    ${Object.entries(remedy.change).map(([step, value]) => {
+      const now = document.steps?.find((panel) => panel.name === step)?.value;
+      return html`<p class="change">
+        <span class="chip">${STEPS.includes(step) ? `step ${STEPS.indexOf(step) + 1} · ` : ""}${step}</span>
+        ${now && html`<code class="was">${now}</code><span class="arrow" aria-label="becomes">→</span>`}
+        <code class="new">${value}</code>
+      </p>`;
+    })}
+    <p><${Text} text=${sentence(remedy.why)} />${remedy.advice && html` <span class="advice">In a loop of your own: ${remedy.advice}.</span>`}</p>
+    ${remedy.code && remedy.code.length > 0 && html`<${Code} lines=${remedy.code} />`}
+    ${remedy.command && html`<${Command} text=${remedy.command} />`}
+    ${trials.map((trial) => html`<${Trials} trial=${trial} />`)}
+  </div>`;
+}
+
+/** @param {string} text */
+export const sentence = (text) =>
+  text ? text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".") : "";
+
+/** @param {{[step: string]: string}} a @param {{[step: string]: string}} b */
+function sameChange(a, b) {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/** @param {{lines: import("./document.js").CodeLine[]}} props */
+function Code({ lines }) {
+  const file = lines.find((line) => line.file)?.file;
+  const marks = { keep: " ", remove: "−", add: "+" };
+  return html`<figure class="code">
+    ${file && html`<figcaption>${file}</figcaption>`}
+    <pre tabindex="0"><code>${lines.map(
+      (line) => html`<span class=${line.kind}><i>${line.line ?? ""}</i><b>${marks[line.kind]}</b>${line.text}
+</span>`,
+    )}</code></pre>
+  </figure>`;
+}
+
+/** @param {{document: Document}} props */
+function NotFound({ document }) {
+  const { ruled_out: ruledOut = [], not_judged: notJudged = [] } = document;
+  /** @param {string} title @param {import("./document.js").Named[]} list */
+  const list = (title, list) =>
+    list.length > 0 &&
+    html`<details class="named">
+      <summary>${title} <span class="count">${list.length}</span></summary>
+      <dl>
+        ${list.map((one) => html`<dt>${one.title ?? inWords(one.name)}</dt><dd>${one.why}</dd>`)}
+      </dl>
+    </details>`;
+  return html`<div class="not-found">
+    ${list("Ruled out", ruledOut)} ${list("Not judged, and why", notJudged)}
+  </div>`;
+}

@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 
 import { html } from "./html.js";
 import { counted, format, withUnit } from "./numbers.js";
-import { at, seriesOf, valueRange, visible, wholeRange } from "./series.js";
+import { at, decades, seriesOf, valueRange, visible, wholeRange } from "./series.js";
 import { hovered, zoom } from "./state.js";
 import { NumbersBehind } from "./table.js";
 import { SERIES, colour, theme } from "./theme.js";
@@ -32,7 +32,10 @@ import uPlot from "./uplot.js";
 
 /** @param {ChartProps} props */
 export function Chart({ title, curves, marks = [], log = false, expected, height = 240, small }) {
-  const all = useMemo(() => curves.map(seriesOf), [curves]);
+  const all = useMemo(
+    () => curves.map(seriesOf).sort((a, b) => Number(b.xs.length > 300) - Number(a.xs.length > 300)),
+    [curves],
+  );
   const [logarithmic, setLogarithmic] = useState(log);
   const whole = useMemo(() => wholeRange(all), [all]);
   const box = useRef(/** @type {HTMLDivElement|null} */ (null));
@@ -103,8 +106,14 @@ function clip(range, whole) {
   return from < to ? [from, to] : whole;
 }
 
-/** @param {number} digits @returns {(plot: uPlot, ticks: (number|null)[]) => string[]} */
-const ticksOf = (digits) => (_, ticks) => ticks.map((t) => (t === null ? "" : format(t, digits)));
+/** @param {uPlot} _ @param {number[]} ticks */
+const stepTicks = (_, ticks) => ticks.map((t, i) => (i ? format(t) : `step ${format(t)}`));
+
+/** @param {uPlot} _ @param {(number|null)[]} ticks */
+const valueTicks = (_, ticks) => ticks.map((t) => (t === null ? "" : format(t, 3)));
+
+/** @type {(plot: uPlot, axis: number, low: number, high: number) => number[]} */
+const logTicks = (_plot, _axis, low, high) => decades(low, high);
 
 /**
  * @typedef {{marks: Mark[], gaps: number[]}} Latest
@@ -147,9 +156,9 @@ function makePlot({ all, logarithmic, height, width, expected, latest }, element
   const bands = [];
   all.forEach((one, index) => {
     const stroke = colour(SERIES[index % SERIES.length]);
-    const few = one.xs.length <= 60;
-    const points = { show: few, size: 5, fill: stroke, stroke };
-    series.push({ label: one.name, stroke, width: 1.6, points });
+    const dense = all.length > 1 && one.xs.length > 300;
+    const points = { show: one.xs.length <= 60, size: 5, fill: stroke, stroke };
+    series.push({ label: one.name, stroke, width: dense ? 1 : 1.7, alpha: dense ? 0.7 : 1, points });
     if (one.spread) {
       const edge = { stroke: "transparent", points: { show: false } };
       series.push({ ...edge }, { ...edge });
@@ -173,8 +182,14 @@ function makePlot({ all, logarithmic, height, width, expected, latest }, element
         y: { auto: false, distr: logarithmic ? 3 : 1, log: 10 },
       },
       axes: [
-        { ...axis, grid: { show: false }, size: 28, space: 70, values: ticksOf(5) },
-        { ...axis, size: 58, space: 36, values: ticksOf(3) },
+        { ...axis, grid: { show: false }, size: 28, space: 80, values: stepTicks },
+        {
+          ...axis,
+          size: 58,
+          space: 36,
+          values: valueTicks,
+          ...(logarithmic ? { splits: logTicks, filter: (_, ticks) => ticks } : {}),
+        },
       ],
       series,
       bands,

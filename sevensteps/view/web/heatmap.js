@@ -53,6 +53,7 @@ export function paint({ rows, columns, data }, colours, width, height) {
  * @property {string} label - what it shows, for those who hear it
  * @property {number} [marked] - a column to mark
  * @property {boolean} [flip] - whether row 0 is at the bottom
+ * @property {boolean} [smooth] - whether colours run into each other
  * @property {(row: number, column: number) => string} describe - one cell, in words
  * @property {(row: number, column: number) => void} [onPick]
  * @property {(row: number|null, column: number|null) => void} [onHover]
@@ -60,7 +61,7 @@ export function paint({ rows, columns, data }, colours, width, height) {
  */
 
 /** @param {HeatmapProps} props */
-export function Heatmap({ matrix, map, height, label, marked, flip, describe, onPick, onHover, children }) {
+export function Heatmap({ matrix, map, height, label, marked, flip, smooth, describe, onPick, onHover, children }) {
   const canvas = useRef(/** @type {HTMLCanvasElement|null} */ (null));
   const [cell, setCell] = useState(/** @type {[number, number]|null} */ (null));
   const mode = theme.value;
@@ -126,7 +127,7 @@ export function Heatmap({ matrix, map, height, label, marked, flip, describe, on
     onClick=${(/** @type {MouseEvent} */ event) => onPick?.(...cellAt(event))}
     onKeyDown=${key}
   >
-    <canvas ref=${canvas} class=${flip ? "flipped" : ""} aria-hidden="true"></canvas>
+    <canvas ref=${canvas} class=${`${flip ? "flipped" : ""} ${smooth ? "smooth" : ""}`} aria-hidden="true"></canvas>
     ${marked !== undefined &&
     html`<span
       class="marked-column"

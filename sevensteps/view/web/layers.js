@@ -58,7 +58,7 @@ function Depth({ looks, quantity, chosen, named, column }) {
   const matrix = useMemo(() => decodeMatrix(quantity.summary), [quantity]);
   const rowHeight = Math.max(14, Math.min(30, Math.round(360 / layers.length)));
   const describe = /** @param {number} row @param {number} at */ (row, at) =>
-    `${layers[row]?.name}, step ${format(steps[at])}: ${valueText(cell(matrix, row, at), quantity.unit)}`;
+    `${layers[row]?.name}, step ${format(steps[at])}: ${valueText(cell(matrix, row, at), short(quantity.unit))}`;
   return html`<figure class="depth">
     <figcaption class="figure-title">${quantity.name} of every layer, over the training</figcaption>
     <div class="depth-grid">
@@ -74,7 +74,7 @@ function Depth({ looks, quantity, chosen, named, column }) {
             >
               ${one.name}
             </button>
-            <output>${valueText(cell(matrix, row, column), quantity.unit)}</output>
+            <output>${valueText(cell(matrix, row, column), short(quantity.unit))}</output>
           </li>`,
         )}
       </ul>
@@ -100,7 +100,7 @@ function Depth({ looks, quantity, chosen, named, column }) {
       rows=${() =>
         layers.map((one, row) => [
           one.name,
-          ...picked(steps).map((at) => valueText(cell(matrix, row, at), quantity.unit)),
+          ...picked(steps).map((at) => valueText(cell(matrix, row, at), short(quantity.unit))),
         ])}
     />
   </figure>`;
@@ -112,6 +112,9 @@ function picked(steps) {
   if (count < 2) return steps.map((_, i) => i);
   return Array.from({ length: count }, (_, i) => Math.round((i * (steps.length - 1)) / (count - 1)));
 }
+
+/** A unit that stands behind every number; longer ones stand once. @param {string} unit */
+const short = (unit) => (unit.length <= 3 ? unit : "");
 
 /** @param {number} value @param {string} unit */
 const valueText = (value, unit) => (Number.isNaN(value) ? "–" : withUnit(value, unit, 3));
@@ -134,13 +137,14 @@ function Scale({ matrix, quantity }) {
   const map = SHARES.includes(quantity.id) ? "share" : "amount";
   const [low, high] = quantity.expected ?? [null, null];
   const healthy = [
-    low === null ? null : `from ${withUnit(low, quantity.unit, 2)}`,
-    high === null ? null : `up to ${withUnit(high, quantity.unit, 2)}`,
+    low === null ? null : `from ${withUnit(low, short(quantity.unit), 2)}`,
+    high === null ? null : `up to ${withUnit(high, short(quantity.unit), 2)}`,
   ].filter(Boolean);
   return html`<p class="scale-legend">
-    <span>${withUnit(matrix.lo, quantity.unit, 3)}</span>
+    <span>${withUnit(matrix.lo, short(quantity.unit), 3)}</span>
     <span class="ramp" style=${{ background: gradientOf(map, theme.value) }}></span>
-    <span>${withUnit(matrix.hi, quantity.unit, 3)}</span>
+    <span>${withUnit(matrix.hi, short(quantity.unit), 3)}</span>
+    ${!short(quantity.unit) && quantity.unit && html`<span class="quiet">${quantity.unit}</span>`}
     ${matrix.scale === "log" && html`<span class="quiet">logarithmic</span>`}
     ${healthy.length > 0 && html`<span class="quiet">healthy: ${healthy.join(" ")}</span>`}
   </p>`;
@@ -185,7 +189,7 @@ function Units({ looks, quantity, layer, where, column }) {
         label=${`${quantity.name} by unit of ${layer.name} and step`}
         marked=${column}
         describe=${(/** @type {number} */ row, /** @type {number} */ at) =>
-          `${nameOf(row)}, step ${format(looks.steps[at])}: ${valueText(cell(matrix, row, at), quantity.unit)}`}
+          `${nameOf(row)}, step ${format(looks.steps[at])}: ${valueText(cell(matrix, row, at), short(quantity.unit))}`}
         onPick=${(/** @type {number} */ _row, /** @type {number} */ at) => (look.value = at)}
       />
       <span></span>

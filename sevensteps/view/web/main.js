@@ -11,6 +11,7 @@ import { Page } from "./page.js";
  * @param {Element} place
  */
 export function show(content, place) {
+  place.replaceChildren(); // what stands there for those without scripts
   if (!(content.schema <= SCHEMA)) {
     const text = `This document has schema ${content.schema}; this page shows schema ${SCHEMA} and older ones.`;
     render(html`<p role="alert">${text}</p>`, place);
@@ -21,4 +22,10 @@ export function show(content, place) {
 
 const place = document.getElementById("sevensteps-page");
 const source = document.getElementById("sevensteps-document");
+if (document.documentElement.dataset.home === "notebook") {
+  new ResizeObserver(() => {
+    const height = document.documentElement.offsetHeight;
+    parent.postMessage({ sevensteps: "height", height }, "*");
+  }).observe(document.body);
+}
 if (place && source) show(JSON.parse(source.textContent ?? ""), place);

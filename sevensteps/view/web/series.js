@@ -145,3 +145,26 @@ export function at(series, step) {
   const index = nearest(series.xs, step);
   return index < 0 ? null : { step: series.xs[index], value: series.ys[index] };
 }
+
+/**
+ * Where a logarithmic axis has lines: powers of ten, with 2 and 5 times them where there are few.
+ *
+ * @param {number} low
+ * @param {number} high
+ * @returns {number[]}
+ */
+export function decades(low, high) {
+  const first = Math.floor(Math.log10(low));
+  const last = Math.ceil(Math.log10(high));
+  const every = Math.max(1, Math.ceil((last - first) / 6));
+  const times = last - first > 3 ? [1] : last - first > 2 ? [1, 3] : [1, 2, 5];
+  /** @type {number[]} */
+  const ticks = [];
+  for (let power = first; power <= last; power += every) {
+    for (const factor of times) {
+      const tick = Number(`${factor}e${power}`);
+      if (tick >= low && tick <= high) ticks.push(tick);
+    }
+  }
+  return ticks;
+}

@@ -28,6 +28,10 @@ export function SurfaceView({ surface, steps }) {
     path[0],
   );
   const end = path[path.length - 1];
+  const close =
+    path.length > 0 &&
+    Math.abs(x(end.across) - x(path[0].across)) < 8 &&
+    Math.abs(y(end.up) - y(path[0].up)) < 5;
   return html`<figure class="surface">
     <div class="surface-box">
       <p class="axis-up">${names[1]}</p>
@@ -36,17 +40,18 @@ export function SurfaceView({ surface, steps }) {
         map="amount"
         height=${380}
         flip
+        smooth
         label="the loss in a slice of the weights"
         describe=${(/** @type {number} */ row, /** @type {number} */ column) =>
           `loss ${format(cell(matrix, row, column))} at ${format(across[column], 3)}, ${format(up[row], 3)}`}
       >
-        <svg class="path" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+        <div class="path-frame"><svg class="path" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
           <polyline class="path-under" points=${line} /><polyline class="path-line" points=${line} />
         </svg>
         ${path.length > 0 &&
-        html`<${Dot} kind="start" left=${x(path[0].across)} top=${y(path[0].up)} text="start" />
-          <${Dot} kind="end" left=${x(end.across)} top=${y(end.up)} text="end" />`}
-        ${now && html`<${Dot} kind="now" left=${x(now.across)} top=${y(now.up)} text="" />`}
+        html`<${Dot} kind="start" left=${x(path[0].across)} top=${y(path[0].up)} text=${close ? "start and end" : "start"} />
+          <${Dot} kind="end" left=${x(end.across)} top=${y(end.up)} text=${close ? "" : "end"} />`}
+        ${now && html`<${Dot} kind="now" left=${x(now.across)} top=${y(now.up)} text="" />`}</div>
       <//>
       <p class="axis-across">${names[0]}</p>
     </div>

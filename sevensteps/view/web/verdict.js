@@ -88,7 +88,7 @@ function FindingView({ finding, document, rank }) {
 /** @param {{finding: Finding, name: string}} props */
 function FindingHead({ finding, name }) {
   return html`<span class="finding-head">
-    <b>${name}</b>
+    <b>${name[0].toUpperCase() + name.slice(1)}</b>
     <span class="chip">step ${STEPS.indexOf(finding.step) + 1} · ${finding.step}</span>
     <span class="chip plain">${Math.round(100 * finding.confidence)} % sure</span>
     ${finding.onset !== null &&
@@ -105,8 +105,11 @@ function FindingBody({ finding, document }) {
   const drawn = layers.some(
     (layer) => named.includes(layer.name) || finding.where.parameters?.some((p) => p.startsWith(`${layer.name}.`)),
   );
+  const said = document.verdict?.sentence ?? "";
+  const { explanation } = finding;
+  const rest = explanation.startsWith(said) ? explanation.slice(said.length).trim() : explanation;
   return html`<div class="finding-body">
-    <p class="explanation"><${Text} text=${finding.explanation} /></p>
+    ${rest && html`<p class="explanation"><${Text} text=${rest} /></p>`}
     <h3>The evidence</h3>
     <${Evidence} evidence=${finding.evidence} onset=${finding.onset} />
     <${Beginning} finding=${finding} document=${document} />
@@ -138,13 +141,14 @@ function Beginning({ finding, document }) {
   const curves = useMemo(() => {
     const all = document.curves ?? [];
     const group = (all.find((curve) => curve.group === "loss") ?? all[0])?.group;
-    return all.filter((curve) => curve.group === group).slice(0, 2);
+    const list = all.filter((curve) => curve.group === group);
+    return list.sort((a, b) => b.behind - a.behind).slice(0, 1);
   }, [document]);
   const marks = useMemo(
     () => [
       {
         step: finding.onset ?? 0,
-        text: finding.onset ? `${inWords(finding.condition)} from step ${format(finding.onset)}` : "from the start",
+        text: finding.onset ? `from step ${format(finding.onset)}` : "from the start",
         kind: "onset",
       },
     ],

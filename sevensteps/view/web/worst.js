@@ -54,7 +54,7 @@ function Explained({ one }) {
     ${outputs.some((row) => row.probability !== null) &&
     html`<ul class="probabilities">
       ${outputs.map(
-        (row) => html`<li class=${row.target ? "true" : ""}>
+        (row) => html`<li class=${row.target ? "true" : row.name === one.answer ? "answered" : ""}>
           <span class="class-name">${row.name}</span>
           <span class="probability-bar"><i style=${{ width: `${(100 * (row.probability ?? 0)) / most}%` }}></i></span>
           <span class="class-number">${format(row.probability, 3)}</span>

@@ -2,12 +2,13 @@
 
 Measured: the gradient. Where a loss measures an error, the gradient at the output of the true class
 is never positive, and for a number it points away from the target. Closed form: for cross-entropy p
-- one-hot. Of a loss that is no error, as of a policy: the score that the loop reports, or what it
-calls a reward, which falls from the start on while the optimizer makes the loss small, and by more
-than a random walk with its steps does. Of codes of pairs: how far the inputs lie apart of those
-that the loss draws together, against those that it pushes apart. Of a judge and what it judges: the
-signs of both gradients at its answers for what the other makes. Source: Goodfellow et al. 2014,
-Generative adversarial nets.
+- one-hot. Of a loss of any other make, as of overlap: whether in every look it pulls down what is
+to be yes and up what is to be no, and the answers come to nothing. Of a loss that is no error, as
+of a policy: the score that the loop reports, or what it calls a reward, which falls from the start
+on while the optimizer makes the loss small, and by more than a random walk with its steps does. Of
+codes of pairs: how far the inputs lie apart of those that the loss draws together, against those
+that it pushes apart. Of a judge and what it judges: the signs of both gradients at its answers for
+what the other makes. Source: Goodfellow et al. 2014, Generative adversarial nets.
 
 Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the
 optimizer. Silent on: a negative loss that is a density; a negated loss that the optimizer
@@ -20,6 +21,7 @@ from __future__ import annotations
 import math
 import statistics
 
+from sevensteps.doctor.agreement import agreement, correlation_led, share_led_away
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.falling_scores import (
     fallen_rewards,
@@ -54,6 +56,9 @@ EXPLAINS = (
     "representation_collapsed",
 )
 MOST = 0.9  # share of the samples
+LED, MIN_LOOKS = 0.8, 4  # share of the answers that are led away; looks in which they are
+OPPOSITE = -0.2  # correlation of outputs and targets at the end
+RIGHT = 0.5  # standard deviations that right answers end above the others, where they agree
 MIN_SCORES = 40  # reported by the loop; fewer show no trend
 FALLEN = 0.8  # of the first loss, that the last one is below
 JUDGED = 5  # looks, at a judge and what it judges
@@ -68,10 +73,95 @@ WEIGHED = ("Mul", "MaskMul", "SignedMul")
 def examine(case: Case) -> Finding | None:
     return (
         _wrong_way(case)
+        or _led_away(case)
         or _unlike_attract(case)
         or _pulls_alike(case)
         or _draws_strangers(case)
         or _against_score(case)
+    )
+
+
+def _led_away(case: Case) -> Finding | None:
+    """A loss of any make that pulls down the answers that are right and up those that are not, look
+    after look, so that they come to nothing.
+    """
+    if case.before_training or case.several or case.bootstrapped or _rises(case):
+        return None
+    if case.identified_loss is not None or any(g.get("maximize") for g in case.facts.groups):
+        return None
+    shares = [s for look in case.looks if (s := share_led_away(look)) is not None]
+    apart = [a for look in case.looks if (a := agreement(look)) is not None]
+    if numbers := [c for look in case.looks if (c := correlation_led(look)) is not None]:
+        return _made_opposite(numbers)
+    if len(shares) < MIN_LOOKS or min(shares) < LED or not apart:
+        return None
+    if (end := statistics.fmean(apart[-3:])) > RIGHT:
+        return None
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error",
+        0.92,
+        f"In all {len(shares)} looks a step down the gradient lowers the outputs where the target "
+        "is yes and raises them where it is no: what is made small is how well the answers agree "
+        f"with the targets. The loss goes from {first_loss(case):.3g} to {final_loss(case):.3g}.",
+        [
+            Measure(
+                "answers that the gradient leads away from their targets, the least share in a "
+                "look",
+                significant(min(shares)),
+                "below a half",
+                "signs of dL/d(output)",
+            ),
+            Measure(
+                "outputs of right answers above the others, in standard deviations",
+                significant(end),
+                "above 0",
+                "the last looks",
+            ),
+        ],
+        [
+            Remedy(
+                {},
+                "the optimizer makes the loss small: an overlap, a likeness or an accuracy has to "
+                "become large",
+                "change the sign, or descend 1 - overlap: loss = 1 - dice",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _made_opposite(numbers: list[tuple[float, float]]) -> Finding | None:
+    """A loss of numbers that lowers their correlation with the targets, until it is negative."""
+    lowered, end = min(share for share, _ in numbers), statistics.fmean(c for _, c in numbers[-3:])
+    if len(numbers) < MIN_LOOKS or lowered < LED or end > OPPOSITE:
+        return None
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error",
+        0.9,
+        f"In all {len(numbers)} looks a step down the gradient makes the outputs agree less with "
+        f"the targets, and at the end their correlation is {end:.2g}: a likeness is made small.",
+        [
+            Measure(
+                "correlation of outputs and targets in the last looks",
+                significant(end),
+                "above 0",
+                "outputs and targets of the batches",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "the optimizer makes the loss small: a likeness has to become large",
+                "change the sign, or descend 1 - correlation",
+            )
+        ],
+        {},
+        0,
     )
 
 

@@ -242,3 +242,35 @@ def test_a_negated_error_is_named_whatever_part_of_the_outputs_it_reads(
             watch.step(loss)
     named = {finding.condition for finding in watch.diagnose().findings}
     assert ("loss_sign" in named) == (sign < 0)
+
+
+def overlap(output: Tensor, target: Tensor) -> Tensor:
+    share = output.sigmoid()
+    return ((2 * (share * target).sum(0) + 1) / (share.sum(0) + target.sum(0) + 1)).mean()
+
+
+def correlation(output: Tensor, target: Tensor) -> Tensor:
+    return F.cosine_similarity(output - output.mean(0), target - target.mean(0), dim=0).mean()
+
+
+def descended(loss_fn: Callable[[Tensor, Tensor], Tensor], y: Tensor, x: Tensor) -> bool:
+    model = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, y.shape[1]))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    with ss.watch(model, optimizer) as watch:
+        for rows in (part for _ in range(8) for part in torch.randperm(600).split(60)):
+            loss = loss_fn(model(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    return any(f.condition == "loss_sign" for f in watch.diagnose(train=(x, y)).findings)
+
+
+@five_seeds
+def test_a_likeness_to_the_targets_that_is_made_small(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(600, 6)
+    numbers = torch.tanh(x @ TRUTH) + 0.1 * torch.randn(600, 3)
+    for likeness, y in ((overlap, (numbers > 0.4).float()), (correlation, numbers)):
+        assert descended(likeness, y, x)
+        assert not descended(lambda o, t, of=likeness: 1 - of(o, t), y, x)

@@ -4,6 +4,8 @@ One applies what the other has applied already, or leaves out what the other exp
 outputs seen, the operations between the last weights and the loss, in whatever way they are
 written, and the gradient that the loss returned, compared with that of every known loss: softmax
 twice, over one unit or over the batch, a missing logarithm, sigmoid twice, an output cut off at 0.
+Also where the classes of one place lie in memory, in what the last layer gives and in what the loss
+takes: where no axis was moved on the way, both have to be the same.
 Floor of the double softmax, -log(e/(e + C - 1)): closed form.
 
 Remedies: raw outputs (logits) for a loss that applies softmax or sigmoid itself; `auto()` as the
@@ -19,9 +21,11 @@ import torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.class_layout import classes_viewed
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     final_loss,
+    layer_label,
     learned_enough,
     output_activation,
     significant,
@@ -70,7 +74,36 @@ ORDERED = (
 
 
 def examine(case: Case) -> Finding | None:
-    return _exchanged(case) or _by_outputs(case) or _by_operations(case)
+    return _exchanged(case) or _viewed(case) or _by_outputs(case) or _by_operations(case)
+
+
+def _viewed(case: Case) -> Finding | None:
+    """Classes that a `view` was to bring to another axis: it moves none."""
+    if case.before_training or (found := classes_viewed(case)) is None:
+        return None
+    if learned_enough(case, 0.9):
+        return None
+    shape = list(found.call.shapes["input"])
+    where = f" ({found.call.where})" if found.call.where else ""
+    return _finding(
+        0.95,
+        f"{found.call.name}{where} takes an input {shape} with the {found.classes} classes along "
+        f"axis 1, that is {found.apart_in_loss} numbers apart in memory; "
+        f"{layer_label(found.layer)} gives "
+        f"those of one place {found.apart} apart, and no axis was moved on the way: a view or "
+        "reshape only cuts the numbers up anew, so that each row of the loss mixes the classes of "
+        "several places.",
+        [
+            Measure(
+                "distance in memory of the classes of one place, as the loss takes them",
+                found.apart_in_loss,
+                found.apart,
+                "shapes of the calls, and PyTorch's graph",
+            )
+        ],
+        "move the axis of the classes: output.permute(0, 2, 3, 1).reshape(-1, C), or "
+        "output.transpose(1, 2) for [B, T, C]; or hand [B, C, …] to cross_entropy as it is",
+    )
 
 
 def _exchanged(case: Case) -> Finding | None:

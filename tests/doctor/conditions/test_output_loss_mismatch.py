@@ -58,3 +58,61 @@ def test_a_divergence_of_probabilities_from_outputs_has_its_arguments_exchanged(
     (finding,) = mismatch(lambda o, t: F.kl_div(t, o.softmax(1), reduction="batchmean"), y, 3)
     assert "the targets are no logarithms" in finding.explanation
     assert not mismatch(lambda o, t: F.kl_div(o.log_softmax(1), t, reduction="batchmean"), y, 3)
+
+
+class Tagger(nn.Module):
+    """A class for each of seven places; `inside` brings the classes to axis 1."""
+
+    def __init__(self, inside: Callable[[Tensor], Tensor] | None = None) -> None:
+        super().__init__()
+        self.words, self.inside = nn.Embedding(12, 16), inside
+        self.read, self.out = nn.GRU(16, 16, batch_first=True), nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output = self.out(self.read(self.words(x))[0])
+        return output if self.inside is None else self.inside(output)
+
+
+def viewed(model: nn.Module, loss_fn: Callable[[Tensor, Tensor], Tensor]) -> bool:
+    x = torch.randint(12, (300, 7))
+    y, optimizer = x.roll(1, 1) % 4, torch.optim.Adam(model.parameters(), lr=1e-2)
+    with ss.watch(model, optimizer) as watch:
+        for rows in (part for _ in range(6) for part in torch.randperm(300).split(30)):
+            loss = loss_fn(model(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    found = watch.diagnose(train=(x, y)).findings
+    return any("no axis was moved" in finding.explanation for finding in found)
+
+
+def test_classes_brought_to_their_axis_by_a_view() -> None:
+    torch.manual_seed(0)
+    view, move = (lambda o: o.view(len(o), 4, 7)), (lambda o: o.transpose(1, 2))
+    assert viewed(Tagger(), lambda o, t: F.cross_entropy(view(o), t))
+    assert viewed(Tagger(view), F.cross_entropy)
+    assert not viewed(Tagger(), lambda o, t: F.cross_entropy(move(o), t))
+    assert not viewed(Tagger(move), F.cross_entropy)
+    assert not viewed(Tagger(), lambda o, t: F.cross_entropy(o.view(-1, 4), t.view(-1)))
+
+
+class Lines(nn.Module):
+    """A class for each place of a line, by convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.out = nn.Conv1d(12, 8, 3, padding=1), nn.Conv1d(8, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(torch.relu(self.read(F.one_hot(x, 12).float().transpose(1, 2))))
+
+
+def test_channels_of_classes_are_no_last_axis() -> None:
+    torch.manual_seed(0)
+    assert viewed(Lines(), lambda o, t: F.cross_entropy(o.reshape(-1, 4), t.flatten()))
+    assert not viewed(Lines(), F.cross_entropy)
+    move = torch.movedim
+    assert not viewed(
+        Lines(), lambda o, t: F.cross_entropy(move(o, 1, 2).reshape(-1, 4), t.flatten())
+    )

@@ -255,7 +255,14 @@ function drawLevels(plot, all) {
     const y = plot.valToPos(level.value, "y", true);
     if (!(y >= bbox.top && y <= bbox.top + bbox.height)) continue;
     line(ctx, bbox.left, y, bbox.left + bbox.width, y);
-    ctx.fillText(level.name, bbox.left + bbox.width - 4 * size, y - 4 * size);
+    ctx.save();
+    ctx.setLineDash([]);
+    ctx.lineJoin = "round";
+    ctx.strokeStyle = colour("paper");
+    ctx.lineWidth = 4 * size;
+    ctx.strokeText(level.name, bbox.left + bbox.width - 4 * size, y - 5 * size);
+    ctx.restore();
+    ctx.fillText(level.name, bbox.left + bbox.width - 4 * size, y - 5 * size);
   }
   ctx.restore();
 }

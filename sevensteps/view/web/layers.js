@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 
 import { Heatmap } from "./heatmap.js";
 import { html } from "./html.js";
-import { cell, counted, decodeMatrix, format, withUnit } from "./numbers.js";
+import { MISSING, cell, counted, decodeMatrix, format, withUnit } from "./numbers.js";
 import { layer as chosenLayer, look, quantity as chosenQuantity } from "./state.js";
 import { NumbersBehind } from "./table.js";
 import { gradientOf, theme } from "./theme.js";
@@ -146,6 +146,7 @@ function Scale({ matrix, quantity }) {
     <span>${withUnit(matrix.hi, short(quantity.unit), 3)}</span>
     ${!short(quantity.unit) && quantity.unit && html`<span class="quiet">${quantity.unit}</span>`}
     ${matrix.scale === "log" && html`<span class="quiet">logarithmic</span>`}
+    ${matrix.data.includes(MISSING) && html`<span class="none-swatch"></span><span>no number</span>`}
     ${healthy.length > 0 && html`<span class="quiet">healthy: ${healthy.join(" ")}</span>`}
   </p>`;
 }

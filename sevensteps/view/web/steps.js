@@ -1,6 +1,6 @@
 /** The seven steps as panels: value, reason, what it did to these numbers. */
 
-import { html } from "./html.js";
+import { Notation, html } from "./html.js";
 import { Text } from "./words.js";
 import { sentence } from "./verdict.js";
 
@@ -15,7 +15,7 @@ export function Steps({ panels, blamed }) {
         <h3><span class="number">${index + 1}</span>${panel.name}</h3>
         <p class="question">${panel.question}</p>
         ${panel.value
-          ? html`<p class="value"><code>${panel.value}</code></p>`
+          ? html`<p class="value"><${Notation} text=${panel.value} /></p>`
           : html`<p class="value none">not known</p>`}
         ${panel.reason && html`<p class="reason"><${Text} text=${sentence(panel.reason)} /></p>`}
         ${panel.did.length > 0 &&

@@ -42,7 +42,7 @@ export function Verdict({ document }) {
       (finding, index) =>
         html`<${FindingView} finding=${finding} document=${document} rank=${index + 1} key=${index} />`,
     )}
-    <p class="basis">${verdict.basis}</p>
+    <p class="basis">${without(verdict.basis, verdict.sentence)}</p>
     <${NotFound} document=${document} />
   </section>`;
 }
@@ -105,9 +105,7 @@ function FindingBody({ finding, document }) {
   const drawn = layers.some(
     (layer) => named.includes(layer.name) || finding.where.parameters?.some((p) => p.startsWith(`${layer.name}.`)),
   );
-  const said = document.verdict?.sentence ?? "";
-  const { explanation } = finding;
-  const rest = explanation.startsWith(said) ? explanation.slice(said.length).trim() : explanation;
+  const rest = without(finding.explanation, document.verdict?.sentence ?? "");
   return html`<div class="finding-body">
     ${rest && html`<p class="explanation"><${Text} text=${rest} /></p>`}
     <h3>The evidence</h3>
@@ -178,6 +176,9 @@ function RemedyView({ remedy, document, finding }) {
     ${trials.map((trial) => html`<${Trials} trial=${trial} />`)}
   </div>`;
 }
+
+/** A text without the sentence that stands above it. @param {string} text @param {string} said */
+const without = (text, said) => (text.startsWith(said) ? text.slice(said.length).trim() : text);
 
 /** @param {string} text */
 export const sentence = (text) =>

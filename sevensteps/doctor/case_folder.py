@@ -123,6 +123,7 @@ def read_observation(folder: Path, step: int) -> tuple[Observation, list[Finding
             if row["kind"] == "look" and row["step"] < step
         ]
         observation.losses = [(s, loss) for s, loss in observation.losses if s < step]
+        observation.extremes = observation.extremes.before(step)
         observation.rates = [(s, lr) for s, lr in observation.rates if s < step]
         packed = entries["observed"]["tensors"]
         samples = safetensors.torch.load(packed) if packed else {}

@@ -16,6 +16,7 @@ from torch import Tensor
 from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.data_sketch import DataSketch
 from sevensteps.observe.look import Change, Look, Signal
+from sevensteps.observe.loss_extremes import LossExtremes
 from sevensteps.observe.loss_graph import LossGraph, Operation
 from sevensteps.observe.network_facts import NetworkFacts, prefix_of
 from sevensteps.observe.part_gradients import PartGradients
@@ -45,14 +46,14 @@ LOOK_TENSOR_GROUPS = ("outputs", "output_gradients")  # tensors by their path
 class Observation:
     """What was observed of one training.
 
-    `losses` are (step, loss) of every step, thinned out when there are many; `rates` (step,
-    learning rate of the first optimizer group) wherever it changed; `x`, `y` some of the samples,
-    `inputs`, `targets` the same where there are several tensors. `networks` are the names of those
-    watched, `("",)` where there is only one; with several, names of layers and parameters have the
-    network's before them, and `of(network)` is the observation of one of them. `evaluations` are
-    (step, loss, score) of each evaluation that `watch.valid` told of, `scores` (step, score) and
-    `parts` (step, value) of each term of the loss, as `watch.step` told them. `sketch` has the data
-    as they were fed.
+    `losses` are (step, loss) of every step, thinned out when there are many, of which `extremes`
+    then has the least and the largest of all steps; `rates` (step, learning rate of the first
+    optimizer group) wherever it changed; `x`, `y` some of the samples, `inputs`, `targets` the same
+    where there are several tensors. `networks` are the names of those watched, `("",)` where there
+    is only one; with several, names of layers and parameters have the network's before them, and
+    `of(network)` is the observation of one of them. `evaluations` are (step, loss, score) of each
+    evaluation that `watch.valid` told of, `scores` (step, score) and `parts` (step, value) of each
+    term of the loss, as `watch.step` told them. `sketch` has the data as they were fed.
 
     `notes` may have "loss" (its name, in a training of `ss.train`), "first_not_finite" (a step),
     "updates" (of each optimizer, how many steps changed its parameters), "evaluations_training"
@@ -82,22 +83,35 @@ class Observation:
     samples: dict[str, Samples] = field(default_factory=dict)
     sketch: DataSketch = field(default_factory=DataSketch)
     replay: Replay | None = None  # of the first step in which something was not finite
+    extremes: LossExtremes = field(default_factory=LossExtremes)  # empty where losses has them all
     _every: int = 1  # of the losses, which ones are recorded
 
     def record_loss(self, step: int, loss: float) -> bool:
         """Record the loss of one step. Returns whether it is finite."""
         finite = math.isfinite(loss)
+        if self.extremes and finite:
+            self.extremes.add(step, loss)
         if step % self._every and finite:
             return True
         self.losses.append((step, loss))
         if len(self.losses) > MAX_LOSSES:
-            self._every *= 2
-            self.losses = [(s, value) for s, value in self.losses if s % self._every == 0]
+            self._thin_losses()
         return finite
+
+    def _thin_losses(self) -> None:
+        """Keep every second of the losses; what they were at most and at least stays known."""
+        if not self.extremes:
+            for step, loss in self.losses:
+                if math.isfinite(loss):
+                    self.extremes.add(step, loss)
+        self._every *= 2
+        self.losses = [(s, value) for s, value in self.losses if s % self._every == 0]
 
     def record_losses(self, first: int, losses: Float64[Tensor, "K"]) -> None:
         """`record_loss` for each step from `first` on; all losses are finite."""
         step, end = first, first + len(losses)
+        if self.extremes:
+            self.extremes.add_losses(first, losses)
         while step < end:
             step += -step % self._every
             room = MAX_LOSSES + 1 - len(self.losses)
@@ -106,8 +120,10 @@ class Observation:
             self.losses.extend(zip(steps, values, strict=True))
             step += len(values) * self._every
             if len(self.losses) > MAX_LOSSES:
-                self._every *= 2
-                self.losses = [(s, value) for s, value in self.losses if s % self._every == 0]
+                had_extremes = bool(self.extremes)
+                self._thin_losses()
+                if not had_extremes:
+                    self.extremes.add_losses(step, losses[step - first :])
 
     def record_rates(self, first: int, rates: Float64[Tensor, "K"]) -> None:
         """`record_rate` for each step from `first` on."""
@@ -221,6 +237,7 @@ class Observation:
             facts=facts,
             looks=looks,
             losses=self.parts.get(network, self.losses),
+            extremes=LossExtremes() if network in self.parts else self.extremes,
             rates=rates,
             graph=graph,
             x=samples.x,
@@ -236,6 +253,7 @@ class Observation:
         return {
             "facts": self.facts.to_dict(),
             "losses": self.losses,
+            **({"extremes": self.extremes.to_dict()} if self.extremes else {}),
             "rates": self.rates,
             "steps": self.steps,
             "seconds": self.seconds,
@@ -282,6 +300,9 @@ class Observation:
             seconds=record["seconds"],
             watching_seconds=record["spent"],
             # not in older files
+            extremes=LossExtremes.from_dict(record["extremes"])
+            if "extremes" in record
+            else LossExtremes(),
             networks=tuple(record.get("networks", ("",))),
             evaluations=[
                 (int(step), number_or_none(loss), number_or_none(score))

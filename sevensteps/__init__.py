@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sevensteps.api.race import Race as Race
     from sevensteps.api.race import grid as grid
     from sevensteps.api.race import race as race
+    from sevensteps.api.report import read_report as read_report
     from sevensteps.api.resume import resume as resume
     from sevensteps.api.run import Run as Run
     from sevensteps.api.train import train as train
@@ -55,6 +56,7 @@ _HOMES = {
     "load": "api.load",
     "prove": "api.prove",
     "race": "api.race",
+    "read_report": "api.report",
     "resume": "api.resume",
     "train": "api.train",
     "watch": "api.watch",
@@ -80,6 +82,7 @@ __all__ = [
     "load",
     "prove",
     "race",
+    "read_report",
     "resume",
     "steps",
     "train",

@@ -120,6 +120,27 @@ class Race:
             path,
         )
 
+    def report(self, path: Path | str) -> Path:
+        """Write the race as one HTML file that opens anywhere, and return its path.
+
+        Raises `ArgumentError` where `path` does not end in .html.
+        """
+        from sevensteps.view.report import require_html, write_report
+
+        require_html(Path(path))
+        return write_report(self.document(), path)
+
+    def document(self) -> dict[str, Any]:
+        """What a page shows of the race, as plain JSON."""
+        from sevensteps.view.document.race import race_document
+
+        return race_document(self.to_dict(), [run.history for run in self.runs])
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from sevensteps.view.notebook import show_document
+
+        return show_document(self.document, repr(self), self.plot)
+
     def to_dict(self) -> dict[str, Any]:
         """The content of `race.json` and `--json`; members are numbered from 1, in the order of
         the runs.

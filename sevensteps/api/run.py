@@ -15,18 +15,21 @@ from sevensteps.api.export import Exported, card, export
 from sevensteps.data.preprocessing import Preprocessing
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.case_folder import read_observation
-from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.doctor.diagnosis import Diagnosis, diagnose
 from sevensteps.doctor.finding import Finding
+from sevensteps.doctor.stored_diagnosis import diagnose_folder
 from sevensteps.errors import DataError, RunError, ShapeError
 from sevensteps.explain.questions import Explain
 from sevensteps.explain.subject import Subject
 from sevensteps.head import Output
 from sevensteps.metrics import primary
 from sevensteps.record.history import History, Metrics, number
+from sevensteps.record.run_folder import find_diagnosed
 from sevensteps.record.summary import RunSummary
 from sevensteps.training.evaluation import outputs_of
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import ResolvedRecipe
+from sevensteps.view import faces as faces  # enters how diagnoses and explanations become pages
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +123,22 @@ class Run:
                 f"the findings of {self.folder} are damaged: {type(failure).__name__}: {failure}"
             ) from None
 
+    def diagnosed(self, *, allow_code: bool = False) -> Diagnosis:
+        """What the doctor says: the `diagnosis` of this session, or that of the run's folder.
+
+        Raises `RunError` where the training was not watched, or its files are damaged.
+        """
+        if self.diagnosis is None and self.unexamined is not None:
+            self.diagnosis = diagnose(self.unexamined)
+        if self.diagnosis is not None:
+            return self.diagnosis
+        if self.folder is None:
+            raise RunError(
+                "this run was not watched, so there is nothing to diagnose; train again without "
+                "watch=0"
+            )
+        return diagnose_folder(find_diagnosed(self.folder), allow_code=allow_code)
+
     @property
     def healed(self) -> list[dict[str, Any]]:
         """What `heal` changed on the way to this run: condition, change, the run it came from, and
@@ -161,6 +180,44 @@ class Run:
         see `sevensteps.api.export.export`.
         """
         return export(self, path, raw=raw, which=which)
+
+    def report(self, path: Path | str) -> Path:
+        """Write the run as one HTML file that opens anywhere: what is wrong and why, its curves,
+        layers, samples and data. `ss.read_report(path)` gives the numbers in it back.
+
+        Raises `ArgumentError` where `path` does not end in .html.
+        """
+        from sevensteps.view.report import require_html, write_report
+
+        require_html(Path(path))
+        return write_report(self.document(), path)
+
+    def plot(self, path: Path | str | None = None) -> Any:
+        """Draw loss and metric by step: a matplotlib figure, also saved to `path` (.png or .svg).
+
+        Raises `ArgumentError` where matplotlib is not installed.
+        """
+        from sevensteps.view.run_figure import plot_run
+
+        return plot_run(self.history, repr(self), path)
+
+    def document(
+        self, data_dir: Path | str | None = None, *, allow_code: bool = False
+    ) -> dict[str, Any]:
+        """What a page shows of the run, as plain JSON; with the files of the data in `data_dir`."""
+        from sevensteps.view.document.run import run_document
+
+        diagnosis, why = None, ""
+        try:
+            diagnosis = self.diagnosed(allow_code=allow_code)
+        except RunError as failure:
+            why = str(failure)
+        return run_document(self, self.explained(data_dir), diagnosis, why)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from sevensteps.view.notebook import show_document
+
+        return show_document(self.document, repr(self), self.plot)
 
     def card(self) -> str:
         """A model card as Markdown: data, results, findings, limits, and how to repeat it."""

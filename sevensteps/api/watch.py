@@ -16,6 +16,7 @@ from sevensteps.doctor.diagnosis import diagnose as diagnose_case
 from sevensteps.doctor.identify_loss import LossFn
 from sevensteps.doctor.samples import Names, pair_of
 from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
+from sevensteps.view import faces as faces  # enters how a diagnosis becomes a page
 
 
 class Watch(AnyLoopWatcher):

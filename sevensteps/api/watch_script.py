@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sevensteps.observe.script.process import ScriptProcess
 
 if TYPE_CHECKING:
+    from sevensteps.doctor.diagnosis import Diagnosis
     from sevensteps.doctor.report.script import ProcessReport, TrainingReport
     from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
     from sevensteps.observe.script.hooks import ScriptHooks
@@ -57,7 +58,12 @@ class ScriptWatch:
         self.hooks.discovery.end()
         self.hooks.remove()
         settings = self.process.settings
-        report = process_report(self.hooks, failure, plans=settings.get("plans", False))
+        report = process_report(
+            self.hooks,
+            failure,
+            plans=settings.get("plans", False),
+            page=bool(settings.get("report")),
+        )
         if settings["prints"]:
             deliver(report, settings)
         elif report.trainings or report.crash or settings.get("plans"):
@@ -65,10 +71,14 @@ class ScriptWatch:
 
 
 def process_report(
-    hooks: ScriptHooks, failure: BaseException | None, *, plans: bool = False
+    hooks: ScriptHooks,
+    failure: BaseException | None,
+    *,
+    plans: bool = False,
+    page: bool = False,
 ) -> ProcessReport:
     """What is to be said of this process, which `failure` has ended, if any; with `plans`, what can
-    be tried of its trainings too.
+    be tried of its trainings too, and with `page` what a page shows of them.
     """
     from sevensteps.doctor.report.script import ProcessReport
     from sevensteps.observe.script.crash import explain_crash
@@ -83,7 +93,7 @@ def process_report(
             training.watcher.break_off(failure)
         try:
             tried = number if plans else None
-            reports.append(training_report(training, discovery.valid.get(number), tried))
+            reports.append(training_report(training, discovery.valid.get(number), tried, page))
         except Exception as failed:
             failures.append(f"{type(failed).__name__}: {' '.join(str(failed).split())}"[:300])
     crash = explain_crash(failure, networks) if failure is not None else ""
@@ -97,10 +107,10 @@ def process_report(
 
 
 def training_report(
-    training: ScriptTraining, valid: Any, number: int | None = None
+    training: ScriptTraining, valid: Any, number: int | None = None, page: bool = False
 ) -> TrainingReport:
     """The diagnosis of one training, and what it is of; with its `number` among those of the
-    script, what can be tried of it.
+    script, what can be tried of it; with `page`, what a page shows of it.
     """
     from sevensteps.api.watch import case_of
     from sevensteps.doctor.asking import sample_limit_of
@@ -147,9 +157,20 @@ def training_report(
         first_and_last(observation.losses),
         optimizers,
         str(diagnosis),
-        diagnosis._repr_html_(),
         diagnosis.to_dict(),
+        _document(diagnosis, training) if page else None,
         plan,
+    )
+
+
+def _document(diagnosis: Diagnosis, training: ScriptTraining) -> dict[str, Any]:
+    """What a page shows of one training of a script."""
+    from sevensteps.view.document.watched import watched_document
+
+    networks = " and ".join(type(module).__name__ for module in training.networks.values())
+    place = f" · called at {training.place}" if training.place else ""
+    return watched_document(
+        diagnosis, f"Training of {networks}", f"{training.steps:,} steps{place}"
     )
 
 
@@ -183,7 +204,10 @@ def write_files(report: ProcessReport, settings: Mapping[str, Any]) -> None:
         content = json.dumps(nan_to_null(report.to_dict()), indent=2, ensure_ascii=False)
         write(Path(settings["json"]), f"{content}\n".encode())
     if settings["report"]:
-        write(Path(settings["report"]), report.page(title).encode())
+        from sevensteps.view.document.script import script_document
+        from sevensteps.view.report import report_page
+
+        write(Path(settings["report"]), report_page(script_document(report, title)).encode())
 
 
 def leave(report: ProcessReport, folder: Path) -> None:

@@ -71,7 +71,7 @@ class ScriptCommand(click.Command):
     "report_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.html",
-    help="Also write what was found as a page.",
+    help="Also write a page that opens anywhere: what was found, and what was seen.",
 )
 @click.option(
     "--budget",
@@ -124,6 +124,11 @@ def command(
     script = words[0] if words else None
     if module is None and script is None:
         raise click.UsageError("give a script: sevensteps watch SCRIPT.py", context)
+    if report_file is not None and report_file.suffix.lower() not in (".html", ".htm"):
+        raise ArgumentError(
+            f"a report is a page, and its file ends in .html: --report "
+            f"{report_file.with_suffix('.html')}; for JSON: --json {report_file}"
+        )
     for path in (json_file, report_file):
         if path is not None and not path.resolve().parent.is_dir():
             raise ArgumentError(f"{path}: there is no folder {path.resolve().parent}")

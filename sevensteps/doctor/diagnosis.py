@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -12,7 +12,7 @@ from sevensteps import __version__
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.chance import compare_with_chance, is_at_chance, why_too_early
 from sevensteps.doctor.examination import Examination, examine
-from sevensteps.doctor.finding import Finding
+from sevensteps.doctor.finding import SEVERITIES, Finding
 from sevensteps.doctor.measures import step_with_rate
 from sevensteps.doctor.report.html import html
 from sevensteps.doctor.report.sarif import sarif
@@ -23,8 +23,10 @@ from sevensteps.doctor.trials.user_function import try_function
 from sevensteps.errors import ArgumentError
 from sevensteps.observe.torch_warnings import TrainingWarning
 from sevensteps.record.run_folder import nan_to_null
+from sevensteps.render.page import notebook_bundle, write_page
 from sevensteps.steps import parse
 
+State = Literal["info", "warning", "error", "healthy", "unknown"]
 ENOUGH_STEPS = 10  # before which a training that looks good may yet go wrong
 
 
@@ -117,7 +119,7 @@ class Diagnosis(Examination):
         return text(
             self.findings,
             self.ruled_out,
-            self._basis(),
+            self.basis,
             ours=self.case.recipe is not None,
             not_judged=self.not_judged,
         )
@@ -126,8 +128,18 @@ class Diagnosis(Examination):
         conditions = ", ".join(finding.condition for finding in self.findings)
         return f"<diagnosis: {conditions or 'nothing found'}>"
 
+    def report(self, path: Path | str) -> Path:
+        """Write the diagnosis as one HTML file that opens anywhere, and return its path.
+
+        Raises `ArgumentError` where `path` does not end in .html.
+        """
+        return write_page(self, path)
+
     def _repr_html_(self) -> str:
-        return html(self.findings, self.ruled_out, self._basis(), self.not_judged)
+        return html(self.findings, self.ruled_out, self.basis, self.not_judged)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return notebook_bundle(self)
 
     def to_sarif(self) -> dict[str, Any]:
         """The findings in SARIF 2.1.0."""
@@ -136,7 +148,21 @@ class Diagnosis(Examination):
         )
         return log
 
-    def _basis(self) -> str:
+    @property
+    def state(self) -> State:
+        """The gravest severity among the findings; without any "healthy", or "unknown" where too
+        little was seen to say so.
+        """
+        if self.findings:
+            return max((finding.severity for finding in self.findings), key=SEVERITIES.index)
+        observation = self.case.observation
+        too_little = observation.steps < ENOUGH_STEPS or not observation.looks
+        if self.case.before_training or too_little or is_at_chance(compare_with_chance(self.case)):
+            return "unknown"
+        return "healthy"
+
+    @property
+    def basis(self) -> str:
         """What the diagnosis rests on, in a sentence or two."""
         observation = self.case.observation
         if self.case.before_training:

@@ -145,7 +145,7 @@ def score_in_looks(case: Case) -> ChanceComparison | None:
         and len(look.output) == len(look.target)
         and [_is_compared(term) for term in look.loss_terms].count(True) == 1
     ]
-    if len(pairs) < len(looks) or not all(_answers(*pair) for pair in pairs):
+    if not looks or len(pairs) < len(looks) or not all(_answers(*pair) for pair in pairs):
         return None
     output, target = (torch.cat([pair[at] for pair in pairs]) for at in (0, 1))
     measure, reached, least = _score_of(output, target)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sevensteps.render.figures import plot
+from sevensteps.render.page import notebook_bundle, write_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +40,16 @@ class Explanation(ABC):
         Raises `ArgumentError` if matplotlib is not installed, or if this answer has no picture.
         """
         return plot(self, path)
+
+    def report(self, path: Path | str) -> Path:
+        """Write the answer as one HTML file that opens anywhere, and return its path.
+
+        Raises `ArgumentError` where there is no page of this answer alone.
+        """
+        return write_page(self, path)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return notebook_bundle(self)
 
     def __str__(self) -> str:
         return self.text()

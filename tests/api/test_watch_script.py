@@ -16,7 +16,7 @@ from sevensteps.doctor.report.script import ProcessReport, TrainingReport
 
 def report_of(*conditions: str, steps: int = 10) -> ProcessReport:
     diagnosis = {"findings": [{"condition": condition} for condition in conditions]}
-    training = TrainingReport("net", "a.py:1", steps, None, ("SGD",), "text", "html", diagnosis)
+    training = TrainingReport("net", "a.py:1", steps, None, ("SGD",), "text", diagnosis)
     return ProcessReport((training,))
 
 

@@ -22,6 +22,7 @@ CONTRACTS = {
     "engine/layers.py": "engine/test_agreement.py",
     "explain/*/text.py": "explain/test_base.py",
     "explain/*/figure.py": "explain/test_figures.py",
+    "view/document/*.py": "view/document/test_documents.py",
 }
 TESTS = ROOT / "tests"
 MODULES = [

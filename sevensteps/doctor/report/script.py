@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as markup
 import math
 import re
 import textwrap
@@ -24,10 +23,10 @@ BETWEEN_LINES = re.compile(r"; (?=\S+\.py:\d+: )")  # of a change of several lin
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """One training of a script and its diagnosis, as text, HTML and numbers.
+    """One training of a script and its diagnosis, as text and as numbers.
 
-    `place` is where its network was called first, `losses` the first and the last. `plan` says what
-    can be tried of it, where that was asked for.
+    `place` is where its network was called first, `losses` the first and the last. `document` is
+    what a page shows of it, where that was asked for; `plan` says what can be tried of it.
     """
 
     network: str
@@ -36,8 +35,8 @@ class TrainingReport:
     losses: tuple[float, float] | None
     optimizers: tuple[str, ...]
     text: str
-    html: str
     diagnosis: dict[str, Any]
+    document: dict[str, Any] | None = None
     plan: dict[str, Any] | None = None
 
     @property
@@ -182,29 +181,6 @@ class ProcessReport:
             "failure": self.failure or None,
             "unwatched": self.unwatched,
         }
-
-    def page(self, title: str) -> str:
-        """All of it as an HTML page."""
-        e = markup.escape
-        parts = []
-        for training in self.trainings:
-            parts.append(f"<h2>{e(training.headline())}</h2>{training.html}")
-            parts += [f"<p>{'<br>'.join(e(tried).splitlines())}</p>" for tried in training.tried()]
-        parts += [
-            f"<p>{e(part)}</p>"
-            for part in (*self.others, self.crash, self.nothing, self.failure)
-            if part
-        ]
-        style = (
-            "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;"
-            "padding:0 1rem}"
-            "td{padding:.1rem .8rem .1rem 0;vertical-align:top}"
-        )
-        return (
-            f"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{e(title)}"
-            f"</title><style>{style}</style></head><body><h1>{e(title)}</h1>{''.join(parts)}"
-            "</body></html>\n"
-        )
 
 
 def first_and_last(losses: Sequence[tuple[int, float]]) -> tuple[float, float] | None:

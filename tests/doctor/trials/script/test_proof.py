@@ -49,5 +49,5 @@ def test_too_little_time_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_report_without_remedies_needs_no_runs() -> None:
-    healthy = TrainingReport("net", "", 5, None, (), "", "", {"findings": []}, None)
+    healthy = TrainingReport("net", "", 5, None, (), "", {"findings": []})
     assert try_trainings([healthy], ["train.py"], 1.0) == 0

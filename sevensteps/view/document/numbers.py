@@ -1,0 +1,127 @@
+"""Numbers as a document holds them: curves as float32, matrices as bytes, both in Base64."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA = 1
+# the most of each, as in BOUNDS of view/web/document.js
+POINTS, ROWS, LOOKS, LAYERS = 20_000, 64, 256, 64
+PICTURES, SAMPLES, FINDINGS, WORDS, RUNS = 32, 24, 20, 200, 64
+AS_THEY_ARE = 64  # numbers of a curve that are written in decimals
+DIGITS = 6
+MISSING = 255  # the byte that says that there is no number
+LEVELS = 254
+
+Floats = NDArray[np.float64]
+
+
+def finite(value: float | None, digits: int = DIGITS) -> float | None:
+    """A number to so many significant digits; None where it is not finite.
+
+    >>> finite(0.123456789), finite(float("nan")), finite(3.0)
+    (0.123457, None, 3.0)
+    """
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{digits}g}")
+
+
+def pack_numbers(values: Sequence[float | None] | Floats) -> Any:
+    """Numbers as decimals where they are few, else as little-endian float32 in Base64."""
+    if len(values) <= AS_THEY_ARE:
+        return [finite(None if value is None else float(value)) for value in values]
+    row = np.array([math.nan if value is None else value for value in values], dtype="<f4")
+    row[np.isinf(row)] = math.nan
+    return {"f32": base64.b64encode(row.tobytes()).decode()}
+
+
+def unpack_numbers(packed: Any) -> list[float | None]:
+    """The numbers that `pack_numbers` wrote; None where one was not finite."""
+    if not isinstance(packed, dict):
+        return [None if value is None else float(value) for value in packed]
+    row = np.frombuffer(base64.b64decode(packed["f32"]), dtype="<f4")
+    return [float(value) if math.isfinite(value) else None for value in row]
+
+
+def pack_steps(steps: Sequence[int]) -> Any:
+    """Steps as they are, or as first, every and count where they are evenly spaced.
+
+    >>> pack_steps([0, 10, 20, 30]), pack_steps([1, 2, 5])
+    ({'first': 0, 'every': 10, 'count': 4}, [1, 2, 5])
+    """
+    if len(steps) > 3:
+        every = steps[1] - steps[0]
+        if all(b - a == every for a, b in itertools.pairwise(steps)):
+            return {"first": int(steps[0]), "every": int(every), "count": len(steps)}
+    return [int(step) for step in steps]
+
+
+def unpack_steps(packed: Any) -> list[int]:
+    """The steps that `pack_steps` wrote."""
+    if isinstance(packed, dict):
+        first, every = packed["first"], packed["every"]
+        return [first + every * number for number in range(packed["count"])]
+    return list(packed)
+
+
+def pack_matrix(values: Any, scale: str = "linear") -> dict[str, Any]:
+    """A matrix [rows, columns] in 8 bits, from its least to its largest finite number.
+
+    On a "log" scale numbers that are not above 0 are the least. What is not finite is missing.
+    """
+    table = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    known = np.isfinite(table)
+    if scale == "log":
+        known &= table >= 0
+        positive = table[known & (table > 0)]
+        if not positive.size or positive.max() / positive.min() < 1.001:
+            scale = "linear"
+        else:
+            # 12 decades at most: the bytes of what matters stay fine
+            low, high = max(positive.min(), positive.max() * 1e-12), positive.max()
+            inside = np.clip(np.where(known, table, low), low, None)
+            share = np.log(inside / low) / math.log(high / low)
+    if scale == "linear":
+        low, high = (table[known].min(), table[known].max()) if known.any() else (0.0, 0.0)
+        inside = np.where(known, table, low)
+        share = (inside - low) / (high - low) if high > low else np.zeros_like(table)
+    levels = np.where(known, np.round(share * LEVELS), MISSING)
+    return {
+        "rows": int(table.shape[0]),
+        "columns": int(table.shape[1]),
+        "lo": float(low),
+        "hi": float(high),
+        "scale": scale,
+        "data": base64.b64encode(levels.astype(np.uint8).tobytes()).decode(),
+    }
+
+
+def unpack_matrix(packed: dict[str, Any]) -> Floats:
+    """The matrix that `pack_matrix` wrote, to its 8 bits; NaN where there is no number."""
+    levels = np.frombuffer(base64.b64decode(packed["data"]), dtype=np.uint8).astype(np.float64)
+    share, low, high = levels / LEVELS, packed["lo"], packed["hi"]
+    values = low * (high / low) ** share if packed["scale"] == "log" else low + (high - low) * share
+    table: Floats = np.where(levels == MISSING, np.nan, values)
+    return table.reshape(packed["rows"], packed["columns"])
+
+
+def group_rows(values: Floats, most: int) -> tuple[Floats, int]:
+    """A matrix [units, columns] in at most `most` rows, each the mean of as many units, and of how
+    many.
+    """
+    units = len(values)
+    if units <= most:
+        return values, 1
+    width = -(-units // most)
+    starts = range(0, units, width)
+    with np.errstate(invalid="ignore"):
+        rows = [np.nanmean(values[start : start + width], axis=0) for start in starts]
+    return np.stack(rows), width

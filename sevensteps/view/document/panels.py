@@ -1,0 +1,126 @@
+"""The seven steps as panels: the value of each, why it was chosen, and what it did here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sevensteps.doctor.case import Case
+from sevensteps.observe.observation import Observation
+from sevensteps.render.text import count_text
+from sevensteps.steps import QUESTIONS
+from sevensteps.view.document.looks import quantity_curves
+
+Document = dict[str, Any]
+
+
+def step_panels(
+    recipe: Mapping[str, str],
+    reasons: Mapping[str, str],
+    did: Mapping[str, Sequence[str]],
+) -> list[Document]:
+    """A panel for each of the seven steps."""
+    return [
+        {
+            "name": step,
+            "question": question,
+            "value": recipe.get(step, ""),
+            "reason": reasons.get(step, ""),
+            "did": [sentence for sentence in did.get(step, ()) if sentence],
+        }
+        for step, question in QUESTIONS.items()
+    ]
+
+
+def what_steps_did(
+    observation: Observation | None, case: Case | None = None
+) -> dict[str, list[str]]:
+    """What each step did to the numbers of a training that was watched."""
+    if observation is None or not observation.looks:
+        return {}
+    curves = quantity_curves(observation.looks, observation.facts)
+    did: dict[str, list[str]] = {
+        "initialize": [_across(curves.get("signal", {}), 0, "At the first look the signal")],
+        "predict": [_size(observation)],
+        "loss": [_losses(observation)],
+        "gradient": [_across(curves.get("gradient", {}), -1, "At the last look the gradient")],
+        "step": [_updates(curves.get("update", {}))],
+        "repeat": [_batches(observation)],
+    }
+    baseline = None if case is None else case.baseline_loss
+    if baseline is not None:
+        did["loss"].append(f"An answer that ignores the input has a loss of {baseline:.4g}.")
+    return did
+
+
+def _at(curve: Document, column: int) -> float | None:
+    values = [value for value in curve["values"] if value is not None]
+    return float(values[column]) if values else None
+
+
+def _across(by_layer: Mapping[str, Document], column: int, lead: str) -> str:
+    """How a quantity changes from the first layer to the last."""
+    known = [
+        (name, value)
+        for name, curve in by_layer.items()
+        if (value := _at(curve, column)) is not None
+    ]
+    if len(known) < 2:
+        return ""
+    (first, low), (last, high) = known[0], known[-1]
+    return f"{lead} is {low:.3g} at {first or 'the first layer'} and {high:.3g} at {last}."
+
+
+def _size(observation: Observation) -> str:
+    facts = observation.facts
+    numbers = sum(int(np.prod(entry.shape)) for entry in facts.parameters.values())
+    layers = count_text(len(facts.layers), "layer")
+    return f"{numbers:,} parameters in {layers}." if numbers else ""
+
+
+def _losses(observation: Observation) -> str:
+    losses = observation.losses
+    if len(losses) < 2:
+        return ""
+    return f"The loss went from {losses[0][1]:.4g} to {losses[-1][1]:.4g}."
+
+
+def _updates(by_layer: Mapping[str, Document]) -> str:
+    values = [
+        value for curve in by_layer.values() for value in curve["values"] if value is not None
+    ]
+    if not values:
+        return ""
+    return (
+        f"A step changed the weights of a layer by {np.median(values):.2g} of their length in the "
+        f"median, and by {max(values):.2g} at most."
+    )
+
+
+def _batches(observation: Observation) -> str:
+    sizes = {look.batch for look in observation.looks if look.batch}
+    if not sizes:
+        return ""
+    size = f"{min(sizes):,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
+    return f"{count_text(observation.steps, 'step')} on batches of {size} samples."
+
+
+def watched_recipe(observation: Observation) -> dict[str, str]:
+    """What is known of the seven steps of a loop of one's own, in the words of PyTorch."""
+    facts = observation.facts
+    recipe = {"predict": facts.network}
+    if loss := observation.notes.get("loss"):
+        recipe["loss"] = str(loss)
+    if facts.groups:
+        group = facts.groups[0]
+        settings = ", ".join(
+            f"{name}={value:g}"
+            for name, value in group.items()
+            if name in ("lr", "momentum", "weight_decay")
+            and isinstance(value, int | float)
+            and value
+        )
+        recipe["step"] = f"{group.get('optimizer', 'optimizer')}({settings})"
+    return recipe

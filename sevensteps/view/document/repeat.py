@@ -1,0 +1,74 @@
+"""How to repeat a training: its recipe, the command, versions, machine and hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sevensteps import __version__
+from sevensteps.record.summary import RunSummary
+from sevensteps.render.text import shell_quote
+
+Document = dict[str, Any]
+HASHED = ("weights.safetensors", "best.safetensors", "recipe.toml")
+
+
+def repeat_document(
+    summary: RunSummary, recipe: str, folder: Path | None, digest: str = ""
+) -> Document:
+    """The repeat part of a run; `digest` is the fingerprint of its data."""
+    facts = [
+        ("seed", str(summary.seed)),
+        ("device", summary.device),
+        ("threads", str(summary.threads)),
+        ("precision", summary.precision),
+        ("finished", summary.finished),
+        ("training took", _seconds(summary.seconds)),
+        *versions(summary.versions),
+        ("processor", platform.machine()),
+        *((f"SHA-256 of {name}", value) for name, value in hashes(folder)),
+        ("fingerprint of the data", digest),
+    ]
+    content: Document = {
+        "recipe": recipe.strip(),
+        "facts": [{"name": name, "value": value} for name, value in facts if value],
+    }
+    if folder is not None:
+        path = shell_quote(f"{folder}/recipe.toml")
+        content["command"] = f"sevensteps train --recipe {path}"
+    return content
+
+
+def versions(recorded: Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """Names and versions of what it was computed with."""
+    return [(name, str(text)) for name, text in recorded.items() if text]
+
+
+def versions_here() -> list[tuple[str, str]]:
+    """Names and versions of what runs here."""
+    return [
+        ("python", platform.python_version()),
+        ("sevensteps", __version__),
+        ("torch", torch.__version__),
+        ("processor", platform.machine()),
+    ]
+
+
+def hashes(folder: Path | None) -> list[tuple[str, str]]:
+    """SHA-256 of the files of a run that say whether it was repeated to the bit."""
+    if folder is None:
+        return []
+    return [
+        (name, hashlib.sha256((folder / name).read_bytes()).hexdigest())
+        for name in HASHED
+        if (folder / name).is_file()
+    ]
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.3g} s"

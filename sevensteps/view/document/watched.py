@@ -1,0 +1,162 @@
+"""The document of a training that was watched: a loop of one's own, a script, or a saved case."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sevensteps import __version__
+from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.observe.observation import Observation
+from sevensteps.record.run_folder import nan_to_null
+from sevensteps.view.document.curves import (
+    history_curves,
+    level,
+    rate_curve,
+    reported_curves,
+    step_losses,
+)
+from sevensteps.view.document.data_part import sample_document
+from sevensteps.view.document.looks import looks_document, quantity_curves
+from sevensteps.view.document.numbers import SCHEMA, finite
+from sevensteps.view.document.panels import step_panels, watched_recipe, what_steps_did
+from sevensteps.view.document.repeat import versions_here
+from sevensteps.view.document.verdict import Context, named, verdict
+
+Document = dict[str, Any]
+SHOWN = 12  # samples of the batches
+NEEDS_A_RUN = (
+    "Samples, gradients and the loss surface are explained of a training that sevensteps can "
+    "repeat: sevensteps train, or ss.train."
+)
+
+
+def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") -> Document:
+    """The document of a diagnosis: what was seen of the training, and what that means."""
+    case = diagnosis.case
+    observation = case.observation
+    recipe, reasons = watched_recipe(observation), {}
+    if case.recipe is not None:
+        recipe = {step: repr(value) for step, value in case.recipe.steps.items()}
+        reasons = dict(case.recipe.reasons)
+    context = Context(
+        recipe if case.recipe is not None else {},
+        over_time=quantity_curves(observation.looks, observation.facts),
+    )
+    content: Document = {
+        "schema": SCHEMA,
+        "kind": "watched",
+        "title": title or f"Training of {observation.facts.network}",
+        "subtitle": subtitle
+        or f"{observation.steps:,} steps in {observation.seconds:.2g} s, watched",
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": __version__,
+        "figures": _figures(observation),
+        "verdict": verdict(diagnosis.state, diagnosis.basis, diagnosis.findings, context),
+        "ruled_out": named(diagnosis.ruled_out),
+        "not_judged": named(diagnosis.not_judged),
+        "steps": step_panels(recipe, reasons, what_steps_did(observation, case)),
+        "curves": _curves(diagnosis),
+        "events": events(observation),
+        "repeat": {
+            "facts": [{"name": name, "value": value} for name, value in versions_here()],
+        },
+        "missing": dict.fromkeys(("worst", "chain", "surface"), NEEDS_A_RUN),
+    }
+    if case.recipe is not None:
+        content["repeat"]["recipe"] = case.recipe.to_toml().strip()
+    looks = looks_document(observation.looks, observation.facts)
+    if looks is not None:
+        content["looks"] = looks
+    else:
+        content["missing"]["looks"] = "No step was looked at from inside, only the losses."
+    if (data := _data(observation)) is not None:
+        content["data"] = data
+    plain: Document = nan_to_null(content)
+    return plain
+
+
+def _figures(observation: Observation) -> list[Document]:
+    losses = observation.losses
+    rows: list[tuple[str, Any, str]] = [("steps", observation.steps, "")]
+    if losses:
+        rows += [("first loss", losses[0][1], ""), ("last loss", losses[-1][1], "")]
+    if observation.scores:
+        rows.append(("last score", observation.scores[-1][1], ""))
+    rows.append(("seconds", observation.seconds, "s"))
+    return [
+        {
+            "name": name,
+            "value": value if isinstance(value, int) else finite(value, 4),
+            **({"unit": unit} if unit else {}),
+        }
+        for name, value, unit in rows
+    ]
+
+
+def _curves(diagnosis: Diagnosis) -> list[Document]:
+    case = diagnosis.case
+    observation = case.observation
+    curves = [
+        *history_curves(case.history),
+        *filter(None, (step_losses(observation), rate_curve(observation.rates))),
+        *reported_curves(observation),
+    ]
+    if curves and case.loss_is_error and case.baseline_loss is not None:
+        level(curves[0], case.baseline_loss, "an answer that ignores the input")
+    return curves
+
+
+def events(observation: Observation) -> list[Document]:
+    """What happened in a training that was watched: warnings, and where it stopped being finite."""
+    rows: list[Document] = [
+        {"step": warning.step, "kind": "warning", "text": warning.text}
+        for warning in observation.warnings[:20]
+    ]
+    if (step := observation.notes.get("first_not_finite")) is not None:
+        rows.append(
+            {"step": step, "kind": "not finite", "text": "The loss is not finite from here on."}
+        )
+    rows.append({"step": observation.steps, "kind": "end", "text": "The end of what was seen."})
+    return sorted(rows, key=lambda event: event["step"])
+
+
+def _data(observation: Observation) -> Document | None:
+    """Samples of the batches as they were fed; None where none were kept."""
+    x = observation.x
+    if x is None or not x.is_floating_point() or not len(x) or x.dim() < 2:
+        return None
+    shape = tuple(x.shape[1:]) if x.dim() in (2, 4) else (int(x[0].numel()),)
+    known = x[x.isfinite()].double()
+    facts = [("shape of a sample", " × ".join(map(str, x.shape[1:])))]
+    if len(known):
+        facts.append(
+            (
+                "inputs as they were fed",
+                f"from {known.min():.4g} to {known.max():.4g}, mean {known.mean():.4g}",
+            )
+        )
+    return {
+        "source": "batches as they were fed",
+        "parts": [{"name": "samples that were kept", "samples": len(x)}],
+        "facts": [{"name": name, "value": value} for name, value in facts],
+        "samples": [
+            sample_document(
+                index,
+                "train",
+                row.double().flatten().tolist(),
+                shape,
+                (),
+                None,
+                _label(observation, index),
+            )
+            for index, row in enumerate(x[:SHOWN])
+        ],
+    }
+
+
+def _label(observation: Observation, index: int) -> str:
+    y = observation.y
+    if y is None or len(y) <= index or y[index].numel() != 1:
+        return ""
+    return f"target {float(y[index]):g}"

@@ -1,0 +1,55 @@
+"""How a diagnosis and an explanation become a page, registered for their classes: they stand below
+the view, and know no pages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.explain.base import Explanation
+from sevensteps.render.page import notebook_bundle, write_page
+
+
+@write_page.register
+def _(subject: Diagnosis, path: Path | str) -> Path:
+    from sevensteps.view.document.watched import watched_document
+    from sevensteps.view.report import require_html, write_report
+
+    require_html(Path(path))
+    return write_report(watched_document(subject), path)
+
+
+@notebook_bundle.register
+def _(subject: Diagnosis) -> dict[str, Any]:
+    from sevensteps.view.document.watched import watched_document
+    from sevensteps.view.notebook import bundle, frame
+
+    return bundle(str(subject), frame(watched_document(subject)))
+
+
+@write_page.register
+def _(subject: Explanation, path: Path | str) -> Path:
+    from sevensteps.errors import ArgumentError
+    from sevensteps.view.document.explanation import explanation_document
+    from sevensteps.view.report import require_html, write_report
+
+    require_html(Path(path))
+    document = explanation_document(subject)
+    if document is None:
+        raise ArgumentError(
+            f"there is no page of {type(subject).__name__} alone: print(answer), "
+            "answer.plot('answer.png'), or the report of the run: run.report('run.html')"
+        )
+    return write_report(document, path)
+
+
+@notebook_bundle.register
+def _(subject: Explanation) -> dict[str, Any]:
+    from sevensteps.view.document.explanation import explanation_document
+    from sevensteps.view.notebook import bundle, frame, preformatted
+
+    document = explanation_document(subject)
+    html = preformatted(str(subject)) if document is None else frame(document)
+    return bundle(str(subject), html, subject.plot)

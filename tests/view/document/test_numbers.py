@@ -1,0 +1,65 @@
+"""Numbers as a document holds them come back as they were, to the precision that is promised."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sevensteps.view.document.numbers import (
+    group_rows,
+    pack_matrix,
+    pack_numbers,
+    pack_steps,
+    unpack_matrix,
+    unpack_numbers,
+    unpack_steps,
+)
+
+
+@pytest.mark.parametrize("count", [3, 1000])
+def test_numbers_come_back(count: int) -> None:
+    values = [0.1 * number for number in range(count)]
+    values[1] = math.nan
+    again = unpack_numbers(pack_numbers(values))
+    assert again[1] is None
+    assert again[2] == pytest.approx(0.2, rel=1e-6)
+    assert len(again) == count
+
+
+@pytest.mark.parametrize("steps", [[], [5], [0, 10, 20, 30], [0, 1, 2, 4, 9, 19]])
+def test_steps_come_back(steps: list[int]) -> None:
+    assert unpack_steps(pack_steps(steps)) == steps
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_a_matrix_comes_back_to_its_bits(scale: str) -> None:
+    table = np.array([[1e-6, 1.0], [math.nan, 10.0], [math.inf, 0.5]])
+    packed = pack_matrix(table, scale)
+    again = unpack_matrix(packed)
+    assert packed["scale"] == scale
+    assert np.isnan(again[1, 0])
+    assert np.isnan(again[2, 0])
+    assert again[1, 1] == pytest.approx(10.0)
+    assert again[0, 1] == pytest.approx(1.0, rel=0.07)
+    if scale == "log":
+        assert again[0, 0] == pytest.approx(1e-6, rel=0.07)
+
+
+@pytest.mark.parametrize(
+    "table", [[[0.0, 0.0]], [[math.nan]], [[3.0, 3.0]], [[0.0, 1e-30]], [[-1.0, 2.0]]]
+)
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_a_matrix_of_nothing_much(table: list[list[float]], scale: str) -> None:
+    packed = pack_matrix(table, scale)
+    assert math.isfinite(packed["lo"])
+    assert math.isfinite(packed["hi"])
+    assert unpack_matrix(packed).shape == np.array(table).shape
+
+
+def test_many_units_are_grouped() -> None:
+    rows, width = group_rows(np.arange(10.0).reshape(10, 1), 4)
+    assert width == 3
+    assert rows[:, 0].tolist() == [1.0, 4.0, 7.0, 9.0]
+    assert group_rows(np.zeros((3, 2)), 4)[1] == 1

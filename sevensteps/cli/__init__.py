@@ -24,6 +24,7 @@ COMMANDS = {
     "data": "List the data sets, or describe one.",
     "runs": "List the recorded runs.",
     "compare": "Compare two runs: their recipes and results.",
+    "report": "Write a run as a page that opens anywhere.",
     "export": "Write a run as one file: ONNX, a model card, its history.",
 }
 EXAMPLES = """\b

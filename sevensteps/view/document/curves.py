@@ -16,8 +16,6 @@ Points = Sequence[tuple[int, float | None]]
 Document = dict[str, Any]
 
 PARTS = {"train": "training", "valid": "validation"}
-UNITS = {"accuracy": "of 1"}
-SHARES = ("accuracy", "r2")  # metrics that are no loss, and have an axis of their own
 
 
 def curve(
@@ -123,7 +121,7 @@ def history_curves(history: Sequence[Mapping[str, Any]]) -> list[Document]:
             ]
             if any(value is not None for _, value in points):
                 curves.append(
-                    curve(f"{title} {name}", name, points, unit=UNITS.get(name, ""))
+                    curve(f"{title} {name}", name, points)
                     | ({"log": _wide(points)} if name == "loss" else {})
                 )
     return curves

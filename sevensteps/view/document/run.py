@@ -187,7 +187,8 @@ def _events(
             events.append(
                 {"step": step, "kind": "not finite", "text": "The loss is not finite from here on."}
             )
-    events.append({"step": summary.steps, "kind": "end", "text": summary.stop.reason})
+    end = {"step": summary.steps, "kind": "end", "text": summary.stop.reason}
+    events = [event for event in events if event["kind"] != summary.stop.rule] + [end]
     return sorted(events, key=lambda event: event["step"])
 
 

@@ -60,6 +60,7 @@ class AccountRecorder(StepRecorder):
     ) -> None:
         super().__init__()
         self.networks, self.optimizers = networks, optimizers
+        self._named = {name: list(module.named_parameters()) for name, module in networks.items()}
         self._gradients: dict[int, GradientHistory] = {}  # by id of the parameter
         self._handles: list[Any] = []
         self._nodes: list[Any] = []  # a node is gone, and its hook, when nobody refers to it
@@ -184,8 +185,8 @@ class AccountRecorder(StepRecorder):
                 groups.get(id(p)),
                 owners.get(id(p), ()),
             )
-            for network, module in self.networks.items()
-            for name, p in module.named_parameters()
+            for network, named in self._named.items()
+            for name, p in named
             if (p.requires_grad or id(p) in groups) and p.is_floating_point() and _is_plain(p)
         ]
 
@@ -317,7 +318,7 @@ class AccountRecorder(StepRecorder):
         for gradient in self._gradients.values():
             gradient.forget_step()
         rootless = isinstance(loss, Tensor) and loss.is_leaf and loss.requires_grad
-        strangers = self._strangers() if self._sampling else None
+        strangers = self._strangers() if self._looks <= 2 or self._looks % 4 == 1 else None
         return StepAccount(parameters, self._group_accounts(), strangers, rootless)
 
     def _group_accounts(self) -> tuple[GroupAccount, ...]:

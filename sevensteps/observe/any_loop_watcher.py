@@ -438,12 +438,15 @@ class AnyLoopWatcher:
 
     def _look(self, step: int, loss: Tensor | float, target: Any) -> Look:
         self._log.fetch_losses()
-        size = self._recorders.size()
-        self.schedule.set_size(size)
-        look = self._recorders.look(step, loss, target, full=self.schedule.is_full(step))
-        count = max(look.batch or 1, 1)
-        self.sample_seconds = size.step_seconds() / count
-        self.sample_numbers = size.largest / count
+        full = self.schedule.is_full(step)
+        size = self._recorders.size() if full else None
+        if size is not None:
+            self.schedule.set_size(size)
+        look = self._recorders.look(step, loss, target, full=full)
+        if size is not None:
+            count = max(look.batch or 1, 1)
+            self.sample_seconds = size.step_seconds() / count
+            self.sample_numbers = size.largest / count
         return look
 
     def _note_time(self, step_seconds: float) -> None:

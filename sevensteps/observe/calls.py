@@ -46,6 +46,7 @@ MAX_NODES = 600  # of PyTorch's graph that are kept alive until the step's end
 MAX_TOTALS = 16  # backward passes of one step that are told apart
 MAX_DIFFERENCES = 16  # of a step, that are kept with their tensors
 MAX_INPUTS = 8
+TAPE_EVERY = 4  # steps looked at, of which a tape is written; besides of the first two
 # modules that take another way where nobody listens: without gradients, or in evaluation mode
 FAST_PATHS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
 BACKWARD = Tensor.backward
@@ -108,6 +109,7 @@ class CallRecorder(StepRecorder):
         self.part_gradients = PartGradientRecorder()
         self.tape = TapeRecorder()
         self.last_tape: LossTape | None = None  # of the last step
+        self._armed = 0  # how often
         self._handles: list[Any] = []
         self._thread = 0
         self._listening = False
@@ -135,6 +137,8 @@ class CallRecorder(StepRecorder):
         """Forget the step before; watch for modules that must not be listened to."""
         self._end()
         self._clear()
+        self.tape.clear(writes=self._armed < 2 or self._armed % TAPE_EVERY == 0)
+        self._armed += 1
         self.part_gradients.arm(self.full)
         if not self._listening:
             self._thread = 0

@@ -90,6 +90,7 @@ class LayerRecorder(StepRecorder):
         self.network, self.optimizers, self.layers, self.name = network, optimizers, layers, name
         # the function computed before a module, by name, as the first look saw it
         self.functions: dict[str, str | None] = {}
+        self._every_parameter = dict(network.named_parameters())
         self.parameters: dict[str, Tensor] = {}
         self.passes: list[ForwardPass] = []
         self._clear()
@@ -107,8 +108,8 @@ class LayerRecorder(StepRecorder):
 
     def arm(self) -> None:
         self._clear()
-        named = self.network.named_parameters()
-        self.parameters = {name: p for name, p in named if p.requires_grad}
+        every = self._every_parameter
+        self.parameters = {name: p for name, p in every.items() if p.requires_grad}
 
     def disarm(self) -> None:
         """Let go of what was recorded: a graph whose hook refers to us would keep us, and itself,

@@ -17,7 +17,7 @@ from sevensteps.arguments import number
 from sevensteps.observe.network_facts import NetworkFacts
 
 FIRST_LOOKS = 5  # at the very first steps, whatever they cost: most faults show there
-LEAST_GROWTH, MOST_GROWTH = 1.25, 2.0  # of the distance from the start, from look to look
+LEAST_GROWTH, MOST_GROWTH = 1.25, 3.0  # of the distance from the start, from look to look
 # share of the budget that regular looks take; the rest is for what is noted at every step, and for
 # machines that the estimate does not suit
 LOOKING_SHARE = 0.4

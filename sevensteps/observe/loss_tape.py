@@ -127,15 +127,15 @@ class TapeRecorder:
     def __post_init__(self) -> None:
         self.clear()
 
-    def clear(self) -> None:
-        """A step begins."""
+    def clear(self, *, writes: bool = True) -> None:
+        """A step begins, of which a tape is written or not."""
         self._entries: list[TapeEntry] = []
         self._known: dict[int, tuple[weakref.ref[Tensor], ResultOf]] = {}
         self._leaves: list[Tensor] = []
         self._data: dict[ResultOf, Tensor] = {}  # results without a graph: of data alone
         self._losses: list[ResultOf] = []
         self._inputs: list[dict[str, Tensor]] = []  # of each call of a network
-        self._complete = True
+        self._complete = writes
 
     def note(
         self,

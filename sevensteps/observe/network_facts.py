@@ -279,8 +279,8 @@ def watched_modules(network: nn.Module) -> list[tuple[str, nn.Module]]:
         for name, module in network.named_modules()
         if not isinstance(module, PASS_THROUGH)
         and (
-            next(module.children(), None) is None
-            or next(module.parameters(recurse=False), None) is not None
+            not any(part is not None for part in module._modules.values())
+            or any(p is not None for p in module._parameters.values())
         )
     ]
 

@@ -18,7 +18,7 @@ X = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
 Y = torch.randint(0, 3, (40,), generator=torch.Generator().manual_seed(1))
 
 
-def taped(loss_of: Any, target: bool = True, steps: int = 3) -> LossTape | None:
+def taped(loss_of: Any, target: bool = True, steps: int = 2) -> LossTape | None:
     """The tape of a training's last step, of rows that change from step to step."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))

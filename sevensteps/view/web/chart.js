@@ -158,7 +158,8 @@ function makePlot({ all, logarithmic, height, width, expected, latest }, element
     const stroke = colour(SERIES[index % SERIES.length]);
     const dense = all.length > 1 && one.xs.length > 300;
     const points = { show: one.xs.length <= 60, size: 5, fill: stroke, stroke };
-    series.push({ label: one.name, stroke, width: dense ? 1 : 1.7, alpha: dense ? 0.7 : 1, points });
+    const dash = index < SERIES.length ? undefined : [7, 4];
+    series.push({ label: one.name, stroke, dash, width: dense ? 1 : 1.7, alpha: dense ? 0.7 : 1, points });
     if (one.spread) {
       const edge = { stroke: "transparent", points: { show: false } };
       series.push({ ...edge }, { ...edge });
@@ -340,7 +341,10 @@ function Legend({ all }) {
     ${all.map((series, index) => {
       const point = at(series, step ?? Infinity);
       return html`<li key=${series.name}>
-        <span class="swatch" data-series=${(index % SERIES.length) + 1}></span>
+        <span
+          class=${index < SERIES.length ? "swatch" : "swatch dashed"}
+          data-series=${(index % SERIES.length) + 1}
+        ></span>
         <span>${series.name}</span>
         <output>
           ${point ? withUnit(point.value, series.unit) : "–"}

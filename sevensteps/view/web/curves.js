@@ -5,7 +5,7 @@ import { useMemo } from "preact/hooks";
 import { Chart } from "./chart.js";
 import { html } from "./html.js";
 import { format } from "./numbers.js";
-import { look } from "./state.js";
+import { look, lookSteps } from "./state.js";
 
 /** @typedef {import("./document.js").Curve} Curve */
 /** @typedef {import("./document.js").Document} Document */
@@ -23,9 +23,9 @@ export function groupsOf(curves) {
 
 /** @param {{document: Document}} props */
 export function Curves({ document }) {
-  const { curves = [], events = [], looks, verdict } = document;
+  const { curves = [], events = [], verdict } = document;
   const groups = useMemo(() => groupsOf(curves), [curves]);
-  const step = looks?.steps[look.value];
+  const step = lookSteps.value[look.value];
   const onset = verdict?.findings[0]?.onset ?? null;
   const marks = useMemo(
     () => [

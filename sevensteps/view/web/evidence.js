@@ -119,17 +119,17 @@ function EvidenceRow({ measure, onset }) {
       <span class="observed"><span class="dot" aria-hidden="true"></span>observed <b>${shown(measure.observed)}</b></span>
       <span class="expected"><span class="band" aria-hidden="true"></span>expected <b>${shown(measure.expected)}</b></span>
     </p>
-    ${drawn
-      ? html`<${Chart}
-          title=${drawn.name}
-          small
-          height=${130}
-          curves=${curveOf(drawn)}
-          expected=${drawn.expected}
-          log=${drawn.log}
-          marks=${onset === null ? [] : [{ step: onset, text: "", kind: "onset" }]}
-        />`
-      : bar && html`<${Bar} bar=${bar} />`}
+    ${bar && html`<${Bar} bar=${bar} />`}
+    ${drawn &&
+    html`<${Chart}
+      title=${drawn.name}
+      small
+      height=${120}
+      curves=${curveOf(drawn)}
+      expected=${drawn.expected}
+      log=${drawn.log}
+      marks=${onset === null ? [] : [{ step: onset, text: "", kind: "onset" }]}
+    />`}
     ${measure.source && html`<p class="source">${measure.source}</p>`}
   </div>`;
 }

@@ -3,7 +3,7 @@
 import { html } from "./html.js";
 import { counted, format, nearest } from "./numbers.js";
 import { Picture } from "./pictures.js";
-import { look } from "./state.js";
+import { lookIn } from "./state.js";
 import { NumbersBehind } from "./table.js";
 
 /** @typedef {import("./document.js").Looks} Looks */
@@ -13,24 +13,25 @@ import { NumbersBehind } from "./table.js";
 /** @param {{looks: Looks}} props */
 export function Inside({ looks }) {
   const { weights, histograms = [], confusion } = looks;
-  const step = looks.steps[Math.min(look.value, looks.steps.length - 1)];
+  const index = lookIn(looks.steps);
+  const step = looks.steps[index];
   return html`<div class="inside">
-    ${weights && weights.at.length > 0 && html`<${Weights} weights=${weights} />`}
+    ${weights && weights.at.length > 0 && html`<${Weights} weights=${weights} index=${index} />`}
     ${histograms.length > 0 &&
     html`<figure class="histograms">
       <figcaption class="figure-title">How the numbers are spread</figcaption>
       <div class="histogram-list">
-        ${histograms.map((one) => html`<${HistogramView} histogram=${one} at=${look.value} />`)}
+        ${histograms.map((one) => html`<${HistogramView} histogram=${one} at=${index} />`)}
       </div>
     </figure>`}
     ${confusion && html`<${ConfusionView} confusion=${confusion} step=${step} />`}
   </div>`;
 }
 
-/** @param {{weights: NonNullable<Looks["weights"]>}} props */
-function Weights({ weights }) {
+/** @param {{weights: NonNullable<Looks["weights"]>, index: number}} props */
+function Weights({ weights, index: at }) {
   const once = weights.at.length === 1;
-  const pictures = weights.at[Math.min(look.value, weights.at.length - 1)];
+  const pictures = weights.at[Math.min(at, weights.at.length - 1)];
   return html`<figure>
     <figcaption class="figure-title">
       Weights of ${weights.layer}, a picture to each unit${once ? ", at the end" : ""}
@@ -90,7 +91,7 @@ function ConfusionView({ confusion, step }) {
     <figcaption class="figure-title">
       What was answered, on the ${part} samples at step ${format(steps[index])}
     </figcaption>
-    <div class="scroll" tabindex="0" role="region" aria-label="confusion matrix">
+    <div class="scroll" tabindex="0" role="group" aria-label="confusion matrix">
       <table>
         <thead>
           <tr><th scope="col"><span class="quiet">true ↓ answered →</span></th>

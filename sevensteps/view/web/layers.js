@@ -5,7 +5,7 @@ import { useMemo } from "preact/hooks";
 import { Heatmap } from "./heatmap.js";
 import { html } from "./html.js";
 import { MISSING, cell, counted, decodeMatrix, format, withUnit } from "./numbers.js";
-import { layer as chosenLayer, look, quantity as chosenQuantity } from "./state.js";
+import { layer as chosenLayer, lookIn, quantity as chosenQuantity, showLookAt } from "./state.js";
 import { NumbersBehind } from "./table.js";
 import { gradientOf, theme } from "./theme.js";
 import { Text } from "./words.js";
@@ -26,7 +26,7 @@ export function Layers({ looks, where }) {
     layers[0];
   const quantity = quantities.find((one) => one.id === chosenQuantity.value) ?? quantities[0];
   if (!layer || !quantity) return null;
-  const column = Math.min(look.value, steps.length - 1);
+  const column = lookIn(steps);
   return html`<${Tabs} quantities=${quantities} chosen=${quantity.id} />
     <p class="meaning"><${Text} text=${quantity.meaning} /></p>
     <${Depth} looks=${looks} quantity=${quantity} chosen=${layer.name} named=${named} column=${column} />
@@ -87,7 +87,7 @@ function Depth({ looks, quantity, chosen, named, column }) {
         describe=${describe}
         onPick=${(/** @type {number} */ row, /** @type {number} */ at) => {
           chosenLayer.value = layers[row].name;
-          look.value = at;
+          showLookAt(steps[at]);
         }}
       />
       <span></span>
@@ -191,7 +191,7 @@ function Units({ looks, quantity, layer, where, column }) {
         marked=${column}
         describe=${(/** @type {number} */ row, /** @type {number} */ at) =>
           `${nameOf(row)}, step ${format(looks.steps[at])}: ${valueText(cell(matrix, row, at), short(quantity.unit))}`}
-        onPick=${(/** @type {number} */ _row, /** @type {number} */ at) => (look.value = at)}
+        onPick=${(/** @type {number} */ _row, /** @type {number} */ at) => showLookAt(looks.steps[at])}
       />
       <span></span>
       <${TimeAxis} steps=${looks.steps} />

@@ -1,9 +1,10 @@
 /** The page: what is there of a document, in order, and what is not. */
 
+import { batch } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 
 import { ChainView } from "./chain.js";
-import { ComparisonView } from "./comparison.js";
+import { ComparisonView, SideBySide } from "./comparison.js";
 import { Curves } from "./curves.js";
 import { Data } from "./data.js";
 import { html } from "./html.js";
@@ -13,7 +14,7 @@ import { counted, withUnit } from "./numbers.js";
 import { RaceView } from "./race.js";
 import { Glossary, RepeatView } from "./repeat.js";
 import { LookSlider } from "./slider.js";
-import { look } from "./state.js";
+import { look, lookSteps } from "./state.js";
 import { Steps } from "./steps.js";
 import { SurfaceView } from "./surface.js";
 import { theme, toggleTheme } from "./theme.js";
@@ -57,6 +58,12 @@ function sectionsOf(document) {
       follows: true,
     },
     {
+      id: "runs",
+      title: "Each run",
+      view: some(comparison?.documents) && html`<${SideBySide} documents=${comparison?.documents} />`,
+      follows: true,
+    },
+    {
       id: "inside",
       title: "Inside",
       view:
@@ -90,19 +97,28 @@ export function Page({ document }) {
   useMemo(() => setWords(document.words ?? []), [document]);
   const sections = useMemo(() => sectionsOf(document), [document]);
   const shown = sections.filter((section) => section.view);
-  const { looks, missing = {}, comparison } = document;
+  const { missing = {}, comparison } = document;
+  const looks =
+    document.looks ??
+    comparison?.documents
+      ?.map((each) => each.looks)
+      .reduce((a, b) => ((b?.steps.length ?? 0) > (a?.steps.length ?? 0) ? b : a), undefined);
   useEffect(() => {
-    if (looks) look.value = Math.max(0, looks.steps.length - 1);
+    if (!looks) return;
+    batch(() => {
+      lookSteps.value = looks.steps;
+      look.value = Math.max(0, looks.steps.length - 1);
+    });
   }, [looks]);
   const following = shown.filter((section) => section.follows);
   const slides = looks && looks.steps.length > 1;
   const first = following.length ? shown.indexOf(following[0]) : shown.length;
   const last = following.length ? shown.indexOf(following[following.length - 1]) + 1 : shown.length;
-  return html`<a class="skip" href="#verdict">to the verdict</a>
+  return html`<a class="skip" href="#content">to the content</a>
     <${Header} document=${document} />
     <div class="columns">
       <${Contents} sections=${shown} verdict=${Boolean(document.verdict)} />
-      <main>
+      <main id="content" tabindex="-1">
         <${Verdict} document=${document} />
         ${shown.slice(0, first).map(sectionView)}
         ${following.length > 0 &&
@@ -111,9 +127,6 @@ export function Page({ document }) {
           ${slides && html`<${LookSlider} looks=${looks} />`}
         </div>`}
         ${shown.slice(last).map(sectionView)}
-        ${comparison?.documents?.map(
-          (each) => html`<section class="each"><h2>${each.title}</h2><${Verdict} document=${each} /></section>`,
-        )}
         ${Object.keys(missing).length > 0 &&
         html`<section id="missing" aria-labelledby="missing-h">
           <h2 id="missing-h">What is not here</h2>

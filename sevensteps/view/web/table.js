@@ -21,7 +21,7 @@ export function NumbersBehind({ title, head, rows, label = "Numbers" }) {
 
 /** @param {{title: string, head: string[], rows: (string|number)[][]}} props */
 export function Table({ title, head, rows }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${title}>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label=${title}>
     <table>
       <thead>
         <tr>

@@ -47,6 +47,24 @@ export function Verdict({ document }) {
   </section>`;
 }
 
+/**
+ * The verdict of one of several runs: short, its findings to open.
+ *
+ * @param {{document: Document}} props
+ */
+export function ShortVerdict({ document }) {
+  const { verdict } = document;
+  if (!verdict) return null;
+  return html`<div class=${`verdict ${verdict.state}`}>
+    <p class="state"><${StateIcon} state=${verdict.state} />${STATES[verdict.state]}</p>
+    <p class="short-sentence">${verdict.sentence}</p>
+    ${verdict.findings.map(
+      (finding, index) =>
+        html`<${FindingView} finding=${finding} document=${document} rank=${index + 2} key=${index} />`,
+    )}
+  </div>`;
+}
+
 /** @param {{state: keyof typeof STATES}} props */
 function StateIcon({ state }) {
   const shapes = {

@@ -28,20 +28,18 @@ export function paint({ rows, columns, data }, colours, width, height) {
     for (let i = 0; i < pixels.length; i++) pixels[i] = colours[data[i]];
     return { pixels, width: across, height: down };
   }
+  // one more than the byte, so that 0 stands for no number: MISSING + 1 in 8 bits
   const most = new Uint8Array(across * down);
-  const some = new Uint8Array(across * down);
   const columnOf = Uint16Array.from({ length: columns }, (_, c) => Math.floor((c * across) / columns));
   for (let row = 0, i = 0; row < rows; row++) {
     const start = Math.floor((row * down) / rows) * across;
     for (let column = 0; column < columns; column++, i++) {
-      const byte = data[i];
-      if (byte === MISSING) continue;
+      const above = (data[i] + 1) & 255;
       const place = start + columnOf[column];
-      some[place] = 1;
-      if (byte > most[place]) most[place] = byte;
+      if (above > most[place]) most[place] = above;
     }
   }
-  for (let i = 0; i < pixels.length; i++) pixels[i] = colours[some[i] ? most[i] : MISSING];
+  for (let i = 0; i < pixels.length; i++) pixels[i] = colours[(most[i] + MISSING) & 255];
   return { pixels, width: across, height: down };
 }
 

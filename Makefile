@@ -9,7 +9,7 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-machines test-ray test-integrations test-page lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
+.PHONY: help run test test-machines test-ray test-integrations test-page test-browser gallery lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
@@ -18,6 +18,8 @@ help:
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
 	@echo 'make test-integrations  run the tests with Lightning, fastai, Hugging Face, Keras, skorch, ONNX and pandas, in an environment of their own'
 	@echo 'make test-page     the page of reports: its types and unit tests; needs Node'
+	@echo 'make test-browser  reports in a real browser: needs Chromium, which root has installed by apt-get'
+	@echo 'make gallery       the same, and the pictures of them into docs/gallery'
 	@echo 'make lint          ruff: rules and format'
 	@echo 'make types         mypy, strict'
 	@echo 'make docs          build the documentation into docs/_build/html'
@@ -51,6 +53,12 @@ test-integrations: .venv-integrations/.done
 
 test-page: tests/web/node_modules/.done
 	@cd tests/web && npm run --silent types && npm test --silent
+
+test-browser gallery: .venv/.browser
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+	    [ "$$(id -u)" = 0 ] && apt-get install -y -qq chromium >/dev/null; } || { \
+	    echo 'make: there is no chromium; install it: sudo apt-get install chromium' >&2; exit 1; }
+	@OMP_NUM_THREADS=1 SEVENSTEPS_GALLERY=$(if $(filter gallery,$@),1,) $(BIN)/pytest tests/browser --timeout 300
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .
@@ -118,6 +126,11 @@ clean:
 .venv/.fuzz: .venv/.dev
 	@echo 'make: installing the fuzzer into .venv'
 	@$(PIP) --no-build-isolation -e '.[dev,fuzz]'
+	@touch $@
+
+.venv/.browser: .venv/.dev
+	@echo 'make: installing what drives the browser into .venv'
+	@$(PIP) --no-build-isolation -e '.[dev,browser]'
 	@touch $@
 
 .venv/.docs: .venv/.dev

@@ -107,12 +107,21 @@ def _batches(observation: Observation) -> str:
     return f"{count_text(observation.steps, 'step')} on batches of {size} samples."
 
 
-def watched_recipe(observation: Observation) -> dict[str, str]:
+def watched_recipe(case: Case) -> dict[str, str]:
     """What is known of the seven steps of a loop of one's own, in the words of PyTorch."""
-    facts = observation.facts
-    recipe = {"predict": facts.network}
+    observation, facts = case.observation, case.facts
+    recipe = {
+        "predict": facts.network,
+        "gradient": "autograd",
+        "stop": f"after {count_text(observation.steps, 'step')}",
+    }
     if loss := observation.notes.get("loss"):
         recipe["loss"] = str(loss)
+    elif case.identified_loss is not None:
+        recipe["loss"] = case.identified_loss.loss.function
+    sizes = {look.batch for look in observation.looks if look.batch}
+    if len(sizes) == 1:
+        recipe["repeat"] = f"batches of {sizes.pop():,}"
     if facts.groups:
         group = facts.groups[0]
         settings = ", ".join(

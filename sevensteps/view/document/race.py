@@ -33,7 +33,7 @@ def race_document(content: Mapping[str, Any], histories: Sequence[History]) -> D
         "race": {
             "metric": metric,
             "higher": not LOWER_IS_BETTER.get(metric, False),
-            "runs": [_row(row, metric, runs) for row in table[:RUNS]],
+            "runs": [_row(row, metric, runs, table[0]["metric"]) for row in table[:RUNS]],
             "notes": _notes(table, metric),
         },
         "curves": [
@@ -52,13 +52,17 @@ def _figures(table: Sequence[Mapping[str, Any]], metric: str) -> list[Document]:
     ]
 
 
-def _row(row: Mapping[str, Any], metric: str, runs: Sequence[Mapping[str, Any]]) -> Document:
+def _row(
+    row: Mapping[str, Any], metric: str, runs: Sequence[Mapping[str, Any]], best: float | None
+) -> Document:
+    changes = dict(row["changes"])
     content: Document = {
         "name": row["label"],
-        "changes": dict(row["changes"]),
+        # the label says them, unless it is cut
+        "changes": {} if row["label"] == ", ".join(changes.values()) else changes,
         "metrics": {metric: finite(row["metric"]), "loss": finite(row["loss"])},
         "seeds": len(row["members"]),
-        "interval": row["interval"] and [finite(end) for end in row["interval"]],
+        "interval": _interval(row["interval"], metric, best),
     }
     notes = []
     if row["p"] is not None:
@@ -71,6 +75,17 @@ def _row(row: Mapping[str, Any], metric: str, runs: Sequence[Mapping[str, Any]])
     if notes:
         content["note"] = "; ".join(notes)
     return content
+
+
+def _interval(
+    behind: Sequence[float] | None, metric: str, best: float | None
+) -> list[float | None] | None:
+    """Where the metric of a recipe lies with 95 % confidence, as far as it is behind the best."""
+    if behind is None or best is None:
+        return None
+    low, high = behind
+    ends = (best - high, best - low) if LOWER_IS_BETTER.get(metric) else (best + low, best + high)
+    return [finite(end) for end in ends]
 
 
 def _notes(table: Sequence[Mapping[str, Any]], metric: str) -> list[str]:

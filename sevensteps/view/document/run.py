@@ -188,7 +188,7 @@ def _events(
                 {"step": step, "kind": "not finite", "text": "The loss is not finite from here on."}
             )
     end = {"step": summary.steps, "kind": "end", "text": summary.stop.reason}
-    events = [event for event in events if event["kind"] != summary.stop.rule] + [end]
+    events = [event for event in events if event["kind"] != "stop"] + [end]
     return sorted(events, key=lambda event: event["step"])
 
 

@@ -35,7 +35,7 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
     """The document of a diagnosis: what was seen of the training, and what that means."""
     case = diagnosis.case
     observation = case.observation
-    recipe, reasons = watched_recipe(observation), {}
+    recipe, reasons = watched_recipe(case), {}
     if case.recipe is not None:
         recipe = {step: repr(value) for step, value in case.recipe.steps.items()}
         reasons = dict(case.recipe.reasons)

@@ -4,7 +4,9 @@ Measured: the optimizers' groups (they may hold another network's parameters), w
 gradient reached (the loss may not depend on them, or have no graph at all), the layers that the
 network has without registering them (in a plain list, as plain tensors, or made anew in each
 call), and the true updates (every step may leave them where they are). An update counts as none
-where it is exactly 0.
+where it is exactly 0. Answers of several that no gradient ever comes back to, and that nothing has
+trained before; parameters of zeros that are multiplied with each other, so that each waits for the
+other to move (source: Hu et al. 2021, LoRA, of whose two factors one is drawn).
 
 Remedies: build the optimizer from `model.parameters()` after the model is complete;
 `nn.ModuleList`; look for `detach`, `no_grad` and layers that `forward` does not call; call
@@ -18,6 +20,7 @@ backward passes. Where the network learns well, a remark.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.drawn_weights import are_as_drawn
@@ -30,12 +33,18 @@ from sevensteps.doctor.measures import (
     significant,
     step_with_rate,
     total_norm,
+    weight_layers,
 )
 from sevensteps.doctor.questions.weights_outside import (
     parameters_of_one_forward,
     tensors_as_drawn,
 )
 from sevensteps.doctor.simple_models import worse_than_simple_model
+from sevensteps.doctor.without_gradient import (
+    products_of_zeros,
+    unread_answers,
+    unread_columns,
+)
 from sevensteps.observe.network_facts import ParameterFacts
 from sevensteps.observe.step_account import StepAccount
 
@@ -101,12 +110,16 @@ def examine(case: Case) -> Finding | None:
     for seek in (_made_anew, _plain_tensors, _never_reached):
         if (finding := seek(case, trained)) is not None:
             return finding
+    if (finding := _zeros(case, share)) is not None:
+        return finding
     graph = case.observation.graph
     if graph is not None and graph.complete:
         reached = graph.reached | {
             name for account in accounts for name, p in account.parameters.items() if p.passes
         }
         lost = [name for name in trained if name not in reached]
+        if lost and (unread := unread_answers(case, lost)):
+            return _unread(case, lost, share(lost), "output " + ", ".join(unread))
         if lost and share(lost) > 0.02:
             return _finding(
                 case,
@@ -119,6 +132,11 @@ def examine(case: Case) -> Finding | None:
                 "look for detach(), .data, no_grad() or a layer that forward() does not call",
                 by_optimizer=False,
             )
+    if columns := unread_columns(case):
+        matrix = weight_layers(case)[-1][1]
+        rows = len(columns) / trained[matrix].shape[0]
+        which = "column " + ", ".join(map(str, columns)) + " of the answer"
+        return _unread(case, [matrix], rows * share([matrix]), which)
     still = [name for name in trained if _still(case, name)]
     if still and share(still) > 0.2:
         return _finding(
@@ -132,6 +150,45 @@ def examine(case: Case) -> Finding | None:
             "call optimizer.step(), and check the learning rate of every group",
         )
     return None
+
+
+def _unread(case: Case, names: list[str], share: float, which: str) -> Finding:
+    """Answers that the network gives and no loss reads: the others say nothing of them."""
+    finding = _finding(
+        case,
+        names,
+        share,
+        0.85,
+        f"No gradient ever comes back to {which}: no loss that is trained for reads it, and what "
+        f"only it needs ({_list(names)}) is as it was drawn. How well the rest learns says nothing "
+        "of that.",
+        "no gradient in any look",
+        "add up the losses of all answers (loss = loss + …, not loss = …), and keep what the loss "
+        "is computed of as tensors: .item(), float(), .detach() and torch.tensor() end its graph",
+        by_optimizer=False,
+    )
+    finding.severity = "error" if finding.severity == "error" else "warning"
+    return finding
+
+
+def _zeros(case: Case, share: Callable[[list[str]], float]) -> Finding | None:
+    """Factors that are all zeros: the gradient of each is a multiple of the other."""
+    names = products_of_zeros(case)
+    if not names or any(finding.condition == "symmetric_units" for finding in case.findings):
+        return None
+    return _finding(
+        case,
+        names,
+        share(names),
+        0.9,
+        f"{_list(names)} began as zeros, and their gradient was exactly 0 in every look: they are "
+        "multiplied with each other, so that each gets a gradient only once the other is not 0. "
+        f"{share(names):.0%} of the parameters never move.",
+        "zeros, with a gradient of 0",
+        "let only one factor of a product start at 0: draw the other, as LoRA does "
+        "(nn.init.kaiming_uniform_(A), nn.init.zeros_(B))",
+        by_optimizer=False,
+    )
 
 
 def _without_graph(case: Case, names: list[str], accounts: list[StepAccount]) -> Finding | None:

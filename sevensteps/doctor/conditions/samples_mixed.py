@@ -8,7 +8,8 @@ Rumelhart et al. 1986 and since are functions of one sample.
 
 Remedies: batch_first=True, or the axes in the order that the layer takes; softmax over the axis of
 the classes. Silent on: batch norm, which mixes samples in training only; graphs, and networks of
-which all samples are one batch; losses that are no error; networks that sample.
+which all samples are one batch; losses that are no error, unless they compare codes of which each
+row is known to be a sample; networks that sample.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ ADVICE = (
 
 
 def examine(case: Case) -> Finding | None:
-    if not case.loss_is_error or not rows_are_samples(case) or _mixes_by_design(case):
+    known = rows_are_samples(case) if case.loss_is_error else _codes_are_of_rows(case)
+    if not known or _mixes_by_design(case):
         return None
     answer = companions(case)
     if answer is None or answer.others < MOVED:
@@ -118,6 +120,32 @@ def rows_are_samples(case: Case) -> bool:
     return target.ndim == 1 or (x.ndim > 1 and target.shape[1] != x.shape[1])
 
 
+def _codes_are_of_rows(case: Case) -> bool:
+    """Whether a loss that is no error compares codes of which each row is one sample's: by a
+    cross-entropy whose classes are the rows of the batch, or by labels of which there is one for
+    each row.
+    """
+    if case.several or case.before_training:
+        return False
+    looks = [look for look in case.looks[:8] if look.loss_terms]
+    rows_as_classes = [
+        any(
+            term.target == "positions"
+            and term.call is not None
+            and look.calls[term.call].shapes.get("input") == (look.batch, look.batch)
+            for term in look.loss_terms
+        )
+        for look in looks
+        if look.batch > 1
+    ]
+    if rows_as_classes and all(rows_as_classes):
+        return True
+    if case.examples is None or not rows_are_samples(case):
+        return False
+    target = main_target(case.examples[1])
+    return target is not None and target.ndim == 1 and not target.is_floating_point()
+
+
 def _observed(case: Case) -> Any:
     """The inputs that were seen in training."""
     inputs = getattr(case.observation, "inputs", None)
@@ -126,13 +154,15 @@ def _observed(case: Case) -> Any:
 
 def _mixes_by_design(case: Case) -> bool:
     """Whether samples belong together: graphs, batch norm without running statistics."""
-    if case.network is None or case.examples is None:
+    if case.network is None:
         return True
     if any(
         isinstance(module, _BatchNorm) and not module.track_running_stats
         for module in case.network.modules()
     ):
         return True
+    if case.examples is None:  # of codes, of which each row is a sample
+        return False
     whole = case.part("train") or case.examples
     count, tensors = sample_count(whole[0]), tensors_of(case.examples[0]).values()
     return any(_joins_samples(tensor, count, len(tensors)) for tensor in tensors)

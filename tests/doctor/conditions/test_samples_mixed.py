@@ -124,3 +124,25 @@ def test_time_in_the_first_axis_is_no_batch() -> None:
     assert not rows_are_samples(unknown)
     assert examine(unknown) is None
     assert examine(trained(every, loss_fn, y=marks)) is not None
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_codes_that_are_normalised_over_the_batch_are_named(axis: int) -> None:
+    torch.manual_seed(0)
+
+    def codes(a: nn.Module, b: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+        one, other = (layer(x.flatten(1)) for layer in (a, b))
+        return F.normalize(one, dim=axis), F.normalize(other, dim=axis)
+
+    network = Net(codes, nn.Linear(18, 6), nn.Linear(18, 6))
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(30):
+            one, other = network(X[torch.randint(240, (32,))])
+            loss = F.cross_entropy(one @ other.T / 0.1, torch.arange(32))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    found = {f.condition for f in watch.diagnose().findings}
+    assert ("samples_mixed" in found) == (axis == 0)

@@ -1,7 +1,8 @@
 """representation_collapsed: different inputs get one and the same code.
 
 One point for all satisfies a loss of distances half-way, and from there no gradient leads away; a
-code that is all noise costs a variational autoencoder nothing. Measured: the spread of the codes
+code that is all noise costs a variational autoencoder nothing; a loss that only draws codes
+together is least where all are one. Measured: whether anything in the loss holds codes apart; the spread of the codes
 between samples in evaluation mode, relative to their size and to their spread in the first look;
 the divergence of a posterior from its prior, where the network gives mean and log variance. Source:
 Schroff et al. 2015, FaceNet, section 3.2; Bowman et al. 2016, Generating sentences from a
@@ -19,6 +20,8 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.codes import Codes, Posterior, codes
+from sevensteps.observe.call import ELEMENTWISE_LOSSES, LossTerm
+from sevensteps.observe.look import Look
 
 STEP = "predict"
 EXPLAINS = (
@@ -37,7 +40,13 @@ EXPLAINS = (
 ALIKE = 0.03  # of their size, of the spread of the codes
 SHRUNK = 0.05  # of their spread in the first look
 NEAR = 0.1  # of their size, where so much less is left of their spread
+HELD = 0.4  # of their spread in the first look, or of their size, where nothing holds codes apart
 NOTHING = 0.05  # nats of a posterior that says nothing
+AVERAGES = {"Mean", "Sum", "View", "Squeeze"}
+DISTANCE = {"Pow", "Abs", "Norm", "LinalgVectorNorm"}
+DIFFERENCE = {"Sub", "Add", *DISTANCE}
+PRODUCT = {"Mul", "Div", "Sum", "CosineSimilarity"}
+MAX_WAY = 6  # operations from the outputs to a term that is their distance or likeness
 STEPS = 20  # before which codes need not differ
 
 
@@ -56,7 +65,9 @@ def examine(case: Case) -> Finding | None:
     if case.loss_is_error:
         return None
     collapsed = [code for code in outputs if _has_collapsed(code)]
-    return _codes(collapsed[0]) if collapsed else None
+    if collapsed:
+        return _codes(collapsed[0])
+    return _without_repulsion(outputs) if _only_attracts(case) else None
 
 
 def _gives_several(case: Case) -> bool:
@@ -67,6 +78,81 @@ def _has_collapsed(code: Codes) -> bool:
     if code.at_first is None or code.relative > NEAR or code.spread > SHRUNK * code.at_first:
         return False
     return code.relative * code.spread <= ALIKE * SHRUNK * code.at_first
+
+
+def _only_attracts(case: Case) -> bool:
+    """Whether all that the loss consists of, penalties on the weights apart, is how far outputs are
+    from each other, with a gradient on both sides, and is made small.
+    """
+    if case.several:
+        return False
+    looks = [look for look in case.looks[:8] if look.loss_terms]
+    return bool(looks) and all(
+        _of_outputs(look) and all(_attracts(look, term) for term in _of_outputs(look))
+        for look in looks
+    )
+
+
+def _of_outputs(look: Look) -> list[LossTerm]:
+    return [term for term in look.loss_terms if term.name != "penalty"]
+
+
+def _attracts(look: Look, term: LossTerm) -> bool:
+    """Whether a term is least where two outputs, or those of two passes, are the same."""
+    factor = term.factor if term.factor is not None else 0.0
+    way = [operation.name for operation in term.operations]
+    if {op.name for op in term.weighting} - AVERAGES or len(way) > MAX_WAY:
+        return False
+    if len(term.sources) < 2 and len(term.passes) < 2:
+        return False
+    if term.name in ELEMENTWISE_LOSSES:
+        return term.target == "output" and factor > 0
+    if term.name == "cosine_embedding_loss" and term.call is not None:
+        content = look.calls[term.call].content
+        return content.get("target.low", 1) == content.get("target.high", 1) == 1 and factor > 0
+    if set(way) <= DIFFERENCE and "Sub" in way and way[-1] in DISTANCE:
+        return factor > 0
+    return set(way) <= PRODUCT and way[-1:] in (["Mul"], ["CosineSimilarity"]) and factor < 0
+
+
+def _without_repulsion(outputs: list[Codes]) -> Finding | None:
+    """Codes that a loss has drawn together which is least where all of them are one."""
+    drawn = [
+        (code, min(code.relative, code.spread / code.at_first))
+        for code in outputs
+        if code.at_first and min(code.relative, code.spread / code.at_first) < HELD
+    ]
+    if not drawn:
+        return None
+    code, left = min(drawn, key=lambda pair: pair[1])
+    return Finding(
+        "representation_collapsed",
+        STEP,
+        "error",
+        0.85,
+        f"The loss only draws codes{_of(code.output)} together, and nothing in it holds those of "
+        f"different inputs apart: one point for all inputs is its least value. Between "
+        f"{code.samples} samples they spread by {significant(code.spread, 2):g}; in the first look "
+        f"it was {significant(code.at_first or 0.0, 2):g}, and it goes on to shrink with the loss.",
+        [
+            Measure(
+                "spread of the codes between samples",
+                significant(code.spread),
+                f"not below {significant(code.at_first or 0.0):g}, that in the first look",
+                "root mean square deviation, in evaluation mode",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "what belongs together is only worth something where the rest is apart",
+                "negatives (cross-entropy of a @ b.T / temperature against the places in the "
+                "batch), a term that keeps the variance of each column (VICReg), or a stopped "
+                "gradient on one side with a predictor on the other",
+            )
+        ],
+        {"output": code.output} if code.output else {},
+    )
 
 
 def _codes(code: Codes) -> Finding:

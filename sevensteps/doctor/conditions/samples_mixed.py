@@ -122,8 +122,8 @@ def rows_are_samples(case: Case) -> bool:
 
 def _codes_are_of_rows(case: Case) -> bool:
     """Whether a loss that is no error compares codes of which each row is one sample's: by a
-    cross-entropy whose classes are the rows of the batch, or by labels of which there is one for
-    each row.
+    cross-entropy whose classes are the rows of the batch, or by labels, one for each row, where a
+    call normalises over the rows. A shift that all codes have in common leaves their distances.
     """
     if case.several or case.before_training:
         return False
@@ -142,8 +142,23 @@ def _codes_are_of_rows(case: Case) -> bool:
         return True
     if case.examples is None or not rows_are_samples(case):
         return False
+    normalised = [
+        any(
+            call.name in ("normalize", "softmax")
+            and call.network is not None
+            and call.dim == 0
+            and call.size_along_dim == look.batch
+            for call in look.calls
+        )
+        for look in looks
+    ]
     target = main_target(case.examples[1])
-    return target is not None and target.ndim == 1 and not target.is_floating_point()
+    return (
+        all(normalised)
+        and target is not None
+        and target.ndim == 1
+        and not target.is_floating_point()
+    )
 
 
 def _observed(case: Case) -> Any:

@@ -109,3 +109,36 @@ def test_a_posterior_that_says_nothing_is_named(weight: float) -> None:
     if finding is not None:
         assert finding.severity == "warning"
         assert finding.where == {"outputs": ["1", "2"]}
+
+
+class Towers(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = code(), code()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.left(x), self.right(x.flip(1))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    "distance",
+    [
+        F.mse_loss,
+        lambda a, b: (a - b).norm(dim=1).mean(),
+        lambda a, b: 1 - F.cosine_similarity(a, b).mean(),
+        lambda a, b: F.cosine_embedding_loss(a, b, torch.ones(len(a))),
+    ],
+)
+def test_a_loss_that_only_draws_together_is_named(distance: Any, apart: bool) -> None:
+    torch.manual_seed(0)
+
+    def loss_of(network: nn.Module, rows: Tensor) -> Tensor:
+        a, b = network(X[rows])
+        far = F.relu(1 - (a - b.roll(1, 0)).square().sum(1)).mean()
+        return distance(a, b) + far if apart else distance(a, b)
+
+    finding = trained(Towers(), loss_of, lr=1e-2, steps=200)
+    assert (finding is None) == apart
+    if finding is not None:
+        assert "nothing in it holds those of different inputs apart" in finding.explanation

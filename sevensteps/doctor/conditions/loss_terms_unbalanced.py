@@ -10,7 +10,8 @@ GradNorm; Wang, Teng, Perdikaris 2021, Understanding and mitigating gradient flo
 Remedies: standardise the targets of the larger term, or weigh the terms so that their gradients are
 alike. Silent on: terms of the same forward pass without a head of their own; penalties and
 divergences, unless the error stays where it was and a simple model does better, or it is no better
-than one answer for all; losses that are no error, as of a policy; a small term that was weighed
+than one answer for all; losses that are no error, but for a policy whose score or reward does not
+rise; a small term that was weighed
 down on purpose, or that learns all the same.
 """
 
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.drowned_policy import drowned_policy
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
 from sevensteps.doctor.measures import median, significant
@@ -84,6 +86,7 @@ def examine(case: Case) -> Finding | None:
             _drowned_head(case, measured)
             or _without_weight(measured)
             or _drowned_pass(case, [one for _, one in measured])
+            or drowned_policy(case, measured)
         )
         if finding is not None:
             return finding

@@ -2,11 +2,11 @@
 
 One point for all satisfies a loss of distances half-way, and from there no gradient leads away; a
 code that is all noise costs a variational autoencoder nothing; a loss that only draws codes
-together is least where all are one. Measured: whether anything in the loss holds codes apart; the spread of the codes
-between samples in evaluation mode, relative to their size and to their spread in the first look;
-the divergence of a posterior from its prior, where the network gives mean and log variance. Source:
-Schroff et al. 2015, FaceNet, section 3.2; Bowman et al. 2016, Generating sentences from a
-continuous space.
+together is least where all are one. Measured: the spread of the codes between samples in evaluation
+mode, relative to their size and to their spread in the first look; whether anything in the loss
+holds codes apart; the divergence of a posterior from its prior, where the network gives mean and
+log variance. Source: Schroff et al. 2015, FaceNet, section 3.2; Bowman et al. 2016, Generating
+sentences from a continuous space; Chen, He 2021, Exploring simple Siamese representation learning.
 
 Remedies: a lower lr, a warm-up, semi-hard in place of the hardest negatives, normalised codes;
 negatives, a stopped gradient or a predictor where there are only positives; a divergence that is
@@ -124,7 +124,7 @@ def _without_repulsion(outputs: list[Codes]) -> Finding | None:
     ]
     if not drawn:
         return None
-    code, left = min(drawn, key=lambda pair: pair[1])
+    code = min(drawn, key=lambda pair: pair[1])[0]
     return Finding(
         "representation_collapsed",
         STEP,

@@ -4,6 +4,7 @@ drowned by another term of the loss: a bonus for entropy, or the error of the va
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable
 
@@ -21,7 +22,7 @@ BONUS, ERROR = 4.0, 100.0  # times the policy's gradient
 BALANCED, AGAINST = 0.3, -0.3  # times it, and the cosine of the angle between both
 LEAST_REWARDS = 6  # looks with a reward, where no score was told
 RISES = 2.0  # standard errors of the difference
-KEPT = 0.9  # of the bonus at the start
+STILL_HIGH = 0.9  # of the bonus at the start
 CLIPPED = ("Minimum", "Min", "Maximum", "Max")
 
 
@@ -74,7 +75,7 @@ def _is_kept(measured: list[tuple[Look, PartGradients]], name: str) -> bool:
     """Whether a bonus is as high at the end as it was at the start."""
     added = [part.contribution for _, one in measured for part in one.parts if part.name == name]
     known = [value for value in added if value is not None]
-    return len(known) >= 2 and min(known[0], known[-1]) < 0 and known[-1] <= KEPT * known[0]
+    return len(known) >= 2 and min(known[0], known[-1]) < 0 and known[-1] <= STILL_HIGH * known[0]
 
 
 def _finding(name: str, error: bool, ratio: float, cosine: float, looks: int) -> Finding:
@@ -89,10 +90,9 @@ def _finding(name: str, error: bool, ratio: float, cosine: float, looks: int) ->
         "loss",
         "error",
         0.85,
-        f"{name} sends {ratio:,.2g} times the gradient of the "
-        f"term by which actions that were worth more become likelier"
-        f"{', and against it' if cosine < AGAINST else ''}: {what}. What is to become large does not "
-        "rise, or no more.",
+        f"{name} sends {ratio:,.2g} times the gradient of the term by which actions that were "
+        f"worth more become likelier{', and against it' if cosine < AGAINST else ''}: {what}. What "
+        "is to become large does not rise, or no more.",
         [
             Measure(
                 f"gradient of {name}, times that of the policy",
@@ -156,5 +156,5 @@ def _stays(case: Case) -> bool:
     if len(rewards) < LEAST_REWARDS or case.observation.scores:
         return False
     first, last = rewards[:third], rewards[-third:]
-    noise = statistics.stdev(rewards) * (2 / third) ** 0.5
+    noise = statistics.stdev(rewards) * math.sqrt(2 / third)
     return statistics.fmean(last) - statistics.fmean(first) <= RISES * noise

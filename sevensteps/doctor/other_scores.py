@@ -67,10 +67,10 @@ def heads(case: Case) -> list[ChanceComparison]:
     comparisons = []
     for path in paths:
         output = outputs.get(path)
-        target = None if output is None else _target_of(path, output, targets)
+        target = None if output is None else target_of_head(path, output, targets)
         if output is None or target is None:
             return []
-        measure, reached, least = _score_of(output, target)
+        measure, reached, least = score_of_head(output, target)
         if reached is None or len(target) < MIN_SAMPLES:
             return []
         comparisons.append(
@@ -85,7 +85,7 @@ def heads(case: Case) -> list[ChanceComparison]:
     return comparisons
 
 
-def _target_of(path: str, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor | None:
+def target_of_head(path: str, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor | None:
     """The targets of a head: those of its name, or the only ones that it can be an answer to."""
     if (own := targets.get(path)) is not None:
         return own if outputs_fit(tuple(output.shape), own) else None
@@ -93,7 +93,7 @@ def _target_of(path: str, output: Tensor, targets: Mapping[str, Tensor]) -> Tens
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _score_of(output: Tensor, target: Tensor) -> tuple[str, float | None, float]:
+def score_of_head(output: Tensor, target: Tensor) -> tuple[str, float | None, float]:
     """Which measure, the score, and that of one answer for all."""
     if target.is_floating_point():
         return "r2", r2(output.reshape(target.shape), target), 0.0
@@ -123,7 +123,7 @@ def score_of_unknown_loss(case: Case) -> ChanceComparison | None:
         return None
     if len(output) != len(target) or not outputs_fit(tuple(output.shape), target):
         return None
-    measure, reached, least = _score_of(output, target)
+    measure, reached, least = score_of_head(output, target)
     if reached is None:
         return None
     better = _is_better(reached, least, len(target))
@@ -148,7 +148,7 @@ def score_in_looks(case: Case) -> ChanceComparison | None:
     if not looks or len(pairs) < len(looks) or not all(_answers(*pair) for pair in pairs):
         return None
     output, target = (torch.cat([pair[at] for pair in pairs]) for at in (0, 1))
-    measure, reached, least = _score_of(output, target)
+    measure, reached, least = score_of_head(output, target)
     if reached is None or len(target) < MIN_SAMPLES:
         return None
     better = _is_better(reached, least, len(target))

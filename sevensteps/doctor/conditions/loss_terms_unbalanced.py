@@ -26,6 +26,8 @@ from sevensteps.doctor.drowned_policy import drowned_policy
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
 from sevensteps.doctor.measures import median, significant
+from sevensteps.doctor.questions.alone import BETTER_ALONE, trained_alone
+from sevensteps.doctor.shrunk_weights import shrunk_weight
 from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
 from sevensteps.observe.call import LossTerm
 from sevensteps.observe.look import Look
@@ -49,6 +51,7 @@ EXPLAINS = (
     "output_overconfident",
 )
 LARGER = 300.0  # times the gradient of the other term
+FAR_LARGER = 1000.0
 LITTLE_LESS = 0.75  # of the error at the start, above which it stays beside a rest that falls far
 STILL = 0.85  # of the loss at the start, above which the drowned term has hardly moved
 LEFT, MUCH_LEFT = 0.05, 0.25  # of it, that is left of a term which falls no longer, or slowly
@@ -90,7 +93,7 @@ def examine(case: Case) -> Finding | None:
         )
         if finding is not None:
             return finding
-    return _outgrown(case)
+    return shrunk_weight(case) or _outgrown(case)
 
 
 def _drowned_head(case: Case, measured: list[tuple[Look, PartGradients]]) -> Finding | None:
@@ -375,7 +378,7 @@ def _drowned(
     own, other = _term(look, little), _term(look, much)
     if own is None or other is None or not (little.own and much.own):
         return None
-    if any(purpose_of(term) != "error" for term in (own, other)):
+    if any(_purpose(term) != "error" for term in (own, other)):
         return None
     if abs(own.factor or 0.0) < WEIGHED_DOWN * abs(other.factor or 0.0):
         return None
@@ -395,13 +398,19 @@ def _drowned(
     if not start > 0 or end < HALF * start:
         return None
     if end < STILL * start and not worse_than_simple_model(case, 0.2):
-        return None
+        alone = trained_alone(case, own.output) if ratio >= FAR_LARGER else None
+        if alone is None or alone.after - alone.before < BETTER_ALONE:
+            return None
     return _Drowned(little, much, last.place, ratio, (start, end), look)
 
 
 def _term(look: Look, part: LossPart) -> LossTerm | None:
     """The term of the loss that a part consists of; None of several."""
-    terms = [term for term in look.loss_terms if term.call == part.call and term.call is not None]
+    if part.call is None:  # computed by hand
+        name = part.name.removesuffix(f" of {part.own}")
+        terms = [term for term in look.loss_terms if term.call is None and term.name == name]
+    else:
+        terms = [term for term in look.loss_terms if term.call == part.call]
     return terms[0] if len(terms) == 1 else None
 
 

@@ -40,7 +40,9 @@ EXPLAINS = (
 ALIKE = 0.03  # of their size, of the spread of the codes
 SHRUNK = 0.05  # of their spread in the first look
 NEAR = 0.1  # of their size, where so much less is left of their spread
-HELD = 0.4  # of their spread in the first look, or of their size, where nothing holds codes apart
+SHRINKING = (
+    0.4  # of their spread in the first look, or of their size, where nothing holds codes apart
+)
 NOTHING = 0.05  # nats of a posterior that says nothing
 AVERAGES = {"Mean", "Sum", "View", "Squeeze"}
 DISTANCE = {"Pow", "Abs", "Norm", "LinalgVectorNorm"}
@@ -120,7 +122,7 @@ def _without_repulsion(outputs: list[Codes]) -> Finding | None:
     drawn = [
         (code, min(code.relative, code.spread / code.at_first))
         for code in outputs
-        if code.at_first and min(code.relative, code.spread / code.at_first) < HELD
+        if code.at_first and min(code.relative, code.spread / code.at_first) < SHRINKING
     ]
     if not drawn:
         return None

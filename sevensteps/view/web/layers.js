@@ -20,11 +20,13 @@ const SHARES = ["dead", "saturated"];
 export function Layers({ looks, where }) {
   const { layers, quantities, steps } = looks;
   const named = [...(where.layers ?? []), ...Object.keys(where.units ?? {})];
+  const quantity = quantities.find((one) => one.id === chosenQuantity.value) ?? quantities[0];
+  const measured = layers.filter((one) => quantity && one.over[quantity.id]);
   const layer =
     layers.find((one) => one.name === chosenLayer.value) ??
-    layers.find((one) => named.includes(one.name)) ??
+    measured.find((one) => named.includes(one.name)) ??
+    measured[0] ??
     layers[0];
-  const quantity = quantities.find((one) => one.id === chosenQuantity.value) ?? quantities[0];
   if (!layer || !quantity) return null;
   const column = lookIn(steps);
   return html`<${Tabs} quantities=${quantities} chosen=${quantity.id} />

@@ -127,13 +127,7 @@ export function Page({ document }) {
           ${slides && html`<${LookSlider} looks=${looks} />`}
         </div>`}
         ${shown.slice(last).map(sectionView)}
-        ${Object.keys(missing).length > 0 &&
-        html`<section id="missing" aria-labelledby="missing-h">
-          <h2 id="missing-h">What is not here</h2>
-          <dl class="missing">
-            ${Object.entries(missing).map(([part, why]) => html`<div><dt>${part.replaceAll("_", " ")}</dt><dd>${why}</dd></div>`)}
-          </dl>
-        </section>`}
+        <${Missing} missing=${missing} sections=${sections} />
       </main>
     </div>
     <footer>
@@ -141,6 +135,32 @@ export function Page({ document }) {
     </footer>
     <${WordNote} />`;
 }
+
+/**
+ * What the document does not have, with the reason; parts with the same reason together.
+ *
+ * @param {{missing: {[part: string]: string}, sections: Section[]}} props
+ */
+function Missing({ missing, sections }) {
+  /** @type {Map<string, string[]>} */
+  const parts = new Map();
+  for (const [part, why] of Object.entries(missing)) {
+    const name = sections.find((section) => section.id === part)?.title ?? part.replaceAll("_", " ");
+    parts.set(why, [...(parts.get(why) ?? []), MISSING_NAMES[part] ?? name]);
+  }
+  if (!parts.size) return null;
+  return html`<section id="missing" aria-labelledby="missing-h">
+    <h2 id="missing-h">What is not here</h2>
+    <dl class="missing">
+      ${[...parts].map(
+        ([why, names]) => html`<div><dt>${names.map((name) => html`<span>${name}</span>`)}</dt><dd>${why}</dd></div>`,
+      )}
+    </dl>
+  </section>`;
+}
+
+/** @type {{[part: string]: string}} */
+const MISSING_NAMES = { looks: "Layers over time" };
 
 /** @param {Section} section */
 function sectionView({ id, title, lead, view }) {

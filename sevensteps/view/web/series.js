@@ -29,7 +29,10 @@ export function seriesOf(curve) {
     const xs = decodeSteps(curve.steps);
     const ys = decodeNumbers(curve.values);
     const points = curve.range
-      ? withRange(xs, ys, decodeNumbers(curve.range.low), decodeNumbers(curve.range.high))
+      ? withRange(
+          { xs, ys, low: decodeNumbers(curve.range.low), high: decodeNumbers(curve.range.high) },
+          (curve.behind ?? 0) - 1,
+        )
       : { xs, ys };
     const spread = curve.spread && {
       low: decodeNumbers(curve.spread.low),
@@ -52,16 +55,14 @@ export function seriesOf(curve) {
 /**
  * Points of which the least and the largest of all steps until the next are points as well.
  *
- * @param {Float64Array} xs
- * @param {Float64Array} ys
- * @param {Float64Array} low
- * @param {Float64Array} high
+ * @param {{[name in "xs"|"ys"|"low"|"high"]: Float64Array}} points
+ * @param {number} end - the last step of all
  */
-function withRange(xs, ys, low, high) {
+function withRange({ xs, ys, low, high }, end) {
   const allX = new Float64Array(3 * xs.length);
   const allY = new Float64Array(3 * xs.length);
   for (let i = 0; i < xs.length; i++) {
-    const gap = i + 1 < xs.length ? xs[i + 1] - xs[i] : i ? xs[i] - xs[i - 1] : 1;
+    const gap = i + 1 < xs.length ? xs[i + 1] - xs[i] : Math.max(0, end - xs[i]);
     allX.set([xs[i], xs[i] + gap / 3, xs[i] + (2 * gap) / 3], 3 * i);
     allY.set([ys[i], low[i], high[i]], 3 * i);
   }

@@ -3,21 +3,18 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { html } from "./html.js";
-import { counted, format, withUnit } from "./numbers.js";
-import { at, decades, seriesOf, valueRange, visible, wholeRange } from "./series.js";
+import { drawExpected, drawGaps, drawLevels, drawMark } from "./marks.js";
+import { format } from "./numbers.js";
+import { Behind, Cursor, Legend, PointsTable } from "./readout.js";
+import { decades, seriesOf, valueRange, visible, wholeRange } from "./series.js";
 import { hovered, zoom } from "./state.js";
-import { NumbersBehind } from "./table.js";
 import { SERIES, colour, theme } from "./theme.js";
 import uPlot from "./uplot.js";
 
 /** @typedef {import("./series.js").Series} Series */
 /** @typedef {import("./document.js").Curve} Curve */
 
-/**
- * A vertical line: an event, a look, the step at which something began.
- *
- * @typedef {{step: number, text: string, kind: "event"|"look"|"onset"}} Mark
- */
+/** @typedef {import("./marks.js").Mark} Mark */
 
 /**
  * @typedef {object} ChartProps
@@ -69,7 +66,7 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
   }, [all, logarithmic, mode, height, range[0], range[1]]);
   useEffect(() => plot.current?.redraw(false), [marks]);
 
-  const positive = all.every((series) => series.ys.every((y) => !(y <= 0)));
+  const positive = useMemo(() => all.every((series) => !series.ys.some((y) => y <= 0)), [all]);
   return html`<figure class=${small ? "chart small" : "chart"}>
     ${!small &&
     html`<figcaption>
@@ -221,228 +218,4 @@ function makePlot({ all, logarithmic, height, width, expected, latest }, element
     [[], ...series.slice(1).map(() => [])],
     element,
   );
-}
-
-/**
- * @param {uPlot} plot
- * @param {[number|null, number|null]|undefined} expected
- */
-function drawExpected(plot, expected) {
-  if (!expected) return;
-  const { ctx, bbox } = plot;
-  const place = /** @param {number} y */ (y) =>
-    Math.max(bbox.top, Math.min(bbox.top + bbox.height, plot.valToPos(y, "y", true)));
-  const top = expected[1] === null ? bbox.top : place(expected[1]);
-  const bottom = expected[0] === null ? bbox.top + bbox.height : place(expected[0]);
-  ctx.save();
-  ctx.fillStyle = colour("expected-soft");
-  ctx.fillRect(bbox.left, top, bbox.width, bottom - top);
-  ctx.restore();
-}
-
-/**
- * @param {uPlot} plot
- * @param {Series[]} all
- */
-function drawLevels(plot, all) {
-  const { ctx, bbox } = plot;
-  const size = devicePixelRatio || 1;
-  ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colour("ink-soft");
-  ctx.font = `${11 * size}px ${colour("sans") || "sans-serif"}`;
-  ctx.textAlign = "right";
-  ctx.setLineDash([2 * size, 3 * size]);
-  for (const level of all.flatMap((series) => series.levels)) {
-    const y = plot.valToPos(level.value, "y", true);
-    if (!(y >= bbox.top && y <= bbox.top + bbox.height)) continue;
-    line(ctx, bbox.left, y, bbox.left + bbox.width, y);
-    ctx.save();
-    ctx.setLineDash([]);
-    ctx.lineJoin = "round";
-    ctx.strokeStyle = colour("paper");
-    ctx.lineWidth = 4 * size;
-    ctx.strokeText(level.name, bbox.left + bbox.width - 4 * size, y - 5 * size);
-    ctx.restore();
-    ctx.fillText(level.name, bbox.left + bbox.width - 4 * size, y - 5 * size);
-  }
-  ctx.restore();
-}
-
-/**
- * Crosses at the top where a number is not finite.
- *
- * @param {uPlot} plot
- * @param {number[]} gaps
- */
-function drawGaps(plot, gaps) {
-  const { ctx, bbox } = plot;
-  const size = devicePixelRatio || 1;
-  ctx.save();
-  ctx.strokeStyle = colour("observed");
-  ctx.lineWidth = 1.5 * size;
-  for (const step of gaps) {
-    const x = plot.valToPos(step, "x", true);
-    const y = bbox.top + 5 * size;
-    line(ctx, x - 3 * size, y - 3 * size, x + 3 * size, y + 3 * size);
-    line(ctx, x - 3 * size, y + 3 * size, x + 3 * size, y - 3 * size);
-  }
-  ctx.restore();
-}
-
-/**
- * @param {uPlot} plot
- * @param {Mark} mark
- */
-function drawMark(plot, mark) {
-  const { ctx, bbox } = plot;
-  const x = plot.valToPos(mark.step, "x", true);
-  if (!(x >= bbox.left - 1 && x <= bbox.left + bbox.width + 1)) return;
-  const size = devicePixelRatio || 1;
-  const colours = { onset: "observed", look: "ink", event: "ink-faint" };
-  ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colour(colours[mark.kind]);
-  ctx.lineWidth = (mark.kind === "onset" ? 2 : 1) * size;
-  if (mark.kind === "event") ctx.setLineDash([3 * size, 3 * size]);
-  line(ctx, x, bbox.top, x, bbox.top + bbox.height);
-  ctx.setLineDash([]);
-  if (mark.text) {
-    ctx.font = `${mark.kind === "onset" ? "600 " : ""}${11 * size}px ${colour("sans") || "sans-serif"}`;
-    const wide = ctx.measureText(mark.text).width;
-    const left = x + wide + 8 * size > bbox.left + bbox.width;
-    ctx.textAlign = left ? "right" : "left";
-    ctx.fillText(mark.text, x + (left ? -5 : 5) * size, bbox.top + (mark.kind === "event" ? 24 : 11) * size);
-  }
-  if (mark.kind === "look") {
-    ctx.beginPath();
-    ctx.arc(x, bbox.top + bbox.height, 4 * size, 0, 2 * Math.PI);
-    ctx.fill();
-  }
-  ctx.restore();
-}
-
-/**
- * @param {CanvasRenderingContext2D} ctx
- * @param {number} x0
- * @param {number} y0
- * @param {number} x1
- * @param {number} y1
- */
-function line(ctx, x0, y0, x1, y1) {
-  ctx.beginPath();
-  ctx.moveTo(x0, y0);
-  ctx.lineTo(x1, y1);
-  ctx.stroke();
-}
-
-/** @param {{all: Series[]}} props */
-function Legend({ all }) {
-  const step = hovered.value;
-  return html`<ul class="legend">
-    ${all.map((series, index) => {
-      const point = at(series, step ?? Infinity);
-      return html`<li key=${series.name}>
-        <span
-          class=${index < SERIES.length ? "swatch" : "swatch dashed"}
-          data-series=${(index % SERIES.length) + 1}
-        ></span>
-        <span>${series.name}</span>
-        <output>
-          ${point ? withUnit(point.value, series.unit) : "–"}
-          ${point && html` <small>at step ${format(Math.round(point.step))}</small>`}
-        </output>
-      </li>`;
-    })}
-  </ul>`;
-}
-
-/**
- * What lets a keyboard move the cursor, and says where it is.
- *
- * @param {{title: string, all: Series[], range: [number, number], plot: {current: uPlot|null},
- *   children?: any}} props
- */
-function Cursor({ title, all, range, plot, children }) {
-  const step = Math.round(Math.max(range[0], Math.min(range[1], hovered.value ?? range[1])));
-  const text = all
-    .map((series) => `${series.name} ${withUnit(at(series, step)?.value, series.unit)}`)
-    .join(", ");
-  /** @param {KeyboardEvent} event */
-  const key = (event) => {
-    const leap = Math.max(1, (range[1] - range[0]) / 100);
-    const moves = { ArrowLeft: -leap, ArrowRight: leap, PageDown: -10 * leap, PageUp: 10 * leap };
-    const width = range[1] - range[0];
-    let to = step;
-    if (event.key in moves) to += moves[/** @type {keyof typeof moves} */ (event.key)];
-    else if (event.key === "Home") to = range[0];
-    else if (event.key === "End") to = range[1];
-    else if (event.key === "+") zoom.value = [step - width / 4, step + width / 4];
-    else if (event.key === "-") zoom.value = [step - width, step + width];
-    else if (event.key === "0" || event.key === "Escape") zoom.value = null;
-    else return;
-    event.preventDefault();
-    to = Math.max(range[0], Math.min(range[1], to));
-    plot.current?.setCursor({ left: plot.current.valToPos(to, "x"), top: 10 });
-    hovered.value = to;
-  };
-  return html`<div
-    class="cursor"
-    role="slider"
-    tabindex="0"
-    aria-label=${`${title}: step`}
-    aria-valuemin=${Math.round(range[0])}
-    aria-valuemax=${Math.round(range[1])}
-    aria-valuenow=${step}
-    aria-valuetext=${`step ${format(step)}: ${text}`}
-    onKeyDown=${key}
-    onDblClick=${() => (zoom.value = null)}
-  >
-    ${children}
-  </div>`;
-}
-
-/** @param {{all: Series[]}} props */
-function Behind({ all }) {
-  const most = all.reduce((a, b) => (a.behind > b.behind ? a : b));
-  const seeds = most.spread ? ` of ${most.spread.seeds} seeds, the band from the least to the largest` : "";
-  const points = most.xs.length;
-  return html`<p class="behind">
-    ${counted(most.behind, "point")} behind ${all.length > 1 ? `“${most.name}”` : "the curve"}${seeds};
-    ${points > 1000
-      ? " every pixel column shows the least and the largest of its own, so no spike is lost. "
-      : " all are drawn. "}
-    Drag to zoom, double-click to see all.
-  </p>`;
-}
-
-const ROWS = 60;
-
-/** @param {{title: string, all: Series[]}} props */
-function PointsTable({ title, all }) {
-  const rows = () => {
-    const longest = all.reduce((a, b) => (a.xs.length > b.xs.length ? a : b));
-    const { xs, ys } = longest;
-    const every = Math.max(1, Math.ceil(xs.length / ROWS));
-    const picked = new Set([xs.length - 1]);
-    for (let i = 0; i < xs.length; i += every) picked.add(i);
-    let low = -1;
-    let high = -1;
-    ys.forEach((y, i) => {
-      if (Number.isNaN(y)) return;
-      if (low < 0 || y < ys[low]) low = i;
-      if (high < 0 || y > ys[high]) high = i;
-    });
-    if (low >= 0) picked.add(low).add(high);
-    return [...picked]
-      .filter((i) => i >= 0)
-      .sort((a, b) => a - b)
-      .map((i) => [
-        format(Math.round(xs[i])),
-        ...all.map((series) => withUnit(at(series, xs[i])?.value, series.unit)),
-      ]);
-  };
-  return html`<${NumbersBehind}
-    title=${title}
-    head=${["step", ...all.map((series) => series.name)]}
-    rows=${rows}
-  />`;
 }

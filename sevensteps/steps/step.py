@@ -43,7 +43,11 @@ __all__ = [
 ]
 
 LARGEST = 3e38  # what float32 can hold
-TABLE_DECAY = 0.05  # of `auto()` for tables in files
+TABLE_RATE = 0.01  # of `auto()` for tables in files
+# The weights of adamw are a mean over the last 1 / (lr weight_decay) updates; what suits that is a
+# number of epochs, not of steps: Wang, Aitchison 2024, How to set AdamW's weight decay as you scale
+# model and dataset size.
+TABLE_EPOCHS, LEAST_DECAY, MOST_DECAY = 20, 0.05, 1.0
 
 
 # -- schedules: (step, total) -> lr ----------------------------------------------------------------
@@ -509,16 +513,18 @@ class adagrad(Optimizer):
 
 
 def choose(
-    answers_0_or_1: bool, fixed: bool, is_table: bool = False, **options: Any
+    answers_0_or_1: bool, fixed: bool, table_steps: int | None = None, **options: Any
 ) -> tuple[Optimizer, str]:
     """What `auto()` takes for a perceptron or another network, with or without a fixed number of
-    steps, on a table in a file or other data, and why.
+    steps, and why; for a table in a file, of which an epoch has `table_steps`.
     """
-    if is_table and fixed and not answers_0_or_1 and "lr" not in options:
+    if table_steps is not None and fixed and not answers_0_or_1 and "lr" not in options:
+        decay = 1 / (TABLE_RATE * TABLE_EPOCHS * table_steps)
+        decay = float(f"{min(MOST_DECAY, max(LEAST_DECAY, decay)):.2g}")
         return (
-            adamw(lr=one_cycle(0.01), **{"weight_decay": TABLE_DECAY, **options}),
+            adamw(lr=one_cycle(TABLE_RATE), **{"weight_decay": decay, **options}),
             "adam sizes the step of each parameter by itself; one_cycle starts and ends gently; "
-            "weight decay keeps what few rows cannot tell small",
+            "weight decay keeps small what few rows cannot tell, the more the fewer rows",
         )
     if answers_0_or_1:
         return sgd(**{"lr": 1.0, **options}), "the perceptron rule adds or takes away whole inputs"

@@ -131,7 +131,8 @@ def resolve(
     pick("stop", task, per_epoch, is_table)
     chosen["stop"].check(task)
     limit = chosen["stop"].limit(per_epoch)
-    pick("step", hard, limit is not None and len(chosen["stop"].rules()) == 1, is_table)
+    fixed = limit is not None and len(chosen["stop"].rules()) == 1
+    pick("step", hard, fixed, per_epoch if is_table else None)
     if alone and free and (steps := expected_steps(chosen["stop"], limit)):
         batch = -(-len(data.train) // batches) * chosen["gradient"].accumulate
         faster = gradients.choose_compiled(

@@ -404,3 +404,15 @@ def test_auto_takes_what_fits(
 ) -> None:
     value, why = step.choose(hard, fixed, **options)
     assert (repr(value), why) == (chosen, reason)
+
+
+@pytest.mark.parametrize(
+    ("table_steps", "decay"), [(1, 1.0), (5, 1.0), (13, 0.38), (63, 0.079), (400, 0.05)]
+)
+def test_the_fewer_steps_an_epoch_of_a_table_has_the_more_the_weights_decay(
+    table_steps: int, decay: float
+) -> None:
+    value, why = step.choose(False, True, table_steps)
+    assert repr(value) == f"adamw(lr=one_cycle(0.01), weight_decay={decay})"
+    assert "the fewer rows" in why
+    assert step.choose(False, True, table_steps, weight_decay=0.2)[0].weight_decay == 0.2

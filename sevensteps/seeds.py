@@ -62,6 +62,18 @@ class Isolation:
 
 
 @contextlib.contextmanager
+def python_state_kept() -> Iterator[None]:
+    """Lets libraries be imported without a trace in Python's own generator: rich, which
+    scikit-learn imports too, draws from it.
+    """
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+@contextlib.contextmanager
 def isolated_generators(seed: int = 0, device: torch.device | None = None) -> Iterator[None]:
     """Lets code draw from the global generators of PyTorch, NumPy and Python, from a start that is
     always the same; outside it is as if nothing had been drawn.

@@ -179,6 +179,7 @@ def load(
     """
     from sevensteps.data.dataset import Data
     from sevensteps.data.sources import Source
+    from sevensteps.seeds import python_state_kept
 
     if isinstance(what, Data):
         if overrides:
@@ -196,7 +197,8 @@ def load(
     if overrides:
         chosen = _with_arguments(chosen, overrides)
     try:
-        return chosen.load(None if data_dir is None else Path(data_dir))
+        with python_state_kept():
+            return chosen.load(None if data_dir is None else Path(data_dir))
     except (MemoryError, OverflowError) as failure:
         raise DataError(
             f"{cut(chosen.text)} does not fit into memory: {failure}; ask for fewer samples"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sevensteps.metrics import LOWER_IS_BETTER, primary
 from sevensteps.render.blocks import sparkline
 from sevensteps.render.text import metric_text
+from sevensteps.seeds import python_state_kept
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
@@ -68,8 +69,9 @@ class LiveLine(Observer):
         self.losses: list[float] = []  # on the validation samples, by epoch
 
     def started(self, training: Training) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        with python_state_kept():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.metric = ""
         self.next = 0.0

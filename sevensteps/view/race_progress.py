@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sevensteps.metrics import primary, score
 from sevensteps.racing.ray_tasks import RayProgress
 from sevensteps.racing.run_race import RaceState
+from sevensteps.seeds import python_state_kept
 from sevensteps.view.progress import REDRAW
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ class RaceLine:
         )
 
     def _open(self, total: int | None) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        with python_state_kept():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns: list[Any] = [
             TextColumn("{task.fields[epoch]}"),
@@ -140,8 +142,9 @@ class GroupsLine:
     """One line that is overwritten: how many groups of a race on Ray are done."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.status import Status
+        with python_state_kept():
+            from rich.console import Console
+            from rich.status import Status
 
         self.status = Status("starting Ray", console=Console(stderr=True))
         self.status.start()

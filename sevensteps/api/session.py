@@ -266,7 +266,10 @@ def run_training(
     finally:
         if writer is not None:
             writer.close()
-    return finished_run(training, summary, writer, doctor)
+    run = finished_run(training, summary, writer, doctor)
+    for observer in observers:
+        observer.finished(run)
+    return run
 
 
 def end_summary(

@@ -44,7 +44,7 @@ INTEGRATIONS = {
         "sevensteps[lightning]",
     ),
     "mlflow": Integration(
-        "log_run: the recipe, curves, findings and card of a run",
+        "Live, log_run: the recipe, curves, findings and card of a run",
         "mlflow",
         "mlflow-skinny",
     ),
@@ -59,12 +59,12 @@ INTEGRATIONS = {
         "sevensteps[skorch]",
     ),
     "tensorboard": Integration(
-        "log_run: the curves, findings and card of a run",
+        "Live, log_run: the curves, findings and card of a run",
         "tensorboard",
         "tensorboard",
     ),
     "trackio": Integration(
-        "log_run: the curves of a run, and its findings as alerts",
+        "Live, log_run: the curves of a run, and its findings as alerts",
         "trackio",
         "trackio",
     ),

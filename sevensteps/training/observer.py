@@ -53,5 +53,10 @@ class Observer:
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         """The training is over: the stop rule that ended it, and why."""
 
+    def finished(self, run: Any) -> None:
+        """`ss.train` is about to return `run`, the `Run` with its findings; `stopped` was called
+        before.
+        """
+
     def broken_off(self, training: Training) -> None:
         """An exception ends the training, in a step or before the first: it is raised on."""

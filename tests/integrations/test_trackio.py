@@ -1,4 +1,4 @@
-"""trackio is told the curves and the findings of a run; a stand-in notes the calls."""
+"""trackio gets the curves and the findings of a run; a stand-in notes the calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def run() -> ss.Run:
     return ss.train("speed", predict="mlp(20)", stop="epochs(20)", out=False)
 
 
-def test_trackio_is_told_curves_and_alerts(run: ss.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """What is called of trackio, of which there is a stand-in."""
     calls: list[tuple[str, Any]] = []
 
     def record(name: str) -> Any:
@@ -31,6 +33,24 @@ def test_trackio_is_told_curves_and_alerts(run: ss.Run, monkeypatch: pytest.Monk
     monkeypatch.setattr("sevensteps.integrations.library_of", lambda _: stand_in)
     monkeypatch.delitem(sys.modules, "sevensteps.integrations.trackio", raising=False)
     monkeypatch.setattr("sevensteps.integrations._is_installed", lambda _: True)
+    return calls
+
+
+def test_trackio_gets_curves_and_alerts(run: ss.Run, calls: list[tuple[str, Any]]) -> None:
     importlib.import_module("sevensteps.integrations.trackio").log_run(run)
     names = [name for name, _ in calls]
     assert names == ["init", *["log"] * len(run.history), *["alert"] * len(run.findings), "finish"]
+
+
+def test_trackio_gets_them_while_the_training_runs(calls: list[tuple[str, Any]]) -> None:
+    live = importlib.import_module("sevensteps.integrations.trackio").Live("speed", name="one")
+    seen: list[int] = []
+
+    class Reader(ss.Observer):
+        def evaluated(self, training: object, row: object) -> None:
+            seen.append(len(calls))
+
+    ss.train("speed", stop="epochs(2)", out=False, observers=[live, Reader()])
+    assert seen == [2, 3]
+    assert calls[0][1][1]["project"] == "speed"
+    assert calls[-1][0] == "finish"

@@ -6,6 +6,8 @@ cross_val_score(ss.SevenStepsClassifier(network="mlp(30)", step="sgd(lr=0.1)"), 
 from __future__ import annotations
 
 import copy
+from inspect import Signature, signature
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -21,14 +23,35 @@ from torch import Tensor, nn
 from sevensteps.api.run import Run
 from sevensteps.api.train import train
 from sevensteps.data import from_arrays
+from sevensteps.errors import ArgumentError, Error, nearest
+from sevensteps.steps import STEPS
 from sevensteps.training.evaluation import outputs_of
-from sevensteps.training.recipe import Recipe
+from sevensteps.training.recipe import Recipe, as_value
 
+NUMBERS = {step: number for number, step in enumerate(STEPS, 1)}
+# names that other estimators have -> what is written here
+OTHER_NAMES = {
+    **dict.fromkeys(("lr", "learning_rate", "learning_rate_init"), 'step="adam(lr=0.01)"'),
+    **dict.fromkeys(("optimizer", "solver"), 'step="adam(lr=0.01)"'),
+    **dict.fromkeys(("epochs", "max_iter", "max_epochs"), 'stop="epochs(20)"'),
+    **dict.fromkeys(("hidden", "hidden_layer_sizes", "model", "module"), 'network="mlp(30)"'),
+    **dict.fromkeys(("criterion", "loss_fn"), 'loss="cross_entropy()"'),
+    "batch_size": 'repeat="batches(64)"',
+    "seed": "random_state=0",
+}
 PROBABILITIES = ("sigmoid", "softmax", "exp")  # the links whose predictions are probabilities
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
     """The seven steps as parameters; None lets sevensteps choose, with the reason in `run_`."""
+
+    def __new__(cls, *_: Any, **parameters: Any) -> Self:
+        """Raises `ArgumentError` for a parameter that there is not, with the one to write."""
+        for name in parameters:
+            if name not in cls._get_param_names():
+                raise ArgumentError(_unknown_parameter(cls, name))
+        new: Self = super().__new__(cls)
+        return new
 
     def __init__(
         self,
@@ -75,7 +98,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                 f"{len(x)}"
             )
         seed = self.random_state
-        if seed is None or isinstance(seed, np.random.RandomState):
+        if not isinstance(seed, Integral):
             seed = int(check_random_state(seed).randint(2**31))
         data = from_arrays(
             x,
@@ -87,18 +110,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             target_scale=target_scale,
             seed=int(seed),
         )
-        # an estimator leaves its parameters as they are, and a network is trained in place
-        own = isinstance(self.network, nn.Module)
         self.run_: Run = train(
             Recipe(
                 data,
-                initialize=self.initialize,
-                predict=copy.deepcopy(self.network) if own else self.network,
-                loss=self.loss,
-                gradient=self.gradient,
-                step=self.step,
-                repeat=self.repeat,
-                stop=self.stop,
+                **{step: self._step(step) for step in STEPS},
                 seed=int(seed),
                 device=self.device,
                 threads=self.threads,
@@ -108,6 +123,25 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             watch=self.watch,
         )
         return self
+
+    def _step(self, step: str) -> Any:
+        """The value of `step` that its parameter asks for; raises `ArgumentError`, which names the
+        parameter. An estimator leaves its parameters as they are, and a network is trained in
+        place: so a copy of it.
+        """
+        parameter = "network" if step == "predict" else step
+        asked = getattr(self, parameter)
+        try:
+            return as_value(step, copy.deepcopy(asked) if isinstance(asked, nn.Module) else asked)
+        except Error as failure:
+            reason = str(failure).removeprefix(f"{step}: ")
+            for ours, here in (
+                (f"the step {step}", f"step {NUMBERS[step]}"),
+                (f"{step} has no", "there is no"),
+                (f'{step}="', f'{parameter}="'),
+            ):
+                reason = reason.replace(ours, here)
+            raise ArgumentError(f"{type(self).__name__}: {parameter}: {reason}") from None
 
     def _outputs(self, X: ArrayLike) -> Tensor:
         """The network's outputs [N, O], float64: a row's answer does not depend on the rows beside
@@ -121,6 +155,23 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             network = network.double()
         dtype = next((parameter.dtype for parameter in network.parameters()), torch.float32)
         return outputs_of(network, run.inputs.scaling(inputs).to(dtype)).double()
+
+
+# what help() shows is what is taken, not that of `__new__`
+_Estimator.__signature__ = Signature(list(signature(_Estimator.__init__).parameters.values())[1:])
+
+
+def _unknown_parameter(estimator: type[_Estimator], name: str) -> str:
+    """What to write instead of a parameter that an estimator has not got."""
+    kind = estimator.__name__
+    if name == "predict":
+        return (
+            f"{kind} calls step 2 `network`, because an estimator's `predict` is a method; write "
+            f'{kind}(network="mlp(30)")'
+        )
+    if name in OTHER_NAMES:
+        return f"{kind} has no parameter {name!r}; write {kind}({OTHER_NAMES[name]})"
+    return f"{kind} has no parameter {name!r}; {nearest(name, estimator._get_param_names())}"
 
 
 def _gives_probabilities(estimator: Any) -> bool:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from sevensteps.aliases import NUMBERS, rewrite
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.data import Data, from_loader, to_notation
 from sevensteps.errors import ArgumentError, NotationError, nearest
@@ -272,6 +273,8 @@ def _offered(step: str, value: Any) -> str:
     for other in STEPS:
         if isinstance(value, KINDS[other]):
             return f"it belongs to {other}"
+    if isinstance(value, int | float) and step in NUMBERS:
+        return f'write: {step}="{rewrite(step, str(value))}"'
     return "it offers " + ", ".join(entry.name for entry in catalog(step))
 
 

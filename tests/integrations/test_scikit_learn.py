@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,41 @@ def test_a_classifier_gives_the_classes_it_was_taught() -> None:
     assert probabilities.shape == (150, 3)
     assert np.allclose(probabilities.sum(1), 1, atol=1e-6)
     assert (fitted.classes_[probabilities.argmax(1)] == fitted.predict(x)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("predict", 'write SevenStepsClassifier(network="mlp(30)")'),
+        ("lr", 'write SevenStepsClassifier(step="adam(lr=0.01)")'),
+        ("netwrk", "did you mean 'network'"),
+    ],
+)
+def test_a_parameter_that_it_has_not_got_is_answered_with_the_one_to_write(
+    name: str, meant: str
+) -> None:
+    with pytest.raises(ss.Error, match=re.escape(meant)):
+        SevenStepsClassifier(**{name: "mlp(30)"})
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "meant"),
+    [
+        ("initialize", "he()", "write: kaiming_normal"),
+        ("network", "mpl(3)", "did you mean 'mlp'"),
+        ("network", 3, 'write: network="mlp(3)"'),
+        ("network", "mlp(-3)", "a width must be at least 1"),
+        ("loss", "mse", "write: mean_squared_error"),
+        ("gradient", 1, "step 4; it offers auto, chain_rule"),
+        ("step", 0.1, 'write: step="sgd(lr=0.1)"'),
+        ("repeat", 64, 'write: repeat="batches(64)"'),
+        ("stop", "epoch(3)", "write: epochs(3)"),
+    ],
+)
+def test_a_bad_step_names_its_parameter_and_what_to_write(name: str, bad: Any, meant: str) -> None:
+    x, y = load_iris(return_X_y=True)
+    with pytest.raises(ss.Error, match=f"^SevenStepsClassifier: {name}: .*{re.escape(meant)}"):
+        SevenStepsClassifier(**{name: bad}).fit(x, y)
 
 
 def test_two_classes_have_two_probabilities() -> None:

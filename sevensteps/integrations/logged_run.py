@@ -1,5 +1,6 @@
-"""What trackers are given of a run, while it trains or afterwards: its curves as numbers, its recipe,
-its findings as alerts.
+"""What trackers are given of a run, while it trains or afterwards.
+
+Its curves as numbers, its recipe, its findings as alerts.
 """
 
 from __future__ import annotations

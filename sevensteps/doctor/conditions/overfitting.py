@@ -10,7 +10,8 @@ than half of what an answer that ignores the input is worth. Source:
 Goodfellow, Bengio, Courville, Deep Learning (2016), ch. 5.2.
 
 Where the training samples are known by heart, the gap is remarked on even if the validation loss
-has not risen, also by few validation samples if it is more than chance.
+has not risen, also by few validation samples if it is more than chance; a smaller gap that is more
+than chance, if the validation loss has risen: the wrong answers become ever more sure.
 
 Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight
 decay, a smaller network. Silent on: a gap while the validation loss still falls; fewer than 20
@@ -105,17 +106,19 @@ def _by_scores(case: Case) -> Finding | None:
     risen = losses[-1] / min(losses) if len(losses) > 4 and min(losses) > 0 else None
     count = sample_count(valid_pair[0])
     few = _too_few_samples(case, train, valid, count) if gap < GAP and count >= ENOUGH else 0.0
-    known = _known_by_heart(case, train, valid, count)
     rose = risen is None or risen >= RISEN
+    known = _known_by_heart(case, train, valid, count) or (
+        risen is not None and _ever_more_sure(case, train, valid, count, risen)
+    )
     if not known and (count < ENOUGH or not rose or (gap < GAP and not few)):
         return None
-    remark = known and (count < ENOUGH or not rose)
+    remark = known and (count < ENOUGH or not rose or (gap < GAP and not few))
     best = losses.index(min(losses)) if risen is not None else None
     evidence = [
         Measure(
             "score on training and on validation data",
             f"{train:.3g}, {valid:.3g}",
-            f"less than {SMALL_GAP if few else GAP:g} apart",
+            f"less than {SMALL_GAP if gap < GAP else GAP:g} apart",
             "",
         )
     ]
@@ -167,6 +170,16 @@ def _known_by_heart(case: Case, train: float, valid: float, count: int) -> bool:
     if case.task in ("binary", "multiclass"):
         return bool(train - valid > 2 * (valid * (1 - valid) / count) ** 0.5)
     return count >= ENOUGH
+
+
+def _ever_more_sure(case: Case, train: float, valid: float, count: int, risen: float) -> bool:
+    """Whether all training samples are known and fewer of the others, by more than chance, while
+    the validation loss has risen.
+    """
+    if case.task not in ("binary", "multiclass") or train < BY_HEART or count < ENOUGH:
+        return False
+    chance = 2 * (valid * (1 - valid) / count) ** 0.5
+    return bool(risen >= RISEN and train - valid >= max(SMALL_GAP, chance))
 
 
 def _training_samples(case: Case) -> str:

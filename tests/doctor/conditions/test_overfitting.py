@@ -50,6 +50,24 @@ def test_a_training_that_ends_when_it_has_learned_is_not_by_heart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("valid_score", "losses", "severity"),
+    [
+        (0.9, [0.6, 0.4, 0.3, 0.4, 0.6], "info"),  # ever more sure of its wrong answers
+        (0.9, [0.6, 0.4, 0.3, 0.3, 0.33], None),
+        (0.95, [0.6, 0.4, 0.3, 0.4, 0.6], None),
+        (0.7, [0.6, 0.4, 0.3, 0.4, 0.6], "warning"),
+    ],
+)
+def test_a_risen_validation_loss_is_remarked_on_where_all_samples_are_known(
+    valid_score: float, losses: list[float], severity: str | None
+) -> None:
+    one = case(1200, 2, valid_score)
+    vars(one).update(history=[{"valid": {"loss": loss}} for loss in losses])
+    finding = examine(one)
+    assert (finding and finding.severity) == severity
+
+
+@pytest.mark.parametrize(
     ("reported", "accused"),
     [
         ([0.7, 0.5, 0.4, 0.5, 0.7, 0.9, 1.1], True),

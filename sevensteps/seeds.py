@@ -62,7 +62,7 @@ class Isolation:
 
 
 @contextlib.contextmanager
-def python_state_kept() -> Iterator[None]:
+def preserved_python_state() -> Iterator[None]:
     """Lets libraries be imported without a trace in Python's own generator: rich, which
     scikit-learn imports too, draws from it.
     """

@@ -179,7 +179,7 @@ def load(
     """
     from sevensteps.data.dataset import Data
     from sevensteps.data.sources import Source
-    from sevensteps.seeds import python_state_kept
+    from sevensteps.seeds import preserved_python_state
 
     if isinstance(what, Data):
         if overrides:
@@ -197,7 +197,7 @@ def load(
     if overrides:
         chosen = _with_arguments(chosen, overrides)
     try:
-        with python_state_kept():
+        with preserved_python_state():
             return chosen.load(None if data_dir is None else Path(data_dir))
     except (MemoryError, OverflowError) as failure:
         raise DataError(

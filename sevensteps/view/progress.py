@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sevensteps.metrics import LOWER_IS_BETTER, primary
 from sevensteps.render.blocks import sparkline
 from sevensteps.render.text import metric_text
-from sevensteps.seeds import python_state_kept
+from sevensteps.seeds import preserved_python_state
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
@@ -69,7 +69,7 @@ class LiveLine(Observer):
         self.losses: list[float] = []  # on the validation samples, by epoch
 
     def started(self, training: Training) -> None:
-        with python_state_kept():
+        with preserved_python_state():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

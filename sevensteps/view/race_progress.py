@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sevensteps.metrics import primary, score
 from sevensteps.racing.ray_tasks import RayProgress
 from sevensteps.racing.run_race import RaceState
-from sevensteps.seeds import python_state_kept
+from sevensteps.seeds import preserved_python_state
 from sevensteps.view.progress import REDRAW
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class RaceLine:
         )
 
     def _open(self, total: int | None) -> None:
-        with python_state_kept():
+        with preserved_python_state():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -142,7 +142,7 @@ class GroupsLine:
     """One line that is overwritten: how many groups of a race on Ray are done."""
 
     def __init__(self) -> None:
-        with python_state_kept():
+        with preserved_python_state():
             from rich.console import Console
             from rich.status import Status
 

@@ -23,7 +23,7 @@ OPTIONS: dict[str, Decorator] = {
         "--keep",
         metavar="COLUMN",
         multiple=True,
-        help="Keep a column that would be left out by itself. Repeatable.",
+        help="Keep a column that would otherwise be left out. Repeatable.",
     ),
     "missing": click.option(
         "--missing",

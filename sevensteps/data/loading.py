@@ -108,7 +108,7 @@ def source(text: str) -> Source:
     if text in NEEDED:
         words = f"one of {', '.join(GATES)}" if text == "logic" else NEEDED[text]
         raise NotationError(
-            f"data: {text} by itself names no data; write {words}, or as a call: "
+            f"data: {text} alone names no data; write {words}, or as a call: "
             f"{text}({catalog()[text].arguments})"
         )
     by_name: Source = parse(text, source_class, what="data", known=catalog(), example="digits")

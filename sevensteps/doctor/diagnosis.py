@@ -179,7 +179,7 @@ class Diagnosis(Examination):
         )
         if "thinned" in observation.notes:
             basis += (
-                " Fewer steps were looked at than planned, because looking took longer than is "
+                " Fewer steps were observed than planned, because observing took longer than is "
                 "usual for a network of this size; another run may differ."
             )
         basis += _warnings_text(observation.warnings)

@@ -72,7 +72,7 @@ def examine(case: Case) -> Examination:
         case.not_judged.append(
             (
                 "looks",
-                "fewer steps were looked at than planned, because looking took far longer than "
+                "fewer steps were observed than planned, because observing took far longer than "
                 "this network's size lets expect; another run may differ",
             )
         )

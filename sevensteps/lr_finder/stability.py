@@ -61,7 +61,7 @@ def describe_sharpness(
     """The curvature and the edges of stability, with a sentence that compares the suggestion."""
     if not isinstance(step, sgd):
         name = type(step).__name__
-        text = f"2/λ does not apply: {name} sizes the step of each parameter by itself."
+        text = f"2/λ does not apply: {name} adapts the step size of each parameter."
         return Sharpness(eigenvalue, None, None, text)
     if edge is None:
         return Sharpness(

@@ -523,12 +523,12 @@ def choose(
         decay = float(f"{min(MOST_DECAY, max(LEAST_DECAY, decay)):.2g}")
         return (
             adamw(lr=one_cycle(TABLE_RATE), **{"weight_decay": decay, **options}),
-            "adam sizes the step of each parameter by itself; one_cycle starts and ends gently; "
+            "adam adapts the step size of each parameter; one_cycle starts and ends gently; "
             "weight decay keeps small what few rows cannot tell, the more the fewer rows",
         )
     if answers_0_or_1:
         return sgd(**{"lr": 1.0, **options}), "the perceptron rule adds or takes away whole inputs"
-    why = "adam sizes the step of each parameter by itself"
+    why = "adam adapts the step size of each parameter"
     if "lr" in options:
         return adam(**options), why
     if fixed:

@@ -41,7 +41,7 @@ def test_the_list_has_a_line_for_each_source() -> None:
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_a_name_that_is_not_enough_is_followed_by_what_to_write(name: str) -> None:
-    with pytest.raises(Error, match=f"^data: {name} by itself names no data; write .*{name}\\("):
+    with pytest.raises(Error, match=f"^data: {name} alone names no data; write .*{name}\\("):
         data.load(name)
 
 

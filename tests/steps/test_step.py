@@ -364,30 +364,28 @@ def test_the_cycle_rises_to_its_top_and_falls() -> None:
             True,
             {},
             "adam(lr=one_cycle(0.01))",
-            "adam sizes the step of each parameter by itself; one_cycle starts and ends gently",
+            "adam adapts the step size of each parameter; one_cycle starts and ends gently",
         ),
         (
             False,
             False,
             {},
             "adam(lr=0.003)",
-            "adam sizes the step of each parameter by itself; a constant lr, as the end is not "
-            "known",
+            "adam adapts the step size of each parameter; a constant lr, as the end is not known",
         ),
         (
             False,
             True,
             {"lr": 0.5, "eps": 0.1},
             "adam(lr=0.5, eps=0.1)",
-            "adam sizes the step of each parameter by itself",
+            "adam adapts the step size of each parameter",
         ),
         (
             False,
             False,
             {"weight_decay": 0.1},
             "adam(lr=0.003, weight_decay=0.1)",
-            "adam sizes the step of each parameter by itself; a constant lr, as the end is not "
-            "known",
+            "adam adapts the step size of each parameter; a constant lr, as the end is not known",
         ),
         (True, True, {}, "sgd(lr=1.0)", "the perceptron rule adds or takes away whole inputs"),
         (

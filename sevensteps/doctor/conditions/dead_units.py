@@ -68,9 +68,8 @@ def examine(case: Case) -> Finding | None:
             case.ruled_out.append(
                 (
                     "dead_units",
-                    f"{share:.0%} of {layer_label(name)} is off for all samples seen, which leaves "
-                    "enough that "
-                    "are not",
+                    f"{share:.0%} of {layer_label(name)} is off for all samples seen; enough "
+                    "units stay on",
                 )
             )
         return None
@@ -94,7 +93,7 @@ def examine(case: Case) -> Finding | None:
         remedies.append(
             Remedy(
                 change_to_mlp(case, 4),
-                "of more units enough are left",
+                "with more units, enough stay active",
                 "make the hidden layers wider",
             )
         )

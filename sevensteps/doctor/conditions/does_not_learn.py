@@ -157,7 +157,7 @@ def _evidence(case: Case) -> tuple[str, list[Measure]]:
 
 def _open_questions(case: Case) -> list[str]:
     names = list(dict.fromkeys(name for name, _ in case.not_judged))[:NAMED]
-    return [f"Could not be asked: {', '.join(names)}."] if names else []
+    return [f"Could not be checked: {', '.join(names)}."] if names else []
 
 
 def _requests(case: Case) -> list[Remedy]:
@@ -173,7 +173,7 @@ def _requests(case: Case) -> list[Remedy]:
     ]
     if not missing:
         return []
-    advice = f"hand them over: watch.diagnose({', '.join(missing)})"
+    advice = f"pass them in: watch.diagnose({', '.join(missing)})"
     if case.target is None:
         advice += ", and watch.step(loss, target=…)"
-    return [Remedy({}, "conditions that need them could not be asked", advice)]
+    return [Remedy({}, "conditions that need them could not be checked", advice)]

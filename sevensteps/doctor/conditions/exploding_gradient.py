@@ -79,7 +79,7 @@ def examine(case: Case) -> Finding | None:
         "step makes the next one longer.",
         [
             Measure(
-                "length of the gradient, peak against start",
+                "norm of the gradient, peak against start",
                 significant(peak / start),
                 f"below {GROWN:g}",
                 "looks",
@@ -100,7 +100,7 @@ def _finding(explanation: str, evidence: list[Measure], onset: int) -> Finding:
         [
             Remedy(
                 {"gradient": "auto(clip=1.0)"},
-                "a gradient no longer than 1 cannot throw the weights off",
+                "a gradient with a norm of at most 1 cannot throw the weights off",
                 "torch.nn.utils.clip_grad_norm_(parameters, 1.0) before each step",
             )
         ],

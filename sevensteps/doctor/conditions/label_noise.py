@@ -160,14 +160,14 @@ def _wrong_labels(case: Case) -> Finding | None:
             f"{told:.0%} of each other's: about {1 - told / known:.0%} of the training labels are "
             "probably wrong."
             if compared
-            else f"{share:.0%} of the samples looked at have another label than nearly all of "
+            else f"{share:.0%} of the samples examined have another label than nearly all of "
             "their neighbours, which agree among themselves: about "
             f"{share / max(agreeing, share):.0%} of the labels are probably wrong."
         )
         + " A network that trains long enough learns them by heart.",
         [
             Measure(
-                "training labels that neighbours tell, of the validation labels that they tell",
+                "training labels that neighbours predict, of the validation labels that they tell",
                 significant(told / known),
                 "about 1",
                 "5 nearest training samples",
@@ -200,7 +200,7 @@ def _told_labels(case: Case) -> tuple[float, float]:
     if parts is None or len(parts.y) < FEWEST or len(parts.valid_y) < FEWEST / 3:
         return 1.0, 1.0
     told: tuple[float, float] = case.of_data(
-        "labels that neighbours tell", lambda: (parts.score_among_themselves(), parts.score())
+        "labels that neighbours predict", lambda: (parts.score_among_themselves(), parts.score())
     )
     return told
 

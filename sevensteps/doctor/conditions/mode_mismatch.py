@@ -150,7 +150,7 @@ def _examine_layers(case: Case) -> Finding | None:
             "before the steps.",
             [
                 Measure(
-                    "steps looked at that were in training mode", 0, len(stepped), "model.training"
+                    "observed steps that were in training mode", 0, len(stepped), "model.training"
                 )
             ],
             "model.train() before training, model.eval() before evaluation",

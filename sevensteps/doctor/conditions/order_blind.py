@@ -70,7 +70,7 @@ def examine(case: Case) -> Finding | None:
         0.85 if ahead else 0.75,
         f"In another order of its {answers.steps} {what} an input gets the same answer{goes}, "
         f"whatever the weights are: the network sees a set. It scores {score:.3g}{better}. If "
-        "the order matters, attention has to be told the positions, and a sum forgets them.",
+        "the order matters, attention needs the positions as an input, and a sum forgets them.",
         [_measure(answers)],
         [
             Remedy(

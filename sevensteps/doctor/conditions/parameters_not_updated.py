@@ -144,7 +144,7 @@ def examine(case: Case) -> Finding | None:
             still,
             share(still),
             0.9,
-            f"{_list(still)} get a gradient, and yet not one step that was looked at changed "
+            f"{_list(still)} get a gradient, and yet none of the observed steps changed "
             f"them: {share(still):.0%} of the parameters stand still.",
             "no change in any look",
             "call optimizer.step(), and check the learning rate of every group",

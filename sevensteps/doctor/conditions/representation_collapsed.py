@@ -166,7 +166,7 @@ def _codes(code: Codes) -> Finding:
         f"Different inputs get one and the same code: between {code.samples} samples the "
         f"{code.dimensions} numbers{_of(code.output)} spread by {significant(code.spread, 2):g}, "
         f"{significant(100 * code.relative, 2):g} % of their size; in the first look it was "
-        f"{significant(code.at_first or 0.0, 2):g}. All are in one point, where a loss of "
+        f"{significant(code.at_first or 0.0, 2):g}. All lie at one point, where a loss of "
         "distances between them has no gradient that leads away.",
         [
             Measure(

@@ -86,7 +86,7 @@ def examine(case: Case) -> Finding | None:
             *(
                 [
                     Measure(
-                        "how far answers move when a sample is asked alone, in spreads",
+                        "how far answers move when a sample is alone in its batch, in spreads",
                         significant(answer.alone),
                         0,
                         "in evaluation mode",
@@ -96,7 +96,7 @@ def examine(case: Case) -> Finding | None:
                 else []
             ),
         ],
-        [Remedy({}, "each sample is then answered by itself", advice)],
+        [Remedy({}, "the answer to a sample then depends on that sample alone", advice)],
         {"layers": [answer.layer]} if answer.layer else {},
     )
 

@@ -72,7 +72,7 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error",
         0.9,
-        f"At the start, each layer makes the signal {each:.3g} times as large: the output of "
+        f"At the start, each layer multiplies the signal by {each:.3g}: the output of "
         f"{layer_label(names[-1])} varies {grown:.2g} times as much as that of "
         f"{layer_label(names[0])}. Loss and gradients are then so large that a single step throws "
         "the weights far off.",

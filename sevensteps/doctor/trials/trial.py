@@ -11,6 +11,12 @@ from dataclasses import dataclass, field
 from statistics import mean, stdev
 from typing import Any
 
+# changes of the data, which are no step of a recipe, as people read them
+DATA_CHANGES = {
+    "standardize()": "standardised data",
+    "unit()": "data scaled to 0 … 1",
+    "finite()": "data without NaN and infinity",
+}
 PAIRS, MOST = 3, 5  # seeds on which each is trained; MOST where PAIRS leave it open
 LEVEL = 0.95  # of the interval
 # how much better random changes may do, as a share of the effect; without it a good cure is lost
@@ -187,8 +193,11 @@ class ScriptTrial(Trial):
 
 
 def change_notation(change: Mapping[str, str]) -> str:
-    """A change as notation: `step = sgd(lr=0.1)`."""
-    return ", ".join(f"{step} = {value}" for step, value in change.items())
+    """A change as notation, `step = sgd(lr=0.1)`; one of the data in words, as it is no step."""
+    return ", ".join(
+        DATA_CHANGES.get(value, value) if step == "data" else f"{step} = {value}"
+        for step, value in change.items()
+    )
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:

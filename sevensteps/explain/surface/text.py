@@ -104,7 +104,7 @@ def _rates(surface: Surface, width: int) -> list[str]:
         f"{surface.step}"
     )
     if surface.lr is None:
-        text += ", which scales each parameter by itself, so this limit does not apply to it."
+        text += ", which scales each parameter separately, so this limit does not apply to it."
     elif surface.lr < surface.stable:
         text += ": below the limit."
     else:

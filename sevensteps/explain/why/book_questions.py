@@ -318,7 +318,7 @@ def conditioning(run: RunNumbers) -> Iterator[Question]:
     else:
         answer += (
             ". Its inputs are correlated, which scaling does not change: take more steps, or an "
-            "optimizer that scales each direction by itself."
+            "optimizer that scales each direction separately."
         )
         proof = recipe_command(
             "race", subject, "--step", repr(recipe.step), "--step", "adam(lr=0.01)", "--seeds", "3"

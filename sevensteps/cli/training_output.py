@@ -216,8 +216,10 @@ def curve_lines(run: Run) -> list[Text]:
 
 def memorised(run: Run) -> str:
     """A sentence about a network that knows its training samples, and not what they have in common
-    with others; "" where it does not.
+    with others; "" where it does not, or a finding says so.
     """
+    if any(finding.condition == "overfitting" for finding in run.findings):
+        return ""
     train, valid = (run.metrics[part].get("accuracy") for part in ("train", "valid"))
     if train is None or valid is None or train < LEARNED or train - valid < GAP:
         return ""

@@ -97,11 +97,11 @@ class Dropped(nn.Module):
 
     def __init__(self, own: bool) -> None:
         super().__init__()
-        self.fc1, self.fc2, self.fc3 = nn.Linear(20, 64), nn.Linear(64, 64), nn.Linear(64, 4)
-        self.drop, self.own = nn.Dropout(0.7), own
+        self.fc1, self.fc2, self.fc3 = nn.Linear(64, 48), nn.Linear(48, 48), nn.Linear(48, 10)
+        self.drop, self.own = nn.Dropout(0.6), own
 
     def forward(self, x: Tensor) -> Tensor:
-        drop = self.drop if self.own else nn.Dropout(0.7)
+        drop = self.drop if self.own else nn.Dropout(0.6)
         x = drop(F.relu(self.fc1(x)))
         return self.fc3(drop(F.relu(self.fc2(x))))
 
@@ -210,7 +210,7 @@ def first_state(cured: bool) -> Plan:
 
 def dropped_for_ever(cured: bool, watch: Watch) -> Trained:
     """Dropout is made anew in each call, and evaluation does not know of it."""
-    (x, y), (xv, yv) = sets.genes()
+    (x, y), (xv, yv) = sets.digits()
     net = Dropped(cured)
     optimizer = optim.Adam(net.parameters(), lr=2e-3)
     with watch(net, optimizer) as watching:
@@ -268,11 +268,11 @@ PAIRS = [
         0.9,
     ),
     Pair(
-        "genes: dropout anew",
-        "genes: dropout that evaluation reaches",
+        "digits: dropout anew in each call",
+        "digits: dropout that evaluation reaches",
         ("mode_mismatch",),
         dropped_for_ever,
-        0.8,
-        0.84,
+        0.87,
+        0.92,
     ),
 ]

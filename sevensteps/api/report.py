@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sevensteps.view.document.race import race_document
 from sevensteps.view.document.watched import watched_document
 
 Document = dict[str, Any]
+Report = Callable[[str], None]
 MOST_RUNS = 16  # of a comparison
 
 
@@ -29,24 +30,36 @@ def read_report(path: Path | str) -> Document:
 
 
 def write_report(
-    runs: Sequence[Path | str], path: Path | str, *, data_dir: Any = None, allow_code: bool = False
+    runs: Sequence[Path | str],
+    path: Path | str,
+    *,
+    data_dir: Any = None,
+    allow_code: bool = False,
+    report: Report | None = None,
 ) -> Document:
     """Write the report of a run to `path`, of a race, of a folder that `watch.save` wrote, or the
-    comparison of several runs. Returns the document in it.
+    comparison of several runs. Returns the document in it. `report(text)` is called before each
+    part that takes a while.
 
     Raises `RunError` where there is no such run, `ArgumentError` where `path` is no .html.
     """
     path = Path(path)
     page.require_html(path)
     if len(runs) == 1:
-        document = folder_document(runs[0], data_dir=data_dir, allow_code=allow_code)
+        document = folder_document(runs[0], data_dir=data_dir, allow_code=allow_code, report=report)
     else:
-        document = compared_document(runs, data_dir=data_dir, allow_code=allow_code)
+        document = compared_document(runs, data_dir=data_dir, allow_code=allow_code, report=report)
     page.write_report(document, path)
     return document
 
 
-def folder_document(run: Path | str, *, data_dir: Any = None, allow_code: bool = False) -> Document:
+def folder_document(
+    run: Path | str,
+    *,
+    data_dir: Any = None,
+    allow_code: bool = False,
+    report: Report | None = None,
+) -> Document:
     """The document of a run folder, of the folder of a race, or of one that `watch.save` wrote."""
     if (Path(run) / "race.json").is_file() and not (Path(run) / "run.json").is_file():
         return race_folder_document(Path(run))
@@ -54,11 +67,17 @@ def folder_document(run: Path | str, *, data_dir: Any = None, allow_code: bool =
     if (folder / "watch.json").is_file():
         diagnosis = diagnose_folder(folder, allow_code=allow_code)
         return watched_document(diagnosis, title=f"{folder.name}: {diagnosis.case.facts.network}")
-    return load(folder, allow_code=allow_code).document(data_dir, allow_code=allow_code)
+    return load(folder, allow_code=allow_code).document(
+        data_dir, allow_code=allow_code, report=report
+    )
 
 
 def compared_document(
-    runs: Sequence[Path | str], *, data_dir: Any = None, allow_code: bool = False
+    runs: Sequence[Path | str],
+    *,
+    data_dir: Any = None,
+    allow_code: bool = False,
+    report: Report | None = None,
 ) -> Document:
     """The document of several runs side by side."""
     if len(runs) > MOST_RUNS:
@@ -71,7 +90,7 @@ def compared_document(
         names,
         [run.outcome for run in loaded],
         [run.history for run in loaded],
-        [run.document(data_dir, allow_code=allow_code) for run in loaded],
+        [run.document(data_dir, allow_code=allow_code, report=report) for run in loaded],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -202,9 +203,16 @@ class Run:
         return plot_run(self.history, repr(self), path)
 
     def document(
-        self, data_dir: Path | str | None = None, *, allow_code: bool = False
+        self,
+        data_dir: Path | str | None = None,
+        *,
+        allow_code: bool = False,
+        report: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
-        """What a page shows of the run, as plain JSON; with the files of the data in `data_dir`."""
+        """What a page shows of the run, as plain JSON; with the files of the data in `data_dir`.
+
+        `report(text)` is called before each part that takes a while.
+        """
         from sevensteps.view.document.run import run_document
 
         diagnosis, why = None, ""
@@ -212,7 +220,7 @@ class Run:
             diagnosis = self.diagnosed(allow_code=allow_code)
         except RunError as failure:
             why = str(failure)
-        return run_document(self, self.explained(data_dir), diagnosis, why)
+        return run_document(self, self.explained(data_dir), diagnosis, why, report)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from sevensteps.view.notebook import show_document

@@ -8,7 +8,7 @@ import click
 
 from sevensteps.cli.completion import complete_run
 from sevensteps.cli.options import allow_code_option, data_dir_option, json_option
-from sevensteps.cli.output import print_json
+from sevensteps.cli.output import print_json, status
 
 
 @click.command(
@@ -40,7 +40,9 @@ def command(
     from sevensteps.api.report import write_report
 
     path = file if file is not None else _default_file(runs)
-    document = write_report(runs, path, data_dir=data_dir, allow_code=allow_code)
+    with status() as line:
+        report = line if line.screen.is_terminal else None  # a file is not told of progress
+        document = write_report(runs, path, data_dir=data_dir, allow_code=allow_code, report=report)
     if as_json:
         verdict = document.get("verdict", {})
         print_json(

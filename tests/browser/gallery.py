@@ -5,6 +5,7 @@ Each builder writes a report and returns its path; its name is that of the pictu
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,14 +24,15 @@ from tests.helpers.faulty_script import SCRIPT
 Builder = Callable[[Path], Path]
 
 
-def trained(**recipe: Any) -> Builder:
-    """The report of a run of `ss.train`."""
+def trained(name: str, **recipe: Any) -> Builder:
+    """The report of a run of `ss.train` in the folder `name`."""
 
     def build(folder: Path) -> Path:
         data = recipe.get("data", "digits")
-        values = {name: value for name, value in recipe.items() if name != "data"}
-        run = ss.train(data, **values, threads=1, out=folder / "run")
-        return run.report(folder / "report.html")
+        values = {key: value for key, value in recipe.items() if key != "data"}
+        with contextlib.chdir(folder):  # so that no folder of this machine is shown
+            ss.train(data, **values, threads=1, out=f"runs/{name}").report("report.html")
+        return folder / "report.html"
 
     return build
 
@@ -86,16 +88,18 @@ def race_of_16(folder: Path) -> Path:
 
 def comparison(folder: Path) -> Path:
     """A step that is too long beside one that is not."""
-    for name, step in (("long", "sgd(lr=10)"), ("short", "sgd(lr=0.5)")):
-        ss.train(
-            "digits",
-            predict="mlp(30, activation='sigmoid')",
-            step=step,
-            stop="epochs(10)",
-            threads=1,
-            out=folder / name,
-        )
-    write_report([folder / "long", folder / "short"], folder / "report.html")
+    names = {"long-steps": "sgd(lr=10)", "short-steps": "sgd(lr=0.5)"}
+    with contextlib.chdir(folder):
+        for name, step in names.items():
+            ss.train(
+                "digits",
+                predict="mlp(30, activation='sigmoid')",
+                step=step,
+                stop="epochs(10)",
+                threads=1,
+                out=f"runs/{name}",
+            )
+        write_report([f"runs/{name}" for name in names], "report.html")
     return folder / "report.html"
 
 
@@ -131,21 +135,17 @@ def table(folder: Path) -> Path:
         island = ["north", "south", "east"][draw.integers(3)]
         mass, wing = 3000 + 500 * kind + 200 * draw.normal(), 180 + 12 * kind + 5 * draw.normal()
         lines.append(f"{mass:.0f},{wing:.1f},{island},kind {kind}")
-    file = folder / "birds.csv"
-    file.write_text("\n".join(lines))
-    run = ss.train(
-        ss.data.load(str(file), target="kind"),
-        predict="mlp(16)",
-        stop="epochs(20)",
-        threads=1,
-        out=folder / "run",
-    )
-    return run.report(folder / "report.html")
+    with contextlib.chdir(folder):
+        Path("birds.csv").write_text("\n".join(lines))
+        data = ss.data.load("birds.csv", target="kind")
+        run = ss.train(data, predict="mlp(16)", stop="epochs(20)", threads=1, out="runs/birds")
+        run.report("report.html")
+    return folder / "report.html"
 
 
 def pictures(folder: Path) -> Path:
     """A convolution over pictures of digits."""
-    return trained(data="digits", predict="cnn(8, 16)", stop="epochs(4)")(folder)
+    return trained("convolution", predict="cnn(8, 16)", stop="epochs(4)")(folder)
 
 
 def losses_only(folder: Path) -> Path:
@@ -165,30 +165,37 @@ def losses_only(folder: Path) -> Path:
 # by the condition that each is to be told
 FAULTY: dict[str, Builder] = {
     "learning_rate_too_high": trained(
-        predict="mlp(30, activation='sigmoid')", step="sgd(lr=10)", stop="epochs(10)"
+        "long-steps", predict="mlp(30, activation='sigmoid')", step="sgd(lr=10)", stop="epochs(10)"
     ),
     "vanishing_gradient": trained(
+        "nine-sigmoids",
         predict="mlp(8, 8, 8, 8, 8, 8, 8, 8, activation='sigmoid')",
         step="sgd(lr=0.1)",
         stop="epochs(4)",
     ),
     "symmetric_units": trained(
-        predict="mlp(30)", initialize="zeros()", step="sgd(lr=0.1)", stop="epochs(6)"
+        "zeros", predict="mlp(30)", initialize="zeros()", step="sgd(lr=0.1)", stop="epochs(6)"
     ),
-    "learning_rate_too_low": trained(predict="mlp(30)", step="sgd(lr=0.00001)", stop="epochs(10)"),
-    "inputs_unscaled": trained(data="speed"),
+    "learning_rate_too_low": trained(
+        "small-steps", predict="mlp(30)", step="sgd(lr=0.00001)", stop="epochs(10)"
+    ),
+    "inputs_unscaled": trained("roller-coaster", data="speed"),
     "overfitting": trained(
-        data="diabetes", predict="mlp(200, 200)", step="adam(lr=0.003)", stop="epochs(200)"
+        "diabetes",
+        data="diabetes",
+        predict="mlp(200, 200)",
+        step="adam(lr=0.003)",
+        stop="epochs(200)",
     ),
     "no_nonlinearity": trained(
-        data="circles", predict="mlp(16, 16, activation='identity')", stop="epochs(30)"
+        "circles", data="circles", predict="mlp(16, 16, activation='identity')", stop="epochs(30)"
     ),
     "output_loss_mismatch": watched("", nn.Softmax(1)),
     "gradient_not_cleared": watched("gradient_not_cleared"),
     "loss_sign": watched("loss_sign"),
 }
 OTHERS: dict[str, Builder] = {
-    "healthy": trained(predict="mlp(30)", step="sgd(lr=0.5)", stop="epochs(15)"),
+    "healthy": trained("digits", predict="mlp(30)", step="sgd(lr=0.5)", stop="epochs(15)"),
     "script": script,
     "race": race_of_16,
     "comparison": comparison,

@@ -16,6 +16,7 @@ from sevensteps.view.document.numbers import SAMPLES, finite, pack_matrix
 Document = dict[str, Any]
 SHOWN = 12  # samples of the training part
 CLASSES, FEATURES, BINS = 200, 30, 24
+NOISE = 1e-7
 LARGEST_SIDE = 64  # pixels of a picture; larger ones are shown smaller
 PARTS = {"train": "training", "valid": "validation"}
 
@@ -159,8 +160,13 @@ def sample_document(
         values = torch.tensor(raw, dtype=torch.float64).reshape(shape)
         content["picture"] = pictures(values.mean(0, keepdim=True), highest=highest)
     else:
+        # what scaling and its undoing left of a 0
+        noise = NOISE if max(map(abs, raw), default=0.0) > 1e4 * NOISE else 0.0
         content["features"] = [
-            {"name": str(names[i]) if i < len(names) else f"input {i}", "value": finite(value)}
+            {
+                "name": str(names[i]) if i < len(names) else f"input {i}",
+                "value": 0.0 if abs(value) < noise else finite(value),
+            }
             for i, value in enumerate(raw[:FEATURES])
         ]
     return content

@@ -21,6 +21,7 @@ from sevensteps.view.document.numbers import WORDS, finite, pack_matrix
 
 Document = dict[str, Any]
 WORST, OUTPUTS, LINKS = 12, 24, 24
+NOTABLE = 1e-3  # of the largest gradient: less explains nothing
 
 
 def worst_document(explain: Explain) -> list[Document]:
@@ -99,19 +100,28 @@ def layer_gradients(passed: Backward) -> list[Document]:
 
 def chain_document(explain: Explain, sample: int) -> Document:
     """The chain rule of the largest weight for one validation sample. Raises `Error`."""
-    network = explain.subject.network
-    name, index = max(
-        (
-            (name, parameter.detach().abs())
-            for name, parameter in network.named_parameters()
-            if parameter.dim() > 1
-        ),
-        key=lambda pair: float(pair[1].max()),
-    )
-    place = [int(i) for i in torch.unravel_index(index.argmax(), index.shape)]
+    name, place = _largest_weight(explain, sample)
     answer = explain.gradient(sample, name, place)
     assert isinstance(answer, Gradient)
     return gradient_document(answer)
+
+
+def _largest_weight(explain: Explain, sample: int) -> tuple[str, list[int]]:
+    """The name and the place of the largest weight among those whose gradient is not next to
+    nothing for this sample.
+    """
+    passed = explain.gradient(sample)
+    assert isinstance(passed, Backward)
+    gradients = passed.gradients
+    least = NOTABLE * max((float(slope.abs().max()) for slope in gradients.values()), default=0.0)
+    sizes = {
+        name: torch.where(gradients[name].abs() > least, parameter.detach().abs().cpu(), 0.0)
+        for name, parameter in explain.subject.network.named_parameters()
+        if parameter.dim() > 1 and name in gradients
+    }
+    name = max(sizes, key=lambda name: float(sizes[name].max()))
+    place = torch.unravel_index(sizes[name].argmax(), sizes[name].shape)
+    return name, [int(index) for index in place]
 
 
 def gradient_document(answer: Gradient) -> Document:

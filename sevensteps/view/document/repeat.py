@@ -39,9 +39,15 @@ def repeat_document(
         "facts": [{"name": name, "value": value} for name, value in facts if value],
     }
     if folder is not None:
-        path = shell_quote(f"{folder}/recipe.toml")
+        path = shell_quote(shown_path(folder / "recipe.toml"))
         content["command"] = f"sevensteps train --recipe {path}"
     return content
+
+
+def shown_path(path: Path) -> str:
+    """A path as a command names it: from the current folder, where it lies in that."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def versions(recorded: Mapping[str, str | None]) -> list[tuple[str, str]]:

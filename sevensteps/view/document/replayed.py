@@ -21,7 +21,7 @@ from sevensteps.view.document.data_part import pictures
 from sevensteps.view.document.numbers import PICTURES, finite
 
 Document = dict[str, Any]
-MAX_REPEAT_SECONDS = 5.0  # of a training that is repeated for its report
+MAX_REPEAT_SECONDS = 3.0  # of a training that is repeated for its report
 MAX_SAMPLES, MAX_CLASSES = 2000, 30  # of the confusion at each look
 PIXELS = 400_000  # of the pictures of weights at all looks together
 LEAST_PICTURES, BINS, LAYERS = 8, 32, 12

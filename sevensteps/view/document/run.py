@@ -18,6 +18,7 @@ from sevensteps.record.database import read
 from sevensteps.record.history import History
 from sevensteps.record.run_folder import nan_to_null
 from sevensteps.record.summary import RunSummary
+from sevensteps.training import threads
 from sevensteps.training.recipe import Recipe
 from sevensteps.view.document.curves import (
     history_curves,
@@ -35,7 +36,7 @@ from sevensteps.view.document.explained import (
 from sevensteps.view.document.looks import looks_document, quantity_curves
 from sevensteps.view.document.numbers import SCHEMA, finite
 from sevensteps.view.document.panels import step_panels, what_steps_did
-from sevensteps.view.document.repeat import repeat_document
+from sevensteps.view.document.repeat import repeat_document, shown_path
 from sevensteps.view.document.replayed import (
     confusion_over_time,
     networks_at,
@@ -59,9 +60,27 @@ class Run(Protocol):
 
 
 def run_document(
-    run: Run, explain: Explain, diagnosis: Diagnosis | None, why: str = ""
+    run: Run,
+    explain: Explain,
+    diagnosis: Diagnosis | None,
+    why: str = "",
+    report: Callable[[str], None] | None = None,
 ) -> Document:
-    """The document of a run. Where there is no `diagnosis`, `why` says so."""
+    """The document of a run. Where there is no `diagnosis`, `why` says so; `report(text)` is called
+    before each part that takes a while.
+    """
+    # a sample at a time, and small matrices: more threads would only wait for each other
+    with threads.threads(1):
+        return _run_document(run, explain, diagnosis, why, report or (lambda text: None))
+
+
+def _run_document(
+    run: Run,
+    explain: Explain,
+    diagnosis: Diagnosis | None,
+    why: str,
+    report: Callable[[str], None],
+) -> Document:
     summary = run.outcome
     observation = explain.subject.observation
     content: Document = {
@@ -90,7 +109,7 @@ def run_document(
             content["looks"] = looks
     else:
         content["missing"]["looks"] = "The training was not watched."
-    explained(content, explain, summary)
+    explained(content, explain, summary, report)
     digest = ""
     if "data" in content and "samples" in content["data"]:
         digest = explain.subject.data.digest
@@ -135,7 +154,7 @@ def judged(
         return {"verdict": unknown}
     over_time = quantity_curves(observation.looks, observation.facts) if observation else {}
     context = Context(
-        summary.recipe, str(run.folder / "recipe.toml") if run.folder else "", over_time
+        summary.recipe, shown_path(run.folder / "recipe.toml") if run.folder else "", over_time
     )
     return {
         "verdict": verdict(diagnosis.state, diagnosis.basis, diagnosis.findings, context),
@@ -192,7 +211,9 @@ def _events(
     return sorted(events, key=lambda event: event["step"])
 
 
-def explained(content: Document, explain: Explain, summary: RunSummary) -> None:
+def explained(
+    content: Document, explain: Explain, summary: RunSummary, report: Callable[[str], None]
+) -> None:
     """Add the parts that ask the network and its data; `missing` says why one is not there."""
     missing = content["missing"]
 
@@ -206,15 +227,19 @@ def explained(content: Document, explain: Explain, summary: RunSummary) -> None:
             content[part] = value
 
     subject = explain.subject
+    report("reading the data")
     add("data", lambda: data_document(subject.data, summary.data))
     if "data" not in content:
         content["data"] = stored_data_document(summary.data)
+    report("explaining the worst samples")
     add("worst", lambda: worst_document(explain))
     if worst := content.get("worst"):
         add("chain", lambda: chain_document(explain, worst[0]["sample"]["index"]))
+    report("computing the loss surface")
     add("surface", lambda: surface_document(explain.surface()))
     add("words", lambda: words_document(explain.words()))
     if "looks" in content:
+        report("training again, for the weights at each look")
         _add_networks(content["looks"], explain, add)
 
 

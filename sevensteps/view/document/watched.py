@@ -7,6 +7,7 @@ from typing import Any
 
 from sevensteps import __version__
 from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.explain.words.answer import words
 from sevensteps.observe.observation import Observation
 from sevensteps.record.run_folder import nan_to_null
 from sevensteps.view.document.curves import (
@@ -17,6 +18,7 @@ from sevensteps.view.document.curves import (
     step_losses,
 )
 from sevensteps.view.document.data_part import sample_document
+from sevensteps.view.document.explained import words_document
 from sevensteps.view.document.looks import looks_document, quantity_curves
 from sevensteps.view.document.numbers import SCHEMA, finite
 from sevensteps.view.document.panels import step_panels, watched_recipe, what_steps_did
@@ -70,6 +72,7 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
         content["looks"] = looks
     else:
         content["missing"]["looks"] = "No step was looked at from inside, only the losses."
+    content["words"] = words_document(words(None))
     if (data := _data(observation)) is not None:
         content["data"] = data
     plain: Document = nan_to_null(content)

@@ -6,7 +6,7 @@ import { html } from "./html.js";
 import { drawExpected, drawGaps, drawLevels, drawMark } from "./marks.js";
 import { format } from "./numbers.js";
 import { Behind, Cursor, Legend, PointsTable } from "./readout.js";
-import { decades, seriesOf, valueRange, visible, wholeRange } from "./series.js";
+import { decades, hasSpike, seriesOf, valueRange, visible, wholeRange } from "./series.js";
 import { hovered, zoom } from "./state.js";
 import { SERIES, colour, theme } from "./theme.js";
 import uPlot from "./uplot.js";
@@ -33,7 +33,9 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
     () => curves.map(seriesOf).sort((a, b) => Number(b.xs.length > 300) - Number(a.xs.length > 300)),
     [curves],
   );
-  const [logarithmic, setLogarithmic] = useState(log);
+  const positive = useMemo(() => all.every((series) => !series.ys.some((y) => y <= 0)), [all]);
+  const spiky = useMemo(() => positive && hasSpike(all), [all]);
+  const [logarithmic, setLogarithmic] = useState(log || spiky);
   const whole = useMemo(() => wholeRange(all), [all]);
   const box = useRef(/** @type {HTMLDivElement|null} */ (null));
   const plot = useRef(/** @type {uPlot|null} */ (null));
@@ -66,7 +68,6 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
   }, [all, logarithmic, mode, height, range[0], range[1]]);
   useEffect(() => plot.current?.redraw(false), [marks]);
 
-  const positive = useMemo(() => all.every((series) => !series.ys.some((y) => y <= 0)), [all]);
   return html`<figure class=${small ? "chart small" : "chart"}>
     ${!small &&
     html`<figcaption>
@@ -88,7 +89,7 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
     <${Cursor} title=${title} all=${all} range=${range} plot=${plot}>
       <div class="plot" ref=${box}></div>
     <//>
-    ${!small && html`<${Behind} all=${all} /><${PointsTable} title=${title} all=${all} />`}
+    ${!small && html`<${Behind} all=${all} spiky=${spiky && logarithmic} /><${PointsTable} title=${title} all=${all} />`}
   </figure>`;
 }
 

@@ -76,8 +76,8 @@ export function Cursor({ title, all, range, plot, children }) {
   </div>`;
 }
 
-/** @param {{all: Series[]}} props */
-export function Behind({ all }) {
+/** @param {{all: Series[], spiky: boolean}} props */
+export function Behind({ all, spiky }) {
   const most = all.reduce((a, b) => (a.behind > b.behind ? a : b));
   const seeds = most.spread ? ` of ${most.spread.seeds} seeds, the band from the least to the largest` : "";
   const points = most.xs.length;
@@ -86,6 +86,7 @@ export function Behind({ all }) {
     ${points > 1000
       ? " every pixel column shows the least and the largest of its own, so no spike is lost. "
       : " all are drawn. "}
+    ${spiky && "The axis is logarithmic, because a spike would flatten all else. "}
     <span class="how-to-zoom">Drag to zoom, double-click to see all.</span>
   </p>`;
 }

@@ -169,3 +169,22 @@ export function decades(low, high) {
   }
   return ticks;
 }
+
+/** How many times what is usual a spike is from which on a linear axis would hide all else. */
+const SPIKE = 5;
+
+/**
+ * Whether one spike would flatten the rest on a linear axis: the largest value is more than `SPIKE`
+ * times what 95 % stay below, and a logarithmic axis can show all.
+ *
+ * @param {Series[]} all
+ */
+export function hasSpike(all) {
+  return all.some(({ xs, ys }) => {
+    const [low, high] = extent(xs, ys, -Infinity, Infinity);
+    if (!(low > 0) || xs.length < 20) return false;
+    const every = Math.ceil(ys.length / 2000);
+    const some = ys.filter((y, i) => i % every === 0 && Number.isFinite(y)).sort();
+    return high > SPIKE * some[Math.floor(0.95 * (some.length - 1))];
+  });
+}

@@ -61,3 +61,12 @@ test("the point under a cursor", () => {
   assert.deepEqual(series.at(one, Infinity), { step: 2, value: NaN });
   assert.equal(series.at(series.seriesOf(curve([])), 1), null);
 });
+
+test("one spike that would flatten the rest asks for a logarithmic axis", () => {
+  const calm = Array.from({ length: 5000 }, (_, i) => 1 + Math.exp(-i / 500));
+  const spike = calm.map((y, i) => (i === 1234 ? 50 : y));
+  assert.equal(series.hasSpike([series.seriesOf(curve(calm))]), false);
+  assert.equal(series.hasSpike([series.seriesOf(curve(spike))]), true);
+  assert.equal(series.hasSpike([series.seriesOf(curve(spike.map((y) => y - 2)))]), false);
+  assert.equal(series.hasSpike([series.seriesOf(curve([null, null]))]), false);
+});

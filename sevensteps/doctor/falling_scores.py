@@ -14,7 +14,7 @@ NOISE_ALONE = 2.0  # times the variance that noise gives to these steps, up to w
 WALK_SIGMAS, FEWER_SIGMAS = 3.0, 2.0  # of a random walk with such steps; of few of them
 STEADY = 0.9  # share of the way from block to block that leads down, of a fall that is no walk
 AT_ONCE = 0.1  # of the fall, that is there in the second quarter
-FIRST_REWARDS, LAST_REWARDS = 5, 3  # looks, whose rewards are compared
+FIRST_REWARDS, LAST_REWARDS = 5, 2  # looks, whose rewards are compared
 REWARD_SIGMAS = 3.0  # of their difference
 LOST_SIGMAS = 2.0  # that its first reports are above the last half, where it never came back
 

@@ -16,6 +16,9 @@ MAX_LIST = 64  # numbers of a small tensor that are copied: class weights
 MAX_NUMBERS = 65_536  # that are read of a tensor
 MIN_CONSTANT = 4  # equal numbers that are no accident
 FIRST = 16  # numbers of a target by which it is known again
+PEAK, CHOICES = 0.99, 3  # share of a softmax in one place, of at least so many
+PLACES = 256  # of an index
+PEAK_ROWS, HEADS = 256, 4
 ROWS = 4  # of a batch that are compared with the network's input
 PLAIN = (Tensor, nn.Parameter)
 # a loss's parameters that are what it measures against
@@ -78,6 +81,24 @@ def content_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
             some = _some(value)
             content["input.low"], content["input.high"] = float(some.min()), float(some.max())
             content["input.zeros"] = float((some == 0).double().mean())
+    elif noted.name == "__getitem__":
+        index = arguments.get("index")
+        if is_readable(index) and index.ndim == 1 and not index.is_floating_point():
+            places = index.nonzero()[:, 0] if index.dtype == torch.bool else index
+            content["index.first"] = places[:PLACES].tolist()
+    elif noted.kind == "softmax":
+        scores, dim = arguments.get("input"), arguments.get("dim")
+        if is_readable(scores) and scores.is_floating_point() and isinstance(dim, int):
+            content |= _peaks(scores.detach().movedim(dim, -1))
+    elif noted.name == "scaled_dot_product_attention":
+        query, key = arguments.get("query"), arguments.get("key")
+        if is_readable(query) and is_readable(key) and query.shape[:-2] == key.shape[:-2]:
+            q, k = (
+                t.detach().flatten(0, -3)[:HEADS] if t.ndim > 2 else t[None] for t in (query, key)
+            )
+            scale = arguments.get("scale")
+            scale = q.shape[-1] ** -0.5 if scale is None else scale
+            content |= _peaks(q[:, :PEAK_ROWS].float() @ k.float().transpose(-1, -2) * scale)
     elif noted.kind == "embedding":
         index = arguments.get("input")
         if is_readable(index) and index.numel():
@@ -94,6 +115,21 @@ def content_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
             future = torch.ones_like(blocked).triu(1) if square else None
             content["mask.causal"] = future is not None and bool(blocked[future].all())
     return content
+
+
+def _peaks(scores: Tensor) -> dict[str, Any]:
+    """The share of rows [..., K] whose softmax has nearly all its weight in one place, of those
+    that may choose among at least `CHOICES`.
+    """
+    if scores.ndim < 2 or scores.shape[-1] < CHOICES or not scores.numel():
+        return {}
+    rows = scores.reshape(-1, scores.shape[-1])
+    rows = rows[:: max(len(rows) // PEAK_ROWS, 1)].float()
+    rows = rows[rows.isfinite().sum(-1) >= CHOICES]
+    if not len(rows):
+        return {}
+    peaks = (rows.amax(-1) - rows.logsumexp(-1)).exp()
+    return {"peaked": float((peaks > PEAK).double().mean())}
 
 
 def _some(tensor: Tensor) -> Tensor:

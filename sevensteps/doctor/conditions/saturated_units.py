@@ -1,12 +1,15 @@
 """saturated_units: sigmoids or tanhs at the flat ends of their range pass hardly any gradient back.
 
 Measured: the share of a hidden layer's outputs within 1 % of the ends of its activation's range, in
-each of the last three looks. Source: Glorot, Bengio 2010.
+each of the last three looks. Of a softmax within the network, as of attention: the share of rows
+with nearly all weight in one place, from the first look on. Source: Glorot, Bengio 2010; Vaswani et
+al. 2017, section 3.2.1.
 
-Remedies: `xavier_normal()` and standardised inputs; ReLU in the hidden layers. Silent on: tanh
-layers near ±1 in a network that learns; an output layer, which may be sure of its answers;
-activations without a flat end; layers that began so, as those of a network that was trained before,
-where even the last weights, which no flat end keeps from learning, hardly moved.
+Remedies: `xavier_normal()` and standardised inputs; ReLU in the hidden layers. Silent on: a softmax
+that becomes sure while the network learns; tanh layers near ±1 in a network that learns; an output
+layer, which may be sure of its answers; activations without a flat end; layers that began so, as
+those of a network that was trained before, where even the last weights, which no flat end keeps
+from learning, hardly moved.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from sevensteps.doctor.measures import (
     path_of_steps,
     significant,
 )
+from sevensteps.observe.look import Look
 
 STEP = "predict"
 EXPLAINS = (
@@ -34,13 +38,17 @@ EXPLAINS = (
     "stopped_early",
     "ill_conditioned",
 )
+FIRST = 5  # steps, within which a look is one at the start
 PATH = 0.1  # all steps together, in norms of the weights
 MOST = 0.7  # share of a layer's outputs at the ends
+PEAKED, STILL_PEAKED = 0.8, 0.5  # share of the rows of a softmax, at the start and at the end
 
 
 def examine(case: Case) -> Finding | None:
     if not case.looks or learned_enough(case, 0.8):
         return None
+    if (finding := _peaked_softmax(case)) is not None:
+        return finding
     saturated: dict[str, float] = {}
     for layer in hidden_activations(case):
         if not (layer.function.saturates and layer.function.elementwise):
@@ -107,3 +115,62 @@ def examine(case: Case) -> Finding | None:
         {"layers": list(saturated)},
         0 if at_start else None,
     )
+
+
+def _peaked_softmax(case: Case) -> Finding | None:
+    """A softmax within the network, as of attention, that has nearly all its weight in one place
+    for nearly all rows from the first look on, before anything was learned.
+    """
+    looks = [look for look in case.looks if _peaks(look)]
+    if len(looks) < 2 or looks[0].step > FIRST:
+        return None
+    first, last = _peaks(looks[0]), _peaks(looks[-1])
+    peaked = {
+        where: share
+        for where, share in first.items()
+        if share >= PEAKED and last.get(where, 0.0) >= STILL_PEAKED
+    }
+    if not peaked:
+        return None
+    (where, place), share = max(peaked.items(), key=lambda item: item[1])
+    return Finding(
+        "saturated_units",
+        STEP,
+        "error",
+        0.85,
+        f"The softmax{f' in {where}' if where else ''} gives more than 0.99 of its weight to one "
+        f"place in {share:.0%} of the rows from the start, before anything was learned: the scores "
+        "that go into it are too large. There its slope is near 0: which place it reads is left to "
+        "chance, and what computes the scores gets hardly any gradient.",
+        [
+            Measure(
+                "rows of the softmax with more than 0.99 in one place, in the first look",
+                significant(share),
+                f"below {PEAKED:g}",
+                f"{significant(last[where, place]):g} in the last look",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "scores of size 1 leave the softmax its slope",
+                "divide the products of queries and keys by the square root of their width "
+                "(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])), and normalise what they are "
+                "computed from",
+            )
+        ],
+        {"layers": []},
+        0,
+    )
+
+
+def _peaks(look: Look) -> dict[tuple[str, str], float]:
+    """The share of peaked rows of each softmax within the network, that is not its answer."""
+    answer = look.shapes.get("output")
+    return {
+        (call.where, str(call.shapes)): call.content["peaked"]
+        for call in look.calls
+        if call.network is not None
+        and "peaked" in call.content
+        and next(iter(call.shapes.values()), None) != answer
+    }

@@ -3,9 +3,10 @@
 As where a causal mask is missing, labels are not shifted by a step, or a column of a table is the
 target in other words. Measured: of a network that is to predict the next step of its own input,
 whether the answer at a place moves with the inputs after it, in evaluation mode; whether targets
-are the very inputs at the same place; whether another input, or a column, is the target; whether
-one column tells nearly all of it, and all others together far less. Source: Vaswani et al. 2017,
-Attention is all you need, section 3.2.3; Kaufman et al. 2012, Leakage in data mining.
+are the very inputs at the same place; whether another input, or a column, is the target, or columns
+are marks of the classes; whether one column tells nearly all of it, and all others together far
+less. Source: Vaswani et al. 2017, Attention is all you need, section 3.2.3; Kaufman et al. 2012,
+Leakage in data mining.
 
 Remedies: a causal mask; inputs `tokens[:, :-1]` and targets `tokens[:, 1:]`; leave the column out.
 Silent on: networks that read in both directions, where the target is no later input;
@@ -20,7 +21,7 @@ from torch import Tensor
 from sevensteps.doctor.asking import main_target
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import significant
+from sevensteps.doctor.measures import learned_enough, significant
 from sevensteps.doctor.questions.another_input import another_input, input_name
 from sevensteps.doctor.questions.later_inputs import LaterInputs, later_inputs
 from sevensteps.doctor.simple_models import (
@@ -28,13 +29,14 @@ from sevensteps.doctor.simple_models import (
     regression_score,
     standardized_table,
 )
-from sevensteps.observe.structure import tensors_of
+from sevensteps.observe.structure import first_tensor, tensors_of
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "train_valid_mismatch", "output_overconfident", "class_imbalance")
 MOVED = 1e-3  # of the spread of the answers
 ROWS = 64  # of a table, fewer say nothing
 COLUMNS = 3  # of a table, fewer may be the target's own
+MARKED, FEWEST = 24, 5  # samples, and of each class, whose marks are no accident
 SAME = 1e-6  # that a correlation may fall short of 1
 COPIED = 0.9  # skill of a network that has the answer
 TELLS_NUMBERS = 0.998  # of the variance of a target, that one column explains
@@ -54,7 +56,7 @@ def examine(case: Case) -> Finding | None:
         and answers.after <= MOVED < min(answers.own, answers.before)
     ):
         return _not_shifted(answers)
-    return _labels(case) or _column(case) or _telling_column(case)
+    return _labels(case) or _column(case) or _telling_column(case) or _marks(case)
 
 
 def _looks_ahead(answers: LaterInputs) -> Finding:
@@ -157,6 +159,75 @@ def _column(case: Case) -> Finding | None:
         f"leave column {column} out of the inputs",
         {"columns": copies},
     )
+
+
+def _marks(case: Case) -> Finding | None:
+    """Columns of marks, one for each class, that are set for the class of the sample: in the inputs
+    as they were fed, also where only the first of them have targets, as the nodes of a graph.
+    """
+    if not case.loss_is_error or not learned_enough(case, COPIED):
+        return None
+    inputs, y = _fed(case)
+    if inputs is None or y is None or y.ndim != 1 or y.is_floating_point() or inputs.ndim != 2:
+        return None
+    count = min(len(inputs), len(y))
+    x, classes = inputs[:count], y[:count].unique(return_inverse=True)[1]
+    counts = classes.bincount()
+    if count < MARKED or x.shape[1] <= len(counts) or len(counts) < 2 or int(counts.min()) < FEWEST:
+        return None
+    marks = [column for column in map(_mark_of, _of_classes(x.double(), classes)) if column >= 0]
+    if len(set(marks)) < len(counts) - 1:
+        return None
+    some = f"all {count:,} samples whose targets are known"
+    return _finding(
+        "warning",
+        0.85,
+        f"Columns {', '.join(map(str, sorted(set(marks))))} of the inputs are marks of the classes "
+        f"that are to be told, each set for one of them, in {some}. The network has to copy them, "
+        "and what it learns says nothing of samples whose class is not known yet.",
+        Measure(
+            "samples in which these columns tell the target exactly",
+            count,
+            "none, where the target is to be predicted",
+            "inputs as they were fed",
+        ),
+        "leave these columns out of the inputs; of neighbours, give the marks of the others only",
+        {"columns": sorted(set(marks))},
+    )
+
+
+def _fed(case: Case) -> tuple[Tensor | None, Tensor | None]:
+    """Inputs and targets as they were fed, in the same order; the targets perhaps of the first
+    alone, or of those whose answers were picked by an index or a mask.
+    """
+    if case.sample is not None:
+        return case.sample[0], main_target(case.sample[1])
+    inputs = getattr(case.observation, "inputs", None)
+    x = first_tensor((inputs.args, inputs.kwargs)) if inputs else None
+    y = first_tensor(getattr(case.observation, "targets", None))
+    if x is None or y is None or not y.ndim:
+        return None, None
+    for look in case.looks[:1]:
+        for call in look.calls:
+            places = call.content.get("index.first")
+            if places is not None and call.shapes.get("input") == look.shapes.get("output"):
+                some = torch.tensor(places[: len(y)])
+                return x[some[some < len(x)]], y[: len(some)][some < len(x)]
+    return x, y
+
+
+def _of_classes(x: Tensor, classes: Tensor) -> list[Tensor]:
+    """Of each class, which columns are one number for it and another for all the rest."""
+    alone = []
+    for number in range(int(classes.max()) + 1):
+        own, rest = x[classes == number], x[classes != number]
+        constant = (own == own[:1]).all(0) & (rest == rest[:1]).all(0)
+        alone.append(constant & (own[0] != rest[0]))
+    return alone
+
+
+def _mark_of(columns: Tensor) -> int:
+    return int(columns.nonzero()[0, 0]) if bool(columns.any()) else -1
 
 
 def _telling_column(case: Case) -> Finding | None:

@@ -154,3 +154,32 @@ def test_the_class_among_the_inputs_is_named_where_it_is_used(used: bool) -> Non
     if finding is not None:
         assert finding.where == {"inputs": ["kind"]}
         assert finding.explanation.startswith("The input kind is the target itself")
+
+
+@pytest.mark.parametrize("picked", ["first", "mask", "index"])
+@pytest.mark.parametrize("marked", [True, False])
+def test_marks_of_the_class_among_the_columns_of_some_nodes(picked: str, marked: bool) -> None:
+    torch.manual_seed(0)
+    kind = torch.randint(3, (240,))
+    x = torch.randn(3, 6)[kind] + torch.randn(240, 6)
+    places = {
+        "first": torch.arange(120),
+        "mask": torch.rand(240) < 0.5,
+        "index": torch.randperm(240)[:120],
+    }[picked]
+    marks = torch.zeros(240, 3)
+    marks[places] = F.one_hot(kind, 3).float()[places]
+    x = torch.cat([x, marks if marked else torch.randn(240, 3)], 1)
+    model = nn.Sequential(nn.Linear(9, 24), nn.ReLU(), nn.Linear(24, 3))
+    optimizer = torch.optim.Adam(model.parameters(), 2e-2)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(120):
+            output = model(x)
+            few = output[:120] if picked == "first" else output[places]
+            loss = F.cross_entropy(few, kind[places])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=kind[places])
+    found = [f for f in watch.diagnose().findings if f.condition == "target_in_input"]
+    assert [f.where for f in found] == ([{"columns": [6, 7, 8]}] if marked else [])

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sevensteps.observe.structure import spread_indices
+
 MAX_PASSES = 6  # of one step
 MIN_ROWS = 4
+MAX_COLUMNS = 64  # of the inputs that are compared one by one
+OPPOSED = 1e-3  # of the length of a gradient, that its two halves may differ from opposites
 NEARER = 0.5  # of the distance to what else is judged, within which inputs are of one kind
 
 
@@ -32,11 +36,16 @@ class OnePass:
 @dataclass(frozen=True)
 class PairDistances:
     """How far the inputs lie apart of pairs whose codes the loss draws together, and of those that
-    it pushes apart: how many, the mean and the variance.
+    it pushes apart: how many, the mean and the variance. `drawn_columns` and `pushed_columns` have
+    the mean and the variance of the squared difference in each of some columns of the inputs;
+    `felt` is the share of all pairs that the loss moves at all.
     """
 
     drawn: tuple[int, float, float]
     pushed: tuple[int, float, float]
+    drawn_columns: tuple[tuple[float, float], ...] = ()
+    pushed_columns: tuple[tuple[float, float], ...] = ()
+    felt: float = 1.0
 
 
 def pair_distances(passes: Sequence[OnePass]) -> PairDistances | None:
@@ -58,14 +67,43 @@ def pair_distances(passes: Sequence[OnePass]) -> PairDistances | None:
         or first.output.shape[1] < 2
     ):
         return None
-    distances, towards = [], []
-    for other in passes[1:]:
-        apart = (other.inputs - first.inputs).flatten(1).double().norm(dim=1)
-        pull = (other.gradient * (other.output - first.output)).double().sum(1)
-        distances.append(apart)
-        towards.append(pull)
-    apart, pull = torch.cat(distances), torch.cat(towards)
-    return PairDistances(_summary(apart[pull > 0]), _summary(apart[pull < 0]))
+    differences = torch.cat([(one.inputs - first.inputs).flatten(1).double() for one in passes[1:]])
+    pull = torch.cat(
+        [(one.gradient * (one.output - first.output)).double().sum(1) for one in passes[1:]]
+    )
+    apart = differences.norm(dim=1)
+    columns = spread_indices(differences.shape[1], MAX_COLUMNS)
+    squares = differences[:, columns.to(differences.device)].square()
+    return PairDistances(
+        _summary(apart[pull > 0]),
+        _summary(apart[pull < 0]),
+        _by_column(squares[pull > 0]),
+        _by_column(squares[pull < 0]),
+        float((pull != 0).double().mean()),
+    )
+
+
+def halves(one: OnePass) -> list[OnePass]:
+    """The two halves of one pass, where each row of the one is pulled exactly against the same row
+    of the other: pairs that went through the network together; else nothing.
+    """
+    half = len(one.gradient) // 2
+    if one.attached or half < MIN_ROWS or len(one.gradient) != 2 * half:
+        return []
+    both = one.gradient[:half] + one.gradient[half:]
+    if not float(both.norm()) <= OPPOSED * float(one.gradient.norm()):
+        return []
+    return [
+        OnePass(one.inputs[rows], one.output[rows], one.gradient[rows], False)
+        for rows in (slice(0, half), slice(half, None))
+    ]
+
+
+def _by_column(squares: Tensor) -> tuple[tuple[float, float], ...]:
+    if len(squares) < 2:
+        return ()
+    means, variances = squares.mean(0).tolist(), squares.var(0).tolist()
+    return tuple(zip(means, variances, strict=True))
 
 
 def _summary(numbers: Tensor) -> tuple[int, float, float]:

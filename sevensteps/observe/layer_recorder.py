@@ -17,6 +17,7 @@ from sevensteps.observe import loss_graph
 from sevensteps.observe.compared_passes import (
     MAX_PASSES,
     OnePass,
+    halves,
     pair_distances,
     pulls_alike,
 )
@@ -176,7 +177,7 @@ class LayerRecorder(StepRecorder):
             look.target = first_rows(answer)
             if measured:
                 self._measure_pass(measured[-1], look, answer)
-            if len(measured) > 1:
+            if measured:
                 _compare(measured, look)
             output = measured[-1].main_output if measured else None
             if isinstance(output, Tensor) and isinstance(answer, Tensor):
@@ -339,6 +340,9 @@ def _compare(measured: Sequence[ForwardPass], look: Look) -> None:
         if len(x) != len(output) or x.numel() > MAX_COMPARED or not x.is_floating_point():
             return
         passes.append(OnePass(x.detach(), output, gradient, x.requires_grad))
+    if len(passes) == 1:
+        look.pairs = pair_distances(halves(passes[0]))
+        return
     look.pairs, look.pulls_alike = pair_distances(passes), pulls_alike(passes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from sevensteps.observe.compared_passes import OnePass, pair_distances, pulls_alike
+from sevensteps.observe.compared_passes import OnePass, halves, pair_distances, pulls_alike
 
 X = torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
 NEAR = X + torch.tensor([1.0, 0.0])
@@ -45,3 +45,21 @@ def test_a_judge_and_what_it_judges() -> None:
     assert judged(1.0) is True
     assert judged(0.0) is None
     assert judged(1.0, attached=False) is None
+
+
+def test_halves_of_one_pass_that_are_pulled_against_each_other() -> None:
+    both, pull = torch.cat([X, NEAR]), torch.randn(5, 2)
+    (first, second) = halves(one(both, torch.zeros(10, 2), torch.cat([pull, -pull])))
+    assert torch.equal(first.inputs, X)
+    assert torch.equal(second.inputs, NEAR)
+    assert halves(one(both, torch.zeros(10, 2), torch.cat([pull, pull]))) == []
+
+
+def test_columns_are_compared_one_by_one() -> None:
+    code, draws = torch.zeros(5, 2), torch.ones(5, 2)
+    passes = [one(X, code, -draws), one(NEAR, code + 1, draws), one(FAR, code + 1, -draws)]
+    pairs = pair_distances(passes)
+    assert pairs is not None
+    assert pairs.drawn_columns == ((1.0, 0.0), (0.0, 0.0))
+    assert pairs.pushed_columns == ((9.0, 0.0), (16.0, 0.0))
+    assert pairs.felt == 1.0

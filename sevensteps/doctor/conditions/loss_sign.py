@@ -7,8 +7,9 @@ to be yes and up what is to be no, and the answers come to nothing. Of a loss th
 of a policy: the score that the loop reports, or what it calls a reward, which falls from the start
 on while the optimizer makes the loss small, and by more than a random walk with its steps does. Of
 codes of pairs: how far the inputs lie apart of those that the loss draws together, against those
-that it pushes apart. Of a judge and what it judges: the signs of both gradients at its answers for
-what the other makes. Source: Goodfellow et al. 2014, Generative adversarial nets.
+that it pushes apart, as a whole and by column. Of a judge and what it judges: the signs of both
+gradients at its answers for what the other makes. Source: Goodfellow et al. 2014, Generative
+adversarial nets.
 
 Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the
 optimizer. Silent on: a negative loss that is a density; a negated loss that the optimizer
@@ -33,6 +34,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import DATA, ERROR_LOSSES
 from sevensteps.doctor.measures import final_loss, first_loss, significant, step_with_rate
 from sevensteps.observe.call import LossTerm
+from sevensteps.observe.compared_passes import PairDistances
 
 STEP = "loss"
 EXPLAINS = (
@@ -64,6 +66,8 @@ FALLEN = 0.8  # of the first loss, that the last one is below
 JUDGED = 5  # looks, at a judge and what it judges
 MIN_PAIRS = 40  # drawn together, and as many pushed apart
 PAIR_SIGMAS, FURTHER = 6.0, 1.1  # of the mean distances of their inputs, and their ratio
+COLUMN_SIGMAS, AGAINST_SIGMAS = 8.0, 4.0  # of the same in one column, and in any other
+FELT = 0.6  # of the pairs, that the loss moves
 LIKENESS = ("Mm", "Bmm", "Einsum", "CosineSimilarity")
 DISTANCES = ("EuclideanDist", "Cdist", "Norm", "LinalgVectorNorm", "PairwiseDistance")
 TURNED = ("Neg", "Rsub", "SignedMul", "SignedDiv", "Reciprocal")
@@ -77,6 +81,7 @@ def examine(case: Case) -> Finding | None:
         or _unlike_attract(case)
         or _pulls_alike(case)
         or _draws_strangers(case)
+        or _draws_unlike(case)
         or _against_score(case)
     )
 
@@ -268,6 +273,9 @@ def _draws_strangers(case: Case) -> Finding | None:
     noise = math.hypot(drawn[2], pushed[2])
     if drawn[1] - pushed[1] < PAIR_SIGMAS * noise:
         return None
+    columns = _columns(pairs)
+    if columns and min(columns)[0] < -AGAINST_SIGMAS:
+        return None  # hard pairs: near in what tells them apart, and far in the rest
     told = bool(case.observation.scores)
     return Finding(
         "loss_sign",
@@ -296,6 +304,80 @@ def _draws_strangers(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _draws_unlike(case: Case) -> Finding | None:
+    """A loss of pairs that draws together what differs in some columns of the inputs by far more
+    than what it pushes apart, and in none by far less: as long as it moves nearly all of them, for
+    later only the hard ones are left of what was to be apart.
+    """
+    if case.before_training or case.several or _rises(case):
+        return None
+    if case.loss_is_error and not _is_of_pairs(case):
+        return None
+    pairs = [look.pairs for look in case.looks if look.pairs is not None]
+    columns = _columns([one for one in pairs if one.felt >= FELT])
+    if len(columns) < 2 or max(columns)[0] < COLUMN_SIGMAS or min(columns)[0] < -AGAINST_SIGMAS:
+        return None
+    _, column, drawn, pushed = max(columns)
+    if drawn[1] <= FURTHER * pushed[1]:
+        return None
+    told = bool(case.observation.scores)
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error" if told else "warning",
+        0.8 if told else 0.7,
+        "The loss draws together the codes of inputs that differ, and pushes apart those of inputs "
+        f"that are alike: in column {column} the squared difference is {drawn[1]:.3g} for the "
+        f"former and {pushed[1]:.3g} for the latter in the mean, and no column says otherwise. "
+        "Near and far are exchanged, in the sign of the loss, its labels or its arguments.",
+        [
+            Measure(
+                f"squared difference in column {column} of inputs that are drawn together",
+                significant(drawn[1]),
+                f"below {significant(pushed[1]):g}",
+                f"{drawn[0]} pairs that are drawn together, {pushed[0]} that are pushed apart",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "what belongs together is to come near",
+                "check what a label of 1 means to the loss, and which argument is the positive",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _is_of_pairs(case: Case) -> bool:
+    """Whether each term of the loss is computed from two answers, or more, of the network."""
+    terms = [term for look in case.looks[:8] for term in look.loss_terms]
+    return bool(terms) and all(len(term.passes) > 1 for term in terms)
+
+
+Parts = tuple[int, float, float]
+
+
+def _columns(pairs: list[PairDistances]) -> list[tuple[float, int, Parts, Parts]]:
+    """Of each column of the inputs: by how many standard errors the squared difference of what is
+    drawn together is the larger one, the column, and both; nothing of too few pairs.
+    """
+    known = [one for one in pairs if one.drawn_columns and one.pushed_columns]
+    if len({len(one.drawn_columns) for one in known}) != 1:
+        return []
+    columns = []
+    for column in range(len(known[0].drawn_columns)):
+        drawn = _all([(one.drawn[0], *one.drawn_columns[column]) for one in known])
+        pushed = _all([(one.pushed[0], *one.pushed_columns[column]) for one in known])
+        if drawn is None or pushed is None:
+            return []
+        noise = math.hypot(drawn[2], pushed[2])
+        if noise > 0:
+            columns.append(((drawn[1] - pushed[1]) / noise, column, drawn, pushed))
+    return columns
 
 
 def _all(parts: list[tuple[int, float, float]]) -> tuple[int, float, float] | None:

@@ -274,3 +274,32 @@ def test_a_likeness_to_the_targets_that_is_made_small(seed: int) -> None:
     for likeness, y in ((overlap, (numbers > 0.4).float()), (correlation, numbers)):
         assert descended(likeness, y, x)
         assert not descended(lambda o, t, of=likeness: 1 - of(o, t), y, x)
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("turned", [True, False])
+def test_marks_of_pairs_that_are_exchanged_show_in_the_columns_that_tell(
+    turned: bool, together: bool
+) -> None:
+    """Louder columns that tell nothing hide it from the distance of the whole inputs."""
+    torch.manual_seed(0)
+    kind = torch.randint(2, (400,))
+    x = torch.cat([6.0 * kind[:, None] + torch.randn(400, 2), 8 * torch.randn(400, 8)], 1)
+    model = nn.Sequential(nn.Linear(10, 24), nn.ReLU(), nn.Linear(24, 4))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(60):
+            i, j = torch.randint(400, (2, 64))
+            if together:
+                a, b = model(torch.cat([x[i], x[j]])).chunk(2)
+            else:
+                a, b = model(x[i]), model(x[j])
+            mark = ((kind[i] == kind[j]) != turned).float()
+            gap = (a - b).square().sum(1).add(1e-6).sqrt()
+            loss = (mark * gap**2 + (1 - mark) * torch.relu(20 - gap) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    found = [f.condition for f in watch.diagnose().findings if f.severity != "info"]
+    assert ("loss_sign" in found) == turned

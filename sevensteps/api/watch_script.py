@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sevensteps.doctor.diagnosis import Diagnosis
     from sevensteps.doctor.report.script import ProcessReport, TrainingReport
     from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
+    from sevensteps.observe.script.discovery import Discovery
     from sevensteps.observe.script.hooks import ScriptHooks
     from sevensteps.observe.script.training import ScriptTraining
 
@@ -33,6 +34,7 @@ class ScriptWatch:
         self.hooks: ScriptHooks | None = None
 
     def _install(self) -> None:
+        """PyTorch has been imported."""
         from sevensteps.observe.script.hooks import ScriptHooks
 
         self.hooks = ScriptHooks(self._make_watcher)
@@ -96,7 +98,9 @@ def process_report(
             reports.append(training_report(training, discovery.valid.get(number), tried, page))
         except Exception as failed:
             failures.append(f"{type(failed).__name__}: {' '.join(str(failed).split())}"[:300])
-    crash = explain_crash(failure, networks) if failure is not None else ""
+    if not reports and (failure is None or isinstance(failure, KeyboardInterrupt)):
+        reports += uncompleted_report(discovery, page)
+    crash = explain_crash(failure, networks, discovery.stepped_at) if failure is not None else ""
     return ProcessReport(
         tuple(reports),
         crash=crash,
@@ -104,6 +108,25 @@ def process_report(
         failure="; ".join(failures),
         unwatched=discovery.unwatched,
     )
+
+
+def uncompleted_report(discovery: Discovery, page: bool = False) -> list[TrainingReport]:
+    """What is to be said of a script's first training, of which no step was completed: one report,
+    or none.
+    """
+    from sevensteps.api.watch import case_of
+    from sevensteps.doctor.diagnosis import Diagnosis
+    from sevensteps.doctor.report.script import first_and_last
+    from sevensteps.doctor.uncompleted_steps import why_no_step
+
+    order = discovery.order
+    training = next((t for t in discovery.trainings if t.watcher is not None), None)
+    finding = why_no_step(order.counts, order.places, order.round, order.optimizer)
+    if order.completed or training is None or training.watcher is None or finding is None:
+        return []
+    losses = [(number, float(loss)) for number, loss in enumerate(order.losses)]
+    diagnosis = Diagnosis([finding], case_of(training.watcher))
+    return [report_of(training, diagnosis, first_and_last(losses), page=page)]
 
 
 def training_report(
@@ -115,7 +138,7 @@ def training_report(
     from sevensteps.api.watch import case_of
     from sevensteps.doctor.asking import sample_limit_of
     from sevensteps.doctor.diagnosis import diagnose
-    from sevensteps.doctor.report.script import TrainingReport, first_and_last
+    from sevensteps.doctor.report.script import first_and_last
     from sevensteps.observe.script.dataset_reader import read_samples
 
     watcher, loaders = training.watcher, training.loaders
@@ -138,13 +161,28 @@ def training_report(
         case.network = next(iter(final.values())) if len(final) == 1 else None
         case.networks = {name: module for name, module in final.items() if module is not None}
     diagnosis = diagnose(case)
-    observation = watcher.observation
-    optimizers = tuple(dict.fromkeys(type(o).__name__ for o in training.optimizers.values()))
     plan = None
     if number is not None:
         from sevensteps.doctor.trials.script.proposals import plan_of
 
-        plan = plan_of(case, diagnosis.findings, optimizers, number)
+        plan = plan_of(case, diagnosis.findings, training.optimizer_names, number)
+    losses = first_and_last(watcher.observation.losses)
+    return report_of(training, diagnosis, losses, plan, page=page)
+
+
+def report_of(
+    training: ScriptTraining,
+    diagnosis: Diagnosis,
+    losses: tuple[float, float] | None,
+    plan: dict[str, Any] | None = None,
+    *,
+    page: bool = False,
+) -> TrainingReport:
+    """The report of a training with this diagnosis, and its first and last loss; with `page`, what
+    a page shows of it.
+    """
+    from sevensteps.doctor.report.script import TrainingReport
+
     modules = [type(module).__name__ for module in training.networks.values()]
     names = [
         name if kind == name else f"{name} ({kind})"
@@ -154,8 +192,8 @@ def training_report(
         " and ".join(names),
         training.place,
         training.steps,
-        first_and_last(observation.losses),
-        optimizers,
+        losses,
+        training.optimizer_names,
         str(diagnosis),
         diagnosis.to_dict(),
         _document(diagnosis, training) if page else None,

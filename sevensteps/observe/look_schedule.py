@@ -17,7 +17,10 @@ from sevensteps.arguments import number
 from sevensteps.observe.network_facts import NetworkFacts
 
 FIRST_LOOKS = 5  # at the very first steps, whatever they cost: most faults show there
-LEAST_GROWTH, MOST_GROWTH = 1.25, 3.0  # of the distance from the start, from look to look
+LEAST_GROWTH, MOST_GROWTH = 1.25, 2.0  # of the distance from the start, from look to look
+# beyond this step, a training that had to grow at the most grows at this: a short one needs its few
+# looks, a longer one has had enough of them to judge by until the regular ones
+LATE_STEP, LATE_GROWTH = 300, 4.0
 # share of the budget that regular looks take; the rest is for what is noted at every step, and for
 # machines that the estimate does not suit
 LOOKING_SHARE = 0.4
@@ -174,7 +177,8 @@ class LookSchedule:
             return
         self._thin(step, elapsed)
         regular = self._distance * (1 + JITTER * (2 * (self.looks * GOLDEN_RATIO % 1.0) - 1))
-        growing = (step + 1) * (self._growth - 1)
+        late = step >= LATE_STEP and self._growth == MOST_GROWTH
+        growing = (step + 1) * ((LATE_GROWTH if late else self._growth) - 1)
         self.next_step = step + max(1, round(min(growing, regular)))
 
     def _thin(self, step: int, elapsed: float) -> None:

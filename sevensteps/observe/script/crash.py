@@ -12,6 +12,7 @@ from torch import nn
 NOT_FINITE = r"(?i)\b(?:nan|inf)\b|not finite|non-finite"  # in messages about such numbers
 # a pattern in the message -> what it means, in words of the training
 Explain = Callable[[re.Match[str]], str]
+CHANGED_IN_PLACE = r"modified by an inplace operation.*?is at version (\d+); expected version (\d+)"
 EXPLANATIONS: tuple[tuple[str, Explain], ...] = (
     (
         r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)",
@@ -38,7 +39,7 @@ EXPLANATIONS: tuple[tuple[str, Explain], ...] = (
         ),
     ),
     (
-        r"modified by an inplace operation.*?is at version (\d+); expected version (\d+)",
+        CHANGED_IN_PLACE,
         lambda m: (
             "A tensor that the gradient needs was changed in place between forward and backward: "
             "an operation such as x += …, relu_ or x[…] = …, or an optimizer that stepped before "
@@ -263,9 +264,12 @@ EXPLANATIONS: tuple[tuple[str, Explain], ...] = (
 SAME_TYPE = "bring both to one, mostly float32, with .float() on the data."
 
 
-def explain_crash(failure: BaseException, networks: Mapping[str, nn.Module]) -> str:
+def explain_crash(
+    failure: BaseException, networks: Mapping[str, nn.Module], stepped_at: str = ""
+) -> str:
     """What an exception means for the training, with the script's line and the layer of one of the
-    `networks`; "" for an exception that is not about a training.
+    `networks`; "" for an exception that is not about a training. `stepped_at` is where an optimizer
+    stepped since the last forward pass, "" where none has.
     """
     if not isinstance(failure, RuntimeError | ValueError | IndexError | AssertionError | TypeError):
         return ""
@@ -274,7 +278,14 @@ def explain_crash(failure: BaseException, networks: Mapping[str, nn.Module]) -> 
     for pattern, explanation in EXPLANATIONS:
         if match := re.search(pattern, text, re.DOTALL):
             place = _place(own[-1]) if own else "with an error"
-            return f"The script ended {place}{_layer(failure, networks)}: {explanation(match)}"
+            said = explanation(match)
+            if stepped_at and pattern == CHANGED_IN_PLACE:
+                said = (
+                    f"The optimizer's step ({stepped_at}) comes between the forward pass and this "
+                    "backward pass, and has changed the weights that the gradient is computed "
+                    "from. Call step() after backward()."
+                )
+            return f"The script ended {place}{_layer(failure, networks)}: {said}"
     return ""
 
 

@@ -26,6 +26,7 @@ from sevensteps.observe.script.roots import (
     parameter_ids,
     place_of_call,
 )
+from sevensteps.observe.script.step_order import StepOrder
 from sevensteps.observe.script.training import MakeWatcher, ScriptTraining, unused_name
 from sevensteps.observe.structure import rows, sample_count
 
@@ -56,6 +57,7 @@ class Discovery:
         self.trainings: list[ScriptTraining] = []
         self.valid: dict[int, tuple[Tensor, Tensor]] = {}  # of trainings, by their number
         self.unwatched = 0  # trainings beyond those that are
+        self.order = StepOrder()  # of the calls before the first step that is completed
         self.backwards = self.optimizers = self.forwards = 0
         self._roots: dict[int, ScriptTraining] = {}  # by id of the module
         self._members: dict[int, ScriptTraining] = {}  # roots and all modules in them
@@ -68,6 +70,7 @@ class Discovery:
         self._current: ScriptTraining | None = None
         self._evaluated: ScriptTraining | None = None
         self._stepping: set[int] = set()  # optimizers whose step goes on
+        self._stepped = False  # whether one has stepped since the last forward pass
         self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None
         # the loss of the last backward pass, and the training that it was taken for
         self._last_loss: tuple[Tensor, ScriptTraining | None] | None = None
@@ -92,6 +95,8 @@ class Discovery:
         if training is not None and self._is_evaluated(training, module):
             return self._evaluate(training, module, gradients=True)
         if training is not None:
+            if not self.order.completed and id(module) in self._roots:
+                self.order.note("forward")
             training.in_training_mode = module.training
             training.called = training.called or id(module) in self._roots
             if self._unrooted:
@@ -113,6 +118,7 @@ class Discovery:
         if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
             return
         self.backwards += 1
+        self.order.note("backward", loss)
         if self._scaled is not None:
             scaled, original = self._scaled
             loss, self._scaled = (original if scaled() is loss else loss), None
@@ -132,17 +138,20 @@ class Discovery:
 
     def scaled(self, scaled: Any, loss: Any) -> None:
         """A loss was multiplied, for the gradients' sake."""
+        self.order.note("scale")
         if isinstance(loss, Tensor) and isinstance(scaled, Tensor) and scaled is not loss:
             self._scaled = (weakref.ref(scaled), loss)
 
     def gradients_cleared(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer clears the gradients of its parameters."""
+        self.order.note("clear", optimizer)
         training = self._by_optimizer.get(id(optimizer))
         if training is not None and not self._stepping:
             training.cleared(optimizer)
 
     def optimizer_steps(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer is about to step."""
+        self.order.note("step", optimizer)
         if id(optimizer) not in self._by_optimizer and optimizer not in self._ignored:
             self._root_by_memory(optimizer)
             if (training := self._by_optimizer.get(id(optimizer))) is not None:
@@ -151,10 +160,13 @@ class Discovery:
 
     def optimizer_stepped(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped."""
+        self._stepped = True
         self._stepping.discard(id(optimizer))
         training = self._by_optimizer.get(id(optimizer))
         if training is not None:
             training.stepped(optimizer)
+            if training.steps and not self.order.completed:
+                self.order.close()
             if not self._unrooted:
                 self.searching(False)
                 if training.steps > JOINING_STEPS and not _in_a_group():
@@ -166,17 +178,19 @@ class Discovery:
         for training in self.trainings:
             training.end()
 
+    @property
+    def stepped_at(self) -> str:
+        """Where an optimizer has stepped since the last forward pass; "" where none has."""
+        return self.order.places.get("step", "") if self._stepped else ""
+
     def nothing(self) -> str:
         """What was looked for, where no training was found."""
         for training in self.trainings:
             name, module = next(iter(training.networks.items()))
-            called = f"{name} ({type(module).__name__}) was called at {training.place}, and"
-            if self.backwards > 1:
-                return (
-                    f"{called} {self.backwards:,} backward passes were run, but no optimizer took "
-                    "a step: nothing was learned. Call optimizer.step() after loss.backward()."
-                )
-            return f"{called} no step of its training was completed."
+            return (
+                f"{name} ({type(module).__name__}) was called at {training.place}, and no step of "
+                "its training was completed."
+            )
         return (
             "There is no training to be seen: no optimizer stepped, and no backward pass reached a "
             f"network's parameters (optimizers made: {self.optimizers:,}, backward passes: "
@@ -403,6 +417,7 @@ class Discovery:
 
     def _enter(self, training: ScriptTraining) -> None:
         """A network of a training is called, with gradients."""
+        self._stepped = False
         self._finish_evaluation()
         if training.manual:
             training.end_step()

@@ -18,6 +18,10 @@ from typing import Any
 
 from sevensteps.observe.script.launch import VARIABLE, restore, watched
 
+WITHOUT_TORCH = (
+    "sevensteps: nothing to watch: the script did not import PyTorch, so that no network was "
+    "trained in its process."
+)
 OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -77,6 +81,9 @@ class ScriptProcess:
         """Take part in this process from now on."""
         if not self.settings["keep"] or "LOCAL_RANK" in os.environ:
             restore(self.settings)
+        if self.settings["prints"]:
+            # Last in, first out: where PyTorch is imported, what is registered then comes first.
+            atexit.register(self._say_without_torch)
         when_imported("torch", self._torch_imported)
 
     def _torch_imported(self) -> None:
@@ -90,6 +97,14 @@ class ScriptProcess:
                 self._watch_children()
             if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
                 signal.signal(signal.SIGTERM, self._terminate)
+
+    def _say_without_torch(self) -> None:
+        """The script has ended; say so if it never imported PyTorch."""
+        if self._process == os.getpid() and "torch" not in sys.modules:
+            self._process = -1
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+                print(WITHOUT_TORCH, file=sys.__stderr__)
 
     def _terminate(self, *_: Any) -> None:
         """The process is asked to end, and nobody but us handles it: it ends as it would without

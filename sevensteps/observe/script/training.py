@@ -70,6 +70,11 @@ class ScriptTraining:
         """Whether no optimizer of PyTorch updates it."""
         return not self.optimizers
 
+    @property
+    def optimizer_names(self) -> tuple[str, ...]:
+        """The kinds of its optimizers, each once."""
+        return tuple(dict.fromkeys(type(o).__name__ for o in self.optimizers.values()))
+
     # -- networks ----------------------------------------------------------------------------------
 
     def add(

@@ -112,3 +112,16 @@ def test_the_layer_is_named() -> None:
 )
 def test_what_is_not_about_a_training_is_not_explained(failure: BaseException) -> None:
     assert explain_crash(failure, {}) == ""
+
+
+def test_a_step_before_the_backward_pass_is_said() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    loss = net(torch.ones(2, 3)).sum()
+    with torch.no_grad():
+        net[2].weight.add_(1)
+    with pytest.raises(RuntimeError) as raised:
+        loss.backward()
+    assert "x += …" in explain_crash(raised.value, {})
+    said = explain_crash(raised.value, {}, "train.py:9")
+    assert "train.py:9" in said
+    assert "Call step() after backward()" in said

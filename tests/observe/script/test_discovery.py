@@ -547,16 +547,3 @@ def test_where_nothing_is_trained_nothing_is_found(script: Callable[[], Any]) ->
     discovery = discover(script)
     assert discovery.trainings == []
     assert "no training to be seen" in discovery.nothing()
-
-
-def test_steps_that_are_never_taken_are_said() -> None:
-    def script() -> None:
-        net = nn.Linear(2, 1)
-        optimizer = torch.optim.SGD(net.parameters(), 0.1)
-        for _ in range(3):
-            optimizer.zero_grad()
-            net(torch.ones(4, 2)).mean().backward()
-
-    said = discover(script).nothing()
-    assert "3 backward passes were run, but no optimizer took a step" in said
-    assert "optimizer.step()" in said

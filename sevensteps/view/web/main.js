@@ -17,7 +17,8 @@ export function show(content, place) {
     render(html`<p role="alert">${text}</p>`, place);
     return;
   }
-  render(html`<${Page} document=${content} />`, place);
+  const parts = Object.fromEntries(Object.entries(content).filter(([, part]) => part !== null));
+  render(html`<${Page} document=${parts} />`, place);
 }
 
 const place = document.getElementById("sevensteps-page");

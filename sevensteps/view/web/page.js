@@ -7,6 +7,7 @@ import { ChainView } from "./chain.js";
 import { ComparisonView, SideBySide } from "./comparison.js";
 import { Curves } from "./curves.js";
 import { Data } from "./data.js";
+import { Guard } from "./guard.js";
 import { html } from "./html.js";
 import { Inside } from "./inside.js";
 import { Layers } from "./layers.js";
@@ -119,7 +120,7 @@ export function Page({ document }) {
     <div class="columns">
       <${Contents} sections=${shown} verdict=${Boolean(document.verdict)} />
       <main id="content" tabindex="-1">
-        <${Verdict} document=${document} />
+        <${Guard}><${Verdict} document=${document} /><//>
         ${shown.slice(0, first).map(sectionView)}
         ${following.length > 0 &&
         html`<div class="follows">
@@ -166,7 +167,7 @@ const MISSING_NAMES = { looks: "Layers over time" };
 function sectionView({ id, title, lead, view }) {
   return html`<section id=${id} key=${id} aria-labelledby=${`${id}-h`}>
     <h2 id=${`${id}-h`}>${title}</h2>
-    ${lead && html`<p class="lead">${lead}</p>`} ${view}
+    ${lead && html`<p class="lead">${lead}</p>`} <${Guard}>${view}<//>
   </section>`;
 }
 

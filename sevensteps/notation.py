@@ -146,8 +146,35 @@ def offered(package: str, file: str) -> tuple[Entry, ...]:
             and node.targets[0].id == "__all__"
         ):
             names = ast.literal_eval(node.value)
+    classes |= _imported_bases(tree, classes)
     automatic = Entry("auto", "**options", inspect.cleandoc(auto.__doc__ or ""))
     return tuple(automatic if name == "auto" else _entry(classes[name], classes) for name in names)
+
+
+def _imported_bases(
+    tree: ast.Module, classes: Mapping[str, ast.ClassDef]
+) -> dict[str, ast.ClassDef]:
+    """The bases of `classes` that stand in other modules of this package, read from their
+    source.
+    """
+    wanted = {
+        base.id for node in classes.values() for base in node.bases if isinstance(base, ast.Name)
+    }
+    bases: dict[str, ast.ClassDef] = {}
+    for node in tree.body:
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(
+            "sevensteps."
+        ):
+            continue
+        if names := wanted & {alias.name for alias in node.names}:
+            package, _, file = str(node.module).rpartition(".")
+            source = ast.parse(pkgutil.get_data(package, f"{file}.py") or b"")
+            bases |= {
+                item.name: item
+                for item in source.body
+                if isinstance(item, ast.ClassDef) and item.name in names
+            }
+    return bases
 
 
 def _entry(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Entry:

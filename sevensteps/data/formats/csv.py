@@ -8,7 +8,7 @@ from pathlib import Path
 from sevensteps.data.dataset import Data
 from sevensteps.data.formats.delimited import SEPARATORS, find_separator, open_text, read_records
 from sevensteps.data.sources import Source
-from sevensteps.data.table.options import check_options
+from sevensteps.data.table.options import TableOptions, check_options
 from sevensteps.data.table.table_to_data import load_table
 from sevensteps.data.table.text_table import TextTable, make_header
 from sevensteps.errors import ArgumentError, DataError, no_such_file
@@ -22,7 +22,7 @@ WORDS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "
 
 
 @value
-class csv(Source):
+class csv(Source, TableOptions):
     """a table of your own as text (.csv, .tsv): one column to predict
 
     Numbers are taken as they are, also 1,234.5 and 1.234,5, with a currency or %; yes and no as 1
@@ -38,17 +38,7 @@ class csv(Source):
 
     path: str
     _: KW_ONLY
-    target: str | None = None
-    drop: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-    missing: str = "fill"
-    dates: str = "auto"
-    values: int = 200
     separator: str = "auto"
-    valid: float = 0.2
-    scale: str = "default"
-    target_scale: str = "default"
-    seed: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

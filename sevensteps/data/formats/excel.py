@@ -10,7 +10,7 @@ from typing import Any
 from sevensteps.data.dataset import Data
 from sevensteps.data.formats.library_errors import short_reason
 from sevensteps.data.sources import Source
-from sevensteps.data.table.options import check_options
+from sevensteps.data.table.options import TableOptions, check_options
 from sevensteps.data.table.table_to_data import load_table
 from sevensteps.data.table.text_table import TextTable, make_header
 from sevensteps.errors import DataError, nearest, no_such_file
@@ -22,7 +22,7 @@ MAX_CELLS = 20_000_000  # of a sheet
 
 
 @value
-class excel(Source):
+class excel(Source, TableOptions):
     """a table of your own in Excel (.xlsx): one column to predict
 
     As `csv`, but that the cells say what they are. The first sheet that has a table, or that called
@@ -33,17 +33,7 @@ class excel(Source):
 
     path: str
     _: KW_ONLY
-    target: str | None = None
     sheet: str | None = None
-    drop: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-    missing: str = "fill"
-    dates: str = "auto"
-    values: int = 200
-    valid: float = 0.2
-    scale: str = "default"
-    target_scale: str = "default"
-    seed: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,27 +8,21 @@ from typing import Any
 
 from sevensteps.data.dataset import Data
 from sevensteps.data.table import arrow_columns
-from sevensteps.data.table.options import check_options
+from sevensteps.data.table.options import TableOptions, check_options
 from sevensteps.data.table.table import Block, Table
 from sevensteps.data.table.table_to_data import load_table
 from sevensteps.errors import DataError
 
 
-@dataclass(eq=False)
-class FrameOptions:
-    """What a table's source has as arguments; see `TableOptions`."""
+@dataclass(frozen=True, eq=False, repr=False)
+class FrameOptions(TableOptions):
+    """The options of a frame, which has a name in place of a notation."""
 
-    text: str
-    target: str | None
-    drop: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-    missing: str = "fill"
-    dates: str = "auto"
-    values: int = 200
-    valid: float = 0.2
-    scale: str = "default"
-    target_scale: str = "default"
-    seed: int = 0
+    name: str
+
+    @property
+    def text(self) -> str:
+        return self.name
 
 
 def from_frame(
@@ -45,7 +39,7 @@ def from_frame(
     >>> from_frame(frame, target="kind").task.classes
     ('cat', 'dog')
     """
-    chosen = FrameOptions(name, target, **options)
+    chosen = FrameOptions(name, target=target, **options)
     check_options(chosen)
     return load_table(FrameTable(name, frame), chosen)
 

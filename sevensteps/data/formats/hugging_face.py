@@ -71,16 +71,16 @@ def from_dataset(
     parts, share = _split_parts(name, dataset, valid)
     options = FrameOptions(
         name,
-        target,
-        drop if isinstance(drop, str) else tuple(drop),  # type: ignore[arg-type]
-        keep if isinstance(keep, str) else tuple(keep),  # type: ignore[arg-type]
-        missing,
-        dates,
-        values,
-        share,
-        scale,
-        target_scale,
-        seed,
+        target=target,
+        drop=drop if isinstance(drop, str) else tuple(drop),  # type: ignore[arg-type]
+        keep=keep if isinstance(keep, str) else tuple(keep),  # type: ignore[arg-type]
+        missing=missing,
+        dates=dates,
+        values=values,
+        valid=share,
+        scale=scale,
+        target_scale=target_scale,
+        seed=seed,
     )
     check_options(options)
     flag("gray", gray)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import KW_ONLY
 from pathlib import Path
 from typing import Any
 
 from sevensteps.data.dataset import Data
 from sevensteps.data.formats.excel import cell_text
 from sevensteps.data.sources import Source
-from sevensteps.data.table.options import check_options
+from sevensteps.data.table.options import TableOptions, check_options
 from sevensteps.data.table.table_to_data import load_table
 from sevensteps.data.table.text_table import TextTable
 from sevensteps.errors import DataError
@@ -25,7 +24,7 @@ MAX_COLUMNS = 10_000
 
 
 @value
-class json_lines(Source):
+class json_lines(Source, TableOptions):
     """a table of your own, JSON lines (.jsonl): one column to predict
 
     As `csv`. Each line is an object that has the cells of a row by the name of their column; or the
@@ -34,17 +33,6 @@ class json_lines(Source):
     """
 
     path: str
-    _: KW_ONLY
-    target: str | None = None
-    drop: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-    missing: str = "fill"
-    dates: str = "auto"
-    values: int = 200
-    valid: float = 0.2
-    scale: str = "default"
-    target_scale: str = "default"
-    seed: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,7 +22,7 @@ from sevensteps.data.streaming.row_reader import RowReader
 from sevensteps.data.streaming.streamed_inputs import stream_rows
 from sevensteps.data.table import arrow_columns
 from sevensteps.data.table.column_encoding import Encoding
-from sevensteps.data.table.options import check_options
+from sevensteps.data.table.options import TableOptions, check_options
 from sevensteps.data.table.table import Block, Table, select_rows
 from sevensteps.data.table.table_to_data import encode_table, inspect_table, table_data
 from sevensteps.errors import DataError, no_such_file
@@ -39,7 +39,7 @@ PANDAS_INDEX = re.compile(r"__index_level_\d+__")  # the numbers of the rows, wh
 
 
 @value
-class parquet(Source):
+class parquet(Source, TableOptions):
     """a table of your own in Parquet, one column to predict
 
     As `csv`, but that the file says what its columns are: whole numbers, fractions and decimals are
@@ -51,17 +51,7 @@ class parquet(Source):
 
     path: str
     _: KW_ONLY
-    target: str | None = None
-    drop: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-    missing: str = "fill"
-    dates: str = "auto"
-    values: int = 200
-    valid: float = 0.2
-    scale: str = "default"
-    target_scale: str = "default"
     memory: float | None = None
-    seed: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import KW_ONLY, dataclass
 
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.data.scaling import SCALINGS
@@ -12,34 +12,31 @@ DATES = ("auto", "day_first", "month_first")
 MISSING = ("fill", "refuse", "drop")
 
 
-class TableOptions(Protocol):
-    """The arguments of a source that reads a table; `text` is the notation that loads it again."""
+@dataclass(frozen=True, eq=False, repr=False)
+class TableOptions:
+    """The arguments of whatever reads a table; a source of tables has them as its base, and may add
+    its own.
+    """
+
+    _: KW_ONLY
+    target: str | None = None
+    drop: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    missing: str = "fill"
+    dates: str = "auto"
+    values: int = 200
+    valid: float = 0.2
+    scale: str = "default"
+    target_scale: str = "default"
+    seed: int = 0
 
     @property
-    def text(self) -> str: ...
-    @property
-    def target(self) -> str | None: ...
-    @property
-    def drop(self) -> tuple[str, ...]: ...
-    @property
-    def keep(self) -> tuple[str, ...]: ...
-    @property
-    def missing(self) -> str: ...
-    @property
-    def dates(self) -> str: ...
-    @property
-    def values(self) -> int: ...
-    @property
-    def valid(self) -> float: ...
-    @property
-    def scale(self) -> str: ...
-    @property
-    def target_scale(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
+    def text(self) -> str:
+        """The notation that loads the table again."""
+        raise NotImplementedError
 
 
-def check_options(options: Any) -> None:
+def check_options(options: TableOptions) -> None:
     """Raise `ArgumentError` for options that make no sense; a single name to drop or to keep
     becomes a tuple of one.
     """

@@ -10,7 +10,7 @@ from sevensteps.errors import SHELL_WORDS
 
 def notes(columns: dict[str, list[str]], **options: str) -> tuple[str, ...]:
     table = TextTable("a.csv", "a.csv", list(columns), list(zip(*columns.values(), strict=True)))
-    return inspect_table(table, FrameOptions("a.csv", "y", **options)).notes  # type: ignore[arg-type]
+    return inspect_table(table, FrameOptions("a.csv", target="y", **options)).notes  # type: ignore[arg-type]
 
 
 Y = ["a", "b"] * 30

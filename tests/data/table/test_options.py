@@ -10,7 +10,7 @@ from sevensteps.errors import ArgumentError
 
 
 def test_one_name_is_enough() -> None:
-    options = FrameOptions("a", "y", drop="b", keep="c")  # type: ignore[arg-type]
+    options = FrameOptions("a", target="y", drop="b", keep="c")  # type: ignore[arg-type]
     check_options(options)
     assert (options.drop, options.keep) == (("b",), ("c",))
 
@@ -21,9 +21,9 @@ def test_one_name_is_enough() -> None:
 )
 def test_options_that_make_no_sense(wrong: dict[str, object]) -> None:
     with pytest.raises(ArgumentError):
-        check_options(FrameOptions("a", "y", **wrong))  # type: ignore[arg-type]
+        check_options(FrameOptions("a", target="y", **wrong))  # type: ignore[arg-type]
 
 
 def test_odd_cells_are_gaps_where_gaps_are_filled() -> None:
-    assert reading_options(FrameOptions("a", "y")).lenient
-    assert not reading_options(FrameOptions("a", "y", missing="drop")).lenient
+    assert reading_options(FrameOptions("a", target="y")).lenient
+    assert not reading_options(FrameOptions("a", target="y", missing="drop")).lenient

@@ -15,7 +15,7 @@ NAMES = ["id", "length", "volume", "code", "kind", "empty"]
 
 def remarks(target: str, **options: tuple[str, ...]) -> dict[str, str]:
     table = TextTable("a.csv", "a.csv", NAMES, ROWS)
-    overview = overview_of(table, FrameOptions("a.csv", target, **options))  # type: ignore[arg-type]
+    overview = overview_of(table, FrameOptions("a.csv", target=target, **options))  # type: ignore[arg-type]
     assert (overview.target, overview.rows) == (target, 100)
     return {column.name: column.remark for column in overview.columns}
 
@@ -31,7 +31,7 @@ def test_columns_that_tell_the_target_and_those_left_out() -> None:
 def test_an_amount_that_another_rises_with() -> None:
     rows = [[str(n * 7 % 101), str((n * 7 % 101) ** 2), str(n % 3)] for n in range(100)]
     table = TextTable("a.csv", "a.csv", ["side", "area", "other"], rows)
-    overview = overview_of(table, FrameOptions("a.csv", "area"))
+    overview = overview_of(table, FrameOptions("a.csv", target="area"))
     assert [column.remark for column in overview.columns] == [
         "tells area: the one rises or falls with the other",
         "",
@@ -40,7 +40,9 @@ def test_an_amount_that_another_rises_with() -> None:
 
 
 def test_without_a_target_one_is_suggested() -> None:
-    overview = overview_of(TextTable("a.csv", "a.csv", NAMES, ROWS), FrameOptions("a.csv", None))
+    overview = overview_of(
+        TextTable("a.csv", "a.csv", NAMES, ROWS), FrameOptions("a.csv", target=None)
+    )
     assert (overview.target, overview.is_chosen) == ("kind", False)
     assert overview.to_dict()["columns"][1] == {
         "name": "length",

@@ -12,7 +12,7 @@ from sevensteps.errors import DataError
 
 def targets(values: list[str], missing: str = "fill"):
     table = TextTable("a.csv", "a.csv", ["y"], [[value] for value in values])
-    return read_targets(table, "y", FrameOptions("a.csv", "y", missing=missing))
+    return read_targets(table, "y", FrameOptions("a.csv", target="y", missing=missing))
 
 
 @pytest.mark.parametrize(

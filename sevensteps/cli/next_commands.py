@@ -29,6 +29,8 @@ def next_commands(run: Run) -> list[str]:
     if repeatable and (cure := cure_command(run)):
         commands.append(cure)
     commands += [f"sevensteps explain {newest} why", f"sevensteps explain {newest} steps"]
+    if run.folder is not None:
+        commands.append(f"sevensteps report {newest}")
     if repeatable and not problems:
         other = "linear()" if repr(run.recipe.predict) != "linear()" else "mlp(30)"
         commands.append(f'sevensteps train --recipe {recipe} --predict "{other}"')

@@ -39,7 +39,8 @@ def test_a_run_that_is_well_is_explained_and_compared(
     run = ss.train("xor", predict="linear()", stop="epochs(1)", watch=0, progress=False)
     commands = next_commands(run)
     assert commands[:2] == ["sevensteps explain last why", "sevensteps explain last steps"]
-    assert commands[2] == f'sevensteps train --recipe {run.folder}/recipe.toml --predict "mlp(30)"'
+    assert commands[2] == "sevensteps report last"
+    assert commands[3] == f'sevensteps train --recipe {run.folder}/recipe.toml --predict "mlp(30)"'
     assert_can_be_typed(commands)
 
 

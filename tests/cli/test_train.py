@@ -78,6 +78,7 @@ def test_the_screen_says_what_came_of_it(sevensteps: Command) -> None:
         "diagnose",  # so few steps are too few
         "train",  # with the first remedy
         *["explain"] * 2,
+        "report",
     ]
 
 

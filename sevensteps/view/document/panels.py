@@ -11,9 +11,9 @@ from sevensteps.doctor.case import Case
 from sevensteps.observe.observation import Observation
 from sevensteps.render.text import count_text
 from sevensteps.steps import QUESTIONS
-from sevensteps.view.document.looks import quantity_curves
 
 Document = dict[str, Any]
+Quantities = Mapping[str, Mapping[str, Document]]  # by id and layer
 
 
 def step_panels(
@@ -35,12 +35,13 @@ def step_panels(
 
 
 def what_steps_did(
-    observation: Observation | None, case: Case | None = None
+    observation: Observation | None, curves: Quantities, case: Case | None = None
 ) -> dict[str, list[str]]:
-    """What each step did to the numbers of a training that was watched."""
+    """What each step did to the numbers of a training that was watched; `curves` are those of
+    `quantity_curves`.
+    """
     if observation is None or not observation.looks:
         return {}
-    curves = quantity_curves(observation.looks, observation.facts)
     did: dict[str, list[str]] = {
         "initialize": [_across(curves.get("signal", {}), 0, "At the first look the signal")],
         "predict": [_size(observation)],

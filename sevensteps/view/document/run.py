@@ -35,7 +35,7 @@ from sevensteps.view.document.explained import (
 )
 from sevensteps.view.document.looks import looks_document, quantity_curves
 from sevensteps.view.document.numbers import SCHEMA, finite
-from sevensteps.view.document.panels import step_panels, what_steps_did
+from sevensteps.view.document.panels import Quantities, step_panels, what_steps_did
 from sevensteps.view.document.repeat import repeat_document, shown_path
 from sevensteps.view.document.replayed import (
     confusion_over_time,
@@ -94,9 +94,10 @@ def _run_document(
         "figures": figures(summary),
         "missing": {},
     }
-    content |= judged(summary, run, diagnosis, observation, why)
+    over_time = quantity_curves(observation.looks, observation.facts) if observation else {}
+    content |= judged(summary, run, diagnosis, over_time, why)
     case = diagnosis.case if diagnosis is not None else None
-    did = what_steps_did(observation, case)
+    did = what_steps_did(observation, over_time, case)
     did.setdefault("stop", []).append(f"{summary.stop.reason}.".capitalize())
     content["steps"] = step_panels(summary.recipe, summary.reasons, did)
     content["curves"] = run_curves(
@@ -145,14 +146,13 @@ def judged(
     summary: RunSummary,
     run: Run,
     diagnosis: Diagnosis | None,
-    observation: Observation | None,
+    over_time: Quantities,
     why: str = "",
 ) -> Document:
     """The verdict, and what was ruled out or could not be judged."""
     if diagnosis is None:
         unknown = {"state": "unknown", "sentence": UNKNOWN, "basis": why, "findings": []}
         return {"verdict": unknown}
-    over_time = quantity_curves(observation.looks, observation.facts) if observation else {}
     context = Context(
         summary.recipe, shown_path(run.folder / "recipe.toml") if run.folder else "", over_time
     )

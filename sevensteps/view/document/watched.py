@@ -41,10 +41,8 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
     if case.recipe is not None:
         recipe = {step: repr(value) for step, value in case.recipe.steps.items()}
         reasons = dict(case.recipe.reasons)
-    context = Context(
-        recipe if case.recipe is not None else {},
-        over_time=quantity_curves(observation.looks, observation.facts),
-    )
+    over_time = quantity_curves(observation.looks, observation.facts)
+    context = Context(recipe if case.recipe is not None else {}, over_time=over_time)
     content: Document = {
         "schema": SCHEMA,
         "kind": "watched",
@@ -57,7 +55,7 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
         "verdict": verdict(diagnosis.state, diagnosis.basis, diagnosis.findings, context),
         "ruled_out": named(diagnosis.ruled_out),
         "not_judged": named(diagnosis.not_judged),
-        "steps": step_panels(recipe, reasons, what_steps_did(observation, case)),
+        "steps": step_panels(recipe, reasons, what_steps_did(observation, over_time, case)),
         "curves": _curves(diagnosis),
         "events": events(observation),
         "repeat": {

@@ -2,6 +2,7 @@
 
 import { useMemo } from "preact/hooks";
 
+import { contour, heights } from "./contours.js";
 import { Heatmap } from "./heatmap.js";
 import { html } from "./html.js";
 import { cell, decodeMatrix, format } from "./numbers.js";
@@ -15,6 +16,7 @@ import { Text } from "./words.js";
 export function SurfaceView({ surface, steps }) {
   const { across, up, names, path, notes } = surface;
   const matrix = useMemo(() => decodeMatrix(surface.losses), [surface]);
+  const contours = useMemo(() => contoursOf(matrix), [matrix]);
   const width = across[across.length - 1] - across[0] || 1;
   const height = up[up.length - 1] - up[0] || 1;
   // the numbers stand for the middle of a cell
@@ -46,7 +48,7 @@ export function SurfaceView({ surface, steps }) {
           `loss ${format(cell(matrix, row, column))} at ${format(across[column], 3)}, ${format(up[row], 3)}`}
       >
         <div class="path-frame"><svg class="path" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
-          <polyline class="path-under" points=${line} /><polyline class="path-line" points=${line} />
+          <path class="contours" d=${contours} /><polyline class="path-under" points=${line} /><polyline class="path-line" points=${line} />
         </svg>
         ${path.length > 0 &&
         html`<${Dot} kind="start" left=${x(path[0].across)} top=${y(path[0].up)} text=${close ? "start and end" : "start"} />
@@ -63,6 +65,24 @@ export function SurfaceView({ surface, steps }) {
     </p>
     ${notes.map((note) => html`<p><${Text} text=${note} /></p>`)}
   </figure>`;
+}
+
+const LINES = 9;
+
+/**
+ * Lines of equal loss, as a path in a square of 100, the first row at the bottom.
+ *
+ * @param {import("./numbers.js").Decoded} matrix
+ */
+function contoursOf(matrix) {
+  const { rows, columns, lo, hi, scale } = matrix;
+  const x = /** @param {number} n */ (n) => ((100 * (n + 0.5)) / columns).toFixed(2);
+  const y = /** @param {number} n */ (n) => (100 - (100 * (n + 0.5)) / rows).toFixed(2);
+  const value = /** @param {number} row @param {number} column */ (row, column) => cell(matrix, row, column);
+  return heights(lo, hi, scale === "log", LINES)
+    .flatMap((height) => contour(value, rows, columns, height))
+    .map(([x0, y0, x1, y1]) => `M${x(x0)} ${y(y0)}L${x(x1)} ${y(y1)}`)
+    .join("");
 }
 
 /** @param {{kind: string, left: number, top: number, text: string}} props */

@@ -5,7 +5,8 @@ belong: [height, width, channels] read as [channels, height, width], time read a
 the batch. Nothing raises. Measured: how alike the numbers are that the first convolution, recurrent
 or attention layer takes for neighbours, and how alike they would be in the other orders: pictures
 and signals change little from one place to the next (Field 1987: power falls as 1/f²). And whether
-places of one channel have one scale, in which order.
+places of one channel have one scale, in which order. And whether masks are like their pictures
+where they lie on them, or all in another turn.
 
 Remedies: `permute` or `transpose`, which move the axes. Silent on: inputs whose neighbours are
 alike as they are read, or in no order, such as noise, tables and one-hot rows; layers that read
@@ -18,7 +19,8 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import layer_label, significant
+from sevensteps.doctor.measures import layer_label, learned_enough, significant
+from sevensteps.doctor.overlay import overlay
 from sevensteps.doctor.questions.reading_order import reading_order
 
 STEP = "repeat"
@@ -41,10 +43,46 @@ PLACES = 48  # of a sample, of fewer the scales may be sorted by chance
 LEARNED = 0.5  # skill, below which the order is an error
 
 
+def _masks_turned(case: Case) -> Finding | None:
+    """Masks that all lie on their pictures in one and the same other turn."""
+    if case.before_training or not case.loss_is_error or learned_enough(case, 0.9):
+        return None
+    turned = overlay(case)
+    if turned is None or not turned.turn:
+        return None
+    return Finding(
+        "inputs_scrambled",
+        STEP,
+        "error",
+        0.93,
+        f"The masks lie on their pictures when they are {turned.turn}: as they were fed, "
+        f"{turned.displaced:.0%} of them are not where their picture shows what they mark. Rows "
+        "and columns, or the origin, are read in another order for the one than for the other.",
+        [
+            Measure(
+                f"share of the masks that are most like their picture {turned.turn}",
+                significant(turned.displaced),
+                0,
+                f"correlations of {turned.pairs} pairs as they were fed",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "a mask has to mark what lies under it",
+                "read both as [height, width]: a library of pictures gives (width, height), an "
+                "array (rows, columns)",
+            )
+        ],
+        {},
+        0,
+    )
+
+
 def examine(case: Case) -> Finding | None:
     answer = reading_order(case)
     if answer is None:
-        return None
+        return _masks_turned(case)
     smooth = answer.other > ALIKE and 1 - answer.as_read > ROUGHER * (1 - answer.other)
     smoother = answer.other > SOME and answer.other - answer.as_read > SOME
     sorted_by_scale = (
@@ -53,7 +91,7 @@ def examine(case: Case) -> Finding | None:
         and math.prod(answer.shape[1:]) >= PLACES
     )
     if not (smooth or (smoother and "channels" in answer.order) or sorted_by_scale):
-        return None
+        return _masks_turned(case)
     by_scale = not smooth and sorted_by_scale
     shape = list(answer.shape)
     place = f" by {layer_label(answer.layer)}" if answer.layer else ""

@@ -7,7 +7,8 @@ only where neither the network nor a simple model does better than guessing, and
 explains no more of all targets than chance has it. Of rare classes all samples are compared, not
 their share. Source: Zhang et al. 2017, Understanding deep learning requires rethinking
 generalization. And exactly, where the training data are known: rows
-that were fed with another target than these data have for them.
+that were fed with another target than these data have for them. Of masks: whether each is most like
+its picture where it lies on it.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
 data, or few samples but for one class; a network or a simple model that beats guessing by a tenth
@@ -28,7 +29,8 @@ from sevensteps.doctor.case import Case, Pair, targets_of
 from sevensteps.doctor.fed_data import comparison
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.kind_of_task import class_indices
-from sevensteps.doctor.measures import significant
+from sevensteps.doctor.measures import learned_enough, significant
+from sevensteps.doctor.overlay import overlay
 from sevensteps.doctor.simple_models import nearest_samples, simple_model_score, standardized_table
 
 STEP = "repeat"
@@ -53,6 +55,7 @@ SAMPLES = 100  # fewer say nothing
 OTHERS = 15  # samples of other classes than the most common; neighbours of fewer say nothing
 SIGMAS = 3.0  # above chance that related targets show
 BY_CHANCE = 1e-2  # probability of what neighbours and a linear model show of related targets
+DISPLACED = 0.15  # share of the masks
 SHUFFLES = 50  # of the targets, to see what chance does
 
 
@@ -61,7 +64,44 @@ KNOWN = 0.9  # share of the inputs, and of the targets, that the data have, too
 
 
 def examine(case: Case) -> Finding | None:
-    return _fed_apart(case) or _unrelated(case)
+    return _fed_apart(case) or _turned_apart(case) or _unrelated(case)
+
+
+def _turned_apart(case: Case) -> Finding | None:
+    """Masks that are like their pictures, but not where they lie on them."""
+    if case.before_training or not case.loss_is_error or learned_enough(case, 0.9):
+        return None
+    answer = overlay(case)
+    if answer is None or answer.displaced < DISPLACED or answer.turn:
+        return None
+    return Finding(
+        "labels_unrelated",
+        STEP,
+        "error",
+        0.93,
+        f"{answer.displaced:.0%} of the masks that were trained with do not lie on their pictures: "
+        "each is like its own picture, more than other masks are, but in another place or turned "
+        "another way. Pictures and masks were turned, flipped, cropped or shifted by draws of "
+        "their own.",
+        [
+            Measure(
+                "share of the masks that are most like their picture in another place",
+                significant(answer.displaced),
+                0,
+                f"correlations of {answer.pairs} pairs as they were fed, in all turns and shifts",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "the same draw has to turn both",
+                "draw once for each sample and use it for picture and mask: "
+                "torchvision.transforms.v2 with tv_tensors.Mask, or one albumentations call",
+            )
+        ],
+        {},
+        0,
+    )
 
 
 def _fed_apart(case: Case) -> Finding | None:
